@@ -1,1 +1,20 @@
-//! placeholder
+//! The pure heart of drstack: stack language, compile, plan, engine.
+//!
+//! Nothing here calls a cloud, reads a clock or prints. Effects come in through two traits, [`cloud::Cloud`] and
+//! [`control::ControlStore`]; time comes from tokio, whose clock the simulator pauses.
+
+pub mod address;
+pub mod cloud;
+pub mod compile;
+pub mod component;
+pub mod control;
+pub mod diagnostic;
+pub mod engine;
+pub mod facts;
+pub mod graph;
+pub mod kind;
+pub mod link;
+pub mod objective;
+pub mod observe;
+pub mod plan;
+pub mod stack;

@@ -1,0 +1,120 @@
+//! Addresses: the names by which a stack's components and resources are known everywhere.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// A component: `pool.inference`, `pool.inference["eta"]`, `module.training.bucket.checkpoints`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ComponentAddress(Arc<str>);
+
+impl ComponentAddress {
+    /// The address with this text. Loading a stack is what checks the parts.
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The whole text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// True when `self` is `other` or stands inside it: `module.a.bucket.b` is within `module.a`.
+    pub fn is_within(&self, other: &str) -> bool {
+        is_within(&self.0, other)
+    }
+
+    /// The address as a name AWS accepts: letters, digits and single hyphens, `pool-inference-eta`.
+    pub fn slug(&self) -> String {
+        let mut slug = String::with_capacity(self.0.len());
+        for c in self.0.chars() {
+            if c.is_ascii_alphanumeric() {
+                slug.push(c.to_ascii_lowercase());
+            } else if !slug.ends_with('-') {
+                slug.push('-');
+            }
+        }
+        slug.trim_matches('-').to_owned()
+    }
+}
+
+/// A resource of a component: `pool.inference/launch-template`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Address(Arc<str>);
+
+impl Address {
+    /// The resource named `resource` of `component`.
+    pub fn new(component: &ComponentAddress, resource: &str) -> Self {
+        Self(format!("{component}/{resource}").into())
+    }
+
+    /// The address with this text, or `None` where it has no `/`.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.split_once('/').map(|_| Self(text.into()))
+    }
+
+    /// The whole text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The component this resource belongs to.
+    pub fn component(&self) -> ComponentAddress {
+        ComponentAddress::new(self.split().0)
+    }
+
+    /// The part behind the slash.
+    pub fn resource(&self) -> &str {
+        self.split().1
+    }
+
+    /// True when `target` names this resource, its component, or a module around it.
+    pub fn is_within(&self, target: &str) -> bool {
+        *self.0 == *target || is_within(self.split().0, target)
+    }
+
+    fn split(&self) -> (&str, &str) {
+        self.0.split_once('/').unwrap_or((&self.0, ""))
+    }
+}
+
+fn is_within(address: &str, target: &str) -> bool {
+    address.strip_prefix(target).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+macro_rules! text {
+    ($type:ty) => {
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+text!(ComponentAddress);
+text!(Address);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_reaches_whole_names_only() {
+        let address = Address::new(&ComponentAddress::new("module.svc[\"a\"].pool.inference"), "group");
+        for target in ["module.svc", "module.svc[\"a\"]", "module.svc[\"a\"].pool.inference", address.as_str()] {
+            assert!(address.is_within(target), "{target}");
+        }
+        assert!(!address.is_within("module.sv"));
+        assert!(!address.is_within("module.svc[\"a\"].pool.infer"));
+        assert_eq!(address.component().slug(), "module-svc-a-pool-inference");
+        assert_eq!(address.resource(), "group");
+    }
+}

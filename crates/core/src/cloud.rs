@@ -1,0 +1,258 @@
+//! The cloud as the core sees it: resource calls, facts of the primary, a control store and a clock.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::address::Address;
+use crate::control::ControlStore;
+use crate::facts::FactQuery;
+use crate::kind::{FieldChange, Place};
+
+/// What a call needs to know about the stack it serves.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// Name of the stack, the value of the tag `drstack:stack`.
+    pub stack: Arc<str>,
+    /// The primary region.
+    pub primary: Arc<str>,
+    /// The standby region.
+    pub standby: Arc<str>,
+    /// Values that must never be written down, by their SHA-256 in hex.
+    pub secrets: Arc<Secrets>,
+}
+
+impl Scope {
+    /// The region that `place` means here. Global services are called through the standby's view of them.
+    pub fn region(&self, place: Place) -> &str {
+        match place {
+            Place::Primary => &self.primary,
+            Place::Standby | Place::Global => &self.standby,
+        }
+    }
+}
+
+/// Secret values by their SHA-256 in lower-case hex: user data above all. Has no `Serialize` and prints nothing.
+#[derive(Clone, Default)]
+pub struct Secrets(BTreeMap<String, String>);
+
+impl Secrets {
+    /// Keeps `value` and returns its hash.
+    pub fn keep(&mut self, value: String) -> String {
+        let hash = sha256(value.as_bytes());
+        self.0.insert(hash.clone(), value);
+        hash
+    }
+
+    /// The value with this hash, if it was seen in this run.
+    pub fn get(&self, hash: &str) -> Option<&str> {
+        self.0.get(hash).map(String::as_str)
+    }
+
+    /// Takes over all of `other`.
+    pub fn extend(&mut self, other: Secrets) {
+        self.0.extend(other.0);
+    }
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Secrets({})", self.0.len())
+    }
+}
+
+/// SHA-256 in lower-case hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whose a live resource is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Owner {
+    /// This stack's, with the address it was made for.
+    Ours(Address),
+    /// Another drstack stack's.
+    Stack(String),
+    /// Somebody else's.
+    Foreign,
+    /// A setting on something of the user's, such as a primary bucket's versioning: nobody owns it, it is never removed.
+    Setting,
+}
+
+/// A live resource.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// The name it was looked up by, or the id AWS gave it.
+    pub id: String,
+    /// Whose it is.
+    pub owner: Owner,
+    /// What the cloud reports, in the shape of the kind's `Live`.
+    pub live: Value,
+}
+
+/// One change about to be made.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The stack.
+    pub scope: Scope,
+    /// Where.
+    pub place: Place,
+    /// For which resource; becomes its `drstack:address` tag.
+    pub address: Address,
+    /// Idempotency token made from stack, address and spec, 64 hex digits: the same token twice has the effect of one call.
+    pub token: String,
+}
+
+/// Something the primary said, and what of it must not be written down.
+#[derive(Clone, Debug)]
+pub struct Captured {
+    /// The fact's value, in the shape its reader in the kinds crate knows.
+    pub value: Value,
+    /// User data and the like.
+    pub secrets: Secrets,
+}
+
+/// Why a call did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "class")]
+pub enum CloudError {
+    /// The service asked for fewer calls.
+    #[error("{operation} was throttled")]
+    Throttled {
+        /// `ec2:RunInstances`.
+        operation: String,
+    },
+    /// The credentials may not do this.
+    #[error("{operation} was denied: {message}")]
+    Denied {
+        /// `s3:PutBucketReplication`.
+        operation: String,
+        /// What AWS said.
+        message: String,
+    },
+    /// Nothing answered.
+    #[error("{operation} in {region} did not answer: {message}")]
+    Unreachable {
+        /// Which call.
+        operation: String,
+        /// Where.
+        region: String,
+        /// What the client saw.
+        message: String,
+    },
+    /// The region has no such capacity now.
+    #[error("{operation}: no capacity: {message}")]
+    NoCapacity {
+        /// Which call.
+        operation: String,
+        /// What AWS said.
+        message: String,
+    },
+    /// An account limit.
+    #[error("{operation}: over a quota: {message}")]
+    Quota {
+        /// Which call.
+        operation: String,
+        /// What AWS said.
+        message: String,
+    },
+    /// Something of that name exists or is being changed.
+    #[error("{operation}: conflict: {message}")]
+    Conflict {
+        /// Which call.
+        operation: String,
+        /// What AWS said.
+        message: String,
+    },
+    /// AWS will never accept this request.
+    #[error("{operation} refused: {code}: {message}")]
+    Invalid {
+        /// Which call.
+        operation: String,
+        /// AWS's error code.
+        code: String,
+        /// What AWS said.
+        message: String,
+    },
+    /// Anything else.
+    #[error("{operation} failed: {message}")]
+    Other {
+        /// Which call.
+        operation: String,
+        /// What was said.
+        message: String,
+    },
+}
+
+impl CloudError {
+    /// Whether the same call may succeed later without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Throttled { .. } | Self::Unreachable { .. } | Self::Other { .. })
+    }
+
+    /// What to do next, as an imperative sentence.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Throttled { .. } => "run `drstack apply` again, or lower `--parallelism`".to_owned(),
+            Self::Denied { operation, .. } => {
+                format!("allow `{operation}` to these credentials; `docs/iam-policy.json` lists what drstack needs")
+            }
+            Self::Unreachable { region, .. } => format!("check the network and whether {region} is up, then run again"),
+            Self::NoCapacity { .. } => "name more instance types in the pool, then run again".to_owned(),
+            Self::Quota { .. } => "raise the quota in Service Quotas for the standby region, then run again".to_owned(),
+            Self::Conflict { .. } => "run `drstack plan` to see what exists now".to_owned(),
+            Self::Invalid { .. } => "correct the stack; `drstack validate` checks it".to_owned(),
+            Self::Other { .. } => "run again; `RUST_LOG=drstack=debug` says more".to_owned(),
+        }
+    }
+}
+
+/// Answers of one bulk read, in the order of the ids asked for: `Ok(None)` is certainly absent, `Err` is "could not look".
+pub type Read = Vec<Result<Option<Found>, CloudError>>;
+
+/// A cloud: AWS, or the simulator.
+///
+/// Assumes: what a resource links to is live before it is created. Guarantees: the same token twice has the effect of
+/// one call, creating what exists and is ours is success, deleting what is absent is success, and absence is never
+/// reported because a look failed. Calls retry throttling by themselves (one retry layer) and give up in bounded time.
+pub trait Cloud: Send + Sync + 'static {
+    /// Looks resources of one kind up by name or id, in bulk where the service can.
+    fn read<'a>(&'a self, kind: &'static str, scope: &'a Scope, place: Place, ids: &'a [String]) -> BoxFuture<'a, Read>;
+    /// Everything of one kind that the stack owns there.
+    fn list_owned<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: &'a Scope,
+        place: Place,
+    ) -> BoxFuture<'a, Result<Vec<Found>, CloudError>>;
+    /// Makes it. `spec` has no open links. The answer may still be waiting to be ready.
+    fn create<'a>(&'a self, kind: &'static str, call: &'a Call, spec: &'a Value) -> BoxFuture<'a, Result<Found, CloudError>>;
+    /// Changes these fields of it.
+    fn update<'a>(
+        &'a self,
+        kind: &'static str,
+        call: &'a Call,
+        id: &'a str,
+        spec: &'a Value,
+        changes: &'a [FieldChange],
+    ) -> BoxFuture<'a, Result<(), CloudError>>;
+    /// Takes it away.
+    fn delete<'a>(&'a self, kind: &'static str, call: &'a Call, id: &'a str) -> BoxFuture<'a, Result<(), CloudError>>;
+    /// Asks for a fact; `Ok(None)` when what it is about does not exist.
+    fn capture<'a>(&'a self, scope: &'a Scope, query: &'a FactQuery) -> BoxFuture<'a, Result<Option<Captured>, CloudError>>;
+    /// The control bucket of this name in the standby region.
+    fn control(&self, scope: &Scope, bucket: &str) -> Arc<dyn ControlStore>;
+    /// Wall-clock time.
+    fn now(&self) -> Timestamp;
+    /// How long the cloud lets an eventually consistent read lag behind a write.
+    fn consistency(&self) -> Duration {
+        Duration::from_secs(10)
+    }
+}

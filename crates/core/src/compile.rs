@@ -1,0 +1,1 @@
+//! Compile: stack and facts in, graph out; pure.

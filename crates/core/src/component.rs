@@ -1,0 +1,306 @@
+//! Components: what a user writes; pure.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use crate::address::{Address, ComponentAddress};
+use crate::cloud::Found;
+use crate::diagnostic::Severity;
+use crate::facts::{FactQuery, Facts};
+use crate::graph::Resource;
+use crate::link::Link;
+use crate::objective::{Mode, Objective, Posture};
+
+/// A reference to a component of kind `T::NAME`, written `"@network.standby"`.
+pub struct Ref<T> {
+    /// Whom it names.
+    pub target: ComponentAddress,
+    kind: PhantomData<fn() -> T>,
+}
+
+/// The kinds a [`Ref`] can point to: implemented by the component itself.
+pub trait RefTarget {
+    /// The component kind: `network`.
+    const NAME: &'static str;
+}
+
+impl<T: Component> RefTarget for T {
+    const NAME: &'static str = <T as Component>::NAME;
+}
+
+impl<T> Ref<T> {
+    /// A reference to `target`, which the loader has made absolute.
+    pub fn to(target: ComponentAddress) -> Self {
+        Self { target, kind: PhantomData }
+    }
+}
+
+impl<T> Clone for Ref<T> {
+    fn clone(&self) -> Self {
+        Self::to(self.target.clone())
+    }
+}
+
+impl<T> std::fmt::Debug for Ref<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "@{}", self.target)
+    }
+}
+
+impl<T> Serialize for Ref<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("@{}", self.target))
+    }
+}
+
+impl<'de, T: RefTarget> Deserialize<'de> for Ref<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wanted = T::NAME;
+        let fail = || serde::de::Error::custom(format_args!("expected a reference such as `\"@{wanted}.NAME\"`, found `\"{text}\"`"));
+        let target = text.strip_prefix('@').ok_or_else(fail)?;
+        // The last `kind.name` pair says what it is; a module in front of it says where.
+        let mut parts = target.rsplit('.');
+        let kind = parts.next().and(parts.next());
+        if kind != Some(wanted) {
+            return Err(fail());
+        }
+        Ok(Self::to(ComponentAddress::new(target)))
+    }
+}
+
+impl<T: RefTarget> JsonSchema for Ref<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("Ref_{}", T::NAME).into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let wanted = T::NAME;
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": format!("^(@(module\\.[^.]+\\.)?[a-z-]+\\..+|.*\\$\\{{.*)$"),
+            "description": format!("A reference to a `{wanted}` component: \"@{wanted}.NAME\" or \"@module.NAME.OUTPUT\""),
+        })
+    }
+}
+
+/// What every component knows about the stack around it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackFacts {
+    /// Name of the stack.
+    pub name: String,
+    /// The primary region.
+    pub primary: String,
+    /// The standby region.
+    pub standby: String,
+    /// The control bucket.
+    pub control: String,
+}
+
+/// What a component is compiled from, beside its own spec.
+pub struct CompileCx<'a> {
+    /// The stack around it.
+    pub stack: &'a StackFacts,
+    /// Its address.
+    pub address: &'a ComponentAddress,
+    /// Its posture: its own, else the stack's.
+    pub posture: Posture,
+    /// Waiting, or taken over.
+    pub mode: Mode,
+    /// Its objective: its own, else the stack's.
+    pub objective: Objective,
+    /// What the live regions said.
+    pub facts: &'a Facts,
+    /// What the components it refers to export.
+    pub exports: &'a BTreeMap<ComponentAddress, Exports>,
+}
+
+impl CompileCx<'_> {
+    /// What the component behind `reference` exports under `name`; empty where compiling it failed.
+    pub fn export<T>(&self, reference: &Ref<T>, name: &str) -> Vec<Link> {
+        self.exports.get(&reference.target).and_then(|exports| exports.get(name)).cloned().unwrap_or_default()
+    }
+
+    /// Address of the resource `resource` of this component.
+    pub fn resource(&self, resource: &str) -> Address {
+        Address::new(self.address, resource)
+    }
+}
+
+/// Values one component offers to those that refer to it, by name.
+pub type Exports = BTreeMap<String, Vec<Link>>;
+
+/// A problem with one field of a component, found by what is known only while compiling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Stable code, `DR201`.
+    pub code: &'static str,
+    /// An error blocks; a warning travels along.
+    pub severity: Severity,
+    /// What is wrong, with the arithmetic where there is any.
+    pub message: String,
+    /// The field it is about; empty for the component as a whole.
+    pub field: &'static str,
+    /// The way out, as an imperative sentence.
+    pub help: String,
+}
+
+/// What a component compiles into.
+#[derive(Debug, Default)]
+pub struct ResourceSet {
+    /// Resources, in the order they were added.
+    pub resources: Vec<Resource>,
+    /// What others may use.
+    pub exports: Exports,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+    /// Sentences for the plan's report: what is deliberately not done, and why.
+    pub notes: Vec<String>,
+}
+
+impl ResourceSet {
+    /// Adds a resource and returns its address.
+    pub fn add(&mut self, resource: Resource) -> Address {
+        let address = resource.address.clone();
+        self.resources.push(resource);
+        address
+    }
+
+    /// Offers `links` under `name` to components that refer to this one.
+    pub fn export(&mut self, name: &str, links: Vec<Link>) {
+        self.exports.insert(name.to_owned(), links);
+    }
+
+    /// Reports an error about `field`.
+    pub fn error(&mut self, code: &'static str, field: &'static str, message: impl Into<String>, help: impl Into<String>) {
+        self.problems.push(Problem { code, severity: Severity::Error, message: message.into(), field, help: help.into() });
+    }
+
+    /// Reports a warning about `field`.
+    pub fn warn(&mut self, code: &'static str, field: &'static str, message: impl Into<String>, help: impl Into<String>) {
+        self.problems.push(Problem { code, severity: Severity::Warning, message: message.into(), field, help: help.into() });
+    }
+}
+
+/// Something the simulator's primary (or standby) region holds before drstack ever ran.
+#[derive(Clone, Debug)]
+pub enum Seed {
+    /// A live resource, of a kind drstack also drives.
+    Resource {
+        /// Kind name.
+        kind: &'static str,
+        /// Which region.
+        place: crate::kind::Place,
+        /// The resource.
+        found: Found,
+    },
+    /// The answer to a fact.
+    Fact {
+        /// The question.
+        query: FactQuery,
+        /// The answer.
+        value: Value,
+    },
+}
+
+/// What a user writes; pure.
+///
+/// Assumes: `spec` passed its own deserialisation, and references exist. Guarantees: the same input adds the same
+/// resources in the same order; nothing is added that the posture and mode do not call for.
+pub trait Component: Send + Sync + 'static {
+    /// Its name in TOML: `[bucket.models]`.
+    const NAME: &'static str;
+    /// One line for `drstack kinds`.
+    const SUMMARY: &'static str;
+    /// What stands in its table, without the keys every component has (`posture`, `rto`, `rpo`, `tier`, `for_each`).
+    type Spec: DeserializeOwned + Serialize + JsonSchema;
+
+    /// What has to be asked of the live regions before it can be compiled.
+    fn facts(_spec: &Self::Spec, _stack: &StackFacts) -> Vec<FactQuery> {
+        Vec::new()
+    }
+    /// The resources this component needs for `cx.posture` and `cx.mode`, with their edges.
+    fn compile(spec: &Self::Spec, cx: &CompileCx<'_>, out: &mut ResourceSet);
+    /// What the simulator's regions hold from the start, so that the stack runs without an account.
+    fn seeds(_spec: &Self::Spec, _stack: &StackFacts, _address: &ComponentAddress) -> Vec<Seed> {
+        Vec::new()
+    }
+}
+
+/// A [`Component`] with its spec erased to JSON.
+#[expect(missing_docs, reason = "each method is the one of the same name on `Component`")]
+pub trait DynComponent: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn summary(&self) -> &'static str;
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
+    /// Decodes one table of a stack file; the error carries the span of what is wrong.
+    fn decode(&self, table: toml::de::ValueDeserializer<'_>) -> Result<Value, toml::de::Error>;
+    fn facts(&self, spec: &Value, stack: &StackFacts) -> Vec<FactQuery>;
+    fn compile(&self, spec: &Value, cx: &CompileCx<'_>, out: &mut ResourceSet);
+    fn seeds(&self, spec: &Value, stack: &StackFacts, address: &ComponentAddress) -> Vec<Seed>;
+}
+
+/// The bridge from [`Component`] to [`DynComponent`].
+pub struct ErasedComponent<C>(PhantomData<fn() -> C>);
+
+impl<C: Component> ErasedComponent<C> {
+    /// The only value.
+    pub const NEW: Self = Self(PhantomData);
+
+    fn typed(spec: &Value) -> C::Spec {
+        // A spec in JSON was made by `decode` of this very type.
+        C::Spec::deserialize(spec).unwrap_or_else(|error| panic!("spec of {}: {error}", C::NAME))
+    }
+}
+
+impl<C: Component> DynComponent for ErasedComponent<C> {
+    fn name(&self) -> &'static str {
+        C::NAME
+    }
+    fn summary(&self) -> &'static str {
+        C::SUMMARY
+    }
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<C::Spec>()
+    }
+    fn decode(&self, table: toml::de::ValueDeserializer<'_>) -> Result<Value, toml::de::Error> {
+        let spec = C::Spec::deserialize(table)?;
+        serde_json::to_value(spec).map_err(serde::de::Error::custom)
+    }
+    fn facts(&self, spec: &Value, stack: &StackFacts) -> Vec<FactQuery> {
+        C::facts(&Self::typed(spec), stack)
+    }
+    fn compile(&self, spec: &Value, cx: &CompileCx<'_>, out: &mut ResourceSet) {
+        C::compile(&Self::typed(spec), cx, out);
+    }
+    fn seeds(&self, spec: &Value, stack: &StackFacts, address: &ComponentAddress) -> Vec<Seed> {
+        C::seeds(&Self::typed(spec), stack, address)
+    }
+}
+
+/// Every component kind a build knows, by name.
+#[derive(Clone, Default)]
+pub struct ComponentRegistry {
+    components: BTreeMap<&'static str, &'static dyn DynComponent>,
+}
+
+impl ComponentRegistry {
+    /// A registry of these components.
+    pub fn new(components: &[&'static dyn DynComponent]) -> Self {
+        Self { components: components.iter().map(|component| (component.name(), *component)).collect() }
+    }
+
+    /// The component of this name.
+    pub fn get(&self, name: &str) -> Option<&'static dyn DynComponent> {
+        self.components.get(name).copied()
+    }
+
+    /// All components, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &'static dyn DynComponent> + '_ {
+        self.components.values().copied()
+    }
+}

@@ -1,0 +1,59 @@
+//! The control store: the bucket in the standby region with lock, facts and journals, as conditional reads and writes.
+
+use futures_util::future::BoxFuture;
+
+use crate::cloud::CloudError;
+
+/// Version of a stored object; S3's ETag.
+pub type Version = String;
+
+/// When a write may happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Always.
+    Always,
+    /// Only if nothing is stored under the key.
+    Absent,
+    /// Only if what is stored has this version.
+    Matches(Version),
+}
+
+/// Why a write did not happen.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The condition did not hold: somebody else wrote first.
+    #[error("somebody else wrote `{key}` first")]
+    Refused {
+        /// The key.
+        key: String,
+    },
+    /// The control bucket does not exist yet.
+    #[error("control bucket `{bucket}` does not exist")]
+    NoBucket {
+        /// Its name.
+        bucket: String,
+    },
+    /// The call failed.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+}
+
+/// Objects under keys, with conditional writes.
+///
+/// Guarantees: of any number of writers with `Condition::Absent` on one key exactly one succeeds; a write that answered
+/// an error either happened or did not, and reading tells which.
+pub trait ControlStore: Send + Sync {
+    /// Makes the bucket (versioned, encrypted, closed to the public, tagged) where it is missing; mends it where it is not so.
+    /// A bucket of that name which belongs to another account or lies in another region is an error.
+    fn ensure(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// What is stored under `key`.
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<(Vec<u8>, Version)>, StoreError>>;
+    /// Stores `body` under `key` if `condition` holds.
+    fn put<'a>(&'a self, key: &'a str, body: Vec<u8>, condition: Condition) -> BoxFuture<'a, Result<Version, StoreError>>;
+    /// Removes `key`; removing what is absent is success.
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+    /// Keys that start with `prefix`, sorted.
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
+    /// Removes the bucket and everything in it, old versions too.
+    fn destroy(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+}

@@ -1,0 +1,124 @@
+//! Events: all that a run says, for views, journal and reports. The JSON form is documented in schemas/.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::cloud::CloudError;
+use crate::kind::Action;
+use crate::plan::StepId;
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum Outcome {
+    /// Done and ready.
+    Done,
+    /// It failed.
+    Failed {
+        /// Why.
+        error: StepError,
+    },
+    /// Not started, since something before it did not finish.
+    Skipped {
+        /// Which step.
+        because: StepId,
+    },
+    /// Not started, since the run was told to stop.
+    Unfinished,
+}
+
+/// Why a step failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case", tag = "cause")]
+pub enum StepError {
+    /// A call failed.
+    #[error(transparent)]
+    Cloud {
+        /// The call's error.
+        #[from]
+        error: CloudError,
+    },
+    /// It was made, but did not become ready in time.
+    #[error("not ready after {seconds} s: {waiting_for}")]
+    Deadline {
+        /// How long was waited.
+        seconds: u64,
+        /// What for.
+        waiting_for: String,
+    },
+    /// The cloud says it never will be ready.
+    #[error("{message}")]
+    NeverReady {
+        /// What the cloud says.
+        message: String,
+    },
+    /// A fault of drstack's own: an open link, a shape that does not fit.
+    #[error("internal: {message}")]
+    Internal {
+        /// What.
+        message: String,
+    },
+}
+
+/// One thing that happened in a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum Event {
+    /// The run began.
+    RunStarted {
+        /// Its id.
+        run: String,
+        /// Steps to do.
+        steps: usize,
+    },
+    /// A step began.
+    StepStarted {
+        /// Which.
+        step: StepId,
+        /// Its resource.
+        address: Address,
+        /// What is done.
+        action: Action,
+    },
+    /// A step's call is done and its resource is not ready yet.
+    StepWaiting {
+        /// Which.
+        step: StepId,
+        /// What for.
+        waiting_for: String,
+    },
+    /// A step ended.
+    StepFinished {
+        /// Which.
+        step: StepId,
+        /// Its resource.
+        address: Address,
+        /// What was done.
+        action: Action,
+        /// How it ended.
+        #[serde(flatten)]
+        outcome: Outcome,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// Ctrl-C: what runs is finished, nothing more is begun.
+    Draining {
+        /// Steps still running.
+        running: usize,
+    },
+    /// The run ended.
+    RunFinished {
+        /// Steps done.
+        done: usize,
+        /// Steps failed.
+        failed: usize,
+        /// Steps not started because of those.
+        skipped: usize,
+        /// Steps not started because the run was stopped.
+        unfinished: usize,
+        /// How long it took.
+        elapsed: Duration,
+    },
+}

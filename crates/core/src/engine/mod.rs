@@ -1,0 +1,3 @@
+//! The engine: makes a plan true.
+
+pub mod event;

@@ -1,0 +1,71 @@
+//! The graph of wanted resources.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::address::Address;
+use crate::kind::Place;
+use crate::link::{Link, targets};
+
+/// One wanted AWS object.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resource {
+    /// Its address.
+    pub address: Address,
+    /// Its kind's name.
+    pub kind: String,
+    /// Where it lives.
+    pub place: Place,
+    /// The name it is looked up by; `None` for kinds found by tag.
+    pub name: Option<String>,
+    /// What is wanted, links open.
+    pub spec: Value,
+    /// Resources that must be live before it, beside those its spec links to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<Address>,
+    /// The wave of a failover, 1 to 3.
+    pub tier: u8,
+}
+
+impl Resource {
+    /// A resource of kind `K` that is looked up by `name`.
+    pub fn named<K: crate::kind::Kind>(address: Address, place: Place, name: impl Into<String>, spec: &K::Spec) -> Self {
+        Self { name: Some(name.into()), ..Self::tagged::<K>(address, place, spec) }
+    }
+
+    /// A resource of kind `K` that is found by its tag.
+    pub fn tagged<K: crate::kind::Kind>(address: Address, place: Place, spec: &K::Spec) -> Self {
+        let spec = serde_json::to_value(spec).unwrap_or(Value::Null);
+        Self { address, kind: K::NAME.to_owned(), place, name: None, spec, after: Vec::new(), tier: 2 }
+    }
+
+    /// The same, to be made only after `other` is live.
+    #[must_use]
+    pub fn after(mut self, other: &Address) -> Self {
+        self.after.push(other.clone());
+        self
+    }
+
+    /// Everything that must be live before it, each once, sorted.
+    pub fn needs(&self) -> Vec<Address> {
+        let mut needs = targets(&self.spec);
+        needs.extend(self.after.iter().cloned());
+        needs.sort();
+        needs.dedup();
+        needs
+    }
+}
+
+/// An output of the resource at `address` as a link list, for exports.
+pub fn ids(addresses: &[Address]) -> Vec<Link> {
+    addresses.iter().map(Link::id).collect()
+}
+
+/// Wanted resources by address. Edges are what [`Resource::needs`] says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Graph {
+    /// The resources.
+    pub resources: BTreeMap<Address, Resource>,
+}

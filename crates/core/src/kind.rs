@@ -1,0 +1,297 @@
+//! Resource kinds: one AWS object each, pure half.
+//!
+//! A kind is written with its own `Spec` and `Live` ([`Kind`]); the core sees [`DynKind`]. [`Erased`] is the bridge.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Where a resource lives, seen from the stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// In the primary region: only replication may be switched on here.
+    Primary,
+    /// In the standby region.
+    Standby,
+    /// In a service of the whole partition, such as IAM.
+    Global,
+}
+
+/// How a live resource is found again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// By the name it was given: its id is known before it exists.
+    Name,
+    /// By its `drstack:address` tag: AWS chooses its id. Observing lists what the stack owns.
+    Tag,
+}
+
+/// What a resource has to do with data that must outlive it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataRole {
+    /// Nothing: it can be made again.
+    None,
+    /// It holds a copy of data; deleted only when named by `--delete-data`.
+    Holds,
+    /// It feeds a copy in the same component, and stays as long as that copy does.
+    Feeds,
+}
+
+/// One field whose live value is not the wanted one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// Path of the field within the spec, `versioning` or `tags.team`.
+    pub field: String,
+    /// What the cloud reports.
+    pub from: Value,
+    /// What is wanted.
+    pub to: Value,
+    /// True where AWS cannot change it in place, so that the resource has to be made again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replace: bool,
+}
+
+impl FieldChange {
+    /// A change that can be made in place, or `None` where both sides are equal.
+    pub fn of<T: Serialize + PartialEq>(field: &str, from: &T, to: &T) -> Option<Self> {
+        (from != to).then(|| Self { field: field.to_owned(), from: json(from), to: json(to), replace: false })
+    }
+
+    /// As [`FieldChange::of`], for a field that cannot be changed in place.
+    pub fn replacing<T: Serialize + PartialEq>(field: &str, from: &T, to: &T) -> Option<Self> {
+        Self::of(field, from, to).map(|change| Self { replace: true, ..change })
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).unwrap_or(Value::Null)
+}
+
+/// Whether a resource that exists can be relied on yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It can be relied on.
+    Ready,
+    /// Not yet; what it is waiting for, as people say it: `replica is CREATING`.
+    Waiting(String),
+    /// It will never be; what the cloud says about it.
+    Failed(String),
+}
+
+/// How long to wait until a resource is ready, and how often to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// Time after which waiting has failed.
+    pub deadline: Duration,
+    /// Time before the first look; each further one comes 1.5 times later, up to `slowest`.
+    pub first: Duration,
+    /// The longest time between two looks.
+    pub slowest: Duration,
+}
+
+impl Wait {
+    /// For objects that are there within seconds.
+    pub const SHORT: Wait =
+        Wait { deadline: Duration::from_secs(120), first: Duration::from_millis(250), slowest: Duration::from_secs(5) };
+    /// For copies and replicas that take minutes to hours.
+    pub const LONG: Wait =
+        Wait { deadline: Duration::from_secs(6 * 3600), first: Duration::from_secs(1), slowest: Duration::from_secs(20) };
+}
+
+/// What is done to a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Make it.
+    Create,
+    /// Change it in place.
+    Update,
+    /// Take it away.
+    Delete,
+}
+
+/// One call a kind may make, for the permissions it needs and for the rule that a failover calls nothing that died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Operation {
+    /// IAM prefix of the service: `s3`, `ec2`.
+    pub service: &'static str,
+    /// IAM action: `CreateBucket`.
+    pub action: &'static str,
+}
+
+/// What a running group of instances asks of a region's capacity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Demand {
+    /// Instance types, best first.
+    pub types: Vec<String>,
+    /// Instances wanted in all.
+    pub count: u32,
+    /// How many of them on-demand; the rest are spot.
+    pub on_demand: u32,
+}
+
+/// One AWS object, pure half.
+///
+/// Guarantees: `diff(spec, expect(spec, id))` is empty; all functions are total and deterministic.
+pub trait Kind: Send + Sync + 'static {
+    /// Its name in addresses and output: `launch-template`.
+    const NAME: &'static str;
+    /// One line for `drstack kinds`.
+    const SUMMARY: &'static str;
+    /// How it is found again.
+    const LOOKUP: Lookup;
+    /// What it has to do with data.
+    const DATA: DataRole = DataRole::None;
+    /// How long it may take to be ready.
+    const WAIT: Wait = Wait::SHORT;
+    /// Outputs that an update may change, so that whoever uses them is changed after it.
+    const VOLATILE: &'static [&'static str] = &[];
+    /// What its driver may call.
+    const OPERATIONS: &'static [Operation];
+    /// What is wanted. Links to other resources are [`crate::link::Link`]s.
+    type Spec: Serialize + DeserializeOwned + Clone + Send + Sync;
+    /// What the cloud reports.
+    type Live: Serialize + DeserializeOwned + Clone + Send + Sync;
+
+    /// The fields in which `live` is not what `spec` wants.
+    fn diff(spec: &Self::Spec, live: &Self::Live) -> Vec<FieldChange>;
+    /// What the cloud would report under `id` had it done exactly this; preview and simulation use it.
+    fn expect(spec: &Self::Spec, id: &str) -> Self::Live;
+    /// Whether it can be relied on.
+    fn ready(_spec: &Self::Spec, _live: &Self::Live) -> Readiness {
+        Readiness::Ready
+    }
+    /// What other resources may use of it; always holds `id`.
+    fn outputs(id: &str, _live: &Self::Live) -> BTreeMap<String, String> {
+        BTreeMap::from([("id".to_owned(), id.to_owned())])
+    }
+    /// Ids and names of other resources that the live one holds on to: it has to go before them.
+    fn links(_live: &Self::Live) -> Vec<String> {
+        Vec::new()
+    }
+    /// How long the action usually takes, until journals of real runs say better.
+    fn prior(_action: Action) -> Duration {
+        Duration::from_secs(2)
+    }
+    /// The instances it runs, for kinds that run any.
+    fn demand(_spec: &Self::Spec) -> Option<Demand> {
+        None
+    }
+}
+
+/// A spec or live value that does not have the shape its kind expects: a plan file or a world of another version.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind}: {what} has an unexpected shape: {source}")]
+pub struct ShapeError {
+    /// The kind.
+    pub kind: &'static str,
+    /// `spec` or `live`.
+    pub what: &'static str,
+    /// What serde says.
+    #[source]
+    pub source: serde_json::Error,
+}
+
+/// A [`Kind`] with its types erased to JSON.
+#[expect(missing_docs, reason = "each method is the one of the same name on `Kind`")]
+pub trait DynKind: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn summary(&self) -> &'static str;
+    fn lookup(&self) -> Lookup;
+    fn data(&self) -> DataRole;
+    fn wait(&self) -> Wait;
+    fn volatile(&self) -> &'static [&'static str];
+    fn operations(&self) -> &'static [Operation];
+    fn diff(&self, spec: &Value, live: &Value) -> Result<Vec<FieldChange>, ShapeError>;
+    fn expect(&self, spec: &Value, id: &str) -> Result<Value, ShapeError>;
+    fn ready(&self, spec: &Value, live: &Value) -> Result<Readiness, ShapeError>;
+    fn outputs(&self, id: &str, live: &Value) -> Result<BTreeMap<String, String>, ShapeError>;
+    fn links(&self, live: &Value) -> Result<Vec<String>, ShapeError>;
+    fn prior(&self, action: Action) -> Duration;
+    fn demand(&self, spec: &Value) -> Result<Option<Demand>, ShapeError>;
+}
+
+/// The bridge from [`Kind`] to [`DynKind`]: `&Erased::<Bucket>::NEW`.
+pub struct Erased<K>(PhantomData<fn() -> K>);
+
+impl<K: Kind> Erased<K> {
+    /// The only value.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+fn typed<K: Kind, T: DeserializeOwned>(what: &'static str, value: &Value) -> Result<T, ShapeError> {
+    T::deserialize(value).map_err(|source| ShapeError { kind: K::NAME, what, source })
+}
+
+impl<K: Kind> DynKind for Erased<K> {
+    fn name(&self) -> &'static str {
+        K::NAME
+    }
+    fn summary(&self) -> &'static str {
+        K::SUMMARY
+    }
+    fn lookup(&self) -> Lookup {
+        K::LOOKUP
+    }
+    fn data(&self) -> DataRole {
+        K::DATA
+    }
+    fn wait(&self) -> Wait {
+        K::WAIT
+    }
+    fn volatile(&self) -> &'static [&'static str] {
+        K::VOLATILE
+    }
+    fn operations(&self) -> &'static [Operation] {
+        K::OPERATIONS
+    }
+    fn diff(&self, spec: &Value, live: &Value) -> Result<Vec<FieldChange>, ShapeError> {
+        Ok(K::diff(&typed::<K, _>("spec", spec)?, &typed::<K, _>("live", live)?))
+    }
+    fn expect(&self, spec: &Value, id: &str) -> Result<Value, ShapeError> {
+        Ok(json(&K::expect(&typed::<K, _>("spec", spec)?, id)))
+    }
+    fn ready(&self, spec: &Value, live: &Value) -> Result<Readiness, ShapeError> {
+        Ok(K::ready(&typed::<K, _>("spec", spec)?, &typed::<K, _>("live", live)?))
+    }
+    fn outputs(&self, id: &str, live: &Value) -> Result<BTreeMap<String, String>, ShapeError> {
+        Ok(K::outputs(id, &typed::<K, _>("live", live)?))
+    }
+    fn links(&self, live: &Value) -> Result<Vec<String>, ShapeError> {
+        Ok(K::links(&typed::<K, _>("live", live)?))
+    }
+    fn prior(&self, action: Action) -> Duration {
+        K::prior(action)
+    }
+    fn demand(&self, spec: &Value) -> Result<Option<Demand>, ShapeError> {
+        Ok(K::demand(&typed::<K, _>("spec", spec)?))
+    }
+}
+
+/// Every kind a build knows, by name.
+#[derive(Clone, Default)]
+pub struct KindRegistry {
+    kinds: BTreeMap<&'static str, &'static dyn DynKind>,
+}
+
+impl KindRegistry {
+    /// A registry of these kinds.
+    pub fn new(kinds: &[&'static dyn DynKind]) -> Self {
+        Self { kinds: kinds.iter().map(|kind| (kind.name(), *kind)).collect() }
+    }
+
+    /// The kind of this name.
+    pub fn get(&self, name: &str) -> Option<&'static dyn DynKind> {
+        self.kinds.get(name).copied()
+    }
+
+    /// All kinds, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &'static dyn DynKind> + '_ {
+        self.kinds.values().copied()
+    }
+}

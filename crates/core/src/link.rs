@@ -1,0 +1,110 @@
+//! Links: values of a spec that another resource will supply.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::address::Address;
+
+/// An identifier that is known, or an output of another resource that is known once that resource is live.
+///
+/// In JSON a known one is a string, an open one `{"$ref": "network.standby/vpc", "output": "id"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Link {
+    /// Known: the text itself.
+    Known(String),
+    /// The named output of the resource at this address.
+    Of {
+        /// Whose output.
+        #[serde(rename = "$ref")]
+        address: Address,
+        /// Which output; see [`crate::kind::Kind::outputs`].
+        output: String,
+    },
+}
+
+/// What stands in a preview for an output that no one can know yet. Never sent to a cloud.
+pub const KNOWN_LATER: &str = "(known after apply)";
+
+impl Link {
+    /// The `id` output of the resource at `address`.
+    pub fn id(address: &Address) -> Self {
+        Self::output(address, "id")
+    }
+
+    /// The output `output` of the resource at `address`.
+    pub fn output(address: &Address, output: &str) -> Self {
+        Self::Of { address: address.clone(), output: output.to_owned() }
+    }
+
+    /// The text of a link that has been resolved, else [`KNOWN_LATER`].
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Known(text) => text,
+            Self::Of { .. } => KNOWN_LATER,
+        }
+    }
+}
+
+/// The addresses that the open links within `spec` point to, in order of appearance.
+pub fn targets(spec: &Value) -> Vec<Address> {
+    fn walk(value: &Value, found: &mut Vec<Address>) {
+        match value {
+            Value::Object(map) => match map.get("$ref").and_then(Value::as_str).and_then(Address::parse) {
+                Some(address) => found.push(address),
+                None => map.values().for_each(|v| walk(v, found)),
+            },
+            Value::Array(items) => items.iter().for_each(|v| walk(v, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    walk(spec, &mut found);
+    found
+}
+
+/// `spec` with every open link replaced by what `look_up` answers. What it does not know stays open; returns those.
+pub fn resolve(spec: &mut Value, look_up: &dyn Fn(&Address, &str) -> Option<String>) -> Vec<Address> {
+    let mut open = Vec::new();
+    walk(spec, look_up, &mut open);
+    return open;
+
+    fn walk(value: &mut Value, look_up: &dyn Fn(&Address, &str) -> Option<String>, open: &mut Vec<Address>) {
+        if let Some((address, output)) = reference(value) {
+            match look_up(&address, &output) {
+                Some(text) => *value = Value::String(text),
+                None => open.push(address),
+            }
+            return;
+        }
+        match value {
+            Value::Object(map) => map.values_mut().for_each(|v| walk(v, look_up, open)),
+            Value::Array(items) => items.iter_mut().for_each(|v| walk(v, look_up, open)),
+            _ => {}
+        }
+    }
+}
+
+fn reference(value: &Value) -> Option<(Address, String)> {
+    let map = value.as_object()?;
+    let address = Address::parse(map.get("$ref")?.as_str()?)?;
+    Some((address, map.get("output")?.as_str()?.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn links_resolve_wherever_they_stand() {
+        let vpc = Address::parse("network.standby/vpc").unwrap();
+        let mut spec = json!({"vpc": Link::id(&vpc), "deep": [{"again": Link::output(&vpc, "arn")}], "name": "x"});
+        assert_eq!(targets(&spec), [vpc.clone(), vpc.clone()]);
+        let open = resolve(&mut spec, &|_, output| (output == "id").then(|| "vpc-1".to_owned()));
+        assert_eq!(open, [vpc]);
+        assert_eq!(spec["vpc"], "vpc-1");
+        assert!(spec["deep"][0]["again"].is_object());
+    }
+}

@@ -1,0 +1,92 @@
+//! Objectives: posture, mode, RTO, RPO, and the bands within which a posture can meet them.
+
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How much stands ready in the standby region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Posture {
+    /// Data copies and what costs nothing.
+    Cold,
+    /// Data replicates; compute is defined at size zero.
+    PilotLight,
+    /// A share of the primary's capacity runs on spot.
+    Warm,
+    /// The primary's whole capacity runs.
+    Hot,
+}
+
+/// Waiting, or taken over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// The primary serves.
+    #[default]
+    Standby,
+    /// The standby region serves.
+    Active,
+}
+
+/// What a recovery must achieve.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Objective {
+    /// Recovery time objective: how long until it serves again.
+    pub rto: Option<SignedDuration>,
+    /// Recovery point objective: how much of the latest data may be lost, as time.
+    pub rpo: Option<SignedDuration>,
+    /// The wave of a failover, 1 (first) to 3 (last).
+    pub tier: u8,
+}
+
+/// What a posture can achieve, and what it costs beside the primary.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Band {
+    /// Shortest RTO in seconds that the posture can promise.
+    pub rto_floor: i64,
+    /// Longest RTO in seconds it usually needs.
+    pub rto_usual: i64,
+    /// RTO as people say it.
+    pub rto: &'static str,
+    /// RPO as people say it.
+    pub rpo: &'static str,
+    /// Cost beside the primary's, as people say it.
+    pub cost: &'static str,
+}
+
+impl Posture {
+    /// All postures, from the least ready to the most.
+    pub const ALL: [Posture; 4] = [Self::Cold, Self::PilotLight, Self::Warm, Self::Hot];
+
+    /// Its name in TOML and output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::PilotLight => "pilot-light",
+            Self::Warm => "warm",
+            Self::Hot => "hot",
+        }
+    }
+
+    /// Its band: the four recovery patterns as the disaster-recovery literature gives them (see docs/postures.md).
+    pub fn band(self) -> Band {
+        let (rto_floor, rto_usual, rto, rpo, cost) = match self {
+            Self::Cold => (2 * 3600, 8 * 3600, "2-8 h", "hours", "5-15 %"),
+            Self::PilotLight => (30 * 60, 60 * 60, "30-60 min", "minutes", "between cold and warm"),
+            Self::Warm => (5 * 60, 30 * 60, "10-30 min", "minutes", "20-40 %"),
+            Self::Hot => (0, 60, "seconds", "near zero", "80-100 %"),
+        };
+        Band { rto_floor, rto_usual, rto, rpo, cost }
+    }
+}
+
+impl Mode {
+    /// Its name in output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Standby => "standby",
+            Self::Active => "active",
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Observe: what the cloud really holds of what is wanted and owned.

@@ -1,0 +1,133 @@
+//! The plan: the difference between wanted and live as a graph of steps, each with why.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::address::Address;
+use crate::kind::{Action, FieldChange, Place};
+use crate::objective::Mode;
+
+/// What a run is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intent {
+    /// Make the cloud what the stack says.
+    Converge,
+    /// Take away what the stack owns.
+    Destroy,
+}
+
+/// What to plan, beside the wanted and the seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    /// What for.
+    pub intent: Intent,
+    /// For which mode the graph was compiled.
+    pub mode: Mode,
+    /// Only these addresses and what they need; all where empty.
+    pub targets: Vec<String>,
+    /// Addresses whose data may be deleted.
+    pub delete_data: BTreeSet<String>,
+}
+
+/// Index of a step within its plan.
+pub type StepId = usize;
+
+/// One change to one resource.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Which resource.
+    pub address: Address,
+    /// Its kind's name.
+    pub kind: String,
+    /// Where.
+    pub place: Place,
+    /// The region, as AWS names it.
+    pub region: String,
+    /// What is done.
+    pub action: Action,
+    /// Why, for people; nothing branches on it.
+    pub reason: String,
+    /// The fields that change; empty for creations and deletions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<FieldChange>,
+    /// What is wanted, links open; `null` for deletions.
+    #[serde(default)]
+    pub spec: Value,
+    /// Name, or id of what exists; `None` where AWS will choose it.
+    pub id: Option<String>,
+    /// Steps that must be done before.
+    pub needs: Vec<StepId>,
+    /// True for both halves of a replacement.
+    #[serde(default)]
+    pub replaces: bool,
+    /// How long it usually takes, in seconds.
+    pub estimate: f64,
+    /// Idempotency token.
+    pub token: String,
+    /// The wave of a failover, 1 to 3.
+    pub tier: u8,
+}
+
+/// Steps in an order in which each comes after what it needs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// What is live already and links may point to: outputs by address.
+    pub outputs: std::collections::BTreeMap<Address, std::collections::BTreeMap<String, String>>,
+}
+
+/// A sentence about one address.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Remark {
+    /// Which resource, or component.
+    pub address: String,
+    /// What about it.
+    pub text: String,
+}
+
+/// What the plan does not show as steps.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PlanReport {
+    /// Resources that are as wanted.
+    pub unchanged: usize,
+    /// What stays although the stack no longer wants it, and why.
+    pub kept: Vec<Remark>,
+    /// What cannot be done, and why: foreign resources, looks that failed. Not empty means the run ends with exit 1.
+    pub blocked: Vec<Remark>,
+    /// What exists but is not ready yet.
+    pub waiting: Vec<Remark>,
+    /// What components had to say.
+    pub notes: Vec<Remark>,
+}
+
+impl Plan {
+    /// True when there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The steps of the longest path by estimate, first to last, and its length.
+    pub fn critical_path(&self) -> (Vec<StepId>, Duration) {
+        let mut best: Vec<(f64, Option<StepId>)> = Vec::with_capacity(self.steps.len());
+        for step in &self.steps {
+            let before = step.needs.iter().copied().max_by(|a, b| best[*a].0.total_cmp(&best[*b].0));
+            best.push((step.estimate + before.map_or(0.0, |id| best[id].0), before));
+        }
+        let Some(mut at) = (0..best.len()).max_by(|a, b| best[*a].0.total_cmp(&best[*b].0)) else {
+            return (Vec::new(), Duration::ZERO);
+        };
+        let length = Duration::from_secs_f64(best[at].0.max(0.0));
+        let mut path = vec![at];
+        while let Some(before) = best[at].1 {
+            path.push(before);
+            at = before;
+        }
+        path.reverse();
+        (path, length)
+    }
+}
