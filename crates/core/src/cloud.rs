@@ -69,7 +69,10 @@ impl std::fmt::Debug for Secrets {
 /// SHA-256 in lower-case hex.
 pub fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest;
-    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha2::Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Whose a live resource is.
@@ -194,19 +197,33 @@ pub enum CloudError {
 impl CloudError {
     /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Throttled { .. } | Self::Unreachable { .. } | Self::Other { .. })
+        matches!(
+            self,
+            Self::Throttled { .. } | Self::Unreachable { .. } | Self::Other { .. }
+        )
     }
 
     /// What to do next, as an imperative sentence.
     pub fn hint(&self) -> String {
         match self {
-            Self::Throttled { .. } => "run `drstack apply` again, or lower `--parallelism`".to_owned(),
-            Self::Denied { operation, .. } => {
-                format!("allow `{operation}` to these credentials; `docs/iam-policy.json` lists what drstack needs")
+            Self::Throttled { .. } => {
+                "run `drstack apply` again, or lower `--parallelism`".to_owned()
             }
-            Self::Unreachable { region, .. } => format!("check the network and whether {region} is up, then run again"),
-            Self::NoCapacity { .. } => "name more instance types in the pool, then run again".to_owned(),
-            Self::Quota { .. } => "raise the quota in Service Quotas for the standby region, then run again".to_owned(),
+            Self::Denied { operation, .. } => {
+                format!(
+                    "allow `{operation}` to these credentials; `docs/iam-policy.json` lists what drstack needs"
+                )
+            }
+            Self::Unreachable { region, .. } => {
+                format!("check the network and whether {region} is up, then run again")
+            }
+            Self::NoCapacity { .. } => {
+                "name more instance types in the pool, then run again".to_owned()
+            }
+            Self::Quota { .. } => {
+                "raise the quota in Service Quotas for the standby region, then run again"
+                    .to_owned()
+            }
             Self::Conflict { .. } => "run `drstack plan` to see what exists now".to_owned(),
             Self::Invalid { .. } => "correct the stack; `drstack validate` checks it".to_owned(),
             Self::Other { .. } => "run again; `RUST_LOG=drstack=debug` says more".to_owned(),
@@ -224,7 +241,13 @@ pub type Read = Vec<Result<Option<Found>, CloudError>>;
 /// reported because a look failed. Calls retry throttling by themselves (one retry layer) and give up in bounded time.
 pub trait Cloud: Send + Sync + 'static {
     /// Looks resources of one kind up by name or id, in bulk where the service can.
-    fn read<'a>(&'a self, kind: &'static str, scope: &'a Scope, place: Place, ids: &'a [String]) -> BoxFuture<'a, Read>;
+    fn read<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: &'a Scope,
+        place: Place,
+        ids: &'a [String],
+    ) -> BoxFuture<'a, Read>;
     /// Everything of one kind that the stack owns there.
     fn list_owned<'a>(
         &'a self,
@@ -233,7 +256,12 @@ pub trait Cloud: Send + Sync + 'static {
         place: Place,
     ) -> BoxFuture<'a, Result<Vec<Found>, CloudError>>;
     /// Makes it. `spec` has no open links. The answer may still be waiting to be ready.
-    fn create<'a>(&'a self, kind: &'static str, call: &'a Call, spec: &'a Value) -> BoxFuture<'a, Result<Found, CloudError>>;
+    fn create<'a>(
+        &'a self,
+        kind: &'static str,
+        call: &'a Call,
+        spec: &'a Value,
+    ) -> BoxFuture<'a, Result<Found, CloudError>>;
     /// Changes these fields of it.
     fn update<'a>(
         &'a self,
@@ -244,9 +272,18 @@ pub trait Cloud: Send + Sync + 'static {
         changes: &'a [FieldChange],
     ) -> BoxFuture<'a, Result<(), CloudError>>;
     /// Takes it away.
-    fn delete<'a>(&'a self, kind: &'static str, call: &'a Call, id: &'a str) -> BoxFuture<'a, Result<(), CloudError>>;
+    fn delete<'a>(
+        &'a self,
+        kind: &'static str,
+        call: &'a Call,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<(), CloudError>>;
     /// Asks for a fact; `Ok(None)` when what it is about does not exist.
-    fn capture<'a>(&'a self, scope: &'a Scope, query: &'a FactQuery) -> BoxFuture<'a, Result<Option<Captured>, CloudError>>;
+    fn capture<'a>(
+        &'a self,
+        scope: &'a Scope,
+        query: &'a FactQuery,
+    ) -> BoxFuture<'a, Result<Option<Captured>, CloudError>>;
     /// The control bucket of this name in the standby region.
     fn control(&self, scope: &Scope, bucket: &str) -> Arc<dyn ControlStore>;
     /// Wall-clock time.

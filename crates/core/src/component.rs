@@ -36,7 +36,10 @@ impl<T: Component> RefTarget for T {
 impl<T> Ref<T> {
     /// A reference to `target`, which the loader has made absolute.
     pub fn to(target: ComponentAddress) -> Self {
-        Self { target, kind: PhantomData }
+        Self {
+            target,
+            kind: PhantomData,
+        }
     }
 }
 
@@ -62,7 +65,11 @@ impl<'de, T: RefTarget> Deserialize<'de> for Ref<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let wanted = T::NAME;
-        let fail = || serde::de::Error::custom(format_args!("expected a reference such as `\"@{wanted}.NAME\"`, found `\"{text}\"`"));
+        let fail = || {
+            serde::de::Error::custom(format_args!(
+                "expected a reference such as `\"@{wanted}.NAME\"`, found `\"{text}\"`"
+            ))
+        };
         let target = text.strip_prefix('@').ok_or_else(fail)?;
         // The last `kind.name` pair says what it is; a module in front of it says where.
         let mut parts = target.rsplit('.');
@@ -122,7 +129,11 @@ pub struct CompileCx<'a> {
 impl CompileCx<'_> {
     /// What the component behind `reference` exports under `name`; empty where compiling it failed.
     pub fn export<T>(&self, reference: &Ref<T>, name: &str) -> Vec<Link> {
-        self.exports.get(&reference.target).and_then(|exports| exports.get(name)).cloned().unwrap_or_default()
+        self.exports
+            .get(&reference.target)
+            .and_then(|exports| exports.get(name))
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Address of the resource `resource` of this component.
@@ -176,13 +187,37 @@ impl ResourceSet {
     }
 
     /// Reports an error about `field`.
-    pub fn error(&mut self, code: &'static str, field: &'static str, message: impl Into<String>, help: impl Into<String>) {
-        self.problems.push(Problem { code, severity: Severity::Error, message: message.into(), field, help: help.into() });
+    pub fn error(
+        &mut self,
+        code: &'static str,
+        field: &'static str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.problems.push(Problem {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            field,
+            help: help.into(),
+        });
     }
 
     /// Reports a warning about `field`.
-    pub fn warn(&mut self, code: &'static str, field: &'static str, message: impl Into<String>, help: impl Into<String>) {
-        self.problems.push(Problem { code, severity: Severity::Warning, message: message.into(), field, help: help.into() });
+    pub fn warn(
+        &mut self,
+        code: &'static str,
+        field: &'static str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.problems.push(Problem {
+            code,
+            severity: Severity::Warning,
+            message: message.into(),
+            field,
+            help: help.into(),
+        });
     }
 }
 
@@ -232,7 +267,10 @@ pub trait Component: Send + Sync + 'static {
 }
 
 /// A [`Component`] with its spec erased to JSON.
-#[expect(missing_docs, reason = "each method is the one of the same name on `Component`")]
+#[expect(
+    missing_docs,
+    reason = "each method is the one of the same name on `Component`"
+)]
 pub trait DynComponent: Send + Sync {
     fn name(&self) -> &'static str;
     fn summary(&self) -> &'static str;
@@ -291,7 +329,12 @@ pub struct ComponentRegistry {
 impl ComponentRegistry {
     /// A registry of these components.
     pub fn new(components: &[&'static dyn DynComponent]) -> Self {
-        Self { components: components.iter().map(|component| (component.name(), *component)).collect() }
+        Self {
+            components: components
+                .iter()
+                .map(|component| (component.name(), *component))
+                .collect(),
+        }
     }
 
     /// The component of this name.

@@ -47,9 +47,17 @@ pub trait ControlStore: Send + Sync {
     /// A bucket of that name which belongs to another account or lies in another region is an error.
     fn ensure(&self) -> BoxFuture<'_, Result<(), StoreError>>;
     /// What is stored under `key`.
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<(Vec<u8>, Version)>, StoreError>>;
+    fn get<'a>(
+        &'a self,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<(Vec<u8>, Version)>, StoreError>>;
     /// Stores `body` under `key` if `condition` holds.
-    fn put<'a>(&'a self, key: &'a str, body: Vec<u8>, condition: Condition) -> BoxFuture<'a, Result<Version, StoreError>>;
+    fn put<'a>(
+        &'a self,
+        key: &'a str,
+        body: Vec<u8>,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<Version, StoreError>>;
     /// Removes `key`; removing what is absent is success.
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
     /// Keys that start with `prefix`, sorted.

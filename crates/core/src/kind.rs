@@ -59,12 +59,20 @@ pub struct FieldChange {
 impl FieldChange {
     /// A change that can be made in place, or `None` where both sides are equal.
     pub fn of<T: Serialize + PartialEq>(field: &str, from: &T, to: &T) -> Option<Self> {
-        (from != to).then(|| Self { field: field.to_owned(), from: json(from), to: json(to), replace: false })
+        (from != to).then(|| Self {
+            field: field.to_owned(),
+            from: json(from),
+            to: json(to),
+            replace: false,
+        })
     }
 
     /// As [`FieldChange::of`], for a field that cannot be changed in place.
     pub fn replacing<T: Serialize + PartialEq>(field: &str, from: &T, to: &T) -> Option<Self> {
-        Self::of(field, from, to).map(|change| Self { replace: true, ..change })
+        Self::of(field, from, to).map(|change| Self {
+            replace: true,
+            ..change
+        })
     }
 }
 
@@ -96,11 +104,17 @@ pub struct Wait {
 
 impl Wait {
     /// For objects that are there within seconds.
-    pub const SHORT: Wait =
-        Wait { deadline: Duration::from_secs(120), first: Duration::from_millis(250), slowest: Duration::from_secs(5) };
+    pub const SHORT: Wait = Wait {
+        deadline: Duration::from_secs(120),
+        first: Duration::from_millis(250),
+        slowest: Duration::from_secs(5),
+    };
     /// For copies and replicas that take minutes to hours.
-    pub const LONG: Wait =
-        Wait { deadline: Duration::from_secs(6 * 3600), first: Duration::from_secs(1), slowest: Duration::from_secs(20) };
+    pub const LONG: Wait = Wait {
+        deadline: Duration::from_secs(6 * 3600),
+        first: Duration::from_secs(1),
+        slowest: Duration::from_secs(20),
+    };
 }
 
 /// What is done to a resource.
@@ -198,7 +212,10 @@ pub struct ShapeError {
 }
 
 /// A [`Kind`] with its types erased to JSON.
-#[expect(missing_docs, reason = "each method is the one of the same name on `Kind`")]
+#[expect(
+    missing_docs,
+    reason = "each method is the one of the same name on `Kind`"
+)]
 pub trait DynKind: Send + Sync {
     fn name(&self) -> &'static str;
     fn summary(&self) -> &'static str;
@@ -225,7 +242,11 @@ impl<K: Kind> Erased<K> {
 }
 
 fn typed<K: Kind, T: DeserializeOwned>(what: &'static str, value: &Value) -> Result<T, ShapeError> {
-    T::deserialize(value).map_err(|source| ShapeError { kind: K::NAME, what, source })
+    T::deserialize(value).map_err(|source| ShapeError {
+        kind: K::NAME,
+        what,
+        source,
+    })
 }
 
 impl<K: Kind> DynKind for Erased<K> {
@@ -251,13 +272,19 @@ impl<K: Kind> DynKind for Erased<K> {
         K::OPERATIONS
     }
     fn diff(&self, spec: &Value, live: &Value) -> Result<Vec<FieldChange>, ShapeError> {
-        Ok(K::diff(&typed::<K, _>("spec", spec)?, &typed::<K, _>("live", live)?))
+        Ok(K::diff(
+            &typed::<K, _>("spec", spec)?,
+            &typed::<K, _>("live", live)?,
+        ))
     }
     fn expect(&self, spec: &Value, id: &str) -> Result<Value, ShapeError> {
         Ok(json(&K::expect(&typed::<K, _>("spec", spec)?, id)))
     }
     fn ready(&self, spec: &Value, live: &Value) -> Result<Readiness, ShapeError> {
-        Ok(K::ready(&typed::<K, _>("spec", spec)?, &typed::<K, _>("live", live)?))
+        Ok(K::ready(
+            &typed::<K, _>("spec", spec)?,
+            &typed::<K, _>("live", live)?,
+        ))
     }
     fn outputs(&self, id: &str, live: &Value) -> Result<BTreeMap<String, String>, ShapeError> {
         Ok(K::outputs(id, &typed::<K, _>("live", live)?))
@@ -282,7 +309,9 @@ pub struct KindRegistry {
 impl KindRegistry {
     /// A registry of these kinds.
     pub fn new(kinds: &[&'static dyn DynKind]) -> Self {
-        Self { kinds: kinds.iter().map(|kind| (kind.name(), *kind)).collect() }
+        Self {
+            kinds: kinds.iter().map(|kind| (kind.name(), *kind)).collect(),
+        }
     }
 
     /// The kind of this name.

@@ -1,1 +1,22 @@
-//! placeholder
+//! What drstack can provision: components (what a user writes), resources (one AWS object each) and the facts they
+//! follow. Feature `aws` adds the calls; without it everything here is pure.
+
+pub mod components;
+pub mod facts;
+pub mod resources;
+
+#[cfg(feature = "aws")]
+pub mod aws;
+
+use drstack_core::component::ComponentRegistry;
+use drstack_core::kind::KindRegistry;
+
+/// Every component kind of this build.
+pub fn components() -> ComponentRegistry {
+    ComponentRegistry::new(components::ALL)
+}
+
+/// Every resource kind of this build.
+pub fn kinds() -> KindRegistry {
+    KindRegistry::new(resources::ALL)
+}

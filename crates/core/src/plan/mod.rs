@@ -115,7 +115,11 @@ impl Plan {
     pub fn critical_path(&self) -> (Vec<StepId>, Duration) {
         let mut best: Vec<(f64, Option<StepId>)> = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
-            let before = step.needs.iter().copied().max_by(|a, b| best[*a].0.total_cmp(&best[*b].0));
+            let before = step
+                .needs
+                .iter()
+                .copied()
+                .max_by(|a, b| best[*a].0.total_cmp(&best[*b].0));
             best.push((step.estimate + before.map_or(0.0, |id| best[id].0), before));
         }
         let Some(mut at) = (0..best.len()).max_by(|a, b| best[*a].0.total_cmp(&best[*b].0)) else {
