@@ -1,0 +1,121 @@
+"""Makes what another tool would have made before drstack came. In: {"region", "objects": [...]}; an object is one of
+
+  {"kind": "bucket", "name", "versioning"?: bool, "tags"?, "contents"?: {key: text}}
+  {"kind": "table", "name", "stream"?: bool, "tags"?, "items"?: [{attribute: text}]}          on demand, hash key `pk`
+  {"kind": "table", "name", "provisioned": [read, write]}                                      fixed capacity, no scaling
+  {"kind": "image", "name"}                                                                    owned by this account
+  {"kind": "profile", "name"}                                                                  instance profile and its role
+  {"kind": "group", "name", "image"?: id or name, "types"?: [type], "capacity"?, "min"?, "max"?, "user_data"?, "profile"?, "tags"?}
+
+A group gets a launch template of its own name; one type makes a plain group, several a mixed one, on-demand only.
+Out: {name: {"id" ...}} with ids of what has one.
+"""
+
+import base64
+
+from aws import args, client, emit, tag_list
+
+TRUST = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
+
+
+def bucket(region, want):
+    s3, name = client("s3", region), want["name"]
+    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    s3.create_bucket(Bucket=name, **where)
+    if want.get("versioning"):
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    if want.get("tags"):
+        s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tag_list(want["tags"])})
+    for key, text in want.get("contents", {}).items():
+        s3.put_object(Bucket=name, Key=key, Body=text.encode())
+    return {"id": name}
+
+
+def table(region, want):
+    ddb, name = client("dynamodb", region), want["name"]
+    how = {"BillingMode": "PAY_PER_REQUEST"}
+    if "provisioned" in want:
+        read, write = want["provisioned"]
+        how = {"ProvisionedThroughput": {"ReadCapacityUnits": read, "WriteCapacityUnits": write}}
+    if want.get("stream"):
+        how["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    if want.get("tags"):
+        how["Tags"] = tag_list(want["tags"])
+    made = ddb.create_table(
+        TableName=name,
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        **how,
+    )
+    for item in want.get("items", []):
+        ddb.put_item(TableName=name, Item={key: {"S": text} for key, text in item.items()})
+    return {"id": made["TableDescription"]["TableArn"]}
+
+
+def image(region, want):
+    made = client("ec2", region).register_image(
+        Name=want["name"],
+        Architecture="x86_64",
+        RootDeviceName="/dev/xvda",
+        VirtualizationType="hvm",
+        BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 30, "VolumeType": "gp3"}}],
+    )
+    return {"id": made["ImageId"]}
+
+
+def profile(region, want):
+    iam, name = client("iam", region), want["name"]
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+    made = iam.create_instance_profile(InstanceProfileName=name)
+    iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+    return {"id": made["InstanceProfile"]["Arn"]}
+
+
+def image_id(ec2, region, wanted):
+    if wanted.startswith("ami-"):
+        return wanted
+    found = ec2.describe_images(Owners=["self"], Filters=[{"Name": "name", "Values": [wanted]}])["Images"]
+    return found[0]["ImageId"] if found else image(region, {"name": wanted})["id"]
+
+
+def group(region, want):
+    ec2, asg, name = client("ec2", region), client("autoscaling", region), want["name"]
+    types, capacity = want.get("types", ["g5.xlarge"]), want.get("capacity", 4)
+    data = {
+        "ImageId": image_id(ec2, region, want.get("image", f"{name}-image")),
+        "InstanceType": types[0],
+        "UserData": base64.b64encode(want.get("user_data", "#!/bin/sh\nexec serve\n").encode()).decode(),
+        "MetadataOptions": {"HttpEndpoint": "enabled", "HttpTokens": "required"},
+        "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 40, "VolumeType": "gp3", "Encrypted": True}}],
+    }
+    if want.get("profile"):
+        data["IamInstanceProfile"] = {"Name": want["profile"]}
+    template = ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)["LaunchTemplate"]
+    launch = {"LaunchTemplateId": template["LaunchTemplateId"], "Version": "1"}
+    if len(types) == 1:
+        how = {"LaunchTemplate": launch}
+    else:
+        overrides = [{"InstanceType": kind} for kind in types]
+        how = {
+            "MixedInstancesPolicy": {
+                "LaunchTemplate": {"LaunchTemplateSpecification": launch, "Overrides": overrides},
+                "InstancesDistribution": {"OnDemandPercentageAboveBaseCapacity": 100},
+            }
+        }
+    subnets = ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])["Subnets"]
+    asg.create_auto_scaling_group(
+        AutoScalingGroupName=name,
+        MinSize=want.get("min", 0),
+        MaxSize=want.get("max", capacity * 2),
+        DesiredCapacity=capacity,
+        VPCZoneIdentifier=",".join(sorted(subnet["SubnetId"] for subnet in subnets)[:2]),
+        Tags=[{**tag, "PropagateAtLaunch": True} for tag in tag_list(want.get("tags", {}))],
+        **how,
+    )
+    return {"id": name, "template": template["LaunchTemplateId"], "image": data["ImageId"]}
+
+
+KINDS = {"bucket": bucket, "table": table, "image": image, "profile": profile, "group": group}
+
+wanted = args()
+emit({want["name"]: KINDS[want["kind"]](wanted["region"], want) for want in wanted["objects"]})

@@ -1,0 +1,145 @@
+"""Serves moto on a loopback port: `moto_wsgi.py [PORT]`, 0 (the default) for any free one. Prints `PORT=<port>` once it listens.
+
+Moto's own server closes every connection after one answer; waitress keeps them open. Where moto 5.2.1 falls short of what AWS
+documents and the tests need it, it is mended here, and only here:
+
+* `UpdateTable` ignores `ReplicaUpdates`. Here a replica is a table of its own in the other region that shares the items. As on AWS
+  the stream must be on first, a replica cannot be made twice, and tags, recovery and protection are each replica's own.
+* `TagResource` on a table appends a key that exists instead of replacing its value.
+* `GetBucketReplication` answers every rule with an empty filter and delete markers off, whatever was put. Here it answers what was put.
+* A launch template's second and later versions keep their user data as plain text, on which launching from them fails.
+"""
+
+import copy
+import logging
+import os
+import sys
+
+import xmltodict
+
+os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # the thousand stock images cost seconds at start
+
+from moto.core.types import Base64EncodedString
+from moto.dynamodb.exceptions import MockValidationException
+from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
+from moto.dynamodb.models.table import Table
+from moto.dynamodb.responses import DynamoHandler, DynamoResult
+from moto.ec2.models.launch_templates import LaunchTemplate
+from moto.ec2.utils import parse_user_data
+from moto.s3.exceptions import ReplicationConfigurationNotFoundError
+from moto.s3.responses import S3Response
+from moto.server import DomainDispatcherApplication, create_backend_app
+from waitress.server import create_server
+
+# What moto gave us, kept because the mended versions call it.
+moto_update_table = DynamoHandler.update_table
+moto_describe = Table.describe
+moto_tag_resource = DynamoDBBackend.tag_resource
+moto_create_version = LaunchTemplate.create_version
+
+
+def replicas_of(table):
+    """Region to table, for `table` and all of its replicas that still exist."""
+    family = getattr(table, "family", {table.region_name: table})
+    exists = lambda region, member: dynamodb_backends[table.account_id][region].tables.get(table.name) is member
+    return {region: member for region, member in family.items() if exists(region, member)}
+
+
+def new_replica(table, region):
+    """A copy of `table` in `region`: shared items and keys, settings of its own."""
+    replica = copy.copy(table)
+    replica.region_name = region
+    replica.table_arn = table._generate_arn(table.name).replace(f":{table.region_name}:", f":{region}:")
+    replica.tags = []
+    replica.deletion_protection_enabled = False
+    replica.stream_specification = dict(table.stream_specification)
+    replica.continuous_backups = {
+        "ContinuousBackupsStatus": "ENABLED",
+        "PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "DISABLED"},
+    }
+    return replica
+
+
+def change_replica(table, action, region):
+    tables = dynamodb_backends[table.account_id][region].tables
+    family = replicas_of(table)
+    known = region in family and region != table.region_name
+    if action == "Create":
+        if known or region == table.region_name or table.name in tables:
+            raise MockValidationException(f"A replica of table {table.name} already exists in region {region}")
+        if (table.stream_specification or {}).get("StreamViewType") != "NEW_AND_OLD_IMAGES":
+            raise MockValidationException(f"Table {table.name} needs a stream with new and old images before it gets a replica")
+        tables[table.name] = family[region] = new_replica(table, region)
+    elif not known:
+        raise MockValidationException(f"Table {table.name} has no replica in region {region}")
+    elif action == "Delete":
+        if family[region].deletion_protection_enabled:
+            raise MockValidationException(f"The replica of {table.name} in region {region} is protected from deletion")
+        family.pop(region)
+        tables.pop(table.name)
+    for member in family.values():
+        member.family = family
+
+
+def update_table(self):
+    updates = self.body.get("ReplicaUpdates")
+    if not updates:
+        return moto_update_table(self)
+    if len(updates) > 1:
+        raise MockValidationException("One replica at a time")
+    table = self.dynamodb_backend.get_table(self.body["TableName"])
+    ((action, wanted),) = updates[0].items()
+    change_replica(table, action, wanted["RegionName"])
+    return DynamoResult(table.describe())
+
+
+def describe(self, base_key="TableDescription"):
+    answer = moto_describe(self, base_key)
+    others = [region for region in replicas_of(self) if region != self.region_name]
+    if others:
+        answer[base_key]["GlobalTableVersion"] = "2019.11.21"
+        answer[base_key]["Replicas"] = [{"RegionName": region, "ReplicaStatus": "ACTIVE"} for region in sorted(others)]
+    return answer
+
+
+def tag_resource(self, table_arn, tags):
+    self.untag_resource(table_arn, [tag["Key"] for tag in tags])
+    moto_tag_resource(self, table_arn, tags)
+
+
+def get_bucket_replication(self):
+    stored = self.backend.get_bucket_replication(self.bucket_name)
+    if not stored:
+        raise ReplicationConfigurationNotFoundError(bucket_name=self.bucket_name)
+    return 200, {"Content-Type": "application/xml"}, xmltodict.unparse({"ReplicationConfiguration": stored})
+
+
+def create_version(self, data, description):
+    user_data = data.get("UserData")
+    if user_data is not None and not isinstance(user_data, Base64EncodedString):
+        data = {**data, "UserData": parse_user_data(user_data)}
+    return moto_create_version(self, data, description)
+
+
+def main():
+    DynamoHandler.update_table = update_table
+    Table.describe = describe
+    DynamoDBBackend.tag_resource = tag_resource
+    S3Response.get_bucket_replication = get_bucket_replication
+    LaunchTemplate.create_version = create_version
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    # One thread: moto's state is not guarded against several.
+    server = create_server(
+        DomainDispatcherApplication(create_backend_app),
+        host="127.0.0.1",
+        port=int(sys.argv[1]) if len(sys.argv) > 1 else 0,
+        threads=1,
+        connection_limit=2000,
+        channel_timeout=600,
+    )
+    print(f"PORT={server.effective_port}", flush=True)
+    server.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""One endpoint in front of several servers: `route.py --to PORT [--route SERVICE@REGION=PORT]... [--port PORT]`.
+
+A request goes where the service and region of its signature say, else to `--to`. It also counts requests and loses regions.
+Prints `PORT=<port>` once it listens, on loopback only. Under `/__route/`:
+
+  GET  calls                                    {"REGION/SERVICE/OPERATION": count}
+  POST down?region=R[&how=reset|hang][&except=iam,sts]    that region's services stop answering
+  POST up                                       all answer again, and the counts start over
+"""
+
+import argparse
+import asyncio
+import collections
+import json
+import re
+import urllib.parse
+
+SCOPE = re.compile(rb"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
+ACTION = re.compile(rb"(?:^|[?&])Action=(\w+)")
+HEAD_LIMIT = 1 << 20  # a request line with a long query and every header fit many times over
+
+
+class Router:
+    def __init__(self, default, routes):
+        self.default, self.routes = default, routes
+        self.calls, self.down = collections.Counter(), {}
+
+    def port(self, region, service):
+        return self.routes.get(f"{service}@{region}", self.default)
+
+    def lost(self, region, service):
+        """How a request to this service fails, or nothing."""
+        how, spared = self.down.get(region, (None, ()))
+        return None if service in spared else how
+
+    def control(self, path):
+        url = urllib.parse.urlsplit(path)
+        query = dict(urllib.parse.parse_qsl(url.query))
+        answer = {}
+        if url.path.endswith("/calls"):
+            answer = dict(sorted(self.calls.items()))
+        elif url.path.endswith("/down"):
+            self.down[query["region"]] = (query.get("how", "reset"), tuple(query.get("except", "").split(",")))
+        elif url.path.endswith("/up"):
+            self.down, self.calls = {}, collections.Counter()
+        body = json.dumps(answer).encode()
+        return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+    async def client(self, reader, writer):
+        servers = {}
+        try:
+            while message := await read_message(reader, writer):
+                head, body = message
+                path = head.split(b" ", 2)[1]
+                if path.startswith(b"/__route/"):
+                    writer.write(self.control(path.decode()))
+                    continue
+                region, service, operation = classify(head, body)
+                self.calls[f"{region}/{service}/{operation}"] += 1
+                how = self.lost(region, service)
+                if how == "hang":
+                    await reader.read()  # until the caller gives up
+                if how:
+                    writer.transport.abort()
+                    return
+                answer = await forward(servers, self.port(region, service), head, body)
+                writer.write(answer)
+                await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the caller went away, or a server did: the caller sees a closed connection
+        finally:
+            for _, server in servers.values():
+                server.close()
+            writer.close()
+
+
+async def forward(servers, port, head, body):
+    """The server's whole answer. A kept connection that the server has closed meanwhile is dialled again, once."""
+    for attempt in (1, 2):
+        kept = port in servers
+        if not kept:
+            servers[port] = await asyncio.open_connection("127.0.0.1", port, limit=HEAD_LIMIT)
+        reader, writer = servers[port]
+        try:
+            writer.write(head + body)
+            await writer.drain()
+            answer = await read_message(reader, None, bodiless=head.startswith(b"HEAD "))
+            if answer:
+                if header(answer[0], b"connection").lower() == b"close":
+                    servers.pop(port)[1].close()
+                return b"".join(answer)
+        except ConnectionError:
+            if not kept:
+                raise
+        servers.pop(port)[1].close()
+        if not kept:
+            break
+    raise ConnectionError("the server closed the connection without an answer")
+
+
+async def read_message(reader, writer, bodiless=False):
+    """Head and body of one HTTP message, framing included, or None at the end."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError as end:
+        if end.partial:
+            raise
+        return None
+    if header(head, b"expect"):
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        head = re.sub(rb"\r\nexpect:[^\r]*", b"", head, flags=re.I)
+    status = head[9:12] if head.startswith(b"HTTP/") else b""
+    if bodiless or status in (b"204", b"304"):
+        return head, b""
+    if header(head, b"transfer-encoding").lower() == b"chunked":
+        return head, await read_chunks(reader)
+    length = header(head, b"content-length")
+    if status and not length:
+        body = await reader.read()
+        return head[:-2] + b"Content-Length: %d\r\n\r\n" % len(body), body
+    return head, await reader.readexactly(int(length or 0))
+
+
+async def read_chunks(reader):
+    raw, last = [], False
+    while not last:
+        size = await reader.readuntil(b"\r\n")
+        last = int(size.split(b";")[0], 16) == 0
+        raw.append(size)
+        if last:
+            while (trailer := await reader.readuntil(b"\r\n")) != b"\r\n":
+                raw.append(trailer)
+            raw.append(b"\r\n")
+        else:
+            raw.append(await reader.readexactly(int(size.split(b";")[0], 16) + 2))
+    return b"".join(raw)
+
+
+def header(head, name):
+    found = re.search(rb"\r\n" + name + rb":[ \t]*([^\r]*)", head, re.I)
+    return found.group(1) if found else b""
+
+
+def classify(head, body):
+    """Region, service and operation of a request. S3 has no operation name on the wire: its method, depth and sub-resource do."""
+    scope = SCOPE.search(header(head, b"authorization"))
+    region, service = (part.decode() for part in scope.groups()) if scope else ("-", "-")
+    method, path = head.split(b" ", 2)[:2]
+    target = header(head, b"x-amz-target")
+    action = ACTION.search(body) or ACTION.search(path)
+    if target:
+        return region, service, target.decode().rsplit(".", 1)[-1]
+    if action:
+        return region, service, action.group(1).decode()
+    path, _, query = path.decode().partition("?")
+    depth = "Object" if path.strip("/").count("/") else "Bucket"
+    names = (pair.split("=")[0] for pair in query.split("&"))
+    sub = [name for name in names if name and name not in ("x-id", "list-type", "prefix", "encoding-type", "max-keys", "continuation-token")]
+    return region, service, " ".join([method.decode(), depth if service == "s3" else path, *sub[:1]])
+
+
+async def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--to", type=int, required=True, help="port of the server for everything else")
+    parser.add_argument("--route", action="append", default=[], metavar="SERVICE@REGION=PORT")
+    parser.add_argument("--port", type=int, default=0)
+    args = parser.parse_args()
+    router = Router(args.to, {name: int(port) for name, port in (route.split("=") for route in args.route)})
+    server = await asyncio.start_server(router.client, "127.0.0.1", args.port, limit=HEAD_LIMIT, backlog=1024)
+    print(f"PORT={server.sockets[0].getsockname()[1]}", flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
