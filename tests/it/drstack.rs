@@ -1,0 +1,169 @@
+//! Runs the built program the way a user does, in a home and a folder of its own.
+
+use std::fmt::{self, Debug, Formatter};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Longest that one command may take. An apply of everything against a local server takes seconds.
+const COMMAND_LIMIT: Duration = Duration::from_secs(240);
+/// How often to look whether the command has ended: below what a person would notice.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// A user's machine: a home, a working folder and an environment. Everything in it is gone with it.
+pub(crate) struct Drstack {
+    home: TempDir,
+    env: Vec<(String, String)>,
+}
+
+/// A fresh machine without an account: only `--cloud sim` works on it.
+pub(crate) fn drstack() -> Drstack {
+    Drstack { home: tempfile::tempdir().expect("temporary folder"), env: Vec::new() }
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("NO_COLOR", "1")
+}
+
+impl Drstack {
+    /// The same machine with credentials, where all of AWS is at `endpoint`.
+    #[cfg(feature = "aws")]
+    pub(crate) fn at(self, endpoint: &str, region: &str) -> Self {
+        self.env("AWS_ENDPOINT_URL", endpoint)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_REGION", region)
+    }
+
+    /// The same machine with one more environment variable.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The folder that commands run in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Writes a file below the working folder, with its folders, and returns its whole path.
+    pub(crate) fn write(&self, path: &str, text: &str) -> PathBuf {
+        let file = self.folder().join(path);
+        let parent = file.parent().expect("a file has a folder");
+        std::fs::create_dir_all(parent).expect("make the folder");
+        std::fs::write(&file, text).expect("write the file");
+        file
+    }
+
+    /// Runs `drstack ARGS...` to its end.
+    pub(crate) fn run<I>(&self, args: I) -> Ran
+    where
+        I: IntoIterator,
+        I::Item: AsRef<std::ffi::OsStr>,
+    {
+        let mut child = self.command(args).spawn().expect("start drstack");
+        let stdout = read_all(child.stdout.take().expect("piped"));
+        let stderr = read_all(child.stderr.take().expect("piped"));
+        let deadline = Instant::now() + COMMAND_LIMIT;
+        let status = loop {
+            if let Some(status) = child.try_wait().expect("look after drstack") {
+                break Some(status);
+            }
+            if Instant::now() > deadline {
+                child.kill().expect("kill drstack");
+                child.wait().expect("bury drstack");
+                break None;
+            }
+            thread::sleep(LOOK_EVERY);
+        };
+        let ran = Ran {
+            code: status.and_then(|status| status.code()).unwrap_or(-1),
+            stdout: stdout.join().expect("reader"),
+            stderr: stderr.join().expect("reader"),
+        };
+        assert!(status.is_some(), "drstack did not end within {COMMAND_LIMIT:?}\n{ran:?}");
+        ran
+    }
+
+    /// The command that [`run`](Self::run) runs, for tests that signal it or kill it.
+    pub(crate) fn command<I>(&self, args: I) -> Command
+    where
+        I: IntoIterator,
+        I::Item: AsRef<std::ffi::OsStr>,
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drstack"));
+        command
+            .args(args)
+            .current_dir(self.folder())
+            .env_clear()
+            .env("HOME", self.folder())
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+}
+
+/// What a command left behind.
+pub(crate) struct Ran {
+    /// Exit code; -1 where a signal ended it.
+    pub(crate) code: i32,
+    /// Results.
+    pub(crate) stdout: String,
+    /// Everything else.
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    /// Demands an exit code; what the program said is in the failure.
+    #[track_caller]
+    pub(crate) fn code(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "exit code\n{self:?}");
+        self
+    }
+
+    /// Demands success.
+    #[track_caller]
+    pub(crate) fn ok(self) -> Self {
+        self.code(0)
+    }
+
+    /// The objects of `--json`, one a line.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Vec<Value> {
+        let parse =
+            |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in `{line}`\n{self:?}"));
+        self.stdout.lines().map(parse).collect()
+    }
+}
+
+impl Debug for Ran {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "--- code {}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr)
+    }
+}
+
+/// Reads a pipe to its end on a thread of its own, so that a full pipe never blocks the program.
+fn read_all(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).expect("read the pipe");
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+#[test]
+fn a_command_runs_in_its_own_home() {
+    let machine = drstack().env("DRSTACK_TEST", "1");
+    assert!(machine.write("stack/stack.toml", "").starts_with(machine.folder()));
+    let ran = machine.run(["--version"]);
+    assert!(ran.stderr.is_empty(), "{ran:?}");
+    ran.ok();
+    let ran = Ran { code: 0, stdout: "{\"a\":1}\n{}\n".to_owned(), stderr: String::new() };
+    assert_eq!(ran.json(), [serde_json::json!({ "a": 1 }), serde_json::json!({})]);
+}

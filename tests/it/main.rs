@@ -1,0 +1,7 @@
+//! The one integration-test binary: the real program against the sim and against servers that nobody here wrote.
+//!
+//! What needs AWS endpoints is behind the feature `aws`; the rest is part of the fast loop.
+
+mod drstack;
+#[cfg(feature = "aws")]
+mod servers;

@@ -1,0 +1,311 @@
+//! moto and fakecloud as processes of a test's own, and boto3 to seed and read them.
+//!
+//! Every server is behind `tests/servers/route.py`, which gives them one endpoint, counts calls and can lose a region.
+//! `tests/servers/setup` installs them. Where they are absent a test is skipped loudly; where `CI` is set it fails.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::drstack::{Drstack, drstack};
+
+/// The primary region of the tests.
+pub(crate) const PRIMARY: &str = "us-east-1";
+/// The standby region of the tests: the one whose compute fakecloud's second process holds.
+pub(crate) const STANDBY: &str = "us-west-2";
+
+/// Longest that a server may take to listen: moto takes 3 seconds on an idle machine, and tests start several at once.
+const START_LIMIT: Duration = Duration::from_secs(90);
+/// Longest that the router may take to answer a question about itself.
+const CONTROL_LIMIT: Duration = Duration::from_secs(10);
+/// Services whose state fakecloud keeps one per account instead of one per region.
+const NOT_REGIONAL: [&str; 3] = ["ec2", "autoscaling", "elasticloadbalancing"];
+
+/// A running stand-in for AWS. Dropping it ends its processes.
+pub(crate) struct Server {
+    endpoint: String,
+    router: u16,
+    // Dropped in this order: the router before the servers behind it.
+    _processes: Vec<Process>,
+}
+
+impl Server {
+    /// moto: regions apart, the broadest EC2 and Auto Scaling, no replication of objects.
+    pub(crate) fn moto() -> Option<Self> {
+        let python = python()?;
+        let moto = Process::start(Command::new(&python).arg(servers().join("moto_wsgi.py")));
+        Some(Self::behind_router(&python, vec![moto], &[]))
+    }
+
+    /// fakecloud: items and objects that replicate, groups with spot and on-demand. `flags` such as `--enforce-quotas`
+    /// go to both of its processes.
+    pub(crate) fn fakecloud(flags: &[&str]) -> Option<Self> {
+        let python = python()?;
+        let program = fakecloud_program()?;
+        let start = |region| {
+            let quiet = ["--addr", "127.0.0.1:0", "--log-level", "error", "--region", region];
+            Process::start(Command::new(&program).args(quiet).args(flags))
+        };
+        let (primary, standby) = (start(PRIMARY), start(STANDBY));
+        let routes = NOT_REGIONAL.map(|service| format!("{service}@{STANDBY}={}", standby.port));
+        Some(Self::behind_router(&python, vec![primary, standby], &routes))
+    }
+
+    fn behind_router(python: &Path, mut servers_behind: Vec<Process>, routes: &[String]) -> Self {
+        let mut command = Command::new(python);
+        command.arg(servers().join("route.py")).args(["--to", &servers_behind[0].port.to_string()]);
+        for route in routes {
+            command.args(["--route", route]);
+        }
+        let router = Process::start(&command);
+        let port = router.port;
+        servers_behind.insert(0, router);
+        Self { endpoint: format!("http://127.0.0.1:{port}"), router: port, _processes: servers_behind }
+    }
+
+    /// Where all of AWS is: the value for `AWS_ENDPOINT_URL`.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// A fresh user's machine that talks to this server.
+    pub(crate) fn drstack(&self) -> Drstack {
+        drstack().at(&self.endpoint, STANDBY)
+    }
+
+    /// boto3 against this server.
+    pub(crate) fn boto(&self) -> Boto<'_> {
+        Boto { endpoint: &self.endpoint }
+    }
+
+    /// How often each `REGION/SERVICE/OPERATION` was called since the start or the last [`find`](Self::find).
+    pub(crate) fn calls(&self) -> BTreeMap<String, u64> {
+        serde_json::from_str(&self.control("GET", "calls")).expect("the router answers counts")
+    }
+
+    /// From now on `region` closes every connection. Services homed elsewhere are named in `except`.
+    pub(crate) fn lose(&self, region: &str, except: &[&str]) {
+        self.control("POST", &format!("down?region={region}&how=reset&except={}", except.join(",")));
+    }
+
+    /// From now on `region` never answers and never refuses, which is how a lost region usually looks.
+    pub(crate) fn hang(&self, region: &str, except: &[&str]) {
+        self.control("POST", &format!("down?region={region}&how=hang&except={}", except.join(",")));
+    }
+
+    /// Every region answers again, and the counts start over.
+    pub(crate) fn find(&self) {
+        self.control("POST", "up");
+    }
+
+    fn control(&self, method: &str, what: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.router)).expect("reach the router");
+        stream.set_read_timeout(Some(CONTROL_LIMIT)).expect("set a limit");
+        write!(stream, "{method} /__route/{what} HTTP/1.1\r\nHost: route\r\n\r\n").expect("ask the router");
+        stream.shutdown(std::net::Shutdown::Write).expect("end the question");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("hear the router");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
+        assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+        body.to_owned()
+    }
+}
+
+/// boto3, the other tool: runs `tests/it/py/SCRIPT.py`. Each script's head says what goes in and what comes out.
+pub(crate) struct Boto<'a> {
+    endpoint: &'a str,
+}
+
+impl Boto<'_> {
+    /// Runs a script on JSON arguments and returns the JSON that it prints.
+    #[track_caller]
+    pub(crate) fn run(&self, script: &str, args: &Value) -> Value {
+        let file = tests().join("it/py").join(script).with_extension("py");
+        let mut child = Command::new(python().expect("the server would not run without it"))
+            .arg("-B") // leaves no bytecode in the tree
+            .arg(file)
+            .env("AWS_ENDPOINT_URL", self.endpoint)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("start python");
+        child
+            .stdin
+            .take()
+            .expect("piped")
+            .write_all(args.to_string().as_bytes())
+            .expect("hand over the arguments");
+        let output = child.wait_with_output().expect("hear python");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{script}.py {args}\n{said}");
+        serde_json::from_slice(&output.stdout).expect("scripts print JSON")
+    }
+
+    /// Makes `objects` in the primary region as another tool would; see `seed_primary.py`.
+    #[track_caller]
+    pub(crate) fn seed(&self, objects: &Value) -> Value {
+        self.run("seed_primary", &json!({ "region": PRIMARY, "objects": objects }))
+    }
+
+    /// These sections of a region, all of them where none is named; see `read_world.py`.
+    #[track_caller]
+    pub(crate) fn world(&self, region: &str, sections: &[&str]) -> Value {
+        let mut args = json!({ "region": region });
+        if !sections.is_empty() {
+            args["sections"] = json!(sections);
+        }
+        self.run("read_world", &args)
+    }
+
+    /// Changes one thing by hand: `drift(region, "bucket-tag", "acme-models", json!({"key": "k", "value": "v"}))`; see `drift.py`.
+    #[track_caller]
+    pub(crate) fn drift(&self, region: &str, change: &str, name: &str, mut more: Value) {
+        more["region"] = json!(region);
+        more["change"] = json!(change);
+        more["name"] = json!(name);
+        self.run("drift", &more);
+    }
+}
+
+/// A child process that prints its port when it listens.
+///
+/// A shell between us and it holds the leash: it ends the server when our end of a pipe closes, which also happens when the
+/// test is killed and nothing is dropped.
+struct Process {
+    leash: Child,
+    port: u16,
+}
+
+const LEASH: &str = r#"trap "" INT; "$@" </dev/null & exec >&-; read -r _; kill -9 $!; wait"#;
+
+impl Process {
+    fn start(command: &Command) -> Self {
+        let mut leash = Command::new("sh")
+            .args(["-c", LEASH, "sh"])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("start a shell");
+        let (tell, told) = mpsc::channel();
+        let stdout = BufReader::new(leash.stdout.take().expect("piped"));
+        // Reads to the end, so that the server never writes into a closed pipe. The channel closes with the pipe.
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if let Some((_, port)) = line.split_once("PORT=") {
+                    let _ = tell.send(port.trim().parse());
+                }
+            }
+        });
+        match told.recv_timeout(START_LIMIT) {
+            Ok(port) => Self { leash, port: port.expect("a port is a number") },
+            Err(error) => {
+                drop(leash.stdin.take());
+                panic!("{command:?} did not listen within {START_LIMIT:?}: {error}")
+            }
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.leash.stdin.take());
+        let _ = self.leash.wait();
+    }
+}
+
+fn tests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
+}
+
+fn servers() -> PathBuf {
+    tests().join("servers")
+}
+
+/// The Python that has moto and boto3: in `test-venv` in the target folder, where `tests/servers/setup` puts it.
+fn python() -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder");
+    let python = target.join("test-venv/bin/python");
+    if python.exists() { Some(python) } else { skip_loudly("moto", &python) }
+}
+
+fn fakecloud_program() -> Option<PathBuf> {
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache");
+    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
+    let program = cache.join("drstack/fakecloud-0.51.0/bin/fakecloud");
+    if program.exists() { Some(program) } else { skip_loudly("fakecloud", &program) }
+}
+
+/// Says on standard error, past the test harness's capture, that a test did not run; in CI that is a failure.
+fn skip_loudly(name: &str, missing: &Path) -> Option<PathBuf> {
+    let test = thread::current().name().unwrap_or("a test").to_owned();
+    let why = format!("{test}: needs {name}, and there is no {}", missing.display());
+    assert!(std::env::var_os("CI").is_none(), "{why}; run `tests/servers/setup`");
+    let _ = writeln!(
+        std::io::stderr(),
+        "SKIPPED {why}\n\nhint: `tests/servers/setup` brings it, `tests/run` does that and runs all tests"
+    );
+    None
+}
+
+#[test]
+fn moto_starts_and_answers() {
+    let Some(server) = Server::moto() else { return };
+    seeds_and_reads_back(&server);
+}
+
+#[test]
+fn fakecloud_starts_and_answers() {
+    let Some(server) = Server::fakecloud(&[]) else { return };
+    seeds_and_reads_back(&server);
+    assert_eq!(
+        server.boto().world(STANDBY, &["groups"])["groups"],
+        json!({}),
+        "the regions' groups are apart"
+    );
+}
+
+fn seeds_and_reads_back(server: &Server) {
+    let boto = server.boto();
+    let seeded = boto.seed(&json!([
+        { "kind": "bucket", "name": "acme-models", "contents": { "a/b": "one" } },
+        { "kind": "table", "name": "features", "stream": true, "items": [{ "pk": "a", "text": "one" }] },
+        { "kind": "group", "name": "serve", "types": ["g5.xlarge", "g4dn.xlarge"], "capacity": 2, "user_data": "#!/bin/sh\n" },
+    ]));
+    let world = boto.world(PRIMARY, &["buckets", "tables", "launch_templates", "groups", "images"]);
+    assert_eq!(world["buckets"]["acme-models"]["objects"], json!(["a/b"]));
+    assert_eq!(world["tables"]["features"]["stream"], "NEW_AND_OLD_IMAGES");
+    let template = &world["launch_templates"]["serve"]["versions"]["1"]["data"];
+    assert_eq!(template["ImageId"], seeded["serve"]["image"]);
+    assert_eq!(template["UserData"], "#!/bin/sh\n");
+    assert_eq!(world["groups"]["serve"]["instances"].as_array().map(Vec::len), Some(2));
+
+    boto.drift(PRIMARY, "bucket-tag", "acme-models", json!({ "key": "team", "value": "ml" }));
+    assert_eq!(boto.world(PRIMARY, &["buckets"])["buckets"]["acme-models"]["tags"], json!({ "team": "ml" }));
+    let item = json!({ "region": PRIMARY, "table": "features", "pk": "a" });
+    assert_eq!(boto.run("item", &item)["text"], "one");
+    assert_eq!(boto.world(STANDBY, &["tables"])["tables"], json!({}), "the regions' tables are apart");
+
+    server.lose(PRIMARY, &["iam"]);
+    assert!(
+        TcpStream::connect(server.endpoint().trim_start_matches("http://")).is_ok(),
+        "only a region is lost"
+    );
+    let standby = boto.world(STANDBY, &["launch_templates", "roles"]);
+    assert_eq!(standby["launch_templates"], json!({}));
+    assert!(server.calls().keys().any(|call| call.starts_with("us-west-2/ec2/")), "{:?}", server.calls());
+    server.find();
+    server.hang(PRIMARY, &[]);
+    server.find();
+    assert!(server.drstack().folder().is_dir());
+}
