@@ -159,6 +159,8 @@ pub trait Kind: Send + Sync + 'static {
     const SUMMARY: &'static str;
     /// How it is found again.
     const LOOKUP: Lookup;
+    /// Where such resources can stand; what the stack owns is listed there.
+    const PLACES: &'static [Place] = &[Place::Standby];
     /// What it has to do with data.
     const DATA: DataRole = DataRole::None;
     /// How long it may take to be ready.
@@ -220,6 +222,7 @@ pub trait DynKind: Send + Sync {
     fn name(&self) -> &'static str;
     fn summary(&self) -> &'static str;
     fn lookup(&self) -> Lookup;
+    fn places(&self) -> &'static [Place];
     fn data(&self) -> DataRole;
     fn wait(&self) -> Wait;
     fn volatile(&self) -> &'static [&'static str];
@@ -258,6 +261,9 @@ impl<K: Kind> DynKind for Erased<K> {
     }
     fn lookup(&self) -> Lookup {
         K::LOOKUP
+    }
+    fn places(&self) -> &'static [Place] {
+        K::PLACES
     }
     fn data(&self) -> DataRole {
         K::DATA
