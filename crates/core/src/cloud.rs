@@ -109,6 +109,8 @@ pub struct Call {
     pub place: Place,
     /// For which resource; becomes its `drstack:address` tag.
     pub address: Address,
+    /// The name it is looked up by; `None` for kinds found by tag, whose id the cloud chooses.
+    pub name: Option<String>,
     /// Idempotency token made from stack, address and spec, 64 hex digits: the same token twice has the effect of one call.
     pub token: String,
 }
