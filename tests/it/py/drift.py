@@ -24,12 +24,11 @@
   role-policy          policy             removes an inline policy of the role
 """
 
-from aws import args, client, emit, tag_list, tag_map
+from aws import Region, args, emit, tag_list, tag_map
 
 wanted = args()
 region, name = wanted["region"], wanted["name"]
-s3, ddb, ec2 = client("s3", region), client("dynamodb", region), client("ec2", region)
-asg, iam = client("autoscaling", region), client("iam", region)
+on = Region(region)
 
 
 def tag():
@@ -38,85 +37,85 @@ def tag():
 
 def bucket_tag():
     try:
-        tags = tag_map(s3.get_bucket_tagging(Bucket=name)["TagSet"])
-    except s3.exceptions.ClientError:
+        tags = tag_map(on.s3.get_bucket_tagging(Bucket=name)["TagSet"])
+    except on.s3.exceptions.ClientError:
         tags = {}
-    s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tag_list({**tags, wanted["key"]: wanted["value"]})})
+    on.s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tag_list({**tags, wanted["key"]: wanted["value"]})})
 
 
 def bucket_rule():
-    config = s3.get_bucket_replication(Bucket=name)["ReplicationConfiguration"]
+    config = on.s3.get_bucket_replication(Bucket=name)["ReplicationConfiguration"]
     rules = [rule for rule in config["Rules"] if rule["ID"] != wanted["rule"]]
     if rules:
-        s3.put_bucket_replication(Bucket=name, ReplicationConfiguration={**config, "Rules": rules})
+        on.s3.put_bucket_replication(Bucket=name, ReplicationConfiguration={**config, "Rules": rules})
     else:
-        s3.delete_bucket_replication(Bucket=name)
+        on.s3.delete_bucket_replication(Bucket=name)
 
 
 def bucket_delete():
-    listed = s3.list_object_versions(Bucket=name)
+    listed = on.s3.list_object_versions(Bucket=name)
     for item in listed.get("Versions", []) + listed.get("DeleteMarkers", []):
-        s3.delete_object(Bucket=name, Key=item["Key"], VersionId=item["VersionId"])
-    s3.delete_bucket(Bucket=name)
+        on.s3.delete_object(Bucket=name, Key=item["Key"], VersionId=item["VersionId"])
+    on.s3.delete_bucket(Bucket=name)
 
 
 def table_arn():
-    return ddb.describe_table(TableName=name)["Table"]["TableArn"]
+    return on.dynamodb.describe_table(TableName=name)["Table"]["TableArn"]
 
 
 def group_tag():
     (pair,) = tag()
     where = {"ResourceId": name, "ResourceType": "auto-scaling-group", "PropagateAtLaunch": False}
-    asg.create_or_update_tags(Tags=[{**where, **pair}])
+    on.autoscaling.create_or_update_tags(Tags=[{**where, **pair}])
 
 
 def group_sizes():
     sizes = {"MinSize": wanted["min"], "MaxSize": wanted["max"], "DesiredCapacity": wanted["desired"]}
-    asg.update_auto_scaling_group(AutoScalingGroupName=name, **sizes)
+    on.autoscaling.update_auto_scaling_group(AutoScalingGroupName=name, **sizes)
 
 
 def template_default(version):
-    ec2.modify_launch_template(LaunchTemplateName=name, DefaultVersion=str(version))
+    on.ec2.modify_launch_template(LaunchTemplateName=name, DefaultVersion=str(version))
 
 
 def template_version():
-    last = ec2.describe_launch_template_versions(LaunchTemplateName=name, Versions=["$Latest"])["LaunchTemplateVersions"][0]
+    last = on.ec2.describe_launch_template_versions(LaunchTemplateName=name, Versions=["$Latest"])["LaunchTemplateVersions"][0]
     data = {**last["LaunchTemplateData"], "InstanceType": wanted["type"]}
-    made = ec2.create_launch_template_version(LaunchTemplateName=name, LaunchTemplateData=data)
+    made = on.ec2.create_launch_template_version(LaunchTemplateName=name, LaunchTemplateData=data)
     template_default(made["LaunchTemplateVersion"]["VersionNumber"])
 
 
 def group_rule():
     open_to_all = {"IpProtocol": "tcp", "FromPort": wanted["port"], "ToPort": wanted["port"], "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
-    ec2.authorize_security_group_ingress(GroupId=name, IpPermissions=[open_to_all])
+    on.ec2.authorize_security_group_ingress(GroupId=name, IpPermissions=[open_to_all])
 
 
 CHANGES = {
-    "bucket-versioning": lambda: s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"}),
-    "bucket-open": lambda: s3.delete_public_access_block(Bucket=name),
-    "bucket-encryption": lambda: s3.delete_bucket_encryption(Bucket=name),
+    "bucket-versioning": lambda: on.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"}),
+    "bucket-open": lambda: on.s3.delete_public_access_block(Bucket=name),
+    "bucket-encryption": lambda: on.s3.delete_bucket_encryption(Bucket=name),
     "bucket-rule": bucket_rule,
-    "bucket-lifecycle": lambda: s3.delete_bucket_lifecycle(Bucket=name),
+    "bucket-lifecycle": lambda: on.s3.delete_bucket_lifecycle(Bucket=name),
     "bucket-tag": bucket_tag,
     "bucket-delete": bucket_delete,
-    "table-recovery": lambda: ddb.update_continuous_backups(
+    "table-recovery": lambda: on.dynamodb.update_continuous_backups(
         TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
     ),
-    "table-protection": lambda: ddb.update_table(TableName=name, DeletionProtectionEnabled=False),
-    "table-tag": lambda: ddb.tag_resource(ResourceArn=table_arn(), Tags=tag()),
-    "table-replica": lambda: ddb.update_table(
+    "table-protection": lambda: on.dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False),
+    "table-tag": lambda: on.dynamodb.tag_resource(ResourceArn=table_arn(), Tags=tag()),
+    "table-replica": lambda: on.dynamodb.update_table(
         TableName=name, ReplicaUpdates=[{"Delete": {"RegionName": wanted["replica"]}}]
     ),
     "group-sizes": group_sizes,
     "group-tag": group_tag,
-    "group-delete": lambda: asg.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True),
+    "group-delete": lambda: on.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True),
     "template-default": lambda: template_default(wanted["version"]),
     "template-version": template_version,
-    "template-delete": lambda: ec2.delete_launch_template(LaunchTemplateName=name),
-    "ec2-tag": lambda: ec2.create_tags(Resources=[name], Tags=tag()),
-    "ec2-untag": lambda: ec2.delete_tags(Resources=[name], Tags=[{"Key": wanted["key"]}]),
+    "template-delete": lambda: on.ec2.delete_launch_template(LaunchTemplateName=name),
+    "ec2-tag": lambda: on.ec2.create_tags(Resources=[name], Tags=tag()),
+    "ec2-untag": lambda: on.ec2.delete_tags(Resources=[name], Tags=[{"Key": wanted["key"]}]),
     "group-rule": group_rule,
-    "role-policy": lambda: iam.delete_role_policy(RoleName=name, PolicyName=wanted["policy"]),
+    "role-policy": lambda: on.iam.delete_role_policy(RoleName=name, PolicyName=wanted["policy"]),
 }
 
 CHANGES[wanted["change"]]()

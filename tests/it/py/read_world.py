@@ -8,12 +8,11 @@ a value that the server does not have is null. Sections:
 import base64
 import json
 
-from aws import absent, args, client, emit, pages, tag_map
+from aws import Region, absent, args, emit, pages, tag_map
 
 wanted = args()
 region = wanted["region"]
-s3, ddb, ec2 = client("s3", region), client("dynamodb", region), client("ec2", region)
-asg, iam = client("autoscaling", region), client("iam", region)
+on = Region(region)
 
 
 def by(items, key):
@@ -32,8 +31,8 @@ def tagged(item, *names):
 def buckets():
     return {
         name: bucket(name)
-        for name in sorted(item["Name"] for item in s3.list_buckets()["Buckets"])
-        if (s3.get_bucket_location(Bucket=name)["LocationConstraint"] or "us-east-1") == region
+        for name in sorted(item["Name"] for item in on.s3.list_buckets()["Buckets"])
+        if (on.s3.get_bucket_location(Bucket=name)["LocationConstraint"] or "us-east-1") == region
     }
 
 
@@ -43,30 +42,30 @@ def bucket(name):
 
     return {
         "location": region,
-        "versioning": s3.get_bucket_versioning(Bucket=name).get("Status"),
+        "versioning": on.s3.get_bucket_versioning(Bucket=name).get("Status"),
         "encryption": setting(
-            s3.get_bucket_encryption, "ServerSideEncryptionConfiguration", "ServerSideEncryptionConfigurationNotFoundError"
+            on.s3.get_bucket_encryption, "ServerSideEncryptionConfiguration", "ServerSideEncryptionConfigurationNotFoundError"
         ),
         "public_access": setting(
-            s3.get_public_access_block, "PublicAccessBlockConfiguration", "NoSuchPublicAccessBlockConfiguration"
+            on.s3.get_public_access_block, "PublicAccessBlockConfiguration", "NoSuchPublicAccessBlockConfiguration"
         ),
         "replication": setting(
-            s3.get_bucket_replication, "ReplicationConfiguration", "ReplicationConfigurationNotFoundError"
+            on.s3.get_bucket_replication, "ReplicationConfiguration", "ReplicationConfigurationNotFoundError"
         ),
-        "lifecycle": setting(s3.get_bucket_lifecycle_configuration, "Rules", "NoSuchLifecycleConfiguration"),
-        "policy": setting(s3.get_bucket_policy, "Policy", "NoSuchBucketPolicy"),
-        "tags": tag_map(setting(s3.get_bucket_tagging, "TagSet", "NoSuchTagSet")),
-        "objects": sorted(item["Key"] for item in pages(s3, "list_objects_v2", "Contents", Bucket=name)),
+        "lifecycle": setting(on.s3.get_bucket_lifecycle_configuration, "Rules", "NoSuchLifecycleConfiguration"),
+        "policy": setting(on.s3.get_bucket_policy, "Policy", "NoSuchBucketPolicy"),
+        "tags": tag_map(setting(on.s3.get_bucket_tagging, "TagSet", "NoSuchTagSet")),
+        "objects": sorted(item["Key"] for item in pages(on.s3, "list_objects_v2", "Contents", Bucket=name)),
     }
 
 
 def tables():
-    return {name: table(name) for name in pages(ddb, "list_tables", "TableNames")}
+    return {name: table(name) for name in pages(on.dynamodb, "list_tables", "TableNames")}
 
 
 def table(name):
-    found = ddb.describe_table(TableName=name)["Table"]
-    recovery = ddb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    found = on.dynamodb.describe_table(TableName=name)["Table"]
+    recovery = on.dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     return {
         "status": found["TableStatus"],
         "keys": found["KeySchema"],
@@ -76,18 +75,18 @@ def table(name):
         "recovery": recovery.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus"),
         "protected": bool(found.get("DeletionProtectionEnabled")),
         "encryption": drop(found.get("SSEDescription") or {}),
-        "tags": tag_map(ddb.list_tags_of_resource(ResourceArn=found["TableArn"]).get("Tags")),
-        "items": sorted(ddb.scan(TableName=name)["Items"], key=json.dumps),
+        "tags": tag_map(on.dynamodb.list_tags_of_resource(ResourceArn=found["TableArn"]).get("Tags")),
+        "items": sorted(on.dynamodb.scan(TableName=name)["Items"], key=json.dumps),
     }
 
 
 def vpcs():
-    return {item["VpcId"]: vpc(item) for item in ec2.describe_vpcs()["Vpcs"]}
+    return {item["VpcId"]: vpc(item) for item in on.ec2.describe_vpcs()["Vpcs"]}
 
 
 def vpc(item):
     def attribute(name):
-        answer = ec2.describe_vpc_attribute(VpcId=item["VpcId"], Attribute=name)
+        answer = on.ec2.describe_vpc_attribute(VpcId=item["VpcId"], Attribute=name)
         return answer[name[0].upper() + name[1:]]["Value"]
 
     return {**tagged(item), "dns_support": attribute("enableDnsSupport"), "dns_names": attribute("enableDnsHostnames")}
@@ -95,20 +94,20 @@ def vpc(item):
 
 def listed(operation, key, identity):
     """A section that one EC2 call answers whole."""
-    return lambda: by([tagged(item) for item in getattr(ec2, operation)()[key]], identity)
+    return lambda: by([tagged(item) for item in getattr(on.ec2, operation)()[key]], identity)
 
 
 def images():
-    return by([tagged(item, "CreationDate") for item in ec2.describe_images(Owners=["self"])["Images"]], "ImageId")
+    return by([tagged(item, "CreationDate") for item in on.ec2.describe_images(Owners=["self"])["Images"]], "ImageId")
 
 
 def launch_templates():
-    found = ec2.describe_launch_templates()["LaunchTemplates"]
+    found = on.ec2.describe_launch_templates()["LaunchTemplates"]
     return {item["LaunchTemplateName"]: {**tagged(item, "CreateTime"), "versions": versions(item)} for item in found}
 
 
 def versions(item):
-    answer = ec2.describe_launch_template_versions(LaunchTemplateId=item["LaunchTemplateId"])
+    answer = on.ec2.describe_launch_template_versions(LaunchTemplateId=item["LaunchTemplateId"])
     return {str(version["VersionNumber"]): template_data(version) for version in answer["LaunchTemplateVersions"]}
 
 
@@ -120,12 +119,12 @@ def template_data(version):
 
 
 def groups():
-    return {item["AutoScalingGroupName"]: group(item) for item in pages(asg, "describe_auto_scaling_groups", "AutoScalingGroups")}
+    return {item["AutoScalingGroupName"]: group(item) for item in pages(on.autoscaling, "describe_auto_scaling_groups", "AutoScalingGroups")}
 
 
 def group(item):
     name = item["AutoScalingGroupName"]
-    policies = absent(asg.describe_policies, "ValidationError", "InvalidAction", AutoScalingGroupName=name)
+    policies = absent(on.autoscaling.describe_policies, "ValidationError", "InvalidAction", AutoScalingGroupName=name)
     return {
         "sizes": {"min": item["MinSize"], "max": item["MaxSize"], "desired": item["DesiredCapacity"]},
         "template": item.get("LaunchTemplate"),
@@ -141,7 +140,7 @@ def group(item):
 
 
 def instances():
-    found = [one for batch in pages(ec2, "describe_instances", "Reservations") for one in batch["Instances"]]
+    found = [one for batch in pages(on.ec2, "describe_instances", "Reservations") for one in batch["Instances"]]
     return {one["InstanceId"]: instance(one) for one in found if one["State"]["Name"] != "terminated"}
 
 
@@ -158,27 +157,27 @@ def instance(one):
 
 
 def roles():
-    return {item["RoleName"]: role(item) for item in pages(iam, "list_roles", "Roles")}
+    return {item["RoleName"]: role(item) for item in pages(on.iam, "list_roles", "Roles")}
 
 
 def role(item):
     name = item["RoleName"]
-    inline = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    inline = on.iam.list_role_policies(RoleName=name)["PolicyNames"]
     return {
         "path": item["Path"],
         "trust": item["AssumeRolePolicyDocument"],
-        "inline": {one: iam.get_role_policy(RoleName=name, PolicyName=one)["PolicyDocument"] for one in inline},
-        "attached": sorted(one["PolicyArn"] for one in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]),
-        "tags": tag_map(iam.list_role_tags(RoleName=name)["Tags"]),
+        "inline": {one: on.iam.get_role_policy(RoleName=name, PolicyName=one)["PolicyDocument"] for one in inline},
+        "attached": sorted(one["PolicyArn"] for one in on.iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]),
+        "tags": tag_map(on.iam.list_role_tags(RoleName=name)["Tags"]),
     }
 
 
 def profiles():
-    found = pages(iam, "list_instance_profiles", "InstanceProfiles")
+    found = pages(on.iam, "list_instance_profiles", "InstanceProfiles")
     return {
         item["InstanceProfileName"]: {
             "roles": [one["RoleName"] for one in item["Roles"]],
-            "tags": tag_map(iam.get_instance_profile(InstanceProfileName=item["InstanceProfileName"])["InstanceProfile"].get("Tags")),
+            "tags": tag_map(on.iam.get_instance_profile(InstanceProfileName=item["InstanceProfileName"])["InstanceProfile"].get("Tags")),
         }
         for item in found
     }
