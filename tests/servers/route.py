@@ -1,6 +1,7 @@
 """One endpoint in front of several servers: `route.py --to PORT [--route SERVICE@REGION=PORT]... [--port PORT]`.
 
-A request goes where the service and region of its signature say, else to `--to`. It also counts requests and loses regions.
+A request goes where the service and region of its signature say, else to `--to`. It also counts requests and loses regions,
+and mends what both moto and fakecloud leave out: `CopyImage` ignores its tags, so the router sets them after it.
 Prints `PORT=<port>` once it listens, on loopback only. Under `/__route/`:
 
   GET  calls                                    {"REGION/SERVICE/OPERATION": count}
@@ -17,6 +18,8 @@ import urllib.parse
 
 SCOPE = re.compile(rb"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
 ACTION = re.compile(rb"(?:^|[?&])Action=(\w+)")
+IMAGE = re.compile(rb"<imageId>([^<]+)</imageId>")
+TAGGED = re.compile(r"TagSpecification\.\d+\.ResourceType")
 HEAD_LIMIT = 1 << 20  # a request line with a long query and every header fit many times over
 
 
@@ -63,7 +66,10 @@ class Router:
                 if how:
                     writer.transport.abort()
                     return
-                answer = await forward(servers, self.port(region, service), head, body)
+                port = self.port(region, service)
+                answer = await forward(servers, port, head, body)
+                if operation == "CopyImage":
+                    await tag_copy(servers, port, head, body, answer)
                 writer.write(answer)
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -96,6 +102,29 @@ async def forward(servers, port, head, body):
         if not kept:
             break
     raise ConnectionError("the server closed the connection without an answer")
+
+
+async def tag_copy(servers, port, head, body, answer):
+    """Sets the tags that a `CopyImage` asked for on the image that it made. The servers check no signature, so its head serves again."""
+    image, tags = IMAGE.search(answer), image_tags(body)
+    if not image or not tags:
+        return
+    fields = {"Action": "CreateTags", "Version": "2016-11-15", "ResourceId.1": image.group(1).decode()}
+    for number, (key, value) in enumerate(sorted(tags.items()), 1):
+        fields |= {f"Tag.{number}.Key": key, f"Tag.{number}.Value": value}
+    form = urllib.parse.urlencode(fields).encode()
+    head = re.sub(rb"(\r\ncontent-length:)[^\r]*", rb"\g<1> %d" % len(form), head, flags=re.I)
+    tagged = await forward(servers, port, head, form)
+    if b" 200 " not in tagged.split(b"\r\n", 1)[0]:
+        raise RuntimeError(f"tagging a copied image: {tagged.decode()}")
+
+
+def image_tags(body):
+    """Tags for the image, of the fields `TagSpecification.1.Tag.2.Key` and so on."""
+    fields = dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True))
+    specs = [name.rsplit(".", 1)[0] for name, value in fields.items() if TAGGED.fullmatch(name) and value == "image"]
+    keys = [name for spec in specs for name in fields if name.startswith(f"{spec}.Tag.") and name.endswith(".Key")]
+    return {fields[name]: fields.get(name[: -len("Key")] + "Value", "") for name in keys}
 
 
 async def read_message(reader, writer, bodiless=False):
