@@ -82,9 +82,7 @@ impl Address {
 }
 
 fn is_within(address: &str, target: &str) -> bool {
-    address
-        .strip_prefix(target)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    address.strip_prefix(target).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 macro_rules! text {
@@ -110,16 +108,10 @@ mod tests {
 
     #[test]
     fn a_target_reaches_whole_names_only() {
-        let address = Address::new(
-            &ComponentAddress::new("module.svc[\"a\"].pool.inference"),
-            "group",
-        );
-        for target in [
-            "module.svc",
-            "module.svc[\"a\"]",
-            "module.svc[\"a\"].pool.inference",
-            address.as_str(),
-        ] {
+        let address = Address::new(&ComponentAddress::new("module.svc[\"a\"].pool.inference"), "group");
+        for target in
+            ["module.svc", "module.svc[\"a\"]", "module.svc[\"a\"].pool.inference", address.as_str()]
+        {
             assert!(address.is_within(target), "{target}");
         }
         assert!(!address.is_within("module.sv"));

@@ -69,10 +69,7 @@ impl std::fmt::Debug for Secrets {
 /// SHA-256 in lower-case hex.
 pub fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest;
-    sha2::Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whose a live resource is.
@@ -199,18 +196,13 @@ pub enum CloudError {
 impl CloudError {
     /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Throttled { .. } | Self::Unreachable { .. } | Self::Other { .. }
-        )
+        matches!(self, Self::Throttled { .. } | Self::Unreachable { .. } | Self::Other { .. })
     }
 
     /// What to do next, as an imperative sentence.
     pub fn hint(&self) -> String {
         match self {
-            Self::Throttled { .. } => {
-                "run `drstack apply` again, or lower `--parallelism`".to_owned()
-            }
+            Self::Throttled { .. } => "run `drstack apply` again, or lower `--parallelism`".to_owned(),
             Self::Denied { operation, .. } => {
                 format!(
                     "allow `{operation}` to these credentials; `docs/iam-policy.json` lists what drstack needs"
@@ -219,12 +211,9 @@ impl CloudError {
             Self::Unreachable { region, .. } => {
                 format!("check the network and whether {region} is up, then run again")
             }
-            Self::NoCapacity { .. } => {
-                "name more instance types in the pool, then run again".to_owned()
-            }
+            Self::NoCapacity { .. } => "name more instance types in the pool, then run again".to_owned(),
             Self::Quota { .. } => {
-                "raise the quota in Service Quotas for the standby region, then run again"
-                    .to_owned()
+                "raise the quota in Service Quotas for the standby region, then run again".to_owned()
             }
             Self::Conflict { .. } => "run `drstack plan` to see what exists now".to_owned(),
             Self::Invalid { .. } => "correct the stack; `drstack validate` checks it".to_owned(),

@@ -36,10 +36,7 @@ impl<T: Component> RefTarget for T {
 impl<T> Ref<T> {
     /// A reference to `target`, which the loader has made absolute.
     pub fn to(target: ComponentAddress) -> Self {
-        Self {
-            target,
-            kind: PhantomData,
-        }
+        Self { target, kind: PhantomData }
     }
 }
 
@@ -129,11 +126,7 @@ pub struct CompileCx<'a> {
 impl CompileCx<'_> {
     /// What the component behind `reference` exports under `name`; empty where compiling it failed.
     pub fn export<T>(&self, reference: &Ref<T>, name: &str) -> Vec<Link> {
-        self.exports
-            .get(&reference.target)
-            .and_then(|exports| exports.get(name))
-            .cloned()
-            .unwrap_or_default()
+        self.exports.get(&reference.target).and_then(|exports| exports.get(name)).cloned().unwrap_or_default()
     }
 
     /// Address of the resource `resource` of this component.
@@ -267,10 +260,7 @@ pub trait Component: Send + Sync + 'static {
 }
 
 /// A [`Component`] with its spec erased to JSON.
-#[expect(
-    missing_docs,
-    reason = "each method is the one of the same name on `Component`"
-)]
+#[expect(missing_docs, reason = "each method is the one of the same name on `Component`")]
 pub trait DynComponent: Send + Sync {
     fn name(&self) -> &'static str;
     fn summary(&self) -> &'static str;
@@ -329,12 +319,7 @@ pub struct ComponentRegistry {
 impl ComponentRegistry {
     /// A registry of these components.
     pub fn new(components: &[&'static dyn DynComponent]) -> Self {
-        Self {
-            components: components
-                .iter()
-                .map(|component| (component.name(), *component))
-                .collect(),
-        }
+        Self { components: components.iter().map(|component| (component.name(), *component)).collect() }
     }
 
     /// The component of this name.

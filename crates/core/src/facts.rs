@@ -22,29 +22,17 @@ pub struct FactQuery {
 impl FactQuery {
     /// Asks the primary about `name`.
     pub fn primary(kind: &str, name: &str) -> Self {
-        Self {
-            kind: kind.to_owned(),
-            name: name.to_owned(),
-            place: Place::Primary,
-        }
+        Self { kind: kind.to_owned(), name: name.to_owned(), place: Place::Primary }
     }
 
     /// Asks the standby region about `name`.
     pub fn standby(kind: &str, name: &str) -> Self {
-        Self {
-            kind: kind.to_owned(),
-            name: name.to_owned(),
-            place: Place::Standby,
-        }
+        Self { kind: kind.to_owned(), name: name.to_owned(), place: Place::Standby }
     }
 
     /// The key under which the answer is kept.
     pub fn key(&self) -> String {
-        let place = if self.place == Place::Primary {
-            "primary"
-        } else {
-            "standby"
-        };
+        let place = if self.place == Place::Primary { "primary" } else { "standby" };
         format!("{place}/{}/{}", self.kind, self.name)
     }
 }

@@ -37,24 +37,13 @@ impl Resource {
         name: impl Into<String>,
         spec: &K::Spec,
     ) -> Self {
-        Self {
-            name: Some(name.into()),
-            ..Self::tagged::<K>(address, place, spec)
-        }
+        Self { name: Some(name.into()), ..Self::tagged::<K>(address, place, spec) }
     }
 
     /// A resource of kind `K` that is found by its tag.
     pub fn tagged<K: crate::kind::Kind>(address: Address, place: Place, spec: &K::Spec) -> Self {
         let spec = serde_json::to_value(spec).unwrap_or(Value::Null);
-        Self {
-            address,
-            kind: K::NAME.to_owned(),
-            place,
-            name: None,
-            spec,
-            after: Vec::new(),
-            tier: 2,
-        }
+        Self { address, kind: K::NAME.to_owned(), place, name: None, spec, after: Vec::new(), tier: 2 }
     }
 
     /// The same, to be made only after `other` is live.

@@ -59,20 +59,12 @@ pub struct FieldChange {
 impl FieldChange {
     /// A change that can be made in place, or `None` where both sides are equal.
     pub fn of<T: Serialize + PartialEq>(field: &str, from: &T, to: &T) -> Option<Self> {
-        (from != to).then(|| Self {
-            field: field.to_owned(),
-            from: json(from),
-            to: json(to),
-            replace: false,
-        })
+        (from != to).then(|| Self { field: field.to_owned(), from: json(from), to: json(to), replace: false })
     }
 
     /// As [`FieldChange::of`], for a field that cannot be changed in place.
     pub fn replacing<T: Serialize + PartialEq>(field: &str, from: &T, to: &T) -> Option<Self> {
-        Self::of(field, from, to).map(|change| Self {
-            replace: true,
-            ..change
-        })
+        Self::of(field, from, to).map(|change| Self { replace: true, ..change })
     }
 }
 
@@ -214,10 +206,7 @@ pub struct ShapeError {
 }
 
 /// A [`Kind`] with its types erased to JSON.
-#[expect(
-    missing_docs,
-    reason = "each method is the one of the same name on `Kind`"
-)]
+#[expect(missing_docs, reason = "each method is the one of the same name on `Kind`")]
 pub trait DynKind: Send + Sync {
     fn name(&self) -> &'static str;
     fn summary(&self) -> &'static str;
@@ -245,11 +234,7 @@ impl<K: Kind> Erased<K> {
 }
 
 fn typed<K: Kind, T: DeserializeOwned>(what: &'static str, value: &Value) -> Result<T, ShapeError> {
-    T::deserialize(value).map_err(|source| ShapeError {
-        kind: K::NAME,
-        what,
-        source,
-    })
+    T::deserialize(value).map_err(|source| ShapeError { kind: K::NAME, what, source })
 }
 
 impl<K: Kind> DynKind for Erased<K> {
@@ -278,19 +263,13 @@ impl<K: Kind> DynKind for Erased<K> {
         K::OPERATIONS
     }
     fn diff(&self, spec: &Value, live: &Value) -> Result<Vec<FieldChange>, ShapeError> {
-        Ok(K::diff(
-            &typed::<K, _>("spec", spec)?,
-            &typed::<K, _>("live", live)?,
-        ))
+        Ok(K::diff(&typed::<K, _>("spec", spec)?, &typed::<K, _>("live", live)?))
     }
     fn expect(&self, spec: &Value, id: &str) -> Result<Value, ShapeError> {
         Ok(json(&K::expect(&typed::<K, _>("spec", spec)?, id)))
     }
     fn ready(&self, spec: &Value, live: &Value) -> Result<Readiness, ShapeError> {
-        Ok(K::ready(
-            &typed::<K, _>("spec", spec)?,
-            &typed::<K, _>("live", live)?,
-        ))
+        Ok(K::ready(&typed::<K, _>("spec", spec)?, &typed::<K, _>("live", live)?))
     }
     fn outputs(&self, id: &str, live: &Value) -> Result<BTreeMap<String, String>, ShapeError> {
         Ok(K::outputs(id, &typed::<K, _>("live", live)?))
@@ -315,9 +294,7 @@ pub struct KindRegistry {
 impl KindRegistry {
     /// A registry of these kinds.
     pub fn new(kinds: &[&'static dyn DynKind]) -> Self {
-        Self {
-            kinds: kinds.iter().map(|kind| (kind.name(), *kind)).collect(),
-        }
+        Self { kinds: kinds.iter().map(|kind| (kind.name(), *kind)).collect() }
     }
 
     /// The kind of this name.

@@ -34,10 +34,7 @@ impl Link {
 
     /// The output `output` of the resource at `address`.
     pub fn output(address: &Address, output: &str) -> Self {
-        Self::Of {
-            address: address.clone(),
-            output: output.to_owned(),
-        }
+        Self::Of { address: address.clone(), output: output.to_owned() }
     }
 
     /// The text of a link that has been resolved, else [`KNOWN_LATER`].
@@ -53,11 +50,7 @@ impl Link {
 pub fn targets(spec: &Value) -> Vec<Address> {
     fn walk(value: &Value, found: &mut Vec<Address>) {
         match value {
-            Value::Object(map) => match map
-                .get("$ref")
-                .and_then(Value::as_str)
-                .and_then(Address::parse)
-            {
+            Value::Object(map) => match map.get("$ref").and_then(Value::as_str).and_then(Address::parse) {
                 Some(address) => found.push(address),
                 None => map.values().for_each(|v| walk(v, found)),
             },
@@ -71,19 +64,12 @@ pub fn targets(spec: &Value) -> Vec<Address> {
 }
 
 /// `spec` with every open link replaced by what `look_up` answers. What it does not know stays open; returns those.
-pub fn resolve(
-    spec: &mut Value,
-    look_up: &dyn Fn(&Address, &str) -> Option<String>,
-) -> Vec<Address> {
+pub fn resolve(spec: &mut Value, look_up: &dyn Fn(&Address, &str) -> Option<String>) -> Vec<Address> {
     let mut open = Vec::new();
     walk(spec, look_up, &mut open);
     return open;
 
-    fn walk(
-        value: &mut Value,
-        look_up: &dyn Fn(&Address, &str) -> Option<String>,
-        open: &mut Vec<Address>,
-    ) {
+    fn walk(value: &mut Value, look_up: &dyn Fn(&Address, &str) -> Option<String>, open: &mut Vec<Address>) {
         if let Some((address, output)) = reference(value) {
             match look_up(&address, &output) {
                 Some(text) => *value = Value::String(text),
@@ -114,11 +100,10 @@ mod tests {
     #[test]
     fn links_resolve_wherever_they_stand() {
         let vpc = Address::parse("network.standby/vpc").unwrap();
-        let mut spec = json!({"vpc": Link::id(&vpc), "deep": [{"again": Link::output(&vpc, "arn")}], "name": "x"});
+        let mut spec =
+            json!({"vpc": Link::id(&vpc), "deep": [{"again": Link::output(&vpc, "arn")}], "name": "x"});
         assert_eq!(targets(&spec), [vpc.clone(), vpc.clone()]);
-        let open = resolve(&mut spec, &|_, output| {
-            (output == "id").then(|| "vpc-1".to_owned())
-        });
+        let open = resolve(&mut spec, &|_, output| (output == "id").then(|| "vpc-1".to_owned()));
         assert_eq!(open, [vpc]);
         assert_eq!(spec["vpc"], "vpc-1");
         assert!(spec["deep"][0]["again"].is_object());

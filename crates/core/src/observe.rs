@@ -1,1 +1,189 @@
-//! Observe: what the cloud really holds of what is wanted and owned.
+//! Observe: what the cloud really holds of what is wanted and of what is owned.
+//!
+//! Absent, present and could-not-look are three different answers, and stay so to the end.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+
+use crate::address::Address;
+use crate::cloud::{Captured, Cloud, CloudError, Found, Owner, Scope, Secrets};
+use crate::facts::{Fact, FactQuery, Facts};
+use crate::graph::{Graph, Resource};
+use crate::kind::{DynKind, KindRegistry, Lookup, Place};
+use crate::plan::Remark;
+
+/// What one look at one wanted resource answered.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Look {
+    /// Certainly not there.
+    Absent,
+    /// There.
+    Present(Found),
+    /// The look failed: nothing is known.
+    Unknown(CloudError),
+}
+
+/// A resource the stack owns and the graph does not name, or names a second time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Owned {
+    /// Its kind's name.
+    pub kind: &'static str,
+    /// Where it stands.
+    pub place: Place,
+    /// The address it was made for.
+    pub address: Address,
+    /// The resource.
+    pub found: Found,
+}
+
+/// What the cloud holds.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// One answer for each wanted resource.
+    pub seen: BTreeMap<Address, Look>,
+    /// Owned, and not (or not only) wanted.
+    pub others: Vec<Owned>,
+    /// Listings that failed: there may be more that is owned.
+    pub unlisted: Vec<(&'static str, Place, CloudError)>,
+}
+
+/// Looks at every resource of `graph`, and lists what the stack owns, all kinds at once.
+pub async fn observe(cloud: &dyn Cloud, kinds: &KindRegistry, scope: &Scope, graph: &Graph) -> Observed {
+    let mut wanted: BTreeMap<(&str, Place), Vec<&Resource>> = BTreeMap::new();
+    for resource in graph.resources.values() {
+        wanted.entry((&resource.kind, resource.place)).or_default().push(resource);
+    }
+    let mut looks = Vec::new();
+    for kind in kinds.iter() {
+        let mut places = kind.places().to_vec();
+        places.extend(wanted.keys().filter(|(name, _)| *name == kind.name()).map(|(_, place)| *place));
+        places.sort();
+        places.dedup();
+        for place in places {
+            let wanted = wanted.get(&(kind.name(), place)).cloned().unwrap_or_default();
+            looks.push(look(cloud, kind, scope, place, wanted));
+        }
+    }
+    let mut all = Observed::default();
+    for part in join_all(looks).await {
+        all.seen.extend(part.seen);
+        all.others.extend(part.others);
+        all.unlisted.extend(part.unlisted);
+    }
+    all
+}
+
+async fn look(
+    cloud: &dyn Cloud,
+    kind: &'static dyn DynKind,
+    scope: &Scope,
+    place: Place,
+    wanted: Vec<&Resource>,
+) -> Observed {
+    let names: Vec<String> = wanted.iter().filter_map(|resource| resource.name.clone()).collect();
+    let read = async {
+        if names.is_empty() { Vec::new() } else { cloud.read(kind.name(), scope, place, &names).await }
+    };
+    let (read, listed) = tokio::join!(read, cloud.list_owned(kind.name(), scope, place));
+    let mut observed = Observed::default();
+    let (mut owned, unlisted) = match listed {
+        Ok(listed) => (by_address(listed), None),
+        Err(error) => (BTreeMap::new(), Some(error)),
+    };
+    let mut read = read.into_iter();
+    for resource in wanted {
+        let answer = match (&resource.name, kind.lookup()) {
+            (Some(name), _) => named(read.next(), name, &mut owned),
+            (None, Lookup::Tag | Lookup::Name) => {
+                match (take(&mut owned, &resource.address, |_| true), &unlisted) {
+                    (Some(found), _) => Look::Present(found),
+                    (None, None) => Look::Absent,
+                    (None, Some(error)) => Look::Unknown(error.clone()),
+                }
+            }
+        };
+        observed.seen.insert(resource.address.clone(), answer);
+    }
+    observed.unlisted.extend(unlisted.map(|error| (kind.name(), place, error)));
+    observed.others = owned
+        .into_iter()
+        .flat_map(|(address, found)| found.into_iter().map(move |found| (address.clone(), found)))
+        .map(|(address, found)| Owned { kind: kind.name(), place, address, found })
+        .collect();
+    observed
+}
+
+/// The answer for a resource that is looked up by name; what the listing says of the same object is the same object.
+fn named(
+    read: Option<Result<Option<Found>, CloudError>>,
+    name: &str,
+    owned: &mut BTreeMap<Address, Vec<Found>>,
+) -> Look {
+    match read {
+        Some(Ok(Some(found))) => {
+            if let Owner::Ours(address) = &found.owner {
+                take(owned, &address.clone(), |other| other.id == found.id || other.id == name);
+            }
+            Look::Present(found)
+        }
+        Some(Ok(None)) => Look::Absent,
+        Some(Err(error)) => Look::Unknown(error),
+        None => Look::Unknown(CloudError::Other {
+            operation: "read".to_owned(),
+            message: format!("no answer for `{name}`"),
+        }),
+    }
+}
+
+fn by_address(listed: Vec<Found>) -> BTreeMap<Address, Vec<Found>> {
+    let mut owned: BTreeMap<Address, Vec<Found>> = BTreeMap::new();
+    for found in listed {
+        if let Owner::Ours(address) = &found.owner {
+            owned.entry(address.clone()).or_default().push(found);
+        }
+    }
+    owned
+}
+
+fn take(
+    owned: &mut BTreeMap<Address, Vec<Found>>,
+    address: &Address,
+    which: impl Fn(&Found) -> bool,
+) -> Option<Found> {
+    let all = owned.get_mut(address)?;
+    let at = all.iter().position(which)?;
+    Some(all.remove(at))
+}
+
+/// Facts, freshly asked, with the last answers where nothing answered.
+#[derive(Debug, Default)]
+pub struct Capture {
+    /// All answers, fresh and last.
+    pub facts: Facts,
+    /// What must not be written down.
+    pub secrets: Secrets,
+    /// Questions that nothing answered now, and why.
+    pub failed: Vec<Remark>,
+}
+
+/// Asks `queries`; where nothing answers, what was in `last` stays, with its old time.
+pub async fn capture(cloud: &dyn Cloud, scope: &Scope, queries: &[FactQuery], last: Facts) -> Capture {
+    let mut capture = Capture { facts: last, ..Capture::default() };
+    let answers = join_all(queries.iter().map(|query| cloud.capture(scope, query))).await;
+    for (query, answer) in queries.iter().zip(answers) {
+        let value = match answer {
+            Ok(Some(Captured { value, secrets })) => {
+                capture.secrets.extend(secrets);
+                value
+            }
+            Ok(None) => serde_json::Value::Null,
+            Err(error) => {
+                capture.failed.push(Remark { address: query.key(), text: error.to_string() });
+                continue;
+            }
+        };
+        capture.facts.0.insert(query.key(), Fact { captured_at: cloud.now(), value });
+    }
+    capture
+}

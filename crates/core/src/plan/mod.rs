@@ -1,5 +1,10 @@
 //! The plan: the difference between wanted and live as a graph of steps, each with why.
 
+pub mod file;
+
+mod diff;
+mod order;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -9,6 +14,8 @@ use serde_json::Value;
 use crate::address::Address;
 use crate::kind::{Action, FieldChange, Place};
 use crate::objective::Mode;
+
+pub use diff::plan;
 
 /// What a run is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,11 +122,7 @@ impl Plan {
     pub fn critical_path(&self) -> (Vec<StepId>, Duration) {
         let mut best: Vec<(f64, Option<StepId>)> = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
-            let before = step
-                .needs
-                .iter()
-                .copied()
-                .max_by(|a, b| best[*a].0.total_cmp(&best[*b].0));
+            let before = step.needs.iter().copied().max_by(|a, b| best[*a].0.total_cmp(&best[*b].0));
             best.push((step.estimate + before.map_or(0.0, |id| best[id].0), before));
         }
         let Some(mut at) = (0..best.len()).max_by(|a, b| best[*a].0.total_cmp(&best[*b].0)) else {

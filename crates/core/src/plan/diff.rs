@@ -1,0 +1,528 @@
+//! Diff: wanted against seen, as steps with edges; pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{Intent, Options, Plan, PlanReport, Remark, Step, order};
+use crate::address::Address;
+use crate::cloud::{Found, Owner, sha256};
+use crate::component::StackFacts;
+use crate::graph::{Graph, Resource};
+use crate::kind::{
+    Action, DataRole, DynKind, FieldChange, KindRegistry, Lookup, Place, Readiness, ShapeError,
+};
+use crate::link::{KNOWN_LATER, resolve};
+use crate::observe::{Look, Observed, Owned};
+
+/// The steps that make `seen` what `want` says (or take it away), and what is to be said about the rest.
+///
+/// # Errors
+/// A spec or live value that does not have its kind's shape: made by another version of drstack.
+pub fn plan(
+    want: &Graph,
+    seen: &Observed,
+    kinds: &KindRegistry,
+    stack: &StackFacts,
+    options: &Options,
+) -> Result<(Plan, PlanReport), ShapeError> {
+    let mut draft = Draft {
+        kinds,
+        stack,
+        options,
+        steps: Vec::new(),
+        ready_by: BTreeMap::new(),
+        live: BTreeMap::new(),
+        blocked: BTreeSet::new(),
+        outputs: BTreeMap::new(),
+        unsure: BTreeMap::new(),
+        deletes: BTreeMap::new(),
+        holders: Vec::new(),
+        kept_data: BTreeSet::new(),
+        report: PlanReport::default(),
+    };
+    let scope = in_scope(want, options);
+    let mut spare = Spare::of(&seen.others);
+    match options.intent {
+        Intent::Converge => {
+            for address in order::topological(want) {
+                draft.converge(
+                    &want.resources[address],
+                    seen.seen.get(address),
+                    scope.contains(address),
+                    &mut spare,
+                )?;
+            }
+            draft.remove(spare.rest(), "the stack no longer names it")?;
+        }
+        Intent::Destroy => draft.destroy(want, seen, &scope)?,
+    }
+    for (kind, place, error) in &seen.unlisted {
+        let text = format!(
+            "could not list what the stack owns in {}: {error}; {}",
+            draft.region(*place),
+            error.hint()
+        );
+        draft.report.blocked.push(Remark { address: (*kind).to_owned(), text });
+    }
+    draft.let_go_first(want);
+    let steps = order::sorted(draft.steps);
+    Ok((Plan { steps, outputs: draft.outputs }, draft.report))
+}
+
+/// Targets and what they need; everything where there are no targets. A destroy takes what needs the targets instead.
+fn in_scope<'a>(want: &'a Graph, options: &Options) -> BTreeSet<&'a Address> {
+    if options.targets.is_empty() {
+        return want.resources.keys().collect();
+    }
+    let is_target = |address: &Address| options.targets.iter().any(|target| address.is_within(target));
+    let mut edges: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
+    for (address, resource) in &want.resources {
+        for need in resource.needs() {
+            let Some((need, _)) = want.resources.get_key_value(&need) else { continue };
+            match options.intent {
+                Intent::Converge => edges.entry(address).or_default().push(need),
+                Intent::Destroy => edges.entry(need).or_default().push(address),
+            }
+        }
+    }
+    let mut scope = BTreeSet::new();
+    let mut open: Vec<&Address> = want.resources.keys().filter(|address| is_target(address)).collect();
+    while let Some(address) = open.pop() {
+        if scope.insert(address) {
+            open.extend(edges.get(address).into_iter().flatten());
+        }
+    }
+    scope
+}
+
+/// Owned resources that no wanted one has claimed yet, by address.
+struct Spare<'a> {
+    by_address: BTreeMap<(Address, &'static str), Vec<&'a Owned>>,
+}
+
+impl<'a> Spare<'a> {
+    fn of(others: &'a [Owned]) -> Self {
+        let mut by_address: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for owned in others {
+            by_address.entry((owned.address.clone(), owned.kind)).or_default().push(owned);
+        }
+        Self { by_address }
+    }
+
+    fn rest(self) -> impl Iterator<Item = &'a Owned> {
+        self.by_address.into_values().flatten()
+    }
+}
+
+struct Draft<'a> {
+    kinds: &'a KindRegistry,
+    stack: &'a StackFacts,
+    options: &'a Options,
+    steps: Vec<Step>,
+    /// The step after which a wanted resource is as wanted.
+    ready_by: BTreeMap<Address, usize>,
+    /// Ids of wanted resources that are live.
+    live: BTreeMap<Address, String>,
+    /// Wanted resources that cannot be made now.
+    blocked: BTreeSet<Address>,
+    outputs: BTreeMap<Address, BTreeMap<String, String>>,
+    /// Outputs that a step of this plan will change; `None` stands for all of them.
+    unsure: BTreeMap<Address, Option<&'static [&'static str]>>,
+    /// Deletions by what is deleted: (kind is not needed, ids are unique per place).
+    deletes: BTreeMap<String, Vec<usize>>,
+    /// Steps on live resources, with the ids the live one holds on to now.
+    holders: Vec<(usize, Vec<String>)>,
+    /// Components some of whose data stays.
+    kept_data: BTreeSet<String>,
+    report: PlanReport,
+}
+
+impl<'a> Draft<'a> {
+    fn converge<'b>(
+        &mut self,
+        resource: &Resource,
+        look: Option<&'b Look>,
+        in_scope: bool,
+        spare: &mut Spare<'b>,
+    ) -> Result<(), ShapeError> {
+        let Some(kind) = self.kinds.get(&resource.kind) else {
+            self.block(&resource.address, format!("this build knows no kind `{}`", resource.kind));
+            return Ok(());
+        };
+        let found = match look {
+            Some(Look::Present(found)) => found,
+            Some(Look::Absent) => return self.create(kind, resource, in_scope, "it does not exist"),
+            Some(Look::Unknown(error)) => {
+                self.block(&resource.address, format!("could not look: {error}; {}", error.hint()));
+                return Ok(());
+            }
+            None => {
+                self.block(&resource.address, "nobody looked".to_owned());
+                return Ok(());
+            }
+        };
+        match &found.owner {
+            Owner::Ours(address) if *address == resource.address => {}
+            Owner::Setting => {}
+            Owner::Ours(address) => {
+                let text = format!(
+                    "`{}` exists for {address} of this stack; run `drstack plan` after that is gone",
+                    found.id
+                );
+                self.block(&resource.address, text);
+                return Ok(());
+            }
+            Owner::Stack(other) => {
+                self.block(
+                    &resource.address,
+                    format!("`{}` belongs to stack `{other}`; name another one", found.id),
+                );
+                return Ok(());
+            }
+            Owner::Foreign => {
+                let text =
+                    format!("`{}` exists and is not drstack's; name another one, or remove it", found.id);
+                self.block(&resource.address, text);
+                return Ok(());
+            }
+        }
+        let (found, changes) = self.better_twin(kind, resource, found, spare)?;
+        self.outputs.insert(resource.address.clone(), kind.outputs(&found.id, &found.live)?);
+        self.live.insert(resource.address.clone(), found.id.clone());
+        if changes.is_empty() || !in_scope {
+            self.report.unchanged += usize::from(changes.is_empty());
+            return self.remark_waiting(kind, resource, found);
+        }
+        if changes.iter().any(|change| change.replace) {
+            return self.replace(kind, resource, found, changes);
+        }
+        if self.waits_for_blocked(resource) {
+            return Ok(());
+        }
+        let reason = fields(&changes, "differs");
+        let id = self.push(kind, resource, Action::Update, reason, changes, Some(found.id.clone()));
+        self.holders.push((id, kind.links(&found.live)?));
+        self.ready_by.insert(resource.address.clone(), id);
+        self.unsure.insert(resource.address.clone(), Some(kind.volatile()));
+        Ok(())
+    }
+
+    /// `found` and its changes; where a replacement was interrupted and left two, the one that needs no other.
+    fn better_twin<'b>(
+        &mut self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        found: &'b Found,
+        spare: &mut Spare<'b>,
+    ) -> Result<(&'b Found, Vec<FieldChange>), ShapeError> {
+        let changes = self.changes(kind, resource, found)?;
+        if !changes.iter().any(|change| change.replace) {
+            return Ok((found, changes));
+        }
+        let Some(twins) = spare.by_address.get_mut(&(resource.address.clone(), kind.name())) else {
+            return Ok((found, changes));
+        };
+        for at in 0..twins.len() {
+            let twin = &twins[at].found;
+            let others = self.changes(kind, resource, twin)?;
+            if !others.iter().any(|change| change.replace) {
+                twins.remove(at);
+                self.delete(kind, resource.place, &resource.address, found, "it was replaced", true)?;
+                return Ok((twin, others));
+            }
+        }
+        Ok((found, changes))
+    }
+
+    fn create(
+        &mut self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        in_scope: bool,
+        reason: &str,
+    ) -> Result<(), ShapeError> {
+        if !in_scope || self.waits_for_blocked(resource) {
+            self.blocked.insert(resource.address.clone());
+            return Ok(());
+        }
+        let id =
+            self.push(kind, resource, Action::Create, reason.to_owned(), Vec::new(), resource.name.clone());
+        self.ready_by.insert(resource.address.clone(), id);
+        self.unsure.insert(resource.address.clone(), None);
+        Ok(())
+    }
+
+    /// Two steps. What AWS names can stand twice, so the new one comes first and the old one goes last; a name cannot.
+    fn replace(
+        &mut self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        found: &Found,
+        changes: Vec<FieldChange>,
+    ) -> Result<(), ShapeError> {
+        let reason = fields(&changes, "cannot be changed in place");
+        if kind.data() == DataRole::Holds && !self.may_delete(&resource.address) {
+            let text = format!(
+                "{reason}, and replacing it deletes data; allow it with `--delete-data {}`",
+                resource.address
+            );
+            self.block(&resource.address, text);
+            return Ok(());
+        }
+        if self.waits_for_blocked(resource) {
+            return Ok(());
+        }
+        let old = self.delete(kind, resource.place, &resource.address, found, &reason, true)?;
+        let new = self.push(kind, resource, Action::Create, reason, changes, resource.name.clone());
+        self.steps[new].replaces = true;
+        match kind.lookup() {
+            Lookup::Name => self.steps[new].needs.push(old),
+            Lookup::Tag => self.steps[old].needs.push(new),
+        }
+        self.ready_by.insert(resource.address.clone(), new);
+        self.unsure.insert(resource.address.clone(), None);
+        Ok(())
+    }
+
+    fn remove<'b>(&mut self, owned: impl Iterator<Item = &'b Owned>, reason: &str) -> Result<(), ShapeError> {
+        let owned: Vec<&Owned> = owned.filter(|owned| self.is_target(&owned.address)).collect();
+        // Data first: what feeds a copy that stays, stays with it.
+        for owned in &owned {
+            if self.kinds.get(owned.kind).is_some_and(|kind| kind.data() == DataRole::Holds)
+                && !self.may_delete(&owned.address)
+            {
+                self.keep_data(&owned.address);
+            }
+        }
+        for owned in owned {
+            let Some(kind) = self.kinds.get(owned.kind) else { continue };
+            let component = owned.address.component().to_string();
+            match kind.data() {
+                DataRole::Holds if !self.may_delete(&owned.address) => {}
+                DataRole::Feeds if self.kept_data.contains(&component) => {
+                    let text = "it feeds data that stays".to_owned();
+                    self.report.kept.push(Remark { address: owned.address.to_string(), text });
+                }
+                _ => {
+                    self.delete(kind, owned.place, &owned.address, &owned.found, reason, false)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn destroy(
+        &mut self,
+        want: &Graph,
+        seen: &Observed,
+        scope: &BTreeSet<&Address>,
+    ) -> Result<(), ShapeError> {
+        let mut owned = seen.others.clone();
+        for (address, look) in &seen.seen {
+            let resource = &want.resources[address];
+            match look {
+                Look::Present(found) => match (&found.owner, self.kinds.get(&resource.kind)) {
+                    (Owner::Ours(_), Some(kind)) if scope.contains(address) => owned.push(Owned {
+                        kind: kind.name(),
+                        place: resource.place,
+                        address: address.clone(),
+                        found: found.clone(),
+                    }),
+                    (Owner::Setting, Some(kind)) if scope.contains(address) => {
+                        let text = format!(
+                            "{} of `{}` stays as it is: a setting of the primary",
+                            kind.name(),
+                            found.id
+                        );
+                        self.report.kept.push(Remark { address: address.to_string(), text });
+                    }
+                    _ => {}
+                },
+                Look::Unknown(error) => {
+                    self.block(address, format!("could not look: {error}; {}", error.hint()));
+                }
+                Look::Absent => {}
+            }
+        }
+        self.remove(owned.iter(), "the stack is destroyed")
+    }
+
+    fn delete(
+        &mut self,
+        kind: &'static dyn DynKind,
+        place: Place,
+        address: &Address,
+        found: &Found,
+        reason: &str,
+        replaces: bool,
+    ) -> Result<usize, ShapeError> {
+        let step = Step {
+            address: address.clone(),
+            kind: kind.name().to_owned(),
+            place,
+            region: self.region(place).to_owned(),
+            action: Action::Delete,
+            reason: reason.to_owned(),
+            changes: Vec::new(),
+            spec: Value::Null,
+            id: Some(found.id.clone()),
+            needs: Vec::new(),
+            replaces,
+            estimate: kind.prior(Action::Delete).as_secs_f64(),
+            token: token(&self.stack.name, address, Action::Delete, &Value::from(found.id.as_str())),
+            tier: 3,
+        };
+        let id = self.steps.len();
+        self.steps.push(step);
+        self.deletes.entry(found.id.clone()).or_default().push(id);
+        // An output such as a name or an ARN is what others hold on to, as often as the id.
+        for output in kind.outputs(&found.id, &found.live)?.into_values().filter(|output| *output != found.id)
+        {
+            self.deletes.entry(output).or_default().push(id);
+        }
+        self.holders.push((id, kind.links(&found.live)?));
+        Ok(id)
+    }
+
+    /// Whatever is deleted goes after everything that holds on to it now, and after what needs it in the graph.
+    fn let_go_first(&mut self, want: &Graph) {
+        for (holder, links) in std::mem::take(&mut self.holders) {
+            for delete in links.iter().filter_map(|link| self.deletes.get(link)).flatten() {
+                if *delete != holder && self.steps[*delete].address != self.steps[holder].address {
+                    self.steps[*delete].needs.push(holder);
+                }
+            }
+        }
+        if self.options.intent == Intent::Destroy {
+            let by_address: BTreeMap<Address, usize> =
+                self.steps.iter().enumerate().map(|(id, step)| (step.address.clone(), id)).collect();
+            for (address, resource) in &want.resources {
+                let Some(dependent) = by_address.get(address) else { continue };
+                for need in resource.needs().iter().filter_map(|need| by_address.get(need)) {
+                    self.steps[*need].needs.push(*dependent);
+                }
+            }
+        }
+    }
+
+    fn changes(
+        &self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        found: &Found,
+    ) -> Result<Vec<FieldChange>, ShapeError> {
+        let mut spec = resource.spec.clone();
+        resolve(&mut spec, &|address, output| {
+            let unsure = match self.unsure.get(address) {
+                Some(None) => true,
+                Some(Some(volatile)) => volatile.contains(&output),
+                None => false,
+            };
+            match self.outputs.get(address).and_then(|outputs| outputs.get(output)) {
+                Some(text) if !unsure => Some(text.clone()),
+                _ => Some(KNOWN_LATER.to_owned()),
+            }
+        });
+        kind.diff(&spec, &found.live)
+    }
+
+    fn push(
+        &mut self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        action: Action,
+        reason: String,
+        changes: Vec<FieldChange>,
+        id: Option<String>,
+    ) -> usize {
+        let mut needs: Vec<usize> =
+            resource.needs().iter().filter_map(|need| self.ready_by.get(need).copied()).collect();
+        needs.sort_unstable();
+        needs.dedup();
+        self.steps.push(Step {
+            address: resource.address.clone(),
+            kind: resource.kind.clone(),
+            place: resource.place,
+            region: self.region(resource.place).to_owned(),
+            action,
+            reason,
+            changes,
+            spec: resource.spec.clone(),
+            id,
+            needs,
+            replaces: false,
+            estimate: kind.prior(action).as_secs_f64(),
+            token: token(&self.stack.name, &resource.address, action, &resource.spec),
+            tier: resource.tier,
+        });
+        self.steps.len() - 1
+    }
+
+    fn remark_waiting(
+        &mut self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        found: &Found,
+    ) -> Result<(), ShapeError> {
+        let mut spec = resource.spec.clone();
+        resolve(&mut spec, &|address, output| {
+            let known = self.outputs.get(address).and_then(|outputs| outputs.get(output)).cloned();
+            Some(known.unwrap_or_else(|| KNOWN_LATER.to_owned()))
+        });
+        if let Readiness::Waiting(text) | Readiness::Failed(text) = kind.ready(&spec, &found.live)? {
+            self.report.waiting.push(Remark { address: resource.address.to_string(), text });
+        }
+        Ok(())
+    }
+
+    fn waits_for_blocked(&mut self, resource: &Resource) -> bool {
+        let Some(need) = resource.needs().into_iter().find(|need| self.blocked.contains(need)) else {
+            return false;
+        };
+        self.block(&resource.address, format!("it needs {need}"));
+        true
+    }
+
+    fn block(&mut self, address: &Address, text: String) {
+        self.blocked.insert(address.clone());
+        self.report.blocked.push(Remark { address: address.to_string(), text });
+    }
+
+    fn keep_data(&mut self, address: &Address) {
+        self.kept_data.insert(address.component().to_string());
+        let text = format!("it holds data; delete it with `--delete-data {address}`");
+        self.report.kept.push(Remark { address: address.to_string(), text });
+    }
+
+    fn may_delete(&self, address: &Address) -> bool {
+        self.options.delete_data.iter().any(|named| address.is_within(named))
+    }
+
+    fn is_target(&self, address: &Address) -> bool {
+        self.options.targets.is_empty() || self.options.targets.iter().any(|target| address.is_within(target))
+    }
+
+    fn region(&self, place: Place) -> &'a str {
+        match place {
+            Place::Primary => &self.stack.primary,
+            Place::Standby => &self.stack.standby,
+            Place::Global => "global",
+        }
+    }
+}
+
+fn fields(changes: &[FieldChange], verb: &str) -> String {
+    let replacing = changes.iter().any(|change| change.replace);
+    let names: Vec<&str> = changes
+        .iter()
+        .filter(|change| change.replace == replacing)
+        .map(|change| change.field.as_str())
+        .collect();
+    format!("{} {verb}", names.join(", "))
+}
+
+/// 64 hex digits that are the same exactly when stack, address, action and wanted state are.
+fn token(stack: &str, address: &Address, action: Action, spec: &Value) -> String {
+    sha256(format!("{stack}\n{address}\n{action:?}\n{spec}").as_bytes())
+}

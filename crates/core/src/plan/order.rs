@@ -1,0 +1,67 @@
+//! Orders: resources and steps, each after what it needs; the same input gives the same order.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use super::Step;
+use crate::address::Address;
+use crate::graph::Graph;
+
+/// Addresses of `graph`, each after what it needs, else by name. Needs outside the graph do not count; what lies on a
+/// cycle (compiling makes none) comes last.
+pub(super) fn topological(graph: &Graph) -> Vec<&Address> {
+    let addresses: Vec<&Address> = graph.resources.keys().collect();
+    let index: BTreeMap<&Address, usize> =
+        addresses.iter().enumerate().map(|(at, address)| (*address, at)).collect();
+    let needs = graph
+        .resources
+        .values()
+        .map(|resource| resource.needs().iter().filter_map(|need| index.get(need).copied()).collect())
+        .collect::<Vec<Vec<usize>>>();
+    sort(&needs).into_iter().map(|at| addresses[at]).collect()
+}
+
+/// `steps` in an order in which each comes after what it needs, renumbered.
+pub(super) fn sorted(mut steps: Vec<Step>) -> Vec<Step> {
+    for step in &mut steps {
+        step.needs.sort_unstable();
+        step.needs.dedup();
+    }
+    let order = sort(&steps.iter().map(|step| step.needs.clone()).collect::<Vec<_>>());
+    let mut renamed = vec![0; steps.len()];
+    order.iter().enumerate().for_each(|(new, old)| renamed[*old] = new);
+    let mut slots: Vec<Option<Step>> = steps.into_iter().map(Some).collect();
+    order
+        .into_iter()
+        .filter_map(|old| slots[old].take())
+        .map(|mut step| {
+            step.needs.iter_mut().for_each(|need| *need = renamed[*need]);
+            step.needs.sort_unstable();
+            step
+        })
+        .collect()
+}
+
+/// Kahn's algorithm; among those that are ready the smallest index goes first.
+fn sort(needs: &[Vec<usize>]) -> Vec<usize> {
+    let mut left: Vec<usize> = needs.iter().map(Vec::len).collect();
+    let mut dependents = vec![Vec::new(); needs.len()];
+    for (at, needs) in needs.iter().enumerate() {
+        needs.iter().for_each(|need| dependents[*need].push(at));
+    }
+    let mut ready: BinaryHeap<Reverse<usize>> =
+        (0..needs.len()).filter(|at| left[*at] == 0).map(Reverse).collect();
+    let mut order = Vec::with_capacity(needs.len());
+    while let Some(Reverse(at)) = ready.pop() {
+        order.push(at);
+        for dependent in &dependents[at] {
+            left[*dependent] -= 1;
+            if left[*dependent] == 0 {
+                ready.push(Reverse(*dependent));
+            }
+        }
+    }
+    let done: std::collections::BTreeSet<usize> = order.iter().copied().collect();
+    order.extend((0..needs.len()).filter(|at| !done.contains(at)));
+    order
+}
