@@ -4,6 +4,8 @@ pub mod file;
 
 mod diff;
 mod order;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

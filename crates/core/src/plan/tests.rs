@@ -1,0 +1,251 @@
+//! What the planner promises, on a toy kind whose spec is a size, a fixed part and a link.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::address::Address;
+use crate::cloud::{CloudError, Found, Owner};
+use crate::component::StackFacts;
+use crate::graph::{Graph, Resource};
+use crate::kind::*;
+use crate::link::Link;
+use crate::observe::{Look, Observed, Owned};
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Spec {
+    size: u32,
+    fixed: String,
+    link: Option<Link>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Live {
+    size: u32,
+    fixed: String,
+    link: Option<String>,
+}
+
+macro_rules! toy {
+    ($type:ident, $name:literal, $lookup:expr, $data:expr) => {
+        struct $type;
+        impl Kind for $type {
+            const NAME: &'static str = $name;
+            const SUMMARY: &'static str = "a toy";
+            const LOOKUP: Lookup = $lookup;
+            const DATA: DataRole = $data;
+            const VOLATILE: &'static [&'static str] = &["version"];
+            const OPERATIONS: &'static [Operation] = &[];
+            type Spec = Spec;
+            type Live = Live;
+            fn diff(spec: &Spec, live: &Live) -> Vec<FieldChange> {
+                let link = spec.link.as_ref().map(|link| link.text().to_owned());
+                [
+                    FieldChange::of("size", &live.size, &spec.size),
+                    FieldChange::replacing("fixed", &live.fixed, &spec.fixed),
+                    FieldChange::of("link", &live.link, &link),
+                ]
+                .into_iter()
+                .flatten()
+                .collect()
+            }
+            fn expect(spec: &Spec, _id: &str) -> Live {
+                let link = spec.link.as_ref().map(|link| link.text().to_owned());
+                Live { size: spec.size, fixed: spec.fixed.clone(), link }
+            }
+            fn outputs(id: &str, live: &Live) -> std::collections::BTreeMap<String, String> {
+                [("id", id.to_owned()), ("version", live.size.to_string())]
+                    .map(|(k, v)| (k.to_owned(), v))
+                    .into()
+            }
+            fn links(live: &Live) -> Vec<String> {
+                live.link.iter().cloned().collect()
+            }
+        }
+    };
+}
+toy!(Named, "named", Lookup::Name, DataRole::None);
+toy!(Tagged, "tagged", Lookup::Tag, DataRole::None);
+toy!(Data, "data", Lookup::Name, DataRole::Holds);
+toy!(Feed, "feed", Lookup::Name, DataRole::Feeds);
+
+fn kinds() -> KindRegistry {
+    KindRegistry::new(&[
+        &Erased::<Named>::NEW,
+        &Erased::<Tagged>::NEW,
+        &Erased::<Data>::NEW,
+        &Erased::<Feed>::NEW,
+    ])
+}
+
+fn at(text: &str) -> Address {
+    Address::parse(text).unwrap()
+}
+
+fn spec(link: Option<Link>) -> Spec {
+    Spec { size: 1, fixed: "a".into(), link }
+}
+
+fn want(resources: Vec<Resource>) -> Graph {
+    Graph { resources: resources.into_iter().map(|resource| (resource.address.clone(), resource)).collect() }
+}
+
+/// `b` (by name) uses `a` (by tag).
+fn pair(size: u32, fixed: &str) -> Graph {
+    let a = Spec { size, fixed: fixed.into(), link: None };
+    want(vec![
+        Resource::tagged::<Tagged>(at("x.x/a"), Place::Standby, &a),
+        Resource::named::<Named>(
+            at("x.x/b"),
+            Place::Standby,
+            "b",
+            &spec(Some(Link::output(&at("x.x/a"), "id"))),
+        ),
+    ])
+}
+
+fn found(id: &str, address: &str, live: Value) -> Found {
+    Found { id: id.into(), owner: Owner::Ours(at(address)), live }
+}
+
+fn seen(all: Vec<(&str, Look)>) -> Observed {
+    Observed {
+        seen: all.into_iter().map(|(address, look)| (at(address), look)).collect(),
+        ..Observed::default()
+    }
+}
+
+fn both() -> Observed {
+    seen(vec![
+        ("x.x/a", Look::Present(found("a-1", "x.x/a", json!({"size": 1, "fixed": "a", "link": null})))),
+        ("x.x/b", Look::Present(found("b", "x.x/b", json!({"size": 1, "fixed": "a", "link": "a-1"})))),
+    ])
+}
+
+fn options(intent: Intent) -> Options {
+    Options { intent, mode: Mode::Standby, targets: vec![], delete_data: BTreeSet::new() }
+}
+
+fn made(want: &Graph, seen: &Observed, options: &Options) -> (Plan, PlanReport) {
+    let stack = StackFacts {
+        name: "s".into(),
+        primary: "us-east-1".into(),
+        standby: "us-west-2".into(),
+        control: "c".into(),
+    };
+    plan(want, seen, &kinds(), &stack, options).unwrap()
+}
+
+fn lines(plan: &Plan) -> Vec<String> {
+    plan.steps.iter().map(|step| format!("{:?} {} {:?}", step.action, step.address, step.needs)).collect()
+}
+
+#[test]
+fn what_is_absent_is_created_after_what_it_needs() {
+    let seen = seen(vec![("x.x/a", Look::Absent), ("x.x/b", Look::Absent)]);
+    let (plan, report) = made(&pair(1, "a"), &seen, &options(Intent::Converge));
+    assert_eq!(lines(&plan), ["Create x.x/a []", "Create x.x/b [0]"]);
+    assert_eq!(report, PlanReport::default());
+    assert_eq!(plan.critical_path().0, [0, 1]);
+}
+
+#[test]
+fn what_is_as_wanted_makes_no_step() {
+    let (plan, report) = made(&pair(1, "a"), &both(), &options(Intent::Converge));
+    assert!(plan.is_empty(), "{plan:?}");
+    assert_eq!(report.unchanged, 2);
+}
+
+#[test]
+fn a_replacement_by_tag_makes_the_new_one_first_and_drops_the_old_one_last() {
+    let (plan, _) = made(&pair(1, "z"), &both(), &options(Intent::Converge));
+    assert_eq!(lines(&plan), ["Create x.x/a []", "Update x.x/b [0]", "Delete x.x/a [0, 1]"]);
+    assert_eq!(plan.steps[1].changes[0].to, json!(crate::link::KNOWN_LATER));
+    assert!(plan.steps[0].replaces && plan.steps[2].replaces);
+}
+
+#[test]
+fn an_interrupted_replacement_goes_on_with_the_new_one() {
+    let mut seen = both();
+    let new = found("a-2", "x.x/a", json!({"size": 1, "fixed": "z", "link": null}));
+    seen.others.push(Owned { kind: "tagged", place: Place::Standby, address: at("x.x/a"), found: new });
+    let (plan, _) = made(&pair(1, "z"), &seen, &options(Intent::Converge));
+    assert_eq!(lines(&plan), ["Update x.x/b []", "Delete x.x/a [0]"]);
+    assert_eq!(plan.steps[1].id.as_deref(), Some("a-1"));
+}
+
+#[test]
+fn a_failed_look_blocks_and_never_creates() {
+    let error = CloudError::Throttled { operation: "toy:Read".into() };
+    let seen = seen(vec![("x.x/a", Look::Unknown(error)), ("x.x/b", Look::Absent)]);
+    let (plan, report) = made(&pair(1, "a"), &seen, &options(Intent::Converge));
+    assert!(plan.is_empty());
+    assert_eq!(report.blocked.len(), 2);
+    assert!(report.blocked[1].text.contains("it needs x.x/a"));
+}
+
+#[test]
+fn what_is_not_ours_is_left_alone() {
+    for owner in [Owner::Foreign, Owner::Stack("other".into())] {
+        let mut seen = both();
+        let Some(Look::Present(b)) = seen.seen.get_mut(&at("x.x/b")) else { unreachable!() };
+        b.owner = owner;
+        for intent in [Intent::Converge, Intent::Destroy] {
+            let (plan, _) = made(&pair(9, "a"), &seen, &options(intent));
+            assert!(plan.steps.iter().all(|step| step.address != at("x.x/b")), "{plan:?}");
+        }
+    }
+}
+
+#[test]
+fn an_orphan_goes_and_data_stays_with_what_feeds_it_unless_named() {
+    let live = json!({"size": 1, "fixed": "a", "link": null});
+    let owned = |kind, address: &str, id: &str, live: &Value| Owned {
+        kind,
+        place: Place::Standby,
+        address: at(address),
+        found: found(id, address, live.clone()),
+    };
+    let fed = json!({"size": 1, "fixed": "a", "link": "d"});
+    let seen = Observed {
+        others: vec![
+            owned("data", "y.y/d", "d", &live),
+            owned("feed", "y.y/f", "f", &fed),
+            owned("named", "z.z/n", "n", &live),
+        ],
+        ..Observed::default()
+    };
+    let (plan, report) = made(&Graph::default(), &seen, &options(Intent::Converge));
+    assert_eq!(lines(&plan), ["Delete z.z/n []"]);
+    assert_eq!(report.kept.len(), 2);
+    let named = Options { delete_data: BTreeSet::from(["y.y".to_owned()]), ..options(Intent::Converge) };
+    let (plan, report) = made(&Graph::default(), &seen, &named);
+    assert_eq!(lines(&plan), ["Delete y.y/f []", "Delete y.y/d [0]", "Delete z.z/n []"]);
+    assert!(report.kept.is_empty());
+}
+
+#[test]
+fn a_destroy_lets_go_before_it_deletes() {
+    let (plan, _) = made(&pair(1, "a"), &both(), &options(Intent::Destroy));
+    assert_eq!(lines(&plan), ["Delete x.x/b []", "Delete x.x/a [0]"]);
+}
+
+#[test]
+fn a_target_takes_what_it_needs_along_and_nothing_else() {
+    let mut graph = pair(2, "a");
+    let c = Resource::named::<Named>(at("c.c/c"), Place::Standby, "c", &spec(None));
+    graph.resources.insert(c.address.clone(), c);
+    let mut seen = both();
+    seen.seen.insert(at("c.c/c"), Look::Absent);
+    let targets = vec!["x.x/b".to_owned()];
+    let (plan, _) = made(&graph, &seen, &Options { targets, ..options(Intent::Converge) });
+    assert_eq!(lines(&plan), ["Update x.x/a []"]);
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let plan = || serde_json::to_string(&made(&pair(3, "z"), &both(), &options(Intent::Converge))).unwrap();
+    assert_eq!(plan(), plan());
+}
