@@ -1,0 +1,203 @@
+//! The driver contract, kept by the sim: each call is let in, has its effect, takes its time and is answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Read, Scope, Secrets};
+use drstack_core::control::ControlStore;
+use drstack_core::facts::FactQuery;
+use drstack_core::kind::{DynKind, FieldChange, Place};
+use futures_util::future::{BoxFuture, FutureExt};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::calls::Operation;
+use crate::config::duration;
+use crate::control::SimControl;
+use crate::effect::Effect;
+use crate::gate::Asked;
+use crate::sim::Sim;
+use crate::state::{State, region};
+use crate::world::Key;
+
+/// Ids that one bulk call can ask for, as with most bulk calls of AWS.
+const BULK: usize = 100;
+
+impl Cloud for Sim {
+    fn read<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: &'a Scope,
+        place: Place,
+        ids: &'a [String],
+    ) -> BoxFuture<'a, Read> {
+        async move {
+            let mut answers = Read::with_capacity(ids.len());
+            for ids in ids.chunks(BULK) {
+                answers.extend(self.read_bulk(kind, scope, place, ids).await);
+            }
+            answers
+        }
+        .boxed()
+    }
+
+    fn list_owned<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: &'a Scope,
+        place: Place,
+    ) -> BoxFuture<'a, Result<Vec<Found>, CloudError>> {
+        async move {
+            let region = region(scope, place);
+            let asked = Asked { operation: Operation::List, kind, place, region, subject: &scope.stack };
+            let pass = self.admit(&asked).await?;
+            let found = {
+                let mut state = self.state();
+                state.age();
+                state.owned(self.config(), kind, scope, place)
+            };
+            self.release(&pass, &asked).await?;
+            Ok(found)
+        }
+        .boxed()
+    }
+
+    fn create<'a>(
+        &'a self,
+        kind: &'static str,
+        call: &'a Call,
+        spec: &'a Value,
+    ) -> BoxFuture<'a, Result<Found, CloudError>> {
+        self.change(Operation::Create, kind, call, call.address.as_str(), |effect, state| {
+            effect.create(state, spec)
+        })
+        .boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        kind: &'static str,
+        call: &'a Call,
+        id: &'a str,
+        spec: &'a Value,
+        _changes: &'a [FieldChange],
+    ) -> BoxFuture<'a, Result<(), CloudError>> {
+        self.change(Operation::Update, kind, call, id, |effect, state| {
+            Ok(((), effect.update(state, id, spec)?))
+        })
+        .boxed()
+    }
+
+    fn delete<'a>(
+        &'a self,
+        kind: &'static str,
+        call: &'a Call,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<(), CloudError>> {
+        self.change(Operation::Delete, kind, call, id, |effect, state| Ok(((), effect.delete(state, id)?)))
+            .boxed()
+    }
+
+    fn capture<'a>(
+        &'a self,
+        scope: &'a Scope,
+        query: &'a FactQuery,
+    ) -> BoxFuture<'a, Result<Option<Captured>, CloudError>> {
+        async move {
+            let (operation, place) = (Operation::Capture, query.place);
+            let region = region(scope, place);
+            let asked = Asked { operation, kind: &query.kind, place, region, subject: &query.name };
+            let pass = self.admit(&asked).await?;
+            let value = self.state().world.facts.get(&query.key()).cloned();
+            self.release(&pass, &asked).await?;
+            Ok(value.map(|value| Captured { value, secrets: Secrets::default() }))
+        }
+        .boxed()
+    }
+
+    fn control(&self, scope: &Scope, bucket: &str) -> Arc<dyn ControlStore> {
+        Arc::new(SimControl::new(self.clone(), scope.clone(), bucket.to_owned()))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.state().now()
+    }
+
+    fn consistency(&self) -> Duration {
+        duration(self.config().lag)
+    }
+}
+
+impl Sim {
+    async fn read_bulk(&self, kind: &str, scope: &Scope, place: Place, ids: &[String]) -> Read {
+        let (operation, region, subject) = (Operation::Read, region(scope, place), ids.join(","));
+        let asked = Asked { operation, kind, place, region, subject: &subject };
+        let every = |error: CloudError| ids.iter().map(|_| Err(error.clone())).collect();
+        let pass = match self.admit(&asked).await {
+            Ok(pass) => pass,
+            Err(error) => return every(error),
+        };
+        let missing = |number: usize| pass.partial && number.is_multiple_of(2);
+        let answers = {
+            let mut state = self.state();
+            state.age();
+            ids.iter()
+                .enumerate()
+                .map(|(number, id)| match missing(number) {
+                    true => Err(CloudError::Other {
+                        operation: asked.name(),
+                        message: format!("simulated, for {id}"),
+                    }),
+                    false => Ok(state.look(self.config(), kind, scope, place, id)),
+                })
+                .collect()
+        };
+        match self.release(&pass, &asked).await {
+            Ok(()) => answers,
+            Err(error) => every(error),
+        }
+    }
+
+    /// One change to one resource: waits for the work before it, has its effect, and answers when its own work is done.
+    async fn change<'a, T>(
+        &'a self,
+        operation: Operation,
+        kind: &'static str,
+        call: &'a Call,
+        subject: &'a str,
+        effect: impl FnOnce(&Effect<'_>, &mut State) -> Result<(T, u64), CloudError>,
+    ) -> Result<T, CloudError> {
+        let (place, region) = (call.place, region(&call.scope, call.place));
+        let asked = Asked { operation, kind, place, region, subject };
+        let dyn_kind: &'static dyn DynKind = self.kinds().get(kind).ok_or_else(|| CloudError::Invalid {
+            operation: asked.name(),
+            code: "UnknownKind".to_owned(),
+            message: format!("no kind is called {kind}"),
+        })?;
+        let pass = self.admit(&asked).await?;
+        self.sleep_until(|state| {
+            state.world.get(&Key::new(kind, region, subject)).map_or(0, |object| object.ready)
+        })
+        .await;
+        let name = asked.name();
+        let (answer, done) = {
+            let mut state = self.state();
+            let config = self.config();
+            effect(&Effect { config, kind: dyn_kind, call, operation: &name }, &mut state)?
+        };
+        self.release(&pass, &asked).await?;
+        self.sleep_until(|_| done).await;
+        Ok(answer)
+    }
+
+    /// Sleeps until the world is that old.
+    async fn sleep_until(&self, age: impl FnOnce(&State) -> u64) {
+        let left = {
+            let mut state = self.state();
+            age(&state).saturating_sub(state.age())
+        };
+        if left > 0 {
+            tokio::time::sleep(Duration::from_millis(left)).await;
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Effects: what calls do to the world, once they are let in. No time passes here.
+
+use std::collections::BTreeMap;
+
+use drstack_core::cloud::{Call, CloudError, Found, Owner, Scope};
+use drstack_core::kind::{Action, DynKind, Lookup, Place, ShapeError};
+use drstack_core::link::{KNOWN_LATER, targets};
+use serde_json::Value;
+
+use crate::capacity::{Shortfall, allocate};
+use crate::config::{SimConfig, millis};
+use crate::dice;
+use crate::state::{State, region};
+use crate::world::{Change, Holder, Key, Object, World};
+
+/// A change to one resource.
+pub(crate) struct Effect<'a> {
+    pub(crate) config: &'a SimConfig,
+    pub(crate) kind: &'static dyn DynKind,
+    pub(crate) call: &'a Call,
+    /// Its name in errors.
+    pub(crate) operation: &'a str,
+}
+
+impl Effect<'_> {
+    /// Makes it; returns it and the age at which the work is done.
+    pub(crate) fn create(&self, state: &mut State, spec: &Value) -> Result<(Found, u64), CloudError> {
+        self.closed(spec)?;
+        let key = self.key(self.id()?);
+        let stack = &*self.call.scope.stack;
+        if let Some(object) = state.world.get(&key) {
+            match object.owner.seen_by(stack) {
+                Owner::Ours(_) => return Ok((World::found(&key.id, object, stack), object.ready)),
+                Owner::Setting => {}
+                Owner::Stack(other) => {
+                    return Err(self.conflict(format!("{} exists and belongs to stack {other}", key.id)));
+                }
+                Owner::Foreign => {
+                    return Err(self.conflict(format!("{} exists and is not drstack's", key.id)));
+                }
+            }
+        }
+        let owner = state.world.get(&key).map_or_else(
+            || Holder::Stack { stack: stack.to_owned(), address: self.call.address.clone() },
+            |object| object.owner.clone(),
+        );
+        let created = state.age();
+        let object = Object {
+            owner,
+            live: self.shaped(self.kind.expect(spec, &key.id))?,
+            created,
+            ready: created + self.work(Action::Create),
+            token: self.call.token.clone(),
+            links: Vec::new(),
+            runs: self.instances(state, &key, spec)?,
+        };
+        let (object, ready) = (self.linked(object)?, created + self.work(Action::Create));
+        let found = World::found(&key.id, &object, stack);
+        state.change(self.operation, Change::Put { key, object: Box::new(object) })?;
+        Ok((found, ready))
+    }
+
+    /// Makes it what `spec` says; returns the age at which the work is done.
+    pub(crate) fn update(&self, state: &mut State, id: &str, spec: &Value) -> Result<u64, CloudError> {
+        self.closed(spec)?;
+        let key = self.key(id.to_owned());
+        let Some(before) = state.world.get(&key).cloned() else {
+            return Err(self.conflict(format!("{id} does not exist any more")));
+        };
+        match before.owner.seen_by(&self.call.scope.stack) {
+            Owner::Ours(_) | Owner::Setting => {}
+            Owner::Stack(_) | Owner::Foreign => {
+                return Err(self.conflict(format!("{id} is not this stack's")));
+            }
+        }
+        let changes = self.shaped(self.kind.diff(spec, &before.live))?;
+        if let Some(change) = changes.iter().find(|change| change.replace) {
+            return Err(self.invalid("Immutable", format!("{} of {id} cannot be changed", change.field)));
+        }
+        let ready = state.age() + self.work(Action::Update);
+        let live = self.shaped(self.kind.expect(spec, id))?;
+        let runs = self.instances(state, &key, spec)?;
+        let object = self.linked(Object { live, ready, runs, ..before })?;
+        state.change(self.operation, Change::Put { key, object: Box::new(object) })?;
+        Ok(ready)
+    }
+
+    /// Takes it away, with the settings that stand on it; returns the age at which the work is done.
+    pub(crate) fn delete(&self, state: &mut State, id: &str) -> Result<u64, CloudError> {
+        let key = self.key(id.to_owned());
+        let now = state.age();
+        let Some(object) = state.world.get(&key) else { return Ok(now) };
+        match object.owner.seen_by(&self.call.scope.stack) {
+            Owner::Ours(_) => {}
+            Owner::Setting => {
+                return Err(self.conflict(format!("{id} is a setting, which cannot be removed")));
+            }
+            Owner::Stack(_) | Owner::Foreign => {
+                return Err(self.conflict(format!("{id} is not this stack's")));
+            }
+        }
+        let holders = state.world.held_by(&key);
+        let is_setting =
+            |holder: &&Key| state.world.get(holder).is_some_and(|object| object.owner == Holder::Setting);
+        if let Some(holder) = holders.iter().find(|holder| !is_setting(holder)) {
+            return Err(self.conflict(format!(
+                "DependencyViolation: {id} is still used by {} {}",
+                holder.kind, holder.id
+            )));
+        }
+        for setting in holders {
+            state.change(self.operation, Change::Drop(setting))?;
+        }
+        state.change(self.operation, Change::Drop(key))?;
+        Ok(now + self.work(Action::Delete))
+    }
+
+    /// The name it is given, or the id this cloud chooses: by stack, address and token, so that the order of calls
+    /// does not matter and the same token finds the same resource.
+    fn id(&self) -> Result<String, CloudError> {
+        let Call { scope, place, address, name, token } = self.call;
+        match (self.kind.lookup(), name) {
+            (Lookup::Name, Some(name)) => Ok(name.clone()),
+            (Lookup::Name, None) => Err(self.invalid("MissingName", format!("{address} has no name"))),
+            (Lookup::Tag, _) => {
+                let parts = ["id", &scope.stack, region(scope, *place), address.as_str(), token];
+                Ok(dice::new_id(self.config.seed, self.kind.name(), &parts))
+            }
+        }
+    }
+
+    fn key(&self, id: String) -> Key {
+        Key {
+            kind: self.kind.name().to_owned(),
+            region: region(&self.call.scope, self.call.place).to_owned(),
+            id,
+        }
+    }
+
+    /// Refuses what a real cloud could not make sense of: links that nobody resolved.
+    fn closed(&self, spec: &Value) -> Result<(), CloudError> {
+        if let Some(open) = targets(spec).first() {
+            return Err(self.invalid("OpenLink", format!("{} still links to {open}", self.call.address)));
+        }
+        if holds(spec, KNOWN_LATER) {
+            return Err(self.invalid("OpenLink", format!("{} holds a preview's value", self.call.address)));
+        }
+        Ok(())
+    }
+
+    fn linked(&self, object: Object) -> Result<Object, CloudError> {
+        Ok(Object { links: self.shaped(self.kind.links(&object.live))?, ..object })
+    }
+
+    fn instances(&self, state: &State, key: &Key, spec: &Value) -> Result<BTreeMap<String, u32>, CloudError> {
+        let Some(demand) = self.shaped(self.kind.demand(spec))?.filter(|demand| demand.count > 0) else {
+            return Ok(BTreeMap::new());
+        };
+        let mut taken = BTreeMap::new();
+        // Without limits nobody has to be counted.
+        if !(self.config.capacity.is_empty() && self.config.quota.is_empty()) {
+            for (other, object) in state.world.all() {
+                if other.region == key.region && other != *key {
+                    object.runs.iter().for_each(|(of, count)| *taken.entry(of.clone()).or_insert(0) += count);
+                }
+            }
+        }
+        let operation = self.operation.to_owned();
+        allocate(self.config, &key.region, &demand, &taken).map_err(|short| match short {
+            Shortfall::Capacity(message) => CloudError::NoCapacity { operation, message },
+            Shortfall::Quota(message) => CloudError::Quota { operation, message },
+        })
+    }
+
+    fn work(&self, action: Action) -> u64 {
+        let prior = || u64::try_from(self.kind.prior(action).as_millis()).unwrap_or(u64::MAX);
+        self.config.work.get(self.kind.name()).map_or_else(prior, |span| millis(*span))
+    }
+
+    fn conflict(&self, message: String) -> CloudError {
+        CloudError::Conflict { operation: self.operation.to_owned(), message }
+    }
+
+    fn invalid(&self, code: &str, message: String) -> CloudError {
+        CloudError::Invalid { operation: self.operation.to_owned(), code: code.to_owned(), message }
+    }
+
+    fn shaped<T>(&self, result: Result<T, ShapeError>) -> Result<T, CloudError> {
+        result.map_err(|error| self.invalid("Shape", error.to_string()))
+    }
+}
+
+impl State {
+    /// One resource as the stack sees it, unless it is so new that a look may miss it.
+    pub(crate) fn look(
+        &self,
+        config: &SimConfig,
+        kind: &str,
+        scope: &Scope,
+        place: Place,
+        id: &str,
+    ) -> Option<Found> {
+        let object = self.world.get(&Key::new(kind, region(scope, place), id))?;
+        self.is_visible(config, object).then(|| World::found(id, object, &scope.stack))
+    }
+
+    /// All of one kind that the stack owns there, by id.
+    pub(crate) fn owned(&self, config: &SimConfig, kind: &str, scope: &Scope, place: Place) -> Vec<Found> {
+        self.world
+            .of_kind(kind, region(scope, place))
+            .filter(|(_, object)| self.is_visible(config, object))
+            .map(|(id, object)| World::found(id, object, &scope.stack))
+            .filter(|found| matches!(found.owner, Owner::Ours(_)))
+            .collect()
+    }
+
+    fn is_visible(&self, config: &SimConfig, object: &Object) -> bool {
+        object.token.is_empty() || object.created.saturating_add(millis(config.lag)) <= self.world.age
+    }
+}
+
+fn holds(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(found) => found == text,
+        Value::Array(items) => items.iter().any(|item| holds(item, text)),
+        Value::Object(map) => map.values().any(|item| holds(item, text)),
+        _ => false,
+    }
+}

@@ -1,0 +1,196 @@
+//! The gate: what happens to a call before it has its effect, and between its effect and its answer.
+
+use std::time::Duration;
+
+use drstack_core::cloud::CloudError;
+use drstack_core::kind::Place;
+
+use crate::calls::{CallRecord, Operation};
+use crate::config::{Failure, SimConfig, duration, millis};
+use crate::dice;
+use crate::sim::Sim;
+use crate::state::State;
+
+/// Attempts of a throttled call before it gives up. With a third of all calls throttled, one call in a hundred
+/// thousand fails.
+const ATTEMPTS: u32 = 10;
+/// The wait before the second attempt; each further one is twice as long, up to [`BACKOFF_MOST`].
+const BACKOFF: Duration = Duration::from_millis(100);
+const BACKOFF_MOST: Duration = Duration::from_secs(20);
+
+/// A call that wants in.
+pub(crate) struct Asked<'a> {
+    pub(crate) operation: Operation,
+    pub(crate) kind: &'a str,
+    pub(crate) place: Place,
+    pub(crate) region: &'a str,
+    pub(crate) subject: &'a str,
+}
+
+/// A call that may have its effect, and what is to go wrong afterwards.
+#[derive(Debug, Default)]
+pub(crate) struct Pass {
+    /// The answer never comes.
+    answer_lost: bool,
+    /// The program dies before the answer.
+    dies: bool,
+    /// Every other answer of a bulk read is missing.
+    pub(crate) partial: bool,
+}
+
+/// What is decided about one attempt.
+struct Verdict {
+    latency: Duration,
+    down: bool,
+    dies: bool,
+    dies_after: bool,
+    failure: Option<Failure>,
+}
+
+impl Asked<'_> {
+    /// Its name in errors: `vpc:create`.
+    pub(crate) fn name(&self) -> String {
+        format!("{}:{}", self.kind, self.operation)
+    }
+
+    fn unreachable(&self, message: &str) -> CloudError {
+        CloudError::Unreachable {
+            operation: self.name(),
+            region: self.region.to_owned(),
+            message: message.to_owned(),
+        }
+    }
+
+    fn failed(&self, failure: Failure) -> CloudError {
+        let operation = self.name();
+        let message = format!("simulated, for {}", self.subject);
+        match failure {
+            Failure::Throttled => CloudError::Throttled { operation },
+            Failure::Denied => CloudError::Denied { operation, message },
+            Failure::NoCapacity => CloudError::NoCapacity { operation, message },
+            Failure::Quota => CloudError::Quota { operation, message },
+            Failure::TimeoutAfterEffect => self.unreachable("no answer"),
+            Failure::Internal | Failure::Partial => CloudError::Other { operation, message },
+        }
+    }
+}
+
+impl Sim {
+    /// Lets a call in, late, after some attempts, or not at all.
+    pub(crate) async fn admit(&self, asked: &Asked<'_>) -> Result<Pass, CloudError> {
+        let mut backoff = BACKOFF;
+        for _ in 0..ATTEMPTS {
+            let verdict = self.state().decide(self.config(), asked);
+            if verdict.dies {
+                self.die().await;
+            }
+            tokio::time::sleep(verdict.latency).await;
+            if verdict.down {
+                tokio::time::sleep(duration(self.config().timeout)).await;
+                return Err(asked.unreachable("connection timed out"));
+            }
+            let bulk = asked.operation == Operation::Read;
+            match verdict.failure {
+                None => return Ok(Pass { dies: verdict.dies_after, ..Pass::default() }),
+                Some(Failure::TimeoutAfterEffect) => {
+                    return Ok(Pass { answer_lost: true, dies: verdict.dies_after, partial: false });
+                }
+                Some(Failure::Partial) if bulk => {
+                    return Ok(Pass { partial: true, dies: verdict.dies_after, answer_lost: false });
+                }
+                Some(Failure::Throttled) => {
+                    tokio::time::sleep(backoff).await;
+                    backoff = (backoff * 2).min(BACKOFF_MOST);
+                }
+                Some(failure) => return Err(asked.failed(failure)),
+            }
+        }
+        Err(asked.failed(Failure::Throttled))
+    }
+
+    /// Lets the answer out, unless it is lost.
+    pub(crate) async fn release(&self, pass: &Pass, asked: &Asked<'_>) -> Result<(), CloudError> {
+        if pass.dies {
+            self.die().await;
+        }
+        if pass.answer_lost {
+            tokio::time::sleep(duration(self.config().timeout)).await;
+            return Err(asked.failed(Failure::TimeoutAfterEffect));
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn decide(&mut self, config: &SimConfig, asked: &Asked<'_>) -> Verdict {
+        let at = self.now();
+        let number = self.calls.len() as u64 + 1;
+        self.calls.push(CallRecord {
+            number,
+            operation: asked.operation,
+            kind: asked.kind.to_owned(),
+            place: asked.place,
+            region: asked.region.to_owned(),
+            subject: asked.subject.to_owned(),
+            at,
+        });
+        let same = format!("{} {} {}", asked.name(), asked.region, asked.subject);
+        let repeat = self.repeats.entry(same.clone()).or_insert(0);
+        *repeat += 1;
+        let drawn = format!("{same} {} {repeat}", self.world.runs);
+        self.stopped |= config.kill_at.is_some_and(|at| number >= at);
+        let over_rate = self.is_over_rate(config, asked.region);
+        let chosen = self.choose(config, asked, &drawn);
+        let throttled = over_rate || dice::roll(config.seed, &["throttle", &drawn]) < config.throttle;
+        Verdict {
+            latency: latency(config, &drawn),
+            down: self.down.contains(asked.region),
+            dies: self.stopped,
+            dies_after: config.kill_after == Some(number),
+            failure: chosen.or(throttled.then_some(Failure::Throttled)),
+        }
+    }
+
+    /// The first fault that takes this call.
+    fn choose(&mut self, config: &SimConfig, asked: &Asked<'_>, drawn: &str) -> Option<Failure> {
+        let mut chosen = None;
+        for (number, fault) in config.faults.iter().enumerate() {
+            let matches = fault.kind.as_deref().is_none_or(|kind| kind == asked.kind)
+                && fault.operation.is_none_or(|operation| operation == asked.operation)
+                && fault.region.as_deref().is_none_or(|region| region == asked.region)
+                && fault.subject.as_deref().is_none_or(|part| asked.subject.contains(part));
+            if !matches {
+                continue;
+            }
+            // Counted even when another fault takes the call, so that faults do not shift each other.
+            self.matched[number] += 1;
+            let due = fault.at.is_none_or(|at| at == self.matched[number]);
+            let share = fault.share.unwrap_or(1.0);
+            if due && dice::roll(config.seed, &["fault", &number.to_string(), drawn]) < share {
+                chosen = chosen.or(Some(fault.error));
+            }
+        }
+        chosen
+    }
+
+    /// Takes one from what the region accepts; a second's worth may be saved up.
+    fn is_over_rate(&mut self, config: &SimConfig, region: &str) -> bool {
+        let Some(rate) = config.rate.map(f64::from) else { return false };
+        let age = self.world.age;
+        let (left, since) = self.allowance.entry(region.to_owned()).or_insert((rate, age));
+        *left = (*left + (age - *since) as f64 / 1000.0 * rate).min(rate);
+        *since = age;
+        let over = *left < 1.0;
+        if !over {
+            *left -= 1.0;
+        }
+        over
+    }
+}
+
+/// `latency`, give or take `jitter`.
+fn latency(config: &SimConfig, drawn: &str) -> Duration {
+    let jitter = millis(config.jitter);
+    let spread = dice::roll(config.seed, &["latency", drawn]) * (2 * jitter + 1) as f64;
+    Duration::from_millis((millis(config.latency) + spread as u64).saturating_sub(jitter))
+}

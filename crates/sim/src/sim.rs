@@ -1,0 +1,264 @@
+//! The sim: a world, its settings, and the hands that may reach into it from outside.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use drstack_core::cloud::{Found, Scope};
+use drstack_core::component::Seed;
+use drstack_core::facts::FactQuery;
+use drstack_core::kind::{KindRegistry, Place};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::calls::CallRecord;
+use crate::config::{SimConfig, millis};
+use crate::disk::{Disk, WorldError};
+use crate::state::{State, region};
+use crate::world::{Change, Holder, Key, Object, World};
+
+/// A simulated cloud. Clones are the same cloud.
+///
+/// Assumes: it runs on [`crate::runtime`]. Guarantees: the same seed and the same calls make the same world; what a call
+/// answered is on disk, where the world has a folder; no call reads the machine's clock.
+#[derive(Clone)]
+pub struct Sim {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    kinds: KindRegistry,
+    config: SimConfig,
+    state: Mutex<State>,
+    died: watch::Sender<bool>,
+}
+
+impl Sim {
+    /// The world in `folder`, made there where there is none. Of `seeds`, what the world has not had before is added.
+    pub fn open(
+        folder: &Path,
+        config: SimConfig,
+        kinds: KindRegistry,
+        scope: &Scope,
+        seeds: Vec<Seed>,
+    ) -> Result<Self, WorldError> {
+        let (disk, world) = Disk::open(folder)?;
+        let sim = Self::start(world, Some(disk), config, kinds)?;
+        sim.plant(scope, seeds)?;
+        Ok(sim)
+    }
+
+    /// A new world that nobody keeps.
+    pub fn in_memory(
+        config: SimConfig,
+        kinds: KindRegistry,
+        scope: &Scope,
+        seeds: Vec<Seed>,
+    ) -> Result<Self, WorldError> {
+        let sim = Self::start(World::default(), None, config, kinds)?;
+        sim.plant(scope, seeds)?;
+        Ok(sim)
+    }
+
+    /// A copy of the world as the next program finds it, under other settings. The copy has no folder.
+    pub fn restart(&self, config: SimConfig) -> Result<Self, WorldError> {
+        Self::start(self.world(), None, config, self.inner.kinds.clone())
+    }
+
+    fn start(
+        mut world: World,
+        disk: Option<Disk>,
+        config: SimConfig,
+        kinds: KindRegistry,
+    ) -> Result<Self, WorldError> {
+        let run = world.runs + 1;
+        if world.runs > 0 {
+            world.age = world.age.saturating_add(millis(config.between_runs));
+        }
+        let mut state = State::new(world, disk, &config);
+        commit(&mut state, Change::Run(run))?;
+        let inner = Inner { kinds, config, state: Mutex::new(state), died: watch::Sender::new(false) };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Writes the world into one file. Closing does the same; a program that is killed leaves world and log, which
+    /// together say as much.
+    pub fn save(&self) -> Result<(), WorldError> {
+        self.state().save()
+    }
+
+    /// The world as it is now.
+    pub fn world(&self) -> World {
+        let mut state = self.state();
+        state.age();
+        state.world.clone()
+    }
+
+    /// What exists: owner and live value by `region/kind/id`, without times and tokens.
+    pub fn inventory(&self) -> BTreeMap<String, (Holder, Value)> {
+        let state = self.state();
+        state
+            .world
+            .all()
+            .map(|(key, object)| (key.text(), (object.owner.clone(), object.live.clone())))
+            .collect()
+    }
+
+    /// Every attempt of every call since this run began.
+    pub fn calls(&self) -> Vec<CallRecord> {
+        self.state().calls.clone()
+    }
+
+    /// Loses a region: nothing there answers from now on. `global` stands for services of the whole partition.
+    pub fn lose(&self, region: &str) {
+        self.state().down.insert(region.to_owned());
+    }
+
+    /// Brings a lost region back.
+    pub fn restore(&self, region: &str) {
+        self.state().down.remove(region);
+    }
+
+    /// Ends when the program is to die, as `kill_at` and `kill_after` say. From then on no call answers. A test drops
+    /// what it was running and goes on with [`Sim::restart`]; the program exits.
+    pub async fn stopped(&self) {
+        let mut died = self.inner.died.subscribe();
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = died.wait_for(|died| *died).await;
+    }
+
+    /// Puts a resource there as another tool would, in place of what is there.
+    pub fn put(&self, kind: &str, scope: &Scope, place: Place, found: &Found) -> Result<(), WorldError> {
+        let key = Key::new(kind, region(scope, place), &found.id);
+        let mut state = self.state();
+        let now = state.age();
+        let object = Object {
+            owner: Holder::of(&found.owner, &scope.stack),
+            links: self.kind_links(kind, &found.live)?,
+            live: found.live.clone(),
+            created: now,
+            ready: now,
+            token: String::new(),
+            runs: BTreeMap::new(),
+        };
+        commit(&mut state, Change::Put { key, object: Box::new(object) })
+    }
+
+    /// Changes a live value by hand, as another tool would; `false` where there is none.
+    pub fn edit(
+        &self,
+        kind: &str,
+        scope: &Scope,
+        place: Place,
+        id: &str,
+        change: impl FnOnce(&mut Value),
+    ) -> Result<bool, WorldError> {
+        let key = Key::new(kind, region(scope, place), id);
+        let mut state = self.state();
+        let Some(mut object) = state.world.get(&key).cloned() else { return Ok(false) };
+        change(&mut object.live);
+        object.links = self.kind_links(kind, &object.live)?;
+        commit(&mut state, Change::Put { key, object: Box::new(object) })?;
+        Ok(true)
+    }
+
+    /// Takes a resource away by hand, whatever holds on to it; `false` where there is none.
+    pub fn remove(&self, kind: &str, scope: &Scope, place: Place, id: &str) -> Result<bool, WorldError> {
+        let key = Key::new(kind, region(scope, place), id);
+        let mut state = self.state();
+        let was_there = state.world.get(&key).is_some();
+        if was_there {
+            commit(&mut state, Change::Drop(key))?;
+        }
+        Ok(was_there)
+    }
+
+    /// Changes the answer to a fact; `None` means that what it is about does not exist.
+    pub fn set_fact(&self, query: &FactQuery, value: Option<Value>) -> Result<(), WorldError> {
+        let key = query.key();
+        let change = match value {
+            Some(value) => Change::Fact { key, value },
+            None => Change::NoFact(key),
+        };
+        commit(&mut self.state(), change)
+    }
+
+    fn plant(&self, scope: &Scope, seeds: Vec<Seed>) -> Result<(), WorldError> {
+        for seed in seeds {
+            let mark = match &seed {
+                Seed::Resource { kind, place, found } => {
+                    Key::new(kind, region(scope, *place), &found.id).text()
+                }
+                Seed::Fact { query, .. } => format!("fact/{}", query.key()),
+            };
+            let known = |world: &World| match &seed {
+                Seed::Resource { kind, place, found } => {
+                    world.get(&Key::new(kind, region(scope, *place), &found.id)).is_some()
+                }
+                Seed::Fact { query, .. } => world.facts.contains_key(&query.key()),
+            };
+            if self.state().world.seeded.contains(&mark) {
+                continue;
+            }
+            if !known(&self.state().world) {
+                match &seed {
+                    Seed::Resource { kind, place, found } => self.put(kind, scope, *place, found)?,
+                    Seed::Fact { query, value } => self.set_fact(query, Some(value.clone()))?,
+                }
+            }
+            commit(&mut self.state(), Change::Seeded(mark))?;
+        }
+        Ok(())
+    }
+
+    fn kind_links(&self, kind: &str, live: &Value) -> Result<Vec<String>, WorldError> {
+        Ok(self.inner.kinds.get(kind).map(|kind| kind.links(live)).transpose()?.unwrap_or_default())
+    }
+
+    /// The program dies here: nobody hears anything any more.
+    pub(crate) async fn die(&self) -> std::convert::Infallible {
+        self.state().stopped = true;
+        self.inner.died.send_replace(true);
+        std::future::pending().await
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // No change is made in halves, so a panic elsewhere leaves the state whole.
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn config(&self) -> &SimConfig {
+        &self.inner.config
+    }
+
+    pub(crate) fn kinds(&self) -> &KindRegistry {
+        &self.inner.kinds
+    }
+}
+
+impl State {
+    fn save(&mut self) -> Result<(), WorldError> {
+        self.age();
+        match &mut self.disk {
+            Some(disk) if disk.is_dirty() => disk.fold(&self.world).map_err(|source| disk.error(source)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = state.save() {
+            // Nothing is lost: the log still says it all.
+            tracing::warn!(target: "drstack", %error, "the simulated world stays unfolded");
+        }
+    }
+}
+
+fn commit(state: &mut State, change: Change) -> Result<(), WorldError> {
+    state.commit(change).map_err(|source| match &state.disk {
+        Some(disk) => disk.error(source),
+        None => WorldError::Io { path: std::path::PathBuf::new(), source },
+    })
+}

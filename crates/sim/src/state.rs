@@ -1,0 +1,99 @@
+//! State: the world, its clock, and what this run remembers of its own calls.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use drstack_core::cloud::{CloudError, Scope};
+use drstack_core::kind::Place;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::calls::CallRecord;
+use crate::config::SimConfig;
+use crate::disk::Disk;
+use crate::world::{Change, World};
+
+/// When every world begins: 2026-01-01T00:00:00Z. A fixed moment, so that runs repeat to the byte.
+const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
+
+/// What stands for the region of services of the whole partition.
+pub(crate) const GLOBAL: &str = "global";
+
+/// Where a call to `place` goes.
+pub(crate) fn region(scope: &Scope, place: Place) -> &str {
+    if place == Place::Global { GLOBAL } else { scope.region(place) }
+}
+
+/// All that changes while the sim runs.
+pub(crate) struct State {
+    pub(crate) world: World,
+    pub(crate) disk: Option<Disk>,
+    /// Regions that are lost now.
+    pub(crate) down: BTreeSet<String>,
+    /// Every attempt of this run.
+    pub(crate) calls: Vec<CallRecord>,
+    /// How often each fault's calls have matched, in the order of the settings.
+    pub(crate) matched: Vec<u64>,
+    /// How often the very same call was made.
+    pub(crate) repeats: BTreeMap<String, u64>,
+    /// Calls a region accepts at once, and the age at which that was so.
+    pub(crate) allowance: BTreeMap<String, (f64, u64)>,
+    /// True once the program has died.
+    pub(crate) stopped: bool,
+    /// Where tokio's clock stood when the world's age was last brought up to it.
+    clock: Option<Instant>,
+}
+
+impl State {
+    pub(crate) fn new(world: World, disk: Option<Disk>, config: &SimConfig) -> Self {
+        Self {
+            world,
+            disk,
+            down: config.down.clone(),
+            calls: Vec::new(),
+            matched: vec![0; config.faults.len()],
+            repeats: BTreeMap::new(),
+            allowance: BTreeMap::new(),
+            stopped: false,
+            clock: None,
+        }
+    }
+
+    /// The world's age in milliseconds, brought up to tokio's clock. Outside a runtime no time passes.
+    pub(crate) fn age(&mut self) -> u64 {
+        if tokio::runtime::Handle::try_current().is_ok() {
+            let now = Instant::now();
+            // Another runtime's clock may stand earlier: then time goes on from there.
+            let passed = self.clock.map_or(Duration::ZERO, |clock| now.saturating_duration_since(clock));
+            let whole = u64::try_from(passed.as_millis()).unwrap_or(0);
+            self.world.age = self.world.age.saturating_add(whole);
+            self.clock = Some(now - (passed - Duration::from_millis(whole)));
+        }
+        self.world.age
+    }
+
+    /// The same as wall-clock time.
+    pub(crate) fn now(&mut self) -> Timestamp {
+        let age = i64::try_from(self.age()).unwrap_or(i64::MAX);
+        // A world too old for the calendar stays at the calendar's end.
+        EPOCH.checked_add(jiff::SignedDuration::from_millis(age)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Makes `change` so, on disk first: what could not be written down has not happened.
+    pub(crate) fn commit(&mut self, change: Change) -> std::io::Result<()> {
+        let age = self.age();
+        if let Some(disk) = &mut self.disk {
+            disk.append(age, &change)?;
+        }
+        self.world.apply(change);
+        Ok(())
+    }
+
+    /// As [`State::commit`], for a call named `operation`.
+    pub(crate) fn change(&mut self, operation: &str, change: Change) -> Result<(), CloudError> {
+        self.commit(change).map_err(|error| CloudError::Other {
+            operation: operation.to_owned(),
+            message: format!("the simulated world cannot be written: {error}"),
+        })
+    }
+}

@@ -1,0 +1,8 @@
+//! The sim with toy kinds.
+
+#![expect(clippy::unwrap_used, reason = "clippy knows test functions as tests, but not what they share")]
+
+mod contract;
+mod failures;
+mod persistence;
+mod toys;
