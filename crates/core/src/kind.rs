@@ -153,6 +153,8 @@ pub trait Kind: Send + Sync + 'static {
     const LOOKUP: Lookup;
     /// Where such resources can stand; what the stack owns is listed there.
     const PLACES: &'static [Place] = &[Place::Standby];
+    /// True for a setting on something of the user's: [`crate::cloud::Owner::Setting`] owns it, it is never removed.
+    const SETTING: bool = false;
     /// What it has to do with data.
     const DATA: DataRole = DataRole::None;
     /// How long it may take to be ready.
@@ -212,6 +214,7 @@ pub trait DynKind: Send + Sync {
     fn summary(&self) -> &'static str;
     fn lookup(&self) -> Lookup;
     fn places(&self) -> &'static [Place];
+    fn is_setting(&self) -> bool;
     fn data(&self) -> DataRole;
     fn wait(&self) -> Wait;
     fn volatile(&self) -> &'static [&'static str];
@@ -249,6 +252,9 @@ impl<K: Kind> DynKind for Erased<K> {
     }
     fn places(&self) -> &'static [Place] {
         K::PLACES
+    }
+    fn is_setting(&self) -> bool {
+        K::SETTING
     }
     fn data(&self) -> DataRole {
         K::DATA
