@@ -276,6 +276,9 @@ impl<'a> Draft<'a> {
         let old = self.delete(kind, resource.place, &resource.address, found, &reason, true)?;
         let new = self.push(kind, resource, Action::Create, reason, changes, resource.name.clone());
         self.steps[new].replaces = true;
+        // A spec with open links can be the same for old and new; their creations must not be.
+        let made_anew = Value::from(vec![resource.spec.to_string(), found.id.clone()]);
+        self.steps[new].token = token(&self.stack.name, &resource.address, Action::Create, &made_anew);
         match kind.lookup() {
             Lookup::Name => self.steps[new].needs.push(old),
             Lookup::Tag => self.steps[old].needs.push(new),
