@@ -30,7 +30,14 @@ impl Effect<'_> {
         let stack = &*self.call.scope.stack;
         if let Some(object) = state.world.get(&key) {
             match object.owner.seen_by(stack) {
-                Owner::Ours(_) => return Ok((World::found(&key.id, object, stack), object.ready)),
+                Owner::Ours(_) => {
+                    // As AWS does: a token that comes back with another wish is a mistake, not a repetition.
+                    let changes = self.shaped(self.kind.diff(spec, &object.live))?;
+                    if object.token == self.call.token && changes.iter().any(|change| change.replace) {
+                        return Err(self.conflict("IdempotentParameterMismatch".to_owned()));
+                    }
+                    return Ok((World::found(&key.id, object, stack), object.ready));
+                }
                 Owner::Setting => {}
                 Owner::Stack(other) => {
                     return Err(self.conflict(format!("{} exists and belongs to stack {other}", key.id)));
@@ -41,7 +48,10 @@ impl Effect<'_> {
             }
         }
         let owner = state.world.get(&key).map_or_else(
-            || Holder::Stack { stack: stack.to_owned(), address: self.call.address.clone() },
+            || match self.kind.is_setting() {
+                true => Holder::Setting,
+                false => Holder::Stack { stack: stack.to_owned(), address: self.call.address.clone() },
+            },
             |object| object.owner.clone(),
         );
         let created = state.age();

@@ -95,12 +95,10 @@ fn what_is_still_used_cannot_be_deleted_and_settings_go_with_what_they_stand_on(
         let sim = sim("");
         let made = create(&sim, "net", "a", &net("10.0.0.0/16")).await.unwrap();
         create(&sim, "group", "web", &group(&made.id, 1)).await.unwrap();
-        let setting = Found {
-            id: "web-pitr".to_owned(),
-            owner: Owner::Setting,
-            live: json!({"group": "web", "value": "on"}),
-        };
-        sim.put("setting", &scope("fleet"), Place::Standby, &setting).unwrap();
+        create(&sim, "setting", "web-pitr", &json!({"group": "web", "value": "on"})).await.unwrap();
+        assert_eq!(sim.list_owned("setting", &scope("fleet"), Place::Standby).await.unwrap(), []);
+        let stays = delete(&sim, "setting", "web-pitr", "web-pitr").await.unwrap_err();
+        assert!(stays.to_string().contains("cannot be removed"), "{stays}");
         let refused = delete(&sim, "net", "a", &made.id).await.unwrap_err();
         assert!(refused.to_string().contains("still used by group web"), "{refused}");
         delete(&sim, "group", "web", "web").await.unwrap();
@@ -114,13 +112,25 @@ fn what_is_still_used_cannot_be_deleted_and_settings_go_with_what_they_stand_on(
 fn of_several_resources_with_one_name_the_wrong_one_is_not_accused() {
     run(async {
         let sim = sim("");
-        // A setting and a group called `web`; a second setting that means one of them.
+        // A group `n` that a group `web` could mean, were there not also a network of that name.
+        create(&sim, "group", "n", &group("far", 1)).await.unwrap();
         create(&sim, "group", "web", &group("n", 1)).await.unwrap();
-        create(&sim, "setting", "web", &json!({})).await.unwrap();
-        create(&sim, "setting", "other", &json!({"group": "web"})).await.unwrap();
-        delete(&sim, "setting", "web", "web").await.unwrap();
+        let owner = Owner::Ours(call("net", "n").address);
+        let net = Found { id: "n".to_owned(), owner, live: json!({"id": "n", "cidr": "10.0.0.0/16"}) };
+        sim.put("net", &scope("fleet"), Place::Standby, &net).unwrap();
+        delete(&sim, "group", "n", "n").await.unwrap();
         // Now only one is left that can be meant.
-        assert!(delete(&sim, "group", "web", "web").await.is_err());
+        assert!(delete(&sim, "net", "n", "n").await.is_err());
+    });
+}
+
+#[test]
+fn a_token_that_comes_back_with_another_wish_is_refused() {
+    run(async {
+        let sim = sim("");
+        create(&sim, "net", "a", &net("10.0.0.0/16")).await.unwrap();
+        let mismatch = create(&sim, "net", "a", &net("10.1.0.0/16")).await.unwrap_err();
+        assert!(mismatch.to_string().contains("IdempotentParameterMismatch"), "{mismatch}");
     });
 }
 

@@ -95,6 +95,7 @@ impl Kind for Group {
 impl Kind for Setting {
     const NAME: &'static str = "setting";
     const SUMMARY: &'static str = "a setting on a group";
+    const SETTING: bool = true;
     const LOOKUP: Lookup = Lookup::Name;
     const OPERATIONS: &'static [Operation] = &[];
     type Spec = BTreeMap<String, String>;
