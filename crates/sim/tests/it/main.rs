@@ -4,5 +4,6 @@
 
 mod contract;
 mod failures;
+mod fixpoint;
 mod persistence;
 mod toys;

@@ -14,7 +14,7 @@ use drstack_sim::{Sim, SimConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Found by its tag; takes an hour to make.
+/// Found by its tag; may lie within another, can change nothing, takes an hour to make.
 pub(crate) struct Net;
 
 /// Found by its name; links to a net, runs instances, and cannot change its colour.
@@ -26,12 +26,16 @@ pub(crate) struct Setting;
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct NetSpec {
     pub(crate) cidr: String,
+    #[serde(default)]
+    pub(crate) within: Option<Link>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct NetLive {
     pub(crate) id: String,
     pub(crate) cidr: String,
+    #[serde(default)]
+    pub(crate) within: Option<String>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -58,10 +62,16 @@ impl Kind for Net {
     type Live = NetLive;
 
     fn diff(spec: &NetSpec, live: &NetLive) -> Vec<FieldChange> {
-        FieldChange::replacing("cidr", &live.cidr, &spec.cidr).into_iter().collect()
+        let within = spec.within.as_ref().map(|link| link.text().to_owned());
+        let cidr = FieldChange::replacing("cidr", &live.cidr, &spec.cidr);
+        cidr.into_iter().chain(FieldChange::replacing("within", &live.within, &within)).collect()
     }
     fn expect(spec: &NetSpec, id: &str) -> NetLive {
-        NetLive { id: id.to_owned(), cidr: spec.cidr.clone() }
+        let within = spec.within.as_ref().map(|link| link.text().to_owned());
+        NetLive { id: id.to_owned(), cidr: spec.cidr.clone(), within }
+    }
+    fn links(live: &NetLive) -> Vec<String> {
+        live.within.clone().into_iter().collect()
     }
     fn prior(action: Action) -> Duration {
         Duration::from_secs(if action == Action::Create { 3600 } else { 10 })
@@ -79,7 +89,8 @@ impl Kind for Group {
     fn diff(spec: &GroupSpec, live: &GroupLive) -> Vec<FieldChange> {
         let size = FieldChange::of("size", &live.size, &spec.size);
         let colour = FieldChange::replacing("colour", &live.colour, &spec.colour);
-        size.into_iter().chain(colour).collect()
+        let net = FieldChange::of("net", &live.net.as_str(), &spec.net.text());
+        size.into_iter().chain(colour).chain(net).collect()
     }
     fn expect(spec: &GroupSpec, _id: &str) -> GroupLive {
         GroupLive { net: spec.net.text().to_owned(), size: spec.size, colour: spec.colour.clone() }
