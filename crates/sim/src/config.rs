@@ -215,6 +215,14 @@ mod tests {
     }
 
     #[test]
+    fn the_settings_in_the_readme_are_settings() {
+        let readme = include_str!("../README.md");
+        let text = readme.split("```").nth(1).and_then(|block| block.strip_prefix("toml")).unwrap();
+        let config = SimConfig::from_toml(text).unwrap();
+        assert_eq!((config.seed, config.kill_at, config.faults.len()), (7, Some(12), 1));
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         for (text, said) in [
             ("throttle = 1.5", "`throttle` is a share"),

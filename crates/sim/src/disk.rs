@@ -108,7 +108,8 @@ impl Disk {
         let log_path = folder.join("world.log");
         let log = open_for_append(&log_path).map_err(at(&log_path))?;
         let mut disk = Self { folder: folder.to_owned(), log, _lock: lock, dirty: true };
-        if dirty {
+        // A log never stands alone: it is `world.json` that says which format both have.
+        if dirty || !folder.join("world.json").exists() {
             disk.fold(&world).map_err(at(folder))?;
         }
         disk.dirty = false;

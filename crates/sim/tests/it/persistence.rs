@@ -82,6 +82,24 @@ fn what_was_there_from_the_start_is_planted_once() {
 }
 
 #[test]
+fn the_same_run_leaves_the_same_bytes() {
+    let world = || {
+        let folder = tempfile::tempdir().unwrap();
+        let rough = config("throttle = 0.2\n[[faults]]\nerror = 'internal'\nshare = 0.2");
+        let sim = Sim::open(folder.path(), rough, kinds(), &scope("fleet"), seeds("web", 40)).unwrap();
+        run(async {
+            let specs: Vec<_> = (0..20).map(|n| (n.to_string(), group("n", n))).collect();
+            let all = specs.iter().map(|(name, spec)| create(&sim, "group", name, spec));
+            futures_util::future::join_all(all).await;
+        });
+        let calls = sim.calls();
+        drop(sim);
+        (calls, std::fs::read_to_string(folder.path().join("world.json")).unwrap())
+    };
+    assert_eq!(world(), world());
+}
+
+#[test]
 fn a_world_in_use_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let _first = open(folder.path());
