@@ -5,9 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How much stands ready in the standby region.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Posture {
     /// Data copies and what costs nothing.
@@ -21,9 +19,7 @@ pub enum Posture {
 }
 
 /// Waiting, or taken over.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// The primary serves.
@@ -77,23 +73,11 @@ impl Posture {
     pub fn band(self) -> Band {
         let (rto_floor, rto_usual, rto, rpo, cost) = match self {
             Self::Cold => (2 * 3600, 8 * 3600, "2-8 h", "hours", "5-15 %"),
-            Self::PilotLight => (
-                30 * 60,
-                60 * 60,
-                "30-60 min",
-                "minutes",
-                "between cold and warm",
-            ),
+            Self::PilotLight => (30 * 60, 60 * 60, "30-60 min", "minutes", "between cold and warm"),
             Self::Warm => (5 * 60, 30 * 60, "10-30 min", "minutes", "20-40 %"),
             Self::Hot => (0, 60, "seconds", "near zero", "80-100 %"),
         };
-        Band {
-            rto_floor,
-            rto_usual,
-            rto,
-            rpo,
-            cost,
-        }
+        Band { rto_floor, rto_usual, rto, rpo, cost }
     }
 }
 

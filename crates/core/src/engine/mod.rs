@@ -1,3 +1,8 @@
 //! The engine: makes a plan true.
 
 pub mod event;
+pub mod execute;
+pub mod journal;
+pub mod schedule;
+mod step;
+pub mod wait;

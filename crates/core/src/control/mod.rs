@@ -1,11 +1,17 @@
 //! The control store: the bucket in the standby region with lock, facts and journals, as conditional reads and writes.
 
+pub mod lock;
+pub mod records;
+
 use futures_util::future::BoxFuture;
 
 use crate::cloud::CloudError;
 
 /// Version of a stored object; S3's ETag.
 pub type Version = String;
+
+/// An object's body and its version.
+pub type Stored = (Vec<u8>, Version);
 
 /// When a write may happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +53,7 @@ pub trait ControlStore: Send + Sync {
     /// A bucket of that name which belongs to another account or lies in another region is an error.
     fn ensure(&self) -> BoxFuture<'_, Result<(), StoreError>>;
     /// What is stored under `key`.
-    fn get<'a>(
-        &'a self,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<(Vec<u8>, Version)>, StoreError>>;
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>>;
     /// Stores `body` under `key` if `condition` holds.
     fn put<'a>(
         &'a self,

@@ -1,0 +1,151 @@
+//! The schedule: what may start now, and what has become impossible; pure and total.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use crate::plan::{Plan, StepId};
+
+/// Where a step stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stand {
+    /// Something before it is not done.
+    Waiting,
+    /// It may start.
+    Ready,
+    /// It was handed out.
+    Running,
+    /// It is done.
+    Done,
+    /// It failed.
+    Failed,
+    /// It will never start: this step before it did not finish.
+    Impossible(StepId),
+}
+
+/// A plan in progress.
+///
+/// Guarantees: every step is handed out at most once, never before all it needs is done, and is impossible if and only
+/// if something before it did not finish.
+pub struct Schedule {
+    stands: Vec<Stand>,
+    left: Vec<usize>,
+    dependents: Vec<Vec<StepId>>,
+    /// Seconds from the start of the step to the end of the longest path behind it.
+    remaining: Vec<f64>,
+    ready: BinaryHeap<Ready>,
+    open: usize,
+    running: usize,
+}
+
+/// Longest remaining path first, then the smaller id.
+struct Ready(f64, StepId);
+
+impl PartialEq for Ready {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+impl Eq for Ready {}
+impl PartialOrd for Ready {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Ready {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0).then(other.1.cmp(&self.1))
+    }
+}
+
+impl Schedule {
+    /// A schedule of `plan`, whose steps stand after what they need.
+    pub fn new(plan: &Plan) -> Self {
+        let steps = &plan.steps;
+        let mut dependents = vec![Vec::new(); steps.len()];
+        let mut remaining: Vec<f64> = steps.iter().map(|step| step.estimate).collect();
+        for (id, step) in steps.iter().enumerate().rev() {
+            for need in &step.needs {
+                dependents[*need].push(id);
+                remaining[*need] = remaining[*need].max(steps[*need].estimate + remaining[id]);
+            }
+        }
+        let mut schedule = Self {
+            stands: vec![Stand::Waiting; steps.len()],
+            left: steps.iter().map(|step| step.needs.len()).collect(),
+            dependents,
+            remaining,
+            ready: BinaryHeap::new(),
+            open: steps.len(),
+            running: 0,
+        };
+        for id in 0..steps.len() {
+            schedule.offer(id);
+        }
+        schedule
+    }
+
+    /// Up to `at_most` steps that may start now, most urgent first; they are running from here on.
+    pub fn take_ready(&mut self, at_most: usize) -> Vec<StepId> {
+        let mut taken = Vec::new();
+        while taken.len() < at_most {
+            let Some(Ready(_, id)) = self.ready.pop() else { break };
+            self.stands[id] = Stand::Running;
+            self.running += 1;
+            taken.push(id);
+        }
+        taken
+    }
+
+    /// A running step ended; returns the steps that have become impossible by it.
+    pub fn finish(&mut self, id: StepId, done: bool) -> Vec<StepId> {
+        assert_eq!(self.stands[id], Stand::Running, "step {id} was not running");
+        self.running -= 1;
+        self.open -= 1;
+        self.stands[id] = if done { Stand::Done } else { Stand::Failed };
+        if done {
+            for dependent in self.dependents[id].clone() {
+                self.left[dependent] -= 1;
+                self.offer(dependent);
+            }
+            return Vec::new();
+        }
+        let mut impossible = Vec::new();
+        let mut open = self.dependents[id].clone();
+        while let Some(next) = open.pop() {
+            if self.stands[next] == Stand::Waiting {
+                self.stands[next] = Stand::Impossible(id);
+                self.open -= 1;
+                impossible.push(next);
+                open.extend(&self.dependents[next]);
+            }
+        }
+        impossible.sort_unstable();
+        impossible
+    }
+
+    /// Nothing more is handed out; returns the steps that were neither handed out nor impossible.
+    pub fn stop(&mut self) -> Vec<StepId> {
+        self.ready.clear();
+        let never = |stand: &Stand| matches!(stand, Stand::Waiting | Stand::Ready);
+        let left: Vec<StepId> = (0..self.stands.len()).filter(|id| never(&self.stands[*id])).collect();
+        self.open = self.running;
+        left
+    }
+
+    /// How many steps are running.
+    pub fn running(&self) -> usize {
+        self.running
+    }
+
+    /// True when nothing runs and nothing is left to start.
+    pub fn is_done(&self) -> bool {
+        self.open == 0
+    }
+
+    fn offer(&mut self, id: StepId) {
+        if self.left[id] == 0 && self.stands[id] == Stand::Waiting {
+            self.stands[id] = Stand::Ready;
+            self.ready.push(Ready(self.remaining[id], id));
+        }
+    }
+}

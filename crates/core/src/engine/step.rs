@@ -1,0 +1,164 @@
+//! One step at work: its call, its retries, and the wait until it is ready.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::{Instant, sleep};
+
+use super::event::StepError;
+use super::wait::Pauses;
+use crate::cloud::{Call, Cloud, CloudError, Found, Scope};
+use crate::kind::{Action, DynKind, Readiness, Wait};
+use crate::plan::{Step, StepId};
+
+/// How long a call is repeated that is refused because something is still being changed: a role that is not known
+/// everywhere yet (AWS says up to 90 s), a table that takes one replica update at a time.
+const SETTLE: Wait = Wait {
+    deadline: Duration::from_secs(180),
+    first: Duration::from_millis(500),
+    slowest: Duration::from_secs(10),
+};
+
+/// A step with all it needs.
+pub(super) struct Job {
+    pub(super) id: StepId,
+    pub(super) step: Step,
+    /// Links resolved.
+    pub(super) spec: Value,
+    pub(super) kind: &'static dyn DynKind,
+    pub(super) scope: Scope,
+    pub(super) notes: UnboundedSender<(StepId, String)>,
+}
+
+/// What a step left behind: nothing after a deletion.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    pub(super) id: String,
+    pub(super) outputs: BTreeMap<String, String>,
+}
+
+/// A step that ended.
+pub(super) struct Ended {
+    pub(super) step: StepId,
+    pub(super) result: Result<Left, StepError>,
+}
+
+impl Job {
+    pub(super) async fn run(self, cloud: &dyn Cloud) -> Ended {
+        let mut call = Call {
+            scope: self.scope.clone(),
+            place: self.step.place,
+            address: self.step.address.clone(),
+            name: self.step.id.clone(),
+            token: self.step.token.clone(),
+        };
+        if self.step.action != Action::Create {
+            call.name = None;
+        }
+        let result = match (self.step.action, &self.step.id) {
+            (Action::Create, _) => self.create(cloud, &call).await,
+            (Action::Update, Some(id)) => self.update(cloud, &call, id).await,
+            (Action::Delete, Some(id)) => self.delete(cloud, &call, id).await,
+            (_, None) => Err(StepError::Internal { message: "a change of nothing".to_owned() }),
+        };
+        Ended { step: self.id, result }
+    }
+
+    async fn create(&self, cloud: &dyn Cloud, call: &Call) -> Result<Left, StepError> {
+        let mut pauses = Pauses::of(SETTLE);
+        let found = loop {
+            match cloud.create(self.kind.name(), call, &self.spec).await {
+                Err(error) => self.settle(error, &mut pauses).await?,
+                Ok(found) => break found,
+            }
+        };
+        self.until_ready(cloud, found).await
+    }
+
+    async fn update(&self, cloud: &dyn Cloud, call: &Call, id: &str) -> Result<Left, StepError> {
+        let mut pauses = Pauses::of(SETTLE);
+        loop {
+            match cloud.update(self.kind.name(), call, id, &self.spec, &self.step.changes).await {
+                Err(error) => self.settle(error, &mut pauses).await?,
+                Ok(()) => break,
+            }
+        }
+        let ids = [id.to_owned()];
+        let absent = || StepError::NeverReady { message: format!("`{id}` went away while it was changed") };
+        let found = self.look(cloud, &ids).await?.ok_or_else(absent)?;
+        self.until_ready(cloud, found).await
+    }
+
+    async fn delete(&self, cloud: &dyn Cloud, call: &Call, id: &str) -> Result<Left, StepError> {
+        let mut pauses = Pauses::of(SETTLE);
+        loop {
+            match cloud.delete(self.kind.name(), call, id).await {
+                Err(error) => self.settle(error, &mut pauses).await?,
+                Ok(()) => break,
+            }
+        }
+        let ids = [id.to_owned()];
+        let mut pauses = Pauses::of(self.kind.wait());
+        while self.look(cloud, &ids).await?.is_some() {
+            self.pause(&mut pauses, format!("`{id}` is still there")).await?;
+        }
+        Ok(Left::default())
+    }
+
+    async fn until_ready(&self, cloud: &dyn Cloud, mut found: Found) -> Result<Left, StepError> {
+        let begin = Instant::now();
+        let mut pauses = Pauses::of(self.kind.wait());
+        loop {
+            match self.kind.ready(&self.spec, &found.live).map_err(shape)? {
+                Readiness::Ready => break,
+                Readiness::Failed(message) => return Err(StepError::NeverReady { message }),
+                Readiness::Waiting(waiting_for) => self.pause(&mut pauses, waiting_for).await?,
+            }
+            let ids = [found.id.clone()];
+            match self.look(cloud, &ids).await? {
+                Some(now) => found = now,
+                // Reads may lag behind the creation; absent for longer than that is gone.
+                None if begin.elapsed() <= cloud.consistency() => {}
+                None => return Err(StepError::NeverReady { message: format!("`{}` went away", found.id) }),
+            }
+        }
+        let outputs = self.kind.outputs(&found.id, &found.live).map_err(shape)?;
+        Ok(Left { id: found.id, outputs })
+    }
+
+    async fn look(&self, cloud: &dyn Cloud, ids: &[String]) -> Result<Option<Found>, StepError> {
+        let looked = cloud.read(self.kind.name(), &self.scope, self.step.place, ids).await;
+        let none = || StepError::Internal { message: "a look without an answer".to_owned() };
+        Ok(looked.into_iter().next().ok_or_else(none)??)
+    }
+
+    /// Waits where the refusal passes by itself, else gives the error back.
+    async fn settle(&self, error: CloudError, pauses: &mut Pauses) -> Result<(), StepError> {
+        let (CloudError::Conflict { .. } | CloudError::Throttled { .. }) = &error else {
+            return Err(error.into());
+        };
+        let Some(pause) = pauses.next() else { return Err(error.into()) };
+        self.note(error.to_string());
+        sleep(pause).await;
+        Ok(())
+    }
+
+    async fn pause(&self, pauses: &mut Pauses, waiting_for: String) -> Result<(), StepError> {
+        let seconds = self.kind.wait().deadline.as_secs();
+        let Some(pause) = pauses.next() else { return Err(StepError::Deadline { seconds, waiting_for }) };
+        self.note(waiting_for);
+        sleep(pause).await;
+        Ok(())
+    }
+
+    fn note(&self, waiting_for: String) {
+        // The loop that listens outlives its tasks; when it is gone nobody wants to know.
+        let _ = self.notes.send((self.id, waiting_for));
+    }
+}
+
+fn shape(error: crate::kind::ShapeError) -> StepError {
+    StepError::Internal { message: error.to_string() }
+}
