@@ -1,5 +1,6 @@
 //! Diagnostics: what is wrong, where, and the way out, as data.
 
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -53,4 +54,36 @@ pub struct Diagnostic {
 pub struct Sources {
     /// Path as the user would type it, and text.
     pub files: Vec<(PathBuf, String)>,
+}
+
+/// The diagnostics as rustc would print them: code, message, file, line, column, caret, help.
+pub fn render(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> String {
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let mut out = String::new();
+    for diagnostic in diagnostics {
+        let level = match diagnostic.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut group = Group::with_title(level.primary_title(&diagnostic.message).id(diagnostic.code));
+        let mut primary = true;
+        for label in &diagnostic.labels {
+            let Some((path, text)) = sources.files.get(label.span.file) else { continue };
+            let kind = if primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+            primary = false;
+            let range = label.span.range.start.min(text.len())..label.span.range.end.min(text.len());
+            let mut annotation = kind.span(range);
+            if !label.text.is_empty() {
+                annotation = annotation.label(&label.text);
+            }
+            group =
+                group.element(Snippet::source(text).path(path.display().to_string()).annotation(annotation));
+        }
+        if let Some(help) = &diagnostic.help {
+            group = group.element(Level::HELP.message(help));
+        }
+        out.push_str(&renderer.render(&[group]));
+        out.push_str("\n\n");
+    }
+    out
 }

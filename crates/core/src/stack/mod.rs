@@ -50,3 +50,15 @@ pub struct Declared {
     /// Where each of its top-level fields stands.
     pub fields: BTreeMap<String, Span>,
 }
+
+mod check;
+mod decode;
+mod load;
+mod schema;
+mod scope;
+mod template;
+#[cfg(test)]
+mod tests;
+
+pub use load::{Failed, InputValue, InputValues, Loaded, ReadFiles, load};
+pub use schema::schema;

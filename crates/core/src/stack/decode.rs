@@ -1,0 +1,159 @@
+//! Decoding: TOML trees that own their text and keep their spans, and problems on the way.
+
+use serde_json::Value;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::template::{TemplateError, Variables, expand};
+use crate::diagnostic::{Diagnostic, FileId, Label, Severity, Span};
+
+/// A value with its place in its file.
+pub(super) type Node = Spanned<DeValue<'static>>;
+
+/// Errors collected while loading; more than this many say nothing new.
+pub(super) const MOST_PROBLEMS: usize = 100;
+
+/// What one file's tables are read with: where errors point to.
+#[derive(Clone)]
+pub(super) struct At {
+    pub(super) file: FileId,
+    /// Where the modules around it are used, innermost first.
+    pub(super) used: Vec<Span>,
+}
+
+impl At {
+    pub(super) fn span(&self, range: std::ops::Range<usize>) -> Span {
+        Span { file: self.file, range }
+    }
+
+    pub(super) fn error(
+        &self,
+        code: &'static str,
+        range: std::ops::Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<Option<String>>,
+    ) -> Diagnostic {
+        let mut labels = vec![Label { span: self.span(range), text: String::new() }];
+        labels
+            .extend(self.used.iter().map(|span| Label { span: span.clone(), text: "used here".to_owned() }));
+        Diagnostic { code, severity: Severity::Error, message: message.into(), labels, help: help.into() }
+    }
+}
+
+/// The tree of a file's text, and its syntax errors.
+///
+/// The text is leaked: a program reads a stack once and keeps it to its end, and a tree without a lifetime can be changed.
+pub(super) fn parse(text: &str, at: &At) -> (DeTable<'static>, Vec<Diagnostic>) {
+    let text: &'static str = Box::leak(text.to_owned().into_boxed_str());
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let problems = errors
+        .iter()
+        .take(MOST_PROBLEMS)
+        .map(|error| {
+            let help = "correct the TOML here; https://toml.io/en/v1.0.0 describes it".to_owned();
+            at.error("DR001", error.span().unwrap_or(0..0), error.message(), help)
+        })
+        .collect();
+    (table.into_inner(), problems)
+}
+
+/// `value` as a node that stands at `span`.
+fn node(value: &Value, span: &std::ops::Range<usize>) -> Node {
+    let value = match value {
+        Value::String(text) => DeValue::String(text.clone().into()),
+        Value::Bool(value) => DeValue::Boolean(*value),
+        Value::Array(items) => DeValue::Array(items.iter().map(|item| node(item, span)).collect()),
+        // Only numbers are left: inputs have no tables. Their text outlives the tree as the file's does.
+        other => {
+            let text: &'static str = Box::leak(other.to_string().into_boxed_str());
+            DeValue::parse(text).map_or_else(|_| DeValue::String(text.into()), Spanned::into_inner)
+        }
+    };
+    Spanned::new(span.clone(), value)
+}
+
+/// Replaces the templates in all strings within `value`.
+pub(super) fn expand_all(value: &mut Node, variables: &Variables, at: &At, problems: &mut Vec<Diagnostic>) {
+    let span = value.span();
+    match value.get_mut() {
+        DeValue::String(text) => match expand(text, variables) {
+            Ok(None) => {}
+            Ok(Some(new)) => *value = node(&new, &span),
+            Err(error) => problems.push(template_problem(&error, variables, at, span)),
+        },
+        DeValue::Array(items) => items.iter_mut().for_each(|item| expand_all(item, variables, at, problems)),
+        DeValue::Table(table) => {
+            table.iter_mut().for_each(|(_, item)| expand_all(item, variables, at, problems));
+        }
+        _ => {}
+    }
+}
+
+fn template_problem(
+    error: &TemplateError,
+    variables: &Variables,
+    at: &At,
+    span: std::ops::Range<usize>,
+) -> Diagnostic {
+    match error {
+        TemplateError::Open => at.error(
+            "DR110",
+            span,
+            "`${` is never closed",
+            "close it with `}`, or write `$${` for a plain `${`".to_owned(),
+        ),
+        TemplateError::Unknown(name) => {
+            let help = guess(name, variables.keys().map(String::as_str)).map_or_else(
+                || format!("known here: {}", variables.keys().cloned().collect::<Vec<_>>().join(", ")),
+                |guess| format!("did you mean `${{{guess}}}`?"),
+            );
+            at.error("DR111", span, format!("`${{{name}}}` is not known here"), help)
+        }
+        TemplateError::NotText(name) => at.error(
+            "DR112",
+            span,
+            format!("`${{{name}}}` is a list and stands within a longer string"),
+            "let the template be the whole string".to_owned(),
+        ),
+    }
+}
+
+/// The one of `known` that was probably meant.
+pub(super) fn guess<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // Jaro-Winkler above 0.7 is the customary line between a slip and another word.
+    known
+        .map(|it| (strsim::jaro_winkler(word, it), it))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, it)| it)
+}
+
+/// Every string within `value` that is a reference, with its place.
+pub(super) fn references<'a>(value: &'a mut Node, found: &mut Vec<&'a mut Node>) {
+    match value.get_ref() {
+        DeValue::String(text) if text.starts_with('@') => found.push(value),
+        DeValue::Array(_) | DeValue::Table(_) => match value.get_mut() {
+            DeValue::Array(items) => items.iter_mut().for_each(|item| references(item, found)),
+            DeValue::Table(table) => table.iter_mut().for_each(|(_, item)| references(item, found)),
+            _ => {}
+        },
+        _ => {}
+    }
+}
+
+/// The value in JSON; a date becomes its text.
+pub(super) fn to_json(value: &Node) -> Value {
+    match value.get_ref() {
+        DeValue::String(text) => Value::from(text.as_ref()),
+        DeValue::Boolean(value) => Value::from(*value),
+        DeValue::Datetime(value) => Value::from(value.to_string()),
+        DeValue::Array(items) => items.iter().map(to_json).collect(),
+        DeValue::Table(table) => {
+            table.iter().map(|(key, value)| (key.get_ref().to_string(), to_json(value))).collect()
+        }
+        DeValue::Integer(number) => {
+            i64::from_str_radix(number.as_str(), number.radix()).map_or(Value::Null, Value::from)
+        }
+        DeValue::Float(number) => number.as_str().parse::<f64>().map_or(Value::Null, Value::from),
+    }
+}

@@ -1,0 +1,112 @@
+//! The JSON Schema of stack files, from the same types that decode them.
+
+use std::collections::BTreeSet;
+
+use schemars::SchemaGenerator;
+use serde_json::{Map, Value, json};
+
+use crate::component::{ComponentRegistry, DynComponent};
+
+/// Names of a component's own fields.
+pub(super) fn fields(component: &dyn DynComponent) -> BTreeSet<String> {
+    let mut generator = SchemaGenerator::default();
+    let schema = component.schema(&mut generator).to_value();
+    let definitions = generator.definitions().clone();
+    let schema = match schema.get("$ref").and_then(Value::as_str).and_then(|it| it.rsplit('/').next()) {
+        Some(name) => definitions.get(name).cloned().unwrap_or_default(),
+        None => schema,
+    };
+    let properties = schema.get("properties").and_then(Value::as_object);
+    properties.into_iter().flat_map(Map::keys).cloned().collect()
+}
+
+/// The JSON Schema of a stack file with these components.
+pub fn schema(components: &ComponentRegistry) -> Value {
+    let mut generator = SchemaGenerator::default();
+    let duration = json!({"type": "string", "examples": ["8m", "1h 30m", "5s"]});
+    let posture = json!({"enum": ["cold", "pilot-light", "warm", "hot"]});
+    let list_or_template = json!({"anyOf": [
+        {"type": "array", "items": {"type": "string"}}, {"type": "string", "pattern": "^\\$\\{.*\\}$"}]});
+    let mut tables = Map::new();
+    for component in components.iter() {
+        let schema = component.schema(&mut generator).to_value();
+        tables.insert(component.name().to_owned(), schema);
+    }
+    let mut definitions: Value = generator.take_definitions(true).into();
+    let common = json!({
+        "posture": posture, "rto": duration, "rpo": duration, "for_each": list_or_template,
+        "tier": {"type": "integer", "minimum": 1, "maximum": 3},
+    });
+    let mut properties = Map::new();
+    for (name, schema) in tables {
+        let mut table = match schema.get("$ref").and_then(Value::as_str).and_then(|it| it.rsplit('/').next())
+        {
+            Some(definition) => definitions.get(definition).cloned().unwrap_or_default(),
+            None => schema,
+        };
+        or_template(&mut table);
+        if let (Some(own), Some(common)) = (table["properties"].as_object_mut(), common.as_object()) {
+            own.extend(common.clone());
+            if own.remove("user_data_sha256").is_some() {
+                own.insert("user_data".to_owned(), json!({"type": "string"}));
+                own.insert("user_data_file".to_owned(), json!({"type": "string"}));
+            }
+        }
+        properties.insert(name, json!({"type": "object", "additionalProperties": table}));
+    }
+    if let Some(all) = definitions.as_object_mut() {
+        all.values_mut().for_each(or_template);
+    }
+    properties.insert(
+        "stack".to_owned(),
+        json!({
+            "type": "object", "additionalProperties": false, "required": ["name", "primary", "standby", "posture"],
+            "properties": {
+                "name": {"type": "string"}, "primary": {"type": "string"}, "standby": {"type": "string"},
+                "posture": posture, "control": {"type": "string"}, "rto": duration, "rpo": duration,
+            },
+        }),
+    );
+    properties.insert(
+        "inputs".to_owned(),
+        json!({"type": "object", "additionalProperties": {
+            "type": "object", "additionalProperties": false, "required": ["type"],
+            "properties": {
+                "type": {"enum": ["string", "integer", "boolean", "float", "list"]},
+                "default": {}, "description": {"type": "string"},
+            },
+        }}),
+    );
+    properties.insert(
+        "module".to_owned(),
+        json!({"type": "object", "additionalProperties": {
+            "type": "object", "required": ["source"],
+            "properties": {"source": {"type": "string"}, "for_each": list_or_template},
+        }}),
+    );
+    properties.insert("sim".to_owned(), json!({"type": "object"}));
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "drstack stack",
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["stack"],
+        "properties": properties,
+        "$defs": definitions,
+    })
+}
+
+/// Every scalar field of a table may also be a template.
+fn or_template(table: &mut Value) {
+    let Some(properties) = table.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    for schema in properties.values_mut() {
+        let is_text = |it: &Value| {
+            it == "string" || it.as_array().is_some_and(|types| types.contains(&json!("string")))
+        };
+        let text = schema.get("type").is_some_and(is_text);
+        if !text || schema.get("enum").is_some() || schema.get("pattern").is_some() {
+            let plain = schema.take();
+            *schema = json!({"anyOf": [plain, {"type": "string", "pattern": "\\$\\{.*\\}"}]});
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The loader on files in memory, with two small components.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::*;
+use crate::component::{CompileCx, Component, ComponentRegistry, ErasedComponent, Ref, ResourceSet};
+use crate::diagnostic::render;
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NetSpec {
+    cidr: String,
+}
+struct Net;
+impl Component for Net {
+    const NAME: &'static str = "net";
+    const SUMMARY: &'static str = "a net";
+    type Spec = NetSpec;
+    fn compile(_: &NetSpec, _: &CompileCx<'_>, _: &mut ResourceSet) {}
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct PoolSpec {
+    net: Ref<Net>,
+    capacity: u32,
+    #[serde(default)]
+    types: Vec<String>,
+    user_data_sha256: Option<String>,
+}
+struct Pool;
+impl Component for Pool {
+    const NAME: &'static str = "pool";
+    const SUMMARY: &'static str = "a pool";
+    type Spec = PoolSpec;
+    fn compile(_: &PoolSpec, _: &CompileCx<'_>, _: &mut ResourceSet) {}
+}
+
+struct Memory(BTreeMap<&'static str, String>);
+impl ReadFiles for Memory {
+    fn read(&self, path: &Path) -> Result<String, String> {
+        self.0.get(path.to_str().unwrap()).cloned().ok_or_else(|| "no such file".to_owned())
+    }
+}
+
+const HEAD: &str =
+    "[stack]\nname = \"s\u{65}t\"\nprimary = \"us-east-1\"\nstandby = \"us-west-2\"\nposture = \"warm\"\n";
+
+fn load_files(
+    stack: &str,
+    modules: &[(&'static str, &str)],
+    inputs: &[(&str, &str)],
+) -> Result<Stack, String> {
+    let mut files: BTreeMap<&'static str, String> =
+        modules.iter().map(|(path, text)| (*path, (*text).to_owned())).collect();
+    files.insert("stack.toml", format!("{HEAD}{stack}"));
+    let registry = ComponentRegistry::new(&[&ErasedComponent::<Net>::NEW, &ErasedComponent::<Pool>::NEW]);
+    let inputs: InputValues =
+        inputs.iter().map(|(k, v)| ((*k).to_owned(), InputValue::Text((*v).to_owned()))).collect();
+    load(Path::new("stack.toml"), &inputs, &registry, &Memory(files))
+        .map(|loaded| loaded.stack)
+        .map_err(|failed| render(&failed.problems, &failed.sources, false))
+}
+
+const POOL: &str = "[net.a]\ncidr = \"10.0.0.0/16\"\n[pool.p]\nnet = \"@net.a\"\n";
+
+#[test]
+fn inputs_templates_and_references_are_resolved() {
+    let text = format!(
+        "{POOL}capacity = \"${{input.n}}\"\ntypes = [\"${{stack.name}}-x\"]\nrto = \"30m\"\ntier = 1\n[inputs]\nn = {{ type = \"integer\", default = 4 }}\n"
+    );
+    let stack = load_files(&text, &[], &[("n", "7")]).unwrap();
+    let pool = &stack.components[&ComponentAddress::new("pool.p")];
+    assert_eq!(pool.spec["capacity"], 7);
+    assert_eq!(pool.spec["types"][0], "set-x");
+    assert_eq!(pool.refers_to, [ComponentAddress::new("net.a")].into());
+    assert_eq!(pool.objective.tier, 1);
+    assert_eq!(stack.facts.control, "drstack-set-us-west-2");
+}
+
+#[test]
+fn modules_are_used_once_for_each_key() {
+    let module = "[inputs]\nsize = { type = \"integer\" }\n[net.inner]\ncidr = \"10.0.0.0/16\"\n[pool.p]\nnet = \"@net.inner\"\ncapacity = \"${input.size}\"\n[outputs]\nnetwork = \"@net.inner\"\n";
+    let text = "[module.svc]\nsource = \"m\"\nfor_each = [\"a\", \"b\"]\nsize = 3\n[pool.out]\nnet = \"@module.svc[\\\"a\\\"].network\"\ncapacity = 1\n";
+    let stack = load_files(text, &[("m/module.toml", module)], &[]).unwrap();
+    let names: Vec<&str> = stack.components.keys().map(ComponentAddress::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "module.svc[\"a\"].net.inner",
+            "module.svc[\"a\"].pool.p",
+            "module.svc[\"b\"].net.inner",
+            "module.svc[\"b\"].pool.p",
+            "pool.out"
+        ]
+    );
+    assert_eq!(
+        stack.components[&ComponentAddress::new("pool.out")].spec["net"],
+        "@module.svc[\"a\"].net.inner"
+    );
+}
+
+#[test]
+fn all_problems_come_at_once_with_line_and_way_out() {
+    let text = "[pool.p]\nnet = \"@net.b\"\ncapasity = 3\n[net.a]\ncidr = 5\n[bukket.x]\n";
+    let errors = load_files(text, &[], &[]).err().unwrap();
+    for part in [
+        "stack.toml:7:7",
+        "`@net.b` names no component",
+        "did you mean `capacity`?",
+        "stack.toml:10:8",
+        "unknown kind `bukket`",
+    ] {
+        assert!(errors.contains(part), "{part} in\n{errors}");
+    }
+}
+
+#[test]
+fn a_problem_within_a_module_shows_where_it_is_used() {
+    let errors = load_files("[module.m]\nsource = \"m\"\n", &[("m/module.toml", "[net.x]\ncidr = 1\n")], &[])
+        .err()
+        .unwrap();
+    assert!(errors.contains("m/module.toml:2:8") && errors.contains("used here"), "{errors}");
+}
+
+#[test]
+fn user_data_leaves_only_its_hash() {
+    let stack = load_files(&format!("{POOL}capacity = 1\nuser_data = \"secret\"\n"), &[], &[]).unwrap();
+    let spec = &stack.components[&ComponentAddress::new("pool.p")].spec;
+    let hash = spec["user_data_sha256"].as_str().unwrap();
+    assert_eq!(stack.secrets.get(hash), Some("secret"));
+    assert!(!spec.to_string().contains("secret"));
+}
+
+#[test]
+fn a_module_that_uses_itself_is_refused() {
+    let errors = load_files(
+        "[module.m]\nsource = \"m\"\n",
+        &[("m/module.toml", "[module.n]\nsource = \"../m\"\n")],
+        &[],
+    )
+    .err()
+    .unwrap();
+    assert!(errors.contains("uses itself"), "{errors}");
+}
+
+#[test]
+fn an_objective_no_posture_meets_is_refused_with_the_arithmetic() {
+    let text = format!("{POOL}capacity = 1\nposture = \"cold\"\nrto = \"8m\"\nrpo = \"0s\"\n");
+    let errors = load_files(&text, &[], &[]).err().unwrap();
+    assert!(errors.contains("cold recovers in 2-8 h") && errors.contains("the RPO is 0"), "{errors}");
+}
