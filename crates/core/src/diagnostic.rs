@@ -1,5 +1,7 @@
 //! Diagnostics: what is wrong, where, and the way out, as data.
 
+pub mod codes;
+
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use std::ops::Range;
 use std::path::PathBuf;

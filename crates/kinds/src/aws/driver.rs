@@ -41,9 +41,7 @@ pub trait Driver: Kind {
     /// Looks them up; in bulk wherever AWS has a bulk call, else with bounded concurrency.
     fn read(at: &Target<'_>, ids: &[String]) -> impl Future<Output = Looked<Self::Live>> + Send;
     /// All that the stack owns, by tag or marked name. Kinds that nobody owns (settings) answer nothing.
-    fn list_owned(
-        at: &Target<'_>,
-    ) -> impl Future<Output = Result<Vec<Seen<Self::Live>>, CloudError>> + Send;
+    fn list_owned(at: &Target<'_>) -> impl Future<Output = Result<Vec<Seen<Self::Live>>, CloudError>> + Send;
     /// Makes it and says what is there now; the engine waits until it is ready.
     fn create(
         at: &Target<'_>,
@@ -59,9 +57,5 @@ pub trait Driver: Kind {
         changes: &[FieldChange],
     ) -> impl Future<Output = Result<(), CloudError>> + Send;
     /// Takes it away.
-    fn delete(
-        at: &Target<'_>,
-        call: &Call,
-        id: &str,
-    ) -> impl Future<Output = Result<(), CloudError>> + Send;
+    fn delete(at: &Target<'_>, call: &Call, id: &str) -> impl Future<Output = Result<(), CloudError>> + Send;
 }

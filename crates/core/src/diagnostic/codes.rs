@@ -1,0 +1,161 @@
+//! The codes of diagnostics, for `drstack explain`.
+
+/// Code, title and page of every diagnostic.
+pub const CODES: &[(&str, &str, &str)] = &[
+    (
+        "DR001",
+        "the TOML does not parse",
+        "The file is not TOML 1.0 at the place shown. All syntax errors of a file are reported at once.",
+    ),
+    ("DR002", "no `[stack]` table", "A stack file starts with `[stack]`: name, primary, standby, posture."),
+    (
+        "DR003",
+        "the `[stack]` table is incomplete",
+        "`name`, `primary`, `standby` and `posture` are required; `control`, `rto` and `rpo` may follow.",
+    ),
+    ("DR004", "a file cannot be read", "STACK is a folder with a `stack.toml`, or the file itself."),
+    (
+        "DR005",
+        "unknown key",
+        "The table has no such field; a similar one is suggested. `drstack schema` lists all fields.",
+    ),
+    ("DR006", "not a table", "Components, modules and inputs are tables: `[bucket.models]`."),
+    ("DR007", "unknown kind", "`drstack kinds` lists the kinds of components of this build."),
+    ("DR008", "not a name", "Names are made of letters, digits, `-` and `_`."),
+    ("DR009", "wrong type", "The value does not have the type its field wants."),
+    ("DR010", "not a duration", "Durations are written as `8m`, `1h 30m` or `5s`."),
+    ("DR011", "not a posture", "The postures are `cold`, `pilot-light`, `warm` and `hot`."),
+    ("DR012", "not a tier", "Tiers are 1 (recovered first), 2 and 3 (last)."),
+    ("DR013", "user data cannot be read", "`user_data_file` is relative to the file that names it."),
+    (
+        "DR014",
+        "not a stack name",
+        "Names of AWS objects are made from it: 2 to 32 lower-case letters, digits and `-`.",
+    ),
+    ("DR015", "not a region", "Regions are written as AWS names them: `us-west-2`."),
+    ("DR016", "one region", "The standby region must be another one than the primary."),
+    (
+        "DR101",
+        "an input is not declared well",
+        "An input has a `type` (string, integer, boolean, float, list), and may have `default` and `description`.",
+    ),
+    (
+        "DR102",
+        "an input has no value",
+        "Give it with `-i name=value`, `--inputs FILE`, `DRSTACK_INPUT_name`, or a `default`.",
+    ),
+    ("DR103", "an input has the wrong type", "The value given does not fit the declared type."),
+    ("DR104", "no such input", "A value was given for an input that is not declared."),
+    ("DR110", "a template is not closed", "Templates are written `${name}`; `$${` stands for a plain `${`."),
+    (
+        "DR111",
+        "a template names nothing",
+        "Templates know inputs, `stack.name`, `primary.region`, `standby.region` and, under `for_each`, `each.key`.",
+    ),
+    ("DR112", "a list within a string", "A list can only be the whole string: `\"${input.types}\"`."),
+    (
+        "DR120",
+        "`for_each` is not a list of names",
+        "It is a list of distinct names, or an integer input: 3 makes \"000\", \"001\", \"002\".",
+    ),
+    (
+        "DR130",
+        "a module has no source",
+        "`source` is the module's folder, relative to the file that uses it.",
+    ),
+    ("DR131", "modules too deep", "Modules are nested more than 100 deep."),
+    ("DR132", "a module uses itself", "Following `source` leads back to the same module."),
+    ("DR133", "a module cannot be read", "`source` is a folder that holds a `module.toml`."),
+    ("DR134", "an output is not a reference", "Outputs name components: `models = \"@bucket.models\"`."),
+    (
+        "DR140",
+        "a reference names nothing",
+        "References are `@kind.name`, or `@module.name.output`; inside a module they stay inside it.",
+    ),
+    (
+        "DR141",
+        "a circle of references",
+        "Components that need each other cannot be made in any order. Every edge is shown.",
+    ),
+    (
+        "DR201",
+        "the RTO is shorter than the posture allows",
+        "A posture has a shortest time in which it can recover; docs/postures.md has the bands.",
+    ),
+    (
+        "DR202",
+        "the RTO is shorter than usual",
+        "The posture can meet it, but usually needs longer: prove it with a drill.",
+    ),
+    (
+        "DR203",
+        "an RPO of zero",
+        "Replication is asynchronous: what is in flight when the region dies is lost. drstack never promises zero.",
+    ),
+    (
+        "DR204",
+        "the RPO is shorter than the posture allows",
+        "A cold posture restores from copies that are hours old.",
+    ),
+    (
+        "DR210",
+        "the primary bucket does not exist",
+        "drstack replicates buckets that exist; it makes none in the primary region.",
+    ),
+    (
+        "DR211",
+        "the primary table does not exist",
+        "drstack replicates tables that exist; it makes none in the primary region.",
+    ),
+    (
+        "DR212",
+        "a table cannot have a replica",
+        "Provisioned tables need auto scaling of writes before a replica can be added; on-demand tables need nothing.",
+    ),
+    (
+        "DR213",
+        "a replica needs a key",
+        "A table under a customer-managed key needs `kms_key`, a key of the standby region.",
+    ),
+    ("DR214", "not a bucket name", "S3 bucket names have 3 to 63 lower-case letters, digits, `.` and `-`."),
+    (
+        "DR220",
+        "a network that is not wanted or found",
+        "Say `cidr` for a new network, or `vpc`, `subnets` and `security_groups` of one that exists.",
+    ),
+    (
+        "DR221",
+        "no zones",
+        "State `zones`, two at least; they are asked of the standby region where the stack does not say them.",
+    ),
+    ("DR222", "a network too small", "Each zone gets a subnet of equal size, /28 at least."),
+    (
+        "DR230",
+        "the primary's group does not exist",
+        "`follows` names an Auto Scaling group of the primary region.",
+    ),
+    (
+        "DR231",
+        "a pool lacks something",
+        "What is not followed from the primary's group has to be stated: `capacity`, `instance_types`, `image`.",
+    ),
+    (
+        "DR232",
+        "a standby share that is not usual",
+        "Warm pools run 20-30 % of the primary's capacity, hot pools 100 %.",
+    ),
+    ("DR233", "not a share", "Shares are written as percentages: `standby_share = \"25%\"`."),
+    (
+        "DR290",
+        "two resources of one name",
+        "Two components would make or change one and the same AWS object.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn codes_are_sorted_and_distinct() {
+        assert!(super::CODES.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+}

@@ -1,0 +1,238 @@
+//! Arguments.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Gives an AI system on AWS a second region to fall back to.
+#[derive(Parser)]
+#[command(
+    name = "drstack",
+    version,
+    propagate_version = true,
+    after_help = "Start without an account:\n  drstack init demo\n  drstack apply demo --cloud sim\n\nExit codes: 0 done, 1 failed, 2 changes (--detailed-exitcode), 4 locked or stale, 64 usage, 65 invalid stack, 130 interrupted"
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(ClapArgs, Clone)]
+pub(crate) struct Global {
+    /// Which cloud: your AWS account, or a simulated one that keeps its world in `.drstack/sim/`
+    #[arg(long, global = true, value_enum, default_value = "aws")]
+    pub(crate) cloud: CloudName,
+    /// Settings of the simulated cloud, in place of the stack's `[sim]` table
+    #[arg(long, global = true, value_name = "FILE.toml")]
+    pub(crate) sim: Option<PathBuf>,
+    /// One JSON object a line on stdout
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say only what went wrong
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// No colour, as with NO_COLOR
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+    /// Work in this folder
+    #[arg(short = 'C', global = true, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+/// The clouds.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CloudName {
+    Aws,
+    Sim,
+}
+
+/// A stack and its inputs.
+#[derive(ClapArgs, Clone)]
+pub(crate) struct StackArgs {
+    /// A folder with a `stack.toml`, or the file itself
+    #[arg(default_value = ".")]
+    pub(crate) stack: PathBuf,
+    /// Value of an input
+    #[arg(short, value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) input: Vec<(String, String)>,
+    /// Values of inputs, as TOML
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) inputs: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Write a commented stack that validates
+    #[command(after_help = "Example:\n  drstack init demo && drstack validate demo")]
+    Init {
+        /// The folder to write into; made if need be
+        dir: PathBuf,
+    },
+    /// Find all problems of a stack, without a network
+    #[command(after_help = "Example:\n  drstack validate stacks/fleet-routing")]
+    Validate(StackArgs),
+    /// Show what apply would do
+    #[command(
+        after_help = "Examples:\n  drstack plan stacks/fleet-routing --cloud sim\n  drstack plan . --detailed-exitcode   # exit 2 when there is something to do\n  drstack plan . --out today.plan && drstack apply today.plan\n  drstack plan . --mode active         # what a takeover would change"
+    )]
+    Plan(PlanArgs),
+    /// Make the standby region what the stack says
+    #[command(
+        after_help = "Examples:\n  drstack apply stacks/fleet-routing --cloud sim --auto-approve\n  drstack apply today.plan"
+    )]
+    Apply(ApplyArgs),
+    /// Take away what the stack owns; data copies stay unless named
+    #[command(
+        after_help = "Examples:\n  drstack destroy . \n  drstack destroy . --delete-data bucket.models --delete-data control"
+    )]
+    Destroy(DestroyArgs),
+    /// Draw the graph of resources
+    #[command(
+        after_help = "Examples:\n  drstack graph . --format svg > graph.svg\n  drstack graph . --format mermaid"
+    )]
+    Graph(GraphArgs),
+    /// Break a lock that a dead run left behind
+    #[command(after_help = "Example:\n  drstack unlock . --force")]
+    Unlock {
+        #[command(flatten)]
+        stack: StackArgs,
+        /// Do not ask
+        #[arg(long)]
+        force: bool,
+    },
+    /// Print the JSON Schema of stack files
+    #[command(after_help = "Example:\n  drstack schema > stack.schema.json")]
+    Schema,
+    /// List the kinds of components and resources
+    #[command(after_help = "Example:\n  drstack kinds --json")]
+    Kinds,
+    /// Explain a diagnostic
+    #[command(after_help = "Example:\n  drstack explain DR201")]
+    Explain {
+        /// Its code
+        code: String,
+    },
+    /// Print a script that completes commands in your shell
+    #[command(after_help = "Example:\n  drstack completions bash > /etc/bash_completion.d/drstack")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = "Example:\n  drstack man | man -l -")]
+    Man,
+}
+
+#[derive(ClapArgs, Clone)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
+    /// Waiting, or taken over
+    #[arg(long, value_enum, default_value = "standby")]
+    pub(crate) mode: ModeName,
+    /// Keep the plan in a file for `apply`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Only this address and what it needs; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) target: Vec<String>,
+    /// Data that may be deleted; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) delete_data: Vec<String>,
+    /// Exit with 2 when there are changes
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum ModeName {
+    Standby,
+    Active,
+}
+
+#[derive(ClapArgs, Clone)]
+pub(crate) struct ApplyArgs {
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Only this address and what it needs; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) target: Vec<String>,
+    /// Data that may be deleted; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) delete_data: Vec<String>,
+}
+
+#[derive(ClapArgs, Clone)]
+pub(crate) struct DestroyArgs {
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Only this address and what needs it; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) target: Vec<String>,
+    /// Data that goes too; `control` is the control bucket; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) delete_data: Vec<String>,
+}
+
+/// How a run goes.
+#[derive(ClapArgs, Clone)]
+pub(crate) struct RunArgs {
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
+    /// Steps at work at once
+    #[arg(long, value_name = "N", default_value_t = drstack_core::engine::execute::PARALLELISM, value_parser = parallelism)]
+    pub(crate) parallelism: usize,
+}
+
+#[derive(ClapArgs, Clone)]
+pub(crate) struct GraphArgs {
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
+    /// As what
+    #[arg(long, value_enum, default_value = "mermaid")]
+    pub(crate) format: GraphFormat,
+    /// Waiting, or taken over
+    #[arg(long, value_enum, default_value = "standby")]
+    pub(crate) mode: ModeName,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum GraphFormat {
+    Dot,
+    Mermaid,
+    Json,
+    Svg,
+}
+
+impl From<ModeName> for drstack_core::objective::Mode {
+    fn from(mode: ModeName) -> Self {
+        match mode {
+            ModeName::Standby => Self::Standby,
+            ModeName::Active => Self::Active,
+        }
+    }
+}
+
+/// The addresses as a set.
+pub(crate) fn set(addresses: &[String]) -> BTreeSet<String> {
+    addresses.iter().cloned().collect()
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .ok_or_else(|| "write it as NAME=VALUE".to_owned())
+}
+
+fn parallelism(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|it| (1..=1000).contains(it)).ok_or_else(|| "a number from 1 to 1000".to_owned())
+}

@@ -1,0 +1,100 @@
+//! Which cloud, and the runtime that fits it: the sim's clock stands still, AWS's does not.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use drstack_core::cloud::{Cloud, Scope};
+use drstack_core::kind::KindRegistry;
+use drstack_core::stack::Stack;
+use drstack_sim::{Sim, SimConfig};
+use tokio::runtime::Runtime;
+
+use crate::args::{CloudName, Global};
+use crate::exit::{Exit, Failure};
+
+/// Where the simulated world is kept, below the working folder.
+const SIM_FOLDER: &str = ".drstack/sim";
+
+/// A cloud to work on.
+pub(crate) struct Connected {
+    /// The cloud.
+    pub(crate) cloud: Arc<dyn Cloud>,
+    /// The simulator, to hear that its world stops.
+    pub(crate) sim: Option<Sim>,
+}
+
+/// The runtime for `name`.
+pub(crate) fn runtime(name: CloudName) -> Result<Runtime, Failure> {
+    let made = match name {
+        CloudName::Sim => drstack_sim::runtime(),
+        CloudName::Aws => tokio::runtime::Builder::new_multi_thread().enable_all().build(),
+    };
+    made.map_err(|error| {
+        Failure::new(
+            Exit::Failed,
+            format!("cannot start: {error}"),
+            "free some file handles or threads, then run again",
+        )
+    })
+}
+
+/// Connects to the cloud that the arguments name.
+pub(crate) fn connect(
+    global: &Global,
+    stack: &Stack,
+    scope: &Scope,
+    kinds: &KindRegistry,
+) -> Result<Connected, Failure> {
+    match global.cloud {
+        CloudName::Sim => simulated(global, stack, scope, kinds),
+        CloudName::Aws => Err(Failure::new(
+            Exit::Failed,
+            "this build cannot talk to AWS yet",
+            "run it against the simulated cloud: `--cloud sim`",
+        )),
+    }
+}
+
+fn simulated(
+    global: &Global,
+    stack: &Stack,
+    scope: &Scope,
+    kinds: &KindRegistry,
+) -> Result<Connected, Failure> {
+    let settings = |error: drstack_sim::ConfigError| {
+        Failure::new(
+            Exit::Invalid,
+            error,
+            "crates/sim/README.md describes every setting of the simulated cloud",
+        )
+    };
+    let config = match &global.sim {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Failure::new(
+                    Exit::Usage,
+                    format!("cannot read `{}`: {error}", path.display()),
+                    "name a TOML file",
+                )
+            })?;
+            SimConfig::from_toml(&text).map_err(settings)?
+        }
+        None => SimConfig::from_value(&stack.sim).map_err(settings)?,
+    };
+    let seeds = stack
+        .components
+        .values()
+        .flat_map(|it| it.component.seeds(&it.spec, &stack.facts, &it.address))
+        .collect();
+    let folder = Path::new(SIM_FOLDER);
+    let sim = Sim::open(folder, config, kinds.clone(), scope, seeds).map_err(|error| Failure {
+        exit: if matches!(error, drstack_sim::WorldError::InUse { .. }) {
+            Exit::Locked
+        } else {
+            Exit::Failed
+        },
+        message: format!("error: {error}"),
+        hint: None,
+    })?;
+    Ok(Connected { cloud: Arc::new(sim.clone()), sim: Some(sim) })
+}

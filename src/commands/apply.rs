@@ -1,0 +1,134 @@
+//! `drstack apply`: makes it true.
+
+use std::path::Path;
+
+use drstack_core::objective::Mode;
+use drstack_core::plan::file::{PlanFile, PlanFileError};
+use drstack_core::plan::{Intent, Options};
+
+use super::{Ended, plan};
+use crate::args::{ApplyArgs, Global, RunArgs, StackArgs, set};
+use crate::exit::{Exit, Failure};
+use crate::session::{Planned, Session};
+use crate::ui::Ui;
+use crate::views;
+
+pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
+    let file = plan_file(&args.stack.stack)?;
+    let (stack, options) = match &file {
+        Some(file) => (
+            StackArgs {
+                stack: file.stack.clone().into(),
+                input: file.inputs.clone(),
+                inputs: file.input_file.clone().map(Into::into),
+            },
+            file.options.clone(),
+        ),
+        None => (
+            args.stack.clone(),
+            Options {
+                intent: Intent::Converge,
+                mode: Mode::Standby,
+                targets: args.target.clone(),
+                delete_data: set(&args.delete_data),
+            },
+        ),
+    };
+    if options.mode == Mode::Active {
+        let hint = "`plan --mode active` shows it; taking over comes with `drstack failover`";
+        return Err(Failure::new(Exit::Usage, "a plan for mode `active` cannot be applied yet", hint));
+    }
+    let mut session = Session::open(ui, global, &stack)?;
+    let shown = session.plan(&options).await?;
+    if let Some(file) = &file {
+        check(file, &session, &shown)?;
+    }
+    plan::show(ui, &shown);
+    if shown.plan.is_empty() {
+        return Ok(if shown.report.blocked.is_empty() { Exit::Done } else { Exit::Failed });
+    }
+    let approved = args.run.auto_approve || file.is_some();
+    finish(&mut session, &options, shown, "apply", &args.run, approved, "Make it so?").await
+}
+
+/// Confirm, lock, look again, execute: the second half of every command that changes something.
+pub(super) async fn finish(
+    session: &mut Session,
+    options: &Options,
+    shown: Planned,
+    purpose: &str,
+    run: &RunArgs,
+    approved: bool,
+    question: &str,
+) -> Ended {
+    let ui = session.ui;
+    if !approved {
+        match ui.confirm(question) {
+            Some(true) => {}
+            Some(false) => {
+                return Err(Failure::new(Exit::Failed, "nothing was changed", "answer `yes` to go on"));
+            }
+            None => {
+                let hint = "add `--auto-approve`, or run it on a terminal";
+                return Err(Failure::new(Exit::Usage, "nobody is there to ask", hint));
+            }
+        }
+    }
+    let lock = session.lock(purpose).await?;
+    // What was shown is what is done: if the world moved meanwhile, nothing is.
+    let planned = session.plan(options).await;
+    let planned = match planned {
+        Ok(planned) if planned.plan == shown.plan => planned,
+        Ok(_) => {
+            release(lock).await?;
+            let hint = "run it again to see what is to be done now";
+            return Err(Failure::new(Exit::Locked, "the world changed while this plan was shown", hint));
+        }
+        Err(failure) => {
+            release(lock).await?;
+            return Err(failure);
+        }
+    };
+    let mut progress = views::progress::Progress::new(ui, session.sim.is_some());
+    let mut sink = |event| progress.show(&event);
+    let summary = session.execute(&planned, lock, purpose, run.parallelism, &mut sink).await?;
+    let verb = if purpose == "destroy" { "Destroy" } else { "Apply" };
+    ui.result(&views::progress::summary(verb, &summary));
+    for (step, error) in &summary.failed {
+        ui.warn(&format!("error: {}: {error}", planned.plan.steps[*step].address));
+        if let drstack_core::engine::event::StepError::Cloud { error } = error {
+            ui.warn(&format!("\nhint: {}", error.hint()));
+        }
+    }
+    let complete = summary.is_complete() && planned.report.blocked.is_empty();
+    match (complete, summary.unfinished.is_empty()) {
+        (true, _) => Ok(Exit::Done),
+        (false, true) => Ok(Exit::Failed),
+        (false, false) => Ok(Exit::Interrupted),
+    }
+}
+
+async fn release(lock: drstack_core::control::lock::Lock) -> Result<(), Failure> {
+    lock.release()
+        .await
+        .map_err(|error| Failure::new(Exit::Failed, error, "`drstack unlock` frees the stack"))
+}
+
+/// The plan file at `path`, if that is one.
+fn plan_file(path: &Path) -> Result<Option<PlanFile>, Failure> {
+    if !path.is_file() || path.extension().is_some_and(|it| it == "toml") {
+        return Ok(None);
+    }
+    let stale = |error: PlanFileError| {
+        Failure::new(Exit::Usage, error, "make it again with `drstack plan --out FILE`")
+    };
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::new(Exit::Usage, format!("cannot read `{}`: {error}", path.display()), "name a plan file")
+    })?;
+    PlanFile::from_bytes(&bytes).map(Some).map_err(stale)
+}
+
+fn check(file: &PlanFile, session: &Session, now: &Planned) -> Result<(), Failure> {
+    file.check(&session.stack.hash, &now.plan)
+        .map_err(|error| Failure::new(Exit::Locked, error, "look at a new one: `drstack plan --out FILE`"))
+}

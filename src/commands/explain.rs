@@ -1,0 +1,21 @@
+//! `drstack explain`: a diagnostic's page.
+
+use drstack_core::diagnostic::codes::CODES;
+
+use super::Ended;
+use crate::exit::{Exit, Failure};
+use crate::ui::Ui;
+
+pub(super) fn run(ui: Ui, code: &str) -> Ended {
+    let Some((code, title, page)) = CODES.iter().find(|(it, _, _)| it.eq_ignore_ascii_case(code)) else {
+        let known: Vec<&str> = CODES.iter().map(|(code, _, _)| *code).collect();
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("there is no diagnostic `{code}`"),
+            format!("known: {}", known.join(", ")),
+        ));
+    };
+    ui.line("explanation", serde_json::json!({"code": code, "title": title, "text": page}));
+    ui.result(&format!("{code}: {title}\n\n{page}\n"));
+    Ok(Exit::Done)
+}

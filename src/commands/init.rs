@@ -1,0 +1,33 @@
+//! `drstack init`: a commented stack that validates.
+
+use std::path::Path;
+
+use super::Ended;
+use crate::exit::{Exit, Failure};
+use crate::files;
+use crate::ui::Ui;
+
+/// What is written.
+const STACK: &str = include_str!("init.toml");
+
+pub(super) fn run(ui: Ui, dir: &Path) -> Ended {
+    let path = dir.join("stack.toml");
+    if path.exists() {
+        let hint = "name another folder, or remove the file first";
+        return Err(Failure::new(Exit::Usage, format!("`{}` exists", path.display()), hint));
+    }
+    std::fs::create_dir_all(dir).map_err(|error| {
+        Failure::new(
+            Exit::Failed,
+            format!("cannot make `{}`: {error}", dir.display()),
+            "name a folder that you may write to",
+        )
+    })?;
+    files::write(&path, STACK.as_bytes())?;
+    ui.result(&format!(
+        "Wrote `{}`. Try it without an account:\n  drstack apply {} --cloud sim\n",
+        path.display(),
+        dir.display()
+    ));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,83 @@
+//! Commands, one file each.
+
+mod apply;
+mod destroy;
+mod explain;
+mod graph;
+mod init;
+mod kinds;
+mod plan;
+mod unlock;
+
+use clap::CommandFactory;
+
+use crate::args::{Args, Command};
+use crate::cloud::runtime;
+use crate::exit::{Exit, Failure};
+use crate::session::load_stack;
+use crate::ui::Ui;
+
+/// What a command ends with.
+pub(crate) type Ended = Result<Exit, Failure>;
+
+/// Runs the command that `args` name.
+pub(crate) fn run(args: &Args) -> Exit {
+    let ui = Ui::new(&args.global);
+    match dispatch(ui, args) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            ui.failure(&failure);
+            failure.exit
+        }
+    }
+}
+
+fn dispatch(ui: Ui, args: &Args) -> Ended {
+    let global = &args.global;
+    if let Some(dir) = &global.dir {
+        std::env::set_current_dir(dir).map_err(|error| {
+            Failure::new(Exit::Usage, format!("-C {}: {error}", dir.display()), "name a folder")
+        })?;
+    }
+    match &args.command {
+        Command::Init { dir } => init::run(ui, dir),
+        Command::Validate(stack) => {
+            let stack = load_stack(ui, stack)?;
+            let count = crate::views::count(stack.components.len(), "component");
+            ui.line(
+                "valid",
+                serde_json::json!({"stack": stack.facts.name, "components": stack.components.len()}),
+            );
+            ui.result(&format!("Stack `{}` is valid: {count}.\n", stack.facts.name));
+            Ok(Exit::Done)
+        }
+        Command::Plan(it) => runtime(global.cloud)?.block_on(plan::run(ui, global, it)),
+        Command::Apply(it) => runtime(global.cloud)?.block_on(apply::run(ui, global, it)),
+        Command::Destroy(it) => runtime(global.cloud)?.block_on(destroy::run(ui, global, it)),
+        Command::Graph(it) => runtime(global.cloud)?.block_on(graph::run(ui, global, it)),
+        Command::Unlock { stack, force } => {
+            runtime(global.cloud)?.block_on(unlock::run(ui, global, stack, *force))
+        }
+        Command::Schema => {
+            let schema = drstack_core::stack::schema(&drstack_kinds::components());
+            ui.raw(&format!("{schema:#}\n"));
+            Ok(Exit::Done)
+        }
+        Command::Kinds => kinds::run(ui),
+        Command::Explain { code } => explain::run(ui, code),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Args::command(), "drstack", &mut script);
+            ui.raw(&String::from_utf8_lossy(&script));
+            Ok(Exit::Done)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Args::command())
+                .render(&mut page)
+                .map_err(|error| Failure::new(Exit::Failed, error, "`drstack --help` says the same"))?;
+            ui.raw(&String::from_utf8_lossy(&page));
+            Ok(Exit::Done)
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `drstack plan`: shows the difference.
+
+use drstack_core::plan::file::{FORMAT, PlanFile};
+use drstack_core::plan::{Intent, Options};
+
+use super::Ended;
+use crate::args::{Global, PlanArgs, set};
+use crate::exit::{Exit, Failure};
+use crate::session::Session;
+use crate::ui::Ui;
+use crate::{files, views};
+
+pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
+    let mut session = Session::open(ui, global, &args.stack)?;
+    let options = Options {
+        intent: Intent::Converge,
+        mode: args.mode.into(),
+        targets: args.target.clone(),
+        delete_data: set(&args.delete_data),
+    };
+    let planned = session.plan(&options).await?;
+    show(ui, &planned);
+    let (blocked, empty) = (!planned.report.blocked.is_empty(), planned.plan.is_empty());
+    if let Some(path) = &args.out {
+        let file = PlanFile {
+            format: FORMAT,
+            stack: args.stack.stack.display().to_string(),
+            inputs: args.stack.input.clone(),
+            input_file: args.stack.inputs.as_ref().map(|it| it.display().to_string()),
+            stack_hash: session.stack.hash.clone(),
+            options,
+            plan: planned.plan,
+            report: planned.report,
+        };
+        let bytes = file.to_bytes().map_err(|error| Failure::new(Exit::Failed, error, "report this"))?;
+        files::write(path, &bytes)?;
+        ui.note(&format!("Kept in `{0}`; `drstack apply {0}` applies exactly this.", path.display()));
+    }
+    match (blocked, empty) {
+        (true, _) => Ok(Exit::Failed),
+        (false, false) if args.detailed_exitcode => Ok(Exit::Changes),
+        _ => Ok(Exit::Done),
+    }
+}
+
+/// The plan, for people or programs.
+pub(super) fn show(ui: Ui, planned: &crate::session::Planned) {
+    ui.result(&views::plan::text(&planned.plan, &planned.report));
+    for (kind, value) in views::plan::lines(&planned.plan, &planned.report) {
+        ui.line(kind, value);
+    }
+}

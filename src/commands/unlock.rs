@@ -1,0 +1,53 @@
+//! `drstack unlock`: breaks a lock, after saying what that breaks.
+
+use drstack_core::control::StoreError;
+use drstack_core::control::lock::{LockError, break_lock, holder};
+
+use super::Ended;
+use crate::args::{Global, StackArgs};
+use crate::exit::{Exit, Failure};
+use crate::session::{Session, store_failure};
+use crate::ui::Ui;
+
+pub(super) async fn run(ui: Ui, global: &Global, args: &StackArgs, force: bool) -> Ended {
+    let session = Session::open(ui, global, args)?;
+    let fail = |error: LockError| match error {
+        LockError::Store(error) => store_failure(&error),
+        other => Failure::new(Exit::Failed, other, "look at `lock.json` in the control bucket"),
+    };
+    let held = match holder(&*session.store).await {
+        Ok(Some((held, _))) => Some(held),
+        Ok(None) | Err(LockError::Store(StoreError::NoBucket { .. })) => None,
+        Err(LockError::Broken(error)) => {
+            ui.warn(&format!("warning: the lock cannot be read: {error}"));
+            None
+        }
+        Err(error) => return Err(fail(error)),
+    };
+    let Some(held) = held else {
+        ui.result("The stack is not locked.\n");
+        return Ok(Exit::Done);
+    };
+    let alive = if held.until > session.now() {
+        "It gave a sign of life within the last minute."
+    } else {
+        "Its lease ran out."
+    };
+    ui.note(&format!(
+        "{} on {} holds the lock for `{}` since {:.0}, run {}. {alive}\n\
+         Breaking it ends that run: what it is doing now is finished, and nothing more is started.",
+        held.owner, held.host, held.purpose, held.since, held.run
+    ));
+    if !force {
+        match ui.confirm("Break it?") {
+            Some(true) => {}
+            Some(false) => {
+                return Err(Failure::new(Exit::Failed, "the lock stands", "answer `yes` to break it"));
+            }
+            None => return Err(Failure::new(Exit::Usage, "nobody is there to ask", "add `--force`")),
+        }
+    }
+    break_lock(&*session.store, "drstack unlock").await.map_err(fail)?;
+    ui.result("Unlocked. Run `drstack plan` to see where things stand.\n");
+    Ok(Exit::Done)
+}

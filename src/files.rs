@@ -1,0 +1,71 @@
+//! Files of the user: stacks, inputs, plan files.
+
+use std::path::{Path, PathBuf};
+
+use drstack_core::stack::{InputValue, InputValues, ReadFiles};
+
+use crate::args::StackArgs;
+use crate::exit::{Exit, Failure};
+
+/// Prefix of environment variables that give inputs.
+const INPUT_PREFIX: &str = "DRSTACK_INPUT_";
+
+/// The file system, as the loader sees it.
+pub(crate) struct Disk;
+
+impl ReadFiles for Disk {
+    fn read(&self, path: &Path) -> Result<String, String> {
+        std::fs::read_to_string(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => "no such file".to_owned(),
+            _ => error.to_string(),
+        })
+    }
+}
+
+/// The stack file that `stack` names: a folder or the file itself.
+pub(crate) fn entry(stack: &Path) -> PathBuf {
+    if stack.is_dir() { stack.join("stack.toml") } else { stack.to_path_buf() }
+}
+
+/// Values for inputs: environment, then file, then command line, the later one winning.
+pub(crate) fn inputs(args: &StackArgs) -> Result<InputValues, Failure> {
+    let mut values: InputValues = std::env::vars()
+        .filter_map(|(name, value)| {
+            Some((name.strip_prefix(INPUT_PREFIX)?.to_owned(), InputValue::Text(value)))
+        })
+        .collect();
+    if let Some(path) = &args.inputs {
+        let hint = "write it as TOML, one `name = value` a line";
+        let fail =
+            |message: String| Failure::new(Exit::Usage, format!("`{}`: {message}", path.display()), hint);
+        let text = Disk.read(path).map_err(fail)?;
+        let table: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| fail(error.message().to_owned()))?;
+        for (name, value) in table {
+            let value = serde_json::to_value(value).map_err(|error| fail(error.to_string()))?;
+            values.insert(name, InputValue::Value(value));
+        }
+    }
+    for (name, value) in &args.input {
+        values.insert(name.clone(), InputValue::Text(value.clone()));
+    }
+    Ok(values)
+}
+
+/// Writes `bytes` so that a reader sees the old file or the new one, never half of one.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let attempt = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        std::io::Write::write_all(&mut file, bytes)?;
+        file.persist(path)?;
+        Ok(())
+    };
+    attempt().map_err(|error| {
+        Failure::new(
+            Exit::Failed,
+            format!("cannot write `{}`: {error}", path.display()),
+            "name a folder that you may write to",
+        )
+    })
+}

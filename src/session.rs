@@ -1,0 +1,265 @@
+//! The five moves that every command is made of: load, observe, plan, confirm, execute.
+
+use std::sync::Arc;
+
+use drstack_core::cloud::{Cloud, Scope};
+use drstack_core::compile::{Compiled, compile, queries};
+use drstack_core::control::lock::{Holder, Lock, LockError, RENEW};
+use drstack_core::control::{ControlStore, StoreError, records};
+use drstack_core::diagnostic::{Severity, render};
+use drstack_core::engine::event::Event;
+use drstack_core::engine::execute::{ExecuteOptions, RunSummary, execute};
+use drstack_core::engine::journal::{Journal, JournalError};
+use drstack_core::facts::Facts;
+use drstack_core::kind::KindRegistry;
+use drstack_core::objective::Mode;
+use drstack_core::observe::{Look, Observed, capture, observe};
+use drstack_core::plan::{Options, Plan, PlanReport, Remark, plan};
+use drstack_core::stack::{Failed, Stack, load};
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{Global, StackArgs};
+use crate::cloud::connect;
+use crate::exit::{Exit, Failure};
+use crate::files;
+use crate::ui::Ui;
+
+/// A stack and the cloud it is held against.
+pub(crate) struct Session {
+    pub(crate) ui: Ui,
+    pub(crate) stack: Stack,
+    pub(crate) kinds: KindRegistry,
+    pub(crate) cloud: Arc<dyn Cloud>,
+    pub(crate) store: Arc<dyn ControlStore>,
+    pub(crate) sim: Option<drstack_sim::Sim>,
+    scope: Scope,
+}
+
+/// A plan, and all that was seen on the way to it.
+pub(crate) struct Planned {
+    pub(crate) plan: Plan,
+    pub(crate) report: PlanReport,
+    pub(crate) compiled: Compiled,
+    facts: Facts,
+}
+
+/// Loads the stack; its warnings are shown, its errors end the program.
+pub(crate) fn load_stack(ui: Ui, args: &StackArgs) -> Result<Stack, Failure> {
+    let inputs = files::inputs(args)?;
+    let entry = files::entry(&args.stack);
+    match load(&entry, &inputs, &drstack_kinds::components(), &files::Disk) {
+        Ok(loaded) => {
+            if !loaded.warnings.is_empty() {
+                ui.note(render(&loaded.warnings, &loaded.stack.sources, ui.color).trim_end());
+            }
+            Ok(loaded.stack)
+        }
+        Err(Failed { problems, sources }) => {
+            for problem in &problems {
+                ui.line("diagnostic", crate::views::diagnostic(problem, &sources));
+            }
+            let count = problems.iter().filter(|it| it.severity == Severity::Error).count();
+            let noun = if count == 1 { "error" } else { "errors" };
+            let message =
+                format!("{}{count} {noun} in `{}`", render(&problems, &sources, ui.color), entry.display());
+            Err(Failure { exit: Exit::Invalid, message, hint: None })
+        }
+    }
+}
+
+impl Session {
+    /// Loads the stack and connects to its cloud.
+    pub(crate) fn open(ui: Ui, global: &Global, args: &StackArgs) -> Result<Self, Failure> {
+        let stack = load_stack(ui, args)?;
+        let kinds = drstack_kinds::kinds();
+        let scope = Scope {
+            stack: stack.facts.name.as_str().into(),
+            primary: stack.facts.primary.as_str().into(),
+            standby: stack.facts.standby.as_str().into(),
+            secrets: Arc::new(stack.secrets.clone()),
+        };
+        let connected = connect(global, &stack, &scope, &kinds)?;
+        let store = connected.cloud.control(&scope, &stack.facts.control);
+        Ok(Self { ui, stack, kinds, cloud: connected.cloud, store, sim: connected.sim, scope })
+    }
+
+    /// Facts and graph for `mode`; errors in the stack end the program.
+    async fn compiled(&mut self, mode: Mode) -> Result<(Facts, Vec<Remark>, Compiled), Failure> {
+        let last = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
+        let seen = capture(&*self.cloud, &self.scope, &queries(&self.stack), last).await;
+        let mut secrets = self.stack.secrets.clone();
+        secrets.extend(seen.secrets);
+        self.scope.secrets = Arc::new(secrets);
+        let compiled = compile(&self.stack, &seen.facts, mode);
+        if !compiled.problems.is_empty() {
+            let text = render(&compiled.problems, &self.stack.sources, self.ui.color);
+            for problem in &compiled.problems {
+                self.ui.line("diagnostic", crate::views::diagnostic(problem, &self.stack.sources));
+            }
+            if compiled.has_errors() {
+                return Err(Failure { exit: Exit::Invalid, message: text, hint: None });
+            }
+            self.ui.note(text.trim_end());
+        }
+        Ok((seen.facts, seen.failed, compiled))
+    }
+
+    /// Observes and plans.
+    pub(crate) async fn plan(&mut self, options: &Options) -> Result<Planned, Failure> {
+        let (facts, failed, compiled) = self.compiled(options.mode).await?;
+        let seen = observe(&*self.cloud, &self.kinds, &self.scope, &compiled.graph).await;
+        let (plan, mut report) = plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
+            .map_err(|error| {
+                Failure::new(
+                    Exit::Failed,
+                    error,
+                    "another version of drstack made this; use that one, or report it",
+                )
+            })?;
+        report.notes.extend(compiled.notes.iter().cloned());
+        report.notes.extend(failed.into_iter().map(|remark| self.aged(remark, &facts)));
+        Ok(Planned { plan, report, compiled, facts })
+    }
+
+    /// As if nothing stood yet: the graph, and the steps that would make all of it.
+    pub(crate) async fn first_apply(&mut self, options: &Options) -> Result<Planned, Failure> {
+        let (facts, _, compiled) = self.compiled(options.mode).await?;
+        let nothing =
+            compiled.graph.resources.keys().map(|address| (address.clone(), Look::Absent)).collect();
+        let seen = Observed { seen: nothing, ..Observed::default() };
+        let (plan, report) = plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
+            .map_err(|error| Failure::new(Exit::Failed, error, "report this"))?;
+        Ok(Planned { plan, report, compiled, facts })
+    }
+
+    /// A fact that nobody answered, with the age of the answer that is used in its place.
+    fn aged(&self, remark: Remark, facts: &Facts) -> Remark {
+        let text = match facts.0.get(&remark.address) {
+            Some(fact) => {
+                let age = self.cloud.now().duration_since(fact.captured_at);
+                format!(
+                    "using the answer of {} ago: {}",
+                    crate::views::duration(age.unsigned_abs()),
+                    remark.text
+                )
+            }
+            None => format!("never answered: {}", remark.text),
+        };
+        Remark { text, ..remark }
+    }
+
+    /// Takes the stack's lock for a run, making the control bucket where it is missing.
+    pub(crate) async fn lock(&self, purpose: &str) -> Result<Lock, Failure> {
+        self.store.ensure().await.map_err(|error| store_failure(&error))?;
+        let now = self.cloud.now();
+        let holder = Holder {
+            owner: whoami::username().unwrap_or_else(|_| "unknown".to_owned()),
+            host: gethostname::gethostname().to_string_lossy().into_owned(),
+            purpose: purpose.to_owned(),
+            run: format!("{}-{:08x}", now.strftime("%Y%m%dT%H%M%SZ"), fastrand::u32(..)),
+            since: now,
+            until: now,
+            epoch: 1,
+        };
+        Lock::take(Arc::clone(&self.store), holder, now).await.map_err(|error| self.lock_failure(&error))
+    }
+
+    fn lock_failure(&self, error: &LockError) -> Failure {
+        match error {
+            LockError::Held(holder) => {
+                let left = holder.until.duration_since(self.cloud.now());
+                let left = crate::views::duration(left.unsigned_abs());
+                let hint = format!(
+                    "wait: without a sign of life the lock is free in {left}; `drstack unlock` breaks it"
+                );
+                Failure::new(Exit::Locked, error, hint)
+            }
+            LockError::Lost => {
+                Failure::new(Exit::Locked, error, "run `drstack plan` to see where things stand")
+            }
+            LockError::Broken(_) => {
+                Failure::new(Exit::Locked, error, "look at it, then run `drstack unlock`")
+            }
+            LockError::Store(error) => store_failure(error),
+        }
+    }
+
+    /// Executes `planned` under `lock`, which is kept alive meanwhile and given back at the end.
+    pub(crate) async fn execute(
+        &self,
+        planned: &Planned,
+        mut lock: Lock,
+        purpose: &str,
+        parallelism: usize,
+        sink: &mut (dyn FnMut(Event) + Send),
+    ) -> Result<RunSummary, Failure> {
+        records::keep_facts(&*self.store, &planned.facts).await.map_err(|error| store_failure(&error))?;
+        let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
+        let options = ExecuteOptions {
+            parallelism,
+            purpose: purpose.to_owned(),
+            drain: drain.clone(),
+            stop: stop.clone(),
+        };
+        let mut journal = Journal::new(Arc::clone(&self.store), &lock.holder().run);
+        let cloud = Arc::clone(&self.cloud);
+        let mut lost = None;
+        let result = {
+            let run = execute(&planned.plan, cloud, &self.kinds, &self.scope, &mut journal, &options, sink);
+            tokio::pin!(run);
+            let died = async {
+                match &self.sim {
+                    Some(sim) => sim.stopped().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::pin!(died);
+            loop {
+                tokio::select! {
+                    result = &mut run => break result,
+                    () = &mut died => std::process::exit(137), // as `kill -9` ends it: the sim was told to
+                    _ = tokio::signal::ctrl_c() => {
+                        if drain.is_cancelled() { stop.cancel() } else { drain.cancel() }
+                    }
+                    () = tokio::time::sleep(RENEW.unsigned_abs()), if lost.is_none() => {
+                        if let Err(error) = lock.renew(self.cloud.now()).await {
+                            self.ui.warn(&format!("warning: {error}; nothing more is started"));
+                            lost = Some(error);
+                            drain.cancel();
+                        }
+                    }
+                }
+            }
+        };
+        if lost.is_none() {
+            lock.release().await.map_err(|error| self.lock_failure(&error))?;
+        }
+        if drain.is_cancelled() && lost.is_none() {
+            self.ui.warn("interrupted: what was running is finished; run the command again to go on");
+        }
+        match (result, lost) {
+            (_, Some(error)) => Err(self.lock_failure(&error)),
+            (Ok(summary), None) => Ok(summary),
+            (Err(error @ JournalError::Fenced { .. }), None) => {
+                Err(Failure::new(Exit::Locked, error, "run `drstack plan` to see where things stand"))
+            }
+            (Err(JournalError::Store(error)), None) => Err(store_failure(&error)),
+        }
+    }
+
+    /// Wall-clock time of the cloud.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.cloud.now()
+    }
+}
+
+/// What to say when the control bucket cannot be used.
+pub(crate) fn store_failure(error: &StoreError) -> Failure {
+    let hint = match error {
+        StoreError::Refused { .. } => "run again".to_owned(),
+        StoreError::NoBucket { .. } => "`drstack apply` makes it".to_owned(),
+        StoreError::Cloud(error) => error.hint(),
+    };
+    Failure::new(Exit::Failed, format!("control bucket: {error}"), hint)
+}

@@ -1,0 +1,111 @@
+//! The only place that writes to the terminal: results to stdout, everything else to stderr.
+
+use std::io::{IsTerminal, Write};
+
+use serde_json::Value;
+
+use crate::args::Global;
+use crate::exit::Failure;
+
+/// How to speak.
+#[derive(Clone, Copy)]
+pub(crate) struct Ui {
+    /// One JSON object a line on stdout.
+    pub(crate) json: bool,
+    quiet: bool,
+    /// Whether stderr may be coloured.
+    pub(crate) color: bool,
+}
+
+/// Version of the JSON lines; rises when a field changes its meaning. `schemas/events.schema.json` describes them.
+const JSON_VERSION: u32 = 1;
+
+impl Ui {
+    /// As the arguments and the environment say.
+    pub(crate) fn new(global: &Global) -> Self {
+        let plain = global.no_color || std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
+        let color = !plain && std::io::stderr().is_terminal();
+        Self { json: global.json, quiet: global.quiet, color }
+    }
+
+    /// A result, for people.
+    pub(crate) fn result(self, text: &str) {
+        if !self.json {
+            out(text);
+        }
+    }
+
+    /// Text that is the result whatever the mode: a schema, a script.
+    pub(crate) fn raw(self, text: &str) {
+        out(text);
+    }
+
+    /// A result, for programs: `kind` becomes `type`.
+    pub(crate) fn line(self, kind: &str, value: Value) {
+        if !self.json {
+            return;
+        }
+        let mut object = serde_json::Map::new();
+        object.insert("version".to_owned(), JSON_VERSION.into());
+        object.insert("type".to_owned(), kind.into());
+        match value {
+            Value::Object(fields) => object.extend(fields),
+            other => {
+                object.insert("value".to_owned(), other);
+            }
+        }
+        out(&format!("{}\n", Value::Object(object)));
+    }
+
+    /// Something to know on the way.
+    pub(crate) fn note(self, text: &str) {
+        if !self.quiet {
+            err(text);
+        }
+    }
+
+    /// Something to know even with `--quiet`.
+    pub(crate) fn warn(self, text: &str) {
+        err(text);
+    }
+
+    /// Why the program ends badly.
+    pub(crate) fn failure(self, failure: &Failure) {
+        match &failure.hint {
+            Some(hint) => {
+                self.line(
+                    "error",
+                    serde_json::json!({"message": failure.message, "hint": hint, "exit": failure.exit as u8}),
+                );
+                err(&format!("error: {}\n\nhint: {hint}", failure.message));
+            }
+            None => {
+                self.line(
+                    "error",
+                    serde_json::json!({"message": failure.message, "exit": failure.exit as u8}),
+                );
+                err(failure.message.trim_end());
+            }
+        }
+    }
+
+    /// Asks until the answer is clear: `None` when nobody is there to ask.
+    pub(crate) fn confirm(self, question: &str) -> Option<bool> {
+        if !std::io::stdin().is_terminal() {
+            return None;
+        }
+        err(&format!("{question}\n  Only `yes` is accepted."));
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).ok()?;
+        Some(answer.trim() == "yes")
+    }
+}
+
+fn out(text: &str) {
+    // A closed pipe is how `| head` ends a program.
+    let _ = anstream::stdout().write_all(text.as_bytes());
+}
+
+fn err(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}

@@ -1,0 +1,63 @@
+//! The graph as DOT, Mermaid and JSON; the longest path is marked.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use drstack_core::address::Address;
+use drstack_core::graph::Graph;
+use drstack_core::plan::Plan;
+use serde_json::{Value, json};
+
+/// Addresses on the longest path of a first apply.
+pub(crate) fn critical(plan: &Plan) -> BTreeSet<Address> {
+    plan.critical_path().0.into_iter().map(|id| plan.steps[id].address.clone()).collect()
+}
+
+/// Edges, from what is needed to what needs it.
+pub(crate) fn edges(graph: &Graph) -> Vec<(Address, Address)> {
+    let needs = graph.resources.iter().flat_map(|(address, resource)| {
+        resource.needs().into_iter().map(move |need| (need, address.clone()))
+    });
+    needs.filter(|(need, _)| graph.resources.contains_key(need)).collect()
+}
+
+/// Graphviz.
+pub(crate) fn dot(graph: &Graph, critical: &BTreeSet<Address>) -> String {
+    let mut out = "digraph drstack {\n  rankdir=LR;\n  node [shape=box];\n".to_owned();
+    for address in graph.resources.keys() {
+        let mark = if critical.contains(address) { " penwidth=3" } else { "" };
+        let _ = writeln!(out, "  {:?} [label={:?}{mark}];", address.as_str(), address.as_str());
+    }
+    for (from, to) in edges(graph) {
+        let mark = if critical.contains(&from) && critical.contains(&to) { " [penwidth=3]" } else { "" };
+        let _ = writeln!(out, "  {:?} -> {:?}{mark};", from.as_str(), to.as_str());
+    }
+    out + "}\n"
+}
+
+/// Mermaid, as GitHub draws it.
+pub(crate) fn mermaid(graph: &Graph, critical: &BTreeSet<Address>) -> String {
+    let mut out = "graph LR\n".to_owned();
+    let ids: Vec<&Address> = graph.resources.keys().collect();
+    let id = |address: &Address| ids.binary_search(&address).unwrap_or_default();
+    for (at, address) in ids.iter().enumerate() {
+        let _ = writeln!(out, "  n{at}[\"{}\"]", address.as_str().replace('"', "#quot;"));
+    }
+    for (from, to) in edges(graph) {
+        let arrow = if critical.contains(&from) && critical.contains(&to) { "==>" } else { "-->" };
+        let _ = writeln!(out, "  n{} {arrow} n{}", id(&from), id(&to));
+    }
+    out
+}
+
+/// Nodes and edges.
+pub(crate) fn json(graph: &Graph, critical: &BTreeSet<Address>) -> Value {
+    let nodes: Vec<Value> = graph
+        .resources
+        .values()
+        .map(|it| json!({"address": it.address, "kind": it.kind, "place": it.place, "critical": critical.contains(&it.address)}))
+        .collect();
+    let edges: Vec<Value> =
+        edges(graph).into_iter().map(|(from, to)| json!({"from": from, "to": to})).collect();
+    json!({"nodes": nodes, "edges": edges})
+}

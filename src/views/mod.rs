@@ -1,0 +1,53 @@
+//! Views: data into text.
+
+pub(crate) mod graph;
+pub(crate) mod plan;
+pub(crate) mod progress;
+pub(crate) mod svg;
+
+use std::time::Duration;
+
+use drstack_core::diagnostic::{Diagnostic, Severity, Sources};
+use serde_json::{Value, json};
+
+/// A duration as people say it: `4m 10s`, `2.5s`, `40ms`.
+pub(crate) fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{}ms", duration.as_millis()),
+        1..10 => format!("{:.1}s", duration.as_secs_f64()),
+        10..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
+        _ => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// `1 step`, `2 steps`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// A diagnostic as JSON, with line and column.
+pub(crate) fn diagnostic(diagnostic: &Diagnostic, sources: &Sources) -> Value {
+    let place = diagnostic.labels.first().and_then(|label| {
+        let (path, text) = sources.files.get(label.span.file)?;
+        let before = text.get(..label.span.range.start)?;
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().map_or(1, |it| it.chars().count() + 1);
+        Some(json!({"file": path.display().to_string(), "line": line, "column": column}))
+    });
+    let severity = if diagnostic.severity == Severity::Error { "error" } else { "warning" };
+    json!({"code": diagnostic.code, "severity": severity, "message": diagnostic.message, "at": place, "help": diagnostic.help})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_as_people_say_them() {
+        let said: Vec<String> =
+            [40, 2_500, 12_000, 250_000, 7_260_000].map(Duration::from_millis).map(duration).into();
+        assert_eq!(said, ["40ms", "2.5s", "12s", "4m 10s", "2h 1m"]);
+    }
+}

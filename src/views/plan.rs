@@ -1,0 +1,107 @@
+//! A plan as text, in Terraform's symbols, and as JSON lines.
+
+use std::fmt::Write;
+
+use drstack_core::kind::Action;
+use drstack_core::plan::{Plan, PlanReport, Remark, Step};
+use serde_json::{Value, json};
+
+use super::{count, duration};
+
+/// Additions, changes and deletions; a replacement is one of each end.
+pub(crate) fn tally(plan: &Plan) -> (usize, usize, usize) {
+    let of = |action| plan.steps.iter().filter(|step| step.action == action).count();
+    (of(Action::Create), of(Action::Update), of(Action::Delete))
+}
+
+/// The plan for people.
+pub(crate) fn text(plan: &Plan, report: &PlanReport) -> String {
+    let mut out = String::new();
+    let mut component = String::new();
+    let mut steps: Vec<&Step> = plan.steps.iter().collect();
+    steps.sort_by_key(|step| (step.address.clone(), step.action));
+    for step in steps {
+        let of = step.address.component().to_string();
+        if of != component {
+            let _ = writeln!(out, "{of}");
+            component = of;
+        }
+        let symbol = match (step.action, step.replaces) {
+            (Action::Create, false) => "  +",
+            (Action::Update, _) => "  ~",
+            (Action::Delete, false) => "  -",
+            (Action::Create, true) => "-/+",
+            (Action::Delete, true) => "-/-",
+        };
+        let _ = writeln!(out, "{symbol} {:<24} {:<11} {}", step.address.resource(), step.region, step.reason);
+        for change in &step.changes {
+            let note = if change.replace { "  (forces replacement)" } else { "" };
+            let _ = writeln!(out, "      {}: {} -> {}{note}", change.field, change.from, change.to);
+        }
+    }
+    for (title, remarks) in sections(report) {
+        if !remarks.is_empty() {
+            let _ = writeln!(out, "\n{title}");
+            for Remark { address, text } in remarks {
+                let _ = writeln!(out, "  {address}: {text}");
+            }
+        }
+    }
+    if plan.is_empty() {
+        let _ = writeln!(out, "Nothing to do: {} as wanted.", count(report.unchanged, "resource"));
+        return out;
+    }
+    let (add, change, destroy) = tally(plan);
+    let _ = writeln!(out, "\nPlan: {add} to add, {change} to change, {destroy} to destroy.");
+    let (path, length) = plan.critical_path();
+    let ends = path.first().zip(path.last()).map(|(a, b)| (&plan.steps[*a].address, &plan.steps[*b].address));
+    if let Some((first, last)) = ends {
+        let _ = writeln!(
+            out,
+            "Estimate: {} on the longest path, {} from {first} to {last} (built-in priors, not measured here).",
+            duration(length),
+            count(path.len(), "step"),
+        );
+    }
+    out
+}
+
+fn sections(report: &PlanReport) -> [(&'static str, &[Remark]); 4] {
+    [
+        ("Cannot be done now:", &report.blocked),
+        ("Stays:", &report.kept),
+        ("Not ready yet:", &report.waiting),
+        ("Notes:", &report.notes),
+    ]
+}
+
+/// The plan's JSON lines: type and value.
+pub(crate) fn lines(plan: &Plan, report: &PlanReport) -> Vec<(&'static str, Value)> {
+    let mut lines: Vec<(&'static str, Value)> = plan
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(id, step)| {
+            let value = json!({
+                "step": id, "action": step.action, "address": step.address, "kind": step.kind, "region": step.region,
+                "reason": step.reason, "changes": step.changes, "needs": step.needs, "replaces": step.replaces,
+                "estimate_seconds": step.estimate,
+            });
+            ("step", value)
+        })
+        .collect();
+    let remarks = [
+        ("blocked", &report.blocked),
+        ("kept", &report.kept),
+        ("waiting", &report.waiting),
+        ("note", &report.notes),
+    ];
+    for (kind, remarks) in remarks {
+        lines.extend(remarks.iter().map(|it| (kind, json!({"address": it.address, "text": it.text}))));
+    }
+    let (add, change, destroy) = tally(plan);
+    let summary = json!({"add": add, "change": change, "destroy": destroy, "unchanged": report.unchanged,
+        "blocked": report.blocked.len(), "estimate_seconds": plan.critical_path().1.as_secs_f64()});
+    lines.push(("plan", summary));
+    lines
+}

@@ -1,0 +1,120 @@
+//! Progress of a run: bars on a terminal, plain lines elsewhere, JSON lines for programs.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use drstack_core::address::Address;
+use drstack_core::engine::event::{Event, Outcome};
+use drstack_core::engine::execute::RunSummary;
+use drstack_core::kind::Action;
+use drstack_core::plan::StepId;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::{count, duration};
+use crate::ui::Ui;
+
+/// How often a bar's clock moves.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Shows what happens.
+pub(crate) struct Progress {
+    ui: Ui,
+    bars: Option<MultiProgress>,
+    running: BTreeMap<StepId, (String, Option<ProgressBar>)>,
+}
+
+impl Progress {
+    /// Bars where stderr is a terminal and time is real.
+    pub(crate) fn new(ui: Ui, simulated: bool) -> Self {
+        let bars = (std::io::stderr().is_terminal() && !simulated && !ui.json).then(MultiProgress::new);
+        Self { ui, bars, running: BTreeMap::new() }
+    }
+
+    /// Shows one event.
+    pub(crate) fn show(&mut self, event: &Event) {
+        self.ui.line("event", serde_json::to_value(event).unwrap_or_default());
+        match event {
+            Event::StepStarted { step, address, action } => {
+                let what = format!("{} {address}", doing(*action));
+                let bar = self.bars.as_ref().map(|bars| {
+                    let bar = bars.add(ProgressBar::new_spinner());
+                    if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {elapsed}") {
+                        bar.set_style(style);
+                    }
+                    bar.set_message(what.clone());
+                    bar.enable_steady_tick(TICK);
+                    bar
+                });
+                self.running.insert(*step, (what, bar));
+            }
+            Event::StepWaiting { step, waiting_for } => {
+                if let Some((what, bar)) = self.running.get(step) {
+                    match bar {
+                        Some(bar) => bar.set_message(format!("{what}: {waiting_for}")),
+                        None => self.ui.note(&format!("  {what}: {waiting_for}")),
+                    }
+                }
+            }
+            Event::StepFinished { step, address, action, outcome, elapsed } => {
+                if let Some((_, Some(bar))) = self.running.remove(step) {
+                    bar.finish_and_clear();
+                }
+                self.say(&finished(address, *action, outcome, *elapsed));
+            }
+            Event::Draining { running } => {
+                self.say(&format!(
+                    "stopping: {} still running; Ctrl-C again stops at once",
+                    count(*running, "step")
+                ));
+            }
+            Event::RunStarted { .. } | Event::RunFinished { .. } => {}
+        }
+    }
+
+    fn say(&self, text: &str) {
+        match &self.bars {
+            Some(bars) => bars.suspend(|| self.ui.note(text)),
+            None => self.ui.note(text),
+        }
+    }
+}
+
+fn doing(action: Action) -> &'static str {
+    match action {
+        Action::Create => "creating",
+        Action::Update => "changing",
+        Action::Delete => "deleting",
+    }
+}
+
+fn finished(address: &Address, action: Action, outcome: &Outcome, elapsed: Duration) -> String {
+    match outcome {
+        Outcome::Done => {
+            let done = match action {
+                Action::Create => "created",
+                Action::Update => "changed",
+                Action::Delete => "deleted",
+            };
+            format!("  {done} {address} ({})", duration(elapsed))
+        }
+        Outcome::Failed { error } => format!("  FAILED {} {address}: {error}", doing(action)),
+        Outcome::Skipped { .. } => format!("  skipped {address}: something it needs failed"),
+        Outcome::Unfinished => format!("  not finished: {address}"),
+    }
+}
+
+/// The run's end in one sentence.
+pub(crate) fn summary(verb: &str, summary: &RunSummary) -> String {
+    let took = duration(summary.elapsed);
+    if summary.is_complete() {
+        return format!("{verb} complete: {} done in {took}.\n", count(summary.done, "step"));
+    }
+    format!(
+        "{verb} incomplete: {} done, {} failed, {} skipped, {} not started, in {took}.\n",
+        summary.done,
+        summary.failed.len(),
+        summary.skipped,
+        summary.unfinished.len()
+    )
+}
