@@ -40,7 +40,7 @@ pub(crate) struct Global {
     pub(crate) no_color: bool,
     /// Work in this folder
     #[arg(short = 'C', global = true, value_name = "DIR")]
-    pub(crate) dir: Option<PathBuf>,
+    pub(crate) folder: Option<PathBuf>,
 }
 
 /// The clouds.

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args) -> Exit {
 
 fn dispatch(ui: Ui, args: &Args) -> Ended {
     let global = &args.global;
-    if let Some(dir) = &global.dir {
+    if let Some(dir) = &global.folder {
         std::env::set_current_dir(dir).map_err(|error| {
             Failure::new(Exit::Usage, format!("-C {}: {error}", dir.display()), "name a folder")
         })?;

@@ -3,6 +3,7 @@
 
 pub mod components;
 pub mod facts;
+pub mod names;
 pub mod resources;
 
 #[cfg(feature = "aws")]

@@ -1,6 +1,10 @@
 //! Components: what a user writes. One file each, and one line here.
 
-use drstack_core::component::DynComponent;
+pub mod bucket;
+
+use drstack_core::component::{DynComponent, ErasedComponent};
+
+pub use bucket::Bucket;
 
 /// Every component.
-pub const ALL: &[&dyn DynComponent] = &[];
+pub const ALL: &[&dyn DynComponent] = &[&ErasedComponent::<Bucket>::NEW];

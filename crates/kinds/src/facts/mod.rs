@@ -1,1 +1,40 @@
-//! Facts: shapes of what the live regions are asked. One file each; the asking is under feature `aws`.
+//! Facts: shapes of what the live regions are asked. The asking is under feature `aws`.
+
+use serde::{Deserialize, Serialize};
+
+/// A bucket of the primary.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BucketFact {
+    /// Versioning is on.
+    pub versioning: bool,
+}
+
+/// A table of the primary.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableFact {
+    /// Pay per request; else provisioned.
+    pub on_demand: bool,
+    /// Write capacity scales by itself (provisioned tables only).
+    pub autoscaled: bool,
+    /// The customer-managed key that encrypts it.
+    pub kms_key: Option<String>,
+}
+
+/// An Auto Scaling group of the primary, with its launch template.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupFact {
+    /// Its image.
+    pub image: String,
+    /// The account owns the image, so that it can be copied.
+    pub image_owned: bool,
+    /// Instance types, best first.
+    pub types: Vec<String>,
+    /// Desired capacity.
+    pub capacity: u32,
+    /// SHA-256 of its user data; the text is never kept.
+    pub user_data_sha256: Option<String>,
+}
+
+/// Availability zones of the standby region.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ZonesFact(pub Vec<String>);

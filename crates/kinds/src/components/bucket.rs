@@ -1,0 +1,195 @@
+//! `[bucket.NAME]`: a bucket of the primary whose objects exist in the standby region too.
+
+use drstack_core::address::ComponentAddress;
+use drstack_core::cloud::{Found, Owner};
+use drstack_core::component::{CompileCx, Component, ResourceSet, Seed, StackFacts};
+use drstack_core::facts::{FactQuery, Known};
+use drstack_core::graph::Resource;
+use drstack_core::kind::{Kind, Place};
+use drstack_core::link::Link;
+use drstack_core::objective::Posture;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::facts::BucketFact;
+use crate::names;
+use crate::resources::bucket::BucketSpec;
+use crate::resources::bucket_versioning::BucketVersioningSpec;
+use crate::resources::replication_role::ReplicationRoleSpec;
+use crate::resources::replication_rule::ReplicationRuleSpec;
+use crate::resources::{Bucket as BucketKind, BucketVersioning, ReplicationRole, ReplicationRule};
+
+/// What a bucket holds.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Holds {
+    /// Models.
+    ModelArtifacts,
+    /// Features for training.
+    OfflineFeatures,
+    /// Checkpoints of training runs.
+    Checkpoints,
+    /// Definitions of pipelines.
+    PipelineDefinitions,
+    /// Anything else.
+    Data,
+}
+
+/// `[bucket.NAME]`
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BucketTable {
+    /// The primary bucket.
+    pub name: String,
+    /// The standby bucket; `NAME-STANDBY_REGION` where not said.
+    pub standby_name: Option<String>,
+    /// What it holds.
+    #[serde(default = "data")]
+    pub holds: Holds,
+    /// Replicate delete markers.
+    #[serde(default = "yes")]
+    pub delete_markers: bool,
+    /// Replicate within 15 minutes, with metrics; costs extra.
+    #[serde(default)]
+    pub replication_time_control: bool,
+    /// Days after which versions that are no longer the latest expire in the standby; 0 for never.
+    #[serde(default = "month")]
+    pub old_versions_days: u32,
+}
+
+fn data() -> Holds {
+    Holds::Data
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn month() -> u32 {
+    30
+}
+
+/// Longest name of a bucket.
+const BUCKET_LIMIT: usize = 63;
+/// Longest name of a role.
+const ROLE_LIMIT: usize = 64;
+/// Longest id of a replication rule.
+const RULE_LIMIT: usize = 255;
+
+impl BucketTable {
+    /// Name of the standby bucket.
+    pub fn standby_name(&self, stack: &StackFacts) -> String {
+        let derived = || names::fit(&format!("{}-{}", self.name, stack.standby), BUCKET_LIMIT);
+        self.standby_name.clone().unwrap_or_else(derived)
+    }
+}
+
+/// See the module.
+pub struct Bucket;
+
+impl Component for Bucket {
+    const NAME: &'static str = "bucket";
+    const SUMMARY: &'static str = "an S3 bucket of the primary, replicated to the standby region";
+    type Spec = BucketTable;
+
+    fn facts(spec: &BucketTable, _stack: &StackFacts) -> Vec<FactQuery> {
+        vec![FactQuery::primary("bucket", &spec.name)]
+    }
+
+    fn compile(spec: &BucketTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
+        let standby = spec.standby_name(cx.stack);
+        for (field, name) in [("name", &spec.name), ("standby_name", &standby)] {
+            if !is_bucket_name(name) {
+                let message = format!("`{name}` is not a bucket name");
+                out.error("DR214", field, message, "use 3 to 63 lower-case letters, digits, `.` and `-`");
+            }
+        }
+        if let Known::<BucketFact>::Absent = cx.facts.get(&FactQuery::primary("bucket", &spec.name)) {
+            let message = format!("bucket `{}` does not exist in {}", spec.name, cx.stack.primary);
+            out.error("DR210", "name", message, "make it there first, or correct the name");
+        }
+        let bucket = out.add(Resource::named::<BucketKind>(
+            cx.resource("bucket"),
+            Place::Standby,
+            &standby,
+            &BucketSpec {
+                name: standby.clone(),
+                source: spec.name.clone(),
+                old_versions_days: spec.old_versions_days,
+            },
+        ));
+        let versioning = out.add(Resource::named::<BucketVersioning>(
+            cx.resource("bucket-versioning"),
+            Place::Primary,
+            &spec.name,
+            &BucketVersioningSpec { bucket: spec.name.clone() },
+        ));
+        let role_name = names::owned(&cx.stack.name, cx.address, "replication", ROLE_LIMIT);
+        let role = out.add(Resource::named::<ReplicationRole>(
+            cx.resource("replication-role"),
+            Place::Global,
+            &role_name,
+            &ReplicationRoleSpec {
+                name: role_name.clone(),
+                source: spec.name.clone(),
+                destination: standby.clone(),
+            },
+        ));
+        let rule = names::owned(&cx.stack.name, cx.address, "", RULE_LIMIT);
+        let rule_spec = ReplicationRuleSpec {
+            bucket: spec.name.clone(),
+            rule: rule.clone(),
+            destination: standby.clone(),
+            role: Link::output(&role, "arn"),
+            delete_markers: spec.delete_markers,
+            time_control: spec.replication_time_control,
+        };
+        let id = format!("{}/{rule}", spec.name);
+        out.add(
+            Resource::named::<ReplicationRule>(
+                cx.resource("replication-rule"),
+                Place::Primary,
+                id,
+                &rule_spec,
+            )
+            .after(&bucket)
+            .after(&versioning),
+        );
+        out.export("bucket", vec![Link::id(&bucket)]);
+        out.notes.push(
+            "objects from before the replication rule are not copied: S3 replicates what is written after it"
+                .to_owned(),
+        );
+        if cx.posture == Posture::Hot {
+            out.notes.push("the way back to the primary is not prepared yet".to_owned());
+        }
+    }
+
+    fn seeds(spec: &BucketTable, _stack: &StackFacts, _address: &ComponentAddress) -> Vec<Seed> {
+        vec![
+            Seed::Fact {
+                query: FactQuery::primary("bucket", &spec.name),
+                value: json!({"versioning": false}),
+            },
+            Seed::Resource {
+                kind: BucketVersioning::NAME,
+                place: Place::Primary,
+                found: Found {
+                    id: spec.name.clone(),
+                    owner: Owner::Setting,
+                    live: json!({"enabled": false}),
+                },
+            },
+        ]
+    }
+}
+
+fn is_bucket_name(name: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+    let outer = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    (3..=63).contains(&name.len())
+        && name.chars().all(inner)
+        && name.starts_with(outer)
+        && name.ends_with(outer)
+}

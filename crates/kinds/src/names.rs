@@ -1,0 +1,36 @@
+//! Names of AWS objects, made from stack and component; the same input gives the same name.
+
+use drstack_core::address::ComponentAddress;
+use drstack_core::cloud::sha256;
+
+/// `text` where it has at most `limit` characters, else its beginning and a hash of the whole.
+pub fn fit(text: &str, limit: usize) -> String {
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    let hash = &sha256(text.as_bytes())[..8];
+    let start = text.get(..limit - hash.len() - 1).unwrap_or_default().trim_end_matches(['-', '.']);
+    format!("{start}-{hash}")
+}
+
+/// `drstack-STACK-COMPONENT`, with `-SUFFIX` where that is not empty.
+pub fn owned(stack: &str, component: &ComponentAddress, suffix: &str, limit: usize) -> String {
+    let tail = if suffix.is_empty() { String::new() } else { format!("-{suffix}") };
+    let start = fit(&format!("drstack-{stack}-{}", component.slug()), limit - tail.len());
+    format!("{start}{tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_stay_distinct_and_short() {
+        let long = |end| fit(&format!("{}{end}", "a".repeat(80)), 63);
+        assert_eq!(long("x").len(), 63);
+        assert_ne!(long("x"), long("y"));
+        assert_eq!(fit("short", 63), "short");
+        let name = owned("s", &ComponentAddress::new("bucket.models"), "replication", 64);
+        assert_eq!(name, "drstack-s-bucket-models-replication");
+    }
+}
