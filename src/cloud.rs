@@ -39,7 +39,7 @@ pub(crate) fn runtime(name: CloudName) -> Result<Runtime, Failure> {
 }
 
 /// Connects to the cloud that the arguments name.
-pub(crate) fn connect(
+pub(crate) async fn connect(
     global: &Global,
     stack: &Stack,
     scope: &Scope,
@@ -47,12 +47,24 @@ pub(crate) fn connect(
 ) -> Result<Connected, Failure> {
     match global.cloud {
         CloudName::Sim => simulated(global, stack, scope, kinds),
-        CloudName::Aws => Err(Failure::new(
-            Exit::Failed,
-            "this build cannot talk to AWS yet",
-            "run it against the simulated cloud: `--cloud sim`",
-        )),
+        CloudName::Aws => aws(scope).await,
     }
+}
+
+#[cfg(feature = "aws")]
+async fn aws(scope: &Scope) -> Result<Connected, Failure> {
+    use drstack_kinds::aws::{Aws, AwsCloud};
+    let aws = Aws::connect(&scope.primary, &scope.standby).await.map_err(|error| {
+        let hint = "set `AWS_PROFILE`, or the other variables of the AWS command line; `--cloud sim` needs no account";
+        Failure::new(Exit::Failed, error, hint)
+    })?;
+    Ok(Connected { cloud: Arc::new(AwsCloud::new(aws)), sim: None })
+}
+
+#[cfg(not(feature = "aws"))]
+async fn aws(_: &Scope) -> Result<Connected, Failure> {
+    let message = "this build cannot talk to AWS: it was made with `--no-default-features`";
+    Err(Failure::new(Exit::Usage, message, "build it whole (`cargo build --release`), or use `--cloud sim`"))
 }
 
 fn simulated(

@@ -70,7 +70,7 @@ pub(crate) fn load_stack(ui: Ui, args: &StackArgs) -> Result<Stack, Failure> {
 
 impl Session {
     /// Loads the stack and connects to its cloud.
-    pub(crate) fn open(ui: Ui, global: &Global, args: &StackArgs) -> Result<Self, Failure> {
+    pub(crate) async fn open(ui: Ui, global: &Global, args: &StackArgs) -> Result<Self, Failure> {
         let stack = load_stack(ui, args)?;
         let kinds = drstack_kinds::kinds();
         let scope = Scope {
@@ -79,7 +79,7 @@ impl Session {
             standby: stack.facts.standby.as_str().into(),
             secrets: Arc::new(stack.secrets.clone()),
         };
-        let connected = connect(global, &stack, &scope, &kinds)?;
+        let connected = connect(global, &stack, &scope, &kinds).await?;
         let store = connected.cloud.control(&scope, &stack.facts.control);
         Ok(Self { ui, stack, kinds, cloud: connected.cloud, store, sim: connected.sim, scope })
     }

@@ -38,7 +38,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
         let hint = "`plan --mode active` shows it; taking over comes with `drstack failover`";
         return Err(Failure::new(Exit::Usage, "a plan for mode `active` cannot be applied yet", hint));
     }
-    let mut session = Session::open(ui, global, &stack)?;
+    let mut session = Session::open(ui, global, &stack).await?;
     let shown = session.plan(&options).await?;
     if let Some(file) = &file {
         check(file, &session, &shown)?;

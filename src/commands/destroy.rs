@@ -13,7 +13,7 @@ use crate::ui::Ui;
 const CONTROL: &str = "control";
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &DestroyArgs) -> Ended {
-    let mut session = Session::open(ui, global, &args.stack)?;
+    let mut session = Session::open(ui, global, &args.stack).await?;
     let options = Options {
         intent: Intent::Destroy,
         mode: Mode::Standby,

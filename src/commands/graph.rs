@@ -10,7 +10,7 @@ use crate::ui::Ui;
 use crate::views::{graph, svg};
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &GraphArgs) -> Ended {
-    let mut session = Session::open(ui, global, &args.stack)?;
+    let mut session = Session::open(ui, global, &args.stack).await?;
     let options = Options {
         intent: Intent::Converge,
         mode: args.mode.into(),

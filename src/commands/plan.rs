@@ -11,7 +11,7 @@ use crate::ui::Ui;
 use crate::{files, views};
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
-    let mut session = Session::open(ui, global, &args.stack)?;
+    let mut session = Session::open(ui, global, &args.stack).await?;
     let options = Options {
         intent: Intent::Converge,
         mode: args.mode.into(),

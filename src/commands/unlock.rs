@@ -10,7 +10,7 @@ use crate::session::{Session, store_failure};
 use crate::ui::Ui;
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &StackArgs, force: bool) -> Ended {
-    let session = Session::open(ui, global, args)?;
+    let session = Session::open(ui, global, args).await?;
     let fail = |error: LockError| match error {
         LockError::Store(error) => store_failure(&error),
         other => Failure::new(Exit::Failed, other, "look at `lock.json` in the control bucket"),

@@ -7,6 +7,8 @@ documents and the tests need it, it is mended here, and only here:
   the stream must be on first, a replica cannot be made twice, and tags, recovery and protection are each replica's own.
 * `TagResource` on a table appends a key that exists instead of replacing its value.
 * `GetBucketReplication` answers every rule with an empty filter and delete markers off, whatever was put. Here it answers what was put.
+* The root of S3's XML answers is named after the operation (`GetBucketVersioningResponse`); AWS has names of its own, which strict
+  clients demand.
 * A launch template's second and later versions keep their user data as plain text, on which launching from them fails.
 """
 
@@ -19,6 +21,7 @@ import xmltodict
 
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # the thousand stock images cost seconds at start
 
+from moto.core.serialize import S3Serializer
 from moto.core.types import Base64EncodedString
 from moto.dynamodb.exceptions import MockValidationException
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
@@ -36,6 +39,18 @@ moto_update_table = DynamoHandler.update_table
 moto_describe = Table.describe
 moto_tag_resource = DynamoDBBackend.tag_resource
 moto_create_version = LaunchTemplate.create_version
+moto_wrap = S3Serializer._serialized_result_to_response
+
+# Roots of S3's answers, as its API reference shows them.
+ROOTS = {
+    "DeleteObjects": "DeleteResult",
+    "GetBucketLifecycleConfiguration": "LifecycleConfiguration",
+    "GetBucketTagging": "Tagging",
+    "GetBucketVersioning": "VersioningConfiguration",
+    "ListBuckets": "ListAllMyBucketsResult",
+    "ListObjectVersions": "ListVersionsResult",
+    "ListObjectsV2": "ListBucketResult",
+}
 
 
 def replicas_of(table):
@@ -114,6 +129,16 @@ def get_bucket_replication(self):
     return 200, {"Content-Type": "application/xml"}, xmltodict.unparse({"ReplicationConfiguration": stored})
 
 
+def wrap(self, resp, result, shape, serialized_result):
+    answer = moto_wrap(self, resp, result, shape, serialized_result)
+    name, body = self.operation_model.name, answer["body"]
+    if name in ROOTS and isinstance(body, (str, bytes)):
+        old, new = f"{name}Response", ROOTS[name]
+        old, new = (old.encode(), new.encode()) if isinstance(body, bytes) else (old, new)
+        answer["body"] = body.replace(old, new)
+    return answer
+
+
 def create_version(self, data, description):
     user_data = data.get("UserData")
     if user_data is not None and not isinstance(user_data, Base64EncodedString):
@@ -127,6 +152,7 @@ def main():
     DynamoDBBackend.tag_resource = tag_resource
     S3Response.get_bucket_replication = get_bucket_replication
     LaunchTemplate.create_version = create_version
+    S3Serializer._serialized_result_to_response = wrap
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     # One thread: moto's state is not guarded against several.
     server = create_server(

@@ -20,6 +20,18 @@ pub fn owned(stack: &str, component: &ComponentAddress, suffix: &str, limit: usi
     format!("{start}{tail}")
 }
 
+/// The partition of `region`, the second part of every ARN (botocore's `partitions.json`).
+pub fn partition(region: &str) -> &'static str {
+    let partitions = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("eusc-", "aws-eusc"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+    ];
+    partitions.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,5 +44,6 @@ mod tests {
         assert_eq!(fit("short", 63), "short");
         let name = owned("s", &ComponentAddress::new("bucket.models"), "replication", 64);
         assert_eq!(name, "drstack-s-bucket-models-replication");
+        assert_eq!(["us-west-2", "cn-north-1"].map(partition), ["aws", "aws-cn"]);
     }
 }

@@ -119,6 +119,16 @@ pub const CODES: &[(&str, &str, &str)] = &[
     ),
     ("DR214", "not a bucket name", "S3 bucket names have 3 to 63 lower-case letters, digits, `.` and `-`."),
     (
+        "DR215",
+        "objects under a KMS key are not copied",
+        "S3 copies objects under KMS keys only where a rule says under which key the copies are kept. Objects under the primary's key cannot be read in the standby region anyway.",
+    ),
+    (
+        "DR216",
+        "the bucket has replication rules of others",
+        "S3 has one role for all replication rules of a bucket. The rules of others stay, and so does their role, which has to be allowed to write to the standby bucket too.",
+    ),
+    (
         "DR220",
         "a network that is not wanted or found",
         "Say `cidr` for a new network, or `vpc`, `subnets` and `security_groups` of one that exists.",

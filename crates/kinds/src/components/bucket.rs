@@ -17,7 +17,7 @@ use crate::names;
 use crate::resources::bucket::BucketSpec;
 use crate::resources::bucket_versioning::BucketVersioningSpec;
 use crate::resources::replication_role::ReplicationRoleSpec;
-use crate::resources::replication_rule::ReplicationRuleSpec;
+use crate::resources::replication_rule::{ReplicationRuleSpec, rule_id};
 use crate::resources::{Bucket as BucketKind, BucketVersioning, ReplicationRole, ReplicationRule};
 
 /// What a bucket holds.
@@ -53,6 +53,8 @@ pub struct BucketTable {
     /// Replicate within 15 minutes, with metrics; costs extra.
     #[serde(default)]
     pub replication_time_control: bool,
+    /// Key of the standby region that encrypts the copies; needed where the primary's objects are under a KMS key.
+    pub kms_key: Option<String>,
     /// Days after which versions that are no longer the latest expire in the standby; 0 for never.
     #[serde(default = "month")]
     pub old_versions_days: u32,
@@ -74,8 +76,6 @@ fn month() -> u32 {
 const BUCKET_LIMIT: usize = 63;
 /// Longest name of a role.
 const ROLE_LIMIT: usize = 64;
-/// Longest id of a replication rule.
-const RULE_LIMIT: usize = 255;
 
 impl BucketTable {
     /// Name of the standby bucket.
@@ -105,10 +105,24 @@ impl Component for Bucket {
                 out.error("DR214", field, message, "use 3 to 63 lower-case letters, digits, `.` and `-`");
             }
         }
-        if let Known::<BucketFact>::Absent = cx.facts.get(&FactQuery::primary("bucket", &spec.name)) {
+        let fact = cx.facts.get::<BucketFact>(&FactQuery::primary("bucket", &spec.name));
+        if fact == Known::Absent {
             let message = format!("bucket `{}` does not exist in {}", spec.name, cx.stack.primary);
             out.error("DR210", "name", message, "make it there first, or correct the name");
         }
+        let fact = match fact {
+            Known::Yes(fact) => fact,
+            Known::Absent | Known::Unknown => BucketFact::default(),
+        };
+        if let (Some(key), None) = (&fact.kms_key, &spec.kms_key) {
+            let message = format!(
+                "objects of `{}` are encrypted under `{key}`, and such objects are not copied",
+                spec.name
+            );
+            let help = format!("say under which key of {} the copies are kept: `kms_key`", cx.stack.standby);
+            out.warn("DR215", "name", message, help);
+        }
+        let partition = names::partition(&cx.stack.standby).to_owned();
         let bucket = out.add(Resource::named::<BucketKind>(
             cx.resource("bucket"),
             Place::Standby,
@@ -117,6 +131,7 @@ impl Component for Bucket {
                 name: standby.clone(),
                 source: spec.name.clone(),
                 old_versions_days: spec.old_versions_days,
+                kms_key: spec.kms_key.clone(),
             },
         ));
         let versioning = out.add(Resource::named::<BucketVersioning>(
@@ -125,36 +140,53 @@ impl Component for Bucket {
             &spec.name,
             &BucketVersioningSpec { bucket: spec.name.clone() },
         ));
-        let role_name = names::owned(&cx.stack.name, cx.address, "replication", ROLE_LIMIT);
-        let role = out.add(Resource::named::<ReplicationRole>(
-            cx.resource("replication-role"),
-            Place::Global,
-            &role_name,
-            &ReplicationRoleSpec {
-                name: role_name.clone(),
-                source: spec.name.clone(),
-                destination: standby.clone(),
-            },
-        ));
-        let rule = names::owned(&cx.stack.name, cx.address, "", RULE_LIMIT);
-        let rule_spec = ReplicationRuleSpec {
+        let role = match &fact.foreign_role {
+            Some(role) => {
+                let message = format!(
+                    "other rules of `{}` replicate as `{role}`, and S3 has one role a bucket",
+                    spec.name
+                );
+                let help = format!(
+                    "allow that role to replicate into `{standby}` too: s3:ReplicateObject, s3:ReplicateDelete, s3:ReplicateTags"
+                );
+                out.warn("DR216", "name", message, help);
+                Link::Known(role.clone())
+            }
+            None => {
+                let name = names::owned(&cx.stack.name, cx.address, "replication", ROLE_LIMIT);
+                let role = ReplicationRoleSpec {
+                    name: name.clone(),
+                    source: spec.name.clone(),
+                    destination: standby.clone(),
+                    partition: partition.clone(),
+                    kms_key: spec.kms_key.clone(),
+                    source_kms_key: fact.kms_key,
+                };
+                let role = Resource::named::<ReplicationRole>(
+                    cx.resource("replication-role"),
+                    Place::Global,
+                    &name,
+                    &role,
+                );
+                Link::output(&out.add(role), "arn")
+            }
+        };
+        let rule = rule_id(&cx.stack.name, cx.address);
+        let id = format!("{}/{rule}", spec.name);
+        let rule = ReplicationRuleSpec {
             bucket: spec.name.clone(),
-            rule: rule.clone(),
+            rule,
             destination: standby.clone(),
-            role: Link::output(&role, "arn"),
+            role,
             delete_markers: spec.delete_markers,
             time_control: spec.replication_time_control,
+            partition,
+            kms_key: spec.kms_key.clone(),
         };
-        let id = format!("{}/{rule}", spec.name);
         out.add(
-            Resource::named::<ReplicationRule>(
-                cx.resource("replication-rule"),
-                Place::Primary,
-                id,
-                &rule_spec,
-            )
-            .after(&bucket)
-            .after(&versioning),
+            Resource::named::<ReplicationRule>(cx.resource("replication-rule"), Place::Primary, id, &rule)
+                .after(&bucket)
+                .after(&versioning),
         );
         out.export("bucket", vec![Link::id(&bucket)]);
         out.notes.push(

@@ -3,10 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 /// A bucket of the primary.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BucketFact {
     /// Versioning is on.
     pub versioning: bool,
+    /// The role with which replication rules of others run. S3 has one role for all rules of a bucket.
+    #[serde(default)]
+    pub foreign_role: Option<String>,
+    /// The KMS key of its default encryption; objects under such keys are copied only where a rule says so.
+    #[serde(default)]
+    pub kms_key: Option<String>,
 }
 
 /// A table of the primary.

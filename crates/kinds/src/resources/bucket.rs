@@ -14,6 +14,9 @@ pub struct BucketSpec {
     pub source: String,
     /// Days after which versions that are no longer the latest expire; 0 for never.
     pub old_versions_days: u32,
+    /// The KMS key that encrypts it; keys that S3 manages where not said: they need no key policy in a failover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
 }
 
 /// What S3 reports.
@@ -21,7 +24,7 @@ pub struct BucketSpec {
 pub struct BucketLive {
     /// Versioning is enabled.
     pub versioning: bool,
-    /// Default encryption: `AES256` or `aws:kms`; S3 always has one.
+    /// Default encryption: `AES256`, or the KMS key; empty where none is set.
     pub encryption: String,
     /// All four doors of the public access block are shut.
     pub public_access_blocked: bool,
@@ -31,8 +34,14 @@ pub struct BucketLive {
     pub source: String,
 }
 
-/// Encryption by keys that S3 manages: needs no key policy in a failover.
-const ENCRYPTION: &str = "AES256";
+/// Encryption by keys that S3 manages.
+pub const MANAGED: &str = "AES256";
+
+impl BucketSpec {
+    fn encryption(&self) -> &str {
+        self.kms_key.as_deref().unwrap_or(MANAGED)
+    }
+}
 
 /// See the module.
 pub struct Bucket;
@@ -68,7 +77,7 @@ impl Kind for Bucket {
     fn diff(spec: &BucketSpec, live: &BucketLive) -> Vec<FieldChange> {
         let changes = [
             FieldChange::of("versioning", &live.versioning, &true),
-            FieldChange::of("encryption", &live.encryption.as_str(), &ENCRYPTION),
+            FieldChange::of("encryption", &live.encryption.as_str(), &spec.encryption()),
             FieldChange::of("public_access_blocked", &live.public_access_blocked, &true),
             FieldChange::of("old_versions_days", &live.old_versions_days, &spec.old_versions_days),
             FieldChange::of("source", &live.source, &spec.source),
@@ -79,10 +88,119 @@ impl Kind for Bucket {
     fn expect(spec: &BucketSpec, _id: &str) -> BucketLive {
         BucketLive {
             versioning: true,
-            encryption: ENCRYPTION.to_owned(),
+            encryption: spec.encryption().to_owned(),
             public_access_blocked: true,
             old_versions_days: spec.old_versions_days,
             source: spec.source.clone(),
         }
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws {
+    use drstack_core::cloud::{Call, CloudError};
+    use drstack_core::kind::FieldChange;
+
+    use super::{Bucket, BucketLive, BucketSpec};
+    use crate::aws::tags::{SOURCE, Tags, owned, owner};
+    use crate::aws::{Driver, Looked, Seen, Target, each, s3};
+
+    impl Driver for Bucket {
+        async fn read(at: &Target<'_>, ids: &[String]) -> Looked<BucketLive> {
+            each(ids, |bucket| async move { look(at, &bucket).await }).await
+        }
+
+        async fn list_owned(at: &Target<'_>) -> Result<Vec<Seen<BucketLive>>, CloudError> {
+            let names = s3::names(at).await?;
+            let tags = each(&names, |bucket| async move {
+                let tags = s3::tags(at, &bucket).await?.unwrap_or_default();
+                Ok(Some(Seen { id: bucket, owner: owner(&tags, at.scope), live: () }))
+            });
+            let mut ours = Vec::new();
+            for seen in tags.await {
+                ours.extend(seen?.filter(|seen| is_copy(seen)).map(|seen| seen.id));
+            }
+            each(&ours, |bucket| async move { look(at, &bucket).await })
+                .await
+                .into_iter()
+                .filter_map(Result::transpose)
+                .collect()
+        }
+
+        async fn create(
+            at: &Target<'_>,
+            call: &Call,
+            spec: &BucketSpec,
+        ) -> Result<Seen<BucketLive>, CloudError> {
+            s3::create(at, &spec.name).await?;
+            s3::put_tags(at, &spec.name, &tags(call, spec)).await?;
+            s3::put_public_access_block(at, &spec.name).await?;
+            s3::put_versioning(at, &spec.name).await?;
+            s3::put_encryption(at, &spec.name, spec.kms_key.as_deref()).await?;
+            s3::put_old_versions_days(at, &spec.name, spec.old_versions_days).await?;
+            let gone = || CloudError::Other {
+                operation: "s3:CreateBucket".to_owned(),
+                message: format!("`{}` is not there after it was made", spec.name),
+            };
+            look(at, &spec.name).await?.ok_or_else(gone)
+        }
+
+        async fn update(
+            at: &Target<'_>,
+            call: &Call,
+            bucket: &str,
+            spec: &BucketSpec,
+            changes: &[FieldChange],
+        ) -> Result<(), CloudError> {
+            for change in changes {
+                match change.field.as_str() {
+                    "versioning" => s3::put_versioning(at, bucket).await?,
+                    "encryption" => s3::put_encryption(at, bucket, spec.kms_key.as_deref()).await?,
+                    "public_access_blocked" => s3::put_public_access_block(at, bucket).await?,
+                    "old_versions_days" => {
+                        s3::put_old_versions_days(at, bucket, spec.old_versions_days).await?;
+                    }
+                    _ => {}
+                }
+            }
+            // Tags that others gave it stay.
+            let mut all = s3::tags(at, bucket).await?.unwrap_or_default();
+            all.extend(tags(call, spec));
+            s3::put_tags(at, bucket, &all).await
+        }
+
+        async fn delete(at: &Target<'_>, _call: &Call, bucket: &str) -> Result<(), CloudError> {
+            s3::empty_and_delete(at, bucket).await
+        }
+    }
+
+    fn tags(call: &Call, spec: &BucketSpec) -> Tags {
+        let mut tags = owned(call, spec);
+        tags.insert(SOURCE.to_owned(), spec.source.clone());
+        tags
+    }
+
+    /// The control bucket is the stack's too, and no copy.
+    fn is_copy(seen: &Seen<()>) -> bool {
+        use drstack_core::cloud::Owner;
+        matches!(&seen.owner, Owner::Ours(address) if !address.is_within("control"))
+    }
+
+    async fn look(at: &Target<'_>, bucket: &str) -> Result<Option<Seen<BucketLive>>, CloudError> {
+        let Some(tags) = s3::tags(at, bucket).await? else { return Ok(None) };
+        let (versioning, encryption, public_access_blocked, old_versions_days) = tokio::try_join!(
+            s3::versioning(at, bucket),
+            s3::encryption(at, bucket),
+            s3::public_access_blocked(at, bucket),
+            s3::old_versions_days(at, bucket),
+        )?;
+        let live = BucketLive {
+            versioning: versioning == Some(true),
+            encryption,
+            public_access_blocked,
+            old_versions_days,
+            source: tags.get(SOURCE).cloned().unwrap_or_default(),
+        };
+        Ok(Some(Seen { id: bucket.to_owned(), owner: owner(&tags, at.scope), live }))
     }
 }

@@ -17,6 +17,14 @@ pub struct ReplicationRoleSpec {
     pub source: String,
     /// The standby bucket.
     pub destination: String,
+    /// Partition of both.
+    pub partition: String,
+    /// Key of the standby region under which copies are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+    /// Key of the primary bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_kms_key: Option<String>,
 }
 
 /// What IAM reports.
@@ -40,18 +48,22 @@ pub fn trust() -> Value {
 
 /// What replication needs, as S3's documentation lists it.
 pub fn policy(spec: &ReplicationRoleSpec) -> Value {
-    let (source, destination) =
-        (format!("arn:aws:s3:::{}", spec.source), format!("arn:aws:s3:::{}", spec.destination));
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Action": ["s3:GetReplicationConfiguration", "s3:ListBucket"], "Resource": source},
-            {"Effect": "Allow", "Action": ["s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"],
-             "Resource": format!("{source}/*")},
-            {"Effect": "Allow", "Action": ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
-             "Resource": format!("{destination}/*")},
-        ],
-    })
+    let arn = |bucket: &str| format!("arn:{}:s3:::{bucket}", spec.partition);
+    let (source, destination) = (arn(&spec.source), arn(&spec.destination));
+    let mut statements = vec![
+        json!({"Effect": "Allow", "Action": ["s3:GetReplicationConfiguration", "s3:ListBucket"], "Resource": source}),
+        json!({"Effect": "Allow", "Action": ["s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"],
+            "Resource": format!("{source}/*")}),
+        json!({"Effect": "Allow", "Action": ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
+            "Resource": format!("{destination}/*")}),
+    ];
+    // Only ARNs can be granted; an alias or an id is granted by the key's own policy.
+    let granted = [(&spec.source_kms_key, "kms:Decrypt"), (&spec.kms_key, "kms:Encrypt")];
+    statements.extend(granted.into_iter().filter_map(|(key, action)| {
+        let key = key.as_deref().filter(|key| key.starts_with("arn:"))?;
+        Some(json!({"Effect": "Allow", "Action": [action], "Resource": key}))
+    }));
+    json!({"Version": "2012-10-17", "Statement": statements})
 }
 
 /// See the module.
@@ -98,5 +110,66 @@ impl Kind for ReplicationRole {
         [("id", id), ("arn", live.arn.as_str())]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into()
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws {
+    use drstack_core::cloud::{Call, CloudError};
+    use drstack_core::kind::FieldChange;
+
+    use super::{ReplicationRole, ReplicationRoleLive, ReplicationRoleSpec, policy, trust};
+    use crate::aws::tags::owner;
+    use crate::aws::{Driver, Looked, Seen, Target, each, iam};
+
+    /// Last part of its address.
+    const RESOURCE: &str = "replication-role";
+
+    impl Driver for ReplicationRole {
+        async fn read(at: &Target<'_>, ids: &[String]) -> Looked<ReplicationRoleLive> {
+            each(ids, |name| async move { look(at, &name).await }).await
+        }
+
+        async fn list_owned(at: &Target<'_>) -> Result<Vec<Seen<ReplicationRoleLive>>, CloudError> {
+            let names = iam::role_names(at).await?;
+            let all = each(&names, |name| async move { look(at, &name).await }).await;
+            let all: Result<Vec<_>, _> = all.into_iter().filter_map(Result::transpose).collect();
+            Ok(all?.into_iter().filter(|seen| iam::is_for(&seen.owner, RESOURCE)).collect())
+        }
+
+        async fn create(
+            at: &Target<'_>,
+            call: &Call,
+            spec: &ReplicationRoleSpec,
+        ) -> Result<Seen<ReplicationRoleLive>, CloudError> {
+            let tags = iam::role_tags(call, spec, Some(&spec.source));
+            iam::create_role(at, &spec.name, &trust(), &policy(spec), &tags).await?;
+            let gone = || CloudError::Conflict {
+                operation: "iam:CreateRole".to_owned(),
+                message: format!("`{}` is not known everywhere yet", spec.name),
+            };
+            look(at, &spec.name).await?.ok_or_else(gone)
+        }
+
+        async fn update(
+            at: &Target<'_>,
+            call: &Call,
+            name: &str,
+            spec: &ReplicationRoleSpec,
+            _: &[FieldChange],
+        ) -> Result<(), CloudError> {
+            let tags = iam::role_tags(call, spec, Some(&spec.source));
+            iam::update_role(at, name, &trust(), &policy(spec), &tags).await
+        }
+
+        async fn delete(at: &Target<'_>, _: &Call, name: &str) -> Result<(), CloudError> {
+            iam::delete_role(at, name).await
+        }
+    }
+
+    async fn look(at: &Target<'_>, name: &str) -> Result<Option<Seen<ReplicationRoleLive>>, CloudError> {
+        let Some(role) = iam::role(at, name).await? else { return Ok(None) };
+        let live = ReplicationRoleLive { arn: role.arn, trust: role.trust, policy: role.policy };
+        Ok(Some(Seen { id: name.to_owned(), owner: owner(&role.tags, at.scope), live }))
     }
 }

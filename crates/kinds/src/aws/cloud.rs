@@ -1,0 +1,114 @@
+//! AWS as the core sees it.
+
+use std::sync::Arc;
+
+use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Read, Scope};
+use drstack_core::control::ControlStore;
+use drstack_core::facts::FactQuery;
+use drstack_core::kind::{FieldChange, Place};
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::drivers::{DynDriver, driver};
+use super::store::Store;
+use super::{Aws, Target, facts};
+
+impl Aws {
+    fn target<'a>(self: &'a Arc<Self>, scope: &'a Scope, place: Place) -> Target<'a> {
+        Target { aws: self, scope, place, region: scope.region(place) }
+    }
+}
+
+/// AWS behind the trait; cheap to clone.
+#[derive(Clone)]
+pub struct AwsCloud(Arc<Aws>);
+
+impl AwsCloud {
+    /// AWS through these clients.
+    pub fn new(aws: Aws) -> Self {
+        Self(Arc::new(aws))
+    }
+}
+
+fn known(kind: &'static str) -> Result<&'static dyn DynDriver, CloudError> {
+    driver(kind).ok_or_else(|| CloudError::Other {
+        operation: kind.to_owned(),
+        message: format!("this build cannot drive `{kind}` on AWS"),
+    })
+}
+
+impl Cloud for AwsCloud {
+    fn read<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: &'a Scope,
+        place: Place,
+        ids: &'a [String],
+    ) -> BoxFuture<'a, Read> {
+        Box::pin(async move {
+            match known(kind) {
+                Ok(driver) => driver.read(&self.0.target(scope, place), ids).await,
+                Err(error) => ids.iter().map(|_| Err(error.clone())).collect(),
+            }
+        })
+    }
+
+    fn list_owned<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: &'a Scope,
+        place: Place,
+    ) -> BoxFuture<'a, Result<Vec<Found>, CloudError>> {
+        Box::pin(async move { known(kind)?.list_owned(&self.0.target(scope, place)).await })
+    }
+
+    fn create<'a>(
+        &'a self,
+        kind: &'static str,
+        call: &'a Call,
+        spec: &'a Value,
+    ) -> BoxFuture<'a, Result<Found, CloudError>> {
+        Box::pin(
+            async move { known(kind)?.create(&self.0.target(&call.scope, call.place), call, spec).await },
+        )
+    }
+
+    fn update<'a>(
+        &'a self,
+        kind: &'static str,
+        call: &'a Call,
+        id: &'a str,
+        spec: &'a Value,
+        changes: &'a [FieldChange],
+    ) -> BoxFuture<'a, Result<(), CloudError>> {
+        Box::pin(async move {
+            known(kind)?.update(&self.0.target(&call.scope, call.place), call, id, spec, changes).await
+        })
+    }
+
+    fn delete<'a>(
+        &'a self,
+        kind: &'static str,
+        call: &'a Call,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<(), CloudError>> {
+        Box::pin(async move { known(kind)?.delete(&self.0.target(&call.scope, call.place), call, id).await })
+    }
+
+    fn capture<'a>(
+        &'a self,
+        scope: &'a Scope,
+        query: &'a FactQuery,
+    ) -> BoxFuture<'a, Result<Option<Captured>, CloudError>> {
+        Box::pin(async move { facts::capture(&self.0.target(scope, query.place), query).await })
+    }
+
+    fn control(&self, scope: &Scope, bucket: &str) -> Arc<dyn ControlStore> {
+        Arc::new(Store::new(Arc::clone(&self.0), scope.clone(), bucket))
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}

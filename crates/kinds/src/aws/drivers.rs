@@ -1,0 +1,122 @@
+//! Every driver with its types erased, by kind name.
+
+use std::marker::PhantomData;
+
+use drstack_core::cloud::{Call, CloudError, Found, Read};
+use drstack_core::kind::FieldChange;
+use futures_util::future::BoxFuture;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Driver, Seen, Target};
+use crate::resources;
+
+/// A [`Driver`] with its types erased to JSON.
+pub(super) trait DynDriver: Send + Sync {
+    fn read<'a>(&self, at: &'a Target<'a>, ids: &'a [String]) -> BoxFuture<'a, Read>;
+    fn list_owned<'a>(&self, at: &'a Target<'a>) -> BoxFuture<'a, Result<Vec<Found>, CloudError>>;
+    fn create<'a>(
+        &self,
+        at: &'a Target<'a>,
+        call: &'a Call,
+        spec: &'a Value,
+    ) -> BoxFuture<'a, Result<Found, CloudError>>;
+    fn update<'a>(
+        &self,
+        at: &'a Target<'a>,
+        call: &'a Call,
+        id: &'a str,
+        spec: &'a Value,
+        changes: &'a [FieldChange],
+    ) -> BoxFuture<'a, Result<(), CloudError>>;
+    fn delete<'a>(
+        &self,
+        at: &'a Target<'a>,
+        call: &'a Call,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<(), CloudError>>;
+}
+
+/// The bridge from [`Driver`] to [`DynDriver`].
+struct Erased<K>(PhantomData<fn() -> K>);
+
+impl<K> Erased<K> {
+    const NEW: Self = Self(PhantomData);
+}
+
+/// The driver of the kind of this name.
+pub(super) fn driver(kind: &str) -> Option<&'static dyn DynDriver> {
+    Some(match kind {
+        "bucket" => &Erased::<resources::Bucket>::NEW,
+        "bucket-versioning" => &Erased::<resources::BucketVersioning>::NEW,
+        "replication-role" => &Erased::<resources::ReplicationRole>::NEW,
+        "replication-rule" => &Erased::<resources::ReplicationRule>::NEW,
+        _ => return None,
+    })
+}
+
+fn found<K: Driver>(seen: Seen<K::Live>) -> Result<Found, CloudError> {
+    let Seen { id, owner, live } = seen;
+    let live = serde_json::to_value(live).map_err(|error| shape::<K>("live", &error))?;
+    Ok(Found { id, owner, live })
+}
+
+fn spec<K: Driver, T: DeserializeOwned>(value: &Value) -> Result<T, CloudError> {
+    T::deserialize(value).map_err(|error| shape::<K>("spec", &error))
+}
+
+fn shape<K: Driver>(what: &str, error: &serde_json::Error) -> CloudError {
+    CloudError::Other { operation: K::NAME.to_owned(), message: format!("unexpected {what}: {error}") }
+}
+
+impl<K: Driver> DynDriver for Erased<K> {
+    fn read<'a>(&self, at: &'a Target<'a>, ids: &'a [String]) -> BoxFuture<'a, Read> {
+        Box::pin(async move {
+            let looked = K::read(at, ids).await;
+            looked.into_iter().map(|look| look?.map(found::<K>).transpose()).collect()
+        })
+    }
+
+    fn list_owned<'a>(&self, at: &'a Target<'a>) -> BoxFuture<'a, Result<Vec<Found>, CloudError>> {
+        Box::pin(async move { K::list_owned(at).await?.into_iter().map(found::<K>).collect() })
+    }
+
+    fn create<'a>(
+        &self,
+        at: &'a Target<'a>,
+        call: &'a Call,
+        wanted: &'a Value,
+    ) -> BoxFuture<'a, Result<Found, CloudError>> {
+        Box::pin(async move { found::<K>(K::create(at, call, &spec::<K, _>(wanted)?).await?) })
+    }
+
+    fn update<'a>(
+        &self,
+        at: &'a Target<'a>,
+        call: &'a Call,
+        id: &'a str,
+        wanted: &'a Value,
+        changes: &'a [FieldChange],
+    ) -> BoxFuture<'a, Result<(), CloudError>> {
+        Box::pin(async move { K::update(at, call, id, &spec::<K, _>(wanted)?, changes).await })
+    }
+
+    fn delete<'a>(
+        &self,
+        at: &'a Target<'a>,
+        call: &'a Call,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<(), CloudError>> {
+        Box::pin(K::delete(at, call, id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_kind_has_a_driver() {
+        for kind in crate::kinds().iter() {
+            assert!(super::driver(kind.name()).is_some(), "{} has no driver", kind.name());
+        }
+    }
+}

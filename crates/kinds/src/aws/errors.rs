@@ -1,0 +1,148 @@
+//! Errors of the SDK as errors of the product, by code and never by message.
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use drstack_core::cloud::CloudError;
+
+use super::Target;
+
+/// The service asks for fewer calls.
+const THROTTLED: &[&str] = &[
+    "EC2ThrottledException",
+    "LimitExceededException", // DynamoDB: too many table operations at once
+    "PriorRequestNotComplete",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+];
+/// The credentials may not.
+const DENIED: &[&str] = &[
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "OptInRequired",
+    "SignatureDoesNotMatch",
+    "UnauthorizedOperation",
+    "UnrecognizedClientException",
+];
+/// The region has none.
+const NO_CAPACITY: &[&str] = &[
+    "InsufficientCapacity",
+    "InsufficientHostCapacity",
+    "InsufficientInstanceCapacity",
+    "InsufficientReservedInstanceCapacity",
+    "UnfulfillableCapacity",
+];
+/// The account may not have more.
+const QUOTA: &[&str] = &[
+    "InstanceLimitExceeded",
+    "LimitExceeded",
+    "MaxSpotInstanceCountExceeded",
+    "ResourceLimitExceeded",
+    "RouteTableLimitExceeded",
+    "SecurityGroupLimitExceeded",
+    "SubnetLimitExceeded",
+    "TooManyBuckets",
+    "VcpuLimitExceeded",
+    "VpcEndpointLimitExceeded",
+    "VpcLimitExceeded",
+];
+/// Something else is still going on; the same call is accepted later.
+const CONFLICT: &[&str] = &[
+    "ConcurrentModification",
+    "ConditionalRequestConflict",
+    "DeleteConflict",
+    "DependencyViolation",
+    "IncorrectState",
+    "InvalidAMIID.Unavailable",
+    "OperationAborted",
+    "ReplicaNotFoundException",
+    "ResourceContention",
+    "ResourceInUse",
+    "ResourceInUseException",
+    "ScalingActivityInProgress",
+];
+
+impl Target<'_> {
+    /// What went wrong with `operation`, such as `s3:PutBucketReplication`.
+    pub(crate) fn failed<E>(&self, operation: &str, error: SdkError<E, HttpResponse>) -> CloudError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        classify(operation, self.region, &error)
+    }
+}
+
+/// As [`Target::failed`], for calls that serve no single resource.
+pub(crate) fn classify<E>(operation: &str, region: &str, error: &SdkError<E, HttpResponse>) -> CloudError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let operation = operation.to_owned();
+    let SdkError::ServiceError(refusal) = error else {
+        let message = DisplayErrorContext(error).to_string();
+        let answered = matches!(error, SdkError::ConstructionFailure(_) | SdkError::ResponseError(_));
+        return match answered {
+            true => CloudError::Other { operation, message },
+            false => CloudError::Unreachable { operation, region: region.to_owned(), message },
+        };
+    };
+    let status = refusal.raw().status().as_u16();
+    let meta = refusal.err().meta();
+    let code = meta.code().unwrap_or_default().trim_start_matches("Client.").trim_start_matches("Server.");
+    let message = match meta.message() {
+        Some(text) => format!("{code}: {text}"),
+        None => format!("{code} (HTTP {status})"),
+    };
+    match code {
+        _ if THROTTLED.contains(&code) => CloudError::Throttled { operation },
+        _ if DENIED.contains(&code) => CloudError::Denied { operation, message },
+        _ if NO_CAPACITY.contains(&code) => CloudError::NoCapacity { operation, message },
+        _ if QUOTA.contains(&code) => CloudError::Quota { operation, message },
+        _ if CONFLICT.contains(&code) => CloudError::Conflict { operation, message },
+        _ if status == 429 || status == 503 && code.is_empty() => CloudError::Throttled { operation },
+        _ if status == 403 => CloudError::Denied { operation, message },
+        _ if (400..500).contains(&status) => CloudError::Invalid {
+            operation,
+            code: if code.is_empty() { status.to_string() } else { code.to_owned() },
+            message: meta.message().unwrap_or_default().to_owned(),
+        },
+        _ => CloudError::Other { operation, message },
+    }
+}
+
+/// True when the service refused with one of `codes`.
+pub(crate) fn has_code<E>(error: &SdkError<E, HttpResponse>, codes: &[&str]) -> bool
+where
+    E: ProvideErrorMetadata,
+{
+    matches!(error, SdkError::ServiceError(refusal) if refusal.err().meta().code().is_some_and(|it| codes.contains(&it)))
+}
+
+/// The answer, or `None` where the service says with one of `codes` that there is nothing.
+pub(crate) fn absent<T, E>(
+    at: &Target<'_>,
+    operation: &str,
+    codes: &[&str],
+    answer: Result<T, SdkError<E, HttpResponse>>,
+) -> Result<Option<T>, CloudError>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if has_code(&error, codes) => Ok(None),
+        Err(error) => Err(at.failed(operation, error)),
+    }
+}

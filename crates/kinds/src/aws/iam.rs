@@ -1,0 +1,157 @@
+//! What several kinds do with IAM roles.
+
+use aws_sdk_iam::types::Tag;
+use drstack_core::address::Address;
+use drstack_core::cloud::{Call, CloudError, Owner};
+use serde_json::Value;
+
+use super::s3::built;
+use super::tags::{self, Tags};
+use super::{Target, absent, has_code};
+
+/// Name of the one inline policy of a role that drstack makes.
+const POLICY: &str = "drstack";
+
+/// What IAM answers when something is not there.
+const NONE: &[&str] = &["NoSuchEntity", "NoSuchEntityException"];
+
+/// A role with its inline policy.
+pub(crate) struct Role {
+    pub(crate) arn: String,
+    pub(crate) trust: Value,
+    /// Null where the inline policy is missing.
+    pub(crate) policy: Value,
+    pub(crate) tags: Tags,
+}
+
+impl Target<'_> {
+    /// The client for roles and profiles.
+    pub(crate) fn iam(&self) -> &aws_sdk_iam::Client {
+        &self.aws.at(self.place).iam
+    }
+}
+
+/// The path under which a stack's roles and profiles stand, so that one listing finds them.
+pub(crate) fn path(at: &Target<'_>) -> String {
+    format!("/drstack/{}/", at.scope.stack)
+}
+
+/// IAM answers policy documents percent-encoded.
+fn document(text: Option<&str>) -> Value {
+    let text = percent_encoding::percent_decode_str(text.unwrap_or_default()).decode_utf8_lossy();
+    serde_json::from_str(&text).unwrap_or(Value::Null)
+}
+
+/// The role of this name.
+pub(crate) async fn role(at: &Target<'_>, name: &str) -> Result<Option<Role>, CloudError> {
+    let (role, policy) = tokio::join!(
+        at.iam().get_role().role_name(name).send(),
+        at.iam().get_role_policy().role_name(name).policy_name(POLICY).send(),
+    );
+    let Some(role) = absent(at, "iam:GetRole", NONE, role)?.and_then(|it| it.role) else { return Ok(None) };
+    let policy = absent(at, "iam:GetRolePolicy", NONE, policy)?;
+    Ok(Some(Role {
+        arn: role.arn,
+        trust: document(role.assume_role_policy_document.as_deref()),
+        policy: policy.map_or(Value::Null, |it| document(Some(&it.policy_document))),
+        tags: role.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
+    }))
+}
+
+/// Makes a role, or takes the one that is ours already, and gives it its policy.
+pub(crate) async fn create_role(
+    at: &Target<'_>,
+    name: &str,
+    trust: &Value,
+    policy: &Value,
+    tags: &Tags,
+) -> Result<(), CloudError> {
+    const OPERATION: &str = "iam:CreateRole";
+    let made = at
+        .iam()
+        .create_role()
+        .role_name(name)
+        .path(path(at))
+        .assume_role_policy_document(trust.to_string())
+        .set_tags(Some(tag_list(OPERATION, tags)?))
+        .send()
+        .await;
+    match made {
+        Ok(_) => {}
+        Err(error) if has_code(&error, &["EntityAlreadyExists", "EntityAlreadyExistsException"]) => {
+            expect_ours(at, name).await?;
+        }
+        Err(error) => return Err(at.failed(OPERATION, error)),
+    }
+    put_policy(at, name, policy).await
+}
+
+async fn expect_ours(at: &Target<'_>, name: &str) -> Result<(), CloudError> {
+    let owner = role(at, name).await?.map(|role| tags::owner(&role.tags, at.scope));
+    match owner {
+        Some(Owner::Ours(_)) => Ok(()),
+        _ => Err(CloudError::Invalid {
+            operation: "iam:CreateRole".to_owned(),
+            code: "EntityAlreadyExists".to_owned(),
+            message: format!("role `{name}` exists and is not this stack's"),
+        }),
+    }
+}
+
+/// Tags as IAM takes them.
+pub(crate) fn tag_list(operation: &str, tags: &Tags) -> Result<Vec<Tag>, CloudError> {
+    tags.iter().map(|(key, value)| built(operation, Tag::builder().key(key).value(value).build())).collect()
+}
+
+/// Gives the role its inline policy, in place of the one it has.
+pub(crate) async fn put_policy(at: &Target<'_>, name: &str, policy: &Value) -> Result<(), CloudError> {
+    let put = at.iam().put_role_policy().role_name(name).policy_name(POLICY);
+    let put = put.policy_document(policy.to_string()).send().await;
+    put.map(drop).map_err(|error| at.failed("iam:PutRolePolicy", error))
+}
+
+/// Makes a role what it should be.
+pub(crate) async fn update_role(
+    at: &Target<'_>,
+    name: &str,
+    trust: &Value,
+    policy: &Value,
+    tags: &Tags,
+) -> Result<(), CloudError> {
+    let trusted = at.iam().update_assume_role_policy().role_name(name).policy_document(trust.to_string());
+    trusted.send().await.map_err(|error| at.failed("iam:UpdateAssumeRolePolicy", error))?;
+    put_policy(at, name, policy).await?;
+    let tagged = at.iam().tag_role().role_name(name).set_tags(Some(tag_list("iam:TagRole", tags)?));
+    tagged.send().await.map(drop).map_err(|error| at.failed("iam:TagRole", error))
+}
+
+/// Takes the role and its inline policy away.
+pub(crate) async fn delete_role(at: &Target<'_>, name: &str) -> Result<(), CloudError> {
+    let bare = at.iam().delete_role_policy().role_name(name).policy_name(POLICY).send().await;
+    absent(at, "iam:DeleteRolePolicy", NONE, bare)?;
+    let gone = at.iam().delete_role().role_name(name).send().await;
+    absent(at, "iam:DeleteRole", NONE, gone).map(drop)
+}
+
+/// Names of the stack's roles.
+pub(crate) async fn role_names(at: &Target<'_>) -> Result<Vec<String>, CloudError> {
+    let mut names = Vec::new();
+    let mut pages = at.iam().list_roles().path_prefix(path(at)).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| at.failed("iam:ListRoles", error))?;
+        names.extend(page.roles.into_iter().map(|role| role.role_name));
+    }
+    Ok(names)
+}
+
+/// Tags of a role that `call` makes, with what it serves.
+pub(crate) fn role_tags(call: &Call, spec: &impl serde::Serialize, source: Option<&str>) -> Tags {
+    let mut all = tags::owned(call, spec);
+    all.extend(source.map(|source| (tags::SOURCE.to_owned(), source.to_owned())));
+    all
+}
+
+/// The address a role was made for, where its resource is called `resource`.
+pub(crate) fn is_for(owner: &Owner, resource: &str) -> bool {
+    matches!(owner, Owner::Ours(address) if Address::resource(address) == resource)
+}
