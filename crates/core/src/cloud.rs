@@ -239,12 +239,13 @@ pub trait Cloud: Send + Sync + 'static {
         place: Place,
         ids: &'a [String],
     ) -> BoxFuture<'a, Read>;
-    /// Everything of one kind that the stack owns there.
+    /// Everything of one kind that the stack owns there; `except`, which the caller reads by name, may be left out.
     fn list_owned<'a>(
         &'a self,
         kind: &'static str,
         scope: &'a Scope,
         place: Place,
+        except: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Found>, CloudError>>;
     /// Makes it. `spec` has no open links. The answer may still be waiting to be ready.
     fn create<'a>(

@@ -85,7 +85,7 @@ async fn look(
     let read = async {
         if names.is_empty() { Vec::new() } else { cloud.read(kind.name(), scope, place, &names).await }
     };
-    let (read, listed) = tokio::join!(read, cloud.list_owned(kind.name(), scope, place));
+    let (read, listed) = tokio::join!(read, cloud.list_owned(kind.name(), scope, place, &names));
     let mut observed = Observed::default();
     let (mut owned, unlisted) = match listed {
         Ok(listed) => (by_address(listed), None),

@@ -46,16 +46,18 @@ impl Cloud for Sim {
         kind: &'static str,
         scope: &'a Scope,
         place: Place,
+        except: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Found>, CloudError>> {
         async move {
             let region = region(scope, place);
             let asked = Asked { operation: Operation::List, kind, place, region, subject: &scope.stack };
             let pass = self.admit(&asked).await?;
-            let found = {
+            let mut found = {
                 let mut state = self.state();
                 state.age();
                 state.owned(self.config(), kind, scope, place)
             };
+            found.retain(|found| !except.contains(&found.id));
             self.release(&pass, &asked).await?;
             Ok(found)
         }

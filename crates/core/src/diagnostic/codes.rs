@@ -129,6 +129,21 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "S3 has one role for all replication rules of a bucket. The rules of others stay, and so does their role, which has to be allowed to write to the standby bucket too.",
     ),
     (
+        "DR217",
+        "the stream shows too little",
+        "A replica needs a stream with new and old images. A stream's view cannot be changed; it has to be switched off and on, and its readers start over.",
+    ),
+    (
+        "DR218",
+        "a cold table has no copy yet",
+        "Cold tables are restored from exports, which this version does not make yet. Until then nothing of the table is in the standby region.",
+    ),
+    (
+        "DR219",
+        "an image that is not to be had",
+        "Images of one's own are copied; images of others are found by name and owner in the standby region, where their publisher has to have put them.",
+    ),
+    (
         "DR220",
         "a network that is not wanted or found",
         "Say `cidr` for a new network, or `vpc`, `subnets` and `security_groups` of one that exists.",

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::event::StepError;
 use super::wait::Pauses;
 use crate::cloud::{Call, Cloud, CloudError, Found, Scope};
-use crate::kind::{Action, DynKind, Readiness, Wait};
+use crate::kind::{Action, DynKind, FieldChange, Readiness, Wait};
 use crate::plan::{Step, StepId};
 
 /// How long a call is repeated that is refused because something is still being changed: a role that is not known
@@ -66,6 +66,7 @@ impl Job {
         Ended { step: self.id, result }
     }
 
+    /// Makes it, and then whatever the making alone does not bring: settings and tags that take a call of their own.
     async fn create(&self, cloud: &dyn Cloud, call: &Call) -> Result<Left, StepError> {
         let mut pauses = Pauses::of(SETTLE);
         let found = loop {
@@ -74,13 +75,32 @@ impl Job {
                 Ok(found) => break found,
             }
         };
-        self.until_ready(cloud, found).await
+        let found = self.until_ready(cloud, found).await?;
+        let changes = self.kind.diff(&self.spec, &found.live).map_err(shape)?;
+        if changes.is_empty() {
+            return self.left(&found);
+        }
+        if let Some(change) = changes.iter().find(|change| change.replace) {
+            let message = format!("`{}` was made with another {}: {}", found.id, change.field, change.from);
+            return Err(StepError::NeverReady { message });
+        }
+        self.change(cloud, call, &found.id, &changes).await
     }
 
     async fn update(&self, cloud: &dyn Cloud, call: &Call, id: &str) -> Result<Left, StepError> {
+        self.change(cloud, call, id, &self.step.changes).await
+    }
+
+    async fn change(
+        &self,
+        cloud: &dyn Cloud,
+        call: &Call,
+        id: &str,
+        changes: &[FieldChange],
+    ) -> Result<Left, StepError> {
         let mut pauses = Pauses::of(SETTLE);
         loop {
-            match cloud.update(self.kind.name(), call, id, &self.spec, &self.step.changes).await {
+            match cloud.update(self.kind.name(), call, id, &self.spec, changes).await {
                 Err(error) => self.settle(error, &mut pauses).await?,
                 Ok(()) => break,
             }
@@ -88,7 +108,8 @@ impl Job {
         let ids = [id.to_owned()];
         let absent = || StepError::NeverReady { message: format!("`{id}` went away while it was changed") };
         let found = self.look(cloud, &ids).await?.ok_or_else(absent)?;
-        self.until_ready(cloud, found).await
+        let found = self.until_ready(cloud, found).await?;
+        self.left(&found)
     }
 
     async fn delete(&self, cloud: &dyn Cloud, call: &Call, id: &str) -> Result<Left, StepError> {
@@ -107,12 +128,12 @@ impl Job {
         Ok(Left::default())
     }
 
-    async fn until_ready(&self, cloud: &dyn Cloud, mut found: Found) -> Result<Left, StepError> {
+    async fn until_ready(&self, cloud: &dyn Cloud, mut found: Found) -> Result<Found, StepError> {
         let begin = Instant::now();
         let mut pauses = Pauses::of(self.kind.wait());
         loop {
             match self.kind.ready(&self.spec, &found.live).map_err(shape)? {
-                Readiness::Ready => break,
+                Readiness::Ready => return Ok(found),
                 Readiness::Failed(message) => return Err(StepError::NeverReady { message }),
                 Readiness::Waiting(waiting_for) => self.pause(&mut pauses, waiting_for).await?,
             }
@@ -124,8 +145,11 @@ impl Job {
                 None => return Err(StepError::NeverReady { message: format!("`{}` went away", found.id) }),
             }
         }
+    }
+
+    fn left(&self, found: &Found) -> Result<Left, StepError> {
         let outputs = self.kind.outputs(&found.id, &found.live).map_err(shape)?;
-        Ok(Left { id: found.id, outputs })
+        Ok(Left { id: found.id.clone(), outputs })
     }
 
     async fn look(&self, cloud: &dyn Cloud, ids: &[String]) -> Result<Option<Found>, StepError> {

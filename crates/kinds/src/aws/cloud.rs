@@ -59,8 +59,9 @@ impl Cloud for AwsCloud {
         kind: &'static str,
         scope: &'a Scope,
         place: Place,
+        except: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Found>, CloudError>> {
-        Box::pin(async move { known(kind)?.list_owned(&self.0.target(scope, place)).await })
+        Box::pin(async move { known(kind)?.list_owned(&self.0.target(scope, place), except).await })
     }
 
     fn create<'a>(

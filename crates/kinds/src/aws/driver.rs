@@ -40,8 +40,12 @@ pub type Looked<L> = Vec<Result<Option<Seen<L>>, CloudError>>;
 pub trait Driver: Kind {
     /// Looks them up; in bulk wherever AWS has a bulk call, else with bounded concurrency.
     fn read(at: &Target<'_>, ids: &[String]) -> impl Future<Output = Looked<Self::Live>> + Send;
-    /// All that the stack owns, by tag or marked name. Kinds that nobody owns (settings) answer nothing.
-    fn list_owned(at: &Target<'_>) -> impl Future<Output = Result<Vec<Seen<Self::Live>>, CloudError>> + Send;
+    /// All that the stack owns, by tag or marked name; `except`, which somebody reads by name, may be left out. Kinds that
+    /// nobody owns (settings) answer nothing.
+    fn list_owned(
+        at: &Target<'_>,
+        except: &[String],
+    ) -> impl Future<Output = Result<Vec<Seen<Self::Live>>, CloudError>> + Send;
     /// Makes it and says what is there now; the engine waits until it is ready.
     fn create(
         at: &Target<'_>,

@@ -14,7 +14,11 @@ use crate::resources;
 /// A [`Driver`] with its types erased to JSON.
 pub(super) trait DynDriver: Send + Sync {
     fn read<'a>(&self, at: &'a Target<'a>, ids: &'a [String]) -> BoxFuture<'a, Read>;
-    fn list_owned<'a>(&self, at: &'a Target<'a>) -> BoxFuture<'a, Result<Vec<Found>, CloudError>>;
+    fn list_owned<'a>(
+        &self,
+        at: &'a Target<'a>,
+        except: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Found>, CloudError>>;
     fn create<'a>(
         &self,
         at: &'a Target<'a>,
@@ -49,8 +53,21 @@ pub(super) fn driver(kind: &str) -> Option<&'static dyn DynDriver> {
     Some(match kind {
         "bucket" => &Erased::<resources::Bucket>::NEW,
         "bucket-versioning" => &Erased::<resources::BucketVersioning>::NEW,
+        "gateway-endpoint" => &Erased::<resources::GatewayEndpoint>::NEW,
+        "group" => &Erased::<resources::Group>::NEW,
+        "image" => &Erased::<resources::Image>::NEW,
+        "instance-profile" => &Erased::<resources::InstanceProfile>::NEW,
+        "instance-role" => &Erased::<resources::InstanceRole>::NEW,
+        "launch-template" => &Erased::<resources::LaunchTemplate>::NEW,
         "replication-role" => &Erased::<resources::ReplicationRole>::NEW,
         "replication-rule" => &Erased::<resources::ReplicationRule>::NEW,
+        "route-table" => &Erased::<resources::RouteTable>::NEW,
+        "security-group" => &Erased::<resources::SecurityGroup>::NEW,
+        "subnet" => &Erased::<resources::Subnet>::NEW,
+        "table-recovery" => &Erased::<resources::TableRecovery>::NEW,
+        "table-replica" => &Erased::<resources::TableReplica>::NEW,
+        "table-stream" => &Erased::<resources::TableStream>::NEW,
+        "vpc" => &Erased::<resources::Vpc>::NEW,
         _ => return None,
     })
 }
@@ -77,8 +94,12 @@ impl<K: Driver> DynDriver for Erased<K> {
         })
     }
 
-    fn list_owned<'a>(&self, at: &'a Target<'a>) -> BoxFuture<'a, Result<Vec<Found>, CloudError>> {
-        Box::pin(async move { K::list_owned(at).await?.into_iter().map(found::<K>).collect() })
+    fn list_owned<'a>(
+        &self,
+        at: &'a Target<'a>,
+        except: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Found>, CloudError>> {
+        Box::pin(async move { K::list_owned(at, except).await?.into_iter().map(found::<K>).collect() })
     }
 
     fn create<'a>(

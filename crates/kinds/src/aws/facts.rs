@@ -1,11 +1,16 @@
 //! Facts: what the live regions are asked.
 
+use aws_sdk_autoscaling::types::LaunchTemplateSpecification;
+use aws_sdk_dynamodb::types::{BillingMode, SseType, TableDescription};
+use aws_sdk_ec2::types::{Image, ResponseLaunchTemplateData};
 use drstack_core::cloud::{Captured, CloudError, Owner, Secrets};
 use drstack_core::facts::FactQuery;
+use drstack_core::kind::Place;
 use serde::Serialize;
 
-use super::{Target, s3};
-use crate::facts::BucketFact;
+use super::ec2::{filter, tag_map};
+use super::{Target, absent, disks, dynamodb, s3, user_data};
+use crate::facts::{BucketFact, GroupFact, ImageFact, NetworkFact, TableFact, ZonesFact, network_tags};
 use crate::resources::bucket::MANAGED;
 use crate::resources::replication_rule;
 
@@ -13,6 +18,11 @@ use crate::resources::replication_rule;
 pub(super) async fn capture(at: &Target<'_>, query: &FactQuery) -> Result<Option<Captured>, CloudError> {
     match query.kind.as_str() {
         "bucket" => plain(bucket(at, &query.name).await?),
+        "group" => group(at, &query.name).await,
+        "image" => plain(image(at, &query.name).await?),
+        "network" => plain(network(at, &query.name).await?),
+        "table" => plain(table(at, &query.name).await?),
+        "zones" => plain(Some(zones(at).await?)),
         other => Err(CloudError::Other {
             operation: "capture".to_owned(),
             message: format!("this build cannot ask AWS about `{other}`"),
@@ -21,10 +31,13 @@ pub(super) async fn capture(at: &Target<'_>, query: &FactQuery) -> Result<Option
 }
 
 fn plain<T: Serialize>(fact: Option<T>) -> Result<Option<Captured>, CloudError> {
-    let Some(fact) = fact else { return Ok(None) };
+    fact.map(|fact| with_secrets(fact, Secrets::default())).transpose()
+}
+
+fn with_secrets<T: Serialize>(fact: T, secrets: Secrets) -> Result<Captured, CloudError> {
     let value = serde_json::to_value(fact)
         .map_err(|error| CloudError::Other { operation: "capture".to_owned(), message: error.to_string() })?;
-    Ok(Some(Captured { value, secrets: Secrets::default() }))
+    Ok(Captured { value, secrets })
 }
 
 async fn bucket(at: &Target<'_>, name: &str) -> Result<Option<BucketFact>, CloudError> {
@@ -36,4 +49,193 @@ async fn bucket(at: &Target<'_>, name: &str) -> Result<Option<BucketFact>, Cloud
     let foreign = replication.filter(|(_, rules)| rules.iter().any(|rule| is_foreign(rule.id.as_deref())));
     let kms_key = Some(encryption).filter(|it| !it.is_empty() && it != MANAGED);
     Ok(Some(BucketFact { versioning, foreign_role: foreign.map(|(role, _)| role), kms_key }))
+}
+
+/// The version of global tables that has replicas as they are today.
+const TODAYS: &str = "2019.11.21";
+
+async fn table(at: &Target<'_>, name: &str) -> Result<Option<TableFact>, CloudError> {
+    let Some(found) = dynamodb::table(at, name).await? else { return Ok(None) };
+    let on_demand = found
+        .billing_mode_summary
+        .as_ref()
+        .is_some_and(|it| it.billing_mode == Some(BillingMode::PayPerRequest));
+    let autoscaled = !on_demand && autoscaled(at, name).await?;
+    Ok(Some(TableFact {
+        on_demand,
+        autoscaled,
+        kms_key: customer_key(&found),
+        stream: found
+            .stream_specification
+            .filter(|it| it.stream_enabled)
+            .and_then(|it| it.stream_view_type)
+            .map(|it| it.as_str().to_owned()),
+        legacy: found.global_table_version.is_some_and(|it| it != TODAYS),
+    }))
+}
+
+fn customer_key(table: &TableDescription) -> Option<String> {
+    let sse = table.sse_description.as_ref()?;
+    (sse.sse_type == Some(SseType::Kms)).then(|| sse.kms_master_key_arn.clone()).flatten()
+}
+
+async fn autoscaled(at: &Target<'_>, name: &str) -> Result<bool, CloudError> {
+    use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
+    let ask = at
+        .aws
+        .at(at.place)
+        .scaling
+        .describe_scalable_targets()
+        .service_namespace(ServiceNamespace::Dynamodb)
+        .resource_ids(format!("table/{name}"))
+        .scalable_dimension(ScalableDimension::DynamoDbTableWriteCapacityUnits);
+    let answer = ask.send().await;
+    let answer =
+        answer.map_err(|error| at.failed("application-autoscaling:DescribeScalableTargets", error))?;
+    Ok(!answer.scalable_targets.unwrap_or_default().is_empty())
+}
+
+async fn zones(at: &Target<'_>) -> Result<ZonesFact, CloudError> {
+    let ask = at.ec2().describe_availability_zones().filters(filter("zone-type", ["availability-zone"]));
+    let answer = ask.filters(filter("state", ["available"])).send().await;
+    let answer = answer.map_err(|error| at.failed("ec2:DescribeAvailabilityZones", error))?;
+    let zones = answer.availability_zones.unwrap_or_default();
+    let mut names: Vec<String> = zones.into_iter().filter_map(|zone| zone.zone_name).collect();
+    names.sort();
+    Ok(ZonesFact(names))
+}
+
+async fn network(at: &Target<'_>, name: &str) -> Result<Option<NetworkFact>, CloudError> {
+    let wanted = network_tags(name);
+    let filters: Vec<_> =
+        wanted.iter().map(|(key, value)| filter(&format!("tag:{key}"), [value.as_str()])).collect();
+    let vpcs = at.ec2().describe_vpcs().set_filters(Some(filters.clone())).send().await;
+    let vpcs = vpcs.map_err(|error| at.failed("ec2:DescribeVpcs", error))?.vpcs.unwrap_or_default();
+    let mut vpcs: Vec<String> = vpcs.into_iter().filter_map(|vpc| vpc.vpc_id).collect();
+    if vpcs.is_empty() {
+        return Ok(None);
+    }
+    vpcs.sort();
+    let within = filter("vpc-id", &vpcs);
+    let subnets = at.ec2().describe_subnets().filters(within.clone()).send().await;
+    let subnets =
+        subnets.map_err(|error| at.failed("ec2:DescribeSubnets", error))?.subnets.unwrap_or_default();
+    let carries = |tags: &super::tags::Tags| wanted.iter().all(|(key, value)| tags.get(key) == Some(value));
+    let (mut tagged, mut every) = (Vec::new(), Vec::new());
+    for subnet in subnets {
+        let Some(id) = subnet.subnet_id else { continue };
+        if carries(&tag_map(subnet.tags)) {
+            tagged.push(id.clone());
+        }
+        every.push(id);
+    }
+    let mut subnets = if tagged.is_empty() { every } else { tagged };
+    subnets.sort();
+    let groups = at.ec2().describe_security_groups().set_filters(Some(filters)).filters(within).send().await;
+    let groups = groups.map_err(|error| at.failed("ec2:DescribeSecurityGroups", error))?;
+    let groups = groups.security_groups.unwrap_or_default();
+    let mut security_groups: Vec<String> = groups.into_iter().filter_map(|group| group.group_id).collect();
+    security_groups.sort();
+    Ok(Some(NetworkFact { vpcs, subnets, security_groups }))
+}
+
+/// By id, or by name among the account's own: the newest of that name.
+async fn image(at: &Target<'_>, wanted: &str) -> Result<Option<ImageFact>, CloudError> {
+    let ask = at.ec2().describe_images();
+    let ask = match wanted.starts_with("ami-") {
+        true => ask.filters(filter("image-id", [wanted])),
+        false => ask.owners("self").filters(filter("name", [wanted])),
+    };
+    let answer = ask.send().await.map_err(|error| at.failed("ec2:DescribeImages", error))?;
+    let newest = answer
+        .images
+        .unwrap_or_default()
+        .into_iter()
+        .max_by(|a, b| (&a.creation_date, &a.image_id).cmp(&(&b.creation_date, &b.image_id)));
+    let Some(image) = newest else { return Ok(None) };
+    let own = at.ec2().describe_images().owners("self");
+    let own = own.filters(filter("image-id", image.image_id.as_deref())).send().await;
+    let own = own.map_err(|error| at.failed("ec2:DescribeImages", error))?;
+    let owned = !own.images.unwrap_or_default().is_empty();
+    let standby = if owned { None } else { public_image(at, &image).await? };
+    Ok(Some(ImageFact {
+        id: image.image_id.unwrap_or_default(),
+        name: image.name.unwrap_or_default(),
+        owned,
+        standby,
+    }))
+}
+
+/// The image of the same name and owner in the standby region.
+async fn public_image(at: &Target<'_>, image: &Image) -> Result<Option<String>, CloudError> {
+    let (Some(name), Some(owner)) = (&image.name, &image.owner_id) else { return Ok(None) };
+    let standby = Target { place: Place::Standby, region: &at.scope.standby, ..*at };
+    let ask = standby.ec2().describe_images().owners(owner).filters(filter("name", [name.as_str()]));
+    let answer = ask.send().await.map_err(|error| standby.failed("ec2:DescribeImages", error))?;
+    Ok(answer.images.unwrap_or_default().into_iter().next().and_then(|it| it.image_id))
+}
+
+async fn group(at: &Target<'_>, name: &str) -> Result<Option<Captured>, CloudError> {
+    let ask = at.aws.at(at.place).autoscaling.describe_auto_scaling_groups();
+    let answer = ask.auto_scaling_group_names(name).send().await;
+    let answer = answer.map_err(|error| at.failed("autoscaling:DescribeAutoScalingGroups", error))?;
+    let Some(group) = answer.auto_scaling_groups.unwrap_or_default().into_iter().next() else {
+        return Ok(None);
+    };
+    let choice = group.mixed_instances_policy.and_then(|it| it.launch_template);
+    let overrides = choice.as_ref().and_then(|it| it.overrides.clone()).unwrap_or_default();
+    let template = choice.and_then(|it| it.launch_template_specification).or(group.launch_template);
+    let Some(template) = template else {
+        return Err(CloudError::Other {
+            operation: "autoscaling:DescribeAutoScalingGroups".to_owned(),
+            message: format!(
+                "group `{name}` has no launch template: launch configurations cannot be followed"
+            ),
+        });
+    };
+    let Some(data) = template_data(at, &template).await? else { return Ok(None) };
+    let image_id = data.image_id.unwrap_or_default();
+    let Some(image) = image(at, &image_id).await? else {
+        return Err(CloudError::Other {
+            operation: "ec2:DescribeImages".to_owned(),
+            message: format!("image `{image_id}` of group `{name}` does not exist"),
+        });
+    };
+    let mut types: Vec<String> = overrides.into_iter().filter_map(|it| it.instance_type).collect();
+    if types.is_empty() {
+        types.extend(data.instance_type.map(|it| it.as_str().to_owned()));
+    }
+    let mut secrets = Secrets::default();
+    let text = data.user_data.as_deref().and_then(user_data::decode);
+    let count = |number: Option<i32>| number.and_then(|it| u32::try_from(it).ok()).unwrap_or(0);
+    let profile = data.iam_instance_profile.and_then(|it| {
+        it.name.or_else(|| it.arn.as_deref().and_then(|arn| arn.rsplit('/').next()).map(str::to_owned))
+    });
+    let fact = GroupFact {
+        image,
+        types,
+        capacity: count(group.desired_capacity),
+        max: count(group.max_size),
+        user_data_sha256: text.map(|text| secrets.keep(text)),
+        profile,
+        disks: disks(data.block_device_mappings.as_deref().unwrap_or_default()),
+    };
+    with_secrets(fact, secrets).map(Some)
+}
+
+async fn template_data(
+    at: &Target<'_>,
+    template: &LaunchTemplateSpecification,
+) -> Result<Option<ResponseLaunchTemplateData>, CloudError> {
+    const NONE: &[&str] =
+        &["InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateName.NotFoundException"];
+    let ask = at.ec2().describe_launch_template_versions();
+    let ask = match (&template.launch_template_id, &template.launch_template_name) {
+        (Some(id), _) => ask.launch_template_id(id),
+        (None, name) => ask.set_launch_template_name(name.clone()),
+    };
+    let version = template.version.as_deref().unwrap_or("$Default");
+    let answer = absent(at, "ec2:DescribeLaunchTemplateVersions", NONE, ask.versions(version).send().await)?;
+    let version = answer.and_then(|it| it.launch_template_versions).and_then(|it| it.into_iter().next());
+    Ok(version.and_then(|it| it.launch_template_data))
 }

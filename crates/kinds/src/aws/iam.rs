@@ -2,7 +2,7 @@
 
 use aws_sdk_iam::types::Tag;
 use drstack_core::address::Address;
-use drstack_core::cloud::{Call, CloudError, Owner};
+use drstack_core::cloud::{CloudError, Owner};
 use serde_json::Value;
 
 use super::s3::built;
@@ -36,6 +36,9 @@ pub(crate) fn path(at: &Target<'_>) -> String {
     format!("/drstack/{}/", at.scope.stack)
 }
 
+/// Part of the path of roles that replicate a bucket; the bucket's name follows.
+const SOURCE: &str = "source/";
+
 /// IAM answers policy documents percent-encoded.
 fn document(text: Option<&str>) -> Value {
     let text = percent_encoding::percent_decode_str(text.unwrap_or_default()).decode_utf8_lossy();
@@ -58,10 +61,12 @@ pub(crate) async fn role(at: &Target<'_>, name: &str) -> Result<Option<Role>, Cl
     }))
 }
 
-/// Makes a role, or takes the one that is ours already, and gives it its policy.
+/// Makes a role, or takes the one that is ours already, and gives it its policy. The path of a role that replicates names
+/// its bucket, so that the listing finds that too.
 pub(crate) async fn create_role(
     at: &Target<'_>,
     name: &str,
+    source: Option<&str>,
     trust: &Value,
     policy: &Value,
     tags: &Tags,
@@ -71,7 +76,7 @@ pub(crate) async fn create_role(
         .iam()
         .create_role()
         .role_name(name)
-        .path(path(at))
+        .path(source.map_or_else(|| path(at), |bucket| format!("{}{SOURCE}{bucket}/", path(at))))
         .assume_role_policy_document(trust.to_string())
         .set_tags(Some(tag_list(OPERATION, tags)?))
         .send()
@@ -133,22 +138,32 @@ pub(crate) async fn delete_role(at: &Target<'_>, name: &str) -> Result<(), Cloud
     absent(at, "iam:DeleteRole", NONE, gone).map(drop)
 }
 
-/// Names of the stack's roles.
-pub(crate) async fn role_names(at: &Target<'_>) -> Result<Vec<String>, CloudError> {
-    let mut names = Vec::new();
+/// The stack's roles: name and path.
+async fn roles(at: &Target<'_>) -> Result<Vec<(String, String)>, CloudError> {
+    let mut roles = Vec::new();
     let mut pages = at.iam().list_roles().path_prefix(path(at)).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| at.failed("iam:ListRoles", error))?;
-        names.extend(page.roles.into_iter().map(|role| role.role_name));
+        roles.extend(page.roles.into_iter().map(|role| (role.role_name, role.path)));
     }
-    Ok(names)
+    Ok(roles)
 }
 
-/// Tags of a role that `call` makes, with what it serves.
-pub(crate) fn role_tags(call: &Call, spec: &impl serde::Serialize, source: Option<&str>) -> Tags {
-    let mut all = tags::owned(call, spec);
-    all.extend(source.map(|source| (tags::SOURCE.to_owned(), source.to_owned())));
-    all
+/// Names of the stack's roles.
+pub(crate) async fn role_names(at: &Target<'_>) -> Result<Vec<String>, CloudError> {
+    Ok(roles(at).await?.into_iter().map(|(name, _)| name).collect())
+}
+
+/// Buckets that the stack's roles replicate, each once.
+pub(crate) async fn role_sources(at: &Target<'_>) -> Result<Vec<String>, CloudError> {
+    let start = format!("{}{SOURCE}", path(at));
+    let bucket = |(_, path): (String, String)| {
+        path.strip_prefix(&start).map(|rest| rest.trim_end_matches('/').to_owned())
+    };
+    let mut buckets: Vec<String> = roles(at).await?.into_iter().filter_map(bucket).collect();
+    buckets.sort();
+    buckets.dedup();
+    Ok(buckets)
 }
 
 /// The address a role was made for, where its resource is called `resource`.

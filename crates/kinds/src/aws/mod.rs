@@ -6,12 +6,15 @@ mod clients;
 mod cloud;
 mod driver;
 mod drivers;
+pub(crate) mod dynamodb;
+pub(crate) mod ec2;
 mod errors;
 mod facts;
 pub(crate) mod iam;
 pub(crate) mod s3;
 mod store;
 pub(crate) mod tags;
+pub(crate) mod user_data;
 
 pub use clients::Aws;
 pub use cloud::AwsCloud;
@@ -20,8 +23,11 @@ pub(crate) use errors::{absent, has_code};
 
 use std::future::Future;
 
+use aws_sdk_ec2::types::LaunchTemplateBlockDeviceMapping;
 use drstack_core::cloud::CloudError;
 use futures_util::StreamExt;
+
+use crate::facts::Disk;
 
 /// Looks at work at once where a service has no bulk call: hides latency, stays far below every service's limit.
 const LOOKS: usize = 16;
@@ -33,4 +39,27 @@ where
 {
     let looks: Vec<F> = ids.iter().cloned().map(look).collect();
     futures_util::stream::iter(looks).buffered(LOOKS).collect().await
+}
+
+/// The answers of one bulk call in the order of `ids`; what is not among them is absent.
+pub(crate) fn by_id<L: Clone>(ids: &[String], found: Result<Vec<Seen<L>>, CloudError>) -> Looked<L> {
+    match found {
+        Ok(found) => ids.iter().map(|id| Ok(found.iter().find(|seen| seen.id == *id).cloned())).collect(),
+        Err(error) => ids.iter().map(|_| Err(error.clone())).collect(),
+    }
+}
+
+/// The disks that a launch template states. Snapshots belong to a region and are left to the image.
+pub(crate) fn disks(mappings: &[LaunchTemplateBlockDeviceMapping]) -> Vec<Disk> {
+    let disk = |mapping: &LaunchTemplateBlockDeviceMapping| {
+        let ebs = mapping.ebs.as_ref()?;
+        Some(Disk {
+            device: mapping.device_name.clone()?,
+            gib: ebs.volume_size?,
+            kind: ebs.volume_type.as_ref().map_or("gp3", |it| it.as_str()).to_owned(),
+            iops: ebs.iops,
+            throughput: ebs.throughput,
+        })
+    };
+    mappings.iter().filter_map(disk).collect()
 }

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::yes;
 use crate::facts::BucketFact;
 use crate::names;
 use crate::resources::bucket::BucketSpec;
@@ -62,10 +63,6 @@ pub struct BucketTable {
 
 fn data() -> Holds {
     Holds::Data
-}
-
-fn yes() -> bool {
-    true
 }
 
 fn month() -> u32 {
@@ -180,7 +177,7 @@ impl Component for Bucket {
             role,
             delete_markers: spec.delete_markers,
             time_control: spec.replication_time_control,
-            partition,
+            partition: partition.clone(),
             kms_key: spec.kms_key.clone(),
         };
         out.add(
@@ -188,7 +185,7 @@ impl Component for Bucket {
                 .after(&bucket)
                 .after(&versioning),
         );
-        out.export("bucket", vec![Link::id(&bucket)]);
+        out.export("arn", vec![Link::Known(format!("arn:{partition}:s3:::{standby}"))]);
         out.notes.push(
             "objects from before the replication rule are not copied: S3 replicates what is written after it"
                 .to_owned(),

@@ -1,5 +1,8 @@
 //! Facts: shapes of what the live regions are asked. The asking is under feature `aws`.
 
+use std::collections::BTreeMap;
+
+use drstack_core::facts::FactQuery;
 use serde::{Deserialize, Serialize};
 
 /// A bucket of the primary.
@@ -16,7 +19,7 @@ pub struct BucketFact {
 }
 
 /// A table of the primary.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TableFact {
     /// Pay per request; else provisioned.
     pub on_demand: bool,
@@ -24,23 +27,83 @@ pub struct TableFact {
     pub autoscaled: bool,
     /// The customer-managed key that encrypts it.
     pub kms_key: Option<String>,
+    /// What its stream shows of each change; none where there is no stream.
+    pub stream: Option<String>,
+    /// It is a global table of the version from 2017, which takes no replica of today's.
+    #[serde(default)]
+    pub legacy: bool,
+}
+
+/// A disk of an instance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Disk {
+    /// Its device name.
+    pub device: String,
+    /// Its size in GiB.
+    pub gib: i32,
+    /// `gp3`, `io2`, ...
+    pub kind: String,
+    /// Operations per second, where stated.
+    pub iops: Option<i32>,
+    /// MiB per second, where stated.
+    pub throughput: Option<i32>,
+}
+
+/// An image of the primary.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImageFact {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The account owns it, so that it can be copied.
+    pub owned: bool,
+    /// The image of that name and owner in the standby region, for images of others.
+    pub standby: Option<String>,
 }
 
 /// An Auto Scaling group of the primary, with its launch template.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupFact {
     /// Its image.
-    pub image: String,
-    /// The account owns the image, so that it can be copied.
-    pub image_owned: bool,
+    pub image: ImageFact,
     /// Instance types, best first.
     pub types: Vec<String>,
     /// Desired capacity.
     pub capacity: u32,
+    /// Largest capacity.
+    pub max: u32,
     /// SHA-256 of its user data; the text is never kept.
     pub user_data_sha256: Option<String>,
+    /// Name of its instance profile; IAM is global, so it serves in the standby region too.
+    pub profile: Option<String>,
+    /// Its disks, where they differ from the image's.
+    pub disks: Vec<Disk>,
 }
 
-/// Availability zones of the standby region.
+/// Availability zones of the standby region, sorted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ZonesFact(pub Vec<String>);
+
+/// A network that exists in the standby region.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NetworkFact {
+    /// Ids of the VPCs that carry the tags; one, where the tags are chosen well.
+    pub vpcs: Vec<String>,
+    /// Ids of their subnets that carry the tags, or of all where none does.
+    pub subnets: Vec<String>,
+    /// Ids of their security groups that carry the tags.
+    pub security_groups: Vec<String>,
+}
+
+/// The question for a network with these tags.
+pub fn network(tags: &BTreeMap<String, String>) -> FactQuery {
+    let tags: Vec<String> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    FactQuery::standby("network", &tags.join(","))
+}
+
+/// The tags that [`network`] asks for.
+pub fn network_tags(name: &str) -> BTreeMap<String, String> {
+    let pair = |text: &str| text.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
+    name.split(',').filter_map(pair).collect()
+}

@@ -110,8 +110,9 @@ mod aws {
             each(ids, |bucket| async move { look(at, &bucket).await }).await
         }
 
-        async fn list_owned(at: &Target<'_>) -> Result<Vec<Seen<BucketLive>>, CloudError> {
-            let names = s3::names(at).await?;
+        async fn list_owned(at: &Target<'_>, except: &[String]) -> Result<Vec<Seen<BucketLive>>, CloudError> {
+            let mut names = s3::names(at).await?;
+            names.retain(|name| !except.contains(name));
             let tags = each(&names, |bucket| async move {
                 let tags = s3::tags(at, &bucket).await?.unwrap_or_default();
                 Ok(Some(Seen { id: bucket, owner: owner(&tags, at.scope), live: () }))

@@ -59,7 +59,10 @@ mod aws {
             .await
         }
 
-        async fn list_owned(_: &Target<'_>) -> Result<Vec<Seen<BucketVersioningLive>>, CloudError> {
+        async fn list_owned(
+            _: &Target<'_>,
+            _: &[String],
+        ) -> Result<Vec<Seen<BucketVersioningLive>>, CloudError> {
             Ok(Vec::new())
         }
 

@@ -2,24 +2,71 @@
 
 pub mod bucket;
 pub mod bucket_versioning;
+pub mod gateway_endpoint;
+pub mod group;
+pub mod image;
+pub mod instance_profile;
+pub mod instance_role;
+pub mod launch_template;
 pub mod replication_role;
 pub mod replication_rule;
+pub mod route_table;
+pub mod security_group;
+pub mod subnet;
+pub mod table_recovery;
+pub mod table_replica;
+pub mod table_stream;
+pub mod vpc;
 
 use drstack_core::kind::{DynKind, Erased, Operation};
+use drstack_core::link::Link;
 
 pub use bucket::Bucket;
 pub use bucket_versioning::BucketVersioning;
+pub use gateway_endpoint::GatewayEndpoint;
+pub use group::Group;
+pub use image::Image;
+pub use instance_profile::InstanceProfile;
+pub use instance_role::InstanceRole;
+pub use launch_template::LaunchTemplate;
 pub use replication_role::ReplicationRole;
 pub use replication_rule::ReplicationRule;
+pub use route_table::RouteTable;
+pub use security_group::SecurityGroup;
+pub use subnet::Subnet;
+pub use table_recovery::TableRecovery;
+pub use table_replica::TableReplica;
+pub use table_stream::TableStream;
+pub use vpc::Vpc;
 
 /// Every resource kind.
 pub const ALL: &[&dyn DynKind] = &[
     &Erased::<Bucket>::NEW,
     &Erased::<BucketVersioning>::NEW,
+    &Erased::<GatewayEndpoint>::NEW,
+    &Erased::<Group>::NEW,
+    &Erased::<Image>::NEW,
+    &Erased::<InstanceProfile>::NEW,
+    &Erased::<InstanceRole>::NEW,
+    &Erased::<LaunchTemplate>::NEW,
     &Erased::<ReplicationRole>::NEW,
     &Erased::<ReplicationRule>::NEW,
+    &Erased::<RouteTable>::NEW,
+    &Erased::<SecurityGroup>::NEW,
+    &Erased::<Subnet>::NEW,
+    &Erased::<TableRecovery>::NEW,
+    &Erased::<TableReplica>::NEW,
+    &Erased::<TableStream>::NEW,
+    &Erased::<Vpc>::NEW,
 ];
 
 const fn operation(service: &'static str, action: &'static str) -> Operation {
     Operation { service, action }
+}
+
+/// The texts of links whose order means nothing, sorted.
+fn texts(links: &[Link]) -> Vec<String> {
+    let mut texts: Vec<String> = links.iter().map(|link| link.text().to_owned()).collect();
+    texts.sort();
+    texts
 }

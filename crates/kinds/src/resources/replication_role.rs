@@ -119,7 +119,7 @@ mod aws {
     use drstack_core::kind::FieldChange;
 
     use super::{ReplicationRole, ReplicationRoleLive, ReplicationRoleSpec, policy, trust};
-    use crate::aws::tags::owner;
+    use crate::aws::tags::{owned, owner};
     use crate::aws::{Driver, Looked, Seen, Target, each, iam};
 
     /// Last part of its address.
@@ -130,8 +130,12 @@ mod aws {
             each(ids, |name| async move { look(at, &name).await }).await
         }
 
-        async fn list_owned(at: &Target<'_>) -> Result<Vec<Seen<ReplicationRoleLive>>, CloudError> {
-            let names = iam::role_names(at).await?;
+        async fn list_owned(
+            at: &Target<'_>,
+            except: &[String],
+        ) -> Result<Vec<Seen<ReplicationRoleLive>>, CloudError> {
+            let mut names = iam::role_names(at).await?;
+            names.retain(|name| !except.contains(name));
             let all = each(&names, |name| async move { look(at, &name).await }).await;
             let all: Result<Vec<_>, _> = all.into_iter().filter_map(Result::transpose).collect();
             Ok(all?.into_iter().filter(|seen| iam::is_for(&seen.owner, RESOURCE)).collect())
@@ -142,8 +146,8 @@ mod aws {
             call: &Call,
             spec: &ReplicationRoleSpec,
         ) -> Result<Seen<ReplicationRoleLive>, CloudError> {
-            let tags = iam::role_tags(call, spec, Some(&spec.source));
-            iam::create_role(at, &spec.name, &trust(), &policy(spec), &tags).await?;
+            let tags = owned(call, spec);
+            iam::create_role(at, &spec.name, Some(&spec.source), &trust(), &policy(spec), &tags).await?;
             let gone = || CloudError::Conflict {
                 operation: "iam:CreateRole".to_owned(),
                 message: format!("`{}` is not known everywhere yet", spec.name),
@@ -158,7 +162,7 @@ mod aws {
             spec: &ReplicationRoleSpec,
             _: &[FieldChange],
         ) -> Result<(), CloudError> {
-            let tags = iam::role_tags(call, spec, Some(&spec.source));
+            let tags = owned(call, spec);
             iam::update_role(at, name, &trust(), &policy(spec), &tags).await
         }
 

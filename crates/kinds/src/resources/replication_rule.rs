@@ -108,7 +108,6 @@ mod aws {
 
     use super::{ReplicationRule, ReplicationRuleLive, ReplicationRuleSpec};
     use crate::aws::s3::{NO_BUCKET, built};
-    use crate::aws::tags::{SOURCE, owner};
     use crate::aws::{Driver, Looked, Seen, Target, each, has_code, iam};
 
     const PUT: &str = "s3:PutReplicationConfiguration";
@@ -125,21 +124,13 @@ mod aws {
         }
 
         /// A rule stands as long as its role does, and the stack's roles are listed in one call.
-        async fn list_owned(at: &Target<'_>) -> Result<Vec<Seen<ReplicationRuleLive>>, CloudError> {
+        async fn list_owned(
+            at: &Target<'_>,
+            except: &[String],
+        ) -> Result<Vec<Seen<ReplicationRuleLive>>, CloudError> {
             let global = Target { place: Place::Global, ..*at };
-            let names = iam::role_names(&global).await?;
-            let global = &global;
-            let sources = each(&names, |name| async move {
-                let tags = iam::role(global, &name).await?.map(|role| role.tags).unwrap_or_default();
-                let owner = owner(&tags, at.scope);
-                Ok(tags.get(SOURCE).map(|source| Seen { id: source.clone(), owner, live: () }))
-            });
-            let mut buckets = Vec::new();
-            for source in sources.await {
-                buckets.extend(source?.map(|source| source.id));
-            }
-            buckets.sort();
-            buckets.dedup();
+            let mut buckets = iam::role_sources(&global).await?;
+            buckets.retain(|bucket| !except.iter().any(|id| split(id).0 == bucket));
             let mut ours = Vec::new();
             for bucket in &buckets {
                 let config = config(at, bucket).await?;

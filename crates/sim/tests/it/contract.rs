@@ -31,7 +31,7 @@ fn the_same_token_makes_one_resource() {
         let (first, second) = tokio::join!(create(&sim, "net", "a", &spec), create(&sim, "net", "a", &spec));
         assert_eq!(first.unwrap(), second.unwrap());
         create(&sim, "net", "b", &spec).await.unwrap();
-        let owned = sim.list_owned("net", &scope("fleet"), Place::Standby).await.unwrap();
+        let owned = sim.list_owned("net", &scope("fleet"), Place::Standby, &[]).await.unwrap();
         assert_eq!(owned.len(), 2);
         let creates = sim.calls().iter().filter(|call| call.operation == Operation::Create).count();
         assert_eq!(creates, 3);
@@ -85,7 +85,7 @@ fn what_is_not_ours_is_left_alone() {
             .filter_map(|answer| answer.unwrap().map(|found| found.owner))
             .collect();
         assert_eq!(owners, [Owner::Foreign, Owner::Stack("other".to_owned())]);
-        assert_eq!(sim.list_owned("group", &scope("fleet"), Place::Standby).await.unwrap(), []);
+        assert_eq!(sim.list_owned("group", &scope("fleet"), Place::Standby, &[]).await.unwrap(), []);
     });
 }
 
@@ -96,7 +96,7 @@ fn what_is_still_used_cannot_be_deleted_and_settings_go_with_what_they_stand_on(
         let made = create(&sim, "net", "a", &net("10.0.0.0/16")).await.unwrap();
         create(&sim, "group", "web", &group(&made.id, 1)).await.unwrap();
         create(&sim, "setting", "web-pitr", &json!({"group": "web", "value": "on"})).await.unwrap();
-        assert_eq!(sim.list_owned("setting", &scope("fleet"), Place::Standby).await.unwrap(), []);
+        assert_eq!(sim.list_owned("setting", &scope("fleet"), Place::Standby, &[]).await.unwrap(), []);
         let stays = delete(&sim, "setting", "web-pitr", "web-pitr").await.unwrap_err();
         assert!(stays.to_string().contains("cannot be removed"), "{stays}");
         let refused = delete(&sim, "net", "a", &made.id).await.unwrap_err();

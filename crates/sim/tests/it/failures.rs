@@ -115,7 +115,7 @@ fn a_lost_region_answers_nothing_and_the_other_everything() {
             sim.read("group", &scope("fleet"), Place::Primary, &ids).await[0].as_ref().unwrap().is_some()
         );
         sim.lose("us-west-2");
-        assert!(sim.list_owned("group", &scope("fleet"), Place::Standby).await.is_err());
+        assert!(sim.list_owned("group", &scope("fleet"), Place::Standby, &[]).await.is_err());
         let regions: Vec<String> = sim.calls().into_iter().map(|call| call.region).collect();
         assert_eq!(regions, ["us-east-1", "us-west-2", "us-east-1", "us-west-2"]);
     });

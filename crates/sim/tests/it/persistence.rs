@@ -37,7 +37,7 @@ fn the_next_program_finds_the_world_as_it_was_left() {
         );
         // A minute has passed, and links are still known.
         assert_eq!(after.age, before.age + 60_000);
-        let net = sim.list_owned("net", &scope("fleet"), Place::Standby).await.unwrap().remove(0);
+        let net = sim.list_owned("net", &scope("fleet"), Place::Standby, &[]).await.unwrap().remove(0);
         assert!(delete(&sim, "net", "a", &net.id).await.is_err());
     });
 }

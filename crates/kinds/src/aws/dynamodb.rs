@@ -1,0 +1,46 @@
+//! What several kinds do with DynamoDB tables.
+
+use aws_sdk_dynamodb::types::{
+    PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, TableDescription,
+};
+use drstack_core::cloud::CloudError;
+
+use super::s3::built;
+use super::{Target, absent};
+
+/// What DynamoDB answers when a table is not there.
+pub(crate) const NO_TABLE: &[&str] = &["ResourceNotFoundException", "TableNotFoundException"];
+
+impl Target<'_> {
+    /// The client for tables here.
+    pub(crate) fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
+        &self.aws.at(self.place).dynamodb
+    }
+}
+
+/// The table of this name.
+pub(crate) async fn table(at: &Target<'_>, name: &str) -> Result<Option<TableDescription>, CloudError> {
+    let answer = at.dynamodb().describe_table().table_name(name).send().await;
+    Ok(absent(at, "dynamodb:DescribeTable", NO_TABLE, answer)?.and_then(|it| it.table))
+}
+
+/// Whether point-in-time recovery is on; `None` where there is no such table.
+pub(crate) async fn recovery(at: &Target<'_>, name: &str) -> Result<Option<bool>, CloudError> {
+    let answer = at.dynamodb().describe_continuous_backups().table_name(name).send().await;
+    let answer = absent(at, "dynamodb:DescribeContinuousBackups", NO_TABLE, answer)?;
+    let status = |it: aws_sdk_dynamodb::types::ContinuousBackupsDescription| {
+        it.point_in_time_recovery_description.and_then(|it| it.point_in_time_recovery_status)
+    };
+    Ok(answer.map(|it| {
+        it.continuous_backups_description.and_then(status) == Some(PointInTimeRecoveryStatus::Enabled)
+    }))
+}
+
+/// Switches point-in-time recovery on or off.
+pub(crate) async fn put_recovery(at: &Target<'_>, name: &str, on: bool) -> Result<(), CloudError> {
+    const OPERATION: &str = "dynamodb:UpdateContinuousBackups";
+    let wanted = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(on).build();
+    let put = at.dynamodb().update_continuous_backups().table_name(name);
+    let put = put.point_in_time_recovery_specification(built(OPERATION, wanted)?).send().await;
+    put.map(drop).map_err(|error| at.failed(OPERATION, error))
+}

@@ -1,0 +1,99 @@
+//! `[image.NAME]`: a machine image of the primary that is to exist in the standby region too.
+
+use drstack_core::address::ComponentAddress;
+use drstack_core::component::{CompileCx, Component, ResourceSet, Seed, StackFacts};
+use drstack_core::facts::{FactQuery, Known};
+use drstack_core::graph::Resource;
+use drstack_core::kind::Place;
+use drstack_core::link::Link;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::facts::ImageFact;
+use crate::names;
+use crate::resources::Image as ImageKind;
+use crate::resources::image::ImageSpec;
+
+/// `[image.NAME]`
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImageTable {
+    /// The primary's image: its id, or the name of one of the account's own, of which the newest counts.
+    pub source: String,
+    /// Key of the standby region that encrypts the copy; the region's default key where not said.
+    pub kms_key: Option<String>,
+}
+
+/// Longest name of an image.
+const NAME_LIMIT: usize = 128;
+
+/// See the module.
+pub struct Image;
+
+impl Component for Image {
+    const NAME: &'static str = "image";
+    const SUMMARY: &'static str = "a machine image of the primary, copied to the standby region";
+    type Spec = ImageTable;
+
+    fn facts(spec: &ImageTable, _stack: &StackFacts) -> Vec<FactQuery> {
+        vec![FactQuery::primary("image", &spec.source)]
+    }
+
+    fn compile(spec: &ImageTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
+        match cx.facts.get::<ImageFact>(&FactQuery::primary("image", &spec.source)) {
+            Known::Yes(fact) => {
+                let image = standby(&fact, spec.kms_key.as_deref(), "source", cx, out);
+                out.export("image", image.into_iter().collect());
+            }
+            Known::Absent => {
+                let message = format!("image `{}` does not exist in {}", spec.source, cx.stack.primary);
+                out.error("DR219", "source", message, "correct the id or the name");
+            }
+            Known::Unknown => {
+                let message = format!("nothing is known of image `{}`", spec.source);
+                out.error("DR219", "source", message, "plan once while the primary answers");
+            }
+        }
+    }
+
+    fn seeds(spec: &ImageTable, _stack: &StackFacts, _address: &ComponentAddress) -> Vec<Seed> {
+        vec![Seed::Fact { query: FactQuery::primary("image", &spec.source), value: simulated(&spec.source) }]
+    }
+}
+
+/// An image as the simulated primary has it.
+pub(super) fn simulated(source: &str) -> Value {
+    let hash = &drstack_core::cloud::sha256(source.as_bytes())[..17];
+    let id = if source.starts_with("ami-") { source.to_owned() } else { format!("ami-{hash}") };
+    json!({"id": id, "name": source, "owned": true, "standby": null})
+}
+
+/// The image to launch in the standby region: a copy of one's own, or the one that its publisher has there.
+pub(super) fn standby(
+    fact: &ImageFact,
+    kms_key: Option<&str>,
+    field: &'static str,
+    cx: &CompileCx<'_>,
+    out: &mut ResourceSet,
+) -> Option<Link> {
+    if fact.owned {
+        let name = names::owned(&cx.stack.name, cx.address, &fact.id, NAME_LIMIT);
+        let spec = ImageSpec { source: fact.id.clone(), name, kms_key: kms_key.map(str::to_owned) };
+        let copy = Resource::tagged::<ImageKind>(cx.resource("image"), Place::Standby, &spec);
+        return Some(Link::id(&out.add(copy)));
+    }
+    if fact.standby.is_none() {
+        let message = format!(
+            "image `{}` (`{}`) belongs to somebody else, who has none of that name in {}",
+            fact.id, fact.name, cx.stack.standby
+        );
+        out.error(
+            "DR219",
+            field,
+            message,
+            "copy it into your account, or name an image of the standby region",
+        );
+    }
+    fact.standby.clone().map(Link::Known)
+}

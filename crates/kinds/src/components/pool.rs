@@ -1,0 +1,386 @@
+//! `[pool.NAME]`: instances that serve, none or some of them in standby, all of them once it has taken over.
+
+use drstack_core::address::ComponentAddress;
+use drstack_core::component::{CompileCx, Component, Ref, ResourceSet, Seed, StackFacts};
+use drstack_core::facts::{FactQuery, Known};
+use drstack_core::graph::Resource;
+use drstack_core::kind::Place;
+use drstack_core::link::Link;
+use drstack_core::objective::{Mode, Posture};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::image::{simulated, standby};
+use super::{Bucket, Image, Network, Table};
+use crate::facts::GroupFact;
+use crate::names;
+use crate::resources::group::GroupSpec;
+use crate::resources::instance_profile::InstanceProfileSpec;
+use crate::resources::instance_role::InstanceRoleSpec;
+use crate::resources::launch_template::LaunchTemplateSpec;
+use crate::resources::{Group, InstanceProfile, InstanceRole, LaunchTemplate};
+
+/// `[pool.NAME]`
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PoolTable {
+    /// The primary's Auto Scaling group: what is not said here comes from it, at each plan anew.
+    pub follows: Option<String>,
+    /// Where the instances run.
+    pub network: Ref<Network>,
+    /// Instance types, best first: the ladder that a takeover climbs down.
+    #[serde(default)]
+    pub instance_types: Vec<String>,
+    /// Instances that serve the whole load.
+    pub capacity: Option<u32>,
+    /// Share of `capacity` that runs in standby: 25 % in a warm pool, 100 % in a hot one, where not said.
+    pub standby_share: Option<Share>,
+    /// How instances are bought.
+    #[serde(default)]
+    pub purchase: Purchase,
+    /// The image: `"@image.NAME"`, or the id of an image of the standby region.
+    pub image: Option<ImageChoice>,
+    /// SHA-256 of the user data, which the loader puts in the place of `user_data` or `user_data_file`.
+    pub user_data_sha256: Option<String>,
+    /// An instance profile that exists, by name; else the one of the group that is followed.
+    pub instance_profile: Option<String>,
+    /// Buckets whose standby copies the instances may read, with a role made for that.
+    #[serde(default)]
+    pub buckets: Vec<Ref<Bucket>>,
+    /// Tables whose replicas the instances may read, with a role made for that.
+    #[serde(default)]
+    pub tables: Vec<Ref<Table>>,
+}
+
+/// How instances are bought in each mode.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Purchase {
+    /// While the primary serves.
+    #[serde(default = "spot")]
+    pub standby: PurchaseOption,
+    /// Once the standby region has taken over.
+    #[serde(default = "on_demand")]
+    pub active: PurchaseOption,
+}
+
+/// A purchase option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PurchaseOption {
+    /// Cheap, and taken back at two minutes' notice.
+    Spot,
+    /// At the full price.
+    OnDemand,
+}
+
+fn spot() -> PurchaseOption {
+    PurchaseOption::Spot
+}
+
+fn on_demand() -> PurchaseOption {
+    PurchaseOption::OnDemand
+}
+
+impl Default for Purchase {
+    fn default() -> Self {
+        Self { standby: spot(), active: on_demand() }
+    }
+}
+
+impl Purchase {
+    /// Per cent of on-demand instances in `mode`.
+    fn on_demand_percentage(self, mode: Mode) -> u32 {
+        let option = if mode == Mode::Active { self.active } else { self.standby };
+        if option == PurchaseOption::OnDemand { 100 } else { 0 }
+    }
+}
+
+/// A whole per cent, written `"25%"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Share(pub u32);
+
+impl TryFrom<String> for Share {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<u32>().ok());
+        let share = number.filter(|share| *share <= 100);
+        share.map(Self).ok_or_else(|| format!("`{text}` is not a share; write it as `25%`"))
+    }
+}
+
+impl From<Share> for String {
+    fn from(share: Share) -> Self {
+        format!("{}%", share.0)
+    }
+}
+
+impl JsonSchema for Share {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Share".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^[0-9]+ ?%$", "description": "A whole per cent: \"25%\""})
+    }
+}
+
+/// An image of the stack, or one of the standby region.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ImageChoice {
+    /// `"@image.NAME"`
+    Stack(Ref<Image>),
+    /// `"ami-..."`
+    Standby(String),
+}
+
+impl TryFrom<String> for ImageChoice {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.starts_with("ami-") {
+            return Ok(Self::Standby(text));
+        }
+        let reference: Result<Ref<Image>, serde::de::value::Error> =
+            Ref::deserialize(serde::de::value::StringDeserializer::new(text.clone()));
+        reference.map(Self::Stack).map_err(|_| {
+            format!("expected `\"@image.NAME\"` or an id of the standby region such as `\"ami-0abc\"`, found `\"{text}\"`")
+        })
+    }
+}
+
+impl From<ImageChoice> for String {
+    fn from(choice: ImageChoice) -> Self {
+        match choice {
+            ImageChoice::Stack(reference) => format!("{reference:?}"),
+            ImageChoice::Standby(id) => id,
+        }
+    }
+}
+
+impl JsonSchema for ImageChoice {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ImageChoice".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "description": "\"@image.NAME\", or the id of an image of the standby region"})
+    }
+}
+
+/// Longest names: of a group (255), a template (128), a role (64) and a profile (128).
+const NAME_LIMIT: usize = 64;
+/// The share that a warm pool runs where the stack does not say it.
+const WARM_SHARE: u32 = 25;
+/// The shares that are usual for warm pools, in per cent.
+const WARM_BAND: std::ops::RangeInclusive<u32> = 20..=30;
+
+/// See the module.
+pub struct Pool;
+
+impl Component for Pool {
+    const NAME: &'static str = "pool";
+    const SUMMARY: &'static str =
+        "instances that serve: a share of them in standby, all of them after a takeover";
+    type Spec = PoolTable;
+
+    fn facts(spec: &PoolTable, _stack: &StackFacts) -> Vec<FactQuery> {
+        spec.follows.iter().map(|group| FactQuery::primary("group", group)).collect()
+    }
+
+    fn compile(spec: &PoolTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
+        let Ok(fact) = followed(spec, cx, out) else { return };
+        let types = non_empty(&spec.instance_types)
+            .or_else(|| fact.as_ref().map(|fact| fact.types.clone()))
+            .unwrap_or_default();
+        let capacity = spec.capacity.or(fact.as_ref().map(|fact| fact.capacity));
+        let image = image(spec, fact.as_ref(), cx, out);
+        let missing = [
+            (types.is_empty(), "instance_types", "write `instance_types = [\"g5.xlarge\"]`"),
+            (capacity.is_none(), "capacity", "write how many instances serve the whole load: `capacity = 4`"),
+        ];
+        for (_, what, help) in missing.iter().filter(|(missing, ..)| *missing) {
+            let message = format!("the pool has no `{what}`, and follows no group that could say it");
+            out.error("DR231", "", message, *help);
+        }
+        let (Some(capacity), Some(image), Some(first)) = (capacity, image, types.first()) else { return };
+        let share = share(spec, cx, out);
+        let profile = profile(spec, fact.as_ref(), cx, out);
+        let name = names::owned(&cx.stack.name, cx.address, "", NAME_LIMIT);
+        let template = LaunchTemplateSpec {
+            name: name.clone(),
+            image,
+            instance_type: first.clone(),
+            user_data_sha256: spec
+                .user_data_sha256
+                .clone()
+                .or(fact.as_ref().and_then(|fact| fact.user_data_sha256.clone())),
+            security_groups: cx.export(&spec.network, "security_groups"),
+            profile,
+            disks: fact.as_ref().map(|fact| fact.disks.clone()).unwrap_or_default(),
+        };
+        let template = out.add(Resource::tagged::<LaunchTemplate>(
+            cx.resource("launch-template"),
+            Place::Standby,
+            &template,
+        ));
+        let desired = match (cx.mode, cx.posture) {
+            (Mode::Active, _) => capacity,
+            (Mode::Standby, Posture::Cold) => {
+                out.notes.push("cold: the group is made when the standby region takes over".to_owned());
+                return;
+            }
+            (Mode::Standby, _) => (capacity * share).div_ceil(100),
+        };
+        let group = GroupSpec {
+            name,
+            template: Link::id(&template),
+            template_version: Link::output(&template, "version"),
+            subnets: cx.export(&spec.network, "subnets"),
+            types,
+            min: desired,
+            max: fact.map_or(capacity, |fact| fact.max.max(capacity)),
+            desired,
+            on_demand_percentage: spec.purchase.on_demand_percentage(cx.mode),
+        };
+        let group = out.add(Resource::tagged::<Group>(cx.resource("group"), Place::Standby, &group));
+        out.export("group", vec![Link::id(&group)]);
+    }
+
+    fn seeds(spec: &PoolTable, _stack: &StackFacts, _address: &ComponentAddress) -> Vec<Seed> {
+        let Some(group) = &spec.follows else { return Vec::new() };
+        let types = non_empty(&spec.instance_types).unwrap_or_else(|| vec!["g5.xlarge".to_owned()]);
+        let capacity = spec.capacity.unwrap_or(4);
+        let value = json!({
+            "image": simulated(group), "types": types, "capacity": capacity, "max": capacity,
+            "user_data_sha256": null, "profile": null, "disks": [],
+        });
+        vec![Seed::Fact { query: FactQuery::primary("group", group), value }]
+    }
+}
+
+fn non_empty(types: &[String]) -> Option<Vec<String>> {
+    (!types.is_empty()).then(|| types.to_vec())
+}
+
+/// What the primary's group says; `Err` where it was to be followed and cannot be.
+fn followed(spec: &PoolTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Result<Option<GroupFact>, ()> {
+    let Some(group) = &spec.follows else { return Ok(None) };
+    match cx.facts.get::<GroupFact>(&FactQuery::primary("group", group)) {
+        Known::Yes(fact) => Ok(Some(fact)),
+        Known::Absent => {
+            let message = format!("Auto Scaling group `{group}` does not exist in {}", cx.stack.primary);
+            out.error("DR230", "follows", message, "correct the name, or say what the pool is made of");
+            Err(())
+        }
+        Known::Unknown => {
+            let message = format!("nothing is known of Auto Scaling group `{group}`: it never answered");
+            let help = "plan once while the primary answers; what it said is kept for when it does not";
+            out.error("DR230", "follows", message, help);
+            Err(())
+        }
+    }
+}
+
+fn image(
+    spec: &PoolTable,
+    fact: Option<&GroupFact>,
+    cx: &CompileCx<'_>,
+    out: &mut ResourceSet,
+) -> Option<Link> {
+    match (&spec.image, fact) {
+        (Some(ImageChoice::Standby(id)), _) => Some(Link::Known(id.clone())),
+        (Some(ImageChoice::Stack(reference)), _) => cx.export(reference, "image").into_iter().next(),
+        (None, Some(fact)) => standby(&fact.image, None, "follows", cx, out),
+        (None, None) => {
+            let message = "the pool has no `image`, and follows no group that could say it";
+            out.error("DR231", "", message, "write `image = \"@image.NAME\"`, or `follows = \"GROUP\"`");
+            None
+        }
+    }
+}
+
+/// Per cent of the capacity that runs in standby.
+fn share(spec: &PoolTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> u32 {
+    let said = spec.standby_share.map(|share| share.0);
+    let share = match cx.posture {
+        Posture::Cold | Posture::PilotLight => 0,
+        Posture::Warm => said.unwrap_or(WARM_SHARE),
+        Posture::Hot => said.unwrap_or(100),
+    };
+    let posture = cx.posture.name();
+    match (cx.posture, said) {
+        (Posture::Warm, Some(said)) if !WARM_BAND.contains(&said) => {
+            let message = format!(
+                "a warm pool runs {}-{} % of the capacity, this one {said} %",
+                WARM_BAND.start(),
+                WARM_BAND.end()
+            );
+            let help = "choose a share within the band, or the posture `pilot-light` or `hot`";
+            out.warn("DR232", "standby_share", message, help);
+        }
+        (Posture::Hot, Some(said)) if said < 100 => {
+            let message = format!("a hot pool runs all of the capacity, this one {said} %");
+            out.warn("DR232", "standby_share", message, "leave the share out, or choose `warm`");
+        }
+        (Posture::Cold | Posture::PilotLight, Some(said)) if said > 0 => {
+            let message = format!("a {posture} pool runs nothing in standby, and {said} % is said");
+            out.warn("DR232", "standby_share", message, "leave the share out, or choose `warm`");
+        }
+        _ => {}
+    }
+    share
+}
+
+/// The instance profile: the one that is named, one for what the pool reads, or the one of the group that is followed.
+fn profile(
+    spec: &PoolTable,
+    fact: Option<&GroupFact>,
+    cx: &CompileCx<'_>,
+    out: &mut ResourceSet,
+) -> Option<Link> {
+    if let Some(name) = &spec.instance_profile {
+        return Some(Link::Known(name.clone()));
+    }
+    if spec.buckets.is_empty() && spec.tables.is_empty() {
+        return fact.and_then(|fact| fact.profile.clone()).map(Link::Known);
+    }
+    let name = names::owned(&cx.stack.name, cx.address, "instances", NAME_LIMIT);
+    let arns = |links: Vec<Link>| links.into_iter().map(|link| link.text().to_owned());
+    let mut role = InstanceRoleSpec {
+        name: name.clone(),
+        buckets: spec.buckets.iter().flat_map(|it| arns(cx.export(it, "arn"))).collect(),
+        tables: spec.tables.iter().flat_map(|it| arns(cx.export(it, "arn"))).collect(),
+    };
+    role.buckets.sort();
+    role.tables.sort();
+    let role =
+        out.add(Resource::named::<InstanceRole>(cx.resource("instance-role"), Place::Global, &name, &role));
+    let profile = InstanceProfileSpec { name: name.clone(), role: Link::id(&role) };
+    let profile =
+        Resource::named::<InstanceProfile>(cx.resource("instance-profile"), Place::Global, &name, &profile);
+    Some(Link::id(&out.add(profile)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_whole_per_cents() {
+        let share = |text: &str| Share::try_from(text.to_owned()).map(|share| share.0);
+        assert_eq!(share("25%"), Ok(25));
+        assert_eq!(share("25 %"), Ok(25));
+        assert!(share("25").is_err() && share("101%").is_err() && share("-1%").is_err());
+    }
+
+    #[test]
+    fn an_image_is_a_reference_or_an_id() {
+        let choice = |text: &str| ImageChoice::try_from(text.to_owned());
+        assert!(matches!(choice("@image.base"), Ok(ImageChoice::Stack(_))));
+        assert!(matches!(choice("ami-0abc"), Ok(ImageChoice::Standby(_))));
+        assert!(choice("@bucket.models").is_err() && choice("ubuntu").is_err());
+    }
+}

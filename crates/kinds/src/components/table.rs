@@ -1,0 +1,151 @@
+//! `[table.NAME]`: a table of the primary whose items exist in the standby region too.
+
+use drstack_core::address::ComponentAddress;
+use drstack_core::cloud::{Found, Owner};
+use drstack_core::component::{CompileCx, Component, ResourceSet, Seed, StackFacts};
+use drstack_core::facts::{FactQuery, Known};
+use drstack_core::graph::Resource;
+use drstack_core::kind::{Kind, Place};
+use drstack_core::link::Link;
+use drstack_core::objective::Posture;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::yes;
+use crate::facts::TableFact;
+use crate::names::partition;
+use crate::resources::table_recovery::TableRecoverySpec;
+use crate::resources::table_replica::TableReplicaSpec;
+use crate::resources::table_stream::{TableStreamSpec, VIEW};
+use crate::resources::{TableRecovery, TableReplica, TableStream};
+
+/// `[table.NAME]`
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TableTable {
+    /// The primary table; a replica has the same name.
+    pub name: String,
+    /// Key of the standby region that encrypts the replica; needed where the primary table is under a key of one's own.
+    pub kms_key: Option<String>,
+    /// Point-in-time recovery in the standby region.
+    #[serde(default = "yes")]
+    pub point_in_time_recovery: bool,
+    /// The replica cannot be deleted by accident; `--delete-data` lifts it.
+    #[serde(default = "yes")]
+    pub deletion_protection: bool,
+}
+
+/// See the module.
+pub struct Table;
+
+impl Component for Table {
+    const NAME: &'static str = "table";
+    const SUMMARY: &'static str = "a DynamoDB table of the primary, with a replica in the standby region";
+    type Spec = TableTable;
+
+    fn facts(spec: &TableTable, _stack: &StackFacts) -> Vec<FactQuery> {
+        vec![FactQuery::primary("table", &spec.name)]
+    }
+
+    fn compile(spec: &TableTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
+        let arn = format!(
+            "arn:{}:dynamodb:{}:*:table/{}",
+            partition(&cx.stack.standby),
+            cx.stack.standby,
+            spec.name
+        );
+        out.export("arn", vec![Link::Known(arn)]);
+        let fact = cx.facts.get::<TableFact>(&FactQuery::primary("table", &spec.name));
+        if fact == Known::Absent {
+            let message = format!("table `{}` does not exist in {}", spec.name, cx.stack.primary);
+            out.error("DR211", "name", message, "make it there first, or correct the name");
+        }
+        if cx.posture == Posture::Cold {
+            cold(spec, cx, out);
+            return;
+        }
+        if let Known::Yes(fact) = &fact {
+            check(spec, fact, out);
+        }
+        let stream = out.add(Resource::named::<TableStream>(
+            cx.resource("table-stream"),
+            Place::Primary,
+            &spec.name,
+            &TableStreamSpec { table: spec.name.clone() },
+        ));
+        let replica = TableReplicaSpec {
+            table: spec.name.clone(),
+            kms_key: spec.kms_key.clone(),
+            point_in_time_recovery: spec.point_in_time_recovery,
+            deletion_protection: spec.deletion_protection,
+        };
+        out.add(
+            Resource::named::<TableReplica>(
+                cx.resource("table-replica"),
+                Place::Standby,
+                &spec.name,
+                &replica,
+            )
+            .after(&stream),
+        );
+    }
+
+    fn seeds(spec: &TableTable, _stack: &StackFacts, _address: &ComponentAddress) -> Vec<Seed> {
+        let setting = |kind: &'static str, live| Seed::Resource {
+            kind,
+            place: Place::Primary,
+            found: Found { id: spec.name.clone(), owner: Owner::Setting, live },
+        };
+        vec![
+            Seed::Fact {
+                query: FactQuery::primary("table", &spec.name),
+                value: json!({"on_demand": true, "autoscaled": false, "kms_key": null, "stream": null}),
+            },
+            setting(TableStream::NAME, json!({"view": null})),
+            setting(TableRecovery::NAME, json!({"enabled": false})),
+        ]
+    }
+}
+
+/// Copies that are restored from exports.
+fn cold(spec: &TableTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
+    out.add(Resource::named::<TableRecovery>(
+        cx.resource("table-recovery"),
+        Place::Primary,
+        &spec.name,
+        &TableRecoverySpec { table: spec.name.clone() },
+    ));
+    let message = format!(
+        "no item of `{}` is in {} yet: exports of cold tables are not made by this version",
+        spec.name, cx.stack.standby
+    );
+    out.warn("DR218", "name", message, "choose `posture = \"pilot-light\"` for this table to have a replica");
+}
+
+/// What a replica cannot follow is refused before anything is changed.
+fn check(spec: &TableTable, fact: &TableFact, out: &mut ResourceSet) {
+    let name = &spec.name;
+    if !fact.on_demand && !fact.autoscaled {
+        let message = format!(
+            "table `{name}` has a fixed write capacity, and a replica has to be able to write as much as the table does"
+        );
+        let help = "make it on-demand, or give its writes auto scaling; then run this again";
+        out.error("DR212", "name", message, help);
+    }
+    if fact.legacy {
+        let message = format!("table `{name}` is a global table of version 2017.11.29");
+        out.error("DR212", "name", message, "update it to version 2019.11.21 first; the console does it");
+    }
+    if let Some(view) = fact.stream.as_deref().filter(|view| *view != VIEW) {
+        let message = format!("the stream of table `{name}` shows {view}, and a replica needs {VIEW}");
+        let help =
+            "switch the stream off and on again with new and old images; whoever reads it has to start over";
+        out.error("DR217", "name", message, help);
+    }
+    if let (Some(key), None) = (&fact.kms_key, &spec.kms_key) {
+        let message =
+            format!("table `{name}` is encrypted under `{key}`, which does not exist in the standby region");
+        out.error("DR213", "name", message, "name a key of the standby region: `kms_key = \"arn:...\"`");
+    }
+}

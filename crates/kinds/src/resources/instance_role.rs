@@ -1,0 +1,160 @@
+//! The role of a pool's instances: they may read what the stack names, and nothing else.
+
+use std::collections::BTreeMap;
+
+use drstack_core::kind::{FieldChange, Kind, Lookup, Operation, Place};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::operation;
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InstanceRoleSpec {
+    /// Its name.
+    pub name: String,
+    /// ARNs of buckets whose objects may be read.
+    pub buckets: Vec<String>,
+    /// ARNs of tables that may be read.
+    pub tables: Vec<String>,
+}
+
+/// What IAM reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceRoleLive {
+    /// Who may take it on.
+    pub trust: Value,
+    /// What it may do; null where the inline policy is missing.
+    pub policy: Value,
+}
+
+/// Who may take it on: EC2.
+pub fn trust() -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    })
+}
+
+/// Reading the buckets and tables that the stack names.
+pub fn policy(spec: &InstanceRoleSpec) -> Value {
+    let objects: Vec<String> = spec.buckets.iter().map(|bucket| format!("{bucket}/*")).collect();
+    let indexes = spec.tables.iter().flat_map(|table| [table.clone(), format!("{table}/index/*")]);
+    let items: Vec<String> = indexes.collect();
+    let allow = |actions: &[&str], on: &[String]| {
+        (!on.is_empty()).then(|| json!({"Effect": "Allow", "Action": actions, "Resource": on}))
+    };
+    let statements = [
+        allow(&["s3:ListBucket"], &spec.buckets),
+        allow(&["s3:GetObject"], &objects),
+        allow(
+            &["dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:Query"],
+            &items,
+        ),
+    ];
+    json!({"Version": "2012-10-17", "Statement": statements.into_iter().flatten().collect::<Vec<_>>()})
+}
+
+/// See the module.
+pub struct InstanceRole;
+
+impl Kind for InstanceRole {
+    const NAME: &'static str = "instance-role";
+    const SUMMARY: &'static str = "IAM role of a pool's instances, allowed to read what the stack names";
+    const LOOKUP: Lookup = Lookup::Name;
+    const PLACES: &'static [Place] = &[Place::Global];
+    const OPERATIONS: &'static [Operation] = &[
+        operation("iam", "CreateRole"),
+        operation("iam", "DeleteRole"),
+        operation("iam", "DeleteRolePolicy"),
+        operation("iam", "GetRole"),
+        operation("iam", "GetRolePolicy"),
+        operation("iam", "ListRoles"),
+        operation("iam", "PutRolePolicy"),
+        operation("iam", "TagRole"),
+        operation("iam", "UpdateAssumeRolePolicy"),
+    ];
+    type Spec = InstanceRoleSpec;
+    type Live = InstanceRoleLive;
+
+    fn diff(spec: &InstanceRoleSpec, live: &InstanceRoleLive) -> Vec<FieldChange> {
+        let changes = [
+            FieldChange::of("trust", &live.trust, &trust()),
+            FieldChange::of("policy", &live.policy, &policy(spec)),
+        ];
+        changes.into_iter().flatten().collect()
+    }
+
+    fn expect(spec: &InstanceRoleSpec, _id: &str) -> InstanceRoleLive {
+        InstanceRoleLive { trust: trust(), policy: policy(spec) }
+    }
+
+    fn outputs(id: &str, _live: &InstanceRoleLive) -> BTreeMap<String, String> {
+        BTreeMap::from([("id".to_owned(), id.to_owned())])
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws {
+    use drstack_core::cloud::{Call, CloudError};
+    use drstack_core::kind::FieldChange;
+
+    use super::{InstanceRole, InstanceRoleLive, InstanceRoleSpec, policy, trust};
+    use crate::aws::tags::{owned, owner};
+    use crate::aws::{Driver, Looked, Seen, Target, each, iam};
+
+    /// Last part of its address.
+    const RESOURCE: &str = "instance-role";
+
+    impl Driver for InstanceRole {
+        async fn read(at: &Target<'_>, ids: &[String]) -> Looked<InstanceRoleLive> {
+            each(ids, |name| async move { look(at, &name).await }).await
+        }
+
+        async fn list_owned(
+            at: &Target<'_>,
+            except: &[String],
+        ) -> Result<Vec<Seen<InstanceRoleLive>>, CloudError> {
+            let mut names = iam::role_names(at).await?;
+            names.retain(|name| !except.contains(name));
+            let all = each(&names, |name| async move { look(at, &name).await }).await;
+            let all: Result<Vec<_>, _> = all.into_iter().filter_map(Result::transpose).collect();
+            Ok(all?.into_iter().filter(|seen| iam::is_for(&seen.owner, RESOURCE)).collect())
+        }
+
+        async fn create(
+            at: &Target<'_>,
+            call: &Call,
+            spec: &InstanceRoleSpec,
+        ) -> Result<Seen<InstanceRoleLive>, CloudError> {
+            let tags = owned(call, spec);
+            iam::create_role(at, &spec.name, None, &trust(), &policy(spec), &tags).await?;
+            let gone = || CloudError::Conflict {
+                operation: "iam:CreateRole".to_owned(),
+                message: format!("`{}` is not known everywhere yet", spec.name),
+            };
+            look(at, &spec.name).await?.ok_or_else(gone)
+        }
+
+        async fn update(
+            at: &Target<'_>,
+            call: &Call,
+            name: &str,
+            spec: &InstanceRoleSpec,
+            _: &[FieldChange],
+        ) -> Result<(), CloudError> {
+            let tags = owned(call, spec);
+            iam::update_role(at, name, &trust(), &policy(spec), &tags).await
+        }
+
+        async fn delete(at: &Target<'_>, _: &Call, name: &str) -> Result<(), CloudError> {
+            iam::delete_role(at, name).await
+        }
+    }
+
+    async fn look(at: &Target<'_>, name: &str) -> Result<Option<Seen<InstanceRoleLive>>, CloudError> {
+        let Some(role) = iam::role(at, name).await? else { return Ok(None) };
+        let live = InstanceRoleLive { trust: role.trust, policy: role.policy };
+        Ok(Some(Seen { id: name.to_owned(), owner: owner(&role.tags, at.scope), live }))
+    }
+}

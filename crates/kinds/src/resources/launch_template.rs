@@ -1,0 +1,307 @@
+//! How a pool's instances are launched. Every change makes a version; groups pin it by number.
+
+use std::collections::BTreeMap;
+
+use drstack_core::kind::{FieldChange, Kind, Lookup, Operation};
+use drstack_core::link::Link;
+use serde::{Deserialize, Serialize};
+
+use super::{operation, texts};
+use crate::facts::Disk;
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LaunchTemplateSpec {
+    /// Its name.
+    pub name: String,
+    /// The image.
+    pub image: Link,
+    /// The first choice of instance type; the group's list overrides it.
+    pub instance_type: String,
+    /// SHA-256 of the user data; the text stands in the template and nowhere else.
+    pub user_data_sha256: Option<String>,
+    /// Security groups.
+    pub security_groups: Vec<Link>,
+    /// Name of the instance profile.
+    pub profile: Option<Link>,
+    /// Disks, where they differ from the image's.
+    pub disks: Vec<Disk>,
+}
+
+/// What EC2 reports of the default version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LaunchTemplateLive {
+    /// Its name.
+    pub name: String,
+    /// Number of the default version.
+    pub version: String,
+    /// The image.
+    pub image: String,
+    /// The first choice of instance type.
+    pub instance_type: String,
+    /// SHA-256 of the user data.
+    pub user_data_sha256: Option<String>,
+    /// Security groups, sorted.
+    pub security_groups: Vec<String>,
+    /// Name of the instance profile.
+    pub profile: Option<String>,
+    /// Disks, where they differ from the image's.
+    pub disks: Vec<Disk>,
+    /// The metadata service answers only to session tokens (IMDSv2).
+    pub tokens_required: bool,
+}
+
+/// See the module.
+pub struct LaunchTemplate;
+
+impl Kind for LaunchTemplate {
+    const NAME: &'static str = "launch-template";
+    const SUMMARY: &'static str = "launch template with numbered versions, IMDSv2 and tags";
+    const LOOKUP: Lookup = Lookup::Tag;
+    const VOLATILE: &'static [&'static str] = &["version"];
+    const OPERATIONS: &'static [Operation] = &[
+        operation("ec2", "CreateLaunchTemplate"),
+        operation("ec2", "CreateLaunchTemplateVersion"),
+        operation("ec2", "CreateTags"),
+        operation("ec2", "DeleteLaunchTemplate"),
+        operation("ec2", "DescribeLaunchTemplateVersions"),
+        operation("ec2", "DescribeLaunchTemplates"),
+        operation("ec2", "ModifyLaunchTemplate"),
+    ];
+    type Spec = LaunchTemplateSpec;
+    type Live = LaunchTemplateLive;
+
+    fn diff(spec: &LaunchTemplateSpec, live: &LaunchTemplateLive) -> Vec<FieldChange> {
+        let profile = spec.profile.as_ref().map(|profile| profile.text().to_owned());
+        let changes = [
+            FieldChange::replacing("name", &live.name, &spec.name),
+            FieldChange::of("image", &live.image.as_str(), &spec.image.text()),
+            FieldChange::of("instance_type", &live.instance_type, &spec.instance_type),
+            FieldChange::of("user_data_sha256", &live.user_data_sha256, &spec.user_data_sha256),
+            FieldChange::of("security_groups", &live.security_groups, &texts(&spec.security_groups)),
+            FieldChange::of("profile", &live.profile, &profile),
+            FieldChange::of("disks", &live.disks, &spec.disks),
+            FieldChange::of("tokens_required", &live.tokens_required, &true),
+        ];
+        changes.into_iter().flatten().collect()
+    }
+
+    fn expect(spec: &LaunchTemplateSpec, _id: &str) -> LaunchTemplateLive {
+        LaunchTemplateLive {
+            name: spec.name.clone(),
+            version: "1".to_owned(),
+            image: spec.image.text().to_owned(),
+            instance_type: spec.instance_type.clone(),
+            user_data_sha256: spec.user_data_sha256.clone(),
+            security_groups: texts(&spec.security_groups),
+            profile: spec.profile.as_ref().map(|profile| profile.text().to_owned()),
+            disks: spec.disks.clone(),
+            tokens_required: true,
+        }
+    }
+
+    fn outputs(id: &str, live: &LaunchTemplateLive) -> BTreeMap<String, String> {
+        [("id", id), ("version", live.version.as_str())]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into()
+    }
+
+    fn links(live: &LaunchTemplateLive) -> Vec<String> {
+        let mut links = live.security_groups.clone();
+        links.push(live.image.clone());
+        links.extend(live.profile.clone());
+        links
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws {
+    use aws_sdk_ec2::types::{
+        Filter, InstanceMetadataEndpointState, InstanceType, LaunchTemplate as Answer,
+        LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
+        LaunchTemplateHttpTokensState, LaunchTemplateIamInstanceProfileSpecificationRequest,
+        LaunchTemplateInstanceMetadataOptionsRequest, LaunchTemplateTagSpecificationRequest,
+        RequestLaunchTemplateData, ResourceType, ResponseLaunchTemplateData, VolumeType,
+    };
+    use drstack_core::cloud::{Call, CloudError};
+    use drstack_core::kind::FieldChange;
+
+    use super::{LaunchTemplate, LaunchTemplateLive, LaunchTemplateSpec, texts};
+    use crate::aws::ec2::{filter, made, owned, tag, tag_list, tag_map, tagged};
+    use crate::aws::tags::{named, owner};
+    use crate::aws::{Driver, Looked, Seen, Target, absent, by_id, each, user_data};
+    use crate::facts::Disk;
+
+    const NONE: &[&str] =
+        &["InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateName.NotFoundException"];
+
+    /// Stands for the default version in questions.
+    const DEFAULT: &str = "$Default";
+
+    impl Driver for LaunchTemplate {
+        async fn read(at: &Target<'_>, ids: &[String]) -> Looked<LaunchTemplateLive> {
+            by_id(ids, all(at, filter("launch-template-id", ids), ids).await)
+        }
+
+        async fn list_owned(
+            at: &Target<'_>,
+            _: &[String],
+        ) -> Result<Vec<Seen<LaunchTemplateLive>>, CloudError> {
+            all(at, owned(at), &[]).await
+        }
+
+        async fn create(
+            at: &Target<'_>,
+            call: &Call,
+            spec: &LaunchTemplateSpec,
+        ) -> Result<Seen<LaunchTemplateLive>, CloudError> {
+            const OPERATION: &str = "ec2:CreateLaunchTemplate";
+            let text = user_data(call, spec)?;
+            let make = at
+                .ec2()
+                .create_launch_template()
+                .launch_template_name(&spec.name)
+                .client_token(&call.token)
+                .launch_template_data(data(call, spec, text))
+                .tag_specifications(tagged(ResourceType::LaunchTemplate, &named(call, spec)));
+            let answer = make.send().await.map_err(|error| at.failed(OPERATION, error))?;
+            let template = made(OPERATION, answer.launch_template)?;
+            look(at, template).await
+        }
+
+        async fn update(
+            at: &Target<'_>,
+            call: &Call,
+            id: &str,
+            spec: &LaunchTemplateSpec,
+            _: &[FieldChange],
+        ) -> Result<(), CloudError> {
+            const OPERATION: &str = "ec2:CreateLaunchTemplateVersion";
+            let text = match user_data(call, spec) {
+                Ok(text) => text,
+                // The primary does not answer: the same text stands in the version before.
+                Err(unknown) => match default_data(at, id).await?.and_then(|data| data.user_data) {
+                    Some(text) if user_data::hash(&text).as_ref() == spec.user_data_sha256.as_ref() => {
+                        Some(text)
+                    }
+                    _ => return Err(unknown),
+                },
+            };
+            let make = at.ec2().create_launch_template_version().launch_template_id(id);
+            let make = make.client_token(&call.token).launch_template_data(data(call, spec, text));
+            let answer = make.send().await.map_err(|error| at.failed(OPERATION, error))?;
+            let version = made(OPERATION, answer.launch_template_version.and_then(|it| it.version_number))?;
+            let set = at.ec2().modify_launch_template().launch_template_id(id);
+            let set = set.default_version(version.to_string()).send().await;
+            set.map_err(|error| at.failed("ec2:ModifyLaunchTemplate", error))?;
+            tag(at, id, &named(call, spec)).await
+        }
+
+        async fn delete(at: &Target<'_>, _: &Call, id: &str) -> Result<(), CloudError> {
+            let gone = at.ec2().delete_launch_template().launch_template_id(id).send().await;
+            absent(at, "ec2:DeleteLaunchTemplate", NONE, gone).map(drop)
+        }
+    }
+
+    fn user_data(call: &Call, spec: &LaunchTemplateSpec) -> Result<Option<String>, CloudError> {
+        let Some(hash) = &spec.user_data_sha256 else { return Ok(None) };
+        let text = call.scope.secrets.get(hash).map(user_data::encode);
+        text.map(Some).ok_or_else(|| CloudError::Other {
+            operation: "ec2:CreateLaunchTemplate".to_owned(),
+            message: "the primary's user data is not known while its region does not answer".to_owned(),
+        })
+    }
+
+    fn data(call: &Call, spec: &LaunchTemplateSpec, text: Option<String>) -> RequestLaunchTemplateData {
+        let metadata = LaunchTemplateInstanceMetadataOptionsRequest::builder()
+            .http_endpoint(InstanceMetadataEndpointState::Enabled.as_str().into())
+            .http_tokens(LaunchTemplateHttpTokensState::Required)
+            .build();
+        let tags = |kind: ResourceType| {
+            LaunchTemplateTagSpecificationRequest::builder()
+                .resource_type(kind)
+                .set_tags(Some(tag_list(&named(call, spec))))
+                .build()
+        };
+        let profile = spec.profile.as_ref().map(|profile| {
+            LaunchTemplateIamInstanceProfileSpecificationRequest::builder().name(profile.text()).build()
+        });
+        let disks = spec.disks.iter().map(disk).collect::<Vec<_>>();
+        RequestLaunchTemplateData::builder()
+            .image_id(spec.image.text())
+            .instance_type(InstanceType::from(spec.instance_type.as_str()))
+            .set_user_data(text)
+            .set_security_group_ids(Some(texts(&spec.security_groups)).filter(|it| !it.is_empty()))
+            .set_iam_instance_profile(profile)
+            .set_block_device_mappings(Some(disks).filter(|it| !it.is_empty()))
+            .metadata_options(metadata)
+            .tag_specifications(tags(ResourceType::Instance))
+            .tag_specifications(tags(ResourceType::Volume))
+            .build()
+    }
+
+    fn disk(disk: &Disk) -> LaunchTemplateBlockDeviceMappingRequest {
+        let ebs = LaunchTemplateEbsBlockDeviceRequest::builder()
+            .volume_size(disk.gib)
+            .volume_type(VolumeType::from(disk.kind.as_str()))
+            .set_iops(disk.iops)
+            .set_throughput(disk.throughput)
+            .encrypted(true)
+            .delete_on_termination(true);
+        LaunchTemplateBlockDeviceMappingRequest::builder().device_name(&disk.device).ebs(ebs.build()).build()
+    }
+
+    async fn default_data(
+        at: &Target<'_>,
+        id: &str,
+    ) -> Result<Option<ResponseLaunchTemplateData>, CloudError> {
+        let ask = at.ec2().describe_launch_template_versions().launch_template_id(id).versions(DEFAULT);
+        let answer = absent(at, "ec2:DescribeLaunchTemplateVersions", NONE, ask.send().await)?;
+        let version = answer.and_then(|it| it.launch_template_versions).and_then(|it| it.into_iter().next());
+        Ok(version.and_then(|it| it.launch_template_data))
+    }
+
+    /// The templates that pass the filter; where `only` names some, the others are left out.
+    async fn all(
+        at: &Target<'_>,
+        which: Filter,
+        only: &[String],
+    ) -> Result<Vec<Seen<LaunchTemplateLive>>, CloudError> {
+        let mut templates = std::collections::BTreeMap::new();
+        let mut pages = at.ec2().describe_launch_templates().filters(which).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| at.failed("ec2:DescribeLaunchTemplates", error))?;
+            for template in page.launch_templates.unwrap_or_default() {
+                if let Some(id) = template.launch_template_id.clone() {
+                    templates.insert(id, template);
+                }
+            }
+        }
+        let ids: Vec<String> =
+            templates.keys().filter(|id| only.is_empty() || only.contains(id)).cloned().collect();
+        let templates = &templates;
+        let seen = each(&ids, |id| async move { look(at, templates[&id].clone()).await.map(Some) }).await;
+        seen.into_iter().filter_map(Result::transpose).collect()
+    }
+
+    async fn look(at: &Target<'_>, template: Answer) -> Result<Seen<LaunchTemplateLive>, CloudError> {
+        let id = template.launch_template_id.unwrap_or_default();
+        let data = default_data(at, &id).await?;
+        let data = data.unwrap_or_else(|| ResponseLaunchTemplateData::builder().build());
+        let mut security_groups = data.security_group_ids.unwrap_or_default();
+        security_groups.sort();
+        let live = LaunchTemplateLive {
+            name: template.launch_template_name.unwrap_or_default(),
+            version: template.default_version_number.unwrap_or_default().to_string(),
+            image: data.image_id.unwrap_or_default(),
+            instance_type: data.instance_type.map(|it| it.as_str().to_owned()).unwrap_or_default(),
+            user_data_sha256: data.user_data.as_deref().and_then(user_data::hash),
+            security_groups,
+            profile: data.iam_instance_profile.and_then(|it| it.name),
+            disks: crate::aws::disks(data.block_device_mappings.as_deref().unwrap_or_default()),
+            tokens_required: data.metadata_options.and_then(|it| it.http_tokens)
+                == Some(LaunchTemplateHttpTokensState::Required),
+        };
+        Ok(Seen { id, owner: owner(&tag_map(template.tags), at.scope), live })
+    }
+}

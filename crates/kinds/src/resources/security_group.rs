@@ -1,0 +1,229 @@
+//! The standby network's security group: nothing comes in but what the stack says.
+
+use drstack_core::kind::{FieldChange, Kind, Lookup, Operation};
+use drstack_core::link::Link;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::operation;
+
+/// A door: a TCP port, open for an address range.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ingress {
+    /// The TCP port.
+    pub port: u16,
+    /// Who may come in: `10.0.0.0/8`.
+    pub from: String,
+}
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SecurityGroupSpec {
+    /// Its name within the VPC.
+    pub name: String,
+    /// Its VPC.
+    pub vpc: Link,
+    /// What may come in, sorted.
+    pub ingress: Vec<Ingress>,
+}
+
+/// What EC2 reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SecurityGroupLive {
+    /// Its name within the VPC.
+    pub name: String,
+    /// Its VPC.
+    pub vpc: String,
+    /// TCP ports by address range, sorted.
+    pub ingress: Vec<Ingress>,
+    /// Doors of any other form, as EC2 describes them: somebody opened them by hand.
+    pub other: Vec<String>,
+}
+
+/// See the module.
+pub struct SecurityGroup;
+
+impl Kind for SecurityGroup {
+    const NAME: &'static str = "security-group";
+    const SUMMARY: &'static str = "security group of the standby region's instances";
+    const LOOKUP: Lookup = Lookup::Tag;
+    const OPERATIONS: &'static [Operation] = &[
+        operation("ec2", "AuthorizeSecurityGroupIngress"),
+        operation("ec2", "CreateSecurityGroup"),
+        operation("ec2", "CreateTags"),
+        operation("ec2", "DeleteSecurityGroup"),
+        operation("ec2", "DescribeSecurityGroups"),
+        operation("ec2", "RevokeSecurityGroupIngress"),
+    ];
+    type Spec = SecurityGroupSpec;
+    type Live = SecurityGroupLive;
+
+    fn diff(spec: &SecurityGroupSpec, live: &SecurityGroupLive) -> Vec<FieldChange> {
+        let changes = [
+            FieldChange::replacing("name", &live.name, &spec.name),
+            FieldChange::replacing("vpc", &live.vpc.as_str(), &spec.vpc.text()),
+            FieldChange::of("ingress", &live.ingress, &spec.ingress),
+            FieldChange::of("other", &live.other, &Vec::new()),
+        ];
+        changes.into_iter().flatten().collect()
+    }
+
+    fn expect(spec: &SecurityGroupSpec, _id: &str) -> SecurityGroupLive {
+        SecurityGroupLive {
+            name: spec.name.clone(),
+            vpc: spec.vpc.text().to_owned(),
+            ingress: spec.ingress.clone(),
+            other: Vec::new(),
+        }
+    }
+
+    fn links(live: &SecurityGroupLive) -> Vec<String> {
+        vec![live.vpc.clone()]
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws {
+    use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, SecurityGroup as Answer};
+    use drstack_core::cloud::{Call, CloudError};
+    use drstack_core::kind::FieldChange;
+
+    use super::{Ingress, SecurityGroup, SecurityGroupLive, SecurityGroupSpec};
+    use crate::aws::ec2::{filter, made, owned, tag, tag_map, tagged};
+    use crate::aws::tags::{named, owner};
+    use crate::aws::{Driver, Looked, Seen, Target, absent, by_id, has_code};
+
+    const OPEN: &str = "ec2:AuthorizeSecurityGroupIngress";
+    const SHUT: &str = "ec2:RevokeSecurityGroupIngress";
+
+    impl Driver for SecurityGroup {
+        async fn read(at: &Target<'_>, ids: &[String]) -> Looked<SecurityGroupLive> {
+            let answers = list(at, filter("group-id", ids)).await;
+            by_id(ids, answers.map(|groups| groups.into_iter().map(|it| seen(at, it)).collect()))
+        }
+
+        async fn list_owned(
+            at: &Target<'_>,
+            _: &[String],
+        ) -> Result<Vec<Seen<SecurityGroupLive>>, CloudError> {
+            Ok(list(at, owned(at)).await?.into_iter().map(|group| seen(at, group)).collect())
+        }
+
+        async fn create(
+            at: &Target<'_>,
+            call: &Call,
+            spec: &SecurityGroupSpec,
+        ) -> Result<Seen<SecurityGroupLive>, CloudError> {
+            const OPERATION: &str = "ec2:CreateSecurityGroup";
+            let make = at
+                .ec2()
+                .create_security_group()
+                .group_name(&spec.name)
+                .description(format!("{} of drstack stack {}", call.address.component(), call.scope.stack))
+                .vpc_id(spec.vpc.text())
+                .tag_specifications(tagged(ResourceType::SecurityGroup, &named(call, spec)));
+            let id = match make.send().await {
+                Ok(answer) => made(OPERATION, answer.group_id)?,
+                Err(error) => return Err(at.failed(OPERATION, error)),
+            };
+            // Its doors come by the update that follows where the difference shows.
+            let live = SecurityGroupLive {
+                name: spec.name.clone(),
+                vpc: spec.vpc.text().to_owned(),
+                ingress: Vec::new(),
+                other: Vec::new(),
+            };
+            Ok(Seen { id, owner: owner(&named(call, spec), at.scope), live })
+        }
+
+        async fn update(
+            at: &Target<'_>,
+            call: &Call,
+            id: &str,
+            spec: &SecurityGroupSpec,
+            _: &[FieldChange],
+        ) -> Result<(), CloudError> {
+            let live = list(at, filter("group-id", [id])).await?.into_iter().next();
+            let live = live.and_then(|group| group.ip_permissions).unwrap_or_default();
+            let wanted = |door: &Ingress| spec.ingress.contains(door);
+            let surplus: Vec<IpPermission> = live
+                .iter()
+                .filter(|it| !doors(it).is_some_and(|all| all.iter().all(wanted)))
+                .cloned()
+                .collect();
+            let kept: Vec<Ingress> =
+                live.iter().filter_map(doors).flatten().filter(|it| wanted(it)).collect();
+            if !surplus.is_empty() {
+                let shut = at.ec2().revoke_security_group_ingress().group_id(id);
+                let shut = shut.set_ip_permissions(Some(surplus.clone())).send().await;
+                absent(at, SHUT, &["InvalidPermission.NotFound"], shut)?;
+            }
+            let still_open = |door: &&Ingress| {
+                kept.contains(door) && !surplus.iter().filter_map(doors).flatten().any(|it| it == **door)
+            };
+            let missing: Vec<IpPermission> =
+                spec.ingress.iter().filter(|door| !still_open(door)).map(permission).collect();
+            if !missing.is_empty() {
+                let open = at.ec2().authorize_security_group_ingress().group_id(id);
+                match open.set_ip_permissions(Some(missing)).send().await {
+                    Ok(_) => {}
+                    Err(error) if has_code(&error, &["InvalidPermission.Duplicate"]) => {}
+                    Err(error) => return Err(at.failed(OPEN, error)),
+                }
+            }
+            tag(at, id, &named(call, spec)).await
+        }
+
+        async fn delete(at: &Target<'_>, _: &Call, id: &str) -> Result<(), CloudError> {
+            let gone = at.ec2().delete_security_group().group_id(id).send().await;
+            absent(at, "ec2:DeleteSecurityGroup", &["InvalidGroup.NotFound"], gone).map(drop)
+        }
+    }
+
+    async fn list(at: &Target<'_>, which: Filter) -> Result<Vec<Answer>, CloudError> {
+        let mut found = Vec::new();
+        let mut pages = at.ec2().describe_security_groups().filters(which).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| at.failed("ec2:DescribeSecurityGroups", error))?;
+            found.extend(page.security_groups.unwrap_or_default());
+        }
+        Ok(found)
+    }
+
+    fn permission(door: &Ingress) -> IpPermission {
+        let port = i32::from(door.port);
+        let range = IpRange::builder().cidr_ip(&door.from).description("drstack").build();
+        IpPermission::builder().ip_protocol("tcp").from_port(port).to_port(port).ip_ranges(range).build()
+    }
+
+    /// The doors of a permission of drstack's own form: one TCP port, address ranges only.
+    fn doors(permission: &IpPermission) -> Option<Vec<Ingress>> {
+        let port = permission.from_port.and_then(|port| u16::try_from(port).ok())?;
+        let others = !permission.ipv6_ranges.as_deref().unwrap_or_default().is_empty()
+            || !permission.user_id_group_pairs.as_deref().unwrap_or_default().is_empty()
+            || !permission.prefix_list_ids.as_deref().unwrap_or_default().is_empty();
+        if permission.ip_protocol.as_deref() != Some("tcp")
+            || permission.to_port != permission.from_port
+            || others
+        {
+            return None;
+        }
+        let ranges = permission.ip_ranges.as_deref().unwrap_or_default();
+        Some(ranges.iter().filter_map(|it| Some(Ingress { port, from: it.cidr_ip.clone()? })).collect())
+    }
+
+    fn seen(at: &Target<'_>, group: Answer) -> Seen<SecurityGroupLive> {
+        let permissions = group.ip_permissions.unwrap_or_default();
+        let mut ingress: Vec<Ingress> = permissions.iter().filter_map(doors).flatten().collect();
+        ingress.sort();
+        let other = permissions.iter().filter(|it| doors(it).is_none()).map(|it| format!("{it:?}")).collect();
+        let live = SecurityGroupLive {
+            name: group.group_name.unwrap_or_default(),
+            vpc: group.vpc_id.unwrap_or_default(),
+            ingress,
+            other,
+        };
+        Seen { id: group.group_id.unwrap_or_default(), owner: owner(&tag_map(group.tags), at.scope), live }
+    }
+}
