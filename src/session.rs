@@ -1,12 +1,13 @@
 //! The five moves that every command is made of: load, observe, plan, confirm, execute.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use drstack_core::cloud::{Cloud, Scope};
-use drstack_core::compile::{Compiled, compile, queries};
+use drstack_core::compile::{Compiled, check, compile, queries};
 use drstack_core::control::lock::{Holder, Lock, LockError, RENEW};
 use drstack_core::control::{ControlStore, StoreError, records};
-use drstack_core::diagnostic::{Severity, render};
+use drstack_core::diagnostic::{Diagnostic, Severity, Sources, render};
 use drstack_core::engine::event::Event;
 use drstack_core::engine::execute::{ExecuteOptions, RunSummary, execute};
 use drstack_core::engine::journal::{Journal, JournalError};
@@ -53,19 +54,29 @@ pub(crate) fn load_stack(ui: Ui, args: &StackArgs) -> Result<Stack, Failure> {
             if !loaded.warnings.is_empty() {
                 ui.note(render(&loaded.warnings, &loaded.stack.sources, ui.color).trim_end());
             }
+            let problems = check(&loaded.stack);
+            if !problems.is_empty() {
+                return Err(invalid(ui, &problems, 0, &loaded.stack.sources, &entry));
+            }
             Ok(loaded.stack)
         }
-        Err(Failed { problems, sources }) => {
-            for problem in &problems {
-                ui.line("diagnostic", crate::views::diagnostic(problem, &sources));
-            }
-            let count = problems.iter().filter(|it| it.severity == Severity::Error).count();
-            let noun = if count == 1 { "error" } else { "errors" };
-            let message =
-                format!("{}{count} {noun} in `{}`", render(&problems, &sources, ui.color), entry.display());
-            Err(Failure { exit: Exit::Invalid, message, hint: None })
+        Err(Failed { problems, left_out, sources }) => {
+            Err(invalid(ui, &problems, left_out, &sources, &entry))
         }
     }
+}
+
+/// All that is wrong with the stack at `entry`, and how many more problems there are.
+fn invalid(ui: Ui, problems: &[Diagnostic], left_out: usize, sources: &Sources, entry: &Path) -> Failure {
+    for problem in problems {
+        ui.line("diagnostic", crate::views::diagnostic(problem, sources));
+    }
+    let shown = problems.iter().filter(|it| it.severity == Severity::Error).count();
+    let count = crate::views::count(shown, "error");
+    let more =
+        if left_out == 0 { String::new() } else { format!(", and {left_out} more that are not shown") };
+    let message = format!("{}{count} in `{}`{more}", render(problems, sources, ui.color), entry.display());
+    Failure { exit: Exit::Invalid, message, hint: None }
 }
 
 impl Session {

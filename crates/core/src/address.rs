@@ -26,6 +26,20 @@ impl ComponentAddress {
         is_within(&self.0, other)
     }
 
+    /// The address as it is declared, without the keys of `for_each`: `pool.inference`.
+    pub fn without_keys(&self) -> String {
+        let mut out = String::with_capacity(self.0.len());
+        let mut within = false;
+        for c in self.0.chars() {
+            within = within || c == '[';
+            if !within {
+                out.push(c);
+            }
+            within = within && c != ']';
+        }
+        out
+    }
+
     /// The address as a name AWS accepts: letters, digits and single hyphens, `pool-inference-eta`.
     pub fn slug(&self) -> String {
         let mut slug = String::with_capacity(self.0.len());
@@ -117,6 +131,7 @@ mod tests {
         assert!(!address.is_within("module.sv"));
         assert!(!address.is_within("module.svc[\"a\"].pool.infer"));
         assert_eq!(address.component().slug(), "module-svc-a-pool-inference");
+        assert_eq!(address.component().without_keys(), "module.svc.pool.inference");
         assert_eq!(address.resource(), "group");
     }
 }

@@ -1,12 +1,12 @@
 //! Compile: stack and facts in, graph out; pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::algo::toposort;
 use petgraph::graph::DiGraph;
 
 use crate::address::{Address, ComponentAddress};
-use crate::component::{CompileCx, Exports, Problem, ResourceSet};
+use crate::component::{CompileCx, Exports, ResourceSet};
 use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::facts::{FactQuery, Facts};
 use crate::graph::Graph;
@@ -58,7 +58,7 @@ pub fn compile(stack: &Stack, facts: &Facts, mode: Mode) -> Compiled {
         };
         let mut set = ResourceSet::default();
         declared.component.compile(&declared.spec, &cx, &mut set);
-        compiled.problems.extend(set.problems.iter().map(|problem| diagnose(declared, problem)));
+        compiled.problems.extend(set.problems.iter().map(|problem| declared.diagnose(problem)));
         let address = declared.address.to_string();
         compiled.notes.extend(set.notes.into_iter().map(|text| Remark { address: address.clone(), text }));
         for mut resource in set.resources {
@@ -90,38 +90,51 @@ fn in_order(stack: &Stack) -> Vec<&Declared> {
     }
 }
 
-/// Two resources that would be one and the same AWS object.
+/// What is wrong with the graph of `stack` whatever the live regions will answer: two resources of one name.
+pub fn check(stack: &Stack) -> Vec<Diagnostic> {
+    let nothing = Facts::default();
+    let mut problems = compile(stack, &nothing, Mode::Standby).problems;
+    problems.retain(|problem| problem.code == CLASH);
+    problems
+}
+
+/// The code of two resources of one name.
+const CLASH: &str = "DR290";
+
+/// Two resources that would be one and the same AWS object; said once of each two components.
 fn clashes(stack: &Stack, graph: &Graph) -> Vec<Diagnostic> {
     let mut owners: BTreeMap<(&str, Place, &str), &Address> = BTreeMap::new();
+    let mut pairs = BTreeSet::new();
     let mut found = Vec::new();
     for resource in graph.resources.values() {
         let Some(name) = &resource.name else { continue };
         let Some(first) = owners.insert((&resource.kind, resource.place, name), &resource.address) else {
             continue;
         };
-        let problem = Problem {
-            code: "DR290",
-            severity: Severity::Error,
-            message: format!("{} and {first} are both {} `{name}`", resource.address, resource.kind),
-            field: "name",
-            help: "give one of the two components another name, or remove it".to_owned(),
+        let (first, second) = (first.component(), resource.address.component());
+        let (Some(before), Some(declared)) = (stack.components.get(&first), stack.components.get(&second))
+        else {
+            continue;
         };
-        if let Some(declared) = stack.components.get(&resource.address.component()) {
-            found.push(diagnose(declared, &problem));
+        if !pairs.insert((first.clone(), second.clone())) {
+            continue;
         }
+        let mut labels = declared.labels("name");
+        let other = before.labels("name").into_iter().take(1).filter(|it| !labels.contains(it));
+        let other: Vec<_> = other.map(|it| Label { text: format!("{first} is here"), ..it }).collect();
+        let help = if other.is_empty() {
+            "let the name contain `${each.key}`"
+        } else {
+            "give one of the two components another name, or remove it"
+        };
+        labels.extend(other);
+        found.push(Diagnostic {
+            code: CLASH,
+            severity: Severity::Error,
+            message: format!("{first} and {second} both make {} `{name}`", resource.kind),
+            labels,
+            help: Some(help.to_owned()),
+        });
     }
     found
-}
-
-fn diagnose(declared: &Declared, problem: &Problem) -> Diagnostic {
-    let mut spans = Vec::new();
-    spans.extend(declared.fields.get(problem.field).or(declared.origin.first()).cloned().map(|it| (it, "")));
-    spans.extend(declared.origin.iter().skip(1).cloned().map(|it| (it, "used here")));
-    Diagnostic {
-        code: problem.code,
-        severity: problem.severity,
-        message: format!("{}: {}", declared.address, problem.message),
-        labels: spans.into_iter().map(|(span, text)| Label { span, text: text.to_owned() }).collect(),
-        help: Some(problem.help.clone()),
-    }
 }

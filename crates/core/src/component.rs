@@ -153,6 +153,18 @@ pub struct Problem {
     pub help: String,
 }
 
+impl Problem {
+    /// An error about `field`.
+    pub fn error(
+        code: &'static str,
+        field: &'static str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self { code, severity: Severity::Error, message: message.into(), field, help: help.into() }
+    }
+}
+
 /// What a component compiles into.
 #[derive(Debug, Default)]
 pub struct ResourceSet {
@@ -187,13 +199,7 @@ impl ResourceSet {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.problems.push(Problem {
-            code,
-            severity: Severity::Error,
-            message: message.into(),
-            field,
-            help: help.into(),
-        });
+        self.problems.push(Problem::error(code, field, message, help));
     }
 
     /// Reports a warning about `field`.
@@ -247,6 +253,8 @@ pub trait Component: Send + Sync + 'static {
     /// What stands in its table, without the keys every component has (`posture`, `rto`, `rpo`, `tier`, `for_each`).
     type Spec: DeserializeOwned + Serialize + JsonSchema;
 
+    /// What is wrong whatever the live regions will answer: `drstack validate` reports it, and nothing goes on.
+    fn check(_spec: &Self::Spec, _stack: &StackFacts, _out: &mut Vec<Problem>) {}
     /// What has to be asked of the live regions before it can be compiled.
     fn facts(_spec: &Self::Spec, _stack: &StackFacts) -> Vec<FactQuery> {
         Vec::new()
@@ -267,6 +275,7 @@ pub trait DynComponent: Send + Sync {
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
     /// Decodes one table of a stack file; the error carries the span of what is wrong.
     fn decode(&self, table: toml::de::ValueDeserializer<'_>) -> Result<Value, toml::de::Error>;
+    fn check(&self, spec: &Value, stack: &StackFacts, out: &mut Vec<Problem>);
     fn facts(&self, spec: &Value, stack: &StackFacts) -> Vec<FactQuery>;
     fn compile(&self, spec: &Value, cx: &CompileCx<'_>, out: &mut ResourceSet);
     fn seeds(&self, spec: &Value, stack: &StackFacts, address: &ComponentAddress) -> Vec<Seed>;
@@ -298,6 +307,9 @@ impl<C: Component> DynComponent for ErasedComponent<C> {
     fn decode(&self, table: toml::de::ValueDeserializer<'_>) -> Result<Value, toml::de::Error> {
         let spec = C::Spec::deserialize(table)?;
         serde_json::to_value(spec).map_err(serde::de::Error::custom)
+    }
+    fn check(&self, spec: &Value, stack: &StackFacts, out: &mut Vec<Problem>) {
+        C::check(&Self::typed(spec), stack, out);
     }
     fn facts(&self, spec: &Value, stack: &StackFacts) -> Vec<FactQuery> {
         C::facts(&Self::typed(spec), stack)

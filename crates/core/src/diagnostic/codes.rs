@@ -59,6 +59,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "It is a list of distinct names, or an integer input: 3 makes \"000\", \"001\", \"002\".",
     ),
     (
+        "DR121",
+        "too many components",
+        "A stack has 10,000 components and modules at most, each key of a `for_each` counted.",
+    ),
+    (
         "DR130",
         "a module has no source",
         "`source` is the module's folder, relative to the file that uses it.",

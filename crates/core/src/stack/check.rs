@@ -1,4 +1,4 @@
-//! Checks of a loaded stack: names, regions, cycles, and whether a posture can meet its objectives.
+//! Checks of a loaded stack: names, regions, cycles, what components know of themselves, and whether a posture can meet its objectives.
 
 use std::collections::BTreeMap;
 
@@ -9,41 +9,77 @@ use toml::Spanned;
 
 use super::Declared;
 use super::decode::At;
+use super::load::Pending;
 use crate::address::ComponentAddress;
+use crate::component::StackFacts;
 use crate::diagnostic::{Diagnostic, Label, Severity, Span};
 use crate::objective::{Objective, Posture};
 
-/// Name and regions of the `[stack]` table.
+/// What the `[stack]` table says of names and regions.
 pub(super) fn head(
-    name: &Spanned<String>,
-    primary: &Spanned<String>,
-    standby: &Spanned<String>,
+    name: Option<&Spanned<String>>,
+    primary: Option<&Spanned<String>>,
+    standby: Option<&Spanned<String>>,
+    control: Option<&Spanned<String>>,
     at: &At,
 ) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
-    let text = name.get_ref();
-    let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if !(2..=32).contains(&text.len())
-        || !text.chars().all(lower)
-        || !text.starts_with(|c: char| c.is_ascii_lowercase())
+    if let Some(name) = name.filter(|name| !is_stack_name(name.get_ref())) {
+        let help = "use 2 to 32 lower-case letters, digits and `-`, a letter first; names of AWS objects are made from it";
+        let message = format!("`{}` cannot name a stack", name.get_ref());
+        problems.push(at.error("DR014", name.span(), message, help.to_owned()));
+    }
+    let regions = [primary, standby].into_iter().flatten();
+    for region in regions.filter(|region| !is_region(region.get_ref())) {
+        let message = format!("`{}` is not a region", region.get_ref());
+        problems.push(at.error("DR015", region.span(), message, "write it as `us-west-2`".to_owned()));
+    }
+    if let (Some(primary), Some(standby)) = (primary, standby)
+        && primary.get_ref() == standby.get_ref()
     {
-        let help = "use 2 to 32 lower-case letters, digits and `-`; names of AWS objects are made from it"
-            .to_owned();
-        problems.push(at.error("DR014", name.span(), format!("`{text}` cannot name a stack"), help));
-    }
-    for region in [primary, standby] {
-        let parts: Vec<&str> = region.get_ref().split('-').collect();
-        let fine = parts.len() >= 3 && parts.last().is_some_and(|it| it.parse::<u8>().is_ok());
-        if !fine {
-            let message = format!("`{}` is not a region", region.get_ref());
-            problems.push(at.error("DR015", region.span(), message, "write it as `us-west-2`".to_owned()));
-        }
-    }
-    if primary.get_ref() == standby.get_ref() {
         let help = "name another region to fall back to".to_owned();
         problems.push(at.error("DR016", standby.span(), "primary and standby are the same region", help));
     }
+    if let Some(control) = control.filter(|control| !is_bucket_name(control.get_ref())) {
+        let message = format!("`{}` is not a bucket name", control.get_ref());
+        problems.push(at.error("DR214", control.span(), message, BUCKET_HELP.to_owned()));
+    }
     problems
+}
+
+/// What a bucket may be called, as help.
+pub const BUCKET_HELP: &str =
+    "use 3 to 63 lower-case letters, digits, `.` and `-`; a letter or digit first and last";
+
+/// True when S3 accepts `name` for a bucket.
+pub fn is_bucket_name(name: &str) -> bool {
+    let outer = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let inner = |c: char| outer(c) || matches!(c, '-' | '.');
+    (3..=63).contains(&name.len())
+        && name.chars().all(inner)
+        && name.starts_with(outer)
+        && name.ends_with(outer)
+}
+
+fn is_stack_name(name: &str) -> bool {
+    let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (2..=32).contains(&name.len())
+        && name.chars().all(lower)
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
+/// `us-west-2`, `us-gov-west-1`: words of letters, then a number.
+fn is_region(text: &str) -> bool {
+    let Some((words, number)) = text.rsplit_once('-') else { return false };
+    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase());
+    words.contains('-') && words.split('-').all(is_word) && number.parse::<u8>().is_ok()
+}
+
+/// What a component finds wrong with its own table, whatever the regions will answer.
+pub(super) fn component(declared: &Declared, stack: &StackFacts) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    declared.component.check(&declared.spec, stack, &mut problems);
+    problems.iter().map(|problem| declared.diagnose(problem)).collect()
 }
 
 /// Components that refer to each other in a circle, every edge shown.
@@ -82,82 +118,70 @@ pub(super) fn cycles(components: &BTreeMap<ComponentAddress, Declared>) -> Vec<D
         .collect()
 }
 
-/// Whether each posture can meet its objective, with the arithmetic.
+/// Whether each posture can meet its objective, with the arithmetic. `fields` says where the stack's own stand.
 pub(super) fn objectives(
-    components: &BTreeMap<ComponentAddress, Declared>,
+    components: &[Pending],
     posture: Posture,
     objective: Objective,
-    head: &Span,
+    fields: &BTreeMap<String, Span>,
 ) -> Vec<Diagnostic> {
-    let mut problems = one(posture, objective, "the stack", head);
-    for declared in components.values() {
-        if (declared.posture, declared.objective.rto, declared.objective.rpo)
-            != (posture, objective.rto, objective.rpo)
-        {
-            problems.extend(one(
-                declared.posture,
-                declared.objective,
-                declared.address.as_str(),
-                &declared.origin[0],
-            ));
+    let here = |span: Option<&Span>| {
+        span.map(|span| Label { span: span.clone(), text: String::new() }).into_iter().collect::<Vec<_>>()
+    };
+    let labels = |field: &str| here(fields.get(field).or_else(|| fields.get("")));
+    let mut problems = Vec::new();
+    problems.extend(rto(posture, objective, "the stack", labels("rto")));
+    problems.extend(rpo(posture, objective, "the stack", labels("rpo")));
+    for Pending { address, own, header, at, .. } in components {
+        let who = address.without_keys();
+        let labels = |field: &str| {
+            let place = own.fields.get(field).or_else(|| own.fields.get("posture")).or(Some(header));
+            here(place).into_iter().chain(at.used_here()).collect()
+        };
+        if (own.posture, own.objective.rto) != (posture, objective.rto) {
+            problems.extend(rto(own.posture, own.objective, &who, labels("rto")));
+        }
+        if (own.posture, own.objective.rpo) != (posture, objective.rpo) {
+            problems.extend(rpo(own.posture, own.objective, &who, labels("rpo")));
         }
     }
     problems
 }
 
-fn one(posture: Posture, objective: Objective, who: &str, span: &Span) -> Vec<Diagnostic> {
-    let band = posture.band();
-    let problem = |code, severity, message, help: &str| Diagnostic {
-        code,
-        severity,
-        message,
-        labels: vec![Label { span: span.clone(), text: String::new() }],
-        help: Some(help.to_owned()),
-    };
-    let mut problems = Vec::new();
-    if let Some(rto) = objective.rto {
-        let floor = SignedDuration::from_secs(band.rto_floor);
-        if rto < floor {
-            let enough = Posture::ALL
-                .into_iter()
-                .find(|it| it.band().rto_floor <= rto.as_secs())
-                .unwrap_or(Posture::Hot);
-            let message = format!(
-                "{who}: {} recovers in {} and needs {floor:#} at least, the RTO is {rto:#}",
-                posture.name(),
-                band.rto
-            );
-            let help = format!("choose `posture = \"{}\"`, or a longer `rto`", enough.name());
-            problems.push(problem("DR201", Severity::Error, message, &help));
-        } else if rto.as_secs() < band.rto_usual && posture == Posture::Warm && rto.as_secs() < 600 {
-            let message = format!("{who}: warm usually recovers in {}, the RTO is {rto:#}", band.rto);
-            problems.push(problem(
-                "DR202",
-                Severity::Warning,
-                message,
-                "prove it with a drill, or choose `hot`",
-            ));
-        }
+fn rto(posture: Posture, objective: Objective, who: &str, labels: Vec<Label>) -> Option<Diagnostic> {
+    let (band, rto) = (posture.band(), objective.rto?);
+    let floor = SignedDuration::from_secs(band.rto_floor);
+    if rto < floor {
+        let enough =
+            Posture::ALL.into_iter().find(|it| it.band().rto_floor <= rto.as_secs()).unwrap_or(Posture::Hot);
+        let message = format!(
+            "{who}: {} recovers in {} and needs {floor:#} at least, the RTO is {rto:#}",
+            posture.name(),
+            band.rto
+        );
+        let help = Some(format!("choose `posture = \"{}\"`, or a longer `rto`", enough.name()));
+        return Some(Diagnostic { code: "DR201", severity: Severity::Error, message, labels, help });
     }
-    if let Some(rpo) = objective.rpo {
-        if rpo.is_zero() {
-            let message =
-                format!("{who}: the RPO is 0, and replication is asynchronous: what is in flight is lost");
-            problems.push(problem(
-                "DR203",
-                Severity::Error,
-                message,
-                "write an `rpo` of seconds, `rpo = \"5s\"`",
-            ));
-        } else if posture == Posture::Cold && rpo < SignedDuration::from_mins(1) {
-            let message = format!("{who}: cold loses {} of data, the RPO is {rpo:#}", band.rpo);
-            problems.push(problem(
-                "DR204",
-                Severity::Error,
-                message,
-                "choose `pilot-light`, or a longer `rpo`",
-            ));
-        }
+    if rto.as_secs() < band.rto_usual && posture == Posture::Warm && rto.as_secs() < 600 {
+        let message = format!("{who}: warm usually recovers in {}, the RTO is {rto:#}", band.rto);
+        let help = Some("prove it with a drill, or choose `hot`".to_owned());
+        return Some(Diagnostic { code: "DR202", severity: Severity::Warning, message, labels, help });
     }
-    problems
+    None
+}
+
+fn rpo(posture: Posture, objective: Objective, who: &str, labels: Vec<Label>) -> Option<Diagnostic> {
+    let (band, rpo) = (posture.band(), objective.rpo?);
+    if rpo.is_zero() {
+        let message =
+            format!("{who}: the RPO is 0, and replication is asynchronous: what is in flight is lost");
+        let help = Some("write an `rpo` of seconds, `rpo = \"5s\"`".to_owned());
+        return Some(Diagnostic { code: "DR203", severity: Severity::Error, message, labels, help });
+    }
+    if posture == Posture::Cold && rpo < SignedDuration::from_mins(1) {
+        let message = format!("{who}: cold loses {} of data, the RPO is {rpo:#}", band.rpo);
+        let help = Some("choose `posture = \"pilot-light\"`, or a longer `rpo`".to_owned());
+        return Some(Diagnostic { code: "DR204", severity: Severity::Error, message, labels, help });
+    }
+    None
 }

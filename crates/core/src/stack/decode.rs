@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, FileId, Label, Severity, Span};
 /// A value with its place in its file.
 pub(super) type Node = Spanned<DeValue<'static>>;
 
-/// Errors collected while loading; more than this many say nothing new.
+/// Problems that are shown of one load; more than this many say nothing new.
 pub(super) const MOST_PROBLEMS: usize = 100;
 
 /// What one file's tables are read with: where errors point to.
@@ -26,6 +26,11 @@ impl At {
         Span { file: self.file, range }
     }
 
+    /// Where the modules around it are used, as labels.
+    pub(super) fn used_here(&self) -> impl Iterator<Item = Label> + '_ {
+        self.used.iter().map(|span| Label { span: span.clone(), text: "used here".to_owned() })
+    }
+
     pub(super) fn error(
         &self,
         code: &'static str,
@@ -33,9 +38,8 @@ impl At {
         message: impl Into<String>,
         help: impl Into<Option<String>>,
     ) -> Diagnostic {
-        let mut labels = vec![Label { span: self.span(range), text: String::new() }];
-        labels
-            .extend(self.used.iter().map(|span| Label { span: span.clone(), text: "used here".to_owned() }));
+        let here = Label { span: self.span(range), text: String::new() };
+        let labels = std::iter::once(here).chain(self.used_here()).collect();
         Diagnostic { code, severity: Severity::Error, message: message.into(), labels, help: help.into() }
     }
 }
@@ -48,7 +52,6 @@ pub(super) fn parse(text: &str, at: &At) -> (DeTable<'static>, Vec<Diagnostic>) 
     let (table, errors) = DeTable::parse_recoverable(text);
     let problems = errors
         .iter()
-        .take(MOST_PROBLEMS)
         .map(|error| {
             let help = "correct the TOML here; https://toml.io/en/v1.0.0 describes it".to_owned();
             at.error("DR001", error.span().unwrap_or(0..0), error.message(), help)
@@ -72,20 +75,35 @@ fn node(value: &Value, span: &std::ops::Range<usize>) -> Node {
     Spanned::new(span.clone(), value)
 }
 
-/// Replaces the templates in all strings within `value`.
-pub(super) fn expand_all(value: &mut Node, variables: &Variables, at: &At, problems: &mut Vec<Diagnostic>) {
+/// Replaces the templates in all strings within `value`; false where one could not be replaced.
+pub(super) fn expand_all(
+    value: &mut Node,
+    variables: &Variables,
+    at: &At,
+    problems: &mut Vec<Diagnostic>,
+) -> bool {
     let span = value.span();
     match value.get_mut() {
         DeValue::String(text) => match expand(text, variables) {
-            Ok(None) => {}
-            Ok(Some(new)) => *value = node(&new, &span),
-            Err(error) => problems.push(template_problem(&error, variables, at, span)),
+            Ok(None) => true,
+            Ok(Some(new)) => {
+                *value = node(&new, &span);
+                true
+            }
+            Err(errors) => {
+                let told = errors.iter().filter_map(|it| template_problem(it, variables, at, span.clone()));
+                problems.extend(told);
+                false
+            }
         },
-        DeValue::Array(items) => items.iter_mut().for_each(|item| expand_all(item, variables, at, problems)),
-        DeValue::Table(table) => {
-            table.iter_mut().for_each(|(_, item)| expand_all(item, variables, at, problems));
+        // Not `all`: every template is looked at, after a bad one too.
+        DeValue::Array(items) => {
+            items.iter_mut().fold(true, |whole, item| expand_all(item, variables, at, problems) && whole)
         }
-        _ => {}
+        DeValue::Table(table) => {
+            table.iter_mut().fold(true, |whole, (_, item)| expand_all(item, variables, at, problems) && whole)
+        }
+        _ => true,
     }
 }
 
@@ -94,8 +112,9 @@ fn template_problem(
     variables: &Variables,
     at: &At,
     span: std::ops::Range<usize>,
-) -> Diagnostic {
-    match error {
+) -> Option<Diagnostic> {
+    Some(match error {
+        TemplateError::Refused => return None,
         TemplateError::Open => at.error(
             "DR110",
             span,
@@ -103,10 +122,16 @@ fn template_problem(
             "close it with `}`, or write `$${` for a plain `${`".to_owned(),
         ),
         TemplateError::Unknown(name) => {
-            let help = guess(name, variables.keys().map(String::as_str)).map_or_else(
-                || format!("known here: {}", variables.keys().cloned().collect::<Vec<_>>().join(", ")),
-                |guess| format!("did you mean `${{{guess}}}`?"),
-            );
+            let help = match guess_dotted(name, variables.keys().map(String::as_str)) {
+                _ if name == "each.key" => {
+                    "give this table a `for_each`; only there is `each.key` known".to_owned()
+                }
+                Some(guess) => format!("did you mean `${{{guess}}}`?"),
+                None => format!(
+                    "known here: {}; write `$${{` for a plain `${{`",
+                    variables.keys().cloned().collect::<Vec<_>>().join(", ")
+                ),
+            };
             at.error("DR111", span, format!("`${{{name}}}` is not known here"), help)
         }
         TemplateError::NotText(name) => at.error(
@@ -115,6 +140,22 @@ fn template_problem(
             format!("`${{{name}}}` is a list and stands within a longer string"),
             "let the template be the whole string".to_owned(),
         ),
+    })
+}
+
+/// Takes the fields out of `table` that `wanted` does not want.
+pub(super) fn keep(table: &mut DeTable<'static>, wanted: impl Fn(&str) -> bool) {
+    let fields = std::mem::take(table).into_iter();
+    *table = fields.filter(|(key, _)| wanted(key.get_ref().as_ref())).collect();
+}
+
+/// The type of `value` with its article.
+pub(super) fn article(value: &DeValue<'_>) -> String {
+    match value.type_str() {
+        "array" => "a list".to_owned(),
+        "datetime" => "a date".to_owned(),
+        it @ "integer" => format!("an {it}"),
+        it => format!("a {it}"),
     }
 }
 
@@ -126,6 +167,18 @@ pub(super) fn guess<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Opt
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, it)| it)
+}
+
+/// As [`guess`], for words such as `input.company`: where the part in front of the dot is right, only the rest is compared.
+pub(super) fn guess_dotted<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    let Some((head, rest)) = word.split_once('.') else { return guess(word, known) };
+    let mut siblings =
+        known.clone().filter_map(|it| Some((it, it.strip_prefix(head)?.strip_prefix('.')?))).peekable();
+    if siblings.peek().is_none() {
+        return guess(word, known);
+    }
+    let likely = guess(rest, siblings.clone().map(|(_, rest)| rest))?;
+    siblings.find(|(_, rest)| *rest == likely).map(|(whole, _)| whole)
 }
 
 /// Every string within `value` that is a reference, with its place.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::address::ComponentAddress;
-use crate::component::{DynComponent, StackFacts};
-use crate::diagnostic::{Sources, Span};
+use crate::component::{DynComponent, Problem, StackFacts};
+use crate::diagnostic::{Diagnostic, Label, Sources, Span};
 use crate::objective::{Objective, Posture};
 
 /// One AI system: its components, objectives and regions.
@@ -51,8 +51,33 @@ pub struct Declared {
     pub fields: BTreeMap<String, Span>,
 }
 
+impl Declared {
+    /// Where `field` stands (its header where it has none), then where the modules around it are used.
+    pub(crate) fn labels(&self, field: &str) -> Vec<Label> {
+        let own = self.fields.get(field).or(self.origin.first());
+        let own = own.map(|span| Label { span: span.clone(), text: String::new() });
+        let used = |span: &Span| Label { span: span.clone(), text: "used here".to_owned() };
+        own.into_iter().chain(self.origin.iter().skip(1).map(used)).collect()
+    }
+
+    /// `problem`, where it stands.
+    pub(crate) fn diagnose(&self, problem: &Problem) -> Diagnostic {
+        Diagnostic {
+            code: problem.code,
+            severity: problem.severity,
+            message: format!("{}: {}", self.address.without_keys(), problem.message),
+            labels: self.labels(problem.field),
+            help: Some(problem.help.clone()),
+        }
+    }
+}
+
 mod check;
+mod declare;
 mod decode;
+mod fields;
+mod head;
+mod inputs;
 mod load;
 mod schema;
 mod scope;
@@ -60,5 +85,6 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use check::{BUCKET_HELP, is_bucket_name};
 pub use load::{Failed, InputValue, InputValues, Loaded, ReadFiles, load};
 pub use schema::schema;

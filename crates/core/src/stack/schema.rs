@@ -1,32 +1,17 @@
 //! The JSON Schema of stack files, from the same types that decode them.
 
-use std::collections::BTreeSet;
-
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
-use crate::component::{ComponentRegistry, DynComponent};
-
-/// Names of a component's own fields.
-pub(super) fn fields(component: &dyn DynComponent) -> BTreeSet<String> {
-    let mut generator = SchemaGenerator::default();
-    let schema = component.schema(&mut generator).to_value();
-    let definitions = generator.definitions().clone();
-    let schema = match schema.get("$ref").and_then(Value::as_str).and_then(|it| it.rsplit('/').next()) {
-        Some(name) => definitions.get(name).cloned().unwrap_or_default(),
-        None => schema,
-    };
-    let properties = schema.get("properties").and_then(Value::as_object);
-    properties.into_iter().flat_map(Map::keys).cloned().collect()
-}
+use crate::component::ComponentRegistry;
 
 /// The JSON Schema of a stack file with these components.
 pub fn schema(components: &ComponentRegistry) -> Value {
     let mut generator = SchemaGenerator::default();
     let duration = json!({"type": "string", "examples": ["8m", "1h 30m", "5s"]});
     let posture = json!({"enum": ["cold", "pilot-light", "warm", "hot"]});
-    let list_or_template = json!({"anyOf": [
-        {"type": "array", "items": {"type": "string"}}, {"type": "string", "pattern": "^\\$\\{.*\\}$"}]});
+    let keys =
+        json!({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "integer", "minimum": 0}]});
     let mut tables = Map::new();
     for component in components.iter() {
         let schema = component.schema(&mut generator).to_value();
@@ -34,7 +19,7 @@ pub fn schema(components: &ComponentRegistry) -> Value {
     }
     let mut definitions: Value = generator.take_definitions(true).into();
     let common = json!({
-        "posture": posture, "rto": duration, "rpo": duration, "for_each": list_or_template,
+        "posture": posture, "rto": duration, "rpo": duration, "for_each": keys,
         "tier": {"type": "integer", "minimum": 1, "maximum": 3},
     });
     let mut properties = Map::new();
@@ -44,7 +29,6 @@ pub fn schema(components: &ComponentRegistry) -> Value {
             Some(definition) => definitions.get(definition).cloned().unwrap_or_default(),
             None => schema,
         };
-        or_template(&mut table);
         if let (Some(own), Some(common)) = (table["properties"].as_object_mut(), common.as_object()) {
             own.extend(common.clone());
             if own.remove("user_data_sha256").is_some() {
@@ -52,6 +36,7 @@ pub fn schema(components: &ComponentRegistry) -> Value {
                 own.insert("user_data_file".to_owned(), json!({"type": "string"}));
             }
         }
+        or_template(&mut table);
         properties.insert(name, json!({"type": "object", "additionalProperties": table}));
     }
     if let Some(all) = definitions.as_object_mut() {
@@ -77,13 +62,11 @@ pub fn schema(components: &ComponentRegistry) -> Value {
             },
         }}),
     );
-    properties.insert(
-        "module".to_owned(),
-        json!({"type": "object", "additionalProperties": {
-            "type": "object", "required": ["source"],
-            "properties": {"source": {"type": "string"}, "for_each": list_or_template},
-        }}),
-    );
+    let mut module = json!({
+        "type": "object", "required": ["source"], "properties": {"source": {"type": "string"}, "for_each": keys},
+    });
+    or_template(&mut module);
+    properties.insert("module".to_owned(), json!({"type": "object", "additionalProperties": module}));
     properties.insert("sim".to_owned(), json!({"type": "object"}));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -1,10 +1,10 @@
 //! Scopes: which components and modules a reference can name where it stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use super::decode::guess;
+use super::decode::{At, guess, guess_dotted};
 use crate::address::ComponentAddress;
-use crate::diagnostic::Span;
 
 /// The stack itself, or one use of a module.
 #[derive(Default)]
@@ -13,43 +13,96 @@ pub(super) struct Scope {
     pub(super) components: BTreeMap<String, ComponentAddress>,
     /// `training`, `svc["000"]`, each with the absolute name of its scope.
     pub(super) modules: BTreeMap<String, String>,
-    /// What the module lets its user refer to: name, reference within it, place.
-    pub(super) outputs: BTreeMap<String, (String, Span)>,
+    /// What the module lets its user refer to.
+    pub(super) outputs: BTreeMap<String, Output>,
+    /// `bucket.models`, `module.training`, or a whole kind: what was refused where it is declared.
+    pub(super) refused: BTreeSet<String>,
+}
+
+/// One output of a module.
+pub(super) struct Output {
+    /// The reference within the module, without `@`; `None` where it was refused.
+    pub(super) target: Option<String>,
+    pub(super) at: At,
+    pub(super) range: Range<usize>,
+}
+
+/// Why a reference names nothing.
+pub(super) enum Unresolved {
+    /// What it names was refused, and reported, where it is declared.
+    Said,
+    /// What to tell the user: message and help.
+    New(String, String),
 }
 
 /// All scopes by absolute name; the stack's is empty.
 pub(super) type Scopes = BTreeMap<String, Scope>;
 
-/// What `reference` (without `@`) names from within `scope`, or why nothing, and a guess.
-pub(super) fn resolve(
-    scopes: &Scopes,
-    scope: &str,
-    reference: &str,
-) -> Result<ComponentAddress, (String, Option<String>)> {
-    let Some(here) = scopes.get(scope) else { return Err((format!("`@{reference}` names nothing"), None)) };
+/// What `reference` (without `@`) names from within `scope`.
+pub(super) fn resolve(scopes: &Scopes, scope: &str, reference: &str) -> Result<ComponentAddress, Unresolved> {
+    let Some(here) = scopes.get(scope) else { return Err(Unresolved::Said) };
     let Some(rest) = reference.strip_prefix("module.") else {
-        return here.components.get(reference).cloned().ok_or_else(|| {
-            let known = here.components.keys().map(String::as_str);
-            let hint = guess(reference, known).map(|it| format!("did you mean `\"@{it}\"`?"));
-            (format!("`@{reference}` names no component here"), hint)
-        });
+        return match here.components.get(reference) {
+            Some(address) => Ok(address.clone()),
+            None => Err(here.no_component(reference)),
+        };
     };
     let Some((module, output)) = rest.rsplit_once('.') else {
-        let hint = format!("name an output: `\"@module.{rest}.OUTPUT\"`");
-        return Err((format!("`@{reference}` names a module, not one of its outputs"), Some(hint)));
+        let message = format!("`@{reference}` names a module, not one of its outputs");
+        return Err(Unresolved::New(message, format!("name an output: `\"@module.{rest}.OUTPUT\"`")));
     };
-    let Some(inner) = here.modules.get(module) else {
-        let hint = guess(module, here.modules.keys().map(String::as_str));
-        let hint = hint.map(|it| format!("did you mean `\"@module.{it}.{output}\"`?"));
-        return Err((format!("there is no module `{module}` here"), hint));
-    };
-    let outputs = &scopes[inner].outputs;
-    let Some((target, _)) = outputs.get(output) else {
-        let hint = match guess(output, outputs.keys().map(String::as_str)) {
-            Some(it) => format!("did you mean `\"@module.{module}.{it}\"`?"),
-            None => format!("its outputs are: {}", outputs.keys().cloned().collect::<Vec<_>>().join(", ")),
+    let Some(inner) = here.modules.get(module) else { return Err(here.no_module(module, output)) };
+    let there = &scopes[inner];
+    match there.outputs.get(output) {
+        Some(Output { target: Some(target), .. }) => match resolve(scopes, inner, target) {
+            Ok(address) => Ok(address),
+            // The output itself is wrong, and reported where it stands.
+            Err(_) => Err(Unresolved::Said),
+        },
+        Some(Output { target: None, .. }) => Err(Unresolved::Said),
+        None => Err(there.no_output(module, output)),
+    }
+}
+
+impl Scope {
+    fn no_component(&self, reference: &str) -> Unresolved {
+        if self.is_refused(reference) {
+            return Unresolved::Said;
+        }
+        let help = match guess_dotted(reference, self.components.keys().map(String::as_str)) {
+            Some(it) => format!("did you mean `\"@{it}\"`?"),
+            None if reference.contains('.') => format!("declare `[{reference}]`, or correct the name"),
+            None => "write it as `\"@kind.name\"`".to_owned(),
         };
-        return Err((format!("module `{module}` has no output `{output}`"), Some(hint)));
-    };
-    resolve(scopes, inner, target.trim_start_matches('@'))
+        Unresolved::New(format!("`@{reference}` names no component here"), help)
+    }
+
+    fn no_module(&self, module: &str, output: &str) -> Unresolved {
+        if self.is_refused(&format!("module.{module}")) {
+            return Unresolved::Said;
+        }
+        let help = match guess(module, self.modules.keys().map(String::as_str)) {
+            Some(it) => format!("did you mean `\"@module.{it}.{output}\"`?"),
+            None => format!("declare `[module.{module}]`, or correct the name"),
+        };
+        Unresolved::New(format!("there is no module `{module}` here"), help)
+    }
+
+    fn no_output(&self, module: &str, output: &str) -> Unresolved {
+        let known: Vec<&str> = self.outputs.keys().map(String::as_str).collect();
+        let help = match guess(output, known.iter().copied()) {
+            Some(it) => format!("did you mean `\"@module.{module}.{it}\"`?"),
+            None if known.is_empty() => "name it under `[outputs]` of the module's `module.toml`".to_owned(),
+            None => format!("its outputs are: {}", known.join(", ")),
+        };
+        Unresolved::New(format!("module `{module}` has no output `{output}`"), help)
+    }
+
+    /// Whether `name` is, or stands within, something that was refused.
+    fn is_refused(&self, name: &str) -> bool {
+        let within = |it: &String| {
+            name.strip_prefix(it.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        self.refused.iter().any(within)
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// What the names within `${...}` stand for: `input.capacity`, `stack.name`, `each.key`.
+/// What the names within `${...}` stand for: `input.capacity`, `stack.name`, `each.key`; null where the value was refused.
 pub(super) type Variables = BTreeMap<String, Value>;
 
 /// Why a template could not be replaced.
@@ -16,24 +16,22 @@ pub(super) enum TemplateError {
     Unknown(String),
     /// A list within a longer string.
     NotText(String),
+    /// A variable whose own value was refused, and reported, before.
+    Refused,
 }
 
-/// `text` with its templates replaced: `None` where there is none in it. A string that is exactly one template takes the
-/// variable's type; `$${` stands for `${`.
-pub(super) fn expand(text: &str, variables: &Variables) -> Result<Option<Value>, TemplateError> {
+/// `text` with its templates replaced: `None` where there is none in it, and all that is wrong where there is something. A
+/// string that is exactly one template takes the variable's type; `$${` stands for `${`.
+pub(super) fn expand(text: &str, variables: &Variables) -> Result<Option<Value>, Vec<TemplateError>> {
     if !text.contains("${") {
         return Ok(None);
     }
-    let look_up = |name: &str| {
-        let name = name.trim();
-        variables.get(name).ok_or_else(|| TemplateError::Unknown(name.to_owned()))
-    };
     if let Some(name) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'))
         && !name.contains(['$', '{', '}'])
     {
-        return look_up(name).cloned().map(Some);
+        return look_up(name, variables).cloned().map(Some).map_err(|error| vec![error]);
     }
-    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    let (mut out, mut rest, mut errors) = (String::with_capacity(text.len()), text, Vec::new());
     while let Some(at) = rest.find("${") {
         if rest[..at].ends_with('$') {
             out.push_str(&rest[..at - 1]);
@@ -42,17 +40,30 @@ pub(super) fn expand(text: &str, variables: &Variables) -> Result<Option<Value>,
             continue;
         }
         out.push_str(&rest[..at]);
-        let end = rest[at..].find('}').ok_or(TemplateError::Open)? + at;
+        let Some(end) = rest[at..].find('}').map(|end| end + at) else {
+            errors.push(TemplateError::Open);
+            return Err(errors);
+        };
         let name = &rest[at + 2..end];
-        match look_up(name)? {
-            Value::String(text) => out.push_str(text),
-            value @ (Value::Number(_) | Value::Bool(_)) => out.push_str(&value.to_string()),
-            _ => return Err(TemplateError::NotText(name.to_owned())),
+        match look_up(name, variables) {
+            Ok(Value::String(text)) => out.push_str(text),
+            Ok(value @ (Value::Number(_) | Value::Bool(_))) => out.push_str(&value.to_string()),
+            Ok(_) => errors.push(TemplateError::NotText(name.trim().to_owned())),
+            Err(error) => errors.push(error),
         }
         rest = &rest[end + 1..];
     }
     out.push_str(rest);
-    Ok(Some(Value::String(out)))
+    if errors.is_empty() { Ok(Some(Value::String(out))) } else { Err(errors) }
+}
+
+fn look_up<'a>(name: &str, variables: &'a Variables) -> Result<&'a Value, TemplateError> {
+    let name = name.trim();
+    match variables.get(name) {
+        None => Err(TemplateError::Unknown(name.to_owned())),
+        Some(Value::Null) => Err(TemplateError::Refused),
+        Some(value) => Ok(value),
+    }
 }
 
 #[cfg(test)]
@@ -70,7 +81,8 @@ mod tests {
         assert_eq!(expand("${input.n}"), Ok(Some(json!(40))));
         assert_eq!(expand("${stack.name}-${input.n}"), Ok(Some(json!("s-40"))));
         assert_eq!(expand("a$${x}"), Ok(Some(json!("a${x}"))));
-        assert_eq!(expand("${nope}"), Err(TemplateError::Unknown("nope".into())));
-        assert_eq!(expand("x${input.n"), Err(TemplateError::Open));
+        let unknown = |name: &str| TemplateError::Unknown(name.to_owned());
+        assert_eq!(expand("${nope}"), Err(vec![unknown("nope")]));
+        assert_eq!(expand("${a}-${b}-${c"), Err(vec![unknown("a"), unknown("b"), TemplateError::Open]));
     }
 }

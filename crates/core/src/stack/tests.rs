@@ -14,6 +14,7 @@ use crate::diagnostic::render;
 #[serde(deny_unknown_fields)]
 struct NetSpec {
     cidr: String,
+    peer: Option<Ref<Net>>,
 }
 struct Net;
 impl Component for Net {
@@ -153,4 +154,104 @@ fn an_objective_no_posture_meets_is_refused_with_the_arithmetic() {
     let text = format!("{POOL}capacity = 1\nposture = \"cold\"\nrto = \"8m\"\nrpo = \"0s\"\n");
     let errors = load_files(&text, &[], &[]).err().unwrap();
     assert!(errors.contains("cold recovers in 2-8 h") && errors.contains("the RPO is 0"), "{errors}");
+}
+
+/// Every problem of `text` behind the usual head.
+#[track_caller]
+fn errors(text: &str) -> String {
+    load_files(text, &[], &[]).err().unwrap()
+}
+
+#[test]
+fn a_circle_shows_every_edge() {
+    let errors =
+        errors("[net.a]\ncidr = \"x\"\npeer = \"@net.b\"\n[net.b]\ncidr = \"y\"\npeer = \"@net.a\"\n");
+    for part in ["in a circle: net.a, net.b", "net.a refers to net.b", "net.b refers to net.a"] {
+        assert!(errors.contains(part), "{part} in\n{errors}");
+    }
+}
+
+#[test]
+fn a_reference_of_the_wrong_kind_says_which_kind_is_wanted() {
+    let errors = errors(&format!("{POOL}capacity = 1\n[pool.q]\nnet = \"@pool.p\"\ncapacity = 1\n"));
+    assert!(errors.contains("expected a reference such as `\"@net.NAME\"`, found `\"@pool.p\"`"), "{errors}");
+    assert!(errors.contains("stack.toml:12:7"), "{errors}");
+}
+
+#[test]
+fn a_wrong_type_deep_inside_keeps_its_place() {
+    let errors = errors(&format!("{POOL}capacity = 1\ntypes = [\"a\", \"b\", 3]\n"));
+    assert!(errors.contains("stack.toml:11:20") && errors.contains("expected a string"), "{errors}");
+}
+
+#[test]
+fn user_data_is_given_once_and_never_as_a_hash() {
+    let text = format!(
+        "{POOL}capacity = 1\nuser_data = \"x\"\nuser_data_file = \"boot.sh\"\nuser_data_sha256 = \"0\"\n"
+    );
+    let errors = errors(&text);
+    for part in ["are both given", "cannot read `boot.sh`: no such file", "not yours to write"] {
+        assert!(errors.contains(part), "{part} in\n{errors}");
+    }
+}
+
+#[test]
+fn what_follows_from_a_problem_is_not_reported_again() {
+    let text = format!(
+        "{POOL}capacity = \"${{input.n}}\"\n[net.many]\nfor_each = \"x\"\ncidr = \"${{each.key}}\"\n[pool.q]\nnet = \"@net.many[\\\"a\\\"]\"\ncapacity = 1\n[inputs]\nn = {{ type = \"integer\" }}\n"
+    );
+    let errors = errors(&text);
+    assert!(
+        errors.contains("input `n` has no value") && errors.contains("`for_each` is a string"),
+        "{errors}"
+    );
+    assert_eq!(errors.matches("error[").count(), 2, "{errors}");
+}
+
+#[test]
+fn values_from_outside_are_checked_against_their_declaration() {
+    let text = format!("{POOL}capacity = 1\n[inputs]\nn = {{ type = \"integer\", default = 1 }}\n");
+    let errors = load_files(&text, &[], &[("n", "many"), ("m", "1")]).err().unwrap();
+    for part in ["input `n` is `many`, not an integer", "there is no input `m`"] {
+        assert!(errors.contains(part), "{part} in\n{errors}");
+    }
+}
+
+#[test]
+fn numbers_make_numbered_components_up_to_a_limit() {
+    let stack = load_files("[net.a]\nfor_each = 2\ncidr = \"${each.key}\"\n", &[], &[]).unwrap();
+    let names: Vec<&str> = stack.components.keys().map(ComponentAddress::as_str).collect();
+    assert_eq!(names, ["net.a[\"000\"]", "net.a[\"001\"]"]);
+    for count in ["10001", "-1", "99999999999999999999"] {
+        let errors = errors(&format!("[net.a]\nfor_each = {count}\ncidr = \"x\"\n"));
+        assert!(errors.contains("DR120"), "{errors}");
+    }
+    let errors = errors("[net.a]\nfor_each = 9000\ncidr = \"x\"\n[net.b]\nfor_each = 9000\ncidr = \"x\"\n");
+    assert!(errors.contains("DR121") && errors.contains("stack.toml:9:6"), "{errors}");
+}
+
+#[test]
+fn modules_that_never_end_are_refused() {
+    /// Every folder holds a module that uses the folder within it.
+    struct Endless;
+    impl ReadFiles for Endless {
+        fn read(&self, path: &Path) -> Result<String, String> {
+            let head = if path == Path::new("stack.toml") { HEAD } else { "" };
+            Ok(format!("{head}[module.m]\nsource = \"m\"\n"))
+        }
+    }
+    let registry = ComponentRegistry::new(&[]);
+    let failed = load(Path::new("stack.toml"), &InputValues::new(), &registry, &Endless).err().unwrap();
+    let codes: Vec<&str> = failed.problems.iter().map(|it| it.code).collect();
+    assert_eq!(codes, ["DR131"]);
+}
+
+#[test]
+fn a_flood_of_problems_is_cut_and_counted() {
+    let text: String = (0..10_000).map(|n| format!("[net.n{n}]\nzzz = 1\n")).collect();
+    let files = BTreeMap::from([("stack.toml", format!("{HEAD}{text}"))]);
+    let registry = ComponentRegistry::new(&[&ErasedComponent::<Net>::NEW]);
+    let failed = load(Path::new("stack.toml"), &InputValues::new(), &registry, &Memory(files)).err().unwrap();
+    // Each lacks `cidr`, and has a field that does not exist.
+    assert_eq!((failed.problems.len(), failed.left_out), (100, 19_900));
 }

@@ -2,12 +2,13 @@
 
 use drstack_core::address::ComponentAddress;
 use drstack_core::cloud::{Found, Owner};
-use drstack_core::component::{CompileCx, Component, ResourceSet, Seed, StackFacts};
+use drstack_core::component::{CompileCx, Component, Problem, ResourceSet, Seed, StackFacts};
 use drstack_core::facts::{FactQuery, Known};
 use drstack_core::graph::Resource;
 use drstack_core::kind::{Kind, Place};
 use drstack_core::link::Link;
 use drstack_core::objective::Posture;
+use drstack_core::stack::{BUCKET_HELP, is_bucket_name};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -90,18 +91,22 @@ impl Component for Bucket {
     const SUMMARY: &'static str = "an S3 bucket of the primary, replicated to the standby region";
     type Spec = BucketTable;
 
+    fn check(spec: &BucketTable, _stack: &StackFacts, out: &mut Vec<Problem>) {
+        // A name derived from a good one is good.
+        for (field, name) in [("name", Some(&spec.name)), ("standby_name", spec.standby_name.as_ref())] {
+            if let Some(name) = name.filter(|name| !is_bucket_name(name)) {
+                let message = format!("`{name}` is not a bucket name");
+                out.push(Problem::error("DR214", field, message, BUCKET_HELP));
+            }
+        }
+    }
+
     fn facts(spec: &BucketTable, _stack: &StackFacts) -> Vec<FactQuery> {
         vec![FactQuery::primary("bucket", &spec.name)]
     }
 
     fn compile(spec: &BucketTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         let standby = spec.standby_name(cx.stack);
-        for (field, name) in [("name", &spec.name), ("standby_name", &standby)] {
-            if !is_bucket_name(name) {
-                let message = format!("`{name}` is not a bucket name");
-                out.error("DR214", field, message, "use 3 to 63 lower-case letters, digits, `.` and `-`");
-            }
-        }
         let fact = cx.facts.get::<BucketFact>(&FactQuery::primary("bucket", &spec.name));
         if fact == Known::Absent {
             let message = format!("bucket `{}` does not exist in {}", spec.name, cx.stack.primary);
@@ -212,13 +217,4 @@ impl Component for Bucket {
             },
         ]
     }
-}
-
-fn is_bucket_name(name: &str) -> bool {
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
-    let outer = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    (3..=63).contains(&name.len())
-        && name.chars().all(inner)
-        && name.starts_with(outer)
-        && name.ends_with(outer)
 }

@@ -1,0 +1,217 @@
+//! The end of loading: references resolved, tables decoded, cycles refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use serde_json::Value;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use super::decode::{At, Node, guess, keep, references};
+use super::fields::fields;
+use super::load::{COMMON, HASHED, Loader, Pending};
+use super::scope::{Unresolved, resolve};
+use super::{Declared, check};
+use crate::address::ComponentAddress;
+use crate::component::{DynComponent, StackFacts};
+use crate::diagnostic::Span;
+
+impl Loader<'_> {
+    /// All components; `facts` where the `[stack]` table is whole.
+    pub(super) fn finish(&mut self, facts: Option<&StackFacts>) -> BTreeMap<ComponentAddress, Declared> {
+        self.outputs();
+        let mut declared = BTreeMap::new();
+        for pending in std::mem::take(&mut self.pending) {
+            if let Some(component) = self.declare(pending) {
+                declared.insert(component.address.clone(), component);
+            }
+        }
+        self.problems.extend(check::cycles(&declared));
+        if let Some(facts) = facts {
+            self.problems.extend(declared.values().flat_map(|it| check::component(it, facts)));
+        }
+        declared
+    }
+
+    /// Outputs of modules that name nothing, whether anybody uses them or not.
+    fn outputs(&mut self) {
+        for (name, scope) in &self.scopes {
+            for output in scope.outputs.values() {
+                let Some(target) = &output.target else { continue };
+                if let Err(Unresolved::New(message, help)) = resolve(&self.scopes, name, target) {
+                    self.problems.push(output.at.error("DR140", output.range.clone(), message, help));
+                }
+            }
+        }
+    }
+
+    fn declare(&mut self, pending: Pending) -> Option<Declared> {
+        let Pending { address, component, scope, at, header, mut table, own, mut refused } = pending;
+        let mut fields: BTreeMap<String, Span> =
+            table.iter().map(|(key, value)| (key.get_ref().to_string(), at.span(value.span()))).collect();
+        fields.extend(own.fields);
+        let before = self.problems.len();
+        self.unknown(component, &mut table, &mut refused, &at);
+        let refers_to = self.refers_to(&scope, &mut table, &mut refused, &at);
+        let spec = self.spec(component, table, &header.range, &mut refused, &at);
+        if self.problems.len() > before || !refused.is_empty() {
+            return None;
+        }
+        let mut origin = vec![header];
+        origin.extend(at.used);
+        let (posture, objective) = (own.posture, own.objective);
+        Some(Declared { address, component, spec: spec?, posture, objective, refers_to, origin, fields })
+    }
+
+    /// Takes out what the component does not have; a field that was probably meant is `refused` with it.
+    fn unknown(
+        &mut self,
+        component: &'static dyn DynComponent,
+        table: &mut DeTable<'static>,
+        refused: &mut BTreeSet<String>,
+        at: &At,
+    ) {
+        let known = self.fields.entry(component.name()).or_insert_with(|| fields(component));
+        let all = known.keys().map(String::as_str).filter(|it| *it != HASHED).chain(COMMON);
+        let all: Vec<&str> = match known.contains_key(HASHED) {
+            true => all.chain(["user_data", "user_data_file"]).collect(),
+            false => all.collect(),
+        };
+        for key in table.keys().filter(|key| !known.contains_key(key.get_ref().as_ref())) {
+            let word = key.get_ref().as_ref();
+            let help = match guess(word, all.iter().copied()) {
+                Some(it) => {
+                    if !table.contains_key(it) {
+                        refused.insert(it.to_owned());
+                    }
+                    format!("did you mean `{it}`?")
+                }
+                None => format!("known here: {}", all.join(", ")),
+            };
+            let message = format!("`{}` has no field `{word}`", component.name());
+            self.problems.push(at.error("DR005", key.span(), message, help));
+        }
+        keep(table, |key| known.contains_key(key));
+    }
+
+    /// Makes references absolute; fields with one that names nothing are taken out and `refused`.
+    fn refers_to(
+        &mut self,
+        scope: &str,
+        table: &mut DeTable<'static>,
+        refused: &mut BTreeSet<String>,
+        at: &At,
+    ) -> BTreeSet<ComponentAddress> {
+        let mut refers_to = BTreeSet::new();
+        for (key, value) in table.iter_mut() {
+            let mut found = Vec::new();
+            references(value, &mut found);
+            for reference in found {
+                let span = reference.span();
+                let text = reference.get_ref().as_str().unwrap_or_default();
+                match resolve(&self.scopes, scope, text.strip_prefix('@').unwrap_or(text)) {
+                    Ok(target) => {
+                        *reference = Spanned::new(span, DeValue::String(format!("@{target}").into()));
+                        refers_to.insert(target);
+                    }
+                    Err(problem) => {
+                        refused.insert(key.get_ref().to_string());
+                        if let Unresolved::New(message, help) = problem {
+                            self.problems.push(at.error("DR140", span, message, help));
+                        }
+                    }
+                }
+            }
+        }
+        keep(table, |key| !refused.contains(key));
+        refers_to
+    }
+
+    /// Decodes the table. A field that is refused is reported and taken out, and the rest tried again.
+    fn spec(
+        &mut self,
+        component: &'static dyn DynComponent,
+        mut table: DeTable<'static>,
+        header: &Range<usize>,
+        refused: &mut BTreeSet<String>,
+        at: &At,
+    ) -> Option<Value> {
+        loop {
+            let node = Spanned::new(header.clone(), DeValue::Table(table.clone()));
+            let error = match component.decode(ValueDeserializer::from(node)) {
+                Ok(spec) => return Some(spec),
+                Err(error) => error,
+            };
+            let place = error.span().filter(|span| !span.is_empty());
+            let around = |value: &Node, span: &Range<usize>| {
+                value.span().start <= span.start && span.end <= value.span().end
+            };
+            let key = place.as_ref().and_then(|span| {
+                table.iter().find(|(_, value)| around(value, span)).map(|(key, _)| key.get_ref().to_string())
+            });
+            let Some((key, (span, value))) = key.zip(place).and_then(|(key, span)| {
+                let value = table.remove(key.as_str())?;
+                Some((key, (span, value)))
+            }) else {
+                self.incomplete(component, &table, header, refused, at, error.message());
+                return None;
+            };
+            self.refuse(component, &key, &value, span, at, error.message());
+            refused.insert(key);
+        }
+    }
+
+    /// Reports the value of one field; `reason` is what the decoder said.
+    fn refuse(
+        &mut self,
+        component: &'static dyn DynComponent,
+        key: &str,
+        value: &Node,
+        span: Range<usize>,
+        at: &At,
+        reason: &str,
+    ) {
+        let text = self.sources.files.get(at.file).and_then(|(_, text)| text.get(value.span()));
+        let templated = text.is_some_and(|text| text.contains("${"));
+        let field = self.fields.get(component.name()).and_then(|fields| fields.get(key));
+        let said =
+            field.filter(|_| span == value.span()).and_then(|it| it.refusal(key, value.get_ref(), templated));
+        let (message, help) = said.unwrap_or_else(|| {
+            let help = format!("`drstack schema` describes every field of `{}`", component.name());
+            (format!("`{key}`: {reason}"), help)
+        });
+        self.problems.push(at.error("DR009", span, message, help));
+    }
+
+    /// Reports what the table lacks as a whole; `reason` is what the decoder said.
+    fn incomplete(
+        &mut self,
+        component: &'static dyn DynComponent,
+        table: &DeTable<'static>,
+        header: &Range<usize>,
+        refused: &BTreeSet<String>,
+        at: &At,
+        reason: &str,
+    ) {
+        let name = component.name();
+        let fields = self.fields.get(name);
+        let is_missing = |field: &str| !table.contains_key(field) && !refused.contains(field);
+        let missing = fields.into_iter().flatten().filter(|(field, it)| it.required && is_missing(field));
+        let missing: Vec<String> = missing.map(|(field, _)| format!("`{field}`")).collect();
+        let (message, help) = match missing.is_empty() {
+            // What is refused is missing too, and has been reported.
+            true if !refused.is_empty() => return,
+            true => {
+                (format!("`{name}`: {reason}"), format!("`drstack schema` describes every field of `{name}`"))
+            }
+            false => {
+                let missing = missing.join(", ");
+                (
+                    format!("this `{name}` lacks {missing}"),
+                    format!("add {missing}; `drstack schema` describes every field"),
+                )
+            }
+        };
+        self.problems.push(at.error("DR009", header.clone(), message, help));
+    }
+}

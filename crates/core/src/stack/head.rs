@@ -1,0 +1,204 @@
+//! The `[stack]` table, and the fields that it shares with every component.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::check;
+use super::decode::{At, article, guess};
+use super::load::{Loader, take};
+use crate::component::StackFacts;
+use crate::diagnostic::Span;
+use crate::objective::{Objective, Posture};
+
+/// Keys of `[stack]`; the first four are required.
+const KEYS: [&str; 7] = ["name", "primary", "standby", "posture", "control", "rto", "rpo"];
+
+/// What to write for the required ones.
+const EXAMPLES: [(&str, &str); 4] =
+    [("name", "demo"), ("primary", "us-east-1"), ("standby", "us-west-2"), ("posture", "warm")];
+
+/// The `[stack]` table; what was refused is empty, and has been reported.
+pub(super) struct Head {
+    pub(super) facts: StackFacts,
+    pub(super) posture: Option<Posture>,
+    pub(super) objective: Objective,
+    /// Where the table's fields stand.
+    pub(super) fields: BTreeMap<String, Span>,
+}
+
+/// Posture and objective of one component; what it does not say is the one around it.
+pub(super) struct Own {
+    pub(super) posture: Posture,
+    pub(super) objective: Objective,
+    pub(super) fields: BTreeMap<String, Span>,
+}
+
+impl Loader<'_> {
+    pub(super) fn head(&mut self, root: &mut DeTable<'static>, at: &At) -> Head {
+        let mut table = match take(root, "stack") {
+            None => {
+                let help = "start it with `[stack]`; `drstack init DIR` writes an example".to_owned();
+                self.problems.push(at.error("DR002", 0..0, "the file has no `[stack]` table", help));
+                return Head::refused();
+            }
+            Some(node) => match (node.span(), node.into_inner()) {
+                (span, DeValue::Table(table)) => Spanned::new(span, table),
+                (span, other) => {
+                    let message = format!("`stack` is {}, not a table", article(&other));
+                    let help = "write `[stack]`, and below it `name = \"demo\"` and the rest".to_owned();
+                    self.problems.push(at.error("DR006", span, message, help));
+                    return Head::refused();
+                }
+            },
+        };
+        let (header, table) = (table.span(), table.get_mut());
+        let mut fields = places(table, &KEYS, at);
+        fields.insert(String::new(), at.span(header.clone()));
+        self.missing(table, header, at);
+        let mut text = |key| self.text(table, key, at);
+        let (name, primary, standby, control) =
+            (text("name"), text("primary"), text("standby"), text("control"));
+        let head = check::head(name.as_ref(), primary.as_ref(), standby.as_ref(), control.as_ref(), at);
+        self.problems.extend(head);
+        let posture = self.posture(table, at);
+        let rto = self.duration(table, "rto", at);
+        let rpo = self.duration(table, "rpo", at);
+        for key in table.keys() {
+            let word = key.get_ref().as_ref();
+            let help = guess(word, KEYS.into_iter()).map_or_else(
+                || format!("known here: {}", KEYS.join(", ")),
+                |it| format!("did you mean `{it}`?"),
+            );
+            self.problems.push(at.error(
+                "DR005",
+                key.span(),
+                format!("`[stack]` has no field `{word}`"),
+                help,
+            ));
+        }
+        let plain = |text: Option<Spanned<String>>| text.map(Spanned::into_inner).unwrap_or_default();
+        let (name, standby) = (plain(name), plain(standby));
+        let control = control.map_or_else(|| format!("drstack-{name}-{standby}"), Spanned::into_inner);
+        let facts = StackFacts { name, primary: plain(primary), standby, control };
+        Head { facts, posture, objective: Objective { rto, rpo, tier: 2 }, fields }
+    }
+
+    /// Required fields that `[stack]` does not have.
+    fn missing(&mut self, table: &DeTable<'static>, header: std::ops::Range<usize>, at: &At) {
+        let missing = EXAMPLES.into_iter().filter(|(key, _)| !table.contains_key(*key));
+        let (keys, examples): (Vec<_>, Vec<_>) =
+            missing.map(|(key, example)| (format!("`{key}`"), format!("`{key} = \"{example}\"`"))).unzip();
+        if !keys.is_empty() {
+            let message = format!("`[stack]` lacks {}", keys.join(", "));
+            self.problems.push(at.error("DR003", header, message, format!("write {}", examples.join(", "))));
+        }
+    }
+
+    /// The fields that every component has, taken out of its table.
+    pub(super) fn own(
+        &mut self,
+        table: &mut DeTable<'static>,
+        posture: Posture,
+        around: Objective,
+        at: &At,
+    ) -> Own {
+        let fields = places(table, &["posture", "rto", "rpo", "tier"], at);
+        let mut objective = around;
+        if fields.contains_key("rto") {
+            objective.rto = self.duration(table, "rto", at);
+        }
+        if fields.contains_key("rpo") {
+            objective.rpo = self.duration(table, "rpo", at);
+        }
+        if let Some(tier) = self.tier(table, at) {
+            objective.tier = tier;
+        }
+        let own = self.posture(table, at);
+        if own.is_none() && fields.contains_key("posture") {
+            // Refused: what cannot be known cannot miss its objective.
+            objective = Objective { rto: None, rpo: None, ..objective };
+        }
+        Own { posture: own.unwrap_or(posture), objective, fields }
+    }
+
+    /// A string, taken out of `table`.
+    pub(super) fn text(
+        &mut self,
+        table: &mut DeTable<'static>,
+        key: &str,
+        at: &At,
+    ) -> Option<Spanned<String>> {
+        let node = take(table, key)?;
+        let span = node.span();
+        match node.into_inner() {
+            DeValue::String(text) => Some(Spanned::new(span, text.into_owned())),
+            other => {
+                let message = format!("`{key}` is {}, not a string", article(&other));
+                self.problems.push(at.error("DR009", span, message, "write it in quotes".to_owned()));
+                None
+            }
+        }
+    }
+
+    fn posture(&mut self, table: &mut DeTable<'static>, at: &At) -> Option<Posture> {
+        let text = self.text(table, "posture", at)?;
+        let posture = Posture::ALL.into_iter().find(|posture| posture.name() == text.get_ref());
+        if posture.is_none() {
+            let names = Posture::ALL.into_iter().map(Posture::name);
+            let help = guess(text.get_ref(), names).map_or_else(
+                || "write `cold`, `pilot-light`, `warm` or `hot`".to_owned(),
+                |it| format!("did you mean `{it}`?"),
+            );
+            let message = format!("`{}` is not a posture", text.get_ref());
+            self.problems.push(at.error("DR011", text.span(), message, help));
+        }
+        posture
+    }
+
+    fn duration(&mut self, table: &mut DeTable<'static>, key: &str, at: &At) -> Option<SignedDuration> {
+        let text = self.text(table, key, at)?;
+        let duration = text.get_ref().parse::<SignedDuration>().ok().filter(|it| !it.is_negative());
+        if duration.is_none() {
+            let message = format!("`{}` is not a duration", text.get_ref());
+            let help = "write it as `8m`, `1h 30m` or `5s`".to_owned();
+            self.problems.push(at.error("DR010", text.span(), message, help));
+        }
+        duration
+    }
+
+    fn tier(&mut self, table: &mut DeTable<'static>, at: &At) -> Option<u8> {
+        let node = take(table, "tier")?;
+        let tier = super::decode::to_json(&node).as_u64().and_then(|tier| u8::try_from(tier).ok());
+        let tier = tier.filter(|tier| (1..=3).contains(tier));
+        if tier.is_none() {
+            let help = "write 1 (first), 2 or 3 (last)".to_owned();
+            self.problems.push(at.error("DR012", node.span(), "`tier` is not 1, 2 or 3", help));
+        }
+        tier
+    }
+}
+
+impl Head {
+    fn refused() -> Self {
+        let facts = StackFacts {
+            name: String::new(),
+            primary: String::new(),
+            standby: String::new(),
+            control: String::new(),
+        };
+        Self {
+            facts,
+            posture: None,
+            objective: Objective { rto: None, rpo: None, tier: 2 },
+            fields: BTreeMap::new(),
+        }
+    }
+}
+
+/// Where those of `keys` that `table` has are given their value.
+fn places(table: &DeTable<'static>, keys: &[&str], at: &At) -> BTreeMap<String, Span> {
+    keys.iter().filter_map(|key| Some(((*key).to_owned(), at.span(table.get(*key)?.span())))).collect()
+}
