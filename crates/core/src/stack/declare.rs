@@ -9,8 +9,9 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::decode::{At, Node, guess, keep, references};
 use super::fields::fields;
-use super::load::{COMMON, HASHED, Loader, Pending};
+use super::load::{COMMON, Loader, Pending};
 use super::scope::{Unresolved, resolve};
+use super::user_data::HASHED;
 use super::{Declared, check};
 use crate::address::ComponentAddress;
 use crate::component::{DynComponent, StackFacts};

@@ -11,8 +11,9 @@ use super::decode::{At, MOST_PROBLEMS, Node, article, expand_all, guess, keep, p
 use super::fields::Fields;
 use super::head::{Head, Own};
 use super::inputs::{self, Owner};
-use super::scope::{Output, Scopes};
+use super::scope::Scopes;
 use super::template::Variables;
+use super::user_data::HASHED;
 use super::{Stack, check};
 use crate::address::ComponentAddress;
 use crate::cloud::{Secrets, sha256};
@@ -23,15 +24,9 @@ use crate::objective::{Objective, Posture};
 /// A key and where it stands.
 pub(super) type Name = Spanned<std::borrow::Cow<'static, str>>;
 
-/// Modules within modules; deeper than this is a mistake.
-const DEEPEST: usize = 100;
-
-/// Components and modules of one stack, all keys of `for_each` counted: ten times what is known to be run from one file. A
-/// number that is wrong by some digits must not fill the memory.
+/// Components and modules of one stack, all keys of `for_each` counted: far beyond what one system has, so that a number
+/// that is wrong by some digits ends in an error and not in all of the memory.
 const MOST_MEMBERS: usize = 10_000;
-
-/// The field in which a component finds the hash of its `user_data`; nobody writes it.
-pub(super) const HASHED: &str = "user_data_sha256";
 
 /// Keys that every component has.
 pub(super) const COMMON: [&str; 5] = ["posture", "rto", "rpo", "tier", "for_each"];
@@ -136,41 +131,41 @@ pub(super) struct Pending {
 }
 
 pub(super) struct Loader<'a> {
-    components: &'a ComponentRegistry,
-    files: &'a dyn ReadFiles,
+    pub(super) components: &'a ComponentRegistry,
+    pub(super) files: &'a dyn ReadFiles,
     pub(super) sources: Sources,
     pub(super) problems: Vec<Diagnostic>,
     pub(super) pending: Vec<Pending>,
     pub(super) scopes: Scopes,
-    secrets: Secrets,
+    pub(super) secrets: Secrets,
     /// What goes into the stack's hash.
-    read: Vec<String>,
+    pub(super) read: Vec<String>,
     /// Fields by component kind.
     pub(super) fields: BTreeMap<&'static str, Fields>,
     /// Components and modules so far.
-    members: usize,
+    pub(super) members: usize,
 }
 
 /// What components of one scope inherit.
 #[derive(Clone)]
-struct Around {
-    variables: Variables,
-    posture: Posture,
-    objective: Objective,
-    folder: PathBuf,
-    depth: usize,
+pub(super) struct Around {
+    pub(super) variables: Variables,
+    pub(super) posture: Posture,
+    pub(super) objective: Objective,
+    pub(super) folder: PathBuf,
+    pub(super) depth: usize,
 }
 
 /// One component or module, with its key if it has a `for_each`.
-struct Member<'a> {
-    scope: &'a str,
+pub(super) struct Member<'a> {
+    pub(super) scope: &'a str,
     /// Its name within the scope: `bucket.models["eta"]`.
-    local: String,
-    absolute: String,
-    header: Span,
-    table: DeTable<'static>,
+    pub(super) local: String,
+    pub(super) absolute: String,
+    pub(super) header: Span,
+    pub(super) table: DeTable<'static>,
     /// Fields whose template was refused; the table does not have them.
-    refused: BTreeSet<String>,
+    pub(super) refused: BTreeSet<String>,
 }
 
 impl Loader<'_> {
@@ -225,7 +220,7 @@ impl Loader<'_> {
     }
 
     /// Reads and parses a file, `used` by these modules; what is wrong with it is reported where it is `named`.
-    fn open(
+    pub(super) fn open(
         &mut self,
         path: &Path,
         used: Vec<Span>,
@@ -270,7 +265,7 @@ impl Loader<'_> {
     }
 
     /// Everything that stands in one file beside its head.
-    fn scope(&mut self, name: &str, table: DeTable<'static>, around: &Around, at: &At) {
+    pub(super) fn scope(&mut self, name: &str, table: DeTable<'static>, around: &Around, at: &At) {
         self.scopes.entry(name.to_owned()).or_default();
         for (key, node) in table {
             let kind = key.get_ref().to_string();
@@ -332,7 +327,7 @@ impl Loader<'_> {
     }
 
     /// Keeps quiet about references to `name`: it is reported where it is declared.
-    fn refused(&mut self, scope: &str, name: &str) {
+    pub(super) fn refused(&mut self, scope: &str, name: &str) {
         self.scopes.entry(scope.to_owned()).or_default().refused.insert(name.to_owned());
     }
 
@@ -465,129 +460,6 @@ impl Loader<'_> {
         let (scope, at) = (scope.to_owned(), at.clone());
         self.pending.push(Pending { address, component, scope, at, header, table, own, refused });
     }
-
-    /// User data may hold secrets: the spec carries its hash, and only this run knows the text.
-    fn hide_user_data(&mut self, table: &mut DeTable<'static>, folder: &Path, at: &At) {
-        if let Some((key, _)) = table.remove_entry(HASHED) {
-            let help = "write `user_data` or `user_data_file`; drstack makes the hash".to_owned();
-            self.problems.push(at.error(
-                "DR005",
-                key.span(),
-                format!("`{HASHED}` is not yours to write"),
-                help,
-            ));
-        }
-        let file = self.text(table, "user_data_file", at);
-        let text = self.text(table, "user_data", at);
-        if let (Some(file), Some(_)) = (&file, &text) {
-            let help = "leave one of the two out".to_owned();
-            let message = "`user_data` and `user_data_file` are both given";
-            self.problems.push(at.error("DR013", file.span(), message, help));
-        }
-        let text = match file {
-            None => text,
-            Some(file) => {
-                let path = normal(&folder.join(file.get_ref()));
-                match self.files.read(&path) {
-                    Ok(read) => Some(Spanned::new(file.span(), read)),
-                    Err(message) => {
-                        let message = format!("cannot read `{}`: {message}", path.display());
-                        let help = "name a text file, relative to this file".to_owned();
-                        self.problems.push(at.error("DR013", file.span(), message, help));
-                        None
-                    }
-                }
-            }
-        };
-        if let Some(text) = text {
-            let span = text.span();
-            let hash = self.secrets.keep(text.into_inner());
-            let key = Spanned::new(span.clone(), HASHED.into());
-            table.insert(key, Spanned::new(span, DeValue::String(hash.into())));
-        }
-    }
-
-    fn module(&mut self, member: Member<'_>, around: &Around, at: &At) {
-        let (scope, local) = (member.scope, member.local.clone());
-        if self.module_whole(member, around, at).is_none() {
-            self.refused(scope, &local);
-        }
-    }
-
-    /// `None` where the module as a whole was refused.
-    fn module_whole(&mut self, member: Member<'_>, around: &Around, at: &At) -> Option<()> {
-        let Member { scope, local, absolute, header, mut table, refused } = member;
-        if refused.contains("source") {
-            return None;
-        }
-        if !table.contains_key("source") {
-            let help = "write `source = \"FOLDER\"`, relative to this file".to_owned();
-            self.problems.push(at.error("DR130", header.range, format!("`{local}` has no `source`"), help));
-            return None;
-        }
-        let source = self.text(&mut table, "source", at)?;
-        let folder = normal(&around.folder.join(source.get_ref()));
-        let path = folder.join("module.toml");
-        if around.depth >= DEEPEST {
-            let help = "use fewer modules within modules".to_owned();
-            let message = format!("modules are nested more than {DEEPEST} deep");
-            self.problems.push(at.error("DR131", source.span(), message, help));
-            return None;
-        }
-        let used_by = std::iter::once(at.file).chain(at.used.iter().map(|span| span.file));
-        if used_by.into_iter().any(|file| self.sources.files[file].0 == path) {
-            let message = format!("module `{}` uses itself", path.display());
-            let help = "remove the use that closes the circle".to_owned();
-            self.problems.push(at.error("DR132", source.span(), message, help));
-            return None;
-        }
-        let used = std::iter::once(header).chain(at.used.iter().cloned()).collect();
-        let help = "`source` is a folder that holds a `module.toml`, relative to this file".to_owned();
-        let (mut body, inner) = self.open(&path, used, Some(at.error("DR133", source.span(), "", help)))?;
-        if let Some(scope) = self.scopes.get_mut(scope) {
-            scope.modules.insert(local["module.".len()..].to_owned(), absolute.clone());
-        }
-        let mut variables: Variables = around
-            .variables
-            .iter()
-            .filter(|(name, _)| !is_local(name))
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect();
-        let given = inputs::from_user(table.iter(), refused.iter(), at);
-        self.inputs(take(&mut body, "inputs"), &given, Owner::Module, &mut variables, &inner);
-        let outputs = take(&mut body, "outputs");
-        let around = Around { variables, folder, depth: around.depth + 1, ..around.clone() };
-        self.scope(&absolute, body, &around, &inner);
-        for (key, node) in tables(outputs, "outputs", &inner, &mut self.problems) {
-            self.output(&absolute, &key, &node, &inner);
-        }
-        Some(())
-    }
-
-    fn output(&mut self, scope: &str, key: &Name, node: &Node, at: &At) {
-        let name = key.get_ref().to_string();
-        if !is_name(&name) {
-            let help = "use letters, digits, `-` and `_`".to_owned();
-            let message = format!("`{name}` cannot be the name of an output");
-            self.problems.push(at.error("DR008", key.span(), message, help));
-        }
-        let target = node.get_ref().as_str().and_then(|text| text.strip_prefix('@')).map(str::to_owned);
-        if target.is_none() {
-            let (message, help) = match node.get_ref() {
-                DeValue::String(text) => (
-                    format!("output `{name}` is `{text}`, not a reference"),
-                    format!("write `{name} = \"@{text}\"`"),
-                ),
-                other => (
-                    format!("output `{name}` is {}, not a reference", article(other)),
-                    format!("write `{name} = \"@kind.name\"`"),
-                ),
-            };
-            self.problems.push(at.error("DR134", node.span(), message, help));
-        }
-        let output = Output { target, at: at.clone(), range: node.span() };
-        self.scopes.entry(scope.to_owned()).or_default().outputs.insert(name, output);
-    }
 }
 
 pub(super) fn take(table: &mut DeTable<'static>, name: &str) -> Option<Node> {
@@ -617,13 +489,8 @@ pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
 }
 
-/// Inputs and keys of one scope are not known in another.
-fn is_local(name: &str) -> bool {
-    name.starts_with("input.") || name.starts_with("each.")
-}
-
 /// `a/b/../c` as `a/c`, so that a path in an error reads well.
-fn normal(path: &Path) -> PathBuf {
+pub(super) fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {

@@ -79,11 +79,13 @@ mod fields;
 mod head;
 mod inputs;
 mod load;
+mod module;
 mod schema;
 mod scope;
 mod template;
 #[cfg(test)]
 mod tests;
+mod user_data;
 
 pub use check::{BUCKET_HELP, is_bucket_name};
 pub use load::{Failed, InputValue, InputValues, Loaded, ReadFiles, load};

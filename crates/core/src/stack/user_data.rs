@@ -1,0 +1,55 @@
+//! User data: the text goes into the launch template and nowhere else, so a spec carries its hash.
+
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::decode::At;
+use super::load::{Loader, normal};
+
+/// The field in which a component finds the hash of its `user_data`; nobody writes it.
+pub(super) const HASHED: &str = "user_data_sha256";
+
+impl Loader<'_> {
+    /// User data may hold secrets: the spec carries its hash, and only this run knows the text.
+    pub(super) fn hide_user_data(&mut self, table: &mut DeTable<'static>, folder: &Path, at: &At) {
+        if let Some((key, _)) = table.remove_entry(HASHED) {
+            let help = "write `user_data` or `user_data_file`; drstack makes the hash".to_owned();
+            self.problems.push(at.error(
+                "DR005",
+                key.span(),
+                format!("`{HASHED}` is not yours to write"),
+                help,
+            ));
+        }
+        let file = self.text(table, "user_data_file", at);
+        let text = self.text(table, "user_data", at);
+        if let (Some(file), Some(_)) = (&file, &text) {
+            let help = "leave one of the two out".to_owned();
+            let message = "`user_data` and `user_data_file` are both given";
+            self.problems.push(at.error("DR013", file.span(), message, help));
+        }
+        let text = match file {
+            None => text,
+            Some(file) => {
+                let path = normal(&folder.join(file.get_ref()));
+                match self.files.read(&path) {
+                    Ok(read) => Some(Spanned::new(file.span(), read)),
+                    Err(message) => {
+                        let message = format!("cannot read `{}`: {message}", path.display());
+                        let help = "name a text file, relative to this file".to_owned();
+                        self.problems.push(at.error("DR013", file.span(), message, help));
+                        None
+                    }
+                }
+            }
+        };
+        if let Some(text) = text {
+            let span = text.span();
+            let hash = self.secrets.keep(text.into_inner());
+            let key = Spanned::new(span.clone(), HASHED.into());
+            table.insert(key, Spanned::new(span, DeValue::String(hash.into())));
+        }
+    }
+}
