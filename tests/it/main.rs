@@ -4,5 +4,6 @@
 
 mod diagnostics;
 mod drstack;
+mod schema;
 #[cfg(feature = "aws")]
 mod servers;
