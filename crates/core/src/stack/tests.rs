@@ -10,6 +10,8 @@ use super::*;
 use crate::component::{CompileCx, Component, ComponentRegistry, ErasedComponent, Ref, ResourceSet};
 use crate::diagnostic::render;
 
+mod mutated;
+
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NetSpec {
