@@ -20,13 +20,21 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "The table has no such field; a similar one is suggested. `drstack schema` lists all fields.",
     ),
     ("DR006", "not a table", "Components, modules and inputs are tables: `[bucket.models]`."),
-    ("DR007", "unknown kind", "`drstack kinds` lists the kinds of components of this build."),
+    (
+        "DR007",
+        "unknown kind",
+        "`drstack kinds` lists the kinds of components of this build. `[stack]` and `[sim]` stand in a `stack.toml` alone, `[outputs]` in a `module.toml`.",
+    ),
     ("DR008", "not a name", "Names are made of letters, digits, `-` and `_`."),
     ("DR009", "wrong type", "The value does not have the type its field wants."),
     ("DR010", "not a duration", "Durations are written as `8m`, `1h 30m` or `5s`."),
     ("DR011", "not a posture", "The postures are `cold`, `pilot-light`, `warm` and `hot`."),
     ("DR012", "not a tier", "Tiers are 1 (recovered first), 2 and 3 (last)."),
-    ("DR013", "user data cannot be read", "`user_data_file` is relative to the file that names it."),
+    (
+        "DR013",
+        "user data cannot be read",
+        "`user_data_file` is relative to the file that names it; it and `user_data` exclude each other.",
+    ),
     (
         "DR014",
         "not a stack name",

@@ -48,8 +48,7 @@ pub(super) fn head(
 }
 
 /// What a bucket may be called, as help.
-pub const BUCKET_HELP: &str =
-    "use 3 to 63 lower-case letters, digits, `.` and `-`; a letter or digit first and last";
+pub const BUCKET_HELP: &str = "use 3 to 63 lower-case letters, digits, `.` and `-`; a letter or digit first and last, no `..`, no IP address";
 
 /// True when S3 accepts `name` for a bucket.
 pub fn is_bucket_name(name: &str) -> bool {
@@ -59,6 +58,8 @@ pub fn is_bucket_name(name: &str) -> bool {
         && name.chars().all(inner)
         && name.starts_with(outer)
         && name.ends_with(outer)
+        && !name.contains("..")
+        && name.parse::<std::net::Ipv4Addr>().is_err()
 }
 
 fn is_stack_name(name: &str) -> bool {

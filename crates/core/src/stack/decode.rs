@@ -96,12 +96,19 @@ pub(super) fn expand_all(
                 false
             }
         },
-        // Not `all`: every template is looked at, after a bad one too.
         DeValue::Array(items) => {
-            items.iter_mut().fold(true, |whole, item| expand_all(item, variables, at, problems) && whole)
+            let mut whole = true;
+            for item in items.iter_mut() {
+                whole &= expand_all(item, variables, at, problems);
+            }
+            whole
         }
         DeValue::Table(table) => {
-            table.iter_mut().fold(true, |whole, (_, item)| expand_all(item, variables, at, problems) && whole)
+            let mut whole = true;
+            for (_, item) in table.iter_mut() {
+                whole &= expand_all(item, variables, at, problems);
+            }
+            whole
         }
         _ => true,
     }

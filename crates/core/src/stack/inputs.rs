@@ -6,7 +6,7 @@ use serde_json::Value;
 use toml::de::DeValue;
 
 use super::decode::{At, Node, article, guess, to_json};
-use super::load::{InputValue, InputValues, Loader, Name, is_name, tables, take};
+use super::load::{InputValue, InputValues, Loader, Name, is_name, quoted, tables, take};
 use super::template::Variables;
 use crate::diagnostic::{Label, Span};
 
@@ -83,7 +83,7 @@ impl Loader<'_> {
             let name = key.get_ref().to_string();
             if !is_name(&name) {
                 let help = "use letters, digits, `-` and `_`".to_owned();
-                let message = format!("`{name}` cannot be the name of an input");
+                let message = format!("{} cannot be the name of an input", quoted(&name));
                 self.problems.push(at.error("DR008", key.span(), message, help));
             }
             let declaration = self.declaration(&key, node, at);

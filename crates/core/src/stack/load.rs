@@ -288,7 +288,7 @@ impl Loader<'_> {
                 let whole = format!("{kind}.{text}");
                 if !is_name(&text) {
                     let help = "use letters, digits, `-` and `_`".to_owned();
-                    let message = format!("`{text}` cannot be a name");
+                    let message = format!("{} cannot be a name", quoted(&text));
                     self.problems.push(at.error("DR008", label.span(), message, help));
                     self.refused(name, &whole);
                     continue;
@@ -404,7 +404,8 @@ impl Loader<'_> {
                     match item.get_ref() {
                         DeValue::String(key) if !is_name(key) => {
                             let message = format!(
-                                "`{key}` cannot be a key of `for_each`: letters, digits, `-` and `_` can"
+                                "{} cannot be a key of `for_each`: letters, digits, `-` and `_` can",
+                                quoted(key)
                             );
                             refuse(item.span(), message);
                         }
@@ -483,6 +484,11 @@ pub(super) fn tables(
             Vec::new()
         }
     }
+}
+
+/// `text` within a message, where it may be empty.
+pub(super) fn quoted(text: &str) -> String {
+    if text.is_empty() { "an empty text".to_owned() } else { format!("`{text}`") }
 }
 
 pub(super) fn is_name(text: &str) -> bool {

@@ -4,7 +4,7 @@ use toml::de::DeValue;
 
 use super::decode::{At, Node, article};
 use super::inputs::{self, Owner};
-use super::load::{Around, Loader, Member, Name, is_name, normal, tables, take};
+use super::load::{Around, Loader, Member, Name, is_name, normal, quoted, tables, take};
 use super::scope::Output;
 use super::template::Variables;
 
@@ -74,7 +74,7 @@ impl Loader<'_> {
         let name = key.get_ref().to_string();
         if !is_name(&name) {
             let help = "use letters, digits, `-` and `_`".to_owned();
-            let message = format!("`{name}` cannot be the name of an output");
+            let message = format!("{} cannot be the name of an output", quoted(&name));
             self.problems.push(at.error("DR008", key.span(), message, help));
         }
         let target = node.get_ref().as_str().and_then(|text| text.strip_prefix('@')).map(str::to_owned);

@@ -99,6 +99,12 @@ impl Component for Bucket {
                 out.push(Problem::error("DR214", field, message, BUCKET_HELP));
             }
         }
+        if spec.standby_name.as_ref() == Some(&spec.name) {
+            let message = format!("`{}` is the primary bucket itself", spec.name);
+            let help =
+                "choose another name, or leave `standby_name` out: no two buckets of the world share a name";
+            out.push(Problem::error("DR214", "standby_name", message, help));
+        }
     }
 
     fn facts(spec: &BucketTable, _stack: &StackFacts) -> Vec<FactQuery> {
