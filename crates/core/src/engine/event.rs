@@ -25,7 +25,7 @@ pub enum Outcome {
         /// Which step.
         because: StepId,
     },
-    /// Not started, since the run was told to stop.
+    /// Not started, or not finished, since the run was told to stop.
     Unfinished,
 }
 
@@ -116,7 +116,7 @@ pub enum Event {
         failed: usize,
         /// Steps not started because of those.
         skipped: usize,
-        /// Steps not started because the run was stopped.
+        /// Steps not started, or not finished, because the run was stopped.
         unfinished: usize,
         /// How long it took.
         elapsed: Duration,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -15,7 +16,7 @@ use super::schedule::Schedule;
 use super::step::{Ended, Job};
 use crate::address::Address;
 use crate::cloud::{Cloud, Scope};
-use crate::kind::KindRegistry;
+use crate::kind::{Action, KindRegistry};
 use crate::link::resolve;
 use crate::plan::{Plan, Step, StepId};
 
@@ -32,7 +33,7 @@ pub struct ExecuteOptions {
     pub purpose: String,
     /// Begin nothing more, finish what runs.
     pub drain: CancellationToken,
-    /// Stop at once.
+    /// Stop at once: what runs is left as it is. Only a write to the journal that is under way is waited for.
     pub stop: CancellationToken,
 }
 
@@ -60,6 +61,9 @@ impl RunSummary {
 
 /// Makes `plan` true. A step that fails stops what depends on it and nothing else.
 ///
+/// Guarantees: no call starts before its intent is in the journal; each step ends in exactly one
+/// [`Event::StepFinished`].
+///
 /// # Errors
 /// [`JournalError`] when the journal cannot be written: then nothing more is started, and what runs is finished.
 pub async fn execute(
@@ -71,39 +75,30 @@ pub async fn execute(
     options: &ExecuteOptions,
     sink: &mut (dyn FnMut(Event) + Send),
 ) -> Result<RunSummary, JournalError> {
+    let (notes, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let mut run = Run {
         plan,
         schedule: Schedule::new(plan),
         outputs: plan.outputs.clone(),
         started: BTreeMap::new(),
         summary: RunSummary::default(),
-        entries: vec![Entry::RunStarted {
-            format: FORMAT,
-            purpose: options.purpose.clone(),
-            steps: plan.steps.len(),
-            at: cloud.now(),
-        }],
+        entries: Vec::new(),
+        draining: false,
+        broken: None,
         sink,
     };
     let begin = Instant::now();
-    (run.sink)(Event::RunStarted { run: journal.run().to_owned(), steps: plan.steps.len() });
-    let (notes, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    run.begin(journal.run(), &options.purpose, cloud.now());
     let mut tasks = JoinSet::new();
-    let mut draining = false;
-    let mut broken = None;
     while !run.schedule.is_done() {
-        let free = options.parallelism.saturating_sub(run.schedule.running());
-        let ready = if draining { Vec::new() } else { run.schedule.take_ready(free) };
+        run.heed(options);
+        let ready = run.take_ready(options);
         run.intend(&ready);
-        // One segment carries all that gathered; nothing starts before its intent is durable.
-        if broken.is_none()
-            && let Err(error) = journal.append(&std::mem::take(&mut run.entries)).await
-        {
-            broken = Some(error);
-            draining = true;
-        }
+        run.write(journal).await;
+        // Ctrl-C may have come while the journal was written.
+        let may_start = run.broken.is_none() && !is_told_to_end(options);
         for id in ready {
-            if broken.is_some() {
+            if !may_start {
                 run.abandon(id);
                 continue;
             }
@@ -115,27 +110,15 @@ pub async fn execute(
                 Err(error) => run.end(Ended { step: id, result: Err(error) }),
             }
         }
-        if draining {
-            let left = run.schedule.stop();
-            run.unfinished(left);
-        }
+        run.give_up_what_may_not_start();
         if tasks.is_empty() {
             continue;
         }
         tokio::select! {
             biased;
-            () = options.stop.cancelled() => {
-                tasks.abort_all();
-                let all: Vec<StepId> = run.started.keys().copied().collect();
-                all.into_iter().for_each(|id| run.abandon(id));
-                draining = true;
-                while tasks.join_next().await.is_some() {}
-            }
-            () = options.drain.cancelled(), if !draining => {
-                draining = true;
-                (run.sink)(Event::Draining { running: run.schedule.running() });
-            }
-            Some((step, waiting_for)) = heard.recv() => (run.sink)(Event::StepWaiting { step, waiting_for }),
+            () = options.stop.cancelled() => run.stop(&mut tasks).await,
+            () = options.drain.cancelled(), if !run.draining => {}
+            Some((step, waiting_for)) = heard.recv() => run.waiting(step, waiting_for),
             Some(ended) = tasks.join_next() => {
                 run.join(ended);
                 // Whatever else has ended by now goes into the same segment.
@@ -146,34 +129,93 @@ pub async fn execute(
         }
     }
     run.entries.push(Entry::RunFinished { at: cloud.now() });
-    if broken.is_none() {
-        broken = journal.append(&std::mem::take(&mut run.entries)).await.err();
-    }
-    let mut summary = run.summary;
-    summary.elapsed = begin.elapsed();
-    sink(Event::RunFinished {
-        done: summary.done,
-        failed: summary.failed.len(),
-        skipped: summary.skipped,
-        unfinished: summary.unfinished.len(),
-        elapsed: summary.elapsed,
-    });
-    broken.map_or(Ok(summary), Err)
+    run.write(journal).await;
+    run.finish(begin.elapsed())
+}
+
+fn is_told_to_end(options: &ExecuteOptions) -> bool {
+    options.drain.is_cancelled() || options.stop.is_cancelled()
 }
 
 struct Run<'a> {
     plan: &'a Plan,
     schedule: Schedule,
     outputs: BTreeMap<Address, BTreeMap<String, String>>,
+    /// Steps handed out that have not ended.
     started: BTreeMap<StepId, Instant>,
     summary: RunSummary,
+    /// What the next segment of the journal will hold.
     entries: Vec<Entry>,
+    /// Nothing more is started.
+    draining: bool,
+    /// Why the journal cannot go on.
+    broken: Option<JournalError>,
     sink: &'a mut (dyn FnMut(Event) + Send),
 }
 
 impl Run<'_> {
+    fn begin(&mut self, run: &str, purpose: &str, at: Timestamp) {
+        let steps = self.plan.steps.len();
+        self.entries.push(Entry::RunStarted { format: FORMAT, purpose: purpose.to_owned(), steps, at });
+        (self.sink)(Event::RunStarted { run: run.to_owned(), steps });
+    }
+
+    fn finish(self, elapsed: Duration) -> Result<RunSummary, JournalError> {
+        let summary = RunSummary { elapsed, ..self.summary };
+        (self.sink)(Event::RunFinished {
+            done: summary.done,
+            failed: summary.failed.len(),
+            skipped: summary.skipped,
+            unfinished: summary.unfinished.len(),
+            elapsed,
+        });
+        self.broken.map_or(Ok(summary), Err)
+    }
+
     fn step(&self, id: StepId) -> &Step {
         &self.plan.steps[id]
+    }
+
+    fn heed(&mut self, options: &ExecuteOptions) {
+        if options.drain.is_cancelled() && !self.draining {
+            (self.sink)(Event::Draining { running: self.schedule.running() });
+        }
+        self.draining |= is_told_to_end(options);
+    }
+
+    fn take_ready(&mut self, options: &ExecuteOptions) -> Vec<StepId> {
+        // With no room at all a run would never end.
+        let room = options.parallelism.max(1);
+        let free = room.saturating_sub(self.schedule.running());
+        if self.draining { Vec::new() } else { self.schedule.take_ready(free) }
+    }
+
+    /// Writes one segment with all that gathered: nothing starts before its intent is durable.
+    async fn write(&mut self, journal: &mut Journal) {
+        let entries = std::mem::take(&mut self.entries);
+        if self.broken.is_some() {
+            return;
+        }
+        self.broken = journal.append(&entries).await.err();
+        self.draining |= self.broken.is_some();
+    }
+
+    fn give_up_what_may_not_start(&mut self) {
+        if self.draining {
+            let left = self.schedule.stop();
+            self.unfinished(left);
+        }
+    }
+
+    async fn stop(&mut self, tasks: &mut JoinSet<Ended>) {
+        self.draining = true;
+        tasks.abort_all();
+        // What had ended before counts as it ended.
+        while let Some(ended) = tasks.join_next().await {
+            self.join(ended);
+        }
+        let aborted: Vec<StepId> = self.started.keys().copied().collect();
+        aborted.into_iter().for_each(|id| self.abandon(id));
     }
 
     fn intend(&mut self, ready: &[StepId]) {
@@ -204,6 +246,13 @@ impl Run<'_> {
         Ok(Job { id, step, spec, kind, scope: scope.clone(), notes: notes.clone() })
     }
 
+    fn waiting(&mut self, step: StepId, waiting_for: String) {
+        // A note may be heard after the end of its step.
+        if self.started.contains_key(&step) {
+            (self.sink)(Event::StepWaiting { step, waiting_for });
+        }
+    }
+
     fn join(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
         match ended {
             Ok(ended) => self.end(ended),
@@ -218,7 +267,10 @@ impl Run<'_> {
             Ok(live) => {
                 self.summary.done += 1;
                 self.entries.push(Entry::Done { step: id, id: live.id });
-                self.outputs.insert(self.step(id).address.clone(), live.outputs);
+                // What takes the old half of a replacement away says nothing about the new one.
+                if self.step(id).action != Action::Delete {
+                    self.outputs.insert(self.step(id).address.clone(), live.outputs);
+                }
                 Outcome::Done
             }
             Err(error) => {

@@ -5,6 +5,9 @@ use std::collections::BinaryHeap;
 
 use crate::plan::{Plan, StepId};
 
+#[cfg(test)]
+mod tests;
+
 /// Where a step stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stand {
@@ -20,12 +23,15 @@ pub enum Stand {
     Failed,
     /// It will never start: this step before it did not finish.
     Impossible(StepId),
+    /// It will never start: nothing more was to be handed out.
+    Stopped,
 }
 
 /// A plan in progress.
 ///
 /// Guarantees: every step is handed out at most once, never before all it needs is done, and is impossible if and only
-/// if something before it did not finish.
+/// if something before it did not finish. Each step ends once: by [`Schedule::finish`], in what that returns, or in what
+/// [`Schedule::stop`] returns.
 pub struct Schedule {
     stands: Vec<Stand>,
     left: Vec<usize>,
@@ -123,12 +129,13 @@ impl Schedule {
         impossible
     }
 
-    /// Nothing more is handed out; returns the steps that were neither handed out nor impossible.
+    /// Nothing more is handed out; returns the steps that were neither handed out nor impossible, each once.
     pub fn stop(&mut self) -> Vec<StepId> {
         self.ready.clear();
-        let never = |stand: &Stand| matches!(stand, Stand::Waiting | Stand::Ready);
-        let left: Vec<StepId> = (0..self.stands.len()).filter(|id| never(&self.stands[*id])).collect();
-        self.open = self.running;
+        let never = |id: &StepId| matches!(self.stands[*id], Stand::Waiting | Stand::Ready);
+        let left: Vec<StepId> = (0..self.stands.len()).filter(never).collect();
+        left.iter().for_each(|id| self.stands[*id] = Stand::Stopped);
+        self.open -= left.len();
         left
     }
 
