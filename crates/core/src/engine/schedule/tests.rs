@@ -1,5 +1,8 @@
 //! What the schedule promises, on plans of nothing but needs and estimates.
 
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
@@ -73,4 +76,174 @@ fn what_is_done_after_a_stop_starts_nothing() {
     assert_eq!(schedule.finish(0, true), [0; 0]);
     assert_eq!(schedule.take_ready(1), [0; 0]);
     assert!(schedule.is_done());
+}
+
+/// What is done to a schedule next: take up to so many, end one of those that run, or stop.
+#[derive(Clone, Debug)]
+enum Act {
+    Take(usize),
+    End(prop::sample::Index, bool),
+    Stop,
+}
+
+/// For each step its estimate and, of the steps before it, those that it needs.
+fn graphs() -> impl Strategy<Value = Vec<(f64, Vec<StepId>)>> {
+    let step = (0_u8..20, prop::collection::vec(any::<prop::sample::Index>(), 0..4));
+    prop::collection::vec(step, 0..24).prop_map(|steps| {
+        let needs = |number: usize, among: &[prop::sample::Index]| {
+            let needs = among.iter().filter(|_| number > 0).map(|index| index.index(number));
+            needs.collect::<BTreeSet<StepId>>().into_iter().collect()
+        };
+        let numbered = steps.iter().enumerate();
+        numbered.map(|(number, (estimate, among))| (f64::from(*estimate), needs(number, among))).collect()
+    })
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let act = prop_oneof![
+        4 => (0_usize..5).prop_map(Act::Take),
+        8 => (any::<prop::sample::Index>(), prop::bool::weighted(0.85)).prop_map(|(which, done)| Act::End(which, done)),
+        1 => Just(Act::Stop),
+    ];
+    prop::collection::vec(act, 0..80)
+}
+
+/// The same promises kept in the plainest way: sets, and every question answered anew from the graph.
+#[derive(Default)]
+struct Model {
+    needs: Vec<Vec<StepId>>,
+    estimates: Vec<f64>,
+    running: BTreeSet<StepId>,
+    done: BTreeSet<StepId>,
+    failed: BTreeSet<StepId>,
+    impossible: BTreeSet<StepId>,
+    stopped: BTreeSet<StepId>,
+    draining: bool,
+}
+
+impl Model {
+    fn of(graph: &[(f64, Vec<StepId>)]) -> Self {
+        let (estimates, needs) = graph.iter().cloned().unzip();
+        Self { needs, estimates, ..Self::default() }
+    }
+
+    fn has_ended(&self, id: StepId) -> bool {
+        [&self.done, &self.failed, &self.impossible, &self.stopped].iter().any(|ended| ended.contains(&id))
+    }
+
+    fn open(&self) -> Vec<StepId> {
+        let open = |id: &StepId| !self.has_ended(*id) && !self.running.contains(id);
+        (0..self.needs.len()).filter(open).collect()
+    }
+
+    fn ready(&self) -> Vec<StepId> {
+        let all_done = |id: &StepId| self.needs[*id].iter().all(|need| self.done.contains(need));
+        if self.draining { Vec::new() } else { self.open().into_iter().filter(all_done).collect() }
+    }
+
+    fn needs_at_any_distance(&self, id: StepId, what: StepId) -> bool {
+        self.needs[id].iter().any(|need| *need == what || self.needs_at_any_distance(*need, what))
+    }
+
+    fn remaining(&self, id: StepId) -> f64 {
+        let behind = (0..self.needs.len()).filter(|other| self.needs[*other].contains(&id));
+        self.estimates[id] + behind.map(|other| self.remaining(other)).fold(0.0, f64::max)
+    }
+
+    /// Takes over what the schedule handed out.
+    fn take(&mut self, at_most: usize, taken: &[StepId]) -> Result<(), TestCaseError> {
+        let ready = self.ready();
+        prop_assert_eq!(taken.len(), at_most.min(ready.len()));
+        prop_assert!(taken.iter().all(|id| ready.contains(id)), "{:?} of {:?}", taken, ready);
+        let urgency: Vec<f64> = taken.iter().map(|id| self.remaining(*id)).collect();
+        prop_assert!(urgency.is_sorted_by(|a, b| a >= b), "{:?}", urgency);
+        let last = urgency.last().copied().unwrap_or(f64::INFINITY);
+        let mut left = ready.iter().filter(|id| !taken.contains(id));
+        prop_assert!(taken.is_empty() || left.all(|id| self.remaining(*id) <= last));
+        self.running.extend(taken);
+        Ok(())
+    }
+
+    /// Takes over that a step ended, and what became impossible by it.
+    fn end(&mut self, id: StepId, done: bool, impossible: &[StepId]) -> Result<(), TestCaseError> {
+        self.running.remove(&id);
+        if done {
+            self.done.insert(id)
+        } else {
+            self.failed.insert(id)
+        };
+        let lost = |other: &StepId| !done && self.needs_at_any_distance(*other, id);
+        let expected: Vec<StepId> = self.open().into_iter().filter(lost).collect();
+        prop_assert_eq!(impossible, &expected);
+        self.impossible.extend(impossible);
+        Ok(())
+    }
+
+    fn stop(&mut self, stopped: &[StepId]) -> Result<(), TestCaseError> {
+        prop_assert_eq!(stopped, &self.open());
+        self.stopped.extend(stopped);
+        self.draining = true;
+        Ok(())
+    }
+
+    /// Each step ended in exactly one way, and the ways fit each other.
+    fn check_end(&self) -> Result<(), TestCaseError> {
+        let ways = [&self.done, &self.failed, &self.impossible, &self.stopped];
+        prop_assert_eq!(ways.iter().map(|way| way.len()).sum::<usize>(), self.needs.len());
+        for id in 0..self.needs.len() {
+            prop_assert!(self.has_ended(id));
+            let lost = self.failed.iter().any(|failed| self.needs_at_any_distance(id, *failed));
+            prop_assert!(self.draining || lost == self.impossible.contains(&id), "step {}", id);
+        }
+        Ok(())
+    }
+}
+
+/// The schedule and its model, side by side.
+struct Pair {
+    schedule: Schedule,
+    model: Model,
+}
+
+impl Pair {
+    fn act(&mut self, act: &Act) -> Result<(), TestCaseError> {
+        match act {
+            Act::Take(at_most) => self.model.take(*at_most, &self.schedule.take_ready(*at_most))?,
+            Act::Stop => self.model.stop(&self.schedule.stop())?,
+            Act::End(which, done) => {
+                let running: Vec<StepId> = self.model.running.iter().copied().collect();
+                if !running.is_empty() {
+                    let id = *which.get(&running);
+                    self.model.end(id, *done, &self.schedule.finish(id, *done))?;
+                }
+            }
+        }
+        prop_assert_eq!(self.schedule.running(), self.model.running.len());
+        let over = self.model.running.is_empty() && self.model.open().is_empty();
+        prop_assert_eq!(self.schedule.is_done(), over);
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_step_ends_once_and_none_starts_early(graph in graphs(), acts in acts()) {
+        let steps: Vec<(f64, &[StepId])> =
+            graph.iter().map(|(estimate, needs)| (*estimate, needs.as_slice())).collect();
+        let mut pair = Pair { schedule: Schedule::new(&plan(&steps)), model: Model::of(&graph) };
+        for act in &acts {
+            pair.act(act)?;
+        }
+        // Whatever happened: as long as it is not done, taking and ending leads on.
+        for _ in 0..=graph.len() {
+            pair.act(&Act::Take(graph.len()))?;
+            for id in pair.model.running.clone() {
+                pair.model.end(id, true, &pair.schedule.finish(id, true))?;
+            }
+        }
+        prop_assert!(pair.schedule.is_done());
+        pair.model.check_end()?;
+    }
 }
