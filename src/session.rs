@@ -206,6 +206,8 @@ impl Session {
         sink: &mut (dyn FnMut(Event) + Send),
     ) -> Result<RunSummary, Failure> {
         records::keep_facts(&*self.store, &planned.facts).await.map_err(|error| store_failure(&error))?;
+        // Looking and planning may have taken most of the lease.
+        lock.renew(self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         let options = ExecuteOptions {
             parallelism,
@@ -213,7 +215,7 @@ impl Session {
             drain: drain.clone(),
             stop: stop.clone(),
         };
-        let mut journal = Journal::new(Arc::clone(&self.store), &lock.holder().run);
+        let mut journal = Journal::new(Arc::clone(&self.store), &lock.holder().run).under(lock.lease());
         let cloud = Arc::clone(&self.cloud);
         let mut lost = None;
         let result = {
@@ -252,7 +254,7 @@ impl Session {
         match (result, lost) {
             (_, Some(error)) => Err(self.lock_failure(&error)),
             (Ok(summary), None) => Ok(summary),
-            (Err(error @ JournalError::Fenced { .. }), None) => {
+            (Err(error @ (JournalError::Fenced { .. } | JournalError::Lapsed { .. })), None) => {
                 Err(Failure::new(Exit::Locked, error, "run `drstack plan` to see where things stand"))
             }
             (Err(JournalError::Store(error)), None) => Err(store_failure(&error)),

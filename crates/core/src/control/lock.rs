@@ -1,12 +1,19 @@
-//! The lock: one object, taken and kept by conditional writes, with a lease that can run out.
+//! The lock: one object, taken, kept and given back by conditional writes, with a lease that can run out.
+//!
+//! The object is never removed: one that is given back says so and keeps its epoch. An unconditional removal could hit
+//! the lock of whoever took it meanwhile.
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use super::{Condition, ControlStore, StoreError, Version};
 use crate::engine::journal::seal;
+
+#[cfg(test)]
+mod tests;
 
 /// Key of the lock.
 const KEY: &str = "lock.json";
@@ -16,6 +23,13 @@ pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
 /// How often the holder gives a sign of life.
 pub const RENEW: SignedDuration = SignedDuration::from_secs(20);
+
+/// How long before its lease ends a holder starts nothing more: more than clocks that are set by NTP differ and a call
+/// takes to be sent, less than two missed renewals leave.
+const MARGIN: SignedDuration = SignedDuration::from_secs(10);
+
+/// How often breaking a lock is tried against a holder that renews it meanwhile; one renewal comes in [`RENEW`].
+const TRIES: usize = 3;
 
 /// Who holds the lock, and what for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,11 +67,36 @@ pub enum LockError {
     Store(#[from] StoreError),
 }
 
+/// What is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+enum Record {
+    /// Somebody holds it, or did until the lease ran out.
+    Held(Holder),
+    /// It was given back or broken.
+    Free {
+        /// That of the last holder.
+        epoch: u64,
+    },
+}
+
 /// The lock, held.
 pub struct Lock {
     store: Arc<dyn ControlStore>,
     holder: Holder,
     version: Version,
+    until: watch::Sender<Timestamp>,
+}
+
+/// How long the run may rely on its lock. Clones see every renewal, and that the lock was lost.
+#[derive(Clone, Debug)]
+pub struct Lease(watch::Receiver<Timestamp>);
+
+impl Lease {
+    /// Whether the lock is still this run's, by the run's own clock.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        now + MARGIN < *self.0.borrow()
+    }
 }
 
 /// The holder, if there is one.
@@ -65,19 +104,20 @@ pub struct Lock {
 /// # Errors
 /// [`LockError::Broken`] and what the store says.
 pub async fn holder(store: &dyn ControlStore) -> Result<Option<(Holder, Version)>, LockError> {
-    let Some((body, version)) = store.get(KEY).await? else { return Ok(None) };
-    Ok(Some((serde_json::from_slice(&body).map_err(LockError::Broken)?, version)))
+    Ok(match stored(store).await? {
+        Some((Record::Held(holder), version)) => Some((holder, version)),
+        Some((Record::Free { .. }, _)) | None => None,
+    })
 }
 
-/// Removes the lock whoever holds it, after sealing the holder's journal so that it starts nothing more.
+/// Takes the lock from whoever holds it, after sealing the holder's journal so that it starts nothing more.
 ///
 /// # Errors
-/// What the store says.
+/// [`LockError::Held`] when it changed hands meanwhile, and what the store says.
 pub async fn break_lock(store: &dyn ControlStore, by: &str) -> Result<(), LockError> {
-    if let Some((holder, _)) = holder(store).await? {
-        seal(store, &holder.run, by).await?;
-    }
-    Ok(store.delete(KEY).await?)
+    let Some((holder, _)) = holder(store).await? else { return Ok(()) };
+    seal(store, &holder.run, by).await?;
+    give_back(store, &holder).await
 }
 
 impl Lock {
@@ -90,25 +130,30 @@ impl Lock {
         wanted: Holder,
         now: Timestamp,
     ) -> Result<Self, LockError> {
-        let mut wanted = Holder { since: now, until: now + LEASE, ..wanted };
-        let condition = match holder(&*store).await? {
-            None => Condition::Absent,
-            Some((held, _)) if held.until > now => return Err(LockError::Held(Box::new(held))),
-            Some((stale, version)) => {
+        let (epoch, condition) = match stored(&*store).await? {
+            None => (1, Condition::Absent),
+            Some((Record::Free { epoch }, version)) => (epoch + 1, Condition::Matches(version)),
+            Some((Record::Held(held), _)) if held.until > now => return Err(LockError::Held(Box::new(held))),
+            // Sealed first: were the lock taken first and its taker died in between, nobody would seal this journal.
+            Some((Record::Held(stale), version)) => {
                 seal(&*store, &stale.run, &wanted.run).await?;
-                wanted.epoch = stale.epoch + 1;
-                Condition::Matches(version)
+                (stale.epoch + 1, Condition::Matches(version))
             }
         };
-        match store.put(KEY, body(&wanted), condition).await {
-            Ok(version) => Ok(Self { store, holder: wanted, version }),
-            Err(error) => match holder(&*store).await? {
+        let holder = Holder { since: now, until: now + LEASE, epoch, ..wanted };
+        let version = match store.put(KEY, body(&Record::Held(holder.clone())), condition).await {
+            Ok(version) => version,
+            Err(error) => match stored(&*store).await? {
                 // The answer was lost, the write was not.
-                Some((held, version)) if held == wanted => Ok(Self { store, holder: wanted, version }),
-                Some((held, _)) => Err(LockError::Held(Box::new(held))),
-                None => Err(error.into()),
+                Some((Record::Held(held), version)) if held == holder => version,
+                Some((Record::Held(held), _)) if held.until > now => {
+                    return Err(LockError::Held(Box::new(held)));
+                }
+                _ => return Err(error.into()),
             },
-        }
+        };
+        let until = watch::Sender::new(holder.until);
+        Ok(Self { store, holder, version, until })
     }
 
     /// Who holds it: this run.
@@ -121,21 +166,34 @@ impl Lock {
         self.holder.until - LEASE + RENEW
     }
 
+    /// How long it may be relied on, for whoever starts calls under it.
+    pub fn lease(&self) -> Lease {
+        Lease(self.until.subscribe())
+    }
+
     /// Gives a sign of life.
     ///
     /// # Errors
-    /// [`LockError::Lost`] when somebody took it over.
+    /// [`LockError::Lost`] when somebody took it over; what the store says, after which it may be tried again.
     pub async fn renew(&mut self, now: Timestamp) -> Result<(), LockError> {
         let renewed = Holder { until: now + LEASE, ..self.holder.clone() };
-        let condition = Condition::Matches(self.version.clone());
-        self.version = match self.store.put(KEY, body(&renewed), condition).await {
+        self.version = match self.write(&renewed, self.version.clone()).await {
             Ok(version) => version,
-            Err(StoreError::Refused { .. }) => match holder(&*self.store).await? {
+            Err(error) => match holder(&*self.store).await? {
+                // The answer was lost, the write was not.
                 Some((held, version)) if held == renewed => version,
-                _ => return Err(LockError::Lost),
+                // That of an earlier sign of life was.
+                Some((held, version)) if is_same(&held, &renewed) && version != self.version => {
+                    self.write(&renewed, version).await?
+                }
+                Some((held, _)) if is_same(&held, &renewed) => return Err(error.into()),
+                _ => {
+                    self.until.send_replace(Timestamp::MIN);
+                    return Err(LockError::Lost);
+                }
             },
-            Err(error) => return Err(error.into()),
         };
+        self.until.send_replace(renewed.until);
         self.holder = renewed;
         Ok(())
     }
@@ -145,14 +203,49 @@ impl Lock {
     /// # Errors
     /// What the store says.
     pub async fn release(self) -> Result<(), LockError> {
-        match holder(&*self.store).await? {
-            Some((held, _)) if held.run == self.holder.run => Ok(self.store.delete(KEY).await?),
-            _ => Ok(()),
+        self.until.send_replace(Timestamp::MIN);
+        match give_back(&*self.store, &self.holder).await {
+            // It is somebody else's by now.
+            Err(LockError::Held(_)) => Ok(()),
+            other => other,
         }
+    }
+
+    async fn write(&self, holder: &Holder, version: Version) -> Result<Version, StoreError> {
+        self.store.put(KEY, body(&Record::Held(holder.clone())), Condition::Matches(version)).await
     }
 }
 
-fn body(holder: &Holder) -> Vec<u8> {
+/// Marks the lock of `ours` as free. That somebody else holds it by now is [`LockError::Held`].
+async fn give_back(store: &dyn ControlStore, ours: &Holder) -> Result<(), LockError> {
+    let free = body(&Record::Free { epoch: ours.epoch });
+    let mut last = None;
+    for _ in 0..TRIES {
+        let version = match holder(store).await? {
+            None => return Ok(()),
+            Some((held, version)) if is_same(&held, ours) => version,
+            Some((held, _)) => return Err(LockError::Held(Box::new(held))),
+        };
+        // Whatever the answer is, what is stored tells.
+        match store.put(KEY, free.clone(), Condition::Matches(version)).await {
+            Ok(_) => return Ok(()),
+            Err(error) => last = Some(error),
+        }
+    }
+    last.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Whether both are the same taking of the lock, renewed or not.
+fn is_same(one: &Holder, other: &Holder) -> bool {
+    (&one.run, one.epoch) == (&other.run, other.epoch)
+}
+
+async fn stored(store: &dyn ControlStore) -> Result<Option<(Record, Version)>, LockError> {
+    let Some((body, version)) = store.get(KEY).await? else { return Ok(None) };
+    Ok(Some((serde_json::from_slice(&body).map_err(LockError::Broken)?, version)))
+}
+
+fn body(record: &Record) -> Vec<u8> {
     // Strings, numbers and times: always has a JSON form.
-    serde_json::to_vec(holder).unwrap_or_default()
+    serde_json::to_vec(record).unwrap_or_default()
 }

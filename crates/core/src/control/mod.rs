@@ -1,6 +1,8 @@
 //! The control store: the bucket in the standby region with lock, facts and journals, as conditional reads and writes.
 
 pub mod lock;
+#[cfg(test)]
+pub(crate) mod memory;
 pub mod records;
 
 use futures_util::future::BoxFuture;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, Outcome, StepError};
-use super::journal::{Entry, FORMAT, Journal, JournalError};
+use super::journal::{Entry, FORMAT, Journal, JournalError, Permit};
 use super::schedule::Schedule;
 use super::step::{Ended, Job};
 use crate::address::Address;
@@ -65,7 +65,7 @@ impl RunSummary {
 /// [`Event::StepFinished`].
 ///
 /// # Errors
-/// [`JournalError`] when the journal cannot be written: then nothing more is started, and what runs is finished.
+/// [`JournalError`] when the journal cannot be written or the lease ran out: then nothing more is started, and what runs is finished.
 pub async fn execute(
     plan: &Plan,
     cloud: Arc<dyn Cloud>,
@@ -95,6 +95,9 @@ pub async fn execute(
         let ready = run.take_ready(options);
         run.intend(&ready);
         run.write(journal).await;
+        if !ready.is_empty() {
+            run.check(journal, cloud.now());
+        }
         // Ctrl-C may have come while the journal was written.
         let may_start = run.broken.is_none() && !is_told_to_end(options);
         for id in ready {
@@ -102,7 +105,7 @@ pub async fn execute(
                 run.abandon(id);
                 continue;
             }
-            match run.job(id, kinds, scope, &notes) {
+            match run.job(id, kinds, scope, &notes, journal.permit()) {
                 Ok(job) => {
                     let cloud = Arc::clone(&cloud);
                     tasks.spawn(async move { job.run(&*cloud).await });
@@ -200,6 +203,14 @@ impl Run<'_> {
         self.draining |= self.broken.is_some();
     }
 
+    /// The run may have been held up while its intents were written, and its lock be somebody else's by now.
+    fn check(&mut self, journal: &Journal, now: Timestamp) {
+        if self.broken.is_none() {
+            self.broken = journal.check(now).err();
+            self.draining |= self.broken.is_some();
+        }
+    }
+
     fn give_up_what_may_not_start(&mut self) {
         if self.draining {
             let left = self.schedule.stop();
@@ -234,6 +245,7 @@ impl Run<'_> {
         kinds: &KindRegistry,
         scope: &Scope,
         notes: &tokio::sync::mpsc::UnboundedSender<(StepId, String)>,
+        permit: Permit,
     ) -> Result<Job, StepError> {
         let step = self.step(id).clone();
         let internal = |message: String| StepError::Internal { message };
@@ -243,7 +255,7 @@ impl Run<'_> {
         if let Some(open) = resolve(&mut spec, &look_up).first() {
             return Err(internal(format!("{open} has not said what {} needs of it", step.address)));
         }
-        Ok(Job { id, step, spec, kind, scope: scope.clone(), notes: notes.clone() })
+        Ok(Job { id, step, spec, kind, scope: scope.clone(), notes: notes.clone(), permit })
     }
 
     fn waiting(&mut self, step: StepId, waiting_for: String) {

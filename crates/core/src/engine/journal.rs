@@ -2,16 +2,29 @@
 //!
 //! A journal is numbered segments, each written only if absent. That is the fence too: whoever takes over seals the old
 //! run by writing its next segment, and the old run, which writes its intents before any call, is refused.
+//!
+//! A run may be held up between the answer to its last segment and the calls whose intents that holds, or between two
+//! tries of one call. So it looks at its [`Permit`] before each call: it ends with the lease, before which nobody takes
+//! over.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use crate::address::Address;
+use crate::control::lock::Lease;
 use crate::control::{Condition, ControlStore, StoreError};
 use crate::kind::Action;
 use crate::plan::StepId;
+
+#[cfg(test)]
+mod tests;
+
+/// How often sealing tries the next number of a run that is still writing. Such a run writes a segment in the time of
+/// one call, sealing takes two; one that is faster this often is alive, and the lock says so next time.
+const CHASE: usize = 50;
 
 /// The format this build writes.
 pub const FORMAT: u32 = 1;
@@ -77,23 +90,50 @@ pub enum JournalError {
         /// The run that was sealed.
         run: String,
     },
+    /// The lease of the run's lock ran out, or the lock was lost.
+    #[error("the lock of run {run} was not renewed in time; nothing more was started")]
+    Lapsed {
+        /// The run.
+        run: String,
+    },
     /// The control bucket cannot be written.
     #[error("the journal cannot be written: {0}")]
     Store(StoreError),
 }
 
-/// The journal of one run, at its end.
+/// Whether a run may still start calls. Clones share one answer.
 #[derive(Clone)]
+pub struct Permit {
+    lease: Option<Lease>,
+    ended: CancellationToken,
+}
+
+impl Permit {
+    /// True as long as the lease lasts and the journal can be written.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        !self.ended.is_cancelled() && self.lease.as_ref().is_none_or(|lease| lease.holds(now))
+    }
+}
+
+/// The journal of one run, at its end.
 pub struct Journal {
     store: Arc<dyn ControlStore>,
     run: String,
     next: u64,
+    permit: Permit,
 }
 
 impl Journal {
     /// The journal of a new run.
     pub fn new(store: Arc<dyn ControlStore>, run: &str) -> Self {
-        Self { store, run: run.to_owned(), next: 0 }
+        let permit = Permit { lease: None, ended: CancellationToken::new() };
+        Self { store, run: run.to_owned(), next: 0, permit }
+    }
+
+    /// The same journal of a run that may start calls only as long as `lease` lasts.
+    #[must_use]
+    pub fn under(self, lease: Lease) -> Self {
+        Self { permit: Permit { lease: Some(lease), ..self.permit }, ..self }
     }
 
     /// The run it is of.
@@ -101,7 +141,20 @@ impl Journal {
         &self.run
     }
 
-    /// Writes `entries` as the next segment; they are durable when this returns.
+    /// Whether the run may still start calls.
+    pub fn permit(&self) -> Permit {
+        self.permit.clone()
+    }
+
+    /// Whether what was written may be started at `now`.
+    ///
+    /// # Errors
+    /// [`JournalError::Lapsed`] when the lease ran out.
+    pub fn check(&self, now: Timestamp) -> Result<(), JournalError> {
+        if self.permit.holds(now) { Ok(()) } else { Err(JournalError::Lapsed { run: self.run.clone() }) }
+    }
+
+    /// Writes `entries` as the next segment; they are durable when this returns. After an error the permit has ended.
     ///
     /// # Errors
     /// [`JournalError::Fenced`] when another run wrote this segment, else what the store says.
@@ -109,26 +162,20 @@ impl Journal {
         if entries.is_empty() {
             return Ok(());
         }
-        let body = lines(entries);
-        let key = segment(&self.run, self.next);
-        match self.store.put(&key, body.clone(), Condition::Absent).await {
-            Ok(_) => {}
-            Err(StoreError::Refused { .. }) => self.expect_own(&key, &body).await?,
-            // The answer may have been lost after the write: what is stored tells.
-            Err(error @ StoreError::Cloud(_)) => {
-                self.expect_own(&key, &body).await.map_err(|_| JournalError::Store(error))?;
-            }
-            Err(error) => return Err(JournalError::Store(error)),
+        let (key, body) = (segment(&self.run, self.next), lines(entries));
+        if let Err(error) = self.store.put(&key, body.clone(), Condition::Absent).await {
+            self.expect_own(&key, &body, error).await.inspect_err(|_| self.permit.ended.cancel())?;
         }
         self.next += 1;
         Ok(())
     }
 
-    async fn expect_own(&self, key: &str, body: &[u8]) -> Result<(), JournalError> {
+    /// The answer may have been lost after the write: what is stored tells.
+    async fn expect_own(&self, key: &str, body: &[u8], error: StoreError) -> Result<(), JournalError> {
         match self.store.get(key).await {
             Ok(Some((stored, _))) if stored == body => Ok(()),
-            Ok(_) => Err(JournalError::Fenced { run: self.run.clone() }),
-            Err(error) => Err(JournalError::Store(error)),
+            Ok(Some(_)) => Err(JournalError::Fenced { run: self.run.clone() }),
+            Ok(None) | Err(_) => Err(JournalError::Store(error)),
         }
     }
 }
@@ -136,17 +183,23 @@ impl Journal {
 /// Seals the journal of `run` in the name of `by`: from here on `run` starts no call.
 ///
 /// # Errors
-/// What the store says.
+/// What the store says; [`StoreError::Refused`] when `run` is alive and writes faster than it can be sealed.
 pub async fn seal(store: &dyn ControlStore, run: &str, by: &str) -> Result<(), StoreError> {
     let body = lines(&[Entry::Sealed { by: by.to_owned() }]);
-    loop {
+    let mut key = String::new();
+    for _ in 0..CHASE {
         // The run may still be writing: the segment that is ours is the first one that it does not have.
         let next = store.list(&format!("runs/{run}/journal/")).await?.len() as u64;
-        match store.put(&segment(run, next), body.clone(), Condition::Absent).await {
-            Err(StoreError::Refused { .. }) => {}
-            other => return other.map(|_| ()),
+        key = segment(run, next);
+        let Err(error) = store.put(&key, body.clone(), Condition::Absent).await else { return Ok(()) };
+        let is_sealed = matches!(store.get(&key).await, Ok(Some((stored, _))) if stored == body);
+        match error {
+            _ if is_sealed => return Ok(()),
+            StoreError::Refused { .. } => {}
+            other => return Err(other),
         }
     }
+    Err(StoreError::Refused { key })
 }
 
 fn segment(run: &str, number: u64) -> String {

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep};
 
 use super::event::StepError;
+use super::journal::Permit;
 use super::wait::Pauses;
 use crate::cloud::{Call, Cloud, CloudError, Found, Scope};
 use crate::kind::{Action, DynKind, FieldChange, Readiness, Wait};
@@ -30,6 +31,7 @@ pub(super) struct Job {
     pub(super) kind: &'static dyn DynKind,
     pub(super) scope: Scope,
     pub(super) notes: UnboundedSender<(StepId, String)>,
+    pub(super) permit: Permit,
 }
 
 /// What a step left behind: nothing after a deletion.
@@ -71,12 +73,12 @@ impl Job {
         let mut pauses = Pauses::of(SETTLE);
         let found = loop {
             match cloud.create(self.kind.name(), call, &self.spec).await {
-                Err(error) => self.settle(error, &mut pauses).await?,
+                Err(error) => self.settle(cloud, error, &mut pauses).await?,
                 Ok(found) => break found,
             }
         };
         let found = self.until_ready(cloud, found).await?;
-        let changes = self.kind.diff(&self.spec, &found.live).map_err(shape)?;
+        let changes = self.kind.diff(&self.spec, &found.live).map_err(|error| shape(&error))?;
         if changes.is_empty() {
             return self.left(&found);
         }
@@ -98,12 +100,13 @@ impl Job {
         id: &str,
         changes: &[FieldChange],
     ) -> Result<Left, StepError> {
+        if !self.permit.holds(cloud.now()) {
+            return Err(StepError::NeverReady { message: format!("another run took over before `{id}` was finished") });
+        }
         let mut pauses = Pauses::of(SETTLE);
-        loop {
-            match cloud.update(self.kind.name(), call, id, &self.spec, changes).await {
-                Err(error) => self.settle(error, &mut pauses).await?,
-                Ok(()) => break,
-            }
+        let kind = self.kind.name();
+        while let Err(error) = cloud.update(kind, call, id, &self.spec, changes).await {
+            self.settle(cloud, error, &mut pauses).await?;
         }
         let ids = [id.to_owned()];
         let absent = || StepError::NeverReady { message: format!("`{id}` went away while it was changed") };
@@ -114,11 +117,8 @@ impl Job {
 
     async fn delete(&self, cloud: &dyn Cloud, call: &Call, id: &str) -> Result<Left, StepError> {
         let mut pauses = Pauses::of(SETTLE);
-        loop {
-            match cloud.delete(self.kind.name(), call, id).await {
-                Err(error) => self.settle(error, &mut pauses).await?,
-                Ok(()) => break,
-            }
+        while let Err(error) = cloud.delete(self.kind.name(), call, id).await {
+            self.settle(cloud, error, &mut pauses).await?;
         }
         let ids = [id.to_owned()];
         let mut pauses = Pauses::of(self.kind.wait());
@@ -132,7 +132,7 @@ impl Job {
         let begin = Instant::now();
         let mut pauses = Pauses::of(self.kind.wait());
         loop {
-            match self.kind.ready(&self.spec, &found.live).map_err(shape)? {
+            match self.kind.ready(&self.spec, &found.live).map_err(|error| shape(&error))? {
                 Readiness::Ready => return Ok(found),
                 Readiness::Failed(message) => return Err(StepError::NeverReady { message }),
                 Readiness::Waiting(waiting_for) => self.pause(&mut pauses, waiting_for).await?,
@@ -148,7 +148,7 @@ impl Job {
     }
 
     fn left(&self, found: &Found) -> Result<Left, StepError> {
-        let outputs = self.kind.outputs(&found.id, &found.live).map_err(shape)?;
+        let outputs = self.kind.outputs(&found.id, &found.live).map_err(|error| shape(&error))?;
         Ok(Left { id: found.id.clone(), outputs })
     }
 
@@ -158,15 +158,21 @@ impl Job {
         Ok(looked.into_iter().next().ok_or_else(none)??)
     }
 
-    /// Waits where the refusal passes by itself, else gives the error back.
-    async fn settle(&self, error: CloudError, pauses: &mut Pauses) -> Result<(), StepError> {
+    /// Waits where the refusal passes by itself and the run may call again, else gives the error back.
+    async fn settle(
+        &self,
+        cloud: &dyn Cloud,
+        error: CloudError,
+        pauses: &mut Pauses,
+    ) -> Result<(), StepError> {
         let (CloudError::Conflict { .. } | CloudError::Throttled { .. }) = &error else {
             return Err(error.into());
         };
         let Some(pause) = pauses.next() else { return Err(error.into()) };
         self.note(error.to_string());
         sleep(pause).await;
-        Ok(())
+        // A second try is a call like the first, and the run may have been taken over meanwhile.
+        if self.permit.holds(cloud.now()) { Ok(()) } else { Err(error.into()) }
     }
 
     async fn pause(&self, pauses: &mut Pauses, waiting_for: String) -> Result<(), StepError> {
@@ -183,6 +189,6 @@ impl Job {
     }
 }
 
-fn shape(error: crate::kind::ShapeError) -> StepError {
+fn shape(error: &crate::kind::ShapeError) -> StepError {
     StepError::Internal { message: error.to_string() }
 }

@@ -1,0 +1,243 @@
+//! What the lock promises: one holder at a time, and whoever lost it is stopped.
+
+use super::*;
+use crate::control::memory::{Fate, Memory};
+use crate::engine::journal::{Entry, Journal, JournalError};
+
+/// So many seconds after the beginning.
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
+}
+
+fn wanted(run: &str) -> Holder {
+    Holder {
+        owner: "anna".to_owned(),
+        host: "laptop".to_owned(),
+        purpose: "apply".to_owned(),
+        run: run.to_owned(),
+        since: at(0),
+        until: at(0),
+        epoch: 0,
+    }
+}
+
+fn store() -> Arc<Memory> {
+    Arc::new(Memory::default())
+}
+
+async fn take(store: &Arc<Memory>, run: &str, seconds: i64) -> Result<Lock, LockError> {
+    Lock::take(store.clone(), wanted(run), at(seconds)).await
+}
+
+async fn held_by(store: &Memory) -> Option<String> {
+    holder(store).await.unwrap().map(|(holder, _)| holder.run)
+}
+
+/// Whether `run` can still write its journal.
+async fn is_fenced(store: &Arc<Memory>, run: &str) -> bool {
+    let entries = [Entry::RunFinished { at: at(0) }];
+    let written = Journal::new(store.clone(), run).append(&entries).await;
+    matches!(written, Err(JournalError::Fenced { .. }))
+}
+
+fn bytes_of(holder: &Holder) -> Vec<u8> {
+    body(&Record::Held(holder.clone()))
+}
+
+#[tokio::test]
+async fn a_lock_is_taken_renewed_and_given_back() {
+    let store = store();
+    let mut lock = take(&store, "a", 0).await.unwrap();
+    assert_eq!((lock.holder().epoch, lock.holder().until, lock.due()), (1, at(60), at(20)));
+    lock.renew(at(20)).await.unwrap();
+    assert_eq!((lock.holder().since, lock.holder().until, lock.due()), (at(0), at(80), at(40)));
+    assert_eq!(holder(&*store).await.unwrap().unwrap().0, *lock.holder());
+    lock.release().await.unwrap();
+    assert_eq!(held_by(&store).await, None);
+    // Nobody was in the way, so nobody was sealed.
+    assert_eq!(store.lines("runs/"), [""; 0]);
+    let next = take(&store, "b", 30).await.unwrap();
+    assert_eq!(next.holder().epoch, 2);
+}
+
+#[tokio::test]
+async fn a_second_taker_is_told_who_holds_it() {
+    let store = store();
+    let lock = take(&store, "a", 0).await.unwrap();
+    let refused = take(&store, "b", 59).await.err().unwrap();
+    assert!(matches!(&refused, LockError::Held(held) if **held == *lock.holder()), "{refused}");
+    assert!(refused.to_string().starts_with("anna on laptop holds the lock for `apply`"), "{refused}");
+    assert!(!is_fenced(&store, "a").await);
+}
+
+#[tokio::test]
+async fn a_lease_that_ran_out_is_taken_over_and_its_holder_stopped() {
+    let store = store();
+    let mut old = take(&store, "a", 0).await.unwrap();
+    let lease = old.lease();
+    let new = take(&store, "b", 60).await.unwrap();
+    assert_eq!((new.holder().epoch, held_by(&store).await.as_deref()), (2, Some("b")));
+    assert!(is_fenced(&store, "a").await);
+    assert!(matches!(old.renew(at(61)).await, Err(LockError::Lost)));
+    assert!(!lease.holds(at(0)));
+    old.release().await.unwrap();
+    assert_eq!(holder(&*store).await.unwrap().unwrap().0, *new.holder());
+}
+
+#[tokio::test]
+async fn of_two_takers_at_once_one_wins() {
+    for stale in [false, true] {
+        let store = store();
+        if stale {
+            take(&store, "a", 0).await.unwrap();
+        }
+        let (b, c) = tokio::join!(take(&store, "b", 100), take(&store, "c", 100));
+        assert!(b.is_ok() != c.is_ok());
+        let (won, lost) = if let Ok(b) = b { (b, c) } else { (c.unwrap(), b) };
+        let refused = lost.err().unwrap();
+        assert!(matches!(&refused, LockError::Held(held) if **held == *won.holder()), "{refused}");
+        assert_eq!(won.holder().epoch, 1 + u64::from(stale));
+        assert_eq!(is_fenced(&store, "a").await, stale);
+        assert!(!is_fenced(&store, &won.holder().run).await);
+    }
+}
+
+#[tokio::test]
+async fn a_taker_whose_answer_was_lost_holds_the_lock_and_the_other_does_not() {
+    for stale in [false, true] {
+        let store = store();
+        if stale {
+            take(&store, "a", 0).await.unwrap();
+            // The first write seals.
+            store.fate(&[Fate::Answered]);
+        }
+        store.fate(&[Fate::AnswerLost]);
+        let mut lock = take(&store, "b", 100).await.unwrap();
+        let refused = take(&store, "c", 100).await.err().unwrap();
+        assert!(matches!(&refused, LockError::Held(held) if held.run == "b"), "{refused}");
+        lock.renew(at(120)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_taker_whose_write_never_arrived_hears_that_and_not_that_a_stale_lock_is_held() {
+    let store = store();
+    take(&store, "a", 0).await.unwrap();
+    store.fate(&[Fate::Answered, Fate::Lost]);
+    let failed = take(&store, "b", 100).await.err().unwrap();
+    assert!(matches!(failed, LockError::Store(StoreError::Cloud(_))), "{failed}");
+    assert_eq!(held_by(&store).await.as_deref(), Some("a"));
+}
+
+#[tokio::test]
+async fn a_holder_that_renews_while_it_is_being_taken_over_keeps_the_lock() {
+    let store = store();
+    let old = take(&store, "a", 0).await.unwrap();
+    // The taker seals first, and then finds that the lock was renewed.
+    let renewed = Holder { until: at(160), ..old.holder().clone() };
+    let expected = renewed.clone();
+    store.meddle(move |objects| {
+        objects.insert(KEY.to_owned(), bytes_of(&renewed));
+    });
+    let refused = take(&store, "b", 100).await.err().unwrap();
+    assert!(matches!(&refused, LockError::Held(held) if **held == expected), "{refused}");
+}
+
+#[tokio::test]
+async fn a_sign_of_life_counts_although_its_answer_was_lost() {
+    let store = store();
+    let mut lock = take(&store, "a", 0).await.unwrap();
+    store.fate(&[Fate::AnswerLost]);
+    lock.renew(at(20)).await.unwrap();
+    lock.renew(at(40)).await.unwrap();
+    assert_eq!(holder(&*store).await.unwrap().unwrap().0.until, at(100));
+    // One that arrives only after it was read for.
+    let late = Holder { until: at(115), ..lock.holder().clone() };
+    store.meddle(move |objects| {
+        objects.insert(KEY.to_owned(), bytes_of(&late));
+    });
+    lock.renew(at(60)).await.unwrap();
+    assert_eq!(holder(&*store).await.unwrap().unwrap().0.until, at(120));
+}
+
+#[tokio::test]
+async fn a_sign_of_life_that_never_arrived_can_be_given_again() {
+    let store = store();
+    let mut lock = take(&store, "a", 0).await.unwrap();
+    let lease = lock.lease();
+    store.fate(&[Fate::Lost]);
+    let failed = lock.renew(at(20)).await.err().unwrap();
+    assert!(matches!(failed, LockError::Store(_)), "{failed}");
+    assert!(lease.holds(at(49)) && !lease.holds(at(50)));
+    lock.renew(at(30)).await.unwrap();
+    assert!(lease.holds(at(79)) && !lease.holds(at(80)));
+}
+
+#[tokio::test]
+async fn a_lease_ends_before_anybody_may_take_over_and_when_the_lock_is_given_back() {
+    let store = store();
+    let lock = take(&store, "a", 0).await.unwrap();
+    let lease = lock.lease();
+    assert!(lease.holds(at(49)));
+    assert!(!lease.holds(at(50)));
+    assert!(take(&store, "b", 50).await.is_err());
+    lock.release().await.unwrap();
+    assert!(!lease.holds(at(1)));
+}
+
+#[tokio::test]
+async fn giving_back_leaves_the_lock_of_whoever_took_it_meanwhile() {
+    let store = store();
+    let lock = take(&store, "a", 0).await.unwrap();
+    let theirs = Holder { run: "b".to_owned(), epoch: 2, until: at(160), ..lock.holder().clone() };
+    store.meddle(move |objects| {
+        objects.insert(KEY.to_owned(), bytes_of(&theirs));
+    });
+    lock.release().await.unwrap();
+    assert_eq!(held_by(&store).await.as_deref(), Some("b"));
+}
+
+#[tokio::test]
+async fn a_lock_is_given_back_although_the_answer_was_lost() {
+    let store = store();
+    let lock = take(&store, "a", 0).await.unwrap();
+    store.fate(&[Fate::AnswerLost]);
+    lock.release().await.unwrap();
+    assert_eq!(held_by(&store).await, None);
+}
+
+#[tokio::test]
+async fn breaking_a_lock_seals_the_journal_of_its_holder() {
+    let store = store();
+    break_lock(&*store, "unlock").await.unwrap();
+    let mut lock = take(&store, "a", 0).await.unwrap();
+    break_lock(&*store, "unlock").await.unwrap();
+    assert_eq!(held_by(&store).await, None);
+    assert!(is_fenced(&store, "a").await);
+    assert!(matches!(lock.renew(at(20)).await, Err(LockError::Lost)));
+    assert_eq!(take(&store, "b", 20).await.unwrap().holder().epoch, 2);
+}
+
+#[tokio::test]
+async fn breaking_a_lock_leaves_that_of_whoever_took_it_meanwhile() {
+    let store = store();
+    let lock = take(&store, "a", 0).await.unwrap();
+    let theirs = Holder { run: "b".to_owned(), epoch: 2, ..lock.holder().clone() };
+    store.meddle(move |objects| {
+        objects.insert(KEY.to_owned(), bytes_of(&theirs));
+    });
+    let refused = break_lock(&*store, "unlock").await.err().unwrap();
+    assert!(matches!(&refused, LockError::Held(held) if held.run == "b"), "{refused}");
+    assert_eq!(held_by(&store).await.as_deref(), Some("b"));
+    assert!(!is_fenced(&store, "b").await);
+}
+
+#[tokio::test]
+async fn what_is_not_a_lock_is_left_alone() {
+    let store = store();
+    store.put(KEY, b"{\"state\":\"lent\"}".to_vec(), Condition::Always).await.unwrap();
+    let before = store.objects();
+    assert!(matches!(take(&store, "a", 0).await, Err(LockError::Broken(_))));
+    assert!(matches!(break_lock(&*store, "unlock").await, Err(LockError::Broken(_))));
+    assert_eq!(store.objects(), before);
+}

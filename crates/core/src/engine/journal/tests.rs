@@ -1,0 +1,126 @@
+//! What the journal promises, whatever becomes of its writes.
+
+use super::*;
+use crate::control::memory::{Fate, Memory};
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn journal() -> (Arc<Memory>, Journal) {
+    let store = Arc::new(Memory::default());
+    let journal = Journal::new(store.clone(), "r");
+    (store, journal)
+}
+
+fn done(step: StepId) -> [Entry; 1] {
+    [Entry::Done { step, id: "it".to_owned() }]
+}
+
+fn line(entry: &Entry) -> String {
+    serde_json::to_string(entry).unwrap()
+}
+
+fn sealed(by: &str) -> Entry {
+    Entry::Sealed { by: by.to_owned() }
+}
+
+#[tokio::test]
+async fn entries_stand_in_the_order_in_which_they_were_written() {
+    let (store, mut journal) = journal();
+    for step in 0..12 {
+        journal.append(&done(step)).await.unwrap();
+    }
+    journal.append(&[]).await.unwrap();
+    let expected: Vec<String> = (0..12).map(|step| line(&done(step)[0])).collect();
+    assert_eq!(store.lines("runs/r/journal/"), expected);
+    assert_eq!(store.objects().keys().next().unwrap(), "runs/r/journal/000000.jsonl");
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_written_once() {
+    let (store, mut journal) = journal();
+    store.fate(&[Fate::AnswerLost]);
+    journal.append(&done(0)).await.unwrap();
+    journal.append(&done(1)).await.unwrap();
+    assert_eq!(store.lines("runs/"), [line(&done(0)[0]), line(&done(1)[0])]);
+    assert!(journal.permit().holds(NOW));
+}
+
+#[tokio::test]
+async fn a_write_that_never_arrived_ends_the_permit() {
+    let (store, mut journal) = journal();
+    let permit = journal.permit();
+    assert!(permit.holds(NOW));
+    store.fate(&[Fate::Lost]);
+    let lost = journal.append(&done(0)).await;
+    assert!(matches!(lost, Err(JournalError::Store(_))), "{lost:?}");
+    assert!(!permit.holds(NOW));
+    assert_eq!(store.lines("runs/"), [""; 0]);
+}
+
+#[tokio::test]
+async fn after_a_seal_nothing_is_written() {
+    for written in [0, 1, 5] {
+        let (store, mut journal) = journal();
+        for step in 0..written {
+            journal.append(&done(step)).await.unwrap();
+        }
+        seal(&*store, "r", "next").await.unwrap();
+        let permit = journal.permit();
+        let fenced = journal.append(&done(9)).await;
+        assert!(matches!(&fenced, Err(JournalError::Fenced { run }) if run == "r"), "{fenced:?}");
+        assert!(!permit.holds(NOW));
+        let lines = store.lines("runs/r/journal/");
+        assert_eq!(lines.len(), written + 1);
+        assert_eq!(lines[written], line(&sealed("next")));
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_fails_after_a_seal_is_a_fence_and_not_a_fault_of_the_store() {
+    let (store, mut journal) = journal();
+    seal(&*store, "r", "next").await.unwrap();
+    store.fate(&[Fate::AnswerLost]);
+    let fenced = journal.append(&done(0)).await;
+    assert!(matches!(fenced, Err(JournalError::Fenced { .. })), "{fenced:?}");
+}
+
+#[tokio::test]
+async fn a_seal_takes_the_next_number_of_a_run_that_is_faster() {
+    let (store, mut journal) = journal();
+    journal.append(&done(0)).await.unwrap();
+    let theirs = lines(&done(1));
+    store.meddle(move |objects| {
+        objects.insert(segment("r", 1), theirs);
+    });
+    seal(&*store, "r", "next").await.unwrap();
+    let expected = [line(&done(0)[0]), line(&done(1)[0]), line(&sealed("next"))];
+    assert_eq!(store.lines("runs/r/"), expected);
+}
+
+#[tokio::test]
+async fn of_a_write_and_a_seal_at_once_the_seal_is_last() {
+    let (store, mut journal) = journal();
+    let both = done(0);
+    let (written, seal) = tokio::join!(journal.append(&both), seal(&*store, "r", "next"));
+    seal.unwrap();
+    let lines = store.lines("runs/r/");
+    assert_eq!(lines.last(), Some(&line(&sealed("next"))));
+    assert_eq!(lines.len(), 1 + usize::from(written.is_ok()));
+    assert!(matches!(journal.append(&both).await, Err(JournalError::Fenced { .. })));
+}
+
+#[tokio::test]
+async fn a_seal_whose_answer_was_lost_stands_once() {
+    let (store, _) = journal();
+    store.fate(&[Fate::AnswerLost]);
+    seal(&*store, "r", "next").await.unwrap();
+    assert_eq!(store.lines("runs/"), [line(&sealed("next"))]);
+}
+
+#[tokio::test]
+async fn a_seal_that_never_arrived_is_an_error() {
+    let (store, mut journal) = journal();
+    store.fate(&[Fate::Lost]);
+    assert!(seal(&*store, "r", "next").await.is_err());
+    journal.append(&done(0)).await.unwrap();
+}
