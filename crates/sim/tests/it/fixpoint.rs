@@ -4,13 +4,10 @@ use std::collections::BTreeSet;
 
 use drstack_core::address::Address;
 use drstack_core::cloud::{Call, Cloud, Found, Owner};
-use drstack_core::component::StackFacts;
 use drstack_core::graph::{Graph, Resource};
 use drstack_core::kind::{Action, Place};
 use drstack_core::link::{Link, resolve};
-use drstack_core::objective::Mode;
-use drstack_core::observe::observe;
-use drstack_core::plan::{Intent, Options, Plan, PlanReport};
+use drstack_core::plan::{Intent, Plan};
 use drstack_sim::Sim;
 use proptest::prelude::*;
 use serde_json::json;
@@ -18,14 +15,14 @@ use serde_json::json;
 use crate::toys::*;
 
 /// One random resource: net or group, its look, and which net before it (if any) it links to.
-type Draft = (bool, u8, usize);
+pub(crate) type Draft = (bool, u8, usize);
 
 fn address(number: usize) -> Address {
     Address::parse(&format!("toy.c{number}/it")).unwrap()
 }
 
 /// Links go to earlier nets only, so there is no cycle.
-fn graph(drafts: &[Draft]) -> Graph {
+pub(crate) fn graph(drafts: &[Draft]) -> Graph {
     let mut graph = Graph::default();
     let mut nets: Vec<Address> = Vec::new();
     for (number, (is_net, look, to)) in drafts.iter().enumerate() {
@@ -45,18 +42,6 @@ fn graph(drafts: &[Draft]) -> Graph {
         graph.resources.insert(resource.address.clone(), resource);
     }
     graph
-}
-
-async fn plan(sim: &Sim, want: &Graph, intent: Intent) -> (Plan, PlanReport) {
-    let stack = StackFacts {
-        name: "fleet".to_owned(),
-        primary: "us-east-1".to_owned(),
-        standby: "us-west-2".to_owned(),
-        control: "acme".to_owned(),
-    };
-    let seen = observe(sim, &kinds(), &scope("fleet"), want).await;
-    let options = Options { intent, mode: Mode::Standby, targets: vec![], delete_data: BTreeSet::new() };
-    drstack_core::plan::plan(want, &seen, &kinds(), &stack, &options).unwrap()
 }
 
 /// Does one step after another; what needs a step that failed is left out. Returns what failed.
@@ -103,7 +88,7 @@ async fn converge(sim: &Sim, want: &Graph, intent: Intent) {
     assert!(left.is_empty(), "{left:#?}");
 }
 
-fn drafts() -> impl Strategy<Value = Vec<Draft>> {
+pub(crate) fn drafts() -> impl Strategy<Value = Vec<Draft>> {
     prop::collection::vec((any::<bool>(), 0_u8..6, 0_usize..8), 1..9)
 }
 

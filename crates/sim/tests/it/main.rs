@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy knows test functions as tests, but not what they share")]
 
 mod contract;
+mod execute;
 mod failures;
 mod fixpoint;
 mod persistence;

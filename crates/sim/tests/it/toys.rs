@@ -1,15 +1,19 @@
 //! Toy kinds: enough of a shape to see what the sim does with each property of a kind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use drstack_core::address::Address;
 use drstack_core::cloud::{Call, Cloud, CloudError, Found, Owner, Scope, Secrets};
-use drstack_core::component::Seed;
+use drstack_core::component::{Seed, StackFacts};
 use drstack_core::facts::FactQuery;
+use drstack_core::graph::Graph;
 use drstack_core::kind::{Action, Demand, Erased, FieldChange, Kind, KindRegistry, Lookup, Operation, Place};
 use drstack_core::link::Link;
+use drstack_core::objective::Mode;
+use drstack_core::observe::observe;
+use drstack_core::plan::{Intent, Options, Plan, PlanReport};
 use drstack_sim::{Sim, SimConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -195,6 +199,19 @@ pub(crate) fn seeds(group: &str, capacity: u32) -> Vec<Seed> {
         Seed::Resource { kind: "group", place: Place::Primary, found },
         Seed::Fact { query, value: json!({"capacity": capacity}) },
     ]
+}
+
+/// What is to be done to make `want` so, or to take it away.
+pub(crate) async fn plan(sim: &Sim, want: &Graph, intent: Intent) -> (Plan, PlanReport) {
+    let stack = StackFacts {
+        name: "fleet".to_owned(),
+        primary: "us-east-1".to_owned(),
+        standby: "us-west-2".to_owned(),
+        control: "acme".to_owned(),
+    };
+    let seen = observe(sim, &kinds(), &scope("fleet"), want).await;
+    let options = Options { intent, mode: Mode::Standby, targets: vec![], delete_data: BTreeSet::new() };
+    drstack_core::plan::plan(want, &seen, &kinds(), &stack, &options).unwrap()
 }
 
 /// Runs on a clock that costs nothing.
