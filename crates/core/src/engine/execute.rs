@@ -121,7 +121,8 @@ pub async fn execute(
             biased;
             () = options.stop.cancelled() => run.stop(&mut tasks).await,
             () = options.drain.cancelled(), if !run.draining => {}
-            Some((step, waiting_for)) = heard.recv() => run.waiting(step, waiting_for),
+            // Before ends: no step waits after it ended.
+            Some((step, waiting_for)) = heard.recv() => (run.sink)(Event::StepWaiting { step, waiting_for }),
             Some(ended) = tasks.join_next() => {
                 run.join(ended);
                 // Whatever else has ended by now goes into the same segment.
@@ -256,13 +257,6 @@ impl Run<'_> {
             return Err(internal(format!("{open} has not said what {} needs of it", step.address)));
         }
         Ok(Job { id, step, spec, kind, scope: scope.clone(), notes: notes.clone(), permit })
-    }
-
-    fn waiting(&mut self, step: StepId, waiting_for: String) {
-        // A note may be heard after the end of its step.
-        if self.started.contains_key(&step) {
-            (self.sink)(Event::StepWaiting { step, waiting_for });
-        }
     }
 
     fn join(&mut self, ended: Result<Ended, tokio::task::JoinError>) {

@@ -257,6 +257,8 @@ fn a_run_that_is_told_to_end_before_it_begins_starts_nothing() {
             run.execute(&sim, &plan).await.unwrap();
             assert_eq!(run.that(&plan, "unfinished").len(), 6);
             assert_eq!(changes(&sim.calls()), 0);
+            let begun = |event: &Event| matches!(event, Event::StepStarted { .. });
+            assert!(!run.events.iter().any(begun), "{:#?}", run.events);
             finish(&sim, &want()).await;
         });
     }
