@@ -7,4 +7,6 @@ mod execute;
 mod failures;
 mod fixpoint;
 mod persistence;
+mod runs;
+mod takeover;
 mod toys;
