@@ -1,5 +1,6 @@
 //! The five moves that every command is made of: load, observe, plan, confirm, execute.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use drstack_core::facts::Facts;
 use drstack_core::kind::KindRegistry;
 use drstack_core::objective::Mode;
 use drstack_core::observe::{Look, Observed, capture, observe};
-use drstack_core::plan::{Options, Plan, PlanReport, Remark, plan};
+use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, plan};
 use drstack_core::stack::{Failed, Stack, load};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -128,7 +129,12 @@ impl Session {
                     "another version of drstack made this; use that one, or report it",
                 )
             })?;
-        report.notes.extend(compiled.notes.iter().cloned());
+        // What a component leaves out matters where it is about to change; saying it every time is noise.
+        let changing: BTreeSet<String> = match options.intent {
+            Intent::Converge => plan.steps.iter().map(|step| step.address.component().to_string()).collect(),
+            Intent::Destroy => BTreeSet::new(),
+        };
+        report.notes.extend(compiled.notes.iter().filter(|note| changing.contains(&note.address)).cloned());
         report.notes.extend(failed.into_iter().map(|remark| self.aged(remark, &facts)));
         Ok(Planned { plan, report, compiled, facts })
     }

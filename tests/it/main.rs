@@ -4,6 +4,8 @@
 
 mod diagnostics;
 mod drstack;
+#[cfg(feature = "aws")]
+mod main_job;
 mod schema;
 #[cfg(feature = "aws")]
 mod servers;

@@ -9,6 +9,7 @@ documents and the tests need it, it is mended here, and only here:
 * `GetBucketReplication` answers every rule with an empty filter and delete markers off, whatever was put. Here it answers what was put.
 * The root of S3's XML answers is named after the operation (`GetBucketVersioningResponse`); AWS has names of its own, which strict
   clients demand.
+* `DescribeVpcEndpoints` knows no filter by id.
 * A launch template's second and later versions keep their user data as plain text, on which launching from them fails.
 """
 
@@ -28,6 +29,7 @@ from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler, DynamoResult
 from moto.ec2.models.launch_templates import LaunchTemplate
+from moto.ec2.models.vpcs import VPCEndPoint
 from moto.ec2.utils import parse_user_data
 from moto.s3.exceptions import ReplicationConfigurationNotFoundError
 from moto.s3.responses import S3Response
@@ -39,6 +41,7 @@ moto_update_table = DynamoHandler.update_table
 moto_describe = Table.describe
 moto_tag_resource = DynamoDBBackend.tag_resource
 moto_create_version = LaunchTemplate.create_version
+moto_endpoint_filter = VPCEndPoint.get_filter_value
 moto_wrap = S3Serializer._serialized_result_to_response
 
 # Roots of S3's answers, as its API reference shows them.
@@ -139,6 +142,10 @@ def wrap(self, resp, result, shape, serialized_result):
     return answer
 
 
+def endpoint_filter(self, filter_name, method_name=None):
+    return self.id if filter_name == "vpc-endpoint-id" else moto_endpoint_filter(self, filter_name, method_name)
+
+
 def create_version(self, data, description):
     user_data = data.get("UserData")
     if user_data is not None and not isinstance(user_data, Base64EncodedString):
@@ -152,6 +159,7 @@ def main():
     DynamoDBBackend.tag_resource = tag_resource
     S3Response.get_bucket_replication = get_bucket_replication
     LaunchTemplate.create_version = create_version
+    VPCEndPoint.get_filter_value = endpoint_filter
     S3Serializer._serialized_result_to_response = wrap
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     # One thread: moto's state is not guarded against several.

@@ -1,6 +1,7 @@
 """Makes what another tool would have made before drstack came. In: {"region", "objects": [...]}; an object is one of
 
   {"kind": "bucket", "name", "versioning"?: bool, "tags"?, "contents"?: {key: text}}
+  {"kind": "rule", "name": the bucket, "rule": id, "destination": bucket}                      replication by somebody else
   {"kind": "table", "name", "stream"?: bool, "tags"?, "items"?: [{attribute: text}]}          on demand, hash key `pk`
   {"kind": "table", "name", "provisioned": [read, write]}                                      fixed capacity, no scaling
   {"kind": "image", "name"}                                                                    owned by this account
@@ -29,6 +30,22 @@ def bucket(region, want):
     for key, text in want.get("contents", {}).items():
         s3.put_object(Bucket=name, Key=key, Body=text.encode())
     return {"id": name}
+
+
+def rule(region, want):
+    s3, iam, name = client("s3", region), client("iam", region), want["name"]
+    role = iam.create_role(RoleName=f"{name}-by-hand", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    copies = {
+        "ID": want["rule"],
+        "Priority": 7,
+        "Status": "Enabled",
+        "Filter": {"Prefix": "logs/"},
+        "DeleteMarkerReplication": {"Status": "Disabled"},
+        "Destination": {"Bucket": f"arn:aws:s3:::{want['destination']}"},
+    }
+    s3.put_bucket_replication(Bucket=name, ReplicationConfiguration={"Role": role, "Rules": [copies]})
+    return {"id": want["rule"]}
 
 
 def table(region, want):
@@ -115,7 +132,7 @@ def group(region, want):
     return {"id": name, "template": template["LaunchTemplateId"], "image": data["ImageId"]}
 
 
-KINDS = {"bucket": bucket, "table": table, "image": image, "profile": profile, "group": group}
+KINDS = {"bucket": bucket, "rule": rule, "table": table, "image": image, "profile": profile, "group": group}
 
 wanted = args()
 emit({want["name"]: KINDS[want["kind"]](wanted["region"], want) for want in wanted["objects"]})

@@ -101,7 +101,9 @@ impl Job {
         changes: &[FieldChange],
     ) -> Result<Left, StepError> {
         if !self.permit.holds(cloud.now()) {
-            return Err(StepError::NeverReady { message: format!("another run took over before `{id}` was finished") });
+            return Err(StepError::NeverReady {
+                message: format!("another run took over before `{id}` was finished"),
+            });
         }
         let mut pauses = Pauses::of(SETTLE);
         let kind = self.kind.name();
