@@ -1,19 +1,29 @@
-//! The graph as SVG, drawn here: columns by depth, one box a resource, the longest path in bold.
+//! The graph as SVG, drawn here: a band for each component, columns by depth, the longest path in bold.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use drstack_core::address::Address;
+use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::graph::Graph;
+use drstack_core::kind::Place;
 
 use super::graph::edges;
 
 /// Width of a character of the 12 px monospace face, in pixels.
 const CHAR: usize = 8;
-const BOX_HEIGHT: usize = 40;
-const ROW: usize = 58;
-const GAP: usize = 70;
-const MARGIN: usize = 20;
+const BOX_HEIGHT: usize = 26;
+const ROW: usize = 36;
+const TITLE: usize = 24;
+const PADDING: usize = 10;
+const GAP: usize = 60;
+const MARGIN: usize = 16;
+
+/// What each place is drawn in, and how it is called below the picture.
+const PLACES: [(Place, &str, &str); 3] = [
+    (Place::Primary, "#fde2c8", "primary region"),
+    (Place::Standby, "#d8ecd8", "standby region"),
+    (Place::Global, "#e6e0f5", "global (IAM)"),
+];
 
 struct Spot {
     x: usize,
@@ -23,53 +33,100 @@ struct Spot {
 
 /// The picture.
 pub(crate) fn svg(graph: &Graph, critical: &BTreeSet<Address>) -> String {
-    let edges = edges(graph);
-    let columns = columns(graph, &edges);
-    let mut spots: BTreeMap<&Address, Spot> = BTreeMap::new();
-    let (mut x, mut height) = (MARGIN, 0);
-    for column in &columns {
-        let width = column.iter().map(|it| text_width(it)).max().unwrap_or(0);
-        for (row, address) in column.iter().enumerate() {
-            spots.insert(address, Spot { x, y: MARGIN + row * ROW, width });
-        }
-        height = height.max(MARGIN + column.len() * ROW);
-        x += width + GAP;
-    }
+    let edges = shortest(&edges(graph));
+    let depth = depths(graph, &edges);
+    let columns = columns(&depth);
+    let right = columns.last().map_or(MARGIN, |(x, width)| x + width + PADDING);
+    let (spots, bands, bottom) = place(&depth, &columns);
+    let (width, height) = (right + MARGIN, bottom + ROW);
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{x}\" height=\"{height}\" font-family=\"monospace\" font-size=\"12\">\n\
-         <defs><marker id=\"a\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\">\
-         <path d=\"M0 0L8 4L0 8z\" fill=\"#555\"/></marker></defs>\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
+         font-family=\"monospace\" font-size=\"12\">\n\
+         <defs><marker id=\"a\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" \
+         markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"#555\"/></marker></defs>\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
+    for (component, y, height) in bands {
+        let (width, title, name) = (right - MARGIN, y + 16, escape(component.as_str()));
+        let _ = writeln!(
+            out,
+            "<rect x=\"{MARGIN}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"6\" fill=\"#f6f6f6\"/>\
+             <text x=\"{}\" y=\"{title}\" fill=\"#555\">{name}</text>",
+            MARGIN + PADDING
+        );
+    }
     for (from, to) in &edges {
         let (a, b) = (&spots[from], &spots[to]);
         let (x1, y1, x2, y2) = (a.x + a.width, a.y + BOX_HEIGHT / 2, b.x, b.y + BOX_HEIGHT / 2);
-        let bold = if critical.contains(from) && critical.contains(to) { 3 } else { 1 };
+        let bold = weight(critical.contains(from) && critical.contains(to));
         let middle = usize::midpoint(x1, x2);
         let _ = writeln!(
             out,
             "<path d=\"M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}\" fill=\"none\" stroke=\"#555\" stroke-width=\"{bold}\" marker-end=\"url(#a)\"/>"
         );
     }
-    for (address, spot) in &spots {
-        let Spot { x, y, width } = spot;
-        let (fill, bold) = (color(graph, address), if critical.contains(*address) { 3 } else { 1 });
-        let (left, first, second) = (x + CHAR, y + 16, y + 32);
-        let component = escape(address.component().as_str());
-        let resource = escape(address.resource());
+    for (address, Spot { x, y, width }) in &spots {
+        let (fill, bold) = (color(graph, address), weight(critical.contains(*address)));
+        let (left, line, name) = (x + CHAR, y + 17, escape(address.resource()));
         let _ = writeln!(
             out,
             "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{BOX_HEIGHT}\" rx=\"4\" fill=\"{fill}\" stroke=\"#333\" stroke-width=\"{bold}\"/>\
-             <text x=\"{left}\" y=\"{first}\" fill=\"#555\">{component}</text><text x=\"{left}\" y=\"{second}\">{resource}</text>"
+             <text x=\"{left}\" y=\"{line}\">{name}</text>"
         );
     }
+    legend(&mut out, bottom + 8);
     out + "</svg>\n"
 }
 
-/// Addresses by depth; within a column by component, so that what belongs together stands together.
-fn columns<'a>(graph: &'a Graph, edges: &[(Address, Address)]) -> Vec<Vec<&'a Address>> {
+fn legend(out: &mut String, y: usize) {
+    let mut x = MARGIN;
+    for (_, fill, name) in PLACES {
+        let (text, line) = (x + 20, y + 11);
+        let _ = writeln!(
+            out,
+            "<rect x=\"{x}\" y=\"{y}\" width=\"14\" height=\"14\" fill=\"{fill}\" stroke=\"#333\"/><text x=\"{text}\" y=\"{line}\">{name}</text>"
+        );
+        x = text + (name.len() + 2) * CHAR;
+    }
+    let _ = writeln!(out, "<text x=\"{x}\" y=\"{}\">bold: the longest path</text>", y + 11);
+}
+
+fn weight(is_critical: bool) -> usize {
+    if is_critical { 3 } else { 1 }
+}
+
+/// The edges without those that longer ways imply.
+fn shortest(edges: &[(Address, Address)]) -> Vec<(Address, Address)> {
+    let mut after: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
+    for (from, to) in edges {
+        after.entry(from).or_default().push(to);
+    }
+    let reaches = |from: &Address, to: &Address| {
+        let mut open: Vec<&Address> = after.get(from).into_iter().flatten().copied().collect();
+        let mut seen = BTreeSet::new();
+        while let Some(at) = open.pop() {
+            if at == to {
+                return true;
+            }
+            if seen.insert(at) {
+                open.extend(after.get(at).into_iter().flatten());
+            }
+        }
+        false
+    };
+    let implied = |(from, to): &&(Address, Address)| {
+        after.get(from).into_iter().flatten().any(|next| *next != to && reaches(next, to))
+    };
+    edges.iter().filter(|edge| !implied(edge)).cloned().collect()
+}
+
+/// How many steps lie before each address at least.
+fn depths<'a>(graph: &'a Graph, edges: &[(Address, Address)]) -> BTreeMap<&'a Address, usize> {
     let mut needs: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
     for (from, to) in edges {
-        needs.entry(to).or_default().push(from);
+        if let Some((from, _)) = graph.resources.get_key_value(from) {
+            needs.entry(to).or_default().push(from);
+        }
     }
     let mut depth: BTreeMap<&Address, usize> = BTreeMap::new();
     let mut open: Vec<&Address> = graph.resources.keys().rev().collect();
@@ -87,25 +144,59 @@ fn columns<'a>(graph: &'a Graph, edges: &[(Address, Address)]) -> Vec<Vec<&'a Ad
             open.extend(unknown);
         }
     }
-    let mut columns = vec![Vec::new(); depth.values().max().map_or(0, |it| it + 1)];
-    for address in graph.resources.keys() {
-        columns[depth[address]].push(address);
+    // What needs nothing stands beside what needs it, so that no arrow runs through a box on the way.
+    for address in graph.resources.keys().filter(|address| !needs.contains_key(address)) {
+        let first = edges.iter().filter(|(from, _)| from == address).map(|(_, to)| depth[to]).min();
+        depth.insert(address, first.map_or(0, |first| first - 1));
     }
-    columns
+    depth
 }
 
-fn text_width(address: &Address) -> usize {
-    let longest = address.component().as_str().len().max(address.resource().len());
-    longest * CHAR + 2 * CHAR
+/// Left edge and width of each column.
+fn columns(depth: &BTreeMap<&Address, usize>) -> Vec<(usize, usize)> {
+    let count = depth.values().max().map_or(0, |deepest| deepest + 1);
+    let mut widths = vec![0; count];
+    for (address, at) in depth {
+        widths[*at] = widths[*at].max((address.resource().len() + 2) * CHAR);
+    }
+    let mut x = MARGIN + PADDING;
+    let lay = |width: usize| {
+        let left = x;
+        x += width + GAP;
+        (left, width)
+    };
+    widths.into_iter().map(lay).collect()
+}
+
+type Bands = Vec<(ComponentAddress, usize, usize)>;
+
+/// Where everything stands, the components' bands (name, top, height), and where they end.
+fn place<'a>(
+    depth: &BTreeMap<&'a Address, usize>,
+    columns: &[(usize, usize)],
+) -> (BTreeMap<&'a Address, Spot>, Bands, usize) {
+    let mut by_component: BTreeMap<ComponentAddress, Vec<(&Address, usize)>> = BTreeMap::new();
+    for (address, at) in depth {
+        by_component.entry(address.component()).or_default().push((address, *at));
+    }
+    let (mut spots, mut bands, mut y) = (BTreeMap::new(), Vec::new(), MARGIN);
+    for (component, members) in by_component {
+        let mut rows = vec![0; columns.len()];
+        for (address, at) in members {
+            let (x, width) = columns[at];
+            spots.insert(address, Spot { x, y: y + TITLE + rows[at] * ROW, width });
+            rows[at] += 1;
+        }
+        let height = TITLE + rows.into_iter().max().unwrap_or(0) * ROW;
+        bands.push((component, y, height));
+        y += height + PADDING;
+    }
+    (spots, bands, y)
 }
 
 fn color(graph: &Graph, address: &Address) -> &'static str {
-    use drstack_core::kind::Place;
-    match graph.resources.get(address).map(|it| it.place) {
-        Some(Place::Primary) => "#fde2c8",
-        Some(Place::Global) => "#e6e0f5",
-        _ => "#d8ecd8",
-    }
+    let place = graph.resources.get(address).map_or(Place::Standby, |it| it.place);
+    PLACES.iter().find(|(it, ..)| *it == place).map_or("white", |(_, fill, _)| fill)
 }
 
 fn escape(text: &str) -> String {
