@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use drstack_core::budget;
 use drstack_core::cloud::{Cloud, Scope};
 use drstack_core::compile::{Compiled, check, compile, queries};
 use drstack_core::control::lock::{Holder, Lock, LockError, RENEW};
@@ -13,7 +14,8 @@ use drstack_core::engine::event::Event;
 use drstack_core::engine::execute::{ExecuteOptions, RunSummary, execute};
 use drstack_core::engine::journal::{Journal, JournalError};
 use drstack_core::facts::Facts;
-use drstack_core::kind::KindRegistry;
+use drstack_core::graph::Graph;
+use drstack_core::kind::{KindRegistry, ShapeError};
 use drstack_core::objective::Mode;
 use drstack_core::observe::{Look, Observed, capture, observe};
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, plan};
@@ -96,14 +98,20 @@ impl Session {
         Ok(Self { ui, stack, kinds, cloud: connected.cloud, store, sim: connected.sim, scope })
     }
 
-    /// Facts and graph for `mode`; errors in the stack end the program.
-    async fn compiled(&mut self, mode: Mode) -> Result<(Facts, Vec<Remark>, Compiled), Failure> {
+    /// Facts and graph; errors in the stack end the program, unless it is about to be destroyed.
+    async fn compiled(&mut self, options: &Options) -> Result<(Facts, Vec<Remark>, Compiled), Failure> {
         let last = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
         let seen = capture(&*self.cloud, &self.scope, &queries(&self.stack), last).await;
         let mut secrets = self.stack.secrets.clone();
         secrets.extend(seen.secrets);
         self.scope.secrets = Arc::new(secrets);
-        let compiled = compile(&self.stack, &seen.facts, mode);
+        let mut compiled = compile(&self.stack, &seen.facts, options.mode);
+        if options.intent == Intent::Destroy {
+            return Ok((seen.facts, seen.failed, compiled));
+        }
+        if !compiled.has_errors() {
+            compiled.problems.extend(self.budget(&seen.facts, options.mode, &compiled.graph)?);
+        }
         if !compiled.problems.is_empty() {
             let text = render(&compiled.problems, &self.stack.sources, self.ui.color);
             for problem in &compiled.problems {
@@ -117,18 +125,20 @@ impl Session {
         Ok((seen.facts, seen.failed, compiled))
     }
 
+    /// Whether a takeover's launches fit into the RTO.
+    fn budget(&self, facts: &Facts, mode: Mode, graph: &Graph) -> Result<Option<Diagnostic>, Failure> {
+        let other = if mode == Mode::Active { Mode::Standby } else { Mode::Active };
+        let other = compile(&self.stack, facts, other).graph;
+        let (standby, active) = if mode == Mode::Active { (&other, graph) } else { (graph, &other) };
+        budget::check(&self.stack, standby, active, &self.kinds).map_err(|error| shape_failure(&error))
+    }
+
     /// Observes and plans.
     pub(crate) async fn plan(&mut self, options: &Options) -> Result<Planned, Failure> {
-        let (facts, failed, compiled) = self.compiled(options.mode).await?;
+        let (facts, failed, compiled) = self.compiled(options).await?;
         let seen = observe(&*self.cloud, &self.kinds, &self.scope, &compiled.graph).await;
         let (plan, mut report) = plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
-            .map_err(|error| {
-                Failure::new(
-                    Exit::Failed,
-                    error,
-                    "another version of drstack made this; use that one, or report it",
-                )
-            })?;
+            .map_err(|error| shape_failure(&error))?;
         // What a component leaves out matters where it is about to change; saying it every time is noise.
         let changing: BTreeSet<String> = match options.intent {
             Intent::Converge => plan.steps.iter().map(|step| step.address.component().to_string()).collect(),
@@ -141,12 +151,12 @@ impl Session {
 
     /// As if nothing stood yet: the graph, and the steps that would make all of it.
     pub(crate) async fn first_apply(&mut self, options: &Options) -> Result<Planned, Failure> {
-        let (facts, _, compiled) = self.compiled(options.mode).await?;
+        let (facts, _, compiled) = self.compiled(options).await?;
         let nothing =
             compiled.graph.resources.keys().map(|address| (address.clone(), Look::Absent)).collect();
         let seen = Observed { seen: nothing, ..Observed::default() };
         let (plan, report) = plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
-            .map_err(|error| Failure::new(Exit::Failed, error, "report this"))?;
+            .map_err(|error| shape_failure(&error))?;
         Ok(Planned { plan, report, compiled, facts })
     }
 
@@ -271,6 +281,10 @@ impl Session {
     pub(crate) fn now(&self) -> Timestamp {
         self.cloud.now()
     }
+}
+
+fn shape_failure(error: &ShapeError) -> Failure {
+    Failure::new(Exit::Failed, error, "another version of drstack made this; use that one, or report it")
 }
 
 /// What to say when the control bucket cannot be used.

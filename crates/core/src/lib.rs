@@ -4,6 +4,7 @@
 //! [`control::ControlStore`]; time comes from tokio, whose clock the simulator pauses.
 
 pub mod address;
+pub mod budget;
 pub mod cloud;
 pub mod compile;
 pub mod component;

@@ -111,6 +111,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "A cold posture restores from copies that are hours old.",
     ),
     (
+        "DR205",
+        "launching takes longer than the RTO",
+        "EC2 lets an account launch 1,000 instances at once in a region, and 2 a second after that. docs/postures.md has the arithmetic; AWS raises the budget on request.",
+    ),
+    (
         "DR210",
         "the primary bucket does not exist",
         "drstack replicates buckets that exist; it makes none in the primary region.",

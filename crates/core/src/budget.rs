@@ -1,0 +1,116 @@
+//! Launch budget: whether the instances that a takeover has to launch fit into the RTO; pure.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use crate::address::ComponentAddress;
+use crate::diagnostic::{Diagnostic, Label, Severity};
+use crate::graph::Graph;
+use crate::kind::{Demand, KindRegistry, ShapeError};
+use crate::stack::Stack;
+
+/// Instances that an account may launch at once in a region: EC2's resource bucket of RunInstances, by default
+/// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>).
+pub const AT_ONCE: u32 = 1000;
+
+/// Instances a second that it may launch after that; same source.
+pub const PER_SECOND: u32 = 2;
+
+/// The shortest time in which EC2 lets an account launch `instances`.
+pub fn shortest(instances: u32) -> Duration {
+    Duration::from_secs(u64::from(instances.saturating_sub(AT_ONCE).div_ceil(PER_SECOND)))
+}
+
+/// What is wrong with the RTO, given what stands in `standby` and has to run in `active`.
+///
+/// # Errors
+/// A spec that does not have its kind's shape.
+pub fn check(
+    stack: &Stack,
+    standby: &Graph,
+    active: &Graph,
+    kinds: &KindRegistry,
+) -> Result<Option<Diagnostic>, ShapeError> {
+    let (before, after) = (demands(standby, kinds)?, demands(active, kinds)?);
+    let mut total = 0;
+    let mut largest: Option<(&ComponentAddress, u32)> = None;
+    for (component, demand) in &after {
+        let launched = launched(before.get(component), demand);
+        total += launched;
+        if largest.is_none_or(|(_, most)| launched > most) {
+            largest = Some((component, launched));
+        }
+    }
+    let rto = |component: &ComponentAddress| stack.components.get(component)?.objective.rto;
+    let Some(rto) = after.keys().filter_map(rto).min() else { return Ok(None) };
+    let needed = shortest(total);
+    let needed = SignedDuration::try_from(needed).unwrap_or(SignedDuration::MAX);
+    let severity = match (needed > rto, needed * 2 > rto) {
+        (true, _) => Severity::Error,
+        (false, true) => Severity::Warning,
+        (false, false) => return Ok(None),
+    };
+    let over = total - AT_ONCE;
+    let message = format!(
+        "a takeover launches {total} instances: EC2 allows {AT_ONCE} at once and {PER_SECOND} a second after that, \
+         so the other {over} take {needed:#}, and the RTO is {rto:#}"
+    );
+    let origin = largest.and_then(|(component, _)| stack.components.get(component)?.origin.first().cloned());
+    Ok(Some(Diagnostic {
+        code: "DR205",
+        severity,
+        message,
+        labels: origin
+            .map(|span| Label { span, text: "the largest of them".to_owned() })
+            .into_iter()
+            .collect(),
+        help: Some(
+            "run a larger share in standby, use larger instance types, or have AWS raise the budget"
+                .to_owned(),
+        ),
+    }))
+}
+
+/// Spot instances serve on until others have taken their place; they save no launch of an on-demand one.
+fn launched(before: Option<&Demand>, after: &Demand) -> u32 {
+    let spot = |demand: &Demand| demand.count - demand.on_demand;
+    let (on_demand_before, spot_before) = before.map_or((0, 0), |it| (it.on_demand, spot(it)));
+    after.on_demand.saturating_sub(on_demand_before) + spot(after).saturating_sub(spot_before)
+}
+
+fn demands(graph: &Graph, kinds: &KindRegistry) -> Result<BTreeMap<ComponentAddress, Demand>, ShapeError> {
+    let mut demands = BTreeMap::new();
+    for resource in graph.resources.values() {
+        let Some(kind) = kinds.get(&resource.kind) else { continue };
+        if let Some(demand) = kind.demand(&resource.spec)? {
+            demands.insert(resource.address.component(), demand);
+        }
+    }
+    Ok(demands)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn demand(count: u32, on_demand: u32) -> Demand {
+        Demand { types: Vec::new(), count, on_demand }
+    }
+
+    #[test]
+    fn the_first_thousand_are_free_and_the_rest_take_half_a_second_each() {
+        assert_eq!(shortest(1000), Duration::ZERO);
+        assert_eq!(shortest(1001), Duration::from_secs(1));
+        assert_eq!(shortest(2300), Duration::from_secs(650));
+    }
+
+    #[test]
+    fn warm_spot_instances_save_no_on_demand_launch() {
+        assert_eq!(launched(Some(&demand(10, 0)), &demand(40, 40)), 40);
+        assert_eq!(launched(Some(&demand(10, 10)), &demand(40, 40)), 30);
+        assert_eq!(launched(Some(&demand(10, 0)), &demand(40, 0)), 30);
+        assert_eq!(launched(None, &demand(40, 40)), 40);
+    }
+}
