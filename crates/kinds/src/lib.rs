@@ -4,6 +4,7 @@
 pub mod components;
 pub mod facts;
 pub mod names;
+pub mod policy;
 pub mod resources;
 
 #[cfg(feature = "aws")]

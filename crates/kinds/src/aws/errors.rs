@@ -84,6 +84,7 @@ const CONFLICT: &[&str] = &[
 
 impl Target<'_> {
     /// What went wrong with `operation`, such as `s3:PutBucketReplication`.
+    #[expect(clippy::needless_pass_by_value, reason = "it is the last anybody sees of the SDK's error")]
     pub(crate) fn failed<E>(&self, operation: &str, error: SdkError<E, HttpResponse>) -> CloudError
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,

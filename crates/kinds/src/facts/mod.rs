@@ -3,7 +3,26 @@
 use std::collections::BTreeMap;
 
 use drstack_core::facts::FactQuery;
+use drstack_core::kind::Operation;
 use serde::{Deserialize, Serialize};
+
+use crate::resources::operation;
+
+/// What asking for facts may call.
+pub const OPERATIONS: &[Operation] = &[
+    operation("application-autoscaling", "DescribeScalableTargets"),
+    operation("autoscaling", "DescribeAutoScalingGroups"),
+    operation("dynamodb", "DescribeTable"),
+    operation("ec2", "DescribeAvailabilityZones"),
+    operation("ec2", "DescribeImages"),
+    operation("ec2", "DescribeLaunchTemplateVersions"),
+    operation("ec2", "DescribeSecurityGroups"),
+    operation("ec2", "DescribeSubnets"),
+    operation("ec2", "DescribeVpcs"),
+    operation("s3", "GetBucketVersioning"),
+    operation("s3", "GetEncryptionConfiguration"),
+    operation("s3", "GetReplicationConfiguration"),
+];
 
 /// A bucket of the primary.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

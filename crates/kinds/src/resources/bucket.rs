@@ -56,7 +56,6 @@ impl Kind for Bucket {
         operation("s3", "CreateBucket"),
         operation("s3", "DeleteBucket"),
         operation("s3", "DeleteObjectVersion"),
-        operation("s3", "GetBucketLocation"),
         operation("s3", "GetBucketPublicAccessBlock"),
         operation("s3", "GetBucketTagging"),
         operation("s3", "GetBucketVersioning"),
@@ -119,7 +118,7 @@ mod aws {
             });
             let mut ours = Vec::new();
             for seen in tags.await {
-                ours.extend(seen?.filter(|seen| is_copy(seen)).map(|seen| seen.id));
+                ours.extend(seen?.filter(is_copy).map(|seen| seen.id));
             }
             each(&ours, |bucket| async move { look(at, &bucket).await })
                 .await

@@ -60,7 +60,7 @@ pub const ALL: &[&dyn DynKind] = &[
     &Erased::<Vpc>::NEW,
 ];
 
-const fn operation(service: &'static str, action: &'static str) -> Operation {
+pub(crate) const fn operation(service: &'static str, action: &'static str) -> Operation {
     Operation { service, action }
 }
 

@@ -1,0 +1,83 @@
+//! The IAM policy that drstack needs: every action that a kind, a fact or the control bucket declares, and no other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use drstack_core::kind::Operation;
+use serde_json::{Value, json};
+
+use crate::facts;
+use crate::resources::operation;
+
+/// What the control bucket needs beside what standby buckets do.
+pub const CONTROL: &[Operation] =
+    &[operation("s3", "DeleteObject"), operation("s3", "GetObject"), operation("s3", "PutObject")];
+
+/// Where roles and profiles stand that drstack makes.
+const IAM_PATHS: [&str; 2] = ["arn:*:iam::*:role/drstack/*", "arn:*:iam::*:instance-profile/drstack/*"];
+/// Services whose own role AWS makes on first use.
+const LINKED: [&str; 3] =
+    ["autoscaling.amazonaws.com", "replication.dynamodb.amazonaws.com", "spot.amazonaws.com"];
+/// Who roles are passed to.
+const PASSED_TO: [&str; 2] = ["ec2.amazonaws.com", "s3.amazonaws.com"];
+
+/// Every declared operation, each once.
+pub fn operations() -> BTreeSet<Operation> {
+    let kinds = crate::kinds();
+    let of_kinds = kinds.iter().flat_map(|kind| kind.operations().iter().copied());
+    of_kinds.chain(facts::OPERATIONS.iter().copied()).chain(CONTROL.iter().copied()).collect()
+}
+
+/// The policy: one statement a service, IAM's confined to what drstack makes.
+pub fn policy() -> Value {
+    let mut by_service: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut statements = Vec::new();
+    for Operation { service, action } in operations() {
+        let name = format!("{service}:{action}");
+        match (service, action) {
+            ("iam", "CreateServiceLinkedRole") => statements.push(json!({
+                "Sid": "ServiceLinkedRoles", "Effect": "Allow", "Action": name, "Resource": "*",
+                "Condition": {"StringEquals": {"iam:AWSServiceName": LINKED}},
+            })),
+            ("iam", "PassRole") => statements.push(json!({
+                "Sid": "PassRole", "Effect": "Allow", "Action": name, "Resource": "*",
+                "Condition": {"StringEquals": {"iam:PassedToService": PASSED_TO}},
+            })),
+            // Listing is not confined to a path.
+            ("iam", action) if !action.starts_with("List") => by_service.entry("iam").or_default().push(name),
+            ("iam", _) => by_service.entry("iam-list").or_default().push(name),
+            (service, _) => by_service.entry(service).or_default().push(name),
+        }
+    }
+    for (service, actions) in by_service {
+        let resource = if service == "iam" { json!(IAM_PATHS) } else { json!("*") };
+        let sid: String = service.split('-').map(capital).collect();
+        statements.push(json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}));
+    }
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+/// `autoscaling` as `Autoscaling`: statement ids take letters and digits only.
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `DRSTACK_BLESS=1` writes the file anew.
+    #[test]
+    fn the_documented_policy_is_what_the_kinds_declare() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/iam-policy.json");
+        let wanted = format!("{:#}\n", policy());
+        if std::env::var_os("DRSTACK_BLESS").is_some() {
+            std::fs::write(path, &wanted).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap();
+        assert!(
+            written == wanted,
+            "docs/iam-policy.json is not what the kinds declare: run this test with DRSTACK_BLESS=1"
+        );
+    }
+}
