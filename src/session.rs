@@ -7,7 +7,7 @@ use std::sync::Arc;
 use drstack_core::budget;
 use drstack_core::cloud::{Cloud, Scope};
 use drstack_core::compile::{Compiled, check, compile, queries};
-use drstack_core::control::lock::{Holder, Lock, LockError, RENEW};
+use drstack_core::control::lock::{Holder, Lock, LockError, RENEW, free_since};
 use drstack_core::control::{ControlStore, StoreError, records};
 use drstack_core::diagnostic::{Diagnostic, Severity, Sources, render};
 use drstack_core::engine::event::Event;
@@ -46,6 +46,15 @@ pub(crate) struct Planned {
     pub(crate) report: PlanReport,
     pub(crate) compiled: Compiled,
     facts: Facts,
+    /// [`free_since`] before anything was looked at.
+    free_since: Option<u64>,
+}
+
+impl Planned {
+    /// Whether no other run can have come between the looking and the taking of `lock`.
+    pub(crate) fn still_stands_under(&self, lock: &Lock) -> bool {
+        self.free_since.is_some_and(|epoch| lock.holder().epoch == epoch + 1)
+    }
 }
 
 /// Loads the stack; its warnings are shown, its errors end the program.
@@ -135,6 +144,8 @@ impl Session {
 
     /// Observes and plans.
     pub(crate) async fn plan(&mut self, options: &Options) -> Result<Planned, Failure> {
+        // A lock that cannot be read is nobody's promise; taking it will say what is wrong with it.
+        let free_since = free_since(&*self.store).await.unwrap_or_default();
         let (facts, failed, compiled) = self.compiled(options).await?;
         let seen = observe(&*self.cloud, &self.kinds, &self.scope, &compiled.graph).await;
         let (plan, mut report) = plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
@@ -146,7 +157,7 @@ impl Session {
         };
         report.notes.extend(compiled.notes.iter().filter(|note| changing.contains(&note.address)).cloned());
         report.notes.extend(failed.into_iter().map(|remark| self.aged(remark, &facts)));
-        Ok(Planned { plan, report, compiled, facts })
+        Ok(Planned { plan, report, compiled, facts, free_since })
     }
 
     /// As if nothing stood yet: the graph, and the steps that would make all of it.
@@ -157,7 +168,7 @@ impl Session {
         let seen = Observed { seen: nothing, ..Observed::default() };
         let (plan, report) = plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
             .map_err(|error| shape_failure(&error))?;
-        Ok(Planned { plan, report, compiled, facts })
+        Ok(Planned { plan, report, compiled, facts, free_since: None })
     }
 
     /// A fact that nobody answered, with the age of the answer that is used in its place.

@@ -75,19 +75,21 @@ pub(super) async fn finish(
         }
     }
     let lock = session.lock(purpose).await?;
-    // What was shown is what is done: if the world moved meanwhile, nothing is.
-    let planned = session.plan(options).await;
-    let planned = match planned {
-        Ok(planned) if planned.plan == shown.plan => planned,
-        Ok(_) => {
-            release(lock).await?;
-            let hint = "run it again to see what is to be done now";
-            return Err(Failure::new(Exit::Locked, "the world changed while this plan was shown", hint));
-        }
-        Err(failure) => {
-            release(lock).await?;
-            return Err(failure);
-        }
+    let planned = match shown.still_stands_under(&lock) {
+        true => shown,
+        false => match session.plan(options).await {
+            // What was shown is what is done: if another run changed the world meanwhile, nothing is.
+            Ok(planned) if planned.plan == shown.plan => planned,
+            Ok(_) => {
+                release(lock).await?;
+                let hint = "run it again to see what is to be done now";
+                return Err(Failure::new(Exit::Locked, "the world changed while this plan was shown", hint));
+            }
+            Err(failure) => {
+                release(lock).await?;
+                return Err(failure);
+            }
+        },
     };
     let mut progress = views::progress::Progress::new(ui, session.sim.is_some());
     let mut sink = |event| progress.show(&event);

@@ -59,7 +59,7 @@ pub fn check(
     );
     let origin = largest.and_then(|(component, _)| stack.components.get(component)?.origin.first().cloned());
     Ok(Some(Diagnostic {
-        code: "DR205",
+        code: "DR240",
         severity,
         message,
         labels: origin

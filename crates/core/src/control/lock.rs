@@ -110,6 +110,21 @@ pub async fn holder(store: &dyn ControlStore) -> Result<Option<(Holder, Version)
     })
 }
 
+/// The epoch of the last holder while nobody holds the lock, 0 where nobody ever did; `None` while somebody does.
+///
+/// Whoever takes the lock at the very next epoch knows that no run came between: what it saw before still stands.
+///
+/// # Errors
+/// [`LockError::Broken`] and what the store says.
+pub async fn free_since(store: &dyn ControlStore) -> Result<Option<u64>, LockError> {
+    match stored(store).await {
+        Ok(Some((Record::Free { epoch }, _))) => Ok(Some(epoch)),
+        Ok(Some((Record::Held(_), _))) => Ok(None),
+        Ok(None) | Err(LockError::Store(StoreError::NoBucket { .. })) => Ok(Some(0)),
+        Err(error) => Err(error),
+    }
+}
+
 /// Takes the lock from whoever holds it, after sealing the holder's journal so that it starts nothing more.
 ///
 /// # Errors

@@ -111,11 +111,6 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "A cold posture restores from copies that are hours old.",
     ),
     (
-        "DR205",
-        "launching takes longer than the RTO",
-        "EC2 lets an account launch 1,000 instances at once in a region, and 2 a second after that. docs/postures.md has the arithmetic; AWS raises the budget on request.",
-    ),
-    (
         "DR210",
         "the primary bucket does not exist",
         "drstack replicates buckets that exist; it makes none in the primary region.",
@@ -188,6 +183,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "Warm pools run 20-30 % of the primary's capacity, hot pools 100 %.",
     ),
     ("DR233", "not a share", "Shares are written as percentages: `standby_share = \"25%\"`."),
+    (
+        "DR240",
+        "launching takes longer than the RTO",
+        "EC2 lets an account launch 1,000 instances at once in a region, and 2 a second after that. docs/postures.md has the arithmetic; AWS raises the budget on request.",
+    ),
     (
         "DR290",
         "two resources of one name",

@@ -11,6 +11,8 @@ use drstack_core::kind::Place;
 
 /// Attempts of one call, the first included: rides out throttling for some seconds, then says so.
 const ATTEMPTS: u32 = 5;
+/// Attempts of a call to the primary: a plan made while that region is lost waits for each of them.
+const PRIMARY_ATTEMPTS: u32 = 3;
 /// Longest that connecting may take. A region that is lost mostly does not answer at all.
 const CONNECT: Duration = Duration::from_secs(3);
 /// Longest that one attempt may take; S3 and DynamoDB control calls answer within seconds.
@@ -47,7 +49,6 @@ impl Aws {
             .build();
         let config = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(standby.to_owned()))
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(timeouts)
             .load()
             .await;
@@ -56,7 +57,10 @@ impl Aws {
         provider.provide_credentials().await.map_err(|error| {
             denied(format!("{}", aws_smithy_types::error::display::DisplayErrorContext(&error)))
         })?;
-        Ok(Self { primary: Clients::new(&config, primary), standby: Clients::new(&config, standby) })
+        Ok(Self {
+            primary: Clients::new(&config, primary, PRIMARY_ATTEMPTS),
+            standby: Clients::new(&config, standby, ATTEMPTS),
+        })
     }
 
     /// The clients that serve `place`. Global services are called through the standby's.
@@ -69,8 +73,9 @@ impl Aws {
 }
 
 impl Clients {
-    fn new(shared: &SdkConfig, region: &str) -> Self {
-        let config = shared.to_builder().region(Region::new(region.to_owned())).build();
+    fn new(shared: &SdkConfig, region: &str, attempts: u32) -> Self {
+        let retry = RetryConfig::standard().with_max_attempts(attempts);
+        let config = shared.to_builder().region(Region::new(region.to_owned())).retry_config(retry).build();
         // A server of one's own (moto, MinIO) has no DNS name for each bucket.
         let own_server = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"]
             .iter()

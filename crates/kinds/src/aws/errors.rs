@@ -112,6 +112,7 @@ where
     let code = meta.code().unwrap_or_default().trim_start_matches("Client.").trim_start_matches("Server.");
     let message = match meta.message() {
         Some(text) => format!("{code}: {text}"),
+        None if code.is_empty() => format!("HTTP {status}: {}", DisplayErrorContext(error)),
         None => format!("{code} (HTTP {status})"),
     };
     match code {
@@ -137,6 +138,19 @@ where
     E: ProvideErrorMetadata,
 {
     matches!(error, SdkError::ServiceError(refusal) if refusal.err().meta().code().is_some_and(|it| codes.contains(&it)))
+}
+
+/// A refusal that passes by itself, where the code alone does not say so.
+pub(crate) fn passing<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> CloudError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let message = match error {
+        SdkError::ServiceError(refusal) => refusal.err().meta().message().map(str::to_owned),
+        _ => None,
+    };
+    let message = message.unwrap_or_else(|| DisplayErrorContext(error).to_string());
+    CloudError::Conflict { operation: operation.to_owned(), message }
 }
 
 /// The answer, or `None` where the service says with one of `codes` that there is nothing.

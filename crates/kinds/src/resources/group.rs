@@ -151,7 +151,7 @@ mod aws {
 
     use super::{Group, GroupLive, GroupSpec, texts};
     use crate::aws::tags::{STACK, Tags, named, owner};
-    use crate::aws::{Driver, Looked, Seen, Target, by_id, has_code};
+    use crate::aws::{Driver, Looked, Seen, Target, by_id, has_code, passing};
 
     /// Names that one question may hold.
     const NAMES: usize = 50;
@@ -215,10 +215,7 @@ mod aws {
                 Err(error) if has_code(&error, &["AlreadyExists", "AlreadyExistsFault"]) => {}
                 // A template or a profile that was just made is not known everywhere yet.
                 Err(error) if has_code(&error, INVALID) => {
-                    return Err(CloudError::Conflict {
-                        operation: OPERATION.to_owned(),
-                        message: aws_smithy_types::error::display::DisplayErrorContext(&error).to_string(),
-                    });
+                    return Err(passing(OPERATION, &error));
                 }
                 Err(error) => return Err(at.failed(OPERATION, error)),
             }

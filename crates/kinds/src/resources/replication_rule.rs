@@ -108,7 +108,7 @@ mod aws {
 
     use super::{ReplicationRule, ReplicationRuleLive, ReplicationRuleSpec};
     use crate::aws::s3::{NO_BUCKET, built};
-    use crate::aws::{Driver, Looked, Seen, Target, each, has_code, iam};
+    use crate::aws::{Driver, Looked, Seen, Target, each, has_code, iam, passing};
 
     const PUT: &str = "s3:PutReplicationConfiguration";
 
@@ -264,10 +264,7 @@ mod aws {
         match put.replication_configuration(config).send().await {
             Ok(_) => Ok(()),
             // Versioning that was just switched on, or a role that was just made, is not known everywhere yet.
-            Err(error) if has_code(&error, &["InvalidRequest"]) => Err(CloudError::Conflict {
-                operation: PUT.to_owned(),
-                message: aws_smithy_types::error::display::DisplayErrorContext(&error).to_string(),
-            }),
+            Err(error) if has_code(&error, &["InvalidRequest"]) => Err(passing(PUT, &error)),
             Err(error) => Err(at.failed(PUT, error)),
         }
     }
