@@ -9,3 +9,5 @@ mod main_job;
 mod schema;
 #[cfg(feature = "aws")]
 mod servers;
+#[cfg(feature = "aws")]
+mod variants;

@@ -58,28 +58,28 @@ fn seed(boto: &Boto<'_>) {
 }
 
 /// Actions and addresses of the steps that `plan --json` or `apply --json` shows.
-fn steps(ran: &Ran) -> BTreeSet<(String, String)> {
+pub(crate) fn steps(ran: &Ran) -> BTreeSet<(String, String)> {
     let text = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
     let lines = ran.json();
     let steps = lines.iter().filter(|line| line["type"] == "step");
     steps.map(|line| (text(line, "action"), text(line, "address"))).collect()
 }
 
-fn expected(steps: &[(&str, &str)]) -> BTreeSet<(String, String)> {
+pub(crate) fn expected(steps: &[(&str, &str)]) -> BTreeSet<(String, String)> {
     steps.iter().map(|(action, address)| ((*action).to_owned(), (*address).to_owned())).collect()
 }
 
-fn apply(machine: &Drstack) -> Ran {
+pub(crate) fn apply(machine: &Drstack) -> Ran {
     machine.run(["apply", "s", "--auto-approve", "--json"]).ok()
 }
 
-fn nothing_to_do(machine: &Drstack) {
+pub(crate) fn nothing_to_do(machine: &Drstack) {
     let ran = machine.run(["plan", "s", "--detailed-exitcode", "--json"]).ok();
     assert_eq!(steps(&ran), BTreeSet::new(), "{ran:?}");
 }
 
 /// Values of an object whose keys drstack or the server chose.
-fn values(object: &Value) -> Vec<&Value> {
+pub(crate) fn values(object: &Value) -> Vec<&Value> {
     object.as_object().map(|it| it.values().collect()).unwrap_or_default()
 }
 

@@ -78,7 +78,8 @@ def new_replica(table, region):
     return replica
 
 
-def change_replica(table, action, region):
+def change_replica(table, action, wanted):
+    region = wanted["RegionName"]
     tables = dynamodb_backends[table.account_id][region].tables
     family = replicas_of(table)
     known = region in family and region != table.region_name
@@ -88,6 +89,8 @@ def change_replica(table, action, region):
         if (table.stream_specification or {}).get("StreamViewType") != "NEW_AND_OLD_IMAGES":
             raise MockValidationException(f"Table {table.name} needs a stream with new and old images before it gets a replica")
         tables[table.name] = family[region] = new_replica(table, region)
+        if wanted.get("KMSMasterKeyId"):
+            family[region].sse_specification = {"Enabled": True, "KMSMasterKeyId": wanted["KMSMasterKeyId"]}
     elif not known:
         raise MockValidationException(f"Table {table.name} has no replica in region {region}")
     elif action == "Delete":
@@ -107,7 +110,7 @@ def update_table(self):
         raise MockValidationException("One replica at a time")
     table = self.dynamodb_backend.get_table(self.body["TableName"])
     ((action, wanted),) = updates[0].items()
-    change_replica(table, action, wanted["RegionName"])
+    change_replica(table, action, wanted)
     return DynamoResult(table.describe())
 
 

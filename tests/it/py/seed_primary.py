@@ -1,9 +1,11 @@
 """Makes what another tool would have made before drstack came. In: {"region", "objects": [...]}; an object is one of
 
-  {"kind": "bucket", "name", "versioning"?: bool, "tags"?, "contents"?: {key: text}}
+  {"kind": "bucket", "name", "versioning"?: bool, "kms_key"?, "tags"?, "contents"?: {key: text}}
   {"kind": "rule", "name": the bucket, "rule": id, "destination": bucket}                      replication by somebody else
-  {"kind": "table", "name", "stream"?: bool, "tags"?, "items"?: [{attribute: text}]}          on demand, hash key `pk`
+  {"kind": "table", "name", "stream"?: bool, "kms_key"?, "tags"?, "items"?: [{attribute: text}]}          on demand, hash key `pk`
   {"kind": "table", "name", "provisioned": [read, write]}                                      fixed capacity, no scaling
+  {"kind": "key", "name"}                                                                      KMS key; its id is the ARN
+  {"kind": "network", "name", "cidr"}                 VPC of that name, two subnets, a security group of that name, and an image
   {"kind": "image", "name"}                                                                    owned by this account
   {"kind": "profile", "name"}                                                                  instance profile and its role
   {"kind": "group", "name", "image"?: id or name, "types"?: [type], "capacity"?, "min"?, "max"?, "user_data"?, "profile"?, "tags"?}
@@ -25,6 +27,10 @@ def bucket(region, want):
     s3.create_bucket(Bucket=name, **where)
     if want.get("versioning"):
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    if want.get("kms_key"):
+        by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": want["kms_key"]}
+        rules = [{"ApplyServerSideEncryptionByDefault": by_default}]
+        s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": rules})
     if want.get("tags"):
         s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tag_list(want["tags"])})
     for key, text in want.get("contents", {}).items():
@@ -56,6 +62,8 @@ def table(region, want):
         how = {"ProvisionedThroughput": {"ReadCapacityUnits": read, "WriteCapacityUnits": write}}
     if want.get("stream"):
         how["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    if want.get("kms_key"):
+        how["SSESpecification"] = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": want["kms_key"]}
     if want.get("tags"):
         how["Tags"] = tag_list(want["tags"])
     made = ddb.create_table(
@@ -67,6 +75,26 @@ def table(region, want):
     for item in want.get("items", []):
         ddb.put_item(TableName=name, Item={key: {"S": text} for key, text in item.items()})
     return {"id": made["TableDescription"]["TableArn"]}
+
+
+def key(region, want):
+    made = client("kms", region).create_key(Description=want["name"])
+    return {"id": made["KeyMetadata"]["Arn"]}
+
+
+def network(region, want):
+    ec2, name = client("ec2", region), want["name"]
+    tags = lambda kind: [{"ResourceType": kind, "Tags": tag_list({"Name": name})}]
+    vpc = ec2.create_vpc(CidrBlock=want["cidr"], TagSpecifications=tags("vpc"))["Vpc"]["VpcId"]
+    start = want["cidr"].rsplit(".", 2)[0]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"{start}.{number}.0/24", AvailabilityZone=f"{region}{zone}")["Subnet"]["SubnetId"]
+        for number, zone in enumerate("ab")
+    ]
+    group = ec2.create_security_group(
+        GroupName=name, Description=name, VpcId=vpc, TagSpecifications=tags("security-group")
+    )["GroupId"]
+    return {"id": vpc, "subnets": subnets, "security_group": group, "image": image(region, {"name": name})["id"]}
 
 
 def image(region, want):
@@ -132,7 +160,7 @@ def group(region, want):
     return {"id": name, "template": template["LaunchTemplateId"], "image": data["ImageId"]}
 
 
-KINDS = {"bucket": bucket, "rule": rule, "table": table, "image": image, "profile": profile, "group": group}
+KINDS = {"bucket": bucket, "rule": rule, "table": table, "key": key, "network": network, "image": image, "profile": profile, "group": group}
 
 wanted = args()
 emit({want["name"]: KINDS[want["kind"]](wanted["region"], want) for want in wanted["objects"]})

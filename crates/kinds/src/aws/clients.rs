@@ -54,9 +54,7 @@ impl Aws {
             .await;
         let denied = |message: String| CloudError::Denied { operation: "credentials".to_owned(), message };
         let provider = config.credentials_provider().ok_or_else(|| denied("no credentials".to_owned()))?;
-        provider.provide_credentials().await.map_err(|error| {
-            denied(format!("{}", aws_smithy_types::error::display::DisplayErrorContext(&error)))
-        })?;
+        provider.provide_credentials().await.map_err(|error| denied(super::chain(&error)))?;
         Ok(Self {
             primary: Clients::new(&config, primary, PRIMARY_ATTEMPTS),
             standby: Clients::new(&config, standby, ATTEMPTS),

@@ -2,7 +2,6 @@
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use drstack_core::cloud::CloudError;
 
@@ -100,7 +99,7 @@ where
 {
     let operation = operation.to_owned();
     let SdkError::ServiceError(refusal) = error else {
-        let message = DisplayErrorContext(error).to_string();
+        let message = chain(error);
         let answered = matches!(error, SdkError::ConstructionFailure(_) | SdkError::ResponseError(_));
         return match answered {
             true => CloudError::Other { operation, message },
@@ -112,7 +111,7 @@ where
     let code = meta.code().unwrap_or_default().trim_start_matches("Client.").trim_start_matches("Server.");
     let message = match meta.message() {
         Some(text) => format!("{code}: {text}"),
-        None if code.is_empty() => format!("HTTP {status}: {}", DisplayErrorContext(error)),
+        None if code.is_empty() => format!("HTTP {status}: {}", chain(error)),
         None => format!("{code} (HTTP {status})"),
     };
     match code {
@@ -132,6 +131,14 @@ where
     }
 }
 
+/// What an error and its causes say. Not their debug form: that holds raw answers, and answers may hold user data.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut said: Vec<String> = causes.map(ToString::to_string).collect();
+    said.dedup();
+    said.join(": ")
+}
+
 /// True when the service refused with one of `codes`.
 pub(crate) fn has_code<E>(error: &SdkError<E, HttpResponse>, codes: &[&str]) -> bool
 where
@@ -149,7 +156,7 @@ where
         SdkError::ServiceError(refusal) => refusal.err().meta().message().map(str::to_owned),
         _ => None,
     };
-    let message = message.unwrap_or_else(|| DisplayErrorContext(error).to_string());
+    let message = message.unwrap_or_else(|| chain(error));
     CloudError::Conflict { operation: operation.to_owned(), message }
 }
 

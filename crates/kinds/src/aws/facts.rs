@@ -46,7 +46,10 @@ async fn bucket(at: &Target<'_>, name: &str) -> Result<Option<BucketFact>, Cloud
         tokio::try_join!(s3::encryption(at, name), replication_rule::config(at, name))?;
     let is_foreign =
         |id: Option<&str>| replication_rule::whose(at.scope, id.unwrap_or_default()) == Owner::Foreign;
-    let foreign = replication.filter(|(_, rules)| rules.iter().any(|rule| is_foreign(rule.id.as_deref())));
+    let own_roles = format!(":role{}", super::iam::path(at));
+    let foreign = replication.filter(|(role, rules)| {
+        !role.contains(&own_roles) && rules.iter().any(|rule| is_foreign(rule.id.as_deref()))
+    });
     let kms_key = Some(encryption).filter(|it| !it.is_empty() && it != MANAGED);
     Ok(Some(BucketFact { versioning, foreign_role: foreign.map(|(role, _)| role), kms_key }))
 }

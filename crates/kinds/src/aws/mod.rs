@@ -19,7 +19,7 @@ pub(crate) mod user_data;
 pub use clients::Aws;
 pub use cloud::AwsCloud;
 pub use driver::{Driver, Looked, Seen, Target};
-pub(crate) use errors::{absent, has_code, passing};
+pub(crate) use errors::{absent, chain, has_code, passing};
 
 use std::future::Future;
 

@@ -117,7 +117,7 @@ impl Kind for LaunchTemplate {
 #[cfg(feature = "aws")]
 mod aws {
     use aws_sdk_ec2::types::{
-        Filter, InstanceMetadataEndpointState, InstanceType, LaunchTemplate as Answer,
+        InstanceMetadataEndpointState, InstanceType, LaunchTemplate as Answer,
         LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
         LaunchTemplateHttpTokensState, LaunchTemplateIamInstanceProfileSpecificationRequest,
         LaunchTemplateInstanceMetadataOptionsRequest, LaunchTemplateTagSpecificationRequest,
@@ -127,9 +127,9 @@ mod aws {
     use drstack_core::kind::FieldChange;
 
     use super::{LaunchTemplate, LaunchTemplateLive, LaunchTemplateSpec, texts};
-    use crate::aws::ec2::{filter, made, owned, tag, tag_list, tag_map, tagged};
+    use crate::aws::ec2::{made, owned, tag, tag_list, tag_map, tagged};
     use crate::aws::tags::{named, owner};
-    use crate::aws::{Driver, Looked, Seen, Target, absent, by_id, each, user_data};
+    use crate::aws::{Driver, Looked, Seen, Target, absent, each, user_data};
     use crate::facts::Disk;
 
     const NONE: &[&str] =
@@ -140,14 +140,35 @@ mod aws {
 
     impl Driver for LaunchTemplate {
         async fn read(at: &Target<'_>, ids: &[String]) -> Looked<LaunchTemplateLive> {
-            by_id(ids, all(at, filter("launch-template-id", ids), ids).await)
+            each(ids, |id| async move {
+                let ask = at.ec2().describe_launch_templates().launch_template_ids(id).send().await;
+                let answer = absent(at, "ec2:DescribeLaunchTemplates", NONE, ask)?;
+                match answer.and_then(|it| it.launch_templates).and_then(|it| it.into_iter().next()) {
+                    Some(template) => look(at, template).await.map(Some),
+                    None => Ok(None),
+                }
+            })
+            .await
         }
 
         async fn list_owned(
             at: &Target<'_>,
             _: &[String],
         ) -> Result<Vec<Seen<LaunchTemplateLive>>, CloudError> {
-            all(at, owned(at), &[]).await
+            let mut templates = std::collections::BTreeMap::new();
+            let mut pages = at.ec2().describe_launch_templates().filters(owned(at)).into_paginator().send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| at.failed("ec2:DescribeLaunchTemplates", error))?;
+                for template in page.launch_templates.unwrap_or_default() {
+                    if let Some(id) = template.launch_template_id.clone() {
+                        templates.insert(id, template);
+                    }
+                }
+            }
+            let ids: Vec<String> = templates.keys().cloned().collect();
+            let templates = &templates;
+            let seen = each(&ids, |id| async move { look(at, templates[&id].clone()).await.map(Some) }).await;
+            seen.into_iter().filter_map(Result::transpose).collect()
         }
 
         async fn create(
@@ -259,29 +280,6 @@ mod aws {
         let answer = absent(at, "ec2:DescribeLaunchTemplateVersions", NONE, ask.send().await)?;
         let version = answer.and_then(|it| it.launch_template_versions).and_then(|it| it.into_iter().next());
         Ok(version.and_then(|it| it.launch_template_data))
-    }
-
-    /// The templates that pass the filter; where `only` names some, the others are left out.
-    async fn all(
-        at: &Target<'_>,
-        which: Filter,
-        only: &[String],
-    ) -> Result<Vec<Seen<LaunchTemplateLive>>, CloudError> {
-        let mut templates = std::collections::BTreeMap::new();
-        let mut pages = at.ec2().describe_launch_templates().filters(which).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| at.failed("ec2:DescribeLaunchTemplates", error))?;
-            for template in page.launch_templates.unwrap_or_default() {
-                if let Some(id) = template.launch_template_id.clone() {
-                    templates.insert(id, template);
-                }
-            }
-        }
-        let ids: Vec<String> =
-            templates.keys().filter(|id| only.is_empty() || only.contains(id)).cloned().collect();
-        let templates = &templates;
-        let seen = each(&ids, |id| async move { look(at, templates[&id].clone()).await.map(Some) }).await;
-        seen.into_iter().filter_map(Result::transpose).collect()
     }
 
     async fn look(at: &Target<'_>, template: Answer) -> Result<Seen<LaunchTemplateLive>, CloudError> {
