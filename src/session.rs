@@ -144,6 +144,8 @@ impl Session {
 
     /// Observes and plans.
     pub(crate) async fn plan(&mut self, options: &Options) -> Result<Planned, Failure> {
+        let Scope { primary, standby, .. } = &self.scope;
+        let _busy = self.ui.busy(format!("Looking at {primary} and {standby}"));
         // A lock that cannot be read is nobody's promise; taking it will say what is wrong with it.
         let free_since = free_since(&*self.store).await.unwrap_or_default();
         let (facts, failed, compiled) = self.compiled(options).await?;
@@ -189,6 +191,7 @@ impl Session {
 
     /// Takes the stack's lock for a run, making the control bucket where it is missing.
     pub(crate) async fn lock(&self, purpose: &str) -> Result<Lock, Failure> {
+        let _busy = self.ui.busy(format!("Taking the lock in `{}`", self.stack.facts.control));
         self.store.ensure().await.map_err(|error| store_failure(&error))?;
         let now = self.cloud.now();
         let holder = Holder {

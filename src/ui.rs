@@ -1,7 +1,9 @@
 //! The only place that writes to the terminal: results to stdout, everything else to stderr.
 
 use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
+use indicatif::ProgressBar;
 use serde_json::Value;
 
 use crate::args::Global;
@@ -16,6 +18,20 @@ pub(crate) struct Ui {
     /// Whether stderr may be coloured.
     pub(crate) color: bool,
 }
+
+/// A sign of life on a terminal.
+pub(crate) struct Busy(Option<ProgressBar>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// How often a sign of life moves.
+pub(crate) const TICK: Duration = Duration::from_millis(200);
 
 /// Version of the JSON lines; rises when a field changes its meaning. `schemas/events.schema.json` describes them.
 const JSON_VERSION: u32 = 1;
@@ -87,6 +103,16 @@ impl Ui {
                 err(failure.message.trim_end());
             }
         }
+    }
+
+    /// Shows on a terminal that something is going on, until the answer is dropped.
+    pub(crate) fn busy(self, text: String) -> Busy {
+        if self.quiet || self.json || !std::io::stderr().is_terminal() {
+            return Busy(None);
+        }
+        let bar = ProgressBar::new_spinner().with_message(text);
+        bar.enable_steady_tick(TICK);
+        Busy(Some(bar))
     }
 
     /// Asks until the answer is clear: `None` when nobody is there to ask.

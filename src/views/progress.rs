@@ -12,10 +12,7 @@ use drstack_core::plan::StepId;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{count, duration};
-use crate::ui::Ui;
-
-/// How often a bar's clock moves.
-const TICK: Duration = Duration::from_millis(200);
+use crate::ui::{TICK, Ui};
 
 /// Shows what happens.
 pub(crate) struct Progress {

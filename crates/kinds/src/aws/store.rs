@@ -39,21 +39,24 @@ impl Store {
         StoreError::NoBucket { bucket: self.bucket.clone() }
     }
 
-    async fn ensure_settings(&self) -> Result<(), CloudError> {
+    fn tags(&self, mut tags: Tags) -> Tags {
+        tags.insert(STACK.to_owned(), self.scope.stack.to_string());
+        tags.insert(ADDRESS.to_owned(), CONTROL.to_owned());
+        tags
+    }
+
+    /// Makes the settings what they should be: versioned, encrypted, closed, old versions expiring. A bucket that was just
+    /// made has nothing to be asked about.
+    async fn settle(&self, live: Option<(Option<bool>, String, bool, u32)>) -> Result<(), CloudError> {
         let (at, bucket) = (self.at(), &self.bucket);
-        let (versioned, encrypted, shut, days) = tokio::try_join!(
-            s3::versioning(&at, bucket),
-            s3::encryption(&at, bucket),
-            s3::public_access_blocked(&at, bucket),
-            s3::old_versions_days(&at, bucket),
-        )?;
+        let (versioned, encryption, shut, days) = live.unwrap_or_default();
         if !shut {
             s3::put_public_access_block(&at, bucket).await?;
         }
         if versioned != Some(true) {
             s3::put_versioning(&at, bucket).await?;
         }
-        if encrypted.is_empty() {
+        if encryption.is_empty() {
             s3::put_encryption(&at, bucket, None).await?;
         }
         if days == 0 {
@@ -64,12 +67,10 @@ impl Store {
 
     async fn make(&self) -> Result<(), StoreError> {
         let (at, bucket) = (self.at(), &self.bucket);
-        let tags = match s3::tags(&at, bucket).await? {
-            Some(tags) => tags,
-            None => {
-                s3::create(&at, bucket).await?;
-                Tags::new()
-            }
+        let Some(tags) = s3::tags(&at, bucket).await? else {
+            s3::create(&at, bucket).await?;
+            s3::put_tags(&at, bucket, &self.tags(Tags::new())).await?;
+            return Ok(self.settle(None).await?);
         };
         match owner(&tags, &self.scope) {
             Owner::Ours(_) => {}
@@ -94,13 +95,16 @@ impl Store {
                     }
                     .into());
                 }
-                let mut tags = tags;
-                tags.insert(STACK.to_owned(), self.scope.stack.to_string());
-                tags.insert(ADDRESS.to_owned(), CONTROL.to_owned());
-                s3::put_tags(&at, bucket, &tags).await?;
+                s3::put_tags(&at, bucket, &self.tags(tags)).await?;
             }
         }
-        Ok(self.ensure_settings().await?)
+        let live = tokio::try_join!(
+            s3::versioning(&at, bucket),
+            s3::encryption(&at, bucket),
+            s3::public_access_blocked(&at, bucket),
+            s3::old_versions_days(&at, bucket),
+        )?;
+        Ok(self.settle(Some(live)).await?)
     }
 
     fn failed<E>(&self, operation: &str, error: SdkError<E, HttpResponse>) -> StoreError
