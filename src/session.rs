@@ -7,7 +7,7 @@ use std::sync::Arc;
 use drstack_core::budget;
 use drstack_core::cloud::{Cloud, Scope};
 use drstack_core::compile::{Compiled, check, compile, queries};
-use drstack_core::control::lock::{Holder, Lock, LockError, RENEW, free_since};
+use drstack_core::control::lock::{Holder, Lock, LockError, Peek, RENEW, peek};
 use drstack_core::control::{ControlStore, StoreError, records};
 use drstack_core::diagnostic::{Diagnostic, Severity, Sources, render};
 use drstack_core::engine::event::Event;
@@ -46,7 +46,7 @@ pub(crate) struct Planned {
     pub(crate) report: PlanReport,
     pub(crate) compiled: Compiled,
     facts: Facts,
-    /// [`free_since`] before anything was looked at.
+    /// [`Peek::free_since`] before anything was looked at.
     free_since: Option<u64>,
 }
 
@@ -147,9 +147,10 @@ impl Session {
         let Scope { primary, standby, .. } = &self.scope;
         let _busy = self.ui.busy(format!("Looking at {primary} and {standby}"));
         // A lock that cannot be read is nobody's promise; taking it will say what is wrong with it.
-        let free_since = free_since(&*self.store).await.unwrap_or_default();
+        let Peek { free_since, begun } = peek(&*self.store).await.unwrap_or_default();
         let (facts, failed, compiled) = self.compiled(options).await?;
-        let seen = observe(&*self.cloud, &self.kinds, &self.scope, &compiled.graph).await;
+        let mut seen = observe(&*self.cloud, &self.kinds, &self.scope, &compiled.graph).await;
+        seen.begun = begun;
         let (plan, mut report) = plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
             .map_err(|error| shape_failure(&error))?;
         // What a component leaves out matters where it is about to change; saying it every time is noise.
@@ -245,7 +246,9 @@ impl Session {
             drain: drain.clone(),
             stop: stop.clone(),
         };
-        let mut journal = Journal::new(Arc::clone(&self.store), &lock.holder().run).under(lock.lease());
+        let mut journal = Journal::new(Arc::clone(&self.store), &lock.holder().run)
+            .under(lock.lease())
+            .after(lock.begun().clone());
         let cloud = Arc::clone(&self.cloud);
         let mut lost = None;
         let result = {
@@ -276,7 +279,7 @@ impl Session {
             }
         };
         if lost.is_none() {
-            lock.release().await.map_err(|error| self.lock_failure(&error))?;
+            lock.release(&journal.begun()).await.map_err(|error| self.lock_failure(&error))?;
         }
         if drain.is_cancelled() && lost.is_none() {
             self.ui.warn("interrupted: what was running is finished; run the command again to go on");

@@ -111,7 +111,8 @@ pub(super) async fn finish(
 }
 
 async fn release(lock: drstack_core::control::lock::Lock) -> Result<(), Failure> {
-    lock.release()
+    let begun = lock.begun().clone();
+    lock.release(&begun)
         .await
         .map_err(|error| Failure::new(Exit::Failed, error, "`drstack unlock` frees the stack"))
 }

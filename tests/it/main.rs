@@ -5,6 +5,8 @@
 mod diagnostics;
 mod drstack;
 #[cfg(feature = "aws")]
+mod kills;
+#[cfg(feature = "aws")]
 mod main_job;
 mod schema;
 #[cfg(feature = "aws")]

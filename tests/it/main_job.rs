@@ -11,7 +11,7 @@ use crate::servers::{Boto, PRIMARY, STANDBY, Server};
 const SECRET: &str = "correct-horse-battery";
 
 /// A stack with one component of each kind, in one posture.
-fn stack(posture: &str) -> String {
+pub(crate) fn stack(posture: &str) -> String {
     format!(
         r#"
 [stack]
@@ -47,7 +47,7 @@ tables  = ["@table.features"]
 }
 
 /// The primary, as another tool made it.
-fn seed(boto: &Boto<'_>) {
+pub(crate) fn seed(boto: &Boto<'_>) {
     boto.seed(&json!([
         { "kind": "bucket", "name": "acme-models", "contents": { "a/b": "weights" }, "tags": { "team": "ml" } },
         { "kind": "bucket", "name": "acme-archive", "versioning": true },

@@ -100,6 +100,16 @@ impl Server {
         self.control("POST", &format!("down?region={region}&how=hang&except={}", except.join(",")));
     }
 
+    /// From now on each call takes this long on its way.
+    pub(crate) fn slow(&self, latency: Duration) {
+        self.control("POST", &format!("slow?ms={}", latency.as_millis()));
+    }
+
+    /// The servers behind are empty again.
+    pub(crate) fn reset(&self) {
+        self.control("POST", "reset");
+    }
+
     /// Every region answers again, and the counts start over.
     pub(crate) fn find(&self) {
         self.control("POST", "up");

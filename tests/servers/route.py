@@ -6,6 +6,8 @@ Prints `PORT=<port>` once it listens, on loopback only. Under `/__route/`:
 
   GET  calls                                    {"REGION/SERVICE/OPERATION": count}
   POST down?region=R[&how=reset|hang][&except=iam,sts]    that region's services stop answering
+  POST slow?ms=N                                each call takes so much longer on its way
+  POST reset                                    the servers behind are empty again
   POST up                                       all answer again, and the counts start over
 """
 
@@ -26,7 +28,7 @@ HEAD_LIMIT = 1 << 20  # a request line with a long query and every header fit ma
 class Router:
     def __init__(self, default, routes):
         self.default, self.routes = default, routes
-        self.calls, self.down = collections.Counter(), {}
+        self.calls, self.down, self.latency = collections.Counter(), {}, 0.0
 
     def port(self, region, service):
         return self.routes.get(f"{service}@{region}", self.default)
@@ -44,10 +46,24 @@ class Router:
             answer = dict(sorted(self.calls.items()))
         elif url.path.endswith("/down"):
             self.down[query["region"]] = (query.get("how", "reset"), tuple(query.get("except", "").split(",")))
+        elif url.path.endswith("/slow"):
+            self.latency = float(query["ms"]) / 1000
         elif url.path.endswith("/up"):
             self.down, self.calls = {}, collections.Counter()
         body = json.dumps(answer).encode()
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+    async def reset(self):
+        """Each kind of server has a way of its own and knows nothing of the other's."""
+        for port in {self.default, *self.routes.values()}:
+            for way in (b"/moto-api/reset", b"/_reset"):
+                head = b"POST %s HTTP/1.1\r\nHost: route\r\nContent-Length: 0\r\n\r\n" % way
+                connections = {}
+                answer = await forward(connections, port, head, b"")
+                for _, server in connections.values():
+                    server.close()
+                if b" 200 " in answer.split(b"\r\n", 1)[0]:
+                    break
 
     async def client(self, reader, writer):
         servers = {}
@@ -56,10 +72,13 @@ class Router:
                 head, body = message
                 path = head.split(b" ", 2)[1]
                 if path.startswith(b"/__route/"):
+                    if path.endswith(b"/reset"):
+                        await self.reset()
                     writer.write(self.control(path.decode()))
                     continue
                 region, service, operation = classify(head, body)
                 self.calls[f"{region}/{service}/{operation}"] += 1
+                await asyncio.sleep(self.latency)
                 how = self.lost(region, service)
                 if how == "hang":
                     await reader.read()  # until the caller gives up

@@ -2,7 +2,7 @@
 //!
 //! Absent, present and could-not-look are three different answers, and stay so to the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
@@ -46,6 +46,8 @@ pub struct Observed {
     pub others: Vec<Owned>,
     /// Listings that failed: there may be more that is owned.
     pub unlisted: Vec<(&'static str, Place, CloudError)>,
+    /// What a run was cut off while making: it may be there without the stack's tags.
+    pub begun: BTreeSet<Address>,
 }
 
 /// Looks at every resource of `graph`, and lists what the stack owns, all kinds at once.

@@ -3,6 +3,7 @@
 //! The object is never removed: one that is given back says so and keeps its epoch. An unconditional removal could hit
 //! the lock of whoever took it meanwhile.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::{Condition, ControlStore, StoreError, Version};
-use crate::engine::journal::seal;
+use crate::address::Address;
+use crate::engine::journal;
 
 #[cfg(test)]
 mod tests;
@@ -77,6 +79,9 @@ enum Record {
     Free {
         /// That of the last holder.
         epoch: u64,
+        /// What runs began to make, and may have made.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        begun: BTreeSet<Address>,
     },
 }
 
@@ -86,6 +91,7 @@ pub struct Lock {
     holder: Holder,
     version: Version,
     until: watch::Sender<Timestamp>,
+    begun: BTreeSet<Address>,
 }
 
 /// How long the run may rely on its lock. Clones see every renewal, and that the lock was lost.
@@ -110,17 +116,29 @@ pub async fn holder(store: &dyn ControlStore) -> Result<Option<(Holder, Version)
     })
 }
 
-/// The epoch of the last holder while nobody holds the lock, 0 where nobody ever did; `None` while somebody does.
-///
-/// Whoever takes the lock at the very next epoch knows that no run came between: what it saw before still stands.
+/// What the lock tells somebody who only looks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Peek {
+    /// The epoch of the last holder while nobody holds the lock, 0 where nobody ever did; `None` while somebody does.
+    /// Whoever takes the lock at the very next epoch knows that no run came between: what it saw before still stands.
+    pub free_since: Option<u64>,
+    /// What runs began to make and are not known to have done: it may be there without the stack's tags.
+    pub begun: BTreeSet<Address>,
+}
+
+/// Looks at the lock, and at the journal of a run that still holds it or died with it.
 ///
 /// # Errors
 /// [`LockError::Broken`] and what the store says.
-pub async fn free_since(store: &dyn ControlStore) -> Result<Option<u64>, LockError> {
+pub async fn peek(store: &dyn ControlStore) -> Result<Peek, LockError> {
     match stored(store).await {
-        Ok(Some((Record::Free { epoch }, _))) => Ok(Some(epoch)),
-        Ok(Some((Record::Held(_), _))) => Ok(None),
-        Ok(None) | Err(LockError::Store(StoreError::NoBucket { .. })) => Ok(Some(0)),
+        Ok(Some((Record::Free { epoch, begun }, _))) => Ok(Peek { free_since: Some(epoch), begun }),
+        Ok(Some((Record::Held(held), _))) => {
+            Ok(Peek { free_since: None, begun: journal::begun(store, &held.run).await? })
+        }
+        Ok(None) | Err(LockError::Store(StoreError::NoBucket { .. })) => {
+            Ok(Peek { free_since: Some(0), begun: BTreeSet::new() })
+        }
         Err(error) => Err(error),
     }
 }
@@ -131,8 +149,9 @@ pub async fn free_since(store: &dyn ControlStore) -> Result<Option<u64>, LockErr
 /// [`LockError::Held`] when it changed hands meanwhile, and what the store says.
 pub async fn break_lock(store: &dyn ControlStore, by: &str) -> Result<(), LockError> {
     let Some((holder, _)) = holder(store).await? else { return Ok(()) };
-    seal(store, &holder.run, by).await?;
-    give_back(store, &holder).await
+    journal::seal(store, &holder.run, by).await?;
+    let begun = journal::begun(store, &holder.run).await?;
+    give_back(store, &holder, &begun).await
 }
 
 impl Lock {
@@ -145,14 +164,15 @@ impl Lock {
         wanted: Holder,
         now: Timestamp,
     ) -> Result<Self, LockError> {
-        let (epoch, condition) = match stored(&*store).await? {
-            None => (1, Condition::Absent),
-            Some((Record::Free { epoch }, version)) => (epoch + 1, Condition::Matches(version)),
+        let (epoch, condition, begun) = match stored(&*store).await? {
+            None => (1, Condition::Absent, BTreeSet::new()),
+            Some((Record::Free { epoch, begun }, version)) => (epoch + 1, Condition::Matches(version), begun),
             Some((Record::Held(held), _)) if held.until > now => return Err(LockError::Held(Box::new(held))),
             // Sealed first: were the lock taken first and its taker died in between, nobody would seal this journal.
             Some((Record::Held(stale), version)) => {
-                seal(&*store, &stale.run, &wanted.run).await?;
-                (stale.epoch + 1, Condition::Matches(version))
+                journal::seal(&*store, &stale.run, &wanted.run).await?;
+                let begun = journal::begun(&*store, &stale.run).await?;
+                (stale.epoch + 1, Condition::Matches(version), begun)
             }
         };
         let holder = Holder { since: now, until: now + LEASE, epoch, ..wanted };
@@ -168,7 +188,12 @@ impl Lock {
             },
         };
         let until = watch::Sender::new(holder.until);
-        Ok(Self { store, holder, version, until })
+        Ok(Self { store, holder, version, until, begun })
+    }
+
+    /// What runs before this one began to make, and may have made.
+    pub fn begun(&self) -> &BTreeSet<Address> {
+        &self.begun
     }
 
     /// Who holds it: this run.
@@ -213,13 +238,13 @@ impl Lock {
         Ok(())
     }
 
-    /// Gives the lock back, if it is still ours.
+    /// Gives the lock back, if it is still ours, and says what has been begun and is not known to be done.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn release(self) -> Result<(), LockError> {
+    pub async fn release(self, begun: &BTreeSet<Address>) -> Result<(), LockError> {
         self.until.send_replace(Timestamp::MIN);
-        match give_back(&*self.store, &self.holder).await {
+        match give_back(&*self.store, &self.holder, begun).await {
             // It is somebody else's by now.
             Err(LockError::Held(_)) => Ok(()),
             other => other,
@@ -232,8 +257,12 @@ impl Lock {
 }
 
 /// Marks the lock of `ours` as free. That somebody else holds it by now is [`LockError::Held`].
-async fn give_back(store: &dyn ControlStore, ours: &Holder) -> Result<(), LockError> {
-    let free = body(&Record::Free { epoch: ours.epoch });
+async fn give_back(
+    store: &dyn ControlStore,
+    ours: &Holder,
+    begun: &BTreeSet<Address>,
+) -> Result<(), LockError> {
+    let free = body(&Record::Free { epoch: ours.epoch, begun: begun.clone() });
     let mut last = None;
     for _ in 0..TRIES {
         let version = match holder(store).await? {

@@ -62,6 +62,14 @@ pub enum StepError {
     },
 }
 
+impl StepError {
+    /// Whether the cloud refused the call, so that it certainly had no effect.
+    pub fn is_refusal(&self) -> bool {
+        let Self::Cloud { error } = self else { return false };
+        !error.is_transient() && !matches!(error, CloudError::Conflict { .. })
+    }
+}
+
 /// One thing that happened in a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]

@@ -88,7 +88,7 @@ pub async fn execute(
         sink,
     };
     let begin = Instant::now();
-    run.begin(journal.run(), &options.purpose, cloud.now());
+    run.begin(journal, &options.purpose, cloud.now());
     let mut tasks = JoinSet::new();
     while !run.schedule.is_done() {
         run.heed(options);
@@ -158,10 +158,16 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn begin(&mut self, run: &str, purpose: &str, at: Timestamp) {
-        let steps = self.plan.steps.len();
-        self.entries.push(Entry::RunStarted { format: FORMAT, purpose: purpose.to_owned(), steps, at });
-        (self.sink)(Event::RunStarted { run: run.to_owned(), steps });
+    fn begin(&mut self, journal: &Journal, purpose: &str, at: Timestamp) {
+        let (steps, begun) = (self.plan.steps.len(), journal.begun());
+        self.entries.push(Entry::RunStarted {
+            format: FORMAT,
+            purpose: purpose.to_owned(),
+            steps,
+            begun,
+            at,
+        });
+        (self.sink)(Event::RunStarted { run: journal.run().to_owned(), steps });
     }
 
     fn finish(self, elapsed: Duration) -> Result<RunSummary, JournalError> {
@@ -280,7 +286,8 @@ impl Run<'_> {
                 Outcome::Done
             }
             Err(error) => {
-                self.entries.push(Entry::Failed { step: id, error: error.to_string() });
+                let refused = error.is_refusal();
+                self.entries.push(Entry::Failed { step: id, refused, error: error.to_string() });
                 self.summary.failed.push((id, error.clone()));
                 Outcome::Failed { error }
             }

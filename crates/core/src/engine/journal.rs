@@ -7,6 +7,7 @@
 //! tries of one call. So it looks at its [`Permit`] before each call: it ends with the lease, before which nobody takes
 //! over.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -41,6 +42,9 @@ pub enum Entry {
         purpose: String,
         /// Steps of its plan.
         steps: usize,
+        /// What runs before it began to make, and may have made.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        begun: BTreeSet<Address>,
         /// When.
         at: Timestamp,
     },
@@ -66,6 +70,9 @@ pub enum Entry {
     Failed {
         /// Which step.
         step: StepId,
+        /// The cloud refused it, so that it certainly had no effect.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        refused: bool,
         /// Why.
         error: String,
     },
@@ -121,13 +128,57 @@ pub struct Journal {
     run: String,
     next: u64,
     permit: Permit,
+    begun: Begun,
+}
+
+/// What was begun to be made and is not known to be done: it may be there without the stack's tags.
+#[derive(Default)]
+struct Begun {
+    before: BTreeSet<Address>,
+    now: BTreeMap<StepId, Address>,
+}
+
+impl Begun {
+    fn hear(&mut self, entry: &Entry) {
+        match entry {
+            Entry::RunStarted { begun, .. } => self.before.extend(begun.iter().cloned()),
+            Entry::Intent { step, address, action: Action::Create, .. } => {
+                self.now.insert(*step, address.clone());
+            }
+            Entry::Done { step, .. } => {
+                if let Some(address) = self.now.remove(step) {
+                    self.before.remove(&address);
+                }
+            }
+            Entry::Failed { step, refused: true, .. } => {
+                self.now.remove(step);
+            }
+            _ => {}
+        }
+    }
+
+    fn all(&self) -> BTreeSet<Address> {
+        self.before.iter().chain(self.now.values()).cloned().collect()
+    }
 }
 
 impl Journal {
     /// The journal of a new run.
     pub fn new(store: Arc<dyn ControlStore>, run: &str) -> Self {
         let permit = Permit { lease: None, ended: CancellationToken::new() };
-        Self { store, run: run.to_owned(), next: 0, permit }
+        Self { store, run: run.to_owned(), next: 0, permit, begun: Begun::default() }
+    }
+
+    /// The same journal of a run that comes after others, which began to make `begun`.
+    #[must_use]
+    pub fn after(mut self, begun: BTreeSet<Address>) -> Self {
+        self.begun.before = begun;
+        self
+    }
+
+    /// What was begun to be made, by this run or before, and is not known to be done.
+    pub fn begun(&self) -> BTreeSet<Address> {
+        self.begun.all()
     }
 
     /// The same journal of a run that may start calls only as long as `lease` lasts.
@@ -162,6 +213,7 @@ impl Journal {
         if entries.is_empty() {
             return Ok(());
         }
+        entries.iter().for_each(|entry| self.begun.hear(entry));
         let (key, body) = (segment(&self.run, self.next), lines(entries));
         if let Err(error) = self.store.put(&key, body.clone(), Condition::Absent).await {
             self.expect_own(&key, &body, error).await.inspect_err(|_| self.permit.ended.cancel())?;
@@ -178,6 +230,20 @@ impl Journal {
             Ok(None) | Err(_) => Err(JournalError::Store(error)),
         }
     }
+}
+
+/// What `run` and those before it began to make, and is not known to be done.
+///
+/// # Errors
+/// What the store says. Lines that cannot be read, of another version or cut short, count as nothing begun.
+pub async fn begun(store: &dyn ControlStore, run: &str) -> Result<BTreeSet<Address>, StoreError> {
+    let mut begun = Begun::default();
+    for key in store.list(&format!("runs/{run}/journal/")).await? {
+        let Some((body, _)) = store.get(&key).await? else { continue };
+        let entries = body.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+        entries.for_each(|entry| begun.hear(&entry));
+    }
+    Ok(begun.all())
 }
 
 /// Seals the journal of `run` in the name of `by`: from here on `run` starts no call.

@@ -39,6 +39,7 @@ pub fn plan(
         deletes: BTreeMap::new(),
         holders: Vec::new(),
         kept_data: BTreeSet::new(),
+        begun: &seen.begun,
         report: PlanReport::default(),
     };
     let scope = in_scope(want, options);
@@ -135,6 +136,8 @@ struct Draft<'a> {
     holders: Vec<(usize, Vec<String>)>,
     /// Components some of whose data stays.
     kept_data: BTreeSet<String>,
+    /// What a run was cut off while making.
+    begun: &'a BTreeSet<Address>,
     report: PlanReport,
 }
 
@@ -179,6 +182,9 @@ impl<'a> Draft<'a> {
                     format!("`{}` belongs to stack `{other}`; name another one", found.id),
                 );
                 return Ok(());
+            }
+            Owner::Foreign if self.begun.contains(&resource.address) => {
+                return self.create(kind, resource, in_scope, "a run was cut off while making it");
             }
             Owner::Foreign => {
                 let text =
@@ -326,12 +332,18 @@ impl<'a> Draft<'a> {
             let resource = &want.resources[address];
             match look {
                 Look::Present(found) => match (&found.owner, self.kinds.get(&resource.kind)) {
-                    (Owner::Ours(_), Some(kind)) if scope.contains(address) => owned.push(Owned {
-                        kind: kind.name(),
-                        place: resource.place,
-                        address: address.clone(),
-                        found: found.clone(),
-                    }),
+                    (owner, Some(kind))
+                        if scope.contains(address)
+                            && (matches!(owner, Owner::Ours(_))
+                                || *owner == Owner::Foreign && self.begun.contains(address)) =>
+                    {
+                        owned.push(Owned {
+                            kind: kind.name(),
+                            place: resource.place,
+                            address: address.clone(),
+                            found: found.clone(),
+                        });
+                    }
                     (Owner::Setting, Some(kind)) if scope.contains(address) => {
                         let text = format!(
                             "{} of `{}` stays as it is: a setting of the primary",

@@ -249,3 +249,20 @@ fn the_same_input_gives_the_same_bytes() {
     let plan = || serde_json::to_string(&made(&pair(3, "z"), &both(), &options(Intent::Converge))).unwrap();
     assert_eq!(plan(), plan());
 }
+
+#[test]
+fn what_a_run_was_cut_off_while_making_is_made_again_and_nothing_else_of_others_is() {
+    let foreign = Found {
+        owner: Owner::Foreign,
+        ..found("b", "x.x/b", json!({"size": 1, "fixed": "a", "link": "a-1"}))
+    };
+    let mut seen = both();
+    seen.seen.insert(at("x.x/b"), Look::Present(foreign));
+    let (plan, report) = made(&pair(1, "a"), &seen, &options(Intent::Converge));
+    assert!(plan.is_empty() && report.blocked.len() == 1, "{report:?}");
+    seen.begun = [at("x.x/b")].into();
+    let (plan, report) = made(&pair(1, "a"), &seen, &options(Intent::Converge));
+    assert!(report.blocked.is_empty(), "{report:?}");
+    let steps: Vec<_> = plan.steps.iter().map(|step| (step.action, step.address.as_str())).collect();
+    assert_eq!(steps, [(Action::Create, "x.x/b")]);
+}

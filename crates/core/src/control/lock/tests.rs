@@ -1,5 +1,7 @@
 //! What the lock promises: one holder at a time, and whoever lost it is stopped.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::control::memory::{Fate, Memory};
 use crate::engine::journal::{Entry, Journal, JournalError};
@@ -52,7 +54,7 @@ async fn a_lock_is_taken_renewed_and_given_back() {
     lock.renew(at(20)).await.unwrap();
     assert_eq!((lock.holder().since, lock.holder().until, lock.due()), (at(0), at(80), at(40)));
     assert_eq!(holder(&*store).await.unwrap().unwrap().0, *lock.holder());
-    lock.release().await.unwrap();
+    lock.release(&BTreeSet::new()).await.unwrap();
     assert_eq!(held_by(&store).await, None);
     // Nobody was in the way, so nobody was sealed.
     assert_eq!(store.lines("runs/"), [""; 0]);
@@ -80,7 +82,7 @@ async fn a_lease_that_ran_out_is_taken_over_and_its_holder_stopped() {
     assert!(is_fenced(&store, "a").await);
     assert!(matches!(old.renew(at(61)).await, Err(LockError::Lost)));
     assert!(!lease.holds(at(0)));
-    old.release().await.unwrap();
+    old.release(&BTreeSet::new()).await.unwrap();
     assert_eq!(holder(&*store).await.unwrap().unwrap().0, *new.holder());
 }
 
@@ -181,7 +183,7 @@ async fn a_lease_ends_before_anybody_may_take_over_and_when_the_lock_is_given_ba
     assert!(lease.holds(at(49)));
     assert!(!lease.holds(at(50)));
     assert!(take(&store, "b", 50).await.is_err());
-    lock.release().await.unwrap();
+    lock.release(&BTreeSet::new()).await.unwrap();
     assert!(!lease.holds(at(1)));
 }
 
@@ -193,7 +195,7 @@ async fn giving_back_leaves_the_lock_of_whoever_took_it_meanwhile() {
     store.meddle(move |objects| {
         objects.insert(KEY.to_owned(), bytes_of(&theirs));
     });
-    lock.release().await.unwrap();
+    lock.release(&BTreeSet::new()).await.unwrap();
     assert_eq!(held_by(&store).await.as_deref(), Some("b"));
 }
 
@@ -202,7 +204,7 @@ async fn a_lock_is_given_back_although_the_answer_was_lost() {
     let store = store();
     let lock = take(&store, "a", 0).await.unwrap();
     store.fate(&[Fate::AnswerLost]);
-    lock.release().await.unwrap();
+    lock.release(&BTreeSet::new()).await.unwrap();
     assert_eq!(held_by(&store).await, None);
 }
 
@@ -240,4 +242,50 @@ async fn what_is_not_a_lock_is_left_alone() {
     assert!(matches!(take(&store, "a", 0).await, Err(LockError::Broken(_))));
     assert!(matches!(break_lock(&*store, "unlock").await, Err(LockError::Broken(_))));
     assert_eq!(store.objects(), before);
+}
+
+#[tokio::test]
+async fn what_was_begun_is_handed_on_until_somebody_says_it_is_done() {
+    let store = store();
+    let begun = |names: &[&str]| -> BTreeSet<Address> {
+        names.iter().map(|name| Address::parse(&format!("bucket.{name}/bucket")).unwrap()).collect()
+    };
+    let intent = |step, name: &str| Entry::Intent {
+        step,
+        address: Address::parse(&format!("bucket.{name}/bucket")).unwrap(),
+        action: crate::kind::Action::Create,
+        token: String::new(),
+    };
+    // The first run is cut off after it began three buckets, finished one and was refused another.
+    take(&store, "a", 0).await.unwrap();
+    let entries = [
+        intent(0, "lost"),
+        intent(1, "made"),
+        intent(2, "refused"),
+        Entry::Done { step: 1, id: "made".to_owned() },
+        Entry::Failed { step: 2, refused: true, error: String::new() },
+    ];
+    Journal::new(store.clone(), "a").append(&entries).await.unwrap();
+    assert_eq!(peek(&*store).await.unwrap(), Peek { free_since: None, begun: begun(&["lost"]) });
+    // The second takes over and does nothing about it.
+    let second = take(&store, "b", 60).await.unwrap();
+    assert_eq!(*second.begun(), begun(&["lost"]));
+    let journal = Journal::new(store.clone(), "b").after(second.begun().clone());
+    second.release(&journal.begun()).await.unwrap();
+    assert_eq!(peek(&*store).await.unwrap(), Peek { free_since: Some(2), begun: begun(&["lost"]) });
+    // The third finishes it, and is killed before it gives the lock back.
+    let third = take(&store, "c", 70).await.unwrap();
+    let mut journal = Journal::new(store.clone(), "c").after(third.begun().clone());
+    let started = Entry::RunStarted {
+        format: crate::engine::journal::FORMAT,
+        purpose: "apply".to_owned(),
+        steps: 1,
+        begun: journal.begun(),
+        at: at(70),
+    };
+    let done = [started, intent(0, "lost"), Entry::Done { step: 0, id: "lost".to_owned() }];
+    journal.append(&done).await.unwrap();
+    assert_eq!(journal.begun(), begun(&[]));
+    break_lock(&*store, "drstack unlock").await.unwrap();
+    assert_eq!(peek(&*store).await.unwrap(), Peek { free_since: Some(3), begun: begun(&[]) });
 }

@@ -1,0 +1,177 @@
+//! The real program, really killed: at random moments of an apply, and then run again.
+
+use std::collections::BTreeMap;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::drstack::Drstack;
+use crate::main_job::{apply, nothing_to_do, seed, stack};
+use crate::servers::{Boto, PRIMARY, STANDBY, Server};
+
+/// Time that each call takes on its way, so that an apply lasts long enough to be killed anywhere.
+const LATENCY: Duration = Duration::from_millis(15);
+
+/// Applies that are killed on each server, each in a world of its own; `DRSTACK_KILLS=50` takes eight minutes.
+const KILLS: u64 = 12;
+
+fn kills() -> u64 {
+    std::env::var("DRSTACK_KILLS").map_or(KILLS, |text| text.parse().expect("DRSTACK_KILLS is a number"))
+}
+
+/// What the regions hold, without what differs between two runs that did the same: ids, times, journals.
+fn fingerprint(boto: &Boto<'_>) -> BTreeMap<String, Vec<String>> {
+    let mut all = BTreeMap::new();
+    for region in [PRIMARY, STANDBY] {
+        let world = boto.world(region, &[]);
+        for (section, objects) in world.as_object().expect("sections") {
+            let objects = objects.as_object().into_iter().flatten();
+            let mut shown: Vec<String> = objects.filter_map(|(id, it)| shape(section, id, it)).collect();
+            shown.sort();
+            all.insert(format!("{region} {section}"), shown);
+        }
+    }
+    all
+}
+
+/// One object as it looks whatever its id is; `None` for what is gone and still shown.
+fn shape(section: &str, id: &str, it: &Value) -> Option<String> {
+    let tag = |key: &str| it["Tags"][key].as_str().or(it["tags"][key].as_str()).unwrap_or("-").to_owned();
+    let owner = format!("{} {}", tag("drstack:stack"), tag("drstack:address"));
+    Some(match section {
+        "endpoints" | "instances" if it["State"] == "deleted" || it["state"] == "terminated" => return None,
+        "buckets" => {
+            let replication = it["replication"]["Rules"].to_string();
+            let rest = [&it["versioning"], &it["encryption"], &it["public_access"], &it["lifecycle"]];
+            format!("{id} {owner} {rest:?} {replication}")
+        }
+        "tables" => {
+            format!("{id} {owner} {} {} {} {}", it["status"], it["stream"], it["recovery"], it["protected"])
+        }
+        "groups" => format!("{id} {owner} {} {}", it["sizes"], it["mixed"]["InstancesDistribution"]),
+        "launch_templates" => {
+            format!("{id} {owner} {}", it["versions"].as_object().map_or(0, serde_json::Map::len))
+        }
+        "roles" => format!("{id} {owner} {}", it["inline"]),
+        "profiles" => format!("{id} {owner} {}", it["roles"]),
+        "vpcs" | "subnets" => format!("{owner} {}", it["CidrBlock"]),
+        "route_tables" => {
+            let subnets = it["Associations"]
+                .as_array()
+                .map_or(0, |all| all.iter().filter(|it| !it["SubnetId"].is_null()).count());
+            format!("{owner} {subnets}")
+        }
+        "endpoints" => format!("{owner} {} {}", it["ServiceName"], it["State"]),
+        "security_groups" if owner.starts_with('-') => owner,
+        "security_groups" => format!("{owner} {}", it["IpPermissions"]),
+        _ => owner,
+    })
+}
+
+fn start(machine: &Drstack) -> Child {
+    let mut command = machine.command(["apply", "s", "--auto-approve"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("start drstack")
+}
+
+/// A server with a seeded primary, calls to which take their time.
+fn fresh(server: Server) -> (Server, Drstack) {
+    seed(&server.boto());
+    let machine = server.drstack();
+    machine.write("s/stack.toml", &stack("warm"));
+    server.slow(LATENCY);
+    (server, machine)
+}
+
+/// An apply killed at each of `kills` moments, run again, ends in the world of one that nobody disturbed.
+fn killed_anywhere(kills: u64, start_server: impl Fn() -> Option<Server>) {
+    let Some(server) = start_server() else { return };
+    let (server, machine) = fresh(server);
+    let begin = Instant::now();
+    apply(&machine);
+    let took = begin.elapsed();
+    let undisturbed = fingerprint(&server.boto());
+    let mut random = fastrand::Rng::with_seed(kills);
+    for kill in 0..kills {
+        server.reset();
+        seed(&server.boto());
+        let moment = took.mul_f64(random.f64());
+        let mut child = start(&machine);
+        // Not a wait for something to happen: the moment is what is random.
+        std::thread::sleep(moment);
+        child.kill().expect("kill drstack");
+        child.wait().expect("bury drstack");
+        machine.run(["unlock", "s", "--force"]).ok();
+        let again = machine.run(["apply", "s", "--auto-approve"]);
+        assert_eq!(again.code, 0, "kill {kill} after {moment:?} of {took:?}\n{again:?}");
+        nothing_to_do(&machine);
+        let world = fingerprint(&server.boto());
+        for (section, objects) in &undisturbed {
+            assert_eq!(&world[section], objects, "{section}, kill {kill} after {moment:?} of {took:?}");
+        }
+    }
+}
+
+#[test]
+fn an_apply_killed_anywhere_on_moto_is_finished_by_the_next() {
+    killed_anywhere(kills(), Server::moto);
+}
+
+#[test]
+fn an_apply_killed_anywhere_on_fakecloud_is_finished_by_the_next() {
+    killed_anywhere(kills(), || Server::fakecloud(&[]));
+}
+
+/// Sends Ctrl-C.
+fn interrupt(child: &Child) {
+    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.expect("run kill").success());
+}
+
+/// Waits until drstack has begun its first step: its journal says so.
+fn until_begun(server: &Server) {
+    let begin = Instant::now();
+    while !server.calls().keys().any(|call| call.ends_with("/CreateVpc")) {
+        assert!(begin.elapsed() < Duration::from_secs(60), "no step began: {:?}", server.calls());
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn one_ctrl_c_finishes_what_runs_and_two_stop_at_once() {
+    for times in [1, 2] {
+        let Some(server) = Server::moto() else { return };
+        let (server, machine) = fresh(server);
+        let mut child = start(&machine);
+        until_begun(&server);
+        interrupt(&child);
+        if times == 2 {
+            std::thread::sleep(LATENCY);
+            interrupt(&child);
+        }
+        let status = child.wait().expect("wait for drstack");
+        assert_eq!(status.code(), Some(130), "{times} Ctrl-C");
+        // The lock was given back: nobody has to be unlocked.
+        apply(&machine);
+        nothing_to_do(&machine);
+        let world = server.boto().world(STANDBY, &["vpcs"]);
+        let ours = world["vpcs"]
+            .as_object()
+            .expect("VPCs")
+            .values()
+            .filter(|it| it["Tags"]["drstack:stack"] == "fleet");
+        assert_eq!(ours.count(), 1, "{times} Ctrl-C");
+    }
+}
+
+/// Nothing of the primary is written by a run that only looks.
+#[test]
+fn a_plan_changes_nothing() {
+    let Some(server) = Server::moto() else { return };
+    let (server, machine) = fresh(server);
+    let before = (server.boto().world(PRIMARY, &[]), server.boto().world(STANDBY, &[]));
+    machine.run(["plan", "s", "--detailed-exitcode"]).code(2);
+    machine.run(["plan", "s", "--mode", "active"]).ok();
+    assert_eq!((server.boto().world(PRIMARY, &[]), server.boto().world(STANDBY, &[])), before);
+    assert_eq!(json!(null), server.boto().world(STANDBY, &["buckets"])["buckets"]["acme-control"]);
+}
