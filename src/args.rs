@@ -32,7 +32,7 @@ pub(crate) struct Global {
     /// One JSON object a line on stdout
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Say only what went wrong
+    /// Only results and what went wrong: no progress, no notes
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
     /// No colour, as with NO_COLOR

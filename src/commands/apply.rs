@@ -15,6 +15,11 @@ use crate::views;
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
     let file = plan_file(&args.stack.stack)?;
+    let more = !args.stack.input.is_empty() || args.stack.inputs.is_some();
+    if file.is_some() && (more || !args.target.is_empty() || !args.delete_data.is_empty()) {
+        let message = "a plan file is applied as it was made: with its own inputs, targets and data";
+        return Err(Failure::new(Exit::Usage, message, "leave these options out, or make another plan"));
+    }
     let (stack, options) = match &file {
         Some(file) => (
             StackArgs {
@@ -43,7 +48,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
     if let Some(file) = &file {
         check(file, &session, &shown)?;
     }
-    plan::show(ui, &shown);
+    plan::show(ui, &shown, &options.intent);
     if shown.plan.is_empty() {
         return Ok(if shown.report.blocked.is_empty() { Exit::Done } else { Exit::Failed });
     }
@@ -89,16 +94,14 @@ pub(super) async fn finish(
             return Err(failure);
         }
     };
-    let mut progress = views::progress::Progress::new(ui, session.sim.is_some());
+    let mut progress = views::progress::Progress::new(ui, session.simulated);
     let mut sink = |event| progress.show(&event);
     let summary = session.execute(&planned, lock, purpose, run.parallelism, &mut sink).await?;
     let verb = if purpose == "destroy" { "Destroy" } else { "Apply" };
     ui.result(&views::progress::summary(verb, &summary));
     for (step, error) in &summary.failed {
-        ui.warn(&format!("error: {}: {error}", planned.plan.steps[*step].address));
-        if let drstack_core::engine::event::StepError::Cloud { error } = error {
-            ui.warn(&format!("\nhint: {}", error.hint()));
-        }
+        let address = planned.plan.steps[*step].address.as_str();
+        ui.step_failure(address, &error.to_string(), &error.hint());
     }
     let complete = summary.is_complete() && planned.report.blocked.is_empty();
     match (complete, summary.unfinished.is_empty()) {

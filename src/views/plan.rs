@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use drstack_core::kind::Action;
-use drstack_core::plan::{Plan, PlanReport, Remark, Step};
+use drstack_core::plan::{Intent, Plan, PlanReport, Remark, Step};
 use serde_json::{Value, json};
 
 use super::{count, duration};
@@ -15,7 +15,7 @@ pub(crate) fn tally(plan: &Plan) -> (usize, usize, usize) {
 }
 
 /// The plan for people.
-pub(crate) fn text(plan: &Plan, report: &PlanReport) -> String {
+pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: &Intent) -> String {
     let mut out = String::new();
     let mut component = String::new();
     let mut steps: Vec<&Step> = plan.steps.iter().collect();
@@ -33,7 +33,7 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport) -> String {
             (Action::Create, true) => "-/+",
             (Action::Delete, true) => "-/-",
         };
-        let _ = writeln!(out, "{symbol} {:<24} {:<11} {}", step.address.resource(), step.region, step.reason);
+        let _ = writeln!(out, "{symbol} {:<24} {:<14} {}", step.address.resource(), step.region, step.reason);
         for change in &step.changes {
             let note = if change.replace { "  (forces replacement)" } else { "" };
             let _ = writeln!(out, "      {}: {} -> {}{note}", change.field, change.from, change.to);
@@ -41,15 +41,16 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport) -> String {
     }
     for (title, remarks) in sections(report) {
         if !remarks.is_empty() {
-            let _ = writeln!(out, "\n{title}");
+            let gap = if out.is_empty() { "" } else { "\n" };
+            let _ = writeln!(out, "{gap}{title}");
             for Remark { address, text } in remarks {
                 let _ = writeln!(out, "  {address}: {text}");
             }
         }
     }
     if plan.is_empty() {
-        let _ = writeln!(out, "Nothing to do: {} as wanted.", count(report.unchanged, "resource"));
-        return out;
+        let gap = if out.is_empty() { "" } else { "\n" };
+        return out + gap + &nothing(report, intent) + "\n";
     }
     let (add, change, destroy) = tally(plan);
     let _ = writeln!(out, "\nPlan: {add} to add, {change} to change, {destroy} to destroy.");
@@ -64,6 +65,18 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport) -> String {
         );
     }
     out
+}
+
+/// Why there are no steps.
+fn nothing(report: &PlanReport, intent: &Intent) -> String {
+    match intent {
+        _ if !report.blocked.is_empty() => "Nothing can be done until that is mended.".to_owned(),
+        Intent::Converge => format!("Nothing to do: {} as wanted.", count(report.unchanged, "resource")),
+        Intent::Destroy if report.kept.is_empty() => {
+            "Nothing to destroy: nothing of the stack exists.".to_owned()
+        }
+        Intent::Destroy => "Nothing to destroy: what exists stays.".to_owned(),
+    }
 }
 
 fn sections(report: &PlanReport) -> [(&'static str, &[Remark]); 4] {

@@ -200,7 +200,7 @@ impl<'a> Draft<'a> {
         if self.waits_for_blocked(resource) {
             return Ok(());
         }
-        let reason = fields(&changes, "differs");
+        let reason = fields(&changes, ["differs", "differ"]);
         let id = self.push(kind, resource, Action::Update, reason, changes, Some(found.id.clone()));
         self.holders.push((id, kind.links(&found.live)?));
         self.ready_by.insert(resource.address.clone(), id);
@@ -261,7 +261,7 @@ impl<'a> Draft<'a> {
         found: &Found,
         changes: Vec<FieldChange>,
     ) -> Result<(), ShapeError> {
-        let reason = fields(&changes, "cannot be changed in place");
+        let reason = fields(&changes, ["cannot be changed in place"; 2]);
         if kind.data() == DataRole::Holds && !self.may_delete(&resource.address) {
             let text = format!(
                 "{reason}, and replacing it deletes data; allow it with `--delete-data {}`",
@@ -515,13 +515,15 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn fields(changes: &[FieldChange], verb: &str) -> String {
+/// The fields that decide, and the verb for one of them or for several.
+fn fields(changes: &[FieldChange], [one, several]: [&str; 2]) -> String {
     let replacing = changes.iter().any(|change| change.replace);
     let names: Vec<&str> = changes
         .iter()
         .filter(|change| change.replace == replacing)
         .map(|change| change.field.as_str())
         .collect();
+    let verb = if names.len() == 1 { one } else { several };
     format!("{} {verb}", names.join(", "))
 }
 
