@@ -9,3 +9,4 @@ mod main_job;
 mod schema;
 #[cfg(feature = "aws")]
 mod servers;
+mod stacks;
