@@ -53,7 +53,8 @@ pub fn plan(
                     &mut spare,
                 )?;
             }
-            draft.remove(spare.rest(), "the stack no longer names it")?;
+            let (owned, apart) = spare.rest().partition(|owned| draft.is_target(&owned.address));
+            draft.remove(owned, apart, "the stack no longer names it")?;
         }
         Intent::Destroy => draft.destroy(want, seen, &scope)?,
     }
@@ -288,13 +289,14 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    fn remove<'b>(&mut self, owned: impl Iterator<Item = &'b Owned>, reason: &str) -> Result<(), ShapeError> {
-        let owned: Vec<&Owned> = owned.filter(|owned| self.is_target(&owned.address)).collect();
+    /// Deletes `owned`, but for data and what feeds it; `apart` stays, since it is not targeted.
+    fn remove(&mut self, owned: Vec<&Owned>, apart: Vec<&Owned>, reason: &str) -> Result<(), ShapeError> {
         // Data first: what feeds a copy that stays, stays with it.
+        let apart = apart.into_iter().filter(|it| self.holds_data(it.kind));
+        let apart: Vec<String> = apart.map(|it| it.address.component().to_string()).collect();
+        self.kept_data.extend(apart);
         for owned in &owned {
-            if self.kinds.get(owned.kind).is_some_and(|kind| kind.data() == DataRole::Holds)
-                && !self.may_delete(&owned.address)
-            {
+            if self.holds_data(owned.kind) && !self.may_delete(&owned.address) {
                 self.keep_data(&owned.address);
             }
         }
@@ -321,17 +323,21 @@ impl<'a> Draft<'a> {
         seen: &Observed,
         scope: &BTreeSet<&Address>,
     ) -> Result<(), ShapeError> {
-        let mut owned = seen.others.clone();
+        let (mut owned, mut apart): (Vec<Owned>, Vec<Owned>) =
+            seen.others.iter().cloned().partition(|owned| self.is_target(&owned.address));
         for (address, look) in &seen.seen {
             let resource = &want.resources[address];
             match look {
                 Look::Present(found) => match (&found.owner, self.kinds.get(&resource.kind)) {
-                    (Owner::Ours(_), Some(kind)) if scope.contains(address) => owned.push(Owned {
-                        kind: kind.name(),
-                        place: resource.place,
-                        address: address.clone(),
-                        found: found.clone(),
-                    }),
+                    (Owner::Ours(_), Some(kind)) => {
+                        let side = if scope.contains(address) { &mut owned } else { &mut apart };
+                        side.push(Owned {
+                            kind: kind.name(),
+                            place: resource.place,
+                            address: address.clone(),
+                            found: found.clone(),
+                        });
+                    }
                     (Owner::Setting, Some(kind)) if scope.contains(address) => {
                         let text = format!(
                             "{} of `{}` stays as it is: a setting of the primary",
@@ -343,12 +349,15 @@ impl<'a> Draft<'a> {
                     _ => {}
                 },
                 Look::Unknown(error) => {
+                    if self.holds_data(&resource.kind) {
+                        self.kept_data.insert(address.component().to_string());
+                    }
                     self.block(address, format!("could not look: {error}; {}", error.hint()));
                 }
                 Look::Absent => {}
             }
         }
-        self.remove(owned.iter(), "the stack is destroyed")
+        self.remove(owned.iter().collect(), apart.iter().collect(), "the stack is destroyed")
     }
 
     fn delete(
@@ -496,6 +505,10 @@ impl<'a> Draft<'a> {
         self.kept_data.insert(address.component().to_string());
         let text = format!("it holds data; delete it with `--delete-data {address}`");
         self.report.kept.push(Remark { address: address.to_string(), text });
+    }
+
+    fn holds_data(&self, kind: &str) -> bool {
+        self.kinds.get(kind).is_some_and(|kind| kind.data() == DataRole::Holds)
     }
 
     fn may_delete(&self, address: &Address) -> bool {
