@@ -122,13 +122,14 @@ fn plan_file(path: &Path) -> Result<Option<PlanFile>, Failure> {
     if !path.is_file() || path.extension().is_some_and(|it| it == "toml") {
         return Ok(None);
     }
-    let stale = |error: PlanFileError| {
-        Failure::new(Exit::Usage, error, "make it again with `drstack plan --out FILE`")
+    let unreadable = |error: PlanFileError| {
+        let hint = "make it again with `drstack plan --out FILE`";
+        Failure::new(Exit::Usage, format!("`{}`: {error}", path.display()), hint)
     };
     let bytes = std::fs::read(path).map_err(|error| {
         Failure::new(Exit::Usage, format!("cannot read `{}`: {error}", path.display()), "name a plan file")
     })?;
-    PlanFile::from_bytes(&bytes).map(Some).map_err(stale)
+    PlanFile::from_bytes(&bytes).map(Some).map_err(unreadable)
 }
 
 fn check(file: &PlanFile, session: &Session, now: &Planned) -> Result<(), Failure> {

@@ -35,10 +35,10 @@ pub enum PlanFileError {
     #[error("not a drstack plan file: {0}")]
     Broken(#[from] serde_json::Error),
     /// It begins as one and ends too early.
-    #[error("the plan file is cut short: it ends after {0} bytes, in the middle of the plan")]
+    #[error("cut short: it ends after {0} bytes, in the middle of the plan")]
     Cut(usize),
     /// Another version wrote it.
-    #[error("plan file has format {found}, this drstack reads {FORMAT}")]
+    #[error("the format is {found}, this drstack reads {FORMAT}")]
     Format {
         /// What the file says.
         found: u32,
