@@ -6,6 +6,7 @@ mod cli;
 mod diagnostics;
 mod drstack;
 mod events;
+mod examples;
 mod failures;
 #[cfg(feature = "aws")]
 mod main_job;
