@@ -62,8 +62,7 @@ fn died() -> Drstack {
 
 /// Kills an apply at every seventh call, and goes on with another one each time.
 fn killed_anywhere(setting: &str) {
-    let mut killed = 0;
-    for call in (1..MOST_CALLS).step_by(7) {
+    for (killed, call) in (1..MOST_CALLS).step_by(7).enumerate() {
         let machine = machine();
         let ran = apply(&machine, &format!("{setting} = {call}\n"));
         if ran.code == 0 {
@@ -71,7 +70,6 @@ fn killed_anywhere(setting: &str) {
             return;
         }
         ran.code(KILLED);
-        killed += 1;
         mended(&machine);
     }
     panic!("an apply makes more than {MOST_CALLS} calls");
