@@ -99,14 +99,10 @@ fn simulated(
         .flat_map(|it| it.component.seeds(&it.spec, &stack.facts, &it.address))
         .collect();
     let folder = Path::new(SIM_FOLDER);
-    let sim = Sim::open(folder, config, kinds.clone(), scope, seeds).map_err(|error| Failure {
-        exit: if matches!(error, drstack_sim::WorldError::InUse { .. }) {
-            Exit::Locked
-        } else {
-            Exit::Failed
-        },
-        message: format!("error: {error}"),
-        hint: None,
+    let sim = Sim::open(folder, config, kinds.clone(), scope, seeds).map_err(|error| {
+        let in_use = matches!(error, drstack_sim::WorldError::InUse { .. });
+        let (exit, hint) = (if in_use { Exit::Locked } else { Exit::Failed }, error.hint());
+        Failure::new(exit, error, hint)
     })?;
     tokio::spawn(die_with(sim.clone()));
     Ok(Connected { cloud: Arc::new(sim), simulated: true })

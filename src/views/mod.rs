@@ -28,7 +28,7 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// The one of `known`, or of the components that they belong to, that was probably meant.
+/// The one of `known`, or of the components that they belong to, that was probably meant, as one types it.
 pub(crate) fn closest<'a>(name: &str, known: impl Iterator<Item = &'a Address>) -> Option<String> {
     // Jaro-Winkler above 0.7 is the customary line between a slip and another word.
     known
@@ -36,7 +36,7 @@ pub(crate) fn closest<'a>(name: &str, known: impl Iterator<Item = &'a Address>) 
         .map(|it| (strsim::jaro_winkler(name, &it), it))
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, it)| it)
+        .map(|(_, it)| if it.contains('[') { format!("'{it}'") } else { it })
 }
 
 /// A diagnostic as JSON, with line and column.

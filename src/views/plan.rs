@@ -55,15 +55,16 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: &Intent) -> String 
     let (add, change, destroy) = tally(plan);
     let _ = writeln!(out, "\nPlan: {add} to add, {change} to change, {destroy} to destroy.");
     let (path, length) = plan.critical_path();
-    let ends = path.first().zip(path.last()).map(|(a, b)| (&plan.steps[*a].address, &plan.steps[*b].address));
-    if let Some((first, last)) = ends {
-        let _ = writeln!(
-            out,
-            "Estimate: {} on the longest path, {} from {first} to {last} (built-in priors, not measured here).",
-            duration(length),
-            count(path.len(), "step"),
-        );
-    }
+    let address = |id: &usize| &plan.steps[*id].address;
+    let longest = match path.as_slice() {
+        [] => return out,
+        [only] => format!("for {}, which takes longest", address(only)),
+        [first, .., last] => {
+            let (steps, first, last) = (count(path.len(), "step"), address(first), address(last));
+            format!("on the longest path, {steps} from {first} to {last}")
+        }
+    };
+    let _ = writeln!(out, "Estimate: {} {longest} (built-in priors, not measured here).", duration(length));
     out
 }
 

@@ -140,6 +140,12 @@ fn a_target_that_names_nothing_is_refused_and_data_that_is_not_there_is_a_warnin
     let ran = run(&machine, "destroy s --cloud sim --delete-data bucket.model").ok();
     let warning = "warning: `bucket.model` names nothing that exists; did you mean `bucket.models`?";
     assert!(ran.stderr.starts_with(warning), "{ran:?}");
+    // Quotes that a shell would take away are shown in quotes.
+    let machine = with(COUNTED);
+    run(&machine, "apply s --cloud sim --auto-approve").ok();
+    let ran = run(&machine, "destroy s --cloud sim --delete-data bucket.some[000]").ok();
+    assert!(ran.stderr.contains("; did you mean `'bucket.some[\"000\"]"), "{ran:?}");
+    assert!(ran.stdout.contains("delete it with `--delete-data 'bucket.some[\"000\"]/bucket'`"), "{ran:?}");
 }
 
 #[test]

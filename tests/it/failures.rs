@@ -208,6 +208,31 @@ fn a_lost_region_leaves_what_it_said_last_and_how_old_that_is() {
 }
 
 #[test]
+fn a_world_that_is_damaged_newer_or_in_use_is_left_alone_and_said_so() {
+    let machine = machine();
+    run(&machine, "apply s --auto-approve").ok();
+    let path = machine.folder().join(".drstack/sim/world.json");
+    let whole = std::fs::read_to_string(&path).expect("the world");
+    let newer = whole.replace("\"format\":1", "\"format\":9");
+    assert_ne!(newer, whole);
+    let refused = |code: i32, said: &str, hint: &str| {
+        let ran = run(&machine, "plan s").code(code);
+        assert!(ran.stderr.starts_with("error: ") && ran.stderr.contains(said), "{ran:?}");
+        assert!(ran.stderr.contains(&format!("\n\nhint: {hint}")), "{ran:?}");
+    };
+    machine.write(".drstack/sim/world.json", &newer);
+    refused(1, "has format 9", "use the newer drstack");
+    machine.write(".drstack/sim/world.json", &whole[..whole.len() / 2]);
+    refused(1, "cannot be understood", "delete the folder `.drstack/sim`");
+    machine.write(".drstack/sim/world.json", &whole);
+    let lock = std::fs::File::create(machine.folder().join(".drstack/sim/lock")).expect("the lock");
+    lock.lock().expect("locked");
+    refused(4, "another drstack is using", "wait until it has ended");
+    lock.unlock().expect("unlocked");
+    run(&machine, "plan s --detailed-exitcode").ok();
+}
+
+#[test]
 fn settings_of_the_sim_that_cannot_be_used_are_refused() {
     let machine = machine();
     for (settings, said) in

@@ -88,7 +88,7 @@ fn a_plan_file_brings_its_own_inputs_and_targets() {
     let out = machine.run(["plan", "s", "--cloud", "sim", "--out", "today.toml"]);
     refused(out, 64, "`today.toml` would be taken for a stack");
     let out = machine.run(["plan", "s", "--cloud", "sim", "--out", "no/folder/today.plan"]);
-    refused(out, 1, "cannot write `no/folder/today.plan`");
+    refused(out, 1, "cannot write `no/folder/today.plan`: no such folder");
 }
 
 #[test]

@@ -266,7 +266,7 @@ impl<'a> Draft<'a> {
         if kind.data() == DataRole::Holds && !self.may_delete(&resource.address) {
             let text = format!(
                 "{reason}, and replacing it deletes data; allow it with `--delete-data {}`",
-                resource.address
+                resource.address.typed()
             );
             self.block(&resource.address, text);
             return Ok(());
@@ -503,7 +503,7 @@ impl<'a> Draft<'a> {
 
     fn keep_data(&mut self, address: &Address) {
         self.kept_data.insert(address.component().to_string());
-        let text = format!("it holds data; delete it with `--delete-data {address}`");
+        let text = format!("it holds data; delete it with `--delete-data {}`", address.typed());
         self.report.kept.push(Remark { address: address.to_string(), text });
     }
 
