@@ -87,7 +87,7 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// Take away what the stack owns; data copies stay unless named
     #[command(
-        after_help = "Examples:\n  drstack destroy . \n  drstack destroy . --delete-data bucket.models --delete-data control"
+        after_help = "Examples:\n  drstack destroy .\n  drstack destroy . --delete-data bucket.models --delete-data control"
     )]
     Destroy(DestroyArgs),
     /// Draw the graph of resources
