@@ -32,7 +32,7 @@ pub(crate) struct Global {
     /// One JSON object a line on stdout
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Say only what went wrong
+    /// Only results and what went wrong: no progress, no notes
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
     /// No colour, as with NO_COLOR
@@ -87,7 +87,7 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// Take away what the stack owns; data copies stay unless named
     #[command(
-        after_help = "Examples:\n  drstack destroy . \n  drstack destroy . --delete-data bucket.models --delete-data control"
+        after_help = "Examples:\n  drstack destroy .\n  drstack destroy . --delete-data bucket.models --delete-data control"
     )]
     Destroy(DestroyArgs),
     /// Draw the graph of resources

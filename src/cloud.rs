@@ -19,8 +19,8 @@ const SIM_FOLDER: &str = ".drstack/sim";
 pub(crate) struct Connected {
     /// The cloud.
     pub(crate) cloud: Arc<dyn Cloud>,
-    /// The simulator, to hear that its world stops.
-    pub(crate) sim: Option<Sim>,
+    /// Whether its time is not real.
+    pub(crate) simulated: bool,
 }
 
 /// The runtime for `name`.
@@ -58,7 +58,7 @@ async fn aws(scope: &Scope) -> Result<Connected, Failure> {
         let hint = "set `AWS_PROFILE`, or the other variables of the AWS command line; `--cloud sim` needs no account";
         Failure::new(Exit::Failed, error, hint)
     })?;
-    Ok(Connected { cloud: Arc::new(AwsCloud::new(aws)), sim: None })
+    Ok(Connected { cloud: Arc::new(AwsCloud::new(aws)), simulated: false })
 }
 
 #[cfg(not(feature = "aws"))]
@@ -99,14 +99,17 @@ fn simulated(
         .flat_map(|it| it.component.seeds(&it.spec, &stack.facts, &it.address))
         .collect();
     let folder = Path::new(SIM_FOLDER);
-    let sim = Sim::open(folder, config, kinds.clone(), scope, seeds).map_err(|error| Failure {
-        exit: if matches!(error, drstack_sim::WorldError::InUse { .. }) {
-            Exit::Locked
-        } else {
-            Exit::Failed
-        },
-        message: format!("error: {error}"),
-        hint: None,
+    let sim = Sim::open(folder, config, kinds.clone(), scope, seeds).map_err(|error| {
+        let in_use = matches!(error, drstack_sim::WorldError::InUse { .. });
+        let (exit, hint) = (if in_use { Exit::Locked } else { Exit::Failed }, error.hint());
+        Failure::new(exit, error, hint)
     })?;
-    Ok(Connected { cloud: Arc::new(sim.clone()), sim: Some(sim) })
+    tokio::spawn(die_with(sim.clone()));
+    Ok(Connected { cloud: Arc::new(sim), simulated: true })
+}
+
+/// Ends the program as `kill -9` does when the sim, as it was told to, stops answering.
+async fn die_with(sim: Sim) {
+    sim.stopped().await;
+    std::process::exit(137);
 }

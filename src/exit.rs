@@ -40,7 +40,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// A failure with a way out.
-    #[expect(clippy::needless_pass_by_value, reason = "errors, literals and strings are passed alike")]
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand over errors and texts alike")]
     pub(crate) fn new(exit: Exit, message: impl ToString, hint: impl Into<String>) -> Self {
         Self { exit, message: message.to_string(), hint: Some(hint.into()) }
     }

@@ -68,10 +68,13 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         Ok(())
     };
     attempt().map_err(|error| {
-        Failure::new(
-            Exit::Failed,
-            format!("cannot write `{}`: {error}", path.display()),
-            "name a folder that you may write to",
-        )
+        // What else the error says is about a file that the user never named.
+        let what = match error.kind() {
+            std::io::ErrorKind::NotFound => "no such folder".to_owned(),
+            std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+            _ => error.to_string(),
+        };
+        let hint = "name a folder that exists and that you may write to";
+        Failure::new(Exit::Failed, format!("cannot write `{}`: {what}", path.display()), hint)
     })
 }

@@ -10,5 +10,8 @@ mod ui;
 mod views;
 
 fn main() -> std::process::ExitCode {
-    commands::run(&<args::Args as clap::Parser>::parse()).into()
+    match <args::Args as clap::Parser>::try_parse() {
+        Ok(args) => commands::run(&args).into(),
+        Err(error) => ui::usage(&error).into(),
+    }
 }

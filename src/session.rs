@@ -26,8 +26,11 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{Global, StackArgs};
 use crate::cloud::connect;
 use crate::exit::{Exit, Failure};
-use crate::files;
 use crate::ui::Ui;
+use crate::{files, views};
+
+/// What `--delete-data` calls the control bucket.
+pub(crate) const CONTROL: &str = "control";
 
 /// A stack and the cloud it is held against.
 pub(crate) struct Session {
@@ -36,7 +39,8 @@ pub(crate) struct Session {
     pub(crate) kinds: KindRegistry,
     pub(crate) cloud: Arc<dyn Cloud>,
     pub(crate) store: Arc<dyn ControlStore>,
-    pub(crate) sim: Option<drstack_sim::Sim>,
+    /// Whether time is not real.
+    pub(crate) simulated: bool,
     scope: Scope,
 }
 
@@ -104,7 +108,7 @@ impl Session {
         };
         let connected = connect(global, &stack, &scope, &kinds).await?;
         let store = connected.cloud.control(&scope, &stack.facts.control);
-        Ok(Self { ui, stack, kinds, cloud: connected.cloud, store, sim: connected.sim, scope })
+        Ok(Self { ui, stack, kinds, cloud: connected.cloud, store, simulated: connected.simulated, scope })
     }
 
     /// Facts and graph; errors in the stack end the program, unless it is about to be destroyed.
@@ -151,6 +155,7 @@ impl Session {
         let (facts, failed, compiled) = self.compiled(options).await?;
         let mut seen = observe(&*self.cloud, &self.kinds, &self.scope, &compiled.graph).await;
         seen.begun = begun;
+        self.check_addresses(options, &compiled.graph, &seen)?;
         let (plan, mut report) = plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
             .map_err(|error| shape_failure(&error))?;
         // What a component leaves out matters where it is about to change; saying it every time is noise.
@@ -161,6 +166,26 @@ impl Session {
         report.notes.extend(compiled.notes.iter().filter(|note| changing.contains(&note.address)).cloned());
         report.notes.extend(failed.into_iter().map(|remark| self.aged(remark, &facts)));
         Ok(Planned { plan, report, compiled, facts, free_since })
+    }
+
+    /// Addresses on the command line that name nothing: a slip of the keyboard must not end as "nothing to do".
+    fn check_addresses(&self, options: &Options, want: &Graph, seen: &Observed) -> Result<(), Failure> {
+        let known = || want.resources.keys().chain(seen.others.iter().map(|it| &it.address));
+        let hint = |name: &str| match views::closest(name, known()) {
+            Some(it) => format!("did you mean `{it}`?"),
+            None => "`drstack graph` shows the addresses of the stack".to_owned(),
+        };
+        let is_unknown = |name: &&String| *name != CONTROL && !known().any(|it| it.is_within(name));
+        let target = options.targets.iter().find(is_unknown);
+        // What is to be taken away may be gone already.
+        if let (Some(target), Intent::Converge) = (target, &options.intent) {
+            let message = format!("`--target {target}` names nothing of this stack");
+            return Err(Failure::new(Exit::Usage, message, hint(target)));
+        }
+        for name in target.into_iter().chain(options.delete_data.iter().filter(is_unknown)) {
+            self.ui.warn(&format!("warning: `{name}` names nothing that exists; {}", hint(name)));
+        }
+        Ok(())
     }
 
     /// As if nothing stood yet: the graph, and the steps that would make all of it.
@@ -254,17 +279,9 @@ impl Session {
         let result = {
             let run = execute(&planned.plan, cloud, &self.kinds, &self.scope, &mut journal, &options, sink);
             tokio::pin!(run);
-            let died = async {
-                match &self.sim {
-                    Some(sim) => sim.stopped().await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::pin!(died);
             loop {
                 tokio::select! {
                     result = &mut run => break result,
-                    () = &mut died => std::process::exit(137), // as `kill -9` ends it: the sim was told to
                     _ = tokio::signal::ctrl_c() => {
                         if drain.is_cancelled() { stop.cancel() } else { drain.cancel() }
                     }

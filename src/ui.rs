@@ -3,11 +3,12 @@
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+use anstream::{AutoStream, ColorChoice};
 use indicatif::ProgressBar;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::args::Global;
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 
 /// How to speak.
 #[derive(Clone, Copy)]
@@ -39,8 +40,9 @@ const JSON_VERSION: u32 = 1;
 impl Ui {
     /// As the arguments and the environment say.
     pub(crate) fn new(global: &Global) -> Self {
-        let plain = global.no_color || std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
-        let color = !plain && std::io::stderr().is_terminal();
+        // NO_COLOR, CLICOLOR_FORCE and TERM are looked at here, in the usual order.
+        let plain = AutoStream::choice(&std::io::stderr()) == ColorChoice::Never;
+        let color = !plain && !global.no_color;
         Self { json: global.json, quiet: global.quiet, color }
     }
 
@@ -89,17 +91,12 @@ impl Ui {
     pub(crate) fn failure(self, failure: &Failure) {
         match &failure.hint {
             Some(hint) => {
-                self.line(
-                    "error",
-                    serde_json::json!({"message": failure.message, "hint": hint, "exit": failure.exit as u8}),
-                );
+                let line = json!({"message": failure.message, "hint": hint, "exit": failure.exit as u8});
+                self.line("error", line);
                 err(&format!("error: {}\n\nhint: {hint}", failure.message));
             }
             None => {
-                self.line(
-                    "error",
-                    serde_json::json!({"message": failure.message, "exit": failure.exit as u8}),
-                );
+                self.line("error", json!({"message": failure.message, "exit": failure.exit as u8}));
                 err(failure.message.trim_end());
             }
         }
@@ -115,6 +112,12 @@ impl Ui {
         Busy(Some(bar))
     }
 
+    /// Why one step of a run failed; the others went on.
+    pub(crate) fn step_failure(self, address: &str, message: &str, hint: &str) {
+        self.line("error", json!({"address": address, "message": message, "hint": hint}));
+        err(&format!("\nerror: {address}: {message}\n\nhint: {hint}"));
+    }
+
     /// Asks until the answer is clear: `None` when nobody is there to ask.
     pub(crate) fn confirm(self, question: &str) -> Option<bool> {
         if !std::io::stdin().is_terminal() {
@@ -125,6 +128,23 @@ impl Ui {
         std::io::stdin().read_line(&mut answer).ok()?;
         Some(answer.trim() == "yes")
     }
+}
+
+/// What the parser of the arguments has to say: help and version are results, all else is wrong usage.
+pub(crate) fn usage(error: &clap::Error) -> Exit {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return Exit::Done;
+    }
+    if std::env::args_os().any(|it| it == "--json") {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let hint = "`drstack --help` lists the commands, `drstack COMMAND --help` their options";
+        let ui = Ui { json: true, quiet: false, color: false };
+        ui.line("error", json!({"message": message, "hint": hint, "exit": Exit::Usage as u8}));
+    }
+    let _ = error.print();
+    Exit::Usage
 }
 
 fn out(text: &str) {

@@ -15,6 +15,11 @@ use crate::views;
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
     let file = plan_file(&args.stack.stack)?;
+    let more = !args.stack.input.is_empty() || args.stack.inputs.is_some();
+    if file.is_some() && (more || !args.target.is_empty() || !args.delete_data.is_empty()) {
+        let message = "a plan file is applied as it was made: with its own inputs, targets and data";
+        return Err(Failure::new(Exit::Usage, message, "leave these options out, or make another plan"));
+    }
     let (stack, options) = match &file {
         Some(file) => (
             StackArgs {
@@ -43,7 +48,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
     if let Some(file) = &file {
         check(file, &session, &shown)?;
     }
-    plan::show(ui, &shown);
+    plan::show(ui, &shown, &options.intent);
     if shown.plan.is_empty() {
         return Ok(if shown.report.blocked.is_empty() { Exit::Done } else { Exit::Failed });
     }
@@ -91,16 +96,14 @@ pub(super) async fn finish(
             }
         },
     };
-    let mut progress = views::progress::Progress::new(ui, session.sim.is_some());
+    let mut progress = views::progress::Progress::new(ui, session.simulated);
     let mut sink = |event| progress.show(&event);
     let summary = session.execute(&planned, lock, purpose, run.parallelism, &mut sink).await?;
     let verb = if purpose == "destroy" { "Destroy" } else { "Apply" };
     ui.result(&views::progress::summary(verb, &summary));
     for (step, error) in &summary.failed {
-        ui.warn(&format!("error: {}: {error}", planned.plan.steps[*step].address));
-        if let drstack_core::engine::event::StepError::Cloud { error } = error {
-            ui.warn(&format!("\nhint: {}", error.hint()));
-        }
+        let address = planned.plan.steps[*step].address.as_str();
+        ui.step_failure(address, &error.to_string(), &error.hint());
     }
     let complete = summary.is_complete() && planned.report.blocked.is_empty();
     match (complete, summary.unfinished.is_empty()) {
@@ -122,13 +125,14 @@ fn plan_file(path: &Path) -> Result<Option<PlanFile>, Failure> {
     if !path.is_file() || path.extension().is_some_and(|it| it == "toml") {
         return Ok(None);
     }
-    let stale = |error: PlanFileError| {
-        Failure::new(Exit::Usage, error, "make it again with `drstack plan --out FILE`")
+    let unreadable = |error: PlanFileError| {
+        let hint = "make it again with `drstack plan --out FILE`";
+        Failure::new(Exit::Usage, format!("`{}`: {error}", path.display()), hint)
     };
     let bytes = std::fs::read(path).map_err(|error| {
         Failure::new(Exit::Usage, format!("cannot read `{}`: {error}", path.display()), "name a plan file")
     })?;
-    PlanFile::from_bytes(&bytes).map(Some).map_err(stale)
+    PlanFile::from_bytes(&bytes).map(Some).map_err(unreadable)
 }
 
 fn check(file: &PlanFile, session: &Session, now: &Planned) -> Result<(), Failure> {

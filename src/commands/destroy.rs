@@ -6,11 +6,8 @@ use drstack_core::plan::{Intent, Options};
 use super::{Ended, apply, plan};
 use crate::args::{DestroyArgs, Global, set};
 use crate::exit::{Exit, Failure};
-use crate::session::{Session, store_failure};
+use crate::session::{CONTROL, Session, store_failure};
 use crate::ui::Ui;
-
-/// What `--delete-data` calls the control bucket.
-const CONTROL: &str = "control";
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &DestroyArgs) -> Ended {
     let mut session = Session::open(ui, global, &args.stack).await?;
@@ -21,7 +18,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &DestroyArgs) -> Ended {
         delete_data: set(&args.delete_data),
     };
     let shown = session.plan(&options).await?;
-    plan::show(ui, &shown);
+    plan::show(ui, &shown, &options.intent);
     let blocked = !shown.report.blocked.is_empty();
     let exit = match shown.plan.is_empty() {
         true if blocked => Exit::Failed,
@@ -48,6 +45,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &DestroyArgs) -> Ended {
         return Err(Failure::new(Exit::Usage, "the control bucket goes only with the whole stack", hint));
     }
     session.store.destroy().await.map_err(|error| store_failure(&error))?;
+    ui.line("control_deleted", serde_json::json!({"bucket": session.stack.facts.control}));
     ui.result(&format!("Control bucket `{}` is deleted.\n", session.stack.facts.control));
     Ok(exit)
 }

@@ -19,6 +19,10 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &GraphArgs) -> Ended {
     };
     let planned = session.first_apply(&options).await?;
     let (all, critical) = (&planned.compiled.graph, graph::critical(&planned.plan));
+    if ui.json {
+        ui.line("graph", graph::json(all, &critical));
+        return Ok(Exit::Done);
+    }
     let text = match args.format {
         GraphFormat::Dot => graph::dot(all, &critical),
         GraphFormat::Mermaid => graph::mermaid(all, &critical),

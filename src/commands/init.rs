@@ -24,6 +24,7 @@ pub(super) fn run(ui: Ui, dir: &Path) -> Ended {
         )
     })?;
     files::write(&path, STACK.as_bytes())?;
+    ui.line("written", serde_json::json!({"path": path.display().to_string()}));
     ui.result(&format!(
         "Wrote `{}`. Try it without an account:\n  drstack apply {} --cloud sim\n",
         path.display(),

@@ -11,6 +11,14 @@ use crate::ui::Ui;
 use crate::{files, views};
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
+    if let Some(path) = args.out.as_ref().filter(|it| it.extension().is_some_and(|it| it == "toml")) {
+        let message = format!("`{}` would be taken for a stack", path.display());
+        return Err(Failure::new(
+            Exit::Usage,
+            message,
+            "give the plan file another ending: `--out today.plan`",
+        ));
+    }
     let mut session = Session::open(ui, global, &args.stack).await?;
     let options = Options {
         intent: Intent::Converge,
@@ -19,7 +27,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         delete_data: set(&args.delete_data),
     };
     let planned = session.plan(&options).await?;
-    show(ui, &planned);
+    show(ui, &planned, &options.intent);
     let (blocked, empty) = (!planned.report.blocked.is_empty(), planned.plan.is_empty());
     if let Some(path) = &args.out {
         let file = PlanFile {
@@ -34,6 +42,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         };
         let bytes = file.to_bytes().map_err(|error| Failure::new(Exit::Failed, error, "report this"))?;
         files::write(path, &bytes)?;
+        ui.line("written", serde_json::json!({"path": path.display().to_string()}));
         ui.note(&format!("Kept in `{0}`; `drstack apply {0}` applies exactly this.", path.display()));
     }
     match (blocked, empty) {
@@ -44,8 +53,8 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
 }
 
 /// The plan, for people or programs.
-pub(super) fn show(ui: Ui, planned: &crate::session::Planned) {
-    ui.result(&views::plan::text(&planned.plan, &planned.report));
+pub(super) fn show(ui: Ui, planned: &crate::session::Planned, intent: &Intent) {
+    ui.result(&views::plan::text(&planned.plan, &planned.report, intent));
     for (kind, value) in views::plan::lines(&planned.plan, &planned.report) {
         ui.line(kind, value);
     }

@@ -25,6 +25,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &StackArgs, force: bool) 
         Err(error) => return Err(fail(error)),
     };
     let Some(held) = held else {
+        ui.line("lock", serde_json::json!({"state": "free"}));
         ui.result("The stack is not locked.\n");
         return Ok(Exit::Done);
     };
@@ -48,6 +49,10 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &StackArgs, force: bool) 
         }
     }
     break_lock(&*session.store, "drstack unlock").await.map_err(fail)?;
+    ui.line(
+        "lock",
+        serde_json::json!({"state": "broken", "owner": held.owner, "host": held.host, "purpose": held.purpose, "run": held.run}),
+    );
     ui.result("Unlocked. Run `drstack plan` to see where things stand.\n");
     Ok(Exit::Done)
 }

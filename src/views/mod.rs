@@ -7,6 +7,7 @@ pub(crate) mod svg;
 
 use std::time::Duration;
 
+use drstack_core::address::Address;
 use drstack_core::diagnostic::{Diagnostic, Severity, Sources};
 use serde_json::{Value, json};
 
@@ -25,6 +26,17 @@ pub(crate) fn duration(duration: Duration) -> String {
 /// `1 step`, `2 steps`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// The one of `known`, or of the components that they belong to, that was probably meant, as one types it.
+pub(crate) fn closest<'a>(name: &str, known: impl Iterator<Item = &'a Address>) -> Option<String> {
+    // Jaro-Winkler above 0.7 is the customary line between a slip and another word.
+    known
+        .flat_map(|it| [it.component().to_string(), it.to_string()])
+        .map(|it| (strsim::jaro_winkler(name, &it), it))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, it)| if it.contains('[') { format!("'{it}'") } else { it })
 }
 
 /// A diagnostic as JSON, with line and column.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use drstack_core::kind::Action;
-use drstack_core::plan::{Plan, PlanReport, Remark, Step};
+use drstack_core::plan::{Intent, Plan, PlanReport, Remark, Step};
 use serde_json::{Value, json};
 
 use super::{count, duration};
@@ -15,7 +15,7 @@ pub(crate) fn tally(plan: &Plan) -> (usize, usize, usize) {
 }
 
 /// The plan for people.
-pub(crate) fn text(plan: &Plan, report: &PlanReport) -> String {
+pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: &Intent) -> String {
     let mut out = String::new();
     let mut component = String::new();
     let mut steps: Vec<&Step> = plan.steps.iter().collect();
@@ -33,7 +33,7 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport) -> String {
             (Action::Create, true) => "-/+",
             (Action::Delete, true) => "-/-",
         };
-        let _ = writeln!(out, "{symbol} {:<24} {:<11} {}", step.address.resource(), step.region, step.reason);
+        let _ = writeln!(out, "{symbol} {:<24} {:<14} {}", step.address.resource(), step.region, step.reason);
         for change in &step.changes {
             let note = if change.replace { "  (forces replacement)" } else { "" };
             let _ = writeln!(out, "      {}: {} -> {}{note}", change.field, change.from, change.to);
@@ -41,29 +41,43 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport) -> String {
     }
     for (title, remarks) in sections(report) {
         if !remarks.is_empty() {
-            let _ = writeln!(out, "\n{title}");
+            let gap = if out.is_empty() { "" } else { "\n" };
+            let _ = writeln!(out, "{gap}{title}");
             for Remark { address, text } in remarks {
                 let _ = writeln!(out, "  {address}: {text}");
             }
         }
     }
     if plan.is_empty() {
-        let _ = writeln!(out, "Nothing to do: {} as wanted.", count(report.unchanged, "resource"));
-        return out;
+        let gap = if out.is_empty() { "" } else { "\n" };
+        return out + gap + &nothing(report, intent) + "\n";
     }
     let (add, change, destroy) = tally(plan);
     let _ = writeln!(out, "\nPlan: {add} to add, {change} to change, {destroy} to destroy.");
     let (path, length) = plan.critical_path();
-    let ends = path.first().zip(path.last()).map(|(a, b)| (&plan.steps[*a].address, &plan.steps[*b].address));
-    if let Some((first, last)) = ends {
-        let _ = writeln!(
-            out,
-            "Estimate: {} on the longest path, {} from {first} to {last} (built-in priors, not measured here).",
-            duration(length),
-            count(path.len(), "step"),
-        );
-    }
+    let address = |id: &usize| &plan.steps[*id].address;
+    let longest = match path.as_slice() {
+        [] => return out,
+        [only] => format!("for {}, which takes longest", address(only)),
+        [first, .., last] => {
+            let (steps, first, last) = (count(path.len(), "step"), address(first), address(last));
+            format!("on the longest path, {steps} from {first} to {last}")
+        }
+    };
+    let _ = writeln!(out, "Estimate: {} {longest} (built-in priors, not measured here).", duration(length));
     out
+}
+
+/// Why there are no steps.
+fn nothing(report: &PlanReport, intent: &Intent) -> String {
+    match intent {
+        _ if !report.blocked.is_empty() => "Nothing can be done until that is mended.".to_owned(),
+        Intent::Converge => format!("Nothing to do: {} as wanted.", count(report.unchanged, "resource")),
+        Intent::Destroy if report.kept.is_empty() => {
+            "Nothing to destroy: nothing of the stack exists.".to_owned()
+        }
+        Intent::Destroy => "Nothing to destroy: what exists stays.".to_owned(),
+    }
 }
 
 fn sections(report: &PlanReport) -> [(&'static str, &[Remark]); 4] {

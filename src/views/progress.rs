@@ -18,7 +18,15 @@ use crate::ui::{TICK, Ui};
 pub(crate) struct Progress {
     ui: Ui,
     bars: Option<MultiProgress>,
-    running: BTreeMap<StepId, (String, Option<ProgressBar>)>,
+    running: BTreeMap<StepId, Running>,
+}
+
+/// A step at work.
+struct Running {
+    what: String,
+    bar: Option<ProgressBar>,
+    /// What it was last said to wait for: saying it at every look is noise.
+    waiting_for: String,
 }
 
 impl Progress {
@@ -43,18 +51,20 @@ impl Progress {
                     bar.enable_steady_tick(TICK);
                     bar
                 });
-                self.running.insert(*step, (what, bar));
+                self.running.insert(*step, Running { what, bar, waiting_for: String::new() });
             }
             Event::StepWaiting { step, waiting_for } => {
-                if let Some((what, bar)) = self.running.get(step) {
-                    match bar {
-                        Some(bar) => bar.set_message(format!("{what}: {waiting_for}")),
-                        None => self.ui.note(&format!("  {what}: {waiting_for}")),
-                    }
+                let Some(running) = self.running.get_mut(step) else { return };
+                let text = format!("{}: {waiting_for}", running.what);
+                match &running.bar {
+                    Some(bar) => bar.set_message(text),
+                    None if running.waiting_for == *waiting_for => {}
+                    None => self.ui.note(&format!("  {text}")),
                 }
+                running.waiting_for.clone_from(waiting_for);
             }
             Event::StepFinished { step, address, action, outcome, elapsed } => {
-                if let Some((_, Some(bar))) = self.running.remove(step) {
+                if let Some(bar) = self.running.remove(step).and_then(|it| it.bar) {
                     bar.finish_and_clear();
                 }
                 self.say(&finished(address, *action, outcome, *elapsed));

@@ -8,6 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use crate::events::refusals;
 use tempfile::TempDir;
 
 /// Longest that one command may take. An apply of everything against a local server takes seconds.
@@ -133,11 +135,16 @@ impl Ran {
         self.code(0)
     }
 
-    /// The objects of `--json`, one a line.
+    /// The objects of `--json`, one a line; each fits `schemas/events.schema.json`.
     #[track_caller]
     pub(crate) fn json(&self) -> Vec<Value> {
-        let parse =
-            |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in `{line}`\n{self:?}"));
+        let parse = |line| {
+            let value =
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in `{line}`\n{self:?}"));
+            let refused = refusals(&value);
+            assert!(refused.is_empty(), "`{line}` does not fit schemas/events.schema.json:\n{refused}");
+            value
+        };
         self.stdout.lines().map(parse).collect()
     }
 }
@@ -164,6 +171,10 @@ fn a_command_runs_in_its_own_home() {
     let ran = machine.run(["--version"]);
     assert!(ran.stderr.is_empty(), "{ran:?}");
     ran.ok();
-    let ran = Ran { code: 0, stdout: "{\"a\":1}\n{}\n".to_owned(), stderr: String::new() };
-    assert_eq!(ran.json(), [serde_json::json!({ "a": 1 }), serde_json::json!({})]);
+    let line = "{\"version\":1,\"type\":\"lock\",\"state\":\"free\"}\n";
+    let ran = Ran { code: 0, stdout: line.repeat(2), stderr: String::new() };
+    assert_eq!(
+        ran.json(),
+        [1, 2].map(|_| serde_json::json!({"version": 1, "type": "lock", "state": "free"}))
+    );
 }

@@ -2,14 +2,20 @@
 //!
 //! What needs AWS endpoints is behind the feature `aws`; the rest is part of the fast loop.
 
+mod cli;
 mod diagnostics;
 mod drstack;
+mod events;
+mod examples;
+mod failures;
 #[cfg(feature = "aws")]
 mod kills;
 #[cfg(feature = "aws")]
 mod main_job;
+mod plan_files;
 mod schema;
 #[cfg(feature = "aws")]
 mod servers;
+mod stacks;
 #[cfg(feature = "aws")]
 mod variants;

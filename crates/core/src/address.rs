@@ -85,6 +85,11 @@ impl Address {
         self.split().1
     }
 
+    /// The address as one types it in a shell: in quotes where it has a key of `for_each`.
+    pub fn typed(&self) -> String {
+        if self.0.contains('[') { format!("'{}'", self.0) } else { self.0.to_string() }
+    }
+
     /// True when `target` names this resource, its component, or a module around it.
     pub fn is_within(&self, target: &str) -> bool {
         *self.0 == *target || is_within(self.split().0, target)
@@ -133,5 +138,7 @@ mod tests {
         assert_eq!(address.component().slug(), "module-svc-a-pool-inference");
         assert_eq!(address.component().without_keys(), "module.svc.pool.inference");
         assert_eq!(address.resource(), "group");
+        assert_eq!(address.typed(), "'module.svc[\"a\"].pool.inference/group'");
+        assert_eq!(Address::parse("pool.a/group").map(|it| it.typed()).as_deref(), Some("pool.a/group"));
     }
 }

@@ -182,12 +182,14 @@ impl Sim {
         })
         .await;
         let name = asked.name();
-        let (answer, done) = {
+        let ended = {
             let mut state = self.state();
             let config = self.config();
-            effect(&Effect { config, kind: dyn_kind, call, operation: &name }, &mut state)?
+            effect(&Effect { config, kind: dyn_kind, call, operation: &name }, &mut state)
         };
+        // A refusal is an answer too.
         self.release(&pass, &asked).await?;
+        let (answer, done) = ended?;
         self.sleep_until(|_| done).await;
         Ok(answer)
     }

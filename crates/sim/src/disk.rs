@@ -19,9 +19,7 @@ const FORMAT: u32 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum WorldError {
     /// A newer drstack wrote it.
-    #[error(
-        "`{path}` has format {found}, this drstack knows {FORMAT}\n\nuse the newer drstack, or delete the folder `{folder}` to start over"
-    )]
+    #[error("`{path}` has format {found}, this drstack knows {FORMAT}")]
     Newer {
         /// The file.
         path: PathBuf,
@@ -31,7 +29,7 @@ pub enum WorldError {
         found: u64,
     },
     /// It is damaged.
-    #[error("`{path}` cannot be understood: {message}\n\ndelete the folder `{folder}` to start over")]
+    #[error("`{path}` cannot be understood: {message}")]
     Broken {
         /// The file.
         path: PathBuf,
@@ -41,9 +39,7 @@ pub enum WorldError {
         message: String,
     },
     /// Another program has it open.
-    #[error(
-        "another drstack is using the simulated cloud in `{folder}`\n\nwait until it has ended, or work in another folder with `-C`"
-    )]
+    #[error("another drstack is using the simulated cloud in `{folder}`")]
     InUse {
         /// Its folder.
         folder: PathBuf,
@@ -60,6 +56,21 @@ pub enum WorldError {
     /// What is to be there from the start does not have the shape its kind expects.
     #[error(transparent)]
     Seed(#[from] drstack_core::kind::ShapeError),
+}
+
+impl WorldError {
+    /// What to do next, as an imperative sentence.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Newer { folder, .. } => {
+                format!("use the newer drstack, or delete the folder `{}` to start over", folder.display())
+            }
+            Self::Broken { folder, .. } => format!("delete the folder `{}` to start over", folder.display()),
+            Self::InUse { .. } => "wait until it has ended, or work in another folder with `-C`".to_owned(),
+            Self::Io { .. } => "work in a folder that you may write to, with `-C`".to_owned(),
+            Self::Seed(_) => "report this".to_owned(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -260,9 +271,10 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("world.json");
             std::fs::write(&path, text).unwrap();
-            let error = Disk::open(folder.path()).err().unwrap().to_string();
-            assert!(error.contains(said) && error.contains("delete the folder"), "{error}");
-            assert!(error.contains("world.json"), "{error}");
+            let error = Disk::open(folder.path()).err().unwrap();
+            assert!(error.hint().contains("delete the folder"), "{}", error.hint());
+            let error = error.to_string();
+            assert!(error.contains(said) && error.contains("world.json"), "{error}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
     }

@@ -83,7 +83,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "DR140",
         "a reference names nothing",
-        "References are `@kind.name`, or `@module.name.output`; inside a module they stay inside it.",
+        "References are `@kind.name`, or `@module.name.output`; inside a module they stay inside it. One that is given to a module as an input names something where it is given.",
     ),
     (
         "DR141",

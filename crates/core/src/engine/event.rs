@@ -68,6 +68,16 @@ impl StepError {
         let Self::Cloud { error } = self else { return false };
         !error.is_transient() && !matches!(error, CloudError::Conflict { .. })
     }
+
+    /// What to do next, as an imperative sentence.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Cloud { error } => error.hint(),
+            Self::Deadline { .. } => "run again: what was begun is waited for, not made twice".to_owned(),
+            Self::NeverReady { .. } => "mend what the cloud names, then run again".to_owned(),
+            Self::Internal { .. } => "report this, with the lines of `--json`".to_owned(),
+        }
+    }
 }
 
 /// One thing that happened in a run.
@@ -109,6 +119,7 @@ pub enum Event {
         #[serde(flatten)]
         outcome: Outcome,
         /// How long it took.
+        #[serde(rename = "elapsed_seconds", with = "seconds")]
         elapsed: Duration,
     },
     /// Ctrl-C: what runs is finished, nothing more is begun.
@@ -127,6 +138,23 @@ pub enum Event {
         /// Steps not started, or not finished, because the run was stopped.
         unfinished: usize,
         /// How long it took.
+        #[serde(rename = "elapsed_seconds", with = "seconds")]
         elapsed: Duration,
     },
+}
+
+/// Durations as seconds, as everywhere in the JSON lines.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(duration.as_secs_f64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
 }

@@ -54,7 +54,8 @@ pub fn plan(
                     &mut spare,
                 )?;
             }
-            draft.remove(spare.rest(), "the stack no longer names it")?;
+            let (owned, apart) = spare.rest().partition(|owned| draft.is_target(&owned.address));
+            draft.remove(owned, apart, "the stack no longer names it")?;
         }
         Intent::Destroy => draft.destroy(want, seen, &scope)?,
     }
@@ -206,7 +207,7 @@ impl<'a> Draft<'a> {
         if self.waits_for_blocked(resource) {
             return Ok(());
         }
-        let reason = fields(&changes, "differs");
+        let reason = fields(&changes, ["differs", "differ"]);
         let id = self.push(kind, resource, Action::Update, reason, changes, Some(found.id.clone()));
         self.holders.push((id, kind.links(&found.live)?));
         self.ready_by.insert(resource.address.clone(), id);
@@ -267,11 +268,11 @@ impl<'a> Draft<'a> {
         found: &Found,
         changes: Vec<FieldChange>,
     ) -> Result<(), ShapeError> {
-        let reason = fields(&changes, "cannot be changed in place");
+        let reason = fields(&changes, ["cannot be changed in place"; 2]);
         if kind.data() == DataRole::Holds && !self.may_delete(&resource.address) {
             let text = format!(
                 "{reason}, and replacing it deletes data; allow it with `--delete-data {}`",
-                resource.address
+                resource.address.typed()
             );
             self.block(&resource.address, text);
             return Ok(());
@@ -294,13 +295,14 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    fn remove<'b>(&mut self, owned: impl Iterator<Item = &'b Owned>, reason: &str) -> Result<(), ShapeError> {
-        let owned: Vec<&Owned> = owned.filter(|owned| self.is_target(&owned.address)).collect();
+    /// Deletes `owned`, but for data and what feeds it; `apart` stays, since it is not targeted.
+    fn remove(&mut self, owned: Vec<&Owned>, apart: Vec<&Owned>, reason: &str) -> Result<(), ShapeError> {
         // Data first: what feeds a copy that stays, stays with it.
+        let apart = apart.into_iter().filter(|it| self.holds_data(it.kind));
+        let apart: Vec<String> = apart.map(|it| it.address.component().to_string()).collect();
+        self.kept_data.extend(apart);
         for owned in &owned {
-            if self.kinds.get(owned.kind).is_some_and(|kind| kind.data() == DataRole::Holds)
-                && !self.may_delete(&owned.address)
-            {
+            if self.holds_data(owned.kind) && !self.may_delete(&owned.address) {
                 self.keep_data(&owned.address);
             }
         }
@@ -327,17 +329,18 @@ impl<'a> Draft<'a> {
         seen: &Observed,
         scope: &BTreeSet<&Address>,
     ) -> Result<(), ShapeError> {
-        let mut owned = seen.others.clone();
+        let (mut owned, mut apart): (Vec<Owned>, Vec<Owned>) =
+            seen.others.iter().cloned().partition(|owned| self.is_target(&owned.address));
         for (address, look) in &seen.seen {
             let resource = &want.resources[address];
             match look {
                 Look::Present(found) => match (&found.owner, self.kinds.get(&resource.kind)) {
                     (owner, Some(kind))
-                        if scope.contains(address)
-                            && (matches!(owner, Owner::Ours(_))
-                                || *owner == Owner::Foreign && self.begun.contains(address)) =>
+                        if matches!(owner, Owner::Ours(_))
+                            || *owner == Owner::Foreign && self.begun.contains(address) =>
                     {
-                        owned.push(Owned {
+                        let side = if scope.contains(address) { &mut owned } else { &mut apart };
+                        side.push(Owned {
                             kind: kind.name(),
                             place: resource.place,
                             address: address.clone(),
@@ -355,12 +358,15 @@ impl<'a> Draft<'a> {
                     _ => {}
                 },
                 Look::Unknown(error) => {
+                    if self.holds_data(&resource.kind) {
+                        self.kept_data.insert(address.component().to_string());
+                    }
                     self.block(address, format!("could not look: {error}; {}", error.hint()));
                 }
                 Look::Absent => {}
             }
         }
-        self.remove(owned.iter(), "the stack is destroyed")
+        self.remove(owned.iter().collect(), apart.iter().collect(), "the stack is destroyed")
     }
 
     fn delete(
@@ -506,8 +512,12 @@ impl<'a> Draft<'a> {
 
     fn keep_data(&mut self, address: &Address) {
         self.kept_data.insert(address.component().to_string());
-        let text = format!("it holds data; delete it with `--delete-data {address}`");
+        let text = format!("it holds data; delete it with `--delete-data {}`", address.typed());
         self.report.kept.push(Remark { address: address.to_string(), text });
+    }
+
+    fn holds_data(&self, kind: &str) -> bool {
+        self.kinds.get(kind).is_some_and(|kind| kind.data() == DataRole::Holds)
     }
 
     fn may_delete(&self, address: &Address) -> bool {
@@ -527,13 +537,15 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn fields(changes: &[FieldChange], verb: &str) -> String {
+/// The fields that decide, and the verb for one of them or for several.
+fn fields(changes: &[FieldChange], [one, several]: [&str; 2]) -> String {
     let replacing = changes.iter().any(|change| change.replace);
     let names: Vec<&str> = changes
         .iter()
         .filter(|change| change.replace == replacing)
         .map(|change| change.field.as_str())
         .collect();
+    let verb = if names.len() == 1 { one } else { several };
     format!("{} {verb}", names.join(", "))
 }
 

@@ -31,17 +31,20 @@ pub struct PlanFile {
 /// Why a plan file cannot be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanFileError {
-    /// Not a plan file, or cut short.
+    /// Not a plan file.
     #[error("not a drstack plan file: {0}")]
     Broken(#[from] serde_json::Error),
+    /// It begins as one and ends too early.
+    #[error("cut short: it ends after {0} bytes, in the middle of the plan")]
+    Cut(usize),
     /// Another version wrote it.
-    #[error("plan file has format {found}, this drstack reads {FORMAT}")]
+    #[error("the format is {found}, this drstack reads {FORMAT}")]
     Format {
         /// What the file says.
         found: u32,
     },
     /// The stack's text, a module or an input is not what was planned.
-    #[error("the stack changed since this plan was made")]
+    #[error("the stack, a module or an input changed since this plan was made")]
     StackMoved,
     /// Planning again gives other steps.
     #[error("the world changed since this plan was made: {0}")]
@@ -60,13 +63,17 @@ impl PlanFile {
     /// Reads the file's bytes.
     ///
     /// # Errors
-    /// [`PlanFileError::Broken`] and [`PlanFileError::Format`].
+    /// [`PlanFileError::Broken`], [`PlanFileError::Cut`] and [`PlanFileError::Format`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PlanFileError> {
         #[derive(Deserialize)]
         struct Head {
             format: u32,
         }
-        let head: Head = serde_json::from_slice(bytes)?;
+        let broken = |error: serde_json::Error| match error.is_eof() && bytes.starts_with(b"{\"format\":") {
+            true => PlanFileError::Cut(bytes.len()),
+            false => error.into(),
+        };
+        let head: Head = serde_json::from_slice(bytes).map_err(broken)?;
         if head.format != FORMAT {
             return Err(PlanFileError::Format { found: head.format });
         }

@@ -245,6 +245,36 @@ fn a_target_takes_what_it_needs_along_and_nothing_else() {
 }
 
 #[test]
+fn a_destroy_of_a_target_takes_what_needs_it_along_and_nothing_else() {
+    for (target, gone) in
+        [("x.x/a", vec!["Delete x.x/b []", "Delete x.x/a [0]"]), ("x.x/b", vec!["Delete x.x/b []"])]
+    {
+        let options = Options { targets: vec![target.to_owned()], ..options(Intent::Destroy) };
+        let (plan, _) = made(&pair(1, "a"), &both(), &options);
+        assert_eq!(lines(&plan), gone, "{target}");
+    }
+}
+
+#[test]
+fn what_feeds_data_stays_even_where_it_alone_is_the_target() {
+    let live = json!({"size": 1, "fixed": "a", "link": null});
+    let owned = |kind, address: &str| Owned {
+        kind,
+        place: Place::Standby,
+        address: at(address),
+        found: found(address, address, live.clone()),
+    };
+    let seen =
+        Observed { others: vec![owned("data", "y.y/d"), owned("feed", "y.y/f")], ..Observed::default() };
+    for intent in [Intent::Converge, Intent::Destroy] {
+        let options = Options { targets: vec!["y.y/f".to_owned()], ..options(intent) };
+        let (plan, report) = made(&Graph::default(), &seen, &options);
+        assert!(plan.is_empty(), "{plan:?}");
+        assert_eq!(report.kept[0].text, "it feeds data that stays");
+    }
+}
+
+#[test]
 fn the_same_input_gives_the_same_bytes() {
     let plan = || serde_json::to_string(&made(&pair(3, "z"), &both(), &options(Intent::Converge))).unwrap();
     assert_eq!(plan(), plan());

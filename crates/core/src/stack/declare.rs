@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use super::decode::{At, Node, guess, keep, references};
 use super::fields::fields;
 use super::load::{COMMON, Loader, Pending};
-use super::scope::{Unresolved, resolve};
+use super::scope::{Unresolved, own, resolve};
 use super::user_data::HASHED;
 use super::{Declared, check};
 use crate::address::ComponentAddress;
@@ -21,6 +21,7 @@ impl Loader<'_> {
     /// All components; `facts` where the `[stack]` table is whole.
     pub(super) fn finish(&mut self, facts: Option<&StackFacts>) -> BTreeMap<ComponentAddress, Declared> {
         self.outputs();
+        self.passed();
         let mut declared = BTreeMap::new();
         for pending in std::mem::take(&mut self.pending) {
             if let Some(component) = self.declare(pending) {
@@ -39,9 +40,19 @@ impl Loader<'_> {
         for (name, scope) in &self.scopes {
             for output in scope.outputs.values() {
                 let Some(target) = &output.target else { continue };
-                if let Err(Unresolved::New(message, help)) = resolve(&self.scopes, name, target) {
+                if let Err(Unresolved::New(message, help)) = own(&self.scopes, name, target) {
                     self.problems.push(output.at.error("DR140", output.range.clone(), message, help));
                 }
+            }
+        }
+    }
+
+    /// References given to modules that name nothing, whether the module uses them or not.
+    fn passed(&mut self) {
+        for passed in self.scopes.values().flat_map(|scope| scope.passed.values()) {
+            if let Err(Unresolved::New(message, help)) = resolve(&self.scopes, &passed.scope, &passed.target)
+            {
+                self.problems.push(passed.at.error("DR140", passed.range.clone(), message, help));
             }
         }
     }

@@ -5,7 +5,7 @@ use toml::de::DeValue;
 use super::decode::{At, Node, article};
 use super::inputs::{self, Owner};
 use super::load::{Around, Loader, Member, Name, is_name, normal, quoted, tables, take};
-use super::scope::Output;
+use super::scope::{Output, PASSED, Passed};
 use super::template::Variables;
 
 /// Modules within modules; deeper than this is a mistake.
@@ -59,6 +59,9 @@ impl Loader<'_> {
             .filter(|(name, _)| !is_local(name))
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
+        for (key, value) in table.iter_mut() {
+            self.pass(key.get_ref(), value, (scope, absolute.as_str()), at);
+        }
         let given = inputs::from_user(table.iter(), refused.iter(), at);
         self.inputs(take(&mut body, "inputs"), &given, Owner::Module, &mut variables, &inner);
         let outputs = take(&mut body, "outputs");
@@ -68,6 +71,26 @@ impl Loader<'_> {
             self.output(&absolute, &key, &node, &inner);
         }
         Some(())
+    }
+
+    /// A reference given as the input `name`, or a list with some: the module sees `@input.name`, and what that names is
+    /// looked up where it was given.
+    fn pass(&mut self, name: &str, value: &mut Node, (from, to): (&str, &str), at: &At) {
+        let range = value.span();
+        match value.get_mut() {
+            DeValue::Array(items) => {
+                for (number, item) in items.iter_mut().enumerate() {
+                    self.pass(&format!("{name}[{number}]"), item, (from, to), at);
+                }
+            }
+            DeValue::String(text) => {
+                let Some(target) = text.strip_prefix('@').map(str::to_owned) else { return };
+                *text = format!("@{PASSED}{name}").into();
+                let passed = Passed { scope: from.to_owned(), target, at: at.clone(), range };
+                self.scopes.entry(to.to_owned()).or_default().passed.insert(name.to_owned(), passed);
+            }
+            _ => {}
+        }
     }
 
     fn output(&mut self, scope: &str, key: &Name, node: &Node, at: &At) {

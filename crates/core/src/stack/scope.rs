@@ -15,6 +15,8 @@ pub(super) struct Scope {
     pub(super) modules: BTreeMap<String, String>,
     /// What the module lets its user refer to.
     pub(super) outputs: BTreeMap<String, Output>,
+    /// References that the module's user gives as inputs: `network`, `buckets[0]`.
+    pub(super) passed: BTreeMap<String, Passed>,
     /// `bucket.models`, `module.training`, or a whole kind: what was refused where it is declared.
     pub(super) refused: BTreeSet<String>,
 }
@@ -27,6 +29,16 @@ pub(super) struct Output {
     pub(super) range: Range<usize>,
 }
 
+/// A reference that a module's user gives as an input: it names something where it stands, not within the module.
+pub(super) struct Passed {
+    /// The scope that it stands in.
+    pub(super) scope: String,
+    /// The reference, without `@`.
+    pub(super) target: String,
+    pub(super) at: At,
+    pub(super) range: Range<usize>,
+}
+
 /// Why a reference names nothing.
 pub(super) enum Unresolved {
     /// What it names was refused, and reported, where it is declared.
@@ -35,11 +47,24 @@ pub(super) enum Unresolved {
     New(String, String),
 }
 
+/// What stands before the name of an input that is a reference: `"${input.network}"` is replaced by `"@input.network"`.
+pub(super) const PASSED: &str = "input.";
+
 /// All scopes by absolute name; the stack's is empty.
 pub(super) type Scopes = BTreeMap<String, Scope>;
 
-/// What `reference` (without `@`) names from within `scope`.
+/// What `reference` (without `@`) names from within `scope`. A module sees what its user gives it as [`PASSED`].
 pub(super) fn resolve(scopes: &Scopes, scope: &str, reference: &str) -> Result<ComponentAddress, Unresolved> {
+    let passed = reference.strip_prefix(PASSED).and_then(|input| scopes.get(scope)?.passed.get(input));
+    match passed {
+        // One that names nothing is reported where it is given.
+        Some(passed) => resolve(scopes, &passed.scope, &passed.target).map_err(|_| Unresolved::Said),
+        None => own(scopes, scope, reference),
+    }
+}
+
+/// As [`resolve`], for what an output may name: nothing that was passed in, so that no reference runs in a circle.
+pub(super) fn own(scopes: &Scopes, scope: &str, reference: &str) -> Result<ComponentAddress, Unresolved> {
     let Some(here) = scopes.get(scope) else { return Err(Unresolved::Said) };
     let Some(rest) = reference.strip_prefix("module.") else {
         return match here.components.get(reference) {
@@ -54,7 +79,7 @@ pub(super) fn resolve(scopes: &Scopes, scope: &str, reference: &str) -> Result<C
     let Some(inner) = here.modules.get(module) else { return Err(here.no_module(module, output)) };
     let there = &scopes[inner];
     match there.outputs.get(output) {
-        Some(Output { target: Some(target), .. }) => match resolve(scopes, inner, target) {
+        Some(Output { target: Some(target), .. }) => match own(scopes, inner, target) {
             Ok(address) => Ok(address),
             // The output itself is wrong, and reported where it stands.
             Err(_) => Err(Unresolved::Said),

@@ -108,6 +108,46 @@ fn modules_are_used_once_for_each_key() {
 }
 
 #[test]
+fn a_module_uses_what_its_user_refers_to() {
+    let inner = "[inputs]\nnet = { type = \"string\" }\n[module.leaf]\nsource = \"../leaf\"\nnet = \"@net.own\"\n\
+                 [module.caller]\nsource = \"../leaf\"\nnet = \"${input.net}\"\n[net.own]\ncidr = \"10.1.0.0/16\"\n";
+    let leaf = "[inputs]\nnet = { type = \"string\" }\n[pool.p]\nnet = \"${input.net}\"\ncapacity = 1\n[net.a]\ncidr = \"10.2.0.0/16\"\n";
+    let text =
+        "[net.a]\ncidr = \"10.0.0.0/16\"\n[module.m]\nsource = \"m\"\nnet = \"@net.a\"\nfor_each = 1\n";
+    let files = [("m/module.toml", inner), ("leaf/module.toml", leaf)];
+    let stack = load_files(text, &files, &[]).unwrap();
+    let net = |pool: &str| stack.components[&ComponentAddress::new(pool)].spec["net"].clone();
+    assert_eq!(net("module.m[\"000\"].module.leaf.pool.p"), "@module.m[\"000\"].net.own");
+    assert_eq!(net("module.m[\"000\"].module.caller.pool.p"), "@net.a");
+}
+
+#[test]
+fn a_list_of_references_is_passed_item_by_item() {
+    let module = "[inputs]\nnets = { type = \"list\" }\n[pool.p]\nnet = \"@net.own\"\ntypes = \"${input.nets}\"\ncapacity = 1\n[net.own]\ncidr = \"10.1.0.0/16\"\n";
+    let text =
+        format!("{POOL}capacity = 1\n[module.m]\nsource = \"m\"\nnets = [\"@net.a\", \"@module.m.own\"]\n");
+    let module = format!("{module}[outputs]\nown = \"@net.own\"\n");
+    let stack = load_files(&text, &[("m/module.toml", module.as_str())], &[]).unwrap();
+    let pool = &stack.components[&ComponentAddress::new("module.m.pool.p")];
+    assert_eq!(pool.spec["types"], serde_json::json!(["@net.a", "@module.m.net.own"]));
+}
+
+#[test]
+fn a_reference_given_to_a_module_is_refused_where_it_is_given_and_never_runs_in_a_circle() {
+    let module = "[inputs]\nnet = { type = \"string\" }\n[pool.p]\nnet = \"${input.net}\"\ncapacity = 1\n[outputs]\nback = \"@input.net\"\n";
+    let modules = [("m/module.toml", module)];
+    let errors = load_files("[module.m]\nsource = \"m\"\nnet = \"@net.b\"\n", &modules, &[]).err().unwrap();
+    assert!(errors.contains("`@net.b` names no component") && errors.contains("stack.toml:8:7"), "{errors}");
+    assert!(
+        errors.contains("`@input.net` names no component") && errors.contains("m/module.toml:7:8"),
+        "{errors}"
+    );
+    let errors =
+        load_files("[module.m]\nsource = \"m\"\nnet = \"@module.m.back\"\n", &modules, &[]).err().unwrap();
+    assert!(errors.contains("`@input.net` names no component"), "{errors}");
+}
+
+#[test]
 fn all_problems_come_at_once_with_line_and_way_out() {
     let text = "[pool.p]\nnet = \"@net.b\"\ncapasity = 3\n[net.a]\ncidr = 5\n[bukket.x]\n";
     let errors = load_files(text, &[], &[]).err().unwrap();

@@ -1,0 +1,304 @@
+//! The command line as a user meets it: arguments, inputs, folders, what goes where, and the small commands.
+
+use std::collections::BTreeSet;
+
+use drstack_core::diagnostic::codes::CODES;
+
+use crate::drstack::{Drstack, Ran, drstack};
+
+/// As many buckets as the input says.
+const COUNTED: &str = r#"
+[stack]
+name = "demo"
+primary = "us-east-1"
+standby = "us-west-2"
+posture = "warm"
+
+[inputs]
+count = { type = "integer", default = 1 }
+
+[bucket.some]
+for_each = "${input.count}"
+name = "acme-some-${each.key}"
+"#;
+
+/// Two components, one of which needs a third.
+const POOL: &str = r#"
+[stack]
+name = "demo"
+primary = "us-east-1"
+standby = "us-west-2"
+posture = "warm"
+
+[bucket.models]
+name = "acme-models"
+
+[network.standby]
+cidr = "10.64.0.0/16"
+
+[pool.serving]
+follows = "serve"
+network = "@network.standby"
+"#;
+
+fn with(stack: &str) -> Drstack {
+    let machine = drstack();
+    machine.write("s/stack.toml", stack);
+    machine
+}
+
+/// Runs the words of `line`.
+fn run(machine: &Drstack, line: &str) -> Ran {
+    machine.run(line.split(' '))
+}
+
+/// Demands an error with this text, a hint, and nothing on stdout.
+#[track_caller]
+fn refused(ran: Ran, code: i32, message: &str) {
+    let ran = ran.code(code);
+    assert!(ran.stderr.contains(message) && ran.stderr.contains("hint: "), "{ran:?}");
+    assert_eq!(ran.stdout, "");
+}
+
+/// Names of the components that `plan --json` would make something for.
+fn planned(ran: &Ran) -> BTreeSet<String> {
+    let lines = ran.json().into_iter().filter(|line| line["type"] == "step");
+    let component = |address: &str| address.split('/').next().unwrap_or_default().to_owned();
+    lines.map(|line| component(line["address"].as_str().unwrap_or_default())).collect()
+}
+
+fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|it| (*it).to_owned()).collect()
+}
+
+#[test]
+fn init_writes_a_stack_that_validates_and_never_over_one() {
+    let machine = drstack();
+    let ran = run(&machine, "init new/demo").ok();
+    assert!(ran.stdout.contains("drstack apply new/demo --cloud sim"), "{ran:?}");
+    run(&machine, "validate new/demo").ok();
+    run(&machine, "apply new/demo --cloud sim --auto-approve").ok();
+    let file = machine.write("new/demo/stack.toml", "mine");
+    refused(run(&machine, "init new/demo"), 64, "`new/demo/stack.toml` exists");
+    assert_eq!(std::fs::read_to_string(file).expect("the file"), "mine");
+}
+
+#[test]
+fn inputs_come_from_the_environment_a_file_and_the_command_line_the_later_winning() {
+    let machine = with(COUNTED);
+    machine.write("inputs.toml", "count = 3\n");
+    let count = |machine: &Drstack, more: &str| {
+        run(machine, &format!("validate s --json{more}")).ok().json()[0]["components"].clone()
+    };
+    assert_eq!(count(&machine, ""), 1);
+    assert_eq!(count(&machine, " --inputs inputs.toml"), 3);
+    let machine = machine.env("DRSTACK_INPUT_count", "2");
+    assert_eq!(count(&machine, ""), 2);
+    assert_eq!(count(&machine, " --inputs inputs.toml"), 3);
+    assert_eq!(count(&machine, " --inputs inputs.toml -i count=4"), 4);
+    assert_eq!(count(&machine, " -i count=4 -i count=5"), 5);
+}
+
+#[test]
+fn inputs_that_cannot_be_used_are_refused() {
+    let machine = with(COUNTED);
+    machine.write("broken.toml", "count = \n");
+    refused(run(&machine, "validate s --inputs absent.toml"), 64, "`absent.toml`: no such file");
+    refused(run(&machine, "validate s --inputs broken.toml"), 64, "`broken.toml`: ");
+    let ran = run(&machine, "validate s -i count=many").code(65);
+    assert!(ran.stderr.contains("input `count` is `many`, not an integer"), "{ran:?}");
+    let ran = run(&machine, "validate s -i cuont=2").code(65);
+    assert!(ran.stderr.contains("there is no input `cuont`"), "{ran:?}");
+    let ran = run(&machine, "validate s -i count").code(64);
+    assert!(ran.stderr.contains("NAME=VALUE"), "{ran:?}");
+}
+
+#[test]
+fn a_target_takes_what_it_needs_and_nothing_else() {
+    let machine = with(POOL);
+    let targeted = run(&machine, "plan s --cloud sim --json --target pool.serving").ok();
+    assert_eq!(planned(&targeted), names(&["network.standby", "pool.serving"]));
+    run(&machine, "apply s --cloud sim --auto-approve --target pool.serving").ok();
+    // The routes of the network are not needed by the group; nothing of the pool is left to do.
+    let rest = planned(&run(&machine, "plan s --cloud sim --json").ok());
+    assert_eq!(rest, names(&["bucket.models", "network.standby"]));
+    run(&machine, "destroy s --cloud sim --auto-approve --target network.standby --delete-data pool.serving")
+        .ok();
+    let whole = names(&["bucket.models", "network.standby", "pool.serving"]);
+    assert_eq!(planned(&run(&machine, "plan s --cloud sim --json").ok()), whole);
+}
+
+#[test]
+fn a_target_that_names_nothing_is_refused_and_data_that_is_not_there_is_a_warning() {
+    let machine = with(POOL);
+    let ran = run(&machine, "plan s --cloud sim --target pool.servign");
+    refused(
+        ran,
+        64,
+        "`--target pool.servign` names nothing of this stack\n\nhint: did you mean `pool.serving`?",
+    );
+    let ran = run(&machine, "destroy s --cloud sim --delete-data bucket.model").ok();
+    let warning = "warning: `bucket.model` names nothing that exists; did you mean `bucket.models`?";
+    assert!(ran.stderr.starts_with(warning), "{ran:?}");
+    // Quotes that a shell would take away are shown in quotes.
+    let machine = with(COUNTED);
+    run(&machine, "apply s --cloud sim --auto-approve").ok();
+    let ran = run(&machine, "destroy s --cloud sim --delete-data bucket.some[000]").ok();
+    assert!(ran.stderr.contains("; did you mean `'bucket.some[\"000\"]"), "{ran:?}");
+    assert!(ran.stdout.contains("delete it with `--delete-data 'bucket.some[\"000\"]/bucket'`"), "{ran:?}");
+}
+
+#[test]
+fn nothing_is_changed_without_approval() {
+    let machine = with(COUNTED);
+    let ran = run(&machine, "apply s --cloud sim").code(64);
+    assert!(ran.stderr.contains("nobody is there to ask\n\nhint: add `--auto-approve`"), "{ran:?}");
+    run(&machine, "plan s --cloud sim --detailed-exitcode").code(2);
+    run(&machine, "apply s --cloud sim --auto-approve").ok();
+    let destroy = "destroy s --cloud sim --delete-data bucket.some --delete-data control";
+    let ran = run(&machine, destroy).code(64);
+    assert!(ran.stderr.contains("nobody is there to ask\n\nhint: add `--auto-approve`"), "{ran:?}");
+    run(&machine, "plan s --cloud sim --detailed-exitcode").code(0);
+}
+
+#[test]
+fn a_destroy_of_nothing_says_so() {
+    let machine = with(POOL);
+    let destroy = "destroy s --cloud sim --auto-approve";
+    let ran = run(&machine, destroy).ok();
+    assert!(ran.stdout.ends_with("\nNothing to destroy: what exists stays.\n"), "{ran:?}");
+    machine.write("s/stack.toml", &POOL.replace("[bucket.models]\nname = \"acme-models\"\n", ""));
+    let ran = run(&machine, destroy).ok();
+    assert_eq!(ran.stdout, "Nothing to destroy: nothing of the stack exists.\n");
+}
+
+#[test]
+fn json_is_all_there_is_on_stdout() {
+    let machine = with(POOL);
+    for line in ["plan s", "apply s --auto-approve", "plan s --detailed-exitcode", "destroy s --auto-approve"]
+    {
+        let ran = run(&machine, &format!("{line} --cloud sim --json")).ok();
+        // Each line is an object of the schema, which demands `version` and `type`.
+        assert!(!ran.json().is_empty(), "{ran:?}");
+    }
+    let ran = run(&machine, "plan nowhere --cloud sim --json").code(65);
+    assert_eq!(ran.json()[0]["type"], "diagnostic");
+}
+
+#[test]
+fn quiet_leaves_results_and_errors() {
+    let machine = with(POOL);
+    let ran = run(&machine, "apply s --cloud sim --auto-approve --quiet").ok();
+    assert!(ran.stdout.contains("\nApply complete: "), "{ran:?}");
+    assert_eq!(ran.stderr, "");
+    let ran = run(&machine, "plan nowhere --cloud sim -q").code(65);
+    assert!(ran.stderr.contains("cannot read `nowhere`"), "{ran:?}");
+}
+
+#[test]
+fn colour_is_left_out_where_it_is_not_wanted() {
+    let bad = "[stack]\nname = 1\n";
+    let coloured = |machine: &Drstack, more: &str| {
+        run(machine, &format!("validate s{more}")).code(65).stderr.contains('\u{1b}')
+    };
+    let machine = with(bad).env("CLICOLOR_FORCE", "1");
+    assert!(!coloured(&machine, ""), "NO_COLOR is set on this machine");
+    let machine = machine.env("NO_COLOR", "");
+    assert!(coloured(&machine, ""));
+    assert!(!coloured(&machine, " --no-color"));
+    assert!(!coloured(&with(bad).env("NO_COLOR", ""), ""), "a pipe is no terminal");
+}
+
+#[test]
+fn a_folder_is_worked_in_as_if_one_stood_there() {
+    let machine = with(COUNTED);
+    run(&machine, "-C s apply --cloud sim --auto-approve").ok();
+    assert!(machine.folder().join("s/.drstack/sim").is_dir());
+    assert!(!machine.folder().join(".drstack").exists());
+    run(&machine, "plan -C s stack.toml --cloud sim --detailed-exitcode").ok();
+    refused(run(&machine, "-C nowhere plan"), 64, "-C nowhere: ");
+}
+
+#[test]
+fn wrong_usage_exits_with_64_and_says_what_is_known() {
+    let machine = drstack();
+    for (line, said) in [
+        ("aply", "'apply'"),
+        ("plan --tagret x", "'--target'"),
+        ("plan --cloud moon", "aws, sim"),
+        ("apply --parallelism 0", "a number from 1 to 1000"),
+        ("init", "<DIR>"),
+        ("explain DR999", "known: DR001"),
+    ] {
+        let ran = run(&machine, line).code(64);
+        assert!(ran.stderr.contains(said), "{line}: {ran:?}");
+        assert_eq!(ran.stdout, "");
+    }
+    let none: [&str; 0] = [];
+    assert!(machine.run(none).code(64).stderr.contains("Usage: drstack"));
+    assert_eq!(run(&machine, "aply --json").code(64).json()[0]["exit"], 64);
+}
+
+#[cfg(not(feature = "aws"))]
+#[test]
+fn a_build_without_aws_says_so() {
+    let ran = run(&with(COUNTED), "plan s");
+    refused(ran, 64, "this build cannot talk to AWS");
+}
+
+#[test]
+fn every_code_has_a_page() {
+    let machine = drstack();
+    for (code, title, page) in CODES {
+        let ran = run(&machine, &format!("explain {}", code.to_lowercase())).ok();
+        assert_eq!(ran.stdout, format!("{code}: {title}\n\n{page}\n"));
+    }
+}
+
+/// The commands that `drstack --help` lists.
+fn commands(machine: &Drstack) -> Vec<String> {
+    let help = run(machine, "--help").ok().stdout;
+    let lines =
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands: Vec<String> =
+        lines.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
+    assert!(commands.len() > 10, "{help}");
+    commands
+}
+
+#[test]
+fn every_command_shows_an_example_and_is_completed_and_in_the_manual() {
+    let machine = drstack();
+    let page = run(&machine, "man").ok().stdout;
+    assert!(page.contains(".TH drstack 1"), "{page}");
+    let scripts =
+        ["bash", "zsh", "fish"].map(|shell| run(&machine, &format!("completions {shell}")).ok().stdout);
+    for command in commands(&machine).iter().filter(|it| *it != "help") {
+        let help = run(&machine, &format!("{command} --help")).ok();
+        assert!(
+            help.stdout.contains(&format!("drstack {command}")) && help.stdout.contains("Example"),
+            "{help:?}"
+        );
+        assert!(page.contains(&format!("drstack\\-{command}(1)")), "{command} in {page}");
+        for script in &scripts {
+            assert!(script.contains("drstack") && script.contains(command.as_str()), "{command} in {script}");
+        }
+    }
+    run(&machine, "completions tcsh").code(64);
+}
+
+#[test]
+fn kinds_lists_every_component_and_resource() {
+    let ran = run(&drstack(), "kinds").ok();
+    let components = drstack_kinds::components();
+    let kinds = drstack_kinds::kinds();
+    let all = components
+        .iter()
+        .map(|it| (it.name(), it.summary()))
+        .chain(kinds.iter().map(|it| (it.name(), it.summary())));
+    for (name, summary) in all {
+        let listed =
+            ran.stdout.lines().any(|line| line.trim_start().starts_with(name) && line.ends_with(summary));
+        assert!(listed, "{name}: {ran:?}");
+    }
+}

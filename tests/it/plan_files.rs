@@ -1,0 +1,98 @@
+//! Plan files: applied exactly as they were made, or refused.
+
+use crate::drstack::{Drstack, Ran, drstack};
+
+const STACK: &str = r#"
+[stack]
+name = "demo"
+primary = "us-east-1"
+standby = "us-west-2"
+posture = "warm"
+
+[inputs]
+days = { type = "integer", default = 7 }
+
+[bucket.models]
+name = "acme-models"
+old_versions_days = "${input.days}"
+"#;
+
+/// A machine with a stack in `s` and a plan of it in `today.plan`.
+fn planned(more: &[&str]) -> Drstack {
+    let machine = drstack();
+    machine.write("s/stack.toml", STACK);
+    machine.run([&["plan", "s", "--cloud", "sim", "--out", "today.plan"], more].concat()).ok();
+    machine
+}
+
+fn apply(machine: &Drstack, more: &[&str]) -> Ran {
+    machine.run([&["apply", "today.plan", "--cloud", "sim"], more].concat())
+}
+
+/// Demands that the plan file is refused with `code`, and that stderr says `message` and gives a hint.
+#[track_caller]
+fn refused(ran: Ran, code: i32, message: &str) {
+    let ran = ran.code(code);
+    assert!(ran.stderr.contains(message) && ran.stderr.contains("\n\nhint: "), "{ran:?}");
+}
+
+#[test]
+fn a_plan_file_is_applied_without_a_question_and_only_once() {
+    let machine = planned(&["-i", "days=9"]);
+    let ran = apply(&machine, &[]).ok();
+    assert!(ran.stdout.contains("\nApply complete: 4 steps done in "), "{ran:?}");
+    machine.run(["plan", "s", "--cloud", "sim", "-i", "days=9", "--detailed-exitcode"]).ok();
+    refused(apply(&machine, &[]), 4, "the world changed since this plan was made");
+}
+
+#[test]
+fn a_plan_file_is_refused_after_the_stack_an_input_or_the_world_changed() {
+    let machine = planned(&[]);
+    machine.write("s/stack.toml", &STACK.replace("acme-models", "acme-weights"));
+    refused(apply(&machine, &[]), 4, "the stack, a module or an input changed since this plan was made");
+
+    let machine = planned(&[]).env("DRSTACK_INPUT_days", "8");
+    refused(apply(&machine, &[]), 4, "the stack, a module or an input changed since this plan was made");
+
+    let machine = planned(&[]);
+    let target = ["--target", "bucket.models/bucket", "--auto-approve"];
+    machine.run([&["apply", "s", "--cloud", "sim"][..], &target].concat()).ok();
+    refused(apply(&machine, &[]), 4, "bucket.models/bucket no longer needs what was planned");
+}
+
+#[test]
+fn a_plan_file_that_is_cut_short_or_none_at_all_is_refused() {
+    let machine = planned(&[]);
+    let whole = std::fs::read_to_string(machine.folder().join("today.plan")).expect("the plan");
+    for share in 1..8 {
+        let cut = &whole[..(whole.len() * share / 8).max(16)];
+        machine.write("today.plan", cut);
+        refused(apply(&machine, &[]), 64, &format!("cut short: it ends after {} bytes", cut.len()));
+    }
+    machine.write("today.plan", &whole.replace("\"format\":1", "\"format\":7"));
+    refused(apply(&machine, &[]), 64, "`today.plan`: the format is 7, this drstack reads 1");
+    for text in ["", "hello\n", "{}", "[1, 2]", "\u{1f}\u{8b}"] {
+        machine.write("today.plan", text);
+        refused(apply(&machine, &[]), 64, "`today.plan`: not a drstack plan file");
+    }
+    machine.run(["plan", "s", "--cloud", "sim", "--detailed-exitcode"]).code(2);
+}
+
+#[test]
+fn a_plan_file_brings_its_own_inputs_and_targets() {
+    let machine = planned(&[]);
+    for more in [["-i", "days=9"], ["--target", "bucket.models"], ["--delete-data", "bucket.models"]] {
+        refused(apply(&machine, &more), 64, "a plan file is applied as it was made");
+    }
+    machine.write("s/today.plan", "");
+    let out = machine.run(["plan", "s", "--cloud", "sim", "--out", "today.toml"]);
+    refused(out, 64, "`today.toml` would be taken for a stack");
+    let out = machine.run(["plan", "s", "--cloud", "sim", "--out", "no/folder/today.plan"]);
+    refused(out, 1, "cannot write `no/folder/today.plan`: no such folder");
+}
+
+#[test]
+fn a_plan_of_a_takeover_is_shown_and_kept_but_not_applied() {
+    let machine = planned(&["--mode", "active"]);
+    refused(apply(&machine, &[]), 64, "mode `active`");
+}
