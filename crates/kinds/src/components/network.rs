@@ -284,13 +284,18 @@ fn zones(spec: &NetworkTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Opti
     let region = &cx.stack.standby;
     let help = two_zones(region);
     let Known::Yes(ZonesFact(mut zones)) = cx.facts.get::<ZonesFact>(&FactQuery::standby("zones", "")) else {
-        out.error("DR221", "cidr", format!("the zones of {region} are not known: it never answered"), help);
+        out.error(
+            "DR221",
+            "cidr",
+            format!("the zones of {region} are not known: the region never answered"),
+            help,
+        );
         return None;
     };
     zones.retain(|zone| letter(zone, region).is_some());
     zones.truncate(ZONES);
     if zones.len() < 2 {
-        let message = format!("{region} offers {} zones, and a network needs two at least", zones.len());
+        let message = format!("{region} offers too few zones, {zones:?}, and a network needs two");
         out.error("DR221", "cidr", message, help);
         return None;
     }

@@ -268,11 +268,14 @@ fn followed(spec: &PoolTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Resu
         Known::Yes(fact) => Ok(Some(fact)),
         Known::Absent => {
             let message = format!("Auto Scaling group `{group}` does not exist in {}", cx.stack.primary);
-            out.error("DR230", "follows", message, "correct the name, or say what the pool is made of");
+            let help = "correct the name, or say `image`, `instance_types` and `capacity` in its place";
+            out.error("DR230", "follows", message, help);
             Err(())
         }
         Known::Unknown => {
-            let message = format!("nothing is known of Auto Scaling group `{group}`: it never answered");
+            let primary = &cx.stack.primary;
+            let message =
+                format!("nothing is known of Auto Scaling group `{group}`: {primary} never answered");
             let help = "plan once while the primary answers; what it said is kept for when it does not";
             out.error("DR230", "follows", message, help);
             Err(())

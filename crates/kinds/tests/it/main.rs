@@ -2,5 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy knows test functions as tests, but not what they share")]
 
+mod answers;
+mod compile;
 mod contract;
+mod loaded;
 mod samples;
