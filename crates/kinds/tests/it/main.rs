@@ -5,5 +5,7 @@
 mod answers;
 mod compile;
 mod contract;
+mod fixpoint;
 mod loaded;
+mod random;
 mod samples;
