@@ -34,6 +34,20 @@ fn what_was_made_as_wanted_shows_no_difference_and_is_ready() {
 }
 
 #[test]
+fn what_was_changed_as_wanted_shows_no_difference_and_has_new_volatile_outputs() {
+    for sample in samples() {
+        let (kind, before) = (kind(&sample), made(&sample));
+        let after = kind.expect_after(&sample.spec, "id-1", &before).unwrap();
+        assert_eq!(kind.diff(&sample.spec, &after).unwrap(), [], "{}: {after}", sample.kind);
+        let [old, new] = [before, after].map(|live| kind.outputs("id-1", &live).unwrap());
+        for (name, value) in &old {
+            let is_new = new[name] != *value;
+            assert_eq!(is_new, kind.volatile().contains(&name.as_str()), "{}: {name}", sample.kind);
+        }
+    }
+}
+
+#[test]
 fn specs_survive_a_plan_file() {
     for sample in samples() {
         assert_eq!(sample.spec, sample.again, "{}", sample.kind);

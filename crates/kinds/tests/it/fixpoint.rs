@@ -12,7 +12,7 @@ use drstack_core::engine::execute::{ExecuteOptions, PARALLELISM, execute};
 use drstack_core::engine::journal::Journal;
 use drstack_core::facts::{FactQuery, Facts};
 use drstack_core::graph::Graph;
-use drstack_core::kind::Place;
+use drstack_core::kind::{Action, Place};
 use drstack_core::objective::{Mode, Posture};
 use drstack_core::observe::{capture, observe};
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, plan};
@@ -154,6 +154,27 @@ impl World {
         foreign.map(|(key, (_, live))| (key, live)).collect()
     }
 
+    /// The id of what stands at `address`, beside these.
+    fn id_of(&self, address: &str, beside: &[&str]) -> String {
+        let all = self.sim.inventory().into_iter();
+        let here = all.filter(
+            |(_, (holder, _))| matches!(holder, Holder::Stack { address: at, .. } if at.as_str() == address),
+        );
+        let ids = here.filter_map(|(key, _)| Some(key.rsplit_once('/')?.1.to_owned()));
+        let ids: Vec<String> = ids.filter(|id| !beside.contains(&id.as_str())).collect();
+        let [id] = &ids[..] else { panic!("{ids:?} at {address}") };
+        id.clone()
+    }
+
+    /// The only one of this kind.
+    fn live(&self, kind: &str) -> Value {
+        let all = self.sim.inventory().into_iter();
+        let mut these = all.filter(|(key, _)| key.contains(&format!("/{kind}/")));
+        let (_, (_, live)) = these.next().unwrap();
+        assert!(these.next().is_none(), "more than one {kind}");
+        live
+    }
+
     /// A release: every image of the primary that the stack asks about is another one from now on.
     fn release(&self, stack: &Stack, version: &str) {
         for query in queries(stack) {
@@ -171,6 +192,86 @@ impl World {
         change(&mut fact);
         self.sim.set_fact(query, Some(fact)).unwrap();
     }
+}
+
+/// A pool that follows the primary's group, and the copy of its image.
+const FOLLOWER: &str = r#"
+[stack]
+name    = "fleet"
+primary = "us-east-1"
+standby = "us-west-2"
+posture = "warm"
+
+[network.standby]
+vpc     = "vpc-1"
+subnets = ["subnet-1"]
+
+[pool.inference]
+follows = "fleet-inference"
+network = "@network.standby"
+"#;
+const COPY: &str = "pool.inference/image";
+
+/// What is said of an older copy, without its id.
+fn older(report: &PlanReport) -> Vec<&str> {
+    report.kept.iter().map(|it| it.text.split_once(' ').unwrap().1).collect()
+}
+
+#[test]
+fn a_new_image_rolls_out_beside_the_older_copy_whatever_their_ids() {
+    let mut first_listed = BTreeSet::new();
+    for seed in 0..16 {
+        run(async {
+            let stack = stack(FOLLOWER);
+            let mut world = World::of(std::slice::from_ref(&stack), seed);
+            world.release(&stack, "1");
+            world.apply(&stack, Mode::Standby).await;
+            let older_id = world.id_of(COPY, &[]);
+
+            world.release(&stack, "2");
+            let next = world.planned(&stack, Mode::Standby, Intent::Converge, &BTreeSet::new()).await;
+            let steps = next.plan.steps.iter().map(|step| format!("{:?} {}", step.action, step.address));
+            assert_eq!(
+                steps.collect::<Vec<_>>(),
+                [
+                    "Create pool.inference/image",
+                    "Update pool.inference/launch-template",
+                    "Update pool.inference/group"
+                ]
+            );
+            let report = world.apply(&stack, Mode::Standby).await;
+            assert_eq!(
+                older(&report),
+                ["is an older copy; delete it with `--delete-data pool.inference/image`"]
+            );
+            let newer_id = world.id_of(COPY, &[&older_id]);
+            assert_eq!(world.live("launch-template")["image"], *newer_id);
+            assert_eq!(world.live("group")["template_version"], "2");
+            first_listed.insert(older_id < newer_id);
+
+            // Back to the older one, without another copy, and it is the newer one that stays beside it.
+            world.release(&stack, "1");
+            world.apply(&stack, Mode::Standby).await;
+            assert_eq!(world.live("launch-template")["image"], *older_id);
+            world.release(&stack, "2");
+            world.apply(&stack, Mode::Standby).await;
+            assert_eq!(world.live("launch-template")["image"], *newer_id);
+            assert_eq!(world.owned().values().max(), Some(&2), "two copies, and one of anything else");
+
+            let named = BTreeSet::from([COPY.to_owned()]);
+            let last = world.planned(&stack, Mode::Standby, Intent::Converge, &named).await;
+            assert!(last.plan.steps.iter().all(|step| step.action == Action::Delete), "{:#?}", last.plan);
+            world.execute(&last.plan).await;
+            let report = world.apply(&stack, Mode::Standby).await;
+            assert_eq!(older(&report), [""; 0]);
+            assert_eq!(world.id_of(COPY, &[]), newer_id);
+        });
+    }
+    assert_eq!(
+        first_listed.len(),
+        2,
+        "in some worlds the older copy is listed first, in others the newer one"
+    );
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
