@@ -93,7 +93,7 @@ impl World {
         let (kinds, cloud) = (drstack_kinds::kinds(), Arc::new(self.sim.clone()));
         let run =
             execute(plan, cloud, &kinds, &self.scope, &mut journal, &options, &mut |_| {}).await.unwrap();
-        assert!(run.is_complete(), "{:#?}\n{plan:#?}", run.failed);
+        assert!(run.is_complete(), "{:?} of {:#?}", run.failed, lines(plan));
     }
 
     /// Applies the stack. Afterwards the plan is empty, all of the graph is there, and whatever else the stack owns is
@@ -110,7 +110,7 @@ impl World {
         }
         self.execute(&first.plan).await;
         let Planned { plan, report, graph } = self.planned(stack, mode, Intent::Converge, &none).await;
-        assert!(plan.is_empty(), "left to do: {plan:#?}");
+        assert!(plan.is_empty(), "left to do: {:#?}", lines(&plan));
         assert_eq!((&report.blocked, &report.waiting), (&vec![], &vec![]));
         let kept: BTreeSet<&str> = report.kept.iter().map(|it| it.address.as_str()).collect();
         for (address, count) in self.owned() {
@@ -194,6 +194,11 @@ impl World {
     }
 }
 
+/// The steps, one a line.
+fn lines(plan: &Plan) -> Vec<String> {
+    plan.steps.iter().map(|step| format!("{:?} {}: {}", step.action, step.address, step.reason)).collect()
+}
+
 /// A pool that follows the primary's group, and the copy of its image.
 const FOLLOWER: &str = r#"
 [stack]
@@ -230,13 +235,12 @@ fn a_new_image_rolls_out_beside_the_older_copy_whatever_their_ids() {
 
             world.release(&stack, "2");
             let next = world.planned(&stack, Mode::Standby, Intent::Converge, &BTreeSet::new()).await;
-            let steps = next.plan.steps.iter().map(|step| format!("{:?} {}", step.action, step.address));
             assert_eq!(
-                steps.collect::<Vec<_>>(),
+                lines(&next.plan),
                 [
-                    "Create pool.inference/image",
-                    "Update pool.inference/launch-template",
-                    "Update pool.inference/group"
+                    "Create pool.inference/image: source cannot be changed in place",
+                    "Update pool.inference/launch-template: image differs",
+                    "Update pool.inference/group: template_version differs",
                 ]
             );
             let report = world.apply(&stack, Mode::Standby).await;
@@ -260,7 +264,11 @@ fn a_new_image_rolls_out_beside_the_older_copy_whatever_their_ids() {
 
             let named = BTreeSet::from([COPY.to_owned()]);
             let last = world.planned(&stack, Mode::Standby, Intent::Converge, &named).await;
-            assert!(last.plan.steps.iter().all(|step| step.action == Action::Delete), "{:#?}", last.plan);
+            assert!(
+                last.plan.steps.iter().all(|step| step.action == Action::Delete),
+                "{:?}",
+                lines(&last.plan)
+            );
             world.execute(&last.plan).await;
             let report = world.apply(&stack, Mode::Standby).await;
             assert_eq!(older(&report), [""; 0]);
