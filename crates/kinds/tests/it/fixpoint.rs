@@ -8,7 +8,7 @@ use drstack_core::address::Address;
 use drstack_core::cloud::{Cloud, Found, Owner, Scope};
 use drstack_core::compile::{Compiled, compile, queries};
 use drstack_core::diagnostic::render;
-use drstack_core::engine::execute::{ExecuteOptions, PARALLELISM, execute};
+use drstack_core::engine::execute::{ExecuteOptions, PARALLELISM, RunSummary, execute};
 use drstack_core::engine::journal::Journal;
 use drstack_core::facts::{FactQuery, Facts};
 use drstack_core::graph::Graph;
@@ -67,19 +67,35 @@ impl World {
         intent: Intent,
         delete_data: &BTreeSet<String>,
     ) -> Planned {
+        let options = Options { intent, mode, targets: Vec::new(), delete_data: delete_data.clone() };
+        self.planned_with(stack, &options).await
+    }
+
+    async fn targeted(&self, stack: &Stack, targets: &[String]) -> Planned {
+        let (intent, mode, delete_data) = (Intent::Converge, Mode::Standby, BTreeSet::new());
+        self.planned_with(stack, &Options { intent, mode, targets: targets.to_vec(), delete_data }).await
+    }
+
+    async fn planned_with(&self, stack: &Stack, options: &Options) -> Planned {
         let kinds = drstack_kinds::kinds();
         let asked = capture(&self.sim, &self.scope, &queries(stack), Facts::default()).await;
         assert_eq!(asked.failed, []);
-        let compiled = compile(stack, &asked.facts, mode);
+        let compiled = compile(stack, &asked.facts, options.mode);
         let Compiled { graph, problems, .. } = &compiled;
         assert!(!compiled.has_errors(), "{}", render(problems, &stack.sources, false));
         let seen = observe(&self.sim, &kinds, &self.scope, graph).await;
-        let options = Options { intent, mode, targets: Vec::new(), delete_data: delete_data.clone() };
-        let (plan, report) = plan(graph, &seen, &kinds, &stack.facts, &options).unwrap();
+        let (plan, report) = plan(graph, &seen, &kinds, &stack.facts, options).unwrap();
         Planned { plan, report, graph: graph.clone() }
     }
 
+    /// Executes all of the plan.
     async fn execute(&mut self, plan: &Plan) {
+        let run = self.run(plan).await;
+        assert!(run.is_complete(), "{:?} of {:#?}", run.failed, lines(plan));
+    }
+
+    /// Executes as much of the plan as goes.
+    async fn run(&mut self, plan: &Plan) -> RunSummary {
         self.runs += 1;
         let store = self.sim.control(&self.scope, "acme");
         store.ensure().await.unwrap();
@@ -91,9 +107,7 @@ impl World {
             stop: Default::default(),
         };
         let (kinds, cloud) = (drstack_kinds::kinds(), Arc::new(self.sim.clone()));
-        let run =
-            execute(plan, cloud, &kinds, &self.scope, &mut journal, &options, &mut |_| {}).await.unwrap();
-        assert!(run.is_complete(), "{:?} of {:#?}", run.failed, lines(plan));
+        execute(plan, cloud, &kinds, &self.scope, &mut journal, &options, &mut |_| {}).await.unwrap()
     }
 
     /// Applies the stack. Afterwards the plan is empty, all of the graph is there, and whatever else the stack owns is
@@ -317,6 +331,30 @@ proptest! {
             world.apply(&stacks[1], if active { Mode::Active } else { Mode::Standby }).await;
             world.destroy(&stacks[1]).await;
             assert_eq!(world.foreign(), theirs);
+        });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_done_to_targets_never_stands_in_the_way_of_a_whole_apply(
+        change in changes(), targets in prop::collection::vec(any::<prop::sample::Index>(), 1..3), seed in 0_u64..1000,
+    ) {
+        run(async {
+            let stacks = [&change.0, &change.1].map(|draft| stack(&draft.text()));
+            let mut world = World::of(&stacks, seed);
+            world.apply(&stacks[0], Mode::Standby).await;
+            let components: Vec<String> = stacks[1].components.keys().map(ToString::to_string).collect();
+            let targets: Vec<String> = targets.iter().map(|it| it.get(&components).clone()).collect();
+            let some = world.targeted(&stacks[1], &targets).await;
+            // What others still use, who are no target, cannot go yet; everything else is done.
+            for (step, error) in world.run(&some.plan).await.failed {
+                assert_eq!(some.plan.steps[step].action, Action::Delete, "{error} of {:#?}", lines(&some.plan));
+            }
+            world.apply(&stacks[1], Mode::Standby).await;
+            world.destroy(&stacks[1]).await;
         });
     }
 }
