@@ -72,17 +72,22 @@ fn group() -> FactQuery {
 }
 
 fn table_fact(change: Value) -> Value {
-    let mut fact = json!({"on_demand": true, "autoscaled": false, "kms_key": null, "stream": null});
-    fact.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-    fact
+    changed(json!({"on_demand": true, "autoscaled": false, "kms_key": null, "stream": null}), change)
 }
 
 fn group_fact(change: Value) -> Value {
-    let mut fact = json!({
+    let fact = json!({
         "image": {"id": "ami-1", "name": "base", "owned": true, "standby": null},
         "types": ["g5.xlarge"], "capacity": 4, "max": 8, "user_data_sha256": null, "profile": null, "disks": [],
     });
-    fact.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    changed(fact, change)
+}
+
+/// `fact` with the fields of `change` in place of its own.
+fn changed(mut fact: Value, change: Value) -> Value {
+    if let (Value::Object(fields), Value::Object(change)) = (&mut fact, change) {
+        fields.extend(change);
+    }
     fact
 }
 
