@@ -118,7 +118,7 @@ impl World {
         if !first.report.blocked.is_empty() {
             // A replica under another key is another replica: to replace it is the user's decision, by its address.
             let named = first.report.blocked.iter().filter_map(|it| it.text.split("--delete-data ").nth(1));
-            let named = named.map(|it| it.trim_end_matches('`').to_owned()).collect();
+            let named = named.map(|it| it.trim_matches(['`', '\'']).to_owned()).collect();
             first = self.planned(stack, mode, Intent::Converge, &named).await;
             assert_eq!(first.report.blocked, []);
         }
