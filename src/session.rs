@@ -68,6 +68,9 @@ pub(crate) fn load_stack(ui: Ui, args: &StackArgs) -> Result<Stack, Failure> {
     match load(&entry, &inputs, &drstack_kinds::components(), &files::Disk) {
         Ok(loaded) => {
             if !loaded.warnings.is_empty() {
+                for warning in &loaded.warnings {
+                    ui.line("diagnostic", crate::views::diagnostic(warning, &loaded.stack.sources));
+                }
                 ui.note(render(&loaded.warnings, &loaded.stack.sources, ui.color).trim_end());
             }
             let problems = check(&loaded.stack);

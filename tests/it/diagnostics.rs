@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::drstack::drstack;
 
 /// Fewer folders than this mean that the test looks in the wrong place.
-const FEWEST: usize = 32;
+const FEWEST: usize = 50;
 
 /// Folders of `tests/bad`, sorted.
 fn bad_stacks() -> Vec<PathBuf> {
@@ -73,9 +73,11 @@ fn golden_diagnostics() {
 
 #[test]
 fn every_code_of_the_loader_is_shown_by_a_bad_stack() {
-    /// User data, a hundred modules within modules, a circle of references: the loader's own tests show these.
-    const ELSEWHERE: [&str; 3] = ["DR013", "DR131", "DR141"];
-    const OF_CHECKS: [&str; 2] = ["DR214", "DR290"];
+    /// A hundred modules within modules, a circle of references, which no kind of today can make: the loader's own tests
+    /// show these.
+    const ELSEWHERE: [&str; 2] = ["DR131", "DR141"];
+    const OF_CHECKS: [&str; 9] =
+        ["DR214", "DR218", "DR220", "DR221", "DR222", "DR231", "DR232", "DR233", "DR290"];
     let text: String = bad_stacks().iter().map(|folder| said(folder)).collect();
     let codes = drstack_core::diagnostic::codes::CODES.iter().map(|(code, ..)| *code);
     let of_loader =

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::algo::toposort;
 use petgraph::graph::DiGraph;
+use serde_json::Value;
 
 use crate::address::{Address, ComponentAddress};
 use crate::component::{CompileCx, Exports, ResourceSet};
@@ -107,7 +108,9 @@ fn clashes(stack: &Stack, graph: &Graph) -> Vec<Diagnostic> {
     let mut pairs = BTreeSet::new();
     let mut found = Vec::new();
     for resource in graph.resources.values() {
-        let Some(name) = &resource.name else { continue };
+        // What is found by its tag may have a name all the same.
+        let within = || resource.spec.get("name").and_then(Value::as_str);
+        let Some(name) = resource.name.as_deref().or_else(within) else { continue };
         let Some(first) = owners.insert((&resource.kind, resource.place, name), &resource.address) else {
             continue;
         };
@@ -122,10 +125,10 @@ fn clashes(stack: &Stack, graph: &Graph) -> Vec<Diagnostic> {
         let mut labels = declared.labels("name");
         let other = before.labels("name").into_iter().take(1).filter(|it| !labels.contains(it));
         let other: Vec<_> = other.map(|it| Label { text: format!("{first} is here"), ..it }).collect();
-        let help = if other.is_empty() {
-            "let the name contain `${each.key}`"
-        } else {
-            "give one of the two components another name, or remove it"
+        let help = match (other.is_empty(), declared.fields.contains_key("name")) {
+            (true, true) => "let the name contain `${each.key}`",
+            (true, false) => "choose keys that differ in letters or digits",
+            (false, _) => "give one of the two components another name, or remove it",
         };
         labels.extend(other);
         found.push(Diagnostic {

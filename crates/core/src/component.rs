@@ -163,6 +163,16 @@ impl Problem {
     ) -> Self {
         Self { code, severity: Severity::Error, message: message.into(), field, help: help.into() }
     }
+
+    /// A warning about `field`.
+    pub fn warning(
+        code: &'static str,
+        field: &'static str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, field, message, help) }
+    }
 }
 
 /// What a component compiles into.
@@ -210,13 +220,7 @@ impl ResourceSet {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.problems.push(Problem {
-            code,
-            severity: Severity::Warning,
-            message: message.into(),
-            field,
-            help: help.into(),
-        });
+        self.problems.push(Problem::warning(code, field, message, help));
     }
 }
 
@@ -254,7 +258,7 @@ pub trait Component: Send + Sync + 'static {
     type Spec: DeserializeOwned + Serialize + JsonSchema;
 
     /// What is wrong whatever the live regions will answer: `drstack validate` reports it, and nothing goes on.
-    fn check(_spec: &Self::Spec, _stack: &StackFacts, _out: &mut Vec<Problem>) {}
+    fn check(_spec: &Self::Spec, _stack: &StackFacts, _posture: Posture, _out: &mut Vec<Problem>) {}
     /// What has to be asked of the live regions before it can be compiled.
     fn facts(_spec: &Self::Spec, _stack: &StackFacts) -> Vec<FactQuery> {
         Vec::new()
@@ -275,7 +279,7 @@ pub trait DynComponent: Send + Sync {
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
     /// Decodes one table of a stack file; the error carries the span of what is wrong.
     fn decode(&self, table: toml::de::ValueDeserializer<'_>) -> Result<Value, toml::de::Error>;
-    fn check(&self, spec: &Value, stack: &StackFacts, out: &mut Vec<Problem>);
+    fn check(&self, spec: &Value, stack: &StackFacts, posture: Posture, out: &mut Vec<Problem>);
     fn facts(&self, spec: &Value, stack: &StackFacts) -> Vec<FactQuery>;
     fn compile(&self, spec: &Value, cx: &CompileCx<'_>, out: &mut ResourceSet);
     fn seeds(&self, spec: &Value, stack: &StackFacts, address: &ComponentAddress) -> Vec<Seed>;
@@ -308,8 +312,8 @@ impl<C: Component> DynComponent for ErasedComponent<C> {
         let spec = C::Spec::deserialize(table)?;
         serde_json::to_value(spec).map_err(serde::de::Error::custom)
     }
-    fn check(&self, spec: &Value, stack: &StackFacts, out: &mut Vec<Problem>) {
-        C::check(&Self::typed(spec), stack, out);
+    fn check(&self, spec: &Value, stack: &StackFacts, posture: Posture, out: &mut Vec<Problem>) {
+        C::check(&Self::typed(spec), stack, posture, out);
     }
     fn facts(&self, spec: &Value, stack: &StackFacts) -> Vec<FactQuery> {
         C::facts(&Self::typed(spec), stack)

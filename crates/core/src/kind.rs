@@ -143,7 +143,7 @@ pub struct Demand {
 
 /// One AWS object, pure half.
 ///
-/// Guarantees: `diff(spec, expect(spec, id))` is empty; all functions are total and deterministic.
+/// Guarantees: `diff(spec, expect(spec, id))` is empty, and after a change no less; all functions are total and deterministic.
 pub trait Kind: Send + Sync + 'static {
     /// Its name in addresses and output: `launch-template`.
     const NAME: &'static str;
@@ -172,6 +172,10 @@ pub trait Kind: Send + Sync + 'static {
     fn diff(spec: &Self::Spec, live: &Self::Live) -> Vec<FieldChange>;
     /// What the cloud would report under `id` had it done exactly this; preview and simulation use it.
     fn expect(spec: &Self::Spec, id: &str) -> Self::Live;
+    /// The same after a change of what was `before`; for kinds that number their changes.
+    fn expect_after(spec: &Self::Spec, id: &str, _before: &Self::Live) -> Self::Live {
+        Self::expect(spec, id)
+    }
     /// Whether it can be relied on.
     fn ready(_spec: &Self::Spec, _live: &Self::Live) -> Readiness {
         Readiness::Ready
@@ -221,6 +225,7 @@ pub trait DynKind: Send + Sync {
     fn operations(&self) -> &'static [Operation];
     fn diff(&self, spec: &Value, live: &Value) -> Result<Vec<FieldChange>, ShapeError>;
     fn expect(&self, spec: &Value, id: &str) -> Result<Value, ShapeError>;
+    fn expect_after(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError>;
     fn ready(&self, spec: &Value, live: &Value) -> Result<Readiness, ShapeError>;
     fn outputs(&self, id: &str, live: &Value) -> Result<BTreeMap<String, String>, ShapeError>;
     fn links(&self, live: &Value) -> Result<Vec<String>, ShapeError>;
@@ -273,6 +278,9 @@ impl<K: Kind> DynKind for Erased<K> {
     }
     fn expect(&self, spec: &Value, id: &str) -> Result<Value, ShapeError> {
         Ok(json(&K::expect(&typed::<K, _>("spec", spec)?, id)))
+    }
+    fn expect_after(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError> {
+        Ok(json(&K::expect_after(&typed::<K, _>("spec", spec)?, id, &typed::<K, _>("live", before)?)))
     }
     fn ready(&self, spec: &Value, live: &Value) -> Result<Readiness, ShapeError> {
         Ok(K::ready(&typed::<K, _>("spec", spec)?, &typed::<K, _>("live", live)?))

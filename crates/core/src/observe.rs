@@ -138,7 +138,9 @@ fn named(
     }
 }
 
-fn by_address(listed: Vec<Found>) -> BTreeMap<Address, Vec<Found>> {
+/// By address; of one address in the order of their ids, so that the order of the listing decides nothing.
+fn by_address(mut listed: Vec<Found>) -> BTreeMap<Address, Vec<Found>> {
+    listed.sort_by(|a, b| a.id.cmp(&b.id));
     let mut owned: BTreeMap<Address, Vec<Found>> = BTreeMap::new();
     for found in listed {
         if let Owner::Ours(address) = &found.owner {

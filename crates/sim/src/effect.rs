@@ -88,7 +88,7 @@ impl Effect<'_> {
             return Err(self.invalid("Immutable", format!("{} of {id} cannot be changed", change.field)));
         }
         let ready = state.age() + self.work(Action::Update);
-        let live = self.shaped(self.kind.expect(spec, id))?;
+        let live = self.shaped(self.kind.expect_after(spec, id, &before.live))?;
         let runs = self.instances(state, &key, spec)?;
         let object = self.linked(Object { live, ready, runs, ..before })?;
         state.change(self.operation, Change::Put { key, object: Box::new(object) })?;

@@ -1,8 +1,12 @@
 //! Diff: wanted against seen, as steps with edges; pure.
 
+mod older;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+
+use self::older::{Older, keeps_older};
 
 use super::{Intent, Options, Plan, PlanReport, Remark, Step, order};
 use crate::address::Address;
@@ -38,6 +42,8 @@ pub fn plan(
         unsure: BTreeMap::new(),
         deletes: BTreeMap::new(),
         holders: Vec::new(),
+        held: BTreeSet::new(),
+        older: Vec::new(),
         kept_data: BTreeSet::new(),
         begun: &seen.begun,
         report: PlanReport::default(),
@@ -54,8 +60,10 @@ pub fn plan(
                     &mut spare,
                 )?;
             }
-            let (owned, apart) = spare.rest().partition(|owned| draft.is_target(&owned.address));
+            let rest = draft.without_older(spare.rest());
+            let (owned, apart) = rest.into_iter().partition(|owned| draft.is_target(&owned.address));
             draft.remove(owned, apart, "the stack no longer names it")?;
+            draft.settle_older()?;
         }
         Intent::Destroy => draft.destroy(want, seen, &scope)?,
     }
@@ -135,6 +143,10 @@ struct Draft<'a> {
     deletes: BTreeMap<String, Vec<usize>>,
     /// Steps on live resources, with the ids the live one holds on to now.
     holders: Vec<(usize, Vec<String>)>,
+    /// Ids that wanted resources hold on to which no step of this plan changes.
+    held: BTreeSet<String>,
+    /// Copies that newer ones replace.
+    older: Vec<Older>,
     /// Components some of whose data stays.
     kept_data: BTreeSet<String>,
     /// What a run was cut off while making.
@@ -194,17 +206,19 @@ impl<'a> Draft<'a> {
                 return Ok(());
             }
         }
-        let (found, changes) = self.better_twin(kind, resource, found, spare)?;
+        let (found, changes) = self.better_twin(kind, resource, found, in_scope, spare)?;
         self.outputs.insert(resource.address.clone(), kind.outputs(&found.id, &found.live)?);
         self.live.insert(resource.address.clone(), found.id.clone());
         if changes.is_empty() || !in_scope {
             self.report.unchanged += usize::from(changes.is_empty());
+            self.held.extend(kind.links(&found.live)?);
             return self.remark_waiting(kind, resource, found);
         }
         if changes.iter().any(|change| change.replace) {
             return self.replace(kind, resource, found, changes);
         }
         if self.waits_for_blocked(resource) {
+            self.held.extend(kind.links(&found.live)?);
             return Ok(());
         }
         let reason = fields(&changes, ["differs", "differ"]);
@@ -215,12 +229,14 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// `found` and its changes; where a replacement was interrupted and left two, the one that needs no other.
+    /// `found` and its changes; where there are two (a replacement was interrupted, or kept the older copy), the one
+    /// that needs no other.
     fn better_twin<'b>(
         &mut self,
         kind: &'static dyn DynKind,
         resource: &Resource,
         found: &'b Found,
+        in_scope: bool,
         spare: &mut Spare<'b>,
     ) -> Result<(&'b Found, Vec<FieldChange>), ShapeError> {
         let changes = self.changes(kind, resource, found)?;
@@ -235,7 +251,11 @@ impl<'a> Draft<'a> {
             let others = self.changes(kind, resource, twin)?;
             if !others.iter().any(|change| change.replace) {
                 twins.remove(at);
-                self.delete(kind, resource.place, &resource.address, found, "it was replaced", true)?;
+                if keeps_older(kind) {
+                    self.older.push(Older::of(kind, resource, found, None));
+                } else if in_scope {
+                    self.delete(kind, resource.place, &resource.address, found, "it was replaced", true)?;
+                }
                 return Ok((twin, others));
             }
         }
@@ -261,6 +281,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Two steps. What AWS names can stand twice, so the new one comes first and the old one goes last; a name cannot.
+    /// Where both hold data the old one is a matter of its own: see [`older`].
     fn replace(
         &mut self,
         kind: &'static dyn DynKind,
@@ -269,7 +290,9 @@ impl<'a> Draft<'a> {
         changes: Vec<FieldChange>,
     ) -> Result<(), ShapeError> {
         let reason = fields(&changes, ["cannot be changed in place"; 2]);
-        if kind.data() == DataRole::Holds && !self.may_delete(&resource.address) {
+        let beside = keeps_older(kind);
+        if kind.data() == DataRole::Holds && !beside && !self.may_delete(&resource.address) {
+            self.held.extend(kind.links(&found.live)?);
             let text = format!(
                 "{reason}, and replacing it deletes data; allow it with `--delete-data {}`",
                 resource.address.typed()
@@ -278,17 +301,22 @@ impl<'a> Draft<'a> {
             return Ok(());
         }
         if self.waits_for_blocked(resource) {
+            self.held.extend(kind.links(&found.live)?);
             return Ok(());
         }
-        let old = self.delete(kind, resource.place, &resource.address, found, &reason, true)?;
-        let new = self.push(kind, resource, Action::Create, reason, changes, resource.name.clone());
-        self.steps[new].replaces = true;
+        let new = self.push(kind, resource, Action::Create, reason.clone(), changes, resource.name.clone());
         // A spec with open links can be the same for old and new; their creations must not be.
         let made_anew = Value::from(vec![resource.spec.to_string(), found.id.clone()]);
         self.steps[new].token = token(&self.stack.name, &resource.address, Action::Create, &made_anew);
-        match kind.lookup() {
-            Lookup::Name => self.steps[new].needs.push(old),
-            Lookup::Tag => self.steps[old].needs.push(new),
+        if beside {
+            self.older.push(Older::of(kind, resource, found, Some(new)));
+        } else {
+            let old = self.delete(kind, resource.place, &resource.address, found, &reason, true)?;
+            self.steps[new].replaces = true;
+            match kind.lookup() {
+                Lookup::Name => self.steps[new].needs.push(old),
+                Lookup::Tag => self.steps[old].needs.push(new),
+            }
         }
         self.ready_by.insert(resource.address.clone(), new);
         self.unsure.insert(resource.address.clone(), None);
@@ -513,7 +541,11 @@ impl<'a> Draft<'a> {
     fn keep_data(&mut self, address: &Address) {
         self.kept_data.insert(address.component().to_string());
         let text = format!("it holds data; delete it with `--delete-data {}`", address.typed());
-        self.report.kept.push(Remark { address: address.to_string(), text });
+        let remark = Remark { address: address.to_string(), text };
+        // Of several copies at one address it is said once.
+        if !self.report.kept.contains(&remark) {
+            self.report.kept.push(remark);
+        }
     }
 
     fn holds_data(&self, kind: &str) -> bool {

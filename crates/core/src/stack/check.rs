@@ -79,7 +79,7 @@ fn is_region(text: &str) -> bool {
 /// What a component finds wrong with its own table, whatever the regions will answer.
 pub(super) fn component(declared: &Declared, stack: &StackFacts) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
-    declared.component.check(&declared.spec, stack, &mut problems);
+    declared.component.check(&declared.spec, stack, declared.posture, &mut problems);
     problems.iter().map(|problem| declared.diagnose(problem)).collect()
 }
 

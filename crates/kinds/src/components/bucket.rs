@@ -91,7 +91,7 @@ impl Component for Bucket {
     const SUMMARY: &'static str = "an S3 bucket of the primary, replicated to the standby region";
     type Spec = BucketTable;
 
-    fn check(spec: &BucketTable, _stack: &StackFacts, out: &mut Vec<Problem>) {
+    fn check(spec: &BucketTable, _stack: &StackFacts, _posture: Posture, out: &mut Vec<Problem>) {
         // A name derived from a good one is good.
         for (field, name) in [("name", Some(&spec.name)), ("standby_name", spec.standby_name.as_ref())] {
             if let Some(name) = name.filter(|name| !is_bucket_name(name)) {

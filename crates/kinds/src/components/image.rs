@@ -51,8 +51,12 @@ impl Component for Image {
                 out.error("DR219", "source", message, "correct the id or the name");
             }
             Known::Unknown => {
-                let message = format!("nothing is known of image `{}`", spec.source);
-                out.error("DR219", "source", message, "plan once while the primary answers");
+                let message = format!(
+                    "nothing is known of image `{}`: {} never answered",
+                    spec.source, cx.stack.primary
+                );
+                let help = "plan once while the primary answers; what it said is kept for when it does not";
+                out.error("DR219", "source", message, help);
             }
         }
     }

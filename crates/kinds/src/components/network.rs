@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use drstack_core::address::ComponentAddress;
-use drstack_core::component::{CompileCx, Component, ResourceSet, Seed, StackFacts};
+use drstack_core::component::{CompileCx, Component, Problem, ResourceSet, Seed, StackFacts};
 use drstack_core::facts::{FactQuery, Known};
 use drstack_core::graph::{Resource, ids};
 use drstack_core::kind::Place;
 use drstack_core::link::Link;
+use drstack_core::objective::Posture;
 use ipnet::Ipv4Net;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,23 @@ impl Component for Network {
     const SUMMARY: &'static str = "the standby region's network: new and private, or one that exists";
     type Spec = NetworkTable;
 
+    fn check(spec: &NetworkTable, stack: &StackFacts, _posture: Posture, out: &mut Vec<Problem>) {
+        choice(spec, out);
+        if let Some(cidr) = &spec.cidr
+            && let Err((message, help)) = range(cidr)
+        {
+            out.push(Problem::error("DR222", "cidr", message, help));
+        }
+        for door in &spec.ingress {
+            out.extend(misplaced_door(&door.from));
+        }
+        if !spec.zones.is_empty()
+            && let Err((message, help)) = stated_zones(spec, &stack.standby)
+        {
+            out.push(Problem::error("DR221", "zones", message, help));
+        }
+    }
+
     fn facts(spec: &NetworkTable, _stack: &StackFacts) -> Vec<FactQuery> {
         let mut queries = Vec::new();
         if spec.cidr.is_some() && spec.zones.is_empty() {
@@ -79,12 +97,10 @@ impl Component for Network {
     fn compile(spec: &NetworkTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         match (&spec.cidr, &spec.vpc, spec.tags.is_empty()) {
             (Some(cidr), None, true) => new(spec, cidr, cx, out),
-            (None, Some(vpc), true) => existing(spec, vpc, out),
+            (None, Some(vpc), true) => existing(spec, vpc, &spec.subnets, &spec.security_groups, out),
             (None, None, false) => looked_up(spec, cx, out),
-            _ => {
-                let help = "say `cidr` for a new one, or `vpc` and `subnets`, or `tags` of one that exists";
-                out.error("DR220", "", "a network is new, or one that exists: say which", help);
-            }
+            // Refused by `check`.
+            _ => {}
         }
     }
 
@@ -99,19 +115,87 @@ impl Component for Network {
     }
 }
 
-fn existing(spec: &NetworkTable, vpc: &str, out: &mut ResourceSet) {
-    if spec.subnets.is_empty() {
-        out.error(
-            "DR220",
-            "vpc",
-            "a network that exists needs its subnets",
-            "name them: `subnets = [\"subnet-...\"]`",
-        );
+/// What makes a network, and what it leaves no room for.
+fn choice(spec: &NetworkTable, out: &mut Vec<Problem>) {
+    let choices =
+        [("cidr", spec.cidr.is_some()), ("vpc", spec.vpc.is_some()), ("tags", !spec.tags.is_empty())];
+    let said: Vec<&'static str> = choices.iter().filter(|(_, said)| *said).map(|(field, _)| *field).collect();
+    let help =
+        "say `cidr` for a new one, `vpc` and `subnets` for one that exists, or `tags` that its VPC carries";
+    let choice = match said[..] {
+        [] => {
+            let message = "it is neither a new network nor one that exists";
+            out.push(Problem::error("DR220", "", message, help));
+            return;
+        }
+        [choice] => choice,
+        [first, second, ..] => {
+            let message = format!("`{first}` and `{second}` are both given, and a network is new or exists");
+            out.push(Problem::error("DR220", second, message, format!("leave one of the two out: {help}")));
+            return;
+        }
+    };
+    if choice == "vpc" && spec.subnets.is_empty() {
+        let message = "a network that exists needs its subnets";
+        out.push(Problem::error("DR220", "vpc", message, "name them: `subnets = [\"subnet-...\"]`"));
     }
+    let strays = [
+        ("zones", !spec.zones.is_empty() && choice != "cidr"),
+        ("ingress", !spec.ingress.is_empty() && choice != "cidr"),
+        ("subnets", !spec.subnets.is_empty() && choice != "vpc"),
+        ("security_groups", !spec.security_groups.is_empty() && choice == "cidr"),
+    ];
+    for (field, _) in strays.into_iter().filter(|(_, stray)| *stray) {
+        let message = format!("`{field}` has no meaning beside `{choice}`");
+        let of = if choice == "cidr" { "a network that exists" } else { "a new network" };
+        let help = match (choice, field) {
+            ("tags", "subnets") => "leave it out, or give the subnets that are meant the tags too".to_owned(),
+            _ => format!("leave it out: it is for {of}"),
+        };
+        out.push(Problem::error("DR220", field, message, help));
+    }
+}
+
+/// The range of a new network; else what is wrong with it, and what helps.
+fn range(cidr: &str) -> Result<Ipv4Net, (String, String)> {
+    let help =
+        format!("write it as `10.64.0.0/16`, /{LARGEST} to /{SMALLEST}: each zone gets an eighth of it");
+    let Ok(range) = cidr.parse::<Ipv4Net>() else {
+        return Err((format!("`{cidr}` is not an address range"), help));
+    };
+    match range.prefix_len() {
+        ..LARGEST => Err((format!("`{cidr}` is larger than a VPC can be"), help)),
+        LARGEST..=SMALLEST if range.trunc() == range => Ok(range),
+        LARGEST..=SMALLEST => Err((
+            format!("`{cidr}` does not begin where its range does"),
+            format!("write `{}`", range.trunc()),
+        )),
+        _ => Err((format!("an eighth of `{cidr}` is smaller than a subnet can be"), help)),
+    }
+}
+
+/// What is wrong with a door for `from`. EC2 keeps a range as it begins, and so has to be asked for it.
+fn misplaced_door(from: &str) -> Option<Problem> {
+    let (message, help) = match from.parse::<Ipv4Net>().map(|range| range.trunc().to_string()) {
+        Ok(range) if range == from => return None,
+        Ok(range) => (format!("`{from}` does not begin where its range does"), format!("write `{range}`")),
+        Err(_) => (format!("`{from}` is not an address range"), "write it as `10.0.0.0/8`".to_owned()),
+    };
+    Some(Problem::error("DR222", "ingress", message, help))
+}
+
+fn existing(
+    spec: &NetworkTable,
+    vpc: &str,
+    subnets: &[String],
+    security_groups: &[String],
+    out: &mut ResourceSet,
+) {
     let known = |ids: &[String]| ids.iter().cloned().map(Link::Known).collect();
+    let groups = if spec.security_groups.is_empty() { security_groups } else { &spec.security_groups };
     out.export("vpc", vec![Link::Known(vpc.to_owned())]);
-    out.export("subnets", known(&spec.subnets));
-    out.export("security_groups", known(&spec.security_groups));
+    out.export("subnets", known(subnets));
+    out.export("security_groups", known(groups));
 }
 
 fn looked_up(spec: &NetworkTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
@@ -130,8 +214,11 @@ fn looked_up(spec: &NetworkTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         }
     };
     let [vpc] = found.vpcs.as_slice() else {
-        let count = found.vpcs.len();
-        let message = format!("{count} VPCs of {} carry these tags, one has to", cx.stack.standby);
+        let region = &cx.stack.standby;
+        let message = match found.vpcs.len() {
+            0 => format!("no VPC of {region} carries these tags"),
+            count => format!("{count} VPCs of {region} carry these tags: {}", found.vpcs.join(", ")),
+        };
         out.error(
             "DR220",
             "tags",
@@ -140,26 +227,16 @@ fn looked_up(spec: &NetworkTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         );
         return;
     };
-    let known = |ids: &[String]| ids.iter().cloned().map(Link::Known).collect();
-    out.export("vpc", vec![Link::Known(vpc.clone())]);
-    out.export("subnets", known(&found.subnets));
-    let groups = if spec.security_groups.is_empty() { &found.security_groups } else { &spec.security_groups };
-    out.export("security_groups", known(groups));
+    if found.subnets.is_empty() {
+        let message = format!("`{vpc}` of {} has no subnet", cx.stack.standby);
+        out.error("DR220", "tags", message, "make one there, or choose the tags of another VPC");
+    }
+    existing(spec, vpc, &found.subnets, &found.security_groups, out);
 }
 
 fn new(spec: &NetworkTable, cidr: &str, cx: &CompileCx<'_>, out: &mut ResourceSet) {
-    let help = "write it as `10.64.0.0/16`, /16 to /25: each zone gets an eighth of it";
-    let range = match cidr.parse::<Ipv4Net>() {
-        Ok(range) if range.trunc() == range && (LARGEST..=SMALLEST).contains(&range.prefix_len()) => range,
-        Ok(_) => return out.error("DR222", "cidr", format!("`{cidr}` does not make a network"), help),
-        Err(error) => return out.error("DR222", "cidr", format!("`{cidr}`: {error}"), help),
-    };
-    for door in &spec.ingress {
-        if door.from.parse::<Ipv4Net>().is_err() {
-            let message = format!("`{}` is not an address range", door.from);
-            out.error("DR222", "ingress", message, "write it as `10.0.0.0/8`");
-        }
-    }
+    // Refused by `check`.
+    let Ok(range) = range(cidr) else { return };
     let Some(zones) = zones(spec, cx, out) else { return };
     let vpc = out.add(Resource::tagged::<Vpc>(
         cx.resource("vpc"),
@@ -168,7 +245,7 @@ fn new(spec: &NetworkTable, cidr: &str, cx: &CompileCx<'_>, out: &mut ResourceSe
     ));
     let subnets: Vec<_> = zones
         .iter()
-        .zip(parts(&zones, range))
+        .zip(parts(&zones, &cx.stack.standby, range))
         .map(|(zone, part)| {
             let subnet = SubnetSpec { vpc: Link::id(&vpc), cidr: part.to_string(), zone: zone.clone() };
             let address = cx.resource(&format!("subnet-{zone}"));
@@ -198,45 +275,64 @@ fn new(spec: &NetworkTable, cidr: &str, cx: &CompileCx<'_>, out: &mut ResourceSe
     out.export("security_groups", ids(&[group]));
 }
 
+/// The zones of a new network, from the stack or else from the region.
 fn zones(spec: &NetworkTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Option<Vec<String>> {
-    let help = "name two zones at least: `zones = [\"us-west-2a\", \"us-west-2b\"]`";
-    let zones = if spec.zones.is_empty() {
-        match cx.facts.get::<ZonesFact>(&FactQuery::standby("zones", "")) {
-            Known::Yes(ZonesFact(zones)) => zones.into_iter().take(ZONES).collect(),
-            Known::Absent | Known::Unknown => {
-                out.error("DR221", "cidr", format!("the zones of {} are not known", cx.stack.standby), help);
-                return None;
-            }
-        }
-    } else {
-        let mut zones = spec.zones.clone();
-        zones.sort();
-        zones.dedup();
-        zones
-    };
-    let stray = zones.iter().find(|zone| letter(zone).is_none() || !zone.starts_with(&cx.stack.standby));
-    if let Some(zone) = stray {
-        out.error("DR221", "zones", format!("`{zone}` is not a zone of {}", cx.stack.standby), help);
-        return None;
+    if !spec.zones.is_empty() {
+        // Refused by `check` where they do not make a network.
+        return stated_zones(spec, &cx.stack.standby).ok();
     }
+    let region = &cx.stack.standby;
+    let help = two_zones(region);
+    let Known::Yes(ZonesFact(mut zones)) = cx.facts.get::<ZonesFact>(&FactQuery::standby("zones", "")) else {
+        out.error(
+            "DR221",
+            "cidr",
+            format!("the zones of {region} are not known: the region never answered"),
+            help,
+        );
+        return None;
+    };
+    zones.retain(|zone| letter(zone, region).is_some());
+    zones.truncate(ZONES);
     if zones.len() < 2 {
-        out.error("DR221", "zones", "one zone is not enough: it can fail too", help);
+        let message = format!("{region} offers too few zones, {zones:?}, and a network needs two");
+        out.error("DR221", "cidr", message, help);
         return None;
     }
     Some(zones)
 }
 
-/// The eighth of `range` that belongs to each zone's letter.
-fn parts(zones: &[String], range: Ipv4Net) -> Vec<Ipv4Net> {
-    let all: Vec<Ipv4Net> =
-        range.subnets(range.prefix_len() + PARTS).map(Iterator::collect).unwrap_or_default();
-    zones.iter().filter_map(|zone| all.get(letter(zone)?).copied()).collect()
+/// The zones that the stack states, sorted; else what is wrong with them, and what helps.
+fn stated_zones(spec: &NetworkTable, region: &str) -> Result<Vec<String>, (String, String)> {
+    if let Some(zone) = spec.zones.iter().find(|zone| letter(zone, region).is_none()) {
+        return Err((format!("`{zone}` is not a zone of {region}"), two_zones(region)));
+    }
+    let mut zones = spec.zones.clone();
+    zones.sort();
+    zones.dedup();
+    match zones.len() {
+        0 | 1 => Err(("one zone is not enough: it can fail too".to_owned(), two_zones(region))),
+        _ => Ok(zones),
+    }
 }
 
-/// 0 for `us-west-2a`, 7 for `us-west-2h`.
-fn letter(zone: &str) -> Option<usize> {
-    let last = zone.bytes().last().filter(|it| (b'a'..=b'h').contains(it))?;
-    Some(usize::from(last - b'a'))
+fn two_zones(region: &str) -> String {
+    format!("name two zones at least: `zones = [\"{region}a\", \"{region}b\"]`")
+}
+
+/// The eighth of `range` that belongs to each zone's letter.
+fn parts(zones: &[String], region: &str, range: Ipv4Net) -> Vec<Ipv4Net> {
+    let all: Vec<Ipv4Net> =
+        range.subnets(range.prefix_len() + PARTS).map(Iterator::collect).unwrap_or_default();
+    zones.iter().filter_map(|zone| all.get(letter(zone, region)?).copied()).collect()
+}
+
+/// 0 for `us-west-2a`, 7 for `us-west-2h`; none for a local zone such as `us-west-2-lax-1a`, whose letter is another's.
+fn letter(zone: &str, region: &str) -> Option<usize> {
+    match zone.strip_prefix(region)?.as_bytes() {
+        [letter @ b'a'..=b'h'] => Some(usize::from(letter - b'a')),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -248,9 +344,17 @@ mod tests {
         let range: Ipv4Net = "10.64.0.0/16".parse().unwrap();
         let of = |zones: &[&str]| {
             let zones: Vec<String> = zones.iter().map(|it| (*it).to_owned()).collect();
-            parts(&zones, range).iter().map(ToString::to_string).collect::<Vec<_>>()
+            parts(&zones, "us-west-2", range).iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(of(&["us-west-2a", "us-west-2c"]), ["10.64.0.0/19", "10.64.64.0/19"]);
         assert_eq!(of(&["us-west-2b", "us-west-2c"])[1], "10.64.64.0/19");
+    }
+
+    #[test]
+    fn a_zone_is_the_region_and_one_letter() {
+        assert_eq!(letter("us-west-2c", "us-west-2"), Some(2));
+        for other in ["us-west-2", "us-west-2z", "us-west-2-lax-1a", "us-east-1a", "us-west-2ab", ""] {
+            assert_eq!(letter(other, "us-west-2"), None, "{other}");
+        }
     }
 }

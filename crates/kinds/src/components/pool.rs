@@ -1,7 +1,7 @@
 //! `[pool.NAME]`: instances that serve, none or some of them in standby, all of them once it has taken over.
 
 use drstack_core::address::ComponentAddress;
-use drstack_core::component::{CompileCx, Component, Ref, ResourceSet, Seed, StackFacts};
+use drstack_core::component::{CompileCx, Component, Problem, Ref, ResourceSet, Seed, StackFacts};
 use drstack_core::facts::{FactQuery, Known};
 use drstack_core::graph::Resource;
 use drstack_core::kind::Place;
@@ -98,23 +98,15 @@ impl Purchase {
 }
 
 /// A whole per cent, written `"25%"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Share(pub u32);
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Share(pub String);
 
-impl TryFrom<String> for Share {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<u32>().ok());
-        let share = number.filter(|share| *share <= 100);
-        share.map(Self).ok_or_else(|| format!("`{text}` is not a share; write it as `25%`"))
-    }
-}
-
-impl From<Share> for String {
-    fn from(share: Share) -> Self {
-        format!("{}%", share.0)
+impl Share {
+    /// The number in it, 0 to 100; none where it is no share.
+    pub fn percent(&self) -> Option<u32> {
+        let number = self.0.strip_suffix('%')?.trim_end().parse::<u32>().ok()?;
+        (number <= 100).then_some(number)
     }
 }
 
@@ -174,6 +166,8 @@ impl JsonSchema for ImageChoice {
 const NAME_LIMIT: usize = 64;
 /// The share that a warm pool runs where the stack does not say it.
 const WARM_SHARE: u32 = 25;
+/// Help for a pool without instance types.
+const INSTANCE_TYPES: &str = "write them, best first: `instance_types = [\"g5.xlarge\"]`";
 /// The shares that are usual for warm pools, in per cent.
 const WARM_BAND: std::ops::RangeInclusive<u32> = 20..=30;
 
@@ -186,6 +180,11 @@ impl Component for Pool {
         "instances that serve: a share of them in standby, all of them after a takeover";
     type Spec = PoolTable;
 
+    fn check(spec: &PoolTable, _stack: &StackFacts, posture: Posture, out: &mut Vec<Problem>) {
+        out.extend(missing(spec));
+        out.extend(spec.standby_share.as_ref().and_then(|share| unusual(share, posture)));
+    }
+
     fn facts(spec: &PoolTable, _stack: &StackFacts) -> Vec<FactQuery> {
         spec.follows.iter().map(|group| FactQuery::primary("group", group)).collect()
     }
@@ -197,16 +196,13 @@ impl Component for Pool {
             .unwrap_or_default();
         let capacity = spec.capacity.or(fact.as_ref().map(|fact| fact.capacity));
         let image = image(spec, fact.as_ref(), cx, out);
-        let missing = [
-            (types.is_empty(), "instance_types", "write `instance_types = [\"g5.xlarge\"]`"),
-            (capacity.is_none(), "capacity", "write how many instances serve the whole load: `capacity = 4`"),
-        ];
-        for (_, what, help) in missing.iter().filter(|(missing, ..)| *missing) {
-            let message = format!("the pool has no `{what}`, and follows no group that could say it");
-            out.error("DR231", "", message, *help);
+        if let (Some(group), true) = (&spec.follows, types.is_empty()) {
+            let message =
+                format!("Auto Scaling group `{group}` names no instance types that could be followed");
+            out.error("DR231", "follows", message, INSTANCE_TYPES);
         }
         let (Some(capacity), Some(image), Some(first)) = (capacity, image, types.first()) else { return };
-        let share = share(spec, cx, out);
+        let share = share(spec, cx.posture);
         let profile = profile(spec, fact.as_ref(), cx, out);
         let name = names::owned(&cx.stack.name, cx.address, "", NAME_LIMIT);
         let template = LaunchTemplateSpec {
@@ -232,7 +228,7 @@ impl Component for Pool {
                 out.notes.push("cold: the group is made when the standby region takes over".to_owned());
                 return;
             }
-            (Mode::Standby, _) => (capacity * share).div_ceil(100),
+            (Mode::Standby, _) => part(capacity, share),
         };
         let group = GroupSpec {
             name,
@@ -272,11 +268,14 @@ fn followed(spec: &PoolTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Resu
         Known::Yes(fact) => Ok(Some(fact)),
         Known::Absent => {
             let message = format!("Auto Scaling group `{group}` does not exist in {}", cx.stack.primary);
-            out.error("DR230", "follows", message, "correct the name, or say what the pool is made of");
+            let help = "correct the name, or say `image`, `instance_types` and `capacity` in its place";
+            out.error("DR230", "follows", message, help);
             Err(())
         }
         Known::Unknown => {
-            let message = format!("nothing is known of Auto Scaling group `{group}`: it never answered");
+            let primary = &cx.stack.primary;
+            let message =
+                format!("nothing is known of Auto Scaling group `{group}`: {primary} never answered");
             let help = "plan once while the primary answers; what it said is kept for when it does not";
             out.error("DR230", "follows", message, help);
             Err(())
@@ -294,44 +293,68 @@ fn image(
         (Some(ImageChoice::Standby(id)), _) => Some(Link::Known(id.clone())),
         (Some(ImageChoice::Stack(reference)), _) => cx.export(reference, "image").into_iter().next(),
         (None, Some(fact)) => standby(&fact.image, None, "follows", cx, out),
-        (None, None) => {
-            let message = "the pool has no `image`, and follows no group that could say it";
-            out.error("DR231", "", message, "write `image = \"@image.NAME\"`, or `follows = \"GROUP\"`");
-            None
-        }
+        // Refused by `check`.
+        (None, None) => None,
     }
 }
 
+/// What a pool has to say that follows no group.
+fn missing(spec: &PoolTable) -> Vec<Problem> {
+    let image = "write `image = \"@image.NAME\"`, or an id of the standby region, or `follows = \"GROUP\"`";
+    let capacity = "write how many instances serve the whole load: `capacity = 4`";
+    let all = [
+        (spec.image.is_none(), "image", image),
+        (spec.instance_types.is_empty(), "instance_types", INSTANCE_TYPES),
+        (spec.capacity.is_none(), "capacity", capacity),
+    ];
+    let missing = all.into_iter().filter(|(missing, ..)| *missing && spec.follows.is_none());
+    let problem = |(_, what, help)| {
+        let message = format!("it has no `{what}`, and follows no group that could say it");
+        Problem::error("DR231", "", message, help)
+    };
+    missing.map(problem).collect()
+}
+
+/// What is wrong with a share, or strange beside the posture.
+fn unusual(share: &Share, posture: Posture) -> Option<Problem> {
+    let Some(said) = share.percent() else {
+        let message = format!("`{}` is not a share", share.0);
+        let help = "write whole per cents, 0 to 100: `standby_share = \"25%\"`";
+        return Some(Problem::error("DR233", "standby_share", message, help));
+    };
+    let (least, most) = (WARM_BAND.start(), WARM_BAND.end());
+    let (message, help) = match posture {
+        Posture::Warm if !WARM_BAND.contains(&said) => (
+            format!("a warm pool usually runs {least}-{most} % of the capacity, this one {said} %"),
+            "choose a share within the band, or the posture `pilot-light` or `hot`",
+        ),
+        Posture::Hot if said < 100 => (
+            format!("a hot pool runs all of the capacity, this one {said} %"),
+            "leave the share out, or choose `warm`",
+        ),
+        Posture::Cold | Posture::PilotLight if said > 0 => (
+            format!("a {} pool runs nothing in standby, whatever its share says", posture.name()),
+            "leave the share out, or choose `warm`",
+        ),
+        _ => return None,
+    };
+    Some(Problem::warning("DR232", "standby_share", message, help))
+}
+
 /// Per cent of the capacity that runs in standby.
-fn share(spec: &PoolTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> u32 {
-    let said = spec.standby_share.map(|share| share.0);
-    let share = match cx.posture {
+fn share(spec: &PoolTable, posture: Posture) -> u32 {
+    let said = spec.standby_share.as_ref().and_then(Share::percent);
+    match posture {
         Posture::Cold | Posture::PilotLight => 0,
         Posture::Warm => said.unwrap_or(WARM_SHARE),
         Posture::Hot => said.unwrap_or(100),
-    };
-    let posture = cx.posture.name();
-    match (cx.posture, said) {
-        (Posture::Warm, Some(said)) if !WARM_BAND.contains(&said) => {
-            let message = format!(
-                "a warm pool runs {}-{} % of the capacity, this one {said} %",
-                WARM_BAND.start(),
-                WARM_BAND.end()
-            );
-            let help = "choose a share within the band, or the posture `pilot-light` or `hot`";
-            out.warn("DR232", "standby_share", message, help);
-        }
-        (Posture::Hot, Some(said)) if said < 100 => {
-            let message = format!("a hot pool runs all of the capacity, this one {said} %");
-            out.warn("DR232", "standby_share", message, "leave the share out, or choose `warm`");
-        }
-        (Posture::Cold | Posture::PilotLight, Some(said)) if said > 0 => {
-            let message = format!("a {posture} pool runs nothing in standby, and {said} % is said");
-            out.warn("DR232", "standby_share", message, "leave the share out, or choose `warm`");
-        }
-        _ => {}
     }
-    share
+}
+
+/// `share` per cent of `capacity`, rounded up: a pool that runs a share runs one instance at least.
+fn part(capacity: u32, share: u32) -> u32 {
+    let part = (u64::from(capacity) * u64::from(share)).div_ceil(100);
+    u32::try_from(part).unwrap_or(capacity)
 }
 
 /// The instance profile: the one that is named, one for what the pool reads, or the one of the group that is followed.
@@ -370,10 +393,17 @@ mod tests {
 
     #[test]
     fn shares_are_whole_per_cents() {
-        let share = |text: &str| Share::try_from(text.to_owned()).map(|share| share.0);
-        assert_eq!(share("25%"), Ok(25));
-        assert_eq!(share("25 %"), Ok(25));
-        assert!(share("25").is_err() && share("101%").is_err() && share("-1%").is_err());
+        let share = |text: &str| Share(text.to_owned()).percent();
+        assert_eq!(["25%", "25 %", "0%", "100%"].map(share), [Some(25), Some(25), Some(0), Some(100)]);
+        assert_eq!(["25", "101%", "-1%", "a%", ""].map(share), [None; 5]);
+    }
+
+    #[test]
+    fn a_part_of_any_capacity_is_rounded_up() {
+        assert_eq!(
+            [(40, 25), (1, 25), (0, 25), (u32::MAX, 100)].map(|(all, share)| part(all, share)),
+            [10, 1, 0, u32::MAX]
+        );
     }
 
     #[test]

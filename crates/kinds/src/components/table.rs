@@ -2,7 +2,7 @@
 
 use drstack_core::address::ComponentAddress;
 use drstack_core::cloud::{Found, Owner};
-use drstack_core::component::{CompileCx, Component, ResourceSet, Seed, StackFacts};
+use drstack_core::component::{CompileCx, Component, Problem, ResourceSet, Seed, StackFacts};
 use drstack_core::facts::{FactQuery, Known};
 use drstack_core::graph::Resource;
 use drstack_core::kind::{Kind, Place};
@@ -44,6 +44,17 @@ impl Component for Table {
     const SUMMARY: &'static str = "a DynamoDB table of the primary, with a replica in the standby region";
     type Spec = TableTable;
 
+    fn check(spec: &TableTable, stack: &StackFacts, posture: Posture, out: &mut Vec<Problem>) {
+        if posture == Posture::Cold {
+            let message = format!(
+                "no item of `{}` is in {} yet: exports of cold tables are not made by this version",
+                spec.name, stack.standby
+            );
+            let help = "choose `posture = \"pilot-light\"` for this table to have a replica";
+            out.push(Problem::warning("DR218", "name", message, help));
+        }
+    }
+
     fn facts(spec: &TableTable, _stack: &StackFacts) -> Vec<FactQuery> {
         vec![FactQuery::primary("table", &spec.name)]
     }
@@ -66,7 +77,7 @@ impl Component for Table {
             return;
         }
         if let Known::Yes(fact) = &fact {
-            check(spec, fact, out);
+            replicable(spec, fact, out);
         }
         let stream = out.add(Resource::named::<TableStream>(
             cx.resource("table-stream"),
@@ -116,15 +127,10 @@ fn cold(spec: &TableTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         &spec.name,
         &TableRecoverySpec { table: spec.name.clone() },
     ));
-    let message = format!(
-        "no item of `{}` is in {} yet: exports of cold tables are not made by this version",
-        spec.name, cx.stack.standby
-    );
-    out.warn("DR218", "name", message, "choose `posture = \"pilot-light\"` for this table to have a replica");
 }
 
 /// What a replica cannot follow is refused before anything is changed.
-fn check(spec: &TableTable, fact: &TableFact, out: &mut ResourceSet) {
+fn replicable(spec: &TableTable, fact: &TableFact, out: &mut ResourceSet) {
     let name = &spec.name;
     if !fact.on_demand && !fact.autoscaled {
         let message = format!(

@@ -135,7 +135,8 @@ impl Kind for Group {
     }
 
     fn demand(spec: &GroupSpec) -> Option<Demand> {
-        let on_demand = spec.desired * spec.on_demand_percentage / 100;
+        let on_demand = u64::from(spec.desired) * u64::from(spec.on_demand_percentage) / 100;
+        let on_demand = u32::try_from(on_demand).unwrap_or(spec.desired);
         Some(Demand { types: spec.types.clone(), count: spec.desired, on_demand })
     }
 }

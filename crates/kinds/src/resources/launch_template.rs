@@ -100,6 +100,11 @@ impl Kind for LaunchTemplate {
         }
     }
 
+    fn expect_after(spec: &LaunchTemplateSpec, id: &str, before: &LaunchTemplateLive) -> LaunchTemplateLive {
+        let version = before.version.parse::<u64>().map_or(1, |version| version + 1);
+        LaunchTemplateLive { version: version.to_string(), ..Self::expect(spec, id) }
+    }
+
     fn outputs(id: &str, live: &LaunchTemplateLive) -> BTreeMap<String, String> {
         [("id", id), ("version", live.version.as_str())]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -1,0 +1,82 @@
+//! Older copies: data that AWS names can stand twice, so a newer copy is made beside the older one, which stays.
+//!
+//! A rollout must neither wait for a permission to delete data nor take such a permission for itself.
+
+use super::Draft;
+use crate::address::Address;
+use crate::cloud::Found;
+use crate::graph::Resource;
+use crate::kind::{DataRole, DynKind, Lookup, Place, ShapeError};
+use crate::observe::Owned;
+use crate::plan::{Remark, StepId};
+
+/// A copy of data that a newer one beside it replaces.
+pub(super) struct Older {
+    kind: &'static dyn DynKind,
+    place: Place,
+    address: Address,
+    found: Found,
+    /// The step that makes the newer one, where it is not there yet.
+    newer: Option<StepId>,
+}
+
+impl Older {
+    /// `found`, which stands for `resource` until the step `newer` is done.
+    pub(super) fn of(
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        found: &Found,
+        newer: Option<StepId>,
+    ) -> Self {
+        Self { kind, place: resource.place, address: resource.address.clone(), found: found.clone(), newer }
+    }
+}
+
+/// True for data of which an older copy can stand beside the newer one.
+pub(super) fn keeps_older(kind: &dyn DynKind) -> bool {
+    kind.data() == DataRole::Holds && kind.lookup() == Lookup::Tag
+}
+
+impl Draft<'_> {
+    /// `spare` without the older copies of what is wanted and there: those are remembered as such.
+    pub(super) fn without_older<'b>(&mut self, spare: impl Iterator<Item = &'b Owned>) -> Vec<&'b Owned> {
+        let mut rest = Vec::new();
+        for owned in spare {
+            match self.kinds.get(owned.kind) {
+                Some(kind) if keeps_older(kind) && self.live.contains_key(&owned.address) => {
+                    let Owned { place, address, found, .. } = owned.clone();
+                    let newer = self.ready_by.get(&address).copied();
+                    self.older.push(Older { kind, place, address, found, newer });
+                }
+                _ => rest.push(owned),
+            }
+        }
+        rest
+    }
+
+    /// An older copy stays, unless its address is named and nothing that stays as it is uses it.
+    pub(super) fn settle_older(&mut self) -> Result<(), ShapeError> {
+        for Older { kind, place, address, found, newer } in std::mem::take(&mut self.older) {
+            if !self.is_target(&address) {
+                continue;
+            }
+            let is_used = self.held.contains(&found.id);
+            if is_used || !self.may_delete(&address) {
+                let text = match is_used {
+                    true => format!("`{}` is an older copy, and still in use", found.id),
+                    false => {
+                        format!("`{}` is an older copy; delete it with `--delete-data {address}`", found.id)
+                    }
+                };
+                self.report.kept.push(Remark { address: address.to_string(), text });
+                continue;
+            }
+            let old = self.delete(kind, place, &address, &found, "a newer copy replaces it", true)?;
+            if let Some(new) = newer {
+                self.steps[new].replaces = true;
+                self.steps[old].needs.push(new);
+            }
+        }
+        Ok(())
+    }
+}

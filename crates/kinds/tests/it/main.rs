@@ -1,0 +1,11 @@
+//! Kinds and components as the program sees them: through the registries, without a cloud or on the simulated one.
+
+#![expect(clippy::unwrap_used, reason = "clippy knows test functions as tests, but not what they share")]
+
+mod answers;
+mod compile;
+mod contract;
+mod fixpoint;
+mod loaded;
+mod random;
+mod samples;

@@ -1,0 +1,220 @@
+//! Random valid stacks, as TOML text.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Debug, Formatter, Write};
+
+use drstack_core::objective::Posture;
+use proptest::prelude::*;
+
+/// A random stack; where a test fails it is shown as its TOML.
+#[derive(Clone)]
+pub(crate) struct Draft {
+    posture: Posture,
+    parts: Vec<Part>,
+    /// What the network is like that every stack has, for its pools.
+    network: u64,
+}
+
+/// One component: its kind, its name and a number that decides everything else of it.
+type Part = (usize, usize, u64);
+
+const KINDS: [&str; 5] = ["bucket", "table", "network", "image", "pool"];
+/// Few, so that a second stack has some of the first one's components, with other fields.
+const NAMES: [&str; 2] = ["a", "b"];
+
+pub(crate) fn drafts() -> impl Strategy<Value = Draft> {
+    let part = (0..KINDS.len(), 0..NAMES.len(), any::<u64>());
+    (0..Posture::ALL.len(), prop::collection::vec(part, 1..9), any::<u64>())
+        .prop_map(|(posture, parts, network)| Draft { posture: Posture::ALL[posture], parts, network })
+}
+
+impl Draft {
+    /// The stack as it was drawn.
+    pub(crate) fn text(&self) -> String {
+        self.text_in(self.posture)
+    }
+
+    /// `other`, but with this draft's components beside it, each other one of them changed.
+    pub(crate) fn changed_to(&self, other: &Self) -> Self {
+        let looks: Vec<u64> = other.parts.iter().map(|(.., look)| *look).collect();
+        let changed = |(at, (kind, name, look)): (usize, &Part)| {
+            let look = if at % 2 == 0 { looks[at % looks.len()] } else { *look };
+            (*kind, *name, look)
+        };
+        let parts = self.parts.iter().enumerate().map(changed).chain(other.parts.iter().copied()).collect();
+        Self { parts, ..other.clone() }
+    }
+
+    /// The same in another posture.
+    pub(crate) fn text_in(&self, posture: Posture) -> String {
+        let mut parts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+        for (kind, name, look) in &self.parts {
+            parts.entry((KINDS[*kind], NAMES[*name])).or_insert(*look);
+        }
+        parts.insert(("network", "always"), self.network);
+        let named = |kind: &str| -> Vec<&str> {
+            parts.keys().filter(|(of, _)| *of == kind).map(|(_, name)| *name).collect()
+        };
+        let around = Around {
+            buckets: named("bucket"),
+            tables: named("table"),
+            networks: named("network"),
+            images: named("image"),
+        };
+        let mut out = format!(
+            "[stack]\nname = \"fleet\"\nprimary = \"us-east-1\"\nstandby = \"us-west-2\"\nposture = \"{}\"\n",
+            posture.name()
+        );
+        for ((kind, name), look) in &parts {
+            let _ = writeln!(out, "\n[{kind}.{name}]");
+            let mut dice = Dice(*look);
+            let lines = match *kind {
+                "bucket" => bucket(name, &mut dice),
+                "table" => table(name, &mut dice),
+                "network" => network(&mut dice),
+                "image" => image(&mut dice),
+                _ => pool(&around, &mut dice),
+            };
+            lines.iter().filter(|line| !line.is_empty()).for_each(|line| {
+                let _ = writeln!(out, "{line}");
+            });
+        }
+        out
+    }
+}
+
+impl Debug for Draft {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "\n{}", self.text())
+    }
+}
+
+/// Decisions out of one number; when it is used up, always the first choice. So smaller numbers are plainer components.
+struct Dice(u64);
+
+impl Dice {
+    fn one_of<'a>(&mut self, all: &[&'a str]) -> &'a str {
+        let count = all.len() as u64;
+        let drawn = self.0 % count;
+        self.0 /= count;
+        all[usize::try_from(drawn).unwrap()]
+    }
+
+    fn some(&mut self) -> bool {
+        self.one_of(&["no", "yes"]) == "yes"
+    }
+
+    /// A field with one of these values, or none of it.
+    fn maybe(&mut self, field: &str, values: &[&str]) -> String {
+        if self.some() { format!("{field} = {}", self.one_of(values)) } else { String::new() }
+    }
+}
+
+/// What pools can refer to.
+struct Around<'a> {
+    buckets: Vec<&'a str>,
+    tables: Vec<&'a str>,
+    networks: Vec<&'a str>,
+    images: Vec<&'a str>,
+}
+
+const POSTURES: [&str; 4] = ["\"cold\"", "\"pilot-light\"", "\"warm\"", "\"hot\""];
+const KEYS: [&str; 2] = ["\"arn:aws:kms:us-west-2:123456789012:key/1\"", "\"alias/copies\""];
+
+fn posture(dice: &mut Dice) -> String {
+    if dice.some() { dice.maybe("posture", &POSTURES) } else { String::new() }
+}
+
+fn bucket(name: &str, dice: &mut Dice) -> Vec<String> {
+    let other = dice.one_of(&["", "-2"]);
+    vec![
+        format!("name = \"acme-{name}{other}\""),
+        dice.maybe("standby_name", &[&format!("\"acme-copy-of-{name}\"")]),
+        dice.maybe("delete_markers", &["true", "false"]),
+        dice.maybe("replication_time_control", &["true"]),
+        dice.maybe("old_versions_days", &["0", "7"]),
+        dice.maybe("kms_key", &KEYS),
+        posture(dice),
+    ]
+}
+
+fn table(name: &str, dice: &mut Dice) -> Vec<String> {
+    let other = dice.one_of(&["", "-2"]);
+    vec![
+        format!("name = \"acme-{name}{other}\""),
+        dice.maybe("point_in_time_recovery", &["false"]),
+        dice.maybe("deletion_protection", &["false"]),
+        dice.maybe("kms_key", &KEYS),
+        posture(dice),
+    ]
+}
+
+fn network(dice: &mut Dice) -> Vec<String> {
+    match dice.one_of(&["new", "new", "exists", "tags"]) {
+        "new" => {
+            let cidr = dice.one_of(&["10.64.0.0/16", "10.65.0.0/20"]);
+            let zones =
+                ["[\"us-west-2a\", \"us-west-2c\"]", "[\"us-west-2d\", \"us-west-2b\", \"us-west-2a\"]"];
+            let door = "{ port = 443, from = \"10.0.0.0/8\" }";
+            let doors = [format!("[{door}]"), format!("[{{ port = 80, from = \"0.0.0.0/0\" }}, {door}]")];
+            vec![
+                format!("cidr = \"{cidr}\""),
+                dice.maybe("zones", &zones),
+                dice.maybe("ingress", &[&doors[0], &doors[1]]),
+            ]
+        }
+        "exists" => vec![
+            format!("vpc = \"{}\"", dice.one_of(&["vpc-1", "vpc-2"])),
+            format!("subnets = {}", dice.one_of(&["[\"subnet-2\", \"subnet-1\"]", "[\"subnet-3\"]"])),
+            dice.maybe("security_groups", &["[\"sg-1\"]", "[\"sg-2\", \"sg-1\"]"]),
+        ],
+        _ => vec![
+            format!(
+                "tags = {}",
+                dice.one_of(&["{ team = \"fleet\" }", "{ team = \"fleet\", env = \"dr\" }"])
+            ),
+            dice.maybe("security_groups", &["[\"sg-1\"]"]),
+        ],
+    }
+}
+
+fn image(dice: &mut Dice) -> Vec<String> {
+    vec![
+        format!("source = {}", dice.one_of(&["\"base\"", "\"gpu\"", "\"ami-0123\""])),
+        dice.maybe("kms_key", &KEYS),
+    ]
+}
+
+fn pool(around: &Around<'_>, dice: &mut Dice) -> Vec<String> {
+    let references = |kind: &str, names: &[&str], dice: &mut Dice| {
+        let chosen: Vec<String> =
+            names.iter().filter(|_| dice.some()).map(|name| format!("\"@{kind}.{name}\"")).collect();
+        if chosen.is_empty() { String::new() } else { format!("{kind}s = [{}]", chosen.join(", ")) }
+    };
+    let follows = dice.some();
+    let images: Vec<String> = around.images.iter().map(|name| format!("\"@image.{name}\"")).collect();
+    let images: Vec<&str> = std::iter::once("\"ami-own\"").chain(images.iter().map(String::as_str)).collect();
+    let mut stated = |field: &str, values: &[&str]| match follows {
+        true => dice.maybe(field, values),
+        false => format!("{field} = {}", dice.one_of(values)),
+    };
+    let needed = [
+        stated("image", &images),
+        stated("instance_types", &["[\"g5.xlarge\"]", "[\"g6.xlarge\", \"g5.xlarge\"]"]),
+        stated("capacity", &["4", "1", "0", "37"]),
+    ];
+    let mut lines = vec![
+        if follows { format!("follows = {}", dice.one_of(&["\"web\"", "\"jobs\""])) } else { String::new() },
+        format!("network = \"@network.{}\"", dice.one_of(&around.networks)),
+        references("bucket", &around.buckets, dice),
+        references("table", &around.tables, dice),
+        dice.maybe("standby_share", &["\"20%\"", "\"30%\"", "\"0%\""]),
+        dice.maybe("purchase", &["{ standby = \"on-demand\" }", "{ active = \"spot\" }"]),
+        dice.maybe("user_data", &["\"#!/bin/sh\"", "\"start ${stack.name}\""]),
+        dice.maybe("instance_profile", &["\"theirs\""]),
+        dice.maybe("for_each", &["[\"eta\", \"dispatch\"]", "[\"eta\"]"]),
+        posture(dice),
+    ];
+    lines.extend(needed);
+    lines
+}

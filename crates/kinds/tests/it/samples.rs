@@ -1,0 +1,236 @@
+//! Samples: specs of every kind, and what of the live value, or of the spec, no difference can show.
+
+use drstack_core::kind::Kind;
+use drstack_core::link::Link;
+use drstack_kinds::facts::Disk;
+use drstack_kinds::resources::bucket::BucketSpec;
+use drstack_kinds::resources::bucket_versioning::BucketVersioningSpec;
+use drstack_kinds::resources::gateway_endpoint::GatewayEndpointSpec;
+use drstack_kinds::resources::group::GroupSpec;
+use drstack_kinds::resources::image::ImageSpec;
+use drstack_kinds::resources::instance_profile::InstanceProfileSpec;
+use drstack_kinds::resources::instance_role::InstanceRoleSpec;
+use drstack_kinds::resources::launch_template::LaunchTemplateSpec;
+use drstack_kinds::resources::replication_role::ReplicationRoleSpec;
+use drstack_kinds::resources::replication_rule::ReplicationRuleSpec;
+use drstack_kinds::resources::route_table::RouteTableSpec;
+use drstack_kinds::resources::security_group::{Ingress, SecurityGroupSpec};
+use drstack_kinds::resources::subnet::SubnetSpec;
+use drstack_kinds::resources::table_recovery::TableRecoverySpec;
+use drstack_kinds::resources::table_replica::TableReplicaSpec;
+use drstack_kinds::resources::table_stream::TableStreamSpec;
+use drstack_kinds::resources::vpc::VpcSpec;
+use drstack_kinds::resources::*;
+use serde_json::Value;
+
+/// A field of a live value or a spec, and why no difference shows a change of it.
+pub(crate) type Unseen = &'static [(&'static str, &'static str)];
+
+/// One spec of one kind.
+pub(crate) struct Sample {
+    pub(crate) kind: &'static str,
+    pub(crate) spec: Value,
+    /// The same spec, read from JSON and written again.
+    pub(crate) again: Value,
+    /// Fields of the live value.
+    pub(crate) live_unseen: Unseen,
+    /// Fields of the spec.
+    pub(crate) spec_unseen: Unseen,
+}
+
+fn sample<K: Kind>(spec: &K::Spec, live_unseen: Unseen, spec_unseen: Unseen) -> Sample {
+    let spec = serde_json::to_value(spec).unwrap();
+    let read: K::Spec = serde_json::from_str(&spec.to_string()).unwrap();
+    let again = serde_json::to_value(read).unwrap();
+    Sample { kind: K::NAME, spec, again, live_unseen, spec_unseen }
+}
+
+const NAMED: &str = "the name by which it is looked up: another name is another resource";
+const STATE: &str = "whether it is ready, which nobody wants one way or the other";
+const GIVEN: &str = "AWS gives it";
+
+/// Specs of every kind, with each optional field given and left out.
+pub(crate) fn samples() -> Vec<Sample> {
+    [data(), network(), compute(), identity()].into_iter().flatten().collect()
+}
+
+fn data() -> Vec<Sample> {
+    const BUCKET: Unseen = &[("name", NAMED)];
+    const RULE: Unseen = &[
+        ("bucket", NAMED),
+        ("rule", NAMED),
+        ("partition", "it only goes into the ARN of a bucket, and a region never moves to another partition"),
+    ];
+    const SETTING: Unseen = &[("bucket", NAMED)];
+    const REPLICA: Unseen = &[("status", STATE), ("arn", GIVEN)];
+    const ANY_KEY: Unseen = &[
+        ("status", STATE),
+        ("arn", GIVEN),
+        ("kms_key", "a stack that names no key takes any: AWS shows the one that it manages here too"),
+    ];
+    const TABLE: Unseen = &[("table", NAMED)];
+    let bucket = BucketSpec {
+        name: "acme-models-us-west-2".into(),
+        source: "acme-models".into(),
+        old_versions_days: 30,
+        kms_key: None,
+    };
+    let rule = ReplicationRuleSpec {
+        bucket: "acme-models".into(),
+        rule: "drstack-fleet-bucket.models".into(),
+        destination: "acme-models-us-west-2".into(),
+        role: known("arn:aws:iam::123456789012:role/replication"),
+        delete_markers: true,
+        time_control: false,
+        partition: "aws".into(),
+        kms_key: None,
+    };
+    let replica = TableReplicaSpec {
+        table: "features".into(),
+        kms_key: None,
+        point_in_time_recovery: true,
+        deletion_protection: false,
+    };
+    let key = || Some("arn:aws:kms:us-west-2:123456789012:key/1".to_owned());
+    vec![
+        sample::<Bucket>(&bucket, &[], BUCKET),
+        sample::<Bucket>(&BucketSpec { kms_key: key(), old_versions_days: 0, ..bucket.clone() }, &[], BUCKET),
+        sample::<BucketVersioning>(&BucketVersioningSpec { bucket: "acme-models".into() }, &[], SETTING),
+        sample::<ReplicationRule>(&rule, &[], RULE),
+        sample::<ReplicationRule>(&ReplicationRuleSpec { kms_key: key(), ..rule.clone() }, &[], RULE),
+        sample::<TableRecovery>(&TableRecoverySpec { table: "features".into() }, &[], TABLE),
+        sample::<TableReplica>(&replica, ANY_KEY, TABLE),
+        sample::<TableReplica>(&TableReplicaSpec { kms_key: key(), ..replica.clone() }, REPLICA, TABLE),
+        sample::<TableStream>(&TableStreamSpec { table: "features".into() }, &[], TABLE),
+    ]
+}
+
+fn network() -> Vec<Sample> {
+    let vpc = || known("vpc-1");
+    let group = SecurityGroupSpec { name: "drstack-fleet-network".into(), vpc: vpc(), ingress: Vec::new() };
+    let ingress = vec![Ingress { port: 443, from: "10.0.0.0/8".into() }];
+    vec![
+        sample::<Vpc>(&VpcSpec { cidr: "10.64.0.0/16".into() }, &[], &[]),
+        sample::<Subnet>(
+            &SubnetSpec { vpc: vpc(), cidr: "10.64.0.0/19".into(), zone: "us-west-2a".into() },
+            &[],
+            &[],
+        ),
+        sample::<RouteTable>(
+            &RouteTableSpec { vpc: vpc(), subnets: vec![known("subnet-2"), known("subnet-1")] },
+            &[],
+            &[],
+        ),
+        sample::<GatewayEndpoint>(
+            &GatewayEndpointSpec {
+                vpc: vpc(),
+                service: "com.amazonaws.us-west-2.s3".into(),
+                route_tables: vec![known("rtb-1")],
+            },
+            &[("state", STATE)],
+            &[],
+        ),
+        sample::<SecurityGroup>(&group, &[], &[]),
+        sample::<SecurityGroup>(&SecurityGroupSpec { ingress, ..group.clone() }, &[], &[]),
+    ]
+}
+
+fn compute() -> Vec<Sample> {
+    const GROUP: Unseen = &[("in_service", STATE), ("status", STATE)];
+    const GROUP_NAME: Unseen =
+        &[("name", "made from the address, by which it is found: another address is another group")];
+    const COPY: &str = "made from the address and `source`, and `source` shows";
+    const IMAGE: Unseen = &[("name", COPY)];
+    const KEYED: Unseen = &[
+        ("name", COPY),
+        ("kms_key", "an image does not say under which key it is: a new key is for the next copy"),
+    ];
+    let image =
+        ImageSpec { source: "ami-1".into(), name: "drstack-fleet-image-base-ami-1".into(), kms_key: None };
+    let template = LaunchTemplateSpec {
+        name: "drstack-fleet-pool".into(),
+        image: known("ami-2"),
+        instance_type: "g5.xlarge".into(),
+        user_data_sha256: None,
+        security_groups: Vec::new(),
+        profile: None,
+        disks: Vec::new(),
+    };
+    let full = LaunchTemplateSpec {
+        user_data_sha256: Some("00ff".into()),
+        security_groups: vec![known("sg-2"), known("sg-1")],
+        profile: Some(known("drstack-fleet-pool-instances")),
+        disks: vec![Disk {
+            device: "/dev/sda1".into(),
+            gib: 100,
+            kind: "gp3".into(),
+            iops: Some(3000),
+            throughput: None,
+        }],
+        ..template.clone()
+    };
+    const TEMPLATE: Unseen = &[("version", GIVEN)];
+    let group = GroupSpec {
+        name: "drstack-fleet-pool".into(),
+        template: known("lt-1"),
+        template_version: known("3"),
+        subnets: vec![known("subnet-2"), known("subnet-1")],
+        types: vec!["g5.xlarge".into(), "g4dn.xlarge".into()],
+        min: 2,
+        max: 8,
+        desired: 3,
+        on_demand_percentage: 0,
+    };
+    let empty = GroupSpec { min: 0, desired: 0, on_demand_percentage: 100, ..group.clone() };
+    vec![
+        sample::<Image>(&image, &[("state", STATE)], IMAGE),
+        sample::<Image>(
+            &ImageSpec { kms_key: Some("alias/own".into()), ..image },
+            &[("state", STATE)],
+            KEYED,
+        ),
+        sample::<LaunchTemplate>(&template, TEMPLATE, &[]),
+        sample::<LaunchTemplate>(&full, TEMPLATE, &[]),
+        sample::<Group>(&group, GROUP, GROUP_NAME),
+        sample::<Group>(&empty, GROUP, GROUP_NAME),
+    ]
+}
+
+fn identity() -> Vec<Sample> {
+    const ROLE: Unseen = &[("name", NAMED)];
+    let reader = InstanceRoleSpec {
+        name: "drstack-fleet-pool-instances".into(),
+        buckets: vec!["arn:aws:s3:::acme-models-us-west-2".into()],
+        tables: vec!["arn:aws:dynamodb:us-west-2:*:table/features".into()],
+    };
+    let replication = ReplicationRoleSpec {
+        name: "drstack-fleet-bucket-models-replication".into(),
+        source: "acme-models".into(),
+        destination: "acme-models-us-west-2".into(),
+        partition: "aws".into(),
+        kms_key: None,
+        source_kms_key: None,
+    };
+    let keys = ReplicationRoleSpec {
+        kms_key: Some("arn:aws:kms:us-west-2:123456789012:key/1".into()),
+        source_kms_key: Some("arn:aws:kms:us-east-1:123456789012:key/2".into()),
+        ..replication.clone()
+    };
+    vec![
+        sample::<InstanceProfile>(
+            &InstanceProfileSpec {
+                name: "drstack-fleet-pool-instances".into(),
+                role: known("drstack-fleet-pool-instances"),
+            },
+            &[],
+            ROLE,
+        ),
+        sample::<InstanceRole>(&reader, &[], ROLE),
+        sample::<ReplicationRole>(&replication, &[("arn", GIVEN)], ROLE),
+        sample::<ReplicationRole>(&keys, &[("arn", GIVEN)], ROLE),
+    ]
+}
+
+fn known(id: &str) -> Link {
+    Link::Known(id.to_owned())
+}
