@@ -12,6 +12,8 @@ mod failures;
 mod kills;
 #[cfg(feature = "aws")]
 mod main_job;
+#[cfg(feature = "aws")]
+mod permissions;
 mod plan_files;
 mod schema;
 #[cfg(feature = "aws")]

@@ -105,6 +105,11 @@ impl Server {
         self.control("POST", &format!("slow?ms={}", latency.as_millis()));
     }
 
+    /// From now on `operation` is denied in `region`.
+    pub(crate) fn deny(&self, region: &str, operation: &str) {
+        self.control("POST", &format!("deny?region={region}&operation={operation}"));
+    }
+
     /// The servers behind are empty again.
     pub(crate) fn reset(&self) {
         self.control("POST", "reset");

@@ -8,6 +8,7 @@ Prints `PORT=<port>` once it listens, on loopback only. Under `/__route/`:
   POST down?region=R[&how=reset|hang][&except=iam,sts]    that region's services stop answering
   POST slow?ms=N                                each call takes so much longer on its way
   POST reset                                    the servers behind are empty again
+  POST deny?region=R&operation=O                that operation is refused there as EC2 refuses what is not allowed
   POST up                                       all answer again, and the counts start over
 """
 
@@ -22,13 +23,15 @@ SCOPE = re.compile(rb"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
 ACTION = re.compile(rb"(?:^|[?&])Action=(\w+)")
 IMAGE = re.compile(rb"<imageId>([^<]+)</imageId>")
 TAGGED = re.compile(r"TagSpecification\.\d+\.ResourceType")
+DENIAL = b"<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>not allowed</Message></Error></Errors></Response>"
+DENIED = b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n" % len(DENIAL) + DENIAL
 HEAD_LIMIT = 1 << 20  # a request line with a long query and every header fit many times over
 
 
 class Router:
     def __init__(self, default, routes):
         self.default, self.routes = default, routes
-        self.calls, self.down, self.latency = collections.Counter(), {}, 0.0
+        self.calls, self.down, self.latency, self.denied = collections.Counter(), {}, 0.0, set()
 
     def port(self, region, service):
         return self.routes.get(f"{service}@{region}", self.default)
@@ -48,8 +51,10 @@ class Router:
             self.down[query["region"]] = (query.get("how", "reset"), tuple(query.get("except", "").split(",")))
         elif url.path.endswith("/slow"):
             self.latency = float(query["ms"]) / 1000
+        elif url.path.endswith("/deny"):
+            self.denied.add((query["region"], query["operation"]))
         elif url.path.endswith("/up"):
-            self.down, self.calls = {}, collections.Counter()
+            self.down, self.calls, self.denied = {}, collections.Counter(), set()
         body = json.dumps(answer).encode()
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
@@ -85,6 +90,9 @@ class Router:
                 if how:
                     writer.transport.abort()
                     return
+                if (region, operation) in self.denied:
+                    writer.write(DENIED)
+                    continue
                 port = self.port(region, service)
                 answer = await forward(servers, port, head, body)
                 if operation == "CopyImage":

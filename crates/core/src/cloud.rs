@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -276,6 +276,14 @@ pub trait Cloud: Send + Sync + 'static {
         scope: &'a Scope,
         query: &'a FactQuery,
     ) -> BoxFuture<'a, Result<Option<Captured>, CloudError>>;
+    /// Asks for several facts, in bulk where the service can; answers in order.
+    fn capture_all<'a>(
+        &'a self,
+        scope: &'a Scope,
+        queries: &'a [FactQuery],
+    ) -> BoxFuture<'a, Vec<Result<Option<Captured>, CloudError>>> {
+        Box::pin(join_all(queries.iter().map(|query| self.capture(scope, query))))
+    }
     /// The control bucket of this name in the standby region.
     fn control(&self, scope: &Scope, bucket: &str) -> Arc<dyn ControlStore>;
     /// Wall-clock time.

@@ -174,7 +174,7 @@ pub struct Capture {
 /// Asks `queries`; where nothing answers, what was in `last` stays, with its old time.
 pub async fn capture(cloud: &dyn Cloud, scope: &Scope, queries: &[FactQuery], last: Facts) -> Capture {
     let mut capture = Capture { facts: last, ..Capture::default() };
-    let answers = join_all(queries.iter().map(|query| cloud.capture(scope, query))).await;
+    let answers = cloud.capture_all(scope, queries).await;
     for (query, answer) in queries.iter().zip(answers) {
         let value = match answer {
             Ok(Some(Captured { value, secrets })) => {

@@ -42,9 +42,10 @@ pub fn policy() -> Value {
                 "Sid": "PassRole", "Effect": "Allow", "Action": name, "Resource": "*",
                 "Condition": {"StringEquals": {"iam:PassedToService": PASSED_TO}},
             })),
-            // Listing is not confined to a path.
-            ("iam", action) if !action.starts_with("List") => by_service.entry("iam").or_default().push(name),
-            ("iam", _) => by_service.entry("iam-list").or_default().push(name),
+            // Listings are not confined to a path.
+            ("iam", action) if action.starts_with("List") || action == "GetAccountAuthorizationDetails" => {
+                by_service.entry("iam-list").or_default().push(name);
+            }
             (service, _) => by_service.entry(service).or_default().push(name),
         }
     }

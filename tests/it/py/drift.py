@@ -20,6 +20,7 @@
   template-delete      -                  removes the launch template
   ec2-tag              key, value         name is an id: adds or changes a tag of a VPC, subnet, image, ...
   ec2-untag            key                name is an id
+  endpoint-routes      route_table        name is an endpoint's id: takes a route table from it
   group-rule           port               name is a security group's id: opens a port to the world
   role-policy          policy             removes an inline policy of the role
 """
@@ -114,6 +115,7 @@ CHANGES = {
     "template-delete": lambda: on.ec2.delete_launch_template(LaunchTemplateName=name),
     "ec2-tag": lambda: on.ec2.create_tags(Resources=[name], Tags=tag()),
     "ec2-untag": lambda: on.ec2.delete_tags(Resources=[name], Tags=[{"Key": wanted["key"]}]),
+    "endpoint-routes": lambda: on.ec2.modify_vpc_endpoint(VpcEndpointId=name, RemoveRouteTableIds=[wanted["route_table"]]),
     "group-rule": group_rule,
     "role-policy": lambda: on.iam.delete_role_policy(RoleName=name, PolicyName=wanted["policy"]),
 }

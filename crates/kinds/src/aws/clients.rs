@@ -9,6 +9,8 @@ use aws_credential_types::provider::ProvideCredentials;
 use drstack_core::cloud::CloudError;
 use drstack_core::kind::Place;
 
+use super::once::Told;
+
 /// Attempts of one call, the first included: rides out throttling for some seconds, then says so.
 const ATTEMPTS: u32 = 5;
 /// Attempts of a call to the primary: a plan made while that region is lost waits for each of them.
@@ -34,6 +36,7 @@ pub(crate) struct Clients {
 pub struct Aws {
     primary: Clients,
     standby: Clients,
+    pub(crate) told: Told,
 }
 
 impl Aws {
@@ -58,6 +61,7 @@ impl Aws {
         Ok(Self {
             primary: Clients::new(&config, primary, PRIMARY_ATTEMPTS),
             standby: Clients::new(&config, standby, ATTEMPTS),
+            told: Told::default(),
         })
     }
 

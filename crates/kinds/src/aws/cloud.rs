@@ -102,7 +102,22 @@ impl Cloud for AwsCloud {
         scope: &'a Scope,
         query: &'a FactQuery,
     ) -> BoxFuture<'a, Result<Option<Captured>, CloudError>> {
-        Box::pin(async move { facts::capture(&self.0.target(scope, query.place), query).await })
+        Box::pin(async move {
+            let one =
+                facts::capture_all(&self.0.target(scope, query.place), std::slice::from_ref(query)).await;
+            one.into_iter().next().unwrap_or(Ok(None))
+        })
+    }
+
+    fn capture_all<'a>(
+        &'a self,
+        scope: &'a Scope,
+        queries: &'a [FactQuery],
+    ) -> BoxFuture<'a, Vec<Result<Option<Captured>, CloudError>>> {
+        Box::pin(async move {
+            self.0.told.clear();
+            facts::capture_all(&self.0.target(scope, Place::Primary), queries).await
+        })
     }
 
     fn control(&self, scope: &Scope, bucket: &str) -> Arc<dyn ControlStore> {

@@ -1,24 +1,47 @@
 //! Facts: what the live regions are asked.
 
-use aws_sdk_autoscaling::types::LaunchTemplateSpecification;
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
 use aws_sdk_dynamodb::types::{BillingMode, SseType, TableDescription};
+use aws_sdk_ec2::operation::describe_images::builders::DescribeImagesFluentBuilder;
 use aws_sdk_ec2::types::{Image, ResponseLaunchTemplateData};
 use drstack_core::cloud::{Captured, CloudError, Owner, Secrets};
 use drstack_core::facts::FactQuery;
 use drstack_core::kind::Place;
+use futures_util::StreamExt;
 use serde::Serialize;
 
 use super::ec2::{filter, tag_map};
-use super::{Target, absent, disks, dynamodb, s3, user_data};
+use super::{LOOKS, Target, absent, disks, dynamodb, s3, user_data};
 use crate::facts::{BucketFact, GroupFact, ImageFact, NetworkFact, TableFact, ZonesFact, network_tags};
 use crate::resources::bucket::MANAGED;
 use crate::resources::replication_rule;
 
-/// The answer to `query`; `None` when what it is about does not exist.
-pub(super) async fn capture(at: &Target<'_>, query: &FactQuery) -> Result<Option<Captured>, CloudError> {
+/// Names that one question may hold.
+const NAMES: usize = 50;
+
+/// The answers to `queries`, in order; `None` when what one is about does not exist. Groups are asked for in bulk.
+pub(super) async fn capture_all(at: &Target<'_>, queries: &[FactQuery]) -> Vec<Answer> {
+    let groups: Vec<String> =
+        queries.iter().filter(|query| query.kind == "group").map(|query| query.name.clone()).collect();
+    let groups = groups_by_name(at, &groups).await;
+    let asks: Vec<_> = queries.iter().map(|query| one(at, query, &groups)).collect();
+    futures_util::stream::iter(asks).buffered(LOOKS).collect().await
+}
+
+type Answer = Result<Option<Captured>, CloudError>;
+/// Groups by name with the images they launch, or why nobody could look.
+type Groups = Result<(BTreeMap<String, Group>, BTreeMap<String, ImageFact>), CloudError>;
+
+async fn one(at: &Target<'_>, query: &FactQuery, groups: &Groups) -> Answer {
+    let at = &Target { place: query.place, region: at.scope.region(query.place), ..*at };
     match query.kind.as_str() {
         "bucket" => plain(bucket(at, &query.name).await?),
-        "group" => group(at, &query.name).await,
+        "group" => {
+            let (groups, images) = groups.as_ref().map_err(Clone::clone)?;
+            groups.get(&query.name).map(|group| group_fact(&query.name, group, images)).transpose()
+        }
         "image" => plain(image(at, &query.name).await?),
         "network" => plain(network(at, &query.name).await?),
         "table" => plain(table(at, &query.name).await?),
@@ -44,6 +67,8 @@ async fn bucket(at: &Target<'_>, name: &str) -> Result<Option<BucketFact>, Cloud
     let Some(versioning) = s3::versioning(at, name).await? else { return Ok(None) };
     let (encryption, replication) =
         tokio::try_join!(s3::encryption(at, name), replication_rule::config(at, name))?;
+    at.aws.told.versioning.put(name, versioning);
+    at.aws.told.replication.put(name, replication.clone());
     let is_foreign =
         |id: Option<&str>| replication_rule::whose(at.scope, id.unwrap_or_default()) == Owner::Foreign;
     let own_roles = format!(":role{}", super::iam::path(at));
@@ -59,6 +84,7 @@ const TODAYS: &str = "2019.11.21";
 
 async fn table(at: &Target<'_>, name: &str) -> Result<Option<TableFact>, CloudError> {
     let Some(found) = dynamodb::table(at, name).await? else { return Ok(None) };
+    at.aws.told.tables.put(name, found.clone());
     let on_demand = found
         .billing_mode_summary
         .as_ref()
@@ -144,29 +170,46 @@ async fn network(at: &Target<'_>, name: &str) -> Result<Option<NetworkFact>, Clo
 
 /// By id, or by name among the account's own: the newest of that name.
 async fn image(at: &Target<'_>, wanted: &str) -> Result<Option<ImageFact>, CloudError> {
-    let ask = at.ec2().describe_images();
-    let ask = match wanted.starts_with("ami-") {
-        true => ask.filters(filter("image-id", [wanted])),
-        false => ask.owners("self").filters(filter("name", [wanted])),
-    };
+    if wanted.starts_with("ami-") {
+        return Ok(images(at, &[wanted.to_owned()]).await?.remove(wanted));
+    }
+    let ask = at.ec2().describe_images().owners("self").filters(filter("name", [wanted]));
     let answer = ask.send().await.map_err(|error| at.failed("ec2:DescribeImages", error))?;
     let newest = answer
         .images
         .unwrap_or_default()
         .into_iter()
         .max_by(|a, b| (&a.creation_date, &a.image_id).cmp(&(&b.creation_date, &b.image_id)));
-    let Some(image) = newest else { return Ok(None) };
-    let own = at.ec2().describe_images().owners("self");
-    let own = own.filters(filter("image-id", image.image_id.as_deref())).send().await;
-    let own = own.map_err(|error| at.failed("ec2:DescribeImages", error))?;
-    let owned = !own.images.unwrap_or_default().is_empty();
-    let standby = if owned { None } else { public_image(at, &image).await? };
-    Ok(Some(ImageFact {
+    Ok(newest.map(|image| ImageFact {
         id: image.image_id.unwrap_or_default(),
         name: image.name.unwrap_or_default(),
-        owned,
-        standby,
+        owned: true,
+        standby: None,
     }))
+}
+
+/// Images by id.
+async fn images(at: &Target<'_>, ids: &[String]) -> Result<BTreeMap<String, ImageFact>, CloudError> {
+    let mut facts = BTreeMap::new();
+    for ids in ids.chunks(NAMES) {
+        let ask = |ask: DescribeImagesFluentBuilder| async move {
+            let answer = ask.filters(filter("image-id", ids)).send().await;
+            let answer = answer.map_err(|error| at.failed("ec2:DescribeImages", error))?;
+            Ok::<_, CloudError>(answer.images.unwrap_or_default())
+        };
+        let ec2 = at.ec2();
+        let (all, own) =
+            tokio::try_join!(ask(ec2.describe_images()), ask(ec2.describe_images().owners("self")))?;
+        let own: BTreeSet<String> = own.into_iter().filter_map(|image| image.image_id).collect();
+        for image in all {
+            let Some(id) = image.image_id.clone() else { continue };
+            let owned = own.contains(&id);
+            let standby = if owned { None } else { public_image(at, &image).await? };
+            let name = image.name.unwrap_or_default();
+            facts.insert(id.clone(), ImageFact { id, name, owned, standby });
+        }
+    }
+    Ok(facts)
 }
 
 /// The image of the same name and owner in the standby region.
@@ -178,41 +221,83 @@ async fn public_image(at: &Target<'_>, image: &Image) -> Result<Option<String>, 
     Ok(answer.images.unwrap_or_default().into_iter().next().and_then(|it| it.image_id))
 }
 
-async fn group(at: &Target<'_>, name: &str) -> Result<Option<Captured>, CloudError> {
-    let ask = at.aws.at(at.place).autoscaling.describe_auto_scaling_groups();
-    let answer = ask.auto_scaling_group_names(name).send().await;
-    let answer = answer.map_err(|error| at.failed("autoscaling:DescribeAutoScalingGroups", error))?;
-    let Some(group) = answer.auto_scaling_groups.unwrap_or_default().into_iter().next() else {
-        return Ok(None);
+/// A group with its template's data, where it has a template.
+struct Group {
+    group: AutoScalingGroup,
+    data: Option<ResponseLaunchTemplateData>,
+}
+
+impl Group {
+    fn template(group: &AutoScalingGroup) -> Option<LaunchTemplateSpecification> {
+        let mixed = group.mixed_instances_policy.as_ref().and_then(|it| it.launch_template.as_ref());
+        let mixed = mixed.and_then(|it| it.launch_template_specification.clone());
+        mixed.or_else(|| group.launch_template.clone())
+    }
+}
+
+async fn groups_by_name(at: &Target<'_>, names: &[String]) -> Groups {
+    let at = &Target { place: Place::Primary, region: &at.scope.primary, ..*at };
+    let mut found = Vec::new();
+    for names in names.chunks(NAMES) {
+        let ask = at.aws.at(at.place).autoscaling.describe_auto_scaling_groups();
+        let answer = ask.set_auto_scaling_group_names(Some(names.to_vec())).send().await;
+        let answer = answer.map_err(|error| at.failed("autoscaling:DescribeAutoScalingGroups", error))?;
+        found.extend(answer.auto_scaling_groups.unwrap_or_default());
+    }
+    let looks: Vec<_> = found
+        .into_iter()
+        .map(|group| async move {
+            let data = match Group::template(&group) {
+                Some(template) => template_data(at, &template).await?,
+                None => None,
+            };
+            Ok::<_, CloudError>(Group { group, data })
+        })
+        .collect();
+    let looked: Vec<_> = futures_util::stream::iter(looks).buffered(LOOKS).collect().await;
+    let mut groups = BTreeMap::new();
+    for group in looked {
+        let group = group?;
+        groups.insert(group.group.auto_scaling_group_name.clone().unwrap_or_default(), group);
+    }
+    let ids: BTreeSet<String> =
+        groups.values().filter_map(|it: &Group| it.data.as_ref()?.image_id.clone()).collect();
+    let images = images(at, &ids.into_iter().collect::<Vec<_>>()).await?;
+    Ok((groups, images))
+}
+
+fn group_fact(
+    name: &str,
+    Group { group, data }: &Group,
+    images: &BTreeMap<String, ImageFact>,
+) -> Result<Captured, CloudError> {
+    let unusable = |message: String| CloudError::Other {
+        operation: "autoscaling:DescribeAutoScalingGroups".to_owned(),
+        message,
     };
-    let choice = group.mixed_instances_policy.and_then(|it| it.launch_template);
-    let overrides = choice.as_ref().and_then(|it| it.overrides.clone()).unwrap_or_default();
-    let template = choice.and_then(|it| it.launch_template_specification).or(group.launch_template);
-    let Some(template) = template else {
-        return Err(CloudError::Other {
-            operation: "autoscaling:DescribeAutoScalingGroups".to_owned(),
-            message: format!(
-                "group `{name}` has no launch template: launch configurations cannot be followed"
-            ),
-        });
+    if Group::template(group).is_none() {
+        let why = format!("group `{name}` has no launch template: launch configurations cannot be followed");
+        return Err(unusable(why));
+    }
+    let Some(data) = data else {
+        return Err(unusable(format!("the launch template of group `{name}` does not exist")));
     };
-    let Some(data) = template_data(at, &template).await? else { return Ok(None) };
-    let image_id = data.image_id.unwrap_or_default();
-    let Some(image) = image(at, &image_id).await? else {
-        return Err(CloudError::Other {
-            operation: "ec2:DescribeImages".to_owned(),
-            message: format!("image `{image_id}` of group `{name}` does not exist"),
-        });
+    let id = data.image_id.clone().unwrap_or_default();
+    let Some(image) = images.get(&id).cloned() else {
+        return Err(unusable(format!("image `{id}` of group `{name}` does not exist")));
     };
-    let mut types: Vec<String> = overrides.into_iter().filter_map(|it| it.instance_type).collect();
+    let overrides = group.mixed_instances_policy.as_ref().and_then(|it| it.launch_template.as_ref());
+    let overrides = overrides.and_then(|it| it.overrides.as_deref()).unwrap_or_default();
+    let mut types: Vec<String> = overrides.iter().filter_map(|it| it.instance_type.clone()).collect();
     if types.is_empty() {
-        types.extend(data.instance_type.map(|it| it.as_str().to_owned()));
+        types.extend(data.instance_type.as_ref().map(|it| it.as_str().to_owned()));
     }
     let mut secrets = Secrets::default();
     let text = data.user_data.as_deref().and_then(user_data::decode);
     let count = |number: Option<i32>| number.and_then(|it| u32::try_from(it).ok()).unwrap_or(0);
-    let profile = data.iam_instance_profile.and_then(|it| {
-        it.name.or_else(|| it.arn.as_deref().and_then(|arn| arn.rsplit('/').next()).map(str::to_owned))
+    let profile = data.iam_instance_profile.as_ref().and_then(|it| {
+        let of_arn = || it.arn.as_deref().and_then(|arn| arn.rsplit('/').next()).map(str::to_owned);
+        it.name.clone().or_else(of_arn)
     });
     let fact = GroupFact {
         image,
@@ -223,7 +308,7 @@ async fn group(at: &Target<'_>, name: &str) -> Result<Option<Captured>, CloudErr
         profile,
         disks: disks(data.block_device_mappings.as_deref().unwrap_or_default()),
     };
-    with_secrets(fact, secrets).map(Some)
+    with_secrets(fact, secrets)
 }
 
 async fn template_data(

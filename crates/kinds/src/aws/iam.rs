@@ -1,6 +1,8 @@
 //! What several kinds do with IAM roles.
 
-use aws_sdk_iam::types::Tag;
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::types::{EntityType, Tag};
 use drstack_core::address::Address;
 use drstack_core::cloud::{CloudError, Owner};
 use serde_json::Value;
@@ -11,6 +13,9 @@ use super::{Target, absent, has_code};
 
 /// Name of the one inline policy of a role that drstack makes.
 const POLICY: &str = "drstack";
+
+/// The most that IAM answers in one page.
+const PAGE: i32 = 1000;
 
 /// What IAM answers when something is not there.
 const NONE: &[&str] = &["NoSuchEntity", "NoSuchEntityException"];
@@ -59,6 +64,45 @@ pub(crate) async fn role(at: &Target<'_>, name: &str) -> Result<Option<Role>, Cl
         policy: policy.map_or(Value::Null, |it| document(Some(&it.policy_document))),
         tags: role.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
     }))
+}
+
+/// Roles above which one listing of all of the account's roles is cheaper than asking for each.
+const BULK: usize = 4;
+
+/// The roles of these names, in order.
+pub(crate) async fn roles_by_name(
+    at: &Target<'_>,
+    names: &[String],
+) -> Vec<Result<Option<Role>, CloudError>> {
+    if names.len() < BULK {
+        let looks: Vec<_> = names.iter().map(|name| role(at, name)).collect();
+        return futures_util::future::join_all(looks).await;
+    }
+    match all_roles(at).await {
+        Ok(mut roles) => names.iter().map(|name| Ok(roles.remove(name))).collect(),
+        Err(error) => names.iter().map(|_| Err(error.clone())).collect(),
+    }
+}
+
+async fn all_roles(at: &Target<'_>) -> Result<BTreeMap<String, Role>, CloudError> {
+    let mut roles = BTreeMap::new();
+    let ask = at.iam().get_account_authorization_details().filter(EntityType::Role).max_items(PAGE);
+    let mut pages = ask.into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| at.failed("iam:GetAccountAuthorizationDetails", error))?;
+        for role in page.role_detail_list.unwrap_or_default() {
+            let inline = role.role_policy_list.unwrap_or_default();
+            let policy = inline.iter().find(|it| it.policy_name.as_deref() == Some(POLICY));
+            let found = Role {
+                arn: role.arn.unwrap_or_default(),
+                trust: document(role.assume_role_policy_document.as_deref()),
+                policy: policy.map_or(Value::Null, |it| document(it.policy_document.as_deref())),
+                tags: role.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
+            };
+            roles.insert(role.role_name.unwrap_or_default(), found);
+        }
+    }
+    Ok(roles)
 }
 
 /// Makes a role, or takes the one that is ours already, and gives it its policy. The path of a role that replicates names

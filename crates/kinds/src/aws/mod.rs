@@ -11,6 +11,7 @@ pub(crate) mod ec2;
 mod errors;
 mod facts;
 pub(crate) mod iam;
+pub(crate) mod once;
 pub(crate) mod s3;
 mod store;
 pub(crate) mod tags;
@@ -30,7 +31,7 @@ use futures_util::StreamExt;
 use crate::facts::Disk;
 
 /// Looks at work at once where a service has no bulk call: hides latency, stays far below every service's limit.
-const LOOKS: usize = 16;
+pub(crate) const LOOKS: usize = 16;
 
 /// `look` for each of `ids`, several at once, answers in order.
 pub(crate) async fn each<L, F>(ids: &[String], look: impl Fn(String) -> F) -> Looked<L>

@@ -53,7 +53,10 @@ mod aws {
     impl Driver for BucketVersioning {
         async fn read(at: &Target<'_>, ids: &[String]) -> Looked<BucketVersioningLive> {
             each(ids, |bucket| async move {
-                let enabled = s3::versioning(at, &bucket).await?;
+                let enabled = match at.aws.told.versioning.take(&bucket) {
+                    Some(enabled) => Some(enabled),
+                    None => s3::versioning(at, &bucket).await?,
+                };
                 Ok(enabled.map(|enabled| seen(&bucket, enabled)))
             })
             .await

@@ -67,6 +67,7 @@ impl Kind for InstanceRole {
         operation("iam", "CreateRole"),
         operation("iam", "DeleteRole"),
         operation("iam", "DeleteRolePolicy"),
+        operation("iam", "GetAccountAuthorizationDetails"),
         operation("iam", "GetRole"),
         operation("iam", "GetRolePolicy"),
         operation("iam", "ListRoles"),
@@ -101,14 +102,15 @@ mod aws {
 
     use super::{InstanceRole, InstanceRoleLive, InstanceRoleSpec, policy, trust};
     use crate::aws::tags::{owned, owner};
-    use crate::aws::{Driver, Looked, Seen, Target, each, iam};
+    use crate::aws::{Driver, Looked, Seen, Target, iam};
 
     /// Last part of its address.
     const RESOURCE: &str = "instance-role";
 
     impl Driver for InstanceRole {
         async fn read(at: &Target<'_>, ids: &[String]) -> Looked<InstanceRoleLive> {
-            each(ids, |name| async move { look(at, &name).await }).await
+            let roles = iam::roles_by_name(at, ids).await;
+            ids.iter().zip(roles).map(|(id, role)| Ok(role?.map(|role| seen(at, id, role)))).collect()
         }
 
         async fn list_owned(
@@ -117,7 +119,7 @@ mod aws {
         ) -> Result<Vec<Seen<InstanceRoleLive>>, CloudError> {
             let mut names = iam::role_names(at).await?;
             names.retain(|name| !except.contains(name));
-            let all = each(&names, |name| async move { look(at, &name).await }).await;
+            let all = Self::read(at, &names).await;
             let all: Result<Vec<_>, _> = all.into_iter().filter_map(Result::transpose).collect();
             Ok(all?.into_iter().filter(|seen| iam::is_for(&seen.owner, RESOURCE)).collect())
         }
@@ -153,8 +155,11 @@ mod aws {
     }
 
     async fn look(at: &Target<'_>, name: &str) -> Result<Option<Seen<InstanceRoleLive>>, CloudError> {
-        let Some(role) = iam::role(at, name).await? else { return Ok(None) };
-        let live = InstanceRoleLive { trust: role.trust, policy: role.policy };
-        Ok(Some(Seen { id: name.to_owned(), owner: owner(&role.tags, at.scope), live }))
+        Ok(iam::role(at, name).await?.map(|role| seen(at, name, role)))
+    }
+
+    fn seen(at: &Target<'_>, name: &str, role: iam::Role) -> Seen<InstanceRoleLive> {
+        let owner = owner(&role.tags, at.scope);
+        Seen { id: name.to_owned(), owner, live: InstanceRoleLive { trust: role.trust, policy: role.policy } }
     }
 }

@@ -121,6 +121,8 @@ impl Kind for LaunchTemplate {
 
 #[cfg(feature = "aws")]
 mod aws {
+    use std::collections::BTreeMap;
+
     use aws_sdk_ec2::types::{
         InstanceMetadataEndpointState, InstanceType, LaunchTemplate as Answer,
         LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
@@ -139,6 +141,12 @@ mod aws {
 
     const NONE: &[&str] =
         &["InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateName.NotFoundException"];
+
+    /// Templates above which one listing of all default versions is cheaper than asking for each.
+    const BULK: usize = 4;
+
+    /// The most versions that EC2 answers in one page.
+    const PAGE: i32 = 200;
 
     /// Stands for the default version in questions.
     const DEFAULT: &str = "$Default";
@@ -160,7 +168,7 @@ mod aws {
             at: &Target<'_>,
             _: &[String],
         ) -> Result<Vec<Seen<LaunchTemplateLive>>, CloudError> {
-            let mut templates = std::collections::BTreeMap::new();
+            let mut templates = BTreeMap::new();
             let mut pages = at.ec2().describe_launch_templates().filters(owned(at)).into_paginator().send();
             while let Some(page) = pages.next().await {
                 let page = page.map_err(|error| at.failed("ec2:DescribeLaunchTemplates", error))?;
@@ -170,10 +178,17 @@ mod aws {
                     }
                 }
             }
+            let known = if templates.len() < BULK { BTreeMap::new() } else { all_defaults(at).await? };
             let ids: Vec<String> = templates.keys().cloned().collect();
-            let templates = &templates;
-            let seen = each(&ids, |id| async move { look(at, templates[&id].clone()).await.map(Some) }).await;
-            seen.into_iter().filter_map(Result::transpose).collect()
+            let (templates, known) = (&templates, &known);
+            let looks = each(&ids, |id| async move {
+                let data = match known.get(&id) {
+                    Some(data) => data.clone(),
+                    None => default_data(at, &id).await?,
+                };
+                Ok(Some(seen(at, templates[&id].clone(), data)))
+            });
+            looks.await.into_iter().filter_map(Result::transpose).collect()
         }
 
         async fn create(
@@ -287,9 +302,34 @@ mod aws {
         Ok(version.and_then(|it| it.launch_template_data))
     }
 
+    /// Data of the default versions of all of the region's templates, by id.
+    async fn all_defaults(
+        at: &Target<'_>,
+    ) -> Result<BTreeMap<String, Option<ResponseLaunchTemplateData>>, CloudError> {
+        let mut found = BTreeMap::new();
+        let ask = at.ec2().describe_launch_template_versions().versions(DEFAULT).max_results(PAGE);
+        let mut pages = ask.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| at.failed("ec2:DescribeLaunchTemplateVersions", error))?;
+            for version in page.launch_template_versions.unwrap_or_default() {
+                found.insert(version.launch_template_id.unwrap_or_default(), version.launch_template_data);
+            }
+        }
+        Ok(found)
+    }
+
     async fn look(at: &Target<'_>, template: Answer) -> Result<Seen<LaunchTemplateLive>, CloudError> {
-        let id = template.launch_template_id.unwrap_or_default();
+        let id = template.launch_template_id.clone().unwrap_or_default();
         let data = default_data(at, &id).await?;
+        Ok(seen(at, template, data))
+    }
+
+    fn seen(
+        at: &Target<'_>,
+        template: Answer,
+        data: Option<ResponseLaunchTemplateData>,
+    ) -> Seen<LaunchTemplateLive> {
+        let id = template.launch_template_id.unwrap_or_default();
         let data = data.unwrap_or_else(|| ResponseLaunchTemplateData::builder().build());
         let mut security_groups = data.security_group_ids.unwrap_or_default();
         security_groups.sort();
@@ -305,6 +345,6 @@ mod aws {
             tokens_required: data.metadata_options.and_then(|it| it.http_tokens)
                 == Some(LaunchTemplateHttpTokensState::Required),
         };
-        Ok(Seen { id, owner: owner(&tag_map(template.tags), at.scope), live })
+        Seen { id, owner: owner(&tag_map(template.tags), at.scope), live }
     }
 }

@@ -79,6 +79,7 @@ impl Kind for ReplicationRole {
         operation("iam", "CreateRole"),
         operation("iam", "DeleteRole"),
         operation("iam", "DeleteRolePolicy"),
+        operation("iam", "GetAccountAuthorizationDetails"),
         operation("iam", "GetRole"),
         operation("iam", "GetRolePolicy"),
         operation("iam", "ListRoles"),
@@ -120,14 +121,15 @@ mod aws {
 
     use super::{ReplicationRole, ReplicationRoleLive, ReplicationRoleSpec, policy, trust};
     use crate::aws::tags::{owned, owner};
-    use crate::aws::{Driver, Looked, Seen, Target, each, iam};
+    use crate::aws::{Driver, Looked, Seen, Target, iam};
 
     /// Last part of its address.
     const RESOURCE: &str = "replication-role";
 
     impl Driver for ReplicationRole {
         async fn read(at: &Target<'_>, ids: &[String]) -> Looked<ReplicationRoleLive> {
-            each(ids, |name| async move { look(at, &name).await }).await
+            let roles = iam::roles_by_name(at, ids).await;
+            ids.iter().zip(roles).map(|(id, role)| Ok(role?.map(|role| seen(at, id, role)))).collect()
         }
 
         async fn list_owned(
@@ -136,7 +138,7 @@ mod aws {
         ) -> Result<Vec<Seen<ReplicationRoleLive>>, CloudError> {
             let mut names = iam::role_names(at).await?;
             names.retain(|name| !except.contains(name));
-            let all = each(&names, |name| async move { look(at, &name).await }).await;
+            let all = Self::read(at, &names).await;
             let all: Result<Vec<_>, _> = all.into_iter().filter_map(Result::transpose).collect();
             Ok(all?.into_iter().filter(|seen| iam::is_for(&seen.owner, RESOURCE)).collect())
         }
@@ -172,8 +174,15 @@ mod aws {
     }
 
     async fn look(at: &Target<'_>, name: &str) -> Result<Option<Seen<ReplicationRoleLive>>, CloudError> {
-        let Some(role) = iam::role(at, name).await? else { return Ok(None) };
-        let live = ReplicationRoleLive { arn: role.arn, trust: role.trust, policy: role.policy };
-        Ok(Some(Seen { id: name.to_owned(), owner: owner(&role.tags, at.scope), live }))
+        Ok(iam::role(at, name).await?.map(|role| seen(at, name, role)))
+    }
+
+    fn seen(at: &Target<'_>, name: &str, role: iam::Role) -> Seen<ReplicationRoleLive> {
+        let owner = owner(&role.tags, at.scope);
+        Seen {
+            id: name.to_owned(),
+            owner,
+            live: ReplicationRoleLive { arn: role.arn, trust: role.trust, policy: role.policy },
+        }
     }
 }

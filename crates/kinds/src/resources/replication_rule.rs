@@ -201,7 +201,11 @@ mod aws {
 
     async fn look(at: &Target<'_>, id: &str) -> Result<Option<Seen<ReplicationRuleLive>>, CloudError> {
         let (bucket, name) = split(id);
-        let Some((role, rules)) = config(at, bucket).await? else { return Ok(None) };
+        let known = match at.aws.told.replication.take(bucket) {
+            Some(known) => known,
+            None => config(at, bucket).await?,
+        };
+        let Some((role, rules)) = known else { return Ok(None) };
         let ours = rules.iter().find(|rule| rule.id.as_deref() == Some(name));
         Ok(ours.map(|rule| seen(at.scope, bucket, &role, rule)))
     }

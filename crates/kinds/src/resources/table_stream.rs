@@ -104,7 +104,11 @@ mod aws {
     }
 
     async fn look(at: &Target<'_>, table: &str) -> Result<Option<Seen<TableStreamLive>>, CloudError> {
-        let Some(found) = dynamodb::table(at, table).await? else { return Ok(None) };
+        let known = match at.aws.told.tables.take(table) {
+            Some(found) => Some(found),
+            None => dynamodb::table(at, table).await?,
+        };
+        let Some(found) = known else { return Ok(None) };
         let stream = found.stream_specification.filter(|it| it.stream_enabled);
         let view = stream.and_then(|it| it.stream_view_type).map(|it| it.as_str().to_owned());
         Ok(Some(Seen { id: table.to_owned(), owner: Owner::Setting, live: TableStreamLive { view } }))

@@ -1,0 +1,205 @@
+//! Least privilege: what the program calls in the life of a stack is what the documented policy allows, and no less.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use crate::main_job::{apply, seed, stack, values};
+use crate::servers::{PRIMARY, STANDBY, Server};
+
+/// Allowed, and never called by name: AWS asks for these on behalf of a call that is, as its documentation says of each.
+const IMPLIED: &[(&str, &str)] = &[
+    ("autoscaling:CreateOrUpdateTags", "groups made with tags"),
+    ("dynamodb:CreateTable", "replicas"),
+    ("dynamodb:CreateTableReplica", "replicas"),
+    ("dynamodb:DeleteItem", "replicas"),
+    ("dynamodb:DeleteTable", "replicas"),
+    ("dynamodb:DeleteTableReplica", "replicas"),
+    ("dynamodb:GetItem", "replicas"),
+    ("dynamodb:PutItem", "replicas"),
+    ("dynamodb:Query", "replicas"),
+    ("dynamodb:Scan", "replicas"),
+    ("dynamodb:UpdateItem", "replicas"),
+    ("ec2:CreateTags", "whatever is made with tags"),
+    ("ec2:RunInstances", "groups with a launch template"),
+    (
+        "iam:CreateServiceLinkedRole",
+        "the first group, the first replica, the first spot instance of an account",
+    ),
+    ("iam:PassRole", "rules with a role, groups with a profile"),
+    ("iam:TagInstanceProfile", "profiles made with tags"),
+    ("s3:ListBucket", "being told that an object is not there, and not that it is denied"),
+    ("s3:DeleteObjectVersion", "removing versions by one call for many"),
+];
+
+/// IAM actions of S3 by what is seen on the wire: method, what it is about, and the sub-resource.
+const S3: &[(&str, &str)] = &[
+    ("DELETE Bucket", "DeleteBucket"),
+    ("DELETE Bucket lifecycle", "PutLifecycleConfiguration"),
+    ("DELETE Bucket replication", "PutReplicationConfiguration"),
+    ("DELETE Object", "DeleteObject"),
+    ("GET Bucket", "ListBucket"),
+    ("GET Bucket bucket-region", "ListAllMyBuckets"),
+    ("GET Bucket encryption", "GetEncryptionConfiguration"),
+    ("GET Bucket lifecycle", "GetLifecycleConfiguration"),
+    ("GET Bucket publicAccessBlock", "GetBucketPublicAccessBlock"),
+    ("GET Bucket replication", "GetReplicationConfiguration"),
+    ("GET Bucket tagging", "GetBucketTagging"),
+    ("GET Bucket versioning", "GetBucketVersioning"),
+    ("GET Bucket versions", "ListBucketVersions"),
+    ("GET Object", "GetObject"),
+    ("POST Bucket delete", "DeleteObject"),
+    ("PUT Bucket", "CreateBucket"),
+    ("PUT Bucket encryption", "PutEncryptionConfiguration"),
+    ("PUT Bucket lifecycle", "PutLifecycleConfiguration"),
+    ("PUT Bucket publicAccessBlock", "PutBucketPublicAccessBlock"),
+    ("PUT Bucket replication", "PutReplicationConfiguration"),
+    ("PUT Bucket tagging", "PutBucketTagging"),
+    ("PUT Bucket versioning", "PutBucketVersioning"),
+    ("PUT Object", "PutObject"),
+];
+
+/// The action that a call needs; the call itself where nobody knows one.
+fn action(call: &str) -> String {
+    let mut parts = call.splitn(3, '/').skip(1);
+    let (service, operation) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    match service {
+        "s3" => S3
+            .iter()
+            .find(|(seen, _)| *seen == operation)
+            .map_or_else(|| call.to_owned(), |(_, it)| format!("s3:{it}")),
+        // The service that is signed for, and the prefix of its actions.
+        "application-autoscaling" | "autoscaling" | "dynamodb" | "ec2" | "iam" => {
+            format!("{service}:{operation}")
+        }
+        _ => call.to_owned(),
+    }
+}
+
+#[test]
+fn calls_and_policy_are_the_same() {
+    let Some(server) = Server::moto() else { return };
+    let boto = server.boto();
+    seed(&boto);
+    boto.seed(&json!([{ "kind": "table", "name": "fixed", "provisioned": [5, 5] }, { "kind": "image", "name": "golden" }]));
+    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+    // Only drstack's own calls count: boto3's are forgotten before each run.
+    let mut run = |machine: &crate::drstack::Drstack, args: &[&str], code: i32| {
+        server.find();
+        machine.run(args).code(code);
+        for (call, count) in server.calls() {
+            *seen.entry(action(&call)).or_default() += count;
+        }
+    };
+    let machine = server.drstack();
+    let text = stack("warm");
+    machine.write(
+        "s/stack.toml",
+        &format!("{text}[network.there]\ntags = {{ team = \"x\" }}\n[table.fixed]\nname = \"fixed\"\n"),
+    );
+    run(&machine, &["plan", "s"], 65);
+    let many = "[bucket.many]\nfor_each = [\"a\", \"b\", \"c\", \"d\"]\nname = \"many-${each.key}\"\n";
+    let names = ["a", "b", "c", "d"].map(|key| json!({ "kind": "bucket", "name": format!("many-{key}") }));
+    boto.seed(&json!(names));
+    machine.write("s/stack.toml", &format!("{text}[image.golden]\nsource = \"golden\"\n{many}"));
+    run(&machine, &["apply", "s", "--auto-approve"], 0);
+    run(&machine, &["plan", "s"], 0);
+    let world = boto.world(STANDBY, &["endpoints", "route_tables"]);
+    let id = |section: &str, key: &str| {
+        let objects = values(&world[section]);
+        let ours = objects.iter().find(|it| it["Tags"]["drstack:stack"] == "fleet").expect("ours");
+        ours[key].as_str().expect("an id").to_owned()
+    };
+    let routes = json!({ "route_table": id("route_tables", "RouteTableId") });
+    boto.drift(STANDBY, "endpoint-routes", &id("endpoints", "VpcEndpointId"), routes);
+    // What can drift, drifts, so that it is changed too.
+    let role = "drstack-fleet-bucket-models-replication";
+    boto.drift(PRIMARY, "role-policy", role, json!({ "policy": "drstack" }));
+    boto.drift(STANDBY, "template-version", "drstack-fleet-pool-inference", json!({ "type": "t3.nano" }));
+    machine.write(
+        "s/stack.toml",
+        &text
+            .replace("[bucket.models]", "[bucket.models]\nold_versions_days = 0")
+            .replace("ingress", "zones = [\"us-west-2a\", \"us-west-2b\"]\ningress"),
+    );
+    run(
+        &machine,
+        &["apply", "s", "--auto-approve", "--delete-data", "image.golden", "--delete-data", "bucket.many"],
+        0,
+    );
+    machine.write(
+        "s/stack.toml",
+        &text
+            .replace("8080", "8081")
+            .replace("[bucket.archive]", "#")
+            .replace("name    = \"acme-archive\"\nposture = \"cold\"\ndelete_markers = false", "#"),
+    );
+    run(&machine, &["apply", "s", "--auto-approve", "--delete-data", "bucket.archive"], 0);
+    machine.write("s/stack.toml", &stack("cold"));
+    run(&machine, &["apply", "s", "--auto-approve", "--delete-data", "table.features"], 0);
+    run(
+        &machine,
+        &[
+            "destroy",
+            "s",
+            "--auto-approve",
+            "--delete-data",
+            "bucket.models",
+            "--delete-data",
+            "bucket.archive",
+            "--delete-data",
+            "pool.inference",
+            "--delete-data",
+            "control",
+        ],
+        0,
+    );
+
+    let policy: BTreeSet<String> = policy_actions();
+    let called: BTreeSet<String> = seen.into_keys().collect();
+    let missing: Vec<_> = called.difference(&policy).collect();
+    assert!(missing.is_empty(), "called, and not allowed by docs/iam-policy.json: {missing:#?}");
+    let implied: BTreeSet<String> = IMPLIED.iter().map(|(action, _)| (*action).to_owned()).collect();
+    let superfluous: Vec<_> =
+        policy.difference(&called).filter(|action| !implied.contains(*action)).collect();
+    assert!(superfluous.is_empty(), "allowed by docs/iam-policy.json, and never called: {superfluous:#?}");
+    assert!(
+        implied.is_subset(&policy),
+        "implied, and not allowed: {:#?}",
+        implied.difference(&policy).collect::<Vec<_>>()
+    );
+}
+
+fn policy_actions() -> BTreeSet<String> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/iam-policy.json");
+    let text = std::fs::read_to_string(path).expect("the policy");
+    let policy: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let mut actions = BTreeSet::new();
+    for statement in policy["Statement"].as_array().expect("statements") {
+        match &statement["Action"] {
+            serde_json::Value::String(one) => {
+                actions.insert(one.clone());
+            }
+            several => actions.extend(
+                several.as_array().expect("actions").iter().map(|it| it.as_str().expect("text").to_owned()),
+            ),
+        }
+    }
+    actions
+}
+
+/// The world is left as it was by runs that are not allowed anything.
+#[test]
+fn a_region_that_denies_is_told_apart_from_one_that_is_empty() {
+    let Some(server) = Server::moto() else { return };
+    let boto = server.boto();
+    seed(&boto);
+    let machine = server.drstack();
+    machine.write("s/stack.toml", &stack("warm"));
+    apply(&machine);
+    server.deny(STANDBY, "DescribeVpcs");
+    let ran = machine.run(["plan", "s"]).code(1);
+    assert!(ran.stdout.contains("network.standby/vpc: could not look"), "{ran:?}");
+    assert!(ran.stdout.contains("allow `ec2:DescribeVpcs`"), "{ran:?}");
+    assert!(!ran.stdout.contains("+ vpc"), "{ran:?}");
+}
