@@ -48,7 +48,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
     if let Some(file) = &file {
         check(file, &session, &shown)?;
     }
-    plan::show(ui, &shown, &options.intent);
+    plan::show(&session, &shown, &options.intent);
     if shown.plan.is_empty() {
         return Ok(if shown.report.blocked.is_empty() { Exit::Done } else { Exit::Failed });
     }

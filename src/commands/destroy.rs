@@ -18,7 +18,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &DestroyArgs) -> Ended {
         delete_data: set(&args.delete_data),
     };
     let shown = session.plan(&options).await?;
-    plan::show(ui, &shown, &options.intent);
+    plan::show(&session, &shown, &options.intent);
     let blocked = !shown.report.blocked.is_empty();
     let exit = match shown.plan.is_empty() {
         true if blocked => Exit::Failed,

@@ -27,7 +27,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         delete_data: set(&args.delete_data),
     };
     let planned = session.plan(&options).await?;
-    show(ui, &planned, &options.intent);
+    show(&session, &planned, &options.intent);
     let (blocked, empty) = (!planned.report.blocked.is_empty(), planned.plan.is_empty());
     if let Some(path) = &args.out {
         let file = PlanFile {
@@ -53,7 +53,12 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
 }
 
 /// The plan, for people or programs.
-pub(super) fn show(ui: Ui, planned: &crate::session::Planned, intent: &Intent) {
+pub(super) fn show(session: &Session, planned: &crate::session::Planned, intent: &Intent) {
+    let ui = session.ui;
+    if *intent == Intent::Converge {
+        ui.result(&views::plan::posture(&session.stack));
+        ui.line("posture", views::plan::posture_line(&session.stack));
+    }
     ui.result(&views::plan::text(&planned.plan, &planned.report, intent));
     for (kind, value) in views::plan::lines(&planned.plan, &planned.report) {
         ui.line(kind, value);

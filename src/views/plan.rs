@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use drstack_core::kind::Action;
 use drstack_core::plan::{Intent, Plan, PlanReport, Remark, Step};
+use drstack_core::stack::Stack;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{count, duration};
@@ -12,6 +14,34 @@ use super::{count, duration};
 pub(crate) fn tally(plan: &Plan) -> (usize, usize, usize) {
     let of = |action| plan.steps.iter().filter(|step| step.action == action).count();
     (of(Action::Create), of(Action::Update), of(Action::Delete))
+}
+
+/// What the posture promises, beside what is asked of it.
+pub(crate) fn posture(stack: &Stack) -> String {
+    let band = stack.posture.band();
+    let asked = |name: &str, value: Option<SignedDuration>| match value {
+        Some(value) => format!("{name} {value:#}"),
+        None => format!("no {name}"),
+    };
+    format!(
+        "Posture {}: recovers in {}, loses {} of data, costs {}. Asked for: {}, {}.\n\n",
+        stack.posture.name(),
+        band.rto,
+        band.rpo,
+        band.cost,
+        asked("RTO", stack.objective.rto),
+        asked("RPO", stack.objective.rpo),
+    )
+}
+
+/// The same for programs, in seconds where it is a number.
+pub(crate) fn posture_line(stack: &Stack) -> Value {
+    let band = stack.posture.band();
+    let seconds = |value: Option<SignedDuration>| value.map(|it| it.as_secs());
+    json!({
+        "posture": stack.posture.name(), "rto_band": band.rto, "rpo_band": band.rpo, "cost_band": band.cost,
+        "rto_seconds": seconds(stack.objective.rto), "rpo_seconds": seconds(stack.objective.rpo),
+    })
 }
 
 /// The plan for people.

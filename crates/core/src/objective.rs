@@ -51,7 +51,7 @@ pub struct Band {
     pub rto: &'static str,
     /// RPO as people say it.
     pub rpo: &'static str,
-    /// Cost beside the primary's, as people say it.
+    /// What it costs, as people say it.
     pub cost: &'static str,
 }
 
@@ -72,10 +72,10 @@ impl Posture {
     /// Its band: the four recovery patterns as the disaster-recovery literature gives them (see docs/postures.md).
     pub fn band(self) -> Band {
         let (rto_floor, rto_usual, rto, rpo, cost) = match self {
-            Self::Cold => (2 * 3600, 8 * 3600, "2-8 h", "hours", "5-15 %"),
-            Self::PilotLight => (30 * 60, 60 * 60, "30-60 min", "minutes", "between cold and warm"),
-            Self::Warm => (5 * 60, 30 * 60, "10-30 min", "minutes", "20-40 %"),
-            Self::Hot => (0, 60, "seconds", "near zero", "80-100 %"),
+            Self::Cold => (2 * 3600, 8 * 3600, "2-8 h", "hours", "5-15 % of the primary"),
+            Self::PilotLight => (30 * 60, 60 * 60, "30-60 min", "minutes", "more than cold, less than warm"),
+            Self::Warm => (5 * 60, 30 * 60, "10-30 min", "minutes", "20-40 % of the primary"),
+            Self::Hot => (0, 60, "seconds", "near zero", "80-100 % of the primary"),
         };
         Band { rto_floor, rto_usual, rto, rpo, cost }
     }
