@@ -15,7 +15,7 @@ use super::journal::{Entry, FORMAT, Journal, JournalError, Permit};
 use super::schedule::Schedule;
 use super::step::{Ended, Job};
 use crate::address::Address;
-use crate::cloud::{Cloud, Scope};
+use crate::cloud::{Cloud, Scope, sha256};
 use crate::kind::{Action, KindRegistry};
 use crate::link::resolve;
 use crate::plan::{Plan, Step, StepId};
@@ -239,11 +239,24 @@ impl Run<'_> {
     fn intend(&mut self, ready: &[StepId]) {
         for id in ready {
             let step = self.step(*id);
-            let (address, action, token) = (step.address.clone(), step.action, step.token.clone());
+            let (address, action, token) = (step.address.clone(), step.action, self.token(step));
             self.entries.push(Entry::Intent { step: *id, address: address.clone(), action, token });
             self.started.insert(*id, Instant::now());
             (self.sink)(Event::StepStarted { step: *id, address, action });
         }
+    }
+
+    /// What is wanted, with the links that are known by now, and those that are not.
+    fn resolved(&self, step: &Step) -> (Value, Vec<Address>) {
+        let mut spec = step.spec.clone();
+        let look_up = |address: &Address, output: &str| self.outputs.get(address)?.get(output).cloned();
+        let open = resolve(&mut spec, &look_up);
+        (spec, open)
+    }
+
+    /// The step's token with what its links lead to: a token that comes back with other values is a mistake to AWS.
+    fn token(&self, step: &Step) -> String {
+        sha256(format!("{}\n{}", step.token, self.resolved(step).0).as_bytes())
     }
 
     fn job(
@@ -257,11 +270,11 @@ impl Run<'_> {
         let step = self.step(id).clone();
         let internal = |message: String| StepError::Internal { message };
         let kind = kinds.get(&step.kind).ok_or_else(|| internal(format!("no kind `{}`", step.kind)))?;
-        let mut spec: Value = step.spec.clone();
-        let look_up = |address: &Address, output: &str| self.outputs.get(address)?.get(output).cloned();
-        if let Some(open) = resolve(&mut spec, &look_up).first() {
+        let (spec, open) = self.resolved(&step);
+        if let Some(open) = open.first() {
             return Err(internal(format!("{open} has not said what {} needs of it", step.address)));
         }
+        let step = Step { token: self.token(&step), ..step };
         Ok(Job { id, step, spec, kind, scope: scope.clone(), notes: notes.clone(), permit })
     }
 

@@ -244,8 +244,29 @@ mod aws {
     async fn look(at: &Target<'_>, name: &str) -> Result<Option<Seen<TableReplicaLive>>, CloudError> {
         match table(at, name).await? {
             Some(found) => details(at, name, found).await.map(Some),
-            None => Ok(None),
+            None => on_its_way(at, name).await,
         }
+    }
+
+    /// A replica shows in the table's own region some time before and after it does in its own.
+    async fn on_its_way(at: &Target<'_>, name: &str) -> Result<Option<Seen<TableReplicaLive>>, CloudError> {
+        let primary = Target { place: Place::Primary, region: &at.scope.primary, ..*at };
+        let replicas = table(&primary, name).await?.and_then(|it| it.replicas).unwrap_or_default();
+        let Some(replica) = replicas.into_iter().find(|it| it.region_name.as_deref() == Some(at.region))
+        else {
+            return Ok(None);
+        };
+        let status = replica.replica_status.map(|it| it.as_str().to_owned()).unwrap_or_default();
+        let live = TableReplicaLive {
+            // Not to be relied on before its own region says so.
+            status: if status == "ACTIVE" { "CREATING".to_owned() } else { status },
+            kms_key: replica.kms_master_key_id,
+            point_in_time_recovery: false,
+            deletion_protection: false,
+            tagged: false,
+            arn: String::new(),
+        };
+        Ok(Some(Seen { id: name.to_owned(), owner: Owner::Foreign, live }))
     }
 
     async fn details(
