@@ -191,6 +191,9 @@ pub(crate) struct RunArgs {
     /// Steps at work at once
     #[arg(long, value_name = "N", default_value_t = drstack_core::engine::execute::PARALLELISM, value_parser = parallelism)]
     pub(crate) parallelism: usize,
+    /// Draw when each step ran, as SVG
+    #[arg(long, value_name = "FILE.svg")]
+    pub(crate) timings: Option<PathBuf>,
 }
 
 #[derive(ClapArgs, Clone)]

@@ -11,7 +11,7 @@ use crate::args::{ApplyArgs, Global, RunArgs, StackArgs, set};
 use crate::exit::{Exit, Failure};
 use crate::session::{Planned, Session};
 use crate::ui::Ui;
-use crate::views;
+use crate::{files, views};
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
     let file = plan_file(&args.stack.stack)?;
@@ -97,10 +97,21 @@ pub(super) async fn finish(
         },
     };
     let mut progress = views::progress::Progress::new(ui, session.simulated);
-    let mut sink = |event| progress.show(&event);
+    let mut timings = views::gantt::Timings::new();
+    let mut sink = |event| {
+        timings.hear(&event);
+        progress.show(&event);
+    };
     let summary = session.execute(&planned, lock, purpose, run.parallelism, &mut sink).await?;
     let verb = if purpose == "destroy" { "Destroy" } else { "Apply" };
     ui.result(&views::progress::summary(verb, &summary));
+    if let Some(sentence) = timings.sentence(&planned.plan) {
+        ui.result(&sentence);
+    }
+    if let Some(path) = &run.timings {
+        files::write(path, timings.svg(&planned.plan).as_bytes())?;
+        ui.note(&format!("When each step ran is drawn in `{}`.", path.display()));
+    }
     for (step, error) in &summary.failed {
         let address = planned.plan.steps[*step].address.as_str();
         ui.step_failure(address, &error.to_string(), &error.hint());

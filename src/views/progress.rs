@@ -64,10 +64,15 @@ impl Progress {
                 running.waiting_for.clone_from(waiting_for);
             }
             Event::StepFinished { step, address, action, outcome, elapsed } => {
-                if let Some(bar) = self.running.remove(step).and_then(|it| it.bar) {
+                let running = self.running.remove(step);
+                let was_cut_off = running.is_some();
+                if let Some(bar) = running.and_then(|it| it.bar) {
                     bar.finish_and_clear();
                 }
-                self.say(&finished(address, *action, outcome, *elapsed));
+                match outcome {
+                    Outcome::Unfinished if !was_cut_off => self.say(&format!("  not started: {address}")),
+                    _ => self.say(&finished(address, *action, outcome, *elapsed)),
+                }
             }
             Event::Draining { running } => {
                 self.say(&format!(
@@ -107,7 +112,9 @@ fn finished(address: &Address, action: Action, outcome: &Outcome, elapsed: Durat
         }
         Outcome::Failed { error } => format!("  FAILED {} {address}: {error}", doing(action)),
         Outcome::Skipped { .. } => format!("  skipped {address}: something it needs failed"),
-        Outcome::Unfinished => format!("  not finished: {address}"),
+        Outcome::Unfinished => {
+            format!("  CUT OFF {} {address}: the next run looks what became of it", doing(action))
+        }
     }
 }
 

@@ -199,6 +199,6 @@ fn color(graph: &Graph, address: &Address) -> &'static str {
     PLACES.iter().find(|(it, ..)| *it == place).map_or("white", |(_, fill, _)| fill)
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }

@@ -14,7 +14,7 @@ use crate::servers::{Boto, PRIMARY, STANDBY, Server};
 const LATENCY: Duration = Duration::from_millis(15);
 
 /// Applies that are killed on each server, each in a world of its own; `DRSTACK_KILLS=50` takes eight minutes.
-const KILLS: u64 = 12;
+const KILLS: u64 = 8;
 
 fn kills() -> u64 {
     std::env::var("DRSTACK_KILLS").map_or(KILLS, |text| text.parse().expect("DRSTACK_KILLS is a number"))
