@@ -9,6 +9,8 @@ mod events;
 mod examples;
 mod failures;
 #[cfg(feature = "aws")]
+mod faults;
+#[cfg(feature = "aws")]
 mod kills;
 #[cfg(feature = "aws")]
 mod main_job;

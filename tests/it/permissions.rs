@@ -197,7 +197,7 @@ fn a_region_that_denies_is_told_apart_from_one_that_is_empty() {
     let machine = server.drstack();
     machine.write("s/stack.toml", &stack("warm"));
     apply(&machine);
-    server.deny(STANDBY, "DescribeVpcs");
+    server.fail(STANDBY, "DescribeVpcs", ("UnauthorizedOperation", 403), None);
     let ran = machine.run(["plan", "s"]).code(1);
     assert!(ran.stdout.contains("network.standby/vpc: could not look"), "{ran:?}");
     assert!(ran.stdout.contains("allow `ec2:DescribeVpcs`"), "{ran:?}");

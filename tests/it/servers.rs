@@ -105,9 +105,12 @@ impl Server {
         self.control("POST", &format!("slow?ms={}", latency.as_millis()));
     }
 
-    /// From now on `operation` is denied in `region`.
-    pub(crate) fn deny(&self, region: &str, operation: &str) {
-        self.control("POST", &format!("deny?region={region}&operation={operation}"));
+    /// From now on `operation` fails in `region`, as often as `times` says.
+    pub(crate) fn fail(&self, region: &str, operation: &str, error: (&str, u16), times: Option<u32>) {
+        let (operation, (code, status)) = (operation.replace(' ', "%20"), error);
+        let times = times.map(|times| format!("&times={times}")).unwrap_or_default();
+        let what = format!("fail?region={region}&operation={operation}&code={code}&status={status}{times}");
+        self.control("POST", &what);
     }
 
     /// The servers behind are empty again.

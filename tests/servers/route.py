@@ -8,7 +8,7 @@ Prints `PORT=<port>` once it listens, on loopback only. Under `/__route/`:
   POST down?region=R[&how=reset|hang][&except=iam,sts]    that region's services stop answering
   POST slow?ms=N                                each call takes so much longer on its way
   POST reset                                    the servers behind are empty again
-  POST deny?region=R&operation=O                that operation is refused there as EC2 refuses what is not allowed
+  POST fail?region=R&operation=O&code=C&status=S[&times=N]    that operation fails there, always or the next N times
   POST up                                       all answer again, and the counts start over
 """
 
@@ -23,15 +23,20 @@ SCOPE = re.compile(rb"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
 ACTION = re.compile(rb"(?:^|[?&])Action=(\w+)")
 IMAGE = re.compile(rb"<imageId>([^<]+)</imageId>")
 TAGGED = re.compile(r"TagSpecification\.\d+\.ResourceType")
-DENIAL = b"<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>not allowed</Message></Error></Errors></Response>"
-DENIED = b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n" % len(DENIAL) + DENIAL
+# Errors on the wire, by service; the rest is as IAM does it.
+ERRORS = {
+    "ec2": "<Response><Errors><Error><Code>{code}</Code><Message>injected</Message></Error></Errors><RequestID>r</RequestID></Response>",
+    "s3": "<Error><Code>{code}</Code><Message>injected</Message><RequestId>r</RequestId></Error>",
+    "dynamodb": '{{"__type": "com.amazonaws.dynamodb.v20120810#{code}", "message": "injected"}}',
+    "": "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>injected</Message></Error><RequestId>r</RequestId></ErrorResponse>",
+}
 HEAD_LIMIT = 1 << 20  # a request line with a long query and every header fit many times over
 
 
 class Router:
     def __init__(self, default, routes):
         self.default, self.routes = default, routes
-        self.calls, self.down, self.latency, self.denied = collections.Counter(), {}, 0.0, set()
+        self.calls, self.down, self.latency, self.failing = collections.Counter(), {}, 0.0, {}
 
     def port(self, region, service):
         return self.routes.get(f"{service}@{region}", self.default)
@@ -40,6 +45,17 @@ class Router:
         """How a request to this service fails, or nothing."""
         how, spared = self.down.get(region, (None, ()))
         return None if service in spared else how
+
+    def error(self, region, service, operation):
+        """What is answered in place of the server, or nothing."""
+        rule = self.failing.get((region, operation))
+        if not rule or not rule[2]:
+            return None
+        code, status, _ = rule
+        rule[2] -= 1
+        kind = "application/x-amz-json-1.0" if service == "dynamodb" else "text/xml"
+        body = ERRORS.get(service, ERRORS[""]).format(code=code).encode()
+        return f"HTTP/1.1 {status} Injected\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
     def control(self, path):
         url = urllib.parse.urlsplit(path)
@@ -51,10 +67,11 @@ class Router:
             self.down[query["region"]] = (query.get("how", "reset"), tuple(query.get("except", "").split(",")))
         elif url.path.endswith("/slow"):
             self.latency = float(query["ms"]) / 1000
-        elif url.path.endswith("/deny"):
-            self.denied.add((query["region"], query["operation"]))
+        elif url.path.endswith("/fail"):
+            times = int(query.get("times", 1 << 30))
+            self.failing[query["region"], query["operation"]] = [query["code"], query["status"], times]
         elif url.path.endswith("/up"):
-            self.down, self.calls, self.denied = {}, collections.Counter(), set()
+            self.down, self.calls, self.failing = {}, collections.Counter(), {}
         body = json.dumps(answer).encode()
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
@@ -90,8 +107,8 @@ class Router:
                 if how:
                     writer.transport.abort()
                     return
-                if (region, operation) in self.denied:
-                    writer.write(DENIED)
+                if error := self.error(region, service, operation):
+                    writer.write(error)
                     continue
                 port = self.port(region, service)
                 answer = await forward(servers, port, head, body)

@@ -132,6 +132,12 @@ fn cold(spec: &TableTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
 /// What a replica cannot follow is refused before anything is changed.
 fn replicable(spec: &TableTable, fact: &TableFact, out: &mut ResourceSet) {
     let name = &spec.name;
+    if fact.autoscaled {
+        let text = format!(
+            "`{name}` has provisioned capacity: its replica scales only once auto scaling is registered for it too"
+        );
+        out.notes.push(text);
+    }
     if !fact.on_demand && !fact.autoscaled {
         let message = format!(
             "table `{name}` has a fixed write capacity, and a replica has to be able to write as much as the table does"
