@@ -115,6 +115,8 @@ impl Kind for ReplicationRole {
 
 #[cfg(feature = "aws")]
 mod aws {
+    use std::collections::BTreeSet;
+
     use drstack_core::cloud::{Call, CloudError};
     use drstack_core::kind::FieldChange;
 
@@ -135,6 +137,7 @@ mod aws {
             except: &[String],
         ) -> Result<Vec<Seen<ReplicationRoleLive>>, CloudError> {
             let mut names = iam::role_names(at).await?;
+            let except: BTreeSet<&String> = except.iter().collect();
             names.retain(|name| !except.contains(name));
             let all = each(&names, |name| async move { look(at, &name).await }).await;
             let all: Result<Vec<_>, _> = all.into_iter().filter_map(Result::transpose).collect();
