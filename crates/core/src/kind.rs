@@ -211,6 +211,19 @@ pub struct ShapeError {
     pub source: serde_json::Error,
 }
 
+/// All that a live resource says beside its spec.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    /// [`Kind::diff`]
+    pub changes: Vec<FieldChange>,
+    /// [`Kind::ready`]
+    pub ready: Readiness,
+    /// [`Kind::outputs`]
+    pub outputs: BTreeMap<String, String>,
+    /// [`Kind::links`]
+    pub links: Vec<String>,
+}
+
 /// A [`Kind`] with its types erased to JSON.
 #[expect(missing_docs, reason = "each method is the one of the same name on `Kind`")]
 pub trait DynKind: Send + Sync {
@@ -224,6 +237,8 @@ pub trait DynKind: Send + Sync {
     fn volatile(&self) -> &'static [&'static str];
     fn operations(&self) -> &'static [Operation];
     fn diff(&self, spec: &Value, live: &Value) -> Result<Vec<FieldChange>, ShapeError>;
+    /// Several of these at once: reading spec and live is most of the work.
+    fn compare(&self, spec: &Value, id: &str, live: &Value) -> Result<Compared, ShapeError>;
     fn expect(&self, spec: &Value, id: &str) -> Result<Value, ShapeError>;
     fn expect_after(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError>;
     fn ready(&self, spec: &Value, live: &Value) -> Result<Readiness, ShapeError>;
@@ -275,6 +290,15 @@ impl<K: Kind> DynKind for Erased<K> {
     }
     fn diff(&self, spec: &Value, live: &Value) -> Result<Vec<FieldChange>, ShapeError> {
         Ok(K::diff(&typed::<K, _>("spec", spec)?, &typed::<K, _>("live", live)?))
+    }
+    fn compare(&self, spec: &Value, id: &str, live: &Value) -> Result<Compared, ShapeError> {
+        let (spec, live) = (typed::<K, _>("spec", spec)?, typed::<K, _>("live", live)?);
+        Ok(Compared {
+            changes: K::diff(&spec, &live),
+            ready: K::ready(&spec, &live),
+            outputs: K::outputs(id, &live),
+            links: K::links(&live),
+        })
     }
     fn expect(&self, spec: &Value, id: &str) -> Result<Value, ShapeError> {
         Ok(json(&K::expect(&typed::<K, _>("spec", spec)?, id)))

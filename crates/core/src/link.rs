@@ -63,6 +63,15 @@ pub fn targets(spec: &Value) -> Vec<Address> {
     found
 }
 
+/// Whether there is an open link within `spec`.
+pub fn has_links(spec: &Value) -> bool {
+    match spec {
+        Value::Object(map) => map.contains_key("$ref") || map.values().any(has_links),
+        Value::Array(items) => items.iter().any(has_links),
+        _ => false,
+    }
+}
+
 /// `spec` with every open link replaced by what `look_up` answers. What it does not know stays open; returns those.
 pub fn resolve(spec: &mut Value, look_up: &dyn Fn(&Address, &str) -> Option<String>) -> Vec<Address> {
     let mut open = Vec::new();
@@ -103,6 +112,7 @@ mod tests {
         let mut spec =
             json!({"vpc": Link::id(&vpc), "deep": [{"again": Link::output(&vpc, "arn")}], "name": "x"});
         assert_eq!(targets(&spec), [vpc.clone(), vpc.clone()]);
+        assert!(has_links(&spec) && !has_links(&spec["name"]));
         let open = resolve(&mut spec, &|_, output| (output == "id").then(|| "vpc-1".to_owned()));
         assert_eq!(open, [vpc]);
         assert_eq!(spec["vpc"], "vpc-1");

@@ -1,5 +1,6 @@
 //! The driver contract, kept by the sim: each call is let in, has its effect, takes its time and is answered.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +58,7 @@ impl Cloud for Sim {
                 state.age();
                 state.owned(self.config(), kind, scope, place)
             };
+            let except: BTreeSet<&String> = except.iter().collect();
             found.retain(|found| !except.contains(&found.id));
             self.release(&pass, &asked).await?;
             Ok(found)

@@ -69,7 +69,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "DR121",
         "too many components",
-        "A stack has 10,000 components and modules at most, each key of a `for_each` counted.",
+        "A stack has 100,000 components and modules at most, each key of a `for_each` counted.",
     ),
     (
         "DR130",

@@ -14,9 +14,9 @@ use crate::cloud::{Found, Owner, sha256};
 use crate::component::StackFacts;
 use crate::graph::{Graph, Resource};
 use crate::kind::{
-    Action, DataRole, DynKind, FieldChange, KindRegistry, Lookup, Place, Readiness, ShapeError,
+    Action, Compared, DataRole, DynKind, FieldChange, KindRegistry, Lookup, Place, Readiness, ShapeError,
 };
-use crate::link::{KNOWN_LATER, resolve};
+use crate::link::{KNOWN_LATER, has_links, resolve};
 use crate::observe::{Look, Observed, Owned};
 
 /// The steps that make `seen` what `want` says (or take it away), and what is to be said about the rest.
@@ -206,30 +206,32 @@ impl<'a> Draft<'a> {
                 return Ok(());
             }
         }
-        let (found, changes) = self.better_twin(kind, resource, found, in_scope, spare)?;
-        self.outputs.insert(resource.address.clone(), kind.outputs(&found.id, &found.live)?);
+        let (found, compared) = self.better_twin(kind, resource, found, in_scope, spare)?;
+        let Compared { changes, ready, outputs, links } = compared;
+        self.outputs.insert(resource.address.clone(), outputs);
         self.live.insert(resource.address.clone(), found.id.clone());
         if changes.is_empty() || !in_scope {
             self.report.unchanged += usize::from(changes.is_empty());
-            self.held.extend(kind.links(&found.live)?);
-            return self.remark_waiting(kind, resource, found);
+            self.held.extend(links);
+            self.remark_waiting(resource, ready);
+            return Ok(());
         }
         if changes.iter().any(|change| change.replace) {
             return self.replace(kind, resource, found, changes);
         }
         if self.waits_for_blocked(resource) {
-            self.held.extend(kind.links(&found.live)?);
+            self.held.extend(links);
             return Ok(());
         }
         let reason = fields(&changes, ["differs", "differ"]);
         let id = self.push(kind, resource, Action::Update, reason, changes, Some(found.id.clone()));
-        self.holders.push((id, kind.links(&found.live)?));
+        self.holders.push((id, links));
         self.ready_by.insert(resource.address.clone(), id);
         self.unsure.insert(resource.address.clone(), Some(kind.volatile()));
         Ok(())
     }
 
-    /// `found` and its changes; where there are two (a replacement was interrupted, or kept the older copy), the one
+    /// `found` and what it says; where there are two (a replacement was interrupted, or kept the older copy), the one
     /// that needs no other.
     fn better_twin<'b>(
         &mut self,
@@ -238,18 +240,18 @@ impl<'a> Draft<'a> {
         found: &'b Found,
         in_scope: bool,
         spare: &mut Spare<'b>,
-    ) -> Result<(&'b Found, Vec<FieldChange>), ShapeError> {
-        let changes = self.changes(kind, resource, found)?;
-        if !changes.iter().any(|change| change.replace) {
-            return Ok((found, changes));
+    ) -> Result<(&'b Found, Compared), ShapeError> {
+        let compared = self.compare(kind, resource, found)?;
+        if !compared.changes.iter().any(|change| change.replace) {
+            return Ok((found, compared));
         }
         let Some(twins) = spare.by_address.get_mut(&(resource.address.clone(), kind.name())) else {
-            return Ok((found, changes));
+            return Ok((found, compared));
         };
         for at in 0..twins.len() {
             let twin = &twins[at].found;
-            let others = self.changes(kind, resource, twin)?;
-            if !others.iter().any(|change| change.replace) {
+            let others = self.compare(kind, resource, twin)?;
+            if !others.changes.iter().any(|change| change.replace) {
                 twins.remove(at);
                 if keeps_older(kind) {
                     self.older.push(Older::of(kind, resource, found, None));
@@ -259,7 +261,7 @@ impl<'a> Draft<'a> {
                 return Ok((twin, others));
             }
         }
-        Ok((found, changes))
+        Ok((found, compared))
     }
 
     fn create(
@@ -455,12 +457,15 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn changes(
+    fn compare(
         &self,
         kind: &'static dyn DynKind,
         resource: &Resource,
         found: &Found,
-    ) -> Result<Vec<FieldChange>, ShapeError> {
+    ) -> Result<Compared, ShapeError> {
+        if !has_links(&resource.spec) {
+            return kind.compare(&resource.spec, &found.id, &found.live);
+        }
         let mut spec = resource.spec.clone();
         resolve(&mut spec, &|address, output| {
             let unsure = match self.unsure.get(address) {
@@ -473,7 +478,7 @@ impl<'a> Draft<'a> {
                 _ => Some(KNOWN_LATER.to_owned()),
             }
         });
-        kind.diff(&spec, &found.live)
+        kind.compare(&spec, &found.id, &found.live)
     }
 
     fn push(
@@ -508,21 +513,10 @@ impl<'a> Draft<'a> {
         self.steps.len() - 1
     }
 
-    fn remark_waiting(
-        &mut self,
-        kind: &'static dyn DynKind,
-        resource: &Resource,
-        found: &Found,
-    ) -> Result<(), ShapeError> {
-        let mut spec = resource.spec.clone();
-        resolve(&mut spec, &|address, output| {
-            let known = self.outputs.get(address).and_then(|outputs| outputs.get(output)).cloned();
-            Some(known.unwrap_or_else(|| KNOWN_LATER.to_owned()))
-        });
-        if let Readiness::Waiting(text) | Readiness::Failed(text) = kind.ready(&spec, &found.live)? {
+    fn remark_waiting(&mut self, resource: &Resource, ready: Readiness) {
+        if let Readiness::Waiting(text) | Readiness::Failed(text) = ready {
             self.report.waiting.push(Remark { address: resource.address.to_string(), text });
         }
-        Ok(())
     }
 
     fn waits_for_blocked(&mut self, resource: &Resource) -> bool {

@@ -18,15 +18,15 @@ use super::{Stack, check};
 use crate::address::ComponentAddress;
 use crate::cloud::{Secrets, sha256};
 use crate::component::{ComponentRegistry, DynComponent};
-use crate::diagnostic::{Diagnostic, Severity, Sources, Span};
+use crate::diagnostic::{Diagnostic, FileId, Severity, Sources, Span};
 use crate::objective::{Objective, Posture};
 
 /// A key and where it stands.
 pub(super) type Name = Spanned<std::borrow::Cow<'static, str>>;
 
-/// Components and modules of one stack, all keys of `for_each` counted: far beyond what one system has, so that a number
-/// that is wrong by some digits ends in an error and not in all of the memory.
-const MOST_MEMBERS: usize = 10_000;
+/// Components and modules of one stack, all keys of `for_each` counted: some 200,000 resources, which is twice what
+/// docs/performance.md measures, so that a number that is wrong by some digits ends in an error and not in all of the memory.
+const MOST_MEMBERS: usize = 100_000;
 
 /// Keys that every component has.
 pub(super) const COMMON: [&str; 5] = ["posture", "rto", "rpo", "tier", "for_each"];
@@ -85,6 +85,7 @@ pub fn load(
         components,
         files,
         sources: Sources::default(),
+        trees: BTreeMap::new(),
         problems: Vec::new(),
         pending: Vec::new(),
         scopes: Scopes::new(),
@@ -134,6 +135,8 @@ pub(super) struct Loader<'a> {
     pub(super) components: &'a ComponentRegistry,
     pub(super) files: &'a dyn ReadFiles,
     pub(super) sources: Sources,
+    /// Files without syntax errors: a module is parsed once, however often it is used.
+    pub(super) trees: BTreeMap<FileId, DeTable<'static>>,
     pub(super) problems: Vec<Diagnostic>,
     pub(super) pending: Vec<Pending>,
     pub(super) scopes: Scopes,
@@ -246,10 +249,16 @@ impl Loader<'_> {
                 }
             }
         }
+        if let Some(table) = self.trees.get(&at.file) {
+            return Some((table.clone(), at));
+        }
         let (table, problems) = parse(&self.sources.files[at.file].1, &at);
-        let whole = problems.is_empty();
-        self.problems.extend(problems);
-        whole.then_some((table, at))
+        if !problems.is_empty() {
+            self.problems.extend(problems);
+            return None;
+        }
+        self.trees.insert(at.file, table.clone());
+        Some((table, at))
     }
 
     fn not_a_table(

@@ -97,6 +97,8 @@ impl Kind for Bucket {
 
 #[cfg(feature = "aws")]
 mod aws {
+    use std::collections::BTreeSet;
+
     use drstack_core::cloud::{Call, CloudError};
     use drstack_core::kind::FieldChange;
 
@@ -111,6 +113,7 @@ mod aws {
 
         async fn list_owned(at: &Target<'_>, except: &[String]) -> Result<Vec<Seen<BucketLive>>, CloudError> {
             let mut names = s3::names(at).await?;
+            let except: BTreeSet<&String> = except.iter().collect();
             names.retain(|name| !except.contains(name));
             let tags = each(&names, |bucket| async move {
                 let tags = s3::tags(at, &bucket).await?.unwrap_or_default();

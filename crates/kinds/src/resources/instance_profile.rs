@@ -58,6 +58,8 @@ impl Kind for InstanceProfile {
 
 #[cfg(feature = "aws")]
 mod aws {
+    use std::collections::BTreeSet;
+
     use drstack_core::cloud::{Call, CloudError};
     use drstack_core::kind::FieldChange;
 
@@ -83,6 +85,7 @@ mod aws {
                 let page = page.map_err(|error| at.failed("iam:ListInstanceProfiles", error))?;
                 names.extend(page.instance_profiles.into_iter().map(|it| it.instance_profile_name));
             }
+            let except: BTreeSet<&String> = except.iter().collect();
             names.retain(|name| !except.contains(name));
             let all = each(&names, |name| async move { look(at, &name).await }).await;
             all.into_iter().filter_map(Result::transpose).collect()

@@ -97,6 +97,8 @@ impl Kind for InstanceRole {
 
 #[cfg(feature = "aws")]
 mod aws {
+    use std::collections::BTreeSet;
+
     use drstack_core::cloud::{Call, CloudError};
     use drstack_core::kind::FieldChange;
 
@@ -118,6 +120,7 @@ mod aws {
             except: &[String],
         ) -> Result<Vec<Seen<InstanceRoleLive>>, CloudError> {
             let mut names = iam::role_names(at).await?;
+            let except: BTreeSet<&String> = except.iter().collect();
             names.retain(|name| !except.contains(name));
             let all = Self::read(at, &names).await;
             let all: Result<Vec<_>, _> = all.into_iter().filter_map(Result::transpose).collect();

@@ -96,6 +96,8 @@ impl Kind for ReplicationRule {
 
 #[cfg(feature = "aws")]
 mod aws {
+    use std::collections::BTreeSet;
+
     use aws_sdk_s3::types::{
         DeleteMarkerReplication, DeleteMarkerReplicationStatus, Destination, EncryptionConfiguration,
         Metrics, MetricsStatus, ReplicationConfiguration, ReplicationRule as Rule, ReplicationRuleFilter,
@@ -130,7 +132,8 @@ mod aws {
         ) -> Result<Vec<Seen<ReplicationRuleLive>>, CloudError> {
             let global = Target { place: Place::Global, ..*at };
             let mut buckets = iam::role_sources(&global).await?;
-            buckets.retain(|bucket| !except.iter().any(|id| split(id).0 == bucket));
+            let except: BTreeSet<&str> = except.iter().map(|id| split(id).0).collect();
+            buckets.retain(|bucket| !except.contains(bucket.as_str()));
             let mut ours = Vec::new();
             for bucket in &buckets {
                 let config = config(at, bucket).await?;

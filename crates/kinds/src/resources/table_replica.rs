@@ -124,6 +124,8 @@ impl Kind for TableReplica {
 
 #[cfg(feature = "aws")]
 mod aws {
+    use std::collections::BTreeSet;
+
     use aws_sdk_dynamodb::types::{
         CreateReplicationGroupMemberAction, DeleteReplicationGroupMemberAction, ReplicationGroupUpdate,
         TableDescription, Tag,
@@ -155,6 +157,7 @@ mod aws {
                 let page = page.map_err(|error| at.failed("dynamodb:ListTables", error))?;
                 names.extend(page.table_names.unwrap_or_default());
             }
+            let except: BTreeSet<&String> = except.iter().collect();
             names.retain(|name| !except.contains(name));
             let all = each(&names, |name| async move { look(at, &name).await }).await;
             let all: Result<Vec<_>, _> = all.into_iter().filter_map(Result::transpose).collect();
