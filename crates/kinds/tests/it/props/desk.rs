@@ -14,7 +14,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::planted::{self, Flaw};
 
@@ -78,6 +78,15 @@ impl Desk {
 
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap()
+    }
+
+    /// A pause on the machine's own clock, which stands still while it sleeps.
+    pub(crate) async fn rest(&self, span: Duration) {
+        sleep(span).await;
+        let until = *self.asleep.borrow();
+        if let Some(until) = until.filter(|until| *until > Instant::now()) {
+            sleep_until(until + span / 2).await;
+        }
     }
 
     /// Nothing happens while the machine sleeps.

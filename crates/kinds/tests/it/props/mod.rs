@@ -9,6 +9,7 @@ mod foreign;
 mod planted;
 mod program;
 mod scene;
+mod stale;
 
 mod together;
 

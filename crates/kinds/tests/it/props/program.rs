@@ -6,10 +6,10 @@ use std::sync::Arc;
 use drstack_core::cloud::{Cloud, Scope};
 use drstack_core::compile::{compile, queries};
 use drstack_core::control::lock::{Holder, Lock, LockError, RENEW, break_lock, peek};
-use drstack_core::control::{ControlStore, records};
+use drstack_core::control::records::{self, Kept};
+use drstack_core::control::{ControlStore, StoreError};
 use drstack_core::engine::execute::{ExecuteOptions, PARALLELISM, RunSummary, execute};
 use drstack_core::engine::journal::{Journal, JournalError};
-use drstack_core::facts::Facts;
 use drstack_core::graph::Graph;
 use drstack_core::objective::Mode;
 use drstack_core::observe::{capture, observe};
@@ -17,12 +17,13 @@ use drstack_core::plan::{Intent, Options, Plan, PlanReport, plan};
 use drstack_core::stack::Stack;
 use tokio_util::sync::CancellationToken;
 
+use super::desk::Desk;
 use super::planted::{self, Flaw};
 
-/// Somebody at a machine, with a stack and a cloud.
+/// Somebody at a machine, with a stack.
 pub(crate) struct Program<'a> {
     pub(crate) stack: &'a Stack,
-    pub(crate) cloud: Arc<dyn Cloud>,
+    pub(crate) desk: Desk,
     /// Its run's name: another one each time.
     pub(crate) run: String,
     pub(crate) delete_data: &'a BTreeSet<String>,
@@ -34,7 +35,7 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     pub(crate) report: PlanReport,
     pub(crate) graph: Graph,
-    facts: Facts,
+    facts: Kept,
     free_since: Option<u64>,
 }
 
@@ -56,6 +57,7 @@ impl End {
 
     fn of(error: LockError) -> Self {
         match error {
+            LockError::Store(refused @ StoreError::Refused { .. }) => Self::Locked(refused.to_string()),
             LockError::Store(error) => Self::failed(error),
             other => Self::Locked(other.to_string()),
         }
@@ -85,7 +87,7 @@ impl Program<'_> {
     }
 
     fn store(&self) -> Arc<dyn ControlStore> {
-        self.cloud.control(&scope(self.stack), &self.stack.facts.control)
+        self.desk.control(&scope(self.stack), &self.stack.facts.control)
     }
 
     async fn command(&self, intent: Intent) -> Result<End, End> {
@@ -95,7 +97,7 @@ impl Program<'_> {
         }
         let store = self.store();
         store.ensure().await.map_err(End::failed)?;
-        let lock = Lock::take(store, self.holder(), self.cloud.now()).await.map_err(End::of)?;
+        let lock = Lock::take(store, self.holder(), self.desk.now()).await.map_err(End::of)?;
         let stands = shown.free_since.is_some_and(|epoch| lock.holder().epoch == epoch + 1);
         let planned = match stands {
             true => shown,
@@ -113,12 +115,13 @@ impl Program<'_> {
     }
 
     pub(crate) async fn plan(&self, intent: Intent) -> Result<Planned, End> {
-        let (cloud, kinds, scope) = (&*self.cloud, drstack_kinds::kinds(), scope(self.stack));
+        let (cloud, kinds, scope) = (&self.desk, drstack_kinds::kinds(), scope(self.stack));
         let store = self.store();
         let peek = peek(&*store).await.unwrap_or_default();
-        let last = records::facts(&*store).await.map_err(End::failed)?;
-        let facts = capture(cloud, &scope, &queries(self.stack), last).await.facts;
-        let compiled = compile(self.stack, &facts, Mode::Standby);
+        let mut facts = records::facts(&*store).await.map_err(End::failed)?;
+        let last = std::mem::take(&mut facts.facts);
+        facts.facts = capture(cloud, &scope, &queries(self.stack), last).await.facts;
+        let compiled = compile(self.stack, &facts.facts, Mode::Standby);
         if compiled.has_errors() && intent == Intent::Converge {
             return Err(End::Failed("the stack is invalid".to_owned()));
         }
@@ -134,7 +137,7 @@ impl Program<'_> {
     }
 
     fn holder(&self) -> Holder {
-        let now = self.cloud.now();
+        let now = self.desk.now();
         Holder {
             owner: self.run.clone(),
             host: "machine".to_owned(),
@@ -148,8 +151,11 @@ impl Program<'_> {
 
     async fn execute(&self, planned: &Planned, mut lock: Lock) -> Result<RunSummary, End> {
         let store = self.store();
-        records::keep_facts(&*store, &planned.facts).await.map_err(End::failed)?;
-        lock.renew(self.cloud.now()).await.map_err(End::of)?;
+        lock.renew(self.desk.now()).await.map_err(End::of)?;
+        records::keep_facts(&*store, &planned.facts).await.map_err(|error| match error {
+            StoreError::Refused { .. } => End::of(LockError::Lost),
+            error => End::failed(error),
+        })?;
         let drain = CancellationToken::new();
         let options = ExecuteOptions {
             parallelism: PARALLELISM,
@@ -161,7 +167,7 @@ impl Program<'_> {
         if self.flaw != Some(Flaw::NoLease) {
             journal = journal.under(lock.lease());
         }
-        let (cloud, kinds, scope) = (Arc::clone(&self.cloud), drstack_kinds::kinds(), scope(self.stack));
+        let (cloud, kinds, scope) = (Arc::new(self.desk.clone()), drstack_kinds::kinds(), scope(self.stack));
         let mut lost = None;
         let result = {
             let mut sink = |_| {};
@@ -170,8 +176,8 @@ impl Program<'_> {
             loop {
                 tokio::select! {
                     result = &mut run => break result,
-                    () = tokio::time::sleep(RENEW.unsigned_abs()), if lost.is_none() => {
-                        if let Err(error) = lock.renew(self.cloud.now()).await {
+                    () = self.desk.rest(RENEW.unsigned_abs()), if lost.is_none() => {
+                        if let Err(error) = lock.renew(self.desk.now()).await {
                             lost = Some(error);
                             drain.cancel();
                         }

@@ -2,7 +2,6 @@
 //! nothing goes wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::kind::Lookup;
@@ -175,7 +174,7 @@ impl Scene {
     pub(crate) fn program(&self, desk: &Desk, run: &str) -> Program<'_> {
         Program {
             stack: &self.stack,
-            cloud: Arc::new(desk.clone()),
+            desk: desk.clone(),
             run: run.to_owned(),
             delete_data: &self.delete_data,
             flaw: self.flaw,
