@@ -8,7 +8,8 @@ use drstack_core::budget;
 use drstack_core::cloud::{Cloud, Scope};
 use drstack_core::compile::{Compiled, check, compile, queries};
 use drstack_core::control::lock::{Holder, Lock, LockError, Peek, RENEW, peek};
-use drstack_core::control::{ControlStore, StoreError, records};
+use drstack_core::control::records::{self, Kept};
+use drstack_core::control::{ControlStore, StoreError};
 use drstack_core::diagnostic::{Diagnostic, Severity, Sources, render};
 use drstack_core::engine::event::Event;
 use drstack_core::engine::execute::{ExecuteOptions, RunSummary, execute};
@@ -49,7 +50,7 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     pub(crate) report: PlanReport,
     pub(crate) compiled: Compiled,
-    facts: Facts,
+    facts: Kept,
     /// [`Peek::free_since`] before anything was looked at.
     free_since: Option<u64>,
 }
@@ -115,18 +116,20 @@ impl Session {
     }
 
     /// Facts and graph; errors in the stack end the program, unless it is about to be destroyed.
-    async fn compiled(&mut self, options: &Options) -> Result<(Facts, Vec<Remark>, Compiled), Failure> {
-        let last = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
+    async fn compiled(&mut self, options: &Options) -> Result<(Kept, Vec<Remark>, Compiled), Failure> {
+        let mut kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
+        let last = std::mem::take(&mut kept.facts);
         let seen = capture(&*self.cloud, &self.scope, &queries(&self.stack), last).await;
+        kept.facts = seen.facts;
         let mut secrets = self.stack.secrets.clone();
         secrets.extend(seen.secrets);
         self.scope.secrets = Arc::new(secrets);
-        let mut compiled = compile(&self.stack, &seen.facts, options.mode);
+        let mut compiled = compile(&self.stack, &kept.facts, options.mode);
         if options.intent == Intent::Destroy {
-            return Ok((seen.facts, seen.failed, compiled));
+            return Ok((kept, seen.failed, compiled));
         }
         if !compiled.has_errors() {
-            compiled.problems.extend(self.budget(&seen.facts, options.mode, &compiled.graph)?);
+            compiled.problems.extend(self.budget(&kept.facts, options.mode, &compiled.graph)?);
         }
         if !compiled.problems.is_empty() {
             let text = render(&compiled.problems, &self.stack.sources, self.ui.color);
@@ -138,7 +141,7 @@ impl Session {
             }
             self.ui.note(text.trim_end());
         }
-        Ok((seen.facts, seen.failed, compiled))
+        Ok((kept, seen.failed, compiled))
     }
 
     /// Whether a takeover's launches fit into the RTO.
@@ -167,7 +170,7 @@ impl Session {
             Intent::Destroy => BTreeSet::new(),
         };
         report.notes.extend(compiled.notes.iter().filter(|note| changing.contains(&note.address)).cloned());
-        report.notes.extend(failed.into_iter().map(|remark| self.aged(remark, &facts)));
+        report.notes.extend(failed.into_iter().map(|remark| self.aged(remark, &facts.facts)));
         Ok(Planned { plan, report, compiled, facts, free_since })
     }
 
@@ -251,6 +254,10 @@ impl Session {
             LockError::Broken(_) => {
                 Failure::new(Exit::Locked, error, "look at it, then run `drstack unlock`")
             }
+            // Somebody took it and gave it back in between.
+            LockError::Store(refused @ StoreError::Refused { .. }) => {
+                Failure::new(Exit::Locked, refused, "run it again to see what is to be done now")
+            }
             LockError::Store(error) => store_failure(error),
         }
     }
@@ -264,9 +271,12 @@ impl Session {
         parallelism: usize,
         sink: &mut (dyn FnMut(Event) + Send),
     ) -> Result<RunSummary, Failure> {
-        records::keep_facts(&*self.store, &planned.facts).await.map_err(|error| store_failure(&error))?;
-        // Looking and planning may have taken most of the lease.
+        // Looking and planning may have taken most of the lease, or all of it.
         lock.renew(self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
+        records::keep_facts(&*self.store, &planned.facts).await.map_err(|error| match &error {
+            StoreError::Refused { .. } => self.lock_failure(&LockError::Lost),
+            _ => store_failure(&error),
+        })?;
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         let options = ExecuteOptions {
             parallelism,

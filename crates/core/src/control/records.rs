@@ -1,32 +1,86 @@
 //! Records: what the control store keeps beside lock and journals.
 
 use crate::cloud::CloudError;
-use crate::control::{Condition, ControlStore, StoreError};
+use crate::control::{Condition, ControlStore, StoreError, Version};
 use crate::facts::Facts;
 
 const FACTS: &str = "facts.json";
+
+/// Facts as they are kept, and which version of what is stored they stand for.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// The facts.
+    pub facts: Facts,
+    version: Option<Version>,
+}
 
 /// The last captured facts; none where there is no bucket or nothing was captured yet.
 ///
 /// # Errors
 /// What the store says; facts that cannot be read are an error, not an absence.
-pub async fn facts(store: &dyn ControlStore) -> Result<Facts, StoreError> {
+pub async fn facts(store: &dyn ControlStore) -> Result<Kept, StoreError> {
     match store.get(FACTS).await {
-        Ok(Some((body, _))) => serde_json::from_slice(&body).map_err(|error| {
-            let message = format!("{FACTS} in the control bucket cannot be read: {error}");
-            CloudError::Other { operation: "s3:GetObject".to_owned(), message }.into()
-        }),
-        Ok(None) | Err(StoreError::NoBucket { .. }) => Ok(Facts::default()),
+        Ok(Some((body, version))) => {
+            let facts = serde_json::from_slice(&body).map_err(|error| {
+                let message = format!("{FACTS} in the control bucket cannot be read: {error}");
+                CloudError::Other { operation: "s3:GetObject".to_owned(), message }
+            })?;
+            Ok(Kept { facts, version: Some(version) })
+        }
+        Ok(None) | Err(StoreError::NoBucket { .. }) => Ok(Kept::default()),
         Err(error) => Err(error),
     }
 }
 
-/// Keeps `facts`, in place of the last ones.
+/// Keeps `kept` in place of the version that it stands for.
 ///
 /// # Errors
-/// What the store says.
-pub async fn keep_facts(store: &dyn ControlStore, facts: &Facts) -> Result<(), StoreError> {
+/// [`StoreError::Refused`] when another run has kept its own meanwhile; what the store says.
+pub async fn keep_facts(store: &dyn ControlStore, kept: &Kept) -> Result<(), StoreError> {
     // Strings, times and JSON: always has a JSON form.
-    let body = serde_json::to_vec(facts).unwrap_or_default();
-    store.put(FACTS, body, Condition::Always).await.map(|_| ())
+    let body = serde_json::to_vec(&kept.facts).unwrap_or_default();
+    let condition = kept.version.clone().map_or(Condition::Absent, Condition::Matches);
+    let Err(error) = store.put(FACTS, body.clone(), condition).await else { return Ok(()) };
+    match store.get(FACTS).await {
+        // The answer was lost, the write was not.
+        Ok(Some((stored, _))) if stored == body => Ok(()),
+        _ => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::control::memory::{Fate, Memory};
+    use crate::facts::Fact;
+
+    fn with(kept: Kept, value: &str) -> Kept {
+        let fact = Fact { captured_at: Timestamp::UNIX_EPOCH, value: value.into() };
+        Kept { facts: Facts([("key".to_owned(), fact)].into()), ..kept }
+    }
+
+    #[tokio::test]
+    async fn facts_are_kept_only_in_place_of_those_that_were_read() {
+        let store = Memory::default();
+        store.ensure().await.unwrap();
+        for value in ["first", "second"] {
+            let [early, late] = [facts(&store).await.unwrap(), facts(&store).await.unwrap()];
+            keep_facts(&store, &with(early, value)).await.unwrap();
+            let refused = keep_facts(&store, &with(late, "stale")).await;
+            assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
+            assert_eq!(facts(&store).await.unwrap().facts.0["key"].value, value);
+        }
+    }
+
+    #[tokio::test]
+    async fn facts_whose_answer_was_lost_are_kept() {
+        let store = Memory::default();
+        store.ensure().await.unwrap();
+        store.fate(&[Fate::AnswerLost, Fate::Lost]);
+        keep_facts(&store, &with(Kept::default(), "first")).await.unwrap();
+        let lost = keep_facts(&store, &with(facts(&store).await.unwrap(), "second")).await;
+        assert!(matches!(lost, Err(StoreError::Cloud(_))), "{lost:?}");
+    }
 }

@@ -81,6 +81,7 @@ pub async fn execute(
         schedule: Schedule::new(plan),
         outputs: plan.outputs.clone(),
         started: BTreeMap::new(),
+        made: BTreeMap::new(),
         summary: RunSummary::default(),
         entries: Vec::new(),
         draining: false,
@@ -105,7 +106,7 @@ pub async fn execute(
                 run.abandon(id);
                 continue;
             }
-            match run.job(id, kinds, scope, &notes, journal.permit()) {
+            match run.job(id, kinds, scope, &notes, journal.permit(), cloud.consistency()) {
                 Ok(job) => {
                     let cloud = Arc::clone(&cloud);
                     tasks.spawn(async move { job.run(&*cloud).await });
@@ -147,6 +148,8 @@ struct Run<'a> {
     outputs: BTreeMap<Address, BTreeMap<String, String>>,
     /// Steps handed out that have not ended.
     started: BTreeMap<StepId, Instant>,
+    /// When creations were done.
+    made: BTreeMap<Address, Instant>,
     summary: RunSummary,
     /// What the next segment of the journal will hold.
     entries: Vec<Entry>,
@@ -266,6 +269,7 @@ impl Run<'_> {
         scope: &Scope,
         notes: &tokio::sync::mpsc::UnboundedSender<(StepId, String)>,
         permit: Permit,
+        consistency: Duration,
     ) -> Result<Job, StepError> {
         let step = self.step(id).clone();
         let internal = |message: String| StepError::Internal { message };
@@ -274,8 +278,10 @@ impl Run<'_> {
         if let Some(open) = open.first() {
             return Err(internal(format!("{open} has not said what {} needs of it", step.address)));
         }
+        let successor = self.made.get(&step.address).filter(|_| step.action == Action::Delete);
+        let not_before = successor.map(|made| *made + consistency);
         let step = Step { token: self.token(&step), ..step };
-        Ok(Job { id, step, spec, kind, scope: scope.clone(), notes: notes.clone(), permit })
+        Ok(Job { id, step, spec, kind, scope: scope.clone(), notes: notes.clone(), permit, not_before })
     }
 
     fn join(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
@@ -292,6 +298,9 @@ impl Run<'_> {
             Ok(live) => {
                 self.summary.done += 1;
                 self.entries.push(Entry::Done { step: id, id: live.id });
+                if self.step(id).action == Action::Create {
+                    self.made.insert(self.step(id).address.clone(), Instant::now());
+                }
                 // What takes the old half of a replacement away says nothing about the new one.
                 if self.step(id).action != Action::Delete {
                     self.outputs.insert(self.step(id).address.clone(), live.outputs);

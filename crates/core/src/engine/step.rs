@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::event::StepError;
 use super::journal::Permit;
@@ -32,6 +32,9 @@ pub(super) struct Job {
     pub(super) scope: Scope,
     pub(super) notes: UnboundedSender<(StepId, String)>,
     pub(super) permit: Permit,
+    /// When a deletion may begin: once every look finds what takes its place. Were the old one gone before, whoever
+    /// looks in between would see neither, and make a third.
+    pub(super) not_before: Option<Instant>,
 }
 
 /// What a step left behind: nothing after a deletion.
@@ -100,11 +103,7 @@ impl Job {
         id: &str,
         changes: &[FieldChange],
     ) -> Result<Left, StepError> {
-        if !self.permit.holds(cloud.now()) {
-            return Err(StepError::NeverReady {
-                message: format!("another run took over before `{id}` was finished"),
-            });
-        }
+        self.expect_permit(cloud, id)?;
         let mut pauses = Pauses::of(SETTLE);
         let kind = self.kind.name();
         while let Err(error) = cloud.update(kind, call, id, &self.spec, changes).await {
@@ -117,7 +116,22 @@ impl Job {
         self.left(&found)
     }
 
+    /// Some time has passed since the step began.
+    fn expect_permit(&self, cloud: &dyn Cloud, id: &str) -> Result<(), StepError> {
+        match self.permit.holds(cloud.now()) {
+            true => Ok(()),
+            false => {
+                let message = format!("another run took over before `{id}` was finished");
+                Err(StepError::NeverReady { message })
+            }
+        }
+    }
+
     async fn delete(&self, cloud: &dyn Cloud, call: &Call, id: &str) -> Result<Left, StepError> {
+        if let Some(begin) = self.not_before {
+            sleep_until(begin).await;
+            self.expect_permit(cloud, id)?;
+        }
         let mut pauses = Pauses::of(SETTLE);
         while let Err(error) = cloud.delete(self.kind.name(), call, id).await {
             self.settle(cloud, error, &mut pauses).await?;

@@ -46,8 +46,10 @@ pub fn plan(
         older: Vec::new(),
         kept_data: BTreeSet::new(),
         begun: &seen.begun,
+        unlisted_data: false,
         report: PlanReport::default(),
     };
+    draft.unlisted_data = seen.unlisted.iter().any(|(kind, ..)| draft.holds_data(kind));
     let scope = in_scope(want, options);
     let mut spare = Spare::of(&seen.others);
     match options.intent {
@@ -151,6 +153,8 @@ struct Draft<'a> {
     kept_data: BTreeSet<String>,
     /// What a run was cut off while making.
     begun: &'a BTreeSet<Address>,
+    /// There may be data that no listing showed.
+    unlisted_data: bool,
     report: PlanReport,
 }
 
@@ -343,6 +347,10 @@ impl<'a> Draft<'a> {
                 DataRole::Holds if !self.may_delete(&owned.address) => {}
                 DataRole::Feeds if self.kept_data.contains(&component) => {
                     let text = "it feeds data that stays".to_owned();
+                    self.report.kept.push(Remark { address: owned.address.to_string(), text });
+                }
+                DataRole::Feeds if self.unlisted_data => {
+                    let text = "it may feed data that could not be listed".to_owned();
                     self.report.kept.push(Remark { address: owned.address.to_string(), text });
                 }
                 _ => {

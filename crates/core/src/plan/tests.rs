@@ -331,6 +331,27 @@ fn an_orphan_goes_and_data_stays_with_what_feeds_it_unless_named() {
 }
 
 #[test]
+fn what_may_feed_data_that_could_not_be_listed_stays() {
+    let fed = json!({"size": 1, "fixed": "a", "link": "d"});
+    let feed =
+        Owned { kind: "feed", place: Place::Primary, address: at("y.y/f"), found: found("f", "y.y/f", fed) };
+    let denied = |kind| {
+        let error = CloudError::Denied { operation: "list".to_owned(), message: String::new() };
+        (kind, Place::Standby, error)
+    };
+    for intent in [Intent::Converge, Intent::Destroy] {
+        for (kind, steps) in [("data", vec![]), ("copy", vec![]), ("named", vec!["Delete y.y/f []"])] {
+            let unlisted = vec![denied(kind)];
+            let seen = Observed { others: vec![feed.clone()], unlisted, ..Observed::default() };
+            let (plan, report) = made(&Graph::default(), &seen, &options(intent.clone()));
+            assert_eq!(lines(&plan), steps, "{kind}");
+            assert_eq!(report.kept.len(), 1 - steps.len(), "{kind}");
+            assert_eq!(report.blocked.len(), 1, "{kind}");
+        }
+    }
+}
+
+#[test]
 fn a_destroy_lets_go_before_it_deletes() {
     let (plan, _) = made(&pair(1, "a"), &both(), &options(Intent::Destroy));
     assert_eq!(lines(&plan), ["Delete x.x/b []", "Delete x.x/a [0]"]);

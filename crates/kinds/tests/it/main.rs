@@ -7,5 +7,6 @@ mod compile;
 mod contract;
 mod fixpoint;
 mod loaded;
+mod props;
 mod random;
 mod samples;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use drstack_core::address::Address;
 use drstack_core::engine::event::Event;
 use drstack_core::engine::journal::Entry;
-use drstack_core::graph::Resource;
+use drstack_core::graph::{Graph, Resource};
 use drstack_core::kind::Place;
 use proptest::prelude::*;
 use tokio::time::{Instant, sleep};
@@ -278,4 +278,27 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+/// Were the old one gone before, whoever looks in between would see neither, and make a third.
+#[test]
+fn what_is_replaced_stays_until_every_look_finds_its_successor() {
+    run(async {
+        let net = |cidr: &str| {
+            let spec = NetSpec { cidr: cidr.to_owned(), within: None };
+            let resource = Resource::tagged::<Net>(at("toy.a/net"), Place::Standby, &spec);
+            Graph { resources: [(resource.address.clone(), resource)].into() }
+        };
+        let settings = "lag = '8s'\nwork = { net = '1s' }";
+        let first = sim(settings);
+        let plan = todo(&first, &net("10.0.0.0/16")).await;
+        assert!(Run::new(&first, "first").await.execute(&first, &plan).await.unwrap().is_complete());
+        let second = first.restart(config(settings)).unwrap();
+        let plan = todo(&second, &net("10.1.0.0/16")).await;
+        assert!(Run::new(&second, "second").await.execute(&second, &plan).await.unwrap().is_complete());
+        // At once, while looks may still miss what was made within the last eight seconds.
+        let next = second.restart(config(&format!("{settings}\nbetween_runs = '0s'"))).unwrap();
+        assert_eq!(todo(&next, &net("10.1.0.0/16")).await.steps, []);
+        assert_eq!(next.inventory().len(), 1);
+    });
 }

@@ -1,0 +1,263 @@
+//! A machine between a program and the simulated cloud: it notes what the program does, and can fall asleep.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Read, Scope};
+use drstack_core::control::{Condition, ControlStore, StoreError, Stored, Version};
+use drstack_core::engine::journal::Entry;
+use drstack_core::facts::FactQuery;
+use drstack_core::kind::{FieldChange, Place};
+use drstack_sim::Sim;
+use futures_util::future::{BoxFuture, FutureExt};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::planted::{self, Flaw};
+
+/// A machine. Clones are the same machine.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    sim: Sim,
+    flaw: Option<Flaw>,
+    nap: Option<Nap>,
+    log: Arc<Mutex<Log>>,
+    asleep: Arc<watch::Sender<Option<Instant>>>,
+}
+
+/// The machine sleeps so long, from the answer of this number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Nap {
+    pub(crate) answer: u64,
+    pub(crate) span: Duration,
+}
+
+#[derive(Default)]
+struct Log {
+    answers: u64,
+    /// Tokens whose intents are stored.
+    intents: BTreeSet<String>,
+    /// Changes that were started.
+    changes: Vec<Started>,
+    /// Keys that were written.
+    writes: Vec<(Timestamp, String)>,
+}
+
+/// One change that the program started.
+#[derive(Clone, Debug)]
+pub(crate) struct Started {
+    pub(crate) at: Timestamp,
+    pub(crate) what: String,
+    /// Its intent was stored before.
+    pub(crate) intended: bool,
+}
+
+impl Desk {
+    pub(crate) fn at(sim: &Sim, flaw: Option<Flaw>, nap: Option<Nap>) -> Self {
+        let asleep = Arc::new(watch::Sender::new(None));
+        Self { sim: sim.clone(), flaw, nap, log: Arc::default(), asleep }
+    }
+
+    /// Ends when the machine falls asleep.
+    pub(crate) async fn falls_asleep(&self) {
+        self.asleep.subscribe().wait_for(Option::is_some).await.unwrap();
+    }
+
+    /// Changes that were started.
+    pub(crate) fn changes(&self) -> Vec<Started> {
+        self.log().changes.clone()
+    }
+
+    /// When which keys of the control bucket were written.
+    pub(crate) fn writes(&self) -> Vec<(Timestamp, String)> {
+        self.log().writes.clone()
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap()
+    }
+
+    /// A pause on the machine's own clock, which stands still while it sleeps.
+    pub(crate) async fn rest(&self, span: Duration) {
+        sleep(span).await;
+        let until = *self.asleep.borrow();
+        if let Some(until) = until.filter(|until| *until > Instant::now()) {
+            sleep_until(until + span / 2).await;
+        }
+    }
+
+    /// Nothing happens while the machine sleeps.
+    async fn awake(&self) {
+        let until = *self.asleep.borrow();
+        if let Some(until) = until {
+            sleep_until(until).await;
+        }
+    }
+
+    /// Something is asked, now or when the machine wakes, and answered, then or when it wakes.
+    async fn ask<T>(&self, call: impl Future<Output = T>) -> T {
+        self.awake().await;
+        self.answered(call.await).await
+    }
+
+    /// A change is no different, but for one thing: what decided that it may be made has decided, and is not asked again.
+    async fn change<T>(&self, what: String, token: &str, call: impl Future<Output = T>) -> T {
+        let at = self.sim.now();
+        let intended = self.log().intents.contains(token);
+        self.log().changes.push(Started { at, what, intended });
+        self.answered(call.await).await
+    }
+
+    async fn answered<T>(&self, answer: T) -> T {
+        let answers = {
+            let mut log = self.log();
+            log.answers += 1;
+            log.answers
+        };
+        if let Some(nap) = self.nap.filter(|nap| nap.answer == answers) {
+            self.asleep.send_replace(Some(Instant::now() + nap.span));
+        }
+        self.awake().await;
+        answer
+    }
+}
+
+impl Cloud for Desk {
+    fn read<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: &'a Scope,
+        place: Place,
+        ids: &'a [String],
+    ) -> BoxFuture<'a, Read> {
+        self.ask(self.sim.read(kind, scope, place, ids)).boxed()
+    }
+
+    fn list_owned<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: &'a Scope,
+        place: Place,
+        except: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Found>, CloudError>> {
+        self.ask(self.sim.list_owned(kind, scope, place, except)).boxed()
+    }
+
+    fn create<'a>(
+        &'a self,
+        kind: &'static str,
+        call: &'a Call,
+        spec: &'a Value,
+    ) -> BoxFuture<'a, Result<Found, CloudError>> {
+        async move {
+            let sent = planted::without_token(self.flaw, call, self.sim.now());
+            let made = self.sim.create(kind, &sent, spec);
+            self.change(format!("create {}", call.address), &call.token, made).await
+        }
+        .boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        kind: &'static str,
+        call: &'a Call,
+        id: &'a str,
+        spec: &'a Value,
+        changes: &'a [FieldChange],
+    ) -> BoxFuture<'a, Result<(), CloudError>> {
+        let changed = self.sim.update(kind, call, id, spec, changes);
+        self.change(format!("update {}", call.address), &call.token, changed).boxed()
+    }
+
+    fn delete<'a>(
+        &'a self,
+        kind: &'static str,
+        call: &'a Call,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<(), CloudError>> {
+        let gone = self.sim.delete(kind, call, id);
+        self.change(format!("delete {}", call.address), &call.token, gone).boxed()
+    }
+
+    fn capture<'a>(
+        &'a self,
+        scope: &'a Scope,
+        query: &'a FactQuery,
+    ) -> BoxFuture<'a, Result<Option<Captured>, CloudError>> {
+        self.ask(self.sim.capture(scope, query)).boxed()
+    }
+
+    fn control(&self, scope: &Scope, bucket: &str) -> Arc<dyn ControlStore> {
+        let drawer = Drawer { desk: self.clone(), store: self.sim.control(scope, bucket) };
+        planted::late(self.flaw, Arc::new(drawer))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.sim.now()
+    }
+
+    fn consistency(&self) -> Duration {
+        self.sim.consistency()
+    }
+}
+
+/// The control bucket, as the machine sees it.
+struct Drawer {
+    desk: Desk,
+    store: Arc<dyn ControlStore>,
+}
+
+impl Drawer {
+    fn wrote(&self, key: &str, body: &[u8]) {
+        let mut log = self.desk.log();
+        log.writes.push((self.desk.sim.now(), key.to_owned()));
+        for line in body.split(|byte| *byte == b'\n') {
+            if let Ok(Entry::Intent { token, .. }) = serde_json::from_slice(line) {
+                log.intents.insert(token);
+            }
+        }
+    }
+}
+
+impl ControlStore for Drawer {
+    fn ensure(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.desk.ask(self.store.ensure()).boxed()
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
+        self.desk.ask(self.store.get(key)).boxed()
+    }
+
+    fn put<'a>(
+        &'a self,
+        key: &'a str,
+        body: Vec<u8>,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<Version, StoreError>> {
+        self.desk
+            .ask(async move {
+                let stored = self.store.put(key, body.clone(), condition).await;
+                // An answer that was lost may stand for a write.
+                if !matches!(stored, Err(StoreError::Refused { .. })) {
+                    self.wrote(key, &body);
+                }
+                stored
+            })
+            .boxed()
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.desk.ask(self.store.delete(key)).boxed()
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        self.desk.ask(self.store.list(prefix)).boxed()
+    }
+
+    fn destroy(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.desk.ask(self.store.destroy()).boxed()
+    }
+}

@@ -1,0 +1,55 @@
+//! What belongs to others is the same bytes before and after anything: faults, deaths, changes of the stack, a destroy.
+
+use std::collections::BTreeSet;
+
+use drstack_core::plan::Intent;
+use drstack_sim::{Failure, Fault};
+use proptest::prelude::*;
+
+use super::scene::{Case, Scene, cases};
+use super::{holds, run};
+
+/// Share of calls that go wrong, and the call at which the apply is killed.
+fn trouble() -> impl Strategy<Value = (f64, u64)> {
+    (0.0..0.2, 20..300_u64)
+}
+
+fn check(case: &Case, (share, kill): (f64, u64)) {
+    run(async {
+        let mut scene = Scene::of(case, None).await;
+        let failures = [Failure::Internal, Failure::TimeoutAfterEffect, Failure::Partial, Failure::Throttled];
+        let faults = failures.map(|error| Fault {
+            kind: None,
+            operation: None,
+            region: None,
+            subject: None,
+            error,
+            share: Some(share / 4.0),
+            at: None,
+        });
+        let begin = scene.begin();
+        let theirs = scene.foreign(&begin);
+        assert!(theirs.len() > 20 && theirs.keys().any(|key| key.contains("replication-rule/acme-a/theirs")));
+        let sim = scene.begin_with(|config| {
+            config.faults = faults.into();
+            config.kill_at = Some(kill);
+        });
+        tokio::select! {
+            biased;
+            () = sim.stopped() => {}
+            _ = scene.apply(&sim, "first") => {}
+        }
+        assert_eq!(scene.foreign(&sim), theirs);
+        let sim = scene.later(&sim);
+        let kept = scene.plan(&sim, Intent::Destroy).await.report.kept;
+        scene.delete_data = kept.into_iter().map(|it| it.address).collect::<BTreeSet<_>>();
+        let desk = scene.desk(&sim, None);
+        let _ = scene.program(&desk, "destroy").destroy().await;
+        assert_eq!(scene.foreign(&sim), theirs);
+    });
+}
+
+#[test]
+fn what_belongs_to_others_is_the_same_bytes_whatever_happens() {
+    holds(60, (cases(), trouble()), |(case, trouble)| check(&case, trouble));
+}
