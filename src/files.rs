@@ -18,6 +18,7 @@ impl ReadFiles for Disk {
         let bytes = std::fs::read(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => "no such file".to_owned(),
             std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+            std::io::ErrorKind::NotADirectory => "a file stands where a folder is named".to_owned(),
             _ => error.to_string(),
         })?;
         String::from_utf8(bytes).map_err(|error| {

@@ -58,6 +58,15 @@ pub struct Sources {
     pub files: Vec<(PathBuf, String)>,
 }
 
+/// The part of `range` that is shown: its first line. What follows says no more, and may be user data.
+fn shown(text: &str, range: &Range<usize>) -> Range<usize> {
+    let (start, end) = (range.start.min(text.len()), range.end.min(text.len()));
+    let line = text.get(start..end).and_then(|it| it.trim_end().find('\n')).map(|it| start + it);
+    // A carriage return belongs to the line's end.
+    let line = line.map(|end| if text[..end].ends_with('\r') { end - 1 } else { end });
+    start..line.filter(|end| *end > start).unwrap_or(end)
+}
+
 /// The diagnostics as rustc would print them: code, message, file, line, column, caret, help.
 pub fn render(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
@@ -73,7 +82,7 @@ pub fn render(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> Str
             let Some((path, text)) = sources.files.get(label.span.file) else { continue };
             let kind = if primary { AnnotationKind::Primary } else { AnnotationKind::Context };
             primary = false;
-            let range = label.span.range.start.min(text.len())..label.span.range.end.min(text.len());
+            let range = shown(text, &label.span.range);
             let mut annotation = kind.span(range);
             if !label.text.is_empty() {
                 annotation = annotation.label(&label.text);

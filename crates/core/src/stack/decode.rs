@@ -19,6 +19,8 @@ pub(super) struct At {
     pub(super) file: FileId,
     /// Where the modules around it are used, innermost first.
     pub(super) used: Vec<Span>,
+    /// The file's text.
+    pub(super) text: &'static str,
 }
 
 impl At {
@@ -45,11 +47,8 @@ impl At {
 }
 
 /// The tree of a file's text, and its syntax errors.
-///
-/// The text is leaked: a program reads a stack once and keeps it to its end, and a tree without a lifetime can be changed.
-pub(super) fn parse(text: &str, at: &At) -> (DeTable<'static>, Vec<Diagnostic>) {
-    let text: &'static str = Box::leak(text.to_owned().into_boxed_str());
-    let (table, errors) = DeTable::parse_recoverable(text);
+pub(super) fn parse(at: &At) -> (DeTable<'static>, Vec<Diagnostic>) {
+    let (table, errors) = DeTable::parse_recoverable(at.text);
     let problems = errors
         .iter()
         .map(|error| {
@@ -120,6 +119,7 @@ fn template_problem(
     at: &At,
     span: std::ops::Range<usize>,
 ) -> Option<Diagnostic> {
+    let span = template_place(error, at, &span).unwrap_or(span);
     Some(match error {
         TemplateError::Refused => return None,
         TemplateError::Open => at.error(
@@ -150,6 +150,26 @@ fn template_problem(
     })
 }
 
+/// Where the template that is wrong begins and ends within the value at `span`, where its text stands there as it is.
+fn template_place(
+    error: &TemplateError,
+    at: &At,
+    span: &std::ops::Range<usize>,
+) -> Option<std::ops::Range<usize>> {
+    let text = at.text.get(span.clone())?;
+    let begins = text.match_indices("${").map(|(begin, _)| begin).filter(|it| !text[..*it].ends_with('$'));
+    let mut found =
+        begins.map(|begin| begin..text[begin..].find('}').map_or(begin + 2, |end| begin + end + 1));
+    let place = match error {
+        TemplateError::Open => found.find(|it| it.len() == 2),
+        TemplateError::Unknown(name) | TemplateError::NotText(name) => {
+            found.find(|it| text.get(it.start + 2..it.end - 1).is_some_and(|inner| inner.trim() == name))
+        }
+        TemplateError::Refused => None,
+    };
+    place.map(|it| span.start + it.start..span.start + it.end)
+}
+
 /// Takes the fields out of `table` that `wanted` does not want.
 pub(super) fn keep(table: &mut DeTable<'static>, wanted: impl Fn(&str) -> bool) {
     let fields = std::mem::take(table).into_iter();
@@ -166,6 +186,11 @@ pub(super) fn article(value: &DeValue<'_>) -> String {
     }
 }
 
+/// Whether `value` is one word or number, which quotes make a text.
+pub(super) fn is_single(value: &DeValue<'_>) -> bool {
+    !matches!(value, DeValue::Array(_) | DeValue::Table(_))
+}
+
 /// The one of `known` that was probably meant.
 pub(super) fn guess<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // Jaro-Winkler above 0.7 is the customary line between a slip and another word.
@@ -178,11 +203,16 @@ pub(super) fn guess<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Opt
 
 /// As [`guess`], for words such as `input.company`: where the part in front of the dot is right, only the rest is compared.
 pub(super) fn guess_dotted<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
-    let Some((head, rest)) = word.split_once('.') else { return guess(word, known) };
+    // `${company}` and `${var.company}` for `${input.company}`.
+    let tail = word.rsplit('.').next().unwrap_or(word);
+    let same_tail = || known.clone().find(|it| it.split_once('.').is_some_and(|(_, rest)| rest == tail));
+    let Some((head, rest)) = word.split_once('.') else {
+        return same_tail().or_else(|| guess(word, known.clone()));
+    };
     let mut siblings =
         known.clone().filter_map(|it| Some((it, it.strip_prefix(head)?.strip_prefix('.')?))).peekable();
     if siblings.peek().is_none() {
-        return guess(word, known);
+        return same_tail().or_else(|| guess(word, known.clone()));
     }
     let likely = guess(rest, siblings.clone().map(|(_, rest)| rest))?;
     siblings.find(|(_, rest)| *rest == likely).map(|(whole, _)| whole)

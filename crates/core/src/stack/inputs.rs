@@ -6,7 +6,7 @@ use serde_json::Value;
 use toml::de::DeValue;
 
 use super::decode::{At, Node, article, guess, to_json};
-use super::load::{InputValue, InputValues, Loader, Name, is_name, quoted, tables, take};
+use super::load::{COMMON, InputValue, InputValues, Loader, Name, is_name, quoted, tables, take};
 use super::template::Variables;
 use crate::diagnostic::{Label, Span};
 
@@ -111,7 +111,8 @@ impl Loader<'_> {
             DeValue::Table(table) => table,
             other => {
                 let message = format!("input `{name}` is declared as {}, not as a table", article(&other));
-                let kind = InputType::of(&other).map_or("string", InputType::name);
+                let stated = InputType::ALL.into_iter().find(|it| other.as_str() == Some(it.name()));
+                let kind = stated.or(InputType::of(&other)).map_or("string", InputType::name);
                 let help = format!("write `{name} = {{ type = \"{kind}\" }}`; a `default` may follow");
                 self.problems.push(at.error("DR101", span, message, help));
                 return Declaration { has_default: true, ..Declaration::default() };
@@ -218,6 +219,9 @@ impl Loader<'_> {
         let all = known.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
         let help = match (guess(name, known.iter().map(String::as_str)), owner) {
             (Some(it), _) => format!("did you mean `{it}`?"),
+            (None, Owner::Module) if COMMON.contains(&name) => {
+                format!("leave it out: a module has no `{name}`, the components in it have")
+            }
             (None, Owner::Stack) => "declare it under `[inputs]`, or leave it out".to_owned(),
             (None, Owner::Module) if all.is_empty() => "leave it out: the module has no inputs".to_owned(),
             (None, Owner::Module) => format!("leave it out: the module's inputs are {all}"),

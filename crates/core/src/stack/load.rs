@@ -89,6 +89,7 @@ pub fn load(
         pending: Vec::new(),
         scopes: Scopes::new(),
         secrets: Secrets::default(),
+        texts: Vec::new(),
         read: Vec::new(),
         fields: BTreeMap::new(),
         members: 0,
@@ -138,6 +139,9 @@ pub(super) struct Loader<'a> {
     pub(super) pending: Vec<Pending>,
     pub(super) scopes: Scopes,
     pub(super) secrets: Secrets,
+    /// The texts of the files. They are leaked: a program reads a stack once and keeps it to its end, and a tree without
+    /// a lifetime can be changed.
+    pub(super) texts: Vec<&'static str>,
     /// What goes into the stack's hash.
     pub(super) read: Vec<String>,
     /// Fields by component kind.
@@ -227,15 +231,17 @@ impl Loader<'_> {
         named: Option<Diagnostic>,
     ) -> Option<(DeTable<'static>, At)> {
         let known = self.sources.files.iter().position(|(it, _)| it == path);
-        let at = At { file: known.unwrap_or(self.sources.files.len()), used };
+        let mut at = At { file: known.unwrap_or(self.sources.files.len()), used, text: "" };
         if known.is_none() {
             match self.files.read(path) {
                 Ok(text) => {
                     self.read.push(text.clone());
+                    self.texts.push(Box::leak(text.clone().into_boxed_str()));
                     self.sources.files.push((path.to_path_buf(), text));
                 }
                 Err(message) => {
                     let mut problem = named.unwrap_or_else(|| {
+                        self.texts.push("");
                         self.sources.files.push((path.to_path_buf(), String::new()));
                         let help = "name a folder with a `stack.toml`, or the file itself; `drstack init DIR` writes one";
                         at.error("DR004", 0..0, "", help.to_owned())
@@ -246,7 +252,8 @@ impl Loader<'_> {
                 }
             }
         }
-        let (table, problems) = parse(&self.sources.files[at.file].1, &at);
+        at.text = self.texts[at.file];
+        let (table, problems) = parse(&at);
         let whole = problems.is_empty();
         self.problems.extend(problems);
         whole.then_some((table, at))
@@ -297,12 +304,23 @@ impl Loader<'_> {
                 match node.into_inner() {
                     DeValue::Table(body) => self.member(name, component, &label, body, around, at),
                     other => {
-                        self.not_a_table(&whole, &other, span, &format!("write `[{whole}]`"), at);
+                        let help = match self.is_field(component, &text) {
+                            true => format!("give it a name: write `[{kind}.NAME]`, and its fields below"),
+                            false => format!("write `[{whole}]`"),
+                        };
+                        self.not_a_table(&whole, &other, span, &help, at);
                         self.refused(name, &whole);
                     }
                 }
             }
         }
+    }
+
+    /// Whether `word` is a field of such a component or module: then its name was left out.
+    fn is_field(&mut self, component: Option<&'static dyn DynComponent>, word: &str) -> bool {
+        let Some(component) = component else { return word == "source" };
+        let fields = self.fields.entry(component.name()).or_insert_with(|| super::fields::fields(component));
+        fields.contains_key(word) || COMMON.contains(&word)
     }
 
     fn unknown_kind(&mut self, scope: &str, key: &Name, at: &At) {

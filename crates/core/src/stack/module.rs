@@ -32,6 +32,12 @@ impl Loader<'_> {
             return None;
         }
         let source = self.text(&mut table, "source", at)?;
+        if source.get_ref().contains("://") {
+            let message = format!("`{}` is an address, not a folder", source.get_ref());
+            let help = "fetch it into a folder first, and name that: modules are never downloaded".to_owned();
+            self.problems.push(at.error("DR133", source.span(), message, help));
+            return None;
+        }
         let folder = normal(&around.folder.join(source.get_ref()));
         let path = folder.join("module.toml");
         if around.depth >= DEEPEST {
