@@ -11,7 +11,7 @@ use crate::args::{ApplyArgs, Global, RunArgs, StackArgs, set};
 use crate::exit::{Exit, Failure};
 use crate::session::{Planned, Session};
 use crate::ui::Ui;
-use crate::views;
+use crate::{files, views};
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
     let file = plan_file(&args.stack.stack)?;
@@ -129,7 +129,7 @@ fn plan_file(path: &Path) -> Result<Option<PlanFile>, Failure> {
         let hint = "make it again with `drstack plan --out FILE`";
         Failure::new(Exit::Usage, format!("`{}`: {error}", path.display()), hint)
     };
-    let bytes = std::fs::read(path).map_err(|error| {
+    let bytes = files::plan_bytes(path).map_err(|error| {
         Failure::new(Exit::Usage, format!("cannot read `{}`: {error}", path.display()), "name a plan file")
     })?;
     PlanFile::from_bytes(&bytes).map(Some).map_err(unreadable)

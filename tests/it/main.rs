@@ -12,10 +12,13 @@ mod failures;
 mod kills;
 #[cfg(feature = "aws")]
 mod main_job;
+mod mutated;
 mod plan_files;
 mod schema;
+mod secrets;
 #[cfg(feature = "aws")]
 mod servers;
+mod sizes;
 mod stacks;
 #[cfg(feature = "aws")]
 mod variants;

@@ -1,6 +1,5 @@
 //! Records: what the control store keeps beside lock and journals.
 
-use crate::cloud::CloudError;
 use crate::control::{Condition, ControlStore, StoreError};
 use crate::facts::Facts;
 
@@ -12,10 +11,8 @@ const FACTS: &str = "facts.json";
 /// What the store says; facts that cannot be read are an error, not an absence.
 pub async fn facts(store: &dyn ControlStore) -> Result<Facts, StoreError> {
     match store.get(FACTS).await {
-        Ok(Some((body, _))) => serde_json::from_slice(&body).map_err(|error| {
-            let message = format!("{FACTS} in the control bucket cannot be read: {error}");
-            CloudError::Other { operation: "s3:GetObject".to_owned(), message }.into()
-        }),
+        Ok(Some((body, _))) => serde_json::from_slice(&body)
+            .map_err(|error| StoreError::Broken { key: FACTS.to_owned(), message: error.to_string() }),
         Ok(None) | Err(StoreError::NoBucket { .. }) => Ok(Facts::default()),
         Err(error) => Err(error),
     }

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::decode::{At, Node, guess, keep, references};
 use super::fields::{Field, fields};
-use super::load::{COMMON, Loader, Pending};
+use super::load::{COMMON, Loader, MOST_COLLECTED, MOST_WRITTEN_OUT, Pending};
 use super::scope::{Unresolved, own, resolve};
 use super::user_data::HASHED;
 use super::{Declared, check};
@@ -24,6 +24,9 @@ impl Loader<'_> {
         self.passed();
         let mut declared = BTreeMap::new();
         for pending in std::mem::take(&mut self.pending) {
+            if self.problems.len() > MOST_COLLECTED || self.written_out > MOST_WRITTEN_OUT {
+                break;
+            }
             if let Some(component) = self.declare(pending) {
                 declared.insert(component.address.clone(), component);
             }

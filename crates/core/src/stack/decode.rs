@@ -4,14 +4,12 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::template::{TemplateError, Variables, expand};
+use super::load::MOST_COLLECTED;
+use super::template::{LONGEST, TemplateError, Variables, expand};
 use crate::diagnostic::{Diagnostic, FileId, Label, Severity, Span};
 
 /// A value with its place in its file.
 pub(super) type Node = Spanned<DeValue<'static>>;
-
-/// Problems that are shown of one load; more than this many say nothing new.
-pub(super) const MOST_PROBLEMS: usize = 100;
 
 /// What one file's tables are read with: where errors point to.
 #[derive(Clone)]
@@ -51,6 +49,7 @@ pub(super) fn parse(at: &At) -> (DeTable<'static>, Vec<Diagnostic>) {
     let (table, errors) = DeTable::parse_recoverable(at.text);
     let problems = errors
         .iter()
+        .take(MOST_COLLECTED)
         .map(|error| {
             let help = "correct the TOML here; https://toml.io/en/v1.0.0 describes it".to_owned();
             at.error("DR001", error.span().unwrap_or(0..0), error.message(), help)
@@ -141,6 +140,12 @@ fn template_problem(
             };
             at.error("DR111", span, format!("`${{{name}}}` is not known here"), help)
         }
+        TemplateError::TooLong => at.error(
+            "DR113",
+            span,
+            format!("with its templates replaced, the text is longer than {LONGEST} bytes"),
+            "shorten the inputs in it, or use fewer of them".to_owned(),
+        ),
         TemplateError::NotText(name) => at.error(
             "DR112",
             span,
@@ -165,7 +170,7 @@ fn template_place(
         TemplateError::Unknown(name) | TemplateError::NotText(name) => {
             found.find(|it| text.get(it.start + 2..it.end - 1).is_some_and(|inner| inner.trim() == name))
         }
-        TemplateError::Refused => None,
+        TemplateError::Refused | TemplateError::TooLong => None,
     };
     place.map(|it| span.start + it.start..span.start + it.end)
 }
@@ -191,10 +196,15 @@ pub(super) fn is_single(value: &DeValue<'_>) -> bool {
     !matches!(value, DeValue::Array(_) | DeValue::Table(_))
 }
 
+/// Words that are compared with one that is not known: a stack with more has thousands of components, and comparing each
+/// of as many wrong names with all of them takes minutes.
+const MOST_COMPARED: usize = 1_000;
+
 /// The one of `known` that was probably meant.
 pub(super) fn guess<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // Jaro-Winkler above 0.7 is the customary line between a slip and another word.
     known
+        .take(MOST_COMPARED)
         .map(|it| (strsim::jaro_winkler(word, it), it))
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0))

@@ -6,7 +6,9 @@ use serde_json::Value;
 use toml::de::DeValue;
 
 use super::decode::{At, Node, article, guess, to_json};
-use super::load::{COMMON, InputValue, InputValues, Loader, Name, is_name, quoted, tables, take};
+use super::load::{
+    COMMON, InputValue, InputValues, Loader, MOST_INPUTS, NAME_HELP, Name, is_name, quoted, tables, take,
+};
 use super::template::Variables;
 use crate::diagnostic::{Label, Span};
 
@@ -80,9 +82,15 @@ impl Loader<'_> {
     ) {
         let mut known = BTreeSet::new();
         for (key, node) in tables(declared, "inputs", at, &mut self.problems) {
+            if known.len() == MOST_INPUTS {
+                let message = format!("there are more than {MOST_INPUTS} inputs");
+                let help = "give many values as one input with `type = \"list\"`".to_owned();
+                self.problems.push(at.error("DR123", key.span(), message, help));
+                return;
+            }
             let name = key.get_ref().to_string();
             if !is_name(&name) {
-                let help = "use letters, digits, `-` and `_`".to_owned();
+                let help = NAME_HELP.to_owned();
                 let message = format!("{} cannot be the name of an input", quoted(&name));
                 self.problems.push(at.error("DR008", key.span(), message, help));
             }
