@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use drstack_core::cloud::{Cloud, Scope};
 use drstack_core::kind::KindRegistry;
-use drstack_core::stack::Stack;
+use drstack_core::stack::{ReadFiles, Stack};
 use drstack_sim::{Sim, SimConfig};
 use tokio::runtime::Runtime;
 
 use crate::args::{CloudName, Global};
 use crate::exit::{Exit, Failure};
+use crate::files;
 
 /// Where the simulated world is kept, below the working folder.
 const SIM_FOLDER: &str = ".drstack/sim";
@@ -82,7 +83,7 @@ fn simulated(
     };
     let config = match &global.sim {
         Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| {
+            let text = ReadFiles::read(&files::Disk, path).map_err(|error| {
                 Failure::new(
                     Exit::Usage,
                     format!("cannot read `{}`: {error}", path.display()),

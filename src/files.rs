@@ -1,5 +1,6 @@
 //! Files of the user: stacks, inputs, plan files.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use drstack_core::stack::{InputValue, InputValues, ReadFiles};
@@ -13,19 +14,50 @@ const INPUT_PREFIX: &str = "DRSTACK_INPUT_";
 /// The file system, as the loader sees it.
 pub(crate) struct Disk;
 
-impl ReadFiles for Disk {
-    fn read(&self, path: &Path) -> Result<String, String> {
-        let bytes = std::fs::read(path).map_err(|error| match error.kind() {
+/// Largest text file that is read, in MiB: a stack of ten thousand components is smaller by far, and reading what is no
+/// stack, such as a model or `/dev/zero`, ends here.
+const MOST_TEXT: u64 = 8;
+/// Largest plan file, in MiB: ten thousand components with ten steps each, a kilobyte a step, and as much again.
+const MOST_PLAN: u64 = 256;
+
+/// The bytes of the file at `path`, `most` MiB at most.
+fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    let limit = most * 1024 * 1024;
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path);
+    let read = file.and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(_) if bytes.len() as u64 > limit => Err(format!("it is larger than {most} MiB")),
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(match error.kind() {
             std::io::ErrorKind::NotFound => "no such file".to_owned(),
             std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+            std::io::ErrorKind::NotADirectory => "a file stands where a folder is named".to_owned(),
+            std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
             _ => error.to_string(),
-        })?;
+        }),
+    }
+}
+
+/// The bytes of the plan file at `path`.
+pub(crate) fn plan_bytes(path: &Path) -> Result<Vec<u8>, String> {
+    bytes(path, MOST_PLAN)
+}
+
+impl ReadFiles for Disk {
+    fn read(&self, path: &Path) -> Result<String, String> {
+        let bytes = bytes(path, MOST_TEXT)?;
         String::from_utf8(bytes).map_err(|error| {
             let good = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = line_of(error.as_bytes(), good);
             format!("line {line} is not UTF-8; save it as UTF-8")
         })
     }
+}
+
+/// The line of the byte `at`.
+fn line_of(text: &[u8], at: usize) -> usize {
+    text.iter().take(at).filter(|byte| **byte == b'\n').count() + 1
 }
 
 /// The stack file that `stack` names: a folder or the file itself.
@@ -45,8 +77,10 @@ pub(crate) fn inputs(args: &StackArgs) -> Result<InputValues, Failure> {
         let fail =
             |message: String| Failure::new(Exit::Usage, format!("`{}`: {message}", path.display()), hint);
         let text = Disk.read(path).map_err(fail)?;
-        let table: toml::Table =
-            text.parse().map_err(|error: toml::de::Error| fail(error.message().to_owned()))?;
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            let line = error.span().map(|span| line_of(text.as_bytes(), span.start));
+            fail(format!("line {}: {}", line.unwrap_or(1), error.message()))
+        })?;
         for (name, value) in table {
             let value = serde_json::to_value(value).map_err(|error| fail(error.to_string()))?;
             values.insert(name, InputValue::Value(value));

@@ -11,7 +11,10 @@ mod views;
 
 fn main() -> std::process::ExitCode {
     match <args::Args as clap::Parser>::try_parse() {
-        Ok(args) => commands::run(&args).into(),
+        Ok(args) => {
+            ui::log();
+            commands::run(&args).into()
+        }
         Err(error) => ui::usage(&error).into(),
     }
 }

@@ -10,7 +10,7 @@ use drstack_core::compile::{Compiled, check, compile, queries};
 use drstack_core::control::lock::{Holder, Lock, LockError, Peek, RENEW, peek};
 use drstack_core::control::records::{self, Kept};
 use drstack_core::control::{ControlStore, StoreError};
-use drstack_core::diagnostic::{Diagnostic, Severity, Sources, render};
+use drstack_core::diagnostic::{Diagnostic, MOST_SHOWN, Severity, Sources, render};
 use drstack_core::engine::event::Event;
 use drstack_core::engine::execute::{ExecuteOptions, RunSummary, execute};
 use drstack_core::engine::journal::{Journal, JournalError};
@@ -74,9 +74,11 @@ pub(crate) fn load_stack(ui: Ui, args: &StackArgs) -> Result<Stack, Failure> {
                 }
                 ui.note(render(&loaded.warnings, &loaded.stack.sources, ui.color).trim_end());
             }
-            let problems = check(&loaded.stack);
+            let mut problems = check(&loaded.stack);
             if !problems.is_empty() {
-                return Err(invalid(ui, &problems, 0, &loaded.stack.sources, &entry));
+                let left_out = problems.len().saturating_sub(MOST_SHOWN);
+                problems.truncate(MOST_SHOWN);
+                return Err(invalid(ui, &problems, left_out, &loaded.stack.sources, &entry));
             }
             Ok(loaded.stack)
         }
@@ -110,6 +112,8 @@ impl Session {
             standby: stack.facts.standby.as_str().into(),
             secrets: Arc::new(stack.secrets.clone()),
         };
+        let components = stack.components.len();
+        tracing::debug!(name: "loaded", stack = stack.facts.name, components, hash = stack.hash, "loaded the stack");
         let connected = connect(global, &stack, &scope, &kinds).await?;
         let store = connected.cloud.control(&scope, &stack.facts.control);
         Ok(Self { ui, stack, kinds, cloud: connected.cloud, store, simulated: connected.simulated, scope })
@@ -124,7 +128,16 @@ impl Session {
         let mut secrets = self.stack.secrets.clone();
         secrets.extend(seen.secrets);
         self.scope.secrets = Arc::new(secrets);
+        for (query, fact) in &kept.facts.0 {
+            // Never the value: it may be anything.
+            tracing::debug!(query, captured_at = %fact.captured_at, "have a fact");
+        }
+        for remark in &seen.failed {
+            tracing::debug!(query = remark.address, error = remark.text, "a fact was not answered");
+        }
         let mut compiled = compile(&self.stack, &kept.facts, options.mode);
+        let resources = compiled.graph.resources.len();
+        tracing::debug!(resources, problems = compiled.problems.len(), mode = ?options.mode, "compiled");
         if options.intent == Intent::Destroy {
             return Ok((kept, seen.failed, compiled));
         }
@@ -132,6 +145,10 @@ impl Session {
             compiled.problems.extend(self.budget(&kept.facts, options.mode, &compiled.graph)?);
         }
         if !compiled.problems.is_empty() {
+            if compiled.problems.len() > MOST_SHOWN {
+                compiled.problems.sort_by_key(|it| it.severity);
+                compiled.problems.truncate(MOST_SHOWN);
+            }
             let text = render(&compiled.problems, &self.stack.sources, self.ui.color);
             for problem in &compiled.problems {
                 self.ui.line("diagnostic", crate::views::diagnostic(problem, &self.stack.sources));
@@ -160,10 +177,17 @@ impl Session {
         let Peek { free_since, begun } = peek(&*self.store).await.unwrap_or_default();
         let (facts, failed, compiled) = self.compiled(options).await?;
         let mut seen = observe(&*self.cloud, &self.kinds, &self.scope, &compiled.graph).await;
+        for (address, look) in &seen.seen {
+            tracing::debug!(%address, look = said(look), "looked");
+        }
+        tracing::debug!(others = seen.others.len(), begun = begun.len(), ?free_since, "observed");
         seen.begun = begun;
         self.check_addresses(options, &compiled.graph, &seen)?;
         let (plan, mut report) = plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
             .map_err(|error| shape_failure(&error))?;
+        for step in &plan.steps {
+            tracing::debug!(address = %step.address, action = ?step.action, "planned");
+        }
         // What a component leaves out matters where it is about to change; saying it every time is noise.
         let changing: BTreeSet<String> = match options.intent {
             Intent::Converge => plan.steps.iter().map(|step| step.address.component().to_string()).collect(),
@@ -235,6 +259,7 @@ impl Session {
             until: now,
             epoch: 1,
         };
+        tracing::debug!(run = holder.run, purpose, "taking the lock");
         Lock::take(Arc::clone(&self.store), holder, now).await.map_err(|error| self.lock_failure(&error))
     }
 
@@ -271,6 +296,11 @@ impl Session {
         parallelism: usize,
         sink: &mut (dyn FnMut(Event) + Send),
     ) -> Result<RunSummary, Failure> {
+        tracing::debug!(
+            run = lock.holder().run,
+            epoch = lock.holder().epoch,
+            "keeping facts, then executing"
+        );
         // Looking and planning may have taken most of the lease, or all of it.
         lock.renew(self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
         records::keep_facts(&*self.store, &planned.facts).await.map_err(|error| match &error {
@@ -330,6 +360,15 @@ impl Session {
     }
 }
 
+/// What a look found, in a word or the error: never the live value.
+fn said(look: &Look) -> String {
+    match look {
+        Look::Absent => "absent".to_owned(),
+        Look::Present(_) => "present".to_owned(),
+        Look::Unknown(error) => error.to_string(),
+    }
+}
+
 fn shape_failure(error: &ShapeError) -> Failure {
     Failure::new(Exit::Failed, error, "another version of drstack made this; use that one, or report it")
 }
@@ -339,6 +378,11 @@ pub(crate) fn store_failure(error: &StoreError) -> Failure {
     let hint = match error {
         StoreError::Refused { .. } => "run again".to_owned(),
         StoreError::NoBucket { .. } => "`drstack apply` makes it".to_owned(),
+        StoreError::Broken { key, .. } => {
+            format!(
+                "bring back an older version of `{key}`, or delete it while the primary answers: it is asked anew"
+            )
+        }
         StoreError::Cloud(error) => error.hint(),
     };
     Failure::new(Exit::Failed, format!("control bucket: {error}"), hint)

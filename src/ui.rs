@@ -147,6 +147,24 @@ pub(crate) fn usage(error: &clap::Error) -> Exit {
     Exit::Usage
 }
 
+/// The beginning of the targets that are logged. Others are not, whatever `RUST_LOG` says: an SDK's lines may hold
+/// credentials and user data.
+const LOGGED: &str = "drstack";
+
+/// Tells on stderr what the program does, as `RUST_LOG` asks: `RUST_LOG=drstack=debug`.
+pub(crate) fn log() {
+    use tracing_subscriber::prelude::*;
+    let Ok(text) = std::env::var("RUST_LOG") else { return };
+    let wanted = match tracing_subscriber::EnvFilter::builder().parse(&text) {
+        Ok(wanted) => wanted,
+        Err(error) => return err(&format!("warning: RUST_LOG: {error}; write `RUST_LOG=drstack=debug`")),
+    };
+    let ours = tracing_subscriber::filter::filter_fn(|line| line.target().starts_with(LOGGED));
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr);
+    // A second one can only be installed by a test.
+    let _ = tracing_subscriber::registry().with(lines.with_filter(ours).with_filter(wanted)).try_init();
+}
+
 fn out(text: &str) {
     // A closed pipe is how `| head` ends a program.
     let _ = anstream::stdout().write_all(text.as_bytes());

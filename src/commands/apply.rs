@@ -140,7 +140,7 @@ fn plan_file(path: &Path) -> Result<Option<PlanFile>, Failure> {
         let hint = "make it again with `drstack plan --out FILE`";
         Failure::new(Exit::Usage, format!("`{}`: {error}", path.display()), hint)
     };
-    let bytes = std::fs::read(path).map_err(|error| {
+    let bytes = files::plan_bytes(path).map_err(|error| {
         Failure::new(Exit::Usage, format!("cannot read `{}`: {error}", path.display()), "name a plan file")
     })?;
     PlanFile::from_bytes(&bytes).map(Some).map_err(unreadable)

@@ -66,28 +66,16 @@ impl Drstack {
         I: IntoIterator,
         I::Item: AsRef<std::ffi::OsStr>,
     {
-        let mut child = self.command(args).spawn().expect("start drstack");
-        let stdout = read_all(child.stdout.take().expect("piped"));
-        let stderr = read_all(child.stderr.take().expect("piped"));
-        let deadline = Instant::now() + COMMAND_LIMIT;
-        let status = loop {
-            if let Some(status) = child.try_wait().expect("look after drstack") {
-                break Some(status);
-            }
-            if Instant::now() > deadline {
-                child.kill().expect("kill drstack");
-                child.wait().expect("bury drstack");
-                break None;
-            }
-            thread::sleep(LOOK_EVERY);
-        };
-        let ran = Ran {
-            code: status.and_then(|status| status.code()).unwrap_or(-1),
-            stdout: stdout.join().expect("reader"),
-            stderr: stderr.join().expect("reader"),
-        };
-        assert!(status.is_some(), "drstack did not end within {COMMAND_LIMIT:?}\n{ran:?}");
-        ran
+        end(self.command(args))
+    }
+
+    /// The same, where the program gets `mib` of memory and not more.
+    pub(crate) fn run_within(&self, mib: u64, args: &[&str]) -> Ran {
+        let mut command = Command::new("sh");
+        let limit = (mib * 1024).to_string();
+        command.args(["-c", "ulimit -v $0 && exec \"$@\"", &limit, env!("CARGO_BIN_EXE_drstack")]);
+        command.args(args);
+        end(self.dressed(command))
     }
 
     /// The command that [`run`](Self::run) runs, for tests that signal it or kill it.
@@ -97,8 +85,13 @@ impl Drstack {
         I::Item: AsRef<std::ffi::OsStr>,
     {
         let mut command = Command::new(env!("CARGO_BIN_EXE_drstack"));
+        command.args(args);
+        self.dressed(command)
+    }
+
+    /// The command in this machine's home, folder and environment.
+    fn dressed(&self, mut command: Command) -> Command {
         command
-            .args(args)
             .current_dir(self.folder())
             .env_clear()
             .env("HOME", self.folder())
@@ -109,6 +102,32 @@ impl Drstack {
             .stderr(Stdio::piped());
         command
     }
+}
+
+/// Runs `command` to its end.
+fn end(mut command: Command) -> Ran {
+    let mut child = command.spawn().expect("start drstack");
+    let stdout = read_all(child.stdout.take().expect("piped"));
+    let stderr = read_all(child.stderr.take().expect("piped"));
+    let deadline = Instant::now() + COMMAND_LIMIT;
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("look after drstack") {
+            break Some(status);
+        }
+        if Instant::now() > deadline {
+            child.kill().expect("kill drstack");
+            child.wait().expect("bury drstack");
+            break None;
+        }
+        thread::sleep(LOOK_EVERY);
+    };
+    let ran = Ran {
+        code: status.and_then(|status| status.code()).unwrap_or(-1),
+        stdout: stdout.join().expect("reader"),
+        stderr: stderr.join().expect("reader"),
+    };
+    assert!(status.is_some(), "drstack did not end within {COMMAND_LIMIT:?}\n{ran:?}");
+    ran
 }
 
 /// What a command left behind.

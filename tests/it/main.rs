@@ -14,12 +14,15 @@ mod faults;
 mod kills;
 #[cfg(feature = "aws")]
 mod main_job;
+mod mutated;
 #[cfg(feature = "aws")]
 mod permissions;
 mod plan_files;
 mod schema;
+mod secrets;
 #[cfg(feature = "aws")]
 mod servers;
+mod sizes;
 mod stacks;
 #[cfg(feature = "aws")]
 mod variants;

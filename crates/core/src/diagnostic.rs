@@ -3,8 +3,12 @@
 pub mod codes;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
+
+/// Problems that are shown of one stack; more than this many say nothing new.
+pub const MOST_SHOWN: usize = 100;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,10 +62,38 @@ pub struct Sources {
     pub files: Vec<(PathBuf, String)>,
 }
 
+/// One line of a file, and what of it a label is about.
+struct Stretch<'a> {
+    /// Its number, from 1.
+    line: usize,
+    text: &'a str,
+    range: Range<usize>,
+}
+
+/// Where the lines of `text` end.
+fn ends_of(text: &str) -> Vec<usize> {
+    text.match_indices('\n').map(|(end, _)| end).collect()
+}
+
+/// The first line of `range`. What follows says no more, and may be user data; all of a large file takes long to show.
+fn stretch<'a>(text: &'a str, ends: &[usize], range: &Range<usize>) -> Stretch<'a> {
+    let start = range.start.min(text.len());
+    // What is missing at the end of a file is missing at the end of its last line.
+    let start = if start == text.len() && start > 0 && text.ends_with('\n') { start - 1 } else { start };
+    let before = ends.partition_point(|end| *end < start);
+    let begin = before.checked_sub(1).map_or(0, |last| ends[last] + 1);
+    let end = ends.get(before).copied().unwrap_or(text.len());
+    // A carriage return belongs to the line's end.
+    let visible = begin + text[begin..end].trim_end_matches('\r').len();
+    let stop = range.end.clamp(start, visible.max(start));
+    Stretch { line: before + 1, text: &text[begin..visible.max(stop)], range: start - begin..stop - begin }
+}
+
 /// The diagnostics as rustc would print them: code, message, file, line, column, caret, help.
 pub fn render(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut out = String::new();
+    let mut ends = BTreeMap::new();
     for diagnostic in diagnostics {
         let level = match diagnostic.severity {
             Severity::Error => Level::ERROR,
@@ -73,13 +105,18 @@ pub fn render(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> Str
             let Some((path, text)) = sources.files.get(label.span.file) else { continue };
             let kind = if primary { AnnotationKind::Primary } else { AnnotationKind::Context };
             primary = false;
-            let range = label.span.range.start.min(text.len())..label.span.range.end.min(text.len());
+            let ends = ends.entry(label.span.file).or_insert_with(|| ends_of(text));
+            let Stretch { line, text, range } = stretch(text, ends, &label.span.range);
             let mut annotation = kind.span(range);
             if !label.text.is_empty() {
                 annotation = annotation.label(&label.text);
             }
-            group =
-                group.element(Snippet::source(text).path(path.display().to_string()).annotation(annotation));
+            group = group.element(
+                Snippet::source(text)
+                    .line_start(line)
+                    .path(path.display().to_string())
+                    .annotation(annotation),
+            );
         }
         if let Some(help) = &diagnostic.help {
             group = group.element(Level::HELP.message(help));

@@ -41,6 +41,14 @@ pub enum StoreError {
         /// Its name.
         bucket: String,
     },
+    /// What is stored there is damaged, or another version's.
+    #[error("`{key}` cannot be read: {message}")]
+    Broken {
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        message: String,
+    },
     /// The call failed.
     #[error(transparent)]
     Cloud(#[from] CloudError),

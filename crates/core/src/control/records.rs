@@ -1,6 +1,5 @@
 //! Records: what the control store keeps beside lock and journals.
 
-use crate::cloud::CloudError;
 use crate::control::{Condition, ControlStore, StoreError, Version};
 use crate::facts::Facts;
 
@@ -21,10 +20,8 @@ pub struct Kept {
 pub async fn facts(store: &dyn ControlStore) -> Result<Kept, StoreError> {
     match store.get(FACTS).await {
         Ok(Some((body, version))) => {
-            let facts = serde_json::from_slice(&body).map_err(|error| {
-                let message = format!("{FACTS} in the control bucket cannot be read: {error}");
-                CloudError::Other { operation: "s3:GetObject".to_owned(), message }
-            })?;
+            let facts = serde_json::from_slice(&body)
+                .map_err(|error| StoreError::Broken { key: FACTS.to_owned(), message: error.to_string() })?;
             Ok(Kept { facts, version: Some(version) })
         }
         Ok(None) | Err(StoreError::NoBucket { .. }) => Ok(Kept::default()),

@@ -25,7 +25,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "unknown kind",
         "`drstack kinds` lists the kinds of components of this build. `[stack]` and `[sim]` stand in a `stack.toml` alone, `[outputs]` in a `module.toml`.",
     ),
-    ("DR008", "not a name", "Names are made of letters, digits, `-` and `_`."),
+    ("DR008", "not a name", "Names are made of 1 to 64 letters, digits, `-` and `_`."),
     ("DR009", "wrong type", "The value does not have the type its field wants."),
     ("DR010", "not a duration", "Durations are written as `8m`, `1h 30m` or `5s`."),
     ("DR011", "not a posture", "The postures are `cold`, `pilot-light`, `warm` and `hot`."),
@@ -62,6 +62,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
     ),
     ("DR112", "a list within a string", "A list can only be the whole string: `\"${input.types}\"`."),
     (
+        "DR113",
+        "a text too long",
+        "With its templates replaced, the text has more than 64 KiB, which no field takes.",
+    ),
+    (
         "DR120",
         "`for_each` is not a list of names",
         "It is a list of distinct names, or an integer input: 3 makes \"000\", \"001\", \"002\".",
@@ -71,6 +76,12 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "too many components",
         "A stack has 100,000 components and modules at most, each key of a `for_each` counted.",
     ),
+    (
+        "DR122",
+        "a stack too large",
+        "With every `for_each` and every use of a module written out, a stack has 64 MiB at most.",
+    ),
+    ("DR123", "too many inputs", "A stack or module has 1,000 inputs at most."),
     (
         "DR130",
         "a module has no source",

@@ -9,7 +9,8 @@ use toml::Spanned;
 
 use super::Declared;
 use super::decode::At;
-use super::load::Pending;
+use super::head::no_template;
+use super::load::{Pending, quoted};
 use crate::address::ComponentAddress;
 use crate::component::StackFacts;
 use crate::diagnostic::{Diagnostic, Label, Severity, Span};
@@ -26,13 +27,15 @@ pub(super) fn head(
     let mut problems = Vec::new();
     if let Some(name) = name.filter(|name| !is_stack_name(name.get_ref())) {
         let help = "use 2 to 32 lower-case letters, digits and `-`, a letter first; names of AWS objects are made from it";
-        let message = format!("`{}` cannot name a stack", name.get_ref());
+        let message = format!("{} cannot name a stack", quoted(name.get_ref()));
+        let help = no_template(name.get_ref()).unwrap_or(help);
         problems.push(at.error("DR014", name.span(), message, help.to_owned()));
     }
     let regions = [primary, standby].into_iter().flatten();
     for region in regions.filter(|region| !is_region(region.get_ref())) {
-        let message = format!("`{}` is not a region", region.get_ref());
-        problems.push(at.error("DR015", region.span(), message, "write it as `us-west-2`".to_owned()));
+        let message = format!("{} is not a region", quoted(region.get_ref()));
+        let help = no_template(region.get_ref()).unwrap_or("write it as `us-west-2`");
+        problems.push(at.error("DR015", region.span(), message, help.to_owned()));
     }
     if let (Some(primary), Some(standby)) = (primary, standby)
         && primary.get_ref() == standby.get_ref()
@@ -41,8 +44,9 @@ pub(super) fn head(
         problems.push(at.error("DR016", standby.span(), "primary and standby are the same region", help));
     }
     if let Some(control) = control.filter(|control| !is_bucket_name(control.get_ref())) {
-        let message = format!("`{}` is not a bucket name", control.get_ref());
-        problems.push(at.error("DR214", control.span(), message, BUCKET_HELP.to_owned()));
+        let message = format!("{} is not a bucket name", quoted(control.get_ref()));
+        let help = no_template(control.get_ref()).unwrap_or(BUCKET_HELP);
+        problems.push(at.error("DR214", control.span(), message, help.to_owned()));
     }
     problems
 }

@@ -8,8 +8,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::decode::{At, Node, guess, keep, references};
-use super::fields::fields;
-use super::load::{COMMON, Loader, Pending};
+use super::fields::{Field, fields};
+use super::load::{COMMON, Loader, MOST_COLLECTED, MOST_WRITTEN_OUT, Pending};
 use super::scope::{Unresolved, own, resolve};
 use super::user_data::HASHED;
 use super::{Declared, check};
@@ -24,6 +24,9 @@ impl Loader<'_> {
         self.passed();
         let mut declared = BTreeMap::new();
         for pending in std::mem::take(&mut self.pending) {
+            if self.problems.len() > MOST_COLLECTED || self.written_out > MOST_WRITTEN_OUT {
+                break;
+            }
             if let Some(component) = self.declare(pending) {
                 declared.insert(component.address.clone(), component);
             }
@@ -64,7 +67,7 @@ impl Loader<'_> {
         fields.extend(own.fields);
         let before = self.problems.len();
         self.unknown(component, &mut table, &mut refused, &at);
-        let refers_to = self.refers_to(&scope, &mut table, &mut refused, &at);
+        let refers_to = self.refers_to(component, &scope, &mut table, &mut refused, &at);
         let spec = self.spec(component, table, &header.range, &mut refused, &at);
         if self.problems.len() > before || !refused.is_empty() {
             return None;
@@ -109,12 +112,14 @@ impl Loader<'_> {
     /// Makes references absolute; fields with one that names nothing are taken out and `refused`.
     fn refers_to(
         &mut self,
+        component: &'static dyn DynComponent,
         scope: &str,
         table: &mut DeTable<'static>,
         refused: &mut BTreeSet<String>,
         at: &At,
     ) -> BTreeSet<ComponentAddress> {
         let mut refers_to = BTreeSet::new();
+        let fields = self.fields.get(component.name());
         for (key, value) in table.iter_mut() {
             let mut found = Vec::new();
             references(value, &mut found);
@@ -122,6 +127,16 @@ impl Loader<'_> {
                 let span = reference.span();
                 let text = reference.get_ref().as_str().unwrap_or_default();
                 match resolve(&self.scopes, scope, text.strip_prefix('@').unwrap_or(text)) {
+                    Ok(_)
+                        if fields
+                            .and_then(|it| it.get(key.get_ref().as_ref()))
+                            .is_some_and(Field::is_plain) =>
+                    {
+                        refused.insert(key.get_ref().to_string());
+                        let message = format!("`{}` takes no reference, and `{text}` is one", key.get_ref());
+                        let help = "write the text itself; references begin with `@`".to_owned();
+                        self.problems.push(at.error("DR009", span, message, help));
+                    }
                     Ok(target) => {
                         *reference = Spanned::new(span, DeValue::String(format!("@{target}").into()));
                         refers_to.insert(target);
@@ -161,6 +176,10 @@ impl Loader<'_> {
             let key = place.as_ref().and_then(|span| {
                 table.iter().find(|(_, value)| around(value, span)).map(|(key, _)| key.get_ref().to_string())
             });
+            let (key, place) = match key {
+                Some(key) => (Some(key), place),
+                None => self.below(component, &table, header, &error),
+            };
             let Some((key, (span, value))) = key.zip(place).and_then(|(key, span)| {
                 let value = table.remove(key.as_str())?;
                 Some((key, (span, value)))
@@ -171,6 +190,31 @@ impl Loader<'_> {
             self.refuse(component, &key, &value, span, at, error.message());
             refused.insert(key);
         }
+    }
+
+    /// The field whose table, written below the component's own, is what the decoder refuses: it does not say.
+    fn below(
+        &self,
+        component: &'static dyn DynComponent,
+        table: &DeTable<'static>,
+        header: &Range<usize>,
+        error: &toml::de::Error,
+    ) -> (Option<String>, Option<Range<usize>>) {
+        let is_table = |value: &DeValue<'_>| match value {
+            DeValue::Array(items) => items.iter().any(|item| item.get_ref().is_table()),
+            other => other.is_table(),
+        };
+        let mends = |name: &str| {
+            let mut rest = table.clone();
+            rest.remove(name);
+            let node = Spanned::new(header.clone(), DeValue::Table(rest));
+            let after = component.decode(ValueDeserializer::from(node)).err();
+            after.is_none_or(|after| after.message() != error.message())
+        };
+        let found = table.iter().find(|(key, value)| is_table(value.get_ref()) && mends(key.get_ref()));
+        let Some((key, value)) = found else { return (None, None) };
+        let within = error.span().filter(|span| !span.is_empty() && *span != *header);
+        (Some(key.get_ref().to_string()), Some(within.unwrap_or_else(|| value.span())))
     }
 
     /// Reports the value of one field; `reason` is what the decoder said.
@@ -190,7 +234,7 @@ impl Loader<'_> {
             field.filter(|_| span == value.span()).and_then(|it| it.refusal(key, value.get_ref(), templated));
         let (message, help) = said.unwrap_or_else(|| {
             let help = format!("`drstack schema` describes every field of `{}`", component.name());
-            (format!("`{key}`: {reason}"), help)
+            (format!("`{key}`: {}", plainly(reason)), help)
         });
         self.problems.push(at.error("DR009", span, message, help));
     }
@@ -226,4 +270,12 @@ impl Loader<'_> {
         };
         self.problems.push(at.error("DR009", header.clone(), message, help));
     }
+}
+
+/// What the decoder said, in words for people who do not know its types.
+fn plainly(reason: &str) -> String {
+    reason
+        .replace("expected u16", "expected an integer from 0 to 65535")
+        .replace("expected u32", "expected an integer from 0 to 4294967295")
+        .replace("wanted string or table", "expected a string")
 }

@@ -4,14 +4,12 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::template::{TemplateError, Variables, expand};
+use super::load::MOST_COLLECTED;
+use super::template::{LONGEST, TemplateError, Variables, expand};
 use crate::diagnostic::{Diagnostic, FileId, Label, Severity, Span};
 
 /// A value with its place in its file.
 pub(super) type Node = Spanned<DeValue<'static>>;
-
-/// Problems that are shown of one load; more than this many say nothing new.
-pub(super) const MOST_PROBLEMS: usize = 100;
 
 /// What one file's tables are read with: where errors point to.
 #[derive(Clone)]
@@ -19,6 +17,8 @@ pub(super) struct At {
     pub(super) file: FileId,
     /// Where the modules around it are used, innermost first.
     pub(super) used: Vec<Span>,
+    /// The file's text.
+    pub(super) text: &'static str,
 }
 
 impl At {
@@ -45,13 +45,11 @@ impl At {
 }
 
 /// The tree of a file's text, and its syntax errors.
-///
-/// The text is leaked: a program reads a stack once and keeps it to its end, and a tree without a lifetime can be changed.
-pub(super) fn parse(text: &str, at: &At) -> (DeTable<'static>, Vec<Diagnostic>) {
-    let text: &'static str = Box::leak(text.to_owned().into_boxed_str());
-    let (table, errors) = DeTable::parse_recoverable(text);
+pub(super) fn parse(at: &At) -> (DeTable<'static>, Vec<Diagnostic>) {
+    let (table, errors) = DeTable::parse_recoverable(at.text);
     let problems = errors
         .iter()
+        .take(MOST_COLLECTED)
         .map(|error| {
             let help = "correct the TOML here; https://toml.io/en/v1.0.0 describes it".to_owned();
             at.error("DR001", error.span().unwrap_or(0..0), error.message(), help)
@@ -120,6 +118,7 @@ fn template_problem(
     at: &At,
     span: std::ops::Range<usize>,
 ) -> Option<Diagnostic> {
+    let span = template_place(error, at, &span).unwrap_or(span);
     Some(match error {
         TemplateError::Refused => return None,
         TemplateError::Open => at.error(
@@ -141,6 +140,12 @@ fn template_problem(
             };
             at.error("DR111", span, format!("`${{{name}}}` is not known here"), help)
         }
+        TemplateError::TooLong => at.error(
+            "DR113",
+            span,
+            format!("with its templates replaced, the text is longer than {LONGEST} bytes"),
+            "shorten the inputs in it, or use fewer of them".to_owned(),
+        ),
         TemplateError::NotText(name) => at.error(
             "DR112",
             span,
@@ -148,6 +153,26 @@ fn template_problem(
             "let the template be the whole string".to_owned(),
         ),
     })
+}
+
+/// Where the template that is wrong begins and ends within the value at `span`, where its text stands there as it is.
+fn template_place(
+    error: &TemplateError,
+    at: &At,
+    span: &std::ops::Range<usize>,
+) -> Option<std::ops::Range<usize>> {
+    let text = at.text.get(span.clone())?;
+    let begins = text.match_indices("${").map(|(begin, _)| begin).filter(|it| !text[..*it].ends_with('$'));
+    let mut found =
+        begins.map(|begin| begin..text[begin..].find('}').map_or(begin + 2, |end| begin + end + 1));
+    let place = match error {
+        TemplateError::Open => found.find(|it| it.len() == 2),
+        TemplateError::Unknown(name) | TemplateError::NotText(name) => {
+            found.find(|it| text.get(it.start + 2..it.end - 1).is_some_and(|inner| inner.trim() == name))
+        }
+        TemplateError::Refused | TemplateError::TooLong => None,
+    };
+    place.map(|it| span.start + it.start..span.start + it.end)
 }
 
 /// Takes the fields out of `table` that `wanted` does not want.
@@ -166,10 +191,20 @@ pub(super) fn article(value: &DeValue<'_>) -> String {
     }
 }
 
+/// Whether `value` is one word or number, which quotes make a text.
+pub(super) fn is_single(value: &DeValue<'_>) -> bool {
+    !matches!(value, DeValue::Array(_) | DeValue::Table(_))
+}
+
+/// Words that are compared with one that is not known: a stack with more has thousands of components, and comparing each
+/// of as many wrong names with all of them takes minutes.
+const MOST_COMPARED: usize = 1_000;
+
 /// The one of `known` that was probably meant.
 pub(super) fn guess<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // Jaro-Winkler above 0.7 is the customary line between a slip and another word.
     known
+        .take(MOST_COMPARED)
         .map(|it| (strsim::jaro_winkler(word, it), it))
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0))
@@ -177,12 +212,18 @@ pub(super) fn guess<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Opt
 }
 
 /// As [`guess`], for words such as `input.company`: where the part in front of the dot is right, only the rest is compared.
+#[expect(clippy::needless_pass_by_value, reason = "an iterator, passed as `guess` takes it")]
 pub(super) fn guess_dotted<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
-    let Some((head, rest)) = word.split_once('.') else { return guess(word, known) };
+    // `${company}` and `${var.company}` for `${input.company}`.
+    let tail = word.rsplit('.').next().unwrap_or(word);
+    let same_tail = || known.clone().find(|it| it.split_once('.').is_some_and(|(_, rest)| rest == tail));
+    let Some((head, rest)) = word.split_once('.') else {
+        return same_tail().or_else(|| guess(word, known.clone()));
+    };
     let mut siblings =
         known.clone().filter_map(|it| Some((it, it.strip_prefix(head)?.strip_prefix('.')?))).peekable();
     if siblings.peek().is_none() {
-        return guess(word, known);
+        return same_tail().or_else(|| guess(word, known.clone()));
     }
     let likely = guess(rest, siblings.clone().map(|(_, rest)| rest))?;
     siblings.find(|(_, rest)| *rest == likely).map(|(whole, _)| whole)

@@ -6,7 +6,7 @@ use schemars::SchemaGenerator;
 use serde_json::{Map, Value};
 use toml::de::DeValue;
 
-use super::decode::{article, guess};
+use super::decode::{article, guess, is_single};
 use crate::component::DynComponent;
 
 /// The fields of one component kind by name.
@@ -21,8 +21,11 @@ pub(super) struct Field {
     types: BTreeSet<String>,
     /// All words that it takes; empty where there is no such list.
     words: Vec<String>,
-    /// The smallest number that it takes.
+    /// The smallest and the largest number that it takes.
     minimum: Option<i64>,
+    maximum: Option<i64>,
+    /// Whether it, or what it is a list of, can be a reference.
+    refers: bool,
 }
 
 /// A component's own fields.
@@ -37,6 +40,7 @@ pub(super) fn fields(component: &dyn DynComponent) -> Fields {
     let field = |(name, schema): (&String, &Value)| {
         let mut field = Field { required: is_required(name), ..Field::default() };
         field.learn(schema, &definitions);
+        field.refers = refers(schema, &definitions);
         (name.clone(), field)
     };
     properties.into_iter().flat_map(Map::iter).map(field).collect()
@@ -54,9 +58,16 @@ impl Field {
         let words = list("enum").chain(schema.get("const")).filter_map(Value::as_str);
         self.words.extend(words.map(str::to_owned));
         self.minimum = self.minimum.or_else(|| schema.get("minimum").and_then(Value::as_i64));
+        let format = schema.get("format").and_then(Value::as_str);
+        self.maximum = self.maximum.or_else(|| format.and_then(largest));
         for part in list("anyOf").chain(list("oneOf")) {
             self.learn(part, definitions);
         }
+    }
+
+    /// Whether no reference can stand in it.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.types.is_empty() && !self.refers
     }
 
     /// Message and help for `value`, which the field `name` does not take; `None` where the schema does not say why.
@@ -78,6 +89,11 @@ impl Field {
                 Some(it) if templated => {
                     format!("declare the template's input with `type = \"{}\"`", input_type(it))
                 }
+                Some("string") if !is_single(value) => "write one text, in quotes".to_owned(),
+                Some("array") if is_single(value) => match value {
+                    DeValue::String(text) => format!("write a list: `[\"{text}\"]`"),
+                    _ => "write a list: `[..]`".to_owned(),
+                },
                 _ => format!("write {write}"),
             };
             return Some((format!("`{name}` is {is}, not {what}"), help));
@@ -93,14 +109,35 @@ impl Field {
             }
             DeValue::Integer(number) => {
                 let least = self.minimum?;
-                Some((
-                    format!("`{number}` is out of range for `{name}`"),
-                    format!("write an integer, {least} or more"),
-                ))
+                let help = match self.maximum {
+                    Some(most) => format!("write an integer from {least} to {most}"),
+                    None => format!("write an integer, {least} or more"),
+                };
+                Some((format!("`{number}` is out of range for `{name}`"), help))
             }
             _ => None,
         }
     }
+}
+
+/// The largest number of a format of integers.
+fn largest(format: &str) -> Option<i64> {
+    match format {
+        "uint8" => Some(u8::MAX.into()),
+        "uint16" => Some(u16::MAX.into()),
+        "uint32" => Some(u32::MAX.into()),
+        _ => None,
+    }
+}
+
+/// Whether a reference can stand somewhere within `schema`: its pattern begins with one.
+fn refers(schema: &Value, definitions: &Map<String, Value>) -> bool {
+    let schema = target(schema, definitions);
+    let pattern = schema.get("pattern").and_then(Value::as_str);
+    let parts = |key: &str| schema.get(key).and_then(Value::as_array).into_iter().flatten();
+    pattern.is_some_and(|it| it.starts_with("^(@"))
+        || schema.get("items").is_some_and(|items| refers(items, definitions))
+        || parts("anyOf").chain(parts("oneOf")).any(|part| refers(part, definitions))
 }
 
 /// The schema itself, or the one that it refers to.

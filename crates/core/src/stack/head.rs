@@ -7,8 +7,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::check;
-use super::decode::{At, article, guess};
-use super::load::{Loader, take};
+use super::decode::{At, article, guess, is_single};
+use super::load::{Loader, quoted, take};
 use crate::component::StackFacts;
 use crate::diagnostic::Span;
 use crate::objective::{Objective, Posture};
@@ -19,6 +19,14 @@ const KEYS: [&str; 7] = ["name", "primary", "standby", "posture", "control", "rt
 /// What to write for the required ones.
 const EXAMPLES: [(&str, &str); 4] =
     [("name", "demo"), ("primary", "us-east-1"), ("standby", "us-west-2"), ("posture", "warm")];
+
+/// How durations are written.
+const DURATION_HELP: &str = "write it as `8m`, `1h 30m` or `5s`, in quotes";
+
+/// Help for a template in the `[stack]` table, which is read before the inputs.
+pub(super) fn no_template(text: &str) -> Option<&'static str> {
+    text.contains("${").then_some("write it out: the `[stack]` table knows no templates")
+}
 
 /// The `[stack]` table; what was refused is empty, and has been reported.
 pub(super) struct Head {
@@ -137,7 +145,12 @@ impl Loader<'_> {
             DeValue::String(text) => Some(Spanned::new(span, text.into_owned())),
             other => {
                 let message = format!("`{key}` is {}, not a string", article(&other));
-                self.problems.push(at.error("DR009", span, message, "write it in quotes".to_owned()));
+                let help = match (key, is_single(&other)) {
+                    ("rto" | "rpo", _) => DURATION_HELP,
+                    (_, true) => "write it in quotes",
+                    (_, false) => "write one text, in quotes",
+                };
+                self.problems.push(at.error("DR009", span, message, help.to_owned()));
                 None
             }
         }
@@ -147,12 +160,14 @@ impl Loader<'_> {
         let text = self.text(table, "posture", at)?;
         let posture = Posture::ALL.into_iter().find(|posture| posture.name() == text.get_ref());
         if posture.is_none() {
+            let plain = no_template(text.get_ref());
             let names = Posture::ALL.into_iter().map(Posture::name);
-            let help = guess(text.get_ref(), names).map_or_else(
-                || "write `cold`, `pilot-light`, `warm` or `hot`".to_owned(),
-                |it| format!("did you mean `{it}`?"),
-            );
-            let message = format!("`{}` is not a posture", text.get_ref());
+            let help = match (plain, guess(text.get_ref(), names)) {
+                (Some(help), _) => help.to_owned(),
+                (_, Some(it)) => format!("did you mean `{it}`?"),
+                (_, None) => "write `cold`, `pilot-light`, `warm` or `hot`".to_owned(),
+            };
+            let message = format!("{} is not a posture", quoted(text.get_ref()));
             self.problems.push(at.error("DR011", text.span(), message, help));
         }
         posture
@@ -162,9 +177,8 @@ impl Loader<'_> {
         let text = self.text(table, key, at)?;
         let duration = text.get_ref().parse::<SignedDuration>().ok().filter(|it| !it.is_negative());
         if duration.is_none() {
-            let message = format!("`{}` is not a duration", text.get_ref());
-            let help = "write it as `8m`, `1h 30m` or `5s`".to_owned();
-            self.problems.push(at.error("DR010", text.span(), message, help));
+            let message = format!("{} is not a duration", quoted(text.get_ref()));
+            self.problems.push(at.error("DR010", text.span(), message, DURATION_HELP.to_owned()));
         }
         duration
     }

@@ -6,7 +6,9 @@ use serde_json::Value;
 use toml::de::DeValue;
 
 use super::decode::{At, Node, article, guess, to_json};
-use super::load::{InputValue, InputValues, Loader, Name, is_name, quoted, tables, take};
+use super::load::{
+    COMMON, InputValue, InputValues, Loader, MOST_INPUTS, NAME_HELP, Name, is_name, quoted, tables, take,
+};
 use super::template::Variables;
 use crate::diagnostic::{Label, Span};
 
@@ -80,9 +82,15 @@ impl Loader<'_> {
     ) {
         let mut known = BTreeSet::new();
         for (key, node) in tables(declared, "inputs", at, &mut self.problems) {
+            if known.len() == MOST_INPUTS {
+                let message = format!("there are more than {MOST_INPUTS} inputs");
+                let help = "give many values as one input with `type = \"list\"`".to_owned();
+                self.problems.push(at.error("DR123", key.span(), message, help));
+                return;
+            }
             let name = key.get_ref().to_string();
             if !is_name(&name) {
-                let help = "use letters, digits, `-` and `_`".to_owned();
+                let help = NAME_HELP.to_owned();
                 let message = format!("{} cannot be the name of an input", quoted(&name));
                 self.problems.push(at.error("DR008", key.span(), message, help));
             }
@@ -111,7 +119,8 @@ impl Loader<'_> {
             DeValue::Table(table) => table,
             other => {
                 let message = format!("input `{name}` is declared as {}, not as a table", article(&other));
-                let kind = InputType::of(&other).map_or("string", InputType::name);
+                let stated = InputType::ALL.into_iter().find(|it| other.as_str() == Some(it.name()));
+                let kind = stated.or(InputType::of(&other)).map_or("string", InputType::name);
                 let help = format!("write `{name} = {{ type = \"{kind}\" }}`; a `default` may follow");
                 self.problems.push(at.error("DR101", span, message, help));
                 return Declaration { has_default: true, ..Declaration::default() };
@@ -218,6 +227,9 @@ impl Loader<'_> {
         let all = known.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
         let help = match (guess(name, known.iter().map(String::as_str)), owner) {
             (Some(it), _) => format!("did you mean `{it}`?"),
+            (None, Owner::Module) if COMMON.contains(&name) => {
+                format!("leave it out: a module has no `{name}`, the components in it have")
+            }
             (None, Owner::Stack) => "declare it under `[inputs]`, or leave it out".to_owned(),
             (None, Owner::Module) if all.is_empty() => "leave it out: the module has no inputs".to_owned(),
             (None, Owner::Module) => format!("leave it out: the module's inputs are {all}"),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::decode::{At, MOST_PROBLEMS, Node, article, expand_all, guess, keep, parse, to_json};
+use super::decode::{At, Node, article, expand_all, guess, keep, parse, to_json};
 use super::fields::Fields;
 use super::head::{Head, Own};
 use super::inputs::{self, Owner};
@@ -18,7 +18,7 @@ use super::{Stack, check};
 use crate::address::ComponentAddress;
 use crate::cloud::{Secrets, sha256};
 use crate::component::{ComponentRegistry, DynComponent};
-use crate::diagnostic::{Diagnostic, FileId, Severity, Sources, Span};
+use crate::diagnostic::{Diagnostic, FileId, MOST_SHOWN, Severity, Sources, Span};
 use crate::objective::{Objective, Posture};
 
 /// A key and where it stands.
@@ -27,6 +27,25 @@ pub(super) type Name = Spanned<std::borrow::Cow<'static, str>>;
 /// Components and modules of one stack, all keys of `for_each` counted: some 200,000 resources, which is twice what
 /// docs/performance.md measures, so that a number that is wrong by some digits ends in an error and not in all of the memory.
 const MOST_MEMBERS: usize = 100_000;
+
+/// Bytes of a stack once every `for_each` and module is written out: six kilobytes for each of [`MOST_MEMBERS`]. What
+/// loading takes of memory and time is a small multiple of it.
+pub(super) const MOST_WRITTEN_OUT: usize = 64 * 1024 * 1024;
+
+/// Problems after which looking for more ends: each takes memory, and [`MOST_SHOWN`] are shown.
+pub(super) const MOST_COLLECTED: usize = 20_000;
+
+/// Inputs of a stack or module; each of its components is read with all of them at hand.
+pub(super) const MOST_INPUTS: usize = 1_000;
+
+/// Longest message or help, in characters; what a user wrote may be quoted in it, however long it is.
+const MOST_SAID: usize = 1_000;
+
+/// What names are made of.
+pub(super) const NAME_HELP: &str = "use 1 to 64 letters, digits, `-` and `_`";
+
+/// Longest name, so that an address with some of them fits into a tag.
+const LONGEST_NAME: usize = 64;
 
 /// Keys that every component has.
 pub(super) const COMMON: [&str; 5] = ["posture", "rto", "rpo", "tier", "for_each"];
@@ -90,16 +109,22 @@ pub fn load(
         pending: Vec::new(),
         scopes: Scopes::new(),
         secrets: Secrets::default(),
+        texts: Vec::new(),
         read: Vec::new(),
         fields: BTreeMap::new(),
         members: 0,
+        written_out: 0,
     };
     let stack = loader.stack(entry, inputs);
     let Loader { problems, sources, .. } = loader;
     let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
     let mut problems = in_order(problems);
-    let left_out = problems.len().saturating_sub(MOST_PROBLEMS);
-    problems.truncate(MOST_PROBLEMS);
+    let left_out = problems.len().saturating_sub(MOST_SHOWN);
+    problems.truncate(MOST_SHOWN);
+    for problem in &mut problems {
+        clip(&mut problem.message);
+        problem.help.as_mut().map(clip);
+    }
     match stack {
         Some(stack) if !failed => Ok(Loaded { stack: Stack { sources, ..stack }, warnings: problems }),
         _ => Err(Failed { problems, left_out, sources }),
@@ -117,6 +142,32 @@ fn in_order(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
     problems.sort_by_key(|it| it.labels.first().map(|label| place(&label.span)));
     problems
 }
+
+/// Cuts a text that nobody would read to its end.
+fn clip(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(MOST_SAID) {
+        text.truncate(end);
+        text.push_str("...");
+    }
+}
+
+/// Bytes of a table, roughly: its texts, and what each value takes beside.
+fn weight(table: &DeTable<'_>) -> usize {
+    table.iter().map(|(key, value)| key.get_ref().len() + weigh(value.get_ref())).sum()
+}
+
+fn weigh(value: &DeValue<'_>) -> usize {
+    VALUE
+        + match value {
+            DeValue::String(text) => text.len(),
+            DeValue::Table(table) => weight(table),
+            DeValue::Array(items) => items.iter().map(|item| weigh(item.get_ref())).sum(),
+            _ => 0,
+        }
+}
+
+/// Bytes that a value takes beside its text.
+const VALUE: usize = 64;
 
 /// A component on its way: templates replaced, references not yet resolved.
 pub(super) struct Pending {
@@ -141,12 +192,17 @@ pub(super) struct Loader<'a> {
     pub(super) pending: Vec<Pending>,
     pub(super) scopes: Scopes,
     pub(super) secrets: Secrets,
+    /// The texts of the files. They are leaked: a program reads a stack once and keeps it to its end, and a tree without
+    /// a lifetime can be changed.
+    pub(super) texts: Vec<&'static str>,
     /// What goes into the stack's hash.
     pub(super) read: Vec<String>,
     /// Fields by component kind.
     pub(super) fields: BTreeMap<&'static str, Fields>,
     /// Components and modules so far.
     pub(super) members: usize,
+    /// Bytes so far, once every `for_each` and module is written out.
+    pub(super) written_out: usize,
 }
 
 /// What components of one scope inherit.
@@ -230,15 +286,17 @@ impl Loader<'_> {
         named: Option<Diagnostic>,
     ) -> Option<(DeTable<'static>, At)> {
         let known = self.sources.files.iter().position(|(it, _)| it == path);
-        let at = At { file: known.unwrap_or(self.sources.files.len()), used };
+        let mut at = At { file: known.unwrap_or(self.sources.files.len()), used, text: "" };
         if known.is_none() {
             match self.files.read(path) {
                 Ok(text) => {
                     self.read.push(text.clone());
+                    self.texts.push(Box::leak(text.clone().into_boxed_str()));
                     self.sources.files.push((path.to_path_buf(), text));
                 }
                 Err(message) => {
                     let mut problem = named.unwrap_or_else(|| {
+                        self.texts.push("");
                         self.sources.files.push((path.to_path_buf(), String::new()));
                         let help = "name a folder with a `stack.toml`, or the file itself; `drstack init DIR` writes one";
                         at.error("DR004", 0..0, "", help.to_owned())
@@ -249,10 +307,12 @@ impl Loader<'_> {
                 }
             }
         }
+        at.text = self.texts[at.file];
+        self.written_out += at.text.len();
         if let Some(table) = self.trees.get(&at.file) {
             return Some((table.clone(), at));
         }
-        let (table, problems) = parse(&self.sources.files[at.file].1, &at);
+        let (table, problems) = parse(&at);
         if !problems.is_empty() {
             self.problems.extend(problems);
             return None;
@@ -296,7 +356,7 @@ impl Loader<'_> {
                 let text = label.get_ref().to_string();
                 let whole = format!("{kind}.{text}");
                 if !is_name(&text) {
-                    let help = "use letters, digits, `-` and `_`".to_owned();
+                    let help = NAME_HELP.to_owned();
                     let message = format!("{} cannot be a name", quoted(&text));
                     self.problems.push(at.error("DR008", label.span(), message, help));
                     self.refused(name, &whole);
@@ -306,12 +366,23 @@ impl Loader<'_> {
                 match node.into_inner() {
                     DeValue::Table(body) => self.member(name, component, &label, body, around, at),
                     other => {
-                        self.not_a_table(&whole, &other, span, &format!("write `[{whole}]`"), at);
+                        let help = match self.is_field(component, &text) {
+                            true => format!("give it a name: write `[{kind}.NAME]`, and its fields below"),
+                            false => format!("write `[{whole}]`"),
+                        };
+                        self.not_a_table(&whole, &other, span, &help, at);
                         self.refused(name, &whole);
                     }
                 }
             }
         }
+    }
+
+    /// Whether `word` is a field of such a component or module: then its name was left out.
+    fn is_field(&mut self, component: Option<&'static dyn DynComponent>, word: &str) -> bool {
+        let Some(component) = component else { return word == "source" };
+        let fields = self.fields.entry(component.name()).or_insert_with(|| super::fields::fields(component));
+        fields.contains_key(word) || COMMON.contains(&word)
     }
 
     fn unknown_kind(&mut self, scope: &str, key: &Name, at: &At) {
@@ -338,6 +409,23 @@ impl Loader<'_> {
     /// Keeps quiet about references to `name`: it is reported where it is declared.
     pub(super) fn refused(&mut self, scope: &str, name: &str) {
         self.scopes.entry(scope.to_owned()).or_default().refused.insert(name.to_owned());
+    }
+
+    /// Whether more can be read: not too much was written out, nor is too much wrong.
+    fn has_room(&mut self, label: &Name, at: &At) -> bool {
+        if self.written_out > MOST_WRITTEN_OUT {
+            // Said once: the last problem is looked at first.
+            if !self.problems.iter().rev().any(|it| it.code == "DR122") {
+                let most = MOST_WRITTEN_OUT / (1024 * 1024);
+                let message = format!(
+                    "with every `for_each` and module written out, the stack is larger than {most} MiB"
+                );
+                let help = "split it into several stacks, or shorten what is repeated".to_owned();
+                self.problems.push(at.error("DR122", label.span(), message, help));
+            }
+            return false;
+        }
+        self.problems.len() <= MOST_COLLECTED
     }
 
     /// One component or module, once for each key of its `for_each`.
@@ -374,7 +462,13 @@ impl Loader<'_> {
             self.refused(scope, &base);
             return;
         }
+        let each = weight(&body);
         for key in keys {
+            self.written_out += each;
+            if !self.has_room(label, at) {
+                self.refused(scope, &base);
+                return;
+            }
             let mut variables = around.variables.clone();
             let local = match &key {
                 None => base.clone(),
@@ -390,6 +484,7 @@ impl Loader<'_> {
                 }
             }
             keep(&mut table, |key| !refused.contains(key));
+            self.written_out += weight(&table).saturating_sub(each);
             let around = Around { variables, ..around.clone() };
             let member = Member { scope, local, absolute, header: at.span(label.span()), table, refused };
             match component {
@@ -417,7 +512,7 @@ impl Loader<'_> {
                     match item.get_ref() {
                         DeValue::String(key) if !is_name(key) => {
                             let message = format!(
-                                "{} cannot be a key of `for_each`: letters, digits, `-` and `_` can",
+                                "{} cannot be a key of `for_each`: 1 to 64 letters, digits, `-` and `_` can",
                                 quoted(key)
                             );
                             refuse(item.span(), message);
@@ -505,7 +600,8 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 pub(super) fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+    (1..=LONGEST_NAME).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
 }
 
 /// `a/b/../c` as `a/c`, so that a path in an error reads well.

@@ -4,7 +4,7 @@ use toml::de::DeValue;
 
 use super::decode::{At, Node, article};
 use super::inputs::{self, Owner};
-use super::load::{Around, Loader, Member, Name, is_name, normal, quoted, tables, take};
+use super::load::{Around, Loader, Member, NAME_HELP, Name, is_name, normal, quoted, tables, take};
 use super::scope::{Output, PASSED, Passed};
 use super::template::Variables;
 
@@ -32,6 +32,12 @@ impl Loader<'_> {
             return None;
         }
         let source = self.text(&mut table, "source", at)?;
+        if source.get_ref().contains("://") {
+            let message = format!("`{}` is an address, not a folder", source.get_ref());
+            let help = "fetch it into a folder first, and name that: modules are never downloaded".to_owned();
+            self.problems.push(at.error("DR133", source.span(), message, help));
+            return None;
+        }
         let folder = normal(&around.folder.join(source.get_ref()));
         let path = folder.join("module.toml");
         if around.depth >= DEEPEST {
@@ -96,7 +102,7 @@ impl Loader<'_> {
     fn output(&mut self, scope: &str, key: &Name, node: &Node, at: &At) {
         let name = key.get_ref().to_string();
         if !is_name(&name) {
-            let help = "use letters, digits, `-` and `_`".to_owned();
+            let help = NAME_HELP.to_owned();
             let message = format!("{} cannot be the name of an output", quoted(&name));
             self.problems.push(at.error("DR008", key.span(), message, help));
         }

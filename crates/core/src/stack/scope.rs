@@ -69,7 +69,7 @@ pub(super) fn own(scopes: &Scopes, scope: &str, reference: &str) -> Result<Compo
     let Some(rest) = reference.strip_prefix("module.") else {
         return match here.components.get(reference) {
             Some(address) => Ok(address.clone()),
-            None => Err(here.no_component(reference)),
+            None => Err(here.no_component(reference, scopes)),
         };
     };
     let Some((module, output)) = rest.rsplit_once('.') else {
@@ -89,13 +89,29 @@ pub(super) fn own(scopes: &Scopes, scope: &str, reference: &str) -> Result<Compo
     }
 }
 
+/// The reference as TOML: a key in it has quotes of its own.
+fn written(reference: &str) -> String {
+    if reference.contains('"') { format!("'@{reference}'") } else { format!("\"@{reference}\"") }
+}
+
+/// Help for a reference to what stands within `module`.
+fn in_module(module: &String) -> String {
+    format!(
+        "module `{module}` has it: name it under `[outputs]` there, and write `\"@module.{module}.OUTPUT\"`"
+    )
+}
+
 impl Scope {
-    fn no_component(&self, reference: &str) -> Unresolved {
+    fn no_component(&self, reference: &str, scopes: &Scopes) -> Unresolved {
         if self.is_refused(reference) {
             return Unresolved::Said;
         }
+        let has_it =
+            |inner: &&String| scopes.get(*inner).is_some_and(|it| it.components.contains_key(reference));
+        let inside = self.modules.iter().find(|(_, inner)| has_it(inner)).map(|(name, _)| name);
         let help = match guess_dotted(reference, self.components.keys().map(String::as_str)) {
-            Some(it) => format!("did you mean `\"@{it}\"`?"),
+            Some(it) => format!("did you mean `{}`?", written(it)),
+            None if inside.is_some() => inside.map_or_else(String::new, in_module),
             None if reference.contains('.') => format!("declare `[{reference}]`, or correct the name"),
             None => "write it as `\"@kind.name\"`".to_owned(),
         };

@@ -7,6 +7,9 @@ use serde_json::Value;
 /// What the names within `${...}` stand for: `input.capacity`, `stack.name`, `each.key`; null where the value was refused.
 pub(super) type Variables = BTreeMap<String, Value>;
 
+/// Longest text with templates in it once they are replaced, in bytes: four times what EC2 takes as user data.
+pub(super) const LONGEST: usize = 64 * 1024;
+
 /// Why a template could not be replaced.
 #[derive(Debug, PartialEq)]
 pub(super) enum TemplateError {
@@ -16,6 +19,8 @@ pub(super) enum TemplateError {
     Unknown(String),
     /// A list within a longer string.
     NotText(String),
+    /// The text would be longer than [`LONGEST`].
+    TooLong,
     /// A variable whose own value was refused, and reported, before.
     Refused,
 }
@@ -52,6 +57,10 @@ pub(super) fn expand(text: &str, variables: &Variables) -> Result<Option<Value>,
             Err(error) => errors.push(error),
         }
         rest = &rest[end + 1..];
+        if out.len() > LONGEST {
+            errors.push(TemplateError::TooLong);
+            return Err(errors);
+        }
     }
     out.push_str(rest);
     if errors.is_empty() { Ok(Some(Value::String(out))) } else { Err(errors) }

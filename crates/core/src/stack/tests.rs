@@ -33,6 +33,8 @@ struct PoolSpec {
     capacity: u32,
     #[serde(default)]
     types: Vec<String>,
+    #[serde(default)]
+    nets: Vec<Ref<Net>>,
     user_data_sha256: Option<String>,
 }
 struct Pool;
@@ -123,13 +125,13 @@ fn a_module_uses_what_its_user_refers_to() {
 
 #[test]
 fn a_list_of_references_is_passed_item_by_item() {
-    let module = "[inputs]\nnets = { type = \"list\" }\n[pool.p]\nnet = \"@net.own\"\ntypes = \"${input.nets}\"\ncapacity = 1\n[net.own]\ncidr = \"10.1.0.0/16\"\n";
+    let module = "[inputs]\nnets = { type = \"list\" }\n[pool.p]\nnet = \"@net.own\"\nnets = \"${input.nets}\"\ncapacity = 1\n[net.own]\ncidr = \"10.1.0.0/16\"\n";
     let text =
         format!("{POOL}capacity = 1\n[module.m]\nsource = \"m\"\nnets = [\"@net.a\", \"@module.m.own\"]\n");
     let module = format!("{module}[outputs]\nown = \"@net.own\"\n");
     let stack = load_files(&text, &[("m/module.toml", module.as_str())], &[]).unwrap();
     let pool = &stack.components[&ComponentAddress::new("module.m.pool.p")];
-    assert_eq!(pool.spec["types"], serde_json::json!(["@net.a", "@module.m.net.own"]));
+    assert_eq!(pool.spec["nets"], serde_json::json!(["@net.a", "@module.m.net.own"]));
 }
 
 #[test]

@@ -11,6 +11,10 @@ use super::load::{Loader, normal};
 /// The field in which a component finds the hash of its `user_data`; nobody writes it.
 pub(super) const HASHED: &str = "user_data_sha256";
 
+/// Bytes of user data that EC2 takes, before they are encoded
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html>).
+const MOST_USER_DATA: usize = 16 * 1024;
+
 impl Loader<'_> {
     /// User data may hold secrets: the spec carries its hash, and only this run knows the text.
     pub(super) fn hide_user_data(&mut self, table: &mut DeTable<'static>, folder: &Path, at: &At) {
@@ -47,6 +51,13 @@ impl Loader<'_> {
         };
         if let Some(text) = text {
             let span = text.span();
+            if text.get_ref().len() > MOST_USER_DATA {
+                let size = text.get_ref().len();
+                let message = format!("the user data has {size} bytes, and EC2 takes {MOST_USER_DATA}");
+                let help = "fetch the rest from a bucket when the instance starts".to_owned();
+                self.problems.push(at.error("DR013", span, message, help));
+                return;
+            }
             let hash = self.secrets.keep(text.into_inner());
             let key = Spanned::new(span.clone(), HASHED.into());
             table.insert(key, Spanned::new(span, DeValue::String(hash.into())));

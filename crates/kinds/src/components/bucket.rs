@@ -91,12 +91,19 @@ impl Component for Bucket {
     const SUMMARY: &'static str = "an S3 bucket of the primary, replicated to the standby region";
     type Spec = BucketTable;
 
-    fn check(spec: &BucketTable, _stack: &StackFacts, _posture: Posture, out: &mut Vec<Problem>) {
+    fn check(spec: &BucketTable, stack: &StackFacts, _posture: Posture, out: &mut Vec<Problem>) {
         // A name derived from a good one is good.
         for (field, name) in [("name", Some(&spec.name)), ("standby_name", spec.standby_name.as_ref())] {
             if let Some(name) = name.filter(|name| !is_bucket_name(name)) {
                 let message = format!("`{name}` is not a bucket name");
                 out.push(Problem::error("DR214", field, message, BUCKET_HELP));
+            }
+        }
+        for (field, name) in [("name", spec.name.clone()), ("standby_name", spec.standby_name(stack))] {
+            if name == stack.control {
+                let message = format!("`{name}` is the stack's own control bucket");
+                let help = "give the control bucket another name: `control` under `[stack]`";
+                out.push(Problem::error("DR214", field, message, help));
             }
         }
         if spec.standby_name.as_ref() == Some(&spec.name) {

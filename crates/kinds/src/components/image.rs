@@ -1,11 +1,12 @@
 //! `[image.NAME]`: a machine image of the primary that is to exist in the standby region too.
 
 use drstack_core::address::ComponentAddress;
-use drstack_core::component::{CompileCx, Component, ResourceSet, Seed, StackFacts};
+use drstack_core::component::{CompileCx, Component, Problem, ResourceSet, Seed, StackFacts};
 use drstack_core::facts::{FactQuery, Known};
 use drstack_core::graph::Resource;
 use drstack_core::kind::Place;
 use drstack_core::link::Link;
+use drstack_core::objective::Posture;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -35,6 +36,13 @@ impl Component for Image {
     const NAME: &'static str = "image";
     const SUMMARY: &'static str = "a machine image of the primary, copied to the standby region";
     type Spec = ImageTable;
+
+    fn check(spec: &ImageTable, _stack: &StackFacts, _posture: Posture, out: &mut Vec<Problem>) {
+        if spec.source.is_empty() {
+            let help = "write the image's id, `ami-...`, or its name";
+            out.push(Problem::error("DR219", "source", "an empty text names no image", help));
+        }
+    }
 
     fn facts(spec: &ImageTable, _stack: &StackFacts) -> Vec<FactQuery> {
         vec![FactQuery::primary("image", &spec.source)]

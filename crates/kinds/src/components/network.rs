@@ -68,6 +68,7 @@ impl Component for Network {
 
     fn check(spec: &NetworkTable, stack: &StackFacts, _posture: Posture, out: &mut Vec<Problem>) {
         choice(spec, out);
+        ids_of(spec, out);
         if let Some(cidr) = &spec.cidr
             && let Err((message, help)) = range(cidr)
         {
@@ -153,6 +154,23 @@ fn choice(spec: &NetworkTable, out: &mut Vec<Problem>) {
             _ => format!("leave it out: it is for {of}"),
         };
         out.push(Problem::error("DR220", field, message, help));
+    }
+}
+
+/// Ids that are of something else, or names.
+fn ids_of(spec: &NetworkTable, out: &mut Vec<Problem>) {
+    let all = [
+        ("vpc", "vpc-", spec.vpc.as_slice()),
+        ("subnets", "subnet-", spec.subnets.as_slice()),
+        ("security_groups", "sg-", spec.security_groups.as_slice()),
+    ];
+    for (field, prefix, ids) in all {
+        for id in ids.iter().filter(|id| id.strip_prefix(prefix).is_none_or(str::is_empty)) {
+            let message = format!("`{id}` in `{field}` is not an id: those begin with `{prefix}`");
+            let help =
+                format!("write the id, `{prefix}...`; the console and `aws ec2` show it beside the name");
+            out.push(Problem::error("DR220", field, message, help));
+        }
     }
 }
 

@@ -158,7 +158,11 @@ impl JsonSchema for ImageChoice {
         "ImageChoice".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "description": "\"@image.NAME\", or the id of an image of the standby region"})
+        json_schema!({
+            "type": "string",
+            "pattern": r"^(@(module\.[^.]+\.)?[a-z-]+\..+|ami-.+|.*\$\{.*)$",
+            "description": "\"@image.NAME\", or the id of an image of the standby region",
+        })
     }
 }
 
@@ -182,6 +186,16 @@ impl Component for Pool {
 
     fn check(spec: &PoolTable, _stack: &StackFacts, posture: Posture, out: &mut Vec<Problem>) {
         out.extend(missing(spec));
+        out.extend(
+            spec.instance_types
+                .iter()
+                .enumerate()
+                .filter_map(|(at, it)| no_type(&spec.instance_types[..at], it)),
+        );
+        if spec.follows.as_deref() == Some("") {
+            let message = "`follows` names no Auto Scaling group";
+            out.push(Problem::error("DR231", "follows", message, "write the group's name, or leave it out"));
+        }
         out.extend(spec.standby_share.as_ref().and_then(|share| unusual(share, posture)));
     }
 
@@ -313,6 +327,21 @@ fn missing(spec: &PoolTable) -> Vec<Problem> {
         Problem::error("DR231", "", message, help)
     };
     missing.map(problem).collect()
+}
+
+/// What is wrong with an instance type that stands behind those `before`.
+fn no_type(before: &[String], text: &str) -> Option<Problem> {
+    let is_word = |word: &str| {
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    let is_type = text.split_once('.').is_some_and(|(family, size)| is_word(family) && is_word(size));
+    let message = match (is_type, before.iter().any(|it| it == text)) {
+        (false, _) if text.is_empty() => "an empty text is not an instance type".to_owned(),
+        (false, _) => format!("`{text}` is not an instance type"),
+        (true, true) => format!("`{text}` stands twice in `instance_types`"),
+        (true, false) => return None,
+    };
+    Some(Problem::error("DR231", "instance_types", message, INSTANCE_TYPES))
 }
 
 /// What is wrong with a share, or strange beside the posture.

@@ -45,6 +45,12 @@ impl Component for Table {
     type Spec = TableTable;
 
     fn check(spec: &TableTable, stack: &StackFacts, posture: Posture, out: &mut Vec<Problem>) {
+        let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        if !(3..=255).contains(&spec.name.len()) || !spec.name.chars().all(inner) {
+            let message = format!("`{}` is not a table name", spec.name);
+            let help = "use 3 to 255 letters, digits, `_`, `.` and `-`";
+            out.push(Problem::error("DR211", "name", message, help));
+        }
         if posture == Posture::Cold {
             let message = format!(
                 "no item of `{}` is in {} yet: exports of cold tables are not made by this version",

@@ -1,0 +1,12 @@
+//! A journal: whatever it holds, what was begun can be told.
+
+#![no_main]
+
+use drstack_core::engine::journal::begun;
+use drstack_fuzz::{Same, now};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let told = now(begun(&Same(bytes.to_vec()), "run")).expect("a journal is never refused");
+    assert!(told.len() <= bytes.len());
+});

@@ -1,0 +1,188 @@
+//! Files that were good until something happened to them: plan files, the sim's world, and what the control bucket in it
+//! holds. The program ends with a code of its own and a hint, and what it cannot read it leaves alone.
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+
+use crate::drstack::{Drstack, Ran, drstack};
+
+const STACK: &str = r#"
+[stack]
+name = "demo"
+primary = "us-east-1"
+standby = "us-west-2"
+posture = "warm"
+
+[bucket.models]
+name = "acme-models"
+
+[table.features]
+name = "acme-features"
+"#;
+
+/// Runs of the whole program for each file; what is below it is mutated by the thousand in its own crate.
+const CASES: u32 = 24;
+/// What the exit codes of the manual are.
+const CODES: [i32; 8] = [0, 1, 2, 3, 4, 64, 65, 130];
+/// What the sim puts into its files between two runs and would make of any of them a different file.
+const WORLD: &str = ".drstack/sim/world.json";
+const LOG: &str = ".drstack/sim/world.log";
+
+/// What may be written in the place of something else.
+const PIECES: [&str; 14] = [
+    "",
+    "null",
+    "{}",
+    "[]",
+    "\"\"",
+    "-1",
+    "1e400",
+    "18446744073709551615",
+    "\u{0}",
+    "}",
+    "\"",
+    "\n",
+    "9999-12-31T23:59:59Z",
+    "\"state\":\"held\"",
+];
+
+/// What happens to a file: a stretch of it becomes something else.
+#[derive(Clone, Debug)]
+struct Slip {
+    at: Index,
+    length: usize,
+    piece: &'static str,
+}
+
+impl Slip {
+    fn apply(&self, bytes: &[u8]) -> Vec<u8> {
+        let from = self.at.index(bytes.len() + 1);
+        let to = (from + self.length).min(bytes.len());
+        [&bytes[..from], self.piece.as_bytes(), &bytes[to..]].concat()
+    }
+}
+
+fn slip() -> impl Strategy<Value = Slip> {
+    let length = prop_oneof![0..20_usize, Just(usize::MAX / 2)];
+    (any::<Index>(), length, select(&PIECES[..])).prop_map(|(at, length, piece)| Slip { at, length, piece })
+}
+
+/// Does to `bytes` what some slips do, and hands each result to `test`.
+fn mutated(bytes: &[u8], test: impl Fn(&[u8]) -> Result<(), TestCaseError>) {
+    let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
+    TestRunner::new(config).run(&slip(), |slip| test(&slip.apply(bytes))).expect("no case fails");
+}
+
+/// A machine with the stack in `s`, an apply of it that was killed in the middle, and a plan of the rest.
+fn machine() -> Drstack {
+    let machine = drstack();
+    machine.write("s/stack.toml", STACK);
+    machine.write("sim.toml", "kill_at = 60\n");
+    let killed = ["apply", "s", "--auto-approve", "--cloud", "sim", "--sim", "sim.toml"];
+    machine.run(killed).code(137);
+    machine.run(["unlock", "s", "--force", "--cloud", "sim"]).ok();
+    machine.run(["plan", "s", "--cloud", "sim", "--out", "today.plan"]).ok();
+    machine
+}
+
+fn read(machine: &Drstack, path: &str) -> Vec<u8> {
+    std::fs::read(machine.folder().join(path)).unwrap_or_default()
+}
+
+fn put(machine: &Drstack, path: &str, bytes: &[u8]) {
+    std::fs::write(machine.folder().join(path), bytes).expect("write");
+}
+
+/// A code of the manual, no panic, and the way out of every refusal.
+fn ends_well(ran: &Ran) -> Result<(), TestCaseError> {
+    prop_assert!(CODES.contains(&ran.code) && !ran.stderr.contains("panicked"), "{ran:?}");
+    let has_way = ["hint: ", "= help: "].iter().any(|it| ran.stderr.contains(it));
+    prop_assert!(ran.code == 0 || ran.code == 2 || has_way, "{ran:?}");
+    Ok(())
+}
+
+#[test]
+fn a_mutated_plan_file_is_applied_or_refused() {
+    let machine = machine();
+    let (plan, world) = (read(&machine, "today.plan"), read(&machine, WORLD));
+    mutated(&plan, |bytes| {
+        put(&machine, "today.plan", bytes);
+        put(&machine, WORLD, &world);
+        put(&machine, LOG, b"");
+        let ran = machine.run(["apply", "today.plan", "--cloud", "sim"]);
+        prop_assert!(bytes == plan || ran.code != 0 || ran.stdout.contains("Apply complete"), "{ran:?}");
+        prop_assert_eq!(&read(&machine, "today.plan")[..], bytes);
+        ends_well(&ran)
+    });
+}
+
+#[test]
+fn a_mutated_world_is_opened_or_left_as_it_was() {
+    let machine = machine();
+    let world = read(&machine, WORLD);
+    mutated(&world, |bytes| {
+        put(&machine, WORLD, bytes);
+        put(&machine, LOG, b"");
+        let ran = machine.run(["plan", "s", "--cloud", "sim"]);
+        if ran.stderr.contains("cannot be understood") || ran.stderr.contains("has format") {
+            prop_assert_eq!(&read(&machine, WORLD)[..], bytes);
+        }
+        ends_well(&ran)
+    });
+}
+
+/// Body of the object `key` of the control bucket, as it stands within a JSON string of the world.
+fn object(world: &str, key: &str) -> std::ops::Range<usize> {
+    let name = format!("\"{key}\":\"");
+    let start = world.find(&name).unwrap_or_else(|| panic!("no {key}")) + name.len();
+    let rest = world.as_bytes()[start..].windows(2);
+    let length = rest.take_while(|pair| pair[0] == b'\\' || pair[1] != b'"').count() + 1;
+    start..start + length
+}
+
+#[test]
+fn mutated_objects_of_the_control_bucket_are_understood_or_refused_and_kept() {
+    let machine = machine();
+    let world = String::from_utf8(read(&machine, WORLD)).expect("text");
+    for key in ["lock.json", "facts.json"] {
+        let place = object(&world, key);
+        let body: String = serde_json::from_str(&format!("\"{}\"", &world[place.clone()])).expect("a body");
+        mutated(body.as_bytes(), |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            let quoted = serde_json::Value::from(text.as_ref()).to_string();
+            let inner = &quoted[1..quoted.len() - 1];
+            put(&machine, WORLD, [&world[..place.start], inner, &world[place.end..]].concat().as_bytes());
+            put(&machine, LOG, b"");
+            for line in ["plan s", "apply s --auto-approve", "unlock s --force"] {
+                let ran = machine.run(line.split(' ').chain(["--cloud", "sim"]));
+                ends_well(&ran)?;
+                if ran.stderr.contains("cannot be read") {
+                    let now = String::from_utf8(read(&machine, WORLD)).expect("text");
+                    prop_assert_eq!(&now[object(&now, key)], inner, "{}: {:?}", key, ran);
+                }
+            }
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn a_mutated_log_is_read_or_left_as_it_was() {
+    let machine = machine();
+    machine.run(["destroy", "s", "--auto-approve", "--cloud", "sim"]).ok();
+    std::fs::remove_dir_all(machine.folder().join(".drstack")).expect("the world");
+    machine.run(["apply", "s", "--auto-approve", "--cloud", "sim", "--sim", "sim.toml"]).code(137);
+    let (world, log) = (read(&machine, WORLD), read(&machine, LOG));
+    assert!(log.len() > 1000, "a killed run leaves its log");
+    mutated(&log, |bytes| {
+        put(&machine, WORLD, &world);
+        put(&machine, LOG, bytes);
+        let ran = machine.run(["plan", "s", "--cloud", "sim"]);
+        if ran.stderr.contains("cannot be understood") {
+            prop_assert_eq!(&read(&machine, LOG)[..], bytes);
+            prop_assert_eq!(&read(&machine, WORLD), &world);
+        }
+        ends_well(&ran)
+    });
+}
