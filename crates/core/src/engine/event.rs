@@ -63,12 +63,6 @@ pub enum StepError {
 }
 
 impl StepError {
-    /// Whether the cloud refused the call, so that it certainly had no effect.
-    pub fn is_refusal(&self) -> bool {
-        let Self::Cloud { error } = self else { return false };
-        !error.is_transient() && !matches!(error, CloudError::Conflict { .. })
-    }
-
     /// What to do next, as an imperative sentence.
     pub fn hint(&self) -> String {
         match self {

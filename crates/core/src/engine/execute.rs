@@ -111,7 +111,7 @@ pub async fn execute(
                     let cloud = Arc::clone(&cloud);
                     tasks.spawn(async move { job.run(&*cloud).await });
                 }
-                Err(error) => run.end(Ended { step: id, result: Err(error) }),
+                Err(error) => run.end(Ended { step: id, result: Err(error), without_trace: true }),
             }
         }
         run.give_up_what_may_not_start();
@@ -308,8 +308,8 @@ impl Run<'_> {
                 Outcome::Done
             }
             Err(error) => {
-                let refused = error.is_refusal();
-                self.entries.push(Entry::Failed { step: id, refused, error: error.to_string() });
+                let without_trace = ended.without_trace;
+                self.entries.push(Entry::Failed { step: id, without_trace, error: error.to_string() });
                 self.summary.failed.push((id, error.clone()));
                 Outcome::Failed { error }
             }

@@ -70,9 +70,9 @@ pub enum Entry {
     Failed {
         /// Which step.
         step: StepId,
-        /// The cloud refused it, so that it certainly had no effect.
+        /// It was a creation, and a look found nothing of it.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        refused: bool,
+        without_trace: bool,
         /// Why.
         error: String,
     },
@@ -150,7 +150,7 @@ impl Begun {
                     self.before.remove(&address);
                 }
             }
-            Entry::Failed { step, refused: true, .. } => {
+            Entry::Failed { step, without_trace: true, .. } => {
                 self.now.remove(step);
             }
             _ => {}

@@ -48,6 +48,8 @@ pub(super) struct Left {
 pub(super) struct Ended {
     pub(super) step: StepId,
     pub(super) result: Result<Left, StepError>,
+    /// After a creation that failed: a look found nothing of it.
+    pub(super) without_trace: bool,
 }
 
 impl Job {
@@ -68,7 +70,18 @@ impl Job {
             (Action::Delete, Some(id)) => self.delete(cloud, &call, id).await,
             (_, None) => Err(StepError::Internal { message: "a change of nothing".to_owned() }),
         };
-        Ended { step: self.id, result }
+        let without_trace = result.is_err() && self.left_nothing(cloud).await;
+        Ended { step: self.id, result, without_trace }
+    }
+
+    /// Whether a creation that failed certainly left nothing: it may be made of several calls, of which the first had its effect.
+    async fn left_nothing(&self, cloud: &dyn Cloud) -> bool {
+        match (self.step.action, &self.step.id) {
+            (Action::Create, Some(name)) => {
+                matches!(self.look(cloud, std::slice::from_ref(name)).await, Ok(None))
+            }
+            _ => false,
+        }
     }
 
     /// Makes it, and then whatever the making alone does not bring: settings and tags that take a call of their own.

@@ -60,7 +60,7 @@ impl Kind for InstanceProfile {
 mod aws {
     use std::collections::BTreeSet;
 
-    use drstack_core::cloud::{Call, CloudError};
+    use drstack_core::cloud::{Call, CloudError, Owner};
     use drstack_core::kind::FieldChange;
 
     use super::{InstanceProfile, InstanceProfileLive, InstanceProfileSpec};
@@ -108,8 +108,16 @@ mod aws {
                 operation: OPERATION.to_owned(),
                 message: format!("`{}` is not known everywhere yet", spec.name),
             };
-            // Its role comes by the update that follows where the difference shows.
-            look(at, &spec.name).await?.ok_or_else(gone)
+            let found = look(at, &spec.name).await?.ok_or_else(gone)?;
+            match &found.owner {
+                // Its role comes by the update that follows where the difference shows.
+                Owner::Ours(_) => Ok(found),
+                _ => Err(CloudError::Invalid {
+                    operation: OPERATION.to_owned(),
+                    code: "EntityAlreadyExists".to_owned(),
+                    message: format!("instance profile `{}` exists and is not this stack's", spec.name),
+                }),
+            }
         }
 
         async fn update(

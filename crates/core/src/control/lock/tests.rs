@@ -263,7 +263,7 @@ async fn what_was_begun_is_handed_on_until_somebody_says_it_is_done() {
         intent(1, "made"),
         intent(2, "refused"),
         Entry::Done { step: 1, id: "made".to_owned() },
-        Entry::Failed { step: 2, refused: true, error: String::new() },
+        Entry::Failed { step: 2, without_trace: true, error: String::new() },
     ];
     Journal::new(store.clone(), "a").append(&entries).await.unwrap();
     assert_eq!(peek(&*store).await.unwrap(), Peek { free_since: None, begun: begun(&["lost"]) });
