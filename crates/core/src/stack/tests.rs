@@ -264,11 +264,11 @@ fn numbers_make_numbered_components_up_to_a_limit() {
     let stack = load_files("[net.a]\nfor_each = 2\ncidr = \"${each.key}\"\n", &[], &[]).unwrap();
     let names: Vec<&str> = stack.components.keys().map(ComponentAddress::as_str).collect();
     assert_eq!(names, ["net.a[\"000\"]", "net.a[\"001\"]"]);
-    for count in ["10001", "-1", "99999999999999999999"] {
+    for count in ["100001", "-1", "99999999999999999999"] {
         let errors = errors(&format!("[net.a]\nfor_each = {count}\ncidr = \"x\"\n"));
         assert!(errors.contains("DR120"), "{errors}");
     }
-    let errors = errors("[net.a]\nfor_each = 9000\ncidr = \"x\"\n[net.b]\nfor_each = 9000\ncidr = \"x\"\n");
+    let errors = errors("[net.a]\nfor_each = 9\ncidr = \"x\"\n[net.b]\nfor_each = 100000\ncidr = \"x\"\n");
     assert!(errors.contains("DR121") && errors.contains("stack.toml:9:6"), "{errors}");
 }
 
