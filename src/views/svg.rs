@@ -95,27 +95,27 @@ fn weight(is_critical: bool) -> usize {
     if is_critical { 3 } else { 1 }
 }
 
-/// The edges without those that longer ways imply.
+/// The edges without those that longer ways imply. Looked for backwards: thousands may need one thing, each needs few.
 fn shortest(edges: &[(Address, Address)]) -> Vec<(Address, Address)> {
-    let mut after: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
+    let mut before: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
     for (from, to) in edges {
-        after.entry(from).or_default().push(to);
+        before.entry(to).or_default().push(from);
     }
     let reaches = |from: &Address, to: &Address| {
-        let mut open: Vec<&Address> = after.get(from).into_iter().flatten().copied().collect();
+        let mut open: Vec<&Address> = before.get(to).into_iter().flatten().copied().collect();
         let mut seen = BTreeSet::new();
         while let Some(at) = open.pop() {
-            if at == to {
+            if at == from {
                 return true;
             }
             if seen.insert(at) {
-                open.extend(after.get(at).into_iter().flatten());
+                open.extend(before.get(at).into_iter().flatten());
             }
         }
         false
     };
     let implied = |(from, to): &&(Address, Address)| {
-        after.get(from).into_iter().flatten().any(|next| *next != to && reaches(next, to))
+        before.get(to).into_iter().flatten().any(|last| *last != from && reaches(from, last))
     };
     edges.iter().filter(|edge| !implied(edge)).cloned().collect()
 }
@@ -145,9 +145,13 @@ fn depths<'a>(graph: &'a Graph, edges: &[(Address, Address)]) -> BTreeMap<&'a Ad
         }
     }
     // What needs nothing stands beside what needs it, so that no arrow runs through a box on the way.
+    let mut first: BTreeMap<&Address, usize> = BTreeMap::new();
+    for (from, to) in edges {
+        let first = first.entry(from).or_insert(usize::MAX);
+        *first = depth[to].min(*first);
+    }
     for address in graph.resources.keys().filter(|address| !needs.contains_key(address)) {
-        let first = edges.iter().filter(|(from, _)| from == address).map(|(_, to)| depth[to]).min();
-        depth.insert(address, first.map_or(0, |first| first - 1));
+        depth.insert(address, first.get(address).map_or(0, |first| first - 1));
     }
     depth
 }

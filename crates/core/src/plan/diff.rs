@@ -45,6 +45,7 @@ pub fn plan(
         held: BTreeSet::new(),
         older: Vec::new(),
         kept_data: BTreeSet::new(),
+        told: BTreeSet::new(),
         begun: &seen.begun,
         unlisted_data: false,
         report: PlanReport::default(),
@@ -151,6 +152,8 @@ struct Draft<'a> {
     older: Vec<Older>,
     /// Components some of whose data stays.
     kept_data: BTreeSet<String>,
+    /// Data of which it is said that it stays.
+    told: BTreeSet<Address>,
     /// What a run was cut off while making.
     begun: &'a BTreeSet<Address>,
     /// There may be data that no listing showed.
@@ -542,11 +545,10 @@ impl<'a> Draft<'a> {
 
     fn keep_data(&mut self, address: &Address) {
         self.kept_data.insert(address.component().to_string());
-        let text = format!("it holds data; delete it with `--delete-data {}`", address.typed());
-        let remark = Remark { address: address.to_string(), text };
         // Of several copies at one address it is said once.
-        if !self.report.kept.contains(&remark) {
-            self.report.kept.push(remark);
+        if self.told.insert(address.clone()) {
+            let text = format!("it holds data; delete it with `--delete-data {}`", address.typed());
+            self.report.kept.push(Remark { address: address.to_string(), text });
         }
     }
 
