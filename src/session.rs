@@ -274,7 +274,7 @@ impl Session {
                 Failure::new(Exit::Locked, error, "run `drstack plan` to see where things stand")
             }
             LockError::Broken(_) => {
-                Failure::new(Exit::Locked, error, "look at it, then run `drstack unlock`")
+                Failure::new(Exit::Locked, error, "run `drstack unlock`: it puts a new one in its place")
             }
             LockError::Store(error) => store_failure(error),
         }
