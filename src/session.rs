@@ -277,7 +277,7 @@ impl Session {
                 Failure::new(Exit::Locked, error, "run `drstack plan` to see where things stand")
             }
             LockError::Broken(_) => {
-                Failure::new(Exit::Locked, error, "look at it, then run `drstack unlock`")
+                Failure::new(Exit::Locked, error, "run `drstack unlock`: it puts a new one in its place")
             }
             // Somebody took it and gave it back in between.
             LockError::Store(refused @ StoreError::Refused { .. }) => {

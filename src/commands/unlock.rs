@@ -1,7 +1,7 @@
 //! `drstack unlock`: breaks a lock, after saying what that breaks.
 
 use drstack_core::control::StoreError;
-use drstack_core::control::lock::{LockError, break_lock, holder};
+use drstack_core::control::lock::{LockError, break_lock, holder, replace_broken};
 
 use super::Ended;
 use crate::args::{Global, StackArgs};
@@ -18,9 +18,13 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &StackArgs, force: bool) 
     let held = match holder(&*session.store).await {
         Ok(Some((held, _))) => Some(held),
         Ok(None) | Err(LockError::Store(StoreError::NoBucket { .. })) => None,
-        Err(LockError::Broken(error)) => {
-            ui.warn(&format!("warning: the lock cannot be read: {error}"));
-            None
+        Err(error @ LockError::Broken(_)) => {
+            ui.note(&format!("{error}\nReplacing it ends the run that held it, if one did."));
+            ask(ui, force, "Replace it?")?;
+            replace_broken(&*session.store, "drstack unlock", session.now()).await.map_err(fail)?;
+            ui.line("lock", serde_json::json!({"state": "broken"}));
+            ui.result("Unlocked. Run `drstack plan` to see where things stand.\n");
+            return Ok(Exit::Done);
         }
         Err(error) => return Err(fail(error)),
     };
@@ -39,15 +43,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &StackArgs, force: bool) 
          Breaking it ends that run: what it is doing now is finished, and nothing more is started.",
         held.owner, held.host, held.purpose, held.since, held.run
     ));
-    if !force {
-        match ui.confirm("Break it?") {
-            Some(true) => {}
-            Some(false) => {
-                return Err(Failure::new(Exit::Failed, "the lock stands", "answer `yes` to break it"));
-            }
-            None => return Err(Failure::new(Exit::Usage, "nobody is there to ask", "add `--force`")),
-        }
-    }
+    ask(ui, force, "Break it?")?;
     break_lock(&*session.store, "drstack unlock").await.map_err(fail)?;
     ui.line(
         "lock",
@@ -55,4 +51,15 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &StackArgs, force: bool) 
     );
     ui.result("Unlocked. Run `drstack plan` to see where things stand.\n");
     Ok(Exit::Done)
+}
+
+fn ask(ui: Ui, force: bool, question: &str) -> Result<(), Failure> {
+    if force {
+        return Ok(());
+    }
+    match ui.confirm(question) {
+        Some(true) => Ok(()),
+        Some(false) => Err(Failure::new(Exit::Failed, "the lock stands", "answer `yes` to break it")),
+        None => Err(Failure::new(Exit::Usage, "nobody is there to ask", "add `--force`")),
+    }
 }

@@ -1,6 +1,7 @@
 //! Files that were good until something happened to them: plan files, the sim's world, and what the control bucket in it
 //! holds. The program ends with a code of its own and a hint, and what it cannot read it leaves alone.
 
+use drstack_core::plan::file::PlanFile;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -117,6 +118,26 @@ fn a_mutated_plan_file_is_applied_or_refused() {
     });
 }
 
+/// The same by the thousand, where no program has to be started for each.
+#[test]
+fn a_mutated_plan_file_is_read_whole_or_refused() {
+    let machine = machine();
+    let plan = read(&machine, "today.plan");
+    let config = Config { cases: 5000, failure_persistence: None, ..Config::default() };
+    let test = |slips: Vec<Slip>| {
+        let bytes = slips.iter().fold(plan.clone(), |bytes, slip| slip.apply(&bytes));
+        match PlanFile::from_bytes(&bytes) {
+            Ok(file) => {
+                let again = PlanFile::from_bytes(&file.to_bytes().expect("JSON")).expect("what was written");
+                prop_assert_eq!(again, file);
+            }
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
+        }
+        Ok(())
+    };
+    TestRunner::new(config).run(&proptest::collection::vec(slip(), 1..4), test).expect("no case fails");
+}
+
 #[test]
 fn a_mutated_world_is_opened_or_left_as_it_was() {
     let machine = machine();
@@ -157,7 +178,10 @@ fn mutated_objects_of_the_control_bucket_are_understood_or_refused_and_kept() {
             for line in ["plan s", "apply s --auto-approve", "unlock s --force"] {
                 let ran = machine.run(line.split(' ').chain(["--cloud", "sim"]));
                 ends_well(&ran)?;
-                if ran.stderr.contains("cannot be read") {
+                if key == "lock.json" && line.starts_with("unlock") {
+                    let again = machine.run(["apply", "s", "--auto-approve", "--cloud", "sim"]);
+                    prop_assert!(!again.stderr.contains("`lock.json`"), "unlocking is no way out: {again:?}");
+                } else if ran.stderr.contains("cannot be read") {
                     let now = String::from_utf8(read(&machine, WORLD)).expect("text");
                     prop_assert_eq!(&now[object(&now, key)], inner, "{}: {:?}", key, ran);
                 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 /// All that exists. Times are milliseconds since the world began.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct World {
     /// How old the world is.
     pub age: u64,
@@ -29,6 +30,7 @@ pub struct World {
 
 /// One resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Object {
     /// Whose it is.
     pub owner: Holder,
@@ -90,6 +92,7 @@ impl Holder {
 
 /// A control bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Bucket {
     /// Which stack made it.
     pub stack: String,

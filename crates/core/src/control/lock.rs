@@ -101,7 +101,7 @@ pub struct Lease(watch::Receiver<Timestamp>);
 impl Lease {
     /// Whether the lock is still this run's, by the run's own clock.
     pub fn holds(&self, now: Timestamp) -> bool {
-        now + MARGIN < *self.0.borrow()
+        later(now, MARGIN) < *self.0.borrow()
     }
 }
 
@@ -154,6 +154,29 @@ pub async fn break_lock(store: &dyn ControlStore, by: &str) -> Result<(), LockEr
     give_back(store, &holder, &begun).await
 }
 
+/// Frees a lock that cannot be read, after sealing the journal of the last run, which may have been its holder. True
+/// where there was one.
+///
+/// # Errors
+/// What the store says.
+pub async fn replace_broken(store: &dyn ControlStore, by: &str, now: Timestamp) -> Result<bool, LockError> {
+    let Some((found, version)) = store.get(KEY).await? else { return Ok(false) };
+    if serde_json::from_slice::<Record>(&found).is_ok() {
+        return Ok(false);
+    }
+    let mut begun = BTreeSet::new();
+    // Names of runs begin with the moment of their start.
+    let last = store.list("runs/").await?.into_iter().next_back();
+    if let Some(run) = last.as_deref().and_then(|key| key.split('/').nth(1)) {
+        journal::seal(store, run, by).await?;
+        begun = journal::begun(store, run).await?;
+    }
+    // Nobody knows the last epoch; seconds since 1970 are more than any stack has had holders.
+    let epoch = u64::try_from(now.as_second()).unwrap_or(0);
+    store.put(KEY, body(&Record::Free { epoch, begun }), Condition::Matches(version)).await?;
+    Ok(true)
+}
+
 impl Lock {
     /// Takes the lock; one whose lease ran out is taken over, after sealing its holder's journal.
     ///
@@ -175,7 +198,7 @@ impl Lock {
                 (stale.epoch + 1, Condition::Matches(version), begun)
             }
         };
-        let holder = Holder { since: now, until: now + LEASE, epoch, ..wanted };
+        let holder = Holder { since: now, until: later(now, LEASE), epoch, ..wanted };
         let version = match store.put(KEY, body(&Record::Held(holder.clone())), condition).await {
             Ok(version) => version,
             Err(error) => match stored(&*store).await? {
@@ -203,7 +226,7 @@ impl Lock {
 
     /// When the next sign of life is due.
     pub fn due(&self) -> Timestamp {
-        self.holder.until - LEASE + RENEW
+        self.holder.until.checked_sub(LEASE - RENEW).unwrap_or(Timestamp::MIN)
     }
 
     /// How long it may be relied on, for whoever starts calls under it.
@@ -216,7 +239,7 @@ impl Lock {
     /// # Errors
     /// [`LockError::Lost`] when somebody took it over; what the store says, after which it may be tried again.
     pub async fn renew(&mut self, now: Timestamp) -> Result<(), LockError> {
-        let renewed = Holder { until: now + LEASE, ..self.holder.clone() };
+        let renewed = Holder { until: later(now, LEASE), ..self.holder.clone() };
         self.version = match self.write(&renewed, self.version.clone()).await {
             Ok(version) => version,
             Err(error) => match holder(&*self.store).await? {
@@ -277,6 +300,11 @@ async fn give_back(
         }
     }
     last.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// `span` after `now`; at the end of the calendar, whatever a clock says.
+fn later(now: Timestamp, span: SignedDuration) -> Timestamp {
+    now.checked_add(span).unwrap_or(Timestamp::MAX)
 }
 
 /// Whether both are the same taking of the lock, renewed or not.

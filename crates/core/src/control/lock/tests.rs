@@ -245,6 +245,60 @@ async fn what_is_not_a_lock_is_left_alone() {
 }
 
 #[tokio::test]
+async fn what_is_not_a_lock_is_replaced_when_asked_to_and_its_run_is_sealed() {
+    let store = store();
+    assert!(!replace_broken(&*store, "unlock", at(9)).await.unwrap());
+    take(&store, "a", 0).await.unwrap();
+    assert!(!replace_broken(&*store, "unlock", at(9)).await.unwrap());
+    assert_eq!(held_by(&store).await.as_deref(), Some("a"));
+    Journal::new(store.clone(), "a").append(&[Entry::RunFinished { at: at(1) }]).await.unwrap();
+    store.put(KEY, b"{\"state\":\"lent\"}".to_vec(), Condition::Always).await.unwrap();
+    assert!(replace_broken(&*store, "unlock", at(9)).await.unwrap());
+    assert!(is_fenced(&store, "a").await);
+    assert_eq!(take(&store, "b", 10).await.unwrap().holder().epoch, 10);
+}
+
+#[tokio::test]
+async fn a_clock_at_the_end_of_the_calendar_ends_in_no_panic() {
+    let store = store();
+    let mut lock = Lock::take(store.clone(), wanted("a"), Timestamp::MAX).await.unwrap();
+    assert!(!lock.lease().holds(Timestamp::MAX));
+    lock.renew(Timestamp::MAX).await.unwrap();
+    assert!(lock.due() < Timestamp::MAX);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
+
+    /// Whatever the bytes are, looking at them ends; what is no lock stays until somebody unlocks, and then is one.
+    #[test]
+    fn a_mutated_lock_is_understood_or_refused_until_it_is_replaced(
+        from in 0..300_usize, length in 0..30_usize, piece in "[a-z0-9{}:,\"-]{0,12}", free in proptest::bool::ANY,
+    ) {
+        let mut bytes = match free {
+            true => body(&Record::Free { epoch: 3, begun: BTreeSet::new() }),
+            false => bytes_of(&wanted("a")),
+        };
+        let from = from % (bytes.len() + 1);
+        let to = (from + length).min(bytes.len());
+        bytes.splice(from..to, piece.bytes());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let store = store();
+            store.put(KEY, bytes, Condition::Always).await.unwrap();
+            let before = store.objects();
+            if let Err(error) = peek(&*store).await {
+                assert!(matches!(error, LockError::Broken(_)) && error.to_string().contains("lock.json"));
+                assert!(matches!(take(&store, "b", 90).await, Err(LockError::Broken(_))));
+                assert_eq!(store.objects(), before);
+                assert!(replace_broken(&*store, "unlock", at(95)).await.unwrap());
+                take(&store, "c", 100).await.unwrap();
+            }
+        });
+    }
+}
+
+#[tokio::test]
 async fn what_was_begun_is_handed_on_until_somebody_says_it_is_done() {
     let store = store();
     let begun = |names: &[&str]| -> BTreeSet<Address> {

@@ -124,3 +124,34 @@ async fn a_seal_that_never_arrived_is_an_error() {
     assert!(seal(&*store, "r", "next").await.is_err());
     journal.append(&done(0)).await.unwrap();
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
+
+    /// A damaged line counts as nothing begun; the lines around it count as they stand.
+    #[test]
+    fn a_mutated_journal_tells_what_its_whole_lines_say(
+        from in 0..2000_usize, length in 0..40_usize, piece in "[a-z0-9{}:,\"\n-]{0,12}",
+    ) {
+        let name = |step: StepId| Address::parse(&format!("bucket.b{step}/bucket")).unwrap();
+        let intent = |step: StepId| Entry::Intent {
+            step, address: name(step), action: Action::Create, token: String::new(),
+        };
+        let good = lines(&(0..9).map(intent).collect::<Vec<_>>());
+        let from = from % good.len();
+        let to = (from + length).min(good.len());
+        let mut bytes = good.clone();
+        bytes.splice(from..to, piece.bytes());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let told = runtime.block_on(async {
+            let store = Memory::default();
+            store.put("runs/r/journal/000000.jsonl", bytes.clone(), Condition::Always).await.unwrap();
+            begun(&store, "r").await.unwrap()
+        });
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        for step in 0..9 {
+            let whole = text.lines().any(|it| it == line(&intent(step)));
+            proptest::prop_assert!(!whole || told.contains(&name(step)), "{step} is lost: {text}");
+        }
+    }
+}
