@@ -80,7 +80,7 @@ fn simulated(
             "crates/sim/README.md describes every setting of the simulated cloud",
         )
     };
-    let config = match &global.sim {
+    let mut config = match &global.sim {
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|error| {
                 Failure::new(
@@ -93,6 +93,7 @@ fn simulated(
         }
         None => SimConfig::from_value(&stack.sim).map_err(settings)?,
     };
+    config.seed = global.sim_seed.unwrap_or(config.seed);
     let seeds = stack
         .components
         .values()
