@@ -214,6 +214,10 @@ impl Cloud for Desk {
         self.sim.now()
     }
 
+    fn throttled(&self, kind: &str, scope: &Scope, place: Place) -> u64 {
+        self.sim.throttled(kind, scope, place)
+    }
+
     fn consistency(&self) -> Duration {
         self.sim.consistency()
     }
