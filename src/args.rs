@@ -29,6 +29,9 @@ pub(crate) struct Global {
     /// Settings of the simulated cloud, in place of the stack's `[sim]` table
     #[arg(long, global = true, value_name = "FILE.toml")]
     pub(crate) sim: Option<PathBuf>,
+    /// Seed of the simulated cloud, in place of the one in its settings: the same seed, the same ids and random choices
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) sim_seed: Option<u64>,
     /// One JSON object a line on stdout
     #[arg(long, global = true)]
     pub(crate) json: bool,

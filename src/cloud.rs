@@ -81,7 +81,7 @@ fn simulated(
             "crates/sim/README.md describes every setting of the simulated cloud",
         )
     };
-    let config = match &global.sim {
+    let mut config = match &global.sim {
         Some(path) => {
             let text = ReadFiles::read(&files::Disk, path).map_err(|error| {
                 Failure::new(
@@ -94,6 +94,7 @@ fn simulated(
         }
         None => SimConfig::from_value(&stack.sim).map_err(settings)?,
     };
+    config.seed = global.sim_seed.unwrap_or(config.seed);
     let seeds = stack
         .components
         .values()

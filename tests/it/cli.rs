@@ -302,3 +302,20 @@ fn kinds_lists_every_component_and_resource() {
         assert!(listed, "{name}: {ran:?}");
     }
 }
+
+#[test]
+fn the_seed_on_the_command_line_decides_the_ids_of_the_simulated_cloud() {
+    let world = |options: &str| {
+        let machine = with(&format!("{POOL}\n[sim]\nseed = 7\n"));
+        run(&machine, &format!("apply s --auto-approve --cloud sim{options}")).ok();
+        let text =
+            std::fs::read_to_string(machine.folder().join(".drstack/sim/world.json")).expect("a world");
+        let world: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let vpcs = world.pointer("/objects/vpc/us-west-2").or(world.pointer("/world/objects/vpc/us-west-2"));
+        let ids = vpcs.and_then(|it| it.as_object()).expect("VPCs").keys().cloned();
+        ids.collect::<Vec<String>>()
+    };
+    assert_eq!(world(" --sim-seed 7"), world(""));
+    assert_eq!(world(" --sim-seed 8"), world(" --sim-seed 8"));
+    assert_ne!(world(" --sim-seed 8"), world(""));
+}

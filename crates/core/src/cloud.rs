@@ -289,6 +289,11 @@ pub trait Cloud: Send + Sync + 'static {
     fn control(&self, scope: &Scope, bucket: &str) -> Arc<dyn ControlStore>;
     /// Wall-clock time.
     fn now(&self) -> Timestamp;
+    /// How many attempts of calls on `kind` in the region of `place` were refused so far because there were too many,
+    /// tried again or not: what the engine's pace learns from.
+    fn throttled(&self, _kind: &str, _scope: &Scope, _place: Place) -> u64 {
+        0
+    }
     /// How long the cloud lets an eventually consistent read lag behind a write.
     fn consistency(&self) -> Duration {
         Duration::from_secs(10)

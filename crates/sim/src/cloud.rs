@@ -127,6 +127,11 @@ impl Cloud for Sim {
         self.state().now()
     }
 
+    fn throttled(&self, kind: &str, scope: &Scope, place: Place) -> u64 {
+        let by = (kind.to_owned(), region(scope, place).to_owned());
+        self.state().throttled.get(&by).copied().unwrap_or(0)
+    }
+
     fn consistency(&self) -> Duration {
         duration(self.config().lag)
     }

@@ -142,12 +142,17 @@ impl State {
         let over_rate = self.is_over_rate(config, asked.region);
         let chosen = self.choose(config, asked, &drawn);
         let throttled = over_rate || dice::roll(config.seed, &["throttle", &drawn]) < config.throttle;
+        let failure = chosen.or(throttled.then_some(Failure::Throttled));
+        if failure == Some(Failure::Throttled) {
+            let by = (asked.kind.to_owned(), asked.region.to_owned());
+            *self.throttled.entry(by).or_insert(0) += 1;
+        }
         Verdict {
             latency: latency(config, &drawn),
             down: self.down.contains(asked.region),
             dies: self.stopped,
             dies_after: config.kill_after == Some(number),
-            failure: chosen.or(throttled.then_some(Failure::Throttled)),
+            failure,
         }
     }
 

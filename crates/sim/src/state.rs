@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub(crate) repeats: BTreeMap<String, u64>,
     /// Calls a region accepts at once, and the age at which that was so.
     pub(crate) allowance: BTreeMap<String, (f64, u64)>,
+    /// How many attempts were throttled, by kind and region.
+    pub(crate) throttled: BTreeMap<(String, String), u64>,
     /// True once the program has died.
     pub(crate) stopped: bool,
     /// Where tokio's clock stood when the world's age was last brought up to it.
@@ -54,6 +56,7 @@ impl State {
             matched: vec![0; config.faults.len()],
             repeats: BTreeMap::new(),
             allowance: BTreeMap::new(),
+            throttled: BTreeMap::new(),
             stopped: false,
             clock: None,
         }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, Outcome, StepError};
 use super::journal::{Entry, FORMAT, Journal, JournalError, Permit};
+use super::pace::Pace;
 use super::schedule::Schedule;
 use super::step::{Ended, Job};
 use crate::address::Address;
@@ -75,6 +76,7 @@ pub async fn execute(
     options: &ExecuteOptions,
     sink: &mut (dyn FnMut(Event) + Send),
 ) -> Result<RunSummary, JournalError> {
+    let begin = Instant::now();
     let (notes, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let mut run = Run {
         plan,
@@ -82,13 +84,14 @@ pub async fn execute(
         outputs: plan.outputs.clone(),
         started: BTreeMap::new(),
         made: BTreeMap::new(),
+        pace: Pace::default(),
+        begin,
         summary: RunSummary::default(),
         entries: Vec::new(),
         draining: false,
         broken: None,
         sink,
     };
-    let begin = Instant::now();
     run.begin(journal, &options.purpose, cloud.now());
     let mut tasks = JoinSet::new();
     while !run.schedule.is_done() {
@@ -106,7 +109,7 @@ pub async fn execute(
                 run.abandon(id);
                 continue;
             }
-            match run.job(id, kinds, scope, &notes, journal.permit(), cloud.consistency()) {
+            match run.job(id, kinds, scope, &notes, journal.permit(), &*cloud) {
                 Ok(job) => {
                     let cloud = Arc::clone(&cloud);
                     tasks.spawn(async move { job.run(&*cloud).await });
@@ -125,9 +128,11 @@ pub async fn execute(
             // Before ends: no step waits after it ended.
             Some((step, waiting_for)) = heard.recv() => (run.sink)(Event::StepWaiting { step, waiting_for }),
             Some(ended) = tasks.join_next() => {
+                run.learn(&ended, &*cloud, scope);
                 run.join(ended);
                 // Whatever else has ended by now goes into the same segment.
                 while let Some(ended) = tasks.try_join_next() {
+                    run.learn(&ended, &*cloud, scope);
                     run.join(ended);
                 }
             }
@@ -150,6 +155,8 @@ struct Run<'a> {
     started: BTreeMap<StepId, Instant>,
     /// When creations were done.
     made: BTreeMap<Address, Instant>,
+    pace: Pace,
+    begin: Instant,
     summary: RunSummary,
     /// What the next segment of the journal will hold.
     entries: Vec<Entry>,
@@ -263,13 +270,13 @@ impl Run<'_> {
     }
 
     fn job(
-        &self,
+        &mut self,
         id: StepId,
         kinds: &KindRegistry,
         scope: &Scope,
         notes: &tokio::sync::mpsc::UnboundedSender<(StepId, String)>,
         permit: Permit,
-        consistency: Duration,
+        cloud: &dyn Cloud,
     ) -> Result<Job, StepError> {
         let step = self.step(id).clone();
         let internal = |message: String| StepError::Internal { message };
@@ -279,9 +286,18 @@ impl Run<'_> {
             return Err(internal(format!("{open} has not said what {} needs of it", step.address)));
         }
         let successor = self.made.get(&step.address).filter(|_| step.action == Action::Delete);
-        let not_before = successor.map(|made| *made + consistency);
+        let settled = successor.map(|made| *made + cloud.consistency());
+        let wait = self.pace.reserve(&step.kind, &step.region, self.begin.elapsed());
+        let not_before = settled.max((!wait.is_zero()).then(|| Instant::now() + wait));
         let step = Step { token: self.token(&step), ..step };
         Ok(Job { id, step, spec, kind, scope: scope.clone(), notes: notes.clone(), permit, not_before })
+    }
+
+    fn learn(&mut self, ended: &Result<Ended, tokio::task::JoinError>, cloud: &dyn Cloud, scope: &Scope) {
+        let Ok(ended) = ended else { return };
+        let step = &self.plan.steps[ended.step];
+        let throttled = cloud.throttled(&step.kind, scope, step.place);
+        self.pace.hear(&step.kind, &step.region, throttled, self.begin.elapsed());
     }
 
     fn join(&mut self, ended: Result<Ended, tokio::task::JoinError>) {

@@ -3,6 +3,7 @@
 pub mod event;
 pub mod execute;
 pub mod journal;
+mod pace;
 pub mod schedule;
 mod step;
 pub mod wait;

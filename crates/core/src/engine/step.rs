@@ -32,8 +32,8 @@ pub(super) struct Job {
     pub(super) scope: Scope,
     pub(super) notes: UnboundedSender<(StepId, String)>,
     pub(super) permit: Permit,
-    /// When a deletion may begin: once every look finds what takes its place. Were the old one gone before, whoever
-    /// looks in between would see neither, and make a third.
+    /// When it may begin: as the pace allows, and a deletion once every look finds what takes its place. Were the old
+    /// one gone before, whoever looks in between would see neither, and make a third.
     pub(super) not_before: Option<Instant>,
 }
 
@@ -63,6 +63,9 @@ impl Job {
         };
         if self.step.action != Action::Create {
             call.name = None;
+        }
+        if let Err(error) = self.until_due(cloud).await {
+            return Ended { step: self.id, result: Err(error), without_trace: true };
         }
         let result = match (self.step.action, &self.step.id) {
             (Action::Create, _) => self.create(cloud, &call).await,
@@ -129,22 +132,24 @@ impl Job {
         self.left(&found)
     }
 
+    async fn until_due(&self, cloud: &dyn Cloud) -> Result<(), StepError> {
+        let Some(begin) = self.not_before else { return Ok(()) };
+        sleep_until(begin).await;
+        self.expect_permit(cloud, self.step.address.as_str())
+    }
+
     /// Some time has passed since the step began.
-    fn expect_permit(&self, cloud: &dyn Cloud, id: &str) -> Result<(), StepError> {
+    fn expect_permit(&self, cloud: &dyn Cloud, what: &str) -> Result<(), StepError> {
         match self.permit.holds(cloud.now()) {
             true => Ok(()),
             false => {
-                let message = format!("another run took over before `{id}` was finished");
+                let message = format!("another run took over before `{what}` was finished");
                 Err(StepError::NeverReady { message })
             }
         }
     }
 
     async fn delete(&self, cloud: &dyn Cloud, call: &Call, id: &str) -> Result<Left, StepError> {
-        if let Some(begin) = self.not_before {
-            sleep_until(begin).await;
-            self.expect_permit(cloud, id)?;
-        }
         let mut pauses = Pauses::of(SETTLE);
         while let Err(error) = cloud.delete(self.kind.name(), call, id).await {
             self.settle(cloud, error, &mut pauses).await?;

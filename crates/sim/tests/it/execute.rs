@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use drstack_core::address::Address;
+use drstack_core::cloud::Cloud;
 use drstack_core::engine::event::Event;
 use drstack_core::engine::journal::Entry;
 use drstack_core::graph::{Graph, Resource};
 use drstack_core::kind::Place;
+use drstack_core::link::Link;
+use drstack_sim::Operation;
 use proptest::prelude::*;
 use tokio::time::{Instant, sleep};
 
@@ -300,5 +303,33 @@ fn what_is_replaced_stays_until_every_look_finds_its_successor() {
         let next = second.restart(config(&format!("{settings}\nbetween_runs = '0s'"))).unwrap();
         assert_eq!(todo(&next, &net("10.1.0.0/16")).await.steps, []);
         assert_eq!(next.inventory().len(), 1);
+    });
+}
+
+#[test]
+fn a_region_that_refuses_calls_is_asked_more_slowly() {
+    run(async {
+        let (rate, groups) = (6, 400);
+        let all = (0..groups).map(|number| {
+            let name = format!("g{number}");
+            let spec = GroupSpec { net: Link::Known("n".to_owned()), size: 1, colour: String::new() };
+            Resource::named::<Group>(at(&format!("toy.{name}/group")), Place::Standby, &name, &spec)
+        });
+        let want = Graph { resources: all.map(|resource| (resource.address.clone(), resource)).collect() };
+        let sim = sim("");
+        let plan = todo(&sim, &want).await;
+        let limited = sim.restart(config(&format!("rate = {rate}\nwork = {{ group = '100ms' }}"))).unwrap();
+        let begin = limited.now();
+        assert!(Run::new(&limited, "r").await.execute(&limited, &plan).await.unwrap().is_complete());
+        let took = limited.now().duration_since(begin).as_secs();
+        // Each segment of the journal is a call too.
+        assert!(took < 4 * groups / rate, "{took} s");
+        let calls = limited.calls();
+        let attempts: Vec<&str> =
+            calls.iter().filter(|it| it.operation == Operation::Create).map(|it| &*it.subject).collect();
+        let late = &attempts[attempts.len() / 2..];
+        let again = late.len() - late.iter().collect::<std::collections::BTreeSet<_>>().len();
+        // Without a pace it is more than four fifths. The journal, which has no pace, takes of the same rate.
+        assert!(again * 2 < late.len(), "{again} of {} attempts were refused in the second half", late.len());
     });
 }

@@ -43,7 +43,8 @@ fn check_all(case: &Case, flaw: Option<Flaw>) {
         let mut scene = Scene::of(case, None).await;
         scene.plant(flaw);
         let sim = scene.begin();
-        scene.delete_data = data(&scene, &sim).await;
+        let data = data(&scene, &sim).await;
+        scene.delete_data.extend(data);
         let sim = destroyed(&scene, &sim, "destroy").await;
         assert_eq!(owned(&sim.world()), BTreeMap::new());
     });

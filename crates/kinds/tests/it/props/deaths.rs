@@ -75,3 +75,8 @@ fn a_journal_that_is_written_late_is_found_by_the_property_of_deaths() {
 fn a_lock_without_an_end_is_found_by_the_property_of_deaths() {
     finds(deaths(), |case| check(case, Some(Flaw::EndlessLock)));
 }
+
+#[test]
+fn a_deletion_before_its_replacement_is_found_by_the_property_of_deaths() {
+    finds(deaths(), |case| check(case, Some(Flaw::DeleteFirst)));
+}

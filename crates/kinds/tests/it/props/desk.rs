@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Read, Scope};
+use drstack_core::address::Address;
+use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Owner, Read, Scope};
 use drstack_core::control::{Condition, ControlStore, StoreError, Stored, Version};
 use drstack_core::engine::journal::Entry;
 use drstack_core::facts::FactQuery;
 use drstack_core::kind::{FieldChange, Place};
-use drstack_sim::Sim;
+use drstack_core::observe::Owned;
+use drstack_sim::{Holder, Sim};
 use futures_util::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -74,6 +76,19 @@ impl Desk {
     /// When which keys of the control bucket were written.
     pub(crate) fn writes(&self) -> Vec<(Timestamp, String)> {
         self.log().writes.clone()
+    }
+
+    /// VPCs of others, as if they were an orphan of this stack.
+    pub(crate) fn others(&self) -> Vec<Owned> {
+        let world = self.sim.world();
+        let all = world.objects["vpc"].values().flatten();
+        let theirs = all.filter(|(_, object)| object.owner == Holder::Foreign).map(|(id, object)| Owned {
+            kind: "vpc",
+            place: Place::Standby,
+            address: Address::parse("network.theirs/vpc").unwrap(),
+            found: Found { id: id.clone(), owner: Owner::Foreign, live: object.live.clone() },
+        });
+        theirs.collect()
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
@@ -169,7 +184,7 @@ impl Cloud for Desk {
         changes: &'a [FieldChange],
     ) -> BoxFuture<'a, Result<(), CloudError>> {
         let changed = self.sim.update(kind, call, id, spec, changes);
-        self.change(format!("update {}", call.address), &call.token, changed).boxed()
+        self.change(format!("update {} {id}", call.address), &call.token, changed).boxed()
     }
 
     fn delete<'a>(
@@ -179,7 +194,7 @@ impl Cloud for Desk {
         id: &'a str,
     ) -> BoxFuture<'a, Result<(), CloudError>> {
         let gone = self.sim.delete(kind, call, id);
-        self.change(format!("delete {}", call.address), &call.token, gone).boxed()
+        self.change(format!("delete {} {id}", call.address), &call.token, gone).boxed()
     }
 
     fn capture<'a>(
@@ -197,6 +212,10 @@ impl Cloud for Desk {
 
     fn now(&self) -> Timestamp {
         self.sim.now()
+    }
+
+    fn throttled(&self, kind: &str, scope: &Scope, place: Place) -> u64 {
+        self.sim.throttled(kind, scope, place)
     }
 
     fn consistency(&self) -> Duration {

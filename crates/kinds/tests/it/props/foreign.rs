@@ -6,17 +6,27 @@ use drstack_core::plan::Intent;
 use drstack_sim::{Failure, Fault};
 use proptest::prelude::*;
 
+use super::desk::Desk;
+use super::planted::Flaw;
 use super::scene::{Case, Scene, cases};
-use super::{holds, run};
+use super::{finds, holds, run};
 
 /// Share of calls that go wrong, and the call at which the apply is killed.
 fn trouble() -> impl Strategy<Value = (f64, u64)> {
     (0.0..0.2, 20..300_u64)
 }
 
-fn check(case: &Case, (share, kill): (f64, u64)) {
+/// Nothing is even asked of what belongs to others: the simulated cloud would refuse it, a real one may not.
+fn expect_untouched(desk: &Desk) {
+    let of_others = desk.changes().into_iter().filter(|change| change.what.contains("theirs-"));
+    let of_others: Vec<String> = of_others.map(|change| change.what).collect();
+    assert_eq!(of_others, [""; 0]);
+}
+
+fn check(case: &Case, (share, kill): (f64, u64), flaw: Option<Flaw>) {
     run(async {
         let mut scene = Scene::of(case, None).await;
+        scene.plant(flaw);
         let failures = [Failure::Internal, Failure::TimeoutAfterEffect, Failure::Partial, Failure::Throttled];
         let faults = failures.map(|error| Fault {
             kind: None,
@@ -34,22 +44,30 @@ fn check(case: &Case, (share, kill): (f64, u64)) {
             config.faults = faults.into();
             config.kill_at = Some(kill);
         });
+        let desk = scene.desk(&sim, None);
         tokio::select! {
             biased;
             () = sim.stopped() => {}
-            _ = scene.apply(&sim, "first") => {}
+            _ = async { scene.program(&desk, "first").apply().await } => {}
         }
+        expect_untouched(&desk);
         assert_eq!(scene.foreign(&sim), theirs);
         let sim = scene.later(&sim);
         let kept = scene.plan(&sim, Intent::Destroy).await.report.kept;
         scene.delete_data = kept.into_iter().map(|it| it.address).collect::<BTreeSet<_>>();
         let desk = scene.desk(&sim, None);
         let _ = scene.program(&desk, "destroy").destroy().await;
+        expect_untouched(&desk);
         assert_eq!(scene.foreign(&sim), theirs);
     });
 }
 
 #[test]
 fn what_belongs_to_others_is_the_same_bytes_whatever_happens() {
-    holds(60, (cases(), trouble()), |(case, trouble)| check(&case, trouble));
+    holds(60, (cases(), trouble()), |(case, trouble)| check(&case, trouble, None));
+}
+
+#[test]
+fn a_deletion_of_what_belongs_to_others_is_found_by_the_property_of_others() {
+    finds((cases(), trouble()), |(case, trouble)| check(&case, trouble, Some(Flaw::TakesOthers)));
 }

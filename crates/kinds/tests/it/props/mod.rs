@@ -11,6 +11,7 @@ mod program;
 mod scene;
 mod stale;
 
+mod throttled;
 mod together;
 
 use std::fmt::Debug;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use drstack_core::cloud::{Call, sha256};
 use drstack_core::control::{Condition, ControlStore, StoreError, Stored, Version};
 use drstack_core::kind::Action;
-use drstack_core::observe::Observed;
+use drstack_core::observe::{Observed, Owned};
 use drstack_core::plan::Plan;
 use futures_util::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
@@ -24,6 +24,8 @@ pub(crate) enum Flaw {
     DeleteFirst,
     /// A run goes on when its lease has run out.
     NoLease,
+    /// What belongs to somebody else counts as an orphan of this stack.
+    TakesOthers,
     /// A lock is held until its holder gives it back.
     EndlessLock,
 }
@@ -42,6 +44,13 @@ pub(super) fn without_token(flaw: Option<Flaw>, call: &Call, now: Timestamp) -> 
 pub(super) fn skip_orphans(flaw: Option<Flaw>, seen: &mut Observed) {
     if flaw == Some(Flaw::NoOrphans) {
         seen.others.clear();
+    }
+}
+
+/// Adds to `seen` what is there of others.
+pub(super) fn take_others(flaw: Option<Flaw>, seen: &mut Observed, others: Vec<Owned>) {
+    if flaw == Some(Flaw::TakesOthers) {
+        seen.others.extend(others);
     }
 }
 

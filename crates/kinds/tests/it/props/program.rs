@@ -128,6 +128,7 @@ impl Program<'_> {
         let mut seen = observe(cloud, &kinds, &scope, &compiled.graph).await;
         seen.begun = peek.begun;
         planted::skip_orphans(self.flaw, &mut seen);
+        planted::take_others(self.flaw, &mut seen, self.desk.others());
         let delete_data = self.delete_data.clone();
         let options = Options { intent, mode: Mode::Standby, targets: Vec::new(), delete_data };
         let (mut plan, report) =

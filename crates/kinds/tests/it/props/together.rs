@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::planted::Flaw;
 use super::program::End;
 use super::scene::{Case, Scene, cases, expect_intended};
-use super::{holds, run};
+use super::{finds, holds, run};
 
 /// Milliseconds by which the second one comes later: from at once to well after the first has ended.
 fn late() -> impl Strategy<Value = u64> {
@@ -54,4 +54,9 @@ fn check(case: &Case, late: u64, flaw: Option<Flaw>) {
 #[test]
 fn of_two_applies_at_once_one_succeeds_and_one_is_locked_out() {
     holds(80, (cases(), late()), |(case, late)| check(&case, late, None));
+}
+
+#[test]
+fn a_journal_that_is_written_late_is_found_by_the_property_of_two_applies() {
+    finds((cases(), late()), |(case, late)| check(&case, late, Some(Flaw::LateJournal)));
 }
