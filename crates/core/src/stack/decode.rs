@@ -216,14 +216,14 @@ pub(super) fn guess<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Opt
 pub(super) fn guess_dotted<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     // `${company}` and `${var.company}` for `${input.company}`.
     let tail = word.rsplit('.').next().unwrap_or(word);
-    let same_tail = || known.clone().find(|it| it.split_once('.').is_some_and(|(_, rest)| rest == tail));
+    let same_tail = known.clone().find(|it| it.split_once('.').is_some_and(|(_, rest)| rest == tail));
     let Some((head, rest)) = word.split_once('.') else {
-        return same_tail().or_else(|| guess(word, known.clone()));
+        return same_tail.or_else(|| guess(word, known));
     };
     let mut siblings =
         known.clone().filter_map(|it| Some((it, it.strip_prefix(head)?.strip_prefix('.')?))).peekable();
     if siblings.peek().is_none() {
-        return same_tail().or_else(|| guess(word, known.clone()));
+        return same_tail.or_else(|| guess(word, known));
     }
     let likely = guess(rest, siblings.clone().map(|(_, rest)| rest))?;
     siblings.find(|(_, rest)| *rest == likely).map(|(whole, _)| whole)
