@@ -1,8 +1,6 @@
 //! Throttling: an apply of which a third of the calls is throttled completes, and so does one in regions that take few
 //! calls a second.
 
-use proptest::prelude::*;
-
 use super::scene::{Case, Scene, cases};
 use super::{holds, run};
 
