@@ -212,7 +212,6 @@ pub(super) fn guess<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Opt
 }
 
 /// As [`guess`], for words such as `input.company`: where the part in front of the dot is right, only the rest is compared.
-#[expect(clippy::needless_pass_by_value, reason = "an iterator, passed as `guess` takes it")]
 pub(super) fn guess_dotted<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     // `${company}` and `${var.company}` for `${input.company}`.
     let tail = word.rsplit('.').next().unwrap_or(word);

@@ -15,13 +15,15 @@ mod throttled;
 mod together;
 
 use std::fmt::Debug;
-use std::hash::{BuildHasher, RandomState};
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestError, TestRunner};
 
 /// Decides every stack and every world of a property; the one that a failure names makes it fail again.
 const SEED: &str = "DRSTACK_SIM_SEED";
+/// The seed where nobody names one: a change is judged by the same cases as the one before it, and other seeds are for whoever looks
+/// for more.
+const USUAL: u64 = 1;
 /// Cases of each property.
 const CASES: &str = "PROPTEST_CASES";
 
@@ -36,7 +38,7 @@ where
     S::Value: Debug,
 {
     let few = number(CASES).map_or(few, |cases| u32::try_from(cases).unwrap());
-    let seed = number(SEED).unwrap_or_else(|| RandomState::new().hash_one(few));
+    let seed = number(SEED).unwrap_or(USUAL);
     if let Err(TestError::Fail(why, case)) = judge(few, seed, 200, cases, check) {
         panic!("{why}\n{case:#?}\nagain: {SEED}={seed} {CASES}={few} cargo test --no-default-features props");
     }
