@@ -102,7 +102,7 @@ def images():
 
 
 def launch_templates():
-    found = on.ec2.describe_launch_templates()["LaunchTemplates"]
+    found = on.ec2.describe_launch_templates(MaxResults=200)["LaunchTemplates"]
     return {item["LaunchTemplateName"]: {**tagged(item, "CreateTime"), "versions": versions(item)} for item in found}
 
 

@@ -145,7 +145,7 @@ mod aws {
     /// Templates above which one listing of all default versions is cheaper than asking for each.
     const BULK: usize = 4;
 
-    /// The most versions that EC2 answers in one page.
+    /// The most that EC2 answers in one page.
     const PAGE: i32 = 200;
 
     /// Stands for the default version in questions.
@@ -169,7 +169,8 @@ mod aws {
             _: &[String],
         ) -> Result<Vec<Seen<LaunchTemplateLive>>, CloudError> {
             let mut templates = BTreeMap::new();
-            let mut pages = at.ec2().describe_launch_templates().filters(owned(at)).into_paginator().send();
+            let ask = at.ec2().describe_launch_templates().filters(owned(at)).max_results(PAGE);
+            let mut pages = ask.into_paginator().send();
             while let Some(page) = pages.next().await {
                 let page = page.map_err(|error| at.failed("ec2:DescribeLaunchTemplates", error))?;
                 for template in page.launch_templates.unwrap_or_default() {
