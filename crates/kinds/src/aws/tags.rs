@@ -56,7 +56,8 @@ fn encode(address: &Address) -> String {
     address.as_str().replace("[\"", "=").replace("\"]", "=")
 }
 
-fn decode(text: &str) -> Option<Address> {
+/// The address that `encode` wrote; replication rules write theirs in the same way.
+pub(crate) fn decode(text: &str) -> Option<Address> {
     let mut address = String::with_capacity(text.len());
     for (at, part) in text.split('=').enumerate() {
         match at {

@@ -104,12 +104,12 @@ mod aws {
         ReplicationRuleStatus, ReplicationTime, ReplicationTimeStatus, ReplicationTimeValue,
         SourceSelectionCriteria, SseKmsEncryptedObjects, SseKmsEncryptedObjectsStatus,
     };
-    use drstack_core::address::Address;
     use drstack_core::cloud::{Call, CloudError, Owner, Scope};
     use drstack_core::kind::{FieldChange, Place};
 
     use super::{ReplicationRule, ReplicationRuleLive, ReplicationRuleSpec};
     use crate::aws::s3::{NO_BUCKET, built};
+    use crate::aws::tags::decode;
     use crate::aws::{Driver, Looked, Seen, Target, each, has_code, iam, passing};
 
     const PUT: &str = "s3:PutReplicationConfiguration";
@@ -239,15 +239,7 @@ mod aws {
     pub(crate) fn whose(scope: &Scope, rule: &str) -> Owner {
         let component = rule.strip_prefix(&format!("drstack-{}-", scope.stack));
         match component.filter(|it| it.starts_with("bucket.") || it.starts_with("module.")) {
-            Some(component) => {
-                let mut text = String::new();
-                for (at, part) in component.split('=').enumerate() {
-                    text.push_str(["\"]", "[\""][at % 2]);
-                    text.push_str(part);
-                }
-                let address = format!("{}/{RESOURCE}", text.trim_start_matches("\"]"));
-                Address::parse(&address).map_or(Owner::Foreign, Owner::Ours)
-            }
+            Some(component) => decode(&format!("{component}/{RESOURCE}")).map_or(Owner::Foreign, Owner::Ours),
             None => Owner::Foreign,
         }
     }
@@ -317,6 +309,8 @@ mod aws {
 
     #[cfg(test)]
     mod tests {
+        use drstack_core::address::Address;
+
         use super::*;
 
         #[test]
