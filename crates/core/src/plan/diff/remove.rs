@@ -1,0 +1,165 @@
+//! What goes: orphans, what is destroyed and the old half of replacements; data stays unless it is named.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{Draft, token};
+use crate::address::Address;
+use crate::cloud::{Found, Owner};
+use crate::graph::Graph;
+use crate::kind::{Action, DataRole, DynKind, Place, ShapeError};
+use crate::observe::{Look, Observed, Owned};
+use crate::plan::{Intent, Remark, Step};
+
+impl Draft<'_> {
+    /// Deletes `owned`, but for data and what feeds it; `apart` stays, since it is not targeted.
+    pub(super) fn remove(
+        &mut self,
+        owned: Vec<&Owned>,
+        apart: Vec<&Owned>,
+        reason: &str,
+    ) -> Result<(), ShapeError> {
+        // Data first: what feeds a copy that stays, stays with it.
+        let apart = apart.into_iter().filter(|it| self.holds_data(it.kind));
+        let apart: Vec<String> = apart.map(|it| it.address.component().to_string()).collect();
+        self.kept_data.extend(apart);
+        for owned in &owned {
+            if self.holds_data(owned.kind) && !self.may_delete(&owned.address) {
+                self.keep_data(&owned.address);
+            }
+        }
+        for owned in owned {
+            let Some(kind) = self.kinds.get(owned.kind) else { continue };
+            let component = owned.address.component().to_string();
+            match kind.data() {
+                DataRole::Holds if !self.may_delete(&owned.address) => {}
+                DataRole::Feeds if self.kept_data.contains(&component) => {
+                    let text = "it feeds data that stays".to_owned();
+                    self.report.kept.push(Remark { address: owned.address.to_string(), text });
+                }
+                DataRole::Feeds if self.unlisted_data => {
+                    let text = "it may feed data that could not be listed".to_owned();
+                    self.report.kept.push(Remark { address: owned.address.to_string(), text });
+                }
+                _ => {
+                    self.delete(kind, owned.place, &owned.address, &owned.found, reason, false)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn destroy(
+        &mut self,
+        want: &Graph,
+        seen: &Observed,
+        scope: &BTreeSet<&Address>,
+    ) -> Result<(), ShapeError> {
+        let (mut owned, mut apart): (Vec<Owned>, Vec<Owned>) =
+            seen.others.iter().cloned().partition(|owned| self.is_target(&owned.address));
+        for (address, look) in &seen.seen {
+            let resource = &want.resources[address];
+            match look {
+                Look::Present(found) => match (&found.owner, self.kinds.get(&resource.kind)) {
+                    (owner, Some(kind))
+                        if matches!(owner, Owner::Ours(_))
+                            || *owner == Owner::Foreign && self.begun.contains(address) =>
+                    {
+                        let side = if scope.contains(address) { &mut owned } else { &mut apart };
+                        side.push(Owned {
+                            kind: kind.name(),
+                            place: resource.place,
+                            address: address.clone(),
+                            found: found.clone(),
+                        });
+                    }
+                    (Owner::Setting, Some(kind)) if scope.contains(address) => {
+                        let text = format!(
+                            "{} of `{}` stays as it is: a setting of the primary",
+                            kind.name(),
+                            found.id
+                        );
+                        self.report.kept.push(Remark { address: address.to_string(), text });
+                    }
+                    _ => {}
+                },
+                Look::Unknown(error) => {
+                    if self.holds_data(&resource.kind) {
+                        self.kept_data.insert(address.component().to_string());
+                    }
+                    self.block(address, format!("could not look: {error}; {}", error.hint()));
+                }
+                Look::Absent => {}
+            }
+        }
+        self.remove(owned.iter().collect(), apart.iter().collect(), "the stack is destroyed")
+    }
+
+    pub(super) fn delete(
+        &mut self,
+        kind: &'static dyn DynKind,
+        place: Place,
+        address: &Address,
+        found: &Found,
+        reason: &str,
+        replaces: bool,
+    ) -> Result<usize, ShapeError> {
+        let step = Step {
+            address: address.clone(),
+            kind: kind.name().to_owned(),
+            place,
+            region: self.region(place).to_owned(),
+            action: Action::Delete,
+            reason: reason.to_owned(),
+            changes: Vec::new(),
+            spec: Value::Null,
+            id: Some(found.id.clone()),
+            needs: Vec::new(),
+            replaces,
+            estimate: kind.prior(Action::Delete).as_secs_f64(),
+            token: token(&self.stack.name, address, Action::Delete, &Value::from(found.id.as_str())),
+            tier: 3,
+        };
+        let id = self.steps.len();
+        self.steps.push(step);
+        self.deletes.entry(found.id.clone()).or_default().push(id);
+        // An output such as a name or an ARN is what others hold on to, as often as the id.
+        for output in kind.outputs(&found.id, &found.live)?.into_values().filter(|output| *output != found.id)
+        {
+            self.deletes.entry(output).or_default().push(id);
+        }
+        self.holders.push((id, kind.links(&found.live)?));
+        Ok(id)
+    }
+
+    /// Whatever is deleted goes after everything that holds on to it now, and after what needs it in the graph.
+    pub(super) fn let_go_first(&mut self, want: &Graph) {
+        for (holder, links) in std::mem::take(&mut self.holders) {
+            for delete in links.iter().filter_map(|link| self.deletes.get(link)).flatten() {
+                if *delete != holder && self.steps[*delete].address != self.steps[holder].address {
+                    self.steps[*delete].needs.push(holder);
+                }
+            }
+        }
+        if self.options.intent == Intent::Destroy {
+            let by_address: BTreeMap<Address, usize> =
+                self.steps.iter().enumerate().map(|(id, step)| (step.address.clone(), id)).collect();
+            for (address, resource) in &want.resources {
+                let Some(dependent) = by_address.get(address) else { continue };
+                for need in resource.needs().iter().filter_map(|need| by_address.get(need)) {
+                    self.steps[*need].needs.push(*dependent);
+                }
+            }
+        }
+    }
+
+    pub(super) fn keep_data(&mut self, address: &Address) {
+        self.kept_data.insert(address.component().to_string());
+        // Of several copies at one address it is said once.
+        if self.told.insert(address.clone()) {
+            let text = format!("it holds data; delete it with `--delete-data {}`", address.typed());
+            self.report.kept.push(Remark { address: address.to_string(), text });
+        }
+    }
+}
