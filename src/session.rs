@@ -190,8 +190,8 @@ impl Session {
         }
         // What a component leaves out matters where it is about to change; saying it every time is noise.
         let changing: BTreeSet<String> = match options.intent {
-            Intent::Converge => plan.steps.iter().map(|step| step.address.component().to_string()).collect(),
             Intent::Destroy => BTreeSet::new(),
+            _ => plan.steps.iter().map(|step| step.address.component().to_string()).collect(),
         };
         report.notes.extend(compiled.notes.iter().filter(|note| changing.contains(&note.address)).cloned());
         report.notes.extend(failed.into_iter().map(|remark| self.aged(remark, &facts.facts)));
@@ -208,7 +208,7 @@ impl Session {
         let is_unknown = |name: &&String| *name != CONTROL && !known().any(|it| it.is_within(name));
         let target = options.targets.iter().find(is_unknown);
         // What is to be taken away may be gone already.
-        if let (Some(target), Intent::Converge) = (target, &options.intent) {
+        if let (Some(target), true) = (target, options.intent != Intent::Destroy) {
             let message = format!("`--target {target}` names nothing of this stack");
             return Err(Failure::new(Exit::Usage, message, hint(target)));
         }

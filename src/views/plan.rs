@@ -102,11 +102,11 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: &Intent) -> String 
 fn nothing(report: &PlanReport, intent: &Intent) -> String {
     match intent {
         _ if !report.blocked.is_empty() => "Nothing can be done until that is mended.".to_owned(),
-        Intent::Converge => format!("Nothing to do: {} as wanted.", count(report.unchanged, "resource")),
         Intent::Destroy if report.kept.is_empty() => {
             "Nothing to destroy: nothing of the stack exists.".to_owned()
         }
         Intent::Destroy => "Nothing to destroy: what exists stays.".to_owned(),
+        _ => format!("Nothing to do: {} as wanted.", count(report.unchanged, "resource")),
     }
 }
 

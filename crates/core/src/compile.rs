@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::facts::{FactQuery, Facts};
 use crate::graph::Graph;
 use crate::kind::Place;
-use crate::objective::Mode;
+use crate::objective::{Mode, Standing};
 use crate::plan::Remark;
 use crate::stack::{Declared, Stack};
 
@@ -43,8 +43,9 @@ pub fn queries(stack: &Stack) -> Vec<FactQuery> {
     queries
 }
 
-/// The resources that `stack` needs in the standby region for `mode`.
-pub fn compile(stack: &Stack, facts: &Facts, mode: Mode) -> Compiled {
+/// The resources that `stack` needs in the standby region for a [`Standing`], or for a mode that never changed.
+pub fn compile(stack: &Stack, facts: &Facts, standing: impl Into<Standing>) -> Compiled {
+    let Standing { mode, epoch } = standing.into();
     let mut compiled = Compiled::default();
     let mut exports: BTreeMap<ComponentAddress, Exports> = BTreeMap::new();
     for declared in in_order(stack) {
@@ -53,6 +54,7 @@ pub fn compile(stack: &Stack, facts: &Facts, mode: Mode) -> Compiled {
             address: &declared.address,
             posture: declared.posture,
             mode,
+            epoch,
             objective: declared.objective,
             facts,
             exports: &exports,

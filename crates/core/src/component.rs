@@ -115,6 +115,8 @@ pub struct CompileCx<'a> {
     pub posture: Posture,
     /// Waiting, or taken over.
     pub mode: Mode,
+    /// Rises at each change of mode; 0 before the first.
+    pub epoch: u64,
     /// Its objective: its own, else the stack's.
     pub objective: Objective,
     /// What the live regions said.

@@ -155,6 +155,9 @@ pub trait Kind: Send + Sync + 'static {
     const PLACES: &'static [Place] = &[Place::Standby];
     /// True for a setting on something of the user's: [`crate::cloud::Owner::Setting`] owns it, it is never removed.
     const SETTING: bool = false;
+    /// True for a check: it stands for something that has to hold, not for an object. Nobody looks for it and nobody owns it; each
+    /// plan that names it makes it, and making it means to try until it holds.
+    const VERIFIES: bool = false;
     /// What it has to do with data.
     const DATA: DataRole = DataRole::None;
     /// How long it may take to be ready.
@@ -232,6 +235,7 @@ pub trait DynKind: Send + Sync {
     fn lookup(&self) -> Lookup;
     fn places(&self) -> &'static [Place];
     fn is_setting(&self) -> bool;
+    fn verifies(&self) -> bool;
     fn data(&self) -> DataRole;
     fn wait(&self) -> Wait;
     fn volatile(&self) -> &'static [&'static str];
@@ -275,6 +279,9 @@ impl<K: Kind> DynKind for Erased<K> {
     }
     fn is_setting(&self) -> bool {
         K::SETTING
+    }
+    fn verifies(&self) -> bool {
+        K::VERIFIES
     }
     fn data(&self) -> DataRole {
         K::DATA

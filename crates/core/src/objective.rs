@@ -29,6 +29,22 @@ pub enum Mode {
     Active,
 }
 
+/// Which region serves, and since which change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Waiting, or taken over.
+    pub mode: Mode,
+    /// Rises at each change of mode; 0 before the first.
+    pub epoch: u64,
+}
+
+impl From<Mode> for Standing {
+    /// As if the mode had never changed.
+    fn from(mode: Mode) -> Self {
+        Self { mode, epoch: 0 }
+    }
+}
+
 /// What a recovery must achieve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Objective {

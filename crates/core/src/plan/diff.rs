@@ -55,7 +55,8 @@ pub fn plan(
     let scope = in_scope(want, options);
     let mut spare = Spare::of(&seen.others);
     match options.intent {
-        Intent::Converge => {
+        Intent::Destroy => draft.destroy(want, seen, &scope)?,
+        Intent::Converge | Intent::Failover | Intent::Failback => {
             for address in order::topological(want) {
                 draft.converge(
                     &want.resources[address],
@@ -69,7 +70,6 @@ pub fn plan(
             draft.remove(owned, apart, "the stack no longer names it")?;
             draft.settle_older()?;
         }
-        Intent::Destroy => draft.destroy(want, seen, &scope)?,
     }
     for (kind, place, error) in &seen.unlisted {
         let text = format!(
@@ -95,8 +95,8 @@ fn in_scope<'a>(want: &'a Graph, options: &Options) -> BTreeSet<&'a Address> {
         for need in resource.needs() {
             let Some((need, _)) = want.resources.get_key_value(&need) else { continue };
             match options.intent {
-                Intent::Converge => edges.entry(address).or_default().push(need),
                 Intent::Destroy => edges.entry(need).or_default().push(address),
+                _ => edges.entry(address).or_default().push(need),
             }
         }
     }
@@ -174,6 +174,9 @@ impl<'a> Draft<'a> {
             self.block(&resource.address, format!("this build knows no kind `{}`", resource.kind));
             return Ok(());
         };
+        if kind.verifies() {
+            return self.create(kind, resource, in_scope, "it has to hold");
+        }
         let found = match look {
             Some(Look::Present(found)) => found,
             Some(Look::Absent) => return self.create(kind, resource, in_scope, "it does not exist"),

@@ -27,6 +27,10 @@ pub enum Intent {
     Converge,
     /// Take away what the stack owns.
     Destroy,
+    /// Take over in the standby region: nothing outside of it is called, nothing is taken away.
+    Failover,
+    /// Hand back to the primary: what moved traffic goes first, what served shrinks after it.
+    Failback,
 }
 
 /// What to plan, beside the wanted and the seen.
