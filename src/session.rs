@@ -311,6 +311,7 @@ impl Session {
         let options = ExecuteOptions {
             parallelism,
             purpose: purpose.to_owned(),
+            insist: false,
             drain: drain.clone(),
             stop: stop.clone(),
         };

@@ -63,4 +63,7 @@ pub(super) fn show(session: &Session, planned: &crate::session::Planned, intent:
     for (kind, value) in views::plan::lines(&planned.plan, &planned.report) {
         ui.line(kind, value);
     }
+    if !planned.report.blocked.is_empty() {
+        ui.warn("hint: mend what cannot be done now as it says there, then run it again");
+    }
 }

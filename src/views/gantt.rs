@@ -57,14 +57,14 @@ impl Timings {
 
     /// The steps that decided how long the run took, first to last: before each the one that it waited for.
     fn longest(&self, plan: &Plan) -> Vec<StepId> {
-        let last = |ids: &mut dyn Iterator<Item = &StepId>| {
-            ids.filter(|id| self.steps.contains_key(id)).max_by_key(|id| self.steps[id].end).copied()
+        let last = |ids: &mut dyn Iterator<Item = StepId>| {
+            ids.filter(|id| self.steps.contains_key(id)).max_by_key(|id| self.steps[id].end)
         };
         let mut path = Vec::new();
-        let mut at = last(&mut self.steps.keys());
+        let mut at = last(&mut self.steps.keys().copied());
         while let Some(id) = at {
             path.push(id);
-            at = last(&mut plan.steps[id].needs.iter());
+            at = last(&mut plan.steps[id].before());
         }
         path.reverse();
         path
@@ -151,6 +151,7 @@ mod tests {
             spec: serde_json::Value::Null,
             id: None,
             needs,
+            after: Vec::new(),
             replaces: false,
             estimate: 0.0,
             token: String::new(),

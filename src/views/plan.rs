@@ -128,7 +128,7 @@ pub(crate) fn lines(plan: &Plan, report: &PlanReport) -> Vec<(&'static str, Valu
         .map(|(id, step)| {
             let value = json!({
                 "step": id, "action": step.action, "address": step.address, "kind": step.kind, "region": step.region,
-                "reason": step.reason, "changes": step.changes, "needs": step.needs, "replaces": step.replaces,
+                "reason": step.reason, "changes": step.changes, "needs": step.needs, "after": step.after, "replaces": step.replaces,
                 "estimate_seconds": step.estimate,
             });
             ("step", value)

@@ -63,6 +63,7 @@ impl Progress {
                 }
                 running.waiting_for.clone_from(waiting_for);
             }
+            Event::StepDegraded { address, rung, .. } => self.say(&format!("  DEGRADED {address}: {rung}")),
             Event::StepFinished { step, address, action, outcome, elapsed } => {
                 let running = self.running.remove(step);
                 let was_cut_off = running.is_some();

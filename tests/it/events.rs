@@ -45,6 +45,7 @@ fn name(event: &Event) -> &'static str {
         Event::RunStarted { .. } => "run_started",
         Event::StepStarted { .. } => "step_started",
         Event::StepWaiting { .. } => "step_waiting",
+        Event::StepDegraded { .. } => "step_degraded",
         Event::StepFinished { .. } => "step_finished",
         Event::Draining { .. } => "draining",
         Event::RunFinished { .. } => "run_finished",
@@ -81,8 +82,9 @@ fn events() -> Vec<Event> {
     let address = Address::parse("bucket.models/bucket").expect("an address");
     let mut events = vec![
         Event::RunStarted { run: "r".to_owned(), steps: 1 },
-        Event::StepStarted { step: 0, address, action: Action::Update },
+        Event::StepStarted { step: 0, address: address.clone(), action: Action::Update },
         Event::StepWaiting { step: 0, waiting_for: "replica is CREATING".to_owned() },
+        Event::StepDegraded { step: 0, address: address.clone(), rung: "spot: none left".to_owned() },
         Event::Draining { running: 1 },
         Event::RunFinished { done: 1, failed: 0, skipped: 0, unfinished: 0, elapsed: Duration::ZERO },
         finished(Outcome::Done),
@@ -154,7 +156,7 @@ fn without_instances() -> Drstack {
     machine.run(["apply", "s", "--cloud", "sim", "--auto-approve"]).ok();
     let world = machine.folder().join(".drstack/sim/world.json");
     let text = std::fs::read_to_string(world).expect("the world");
-    let gone = text.replace("\"in_service\":1", "\"in_service\":0");
+    let gone = text.replace("\"spot\":1", "\"spot\":0");
     assert_ne!(gone, text);
     machine.write(".drstack/sim/world.json", &gone);
     machine

@@ -81,6 +81,38 @@ pub enum Readiness {
     Waiting(String),
     /// It will never be; what the cloud says about it.
     Failed(String),
+    /// The region, or the account, has no more to give now: less than was wanted is there.
+    Short(Shortage),
+}
+
+/// Less than was wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shortage {
+    /// Whose limit it is.
+    pub limit: Limit,
+    /// What the cloud says.
+    pub message: String,
+}
+
+/// Whose limit stands in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Limit {
+    /// The region has none left.
+    Capacity,
+    /// The account may not have more.
+    Quota,
+    /// None that waiting or asking for less helps with: an image or a key that is not there.
+    Never,
+}
+
+/// One rung of a ladder: what is wanted instead, where what was wanted is not to be had.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rung<S> {
+    /// As people say it: `spot for what on-demand lacks`.
+    pub name: String,
+    /// What is wanted on it.
+    pub spec: S,
 }
 
 /// How long to wait until a resource is ready, and how often to look.
@@ -162,6 +194,9 @@ pub trait Kind: Send + Sync + 'static {
     const DATA: DataRole = DataRole::None;
     /// How long it may take to be ready.
     const WAIT: Wait = Wait::SHORT;
+    /// Updates that one change may take, each once what the one before it did is ready: more than one for kinds that
+    /// let go only once something else stands.
+    const ROUNDS: usize = 1;
     /// Outputs that an update may change, so that whoever uses them is changed after it.
     const VOLATILE: &'static [&'static str] = &[];
     /// What its driver may call.
@@ -178,6 +213,19 @@ pub trait Kind: Send + Sync + 'static {
     /// The same after a change of what was `before`; for kinds that number their changes.
     fn expect_after(spec: &Self::Spec, id: &str, _before: &Self::Live) -> Self::Live {
         Self::expect(spec, id)
+    }
+    /// What the cloud reports while it changes `before`, for kinds of which that matters.
+    fn during(spec: &Self::Spec, id: &str, before: &Self::Live) -> Self::Live {
+        Self::expect_after(spec, id, before)
+    }
+    /// What the cloud reports where only `got` of the instances in `live` are to be had; `None` where it then refuses the change.
+    fn short(_live: &Self::Live, _got: u32, _why: &Shortage) -> Option<Self::Live> {
+        None
+    }
+    /// What is wanted in the place of `spec` where the cloud has no more to give ([`Readiness::Short`]), one rung after the
+    /// other. It follows from the spec alone, so that a plan says it beforehand.
+    fn ladder(_spec: &Self::Spec) -> Vec<Rung<Self::Spec>> {
+        Vec::new()
     }
     /// Whether it can be relied on.
     fn ready(_spec: &Self::Spec, _live: &Self::Live) -> Readiness {
@@ -238,6 +286,7 @@ pub trait DynKind: Send + Sync {
     fn verifies(&self) -> bool;
     fn data(&self) -> DataRole;
     fn wait(&self) -> Wait;
+    fn rounds(&self) -> usize;
     fn volatile(&self) -> &'static [&'static str];
     fn operations(&self) -> &'static [Operation];
     fn diff(&self, spec: &Value, live: &Value) -> Result<Vec<FieldChange>, ShapeError>;
@@ -245,6 +294,9 @@ pub trait DynKind: Send + Sync {
     fn compare(&self, spec: &Value, id: &str, live: &Value) -> Result<Compared, ShapeError>;
     fn expect(&self, spec: &Value, id: &str) -> Result<Value, ShapeError>;
     fn expect_after(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError>;
+    fn during(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError>;
+    fn short(&self, live: &Value, got: u32, why: &Shortage) -> Result<Option<Value>, ShapeError>;
+    fn ladder(&self, spec: &Value) -> Result<Vec<Rung<Value>>, ShapeError>;
     fn ready(&self, spec: &Value, live: &Value) -> Result<Readiness, ShapeError>;
     fn outputs(&self, id: &str, live: &Value) -> Result<BTreeMap<String, String>, ShapeError>;
     fn links(&self, live: &Value) -> Result<Vec<String>, ShapeError>;
@@ -289,6 +341,9 @@ impl<K: Kind> DynKind for Erased<K> {
     fn wait(&self) -> Wait {
         K::WAIT
     }
+    fn rounds(&self) -> usize {
+        K::ROUNDS
+    }
     fn volatile(&self) -> &'static [&'static str] {
         K::VOLATILE
     }
@@ -312,6 +367,16 @@ impl<K: Kind> DynKind for Erased<K> {
     }
     fn expect_after(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError> {
         Ok(json(&K::expect_after(&typed::<K, _>("spec", spec)?, id, &typed::<K, _>("live", before)?)))
+    }
+    fn during(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError> {
+        Ok(json(&K::during(&typed::<K, _>("spec", spec)?, id, &typed::<K, _>("live", before)?)))
+    }
+    fn short(&self, live: &Value, got: u32, why: &Shortage) -> Result<Option<Value>, ShapeError> {
+        Ok(K::short(&typed::<K, _>("live", live)?, got, why).map(|live| json(&live)))
+    }
+    fn ladder(&self, spec: &Value) -> Result<Vec<Rung<Value>>, ShapeError> {
+        let rungs = K::ladder(&typed::<K, _>("spec", spec)?).into_iter();
+        Ok(rungs.map(|Rung { name, spec }| Rung { name, spec: json(&spec) }).collect())
     }
     fn ready(&self, spec: &Value, live: &Value) -> Result<Readiness, ShapeError> {
         Ok(K::ready(&typed::<K, _>("spec", spec)?, &typed::<K, _>("live", live)?))

@@ -2,17 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use drstack_core::kind::Demand;
+use drstack_core::kind::{Demand, Limit, Shortage};
 
 use crate::config::SimConfig;
 
-/// Why instances were not to be had.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Shortfall {
-    /// The region has no more of them; the sentence says how many there are.
-    Capacity(String),
-    /// The account may not have more of them.
-    Quota(String),
+/// The instances that serve a demand.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Given {
+    /// By type.
+    pub(crate) runs: BTreeMap<String, u32>,
+    /// Why these are fewer than were wanted.
+    pub(crate) short: Option<Shortage>,
+}
+
+impl Given {
+    /// How many.
+    pub(crate) fn count(&self) -> u32 {
+        self.runs.values().sum()
+    }
 }
 
 /// Which instances serve `demand`, best type first, beside those that `taken` of each type run already.
@@ -21,7 +28,7 @@ pub(crate) fn allocate(
     region: &str,
     demand: &Demand,
     taken: &BTreeMap<String, u32>,
-) -> Result<BTreeMap<String, u32>, Shortfall> {
+) -> Given {
     let spread = |limit: &dyn Fn(&str) -> Option<u32>| {
         let mut given: BTreeMap<String, u32> = BTreeMap::new();
         let mut wanted = demand.count;
@@ -33,17 +40,28 @@ pub(crate) fn allocate(
                 wanted -= free;
             }
         }
-        if wanted == 0 { Ok(given) } else { Err(demand.count - wanted) }
+        (given, demand.count - wanted)
     };
     let wanted = || format!("{} of {}", demand.count, demand.types.join(", "));
-    let capacity = |kind: &str| limit(&config.capacity, kind, region);
+    let capacity = |kind: &str| {
+        let on_demand = limit(&config.on_demand, kind, region).filter(|_| demand.on_demand > 0);
+        limit(&config.capacity, kind, region).into_iter().chain(on_demand).min()
+    };
     let quota = |kind: &str| limit(&config.quota, kind, region);
-    if let Err(there) = spread(&capacity) {
-        return Err(Shortfall::Capacity(format!("{} wanted in {region}, {there} to be had", wanted())));
-    }
-    spread(&|kind| capacity(kind).into_iter().chain(quota(kind)).min()).map_err(|there| {
-        Shortfall::Quota(format!("{} wanted in {region}, the account may have {there}", wanted()))
-    })
+    let (_, there) = spread(&capacity);
+    let (runs, got) = spread(&|kind| capacity(kind).into_iter().chain(quota(kind)).min());
+    let short = match (there < demand.count, got < demand.count) {
+        (true, _) => {
+            let message = format!("{} wanted in {region}, {there} to be had", wanted());
+            Some(Shortage { limit: Limit::Capacity, message })
+        }
+        (false, true) => {
+            let message = format!("{} wanted in {region}, the account may have {got}", wanted());
+            Some(Shortage { limit: Limit::Quota, message })
+        }
+        (false, false) => None,
+    };
+    Given { runs, short }
 }
 
 /// What the settings say about a type in a region: of the region itself, else of its zones together, else of the type.
@@ -71,22 +89,31 @@ mod tests {
         )
         .unwrap();
         let taken = BTreeMap::from([("g5.xlarge".to_owned(), 1)]);
-        let given = allocate(&config, "us-west-2", &demand(6), &taken).unwrap();
-        assert_eq!(given, BTreeMap::from([("g5.xlarge".to_owned(), 4), ("g4dn.xlarge".to_owned(), 2)]));
-        let short = allocate(&config, "us-west-2", &demand(9), &taken).unwrap_err();
-        assert_eq!(
-            short,
-            Shortfall::Capacity("9 of g5.xlarge, g4dn.xlarge wanted in us-west-2, 8 to be had".to_owned())
-        );
+        let given = allocate(&config, "us-west-2", &demand(6), &taken);
+        assert_eq!(given.runs, BTreeMap::from([("g5.xlarge".to_owned(), 4), ("g4dn.xlarge".to_owned(), 2)]));
+        assert_eq!(given.short, None);
+        let given = allocate(&config, "us-west-2", &demand(9), &taken);
+        let short = given.short.clone().unwrap();
+        assert_eq!((short.limit, given.count()), (Limit::Capacity, 8));
+        assert_eq!(short.message, "9 of g5.xlarge, g4dn.xlarge wanted in us-west-2, 8 to be had");
         // Nothing is said of g5.xlarge in another region.
-        assert!(allocate(&config, "eu-west-1", &demand(9), &taken).is_ok());
+        assert_eq!(allocate(&config, "eu-west-1", &demand(9), &taken).short, None);
+    }
+
+    #[test]
+    fn on_demand_may_be_shorter_than_the_rest() {
+        let config = SimConfig::from_toml("on_demand = { 'g5.xlarge' = 1, 'g4dn.xlarge' = 0 }").unwrap();
+        let none = BTreeMap::new();
+        let on_demand = Demand { on_demand: 4, ..demand(4) };
+        assert_eq!(allocate(&config, "us-west-2", &on_demand, &none).count(), 1);
+        assert_eq!(allocate(&config, "us-west-2", &demand(4), &none).count(), 4);
     }
 
     #[test]
     fn a_quota_is_told_apart_from_capacity() {
         let config = SimConfig::from_toml("quota = { 'g5.xlarge' = 2, 'g4dn.xlarge' = 2 }").unwrap();
-        assert!(allocate(&config, "us-west-2", &demand(4), &BTreeMap::new()).is_ok());
-        let short = allocate(&config, "us-west-2", &demand(5), &BTreeMap::new());
-        assert!(matches!(short, Err(Shortfall::Quota(_))), "{short:?}");
+        let short = |count| allocate(&config, "us-west-2", &demand(count), &BTreeMap::new()).short;
+        assert_eq!(short(4), None);
+        assert_eq!(short(5).map(|it| it.limit), Some(Limit::Quota));
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use drstack_core::cloud::{Call, CloudError, Found, Owner, Scope};
-use drstack_core::kind::{Action, DynKind, Lookup, Place, ShapeError};
+use drstack_core::kind::{Action, DynKind, Limit, Lookup, Place, ShapeError};
 use drstack_core::link::{KNOWN_LATER, targets};
 use serde_json::Value;
 
-use crate::capacity::{Shortfall, allocate};
+use crate::capacity::{Given, allocate};
 use crate::config::{SimConfig, millis};
 use crate::dice;
 use crate::state::{State, region};
@@ -55,14 +55,16 @@ impl Effect<'_> {
             |object| object.owner.clone(),
         );
         let created = state.age();
+        let given = self.instances(state, &key, spec)?;
         let object = Object {
             owner,
-            live: self.shaped(self.kind.expect(spec, &key.id))?,
+            live: self.granted(self.shaped(self.kind.expect(spec, &key.id))?, &given)?,
+            then: None,
             created,
             ready: created + self.work(Action::Create),
             token: self.call.token.clone(),
             links: Vec::new(),
-            runs: self.instances(state, &key, spec)?,
+            runs: given.runs,
         };
         let (object, ready) = (self.linked(object)?, created + self.work(Action::Create));
         let found = World::found(&key.id, &object, stack);
@@ -88,9 +90,12 @@ impl Effect<'_> {
             return Err(self.invalid("Immutable", format!("{} of {id} cannot be changed", change.field)));
         }
         let ready = state.age() + self.work(Action::Update);
-        let live = self.shaped(self.kind.expect_after(spec, id, &before.live))?;
-        let runs = self.instances(state, &key, spec)?;
-        let object = self.linked(Object { live, ready, runs, ..before })?;
+        let given = self.instances(state, &key, spec)?;
+        let after = self.granted(self.shaped(self.kind.expect_after(spec, id, &before.live))?, &given)?;
+        let during = self.shaped(self.kind.during(spec, id, &before.live))?;
+        let then = (during != after).then(|| after.clone());
+        let live = if then.is_some() { during } else { after };
+        let object = self.linked(Object { live, then, ready, runs: given.runs, ..before })?;
         state.change(self.operation, Change::Put { key, object: Box::new(object) })?;
         Ok(ready)
     }
@@ -162,23 +167,33 @@ impl Effect<'_> {
         Ok(Object { links: self.shaped(self.kind.links(&object.live))?, ..object })
     }
 
-    fn instances(&self, state: &State, key: &Key, spec: &Value) -> Result<BTreeMap<String, u32>, CloudError> {
+    fn instances(&self, state: &State, key: &Key, spec: &Value) -> Result<Given, CloudError> {
         let Some(demand) = self.shaped(self.kind.demand(spec))?.filter(|demand| demand.count > 0) else {
-            return Ok(BTreeMap::new());
+            return Ok(Given::default());
         };
         let mut taken = BTreeMap::new();
         // Without limits nobody has to be counted.
-        if !(self.config.capacity.is_empty() && self.config.quota.is_empty()) {
+        if [&self.config.capacity, &self.config.on_demand, &self.config.quota].iter().any(|it| !it.is_empty())
+        {
             for (other, object) in state.world.all() {
                 if other.region == key.region && other != *key {
                     object.runs.iter().for_each(|(of, count)| *taken.entry(of.clone()).or_insert(0) += count);
                 }
             }
         }
-        let operation = self.operation.to_owned();
-        allocate(self.config, &key.region, &demand, &taken).map_err(|short| match short {
-            Shortfall::Capacity(message) => CloudError::NoCapacity { operation, message },
-            Shortfall::Quota(message) => CloudError::Quota { operation, message },
+        Ok(allocate(self.config, &key.region, &demand, &taken))
+    }
+
+    /// `live` with the instances that were to be had; an error for kinds that cannot do with fewer.
+    fn granted(&self, live: Value, given: &Given) -> Result<Value, CloudError> {
+        let Some(why) = &given.short else { return Ok(live) };
+        if let Some(short) = self.shaped(self.kind.short(&live, given.count(), why))? {
+            return Ok(short);
+        }
+        let (operation, message) = (self.operation.to_owned(), why.message.clone());
+        Err(match why.limit {
+            Limit::Quota => CloudError::Quota { operation, message },
+            Limit::Capacity | Limit::Never => CloudError::NoCapacity { operation, message },
         })
     }
 

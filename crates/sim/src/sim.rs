@@ -136,6 +136,7 @@ impl Sim {
             owner: Holder::of(&found.owner, &scope.stack),
             links: self.kind_links(kind, &found.live)?,
             live: found.live.clone(),
+            then: None,
             created: now,
             ready: now,
             token: String::new(),
@@ -156,6 +157,7 @@ impl Sim {
         let key = Key::new(kind, region(scope, place), id);
         let mut state = self.state();
         let Some(mut object) = state.world.get(&key).cloned() else { return Ok(false) };
+        object.then = None;
         change(&mut object.live);
         object.links = self.kind_links(kind, &object.live)?;
         commit(&mut state, Change::Put { key, object: Box::new(object) })?;

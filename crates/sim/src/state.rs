@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::calls::CallRecord;
 use crate::config::SimConfig;
 use crate::disk::Disk;
-use crate::world::{Change, World};
+use crate::world::{Change, Key, Object, World};
 
 /// When every world begins: 2026-01-01T00:00:00Z. A fixed moment, so that runs repeat to the byte.
 const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
@@ -42,12 +42,16 @@ pub(crate) struct State {
     pub(crate) throttled: BTreeMap<(String, String), u64>,
     /// True once the program has died.
     pub(crate) stopped: bool,
+    /// What is being worked on, by the age at which it is finished.
+    working: BTreeSet<(u64, Key)>,
     /// Where tokio's clock stood when the world's age was last brought up to it.
     clock: Option<Instant>,
 }
 
 impl State {
     pub(crate) fn new(world: World, disk: Option<Disk>, config: &SimConfig) -> Self {
+        let working = world.all().filter(|(_, object)| object.then.is_some());
+        let working = working.map(|(key, object)| (object.ready, key)).collect();
         Self {
             world,
             disk,
@@ -58,6 +62,7 @@ impl State {
             allowance: BTreeMap::new(),
             throttled: BTreeMap::new(),
             stopped: false,
+            working,
             clock: None,
         }
     }
@@ -72,7 +77,21 @@ impl State {
             self.world.age = self.world.age.saturating_add(whole);
             self.clock = Some(now - (passed - Duration::from_millis(whole)));
         }
+        self.finish_work();
         self.world.age
+    }
+
+    /// What is finished by now reports so. Nothing is written down for it: what was says when.
+    fn finish_work(&mut self) {
+        while let Some((ready, key)) =
+            self.working.first().cloned().filter(|(ready, _)| *ready <= self.world.age)
+        {
+            self.working.pop_first();
+            let Some(object) = self.world.get(&key).filter(|object| object.ready == ready) else { continue };
+            let Some(live) = object.then.clone() else { continue };
+            let object = Box::new(Object { live, then: None, ..object.clone() });
+            self.world.apply(Change::Put { key, object });
+        }
     }
 
     /// The same as wall-clock time.
@@ -87,6 +106,11 @@ impl State {
         let age = self.age();
         if let Some(disk) = &mut self.disk {
             disk.append(age, &change)?;
+        }
+        if let Change::Put { key, object } = &change
+            && object.then.is_some()
+        {
+            self.working.insert((object.ready, key.clone()));
         }
         self.world.apply(change);
         Ok(())

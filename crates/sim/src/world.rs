@@ -36,6 +36,9 @@ pub struct Object {
     pub owner: Holder,
     /// What the cloud reports.
     pub live: Value,
+    /// What it will report once the last thing done to it is finished, where that is something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<Value>,
     /// When it was made.
     pub created: u64,
     /// When the last thing done to it is finished.

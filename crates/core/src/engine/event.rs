@@ -101,6 +101,15 @@ pub enum Event {
         /// What for.
         waiting_for: String,
     },
+    /// A step is done with less than was wanted: a rung of its ladder was climbed down.
+    StepDegraded {
+        /// Which.
+        step: StepId,
+        /// Its resource.
+        address: Address,
+        /// Which rung, and why.
+        rung: String,
+    },
     /// A step ended.
     StepFinished {
         /// Which.

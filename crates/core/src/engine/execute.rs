@@ -32,6 +32,8 @@ pub struct ExecuteOptions {
     pub parallelism: usize,
     /// `apply`, `destroy`: for the journal.
     pub purpose: String,
+    /// A takeover: whatever may pass by itself is tried again, where an apply leaves it to the next one.
+    pub insist: bool,
     /// Begin nothing more, finish what runs.
     pub drain: CancellationToken,
     /// Stop at once: what runs is left as it is. Only a write to the journal that is under way is waited for.
@@ -45,6 +47,8 @@ pub struct RunSummary {
     pub done: usize,
     /// Steps that failed, and why.
     pub failed: Vec<(StepId, StepError)>,
+    /// Rungs of ladders that were climbed down: steps that are done with less than was wanted, and what of.
+    pub degraded: Vec<(StepId, String)>,
     /// Steps not started because of those.
     pub skipped: usize,
     /// Steps not started, or not finished, because the run was stopped.
@@ -111,6 +115,7 @@ pub async fn execute(
             }
             match run.job(id, kinds, scope, &notes, journal.permit(), &*cloud) {
                 Ok(job) => {
+                    let job = Job { insist: options.insist, ..job };
                     let cloud = Arc::clone(&cloud);
                     tasks.spawn(async move { job.run(&*cloud).await });
                 }
@@ -290,7 +295,8 @@ impl Run<'_> {
         let wait = self.pace.reserve(&step.kind, &step.region, self.begin.elapsed());
         let not_before = settled.max((!wait.is_zero()).then(|| Instant::now() + wait));
         let step = Step { token: self.token(&step), ..step };
-        Ok(Job { id, step, spec, kind, scope: scope.clone(), notes: notes.clone(), permit, not_before })
+        let (scope, notes) = (scope.clone(), notes.clone());
+        Ok(Job { id, step, spec, kind, scope, notes, permit, not_before, insist: false })
     }
 
     fn learn(&mut self, ended: &Result<Ended, tokio::task::JoinError>, cloud: &dyn Cloud, scope: &Scope) {
@@ -314,6 +320,12 @@ impl Run<'_> {
             Ok(live) => {
                 self.summary.done += 1;
                 self.entries.push(Entry::Done { step: id, id: live.id });
+                for rung in live.climbed {
+                    let address = self.step(id).address.clone();
+                    (self.sink)(Event::StepDegraded { step: id, address, rung: rung.clone() });
+                    self.entries.push(Entry::Degraded { step: id, rung: rung.clone() });
+                    self.summary.degraded.push((id, rung));
+                }
                 if self.step(id).action == Action::Create {
                     self.made.insert(self.step(id).address.clone(), Instant::now());
                 }

@@ -66,6 +66,13 @@ pub enum Entry {
         /// The name or id of what it made or changed.
         id: String,
     },
+    /// It is done with less than was wanted.
+    Degraded {
+        /// Which step.
+        step: StepId,
+        /// Which rung of its ladder, and why.
+        rung: String,
+    },
     /// The step failed.
     Failed {
         /// Which step.

@@ -29,13 +29,15 @@ pub enum Stand {
 
 /// A plan in progress.
 ///
-/// Guarantees: every step is handed out at most once, never before all it needs is done, and is impossible if and only
-/// if something before it did not finish. Each step ends once: by [`Schedule::finish`], in what that returns, or in what
+/// Guarantees: every step is handed out at most once, never before all it needs is done and all it comes after has ended, and
+/// is impossible if and only if something it needs did not finish. Each step ends once: by [`Schedule::finish`], in what that returns, or in what
 /// [`Schedule::stop`] returns.
 pub struct Schedule {
     stands: Vec<Stand>,
     left: Vec<usize>,
     dependents: Vec<Vec<StepId>>,
+    /// Steps that come after this one, however it ends.
+    followers: Vec<Vec<StepId>>,
     /// Seconds from the start of the step to the end of the longest path behind it.
     remaining: Vec<f64>,
     ready: BinaryHeap<Ready>,
@@ -68,17 +70,20 @@ impl Schedule {
     pub fn new(plan: &Plan) -> Self {
         let steps = &plan.steps;
         let mut dependents = vec![Vec::new(); steps.len()];
+        let mut followers = vec![Vec::new(); steps.len()];
         let mut remaining: Vec<f64> = steps.iter().map(|step| step.estimate).collect();
         for (id, step) in steps.iter().enumerate().rev() {
-            for need in &step.needs {
-                dependents[*need].push(id);
-                remaining[*need] = remaining[*need].max(steps[*need].estimate + remaining[id]);
+            step.needs.iter().for_each(|need| dependents[*need].push(id));
+            step.after.iter().for_each(|it| followers[*it].push(id));
+            for before in step.before() {
+                remaining[before] = remaining[before].max(steps[before].estimate + remaining[id]);
             }
         }
         let mut schedule = Self {
             stands: vec![Stand::Waiting; steps.len()],
-            left: steps.iter().map(|step| step.needs.len()).collect(),
+            left: steps.iter().map(|step| step.before().count()).collect(),
             dependents,
+            followers,
             remaining,
             ready: BinaryHeap::new(),
             open: steps.len(),
@@ -109,10 +114,8 @@ impl Schedule {
         self.open -= 1;
         self.stands[id] = if done { Stand::Done } else { Stand::Failed };
         if done {
-            for dependent in self.dependents[id].clone() {
-                self.left[dependent] -= 1;
-                self.offer(dependent);
-            }
+            self.release(self.dependents[id].clone());
+            self.release(self.followers[id].clone());
             return Vec::new();
         }
         let mut impossible = Vec::new();
@@ -126,7 +129,19 @@ impl Schedule {
             }
         }
         impossible.sort_unstable();
+        // Only now is it known which of them can start at all.
+        for ended in std::iter::once(id).chain(impossible.iter().copied()) {
+            self.release(self.followers[ended].clone());
+        }
         impossible
+    }
+
+    /// One thing less stands before each of `ids`.
+    fn release(&mut self, ids: Vec<StepId>) {
+        for id in ids {
+            self.left[id] -= 1;
+            self.offer(id);
+        }
     }
 
     /// Nothing more is handed out; returns the steps that were neither handed out nor impossible, each once.

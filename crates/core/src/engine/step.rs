@@ -11,7 +11,7 @@ use super::event::StepError;
 use super::journal::Permit;
 use super::wait::Pauses;
 use crate::cloud::{Call, Cloud, CloudError, Found, Scope};
-use crate::kind::{Action, DynKind, FieldChange, Readiness, Wait};
+use crate::kind::{Action, DynKind, FieldChange, Limit, Readiness, Rung, Shortage, Wait};
 use crate::plan::{Step, StepId};
 
 /// How long a call is repeated that is refused because something is still being changed: a role that is not known
@@ -35,6 +35,8 @@ pub(super) struct Job {
     /// When it may begin: as the pace allows, and a deletion once every look finds what takes its place. Were the old
     /// one gone before, whoever looks in between would see neither, and make a third.
     pub(super) not_before: Option<Instant>,
+    /// Whatever may pass by itself is tried again, a look that failed too: a takeover goes forward.
+    pub(super) insist: bool,
 }
 
 /// What a step left behind: nothing after a deletion.
@@ -42,6 +44,28 @@ pub(super) struct Job {
 pub(super) struct Left {
     pub(super) id: String,
     pub(super) outputs: BTreeMap<String, String>,
+    /// Rungs of the ladder that were climbed down, with why.
+    pub(super) climbed: Vec<String>,
+}
+
+/// Rungs that are left.
+type Ladder = std::vec::IntoIter<Rung<Value>>;
+
+/// What is wanted now, and what is left to want.
+struct Pursuit {
+    spec: Value,
+    ladder: Ladder,
+    climbed: Vec<String>,
+    /// Updates that may follow.
+    rounds: usize,
+    /// It was just made.
+    creation: bool,
+}
+
+/// What waiting came to.
+enum Reached {
+    Ready(Found),
+    Short(Found, Shortage),
 }
 
 /// A step that ended.
@@ -90,46 +114,117 @@ impl Job {
     /// Makes it, and then whatever the making alone does not bring: settings and tags that take a call of their own.
     async fn create(&self, cloud: &dyn Cloud, call: &Call) -> Result<Left, StepError> {
         let mut pauses = Pauses::of(SETTLE);
+        let mut ladder = self.ladder()?;
+        let mut spec = self.spec.clone();
+        let mut climbed = Vec::new();
         let found = loop {
-            match cloud.create(self.kind.name(), call, &self.spec).await {
-                Err(error) => self.settle(cloud, error, &mut pauses).await?,
+            match cloud.create(self.kind.name(), call, &spec).await {
                 Ok(found) => break found,
+                Err(error) => match shortage(&error).and_then(|why| Some((why, ladder.next()?))) {
+                    Some((why, rung)) => spec = self.climb(rung, &why, &mut climbed),
+                    None => self.settle(cloud, error, &mut pauses).await?,
+                },
             }
         };
-        let found = self.until_ready(cloud, found).await?;
-        let changes = self.kind.diff(&self.spec, &found.live).map_err(|error| shape(&error))?;
-        if changes.is_empty() {
-            return self.left(&found);
-        }
-        if let Some(change) = changes.iter().find(|change| change.replace) {
-            let message = format!("`{}` was made with another {}: {}", found.id, change.field, change.from);
-            return Err(StepError::NeverReady { message });
-        }
-        self.change(cloud, call, &found.id, &changes).await
+        let rounds = self.kind.rounds();
+        self.pursue(cloud, call, found, Pursuit { spec, ladder, climbed, rounds, creation: true }).await
     }
 
     async fn update(&self, cloud: &dyn Cloud, call: &Call, id: &str) -> Result<Left, StepError> {
-        self.change(cloud, call, id, &self.step.changes).await
+        let (ladder, spec) = (self.ladder()?, self.spec.clone());
+        let rounds = self.kind.rounds() - 1;
+        let mut pursuit = Pursuit { spec, ladder, climbed: Vec::new(), rounds, creation: false };
+        let found = self.change(cloud, call, id, &mut pursuit, &self.step.changes).await?;
+        self.pursue(cloud, call, found, pursuit).await
     }
 
+    /// Waits until `found` is ready, changes what is not as wanted then, and climbs down the ladder where the cloud has no
+    /// more to give.
+    async fn pursue(
+        &self,
+        cloud: &dyn Cloud,
+        call: &Call,
+        mut found: Found,
+        mut pursuit: Pursuit,
+    ) -> Result<Left, StepError> {
+        loop {
+            let changes = match self.until_ready(cloud, &pursuit.spec, found).await? {
+                Reached::Ready(ready) => {
+                    found = ready;
+                    let changes = self.differences(&pursuit.spec, &found)?;
+                    if changes.is_empty() || pursuit.rounds == 0 {
+                        return self.left(&found, pursuit.climbed);
+                    }
+                    pursuit.rounds -= 1;
+                    changes
+                }
+                Reached::Short(there, why) => {
+                    let rung = pursuit.ladder.next().ok_or_else(|| self.no_more(&why))?;
+                    pursuit.spec = self.climb(rung, &why, &mut pursuit.climbed);
+                    found = there;
+                    self.differences(&pursuit.spec, &found)?
+                }
+            };
+            if let Some(change) = changes.iter().find(|change| change.replace && pursuit.creation) {
+                let message =
+                    format!("`{}` was made with another {}: {}", found.id, change.field, change.from);
+                return Err(StepError::NeverReady { message });
+            }
+            // A rung may want no more than patience with what is there.
+            if !changes.is_empty() {
+                let id = found.id.clone();
+                found = self.change(cloud, call, &id, &mut pursuit, &changes).await?;
+            }
+        }
+    }
+
+    /// One update, and what is there after it.
     async fn change(
         &self,
         cloud: &dyn Cloud,
         call: &Call,
         id: &str,
+        pursuit: &mut Pursuit,
         changes: &[FieldChange],
-    ) -> Result<Left, StepError> {
+    ) -> Result<Found, StepError> {
         self.expect_permit(cloud, id)?;
         let mut pauses = Pauses::of(SETTLE);
         let kind = self.kind.name();
-        while let Err(error) = cloud.update(kind, call, id, &self.spec, changes).await {
-            self.settle(cloud, error, &mut pauses).await?;
+        while let Err(error) = cloud.update(kind, call, id, &pursuit.spec, changes).await {
+            match shortage(&error).and_then(|why| Some((why, pursuit.ladder.next()?))) {
+                Some((why, rung)) => pursuit.spec = self.climb(rung, &why, &mut pursuit.climbed),
+                None => self.settle(cloud, error, &mut pauses).await?,
+            }
         }
         let ids = [id.to_owned()];
         let absent = || StepError::NeverReady { message: format!("`{id}` went away while it was changed") };
-        let found = self.look(cloud, &ids).await?.ok_or_else(absent)?;
-        let found = self.until_ready(cloud, found).await?;
-        self.left(&found)
+        self.look(cloud, &ids).await?.ok_or_else(absent)
+    }
+
+    fn ladder(&self) -> Result<Ladder, StepError> {
+        Ok(self.kind.ladder(&self.spec).map_err(|error| shape(&error))?.into_iter())
+    }
+
+    /// What is wanted from here on; that it is less than before is said, and kept to be said at the end.
+    fn climb(&self, rung: Rung<Value>, why: &Shortage, climbed: &mut Vec<String>) -> Value {
+        let said = format!("{}: {}", rung.name, why.message);
+        self.note(said.clone());
+        climbed.push(said);
+        rung.spec
+    }
+
+    fn no_more(&self, why: &Shortage) -> StepError {
+        let (operation, message) = (self.kind.name().to_owned(), why.message.clone());
+        match why.limit {
+            Limit::Capacity => CloudError::NoCapacity { operation, message },
+            Limit::Quota => CloudError::Quota { operation, message },
+            Limit::Never => return StepError::NeverReady { message },
+        }
+        .into()
+    }
+
+    fn differences(&self, spec: &Value, found: &Found) -> Result<Vec<FieldChange>, StepError> {
+        self.kind.diff(spec, &found.live).map_err(|error| shape(&error))
     }
 
     async fn until_due(&self, cloud: &dyn Cloud) -> Result<(), StepError> {
@@ -162,12 +257,18 @@ impl Job {
         Ok(Left::default())
     }
 
-    async fn until_ready(&self, cloud: &dyn Cloud, mut found: Found) -> Result<Found, StepError> {
+    async fn until_ready(
+        &self,
+        cloud: &dyn Cloud,
+        spec: &Value,
+        mut found: Found,
+    ) -> Result<Reached, StepError> {
         let begin = Instant::now();
         let mut pauses = Pauses::of(self.kind.wait());
         loop {
-            match self.kind.ready(&self.spec, &found.live).map_err(|error| shape(&error))? {
-                Readiness::Ready => return Ok(found),
+            match self.kind.ready(spec, &found.live).map_err(|error| shape(&error))? {
+                Readiness::Ready => return Ok(Reached::Ready(found)),
+                Readiness::Short(why) => return Ok(Reached::Short(found, why)),
                 Readiness::Failed(message) => return Err(StepError::NeverReady { message }),
                 Readiness::Waiting(waiting_for) => self.pause(&mut pauses, waiting_for).await?,
             }
@@ -181,15 +282,22 @@ impl Job {
         }
     }
 
-    fn left(&self, found: &Found) -> Result<Left, StepError> {
+    fn left(&self, found: &Found, climbed: Vec<String>) -> Result<Left, StepError> {
         let outputs = self.kind.outputs(&found.id, &found.live).map_err(|error| shape(&error))?;
-        Ok(Left { id: found.id.clone(), outputs })
+        Ok(Left { id: found.id.clone(), outputs, climbed })
     }
 
     async fn look(&self, cloud: &dyn Cloud, ids: &[String]) -> Result<Option<Found>, StepError> {
-        let looked = cloud.read(self.kind.name(), &self.scope, self.step.place, ids).await;
-        let none = || StepError::Internal { message: "a look without an answer".to_owned() };
-        Ok(looked.into_iter().next().ok_or_else(none)??)
+        let mut pauses = Pauses::of(SETTLE);
+        loop {
+            let looked = cloud.read(self.kind.name(), &self.scope, self.step.place, ids).await;
+            let none = || StepError::Internal { message: "a look without an answer".to_owned() };
+            match looked.into_iter().next().ok_or_else(none)? {
+                Ok(found) => return Ok(found),
+                Err(error) if self.insist => self.settle(cloud, error, &mut pauses).await?,
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Waits where the refusal passes by itself and the run may call again, else gives the error back.
@@ -199,9 +307,10 @@ impl Job {
         error: CloudError,
         pauses: &mut Pauses,
     ) -> Result<(), StepError> {
-        let (CloudError::Conflict { .. } | CloudError::Throttled { .. }) = &error else {
+        let passes = matches!(error, CloudError::Conflict { .. } | CloudError::Throttled { .. });
+        if !passes && !(self.insist && error.is_transient()) {
             return Err(error.into());
-        };
+        }
         let Some(pause) = pauses.next() else { return Err(error.into()) };
         self.note(error.to_string());
         sleep(pause).await;
@@ -221,6 +330,16 @@ impl Job {
         // The loop that listens outlives its tasks; when it is gone nobody wants to know.
         let _ = self.notes.send((self.id, waiting_for));
     }
+}
+
+/// What a refused call says of a limit, if that is why.
+fn shortage(error: &CloudError) -> Option<Shortage> {
+    let (limit, message) = match error {
+        CloudError::NoCapacity { message, .. } => (Limit::Capacity, message.clone()),
+        CloudError::Quota { message, .. } => (Limit::Quota, message.clone()),
+        _ => return None,
+    };
+    Some(Shortage { limit, message })
 }
 
 fn shape(error: &crate::kind::ShapeError) -> StepError {

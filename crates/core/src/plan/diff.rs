@@ -384,6 +384,7 @@ impl<'a> Draft<'a> {
             spec: resource.spec.clone(),
             id,
             needs,
+            after: Vec::new(),
             replaces: false,
             estimate: kind.prior(action).as_secs_f64(),
             token: token(&self.stack.name, &resource.address, action, &resource.spec),
@@ -393,9 +394,12 @@ impl<'a> Draft<'a> {
     }
 
     fn remark_waiting(&mut self, resource: &Resource, ready: Readiness) {
-        if let Readiness::Waiting(text) | Readiness::Failed(text) = ready {
-            self.report.waiting.push(Remark { address: resource.address.to_string(), text });
-        }
+        let text = match ready {
+            Readiness::Ready => return,
+            Readiness::Waiting(text) | Readiness::Failed(text) => text,
+            Readiness::Short(shortage) => shortage.message,
+        };
+        self.report.waiting.push(Remark { address: resource.address.to_string(), text });
     }
 
     fn waits_for_blocked(&mut self, resource: &Resource) -> bool {

@@ -74,6 +74,9 @@ pub struct Step {
     pub id: Option<String>,
     /// Steps that must be done before.
     pub needs: Vec<StepId>,
+    /// Steps that must have ended before, done or not: an earlier wave of a takeover.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<StepId>,
     /// True for both halves of a replacement.
     #[serde(default)]
     pub replaces: bool,
@@ -83,6 +86,13 @@ pub struct Step {
     pub token: String,
     /// The wave of a failover, 1 to 3.
     pub tier: u8,
+}
+
+impl Step {
+    /// Steps that have ended when this one starts.
+    pub fn before(&self) -> impl Iterator<Item = StepId> + '_ {
+        self.needs.iter().chain(&self.after).copied()
+    }
 }
 
 /// Steps in an order in which each comes after what it needs.
@@ -128,7 +138,7 @@ impl Plan {
     pub fn critical_path(&self) -> (Vec<StepId>, Duration) {
         let mut best: Vec<(f64, Option<StepId>)> = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
-            let before = step.needs.iter().copied().max_by(|a, b| best[*a].0.total_cmp(&best[*b].0));
+            let before = step.before().max_by(|a, b| best[*a].0.total_cmp(&best[*b].0));
             best.push((step.estimate + before.map_or(0.0, |id| best[id].0), before));
         }
         let Some(mut at) = (0..best.len()).max_by(|a, b| best[*a].0.total_cmp(&best[*b].0)) else {

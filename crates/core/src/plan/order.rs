@@ -24,10 +24,12 @@ pub(super) fn topological(graph: &Graph) -> Vec<&Address> {
 /// `steps` in an order in which each comes after what it needs, renumbered.
 pub(super) fn sorted(mut steps: Vec<Step>) -> Vec<Step> {
     for step in &mut steps {
-        step.needs.sort_unstable();
-        step.needs.dedup();
+        for before in [&mut step.needs, &mut step.after] {
+            before.sort_unstable();
+            before.dedup();
+        }
     }
-    let order = sort(&steps.iter().map(|step| step.needs.clone()).collect::<Vec<_>>());
+    let order = sort(&steps.iter().map(|step| step.before().collect()).collect::<Vec<_>>());
     let mut renamed = vec![0; steps.len()];
     order.iter().enumerate().for_each(|(new, old)| renamed[*old] = new);
     let mut slots: Vec<Option<Step>> = steps.into_iter().map(Some).collect();
@@ -35,8 +37,10 @@ pub(super) fn sorted(mut steps: Vec<Step>) -> Vec<Step> {
         .into_iter()
         .filter_map(|old| slots[old].take())
         .map(|mut step| {
-            step.needs.iter_mut().for_each(|need| *need = renamed[*need]);
-            step.needs.sort_unstable();
+            for before in [&mut step.needs, &mut step.after] {
+                before.iter_mut().for_each(|it| *it = renamed[*it]);
+                before.sort_unstable();
+            }
             step
         })
         .collect()

@@ -9,7 +9,7 @@ use aws_credential_types::provider::ProvideCredentials;
 use drstack_core::cloud::CloudError;
 use drstack_core::kind::Place;
 
-use super::once::Told;
+use super::once::{Moments, Told};
 
 /// Attempts of one call, the first included: rides out throttling for some seconds, then says so.
 const ATTEMPTS: u32 = 5;
@@ -37,6 +37,8 @@ pub struct Aws {
     primary: Clients,
     standby: Clients,
     pub(crate) told: Told,
+    /// When groups were last changed.
+    pub(crate) changed: Moments,
 }
 
 impl Aws {
@@ -62,6 +64,7 @@ impl Aws {
             primary: Clients::new(&config, primary, PRIMARY_ATTEMPTS),
             standby: Clients::new(&config, standby, ATTEMPTS),
             told: Told::default(),
+            changed: Moments::default(),
         })
     }
 

@@ -4,6 +4,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use drstack_core::cloud::CloudError;
+use drstack_core::kind::Limit;
 
 use super::Target;
 
@@ -80,6 +81,32 @@ const CONFLICT: &[&str] = &[
     "ResourceInUseException",
     "ScalingActivityInProgress",
 ];
+
+/// Launches that fail for what time does not mend.
+const NEVER: &[&str] = &[
+    "InvalidAMIID",
+    "InvalidKMSKey",
+    "InvalidSnapshot.NotFound",
+    "InvalidSubnetID.NotFound",
+    "InvalidGroup.NotFound",
+];
+
+/// The limit that a scaling activity names. Activities have no field for the error's code: it stands in their message, as one
+/// word of it, and is looked for as such.
+pub(crate) fn limit_in(message: &str) -> Option<Limit> {
+    let mut words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '_');
+    words.find_map(|word| {
+        let word = word.trim_start_matches("Client.").trim_start_matches("Server.").trim_end_matches('.');
+        match word {
+            // A type that a zone does not have: others may.
+            "Unsupported" => Some(Limit::Capacity),
+            _ if NO_CAPACITY.contains(&word) => Some(Limit::Capacity),
+            _ if QUOTA.contains(&word) => Some(Limit::Quota),
+            _ if NEVER.iter().any(|it| word.starts_with(it)) => Some(Limit::Never),
+            _ => None,
+        }
+    })
+}
 
 impl Target<'_> {
     /// What went wrong with `operation`, such as `s3:PutBucketReplication`.

@@ -20,7 +20,7 @@ pub(crate) mod user_data;
 pub use clients::Aws;
 pub use cloud::AwsCloud;
 pub use driver::{Driver, Looked, Seen, Target};
-pub(crate) use errors::{absent, chain, has_code, passing};
+pub(crate) use errors::{absent, chain, has_code, limit_in, passing};
 
 use std::future::Future;
 
@@ -38,7 +38,15 @@ pub(crate) async fn each<L, F>(ids: &[String], look: impl Fn(String) -> F) -> Lo
 where
     F: Future<Output = Result<Option<Seen<L>>, CloudError>>,
 {
-    let looks: Vec<F> = ids.iter().cloned().map(look).collect();
+    each_of(ids.to_vec(), look).await
+}
+
+/// `look` for each of `items`, several at once, answers in order.
+pub(crate) async fn each_of<I, T, F>(items: Vec<I>, look: impl Fn(I) -> F) -> Vec<T>
+where
+    F: Future<Output = T>,
+{
+    let looks: Vec<F> = items.into_iter().map(look).collect();
     futures_util::stream::iter(looks).buffered(LOOKS).collect().await
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::SystemTime;
 
 use aws_sdk_dynamodb::types::TableDescription;
 use aws_sdk_s3::types::ReplicationRule;
@@ -32,6 +33,27 @@ impl<T> Once<T> {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, T>> {
         // A panic elsewhere leaves whole entries: each call is one operation of the map.
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// When something was last changed by this run, by name.
+#[derive(Default)]
+pub(crate) struct Moments(Mutex<BTreeMap<String, SystemTime>>);
+
+impl Moments {
+    /// It is changed now.
+    pub(crate) fn now(&self, name: &str) {
+        self.lock().insert(name.to_owned(), SystemTime::now());
+    }
+
+    /// When it was changed, if it was.
+    pub(crate) fn of(&self, name: &str) -> Option<SystemTime> {
+        self.lock().get(name).copied()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, SystemTime>> {
+        // As with [`Once`].
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -15,7 +15,7 @@ use super::image::{simulated, standby};
 use super::{Bucket, Image, Network, Table};
 use crate::facts::GroupFact;
 use crate::names;
-use crate::resources::group::GroupSpec;
+use crate::resources::group::{GroupSpec, Step, Takeover};
 use crate::resources::instance_profile::InstanceProfileSpec;
 use crate::resources::instance_role::InstanceRoleSpec;
 use crate::resources::launch_template::LaunchTemplateSpec;
@@ -36,6 +36,8 @@ pub struct PoolTable {
     pub capacity: Option<u32>,
     /// Share of `capacity` that runs in standby: 25 % in a warm pool, 100 % in a hot one, where not said.
     pub standby_share: Option<Share>,
+    /// Share of `capacity` with which a takeover counts as up, where the region has no more to give: 60 % where not said.
+    pub minimum: Option<Share>,
     /// How instances are bought.
     #[serde(default)]
     pub purchase: Purchase,
@@ -172,6 +174,8 @@ const NAME_LIMIT: usize = 64;
 const WARM_SHARE: u32 = 25;
 /// Help for a pool without instance types.
 const INSTANCE_TYPES: &str = "write them, best first: `instance_types = [\"g5.xlarge\"]`";
+/// The share with which a takeover counts as up where the stack does not say it: most of the load, with the rest shed.
+const MINIMUM_SHARE: u32 = 60;
 /// The shares that are usual for warm pools, in per cent.
 const WARM_BAND: std::ops::RangeInclusive<u32> = 20..=30;
 
@@ -197,6 +201,7 @@ impl Component for Pool {
             out.push(Problem::error("DR231", "follows", message, "write the group's name, or leave it out"));
         }
         out.extend(spec.standby_share.as_ref().and_then(|share| unusual(share, posture)));
+        out.extend(spec.minimum.as_ref().and_then(|share| no_share("minimum", share)));
     }
 
     fn facts(spec: &PoolTable, _stack: &StackFacts) -> Vec<FactQuery> {
@@ -254,6 +259,13 @@ impl Component for Pool {
             max: fact.map_or(capacity, |fact| fact.max.max(capacity)),
             desired,
             on_demand_percentage: spec.purchase.on_demand_percentage(cx.mode),
+            takeover: (cx.mode == Mode::Active).then(|| Takeover {
+                minimum: part(
+                    capacity,
+                    spec.minimum.as_ref().and_then(Share::percent).unwrap_or(MINIMUM_SHARE),
+                ),
+                rung: Step::Whole,
+            }),
         };
         let group = out.add(Resource::tagged::<Group>(cx.resource("group"), Place::Standby, &group));
         out.export("group", vec![Link::id(&group)]);
@@ -344,13 +356,16 @@ fn no_type(before: &[String], text: &str) -> Option<Problem> {
     Some(Problem::error("DR231", "instance_types", message, INSTANCE_TYPES))
 }
 
+/// What is wrong with the share in `field`.
+fn no_share(field: &'static str, share: &Share) -> Option<Problem> {
+    let message = format!("`{}` is not a share", share.0);
+    let help = format!("write whole per cents, 0 to 100: `{field} = \"25%\"`");
+    share.percent().is_none().then(|| Problem::error("DR233", field, message, help))
+}
+
 /// What is wrong with a share, or strange beside the posture.
 fn unusual(share: &Share, posture: Posture) -> Option<Problem> {
-    let Some(said) = share.percent() else {
-        let message = format!("`{}` is not a share", share.0);
-        let help = "write whole per cents, 0 to 100: `standby_share = \"25%\"`";
-        return Some(Problem::error("DR233", "standby_share", message, help));
-    };
+    let Some(said) = share.percent() else { return no_share("standby_share", share) };
     let (least, most) = (WARM_BAND.start(), WARM_BAND.end());
     let (message, help) = match posture {
         Posture::Warm if !WARM_BAND.contains(&said) => (

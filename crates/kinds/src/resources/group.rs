@@ -1,8 +1,14 @@
 //! A pool's Auto Scaling group: types in the stack's order, spot or on-demand, at the size the posture wants.
+//!
+//! A takeover goes in two rounds. First the purchase option is switched and the size raised by as many as run on spot,
+//! which are protected from scaling in; once enough on-demand instances serve, the spot ones are retired. So what is in
+//! service never falls below what it was.
 
 use std::time::Duration;
 
-use drstack_core::kind::{Action, Demand, FieldChange, Kind, Lookup, Operation, Readiness, Wait};
+use drstack_core::kind::{
+    Action, Demand, FieldChange, Kind, Limit, Lookup, Operation, Readiness, Rung, Shortage, Wait,
+};
 use drstack_core::link::Link;
 use serde::{Deserialize, Serialize};
 
@@ -29,9 +35,52 @@ pub struct GroupSpec {
     pub desired: u32,
     /// Per cent of the instances that are on-demand; the rest is spot.
     pub on_demand_percentage: u32,
+    /// That it takes over, and how far it may go down for that; none while the primary serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takeover: Option<Takeover>,
 }
 
-/// What Auto Scaling reports.
+/// How a group takes over where it does not get all that it wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Takeover {
+    /// Fewest instances with which it counts as up.
+    pub minimum: u32,
+    /// Where on its ladder it stands.
+    #[serde(default)]
+    pub rung: Step,
+}
+
+/// A rung of the ladder, from the top.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub enum Step {
+    /// All of it, as it is to be bought: over types and zones in the stack's order, which Auto Scaling walks by itself.
+    #[default]
+    Whole,
+    /// Spot instances for what on-demand lacks.
+    Spot,
+    /// Fewer than wanted, but for the minimum.
+    Fewer,
+}
+
+impl From<Step> for u8 {
+    fn from(step: Step) -> Self {
+        step as Self
+    }
+}
+
+impl TryFrom<u8> for Step {
+    type Error = String;
+
+    fn try_from(number: u8) -> Result<Self, String> {
+        [Self::Whole, Self::Spot, Self::Fewer]
+            .into_iter()
+            .find(|step| u8::from(*step) == number)
+            .ok_or_else(|| format!("the ladder has no rung {number}"))
+    }
+}
+
+/// What Auto Scaling and EC2 report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupLive {
     /// Id of the launch template.
@@ -50,10 +99,45 @@ pub struct GroupLive {
     pub desired: u32,
     /// Per cent of the instances that are on-demand.
     pub on_demand_percentage: u32,
-    /// Instances that serve: in service and healthy.
-    pub in_service: u32,
+    /// On-demand instances that serve: in service, healthy and running.
+    pub on_demand: u32,
+    /// Spot instances that serve.
+    pub spot: u32,
+    /// Why the last launch came to nothing, while fewer serve than are wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short: Option<Shortage>,
     /// `Delete in progress`, while it is being deleted.
     pub status: Option<String>,
+}
+
+impl GroupLive {
+    /// Instances that serve.
+    pub fn in_service(&self) -> u32 {
+        self.on_demand + self.spot
+    }
+}
+
+impl GroupSpec {
+    /// Spot instances that it can do without, once `live` is there: all of them where it wants on-demand ones, those that are
+    /// too many where it wants spot for what these lack.
+    fn surplus(&self, live: &GroupLive) -> u32 {
+        match self.takeover {
+            Some(Takeover { rung: Step::Whole, .. }) if self.on_demand_percentage == 100 => live.spot,
+            Some(_) => live.in_service().saturating_sub(self.desired).min(live.spot),
+            None => 0,
+        }
+    }
+
+    /// Whether what serves lets the surplus go.
+    fn is_served_by(&self, live: &GroupLive) -> bool {
+        match self.takeover {
+            Some(Takeover { rung: Step::Whole, .. }) if self.on_demand_percentage == 100 => {
+                live.on_demand >= self.desired
+            }
+            Some(Takeover { rung: Step::Fewer, minimum }) => live.in_service() >= minimum,
+            _ => live.in_service() >= self.desired,
+        }
+    }
 }
 
 /// See the module.
@@ -69,12 +153,18 @@ impl Kind for Group {
         first: Duration::from_secs(1),
         slowest: Duration::from_secs(10),
     };
+    // Raise and retire, and once more for what was interrupted or replaced meanwhile.
+    const ROUNDS: usize = 3;
     const OPERATIONS: &'static [Operation] = &[
         operation("autoscaling", "CreateAutoScalingGroup"),
         operation("autoscaling", "CreateOrUpdateTags"),
         operation("autoscaling", "DeleteAutoScalingGroup"),
         operation("autoscaling", "DescribeAutoScalingGroups"),
+        operation("autoscaling", "DescribeScalingActivities"),
+        operation("autoscaling", "SetInstanceProtection"),
+        operation("autoscaling", "TerminateInstanceInAutoScalingGroup"),
         operation("autoscaling", "UpdateAutoScalingGroup"),
+        operation("ec2", "DescribeInstances"),
         operation("ec2", "RunInstances"),
         operation("iam", "CreateServiceLinkedRole"),
         operation("iam", "PassRole"),
@@ -83,6 +173,14 @@ impl Kind for Group {
     type Live = GroupLive;
 
     fn diff(spec: &GroupSpec, live: &GroupLive) -> Vec<FieldChange> {
+        // While instances are exchanged the group may be larger than it will be.
+        let max = if spec.takeover.is_some() { live.max.max(spec.max) } else { spec.max };
+        // On a lower rung the share of on-demand follows from what was to be had.
+        let percentage = match spec.takeover {
+            Some(Takeover { rung: Step::Spot | Step::Fewer, .. }) => 0,
+            _ => spec.on_demand_percentage,
+        };
+        let surplus = spec.surplus(live);
         let changes = [
             FieldChange::of("template", &live.template.as_str(), &spec.template.text()),
             FieldChange::of(
@@ -93,14 +191,16 @@ impl Kind for Group {
             FieldChange::of("subnets", &live.subnets, &texts(&spec.subnets)),
             FieldChange::of("types", &live.types, &spec.types),
             FieldChange::of("min", &live.min, &spec.min),
-            FieldChange::of("max", &live.max, &spec.max),
+            FieldChange::of("max", &live.max, &max),
             FieldChange::of("desired", &live.desired, &spec.desired),
-            FieldChange::of("on_demand_percentage", &live.on_demand_percentage, &spec.on_demand_percentage),
+            FieldChange::of("on_demand_percentage", &live.on_demand_percentage, &percentage),
+            FieldChange::of("spot", &live.spot, &(live.spot - surplus)),
         ];
         changes.into_iter().flatten().collect()
     }
 
     fn expect(spec: &GroupSpec, _id: &str) -> GroupLive {
+        let on_demand = on_demand(spec);
         GroupLive {
             template: spec.template.text().to_owned(),
             template_version: spec.template_version.text().to_owned(),
@@ -109,18 +209,96 @@ impl Kind for Group {
             min: spec.min,
             max: spec.max,
             desired: spec.desired,
-            on_demand_percentage: spec.on_demand_percentage,
-            in_service: spec.desired,
+            on_demand_percentage: match spec.takeover {
+                Some(Takeover { rung: Step::Spot | Step::Fewer, .. }) => 0,
+                _ => spec.on_demand_percentage,
+            },
+            on_demand,
+            spot: spec.desired - on_demand,
+            short: None,
             status: None,
         }
     }
 
+    fn expect_after(spec: &GroupSpec, id: &str, before: &GroupLive) -> GroupLive {
+        let expected = Self::expect(spec, id);
+        match spec.takeover {
+            None => expected,
+            Some(_) if spec.is_served_by(before) => {
+                let spot = before.spot - spec.surplus(before);
+                GroupLive {
+                    on_demand: before.on_demand.min(spec.desired),
+                    spot,
+                    max: before.max.max(spec.max),
+                    ..expected
+                }
+            }
+            Some(takeover) => {
+                let desired =
+                    spec.desired + if takeover.rung == Step::Whole { spec.surplus(before) } else { 0 };
+                let on_demand = match takeover.rung {
+                    Step::Whole => on_demand(spec),
+                    Step::Spot | Step::Fewer => before.on_demand,
+                };
+                let spot = desired.saturating_sub(on_demand);
+                let max = before.max.max(spec.max).max(desired);
+                GroupLive { desired, on_demand, spot, max, ..expected }
+            }
+        }
+    }
+
+    fn during(spec: &GroupSpec, id: &str, before: &GroupLive) -> GroupLive {
+        let after = Self::expect_after(spec, id, before);
+        match spec.is_served_by(before) {
+            true => after,
+            // What is wanted is known at once, what serves takes its time.
+            false => GroupLive { on_demand: before.on_demand, spot: before.spot, ..after },
+        }
+    }
+
+    fn short(live: &GroupLive, got: u32, why: &Shortage) -> Option<GroupLive> {
+        let on_demand = live.on_demand.min(got);
+        // Of on-demand instances only these were asked for; those on spot are there already.
+        let spot = if live.on_demand_percentage == 0 { got - on_demand } else { live.spot };
+        Some(GroupLive { on_demand, spot, short: Some(why.clone()), ..live.clone() })
+    }
+
+    fn ladder(spec: &GroupSpec) -> Vec<Rung<GroupSpec>> {
+        let Some(takeover) = spec.takeover else { return Vec::new() };
+        let at = |rung| GroupSpec { takeover: Some(Takeover { rung, ..takeover }), ..spec.clone() };
+        let mut rungs = Vec::new();
+        if takeover.rung == Step::Whole && spec.on_demand_percentage > 0 {
+            rungs.push(Rung { name: "spot for what on-demand lacks".to_owned(), spec: at(Step::Spot) });
+        }
+        if takeover.rung != Step::Fewer && takeover.minimum < spec.desired {
+            let name = format!("at least {} of {} instances", takeover.minimum, spec.desired);
+            rungs.push(Rung { name, spec: at(Step::Fewer) });
+        }
+        rungs
+    }
+
     fn ready(spec: &GroupSpec, live: &GroupLive) -> Readiness {
-        match &live.status {
-            Some(status) => Readiness::Waiting(format!("the group says: {status}")),
-            None if live.in_service >= spec.desired => Readiness::Ready,
-            None => {
-                Readiness::Waiting(format!("{} of {} instances in service", live.in_service, spec.desired))
+        if let Some(status) = &live.status {
+            return Readiness::Waiting(format!("the group says: {status}"));
+        }
+        if spec.is_served_by(live) {
+            return Readiness::Ready;
+        }
+        let whole = matches!(spec.takeover, Some(Takeover { rung: Step::Whole, .. }));
+        let text = match whole && spec.on_demand_percentage == 100 {
+            true => format!("{} of {} on-demand instances in service", live.on_demand, spec.desired),
+            false => format!("{} of {} instances in service", live.in_service(), spec.desired),
+        };
+        match (&live.short, spec.takeover) {
+            (Some(why), _) if why.limit == Limit::Never => {
+                Readiness::Failed(format!("{text}; no launch can succeed: {}", why.message))
+            }
+            (None, _) => Readiness::Waiting(text),
+            (Some(why), None) => {
+                Readiness::Waiting(format!("{text}; the last launch failed: {}", why.message))
+            }
+            (Some(why), Some(_)) => {
+                Readiness::Short(Shortage { limit: why.limit, message: format!("{text}: {}", why.message) })
             }
         }
     }
@@ -135,27 +313,56 @@ impl Kind for Group {
     }
 
     fn demand(spec: &GroupSpec) -> Option<Demand> {
-        let on_demand = u64::from(spec.desired) * u64::from(spec.on_demand_percentage) / 100;
-        let on_demand = u32::try_from(on_demand).unwrap_or(spec.desired);
-        Some(Demand { types: spec.types.clone(), count: spec.desired, on_demand })
+        Some(Demand { types: spec.types.clone(), count: spec.desired, on_demand: on_demand(spec) })
     }
+}
+
+/// On-demand instances among those that are wanted.
+fn on_demand(spec: &GroupSpec) -> u32 {
+    if matches!(spec.takeover, Some(Takeover { rung: Step::Spot | Step::Fewer, .. })) {
+        return 0;
+    }
+    let on_demand = u64::from(spec.desired) * u64::from(spec.on_demand_percentage) / 100;
+    u32::try_from(on_demand).unwrap_or(spec.desired)
 }
 
 #[cfg(feature = "aws")]
 mod aws {
-    use aws_sdk_autoscaling::types::{
-        AutoScalingGroup as Answer, Filter, InstancesDistribution, LaunchTemplate as Choice,
-        LaunchTemplateOverrides, LaunchTemplateSpecification, LifecycleState, MixedInstancesPolicy, Tag,
-    };
-    use drstack_core::cloud::{Call, CloudError};
-    use drstack_core::kind::FieldChange;
+    use std::collections::BTreeMap;
+    use std::time::{Duration, SystemTime};
 
-    use super::{Group, GroupLive, GroupSpec, texts};
+    use aws_sdk_autoscaling::types::{
+        Activity, AutoScalingGroup as Answer, Filter, Instance, InstancesDistribution,
+        LaunchTemplate as Choice, LaunchTemplateOverrides, LaunchTemplateSpecification, LifecycleState,
+        MixedInstancesPolicy, ScalingActivityStatusCode, Tag,
+    };
+    use aws_sdk_ec2::types::{InstanceLifecycleType, InstanceStateName};
+    use drstack_core::cloud::{Call, CloudError};
+    use drstack_core::kind::{FieldChange, Shortage};
+
+    use super::{Group, GroupLive, GroupSpec, Step, Takeover, texts};
+    use crate::aws::ec2::filter;
     use crate::aws::tags::{STACK, Tags, named, owner};
-    use crate::aws::{Driver, Looked, Seen, Target, by_id, has_code, passing};
+    use crate::aws::{Driver, Looked, Seen, Target, by_id, each_of, has_code, limit_in, passing};
 
     /// Names that one question may hold.
     const NAMES: usize = 50;
+
+    /// Instances that one filter of EC2 may name.
+    const IDS: usize = 200;
+
+    /// Instances whose protection one call may change.
+    const PROTECTED: usize = 50;
+
+    /// Spot instances that are retired before it is looked again whether enough others serve.
+    const FEW: usize = 5;
+
+    /// Newest activities of a group that tell how its last launches went.
+    const ACTIVITIES: i32 = 20;
+
+    /// For how long a launch that failed says something about now, where it is not known when the group was last changed:
+    /// Auto Scaling tries again within minutes.
+    const LATELY: Duration = Duration::from_secs(10 * 60);
 
     /// What Auto Scaling answers when a group is not there, among other things; reading tells.
     const INVALID: &[&str] = &["ValidationError"];
@@ -179,7 +386,7 @@ mod aws {
                     }
                 }
             }
-            by_id(ids, Ok(found.into_iter().map(|group| seen(at, group)).collect()))
+            by_id(ids, all(at, found).await)
         }
 
         async fn list_owned(at: &Target<'_>, _: &[String]) -> Result<Vec<Seen<GroupLive>>, CloudError> {
@@ -191,7 +398,7 @@ mod aws {
                 let page = page.map_err(|error| at.failed("autoscaling:DescribeAutoScalingGroups", error))?;
                 found.extend(page.auto_scaling_groups.unwrap_or_default());
             }
-            Ok(found.into_iter().map(|group| seen(at, group)).collect())
+            all(at, found).await
         }
 
         async fn create(
@@ -204,7 +411,7 @@ mod aws {
                 .autoscaling()
                 .create_auto_scaling_group()
                 .auto_scaling_group_name(&spec.name)
-                .mixed_instances_policy(policy(spec))
+                .mixed_instances_policy(policy(spec, 0))
                 .min_size(size(spec.min))
                 .max_size(size(spec.max))
                 .desired_capacity(size(spec.desired))
@@ -243,14 +450,32 @@ mod aws {
             spec: &GroupSpec,
             _: &[FieldChange],
         ) -> Result<(), CloudError> {
+            let members = Members::of(at, name).await?;
+            let live = &members.live;
+            let mut size_now = Size { min: spec.min, max: spec.max, desired: spec.desired };
+            if spec.takeover.is_none() {
+                members.protect(at, name, false).await?;
+            } else if spec.is_served_by(live) {
+                let left = members.retire(at, name, spec).await?;
+                // What is still in the group counts: a smaller size would take on-demand instances out.
+                size_now.desired = size_now.desired.max(left);
+                size_now.max = live.max.max(size_now.max);
+            } else {
+                members.protect(at, name, true).await?;
+                if let Some(Takeover { rung: Step::Whole, .. }) = spec.takeover {
+                    size_now.desired += spec.surplus(live);
+                }
+                size_now.max = live.max.max(size_now.max).max(size_now.desired);
+            }
+            at.aws.changed.now(name);
             let put = at
                 .autoscaling()
                 .update_auto_scaling_group()
                 .auto_scaling_group_name(name)
-                .mixed_instances_policy(policy(spec))
-                .min_size(size(spec.min))
-                .max_size(size(spec.max))
-                .desired_capacity(size(spec.desired))
+                .mixed_instances_policy(policy(spec, live.on_demand))
+                .min_size(size(size_now.min))
+                .max_size(size(size_now.max))
+                .desired_capacity(size(size_now.desired))
                 .vpc_zone_identifier(texts(&spec.subnets).join(","))
                 .capacity_rebalance(true);
             put.send().await.map_err(|error| at.failed("autoscaling:UpdateAutoScalingGroup", error))?;
@@ -276,7 +501,173 @@ mod aws {
         i32::try_from(count).unwrap_or(i32::MAX)
     }
 
-    fn policy(spec: &GroupSpec) -> MixedInstancesPolicy {
+    /// How large the group is to be now.
+    struct Size {
+        min: u32,
+        max: u32,
+        desired: u32,
+    }
+
+    /// A group and its instances.
+    struct Members {
+        live: GroupLive,
+        instances: Vec<Instance>,
+        lifecycles: BTreeMap<String, Lifecycle>,
+    }
+
+    /// What EC2 says of an instance.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Lifecycle {
+        OnDemand,
+        Spot,
+        /// It does not run: whatever its group believes, it does not serve.
+        Down,
+    }
+
+    impl Members {
+        async fn of(at: &Target<'_>, name: &str) -> Result<Self, CloudError> {
+            const OPERATION: &str = "autoscaling:DescribeAutoScalingGroups";
+            let ask = at.autoscaling().describe_auto_scaling_groups().auto_scaling_group_names(name);
+            let answer = ask.send().await.map_err(|error| at.failed(OPERATION, error))?;
+            let group = answer.auto_scaling_groups.unwrap_or_default().into_iter().next();
+            let group = group.ok_or_else(|| CloudError::Conflict {
+                operation: OPERATION.to_owned(),
+                message: format!("`{name}` is not to be seen"),
+            })?;
+            let instances = group.instances.clone().unwrap_or_default();
+            let lifecycles = lifecycles(at, &instances).await?;
+            let live = seen(at, group, &lifecycles, None).live;
+            Ok(Self { live, instances, lifecycles })
+        }
+
+        /// Ids of the spot instances that serve.
+        fn spot(&self) -> Vec<&Instance> {
+            let is_spot = |it: &&Instance| serves(it, &self.lifecycles) == Some(Lifecycle::Spot);
+            self.instances.iter().filter(is_spot).collect()
+        }
+
+        /// Whether scaling in may take the spot instances.
+        async fn protect(&self, at: &Target<'_>, name: &str, protect: bool) -> Result<(), CloudError> {
+            let all: Vec<&Instance> = match protect {
+                true => self.spot(),
+                false => self.instances.iter().collect(),
+            };
+            let other = all.into_iter().filter(|it| it.protected_from_scale_in != Some(protect));
+            let ids: Vec<String> = other.filter_map(|it| it.instance_id.clone()).collect();
+            for ids in ids.chunks(PROTECTED) {
+                let set = at.autoscaling().set_instance_protection().auto_scaling_group_name(name);
+                let set = set.protected_from_scale_in(protect).set_instance_ids(Some(ids.to_vec()));
+                set.send().await.map_err(|error| at.failed("autoscaling:SetInstanceProtection", error))?;
+            }
+            Ok(())
+        }
+
+        /// Retires the spot instances that `spec` can do without, a few at a time and each few only while enough others serve.
+        /// Returns how many instances the group is left with.
+        async fn retire(&self, at: &Target<'_>, name: &str, spec: &GroupSpec) -> Result<u32, CloudError> {
+            const OPERATION: &str = "autoscaling:TerminateInstanceInAutoScalingGroup";
+            let surplus = usize::try_from(spec.surplus(&self.live)).unwrap_or(usize::MAX);
+            let ids: Vec<String> =
+                self.spot().into_iter().filter_map(|it| it.instance_id.clone()).take(surplus).collect();
+            for (round, few) in ids.chunks(FEW).enumerate() {
+                if round > 0 && !spec.is_served_by(&Self::of(at, name).await?.live) {
+                    let message = format!("`{name}`: others have to serve before more spot instances go");
+                    return Err(CloudError::Conflict { operation: OPERATION.to_owned(), message });
+                }
+                for id in few {
+                    let end = at.autoscaling().terminate_instance_in_auto_scaling_group().instance_id(id);
+                    let end = end.should_decrement_desired_capacity(self.live.desired > spec.desired);
+                    end.send().await.map_err(|error| at.failed(OPERATION, error))?;
+                }
+            }
+            let gone = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+            Ok(self.live.in_service().saturating_sub(gone).min(self.live.desired.saturating_sub(gone)))
+        }
+    }
+
+    /// What EC2 says of these instances, in bulk. One that it does not know yet is not among them.
+    async fn lifecycles(
+        at: &Target<'_>,
+        instances: &[Instance],
+    ) -> Result<BTreeMap<String, Lifecycle>, CloudError> {
+        let ids: Vec<&str> = instances.iter().filter_map(|it| it.instance_id.as_deref()).collect();
+        let mut found = BTreeMap::new();
+        for ids in ids.chunks(IDS) {
+            let ask = at.ec2().describe_instances().filters(filter("instance-id", ids.iter().copied()));
+            let mut pages = ask.into_paginator().send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| at.failed("ec2:DescribeInstances", error))?;
+                let reservations = page.reservations.unwrap_or_default().into_iter();
+                for instance in reservations.flat_map(|it| it.instances.unwrap_or_default()) {
+                    let state = instance.state.and_then(|it| it.name);
+                    let lifecycle = match (state, instance.instance_lifecycle) {
+                        (
+                            Some(InstanceStateName::Pending | InstanceStateName::Running),
+                            Some(InstanceLifecycleType::Spot),
+                        ) => Lifecycle::Spot,
+                        (Some(InstanceStateName::Pending | InstanceStateName::Running), _) => {
+                            Lifecycle::OnDemand
+                        }
+                        _ => Lifecycle::Down,
+                    };
+                    found.extend(instance.instance_id.map(|id| (id, lifecycle)));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// As what an instance serves, if it does.
+    fn serves(instance: &Instance, lifecycles: &BTreeMap<String, Lifecycle>) -> Option<Lifecycle> {
+        let well = instance.lifecycle_state == Some(LifecycleState::InService)
+            && instance.health_status.as_deref().is_some_and(|it| it.eq_ignore_ascii_case("healthy"));
+        let lifecycle = lifecycles.get(instance.instance_id.as_deref()?).copied()?;
+        (well && lifecycle != Lifecycle::Down).then_some(lifecycle)
+    }
+
+    /// Groups with what their instances are, and with why launches fail where fewer serve than are wanted.
+    async fn all(at: &Target<'_>, groups: Vec<Answer>) -> Result<Vec<Seen<GroupLive>>, CloudError> {
+        let instances: Vec<Instance> =
+            groups.iter().flat_map(|it| it.instances.clone().unwrap_or_default()).collect();
+        let lifecycles = &lifecycles(at, &instances).await?;
+        let look = |group: Answer| async move {
+            let found = seen(at, group.clone(), lifecycles, None);
+            if found.live.in_service() >= found.live.desired {
+                return Ok(found);
+            }
+            let short = shortage(at, &found.id).await?;
+            Ok(seen(at, group, lifecycles, short))
+        };
+        each_of(groups, look).await.into_iter().collect()
+    }
+
+    /// What the newest launch came to, if that is nothing.
+    async fn shortage(at: &Target<'_>, name: &str) -> Result<Option<Shortage>, CloudError> {
+        let ask = at.autoscaling().describe_scaling_activities().auto_scaling_group_name(name);
+        let answer = ask.max_records(ACTIVITIES).send().await;
+        let answer = answer.map_err(|error| at.failed("autoscaling:DescribeScalingActivities", error))?;
+        let since = at.aws.changed.of(name).or_else(|| SystemTime::now().checked_sub(LATELY));
+        let activities = answer.activities.unwrap_or_default().into_iter();
+        let mut newest: Vec<Activity> = activities.filter(|it| is_after(it, since)).collect();
+        newest.sort_by_key(|it| std::cmp::Reverse(it.start_time));
+        // Something is still being tried, or has come right: then nothing is short yet.
+        let failed = match newest.first().and_then(|it| it.status_code.as_ref()) {
+            Some(ScalingActivityStatusCode::Failed | ScalingActivityStatusCode::Cancelled) => newest.first(),
+            _ => None,
+        };
+        let message = failed.and_then(|it| it.status_message.clone().or(it.description.clone()));
+        Ok(message.and_then(|message| limit_in(&message).map(|limit| Shortage { limit, message })))
+    }
+
+    /// Activities carry whole seconds.
+    fn is_after(activity: &Activity, since: Option<SystemTime>) -> bool {
+        let start = activity.start_time.map_or(0, |it| it.secs());
+        let since = since.and_then(|it| it.duration_since(SystemTime::UNIX_EPOCH).ok());
+        since.is_none_or(|since| u64::try_from(start).is_ok_and(|start| start >= since.as_secs()))
+    }
+
+    /// How instances are bought, beside the `there` on-demand ones that serve already.
+    fn policy(spec: &GroupSpec, there: u32) -> MixedInstancesPolicy {
         let template = LaunchTemplateSpecification::builder()
             .launch_template_id(spec.template.text())
             .version(spec.template_version.text());
@@ -285,9 +676,14 @@ mod aws {
         let choice = Choice::builder()
             .launch_template_specification(template.build())
             .set_overrides(Some(overrides.collect()));
+        // On a lower rung what is there on-demand stays, and spot fills the rest.
+        let (base, percentage) = match spec.takeover {
+            Some(Takeover { rung: Step::Spot | Step::Fewer, .. }) => (there, 0),
+            _ => (0, spec.on_demand_percentage),
+        };
         let distribution = InstancesDistribution::builder()
-            .on_demand_base_capacity(0)
-            .on_demand_percentage_above_base_capacity(size(spec.on_demand_percentage))
+            .on_demand_base_capacity(size(base))
+            .on_demand_percentage_above_base_capacity(size(percentage))
             // The stack's order is the ladder; for spot, AWS recommends to weigh price and depth of the pools.
             .on_demand_allocation_strategy("prioritized")
             .spot_allocation_strategy("price-capacity-optimized");
@@ -310,18 +706,24 @@ mod aws {
         tags.iter().map(tag).collect()
     }
 
-    fn seen(at: &Target<'_>, group: Answer) -> Seen<GroupLive> {
+    fn seen(
+        at: &Target<'_>,
+        group: Answer,
+        lifecycles: &BTreeMap<String, Lifecycle>,
+        short: Option<Shortage>,
+    ) -> Seen<GroupLive> {
         let tags: Tags = group
             .tags
             .unwrap_or_default()
             .into_iter()
             .filter_map(|tag| Some((tag.key?, tag.value?)))
             .collect();
-        let serves = |it: &&aws_sdk_autoscaling::types::Instance| {
-            it.lifecycle_state == Some(LifecycleState::InService)
-                && it.health_status.as_deref().is_some_and(|it| it.eq_ignore_ascii_case("healthy"))
+        let count_of = |lifecycle: Lifecycle| {
+            let all = group.instances.as_deref().unwrap_or_default().iter();
+            let count = all.filter(|it| serves(it, lifecycles) == Some(lifecycle)).count();
+            u32::try_from(count).unwrap_or(u32::MAX)
         };
-        let in_service = group.instances.as_deref().unwrap_or_default().iter().filter(serves).count();
+        let (on_demand, spot) = (count_of(Lifecycle::OnDemand), count_of(Lifecycle::Spot));
         let mixed = group.mixed_instances_policy;
         let distribution = mixed.as_ref().and_then(|it| it.instances_distribution.clone());
         let choice = mixed.and_then(|it| it.launch_template);
@@ -343,7 +745,9 @@ mod aws {
             on_demand_percentage: count(
                 distribution.and_then(|it| it.on_demand_percentage_above_base_capacity),
             ),
-            in_service: u32::try_from(in_service).unwrap_or(u32::MAX),
+            on_demand,
+            spot,
+            short,
             status: group.status,
         };
         Seen { id: group.auto_scaling_group_name.unwrap_or_default(), owner: owner(&tags, at.scope), live }

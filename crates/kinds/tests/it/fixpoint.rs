@@ -103,6 +103,7 @@ impl World {
         let options = ExecuteOptions {
             parallelism: PARALLELISM,
             purpose: "apply".to_owned(),
+            insist: false,
             drain: Default::default(),
             stop: Default::default(),
         };

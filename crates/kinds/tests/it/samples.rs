@@ -6,7 +6,7 @@ use drstack_kinds::facts::Disk;
 use drstack_kinds::resources::bucket::BucketSpec;
 use drstack_kinds::resources::bucket_versioning::BucketVersioningSpec;
 use drstack_kinds::resources::gateway_endpoint::GatewayEndpointSpec;
-use drstack_kinds::resources::group::GroupSpec;
+use drstack_kinds::resources::group::{GroupSpec, Step, Takeover};
 use drstack_kinds::resources::image::ImageSpec;
 use drstack_kinds::resources::instance_profile::InstanceProfileSpec;
 use drstack_kinds::resources::instance_role::InstanceRoleSpec;
@@ -136,9 +136,23 @@ fn network() -> Vec<Sample> {
 }
 
 fn compute() -> Vec<Sample> {
-    const GROUP: Unseen = &[("in_service", STATE), ("status", STATE)];
+    const GROUP: Unseen = &[("on_demand", STATE), ("spot", STATE), ("status", STATE)];
+    const LARGER: &str = "while instances are exchanged the group may be larger than it will be";
+    const ACTIVE: Unseen = &[("max", LARGER), ("on_demand", STATE), ("status", STATE)];
+    const MIXED: Unseen = &[("max", LARGER), ("status", STATE)];
+    const TAKEOVER: Unseen = &[
+        ("name", "made from the address, by which it is found: another address is another group"),
+        ("takeover.minimum", "how far it may go down, which only matters while it is waited for"),
+    ];
     const GROUP_NAME: Unseen =
         &[("name", "made from the address, by which it is found: another address is another group")];
+    const LOWER: &str = "on a lower rung it follows from what is to be had";
+    const LOWERED: Unseen = &[
+        ("name", "made from the address, by which it is found: another address is another group"),
+        ("on_demand_percentage", LOWER),
+        ("takeover.minimum", "how far it may go down, which only matters while it is waited for"),
+        ("takeover.rung", LOWER),
+    ];
     const COPY: &str = "made from the address and `source`, and `source` shows";
     const IMAGE: Unseen = &[("name", COPY)];
     const KEYED: Unseen = &[
@@ -180,7 +194,12 @@ fn compute() -> Vec<Sample> {
         max: 8,
         desired: 3,
         on_demand_percentage: 0,
+        takeover: None,
     };
+    let taken = Takeover { minimum: 2, rung: Step::Whole };
+    let active = GroupSpec { on_demand_percentage: 100, takeover: Some(taken), ..group.clone() };
+    let mixed = Takeover { rung: Step::Spot, ..taken };
+    let mixed = GroupSpec { takeover: Some(mixed), ..active.clone() };
     let empty = GroupSpec { min: 0, desired: 0, on_demand_percentage: 100, ..group.clone() };
     vec![
         sample::<Image>(&image, &[("state", STATE)], IMAGE),
@@ -193,6 +212,8 @@ fn compute() -> Vec<Sample> {
         sample::<LaunchTemplate>(&full, TEMPLATE, &[]),
         sample::<Group>(&group, GROUP, GROUP_NAME),
         sample::<Group>(&empty, GROUP, GROUP_NAME),
+        sample::<Group>(&active, ACTIVE, TAKEOVER),
+        sample::<Group>(&mixed, MIXED, LOWERED),
     ]
 }
 

@@ -35,6 +35,7 @@ impl Run {
         let options = ExecuteOptions {
             parallelism: 64,
             purpose: "apply".to_owned(),
+            insist: false,
             drain: Default::default(),
             stop: Default::default(),
         };

@@ -23,6 +23,7 @@ fn plan(steps: &[(f64, &[StepId])]) -> Plan {
         spec: Value::Null,
         id: None,
         needs: needs.to_vec(),
+        after: Vec::new(),
         replaces: false,
         estimate: *estimate,
         token: String::new(),

@@ -116,6 +116,7 @@ impl Draft<'_> {
             spec: Value::Null,
             id: Some(found.id.clone()),
             needs: Vec::new(),
+            after: Vec::new(),
             replaces,
             estimate: kind.prior(Action::Delete).as_secs_f64(),
             token: token(&self.stack.name, address, Action::Delete, &Value::from(found.id.as_str())),

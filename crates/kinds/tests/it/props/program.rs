@@ -161,6 +161,7 @@ impl Program<'_> {
         let options = ExecuteOptions {
             parallelism: PARALLELISM,
             purpose: "apply".to_owned(),
+            insist: false,
             drain: drain.clone(),
             stop: CancellationToken::new(),
         };
