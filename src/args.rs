@@ -11,7 +11,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
     name = "drstack",
     version,
     propagate_version = true,
-    after_help = "Start without an account:\n  drstack init demo\n  drstack apply demo --cloud sim\n\nExit codes: 0 done, 1 failed, 2 changes (--detailed-exitcode), 4 locked or stale, 64 usage, 65 invalid stack, 130 interrupted"
+    after_help = "Start without an account:\n  drstack init demo\n  drstack apply demo --cloud sim\n\nExit codes: 0 done, 1 failed, 2 changes (--detailed-exitcode), 3 objective missed or not ready, 4 locked or stale, 64 usage, 65 invalid stack, 130 interrupted"
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -93,6 +93,14 @@ pub(crate) enum Command {
         after_help = "Examples:\n  drstack destroy .\n  drstack destroy . --delete-data bucket.models --delete-data control"
     )]
     Destroy(DestroyArgs),
+    /// Take over in the standby region: no other region is called
+    #[command(
+        after_help = "Examples:\n  drstack failover . --dry-run                     # every call it would make\n  drstack failover . --auto-approve                # from a runbook\n  drstack failover . --only pool.inference         # a part, with what it needs\n  drstack failover . --watch                       # what another operator's run is doing\n\nRun it again after any failure: it goes on from where it stands."
+    )]
+    Failover(FailoverArgs),
+    /// Hand back to the primary region, once that answers again
+    #[command(after_help = "Examples:\n  drstack failback . --dry-run\n  drstack failback .")]
+    Failback(FailbackArgs),
     /// Draw the graph of resources
     #[command(
         after_help = "Examples:\n  drstack graph . --format svg > graph.svg\n  drstack graph . --format mermaid"
@@ -134,9 +142,9 @@ pub(crate) enum Command {
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) stack: StackArgs,
-    /// Waiting, or taken over
-    #[arg(long, value_enum, default_value = "standby")]
-    pub(crate) mode: ModeName,
+    /// Waiting, or taken over; as the stack is now where not said
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<ModeName>,
     /// Keep the plan in a file for `apply`
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -183,6 +191,37 @@ pub(crate) struct DestroyArgs {
     /// Data that goes too; `control` is the control bucket; may be repeated
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) delete_data: Vec<String>,
+}
+
+#[derive(ClapArgs, Clone)]
+pub(crate) struct FailoverArgs {
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Only this address, or `tier=N`, with what it needs; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) only: Vec<String>,
+    /// Say every step and the calls it would make, and make none of them
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// When the outage was noticed: the recovery time counts from then
+    #[arg(long, value_name = "TIME", value_parser = crate::commands::failover::moment)]
+    pub(crate) detected_at: Option<jiff::Timestamp>,
+    /// Show what the run that holds the lock is doing
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(ClapArgs, Clone)]
+pub(crate) struct FailbackArgs {
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Say every step and the calls it would make, and make none of them
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// How a run goes.

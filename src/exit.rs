@@ -11,6 +11,8 @@ pub(crate) enum Exit {
     Failed = 1,
     /// `--detailed-exitcode`: there are changes.
     Changes = 2,
+    /// Not ready for what was asked, or an objective was missed.
+    NotReady = 3,
     /// Locked by another run, or the plan is stale.
     Locked = 4,
     /// Wrong usage.

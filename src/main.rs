@@ -6,6 +6,7 @@ mod commands;
 mod exit;
 mod files;
 mod session;
+mod takeover;
 mod ui;
 mod views;
 

@@ -1,34 +1,42 @@
 //! The five moves that every command is made of: load, observe, plan, confirm, execute.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use drstack_core::address::Address;
 use drstack_core::budget;
-use drstack_core::cloud::{Cloud, Scope};
+use drstack_core::cloud::{Cloud, Found, Scope};
 use drstack_core::compile::{Compiled, check, compile, queries};
-use drstack_core::control::lock::{Holder, Lock, LockError, Peek, RENEW, peek};
+use drstack_core::control::lock::{self, Holder, Lock, LockError, Peek, RENEW, peek};
+use drstack_core::control::mode::{KeptMode, mode};
 use drstack_core::control::records::{self, Kept};
 use drstack_core::control::{ControlStore, StoreError};
 use drstack_core::diagnostic::{Diagnostic, MOST_SHOWN, Severity, Sources, render};
 use drstack_core::engine::event::Event;
 use drstack_core::engine::execute::{ExecuteOptions, RunSummary, execute};
 use drstack_core::engine::journal::{Journal, JournalError};
-use drstack_core::facts::Facts;
+use drstack_core::facts::{Fact, Facts};
 use drstack_core::graph::Graph;
-use drstack_core::kind::{KindRegistry, ShapeError};
+use drstack_core::kind::{KindRegistry, Place, ShapeError};
 use drstack_core::objective::Mode;
-use drstack_core::observe::{Look, Observed, capture, observe};
+use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_in};
+use drstack_core::plan::stability::{Rehearsal, rehearse};
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, plan};
 use drstack_core::stack::{Failed, Stack, load};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{Global, StackArgs};
+use crate::args::{FailoverArgs, Global, StackArgs};
 use crate::cloud::connect;
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 use crate::{files, views};
+
+/// The purpose of a takeover's run, in lock and journal.
+pub(crate) const FAILOVER: &str = "failover";
+/// That of a handing back.
+pub(crate) const FAILBACK: &str = "failback";
 
 /// What `--delete-data` calls the control bucket.
 pub(crate) const CONTROL: &str = "control";
@@ -42,6 +50,8 @@ pub(crate) struct Session {
     pub(crate) store: Arc<dyn ControlStore>,
     /// Whether time is not real.
     pub(crate) simulated: bool,
+    /// What stands outside the standby region, as the last apply saw it: a takeover does not look there.
+    pub(crate) elsewhere: BTreeMap<Address, Found>,
     scope: Scope,
 }
 
@@ -50,16 +60,44 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     pub(crate) report: PlanReport,
     pub(crate) compiled: Compiled,
-    facts: Kept,
+    /// What was seen of each wanted resource.
+    pub(crate) seen: BTreeMap<Address, Look>,
+    /// What a takeover would do and need once all of this stands; none where the plan is for something else.
+    pub(crate) rehearsal: Option<Rehearsal>,
+    pub(crate) facts: Kept,
+    /// Questions that nothing answered now.
+    pub(crate) unanswered: Vec<Remark>,
+    /// Questions whose answer is another one than the last time.
+    pub(crate) moved: Vec<String>,
     /// [`Peek::free_since`] before anything was looked at.
     free_since: Option<u64>,
 }
 
 impl Planned {
+    /// Whether something that a takeover needs could not be looked at.
+    pub(crate) fn has_failed_looks(&self) -> bool {
+        self.seen.values().any(|look| matches!(look, Look::Unknown(_)))
+    }
+
     /// Whether no other run can have come between the looking and the taking of `lock`.
     pub(crate) fn still_stands_under(&self, lock: &Lock) -> bool {
         self.free_since.is_some_and(|epoch| lock.holder().epoch == epoch + 1)
     }
+}
+
+/// What a plan is made from, but for the looks.
+struct Basis {
+    facts: Kept,
+    unanswered: Vec<Remark>,
+    moved: Vec<String>,
+    compiled: Compiled,
+}
+
+/// Questions whose answers differ.
+fn moved(before: &Facts, now: &Facts) -> Vec<String> {
+    let differs =
+        |(query, fact): &(&String, &Fact)| before.0.get(*query).is_some_and(|it| it.value != fact.value);
+    now.0.iter().filter(differs).map(|(query, _)| query.clone()).collect()
 }
 
 /// Loads the stack; its warnings are shown, its errors end the program.
@@ -116,15 +154,67 @@ impl Session {
         tracing::debug!(name: "loaded", stack = stack.facts.name, components, hash = stack.hash, "loaded the stack");
         let connected = connect(global, &stack, &scope, &kinds).await?;
         let store = connected.cloud.control(&scope, &stack.facts.control);
-        Ok(Self { ui, stack, kinds, cloud: connected.cloud, store, simulated: connected.simulated, scope })
+        let (cloud, simulated) = (connected.cloud, connected.simulated);
+        Ok(Self { ui, stack, kinds, cloud, store, simulated, elsewhere: BTreeMap::new(), scope })
+    }
+
+    /// The same for a takeover: from here on no other region than the standby's is called.
+    pub(crate) async fn open_for_takeover(
+        ui: Ui,
+        global: &Global,
+        args: &FailoverArgs,
+    ) -> Result<Self, Failure> {
+        let session = Self::open(ui, global, &args.stack).await?;
+        Ok(session)
+    }
+
+    /// The addresses that `names` stand for: themselves, and the components of a tier for `tier=N`.
+    pub(crate) fn addresses(&self, names: &[String]) -> Result<Vec<String>, Failure> {
+        let mut all = Vec::new();
+        for name in names {
+            let Some(tier) = name.strip_prefix("tier=") else {
+                all.push(name.clone());
+                continue;
+            };
+            let of_tier = self.stack.components.values().filter(|it| it.objective.tier.to_string() == tier);
+            let before = all.len();
+            all.extend(of_tier.map(|it| it.address.to_string()));
+            if all.len() == before {
+                let hint = "tiers are 1 to 3; `tier = 1` in a component puts it there";
+                return Err(Failure::new(Exit::Usage, format!("no component is of tier `{tier}`"), hint));
+            }
+        }
+        Ok(all)
+    }
+
+    /// The shortest RTO that the stack or one of its components asks for.
+    pub(crate) fn rto(&self) -> Option<SignedDuration> {
+        self.stack.components.values().filter_map(|it| it.objective.rto).chain(self.stack.objective.rto).min()
+    }
+
+    /// Age in seconds of the oldest fact that was used.
+    pub(crate) fn oldest_fact(&self, facts: &Facts) -> Option<i64> {
+        let now = self.cloud.now();
+        facts.0.values().map(|fact| now.duration_since(fact.captured_at).as_secs()).max()
+    }
+
+    /// Whom calls serve.
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     /// Facts and graph; errors in the stack end the program, unless it is about to be destroyed.
-    async fn compiled(&mut self, options: &Options) -> Result<(Kept, Vec<Remark>, Compiled), Failure> {
+    async fn compiled(&mut self, options: &Options) -> Result<Basis, Failure> {
         let mut kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
         let last = std::mem::take(&mut kept.facts);
-        let seen = capture(&*self.cloud, &self.scope, &queries(&self.stack), last).await;
+        let before = last.clone();
+        let seen = match options.intent {
+            // Nobody may be there to answer: what was said last has to do.
+            Intent::Failover => Capture { facts: last, ..Capture::default() },
+            _ => capture(&*self.cloud, &self.scope, &queries(&self.stack), last).await,
+        };
         kept.facts = seen.facts;
+        let moved = moved(&before, &kept.facts);
         let mut secrets = self.stack.secrets.clone();
         secrets.extend(seen.secrets);
         self.scope.secrets = Arc::new(secrets);
@@ -135,11 +225,15 @@ impl Session {
         for remark in &seen.failed {
             tracing::debug!(query = remark.address, error = remark.text, "a fact was not answered");
         }
-        let mut compiled = compile(&self.stack, &kept.facts, options.mode);
+        let kept_mode = self.mode().await?;
+        let now = kept_mode.standing();
+        let only = if options.intent == Intent::Failover { &options.targets[..] } else { &now.only[..] };
+        let standing = kept_mode.next(options.mode, only);
+        let mut compiled = compile(&self.stack, &kept.facts, standing);
         let resources = compiled.graph.resources.len();
         tracing::debug!(resources, problems = compiled.problems.len(), mode = ?options.mode, "compiled");
         if options.intent == Intent::Destroy {
-            return Ok((kept, seen.failed, compiled));
+            return Ok(Basis { facts: kept, unanswered: seen.failed, moved, compiled });
         }
         if !compiled.has_errors() {
             compiled.problems.extend(self.budget(&kept.facts, options.mode, &compiled.graph)?);
@@ -158,7 +252,7 @@ impl Session {
             }
             self.ui.note(text.trim_end());
         }
-        Ok((kept, seen.failed, compiled))
+        Ok(Basis { facts: kept, unanswered: seen.failed, moved, compiled })
     }
 
     /// Whether a takeover's launches fit into the RTO.
@@ -175,8 +269,8 @@ impl Session {
         let _busy = self.ui.busy(format!("Looking at {primary} and {standby}"));
         // A lock that cannot be read is nobody's promise; taking it will say what is wrong with it.
         let Peek { free_since, begun } = peek(&*self.store).await.unwrap_or_default();
-        let (facts, failed, compiled) = self.compiled(options).await?;
-        let mut seen = observe(&*self.cloud, &self.kinds, &self.scope, &compiled.graph).await;
+        let Basis { facts, unanswered, moved, compiled } = self.compiled(options).await?;
+        let mut seen = self.look(options, &compiled.graph).await;
         for (address, look) in &seen.seen {
             tracing::debug!(%address, look = said(look), "looked");
         }
@@ -194,8 +288,59 @@ impl Session {
             _ => plan.steps.iter().map(|step| step.address.component().to_string()).collect(),
         };
         report.notes.extend(compiled.notes.iter().filter(|note| changing.contains(&note.address)).cloned());
-        report.notes.extend(failed.into_iter().map(|remark| self.aged(remark, &facts.facts)));
-        Ok(Planned { plan, report, compiled, facts, free_since })
+        let rehearsal = self.rehearse(options, &facts.facts, &compiled.graph)?;
+        if let Some(rehearsal) = &rehearsal {
+            // An apply that ends well promises that the stack can fail over.
+            report.blocked.extend(rehearsal.violations.iter().cloned());
+        }
+        report.notes.extend(unanswered.iter().cloned().map(|remark| self.aged(remark, &facts.facts)));
+        Ok(Planned {
+            plan,
+            report,
+            compiled,
+            seen: seen.seen,
+            rehearsal,
+            facts,
+            unanswered,
+            moved,
+            free_since,
+        })
+    }
+
+    /// Looks at all that is wanted; at a takeover only in the standby region, and at the record of the rest.
+    async fn look(&self, options: &Options, graph: &Graph) -> Observed {
+        if options.intent != Intent::Failover {
+            return observe(&*self.cloud, &self.kinds, &self.scope, graph).await;
+        }
+        let places = [Place::Standby];
+        let mut seen = observe_in(&*self.cloud, &self.kinds, &self.scope, graph, &places).await;
+        for (address, _) in graph.resources.iter().filter(|(_, it)| it.place != Place::Standby) {
+            let found = self.elsewhere.get(address).cloned();
+            seen.seen.insert(address.clone(), found.map_or(Look::Absent, Look::Present));
+        }
+        seen
+    }
+
+    /// Which region serves, as the control bucket says.
+    pub(crate) async fn mode(&self) -> Result<KeptMode, Failure> {
+        mode(&*self.store).await.map_err(|error| store_failure(&error))
+    }
+
+    /// What a takeover would do and need once all of `standby` stands.
+    fn rehearse(
+        &self,
+        options: &Options,
+        facts: &Facts,
+        standby: &Graph,
+    ) -> Result<Option<Rehearsal>, Failure> {
+        if options.intent != Intent::Converge || options.mode != Mode::Standby || !options.targets.is_empty()
+        {
+            return Ok(None);
+        }
+        let active = compile(&self.stack, facts, Mode::Active).graph;
+        rehearse(standby, &active, &self.kinds, &self.stack.facts)
+            .map(Some)
+            .map_err(|error| shape_failure(&error))
     }
 
     /// Addresses on the command line that name nothing: a slip of the keyboard must not end as "nothing to do".
@@ -220,13 +365,23 @@ impl Session {
 
     /// As if nothing stood yet: the graph, and the steps that would make all of it.
     pub(crate) async fn first_apply(&mut self, options: &Options) -> Result<Planned, Failure> {
-        let (facts, _, compiled) = self.compiled(options).await?;
+        let Basis { facts, unanswered, moved, compiled } = self.compiled(options).await?;
         let nothing =
             compiled.graph.resources.keys().map(|address| (address.clone(), Look::Absent)).collect();
         let seen = Observed { seen: nothing, ..Observed::default() };
         let (plan, report) = plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
             .map_err(|error| shape_failure(&error))?;
-        Ok(Planned { plan, report, compiled, facts, free_since: None })
+        Ok(Planned {
+            plan,
+            report,
+            compiled,
+            seen: BTreeMap::new(),
+            rehearsal: None,
+            facts,
+            unanswered,
+            moved,
+            free_since: None,
+        })
     }
 
     /// A fact that nobody answered, with the age of the answer that is used in its place.
@@ -245,10 +400,29 @@ impl Session {
         Remark { text, ..remark }
     }
 
+    /// Takes the stack's lock for a takeover or a handing back: from a run of any other kind it is taken away, since that
+    /// run works for a world that is no more. Its journal is sealed, so that it starts nothing further.
+    pub(crate) async fn lock_over(&self, purpose: &str) -> Result<Lock, Failure> {
+        let held = lock::holder(&*self.store).await.map_err(|error| self.lock_failure(&error))?;
+        if let Some((holder, _)) = held.filter(|(it, _)| !matches!(it.purpose.as_str(), FAILOVER | FAILBACK))
+        {
+            let Holder { owner, host, purpose: theirs, .. } = &holder;
+            self.ui.warn(&format!(
+                "taking the lock from `drstack {theirs}` of {owner} on {host}: it starts nothing more"
+            ));
+            let by = format!("drstack {purpose}");
+            lock::break_lock(&*self.store, &by).await.map_err(|error| self.lock_failure(&error))?;
+        }
+        self.lock(purpose).await
+    }
+
     /// Takes the stack's lock for a run, making the control bucket where it is missing.
     pub(crate) async fn lock(&self, purpose: &str) -> Result<Lock, Failure> {
         let _busy = self.ui.busy(format!("Taking the lock in `{}`", self.stack.facts.control));
-        self.store.ensure().await.map_err(|error| store_failure(&error))?;
+        // Making it, or mending its settings, is nothing for a takeover: without it there is nothing to take over with.
+        if purpose != FAILOVER {
+            self.store.ensure().await.map_err(|error| store_failure(&error))?;
+        }
         let now = self.cloud.now();
         let holder = Holder {
             owner: whoami::username().unwrap_or_else(|_| "unknown".to_owned()),
@@ -311,7 +485,7 @@ impl Session {
         let options = ExecuteOptions {
             parallelism,
             purpose: purpose.to_owned(),
-            insist: false,
+            insist: matches!(purpose, FAILOVER | FAILBACK),
             drain: drain.clone(),
             stop: stop.clone(),
         };

@@ -20,30 +20,38 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
         let message = "a plan file is applied as it was made: with its own inputs, targets and data";
         return Err(Failure::new(Exit::Usage, message, "leave these options out, or make another plan"));
     }
-    let (stack, options) = match &file {
-        Some(file) => (
-            StackArgs {
-                stack: file.stack.clone().into(),
-                input: file.inputs.clone(),
-                inputs: file.input_file.clone().map(Into::into),
-            },
-            file.options.clone(),
-        ),
-        None => (
-            args.stack.clone(),
-            Options {
-                intent: Intent::Converge,
-                mode: Mode::Standby,
-                targets: args.target.clone(),
-                delete_data: set(&args.delete_data),
-            },
-        ),
+    let stack = match &file {
+        Some(file) => StackArgs {
+            stack: file.stack.clone().into(),
+            input: file.inputs.clone(),
+            inputs: file.input_file.clone().map(Into::into),
+        },
+        None => args.stack.clone(),
     };
-    if options.mode == Mode::Active {
-        let hint = "`plan --mode active` shows it; taking over comes with `drstack failover`";
-        return Err(Failure::new(Exit::Usage, "a plan for mode `active` cannot be applied yet", hint));
-    }
     let mut session = Session::open(ui, global, &stack).await?;
+    // After a takeover the standby region serves, and stays as that wants it until it is handed back.
+    let mode = session.mode().await?;
+    let options = match &file {
+        Some(file) => file.options.clone(),
+        None => Options {
+            intent: Intent::Converge,
+            mode: mode.standing().mode,
+            targets: args.target.clone(),
+            delete_data: set(&args.delete_data),
+        },
+    };
+    if options.mode != mode.standing().mode {
+        let hint = "taking over is `drstack failover`, handing back `drstack failback`";
+        return Err(Failure::new(Exit::Locked, "the plan is for another mode than the stack is in", hint));
+    }
+    if !mode.is_complete() {
+        let message = format!("a change to mode `{}` is not complete", name(options.mode));
+        let hint = match options.mode {
+            Mode::Active => "run `drstack failover` again: it goes on from there",
+            Mode::Standby => "run `drstack failback` again: it goes on from there",
+        };
+        return Err(Failure::new(Exit::Locked, message, hint));
+    }
     let shown = session.plan(&options).await?;
     if let Some(file) = &file {
         check(file, &session, &shown)?;
@@ -68,16 +76,7 @@ pub(super) async fn finish(
 ) -> Ended {
     let ui = session.ui;
     if !approved {
-        match ui.confirm(question) {
-            Some(true) => {}
-            Some(false) => {
-                return Err(Failure::new(Exit::Failed, "nothing was changed", "answer `yes` to go on"));
-            }
-            None => {
-                let hint = "add `--auto-approve`, or run it on a terminal";
-                return Err(Failure::new(Exit::Usage, "nobody is there to ask", hint));
-            }
-        }
+        super::confirm(ui, question)?;
     }
     let lock = session.lock(purpose).await?;
     let planned = match shown.still_stands_under(&lock) {
@@ -121,6 +120,13 @@ pub(super) async fn finish(
         (true, _) => Ok(Exit::Done),
         (false, true) => Ok(Exit::Failed),
         (false, false) => Ok(Exit::Interrupted),
+    }
+}
+
+fn name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Standby => "standby",
+        Mode::Active => "active",
     }
 }
 

@@ -1,6 +1,5 @@
 //! `drstack destroy`: takes away what the stack owns; data stays unless named.
 
-use drstack_core::objective::Mode;
 use drstack_core::plan::{Intent, Options};
 
 use super::{Ended, apply, plan};
@@ -13,7 +12,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &DestroyArgs) -> Ended {
     let mut session = Session::open(ui, global, &args.stack).await?;
     let options = Options {
         intent: Intent::Destroy,
-        mode: Mode::Standby,
+        mode: session.mode().await?.standing().mode,
         targets: args.target.clone(),
         delete_data: set(&args.delete_data),
     };

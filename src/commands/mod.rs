@@ -3,6 +3,8 @@
 mod apply;
 mod destroy;
 mod explain;
+mod failback;
+pub(crate) mod failover;
 mod graph;
 mod init;
 mod kinds;
@@ -54,6 +56,8 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
         Command::Plan(it) => runtime(global.cloud)?.block_on(plan::run(ui, global, it)),
         Command::Apply(it) => runtime(global.cloud)?.block_on(apply::run(ui, global, it)),
         Command::Destroy(it) => runtime(global.cloud)?.block_on(destroy::run(ui, global, it)),
+        Command::Failover(it) => runtime(global.cloud)?.block_on(failover::run(ui, global, it)),
+        Command::Failback(it) => runtime(global.cloud)?.block_on(failback::run(ui, global, it)),
         Command::Graph(it) => runtime(global.cloud)?.block_on(graph::run(ui, global, it)),
         Command::Unlock { stack, force } => {
             runtime(global.cloud)?.block_on(unlock::run(ui, global, stack, *force))
@@ -78,6 +82,18 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
                 .map_err(|error| Failure::new(Exit::Failed, error, "`drstack --help` says the same"))?;
             ui.raw(&String::from_utf8_lossy(&page));
             Ok(Exit::Done)
+        }
+    }
+}
+
+/// Goes on where somebody says yes.
+fn confirm(ui: Ui, question: &str) -> Result<(), Failure> {
+    match ui.confirm(question) {
+        Some(true) => Ok(()),
+        Some(false) => Err(Failure::new(Exit::Failed, "nothing was changed", "answer `yes` to go on")),
+        None => {
+            let hint = "add `--auto-approve`, or run it on a terminal";
+            Err(Failure::new(Exit::Usage, "nobody is there to ask", hint))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `drstack plan`: shows the difference.
 
+use drstack_core::objective::Mode;
 use drstack_core::plan::file::{FORMAT, PlanFile};
 use drstack_core::plan::{Intent, Options};
 
@@ -20,9 +21,15 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         ));
     }
     let mut session = Session::open(ui, global, &args.stack).await?;
+    let now = session.mode().await?.standing().mode;
+    let mode = args.mode.map_or(now, Into::into);
     let options = Options {
-        intent: Intent::Converge,
-        mode: args.mode.into(),
+        intent: match (now, mode) {
+            (Mode::Standby, Mode::Active) => Intent::Failover,
+            (Mode::Active, Mode::Standby) => Intent::Failback,
+            _ => Intent::Converge,
+        },
+        mode,
         targets: args.target.clone(),
         delete_data: set(&args.delete_data),
     };
@@ -62,6 +69,9 @@ pub(super) fn show(session: &Session, planned: &crate::session::Planned, intent:
     ui.result(&views::plan::text(&planned.plan, &planned.report, intent));
     for (kind, value) in views::plan::lines(&planned.plan, &planned.report) {
         ui.line(kind, value);
+    }
+    if let Some(rehearsal) = &planned.rehearsal {
+        ui.result(&views::plan::takeover(rehearsal, session.rto()));
     }
     if !planned.report.blocked.is_empty() {
         ui.warn("hint: mend what cannot be done now as it says there, then run it again");

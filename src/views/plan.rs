@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
-use drstack_core::kind::Action;
+use drstack_core::kind::{Action, KindRegistry};
+use drstack_core::plan::stability::Rehearsal;
 use drstack_core::plan::{Intent, Plan, PlanReport, Remark, Step};
 use drstack_core::stack::Stack;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{count, duration};
@@ -108,6 +109,52 @@ fn nothing(report: &PlanReport, intent: &Intent) -> String {
         Intent::Destroy => "Nothing to destroy: what exists stays.".to_owned(),
         _ => format!("Nothing to do: {} as wanted.", count(report.unchanged, "resource")),
     }
+}
+
+/// What a takeover would take, once all of the plan is done.
+pub(crate) fn takeover(rehearsal: &Rehearsal, rto: Option<SignedDuration>) -> String {
+    let (path, length) = rehearsal.plan.critical_path();
+    let steps = count(rehearsal.plan.steps.len(), "step");
+    let Some(last) = path.last() else {
+        return "A takeover would have nothing to do.\n".to_owned();
+    };
+    let longest = &rehearsal.plan.steps[*last].address;
+    let against = match rto.map(|it| (it, it.unsigned_abs() < length)) {
+        Some((rto, true)) => format!(", OVER the RTO of {rto:#}"),
+        Some((rto, false)) => format!(", within the RTO of {rto:#}"),
+        None => String::new(),
+    };
+    format!(
+        "A takeover: {steps}, about {}{against} (built-in priors), up to {longest}. `drstack plan --mode active` shows it.\n",
+        duration(length)
+    )
+}
+
+/// The calls that each step may make.
+pub(crate) fn calls(plan: &Plan, kinds: &KindRegistry) -> String {
+    let mut out = String::from("\nCalls that the steps may make:\n");
+    for step in &plan.steps {
+        let operations =
+            kinds.get(&step.kind).map(|kind| kind.operations_of(step.action)).unwrap_or_default();
+        let calls: Vec<String> =
+            operations.iter().map(|it| format!("{}:{}", it.service, it.action)).collect();
+        let _ = writeln!(out, "  {} in {}: {}", step.address, step.region, calls.join(", "));
+    }
+    out
+}
+
+/// What has gone apart since the takeover at `since`, as far as it is known.
+pub(crate) fn divergence(standby: &str, since: Option<Timestamp>, moved: &[String]) -> String {
+    let since = since.map_or_else(String::new, |it| format!(" since {it:.0}"));
+    let mut out = format!("{standby} has served{since}.\n");
+    match moved {
+        [] => out.push_str("Nothing that is followed in the primary has changed meanwhile.\n"),
+        moved => {
+            let _ = writeln!(out, "Changed in the primary meanwhile: {}.", moved.join(", "));
+        }
+    }
+    out.push_str("Objects and items that changed on either side are not counted yet: compare them before you hand back.\n\n");
+    out
 }
 
 fn sections(report: &PlanReport) -> [(&'static str, &[Remark]); 4] {

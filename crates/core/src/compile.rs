@@ -45,7 +45,7 @@ pub fn queries(stack: &Stack) -> Vec<FactQuery> {
 
 /// The resources that `stack` needs in the standby region for a [`Standing`], or for a mode that never changed.
 pub fn compile(stack: &Stack, facts: &Facts, standing: impl Into<Standing>) -> Compiled {
-    let Standing { mode, epoch } = standing.into();
+    let standing = standing.into();
     let mut compiled = Compiled::default();
     let mut exports: BTreeMap<ComponentAddress, Exports> = BTreeMap::new();
     for declared in in_order(stack) {
@@ -53,8 +53,8 @@ pub fn compile(stack: &Stack, facts: &Facts, standing: impl Into<Standing>) -> C
             stack: &stack.facts,
             address: &declared.address,
             posture: declared.posture,
-            mode,
-            epoch,
+            mode: standing.mode_of(&declared.address),
+            epoch: standing.epoch,
             objective: declared.objective,
             facts,
             exports: &exports,

@@ -162,6 +162,34 @@ pub struct Operation {
     pub action: &'static str,
 }
 
+impl Operation {
+    /// Whether a step of this sort may make the call, by its name: what makes or takes away is not called to change.
+    pub fn is_of(&self, action: Action) -> bool {
+        let (makes, removes) = (self.action.starts_with("Create"), self.action.starts_with("Delete"));
+        match action {
+            Action::Create => !removes,
+            Action::Update => {
+                !makes && !removes || self.action == "CreateOrUpdateTags" || self.action == "CreateTags"
+            }
+            Action::Delete => !makes,
+        }
+    }
+
+    /// Where the call ends that a dead region may take with it, for calls that leave the standby region: services whose
+    /// control plane has one home for the whole partition
+    /// (<https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/global-services.html>), and the names of
+    /// S3 buckets, which are given out in one place for all regions.
+    pub fn home(&self) -> Option<&'static str> {
+        match (self.service, self.action) {
+            ("iam", "PassRole" | "CreateServiceLinkedRole") => None, // asked for by other calls, never made
+            ("iam", _) => Some("IAM's control plane (us-east-1)"),
+            ("route53", _) => Some("Route 53's control plane (us-east-1)"),
+            ("s3", "CreateBucket" | "DeleteBucket") => Some("S3's bucket names (us-east-1)"),
+            _ => None,
+        }
+    }
+}
+
 /// What a running group of instances asks of a region's capacity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Demand {
@@ -190,6 +218,8 @@ pub trait Kind: Send + Sync + 'static {
     /// True for a check: it stands for something that has to hold, not for an object. Nobody looks for it and nobody owns it; each
     /// plan that names it makes it, and making it means to try until it holds.
     const VERIFIES: bool = false;
+    /// True for what moves traffic from one region to the other.
+    const SWITCHES_TRAFFIC: bool = false;
     /// What it has to do with data.
     const DATA: DataRole = DataRole::None;
     /// How long it may take to be ready.
@@ -243,8 +273,12 @@ pub trait Kind: Send + Sync + 'static {
     fn prior(_action: Action) -> Duration {
         Duration::from_secs(2)
     }
-    /// The instances it runs, for kinds that run any.
+    /// The instances it is to run, for kinds that run any.
     fn demand(_spec: &Self::Spec) -> Option<Demand> {
+        None
+    }
+    /// The instances that serve, for kinds that run any.
+    fn serving(_live: &Self::Live) -> Option<u32> {
         None
     }
 }
@@ -284,11 +318,16 @@ pub trait DynKind: Send + Sync {
     fn places(&self) -> &'static [Place];
     fn is_setting(&self) -> bool;
     fn verifies(&self) -> bool;
+    fn switches_traffic(&self) -> bool;
     fn data(&self) -> DataRole;
     fn wait(&self) -> Wait;
     fn rounds(&self) -> usize;
     fn volatile(&self) -> &'static [&'static str];
     fn operations(&self) -> &'static [Operation];
+    /// Those of them that a step of this sort may make: what makes something is not called to change it.
+    fn operations_of(&self, action: Action) -> Vec<Operation> {
+        self.operations().iter().filter(|it| it.is_of(action)).copied().collect()
+    }
     fn diff(&self, spec: &Value, live: &Value) -> Result<Vec<FieldChange>, ShapeError>;
     /// Several of these at once: reading spec and live is most of the work.
     fn compare(&self, spec: &Value, id: &str, live: &Value) -> Result<Compared, ShapeError>;
@@ -302,6 +341,7 @@ pub trait DynKind: Send + Sync {
     fn links(&self, live: &Value) -> Result<Vec<String>, ShapeError>;
     fn prior(&self, action: Action) -> Duration;
     fn demand(&self, spec: &Value) -> Result<Option<Demand>, ShapeError>;
+    fn serving(&self, live: &Value) -> Result<Option<u32>, ShapeError>;
 }
 
 /// The bridge from [`Kind`] to [`DynKind`]: `&Erased::<Bucket>::NEW`.
@@ -334,6 +374,9 @@ impl<K: Kind> DynKind for Erased<K> {
     }
     fn verifies(&self) -> bool {
         K::VERIFIES
+    }
+    fn switches_traffic(&self) -> bool {
+        K::SWITCHES_TRAFFIC
     }
     fn data(&self) -> DataRole {
         K::DATA
@@ -392,6 +435,9 @@ impl<K: Kind> DynKind for Erased<K> {
     }
     fn demand(&self, spec: &Value) -> Result<Option<Demand>, ShapeError> {
         Ok(K::demand(&typed::<K, _>("spec", spec)?))
+    }
+    fn serving(&self, live: &Value) -> Result<Option<u32>, ShapeError> {
+        Ok(K::serving(&typed::<K, _>("live", live)?))
     }
 }
 

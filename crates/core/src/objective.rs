@@ -4,6 +4,8 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::address::ComponentAddress;
+
 /// How much stands ready in the standby region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -30,18 +32,29 @@ pub enum Mode {
 }
 
 /// Which region serves, and since which change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// Waiting, or taken over.
     pub mode: Mode,
     /// Rises at each change of mode; 0 before the first.
     pub epoch: u64,
+    /// Addresses that alone have taken over; empty where all of the stack has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
+}
+
+impl Standing {
+    /// The mode that the component at `address` is in.
+    pub fn mode_of(&self, address: &ComponentAddress) -> Mode {
+        let is_meant = self.only.is_empty() || self.only.iter().any(|it| address.is_within(it));
+        if is_meant { self.mode } else { Mode::Standby }
+    }
 }
 
 impl From<Mode> for Standing {
     /// As if the mode had never changed.
     fn from(mode: Mode) -> Self {
-        Self { mode, epoch: 0 }
+        Self { mode, ..Self::default() }
     }
 }
 

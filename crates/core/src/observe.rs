@@ -52,17 +52,29 @@ pub struct Observed {
 
 /// Looks at every resource of `graph`, and lists what the stack owns, all kinds at once.
 pub async fn observe(cloud: &dyn Cloud, kinds: &KindRegistry, scope: &Scope, graph: &Graph) -> Observed {
+    observe_in(cloud, kinds, scope, graph, &[Place::Primary, Place::Standby, Place::Global]).await
+}
+
+/// The same of nothing but `places`: what stands elsewhere is neither looked at nor listed.
+pub async fn observe_in(
+    cloud: &dyn Cloud,
+    kinds: &KindRegistry,
+    scope: &Scope,
+    graph: &Graph,
+    places: &[Place],
+) -> Observed {
     let mut wanted: BTreeMap<(&str, Place), Vec<&Resource>> = BTreeMap::new();
-    for resource in graph.resources.values() {
+    for resource in graph.resources.values().filter(|it| places.contains(&it.place)) {
         wanted.entry((&resource.kind, resource.place)).or_default().push(resource);
     }
     let mut looks = Vec::new();
     for kind in kinds.iter().filter(|kind| !kind.verifies()) {
-        let mut places = kind.places().to_vec();
-        places.extend(wanted.keys().filter(|(name, _)| *name == kind.name()).map(|(_, place)| *place));
-        places.sort();
-        places.dedup();
-        for place in places {
+        let mut stands = kind.places().to_vec();
+        stands.retain(|place| places.contains(place));
+        stands.extend(wanted.keys().filter(|(name, _)| *name == kind.name()).map(|(_, place)| *place));
+        stands.sort();
+        stands.dedup();
+        for place in stands {
             let wanted = wanted.get(&(kind.name(), place)).cloned().unwrap_or_default();
             looks.push(look(cloud, kind, scope, place, wanted));
         }

@@ -245,12 +245,21 @@ impl Journal {
 /// What the store says. Lines that cannot be read, of another version or cut short, count as nothing begun.
 pub async fn begun(store: &dyn ControlStore, run: &str) -> Result<BTreeSet<Address>, StoreError> {
     let mut begun = Begun::default();
+    entries(store, run).await?.iter().for_each(|entry| begun.hear(entry));
+    Ok(begun.all())
+}
+
+/// What `run` has written so far; lines that cannot be read are left out.
+///
+/// # Errors
+/// What the store says.
+pub async fn entries(store: &dyn ControlStore, run: &str) -> Result<Vec<Entry>, StoreError> {
+    let mut all = Vec::new();
     for key in store.list(&format!("runs/{run}/journal/")).await? {
         let Some((body, _)) = store.get(&key).await? else { continue };
-        let entries = body.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
-        entries.for_each(|entry| begun.hear(&entry));
+        all.extend(body.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()));
     }
-    Ok(begun.all())
+    Ok(all)
 }
 
 /// Seals the journal of `run` in the name of `by`: from here on `run` starts no call.

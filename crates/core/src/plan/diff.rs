@@ -2,6 +2,7 @@
 
 mod older;
 mod remove;
+mod takeover;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,10 +66,19 @@ pub fn plan(
                     &mut spare,
                 )?;
             }
-            let rest = draft.without_older(spare.rest());
-            let (owned, apart) = rest.into_iter().partition(|owned| draft.is_target(&owned.address));
-            draft.remove(owned, apart, "the stack no longer names it")?;
-            draft.settle_older()?;
+            match options.intent {
+                Intent::Failover => {
+                    draft.refuse_violations();
+                    draft.in_waves()?;
+                }
+                Intent::Failback => draft.let_go_before_shrinking()?,
+                Intent::Converge | Intent::Destroy => {
+                    let rest = draft.without_older(spare.rest());
+                    let (owned, apart) = rest.into_iter().partition(|owned| draft.is_target(&owned.address));
+                    draft.remove(owned, apart, "the stack no longer names it")?;
+                    draft.settle_older()?;
+                }
+            }
         }
     }
     for (kind, place, error) in &seen.unlisted {
@@ -177,6 +187,11 @@ impl<'a> Draft<'a> {
         if kind.verifies() {
             return self.create(kind, resource, in_scope, "it has to hold");
         }
+        if self.takes_over() && resource.place != Place::Standby {
+            let found =
+                look.and_then(|look| if let Look::Present(found) = look { Some(found) } else { None });
+            return self.elsewhere(kind, resource, found);
+        }
         let found = match look {
             Some(Look::Present(found)) => found,
             Some(Look::Absent) => return self.create(kind, resource, in_scope, "it does not exist"),
@@ -221,20 +236,28 @@ impl<'a> Draft<'a> {
         let Compared { changes, ready, outputs, links } = compared;
         self.outputs.insert(resource.address.clone(), outputs);
         self.live.insert(resource.address.clone(), found.id.clone());
-        if changes.is_empty() || !in_scope {
+        let lacks = in_scope && changes.is_empty() && self.lacks_instances(kind, resource, &ready)?;
+        if (changes.is_empty() && !lacks) || !in_scope {
             self.report.unchanged += usize::from(changes.is_empty());
             self.held.extend(links);
             self.remark_waiting(resource, ready);
             return Ok(());
         }
         if changes.iter().any(|change| change.replace) {
+            if self.takes_over() {
+                self.leaves_as_it_is(resource, &fields(&changes, ["cannot be changed in place"; 2]));
+                return Ok(());
+            }
             return self.replace(kind, resource, found, changes);
         }
         if self.waits_for_blocked(resource) {
             self.held.extend(links);
             return Ok(());
         }
-        let reason = fields(&changes, ["differs", "differ"]);
+        let reason = match lacks {
+            true => "not all of its instances serve".to_owned(),
+            false => fields(&changes, ["differs", "differ"]),
+        };
         let id = self.push(kind, resource, Action::Update, reason, changes, Some(found.id.clone()));
         self.holders.push((id, links));
         self.ready_by.insert(resource.address.clone(), id);

@@ -315,6 +315,10 @@ impl Kind for Group {
     fn demand(spec: &GroupSpec) -> Option<Demand> {
         Some(Demand { types: spec.types.clone(), count: spec.desired, on_demand: on_demand(spec) })
     }
+
+    fn serving(live: &GroupLive) -> Option<u32> {
+        Some(live.in_service())
+    }
 }
 
 /// On-demand instances among those that are wanted.

@@ -1,0 +1,176 @@
+//! The mode: which region serves, kept beside the lock. Whoever plans reads it; only a takeover and a handing back change it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::control::{Condition, ControlStore, StoreError, Version};
+use crate::objective::{Mode, Standing};
+
+const KEY: &str = "mode.json";
+
+/// The format this build writes.
+const FORMAT: u32 = 1;
+
+/// Which region serves, since when, and by which run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    format: u32,
+    /// Mode and epoch.
+    #[serde(flatten)]
+    pub standing: Standing,
+    /// When the run that changed it began.
+    pub since: Timestamp,
+    /// That run.
+    pub run: String,
+    /// Whether it has come to its end: a takeover that was cut off is in mode active already, and goes on when run again.
+    pub complete: bool,
+}
+
+/// The record as it is kept, and which version of it this is.
+#[derive(Clone, Debug, Default)]
+pub struct KeptMode {
+    /// The record; none before the first change.
+    pub record: Option<Record>,
+    version: Option<Version>,
+}
+
+impl KeptMode {
+    /// Which region serves: the primary, before the first change.
+    pub fn standing(&self) -> Standing {
+        self.record.as_ref().map(|record| record.standing.clone()).unwrap_or_default()
+    }
+
+    /// Whether a change to this mode has come to its end.
+    pub fn is_complete(&self) -> bool {
+        self.record.as_ref().is_none_or(|record| record.complete)
+    }
+
+    /// The standing of a change to `mode` that goes on, or begins: a change that begins raises the epoch. A takeover of
+    /// `only` these addresses adds them to what has taken over already; of all where there are none.
+    pub fn next(&self, mode: Mode, only: &[String]) -> Standing {
+        let now = self.standing();
+        let begun = now.mode == mode;
+        let mut all = if begun && now.mode == Mode::Active { now.only.clone() } else { Vec::new() };
+        let was_whole = begun && now.only.is_empty();
+        all.extend(only.iter().cloned());
+        all.sort();
+        all.dedup();
+        let whole = mode == Mode::Standby || only.is_empty() || was_whole;
+        let only = if whole { Vec::new() } else { all };
+        let epoch = if begun && only == now.only { now.epoch } else { now.epoch + 1 };
+        Standing { mode, epoch, only }
+    }
+
+    /// Writes the record in place of this one.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when somebody else changed it meanwhile; what the store says.
+    pub async fn put(
+        &self,
+        store: &dyn ControlStore,
+        standing: Standing,
+        since: Timestamp,
+        run: &str,
+        complete: bool,
+    ) -> Result<KeptMode, StoreError> {
+        let record = Record { format: FORMAT, standing, since, run: run.to_owned(), complete };
+        // Numbers, times and names: always has a JSON form.
+        let body = serde_json::to_vec(&record).unwrap_or_default();
+        let condition = self.version.clone().map_or(Condition::Absent, Condition::Matches);
+        match store.put(KEY, body.clone(), condition).await {
+            Ok(version) => Ok(KeptMode { record: Some(record), version: Some(version) }),
+            Err(error) => match store.get(KEY).await {
+                // The answer was lost, the write was not.
+                Ok(Some((stored, version))) if stored == body => {
+                    Ok(KeptMode { record: Some(record), version: Some(version) })
+                }
+                _ => Err(error),
+            },
+        }
+    }
+}
+
+/// The record.
+///
+/// # Errors
+/// What the store says; a record that cannot be read, or of a newer format, is an error and not an absence.
+pub async fn mode(store: &dyn ControlStore) -> Result<KeptMode, StoreError> {
+    let (body, version) = match store.get(KEY).await {
+        Ok(Some(stored)) => stored,
+        Ok(None) | Err(StoreError::NoBucket { .. }) => return Ok(KeptMode::default()),
+        Err(error) => return Err(error),
+    };
+    let broken = |message: String| StoreError::Broken { key: KEY.to_owned(), message };
+    let record: Record = serde_json::from_slice(&body).map_err(|error| broken(error.to_string()))?;
+    if record.format > FORMAT {
+        return Err(broken(format!("its format {} is newer than this drstack", record.format)));
+    }
+    Ok(KeptMode { record: Some(record), version: Some(version) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::ComponentAddress;
+    use crate::control::memory::{Fate, Memory};
+
+    #[tokio::test]
+    async fn a_change_raises_the_epoch_and_one_that_goes_on_does_not() {
+        let store = Memory::default();
+        store.ensure().await.unwrap();
+        let first = mode(&store).await.unwrap();
+        assert_eq!((first.standing(), first.is_complete()), (Standing::default(), true));
+        let active = first.next(Mode::Active, &[]);
+        assert_eq!(active.epoch, 1);
+        let begun = first.put(&store, active.clone(), Timestamp::UNIX_EPOCH, "run-1", false).await.unwrap();
+        let stored = mode(&store).await.unwrap();
+        assert_eq!((stored.standing(), stored.is_complete()), (active.clone(), false));
+        assert_eq!(stored.next(Mode::Active, &[]), active);
+        assert_eq!(stored.next(Mode::Standby, &[]).epoch, 2);
+        let refused = first.put(&store, active.clone(), Timestamp::UNIX_EPOCH, "run-2", true).await;
+        assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
+        store.fate(&[Fate::AnswerLost]);
+        begun.put(&store, active.clone(), Timestamp::UNIX_EPOCH, "run-1", true).await.unwrap();
+        assert!(mode(&store).await.unwrap().is_complete());
+    }
+
+    #[tokio::test]
+    async fn a_takeover_of_a_part_grows_and_is_handed_back_whole() {
+        let store = Memory::default();
+        store.ensure().await.unwrap();
+        let only = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        let put = async |kept: KeptMode, standing: Standing| {
+            kept.put(&store, standing, Timestamp::UNIX_EPOCH, "run", true).await.unwrap()
+        };
+        let first = KeptMode::default();
+        let one = first.next(Mode::Active, &only(&["pool.a"]));
+        assert_eq!((one.epoch, &one.only), (1, &only(&["pool.a"])));
+        assert_eq!(one.mode_of(&ComponentAddress::new("pool.b")), Mode::Standby);
+        let kept = put(first, one.clone()).await;
+        assert_eq!(kept.next(Mode::Active, &only(&["pool.a"])), one, "it goes on");
+        let two = kept.next(Mode::Active, &only(&["pool.b"]));
+        assert_eq!((two.epoch, &two.only), (2, &only(&["pool.a", "pool.b"])));
+        let kept = put(kept, two).await;
+        let whole = kept.next(Mode::Active, &[]);
+        assert_eq!((whole.epoch, &whole.only), (3, &only(&[])));
+        assert_eq!(
+            kept.next(Mode::Standby, &[]),
+            Standing { mode: Mode::Standby, epoch: 3, only: only(&[]) }
+        );
+        let kept = put(kept, whole.clone()).await;
+        assert_eq!(kept.next(Mode::Active, &only(&["pool.a"])), whole, "a part of what has taken over");
+    }
+
+    #[tokio::test]
+    async fn a_newer_or_damaged_record_is_no_absence() {
+        let store = Memory::default();
+        store.ensure().await.unwrap();
+        for text in [
+            "{",
+            "{\"format\":2,\"mode\":\"active\",\"epoch\":1,\"since\":\"1970-01-01T00:00:00Z\",\"run\":\"r\",\"complete\":true}",
+        ] {
+            store.put(KEY, text.as_bytes().to_vec(), Condition::Always).await.unwrap();
+            assert!(matches!(mode(&store).await, Err(StoreError::Broken { .. })), "{text}");
+        }
+    }
+}

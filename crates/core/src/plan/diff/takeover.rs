@@ -1,0 +1,122 @@
+//! Taking over and handing back: what is different when the primary is dead, or just back.
+//!
+//! A takeover calls nothing outside the standby region, replaces nothing and takes nothing away; what is not as it should be
+//! and cannot be mended under these rules stays as it is, and is said.
+
+use std::collections::BTreeMap;
+
+use super::Draft;
+use crate::cloud::Found;
+use crate::graph::Resource;
+use crate::kind::{Action, DynKind, Place, Readiness, ShapeError};
+use crate::plan::stability::violation;
+use crate::plan::{Intent, Remark, StepId};
+
+impl Draft<'_> {
+    /// True while taking over.
+    pub(super) fn takes_over(&self) -> bool {
+        self.options.intent == Intent::Failover
+    }
+
+    /// Something outside the standby region: the last apply left a record of it, which is taken as it is.
+    pub(super) fn elsewhere(
+        &mut self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        found: Option<&Found>,
+    ) -> Result<(), ShapeError> {
+        let address = resource.address.clone();
+        let Some(found) = found else {
+            let text = "it was not there when the primary was last seen".to_owned();
+            self.report.notes.push(Remark { address: address.to_string(), text });
+            self.blocked.insert(address);
+            return Ok(());
+        };
+        self.outputs.insert(address.clone(), kind.outputs(&found.id, &found.live)?);
+        self.live.insert(address, found.id.clone());
+        self.report.unchanged += 1;
+        Ok(())
+    }
+
+    /// What a takeover does not mend, since mending it would mean to replace it.
+    pub(super) fn leaves_as_it_is(&mut self, resource: &Resource, fields: &str) {
+        let text = format!("{fields}; it stays as it is: a takeover replaces nothing");
+        self.report.notes.push(Remark { address: resource.address.to_string(), text });
+    }
+
+    /// Whether something that is as wanted has to be pushed once more, since what it runs is not there.
+    pub(super) fn lacks_instances(
+        &self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        ready: &Readiness,
+    ) -> Result<bool, ShapeError> {
+        let lacks = self.takes_over() && *ready != Readiness::Ready;
+        Ok(lacks && kind.demand(&resource.spec)?.is_some())
+    }
+
+    /// Takes out the steps that a takeover may not make, with what needs them; each is said.
+    pub(super) fn refuse_violations(&mut self) {
+        // Steps stand after what they need: one way through them finds all that goes.
+        let mut out: Vec<bool> = Vec::with_capacity(self.steps.len());
+        for step in &self.steps {
+            let found = violation(step, self.kinds);
+            out.push(found.is_some() || step.needs.iter().any(|need| out[*need]));
+            if let Some(Remark { address, text }) = found {
+                let text = format!("{text}; run `drstack apply` while the primary answers");
+                self.report.blocked.push(Remark { address, text });
+            }
+        }
+        let mut renamed = BTreeMap::new();
+        let mut kept = Vec::new();
+        for (id, step) in std::mem::take(&mut self.steps).into_iter().enumerate() {
+            if !out[id] {
+                renamed.insert(id, kept.len());
+                kept.push(step);
+            }
+        }
+        for step in &mut kept {
+            step.needs = step.needs.iter().filter_map(|need| renamed.get(need).copied()).collect();
+        }
+        self.steps = kept;
+    }
+
+    /// Waves: what launches instances for a tier starts once all that launches for the tiers before has ended. Regions run out
+    /// of capacity on such days, and the first tier is the one that must have it.
+    pub(super) fn in_waves(&mut self) -> Result<(), ShapeError> {
+        let mut launching: BTreeMap<u8, Vec<StepId>> = BTreeMap::new();
+        for (id, step) in self.steps.iter().enumerate() {
+            let Some(kind) = self.kinds.get(&step.kind) else { continue };
+            if step.action != Action::Delete
+                && step.place == Place::Standby
+                && kind.demand(&step.spec)?.is_some()
+            {
+                launching.entry(step.tier).or_default().push(id);
+            }
+        }
+        let mut before: Vec<StepId> = Vec::new();
+        for wave in launching.into_values() {
+            for id in &wave {
+                self.steps[*id].after = before.clone();
+            }
+            // The wave before the last one ended before the last one began.
+            before = wave;
+        }
+        Ok(())
+    }
+
+    /// Handing back: what moved traffic lets go first, and only then what served shrinks. The edges between changes turn round.
+    pub(super) fn let_go_before_shrinking(&mut self) -> Result<(), ShapeError> {
+        for id in 0..self.steps.len() {
+            for need in self.steps[id].needs.clone() {
+                let both = [id, need].iter().all(|it| self.steps[*it].action == Action::Update);
+                let Some(kind) = self.kinds.get(&self.steps[need].kind) else { continue };
+                if both && kind.demand(&self.steps[need].spec)?.is_some() {
+                    self.steps[id].needs.retain(|it| *it != need);
+                    self.steps[need].needs.push(id);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+//! Static stability: a takeover must not need what died with the primary. Found out while the primary is well; pure.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Intent, Options, Plan, PlanReport, Remark, Step, order, plan};
+use crate::cloud::{Found, Owner};
+use crate::component::StackFacts;
+use crate::graph::Graph;
+use crate::kind::{Action, DynKind, KindRegistry, Lookup, Place, ShapeError};
+use crate::link::{KNOWN_LATER, resolve};
+use crate::objective::Mode;
+use crate::observe::{Look, Observed};
+
+/// What a takeover would do if it began once everything stands as `standby` says.
+#[derive(Clone, Debug, Default)]
+pub struct Rehearsal {
+    /// Its plan; the estimates are its predicted time.
+    pub plan: Plan,
+    /// What is said beside the plan.
+    pub report: PlanReport,
+    /// What it would need outside the standby region, each with the step that leads there: empty for a stack that can fail over.
+    pub violations: Vec<Remark>,
+}
+
+/// Takes over from the world that `standby` describes, as the kinds say it would look.
+///
+/// # Errors
+/// A spec that does not have its kind's shape.
+pub fn rehearse(
+    standby: &Graph,
+    active: &Graph,
+    kinds: &KindRegistry,
+    stack: &StackFacts,
+) -> Result<Rehearsal, ShapeError> {
+    let seen = as_wanted(standby, active, kinds)?;
+    let with =
+        |intent| Options { intent, mode: Mode::Active, targets: Vec::new(), delete_data: Default::default() };
+    // What an apply in mode active would do is all that a takeover needs, wherever it stands.
+    let (whole, _) = plan(active, &seen, kinds, stack, &with(Intent::Converge))?;
+    let violations = whole.steps.iter().filter_map(|step| violation(step, kinds)).collect();
+    let (plan, report) = plan(active, &seen, kinds, stack, &with(Intent::Failover))?;
+    Ok(Rehearsal { plan, report, violations })
+}
+
+/// Why `step` cannot be part of a takeover, if it cannot.
+pub fn violation(step: &Step, kinds: &KindRegistry) -> Option<Remark> {
+    let kind = kinds.get(&step.kind)?;
+    let why = match step.place {
+        Place::Primary => format!("it is in the primary region, {}", step.region),
+        Place::Global => {
+            let home = kind.operations().iter().find_map(|it| it.home());
+            format!("it calls {}", home.unwrap_or("a service of the whole partition"))
+        }
+        Place::Standby => {
+            let home = kind.operations_of(step.action).iter().find_map(|it| it.home())?;
+            format!("it calls {home}")
+        }
+    };
+    let text = format!("a takeover would have to {} it ({}), and {why}", verb(step.action), step.reason);
+    Some(Remark { address: step.address.to_string(), text })
+}
+
+fn verb(action: Action) -> &'static str {
+    match action {
+        Action::Create => "make",
+        Action::Update => "change",
+        Action::Delete => "take away",
+    }
+}
+
+/// The world in which all of `graph` is as wanted, seen with the eyes of `wanted`.
+fn as_wanted(graph: &Graph, wanted: &Graph, kinds: &KindRegistry) -> Result<Observed, ShapeError> {
+    let mut outputs: BTreeMap<_, BTreeMap<String, String>> = BTreeMap::new();
+    let mut seen = Observed::default();
+    for address in order::topological(graph) {
+        let resource = &graph.resources[address];
+        let Some(kind) = kinds.get(&resource.kind).filter(|kind| !kind.verifies()) else { continue };
+        let mut spec = resource.spec.clone();
+        resolve(&mut spec, &|of, output| {
+            let known = outputs.get(of).and_then(|outputs| outputs.get(output));
+            Some(known.cloned().unwrap_or_else(|| KNOWN_LATER.to_owned()))
+        });
+        let found = made(kind, address, resource.name.as_deref(), &spec)?;
+        outputs.insert(address.clone(), kind.outputs(&found.id, &found.live)?);
+        seen.seen.insert(address.clone(), Look::Present(found));
+    }
+    seen.seen.retain(|address, _| wanted.resources.contains_key(address));
+    for address in wanted.resources.keys() {
+        seen.seen.entry(address.clone()).or_insert(Look::Absent);
+    }
+    Ok(seen)
+}
+
+fn made(
+    kind: &dyn DynKind,
+    address: &crate::address::Address,
+    name: Option<&str>,
+    spec: &Value,
+) -> Result<Found, ShapeError> {
+    // An id that AWS would choose is as good as any other here.
+    let id = match (kind.lookup(), name) {
+        (Lookup::Name, Some(name)) => name.to_owned(),
+        _ => format!("({address})"),
+    };
+    let owner = if kind.is_setting() { Owner::Setting } else { Owner::Ours(address.clone()) };
+    let live = kind.expect(spec, &id)?;
+    Ok(Found { id, owner, live })
+}

@@ -1,0 +1,138 @@
+//! `drstack failover`: takes over in the standby region, with no call to any other.
+
+use drstack_core::control::lock;
+use drstack_core::engine::journal::{self, Entry};
+use drstack_core::objective::Mode;
+use drstack_core::plan::{Intent, Options};
+use jiff::Timestamp;
+
+use super::{Ended, plan};
+use crate::args::{FailoverArgs, Global};
+use crate::exit::{Exit, Failure};
+use crate::session::{FAILOVER, Planned, Session, store_failure};
+use crate::takeover::{Change, carry_out};
+use crate::ui::Ui;
+use crate::views;
+
+/// How often a failed look is repeated before a takeover goes on with what it has seen, and the pause between: what is wrong for
+/// longer than this is wrong for good, and the clock runs.
+const LOOKS: usize = 4;
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// How often `--watch` looks for news.
+const NEWS: std::time::Duration = std::time::Duration::from_secs(2);
+
+pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
+    let mut session = Session::open_for_takeover(ui, global, args).await?;
+    if args.watch {
+        return watch(&session).await;
+    }
+    let detected = args.detected_at.unwrap_or_else(|| session.now());
+    let kept = session.mode().await?;
+    let options = Options {
+        intent: Intent::Failover,
+        mode: Mode::Active,
+        targets: session.addresses(&args.only)?,
+        delete_data: Default::default(),
+    };
+    let shown = look_and_plan(&mut session, &options).await?;
+    plan::show(&session, &shown, &options.intent);
+    if args.dry_run {
+        ui.result(&views::plan::calls(&shown.plan, &session.kinds));
+        return Ok(if shown.report.blocked.is_empty() { Exit::Done } else { Exit::Failed });
+    }
+    let serves = kept.standing().mode == Mode::Active && kept.is_complete();
+    if serves && shown.plan.is_empty() && shown.report.blocked.is_empty() {
+        ui.result(&format!("{} serves already.\n", session.stack.facts.standby));
+        return Ok(Exit::Done);
+    }
+    if !args.run.auto_approve {
+        super::confirm(ui, "Take over now?")?;
+    }
+    let decided = session.now();
+    let change = Change {
+        mode: Mode::Active,
+        purpose: FAILOVER,
+        options: &options,
+        parallelism: args.run.parallelism,
+        detected: detected.min(decided),
+        decided,
+    };
+    carry_out(&mut session, shown, kept, &change).await
+}
+
+/// The plan, once all of the standby region could be looked at, or after some tries.
+async fn look_and_plan(session: &mut Session, options: &Options) -> Result<Planned, Failure> {
+    let mut planned = session.plan(options).await?;
+    for _ in 1..LOOKS {
+        if !planned.has_failed_looks() {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+        planned = session.plan(options).await?;
+    }
+    Ok(planned)
+}
+
+/// Shows what the run that holds the lock does, until it ends.
+async fn watch(session: &Session) -> Ended {
+    let ui = session.ui;
+    let held = lock::holder(&*session.store).await;
+    let Some((holder, _)) =
+        held.map_err(|error| Failure::new(Exit::Failed, error, "`drstack unlock` frees it"))?
+    else {
+        ui.result("Nobody is taking over: no run holds the lock.\n");
+        return Ok(Exit::Done);
+    };
+    ui.result(&format!(
+        "`drstack {}` of {} on {}, since {:.0}\n",
+        holder.purpose, holder.owner, holder.host, holder.since
+    ));
+    let mut told = 0;
+    loop {
+        let entries =
+            journal::entries(&*session.store, &holder.run).await.map_err(|error| store_failure(&error))?;
+        for entry in &entries[told.min(entries.len())..] {
+            if let Some(text) = news(entry, &entries) {
+                ui.result(&text);
+            }
+        }
+        told = entries.len();
+        let now = lock::holder(&*session.store).await.ok().flatten();
+        let is_held = now.as_ref().is_some_and(|(it, _)| it.run == holder.run);
+        match now {
+            _ if !is_held => {
+                ui.result("The run has ended.\n");
+                return Ok(Exit::Done);
+            }
+            Some((it, _)) if it.until < session.now() => {
+                let hint = format!("take over from it: run `drstack {}` again", holder.purpose);
+                return Err(Failure::new(Exit::Failed, "the run gives no sign of life", hint));
+            }
+            _ => tokio::time::sleep(NEWS).await,
+        }
+    }
+}
+
+fn news(entry: &Entry, all: &[Entry]) -> Option<String> {
+    let address = |of: usize| {
+        all.iter().find_map(|entry| match entry {
+            Entry::Intent { step, address, .. } if *step == of => Some(address.to_string()),
+            _ => None,
+        })
+    };
+    Some(match entry {
+        Entry::RunStarted { steps, .. } => format!("  {}\n", views::count(*steps, "step")),
+        Entry::Intent { address, .. } => format!("  began {address}\n"),
+        Entry::Done { step, .. } => format!("  done {}\n", address(*step)?),
+        Entry::Degraded { step, rung } => format!("  DEGRADED {}: {rung}\n", address(*step)?),
+        Entry::Failed { step, error, .. } => format!("  FAILED {}: {error}\n", address(*step)?),
+        Entry::RunFinished { .. } => "  finished\n".to_owned(),
+        Entry::Sealed { by } => format!("  taken over by {by}\n"),
+    })
+}
+
+/// When the outage was noticed.
+pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| "write it as 2026-11-24T03:00:00Z".to_owned())
+}

@@ -1,0 +1,244 @@
+//! A change of mode, from the decision to the report: what `failover` and `failback` share.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use drstack_core::address::Address;
+use drstack_core::control::mode::KeptMode;
+use drstack_core::control::{Condition, StoreError};
+use drstack_core::engine::event::{Event, Outcome};
+use drstack_core::engine::execute::RunSummary;
+use drstack_core::kind::Place;
+use drstack_core::objective::Mode;
+use drstack_core::observe::Look;
+use drstack_core::plan::{Options, Plan};
+use jiff::Timestamp;
+
+use crate::commands::Ended;
+use crate::exit::{Exit, Failure};
+use crate::session::{FAILOVER, Planned, Session, store_failure};
+use crate::views;
+use crate::views::takeover::{Clock, InService, Report};
+
+/// How often the instances in service are counted. One bulk call each time, and no dip that lasts a minute goes unseen.
+const SAMPLE: Duration = Duration::from_secs(10);
+
+/// What a change of mode is to be.
+pub(crate) struct Change<'a> {
+    pub(crate) mode: Mode,
+    /// [`FAILOVER`] or `failback`.
+    pub(crate) purpose: &'static str,
+    pub(crate) options: &'a Options,
+    pub(crate) parallelism: usize,
+    pub(crate) detected: Timestamp,
+    pub(crate) decided: Timestamp,
+}
+
+/// Takes the lock, records the mode, executes, reports.
+pub(crate) async fn carry_out(
+    session: &mut Session,
+    shown: Planned,
+    kept: KeptMode,
+    change: &Change<'_>,
+) -> Ended {
+    let lock = session.lock_over(change.purpose).await?;
+    let run = lock.holder().run.clone();
+    let planned = match shown.still_stands_under(&lock) {
+        true => shown,
+        // Whoever had the lock may have changed something: what is to be done now is what counts.
+        false => session.plan(change.options).await?,
+    };
+    let started = session.now();
+    let standing = kept.next(change.mode, &change.options.targets);
+    let kept = kept.put(&*session.store, standing.clone(), started, &run, false).await;
+    let kept = kept.map_err(|error| mode_failure(&error))?;
+    let mut clock = Clock {
+        detected: Some(change.detected),
+        decided: Some(change.decided),
+        started: Some(started),
+        ..Clock::default()
+    };
+    let mut counts = Counts::of(session, &planned);
+    let mut progress = views::progress::Progress::new(session.ui, session.simulated);
+    let summary = {
+        let mut sink = |event: Event| {
+            note_moment(session, &planned.plan, &event, &mut clock);
+            progress.show(&event);
+        };
+        let run = session.execute(&planned, lock, change.purpose, change.parallelism, &mut sink);
+        tokio::select! {
+            ended = run => ended?,
+            never = counts.sample(session) => match never {},
+        }
+    };
+    counts.count(session).await;
+    clock.done = Some(session.now());
+    let complete = summary.is_complete() && planned.report.blocked.is_empty();
+    let kept = kept.put(&*session.store, standing, started, &run, complete).await;
+    let epoch = kept.map_err(|error| mode_failure(&error))?.standing().epoch;
+    let region = match change.mode {
+        Mode::Active => session.stack.facts.standby.clone(),
+        Mode::Standby => session.stack.facts.primary.clone(),
+    };
+    let report = Report {
+        stack: session.stack.facts.name.clone(),
+        purpose: change.purpose,
+        run,
+        region,
+        epoch,
+        complete,
+        recovery_seconds: complete.then(|| seconds_until_served(&clock)).flatten(),
+        rto_seconds: if change.purpose == FAILOVER { session.rto().map(|it| it.as_secs()) } else { None },
+        rpo: "not measured: no heartbeats are written yet",
+        in_service: counts.in_service(),
+        degraded: summary.degraded.iter().map(|(step, rung)| said(&planned.plan, *step, rung)).collect(),
+        failed: summary
+            .failed
+            .iter()
+            .map(|(step, error)| said(&planned.plan, *step, &error.to_string()))
+            .collect(),
+        facts_age_seconds: session.oldest_fact(&planned.facts.facts),
+        refused_calls: Vec::new(),
+        clock,
+    };
+    end(session, &planned, &summary, &report).await
+}
+
+/// Shows and keeps the report.
+async fn end(session: &Session, planned: &Planned, summary: &RunSummary, report: &Report) -> Ended {
+    let ui = session.ui;
+    let verb = if report.purpose == FAILOVER { "Failover" } else { "Failback" };
+    ui.result(&views::progress::summary(verb, summary));
+    ui.result(&report.text());
+    let value =
+        serde_json::to_value(report).map_err(|error| Failure::new(Exit::Failed, error, "report this"))?;
+    ui.line("takeover", value.clone());
+    for (step, error) in &summary.failed {
+        let address = planned.plan.steps[*step].address.as_str();
+        ui.step_failure(address, &error.to_string(), &error.hint());
+    }
+    let folder = format!("runs/{}", report.run);
+    let pages = [("report.json", format!("{value:#}\n")), ("report.md", report.markdown())];
+    for (name, body) in pages {
+        let key = format!("{folder}/{name}");
+        session
+            .store
+            .put(&key, body.into_bytes(), Condition::Always)
+            .await
+            .map_err(|error| store_failure(&error))?;
+    }
+    ui.note(&format!("Kept as `{folder}/report.md` in `{}`.", session.stack.facts.control));
+    match (report.complete, summary.unfinished.is_empty()) {
+        (true, _) if report.missed() => Ok(Exit::NotReady),
+        (true, _) => Ok(Exit::Done),
+        (false, false) => Ok(Exit::Interrupted),
+        (false, true) => {
+            let hint = format!(
+                "mend what it names, then run `drstack {}` again: it goes on from there",
+                report.purpose
+            );
+            Err(Failure::new(Exit::Failed, format!("the {} is not complete", report.purpose), hint))
+        }
+    }
+}
+
+fn said(plan: &Plan, step: usize, what: &str) -> String {
+    format!("{}: {what}", plan.steps[step].address)
+}
+
+/// When the last step of its sort was done, as far as the run has come.
+fn note_moment(session: &Session, plan: &Plan, event: &Event, clock: &mut Clock) {
+    let Event::StepFinished { step, outcome: Outcome::Done, .. } = event else { return };
+    let step = &plan.steps[*step];
+    let Some(kind) = session.kinds.get(&step.kind) else { return };
+    let now = Some(session.now());
+    if kind.verifies() {
+        clock.checked = now;
+    } else if kind.switches_traffic() {
+        clock.traffic = now;
+    } else if matches!(kind.demand(&step.spec), Ok(Some(_))) {
+        clock.capacity = now;
+    }
+}
+
+/// Until it serves: the last of what stands for serving, else the end of the run.
+fn seconds_until_served(clock: &Clock) -> Option<f64> {
+    let served = [clock.capacity, clock.checked, clock.traffic].into_iter().flatten().max().or(clock.done)?;
+    Some(served.duration_since(clock.detected?).as_secs_f64())
+}
+
+/// Somebody else changes the mode at the same time.
+fn mode_failure(error: &StoreError) -> Failure {
+    match error {
+        StoreError::Refused { .. } => {
+            let hint = "`drstack failover --watch` shows what the other run does";
+            Failure::new(Exit::Locked, "another run changed the mode at the same moment", hint)
+        }
+        _ => store_failure(error),
+    }
+}
+
+/// Instances that serve, counted on the way.
+struct Counts {
+    /// By kind, the ids of what runs instances.
+    groups: BTreeMap<&'static str, Vec<String>>,
+    before: Option<u32>,
+    fewest: Option<u32>,
+    last: Option<u32>,
+}
+
+impl Counts {
+    fn of(session: &Session, planned: &Planned) -> Self {
+        let mut counts = Self { groups: BTreeMap::new(), before: None, fewest: None, last: None };
+        for (address, look) in &planned.seen {
+            if let Some((kind, id, serving)) = serving(session, planned, address, look) {
+                counts.groups.entry(kind).or_default().push(id);
+                counts.before = Some(counts.before.unwrap_or(0) + serving);
+            }
+        }
+        (counts.fewest, counts.last) = (counts.before, counts.before);
+        counts
+    }
+
+    async fn sample(&mut self, session: &Session) -> std::convert::Infallible {
+        loop {
+            tokio::time::sleep(SAMPLE).await;
+            self.count(session).await;
+        }
+    }
+
+    /// A look that fails counts nothing: it says nothing about what serves.
+    async fn count(&mut self, session: &Session) {
+        let mut sum = 0;
+        for (kind, ids) in &self.groups {
+            let Some(dyn_kind) = session.kinds.get(kind) else { return };
+            for look in session.cloud.read(kind, session.scope(), Place::Standby, ids).await {
+                match look.map(|found| found.map(|found| dyn_kind.serving(&found.live))) {
+                    Ok(Some(Ok(Some(serving)))) => sum += serving,
+                    Ok(None) => {}
+                    _ => return,
+                }
+            }
+        }
+        if self.before.is_some() {
+            self.fewest = self.fewest.map(|fewest| fewest.min(sum));
+            self.last = Some(sum);
+        }
+    }
+
+    fn in_service(&self) -> Option<InService> {
+        Some(InService { before: self.before?, fewest: self.fewest?, after: self.last? })
+    }
+}
+
+/// Kind, id and instances of what runs any.
+fn serving(
+    session: &Session,
+    planned: &Planned,
+    address: &Address,
+    look: &Look,
+) -> Option<(&'static str, String, u32)> {
+    let Look::Present(found) = look else { return None };
+    let kind = session.kinds.get(&planned.compiled.graph.resources.get(address)?.kind)?;
+    Some((kind.name(), found.id.clone(), kind.serving(&found.live).ok()??))
+}
