@@ -68,7 +68,12 @@ fn cloud_errors() -> Vec<CloudError> {
     vec![
         CloudError::Throttled { operation: operation.clone() },
         CloudError::Denied { operation: operation.clone(), message: message.clone() },
-        CloudError::Unreachable { operation: operation.clone(), region, message: message.clone() },
+        CloudError::Unreachable {
+            operation: operation.clone(),
+            region: region.clone(),
+            message: message.clone(),
+        },
+        CloudError::Forbidden { operation: operation.clone(), region },
         CloudError::NoCapacity { operation: operation.clone(), message: message.clone() },
         CloudError::Quota { operation: operation.clone(), message: message.clone() },
         CloudError::Conflict { operation: operation.clone(), message: message.clone() },

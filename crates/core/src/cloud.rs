@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::Address;
+use crate::calls::{CallNote, RefusedCall};
 use crate::control::ControlStore;
 use crate::facts::FactQuery;
 use crate::kind::{FieldChange, Place};
@@ -184,6 +185,14 @@ pub enum CloudError {
         /// What AWS said.
         message: String,
     },
+    /// It was not sent: it would have left the standby region while the cloud was told to stand alone.
+    #[error("{operation} was not sent to {region}: a takeover calls nothing outside the standby region")]
+    Forbidden {
+        /// Which call.
+        operation: String,
+        /// Where it would have gone.
+        region: String,
+    },
     /// Anything else.
     #[error("{operation} failed: {message}")]
     Other {
@@ -218,6 +227,9 @@ impl CloudError {
             }
             Self::Conflict { .. } => "run `drstack plan` to see what exists now".to_owned(),
             Self::Invalid { .. } => "correct the stack; `drstack validate` checks it".to_owned(),
+            Self::Forbidden { .. } => {
+                "run `drstack plan --mode active` to see which step needs it, and `drstack apply` once the primary answers".to_owned()
+            }
             Self::Other { .. } => "run again; `RUST_LOG=drstack=debug` says more".to_owned(),
         }
     }
@@ -293,6 +305,22 @@ pub trait Cloud: Send + Sync + 'static {
     /// tried again or not: what the engine's pace learns from.
     fn throttled(&self, _kind: &str, _scope: &Scope, _place: Place) -> u64 {
         0
+    }
+    /// From here on nothing may leave the standby region: every call to another region, or to a control plane of the whole partition
+    /// ([`crate::calls::is_global`]), answers [`CloudError::Forbidden`] and is never sent. There is no way back: a takeover ends
+    /// with the program. A cloud that does nothing here sends nothing anywhere.
+    fn stand_alone(&self) {}
+    /// Calls that were refused because the cloud stands alone.
+    fn refused(&self) -> Vec<RefusedCall> {
+        Vec::new()
+    }
+    /// Every attempt of every call so far, in the order they ended.
+    fn calls(&self) -> Vec<CallNote> {
+        Vec::new()
+    }
+    /// What may go wrong on the day the primary is lost and shows in the environment already, one sentence each.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
     }
     /// How long the cloud lets an eventually consistent read lag behind a write.
     fn consistency(&self) -> Duration {

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod budget;
+pub mod calls;
 pub mod cloud;
 pub mod compile;
 pub mod component;

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use drstack_core::calls::CallNote;
 use drstack_core::kind::{Action, Place};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::config::Failure;
 
 /// What a call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -75,4 +78,38 @@ pub struct CallRecord {
     pub subject: String,
     /// When, in the world's time.
     pub at: Timestamp,
+    /// Milliseconds until it was answered or given up; what it set going may take longer.
+    pub millis: u64,
+    /// 1 for the first attempt of a call.
+    pub attempt: u32,
+    /// What went wrong, if anything did.
+    pub failure: Option<Failure>,
+    /// Whether nothing answered.
+    pub lost: bool,
+}
+
+impl CallRecord {
+    /// As the call log has it. There is no HTTP here: 200 stands for an answer, 400 for a refusal.
+    pub(crate) fn note(&self) -> CallNote {
+        let error = match (self.lost, self.failure) {
+            (true, _) => Some("timeout".to_owned()),
+            (false, failure) => failure.map(|it| it.name().to_owned()),
+        };
+        let status = match (self.lost, &error) {
+            (true, _) => 0,
+            (false, Some(_)) => 400,
+            (false, None) => 200,
+        };
+        CallNote {
+            service: self.kind.clone(),
+            operation: self.operation.to_string(),
+            region: self.region.clone(),
+            at: self.at,
+            millis: self.millis,
+            attempt: self.attempt,
+            status,
+            error,
+            request_id: None,
+        }
+    }
 }

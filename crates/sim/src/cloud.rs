@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use drstack_core::calls::{CallNote, RefusedCall};
 use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Read, Scope, Secrets};
 use drstack_core::control::ControlStore;
 use drstack_core::facts::FactQuery;
@@ -12,7 +13,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::calls::Operation;
+use crate::calls::{CallRecord, Operation};
 use crate::config::duration;
 use crate::control::SimControl;
 use crate::effect::Effect;
@@ -130,6 +131,18 @@ impl Cloud for Sim {
     fn throttled(&self, kind: &str, scope: &Scope, place: Place) -> u64 {
         let by = (kind.to_owned(), region(scope, place).to_owned());
         self.state().throttled.get(&by).copied().unwrap_or(0)
+    }
+
+    fn stand_alone(&self) {
+        self.state().alone = true;
+    }
+
+    fn refused(&self) -> Vec<RefusedCall> {
+        self.state().refused.clone()
+    }
+
+    fn calls(&self) -> Vec<CallNote> {
+        self.state().calls.iter().map(CallRecord::note).collect()
     }
 
     fn consistency(&self) -> Duration {

@@ -124,6 +124,21 @@ pub enum Failure {
     Partial,
 }
 
+impl Failure {
+    /// Its name in the call log, as in settings.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Denied => "denied",
+            Self::Internal => "internal",
+            Self::TimeoutAfterEffect => "timeout-after-effect",
+            Self::NoCapacity => "no-capacity",
+            Self::Quota => "quota",
+            Self::Partial => "partial",
+        }
+    }
+}
+
 /// Settings that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use drstack_core::calls::{RefusedCall, is_global};
 use drstack_core::cloud::CloudError;
 use drstack_core::kind::Place;
 
@@ -78,9 +79,10 @@ impl Asked<'_> {
 impl Sim {
     /// Lets a call in, late, after some attempts, or not at all.
     pub(crate) async fn admit(&self, asked: &Asked<'_>) -> Result<Pass, CloudError> {
+        self.expect_allowed(asked)?;
         let mut backoff = BACKOFF;
-        for _ in 0..ATTEMPTS {
-            let verdict = self.state().decide(self.config(), asked);
+        for attempt in 1..=ATTEMPTS {
+            let verdict = self.state().decide(self.config(), asked, attempt);
             if verdict.dies {
                 self.die().await;
             }
@@ -108,6 +110,34 @@ impl Sim {
         Err(asked.failed(Failure::Throttled))
     }
 
+    /// Refuses what would leave the standby region once the cloud stands alone; nothing of it is sent.
+    fn expect_allowed(&self, asked: &Asked<'_>) -> Result<(), CloudError> {
+        let is_global = asked.place != Place::Standby || self.calls_a_global_plane(asked);
+        let mut state = self.state();
+        if !state.alone || !is_global {
+            return Ok(());
+        }
+        let refused = RefusedCall {
+            service: asked.kind.to_owned(),
+            operation: asked.operation.to_string(),
+            region: asked.region.to_owned(),
+        };
+        let error = refused.error();
+        state.refused.push(refused);
+        Err(error)
+    }
+
+    /// Whether making or removing such a resource goes to a control plane of the whole partition, as its kind declares.
+    fn calls_a_global_plane(&self, asked: &Asked<'_>) -> bool {
+        let action = match asked.operation {
+            Operation::Create => "Create",
+            Operation::Delete => "Delete",
+            _ => return false,
+        };
+        let operations = self.kinds().get(asked.kind).map_or(&[][..], |kind| kind.operations());
+        operations.iter().any(|it| it.action.starts_with(action) && is_global(it.service, it.action))
+    }
+
     /// Lets the answer out, unless it is lost.
     pub(crate) async fn release(&self, pass: &Pass, asked: &Asked<'_>) -> Result<(), CloudError> {
         if pass.dies {
@@ -122,18 +152,9 @@ impl Sim {
 }
 
 impl State {
-    fn decide(&mut self, config: &SimConfig, asked: &Asked<'_>) -> Verdict {
+    fn decide(&mut self, config: &SimConfig, asked: &Asked<'_>, attempt: u32) -> Verdict {
         let at = self.now();
         let number = self.calls.len() as u64 + 1;
-        self.calls.push(CallRecord {
-            number,
-            operation: asked.operation,
-            kind: asked.kind.to_owned(),
-            place: asked.place,
-            region: asked.region.to_owned(),
-            subject: asked.subject.to_owned(),
-            at,
-        });
         let same = format!("{} {} {}", asked.name(), asked.region, asked.subject);
         let repeat = self.repeats.entry(same.clone()).or_insert(0);
         *repeat += 1;
@@ -147,13 +168,23 @@ impl State {
             let by = (asked.kind.to_owned(), asked.region.to_owned());
             *self.throttled.entry(by).or_insert(0) += 1;
         }
-        Verdict {
-            latency: latency(config, &drawn),
-            down: self.down.contains(asked.region),
-            dies: self.stopped,
-            dies_after: config.kill_after == Some(number),
+        let (latency, down) = (latency(config, &drawn), self.down.contains(asked.region));
+        let lost = down || failure == Some(Failure::TimeoutAfterEffect);
+        let timeout = if lost { duration(config.timeout) } else { Duration::ZERO };
+        self.calls.push(CallRecord {
+            number,
+            operation: asked.operation,
+            kind: asked.kind.to_owned(),
+            place: asked.place,
+            region: asked.region.to_owned(),
+            subject: asked.subject.to_owned(),
+            at,
+            millis: u64::try_from((latency + timeout).as_millis()).unwrap_or(u64::MAX),
+            attempt,
             failure,
-        }
+            lost,
+        });
+        Verdict { latency, down, dies: self.stopped, dies_after: config.kill_after == Some(number), failure }
     }
 
     /// The first fault that takes this call.

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use drstack_core::cloud::{CloudError, Scope};
-use drstack_core::kind::Place;
+use drstack_core::calls::RefusedCall;
+pub(crate) use drstack_core::calls::region;
+use drstack_core::cloud::CloudError;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -16,14 +17,6 @@ use crate::world::{Change, Key, Object, World};
 /// When every world begins: 2026-01-01T00:00:00Z. A fixed moment, so that runs repeat to the byte.
 const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
-/// What stands for the region of services of the whole partition.
-pub(crate) const GLOBAL: &str = "global";
-
-/// Where a call to `place` goes.
-pub(crate) fn region(scope: &Scope, place: Place) -> &str {
-    if place == Place::Global { GLOBAL } else { scope.region(place) }
-}
-
 /// All that changes while the sim runs.
 pub(crate) struct State {
     pub(crate) world: World,
@@ -32,6 +25,10 @@ pub(crate) struct State {
     pub(crate) down: BTreeSet<String>,
     /// Every attempt of this run.
     pub(crate) calls: Vec<CallRecord>,
+    /// Whether nothing may leave the standby region any more.
+    pub(crate) alone: bool,
+    /// What was not sent because of that.
+    pub(crate) refused: Vec<RefusedCall>,
     /// How often each fault's calls have matched, in the order of the settings.
     pub(crate) matched: Vec<u64>,
     /// How often the very same call was made.
@@ -57,6 +54,8 @@ impl State {
             disk,
             down: config.down.clone(),
             calls: Vec::new(),
+            alone: false,
+            refused: Vec::new(),
             matched: vec![0; config.faults.len()],
             repeats: BTreeMap::new(),
             allowance: BTreeMap::new(),

@@ -112,7 +112,8 @@ impl Kind for Setting {
     const SUMMARY: &'static str = "a setting on a group";
     const SETTING: bool = true;
     const LOOKUP: Lookup = Lookup::Name;
-    const OPERATIONS: &'static [Operation] = &[];
+    // Of a control plane of the whole partition, though it stands in a region.
+    const OPERATIONS: &'static [Operation] = &[Operation { service: "s3", action: "CreateBucket" }];
     type Spec = BTreeMap<String, String>;
     type Live = BTreeMap<String, String>;
 

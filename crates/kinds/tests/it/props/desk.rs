@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use drstack_core::address::Address;
+use drstack_core::calls::{CallNote, RefusedCall};
 use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Owner, Read, Scope};
 use drstack_core::control::{Condition, ControlStore, StoreError, Stored, Version};
 use drstack_core::engine::journal::Entry;
@@ -216,6 +217,18 @@ impl Cloud for Desk {
 
     fn throttled(&self, kind: &str, scope: &Scope, place: Place) -> u64 {
         self.sim.throttled(kind, scope, place)
+    }
+
+    fn stand_alone(&self) {
+        self.sim.stand_alone();
+    }
+
+    fn refused(&self) -> Vec<RefusedCall> {
+        self.sim.refused()
+    }
+
+    fn calls(&self) -> Vec<CallNote> {
+        Cloud::calls(&self.sim)
     }
 
     fn consistency(&self) -> Duration {

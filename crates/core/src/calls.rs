@@ -1,0 +1,139 @@
+//! Calls: what was asked of the cloud, attempt by attempt, and what may not be asked while a region is lost.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::CloudError;
+use crate::kind::Place;
+
+/// What stands for the region of services of the whole partition.
+pub const GLOBAL: &str = "global";
+
+/// Services whose control plane is homed in one region of the partition, as IAM prefixes. Source: AWS whitepaper "AWS Fault Isolation
+/// Boundaries", appendix A (partitional services).
+const GLOBAL_SERVICES: &[&str] = &["iam", "organizations", "route53", "account"];
+/// Operations of regional services that change what one region of the partition keeps for all: names of buckets. Source: the same.
+const GLOBAL_OPERATIONS: &[(&str, &str)] = &[("s3", "CreateBucket"), ("s3", "DeleteBucket")];
+
+/// One attempt of one call. A call that is tried again is noted each time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallNote {
+    /// The service, as IAM and its endpoints name it: `s3`, `autoscaling`.
+    pub service: String,
+    /// The operation as the service names it: `PutObject`.
+    pub operation: String,
+    /// Where it went; [`GLOBAL`] for services of the whole partition.
+    pub region: String,
+    /// When it was sent.
+    pub at: Timestamp,
+    /// Milliseconds until it was answered, or given up.
+    pub millis: u64,
+    /// 1 for the first attempt of a call.
+    pub attempt: u32,
+    /// HTTP status; 0 where nothing was answered.
+    pub status: u16,
+    /// What went wrong, in a word: AWS's error code, or `timeout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// AWS's name for the request, which its support asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// A call that was not sent: it would have left the standby region while the cloud was told to stand alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedCall {
+    /// As in [`CallNote`].
+    pub service: String,
+    /// As in [`CallNote`].
+    pub operation: String,
+    /// Where it would have gone.
+    pub region: String,
+}
+
+impl RefusedCall {
+    /// The refusal of this call, where it may not be made by a stack that stands alone in `standby`.
+    pub fn of(service: &str, operation: &str, region: &str, standby: &str) -> Option<Self> {
+        let leaves = region != standby || is_global(service, operation);
+        leaves.then(|| Self {
+            service: service.to_owned(),
+            operation: operation.to_owned(),
+            region: region.to_owned(),
+        })
+    }
+
+    /// As an error of the call.
+    pub fn error(&self) -> CloudError {
+        let operation = format!("{}:{}", self.service, self.operation);
+        CloudError::Forbidden { operation, region: self.region.clone() }
+    }
+}
+
+/// Whether the operation belongs to a control plane of the whole partition, which is homed in one region.
+pub fn is_global(service: &str, operation: &str) -> bool {
+    GLOBAL_SERVICES.contains(&service) || GLOBAL_OPERATIONS.contains(&(service, operation))
+}
+
+/// The log as it is kept: one JSON object a line.
+pub fn lines(notes: &[CallNote]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for note in notes {
+        // Strings, numbers and times: always has a JSON form.
+        body.extend(serde_json::to_vec(note).unwrap_or_default());
+        body.push(b'\n');
+    }
+    body
+}
+
+/// The region of `place` as notes name it.
+pub fn region(scope: &crate::cloud::Scope, place: Place) -> &str {
+    if place == Place::Global { GLOBAL } else { scope.region(place) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leaves_the_standby_region_is_refused() {
+        let refused =
+            |service, operation, region| RefusedCall::of(service, operation, region, "us-west-2").is_some();
+        assert!(!refused("s3", "PutObject", "us-west-2"));
+        assert!(!refused("autoscaling", "UpdateAutoScalingGroup", "us-west-2"));
+        assert!(refused("s3", "PutObject", "us-east-1"), "the primary");
+        assert!(refused("ec2", "DescribeVpcs", "eu-west-1"), "any other region");
+        assert!(refused("iam", "GetRole", "us-west-2"), "a control plane of the whole partition");
+        assert!(refused("route53", "ChangeResourceRecordSets", GLOBAL));
+        assert!(refused("s3", "CreateBucket", "us-west-2"), "names of buckets are global");
+    }
+
+    #[test]
+    fn a_refusal_names_call_and_region() {
+        let refused = RefusedCall::of("iam", "GetRole", GLOBAL, "us-west-2").unwrap();
+        let error = refused.error();
+        assert_eq!(
+            error.to_string(),
+            "iam:GetRole was not sent to global: a takeover calls nothing outside the standby region"
+        );
+        assert!(!error.is_transient(), "trying again does not help");
+        assert!(error.hint().contains("plan --mode active"));
+    }
+
+    #[test]
+    fn notes_are_one_object_a_line() {
+        let note = CallNote {
+            service: "s3".to_owned(),
+            operation: "PutObject".to_owned(),
+            region: "us-west-2".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+            millis: 40,
+            attempt: 1,
+            status: 200,
+            error: None,
+            request_id: None,
+        };
+        let text = String::from_utf8(lines(&[note.clone(), note.clone()])).unwrap();
+        let read: Vec<CallNote> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(read, [note.clone(), note]);
+    }
+}
