@@ -52,6 +52,8 @@ pub(crate) struct Session {
     pub(crate) simulated: bool,
     /// What stands outside the standby region, as the last apply saw it: a takeover does not look there.
     pub(crate) elsewhere: BTreeMap<Address, Found>,
+    /// Whether nothing outside the standby region may be asked.
+    alone: bool,
     scope: Scope,
 }
 
@@ -155,7 +157,17 @@ impl Session {
         let connected = connect(global, &stack, &scope, &kinds).await?;
         let store = connected.cloud.control(&scope, &stack.facts.control);
         let (cloud, simulated) = (connected.cloud, connected.simulated);
-        Ok(Self { ui, stack, kinds, cloud, store, simulated, elsewhere: BTreeMap::new(), scope })
+        Ok(Self {
+            ui,
+            stack,
+            kinds,
+            cloud,
+            store,
+            simulated,
+            elsewhere: BTreeMap::new(),
+            alone: false,
+            scope,
+        })
     }
 
     /// The same for a takeover: from here on no other region than the standby's is called.
@@ -165,7 +177,8 @@ impl Session {
         args: &FailoverArgs,
     ) -> Result<Self, Failure> {
         let session = Self::open(ui, global, &args.stack).await?;
-        Ok(session)
+        session.cloud.stand_alone();
+        Ok(Self { alone: true, ..session })
     }
 
     /// The addresses that `names` stand for: themselves, and the components of a tier for `tier=N`.
@@ -208,10 +221,10 @@ impl Session {
         let mut kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
         let last = std::mem::take(&mut kept.facts);
         let before = last.clone();
-        let seen = match options.intent {
+        let seen = match self.alone {
             // Nobody may be there to answer: what was said last has to do.
-            Intent::Failover => Capture { facts: last, ..Capture::default() },
-            _ => capture(&*self.cloud, &self.scope, &queries(&self.stack), last).await,
+            true => Capture { facts: last, ..Capture::default() },
+            false => capture(&*self.cloud, &self.scope, &queries(&self.stack), last).await,
         };
         kept.facts = seen.facts;
         let moved = moved(&before, &kept.facts);
@@ -270,7 +283,7 @@ impl Session {
         // A lock that cannot be read is nobody's promise; taking it will say what is wrong with it.
         let Peek { free_since, begun } = peek(&*self.store).await.unwrap_or_default();
         let Basis { facts, unanswered, moved, compiled } = self.compiled(options).await?;
-        let mut seen = self.look(options, &compiled.graph).await;
+        let mut seen = self.look(&compiled.graph).await;
         for (address, look) in &seen.seen {
             tracing::debug!(%address, look = said(look), "looked");
         }
@@ -308,8 +321,8 @@ impl Session {
     }
 
     /// Looks at all that is wanted; at a takeover only in the standby region, and at the record of the rest.
-    async fn look(&self, options: &Options, graph: &Graph) -> Observed {
-        if options.intent != Intent::Failover {
+    async fn look(&self, graph: &Graph) -> Observed {
+        if !self.alone {
             return observe(&*self.cloud, &self.kinds, &self.scope, graph).await;
         }
         let places = [Place::Standby];

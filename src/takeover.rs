@@ -98,7 +98,12 @@ pub(crate) async fn carry_out(
             .map(|(step, error)| said(&planned.plan, *step, &error.to_string()))
             .collect(),
         facts_age_seconds: session.oldest_fact(&planned.facts.facts),
-        refused_calls: Vec::new(),
+        refused_calls: session
+            .cloud
+            .refused()
+            .iter()
+            .map(|it| format!("{}:{} in {}", it.service, it.operation, it.region))
+            .collect(),
         clock,
     };
     end(session, &planned, &summary, &report).await

@@ -40,9 +40,13 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
             delete_data: set(&args.delete_data),
         },
     };
-    if options.mode != mode.standing().mode {
+    if options.intent != Intent::Converge {
         let hint = "taking over is `drstack failover`, handing back `drstack failback`";
-        return Err(Failure::new(Exit::Locked, "the plan is for another mode than the stack is in", hint));
+        return Err(Failure::new(Exit::Usage, "a plan that changes the mode cannot be applied", hint));
+    }
+    if options.mode != mode.standing().mode {
+        let message = "the mode changed since this plan was made";
+        return Err(Failure::new(Exit::Locked, message, "look at a new one: `drstack plan --out FILE`"));
     }
     if !mode.is_complete() {
         let message = format!("a change to mode `{}` is not complete", name(options.mode));

@@ -70,7 +70,7 @@ pub(super) fn show(session: &Session, planned: &crate::session::Planned, intent:
     for (kind, value) in views::plan::lines(&planned.plan, &planned.report) {
         ui.line(kind, value);
     }
-    if let Some(rehearsal) = &planned.rehearsal {
+    if let Some(rehearsal) = planned.rehearsal.as_ref().filter(|_| planned.report.blocked.is_empty()) {
         ui.result(&views::plan::takeover(rehearsal, session.rto()));
     }
     if !planned.report.blocked.is_empty() {

@@ -175,18 +175,19 @@ impl Operation {
         }
     }
 
-    /// Where the call ends that a dead region may take with it, for calls that leave the standby region: services whose
-    /// control plane has one home for the whole partition
-    /// (<https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/global-services.html>), and the names of
-    /// S3 buckets, which are given out in one place for all regions.
+    /// Where the call ends that a dead region may take with it: for control planes that one region keeps for the whole partition.
+    /// None for what stays in the region it is made in, and for permissions that other calls need and nobody calls.
     pub fn home(&self) -> Option<&'static str> {
-        match (self.service, self.action) {
-            ("iam", "PassRole" | "CreateServiceLinkedRole") => None, // asked for by other calls, never made
-            ("iam", _) => Some("IAM's control plane (us-east-1)"),
-            ("route53", _) => Some("Route 53's control plane (us-east-1)"),
-            ("s3", "CreateBucket" | "DeleteBucket") => Some("S3's bucket names (us-east-1)"),
-            _ => None,
+        let is_permission = matches!(self.action, "PassRole" | "CreateServiceLinkedRole");
+        if is_permission || !crate::calls::is_global(self.service, self.action) {
+            return None;
         }
+        Some(match self.service {
+            "iam" => "IAM's control plane (us-east-1)",
+            "route53" => "Route 53's control plane (us-east-1)",
+            "s3" => "S3's bucket names (us-east-1)",
+            _ => "a control plane of the whole partition",
+        })
     }
 }
 
