@@ -1,11 +1,12 @@
 //! The five moves that every command is made of: load, observe, plan, confirm, execute.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use drstack_core::address::Address;
 use drstack_core::budget;
-use drstack_core::cloud::{Cloud, Scope};
+use drstack_core::cloud::{Cloud, Found, Scope};
 use drstack_core::compile::{Compiled, check, compile, queries};
 use drstack_core::control::lock::{Holder, Lock, LockError, Peek, RENEW, peek};
 use drstack_core::control::records::{self, Kept};
@@ -16,6 +17,7 @@ use drstack_core::engine::execute::{ExecuteOptions, RunSummary, execute};
 use drstack_core::engine::journal::{Journal, JournalError};
 use drstack_core::facts::Facts;
 use drstack_core::graph::Graph;
+use drstack_core::keys::PrivateKey;
 use drstack_core::kind::{KindRegistry, ShapeError};
 use drstack_core::objective::Mode;
 use drstack_core::observe::{Look, Observed, capture, observe};
@@ -25,7 +27,8 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Global, StackArgs};
-use crate::cloud::connect;
+use crate::bundle::{Then, elsewhere};
+use crate::cloud::{Connected, connect};
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 use crate::{files, views};
@@ -42,7 +45,9 @@ pub(crate) struct Session {
     pub(crate) store: Arc<dyn ControlStore>,
     /// Whether time is not real.
     pub(crate) simulated: bool,
-    scope: Scope,
+    /// Signs the bundle.
+    pub(crate) signer: Option<PrivateKey>,
+    pub(crate) scope: Scope,
 }
 
 /// A plan, and all that was seen on the way to it.
@@ -50,7 +55,11 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     pub(crate) report: PlanReport,
     pub(crate) compiled: Compiled,
-    facts: Kept,
+    pub(crate) facts: Kept,
+    /// What was seen of the primary region and of global services.
+    pub(crate) elsewhere: BTreeMap<Address, Found>,
+    /// What becomes of the bundle once all of it is done.
+    pub(crate) then: Then,
     /// [`Peek::free_since`] before anything was looked at.
     free_since: Option<u64>,
 }
@@ -104,7 +113,11 @@ fn invalid(ui: Ui, problems: &[Diagnostic], left_out: usize, sources: &Sources, 
 impl Session {
     /// Loads the stack and connects to its cloud.
     pub(crate) async fn open(ui: Ui, global: &Global, args: &StackArgs) -> Result<Self, Failure> {
-        let stack = load_stack(ui, args)?;
+        Self::connected(ui, global, load_stack(ui, args)?).await
+    }
+
+    /// Connects to the cloud of `stack`.
+    pub(crate) async fn connected(ui: Ui, global: &Global, stack: Stack) -> Result<Self, Failure> {
         let kinds = drstack_kinds::kinds();
         let scope = Scope {
             stack: stack.facts.name.as_str().into(),
@@ -116,7 +129,8 @@ impl Session {
         tracing::debug!(name: "loaded", stack = stack.facts.name, components, hash = stack.hash, "loaded the stack");
         let connected = connect(global, &stack, &scope, &kinds).await?;
         let store = connected.cloud.control(&scope, &stack.facts.control);
-        Ok(Self { ui, stack, kinds, cloud: connected.cloud, store, simulated: connected.simulated, scope })
+        let Connected { cloud, simulated } = connected;
+        Ok(Self { ui, stack, kinds, cloud, store, simulated, signer: None, scope })
     }
 
     /// Facts and graph; errors in the stack end the program, unless it is about to be destroyed.
@@ -195,7 +209,8 @@ impl Session {
         };
         report.notes.extend(compiled.notes.iter().filter(|note| changing.contains(&note.address)).cloned());
         report.notes.extend(failed.into_iter().map(|remark| self.aged(remark, &facts.facts)));
-        Ok(Planned { plan, report, compiled, facts, free_since })
+        let (elsewhere, then) = (elsewhere(&compiled, &seen), Then::after(options));
+        Ok(Planned { plan, report, compiled, facts, elsewhere, then, free_since })
     }
 
     /// Addresses on the command line that name nothing: a slip of the keyboard must not end as "nothing to do".
@@ -226,7 +241,8 @@ impl Session {
         let seen = Observed { seen: nothing, ..Observed::default() };
         let (plan, report) = plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
             .map_err(|error| shape_failure(&error))?;
-        Ok(Planned { plan, report, compiled, facts, free_since: None })
+        let (elsewhere, then) = (BTreeMap::new(), Then::Leave);
+        Ok(Planned { plan, report, compiled, facts, elsewhere, then, free_since: None })
     }
 
     /// A fact that nobody answered, with the age of the answer that is used in its place.
@@ -263,7 +279,7 @@ impl Session {
         Lock::take(Arc::clone(&self.store), holder, now).await.map_err(|error| self.lock_failure(&error))
     }
 
-    fn lock_failure(&self, error: &LockError) -> Failure {
+    pub(crate) fn lock_failure(&self, error: &LockError) -> Failure {
         match error {
             LockError::Held(holder) => {
                 let left = holder.until.duration_since(self.cloud.now());
@@ -339,6 +355,12 @@ impl Session {
                 }
             }
         };
+        let complete =
+            result.as_ref().is_ok_and(RunSummary::is_complete) && planned.report.blocked.is_empty();
+        let concluded = match complete && lost.is_none() {
+            true => self.conclude(planned, &mut lock).await,
+            false => Ok(()),
+        };
         if lost.is_none() {
             lock.release(&journal.begun()).await.map_err(|error| self.lock_failure(&error))?;
         }
@@ -347,7 +369,7 @@ impl Session {
         }
         match (result, lost) {
             (_, Some(error)) => Err(self.lock_failure(&error)),
-            (Ok(summary), None) => Ok(summary),
+            (Ok(summary), None) => concluded.map(|()| summary),
             (Err(error @ (JournalError::Fenced { .. } | JournalError::Lapsed { .. })), None) => {
                 Err(Failure::new(Exit::Locked, error, "run `drstack plan` to see where things stand"))
             }
