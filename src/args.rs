@@ -80,12 +80,12 @@ pub(crate) enum Command {
     Validate(StackArgs),
     /// Show what apply would do
     #[command(
-        after_help = "Examples:\n  drstack plan stacks/fleet-routing --cloud sim\n  drstack plan . --detailed-exitcode   # exit 2 when there is something to do\n  drstack plan . --out today.plan && drstack apply today.plan\n  drstack plan . --mode active         # what a takeover would change"
+        after_help = "Examples:\n  drstack plan stacks/fleet-routing --cloud sim\n  drstack plan . --detailed-exitcode   # exit 2 when there is something to do\n  drstack plan . --out today.plan && drstack apply today.plan\n  drstack plan . --mode active         # what a takeover would change\n  drstack plan --bundle s3://acme-drstack-usw2/fleet-routing --mode active   # the same, from an empty folder"
     )]
     Plan(PlanArgs),
     /// Make the standby region what the stack says
     #[command(
-        after_help = "Examples:\n  drstack apply stacks/fleet-routing --cloud sim --auto-approve\n  drstack apply today.plan"
+        after_help = "Examples:\n  drstack apply stacks/fleet-routing --cloud sim --auto-approve\n  drstack apply today.plan\n  drstack apply . --signing-key signing.key   # signs the bundle it publishes"
     )]
     Apply(ApplyArgs),
     /// Take away what the stack owns; data copies stay unless named
@@ -95,7 +95,7 @@ pub(crate) enum Command {
     Destroy(DestroyArgs),
     /// Take over in the standby region: no other region is called
     #[command(
-        after_help = "Examples:\n  drstack failover . --dry-run                     # every call it would make\n  drstack failover . --auto-approve                # from a runbook\n  drstack failover . --only pool.inference         # a part, with what it needs\n  drstack failover . --watch                       # what another operator's run is doing\n\nRun it again after any failure: it goes on from where it stands."
+        after_help = "Examples:\n  drstack failover . --dry-run                     # every call it would make\n  drstack failover . --auto-approve                # from a runbook\n  drstack failover . --only pool.inference         # a part, with what it needs\n  drstack failover --bundle s3://CONTROL/STACK     # in an empty folder\n  drstack failover . --watch                       # what another operator's run is doing\n\nRun it again after any failure: it goes on from where it stands."
     )]
     Failover(FailoverArgs),
     /// Hand back to the primary region, once that answers again
@@ -115,6 +115,9 @@ pub(crate) enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// Make and show the keys that sign bundles
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Print the JSON Schema of stack files
     #[command(after_help = "Example:\n  drstack schema > stack.schema.json")]
     Schema,
@@ -138,15 +141,49 @@ pub(crate) enum Command {
     Man,
 }
 
+#[derive(Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Write a new private key that only you may read, and print its public half
+    #[command(
+        after_help = "Examples:\n  drstack keys new ~/.config/drstack/signing.key\n  drstack apply . --signing-key ~/.config/drstack/signing.key"
+    )]
+    New {
+        /// The file to write; there must be none of that name
+        file: PathBuf,
+    },
+    /// Print the public half of a private key
+    #[command(after_help = "Example:\n  drstack keys show ~/.config/drstack/signing.key")]
+    Show {
+        /// A file that `keys new` has written
+        file: PathBuf,
+    },
+}
+
+/// A stack by what was published of it.
+#[derive(ClapArgs, Clone)]
+pub(crate) struct BundleArgs {
+    /// The stack as its last apply published it, in place of STACK: no file of it is needed
+    #[arg(long, value_name = "s3://CONTROL/STACK", conflicts_with_all = ["stack", "input", "inputs"])]
+    pub(crate) bundle: Option<String>,
+    /// Region of the control bucket; else AWS_REGION, or what S3 says
+    #[arg(long, value_name = "REGION", requires = "bundle")]
+    pub(crate) region: Option<String>,
+    /// Refuse a bundle that the owner of this public key has not signed
+    #[arg(long, value_name = "PUBLIC_KEY", env = "DRSTACK_VERIFY_KEY")]
+    pub(crate) verify_key: Option<String>,
+}
+
 #[derive(ClapArgs, Clone)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) stack: StackArgs,
+    #[command(flatten)]
+    pub(crate) bundle: BundleArgs,
     /// Waiting, or taken over; as the stack is now where not said
     #[arg(long, value_enum)]
     pub(crate) mode: Option<ModeName>,
     /// Keep the plan in a file for `apply`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "bundle")]
     pub(crate) out: Option<PathBuf>,
     /// Only this address and what it needs; may be repeated
     #[arg(long, value_name = "ADDRESS")]
@@ -171,6 +208,9 @@ pub(crate) struct ApplyArgs {
     pub(crate) stack: StackArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+    /// Private key that signs the bundle
+    #[arg(long, value_name = "FILE", env = "DRSTACK_SIGNING_KEY")]
+    pub(crate) signing_key: Option<PathBuf>,
     /// Only this address and what it needs; may be repeated
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) target: Vec<String>,
@@ -197,6 +237,8 @@ pub(crate) struct DestroyArgs {
 pub(crate) struct FailoverArgs {
     #[command(flatten)]
     pub(crate) stack: StackArgs,
+    #[command(flatten)]
+    pub(crate) bundle: BundleArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
     /// Only this address, or `tier=N`, with what it needs; may be repeated

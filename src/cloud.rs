@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use drstack_core::cloud::{Cloud, Scope};
+use drstack_core::control::ControlStore;
 use drstack_core::kind::KindRegistry;
 use drstack_core::stack::{ReadFiles, Stack};
 use drstack_sim::{Sim, SimConfig};
 use tokio::runtime::Runtime;
 
 use crate::args::{CloudName, Global};
+use crate::bundle;
 use crate::exit::{Exit, Failure};
 use crate::files;
 
@@ -50,6 +52,58 @@ pub(crate) async fn connect(
         CloudName::Sim => simulated(global, stack, scope, kinds),
         CloudName::Aws => aws(scope).await,
     }
+}
+
+/// The control bucket `bucket` of the stack named `stack`, before anything else of that stack is known. `region` is where
+/// it lies, if the caller knows.
+pub(crate) async fn control_store(
+    global: &Global,
+    bucket: &str,
+    stack: &str,
+    region: Option<&str>,
+) -> Result<Arc<dyn ControlStore>, Failure> {
+    match global.cloud {
+        CloudName::Sim => {
+            if !Path::new(SIM_FOLDER).exists() {
+                let hint = "work in the folder that it was applied in: `-C DIR`";
+                let message = format!("there is no simulated cloud in `{SIM_FOLDER}`");
+                return Err(Failure::new(Exit::Failed, message, hint));
+            }
+            // Its settings are the stack's, and come with it: this is to read one object.
+            let scope = bundle::scope(stack, region.unwrap_or_default());
+            let kinds = drstack_kinds::kinds();
+            let sim = Sim::open(Path::new(SIM_FOLDER), SimConfig::default(), kinds, &scope, Vec::new());
+            Ok(sim.map_err(|error| world_failure(&error))?.control(&scope, bucket))
+        }
+        CloudName::Aws => {
+            let region = match region {
+                Some(region) => region.to_owned(),
+                None => region_of(bucket).await?,
+            };
+            let scope = bundle::scope(stack, &region);
+            Ok(aws(&scope).await?.cloud.control(&scope, bucket))
+        }
+    }
+}
+
+#[cfg(feature = "aws")]
+async fn region_of(bucket: &str) -> Result<String, Failure> {
+    drstack_kinds::aws::region_of(bucket).await.map_err(|error| {
+        let hint = "name the region that the control bucket lies in: `--region us-west-2`";
+        Failure::new(Exit::Failed, error, hint)
+    })
+}
+
+#[cfg(not(feature = "aws"))]
+async fn region_of(_: &str) -> Result<String, Failure> {
+    // Connecting says what is missing.
+    Ok(String::new())
+}
+
+fn world_failure(error: &drstack_sim::WorldError) -> Failure {
+    let in_use = matches!(error, drstack_sim::WorldError::InUse { .. });
+    let exit = if in_use { Exit::Locked } else { Exit::Failed };
+    Failure::new(exit, error, error.hint())
 }
 
 #[cfg(feature = "aws")]
@@ -101,11 +155,8 @@ fn simulated(
         .flat_map(|it| it.component.seeds(&it.spec, &stack.facts, &it.address))
         .collect();
     let folder = Path::new(SIM_FOLDER);
-    let sim = Sim::open(folder, config, kinds.clone(), scope, seeds).map_err(|error| {
-        let in_use = matches!(error, drstack_sim::WorldError::InUse { .. });
-        let (exit, hint) = (if in_use { Exit::Locked } else { Exit::Failed }, error.hint());
-        Failure::new(exit, error, hint)
-    })?;
+    let sim =
+        Sim::open(folder, config, kinds.clone(), scope, seeds).map_err(|error| world_failure(&error))?;
     tokio::spawn(die_with(sim.clone()));
     Ok(Connected { cloud: Arc::new(sim), simulated: true })
 }

@@ -44,6 +44,22 @@ pub(crate) fn plan_bytes(path: &Path) -> Result<Vec<u8>, String> {
     bytes(path, MOST_PLAN)
 }
 
+/// The text of the key file at `path`.
+pub(crate) fn key_text(path: &Path) -> Result<String, String> {
+    String::from_utf8(bytes(path, MOST_TEXT)?).map_err(|_| "it is not text".to_owned())
+}
+
+/// Writes a private key that nobody else may read, and never over a file.
+pub(crate) fn write_key(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    std::io::Write::write_all(&mut file, text.as_bytes())?;
+    file.sync_all()
+}
+
 impl ReadFiles for Disk {
     fn read(&self, path: &Path) -> Result<String, String> {
         let bytes = bytes(path, MOST_TEXT)?;

@@ -1,6 +1,7 @@
 //! drstack: a second region for an AI system on AWS. This is the edge: arguments in, text out.
 
 mod args;
+mod bundle;
 mod cloud;
 mod commands;
 mod exit;

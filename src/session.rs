@@ -18,6 +18,7 @@ use drstack_core::engine::execute::{ExecuteOptions, RunSummary, execute};
 use drstack_core::engine::journal::{Journal, JournalError};
 use drstack_core::facts::{Fact, Facts};
 use drstack_core::graph::Graph;
+use drstack_core::keys::PrivateKey;
 use drstack_core::kind::{KindRegistry, Place, ShapeError};
 use drstack_core::objective::Mode;
 use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_in};
@@ -27,8 +28,9 @@ use drstack_core::stack::{Failed, Stack, load};
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{FailoverArgs, Global, StackArgs};
-use crate::cloud::connect;
+use crate::args::{Global, StackArgs};
+use crate::bundle::{Then, elsewhere};
+use crate::cloud::{Connected, connect};
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 use crate::{files, views};
@@ -50,11 +52,20 @@ pub(crate) struct Session {
     pub(crate) store: Arc<dyn ControlStore>,
     /// Whether time is not real.
     pub(crate) simulated: bool,
-    /// What stands outside the standby region, as the last apply saw it: a takeover does not look there.
+    /// Signs the bundle.
+    pub(crate) signer: Option<PrivateKey>,
+    /// What the last complete apply left for a takeover, which asks nobody else; none while not taking over.
+    pub(crate) alone: Option<Alone>,
+    pub(crate) scope: Scope,
+}
+
+/// What a takeover works from.
+#[derive(Default)]
+pub(crate) struct Alone {
+    /// What the primary said.
+    pub(crate) facts: Facts,
+    /// What stands outside the standby region.
     pub(crate) elsewhere: BTreeMap<Address, Found>,
-    /// Whether nothing outside the standby region may be asked.
-    alone: bool,
-    scope: Scope,
 }
 
 /// A plan, and all that was seen on the way to it.
@@ -66,11 +77,15 @@ pub(crate) struct Planned {
     pub(crate) seen: BTreeMap<Address, Look>,
     /// What a takeover would do and need once all of this stands; none where the plan is for something else.
     pub(crate) rehearsal: Option<Rehearsal>,
-    pub(crate) facts: Kept,
     /// Questions that nothing answered now.
     pub(crate) unanswered: Vec<Remark>,
     /// Questions whose answer is another one than the last time.
     pub(crate) moved: Vec<String>,
+    pub(crate) facts: Kept,
+    /// What was seen of the primary region and of global services.
+    pub(crate) elsewhere: BTreeMap<Address, Found>,
+    /// What becomes of the bundle once all of it is done.
+    pub(crate) then: Then,
     /// [`Peek::free_since`] before anything was looked at.
     free_since: Option<u64>,
 }
@@ -144,7 +159,11 @@ fn invalid(ui: Ui, problems: &[Diagnostic], left_out: usize, sources: &Sources, 
 impl Session {
     /// Loads the stack and connects to its cloud.
     pub(crate) async fn open(ui: Ui, global: &Global, args: &StackArgs) -> Result<Self, Failure> {
-        let stack = load_stack(ui, args)?;
+        Self::connected(ui, global, load_stack(ui, args)?).await
+    }
+
+    /// Connects to the cloud of `stack`.
+    pub(crate) async fn connected(ui: Ui, global: &Global, stack: Stack) -> Result<Self, Failure> {
         let kinds = drstack_kinds::kinds();
         let scope = Scope {
             stack: stack.facts.name.as_str().into(),
@@ -156,29 +175,8 @@ impl Session {
         tracing::debug!(name: "loaded", stack = stack.facts.name, components, hash = stack.hash, "loaded the stack");
         let connected = connect(global, &stack, &scope, &kinds).await?;
         let store = connected.cloud.control(&scope, &stack.facts.control);
-        let (cloud, simulated) = (connected.cloud, connected.simulated);
-        Ok(Self {
-            ui,
-            stack,
-            kinds,
-            cloud,
-            store,
-            simulated,
-            elsewhere: BTreeMap::new(),
-            alone: false,
-            scope,
-        })
-    }
-
-    /// The same for a takeover: from here on no other region than the standby's is called.
-    pub(crate) async fn open_for_takeover(
-        ui: Ui,
-        global: &Global,
-        args: &FailoverArgs,
-    ) -> Result<Self, Failure> {
-        let session = Self::open(ui, global, &args.stack).await?;
-        session.cloud.stand_alone();
-        Ok(Self { alone: true, ..session })
+        let Connected { cloud, simulated } = connected;
+        Ok(Self { ui, stack, kinds, cloud, store, simulated, signer: None, alone: None, scope })
     }
 
     /// The addresses that `names` stand for: themselves, and the components of a tier for `tier=N`.
@@ -211,20 +209,15 @@ impl Session {
         facts.0.values().map(|fact| now.duration_since(fact.captured_at).as_secs()).max()
     }
 
-    /// Whom calls serve.
-    pub(crate) fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
     /// Facts and graph; errors in the stack end the program, unless it is about to be destroyed.
     async fn compiled(&mut self, options: &Options) -> Result<Basis, Failure> {
         let mut kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
         let last = std::mem::take(&mut kept.facts);
         let before = last.clone();
-        let seen = match self.alone {
+        let seen = match &self.alone {
             // Nobody may be there to answer: what was said last has to do.
-            true => Capture { facts: last, ..Capture::default() },
-            false => capture(&*self.cloud, &self.scope, &queries(&self.stack), last).await,
+            Some(alone) => Capture { facts: alone.facts.clone(), ..Capture::default() },
+            None => capture(&*self.cloud, &self.scope, &queries(&self.stack), last).await,
         };
         kept.facts = seen.facts;
         let moved = moved(&before, &kept.facts);
@@ -307,6 +300,7 @@ impl Session {
             report.blocked.extend(rehearsal.violations.iter().cloned());
         }
         report.notes.extend(unanswered.iter().cloned().map(|remark| self.aged(remark, &facts.facts)));
+        let (elsewhere, then) = (elsewhere(&compiled, &seen), Then::after(options));
         Ok(Planned {
             plan,
             report,
@@ -316,19 +310,21 @@ impl Session {
             facts,
             unanswered,
             moved,
+            elsewhere,
+            then,
             free_since,
         })
     }
 
     /// Looks at all that is wanted; at a takeover only in the standby region, and at the record of the rest.
     async fn look(&self, graph: &Graph) -> Observed {
-        if !self.alone {
+        let Some(alone) = &self.alone else {
             return observe(&*self.cloud, &self.kinds, &self.scope, graph).await;
-        }
+        };
         let places = [Place::Standby];
         let mut seen = observe_in(&*self.cloud, &self.kinds, &self.scope, graph, &places).await;
         for (address, _) in graph.resources.iter().filter(|(_, it)| it.place != Place::Standby) {
-            let found = self.elsewhere.get(address).cloned();
+            let found = alone.elsewhere.get(address).cloned();
             seen.seen.insert(address.clone(), found.map_or(Look::Absent, Look::Present));
         }
         seen
@@ -393,6 +389,8 @@ impl Session {
             facts,
             unanswered,
             moved,
+            elsewhere: BTreeMap::new(),
+            then: Then::Leave,
             free_since: None,
         })
     }
@@ -450,7 +448,7 @@ impl Session {
         Lock::take(Arc::clone(&self.store), holder, now).await.map_err(|error| self.lock_failure(&error))
     }
 
-    fn lock_failure(&self, error: &LockError) -> Failure {
+    pub(crate) fn lock_failure(&self, error: &LockError) -> Failure {
         match error {
             LockError::Held(holder) => {
                 let left = holder.until.duration_since(self.cloud.now());
@@ -526,6 +524,12 @@ impl Session {
                 }
             }
         };
+        let complete =
+            result.as_ref().is_ok_and(RunSummary::is_complete) && planned.report.blocked.is_empty();
+        let concluded = match complete && lost.is_none() {
+            true => self.conclude(planned, &mut lock).await,
+            false => Ok(()),
+        };
         if lost.is_none() {
             lock.release(&journal.begun()).await.map_err(|error| self.lock_failure(&error))?;
         }
@@ -534,7 +538,7 @@ impl Session {
         }
         match (result, lost) {
             (_, Some(error)) => Err(self.lock_failure(&error)),
-            (Ok(summary), None) => Ok(summary),
+            (Ok(summary), None) => concluded.map(|()| summary),
             (Err(error @ (JournalError::Fenced { .. } | JournalError::Lapsed { .. })), None) => {
                 Err(Failure::new(Exit::Locked, error, "run `drstack plan` to see where things stand"))
             }

@@ -217,7 +217,7 @@ impl Counts {
         let mut sum = 0;
         for (kind, ids) in &self.groups {
             let Some(dyn_kind) = session.kinds.get(kind) else { return };
-            for look in session.cloud.read(kind, session.scope(), Place::Standby, ids).await {
+            for look in session.cloud.read(kind, &session.scope, Place::Standby, ids).await {
                 match look.map(|found| found.map(|found| dyn_kind.serving(&found.live))) {
                     Ok(Some(Ok(Some(serving)))) => sum += serving,
                     Ok(None) => {}

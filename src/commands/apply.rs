@@ -8,6 +8,7 @@ use drstack_core::plan::{Intent, Options};
 
 use super::{Ended, plan};
 use crate::args::{ApplyArgs, Global, RunArgs, StackArgs, set};
+use crate::bundle::signer;
 use crate::exit::{Exit, Failure};
 use crate::session::{Planned, Session};
 use crate::ui::Ui;
@@ -56,13 +57,18 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
         };
         return Err(Failure::new(Exit::Locked, message, hint));
     }
+    session.signer = signer(&session.stack, args.signing_key.as_deref())?;
     let shown = session.plan(&options).await?;
     if let Some(file) = &file {
         check(file, &session, &shown)?;
     }
     plan::show(&session, &shown, &options.intent);
     if shown.plan.is_empty() {
-        return Ok(if shown.report.blocked.is_empty() { Exit::Done } else { Exit::Failed });
+        if !shown.report.blocked.is_empty() {
+            return Ok(Exit::Failed);
+        }
+        session.publish_unchanged(&options, shown).await?;
+        return Ok(Exit::Done);
     }
     let approved = args.run.auto_approve || file.is_some();
     finish(&mut session, &options, shown, "apply", &args.run, approved, "Make it so?").await

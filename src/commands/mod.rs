@@ -7,6 +7,7 @@ mod failback;
 pub(crate) mod failover;
 mod graph;
 mod init;
+mod keys;
 mod kinds;
 mod plan;
 mod unlock;
@@ -62,6 +63,7 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
         Command::Unlock { stack, force } => {
             runtime(global.cloud)?.block_on(unlock::run(ui, global, stack, *force))
         }
+        Command::Keys(it) => keys::run(ui, it),
         Command::Schema => {
             let schema = drstack_core::stack::schema(&drstack_kinds::components());
             ui.raw(&format!("{schema:#}\n"));

@@ -20,7 +20,10 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
             "give the plan file another ending: `--out today.plan`",
         ));
     }
-    let mut session = Session::open(ui, global, &args.stack).await?;
+    let mut session = match &args.bundle.bundle {
+        Some(url) => Session::from_bundle(ui, global, url, &args.bundle).await?.0,
+        None => Session::open(ui, global, &args.stack).await?,
+    };
     let now = session.mode().await?.standing().mode;
     let mode = args.mode.map_or(now, Into::into);
     let options = Options {

@@ -281,6 +281,8 @@ pub trait DynComponent: Send + Sync {
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
     /// Decodes one table of a stack file; the error carries the span of what is wrong.
     fn decode(&self, table: toml::de::ValueDeserializer<'_>) -> Result<Value, toml::de::Error>;
+    /// Whether `spec`, which something else than `decode` made, has the shape of this very type.
+    fn fits(&self, spec: &Value) -> Result<(), serde_json::Error>;
     fn check(&self, spec: &Value, stack: &StackFacts, posture: Posture, out: &mut Vec<Problem>);
     fn facts(&self, spec: &Value, stack: &StackFacts) -> Vec<FactQuery>;
     fn compile(&self, spec: &Value, cx: &CompileCx<'_>, out: &mut ResourceSet);
@@ -295,7 +297,7 @@ impl<C: Component> ErasedComponent<C> {
     pub const NEW: Self = Self(PhantomData);
 
     fn typed(spec: &Value) -> C::Spec {
-        // A spec in JSON was made by `decode` of this very type.
+        // A spec in JSON was made by `decode` of this very type, or has passed `fits`.
         C::Spec::deserialize(spec).unwrap_or_else(|error| panic!("spec of {}: {error}", C::NAME))
     }
 }
@@ -313,6 +315,9 @@ impl<C: Component> DynComponent for ErasedComponent<C> {
     fn decode(&self, table: toml::de::ValueDeserializer<'_>) -> Result<Value, toml::de::Error> {
         let spec = C::Spec::deserialize(table)?;
         serde_json::to_value(spec).map_err(serde::de::Error::custom)
+    }
+    fn fits(&self, spec: &Value) -> Result<(), serde_json::Error> {
+        C::Spec::deserialize(spec).map(drop)
     }
     fn check(&self, spec: &Value, stack: &StackFacts, posture: Posture, out: &mut Vec<Problem>) {
         C::check(&Self::typed(spec), stack, posture, out);

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod budget;
+pub mod bundle;
 pub mod calls;
 pub mod cloud;
 pub mod compile;
@@ -14,6 +15,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod facts;
 pub mod graph;
+pub mod keys;
 pub mod kind;
 pub mod link;
 pub mod objective;

@@ -88,6 +88,23 @@ pub async fn observe_in(
     all
 }
 
+/// Looks again at these resources alone.
+pub async fn look_again(
+    cloud: &dyn Cloud,
+    kinds: &KindRegistry,
+    scope: &Scope,
+    resources: impl Iterator<Item = &Resource>,
+) -> BTreeMap<Address, Look> {
+    let mut wanted: BTreeMap<(&str, Place), Vec<&Resource>> = BTreeMap::new();
+    for resource in resources {
+        wanted.entry((&resource.kind, resource.place)).or_default().push(resource);
+    }
+    let looks = wanted
+        .into_iter()
+        .filter_map(|((kind, place), wanted)| Some(look(cloud, kinds.get(kind)?, scope, place, wanted)));
+    join_all(looks).await.into_iter().flat_map(|part| part.seen).collect()
+}
+
 async fn look(
     cloud: &dyn Cloud,
     kind: &'static dyn DynKind,

@@ -4,6 +4,7 @@ pub mod lock;
 #[cfg(test)]
 pub(crate) mod memory;
 pub mod mode;
+pub mod published;
 pub mod records;
 
 use futures_util::future::BoxFuture;

@@ -11,7 +11,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "DR003",
         "the `[stack]` table is incomplete",
-        "`name`, `primary`, `standby` and `posture` are required; `control`, `rto` and `rpo` may follow.",
+        "`name`, `primary`, `standby` and `posture` are required; `control`, `rto`, `rpo` and `signing` may follow.",
     ),
     ("DR004", "a file cannot be read", "STACK is a folder with a `stack.toml`, or the file itself."),
     (
@@ -42,6 +42,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
     ),
     ("DR015", "not a region", "Regions are written as AWS names them: `us-west-2`."),
     ("DR016", "one region", "The standby region must be another one than the primary."),
+    (
+        "DR017",
+        "not a public key",
+        "`signing` names whose signature the stack's bundle must bear: the public key that `drstack keys new FILE` prints, `ed25519:` and 64 hexadecimal digits. The private key stays in its file.",
+    ),
     (
         "DR101",
         "an input is not declared well",

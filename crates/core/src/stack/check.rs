@@ -51,6 +51,16 @@ pub(super) fn head(
     problems
 }
 
+/// True where [`head`] would find nothing wrong.
+pub(super) fn is_sound(facts: &StackFacts) -> bool {
+    let StackFacts { name, primary, standby, control } = facts;
+    is_stack_name(name)
+        && is_region(primary)
+        && is_region(standby)
+        && primary != standby
+        && is_bucket_name(control)
+}
+
 /// What a bucket may be called, as help.
 pub const BUCKET_HELP: &str = "use 3 to 63 lower-case letters, digits, `.` and `-`; a letter or digit first and last, no `..`, no IP address";
 
@@ -106,9 +116,9 @@ pub(super) fn cycles(components: &BTreeMap<ComponentAddress, Declared>) -> Vec<D
             let edges = members.iter().copied().flat_map(move |address| {
                 let declared = &components[address];
                 let within = declared.refers_to.iter().filter(|target| members.contains(target));
-                within.map(move |target| Label {
-                    span: declared.origin[0].clone(),
-                    text: format!("{address} refers to {target}"),
+                within.filter_map(move |target| {
+                    let span = declared.origin.first()?.clone();
+                    Some(Label { span, text: format!("{address} refers to {target}") })
                 })
             });
             let names: Vec<String> = members.iter().map(ToString::to_string).collect();

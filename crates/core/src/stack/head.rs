@@ -11,10 +11,11 @@ use super::decode::{At, article, guess, is_single};
 use super::load::{Loader, quoted, take};
 use crate::component::StackFacts;
 use crate::diagnostic::Span;
+use crate::keys::{PUBLIC_KEY_HELP, PublicKey};
 use crate::objective::{Objective, Posture};
 
 /// Keys of `[stack]`; the first four are required.
-const KEYS: [&str; 7] = ["name", "primary", "standby", "posture", "control", "rto", "rpo"];
+const KEYS: [&str; 8] = ["name", "primary", "standby", "posture", "control", "rto", "rpo", "signing"];
 
 /// What to write for the required ones.
 const EXAMPLES: [(&str, &str); 4] =
@@ -33,6 +34,7 @@ pub(super) struct Head {
     pub(super) facts: StackFacts,
     pub(super) posture: Option<Posture>,
     pub(super) objective: Objective,
+    pub(super) signing: Option<PublicKey>,
     /// Where the table's fields stand.
     pub(super) fields: BTreeMap<String, Span>,
 }
@@ -74,6 +76,7 @@ impl Loader<'_> {
         let posture = self.posture(table, at);
         let rto = self.duration(table, "rto", at);
         let rpo = self.duration(table, "rpo", at);
+        let signing = self.signing(table, at);
         for key in table.keys() {
             let word = key.get_ref().as_ref();
             let help = guess(word, KEYS.into_iter()).map_or_else(
@@ -91,7 +94,7 @@ impl Loader<'_> {
         let (name, standby) = (plain(name), plain(standby));
         let control = control.map_or_else(|| format!("drstack-{name}-{standby}"), Spanned::into_inner);
         let facts = StackFacts { name, primary: plain(primary), standby, control };
-        Head { facts, posture, objective: Objective { rto, rpo, tier: 2 }, fields }
+        Head { facts, posture, objective: Objective { rto, rpo, tier: 2 }, signing, fields }
     }
 
     /// Required fields that `[stack]` does not have.
@@ -183,6 +186,18 @@ impl Loader<'_> {
         duration
     }
 
+    fn signing(&mut self, table: &mut DeTable<'static>, at: &At) -> Option<PublicKey> {
+        let text = self.text(table, "signing", at)?;
+        let key: Result<PublicKey, _> = text.get_ref().parse();
+        key.map_err(|error| {
+            let help = no_template(text.get_ref()).unwrap_or(PUBLIC_KEY_HELP);
+            // Not what was written: it may be the private key.
+            let message = format!("`signing`: {error}");
+            self.problems.push(at.error("DR017", text.span(), message, help.to_owned()));
+        })
+        .ok()
+    }
+
     fn tier(&mut self, table: &mut DeTable<'static>, at: &At) -> Option<u8> {
         let node = take(table, "tier")?;
         let tier = super::decode::to_json(&node).as_u64().and_then(|tier| u8::try_from(tier).ok());
@@ -207,6 +222,7 @@ impl Head {
             facts,
             posture: None,
             objective: Objective { rto: None, rpo: None, tier: 2 },
+            signing: None,
             fields: BTreeMap::new(),
         }
     }

@@ -230,7 +230,7 @@ pub(super) struct Member<'a> {
 impl Loader<'_> {
     fn stack(&mut self, entry: &Path, inputs: &InputValues) -> Option<Stack> {
         let (mut root, at) = self.open(entry, Vec::new(), None)?;
-        let Head { facts, posture, objective, fields } = self.head(&mut root, &at);
+        let Head { facts, posture, objective, signing, fields } = self.head(&mut root, &at);
         let sim = match take(&mut root, "sim") {
             Some(node) if node.get_ref().as_table().is_none() => {
                 self.not_a_table(
@@ -270,6 +270,7 @@ impl Loader<'_> {
             facts,
             posture: around.posture,
             objective,
+            signing,
             components,
             sim,
             hash,

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::address::ComponentAddress;
 use crate::component::{DynComponent, Problem, StackFacts};
 use crate::diagnostic::{Diagnostic, Label, Sources, Span};
+use crate::keys::PublicKey;
 use crate::objective::{Objective, Posture};
 
 /// One AI system: its components, objectives and regions.
@@ -18,6 +19,8 @@ pub struct Stack {
     pub posture: Posture,
     /// Objective of components that do not say their own.
     pub objective: Objective,
+    /// Whose signature its bundle must bear, where it names one.
+    pub signing: Option<PublicKey>,
     /// Components, references resolved to absolute addresses.
     pub components: BTreeMap<ComponentAddress, Declared>,
     /// The `[sim]` table, for the simulator to read; `null` where there is none.
@@ -80,6 +83,7 @@ mod head;
 mod inputs;
 mod load;
 mod module;
+mod resolved;
 mod schema;
 mod scope;
 mod template;
@@ -89,4 +93,5 @@ mod user_data;
 
 pub use check::{BUCKET_HELP, is_bucket_name};
 pub use load::{Failed, InputValue, InputValues, Loaded, ReadFiles, load};
+pub use resolved::{ResolvedComponent, ResolvedStack, Unresolvable};
 pub use schema::schema;

@@ -49,6 +49,7 @@ pub fn schema(components: &ComponentRegistry) -> Value {
             "properties": {
                 "name": {"type": "string"}, "primary": {"type": "string"}, "standby": {"type": "string"},
                 "posture": posture, "control": {"type": "string"}, "rto": duration, "rpo": duration,
+                "signing": {"type": "string", "pattern": "^ed25519:[0-9a-f]{64}$"},
             },
         }),
     );

@@ -47,14 +47,9 @@ impl Aws {
     /// # Errors
     /// [`CloudError::Denied`] where no credentials are to be found.
     pub async fn connect(primary: &str, standby: &str) -> Result<Self, CloudError> {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT)
-            .operation_attempt_timeout(ATTEMPT)
-            .operation_timeout(OPERATION)
-            .build();
         let config = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(standby.to_owned()))
-            .timeout_config(timeouts)
+            .timeout_config(timeouts())
             .load()
             .await;
         let denied = |message: String| CloudError::Denied { operation: "credentials".to_owned(), message };
@@ -79,15 +74,9 @@ impl Aws {
 
 impl Clients {
     fn new(shared: &SdkConfig, region: &str, attempts: u32) -> Self {
-        let retry = RetryConfig::standard().with_max_attempts(attempts);
-        let config = shared.to_builder().region(Region::new(region.to_owned())).retry_config(retry).build();
-        // A server of one's own (moto, MinIO) has no DNS name for each bucket.
-        let own_server = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"]
-            .iter()
-            .any(|name| std::env::var_os(name).is_some_and(|it| !it.is_empty()));
-        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(own_server).build();
+        let config = regional(shared, region, attempts);
         Self {
-            s3: aws_sdk_s3::Client::from_conf(s3),
+            s3: s3_client(shared, region, attempts),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             ec2: aws_sdk_ec2::Client::new(&config),
             autoscaling: aws_sdk_autoscaling::Client::new(&config),
@@ -95,4 +84,29 @@ impl Clients {
             iam: aws_sdk_iam::Client::new(&config),
         }
     }
+}
+
+/// How long anything may take.
+pub(super) fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(OPERATION)
+        .build()
+}
+
+/// The client of S3 in `region`.
+pub(super) fn s3_client(shared: &SdkConfig, region: &str, attempts: u32) -> aws_sdk_s3::Client {
+    let config = regional(shared, region, attempts);
+    // A server of one's own (moto, MinIO) has no DNS name for each bucket.
+    let own_server = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|it| !it.is_empty()));
+    let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(own_server).build();
+    aws_sdk_s3::Client::from_conf(s3)
+}
+
+fn regional(shared: &SdkConfig, region: &str, attempts: u32) -> SdkConfig {
+    let retry = RetryConfig::standard().with_max_attempts(attempts);
+    shared.to_builder().region(Region::new(region.to_owned())).retry_config(retry).build()
 }

@@ -12,6 +12,7 @@ mod errors;
 mod facts;
 pub(crate) mod iam;
 pub(crate) mod once;
+mod region;
 pub(crate) mod s3;
 mod store;
 pub(crate) mod tags;
@@ -21,6 +22,7 @@ pub use clients::Aws;
 pub use cloud::AwsCloud;
 pub use driver::{Driver, Looked, Seen, Target};
 pub(crate) use errors::{absent, chain, has_code, limit_in, passing};
+pub use region::region_of;
 
 use std::future::Future;
 

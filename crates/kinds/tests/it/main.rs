@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy knows test functions as tests, but not what they share")]
 
 mod answers;
+mod bundle;
 mod compile;
 mod contract;
 mod fixpoint;

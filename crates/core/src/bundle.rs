@@ -1,0 +1,164 @@
+//! The bundle: all that a failover needs of the machine it was prepared on, as bytes that tell whether they were changed.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::cloud::{Found, sha256};
+use crate::component::ComponentRegistry;
+use crate::facts::Facts;
+use crate::keys::NotSigned;
+use crate::stack::{ResolvedStack, Stack, Unresolvable};
+
+/// The format this build writes, and the only one it reads. It rises with each field.
+pub const FORMAT: u32 = 1;
+
+/// What the last complete apply knew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bundle {
+    /// Version of the drstack that published it.
+    pub drstack: String,
+    /// The run that published it.
+    pub run: String,
+    /// When.
+    pub applied_at: Timestamp,
+    /// The stack.
+    pub stack: ResolvedStack,
+    /// What the live regions said.
+    pub facts: Facts,
+    /// Last known resources of the primary region and of global services, which a failover does not look at.
+    pub elsewhere: BTreeMap<Address, Found>,
+}
+
+/// Why a bundle is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// Not a bundle.
+    #[error("not a drstack bundle: {0}")]
+    Broken(#[from] serde_json::Error),
+    /// It begins as one and ends too early.
+    #[error("cut short: it ends after {0} bytes, in the middle of the bundle")]
+    Cut(usize),
+    /// Another version wrote it.
+    #[error("the bundle's format is {found}, this drstack reads {FORMAT}")]
+    Format {
+        /// What it says.
+        found: u32,
+    },
+    /// It does not have the hash it names.
+    #[error(
+        "the bundle was changed after it was published: its content does not have the hash that it names"
+    )]
+    Changed,
+    /// Not for this build.
+    #[error("the bundle's stack cannot be used: {0}")]
+    Stack(#[from] Unresolvable),
+    /// It is about something else.
+    #[error("the bundle is of stack `{stack}` with control bucket `{control}`")]
+    Other {
+        /// Its stack.
+        stack: String,
+        /// Its control bucket.
+        control: String,
+    },
+    /// A signature is required.
+    #[error("the bundle is refused: {0}")]
+    NotSigned(#[from] NotSigned),
+}
+
+/// The beginning of a bundle's bytes, up to its body.
+fn head(hash: &str) -> String {
+    format!("{{\"format\":{FORMAT},\"hash\":\"{hash}\",\"bundle\":")
+}
+
+impl Bundle {
+    /// The bundle's bytes: its body behind its format and the body's SHA-256.
+    ///
+    /// # Errors
+    /// None in practice: all parts have a JSON form.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, BundleError> {
+        let body = serde_json::to_vec(self)?;
+        Ok([head(&sha256(&body)).as_bytes(), &body, b"}"].concat())
+    }
+
+    /// Reads a bundle's bytes; whoever changed one of them is found out.
+    ///
+    /// # Errors
+    /// [`BundleError::Broken`], [`BundleError::Cut`], [`BundleError::Format`] and [`BundleError::Changed`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, BundleError> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let broken = |error: serde_json::Error| match error.is_eof() && bytes.starts_with(b"{\"format\":") {
+            true => BundleError::Cut(bytes.len()),
+            false => error.into(),
+        };
+        let found: Head = serde_json::from_slice(bytes).map_err(broken)?;
+        if found.format != FORMAT {
+            return Err(BundleError::Format { found: found.format });
+        }
+        // The bytes themselves are hashed, not what they mean: a number may be read back in another spelling.
+        let length = head(&sha256(b"")).len();
+        let body = bytes.strip_suffix(b"}").and_then(|it| it.get(length..)).ok_or(BundleError::Changed)?;
+        if bytes[..length] != *head(&sha256(body)).as_bytes() {
+            return Err(BundleError::Changed);
+        }
+        Ok(serde_json::from_slice(body)?)
+    }
+
+    /// Whether it is of this stack with this control bucket: another's, put in its place, is as well signed as its own.
+    ///
+    /// # Errors
+    /// [`BundleError::Other`].
+    pub fn is_of(&self, stack: &str, control: &str) -> Result<(), BundleError> {
+        let facts = &self.stack.facts;
+        match facts.name == stack && facts.control == control {
+            true => Ok(()),
+            false => Err(BundleError::Other { stack: facts.name.clone(), control: facts.control.clone() }),
+        }
+    }
+
+    /// Whether a failover from `other` would be the same: all but who published it and when, and when facts were asked.
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        let values = |facts: &Facts| -> Vec<_> {
+            facts.0.iter().map(|(key, fact)| (key.clone(), fact.value.clone())).collect()
+        };
+        self.drstack == other.drstack
+            && self.stack == other.stack
+            && self.elsewhere == other.elsewhere
+            && values(&self.facts) == values(&other.facts)
+    }
+
+    /// The stack, as it was when the bundle was published.
+    ///
+    /// # Errors
+    /// [`BundleError::Stack`].
+    pub fn stack(&self, registry: &ComponentRegistry) -> Result<Stack, BundleError> {
+        Ok(self.stack.clone().into_stack(registry)?)
+    }
+}
+
+impl BundleError {
+    /// What to do next, as an imperative sentence.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Format { .. } | Self::Stack(_) => {
+                "use the drstack that published it: `drstack` in the bundle says which, and the control bucket keeps its older versions"
+            }
+            Self::Broken(_) | Self::Cut(_) | Self::Changed => {
+                "bring back an older version of `bundle.json` in the control bucket, or run `drstack apply`, which publishes it anew"
+            }
+            Self::Other { .. } => "name the control bucket and the stack: `s3://CONTROL/STACK`",
+            Self::NotSigned(_) => {
+                "run `drstack apply` with the stack's signing key, or bring back a version of `bundle.json` and `bundle.json.sig` that belong together"
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The published bundle: `bundle.json` in the control bucket, and beside it who signed it.
+
+use crate::control::{Condition, ControlStore, StoreError, Version};
+
+const BUNDLE: &str = "bundle.json";
+const SIGNATURES: &str = "bundle.json.sig";
+
+/// Signatures that are kept. Each is written before its bundle, so that a run which dies in between leaves the older
+/// bundle with its own; so many may die in a row.
+const SIGNATURES_KEPT: usize = 8;
+
+/// What is published, and which versions it has.
+#[derive(Clone, Debug, Default)]
+pub struct Published {
+    /// The bundle's bytes; `None` where there is none.
+    pub bundle: Option<Vec<u8>>,
+    /// Signatures, one a line: one of them is the bundle's.
+    pub signatures: String,
+    bundle_version: Option<Version>,
+    signatures_version: Option<Version>,
+}
+
+/// What is published; nothing where the bucket is empty.
+///
+/// # Errors
+/// What the store says, [`StoreError::NoBucket`] among it.
+pub async fn published(store: &dyn ControlStore) -> Result<Published, StoreError> {
+    // The bundle first: its signature was there before it.
+    let (bundle, bundle_version) = store.get(BUNDLE).await?.unzip();
+    let (signatures, signatures_version) = store.get(SIGNATURES).await?.unzip();
+    // What is not text is no signature.
+    let signatures = signatures.and_then(|it| String::from_utf8(it).ok()).unwrap_or_default();
+    Ok(Published { bundle, signatures, bundle_version, signatures_version })
+}
+
+/// Publishes `bundle` in place of what `was` published.
+///
+/// # Errors
+/// [`StoreError::Refused`] when another run has published its own meanwhile; what the store says.
+pub async fn publish(
+    store: &dyn ControlStore,
+    was: &Published,
+    bundle: Vec<u8>,
+    signature: Option<&str>,
+) -> Result<(), StoreError> {
+    if let Some(signature) = signature {
+        let older = was.signatures.lines().filter(|line| *line != signature);
+        let mut lines: Vec<&str> = std::iter::once(signature).chain(older).take(SIGNATURES_KEPT).collect();
+        lines.push("");
+        put(store, SIGNATURES, lines.join("\n").into_bytes(), was.signatures_version.as_ref()).await?;
+    }
+    put(store, BUNDLE, bundle, was.bundle_version.as_ref()).await
+}
+
+/// Takes the bundle away: what it would bring back is gone.
+///
+/// # Errors
+/// What the store says.
+pub async fn withdraw(store: &dyn ControlStore) -> Result<(), StoreError> {
+    store.delete(BUNDLE).await?;
+    store.delete(SIGNATURES).await
+}
+
+async fn put(
+    store: &dyn ControlStore,
+    key: &str,
+    body: Vec<u8>,
+    was: Option<&Version>,
+) -> Result<(), StoreError> {
+    let condition = was.cloned().map_or(Condition::Absent, Condition::Matches);
+    let Err(error) = store.put(key, body.clone(), condition).await else { return Ok(()) };
+    match store.get(key).await {
+        // The answer was lost, the write was not.
+        Ok(Some((stored, _))) if stored == body => Ok(()),
+        _ => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::memory::{Fate, Memory};
+
+    #[tokio::test]
+    async fn a_bundle_is_published_only_in_place_of_the_one_that_was_read() {
+        let store = Memory::default();
+        for (bundle, own) in [(b"first", "aa"), (b"later", "cc")] {
+            let [early, late] = [published(&store).await.unwrap(), published(&store).await.unwrap()];
+            publish(&store, &early, bundle.to_vec(), Some(own)).await.unwrap();
+            for signature in [None, Some("bb")] {
+                let refused = publish(&store, &late, b"stale".to_vec(), signature).await;
+                assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
+            }
+            let now = published(&store).await.unwrap();
+            assert_eq!(now.bundle.as_deref(), Some(&bundle[..]));
+            assert!(now.signatures.starts_with(own) && !now.signatures.contains("bb"), "{now:?}");
+        }
+        withdraw(&store).await.unwrap();
+        assert!(store.objects().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_bundle_that_was_never_written_leaves_the_older_one_with_its_signature() {
+        let store = Memory::default();
+        publish(&store, &Published::default(), b"first".to_vec(), Some("aa")).await.unwrap();
+        for signature in ["bb", "cc"] {
+            store.fate(&[Fate::Answered, Fate::Lost]);
+            let was = published(&store).await.unwrap();
+            let lost = publish(&store, &was, b"later".to_vec(), Some(signature)).await;
+            assert!(matches!(lost, Err(StoreError::Cloud(_))), "{lost:?}");
+            let now = published(&store).await.unwrap();
+            assert_eq!(now.bundle.as_deref(), Some(&b"first"[..]));
+            assert!(now.signatures.lines().any(|line| line == "aa"), "{now:?}");
+        }
+        store.fate(&[Fate::AnswerLost, Fate::AnswerLost]);
+        let was = published(&store).await.unwrap();
+        publish(&store, &was, b"later".to_vec(), Some("cc")).await.unwrap();
+        let now = published(&store).await.unwrap();
+        assert_eq!((now.bundle.as_deref(), now.signatures.as_str()), (Some(&b"later"[..]), "cc\nbb\naa\n"));
+    }
+
+    #[tokio::test]
+    async fn signatures_do_not_pile_up() {
+        let store = Memory::default();
+        for number in 0..20 {
+            let was = published(&store).await.unwrap();
+            let (bundle, signature) = (vec![number], format!("{number:02}"));
+            publish(&store, &was, bundle, Some(&signature)).await.unwrap();
+        }
+        let now = published(&store).await.unwrap();
+        assert_eq!(now.signatures.lines().count(), SIGNATURES_KEPT);
+        assert!(now.signatures.starts_with("19\n18\n"), "{now:?}");
+    }
+}

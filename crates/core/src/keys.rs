@@ -1,0 +1,198 @@
+//! Keys that sign bundles: ed25519, written in hexadecimal, which needs no quotes in a shell and no care in TOML.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// What a public key begins with.
+const PUBLIC: &str = "ed25519:";
+/// What a private key begins with: nobody takes it for a public one.
+const PRIVATE: &str = "drstack-private-key:ed25519:";
+/// Bytes of a key.
+const KEY: usize = 32;
+/// Bytes of a signature.
+const SIGNATURE: usize = 64;
+
+/// How a public key is written, as help.
+pub const PUBLIC_KEY_HELP: &str =
+    "write the public key as `drstack keys show FILE` prints it: `ed25519:` and 64 hexadecimal digits";
+
+/// Why a text is no key. It says nothing of the text, which may be a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Not a public key.
+    #[error("this is not a public key")]
+    Public,
+    /// A private key where a public one belongs.
+    #[error("this is a private key, and a public one belongs here")]
+    Exposed,
+    /// Not a private key.
+    #[error("this is not a private key of drstack")]
+    Private,
+}
+
+/// Why signatures are not enough.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotSigned {
+    /// There is none.
+    #[error("it is not signed, and a signature by {0} is required")]
+    Unsigned(PublicKey),
+    /// None is this key's.
+    #[error("it has no valid signature by {0}")]
+    Invalid(PublicKey),
+}
+
+/// Checks signatures; anyone may know it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PublicKey(VerifyingKey);
+
+/// Makes signatures. It has no `Serialize`, prints nothing, and is wiped from memory when it is dropped.
+pub struct PrivateKey(SigningKey);
+
+impl PrivateKey {
+    /// The key made of these bytes, which must be random.
+    pub fn from_random(bytes: &[u8; KEY]) -> Self {
+        Self(SigningKey::from_bytes(bytes))
+    }
+
+    /// Reads the text of a key file.
+    ///
+    /// # Errors
+    /// [`KeyError::Private`].
+    pub fn from_text(text: &str) -> Result<Self, KeyError> {
+        let digits = text.trim().strip_prefix(PRIVATE).ok_or(KeyError::Private)?;
+        unhex(digits).map(|bytes| Self(SigningKey::from_bytes(&bytes))).ok_or(KeyError::Private)
+    }
+
+    /// The text of a key file.
+    pub fn to_text(&self) -> String {
+        format!("{PRIVATE}{}\n", hex(self.0.as_bytes()))
+    }
+
+    /// The other half.
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key())
+    }
+
+    /// The signature of `bytes`.
+    pub fn sign(&self, bytes: &[u8]) -> String {
+        hex(&self.0.sign(bytes).to_bytes())
+    }
+}
+
+impl PublicKey {
+    /// Whether one of `signatures`, one a line, is this key's of `bytes`.
+    ///
+    /// # Errors
+    /// [`NotSigned`].
+    pub fn check(&self, bytes: &[u8], signatures: &str) -> Result<(), NotSigned> {
+        let mut lines = signatures.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
+        if lines.peek().is_none() {
+            return Err(NotSigned::Unsigned(self.clone()));
+        }
+        let is_ours = |line: &str| {
+            let signature = unhex::<SIGNATURE>(line).map(|it| Signature::from_bytes(&it));
+            signature.is_some_and(|it| self.0.verify_strict(bytes, &it).is_ok())
+        };
+        match lines.any(is_ours) {
+            true => Ok(()),
+            false => Err(NotSigned::Invalid(self.clone())),
+        }
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let text = text.trim();
+        if text.starts_with(PRIVATE) {
+            return Err(KeyError::Exposed);
+        }
+        let bytes = text.strip_prefix(PUBLIC).and_then(unhex).ok_or(KeyError::Public)?;
+        // A weak key agrees with signatures that nobody made.
+        let key = VerifyingKey::from_bytes(&bytes).ok().filter(|key| !key.is_weak());
+        key.map(Self).ok_or(KeyError::Public)
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{PUBLIC}{}", hex(self.0.as_bytes()))
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PrivateKey({})", self.public())
+    }
+}
+
+impl Serialize for PublicKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PublicKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Exactly `N` bytes in lower-case digits: a key has one spelling.
+fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digit = |c: &u8| match c {
+        b'0'..=b'9' => Some(c - b'0'),
+        b'a'..=b'f' => Some(c - b'a' + 10),
+        _ => None,
+    };
+    let digits: Vec<u8> = text.as_bytes().iter().map(digit).collect::<Option<_>>()?;
+    if digits.len() != 2 * N {
+        return None;
+    }
+    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    bytes.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_as_they_are_written() {
+        let private = PrivateKey::from_random(&[7; 32]);
+        let again = PrivateKey::from_text(&private.to_text()).unwrap();
+        assert_eq!(again.public(), private.public());
+        assert_eq!(again.public().to_string().parse(), Ok(private.public()));
+        let json = serde_json::to_string(&private.public()).unwrap();
+        assert_eq!(serde_json::from_str::<PublicKey>(&json).unwrap(), private.public());
+        assert!(!format!("{private:?}").contains(private.to_text().trim().rsplit(':').next().unwrap()));
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_without_being_shown() {
+        let private = PrivateKey::from_random(&[7; 32]);
+        assert_eq!(private.to_text().parse::<PublicKey>(), Err(KeyError::Exposed));
+        let public = private.public().to_string();
+        let weak = format!("{PUBLIC}01{}", "0".repeat(62));
+        for text in ["", "ed25519:", &public[..public.len() - 1], &public.to_uppercase(), &weak] {
+            assert_eq!(text.parse::<PublicKey>(), Err(KeyError::Public), "{text}");
+        }
+        for text in ["", public.as_str(), "drstack-private-key:ed25519:00"] {
+            assert!(matches!(PrivateKey::from_text(text), Err(KeyError::Private)), "{text}");
+        }
+    }
+}

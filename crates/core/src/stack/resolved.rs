@@ -1,0 +1,158 @@
+//! A stack without its files: all that compiling it needs, as data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Declared, Stack, check};
+use crate::address::ComponentAddress;
+use crate::cloud::Secrets;
+use crate::component::{ComponentRegistry, StackFacts};
+use crate::diagnostic::Sources;
+use crate::keys::PublicKey;
+use crate::objective::{Objective, Posture};
+
+/// A [`Stack`] without the places its parts were read from, and without its secrets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolvedStack {
+    /// Name, regions, control bucket.
+    pub facts: StackFacts,
+    /// Posture of the stack.
+    pub posture: Posture,
+    /// Objective of the stack.
+    pub objective: Objective,
+    /// Whose signature its bundle must bear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing: Option<PublicKey>,
+    /// Components, templates replaced and references absolute.
+    pub components: BTreeMap<ComponentAddress, ResolvedComponent>,
+    /// The `[sim]` table.
+    pub sim: Value,
+    /// [`Stack::hash`].
+    pub hash: String,
+}
+
+/// One component of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolvedComponent {
+    /// Its kind's name.
+    pub kind: String,
+    /// Its table, in the shape of the kind's `Spec`; user data is only a hash in it.
+    pub spec: Value,
+    /// Its posture.
+    pub posture: Posture,
+    /// Its objective.
+    pub objective: Objective,
+    /// Whom it refers to.
+    pub refers_to: BTreeSet<ComponentAddress>,
+}
+
+/// Why a resolved stack is none for this build.
+#[derive(Debug, thiserror::Error)]
+pub enum Unresolvable {
+    /// No such kind.
+    #[error("`{address}` is of kind `{kind}`, which this drstack does not know")]
+    Kind {
+        /// The component.
+        address: ComponentAddress,
+        /// Its kind.
+        kind: String,
+    },
+    /// The spec has another shape.
+    #[error("`{address}` is not as this drstack knows its kind: {message}")]
+    Spec {
+        /// The component.
+        address: ComponentAddress,
+        /// What does not fit.
+        message: String,
+    },
+    /// It refers to what is not there, or to itself on a way round.
+    #[error("`{address}` refers to what it cannot refer to")]
+    Reference {
+        /// The component.
+        address: ComponentAddress,
+    },
+    /// Names, regions or tiers that no stack file may have.
+    #[error("its name, regions, control bucket or tiers are none that a stack can have")]
+    Unsound,
+}
+
+impl Stack {
+    /// The stack as data.
+    pub fn resolve(&self) -> ResolvedStack {
+        let component = |it: &Declared| ResolvedComponent {
+            kind: it.component.name().to_owned(),
+            spec: it.spec.clone(),
+            posture: it.posture,
+            objective: it.objective,
+            refers_to: it.refers_to.clone(),
+        };
+        ResolvedStack {
+            facts: self.facts.clone(),
+            posture: self.posture,
+            objective: self.objective,
+            signing: self.signing.clone(),
+            components: self.components.iter().map(|(at, it)| (at.clone(), component(it))).collect(),
+            sim: self.sim.clone(),
+            hash: self.hash.clone(),
+        }
+    }
+}
+
+impl ResolvedStack {
+    /// The stack again. Its problems have no places; its secrets are not there.
+    ///
+    /// # Errors
+    /// [`Unresolvable`]: another version made it, or nobody who was careful.
+    pub fn into_stack(self, registry: &ComponentRegistry) -> Result<Stack, Unresolvable> {
+        let tier = |it: &Objective| (1..=3).contains(&it.tier);
+        if !check::is_sound(&self.facts)
+            || !tier(&self.objective)
+            || !self.components.values().all(|it| tier(&it.objective))
+        {
+            return Err(Unresolvable::Unsound);
+        }
+        let known: BTreeSet<ComponentAddress> = self.components.keys().cloned().collect();
+        let mut components = BTreeMap::new();
+        for (address, it) in self.components {
+            let Some(component) = registry.get(&it.kind) else {
+                return Err(Unresolvable::Kind { address, kind: it.kind });
+            };
+            if let Err(error) = component.fits(&it.spec) {
+                return Err(Unresolvable::Spec { address, message: error.to_string() });
+            }
+            if !it.refers_to.is_subset(&known) {
+                return Err(Unresolvable::Reference { address });
+            }
+            let declared = Declared {
+                address: address.clone(),
+                component,
+                spec: it.spec,
+                posture: it.posture,
+                objective: it.objective,
+                refers_to: it.refers_to,
+                origin: Vec::new(),
+                fields: BTreeMap::new(),
+            };
+            components.insert(address, declared);
+        }
+        if !check::cycles(&components).is_empty() {
+            let address = components.into_keys().next().unwrap_or_else(|| ComponentAddress::new(""));
+            return Err(Unresolvable::Reference { address });
+        }
+        Ok(Stack {
+            facts: self.facts,
+            posture: self.posture,
+            objective: self.objective,
+            signing: self.signing,
+            components,
+            sim: self.sim,
+            hash: self.hash,
+            secrets: Secrets::default(),
+            sources: Sources::default(),
+        })
+    }
+}

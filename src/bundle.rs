@@ -1,0 +1,323 @@
+//! The bundle at the edge: who publishes it and when, who signs it, and a session that is opened from it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use drstack_core::address::Address;
+use drstack_core::bundle::{Bundle, BundleError};
+use drstack_core::cloud::{Found, Scope};
+use drstack_core::compile::Compiled;
+use drstack_core::component::StackFacts;
+use drstack_core::control::StoreError;
+use drstack_core::control::lock::Lock;
+use drstack_core::control::published::{Published, publish, published, withdraw};
+use drstack_core::control::records::facts;
+use drstack_core::keys::{KeyError, PrivateKey, PublicKey};
+use drstack_core::kind::Place;
+use drstack_core::observe::{Look, Observed, look_again};
+use drstack_core::plan::{Intent, Options};
+use drstack_core::stack::{Stack, is_bucket_name};
+
+use crate::args::{BundleArgs, FailoverArgs, Global};
+use crate::cloud::control_store;
+use crate::exit::{Exit, Failure};
+use crate::files;
+use crate::session::{Alone, Planned, Session, store_failure};
+use crate::ui::Ui;
+
+/// What a complete run does with the bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// The stack stands as it says: the bundle says so too.
+    Publish,
+    /// The stack is gone: so is its bundle.
+    Withdraw,
+    /// Part of the stack was left out, or a takeover goes on from the bundle that it was begun with.
+    Leave,
+}
+
+impl Then {
+    /// After a run with these options.
+    pub(crate) fn after(options: &Options) -> Self {
+        match (&options.intent, options.targets.is_empty()) {
+            (Intent::Converge, true) => Self::Publish,
+            (Intent::Destroy, true) => Self::Withdraw,
+            _ => Self::Leave,
+        }
+    }
+}
+
+/// Where a bundle lies: `s3://CONTROL/STACK`.
+struct Url {
+    control: String,
+    stack: String,
+}
+
+impl Url {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let parts = text.strip_prefix("s3://").and_then(|it| it.trim_end_matches('/').split_once('/'));
+        match parts {
+            Some((control, stack)) if is_bucket_name(control) && !stack.is_empty() => {
+                Ok(Self { control: control.to_owned(), stack: stack.to_owned() })
+            }
+            _ => {
+                let hint = "write `s3://CONTROL/STACK`: the control bucket, and the stack's name";
+                Err(Failure::new(Exit::Usage, format!("`{text}` names no bundle"), hint))
+            }
+        }
+    }
+}
+
+/// The private key in the file at `path`.
+pub(crate) fn private_key(path: &Path) -> Result<PrivateKey, Failure> {
+    let fail = |message: String| {
+        let hint = "name a file that `drstack keys new FILE` has written";
+        Failure::new(Exit::Usage, format!("`{}`: {message}", path.display()), hint)
+    };
+    let text = files::key_text(path).map_err(fail)?;
+    PrivateKey::from_text(&text).map_err(|error| fail(error.to_string()))
+}
+
+/// Who signs the bundle of `stack`: nobody where neither the stack nor the caller names a key.
+pub(crate) fn signer(stack: &Stack, file: Option<&Path>) -> Result<Option<PrivateKey>, Failure> {
+    let key = file.map(private_key).transpose()?;
+    match (&stack.signing, &key) {
+        (Some(wanted), None) => {
+            let message =
+                format!("the stack's bundle is signed by {wanted}, and its private key is not at hand");
+            let hint = "name its file with `--signing-key FILE`, or in DRSTACK_SIGNING_KEY";
+            Err(Failure::new(Exit::Usage, message, hint))
+        }
+        (Some(wanted), Some(key)) if *wanted != key.public() => {
+            let message =
+                format!("the stack's bundle is signed by {wanted}, and this key is {}", key.public());
+            let hint = "name the file of that key, or write this one into the stack: `signing` in `[stack]`";
+            Err(Failure::new(Exit::Usage, message, hint))
+        }
+        _ => Ok(key),
+    }
+}
+
+/// What was seen outside of the standby region.
+pub(crate) fn elsewhere(compiled: &Compiled, seen: &Observed) -> BTreeMap<Address, Found> {
+    let outside = compiled.graph.resources.values().filter(|it| it.place != Place::Standby);
+    let found = |address: &Address| match seen.seen.get(address) {
+        Some(Look::Present(found)) => Some((address.clone(), found.clone())),
+        _ => None,
+    };
+    outside.filter_map(|it| found(&it.address)).collect()
+}
+
+impl Session {
+    /// What a complete run of `planned` does with the bundle, under `lock`.
+    pub(crate) async fn conclude(&self, planned: &Planned, lock: &mut Lock) -> Result<(), Failure> {
+        if planned.then == Then::Leave {
+            return Ok(());
+        }
+        // Whoever lost the lock leaves the bundle to the one who has it.
+        lock.renew(self.now()).await.map_err(|error| self.lock_failure(&error))?;
+        if planned.then == Then::Withdraw {
+            return withdraw(&*self.store).await.map_err(|error| store_failure(&error));
+        }
+        let bundle = self.bundle(planned, &lock.holder().run).await?;
+        let was = published(&*self.store).await.map_err(|error| store_failure(&error))?;
+        let bytes = bundle.to_bytes().map_err(|error| refused(&error))?;
+        let signature = self.signer.as_ref().map(|key| key.sign(&bytes));
+        publish(&*self.store, &was, bytes, signature.as_deref()).await.map_err(|error| {
+            let hint = "run `drstack apply` again: with nothing else to do it publishes the bundle";
+            Failure::new(Exit::Failed, format!("the bundle is not published: {error}"), hint)
+        })?;
+        tracing::debug!(run = bundle.run, signed = signature.is_some(), "published the bundle");
+        Ok(())
+    }
+
+    /// Publishes the bundle where there was nothing else to do, if the published one says something else.
+    pub(crate) async fn publish_unchanged(
+        &mut self,
+        options: &Options,
+        shown: Planned,
+    ) -> Result<(), Failure> {
+        if shown.then != Then::Publish || self.is_published(&shown).await? {
+            return Ok(());
+        }
+        let mut lock = self.lock("apply").await?;
+        let done = self.publish_under(&mut lock, options, shown).await;
+        let begun = lock.begun().clone();
+        lock.release(&begun).await.map_err(|error| self.lock_failure(&error))?;
+        done
+    }
+
+    async fn publish_under(
+        &mut self,
+        lock: &mut Lock,
+        options: &Options,
+        shown: Planned,
+    ) -> Result<(), Failure> {
+        let planned = if shown.still_stands_under(lock) { shown } else { self.plan(options).await? };
+        match planned.plan.is_empty() && planned.report.blocked.is_empty() {
+            true => self.conclude(&planned, lock).await,
+            false => {
+                let hint = "run it again to see what is to be done now";
+                Err(Failure::new(Exit::Locked, "the world changed while this plan was shown", hint))
+            }
+        }
+    }
+
+    /// Whether what is published would fail over to the same, and is signed as the stack wants.
+    async fn is_published(&self, planned: &Planned) -> Result<bool, Failure> {
+        let now = match published(&*self.store).await {
+            Ok(Published { bundle: Some(bytes), signatures, .. }) => (bytes, signatures),
+            Ok(_) | Err(StoreError::NoBucket { .. }) => return Ok(false),
+            Err(error) => return Err(store_failure(&error)),
+        };
+        let signed = self.signer.as_ref().is_none_or(|key| key.public().check(&now.0, &now.1).is_ok());
+        let wanted = self.bundle(planned, "").await?;
+        // What cannot be read is published anew.
+        Ok(signed && Bundle::from_bytes(&now.0).is_ok_and(|it| it.says_the_same_as(&wanted)))
+    }
+
+    /// What a failover from now on would need.
+    async fn bundle(&self, planned: &Planned, run: &str) -> Result<Bundle, Failure> {
+        let mut elsewhere = planned.elsewhere.clone();
+        let changed: BTreeSet<&Address> = planned.plan.steps.iter().map(|step| &step.address).collect();
+        let resources = planned.compiled.graph.resources.values();
+        let changed = resources.filter(|it| it.place != Place::Standby && changed.contains(&it.address));
+        for (address, look) in look_again(&*self.cloud, &self.kinds, &self.scope, changed).await {
+            let message = match look {
+                Look::Present(found) => {
+                    elsewhere.insert(address, found);
+                    continue;
+                }
+                Look::Absent => format!("{address} is not there any more"),
+                Look::Unknown(error) => format!("{address}: {error}"),
+            };
+            let hint = "run `drstack apply` again: with nothing else to do it publishes the bundle";
+            return Err(Failure::new(Exit::Failed, format!("the bundle is not published: {message}"), hint));
+        }
+        Ok(Bundle {
+            drstack: env!("CARGO_PKG_VERSION").to_owned(),
+            run: run.to_owned(),
+            applied_at: self.now(),
+            stack: self.stack.resolve(),
+            facts: planned.facts.facts.clone(),
+            elsewhere,
+        })
+    }
+
+    /// A session for a takeover: from here on no other region than the standby's is called. It works from what the last complete
+    /// apply left in the control bucket, whatever the files of the stack say by now.
+    pub(crate) async fn open_for_takeover(
+        ui: Ui,
+        global: &Global,
+        args: &FailoverArgs,
+    ) -> Result<Self, Failure> {
+        if let Some(url) = &args.bundle.bundle {
+            let (session, bundle) = Self::from_bundle(ui, global, url, &args.bundle).await?;
+            session.cloud.stand_alone();
+            return Ok(session.alone(bundle));
+        }
+        let session = Self::open(ui, global, &args.stack).await?;
+        session.cloud.stand_alone();
+        let Published { bundle, signatures, .. } =
+            published(&*session.store).await.map_err(|error| store_failure(&error))?;
+        let Some(bytes) = bundle else {
+            ui.warn("warning: no apply was ever complete: taking over with what there is");
+            let kept = facts(&*session.store).await.map_err(|error| store_failure(&error))?;
+            let alone = Some(Alone { facts: kept.facts, elsewhere: BTreeMap::new() });
+            return Ok(Self { alone, ..session });
+        };
+        let StackFacts { name, control, .. } = session.stack.facts.clone();
+        let key = verify_key(&args.bundle)?.or(session.stack.signing.clone());
+        let (bundle, stack) = opened(&bytes, &signatures, &Url { control, stack: name }, key)
+            .map_err(|error| refused(&error))?;
+        if stack.hash != session.stack.hash {
+            ui.note(&format!(
+                "The files of the stack have changed since it was last applied ({:.0}): taking over with what was applied.",
+                bundle.applied_at
+            ));
+        }
+        Ok(Self { stack, ..session }.alone(bundle))
+    }
+
+    fn alone(self, bundle: Bundle) -> Self {
+        let Bundle { facts, elsewhere, .. } = bundle;
+        Self { alone: Some(Alone { facts, elsewhere }), ..self }
+    }
+
+    /// The session that `args` name by its bundle alone, and that bundle: neither files of the stack nor the primary
+    /// region are needed.
+    pub(crate) async fn from_bundle(
+        ui: Ui,
+        global: &Global,
+        url: &str,
+        args: &BundleArgs,
+    ) -> Result<(Self, Bundle), Failure> {
+        let url = Url::parse(url)?;
+        let _busy = ui.busy(format!("Reading the bundle in `{}`", url.control));
+        let verify_key = verify_key(args)?;
+        let Published { bundle, signatures, .. } = {
+            let store = control_store(global, &url.control, &url.stack, args.region.as_deref()).await?;
+            published(&*store).await.map_err(|error| store_failure(&error))?
+        };
+        let Some(bytes) = bundle else {
+            let message = format!("there is no bundle in `{}`", url.control);
+            let hint =
+                "each complete `drstack apply` publishes it; without one, `STACK` names the stack's folder";
+            return Err(Failure::new(Exit::Failed, message, hint));
+        };
+        let (bundle, stack) =
+            opened(&bytes, &signatures, &url, verify_key).map_err(|error| refused(&error))?;
+        if bundle.drstack != env!("CARGO_PKG_VERSION") {
+            ui.note(&format!(
+                "The bundle was published by drstack {}, this is {}.",
+                bundle.drstack,
+                env!("CARGO_PKG_VERSION")
+            ));
+        }
+        tracing::debug!(run = bundle.run, applied_at = %bundle.applied_at, "opened the bundle");
+        let session = Self::connected(ui, global, stack).await?;
+        Ok((session, bundle))
+    }
+}
+
+/// The bundle in `bytes` and its stack, after everything that speaks against it.
+fn opened(
+    bytes: &[u8],
+    signatures: &str,
+    url: &Url,
+    verify_key: Option<PublicKey>,
+) -> Result<(Bundle, Stack), BundleError> {
+    // The caller's key first: what is not signed by it is not even read.
+    if let Some(key) = &verify_key {
+        key.check(bytes, signatures)?;
+    }
+    let bundle = Bundle::from_bytes(bytes)?;
+    if let (None, Some(key)) = (&verify_key, &bundle.stack.signing) {
+        key.check(bytes, signatures)?;
+    }
+    bundle.is_of(&url.stack, &url.control)?;
+    let stack = bundle.stack(&drstack_kinds::components())?;
+    Ok((bundle, stack))
+}
+
+fn verify_key(args: &BundleArgs) -> Result<Option<PublicKey>, Failure> {
+    let key = args.verify_key.as_deref().map(str::parse).transpose();
+    key.map_err(|error: KeyError| {
+        Failure::new(Exit::Usage, format!("`--verify-key`: {error}"), drstack_core::keys::PUBLIC_KEY_HELP)
+    })
+}
+
+fn refused(error: &BundleError) -> Failure {
+    Failure::new(Exit::Invalid, error, error.hint())
+}
+
+/// The parts of a [`Scope`] that are known before the bundle is read.
+pub(crate) fn scope(stack: &str, standby: &str) -> Scope {
+    // No call for this scope goes to a primary region: it is the standby's twice.
+    Scope {
+        stack: stack.into(),
+        primary: standby.into(),
+        standby: standby.into(),
+        secrets: std::sync::Arc::default(),
+    }
+}

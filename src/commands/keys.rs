@@ -1,0 +1,50 @@
+//! `drstack keys`: the keys that sign bundles.
+
+use drstack_core::keys::{PrivateKey, PublicKey};
+
+use super::Ended;
+use crate::args::KeysCommand;
+use crate::bundle::private_key;
+use crate::exit::{Exit, Failure};
+use crate::files;
+use crate::ui::Ui;
+
+pub(super) fn run(ui: Ui, command: &KeysCommand) -> Ended {
+    match command {
+        KeysCommand::New { file } => {
+            let mut bytes = [0; 32];
+            getrandom::fill(&mut bytes).map_err(|error| {
+                let message = format!("the system has no random numbers: {error}");
+                Failure::new(Exit::Failed, message, "make the key on another machine")
+            })?;
+            let key = PrivateKey::from_random(&bytes);
+            files::write_key(file, &key.to_text()).map_err(|error| {
+                let path = file.display();
+                match error.kind() {
+                    std::io::ErrorKind::AlreadyExists => {
+                        let hint = "name a new file: what a lost key has signed can never be signed again";
+                        Failure::new(Exit::Usage, format!("`{path}` exists"), hint)
+                    }
+                    _ => {
+                        let hint = "name a folder that exists and that you may write to";
+                        Failure::new(Exit::Failed, format!("cannot write `{path}`: {error}"), hint)
+                    }
+                }
+            })?;
+            say(ui, &key.public());
+            ui.note(&format!(
+                "The private key is in `{}`. Write the public one into the stack, `signing = \"{}\"` in `[stack]`, and keep it\n\
+                 where a failover is started from: `--verify-key`, or DRSTACK_VERIFY_KEY.",
+                file.display(),
+                key.public()
+            ));
+        }
+        KeysCommand::Show { file } => say(ui, &private_key(file)?.public()),
+    }
+    Ok(Exit::Done)
+}
+
+fn say(ui: Ui, key: &PublicKey) {
+    ui.line("key", serde_json::json!({"public": key.to_string()}));
+    ui.result(&format!("{key}\n"));
+}
