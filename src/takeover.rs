@@ -53,11 +53,12 @@ pub(crate) async fn carry_out(
     let kept = kept.put(&*session.store, standing.clone(), started, &run, false).await;
     let kept = kept.map_err(|error| mode_failure(&error))?;
     let mut clock = Clock {
-        detected: Some(change.detected),
+        detected: (change.purpose == FAILOVER).then_some(change.detected),
         decided: Some(change.decided),
         started: Some(started),
         ..Clock::default()
     };
+    let facts_age_seconds = session.oldest_fact(&planned.facts.facts);
     let mut counts = Counts::of(session, &planned);
     let mut progress = views::progress::Progress::new(session.ui, session.simulated);
     let summary = {
@@ -97,7 +98,7 @@ pub(crate) async fn carry_out(
             .iter()
             .map(|(step, error)| said(&planned.plan, *step, &error.to_string()))
             .collect(),
-        facts_age_seconds: session.oldest_fact(&planned.facts.facts),
+        facts_age_seconds,
         refused_calls: session
             .cloud
             .refused()
@@ -169,7 +170,7 @@ fn note_moment(session: &Session, plan: &Plan, event: &Event, clock: &mut Clock)
 /// Until it serves: the last of what stands for serving, else the end of the run.
 fn seconds_until_served(clock: &Clock) -> Option<f64> {
     let served = [clock.capacity, clock.checked, clock.traffic].into_iter().flatten().max().or(clock.done)?;
-    Some(served.duration_since(clock.detected?).as_secs_f64())
+    Some(served.duration_since(clock.detected.or(clock.decided)?).as_secs_f64())
 }
 
 /// Somebody else changes the mode at the same time.

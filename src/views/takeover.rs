@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{count, duration};
+use crate::session::{FAILBACK, FAILOVER};
 
 /// When what happened. Moments that did not come, or that nothing stands for, are none.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -44,7 +45,7 @@ pub(crate) struct Report {
     pub(crate) complete: bool,
     /// When what happened.
     pub(crate) clock: Clock,
-    /// From the detection until it serves: until checks pass and traffic has moved, where there are any.
+    /// From the detection (of a failback: from the decision) until it serves: until checks pass and traffic has moved, where there are any.
     pub(crate) recovery_seconds: Option<f64>,
     /// What the stack asks for.
     pub(crate) rto_seconds: Option<i64>,
@@ -139,6 +140,9 @@ impl Report {
         let seconds = |it: f64| duration(Duration::from_secs_f64(it.max(0.0)));
         let mut out = Vec::new();
         match (self.recovery_seconds, self.rto_seconds) {
+            (Some(took), _) if self.purpose == FAILBACK => {
+                out.push(format!("Handed back to {} in {}.", self.region, seconds(took)));
+            }
             (Some(took), Some(rto)) => {
                 let verdict = if self.missed() { "MISSED" } else { "met" };
                 let rto = duration(Duration::from_secs(rto.unsigned_abs()));
@@ -147,9 +151,11 @@ impl Report {
             (Some(took), None) => {
                 out.push(format!("Recovered in {}; the stack asks for no RTO.", seconds(took)))
             }
-            (None, _) => out.push("NOT RECOVERED: what failed is below.".to_owned()),
+            (None, _) => out.push(format!("The {} is NOT COMPLETE: what failed is below.", self.purpose)),
         }
-        out.push(format!("RPO: {}.", self.rpo));
+        if self.purpose == FAILOVER {
+            out.push(format!("RPO: {}.", self.rpo));
+        }
         if let Some(InService { before, fewest, after }) = self.in_service {
             out.push(format!(
                 "Instances in service: {before} before, never fewer than {fewest}, {after} at the end."
@@ -212,7 +218,7 @@ mod tests {
         let late = report(Some(481.0));
         assert!(late.missed() && late.text().contains("MISSED"));
         let failed = report(None);
-        assert!(!failed.missed() && failed.text().contains("NOT RECOVERED"));
+        assert!(!failed.missed() && failed.text().contains("NOT COMPLETE"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use drstack_core::cloud::{Call, CloudError, Found, Owner, Scope};
 use drstack_core::kind::{Action, DynKind, Limit, Lookup, Place, ShapeError};
 use drstack_core::link::{KNOWN_LATER, targets};
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::capacity::{Given, allocate};
@@ -12,6 +13,9 @@ use crate::config::{SimConfig, millis};
 use crate::dice;
 use crate::state::{State, region};
 use crate::world::{Change, Holder, Key, Object, World};
+
+/// How long it takes to let go of instances that run.
+const LETTING_GO: SignedDuration = SignedDuration::from_secs(5);
 
 /// A change to one resource.
 pub(crate) struct Effect<'a> {
@@ -89,11 +93,13 @@ impl Effect<'_> {
         if let Some(change) = changes.iter().find(|change| change.replace) {
             return Err(self.invalid("Immutable", format!("{} of {id} cannot be changed", change.field)));
         }
-        let ready = state.age() + self.work(Action::Update);
         let given = self.instances(state, &key, spec)?;
         let after = self.granted(self.shaped(self.kind.expect_after(spec, id, &before.live))?, &given)?;
         let during = self.shaped(self.kind.during(spec, id, &before.live))?;
         let then = (during != after).then(|| after.clone());
+        // A later round of a change lets go of what is there, which takes no launching.
+        let lets_go = self.kind.rounds() > 1 && then.is_none();
+        let ready = state.age() + if lets_go { millis(LETTING_GO) } else { self.work(Action::Update) };
         let live = if then.is_some() { during } else { after };
         let object = self.linked(Object { live, then, ready, runs: given.runs, ..before })?;
         state.change(self.operation, Change::Put { key, object: Box::new(object) })?;
