@@ -3,6 +3,8 @@
 //! What needs AWS endpoints is behind the feature `aws`; the rest is part of the fast loop.
 
 mod cli;
+#[cfg(feature = "aws")]
+mod calls;
 mod diagnostics;
 mod drstack;
 mod events;
