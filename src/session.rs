@@ -531,7 +531,9 @@ impl Session {
             false => Ok(()),
         };
         if lost.is_none() {
-            lock.release(&journal.begun()).await.map_err(|error| self.lock_failure(&error))?;
+            let (run, begun) = (lock.holder().run.clone(), journal.begun());
+            let (released, ()) = tokio::join!(lock.release(&begun), self.keep_calls(&run));
+            released.map_err(|error| self.lock_failure(&error))?;
         }
         if drain.is_cancelled() && lost.is_none() {
             self.ui.warn("interrupted: what was running is finished; run the command again to go on");
@@ -543,6 +545,13 @@ impl Session {
                 Err(Failure::new(Exit::Locked, error, "run `drstack plan` to see where things stand"))
             }
             (Err(JournalError::Store(error)), None) => Err(store_failure(&error)),
+        }
+    }
+
+    /// Keeps the log of all calls so far beside the journal of `run`. A run that went well does not fail for want of it.
+    async fn keep_calls(&self, run: &str) {
+        if let Err(error) = records::keep_calls(&*self.store, run, &self.cloud.calls()).await {
+            self.ui.warn(&format!("warning: the log of this run's calls was not kept: {error}"));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Records: what the control store keeps beside lock and journals.
 
+use crate::calls::{CallNote, lines};
 use crate::control::{Condition, ControlStore, StoreError, Version};
 use crate::facts::Facts;
 
@@ -43,6 +44,14 @@ pub async fn keep_facts(store: &dyn ControlStore, kept: &Kept) -> Result<(), Sto
         Ok(Some((stored, _))) if stored == body => Ok(()),
         _ => Err(error),
     }
+}
+
+/// Keeps the log of the calls of `run`, at `runs/RUN/calls.jsonl`.
+///
+/// # Errors
+/// What the store says.
+pub async fn keep_calls(store: &dyn ControlStore, run: &str, notes: &[CallNote]) -> Result<(), StoreError> {
+    store.put(&format!("runs/{run}/calls.jsonl"), lines(notes), Condition::Always).await.map(drop)
 }
 
 #[cfg(test)]

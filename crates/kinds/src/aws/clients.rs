@@ -9,6 +9,7 @@ use aws_credential_types::provider::ProvideCredentials;
 use drstack_core::cloud::CloudError;
 use drstack_core::kind::Place;
 
+use super::interceptor::{Log, Watch};
 use super::once::{Moments, Told};
 
 /// Attempts of one call, the first included: rides out throttling for some seconds, then says so.
@@ -39,6 +40,12 @@ pub struct Aws {
     pub(crate) told: Told,
     /// When groups were last changed.
     pub(crate) changed: Moments,
+    /// What was called.
+    pub(crate) log: Log,
+    /// The standby region.
+    pub(crate) standby_region: String,
+    /// The primary region.
+    primary_region: String,
 }
 
 impl Aws {
@@ -55,12 +62,26 @@ impl Aws {
         let denied = |message: String| CloudError::Denied { operation: "credentials".to_owned(), message };
         let provider = config.credentials_provider().ok_or_else(|| denied("no credentials".to_owned()))?;
         provider.provide_credentials().await.map_err(|error| denied(super::chain(&error)))?;
+        let log = Log::default();
         Ok(Self {
-            primary: Clients::new(&config, primary, PRIMARY_ATTEMPTS),
-            standby: Clients::new(&config, standby, ATTEMPTS),
+            primary: Clients::new(&config, primary, PRIMARY_ATTEMPTS, &log),
+            standby: Clients::new(&config, standby, ATTEMPTS, &log),
             told: Told::default(),
             changed: Moments::default(),
+            log,
+            standby_region: standby.to_owned(),
+            primary_region: primary.to_owned(),
         })
+    }
+
+    /// Why these credentials may not be had on the day `primary` is lost, one sentence each.
+    pub fn credential_warnings(primary: &str) -> Vec<String> {
+        super::credentials::warnings(primary)
+    }
+
+    /// The same for the stack's own primary.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        Self::credential_warnings(&self.primary_region)
     }
 
     /// The clients that serve `place`. Global services are called through the standby's.
@@ -72,16 +93,24 @@ impl Aws {
     }
 }
 
+/// A client whose every call is watched: there is no other way to make one here.
+macro_rules! client {
+    ($sdk:ident, $config:expr, $watch:expr) => {
+        $sdk::Client::from_conf($sdk::config::Builder::from($config).interceptor($watch).build())
+    };
+}
+
 impl Clients {
-    fn new(shared: &SdkConfig, region: &str, attempts: u32) -> Self {
+    fn new(shared: &SdkConfig, region: &str, attempts: u32, log: &Log) -> Self {
         let config = regional(shared, region, attempts);
+        let watch = |service| Watch::new(service, region, log);
         Self {
-            s3: s3_client(shared, region, attempts),
-            dynamodb: aws_sdk_dynamodb::Client::new(&config),
-            ec2: aws_sdk_ec2::Client::new(&config),
-            autoscaling: aws_sdk_autoscaling::Client::new(&config),
-            scaling: aws_sdk_applicationautoscaling::Client::new(&config),
-            iam: aws_sdk_iam::Client::new(&config),
+            s3: aws_sdk_s3::Client::from_conf(s3_config(&config).interceptor(watch("s3")).build()),
+            dynamodb: client!(aws_sdk_dynamodb, &config, watch("dynamodb")),
+            ec2: client!(aws_sdk_ec2, &config, watch("ec2")),
+            autoscaling: client!(aws_sdk_autoscaling, &config, watch("autoscaling")),
+            scaling: client!(aws_sdk_applicationautoscaling, &config, watch("application-autoscaling")),
+            iam: client!(aws_sdk_iam, &config, watch("iam")),
         }
     }
 }
@@ -95,15 +124,18 @@ pub(super) fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// The client of S3 in `region`.
-pub(super) fn s3_client(shared: &SdkConfig, region: &str, attempts: u32) -> aws_sdk_s3::Client {
-    let config = regional(shared, region, attempts);
+/// Settings of S3's client.
+fn s3_config(config: &SdkConfig) -> aws_sdk_s3::config::Builder {
     // A server of one's own (moto, MinIO) has no DNS name for each bucket.
     let own_server = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"]
         .iter()
         .any(|name| std::env::var_os(name).is_some_and(|it| !it.is_empty()));
-    let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(own_server).build();
-    aws_sdk_s3::Client::from_conf(s3)
+    aws_sdk_s3::config::Builder::from(config).force_path_style(own_server)
+}
+
+/// A client of S3 in `region`, for the calls that are made before it is known which regions a stack has.
+pub(super) fn s3_client(shared: &SdkConfig, region: &str, attempts: u32) -> aws_sdk_s3::Client {
+    aws_sdk_s3::Client::from_conf(s3_config(&regional(shared, region, attempts)).build())
 }
 
 fn regional(shared: &SdkConfig, region: &str, attempts: u32) -> SdkConfig {

@@ -1,7 +1,9 @@
 //! AWS as the core sees it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use drstack_core::calls::{CallNote, GLOBAL, RefusedCall};
 use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Read, Scope};
 use drstack_core::control::ControlStore;
 use drstack_core::facts::FactQuery;
@@ -126,5 +128,31 @@ impl Cloud for AwsCloud {
 
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    /// Those of the services that the kind may call, in the region of `place`: EC2 and its like count calls so.
+    fn throttled(&self, kind: &str, scope: &Scope, place: Place) -> u64 {
+        let kinds = crate::kinds();
+        let operations = kinds.get(kind).map_or(&[][..], |kind| kind.operations());
+        let services: BTreeSet<&str> = operations.iter().map(|it| it.service).collect();
+        let regions = [scope.region(place), GLOBAL];
+        let by = services.iter().flat_map(|service| regions.iter().map(move |region| (service, region)));
+        by.map(|(service, region)| self.0.log.throttled(service, region)).sum()
+    }
+
+    fn stand_alone(&self) {
+        self.0.log.stand_alone(&self.0.standby_region);
+    }
+
+    fn refused(&self) -> Vec<RefusedCall> {
+        self.0.log.refused()
+    }
+
+    fn calls(&self) -> Vec<CallNote> {
+        self.0.log.notes()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.0.warnings()
     }
 }

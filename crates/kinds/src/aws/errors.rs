@@ -21,6 +21,12 @@ const THROTTLED: &[&str] = &[
     "ThrottlingException",
     "TooManyRequestsException",
 ];
+
+/// Whether AWS's error code asks for fewer calls.
+pub(crate) fn is_throttling(code: &str) -> bool {
+    THROTTLED.contains(&code)
+}
+
 /// The credentials may not.
 const DENIED: &[&str] = &[
     "AccessDenied",
@@ -124,6 +130,9 @@ pub(crate) fn classify<E>(operation: &str, region: &str, error: &SdkError<E, Htt
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
+    if let Some(ours) = ours(error) {
+        return ours.clone();
+    }
     let operation = operation.to_owned();
     let SdkError::ServiceError(refusal) = error else {
         let message = chain(error);
@@ -156,6 +165,11 @@ where
         },
         _ => CloudError::Other { operation, message },
     }
+}
+
+/// The error with which drstack itself kept the call from being sent, if it did.
+fn ours<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e CloudError> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
 /// What an error and its causes say. Not their debug form: that holds raw answers, and answers may hold user data.

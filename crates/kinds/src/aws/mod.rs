@@ -4,6 +4,7 @@
 
 mod clients;
 mod cloud;
+mod credentials;
 mod driver;
 mod drivers;
 pub(crate) mod dynamodb;
@@ -11,6 +12,7 @@ pub(crate) mod ec2;
 mod errors;
 mod facts;
 pub(crate) mod iam;
+mod interceptor;
 pub(crate) mod once;
 mod region;
 pub(crate) mod s3;

@@ -1,0 +1,219 @@
+//! What sees every call: each attempt is noted, throttling is counted, and a cloud that stands alone sends nothing elsewhere.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+    FinalizerInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
+use drstack_core::calls::{CallNote, GLOBAL, RefusedCall};
+use jiff::Timestamp;
+
+use super::errors::is_throttling;
+
+/// Calls that are noted: more than a run over 100,000 resources makes; 200 bytes each.
+const MOST_NOTES: usize = 500_000;
+
+/// What is called a request's id, by service.
+const REQUEST_IDS: &[&str] = &["x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id"];
+
+/// What all calls of one program left behind. Clones are the same log.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Log(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    notes: Vec<CallNote>,
+    refused: Vec<RefusedCall>,
+    /// Refused attempts by service and region.
+    throttled: BTreeMap<(String, String), u64>,
+    /// The only region that may be called, once there is no more than one.
+    alone: Option<String>,
+}
+
+impl Log {
+    /// From here on only `standby` may be called.
+    pub(crate) fn stand_alone(&self, standby: &str) {
+        self.inner().alone = Some(standby.to_owned());
+    }
+
+    /// What was refused since then.
+    pub(crate) fn refused(&self) -> Vec<RefusedCall> {
+        self.inner().refused.clone()
+    }
+
+    /// All attempts.
+    pub(crate) fn notes(&self) -> Vec<CallNote> {
+        self.inner().notes.clone()
+    }
+
+    /// Attempts on `service` that were refused because there were too many.
+    pub(crate) fn throttled(&self, service: &str, region: &str) -> u64 {
+        let by = (service.to_owned(), region.to_owned());
+        self.inner().throttled.get(&by).copied().unwrap_or(0)
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // A panic elsewhere leaves whole entries: each change is one operation of one collection.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The interceptor of one client.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    /// IAM prefix of the client's service.
+    service: &'static str,
+    /// Where its calls go; [`GLOBAL`] for services of the whole partition.
+    region: String,
+    log: Log,
+}
+
+/// An attempt that is under way.
+#[derive(Debug)]
+struct Sent {
+    began: Instant,
+    /// Its place among the notes; `None` where there is none left.
+    number: Option<usize>,
+}
+
+impl Storable for Sent {
+    type Storer = StoreReplace<Self>;
+}
+
+impl Watch {
+    /// For a client of `service` in `region`.
+    pub(crate) fn new(service: &'static str, region: &str, log: &Log) -> Self {
+        let region = if matches!(service, "iam" | "route53") { GLOBAL } else { region };
+        Self { service, region: region.to_owned(), log: log.clone() }
+    }
+}
+
+fn operation(config: &ConfigBag) -> String {
+    config.load::<Metadata>().map(|it| it.name().to_owned()).unwrap_or_default()
+}
+
+impl Intercept for Watch {
+    fn name(&self) -> &'static str {
+        "drstack"
+    }
+
+    /// Before anything is sent, credentials are asked for, or an attempt begins.
+    fn read_before_serialization(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let mut log = self.log.inner();
+        let Some(standby) = log.alone.clone() else { return Ok(()) };
+        let refused = RefusedCall::of(self.service, &operation(config), &self.region, &standby);
+        refused.map_or(Ok(()), |refused| {
+            let error = refused.error();
+            log.refused.push(refused);
+            Err(error.into())
+        })
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // What says nothing more of itself was given up by its caller.
+        let note = CallNote {
+            service: self.service.to_owned(),
+            operation: operation(config),
+            region: self.region.clone(),
+            at: Timestamp::now(),
+            millis: 0,
+            attempt: config.load::<RequestAttempts>().map_or(1, |it| it.attempts()),
+            status: 0,
+            error: Some("abandoned".to_owned()),
+            request_id: None,
+        };
+        let mut log = self.log.inner();
+        let number = (log.notes.len() < MOST_NOTES).then_some(log.notes.len());
+        if number.is_some() {
+            log.notes.push(note);
+        }
+        config.interceptor_state().store_put(Sent { began: Instant::now(), number });
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // An attempt that failed before it was sent, for want of credentials say, left none.
+        let Some(Sent { began, number }) = config.load::<Sent>() else { return Ok(()) };
+        let failed = matches!(context.output_or_error(), Some(Err(_)) | None);
+        let (status, error, request_id) = match context.response() {
+            Some(answer) => {
+                let status = answer.status().as_u16();
+                (status, failed.then(|| code(answer)), request_id(answer))
+            }
+            None => (0, Some("timeout".to_owned()), None),
+        };
+        let mut log = self.log.inner();
+        if error.as_deref().is_some_and(is_throttling) || status == 429 {
+            let by = (self.service.to_owned(), self.region.clone());
+            *log.throttled.entry(by).or_insert(0) += 1;
+        }
+        if let Some(note) = number.and_then(|number| log.notes.get_mut(number)) {
+            note.millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            (note.status, note.error, note.request_id) = (status, error, request_id);
+        }
+        config.interceptor_state().unset::<Sent>();
+        Ok(())
+    }
+}
+
+fn request_id(answer: &HttpResponse) -> Option<String> {
+    REQUEST_IDS.iter().find_map(|name| answer.headers().get(*name)).map(str::to_owned)
+}
+
+/// AWS's error code in a refusal; its status where it has none. The SDK's typed errors cannot be asked here: of each operation it
+/// is another type.
+fn code(answer: &HttpResponse) -> String {
+    let status = answer.status().as_u16();
+    let body = answer.body().bytes().map(String::from_utf8_lossy).unwrap_or_default();
+    let code = in_header(answer).or_else(|| in_json(&body)).or_else(|| in_xml(&body).map(str::to_owned));
+    code.unwrap_or_else(|| match status {
+        503 => "ServiceUnavailable".to_owned(),
+        _ => status.to_string(),
+    })
+}
+
+fn in_header(answer: &HttpResponse) -> Option<String> {
+    Some(bare(answer.headers().get("x-amzn-errortype")?))
+}
+
+fn in_json(body: &str) -> Option<String> {
+    let said: serde_json::Value = serde_json::from_str(body).ok()?;
+    Some(bare(said.get("__type").or_else(|| said.get("code"))?.as_str()?))
+}
+
+/// `com.amazonaws.dynamodb#ThrottlingException:http://...`
+fn bare(code: &str) -> String {
+    let code = code.split(':').next().unwrap_or_default();
+    code.rsplit('#').next().unwrap_or_default().to_owned()
+}
+
+fn in_xml(body: &str) -> Option<&str> {
+    Some(body.split_once("<Code>")?.1.split_once("</Code>")?.0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! The log of every call: it says what the servers saw, and credentials are had without the primary region.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::main_job::{apply, seed, stack};
+use crate::servers::{PRIMARY, STANDBY, Server};
+
+/// The region that services of the whole partition are signed for.
+const HOMED: &str = "us-east-1";
+
+#[test]
+fn the_call_log_is_what_the_servers_saw() {
+    let Some(server) = Server::moto() else { return };
+    seed(&server.boto());
+    let machine = server.drstack();
+    machine.write("s/stack.toml", &stack("warm"));
+    server.find();
+    apply(&machine);
+    let seen = server.calls();
+    let logs = server.boto().run("read_calls", &json!({ "region": STANDBY, "bucket": "acme-control" }));
+    let logs = logs.as_object().expect("logs by run");
+    assert_eq!(logs.len(), 1, "{logs:?}");
+    let notes = logs.values().next().and_then(Value::as_array).expect("notes");
+    let mut logged: BTreeMap<String, u64> = BTreeMap::new();
+    for note in notes {
+        assert!(note["request_id"].is_string() && note["at"].is_string(), "{note}");
+        let text = |key: &str| note[key].as_str().expect("text").to_owned();
+        let region = Some(text("region")).filter(|it| it != "global").unwrap_or(HOMED.to_owned());
+        // On the wire S3 has no names of operations.
+        let name = match text("service").as_str() {
+            "s3" => format!("{region}/s3"),
+            service => format!("{region}/{service}/{}", text("operation")),
+        };
+        *logged.entry(name).or_default() += 1;
+    }
+    let mut heard: BTreeMap<String, u64> = BTreeMap::new();
+    for (call, count) in seen {
+        let s3 = call.starts_with(&format!("{PRIMARY}/s3")) || call.starts_with(&format!("{STANDBY}/s3"));
+        let name = if s3 { call.rsplitn(2, '/').last().expect("a part").to_owned() } else { call };
+        *heard.entry(name).or_default() += count;
+    }
+    // The log itself is put, and the lock given back, after it was closed.
+    let after = heard[&format!("{STANDBY}/s3")] - logged[&format!("{STANDBY}/s3")];
+    assert!((1..=3).contains(&after), "{after}");
+    *logged.get_mut(&format!("{STANDBY}/s3")).expect("calls") += after;
+    assert_eq!(logged, heard);
+}
+
+#[test]
+fn a_role_is_taken_on_in_the_standby_region() {
+    let Some(server) = Server::moto() else { return };
+    seed(&server.boto());
+    let machine =
+        crate::drstack::drstack().env("AWS_ENDPOINT_URL", server.endpoint()).env("AWS_PROFILE", "dr");
+    // Its region is the primary's: what the profile says of STS does not count.
+    machine.write(
+        ".aws/config",
+        "[profile dr]\nrole_arn = arn:aws:iam::123456789012:role/dr\nsource_profile = keys\nregion = us-east-1\n\
+         [profile keys]\naws_access_key_id = test\naws_secret_access_key = test\n",
+    );
+    machine.write("s/stack.toml", &stack("warm"));
+    server.find();
+    machine.run(["plan", "s"]).ok();
+    let calls = server.calls();
+    let sts: Vec<&String> = calls.keys().filter(|call| call.contains("/sts/")).collect();
+    assert_eq!(sts, [&format!("{STANDBY}/sts/AssumeRole")]);
+}
