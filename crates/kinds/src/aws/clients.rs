@@ -30,6 +30,7 @@ pub(crate) struct Clients {
     pub(crate) autoscaling: aws_sdk_autoscaling::Client,
     pub(crate) scaling: aws_sdk_applicationautoscaling::Client,
     pub(crate) iam: aws_sdk_iam::Client,
+    pub(crate) ssm: aws_sdk_ssm::Client,
 }
 
 /// AWS, as one stack sees it: its two regions.
@@ -93,6 +94,7 @@ impl Clients {
             autoscaling: aws_sdk_autoscaling::Client::new(&config),
             scaling: aws_sdk_applicationautoscaling::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
+            ssm: aws_sdk_ssm::Client::new(&config),
         }
     }
 }

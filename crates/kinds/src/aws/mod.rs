@@ -12,6 +12,7 @@ mod errors;
 mod facts;
 pub(crate) mod iam;
 pub(crate) mod once;
+pub(crate) mod probe;
 pub(crate) mod s3;
 mod store;
 pub(crate) mod tags;
