@@ -2,6 +2,8 @@
 //!
 //! What needs AWS endpoints is behind the feature `aws`; the rest is part of the fast loop.
 
+#[cfg(feature = "aws")]
+mod checks;
 mod cli;
 mod diagnostics;
 mod drstack;

@@ -230,6 +230,8 @@ fn hidden(text: String, variables: impl Iterator<Item = (String, String)>) -> St
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+
     use super::*;
 
     /// What is said of a command, if it fails.
@@ -269,6 +271,64 @@ mod tests {
         std::fs::remove_file(&folder).unwrap();
         let state = || std::fs::read_to_string(format!("/proc/{}/stat", process.trim())).unwrap_or_default();
         assert!(!cfg!(target_os = "linux") || state().is_empty() || state().contains(") Z "), "{}", state());
+    }
+
+    /// A web server that gives these answers, one a connection, and what is said of it after each of so many looks.
+    fn asked(answers: &'static [&'static str], contains: Option<&str>) -> Vec<String> {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/healthz?token=hidden", server.local_addr().unwrap());
+        let serving = std::thread::spawn(move || {
+            for answer in answers {
+                let (mut stream, _) = server.accept().unwrap();
+                let mut asked = [0; 1024];
+                let count = stream.read(&mut asked).unwrap();
+                assert!(asked[..count].starts_with(b"GET /healthz?token=hidden HTTP/1.1\r\n"));
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let look = || {
+            runtime
+                .block_on(http(&url, 200, contains))
+                .map_or_else(|error| error.to_string(), |()| "holds".to_owned())
+        };
+        let said = answers.iter().map(|_| look().replace(url.split('?').next().unwrap(), "URL")).collect();
+        serving.join().unwrap();
+        said
+    }
+
+    #[test]
+    fn a_web_server_has_to_answer_with_its_status_and_its_text() {
+        const BUSY: &str = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        const WELL: &str = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: close\r\n\r\n{\"ok\": true}";
+        const MOVED: &str = "HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        const CUT: &str = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\nConnection: close\r\n\r\n{";
+        assert_eq!(
+            asked(&[BUSY, MOVED, WELL], None),
+            [
+                "check: conflict: `URL` answers 503, not 200",
+                "check: conflict: `URL` answers 301, not 200",
+                "holds"
+            ]
+        );
+        assert_eq!(asked(&[WELL], Some("\"ok\": true")), ["holds"]);
+        assert_eq!(
+            asked(&[WELL], Some("degraded")),
+            ["check: conflict: `URL` answers 200, without `degraded`"]
+        );
+        let cut = asked(&[CUT], Some("ok"));
+        assert!(cut[0].starts_with("check: conflict: `URL` broke off: "), "{cut:?}");
+    }
+
+    #[test]
+    fn nobody_who_answers_is_looked_for_again() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let error = runtime.block_on(http(&format!("http://{free}/"), 200, None)).unwrap_err();
+        assert!(
+            matches!(&error, CloudError::Conflict { message, .. } if message.contains("does not answer")),
+            "{error}"
+        );
     }
 
     #[test]
