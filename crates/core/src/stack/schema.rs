@@ -33,6 +33,10 @@ pub fn schema(components: &ComponentRegistry) -> Value {
             Some(definition) => definitions.get(definition).cloned().unwrap_or_default(),
             None => schema,
         };
+        if table["properties"].is_null() {
+            // It has no fields of its own.
+            table["properties"] = json!({});
+        }
         if let (Some(own), Some(common)) = (table["properties"].as_object_mut(), common.as_object()) {
             own.extend(common.clone());
             if own.remove("user_data_sha256").is_some() {
