@@ -4,6 +4,8 @@
 
 #[cfg(feature = "aws")]
 mod calls;
+#[cfg(feature = "aws")]
+mod checks;
 mod cli;
 mod diagnostics;
 mod drstack;

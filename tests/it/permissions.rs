@@ -69,7 +69,7 @@ fn action(call: &str) -> String {
             .find(|(seen, _)| *seen == operation)
             .map_or_else(|| call.to_owned(), |(_, it)| format!("s3:{it}")),
         // The service that is signed for, and the prefix of its actions.
-        "application-autoscaling" | "autoscaling" | "dynamodb" | "ec2" | "iam" => {
+        "application-autoscaling" | "autoscaling" | "dynamodb" | "ec2" | "iam" | "ssm" => {
             format!("{service}:{operation}")
         }
         _ => call.to_owned(),
@@ -101,7 +101,8 @@ fn calls_and_policy_are_the_same() {
     let many = "[bucket.many]\nfor_each = [\"a\", \"b\", \"c\", \"d\"]\nname = \"many-${each.key}\"\n";
     let names = ["a", "b", "c", "d"].map(|key| json!({ "kind": "bucket", "name": format!("many-{key}") }));
     boto.seed(&json!(names));
-    machine.write("s/stack.toml", &format!("{text}[image.golden]\nsource = \"golden\"\n{many}"));
+    let fence = "[fence.writers]\n";
+    machine.write("s/stack.toml", &format!("{text}[image.golden]\nsource = \"golden\"\n{many}{fence}"));
     run(&machine, &["apply", "s", "--auto-approve"], 0);
     run(&machine, &["plan", "s"], 0);
     let world = boto.world(STANDBY, &["endpoints", "route_tables"]);
@@ -113,14 +114,18 @@ fn calls_and_policy_are_the_same() {
     let routes = json!({ "route_table": id("route_tables", "RouteTableId") });
     boto.drift(STANDBY, "endpoint-routes", &id("endpoints", "VpcEndpointId"), routes);
     // What can drift, drifts, so that it is changed too.
+    let moved = json!({ "/drstack/fleet/active-region": "elsewhere" });
+    boto.run("parameters", &json!({ "region": STANDBY, "path": "/drstack", "set": moved }));
     let role = "drstack-fleet-bucket-models-replication";
     boto.drift(PRIMARY, "role-policy", role, json!({ "policy": "drstack" }));
     boto.drift(STANDBY, "template-version", "drstack-fleet-pool-inference", json!({ "type": "t3.nano" }));
     machine.write(
         "s/stack.toml",
-        &text
-            .replace("[bucket.models]", "[bucket.models]\nold_versions_days = 0")
-            .replace("ingress", "zones = [\"us-west-2a\", \"us-west-2b\"]\ningress"),
+        &format!(
+            "{}{fence}",
+            text.replace("[bucket.models]", "[bucket.models]\nold_versions_days = 0")
+                .replace("ingress", "zones = [\"us-west-2a\", \"us-west-2b\"]\ningress")
+        ),
     );
     run(
         &machine,

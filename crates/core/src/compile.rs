@@ -7,11 +7,12 @@ use petgraph::graph::DiGraph;
 use serde_json::Value;
 
 use crate::address::{Address, ComponentAddress};
-use crate::component::{CompileCx, Exports, ResourceSet};
+use crate::component::{CHECKS, CompileCx, Exports, ResourceSet};
 use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::facts::{FactQuery, Facts};
-use crate::graph::Graph;
+use crate::graph::{Graph, Resource};
 use crate::kind::Place;
+use crate::link::Link;
 use crate::objective::{Mode, Standing};
 use crate::plan::Remark;
 use crate::stack::{Declared, Stack};
@@ -32,6 +33,56 @@ impl Compiled {
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
+
+    /// What a component, or the check of that `number`, becomes; its problems and notes are kept here.
+    fn add(
+        &mut self,
+        stack: &Stack,
+        declared: &Declared,
+        number: usize,
+        facts: &Facts,
+        (mode, epoch): (Mode, u64),
+        exports: &BTreeMap<ComponentAddress, Exports>,
+    ) -> ResourceSet {
+        let cx = CompileCx {
+            stack: &stack.facts,
+            address: &declared.address,
+            posture: declared.posture,
+            mode,
+            epoch,
+            objective: declared.objective,
+            facts,
+            exports,
+            check: number,
+        };
+        let mut set = ResourceSet::default();
+        declared.component.compile(&declared.spec, &cx, &mut set);
+        self.problems.extend(set.problems.iter().map(|problem| declared.diagnose(problem)));
+        let address = declared.address.to_string();
+        let notes = std::mem::take(&mut set.notes).into_iter();
+        self.notes.extend(notes.map(|text| Remark { address: address.clone(), text }));
+        set
+    }
+
+    fn insert(&mut self, declared: &Declared, resources: Vec<Resource>) {
+        for mut resource in resources {
+            resource.tier = declared.objective.tier;
+            self.graph.resources.insert(resource.address.clone(), resource);
+        }
+    }
+
+    /// What these components have in the standby region.
+    fn standby_of<'a>(&self, components: impl Iterator<Item = &'a ComponentAddress>) -> Vec<Address> {
+        let components: BTreeSet<&ComponentAddress> = components.collect();
+        let mut found = Vec::new();
+        for component in components {
+            // Addresses of one component stand together, the shortest first.
+            let from = self.graph.resources.range(Address::new(component, "")..);
+            let theirs = from.take_while(|(address, _)| address.component() == *component);
+            found.extend(theirs.filter(|(_, it)| it.place == Place::Standby).map(|(at, _)| at.clone()));
+        }
+        found
+    }
 }
 
 /// What the live regions have to be asked before `stack` can be compiled, each question once.
@@ -49,26 +100,24 @@ pub fn compile(stack: &Stack, facts: &Facts, standing: impl Into<Standing>) -> C
     let mut compiled = Compiled::default();
     let mut exports: BTreeMap<ComponentAddress, Exports> = BTreeMap::new();
     for declared in in_order(stack) {
-        let cx = CompileCx {
-            stack: &stack.facts,
-            address: &declared.address,
-            posture: declared.posture,
-            mode: standing.mode_of(&declared.address),
-            epoch: standing.epoch,
-            objective: declared.objective,
-            facts,
-            exports: &exports,
-        };
-        let mut set = ResourceSet::default();
-        declared.component.compile(&declared.spec, &cx, &mut set);
-        compiled.problems.extend(set.problems.iter().map(|problem| declared.diagnose(problem)));
-        let address = declared.address.to_string();
-        compiled.notes.extend(set.notes.into_iter().map(|text| Remark { address: address.clone(), text }));
-        for mut resource in set.resources {
-            resource.tier = declared.objective.tier;
-            compiled.graph.resources.insert(resource.address.clone(), resource);
-        }
+        let mode = standing.mode_of(&declared.address);
+        let set = compiled.add(stack, declared, 0, facts, (mode, standing.epoch), &exports);
+        compiled.insert(declared, set.resources);
         exports.insert(declared.address.clone(), set.exports);
+        let mut checks = Vec::new();
+        for (number, check) in (1..).zip(&declared.checks) {
+            let set = compiled.add(stack, check, number, facts, (mode, standing.epoch), &exports);
+            // What has not taken over does not have to be up; that a check makes no sense is said all the same.
+            if mode == Mode::Active {
+                let before = compiled.standby_of(check.refers_to.iter().chain([&declared.address]));
+                checks.extend(
+                    set.resources.into_iter().map(|check| before.iter().fold(check, Resource::after)),
+                );
+            }
+        }
+        let links = checks.iter().map(|check| Link::id(&check.address)).collect();
+        exports.entry(declared.address.clone()).or_default().insert(CHECKS.to_owned(), links);
+        compiled.insert(declared, checks);
     }
     let clashes = clashes(stack, &compiled.graph);
     compiled.problems.extend(clashes);

@@ -123,6 +123,8 @@ pub struct CompileCx<'a> {
     pub facts: &'a Facts,
     /// What the components it refers to export.
     pub exports: &'a BTreeMap<ComponentAddress, Exports>,
+    /// Which of its component's checks it is, from 1; 0 for a component itself.
+    pub check: usize,
 }
 
 impl CompileCx<'_> {
@@ -136,6 +138,10 @@ impl CompileCx<'_> {
         Address::new(self.address, resource)
     }
 }
+
+/// Under this name every component exports its checks: what must not happen before it is known to be up comes after them.
+/// Nothing else does: a check of data that fails must not hold back the capacity that others need.
+pub const CHECKS: &str = "checks";
 
 /// Values one component offers to those that refer to it, by name.
 pub type Exports = BTreeMap<String, Vec<Link>>;
@@ -337,12 +343,25 @@ impl<C: Component> DynComponent for ErasedComponent<C> {
 #[derive(Clone, Default)]
 pub struct ComponentRegistry {
     components: BTreeMap<&'static str, &'static dyn DynComponent>,
+    check: Option<&'static dyn DynComponent>,
 }
 
 impl ComponentRegistry {
     /// A registry of these components.
     pub fn new(components: &[&'static dyn DynComponent]) -> Self {
-        Self { components: components.iter().map(|component| (component.name(), *component)).collect() }
+        let components = components.iter().map(|component| (component.name(), *component)).collect();
+        Self { components, check: None }
+    }
+
+    /// The same, and every component may have checks: `[[pool.inference.check]]` is what `check` decodes and compiles.
+    #[must_use]
+    pub fn with_checks(self, check: &'static dyn DynComponent) -> Self {
+        Self { check: Some(check), ..self }
+    }
+
+    /// What decodes and compiles checks, where this build has any.
+    pub fn check(&self) -> Option<&'static dyn DynComponent> {
+        self.check
     }
 
     /// The component of this name.

@@ -15,7 +15,7 @@ use drstack_core::kind::KindRegistry;
 
 /// Every component kind of this build.
 pub fn components() -> ComponentRegistry {
-    ComponentRegistry::new(components::ALL)
+    ComponentRegistry::new(components::ALL).with_checks(components::CHECK)
 }
 
 /// Every resource kind of this build.

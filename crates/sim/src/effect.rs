@@ -31,6 +31,12 @@ impl Effect<'_> {
     pub(crate) fn create(&self, state: &mut State, spec: &Value) -> Result<(Found, u64), CloudError> {
         self.closed(spec)?;
         let key = self.key(self.id()?);
+        if self.kind.verifies() {
+            // It holds, and nothing stands there afterwards.
+            let live = self.shaped(self.kind.expect(spec, &key.id))?;
+            let owner = Owner::Ours(self.call.address.clone());
+            return Ok((Found { id: key.id, owner, live }, state.age() + self.work(Action::Create)));
+        }
         let stack = &*self.call.scope.stack;
         if let Some(object) = state.world.get(&key) {
             match object.owner.seen_by(stack) {

@@ -205,6 +205,26 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "EC2 lets an account launch 1,000 instances at once in a region, and 2 a second after that. docs/postures.md has the arithmetic; AWS raises the budget on request.",
     ),
     (
+        "DR260",
+        "a check looks at nothing, or at several things",
+        "A check has one of `http`, `table`, `object` and `command`; docs/checks.md shows each.",
+    ),
+    (
+        "DR261",
+        "fields of a check that do not go together",
+        "`status` and `contains` go with `http`, `item` and `writable` with `table`, `key` and `sha256` with `object`.",
+    ),
+    (
+        "DR262",
+        "a check that could never hold",
+        "An address, a status, a key, a hash, a command or a time of a check is not one.",
+    ),
+    (
+        "DR263",
+        "a check of a copy that does not exist",
+        "A cold table has no replica in the standby region, so nothing can be read there.",
+    ),
+    (
         "DR290",
         "two resources of one name",
         "Two components would make or change one and the same AWS object.",

@@ -113,7 +113,8 @@ impl Job {
 
     /// Makes it, and then whatever the making alone does not bring: settings and tags that take a call of their own.
     async fn create(&self, cloud: &dyn Cloud, call: &Call) -> Result<Left, StepError> {
-        let mut pauses = Pauses::of(SETTLE);
+        // What a check waits for is not AWS's to settle, and takes as long as its kind says.
+        let mut pauses = Pauses::of(if self.kind.verifies() { self.kind.wait() } else { SETTLE });
         let mut ladder = self.ladder()?;
         let mut spec = self.spec.clone();
         let mut climbed = Vec::new();

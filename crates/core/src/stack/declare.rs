@@ -9,7 +9,8 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::decode::{At, Node, guess, keep, references};
 use super::fields::{Field, fields};
-use super::load::{COMMON, Loader, MOST_COLLECTED, MOST_WRITTEN_OUT, Pending};
+use super::head::Own;
+use super::load::{CHECK, COMMON, Loader, MOST_COLLECTED, MOST_WRITTEN_OUT, Pending};
 use super::scope::{Unresolved, own, resolve};
 use super::user_data::HASHED;
 use super::{Declared, check};
@@ -33,7 +34,8 @@ impl Loader<'_> {
         }
         self.problems.extend(check::cycles(&declared));
         if let Some(facts) = facts {
-            self.problems.extend(declared.values().flat_map(|it| check::component(it, facts)));
+            let all = declared.values().flat_map(|it| std::iter::once(it).chain(&it.checks));
+            self.problems.extend(all.flat_map(|it| check::component(it, facts)));
         }
         declared
     }
@@ -61,13 +63,14 @@ impl Loader<'_> {
     }
 
     fn declare(&mut self, pending: Pending) -> Option<Declared> {
-        let Pending { address, component, scope, at, header, mut table, own, mut refused } = pending;
+        let Pending { address, component, scope, at, header, mut table, own, mut refused, checks } = pending;
         let mut fields: BTreeMap<String, Span> =
             table.iter().map(|(key, value)| (key.get_ref().to_string(), at.span(value.span()))).collect();
-        fields.extend(own.fields);
         let before = self.problems.len();
+        let checks = self.checked(&address, &scope, &at, &own, checks);
+        fields.extend(own.fields);
         self.unknown(component, &mut table, &mut refused, &at);
-        let refers_to = self.refers_to(component, &scope, &mut table, &mut refused, &at);
+        let mut refers_to = self.refers_to(component, &scope, &mut table, &mut refused, &at);
         let spec = self.spec(component, table, &header.range, &mut refused, &at);
         if self.problems.len() > before || !refused.is_empty() {
             return None;
@@ -75,7 +78,37 @@ impl Loader<'_> {
         let mut origin = vec![header];
         origin.extend(at.used);
         let (posture, objective) = (own.posture, own.objective);
-        Some(Declared { address, component, spec: spec?, posture, objective, refers_to, origin, fields })
+        // A check may look at its own component, which is no circle.
+        let others = checks.iter().flat_map(|check| &check.refers_to).filter(|it| **it != address);
+        refers_to.extend(others.cloned());
+        let spec = spec?;
+        Some(Declared { address, component, spec, posture, objective, refers_to, origin, fields, checks })
+    }
+
+    /// The checks of the component at `address`, each declared as a component is.
+    fn checked(
+        &mut self,
+        address: &ComponentAddress,
+        scope: &str,
+        at: &At,
+        own: &Own,
+        checks: Vec<(Span, DeTable<'static>)>,
+    ) -> Vec<Declared> {
+        let Some(component) = self.components.check() else { return Vec::new() };
+        let declared = checks.into_iter().filter_map(|(header, table)| {
+            self.declare(Pending {
+                address: address.clone(),
+                component,
+                scope: scope.to_owned(),
+                at: at.clone(),
+                header,
+                table,
+                own: Own { posture: own.posture, objective: own.objective, fields: BTreeMap::new() },
+                refused: BTreeSet::new(),
+                checks: Vec::new(),
+            })
+        });
+        declared.collect()
     }
 
     /// Takes out what the component does not have; a field that was probably meant is `refused` with it.
@@ -87,7 +120,9 @@ impl Loader<'_> {
         at: &At,
     ) {
         let known = self.fields.entry(component.name()).or_insert_with(|| fields(component));
-        let all = known.keys().map(String::as_str).filter(|it| *it != HASHED).chain(COMMON);
+        // Posture, tier and the rest of a check are those of its component.
+        let common = COMMON.iter().copied().filter(|_| component.name() != CHECK);
+        let all = known.keys().map(String::as_str).filter(|it| *it != HASHED).chain(common);
         let all: Vec<&str> = match known.contains_key(HASHED) {
             true => all.chain(["user_data", "user_data_file"]).collect(),
             false => all.collect(),

@@ -48,7 +48,10 @@ pub(super) const NAME_HELP: &str = "use 1 to 64 letters, digits, `-` and `_`";
 const LONGEST_NAME: usize = 64;
 
 /// Keys that every component has.
-pub(super) const COMMON: [&str; 5] = ["posture", "rto", "rpo", "tier", "for_each"];
+pub(super) const COMMON: [&str; 6] = ["posture", "rto", "rpo", "tier", "for_each", CHECK];
+
+/// Checks stand in every component: `[[pool.inference.check]]`.
+pub(super) const CHECK: &str = "check";
 
 /// Reads the stack's files; the core itself reads none.
 pub trait ReadFiles {
@@ -180,6 +183,8 @@ pub(super) struct Pending {
     pub(super) own: Own,
     /// Fields whose value was refused, and reported, already; the table does not have them.
     pub(super) refused: BTreeSet<String>,
+    /// Its checks: where each one's header stands, and its table.
+    pub(super) checks: Vec<(Span, DeTable<'static>)>,
 }
 
 pub(super) struct Loader<'a> {
@@ -563,12 +568,46 @@ impl Loader<'_> {
             scope.components.insert(local, address.clone());
         }
         let own = self.own(&mut table, around.posture, around.objective, at);
+        let checks = self.checks(component, &mut table, at);
         let fields = self.fields.entry(component.name()).or_insert_with(|| super::fields::fields(component));
         if fields.contains_key(HASHED) {
             self.hide_user_data(&mut table, &around.folder, at);
         }
         let (scope, at) = (scope.to_owned(), at.clone());
-        self.pending.push(Pending { address, component, scope, at, header, table, own, refused });
+        self.pending.push(Pending { address, component, scope, at, header, table, own, refused, checks });
+    }
+
+    /// The checks of a component, taken out of its table.
+    fn checks(
+        &mut self,
+        component: &'static dyn DynComponent,
+        table: &mut DeTable<'static>,
+        at: &At,
+    ) -> Vec<(Span, DeTable<'static>)> {
+        // A build without checks has no such key, and says so.
+        let Some(node) = self.components.check().and_then(|_| take(table, CHECK)) else { return Vec::new() };
+        let span = node.span();
+        let help = format!("write `[[{}.NAME.{CHECK}]]`, and what has to hold below", component.name());
+        let items = match node.into_inner() {
+            DeValue::Array(items) => items,
+            other => {
+                let message = format!("`{CHECK}` is {}, not a list of tables", article(&other));
+                self.problems.push(at.error("DR006", span, message, help));
+                return Vec::new();
+            }
+        };
+        let mut checks = Vec::new();
+        for item in items {
+            let span = item.span();
+            match item.into_inner() {
+                DeValue::Table(table) => checks.push((at.span(span), table)),
+                other => {
+                    let message = format!("a `{CHECK}` is {}, not a table", article(&other));
+                    self.problems.push(at.error("DR006", span, message, help.clone()));
+                }
+            }
+        }
+        checks
     }
 }
 

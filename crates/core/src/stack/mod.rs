@@ -52,6 +52,8 @@ pub struct Declared {
     pub origin: Vec<Span>,
     /// Where each of its top-level fields stands.
     pub fields: BTreeMap<String, Span>,
+    /// What has to hold before it counts as up. A check is declared as a component is, and has its component's address.
+    pub checks: Vec<Declared>,
 }
 
 impl Declared {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Declared, Stack, check};
 use crate::address::ComponentAddress;
 use crate::cloud::Secrets;
-use crate::component::{ComponentRegistry, StackFacts};
+use crate::component::{ComponentRegistry, DynComponent, StackFacts};
 use crate::diagnostic::Sources;
 use crate::keys::PublicKey;
 use crate::objective::{Objective, Posture};
@@ -48,6 +48,9 @@ pub struct ResolvedComponent {
     pub objective: Objective,
     /// Whom it refers to.
     pub refers_to: BTreeSet<ComponentAddress>,
+    /// Its checks, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<ResolvedComponent>,
 }
 
 /// Why a resolved stack is none for this build.
@@ -83,22 +86,66 @@ pub enum Unresolvable {
 impl Stack {
     /// The stack as data.
     pub fn resolve(&self) -> ResolvedStack {
-        let component = |it: &Declared| ResolvedComponent {
-            kind: it.component.name().to_owned(),
-            spec: it.spec.clone(),
-            posture: it.posture,
-            objective: it.objective,
-            refers_to: it.refers_to.clone(),
-        };
         ResolvedStack {
             facts: self.facts.clone(),
             posture: self.posture,
             objective: self.objective,
             signing: self.signing.clone(),
-            components: self.components.iter().map(|(at, it)| (at.clone(), component(it))).collect(),
+            components: self
+                .components
+                .iter()
+                .map(|(at, it)| (at.clone(), ResolvedComponent::of(it)))
+                .collect(),
             sim: self.sim.clone(),
             hash: self.hash.clone(),
         }
+    }
+}
+
+impl ResolvedComponent {
+    fn of(declared: &Declared) -> Self {
+        Self {
+            kind: declared.component.name().to_owned(),
+            spec: declared.spec.clone(),
+            posture: declared.posture,
+            objective: declared.objective,
+            refers_to: declared.refers_to.clone(),
+            checks: declared.checks.iter().map(Self::of).collect(),
+        }
+    }
+
+    /// The component again, where `component` is what decodes its kind.
+    fn declare(
+        self,
+        address: &ComponentAddress,
+        component: Option<&'static dyn DynComponent>,
+        known: &BTreeSet<ComponentAddress>,
+        registry: &ComponentRegistry,
+    ) -> Result<Declared, Unresolvable> {
+        let address = address.clone();
+        let Some(component) = component.filter(|it| it.name() == self.kind) else {
+            return Err(Unresolvable::Kind { address, kind: self.kind });
+        };
+        if let Err(error) = component.fits(&self.spec) {
+            return Err(Unresolvable::Spec { address, message: error.to_string() });
+        }
+        if !self.refers_to.is_subset(known) {
+            return Err(Unresolvable::Reference { address });
+        }
+        let checks =
+            self.checks.into_iter().map(|it| it.declare(&address, registry.check(), known, registry));
+        let checks = checks.collect::<Result<_, _>>()?;
+        Ok(Declared {
+            address,
+            component,
+            spec: self.spec,
+            posture: self.posture,
+            objective: self.objective,
+            refers_to: self.refers_to,
+            origin: Vec::new(),
+            fields: BTreeMap::new(),
+            checks,
+        })
     }
 }
 
@@ -118,25 +165,8 @@ impl ResolvedStack {
         let known: BTreeSet<ComponentAddress> = self.components.keys().cloned().collect();
         let mut components = BTreeMap::new();
         for (address, it) in self.components {
-            let Some(component) = registry.get(&it.kind) else {
-                return Err(Unresolvable::Kind { address, kind: it.kind });
-            };
-            if let Err(error) = component.fits(&it.spec) {
-                return Err(Unresolvable::Spec { address, message: error.to_string() });
-            }
-            if !it.refers_to.is_subset(&known) {
-                return Err(Unresolvable::Reference { address });
-            }
-            let declared = Declared {
-                address: address.clone(),
-                component,
-                spec: it.spec,
-                posture: it.posture,
-                objective: it.objective,
-                refers_to: it.refers_to,
-                origin: Vec::new(),
-                fields: BTreeMap::new(),
-            };
+            let component = registry.get(&it.kind);
+            let declared = it.declare(&address, component, &known, registry)?;
             components.insert(address, declared);
         }
         if !check::cycles(&components).is_empty() {

@@ -17,11 +17,15 @@ pub fn schema(components: &ComponentRegistry) -> Value {
         let schema = component.schema(&mut generator).to_value();
         tables.insert(component.name().to_owned(), schema);
     }
+    let check = components.check().map(|check| check.schema(&mut generator).to_value());
     let mut definitions: Value = generator.take_definitions(true).into();
-    let common = json!({
+    let mut common = json!({
         "posture": posture, "rto": duration, "rpo": duration, "for_each": keys,
         "tier": {"type": "integer", "minimum": 1, "maximum": 3},
     });
+    if let Some(check) = check {
+        common["check"] = json!({"type": "array", "items": check});
+    }
     let mut properties = Map::new();
     for (name, schema) in tables {
         let mut table = match schema.get("$ref").and_then(Value::as_str).and_then(|it| it.rsplit('/').next())
@@ -29,6 +33,10 @@ pub fn schema(components: &ComponentRegistry) -> Value {
             Some(definition) => definitions.get(definition).cloned().unwrap_or_default(),
             None => schema,
         };
+        if table["properties"].is_null() {
+            // It has no fields of its own.
+            table["properties"] = json!({});
+        }
         if let (Some(own), Some(common)) = (table["properties"].as_object_mut(), common.as_object()) {
             own.extend(common.clone());
             if own.remove("user_data_sha256").is_some() {

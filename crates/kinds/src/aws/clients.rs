@@ -31,6 +31,7 @@ pub(crate) struct Clients {
     pub(crate) autoscaling: aws_sdk_autoscaling::Client,
     pub(crate) scaling: aws_sdk_applicationautoscaling::Client,
     pub(crate) iam: aws_sdk_iam::Client,
+    pub(crate) ssm: aws_sdk_ssm::Client,
 }
 
 /// AWS, as one stack sees it: its two regions.
@@ -111,6 +112,7 @@ impl Clients {
             autoscaling: client!(aws_sdk_autoscaling, &config, watch("autoscaling")),
             scaling: client!(aws_sdk_applicationautoscaling, &config, watch("application-autoscaling")),
             iam: client!(aws_sdk_iam, &config, watch("iam")),
+            ssm: client!(aws_sdk_ssm, &config, watch("ssm")),
         }
     }
 }

@@ -14,6 +14,7 @@ mod facts;
 pub(crate) mod iam;
 mod interceptor;
 pub(crate) mod once;
+pub(crate) mod probe;
 mod region;
 pub(crate) mod s3;
 mod store;

@@ -21,7 +21,7 @@ const LIFECYCLE_RULE: &str = "drstack-old-versions";
 const UNFINISHED_DAYS: i32 = 7;
 
 impl Target<'_> {
-    fn s3(&self) -> &aws_sdk_s3::Client {
+    pub(crate) fn s3(&self) -> &aws_sdk_s3::Client {
         &self.aws.at(self.place).s3
     }
 

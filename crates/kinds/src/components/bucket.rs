@@ -204,6 +204,7 @@ impl Component for Bucket {
                 .after(&versioning),
         );
         out.export("arn", vec![Link::Known(format!("arn:{partition}:s3:::{standby}"))]);
+        out.export("name", vec![Link::Known(standby)]);
         out.notes.push(
             "objects from before the replication rule are not copied: S3 replicates what is written after it"
                 .to_owned(),

@@ -1,6 +1,8 @@
 //! Components: what a user writes. One file each, and one line here.
 
 pub mod bucket;
+pub mod check;
+pub mod fence;
 pub mod image;
 pub mod network;
 pub mod pool;
@@ -9,6 +11,8 @@ pub mod table;
 use drstack_core::component::{DynComponent, ErasedComponent};
 
 pub use bucket::Bucket;
+pub use check::Check;
+pub use fence::Fence;
 pub use image::Image;
 pub use network::Network;
 pub use pool::Pool;
@@ -17,11 +21,15 @@ pub use table::Table;
 /// Every component.
 pub const ALL: &[&dyn DynComponent] = &[
     &ErasedComponent::<Bucket>::NEW,
+    &ErasedComponent::<Fence>::NEW,
     &ErasedComponent::<Image>::NEW,
     &ErasedComponent::<Network>::NEW,
     &ErasedComponent::<Pool>::NEW,
     &ErasedComponent::<Table>::NEW,
 ];
+
+/// What stands below any of them: `[[pool.inference.check]]`.
+pub const CHECK: &dyn DynComponent = &ErasedComponent::<Check>::NEW;
 
 /// The default of switches that are on.
 fn yes() -> bool {

@@ -85,6 +85,7 @@ impl Component for Table {
         if let Known::Yes(fact) = &fact {
             replicable(spec, fact, out);
         }
+        out.export("name", vec![Link::Known(spec.name.clone())]);
         let stream = out.add(Resource::named::<TableStream>(
             cx.resource("table-stream"),
             Place::Primary,

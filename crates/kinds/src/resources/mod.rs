@@ -2,12 +2,14 @@
 
 pub mod bucket;
 pub mod bucket_versioning;
+pub mod check;
 pub mod gateway_endpoint;
 pub mod group;
 pub mod image;
 pub mod instance_profile;
 pub mod instance_role;
 pub mod launch_template;
+pub mod parameter;
 pub mod replication_role;
 pub mod replication_rule;
 pub mod route_table;
@@ -23,12 +25,14 @@ use drstack_core::link::Link;
 
 pub use bucket::Bucket;
 pub use bucket_versioning::BucketVersioning;
+pub use check::Check;
 pub use gateway_endpoint::GatewayEndpoint;
 pub use group::Group;
 pub use image::Image;
 pub use instance_profile::InstanceProfile;
 pub use instance_role::InstanceRole;
 pub use launch_template::LaunchTemplate;
+pub use parameter::Parameter;
 pub use replication_role::ReplicationRole;
 pub use replication_rule::ReplicationRule;
 pub use route_table::RouteTable;
@@ -43,12 +47,14 @@ pub use vpc::Vpc;
 pub const ALL: &[&dyn DynKind] = &[
     &Erased::<Bucket>::NEW,
     &Erased::<BucketVersioning>::NEW,
+    &Erased::<Check>::NEW,
     &Erased::<GatewayEndpoint>::NEW,
     &Erased::<Group>::NEW,
     &Erased::<Image>::NEW,
     &Erased::<InstanceProfile>::NEW,
     &Erased::<InstanceRole>::NEW,
     &Erased::<LaunchTemplate>::NEW,
+    &Erased::<Parameter>::NEW,
     &Erased::<ReplicationRole>::NEW,
     &Erased::<ReplicationRule>::NEW,
     &Erased::<RouteTable>::NEW,

@@ -2,9 +2,12 @@
 
 use std::fmt::Write;
 
+use drstack_core::address::Address;
 use drstack_core::compile::compile;
+use drstack_core::diagnostic::render;
 use drstack_core::graph::Graph;
-use drstack_core::objective::{Mode, Posture};
+use drstack_core::objective::{Mode, Posture, Standing};
+use serde_json::json;
 
 use crate::loaded::{facts, stack};
 
@@ -51,6 +54,20 @@ user_data      = "#!/bin/sh\nstart ${{each.key}}\n"
 [module.training]
 source = "training"
 bucket = "acme-checkpoints"
+
+[[pool.inference.check]]
+http = "https://api.example.com/healthz"
+
+[[pool.inference.check]]
+object = "@bucket.models"
+key    = "prod/model.bin"
+sha256 = "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c"
+
+[[bucket.models.check]]
+command = ["true"]
+
+[fence.writers]
+tier = 1
 "##
     )
 }
@@ -89,6 +106,54 @@ fn the_reference_stack_in_every_posture_and_mode() {
             let mode = format!("{mode:?}").to_lowercase();
             insta::assert_snapshot!(format!("{}-{mode}", posture.name()), picture(&compiled.graph));
         }
+    }
+}
+
+#[test]
+fn checks_come_after_what_they_look_at_and_whoever_waits_for_them_after_both() {
+    let stack = stack(&reference(Posture::Warm));
+    let compiled = compile(&stack, &facts(&stack), Mode::Active);
+    let needs = |address: &str| {
+        let resource = &compiled.graph.resources[&Address::parse(address).unwrap()];
+        resource.needs().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let pool = ["pool.inference/group", "pool.inference/launch-template"];
+    let first = needs("pool.inference/check-1");
+    assert!(pool.iter().all(|it| first.contains(&(*it).to_owned())), "{first:?}");
+    let second = needs("pool.inference/check-2");
+    for others in ["bucket.models/bucket", "bucket.models/check-1"] {
+        assert!(second.contains(&others.to_owned()) && !first.contains(&others.to_owned()), "{second:?}");
+    }
+    assert!(first.iter().chain(&second).all(|it| !it.starts_with("pool.inference/check")), "each for itself");
+    // A check of data holds back no capacity.
+    assert!(!needs("pool.inference/group").contains(&"bucket.models/check-1".to_owned()));
+    assert_eq!(needs("fence.writers/active-region"), ["fence.writers/epoch"]);
+}
+
+#[test]
+fn the_fence_names_the_region_that_may_write_and_since_when() {
+    let stack = stack(&reference(Posture::Warm));
+    for (mode, epoch, region) in [(Mode::Standby, 4, "us-east-1"), (Mode::Active, 5, "us-west-2")] {
+        let graph = compile(&stack, &facts(&stack), Standing { mode, epoch, only: Vec::new() }).graph;
+        let said = |address: &str| graph.resources[&Address::parse(address).unwrap()].spec.clone();
+        let parameter =
+            |name: &str, value: &str| json!({"name": format!("/drstack/fleet/{name}"), "value": value});
+        assert_eq!(said("fence.writers/active-region"), parameter("active-region", region));
+        assert_eq!(said("fence.writers/epoch"), parameter("epoch", &epoch.to_string()));
+    }
+}
+
+#[test]
+fn a_cold_table_has_no_copy_to_check_in_either_mode() {
+    let text = "[stack]\nname = \"fleet\"\nprimary = \"us-east-1\"\nstandby = \"us-west-2\"\nposture = \"cold\"\n\
+                [table.features]\nname = \"acme-features\"\n[[table.features.check]]\ntable = \"@table.features\"\n";
+    let stack = stack(text);
+    for mode in [Mode::Standby, Mode::Active] {
+        let compiled = compile(&stack, &facts(&stack), mode);
+        insta::assert_snapshot!(
+            "a_cold_table_has_no_copy_to_check",
+            render(&compiled.problems, &stack.sources, false)
+        );
     }
 }
 

@@ -17,7 +17,7 @@ use drstack_core::objective::{Mode, Posture};
 use drstack_core::observe::{capture, observe};
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, plan};
 use drstack_core::stack::Stack;
-use drstack_sim::{Holder, Sim, SimConfig};
+use drstack_sim::{Failure, Fault, Holder, Sim, SimConfig};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -41,6 +41,10 @@ struct Planned {
 impl World {
     /// Two regions in which the stacks find what they follow, and something that is nobody's business.
     fn of(stacks: &[Stack], seed: u64) -> Self {
+        Self::with(stacks, SimConfig { seed, ..SimConfig::default() })
+    }
+
+    fn with(stacks: &[Stack], config: SimConfig) -> Self {
         let facts = &stacks[0].facts;
         let scope = Scope {
             stack: facts.name.as_str().into(),
@@ -48,7 +52,6 @@ impl World {
             standby: facts.standby.as_str().into(),
             secrets: Arc::default(),
         };
-        let config = SimConfig { seed, ..SimConfig::default() };
         let all = stacks.iter().flat_map(seeds).collect();
         let sim = Sim::in_memory(config, drstack_kinds::kinds(), &scope, all).unwrap();
         let theirs = Found {
@@ -125,11 +128,17 @@ impl World {
         }
         self.execute(&first.plan).await;
         let Planned { plan, report, graph } = self.planned(stack, mode, Intent::Converge, &none).await;
-        assert!(plan.is_empty(), "left to do: {:#?}", lines(&plan));
+        let kinds = drstack_kinds::kinds();
+        let verifies = |kind: &str| kinds.get(kind).unwrap().verifies();
+        // Checks have to hold each time, and nothing else is left to do.
+        assert!(plan.steps.iter().all(|step| verifies(&step.kind)), "left to do: {:#?}", lines(&plan));
+        let checks = graph.resources.values().filter(|it| verifies(&it.kind)).count();
+        assert_eq!(plan.steps.len(), checks, "{:#?}", lines(&plan));
         assert_eq!((&report.blocked, &report.waiting), (&vec![], &vec![]));
         let kept: BTreeSet<&str> = report.kept.iter().map(|it| it.address.as_str()).collect();
         for (address, count) in self.owned() {
-            let wanted = usize::from(graph.resources.contains_key(&address));
+            let wanted = graph.resources.get(&address);
+            let wanted = usize::from(wanted.is_some_and(|it| !verifies(&it.kind)));
             assert!(
                 count == wanted || kept.contains(address.as_str()),
                 "{count} of {address} in {mode:?}: {kept:?}"
@@ -317,6 +326,36 @@ fn a_new_image_rolls_out_beside_the_older_copy_whatever_their_ids() {
         2,
         "in some worlds the older copy is listed first, in others the newer one"
     );
+}
+
+#[test]
+fn a_check_is_tried_for_as_long_as_its_kind_says_and_holds_back_nothing_else() {
+    let stack =
+        stack(&format!("{FOLLOWER}\n[[pool.inference.check]]\nhttp = \"https://api.example.com/\"\n"));
+    let fails = |share| {
+        let (kind, error) = (Some("check".to_owned()), Failure::Throttled);
+        let fault = Fault { kind, operation: None, region: None, subject: None, error, share, at: None };
+        SimConfig { faults: vec![fault], ..SimConfig::default() }
+    };
+    // Mostly refused, and it holds in the end; always refused, and it is given up after a quarter of an hour.
+    for (share, holds) in [(Some(0.9), true), (None, false)] {
+        run(async {
+            let mut world = World::with(std::slice::from_ref(&stack), fails(share));
+            let planned = world.planned(&stack, Mode::Active, Intent::Converge, &BTreeSet::new()).await;
+            let begin = world.sim.now();
+            let run = world.run(&planned.plan).await;
+            let failed: Vec<&str> =
+                run.failed.iter().map(|(step, _)| planned.plan.steps[*step].address.as_str()).collect();
+            assert_eq!(failed, if holds { vec![] } else { vec!["pool.inference/check-1"] });
+            let took = world.sim.now().duration_since(begin).as_secs();
+            assert!(holds || took > 15 * 60, "given up after {took} s");
+            assert_eq!(world.live("group")["desired"], 4);
+            assert!(
+                world.owned().keys().all(|it| !it.as_str().contains("check")),
+                "a check leaves nothing behind"
+            );
+        });
+    }
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {

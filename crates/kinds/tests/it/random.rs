@@ -18,7 +18,7 @@ pub(crate) struct Draft {
 /// One component: its kind, its name and a number that decides everything else of it.
 type Part = (usize, usize, u64);
 
-const KINDS: [&str; 5] = ["bucket", "table", "network", "image", "pool"];
+const KINDS: [&str; 6] = ["bucket", "table", "network", "image", "pool", "fence"];
 /// Few, so that a second stack has some of the first one's components, with other fields.
 const NAMES: [&str; 2] = ["a", "b"];
 
@@ -49,7 +49,9 @@ impl Draft {
     pub(crate) fn text_in(&self, posture: Posture) -> String {
         let mut parts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
         for (kind, name, look) in &self.parts {
-            parts.entry((KINDS[*kind], NAMES[*name])).or_insert(*look);
+            // The parameters of a stack have names of their own: there is one fence.
+            let name = if KINDS[*kind] == "fence" { "writers" } else { NAMES[*name] };
+            parts.entry((KINDS[*kind], name)).or_insert(*look);
         }
         parts.insert(("network", "always"), self.network);
         let named = |kind: &str| -> Vec<&str> {
@@ -73,11 +75,15 @@ impl Draft {
                 "table" => table(name, &mut dice),
                 "network" => network(&mut dice),
                 "image" => image(&mut dice),
+                "fence" => Vec::new(),
                 _ => pool(&around, &mut dice),
             };
             lines.iter().filter(|line| !line.is_empty()).for_each(|line| {
                 let _ = writeln!(out, "{line}");
             });
+            if let Some(check) = check(kind, name, *look) {
+                let _ = writeln!(out, "[[{kind}.{name}.check]]\n{check}");
+            }
         }
         out
     }
@@ -123,6 +129,16 @@ const KEYS: [&str; 2] = ["\"arn:aws:kms:us-west-2:123456789012:key/1\"", "\"alia
 
 fn posture(dice: &mut Dice) -> String {
     if dice.some() { dice.maybe("posture", &POSTURES) } else { String::new() }
+}
+
+/// A check for some of them, whatever the dice have left.
+fn check(kind: &str, name: &str, look: u64) -> Option<String> {
+    let of = match kind {
+        "bucket" => format!("object = \"@bucket.{name}\"\nkey = \"model\"\nsha256 = \"{}\"", "0f".repeat(32)),
+        "pool" => "http = \"https://api.example.com/healthz\"\ncontains = \"ok\"".to_owned(),
+        _ => "command = [\"true\"]\ntimeout = \"5s\"".to_owned(),
+    };
+    look.is_multiple_of(3).then_some(of)
 }
 
 fn bucket(name: &str, dice: &mut Dice) -> Vec<String> {

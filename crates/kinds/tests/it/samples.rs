@@ -5,12 +5,14 @@ use drstack_core::link::Link;
 use drstack_kinds::facts::Disk;
 use drstack_kinds::resources::bucket::BucketSpec;
 use drstack_kinds::resources::bucket_versioning::BucketVersioningSpec;
+use drstack_kinds::resources::check::{CheckSpec, KeyValue, Probe};
 use drstack_kinds::resources::gateway_endpoint::GatewayEndpointSpec;
 use drstack_kinds::resources::group::{GroupSpec, Step, Takeover};
 use drstack_kinds::resources::image::ImageSpec;
 use drstack_kinds::resources::instance_profile::InstanceProfileSpec;
 use drstack_kinds::resources::instance_role::InstanceRoleSpec;
 use drstack_kinds::resources::launch_template::LaunchTemplateSpec;
+use drstack_kinds::resources::parameter::ParameterSpec;
 use drstack_kinds::resources::replication_role::ReplicationRoleSpec;
 use drstack_kinds::resources::replication_rule::ReplicationRuleSpec;
 use drstack_kinds::resources::route_table::RouteTableSpec;
@@ -51,7 +53,7 @@ const GIVEN: &str = "AWS gives it";
 
 /// Specs of every kind, with each optional field given and left out.
 pub(crate) fn samples() -> Vec<Sample> {
-    [data(), network(), compute(), identity()].into_iter().flatten().collect()
+    [data(), network(), compute(), identity(), takeover()].into_iter().flatten().collect()
 }
 
 fn data() -> Vec<Sample> {
@@ -249,6 +251,33 @@ fn identity() -> Vec<Sample> {
         sample::<InstanceRole>(&reader, &[], ROLE),
         sample::<ReplicationRole>(&replication, &[("arn", GIVEN)], ROLE),
         sample::<ReplicationRole>(&keys, &[("arn", GIVEN)], ROLE),
+    ]
+}
+
+fn takeover() -> Vec<Sample> {
+    const PARAMETER: Unseen = &[("name", NAMED)];
+    let check = |probe| sample::<Check>(&CheckSpec { probe, timeout: 10 }, &[], &[]);
+    let http =
+        |contains| Probe::Http { url: "https://api.example.com/healthz".into(), status: 200, contains };
+    let table = |item: &[(&str, KeyValue)]| Probe::Table {
+        name: "features".into(),
+        item: item.iter().map(|(name, it)| ((*name).to_owned(), it.clone())).collect(),
+        writable: !item.is_empty(),
+    };
+    let object = Probe::Object {
+        bucket: "acme-models-us-west-2".into(),
+        key: "prod/model.bin".into(),
+        sha256: "00ff".into(),
+    };
+    let region = ParameterSpec { name: "/drstack/fleet/active-region".into(), value: "us-east-1".into() };
+    vec![
+        check(http(None)),
+        check(http(Some("ok".into()))),
+        check(table(&[])),
+        check(table(&[("id", KeyValue::Text("canary".into())), ("at", KeyValue::Number(7))])),
+        check(object),
+        check(Probe::Command(vec!["curl".into(), "--fail".into()])),
+        sample::<Parameter>(&region, &[], PARAMETER),
     ]
 }
 
