@@ -31,6 +31,8 @@ pub(crate) struct Clients {
     pub(crate) autoscaling: aws_sdk_autoscaling::Client,
     pub(crate) scaling: aws_sdk_applicationautoscaling::Client,
     pub(crate) iam: aws_sdk_iam::Client,
+    pub(crate) route53: aws_sdk_route53::Client,
+    pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
 }
 
 /// AWS, as one stack sees it: its two regions.
@@ -111,6 +113,8 @@ impl Clients {
             autoscaling: client!(aws_sdk_autoscaling, &config, watch("autoscaling")),
             scaling: client!(aws_sdk_applicationautoscaling, &config, watch("application-autoscaling")),
             iam: client!(aws_sdk_iam, &config, watch("iam")),
+            route53: client!(aws_sdk_route53, &config, watch("route53")),
+            cloudwatch: client!(aws_sdk_cloudwatch, &config, watch("cloudwatch")),
         }
     }
 }

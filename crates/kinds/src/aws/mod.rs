@@ -4,6 +4,7 @@
 
 mod clients;
 mod cloud;
+pub(crate) mod cloudwatch;
 mod credentials;
 mod driver;
 mod drivers;
@@ -15,6 +16,7 @@ pub(crate) mod iam;
 mod interceptor;
 pub(crate) mod once;
 mod region;
+pub(crate) mod route53;
 pub(crate) mod s3;
 mod store;
 pub(crate) mod tags;
