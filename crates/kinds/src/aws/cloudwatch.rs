@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudwatch::types::{
-    Dimension, Metric, MetricAlarm, MetricDataQuery, MetricStat, ScanBy, Tag,
-};
+use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricAlarm, MetricDataQuery, MetricStat, ScanBy, Tag};
 use aws_smithy_types::DateTime;
 use drstack_core::cloud::CloudError;
 use jiff::Timestamp;

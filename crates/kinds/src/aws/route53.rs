@@ -93,7 +93,8 @@ pub(crate) async fn zones(at: &Target<'_>, name: &str) -> Result<Vec<(String, St
         let ask = at.route53().list_hosted_zones_by_name().dns_name(rest).max_items(ZONES);
         let answer = ask.send().await.map_err(|error| at.failed("route53:ListHostedZonesByName", error))?;
         let is_public = |zone: &HostedZone| zone.config.as_ref().is_none_or(|it| !it.private_zone);
-        let named = answer.hosted_zones.into_iter().filter(|zone| plain(&zone.name) == rest && is_public(zone));
+        let named =
+            answer.hosted_zones.into_iter().filter(|zone| plain(&zone.name) == rest && is_public(zone));
         let named: Vec<_> = named.map(|zone| (plain_id(&zone), plain(&zone.name))).collect();
         if !named.is_empty() {
             return Ok(named);
@@ -116,7 +117,9 @@ pub(crate) fn plain(name: &str) -> String {
 /// Type and value of a record, as people say it.
 pub(crate) fn describe(set: &ResourceRecordSet) -> String {
     let values: Vec<&str> = set.resource_records().iter().map(ResourceRecord::value).collect();
-    let value = set.alias_target().map_or_else(|| values.join(", "), |alias| format!("alias of {}", plain(alias.dns_name())));
+    let value = set
+        .alias_target()
+        .map_or_else(|| values.join(", "), |alias| format!("alias of {}", plain(alias.dns_name())));
     let routed = if set.set_identifier.is_some() { ", one of several" } else { "" };
     format!("{} {value}{routed}", set.r#type.as_str())
 }

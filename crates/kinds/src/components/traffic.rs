@@ -186,13 +186,15 @@ fn place(spec: &TrafficTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Opti
     };
     let [id] = &fact.zones[..] else {
         let message = format!("{} public hosted zones are called `{zone}`", fact.zones.len());
-        let help = format!("write the id of the one that is meant: `zone = \"{}\"`", fact.zones.join("`, or `"));
+        let help =
+            format!("write the id of the one that is meant: `zone = \"{}\"`", fact.zones.join("`, or `"));
         out.error("DR251", "zone", message, help);
         return None;
     };
     let longest = SIDES.iter().map(|side| side.len()).max().unwrap_or_default();
     if mark(&cx.stack.name, cx.address).len() + longest > MARK_LIMIT {
-        let message = format!("the address is too long to mark records with: they take {MARK_LIMIT} characters");
+        let message =
+            format!("the address is too long to mark records with: they take {MARK_LIMIT} characters");
         out.error("DR250", "", message, "give the component or its module a shorter name");
         return None;
     }
@@ -204,7 +206,8 @@ fn place(spec: &TrafficTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Opti
     match (fact.others.is_empty() && mine, found.first()) {
         (_, None) => {}
         (true, Some(found)) if spec.adopt => {
-            out.notes.push(format!("`{record}` ({found}) is taken over in one change; destroying puts it back"));
+            out.notes
+                .push(format!("`{record}` ({found}) is taken over in one change; destroying puts it back"));
         }
         (true, Some(found)) => {
             let message = format!("`{record}` exists and is not drstack's: {found}");
@@ -213,7 +216,8 @@ fn place(spec: &TrafficTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Opti
         }
         (false, Some(found)) => {
             let message = format!("`{record}` exists and is not drstack's: {found}");
-            let help = format!("make it a CNAME to `{target}` and write `adopt = true`, or choose another record");
+            let help =
+                format!("make it a CNAME to `{target}` and write `adopt = true`, or choose another record");
             out.error("DR252", "record", message, help);
             return None;
         }
@@ -282,7 +286,9 @@ mod tests {
             assert!(is_full_name(name), "{name}");
         }
         let long = format!("{}.com", "a".repeat(64));
-        for name in ["", "api", "api.example.com.", "-a.example.com", "*.example.com", "10.0.0.1", "a b.com", &long] {
+        for name in
+            ["", "api", "api.example.com.", "-a.example.com", "*.example.com", "10.0.0.1", "a b.com", &long]
+        {
             assert!(!is_full_name(name), "{name}");
         }
         assert!(is_dns_name("api") && is_dns_name("v1.api") && !is_dns_name("") && !is_dns_name("@"));
@@ -292,11 +298,21 @@ mod tests {
     fn a_probe_is_an_https_address() {
         let probe = |text| Probe::parse(text).map(|it| (it.host, it.port, it.path));
         let parts = |host: &str, port, path: &str| Some((host.to_owned(), port, path.to_owned()));
-        assert_eq!(probe("https://API.example.com/healthz?a=1"), parts("api.example.com", 443, "/healthz?a=1"));
+        assert_eq!(
+            probe("https://API.example.com/healthz?a=1"),
+            parts("api.example.com", 443, "/healthz?a=1")
+        );
         assert_eq!(probe("https://api.example.com:8443"), parts("api.example.com", 8443, "/"));
         let wrong = [
-            "http://api.example.com/", "https://", "https://api/", "https://u@api.example.com/", "https://10.0.0.1/",
-            "https://api.example.com:0/", "https://api.example.com:x/", "https://api.example.com/#a", "https://a.b/ c",
+            "http://api.example.com/",
+            "https://",
+            "https://api/",
+            "https://u@api.example.com/",
+            "https://10.0.0.1/",
+            "https://api.example.com:0/",
+            "https://api.example.com:x/",
+            "https://api.example.com/#a",
+            "https://a.b/ c",
         ];
         for text in wrong {
             assert_eq!(Probe::parse(text), None, "{text}");

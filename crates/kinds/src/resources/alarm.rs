@@ -102,10 +102,7 @@ mod aws {
             by_id(ids, found.await)
         }
 
-        async fn list_owned(
-            at: &Target<'_>,
-            except: &[String],
-        ) -> Result<Vec<Seen<AlarmLive>>, CloudError> {
+        async fn list_owned(at: &Target<'_>, except: &[String]) -> Result<Vec<Seen<AlarmLive>>, CloudError> {
             let except: BTreeSet<&str> = except.iter().map(String::as_str).collect();
             let prefix = format!("drstack-{}-", at.scope.stack);
             let mut found = Vec::new();
@@ -157,7 +154,9 @@ mod aws {
             .cloudwatch()
             .put_metric_alarm()
             .alarm_name(&spec.name)
-            .alarm_description("Takes traffic off the primary; drstack writes its metric when the standby region takes over")
+            .alarm_description(
+                "Takes traffic off the primary; drstack writes its metric when the standby region takes over",
+            )
             .actions_enabled(false)
             .namespace(NAMESPACE)
             .metric_name(METRIC)
@@ -173,10 +172,7 @@ mod aws {
         put.send().await.map(drop).map_err(|error| at.failed("cloudwatch:PutMetricAlarm", error))
     }
 
-    async fn seen_all(
-        at: &Target<'_>,
-        alarms: Vec<MetricAlarm>,
-    ) -> Result<Vec<Seen<AlarmLive>>, CloudError> {
+    async fn seen_all(at: &Target<'_>, alarms: Vec<MetricAlarm>) -> Result<Vec<Seen<AlarmLive>>, CloudError> {
         let looks: Vec<_> = alarms.into_iter().map(|alarm| seen(at, alarm)).collect();
         futures_util::stream::iter(looks).buffered(LOOKS).try_collect().await
     }

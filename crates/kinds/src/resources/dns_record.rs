@@ -118,7 +118,8 @@ mod aws {
     use std::collections::BTreeSet;
 
     use aws_sdk_route53::types::{
-        Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover, RrType,
+        Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover,
+        RrType,
     };
     use drstack_core::address::Address;
     use drstack_core::cloud::{Call, CloudError, Owner, Scope};
@@ -145,7 +146,8 @@ mod aws {
         ) -> Result<Vec<Seen<DnsRecordLive>>, CloudError> {
             let except: BTreeSet<&String> = except.iter().collect();
             let checks = owned_checks(at).await?;
-            let ids: BTreeSet<String> = checks.into_iter().filter_map(|mut it| it.tags.remove(RECORD)).collect();
+            let ids: BTreeSet<String> =
+                checks.into_iter().filter_map(|mut it| it.tags.remove(RECORD)).collect();
             let ids: Vec<String> = ids.into_iter().filter(|id| !except.contains(id)).collect();
             let found = Self::read(at, &ids).await.into_iter().filter_map(Result::transpose);
             let mut found = found.collect::<Result<Vec<_>, _>>()?;
@@ -182,7 +184,8 @@ mod aws {
             let (zone, record) = split(id);
             let sets = records(at, zone, record).await?.unwrap_or_default();
             let ours: Vec<_> = sets.into_iter().filter(|set| side_of(at.scope, set).is_some()).collect();
-            let is_primary = |set: &&ResourceRecordSet| set.failover() == Some(&ResourceRecordSetFailover::Primary);
+            let is_primary =
+                |set: &&ResourceRecordSet| set.failover() == Some(&ResourceRecordSetFailover::Primary);
             let Some(stays) = ours.iter().find(is_primary).or(ours.first()).cloned() else { return Ok(()) };
             let mut changes = Vec::new();
             for set in ours {

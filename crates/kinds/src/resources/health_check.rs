@@ -224,10 +224,7 @@ mod aws {
             by_id(ids, found.map(|all| all.into_iter().map(|check| seen(at, check)).collect()))
         }
 
-        async fn list_owned(
-            at: &Target<'_>,
-            _: &[String],
-        ) -> Result<Vec<Seen<HealthCheckLive>>, CloudError> {
+        async fn list_owned(at: &Target<'_>, _: &[String]) -> Result<Vec<Seen<HealthCheckLive>>, CloudError> {
             Ok(owned_checks(at).await?.into_iter().map(|check| seen(at, check)).collect())
         }
 
@@ -303,7 +300,8 @@ mod aws {
             let make = at.route53().create_health_check().caller_reference(format!("{start}-{day}-{again}"));
             match make.health_check_config(config.clone()).send().await {
                 Ok(answer) => {
-                    let nothing = || CloudError::Other { operation: CREATE.to_owned(), message: "no check".to_owned() };
+                    let nothing =
+                        || CloudError::Other { operation: CREATE.to_owned(), message: "no check".to_owned() };
                     return answer.health_check.ok_or_else(nothing);
                 }
                 Err(error) if has_code(&error, &["HealthCheckAlreadyExists"]) => {}
