@@ -11,7 +11,7 @@ use drstack_core::graph::Resource;
 use drstack_core::kind::{Kind, Place};
 use drstack_core::link::Link;
 use drstack_core::objective::{Mode, Posture};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -35,7 +35,7 @@ pub struct TrafficTable {
     /// DNS name that answers in the primary region.
     pub primary_target: String,
     /// DNS name that answers in the standby region, of a load balancer there.
-    pub standby_target: String,
+    pub standby_target: StandbyTarget,
     /// What answers while the service is well. Route 53 asks it of the primary, at `primary_target` where this names the
     /// record itself, which leads to the other region once it failed.
     pub probe: String,
@@ -45,6 +45,51 @@ pub struct TrafficTable {
     /// A simple CNAME of that name that leads to `primary_target` is taken over; `destroy` puts one back.
     #[serde(default)]
     pub adopt: bool,
+}
+
+/// What answers in the standby region.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum StandbyTarget {
+    /// `"@pool.NAME"`, which is refused until pools have load balancers.
+    Pool(Ref<Pool>),
+    /// A DNS name.
+    Name(String),
+}
+
+impl TryFrom<String> for StandbyTarget {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if !text.starts_with('@') {
+            return Ok(Self::Name(text));
+        }
+        let reference: Result<Ref<Pool>, serde::de::value::Error> =
+            Ref::deserialize(serde::de::value::StringDeserializer::new(text));
+        reference.map(Self::Pool).map_err(|error| error.to_string())
+    }
+}
+
+impl From<StandbyTarget> for String {
+    fn from(target: StandbyTarget) -> Self {
+        match target {
+            StandbyTarget::Pool(reference) => format!("{reference:?}"),
+            StandbyTarget::Name(name) => name,
+        }
+    }
+}
+
+impl JsonSchema for StandbyTarget {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "StandbyTarget".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": r"^(@(module\.[^.]+\.)?[a-z-]+\..+|[^@].*|.*\$\{.*)$",
+            "description": "The DNS name of a load balancer in the standby region",
+        })
+    }
 }
 
 /// Longest alarm name, by the API reference.
@@ -71,24 +116,28 @@ impl Component for Traffic {
     fn check(spec: &TrafficTable, _stack: &StackFacts, _posture: Posture, out: &mut Vec<Problem>) {
         let mut name = |field: &'static str, text: &str, is_one: bool| {
             if !is_one {
-                let message = format!("`{text}` is not a DNS name that a record can have or lead to");
+                let what = if text.is_empty() { "an empty text".to_owned() } else { format!("`{text}`") };
+                let message = format!("{what} is not a DNS name that `{field}` can be");
                 out.push(Problem::error("DR250", field, message, NAME));
             }
         };
         name("zone", &spec.zone, facts::is_zone_id(&spec.zone) || is_full_name(&spec.zone));
         name("record", &spec.record, is_dns_name(&spec.record));
         name("primary_target", &spec.primary_target, is_full_name(&spec.primary_target));
-        if let Some(pool) = spec.standby_target.strip_prefix('@') {
-            let message = format!("not yet: `@{pool}` has no load balancer of its own");
-            let help = "write the DNS name of the one in the standby region";
-            out.push(Problem::error("DR254", "standby_target", message, help));
-        } else if !is_full_name(&spec.standby_target) {
-            let message = format!("`{}` is not a DNS name", spec.standby_target);
-            out.push(Problem::error("DR250", "standby_target", message, NAME));
-        } else if spec.standby_target.eq_ignore_ascii_case(&spec.primary_target) {
-            let message = format!("both sides lead to `{}`", spec.standby_target);
-            let help = "write the DNS name that answers in the standby region";
-            out.push(Problem::error("DR254", "standby_target", message, help));
+        match &spec.standby_target {
+            StandbyTarget::Pool(pool) => {
+                let message = format!("not yet: `{pool:?}` has no load balancer of its own");
+                let help = "write the DNS name of the one in the standby region";
+                out.push(Problem::error("DR254", "standby_target", message, help));
+            }
+            StandbyTarget::Name(text) => {
+                name("standby_target", text, is_full_name(text));
+                if text.eq_ignore_ascii_case(&spec.primary_target) {
+                    let message = format!("both sides lead to `{text}`");
+                    let help = "write the DNS name that answers in the standby region";
+                    out.push(Problem::error("DR254", "standby_target", message, help));
+                }
+            }
         }
         if Probe::parse(&spec.probe).is_none() {
             let message = format!("`{}` is not an HTTPS address that Route 53 can ask", spec.probe);
@@ -103,7 +152,10 @@ impl Component for Traffic {
     fn compile(spec: &TrafficTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         let Some((zone, record)) = place(spec, cx, out) else { return };
         // Refused by `check`.
-        let Some(probe) = Probe::parse(&spec.probe) else { return };
+        let (Some(probe), StandbyTarget::Name(target)) = (Probe::parse(&spec.probe), &spec.standby_target)
+        else {
+            return;
+        };
         if cx.posture == Posture::Hot {
             let text = "hot: the name leads to one region at a time; records by latency or weight are not made by this version";
             out.notes.push(text.to_owned());
@@ -132,7 +184,7 @@ impl Component for Traffic {
             record,
             mark: mark(&cx.stack.name, cx.address),
             primary: spec.primary_target.to_ascii_lowercase(),
-            secondary: spec.standby_target.to_ascii_lowercase(),
+            secondary: target.to_ascii_lowercase(),
             check: Link::id(&both),
             adopt: spec.adopt,
         };
