@@ -27,4 +27,5 @@ mod servers;
 mod sizes;
 mod stacks;
 #[cfg(feature = "aws")]
+mod traffic;
 mod variants;

@@ -59,15 +59,32 @@ const S3: &[(&str, &str)] = &[
     ("PUT Object", "PutObject"),
 ];
 
+/// IAM actions of Route 53 by what is seen on the wire.
+const ROUTE53: &[(&str, &str)] = &[
+    ("DELETE healthcheck/*", "DeleteHealthCheck"),
+    ("GET healthcheck", "ListHealthChecks"),
+    ("GET hostedzone/*", "GetHostedZone"),
+    ("GET hostedzone/*/rrset", "ListResourceRecordSets"),
+    ("GET hostedzonesbyname", "ListHostedZonesByName"),
+    ("POST healthcheck", "CreateHealthCheck"),
+    ("POST healthcheck/*", "UpdateHealthCheck"),
+    ("POST hostedzone/*/rrset", "ChangeResourceRecordSets"),
+    ("POST tags/healthcheck", "ListTagsForResources"),
+    ("POST tags/healthcheck/*", "ChangeTagsForResource"),
+];
+
 /// The action that a call needs; the call itself where nobody knows one.
 fn action(call: &str) -> String {
     let mut parts = call.splitn(3, '/').skip(1);
     let (service, operation) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let by_path = |known: &[(&str, &str)]| {
+        let found = known.iter().find(|(seen, _)| *seen == operation);
+        found.map_or_else(|| call.to_owned(), |(_, it)| format!("{service}:{it}"))
+    };
     match service {
-        "s3" => S3
-            .iter()
-            .find(|(seen, _)| *seen == operation)
-            .map_or_else(|| call.to_owned(), |(_, it)| format!("s3:{it}")),
+        "s3" => by_path(S3),
+        "route53" => by_path(ROUTE53),
+        "monitoring" => format!("cloudwatch:{operation}"),
         // The service that is signed for, and the prefix of its actions.
         "application-autoscaling" | "autoscaling" | "dynamodb" | "ec2" | "iam" => {
             format!("{service}:{operation}")
