@@ -98,6 +98,10 @@ fn calls_and_policy_are_the_same() {
     let Some(server) = Server::moto() else { return };
     let boto = server.boto();
     seed(&boto);
+    let zone = json!({ "kind": "zone", "name": "example.com", "records": [
+        { "name": "api.example.com", "type": "CNAME", "ttl": 60, "values": ["east.example.com"] },
+    ]});
+    let zone = boto.seed(&json!([zone]))["example.com"]["id"].as_str().expect("an id").to_owned();
     boto.seed(&json!([{ "kind": "table", "name": "fixed", "provisioned": [5, 5] }, { "kind": "image", "name": "golden" }]));
     let mut seen: BTreeMap<String, u64> = BTreeMap::new();
     // Only drstack's own calls count: boto3's are forgotten before each run.
@@ -109,7 +113,11 @@ fn calls_and_policy_are_the_same() {
         }
     };
     let machine = server.drstack();
-    let text = stack("warm");
+    let text = format!(
+        "{}\n[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nadopt = true\nprimary_target = \"east.example.com\"\n\
+         standby_target = \"west.example.com\"\nprobe = \"https://api.example.com/\"\n",
+        stack("warm")
+    );
     machine.write(
         "s/stack.toml",
         &format!("{text}[network.there]\ntags = {{ team = \"x\" }}\n[table.fixed]\nname = \"fixed\"\n"),
@@ -133,9 +141,14 @@ fn calls_and_policy_are_the_same() {
     let role = "drstack-fleet-bucket-models-replication";
     boto.drift(PRIMARY, "role-policy", role, json!({ "policy": "drstack" }));
     boto.drift(STANDBY, "template-version", "drstack-fleet-pool-inference", json!({ "type": "t3.nano" }));
+    boto.drift(STANDBY, "alarm-period", "drstack-fleet-traffic-api", json!({}));
+    let datum = json!({ "region": STANDBY, "do": "write", "stack": "fleet", "traffic": "traffic-api", "value": 1.0, "ago": 120 });
+    boto.run("traffic", &datum);
     machine.write(
         "s/stack.toml",
         &text
+            .replace("https://api.example.com/", "https://api.example.com/healthz")
+            .replace("\"example.com\"", &format!("\"{zone}\""))
             .replace("[bucket.models]", "[bucket.models]\nold_versions_days = 0")
             .replace("ingress", "zones = [\"us-west-2a\", \"us-west-2b\"]\ningress"),
     );

@@ -95,7 +95,8 @@ fn expect_checks(boto: &Boto<'_>, zone: &str) {
 
 fn expect_pair(boto: &Boto<'_>, zone: &str) {
     let (pair, _) = records(boto, zone);
-    let side = |failover: &str| pair.iter().find(|it| it["Failover"] == failover).expect("both sides").clone();
+    let side =
+        |failover: &str| pair.iter().find(|it| it["Failover"] == failover).expect("both sides").clone();
     assert_eq!(pair.len(), 2, "{pair:#?}");
     let (primary, secondary) = (side("PRIMARY"), side("SECONDARY"));
     assert_eq!(primary["SetIdentifier"], "drstack-fleet-traffic.api-primary");
@@ -103,7 +104,10 @@ fn expect_pair(boto: &Boto<'_>, zone: &str) {
     assert_eq!(primary["ResourceRecords"][0]["Value"], "alb-east.example.com");
     assert_eq!(secondary["ResourceRecords"][0]["Value"], "alb-west.example.com");
     assert_eq!(primary["HealthCheckId"], check(boto, "primary-check"));
-    assert!(secondary["HealthCheckId"].as_str().is_none_or(str::is_empty), "never both sides off: {secondary}");
+    assert!(
+        secondary["HealthCheckId"].as_str().is_none_or(str::is_empty),
+        "never both sides off: {secondary}"
+    );
 }
 
 /// All that a stack with traffic makes.
@@ -186,7 +190,8 @@ fn records_that_are_no_simple_one_are_never_taken_over() {
     let zone = seed(&boto);
     let before = records(&boto, &zone);
     let machine = server.drstack();
-    machine.write("s/stack.toml", &stack(ADOPT).replace("record         = \"api\"", "record         = \"www\""));
+    machine
+        .write("s/stack.toml", &stack(ADOPT).replace("record         = \"api\"", "record         = \"www\""));
     let ran = machine.run(["apply", "s", "--auto-approve"]).code(65);
     assert!(ran.stderr.contains("DR252"), "{ran:?}");
     machine.write("s/stack.toml", &stack("").replace("\"routing.example.com\"", "\"nowhere.example.net\""));

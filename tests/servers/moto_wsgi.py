@@ -11,6 +11,7 @@ documents and the tests need it, it is mended here, and only here:
   clients demand.
 * `DescribeVpcEndpoints` knows no filter by id.
 * A health check of an alarm does not say which, and the id of a hosted zone does not begin with a Z.
+* A batch of record changes cannot make what an earlier one made, though it takes away what stands in its place.
 * CloudWatch knows no CBOR, which is what SDKs speak to it: see `cbor.py`.
 * A launch template's second and later versions keep their user data as plain text, on which launching from them fails.
 """
@@ -35,7 +36,7 @@ from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.vpcs import VPCEndPoint
 from moto.ec2.utils import parse_user_data
 from moto.route53 import models as route53_models
-from moto.route53.models import HealthCheck, create_route53_zone_id
+from moto.route53.models import ChangeList, HealthCheck, Route53Backend, create_route53_zone_id
 from moto.route53.responses import Route53
 from moto.s3.exceptions import ReplicationConfigurationNotFoundError
 from moto.s3.responses import S3Response
@@ -48,6 +49,7 @@ moto_describe = Table.describe
 moto_tag_resource = DynamoDBBackend.tag_resource
 moto_create_version = LaunchTemplate.create_version
 moto_endpoint_filter = VPCEndPoint.get_filter_value
+moto_change_records = Route53Backend.change_resource_record_sets
 moto_create_check = Route53.create_health_check
 moto_update_check = Route53.update_health_check
 moto_check_config = HealthCheck.health_check_config.fget
@@ -190,6 +192,19 @@ def check_config(self):
     return {"Type": self.type_, "Inverted": self.inverted, "Disabled": self.disabled, **of_alarm}
 
 
+def change_records(self, zoneid, change_list):
+    zone, freed = self.get_hosted_zone(zoneid), set()
+    for change in change_list:
+        record = change["ResourceRecordSet"]
+        record["Name"] = record["Name"].strip(".")
+        name = (record["Name"], record["Type"])
+        if change["Action"] == "DELETE":
+            freed.add(name)
+        elif name in freed:
+            zone.rr_changes = ChangeList(known for known in zone.rr_changes if known != change)
+    return moto_change_records(self, zoneid, change_list)
+
+
 def zone_id(*args, **kwargs):
     return "Z" + create_route53_zone_id(*args, **kwargs)[1:]
 
@@ -197,6 +212,7 @@ def zone_id(*args, **kwargs):
 def main():
     Route53.create_health_check = create_check
     Route53.update_health_check = update_check
+    Route53Backend.change_resource_record_sets = change_records
     HealthCheck.health_check_config = property(check_config)
     route53_models.create_route53_zone_id = zone_id
     DynamoHandler.update_table = update_table

@@ -261,6 +261,7 @@ mod aws {
                 disabled,
                 health_threshold,
                 child_health_checks,
+                enable_sni,
                 alarm_identifier,
                 insufficient_data_health_status,
                 ..
@@ -277,6 +278,7 @@ mod aws {
                 .set_disabled(disabled)
                 .set_health_threshold(health_threshold)
                 .set_child_health_checks(child_health_checks)
+                .set_enable_sni(enable_sni)
                 .set_alarm_identifier(alarm_identifier)
                 .set_insufficient_data_health_status(insufficient_data_health_status);
             put.send().await.map_err(|error| at.failed(UPDATE, error))?;
@@ -320,6 +322,7 @@ mod aws {
                 .fully_qualified_domain_name(host)
                 .port(i32::from(*port))
                 .resource_path(path)
+                .enable_sni(true)
                 .failure_threshold(FAILURES)
                 .request_interval(INTERVAL),
             HealthCheckSpec::Alarm { alarm, region } => {

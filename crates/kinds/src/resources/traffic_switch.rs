@@ -162,13 +162,18 @@ mod aws {
         Ok(ids.iter().zip(points).map(seen).collect())
     }
 
+    /// Whether a 0 written now would be lost: the minute holds a 1, and its maximum counts.
+    fn drowns(point: Option<(i64, f64)>, now: i64) -> bool {
+        let minute = now - now % i64::from(PERIOD);
+        point.is_some_and(|(second, value)| value >= 1.0 && second >= minute)
+    }
+
     async fn put(at: &Target<'_>, spec: &TrafficSwitchSpec) -> Result<(), CloudError> {
         let (stack, now) = (&at.scope.stack, now());
         let traffic = dimension(stack, &spec.alarm);
         if !spec.active {
             let point = newest(at, stack, &[traffic]).await?.into_iter().next().flatten();
-            let minute = now - now % i64::from(PERIOD);
-            if point.is_some_and(|(second, value)| value >= 1.0 && second >= minute) {
+            if drowns(point, now) {
                 return Err(CloudError::Conflict {
                     operation: PUT.to_owned(),
                     message: "this minute holds a 1; a 0 counts from the next minute on".to_owned(),
@@ -185,5 +190,18 @@ mod aws {
             .build();
         let put = at.cloudwatch().put_metric_data().namespace(NAMESPACE).metric_data(datum).send().await;
         put.map(drop).map_err(|error| at.failed(PUT, error))
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::drowns;
+
+        #[test]
+        fn a_zero_waits_for_a_minute_without_a_one() {
+            let minute = 60 * 1000;
+            assert!(drowns(Some((minute, 1.0)), minute) && drowns(Some((minute, 1.0)), minute + 59));
+            assert!(!drowns(Some((minute, 1.0)), minute + 60));
+            assert!(!drowns(Some((minute, 0.0)), minute + 1) && !drowns(None, minute));
+        }
     }
 }
