@@ -28,4 +28,5 @@ mod sizes;
 mod stacks;
 #[cfg(feature = "aws")]
 mod traffic;
+#[cfg(feature = "aws")]
 mod variants;
