@@ -160,6 +160,10 @@ impl Component for Traffic {
             let text = "hot: the name leads to one region at a time; records by latency or weight are not made by this version";
             out.notes.push(text.to_owned());
         }
+        if spec.after.is_empty() {
+            let text = "`after` names no pool: a takeover moves traffic at once, whatever serves by then";
+            out.notes.push(text.to_owned());
+        }
         let name = names::owned(&cx.stack.name, cx.address, "", ALARM_LIMIT);
         let alarm = AlarmSpec {
             name: name.clone(),

@@ -47,6 +47,7 @@ impl Kind for TrafficSwitch {
     const SUMMARY: &'static str = "metric that moves traffic to the standby region; written, never removed";
     const LOOKUP: Lookup = Lookup::Name;
     const SETTING: bool = true;
+    const SWITCHES_TRAFFIC: bool = true;
     const WAIT: Wait = Wait {
         // A datapoint is to be read within two minutes, and the alarm looks once a minute; twice that, and some more.
         deadline: Duration::from_secs(10 * 60),
