@@ -29,4 +29,6 @@ mod servers;
 mod sizes;
 mod stacks;
 #[cfg(feature = "aws")]
+mod traffic;
+#[cfg(feature = "aws")]
 mod variants;

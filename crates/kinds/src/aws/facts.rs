@@ -13,10 +13,12 @@ use futures_util::StreamExt;
 use serde::Serialize;
 
 use super::ec2::{filter, tag_map};
-use super::{LOOKS, Target, absent, disks, dynamodb, s3, user_data};
-use crate::facts::{BucketFact, GroupFact, ImageFact, NetworkFact, TableFact, ZonesFact, network_tags};
+use super::{LOOKS, Target, absent, disks, dynamodb, route53, s3, user_data};
+use crate::facts::{
+    BucketFact, DnsFact, GroupFact, ImageFact, NetworkFact, TableFact, ZonesFact, is_zone_id, network_tags,
+};
 use crate::resources::bucket::MANAGED;
-use crate::resources::replication_rule;
+use crate::resources::{dns_record, replication_rule};
 
 /// Names that one question may hold.
 const NAMES: usize = 50;
@@ -37,6 +39,7 @@ type Groups = Result<(BTreeMap<String, Group>, BTreeMap<String, ImageFact>), Clo
 async fn one(at: &Target<'_>, query: &FactQuery, groups: &Groups) -> Answer {
     let at = &Target { place: query.place, region: at.scope.region(query.place), ..*at };
     match query.kind.as_str() {
+        "dns" => plain(dns(at, &query.name).await?),
         "bucket" => plain(bucket(at, &query.name).await?),
         "group" => {
             let (groups, images) = groups.as_ref().map_err(Clone::clone)?;
@@ -77,6 +80,25 @@ async fn bucket(at: &Target<'_>, name: &str) -> Result<Option<BucketFact>, Cloud
     });
     let kms_key = Some(encryption).filter(|it| !it.is_empty() && it != MANAGED);
     Ok(Some(BucketFact { versioning, foreign_role: foreign.map(|(role, _)| role), kms_key }))
+}
+
+async fn dns(at: &Target<'_>, name: &str) -> Result<Option<DnsFact>, CloudError> {
+    let (zone, record) = name.split_once('/').unwrap_or((name, ""));
+    let zones = route53::zones(at, zone).await?;
+    let Some((id, zone_name)) = zones.first() else { return Ok(None) };
+    let zone = if is_zone_id(zone) { zone_name } else { zone };
+    let mut fact = DnsFact { record: route53::plain(&format!("{record}.{zone}")), ..DnsFact::default() };
+    for set in route53::records(at, id, &fact.record).await?.unwrap_or_default() {
+        if dns_record::side_of(at.scope, &set).is_some() {
+            continue;
+        }
+        match dns_record::simple(&set) {
+            Some(simple) => fact.simple = Some(simple),
+            None => fact.others.push(route53::describe(&set)),
+        }
+    }
+    fact.zones = zones.into_iter().map(|(id, _)| id).collect();
+    Ok(Some(fact))
 }
 
 /// The version of global tables that has replicas as they are today.
