@@ -309,7 +309,8 @@ impl Job {
         pauses: &mut Pauses,
     ) -> Result<(), StepError> {
         let passes = matches!(error, CloudError::Conflict { .. } | CloudError::Throttled { .. });
-        if !passes && !(self.insist && error.is_transient()) {
+        let may_pass = passes || self.insist && error.is_transient();
+        if !may_pass {
             return Err(error.into());
         }
         let Some(pause) = pauses.next() else { return Err(error.into()) };

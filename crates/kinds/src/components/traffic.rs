@@ -5,7 +5,7 @@
 
 use drstack_core::address::ComponentAddress;
 use drstack_core::cloud::{Found, Owner};
-use drstack_core::component::{CompileCx, Component, Problem, Ref, ResourceSet, Seed, StackFacts};
+use drstack_core::component::{CHECKS, CompileCx, Component, Problem, Ref, ResourceSet, Seed, StackFacts};
 use drstack_core::facts::{FactQuery, Known};
 use drstack_core::graph::Resource;
 use drstack_core::kind::{Kind, Place};
@@ -197,8 +197,9 @@ impl Component for Traffic {
         let switch =
             Resource::named::<TrafficSwitch>(cx.resource(TrafficSwitch::NAME), Place::Standby, name, &switch);
         let mut switch = switch.after(&alarm);
-        let groups = spec.after.iter().flat_map(|pool| cx.export(pool, "group"));
-        switch.after.extend(groups.filter_map(|link| match link {
+        // What serves, and what has to hold before it counts as serving.
+        let groups = spec.after.iter().flat_map(|pool| ["group", CHECKS].map(|it| cx.export(pool, it)));
+        switch.after.extend(groups.flatten().filter_map(|link| match link {
             Link::Of { address, .. } => Some(address),
             Link::Known(_) => None,
         }));
