@@ -18,6 +18,7 @@ mod region;
 pub(crate) mod s3;
 mod store;
 pub(crate) mod tags;
+mod templates;
 pub(crate) mod user_data;
 
 pub use clients::Aws;
