@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use drstack_core::address::Address;
 use drstack_core::budget;
+use drstack_core::calls::CallNote;
 use drstack_core::cloud::{Cloud, Found, Scope};
 use drstack_core::compile::{Compiled, check, compile, queries};
 use drstack_core::control::lock::{self, Holder, Lock, LockError, Peek, RENEW, peek};
@@ -532,7 +533,9 @@ impl Session {
         };
         if lost.is_none() {
             let (run, begun) = (lock.holder().run.clone(), journal.begun());
-            let (released, ()) = tokio::join!(lock.release(&begun), self.keep_calls(&run));
+            // Before the lock is given back: a call that is under way has no end yet.
+            let calls = self.cloud.calls();
+            let (released, ()) = tokio::join!(lock.release(&begun), self.keep_calls(&run, &calls));
             released.map_err(|error| self.lock_failure(&error))?;
         }
         if drain.is_cancelled() && lost.is_none() {
@@ -548,9 +551,9 @@ impl Session {
         }
     }
 
-    /// Keeps the log of all calls so far beside the journal of `run`. A run that went well does not fail for want of it.
-    async fn keep_calls(&self, run: &str) {
-        if let Err(error) = records::keep_calls(&*self.store, run, &self.cloud.calls()).await {
+    /// Keeps the log of all calls until now beside the journal of `run`. A run that went well does not fail for want of it.
+    async fn keep_calls(&self, run: &str, calls: &[CallNote]) {
+        if let Err(error) = records::keep_calls(&*self.store, run, calls).await {
             self.ui.warn(&format!("warning: the log of this run's calls was not kept: {error}"));
         }
     }

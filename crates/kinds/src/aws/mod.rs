@@ -21,6 +21,7 @@ pub(crate) mod route53;
 pub(crate) mod s3;
 mod store;
 pub(crate) mod tags;
+mod templates;
 pub(crate) mod user_data;
 
 pub use clients::Aws;
