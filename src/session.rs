@@ -489,10 +489,17 @@ impl Session {
         );
         // Looking and planning may have taken most of the lease, or all of it.
         lock.renew(self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
-        records::keep_facts(&*self.store, &planned.facts).await.map_err(|error| match &error {
-            StoreError::Refused { .. } => self.lock_failure(&LockError::Lost),
-            _ => store_failure(&error),
-        })?;
+        // The machine may have slept since: from here on the facts are somebody else's.
+        if !lock.lease().holds(self.cloud.now()) {
+            return Err(self.lock_failure(&LockError::Lost));
+        }
+        // A takeover asked nobody: what it works from is no news.
+        if self.alone.is_none() {
+            records::keep_facts(&*self.store, &planned.facts).await.map_err(|error| match &error {
+                StoreError::Refused { .. } => self.lock_failure(&LockError::Lost),
+                _ => store_failure(&error),
+            })?;
+        }
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         let options = ExecuteOptions {
             parallelism,

@@ -201,7 +201,14 @@ fn traffic_moves_by_its_switch_alone() {
         }
         let switch = &active[&Address::parse("traffic.api/traffic-switch").unwrap()];
         let needs: Vec<String> = switch.needs().iter().map(ToString::to_string).collect();
-        assert_eq!(needs, ["pool.batch[\"eta\"]/group", "pool.inference/group", "traffic.api/alarm"]);
+        let waits_for = [
+            "pool.batch[\"eta\"]/group",
+            "pool.inference/check-1",
+            "pool.inference/check-2",
+            "pool.inference/group",
+            "traffic.api/alarm",
+        ];
+        assert_eq!(needs, waits_for);
     }
 }
 
