@@ -16,7 +16,7 @@ use drstack_core::keys::{KeyError, PrivateKey, PublicKey};
 use drstack_core::kind::Place;
 use drstack_core::observe::{Look, Observed, look_again};
 use drstack_core::plan::{Intent, Options};
-use drstack_core::stack::{Stack, is_bucket_name};
+use drstack_core::stack::{Declared, Stack, is_bucket_name};
 
 use crate::args::{BundleArgs, FailoverArgs, Global};
 use crate::cloud::control_store;
@@ -228,9 +228,11 @@ impl Session {
         };
         let StackFacts { name, control, .. } = session.stack.facts.clone();
         let key = verify_key(&args.bundle)?.or(session.stack.signing.clone());
+        let is_required = key.is_some();
         let (bundle, stack) = opened(&bytes, &signatures, &Url { control, stack: name }, key.as_ref())
             .map_err(|error| refused(&error))?;
         if stack.hash != session.stack.hash {
+            expect_signed_commands(&stack, is_required)?;
             ui.note(&format!(
                 "The files of the stack have changed since it was last applied ({:.0}): taking over with what was applied.",
                 bundle.applied_at
@@ -298,6 +300,22 @@ fn opened(
     bundle.is_of(&url.stack, &url.control)?;
     let stack = bundle.stack(&drstack_kinds::components())?;
     Ok((bundle, stack))
+}
+
+/// Whoever may write to the control bucket must not decide what runs on the operator's machine: where checks of the published
+/// stack are commands, its signature has to have been asked for.
+fn expect_signed_commands(stack: &Stack, is_required: bool) -> Result<(), Failure> {
+    let runs = |check: &Declared| check.spec.get("command").is_some_and(|it| !it.is_null());
+    let Some(component) = stack.components.values().find(|it| it.checks.iter().any(runs)) else {
+        return Ok(());
+    };
+    if is_required {
+        return Ok(());
+    }
+    let message =
+        format!("a check of {} runs a command, and nothing says whose bundle this is", component.address);
+    let hint = "sign it (`signing` in `[stack]`) and name the key: `--verify-key PUBLIC_KEY`; or run it in the stack's folder";
+    Err(Failure::new(Exit::Invalid, message, hint))
 }
 
 fn verify_key(args: &BundleArgs) -> Result<Option<PublicKey>, Failure> {

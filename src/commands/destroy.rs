@@ -1,5 +1,6 @@
 //! `drstack destroy`: takes away what the stack owns; data stays unless named.
 
+use drstack_core::objective::Mode;
 use drstack_core::plan::{Intent, Options};
 
 use super::{Ended, apply, plan};
@@ -10,9 +11,15 @@ use crate::ui::Ui;
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &DestroyArgs) -> Ended {
     let mut session = Session::open(ui, global, &args.stack).await?;
+    let kept = session.mode().await?;
+    if kept.standing().mode == Mode::Active || !kept.is_complete() {
+        let message = format!("{} serves: taking this away would be an outage", session.stack.facts.standby);
+        let hint = "hand back first: `drstack failback`";
+        return Err(Failure::new(Exit::NotReady, message, hint));
+    }
     let options = Options {
         intent: Intent::Destroy,
-        mode: session.mode().await?.standing().mode,
+        mode: Mode::Standby,
         targets: args.target.clone(),
         delete_data: set(&args.delete_data),
     };

@@ -46,6 +46,10 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
         ui.result(&format!("{} serves already.\n", session.stack.facts.standby));
         return Ok(Exit::Done);
     }
+    if shown.plan.is_empty() && !shown.report.blocked.is_empty() {
+        let hint = "mend what cannot be done now as it says there, then run it again; the mode is as it was";
+        return Err(Failure::new(Exit::Failed, "nothing of the takeover can be done now", hint));
+    }
     if !args.run.auto_approve {
         super::confirm(ui, "Take over now?")?;
     }

@@ -10,6 +10,9 @@ use crate::servers::{PRIMARY, STANDBY, Server};
 /// Allowed, and never called by name: AWS asks for these on behalf of a call that is, as its documentation says of each.
 const IMPLIED: &[(&str, &str)] = &[
     ("autoscaling:CreateOrUpdateTags", "groups made with tags"),
+    ("autoscaling:DescribeScalingActivities", "a group that lacks instances, which moto's never do"),
+    ("autoscaling:SetInstanceProtection", "a takeover from spot, of which moto's groups have none"),
+    ("autoscaling:TerminateInstanceInAutoScalingGroup", "the same"),
     ("dynamodb:CreateTable", "replicas"),
     ("dynamodb:CreateTableReplica", "replicas"),
     ("dynamodb:DeleteItem", "replicas"),

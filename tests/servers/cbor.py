@@ -5,6 +5,7 @@ AWS's SDKs choose CBOR where a service has it, and moto 5.2.1 answers 404 to tha
 
 import io
 import re
+import uuid
 
 import botocore.session
 from botocore.parsers import JSONParser, RpcV2CBORParser
@@ -63,6 +64,7 @@ def as_cbor(operation, status, headers, said):
         body += b"\xa2" + b"".join(text(part) for field in fields.items() for part in field)
     elif operation.output_shape:
         serializer._serialize_data_item(body, parsed, operation.output_shape)
+    kept.append(("x-amzn-RequestId", str(uuid.uuid4())))
     return [*kept, ("smithy-protocol", "rpc-v2-cbor"), ("Content-Type", "application/cbor")], bytes(body)
 
 
