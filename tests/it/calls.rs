@@ -32,14 +32,18 @@ fn the_call_log_is_what_the_servers_saw() {
         // On the wire S3 has no names of operations.
         let name = match text("service").as_str() {
             "s3" => format!("{region}/s3"),
+            // Signed for by its older name.
+            "cloudwatch" => format!("{region}/monitoring/{}", text("operation")),
+            // As with S3; the routes of Route 53 say the rest.
+            "route53" => format!("{region}/route53"),
             service => format!("{region}/{service}/{}", text("operation")),
         };
         *logged.entry(name).or_default() += 1;
     }
     let mut heard: BTreeMap<String, u64> = BTreeMap::new();
     for (call, count) in seen {
-        let s3 = call.starts_with(&format!("{PRIMARY}/s3")) || call.starts_with(&format!("{STANDBY}/s3"));
-        let name = if s3 { call.rsplitn(2, '/').last().expect("a part").to_owned() } else { call };
+        let by_path = ["s3", "route53"].iter().any(|it| call.split('/').nth(1) == Some(it));
+        let name = if by_path { call.splitn(3, '/').take(2).collect::<Vec<_>>().join("/") } else { call };
         *heard.entry(name).or_default() += count;
     }
     // The log itself is put, and the lock given back, after it was closed.

@@ -29,6 +29,7 @@ mod secrets;
 mod servers;
 mod sizes;
 mod stacks;
+mod takeover;
 #[cfg(feature = "aws")]
 mod traffic;
 #[cfg(feature = "aws")]

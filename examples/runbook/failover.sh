@@ -1,0 +1,21 @@
+#!/bin/sh
+# Takes over in the standby region, from any machine that has drstack and credentials: no file of the stack is needed.
+#   STANDBY=us-west-2 CONTROL=acme-drstack-usw2 STACK=fleet-routing examples/runbook/failover.sh [--dry-run | ...]
+# Exit codes are drstack's: 0 it serves, 3 it serves later than the RTO, 1 run it again, 4 somebody else is at it.
+set -eu
+: "${STANDBY:?the standby region}" "${CONTROL:?the control bucket}" "${STACK:?the name of the stack}"
+export AWS_REGION="$STANDBY" AWS_STS_REGIONAL_ENDPOINTS=regional    # nothing is asked of another region
+
+drstack=${DRSTACK:-drstack}
+tries=5             # a takeover that was cut short goes on where it stood
+while :; do
+    status=0
+    "$drstack" failover --bundle "s3://$CONTROL/$STACK" --region "$STANDBY" --auto-approve "$@" || status=$?
+    tries=$((tries - 1))
+    case $status in
+        1) [ "$tries" -gt 0 ] || exit 1 ;;
+        *) exit "$status" ;;
+    esac
+    printf 'not complete: going on in 10 seconds, %s tries left\n' "$tries" >&2
+    sleep 10
+done

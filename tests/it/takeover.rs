@@ -1,0 +1,206 @@
+//! Taking over and handing back on the simulated cloud, as the runbook says it.
+
+use serde_json::Value;
+
+use crate::drstack::{Drstack, Ran, drstack};
+
+const RUNBOOK: &str = include_str!("../../docs/runbook.md");
+
+const STACK: &str = r#"
+[stack]
+name    = "demo"
+primary = "us-east-1"
+standby = "us-west-2"
+posture = "warm"
+control = "demo-control"
+rto     = "15m"
+
+[bucket.models]
+name = "acme-models"
+
+[network.standby]
+cidr = "10.64.0.0/16"
+
+[pool.serving]
+follows        = "serve"
+network        = "@network.standby"
+instance_types = ["g5.xlarge"]
+capacity       = 8
+buckets        = ["@bucket.models"]
+tier           = 1
+
+[pool.batch]
+follows        = "batch"
+network        = "@network.standby"
+instance_types = ["g4dn.xlarge"]
+capacity       = 4
+tier           = 3
+"#;
+
+/// The primary region and the services of the whole partition do not answer.
+const LOST: &str = "down = [\"us-east-1\", \"global\"]\n";
+
+fn machine() -> Drstack {
+    let machine = drstack();
+    machine.write("s/stack.toml", STACK);
+    machine.write("lost.toml", LOST);
+    run(&machine, "apply s --auto-approve", None).ok();
+    machine
+}
+
+/// `drstack ARGS` on the simulated cloud, under other settings where some are named.
+fn run(machine: &Drstack, args: &str, settings: Option<&str>) -> Ran {
+    let more: &[&str] = if let Some(file) = settings { &["--sim", file] } else { &[] };
+    machine.run([&["--cloud", "sim"], more, &args.split(' ').collect::<Vec<_>>()[..]].concat())
+}
+
+/// The last line of this type that `drstack ARGS --json` writes.
+fn line(ran: &Ran, kind: &str) -> Value {
+    ran.json().into_iter().rfind(|line| line["type"] == kind).unwrap_or_else(|| panic!("no {kind}: {ran:?}"))
+}
+
+/// The fenced commands of the runbook, with the folder in the place of `STACK`.
+fn commands() -> Vec<String> {
+    let fenced = RUNBOOK.split("```\n").skip(1).step_by(2).flat_map(str::lines);
+    fenced.map(|line| line.strip_prefix("drstack ").expect("a command").replace("STACK", "s")).collect()
+}
+
+#[test]
+fn every_command_of_the_runbook_does_what_it_says() {
+    let machine = machine();
+    let commands = commands();
+    assert_eq!(commands.len(), 6, "{commands:?}");
+    let mut served = false;
+    for command in &commands {
+        // Handing back is for when the primary answers again.
+        let settings = (!command.starts_with("failback")).then_some("lost.toml");
+        let ran = run(&machine, command, settings).ok();
+        served |= command.ends_with("failover s --auto-approve");
+        let says = match command.as_str() {
+            "failover s --dry-run" if !served => "pool.serving/group in us-west-2: autoscaling:",
+            "failover s --dry-run" => "Nothing to do:",
+            "failover s --auto-approve" => "the RTO of 15m 0s is met.",
+            "failover s --watch" => "Nobody is taking over",
+            "failback s --dry-run" => "us-west-2 has served since",
+            _ => "Handed back to us-east-1",
+        };
+        assert!(ran.stdout.contains(says), "{command}: {ran:?}");
+    }
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+}
+
+#[test]
+fn a_takeover_needs_no_folder_and_no_primary() {
+    let machine = machine();
+    std::fs::remove_dir_all(machine.folder().join("s")).expect("remove the stack");
+    let args = "failover --bundle s3://demo-control/demo --auto-approve --json";
+    let report = line(&run(&machine, args, Some("lost.toml")).ok(), "takeover");
+    assert_eq!((&report["complete"], &report["epoch"]), (&true.into(), &1.into()), "{report}");
+    assert_eq!(report["refused_calls"], serde_json::json!([]), "{report}");
+    let serving = |when: &str| report["in_service"][when].as_u64().expect("a count");
+    assert_eq!((serving("before"), serving("fewest"), serving("after")), (3, 3, 12), "{report}");
+}
+
+#[test]
+fn the_first_tier_has_its_capacity_before_the_third_asks_for_any() {
+    let machine = machine();
+    let ran = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).ok();
+    let events: Vec<Value> = ran.json().into_iter().filter(|line| line["type"] == "event").collect();
+    let at = |event: &str, address: &str| {
+        let is = |it: &Value| it["event"] == event && it["address"] == address;
+        events.iter().position(is).unwrap_or_else(|| panic!("no {event} of {address}: {events:?}"))
+    };
+    assert!(at("step_finished", "pool.serving/group") < at("step_started", "pool.batch/group"));
+}
+
+#[test]
+fn what_on_demand_lacks_comes_from_spot_and_a_later_run_brings_the_rest() {
+    let machine = machine();
+    machine.write("short.toml", &format!("{LOST}on_demand = {{ \"g5.xlarge\" = 5 }}\n"));
+    let ran = run(&machine, "failover s --auto-approve", Some("short.toml")).ok();
+    assert!(ran.stdout.contains("DEGRADED pool.serving/group: spot for what on-demand lacks"), "{ran:?}");
+    let again = run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    assert!(again.stdout.contains("1 step done") && !again.stdout.contains("DEGRADED"), "{again:?}");
+    let nothing = run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    assert!(nothing.stdout.contains("us-west-2 serves already."), "{nothing:?}");
+}
+
+#[test]
+fn below_the_minimum_it_is_not_up_and_a_rerun_succeeds_once_there_is_capacity() {
+    let machine = machine();
+    machine.write("short.toml", &format!("{LOST}capacity = {{ \"g5.xlarge\" = 4 }}\n"));
+    let ran = run(&machine, "failover s --auto-approve", Some("short.toml")).code(1);
+    assert!(
+        ran.stdout.contains("FAILED pool.serving/group")
+            && ran.stderr.contains("run `drstack failover` again")
+    );
+    // The third tier does not go without because the first one did.
+    assert!(ran.stderr.contains("changed pool.batch/group"), "{ran:?}");
+    let refused = run(&machine, "apply s --auto-approve", None).code(4);
+    assert!(refused.stderr.contains("a change to mode `active` is not complete"), "{refused:?}");
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+}
+
+#[test]
+fn a_missed_objective_is_said_by_the_exit_code() {
+    let machine = machine();
+    let args = "failover s --auto-approve --detected-at 2025-12-31T23:00:00Z";
+    let ran = run(&machine, args, Some("lost.toml")).code(3);
+    assert!(ran.stdout.contains("the RTO of 15m 0s is MISSED."), "{ran:?}");
+}
+
+#[test]
+fn a_takeover_of_a_part_leaves_the_rest_and_an_apply_keeps_it_so() {
+    let machine = machine();
+    let ran = run(&machine, "failover s --only tier=1 --auto-approve", Some("lost.toml")).ok();
+    assert!(ran.stdout.contains("1 step done") && !ran.stderr.contains("pool.batch"), "{ran:?}");
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+    let back = run(&machine, "failback s --auto-approve", None).ok();
+    assert!(back.stdout.contains("1 step done"), "{back:?}");
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+    let slip = run(&machine, "failover s --only tier=9 --auto-approve", None).code(64);
+    assert!(slip.stderr.contains("no component is of tier `9`"), "{slip:?}");
+}
+
+#[test]
+fn while_the_standby_region_serves_nothing_takes_that_away() {
+    let machine = machine();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    let refused = run(&machine, "destroy s --auto-approve", None).code(3);
+    assert!(refused.stderr.contains("hand back first"), "{refused:?}");
+    let refused = run(&machine, "failback s --auto-approve", Some("lost.toml")).code(3);
+    assert!(refused.stderr.contains("us-east-1 does not answer yet"), "{refused:?}");
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+}
+
+#[test]
+fn a_takeover_that_is_killed_anywhere_is_finished_by_the_next() {
+    for call in (4..60).step_by(7) {
+        let machine = machine();
+        machine.write("dies.toml", &format!("{LOST}kill_at = {call}\n"));
+        let died = run(&machine, "failover s --auto-approve", Some("dies.toml"));
+        assert!([0, 137].contains(&died.code), "{call}: {died:?}");
+        // Whoever comes next waits until the dead run's lease is over, which the clock between two runs brings.
+        run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+        run(&machine, "plan s --detailed-exitcode", None).ok();
+    }
+}
+
+#[test]
+fn a_cold_pool_gets_its_group_from_the_takeover_and_all_else_from_the_apply() {
+    let machine = drstack();
+    machine.write("lost.toml", LOST);
+    machine.write("s/stack.toml", &STACK.replace("\"warm\"", "\"cold\"").replace("15m", "4h"));
+    let ran = run(&machine, "apply s --auto-approve", None).ok();
+    assert!(ran.stdout.contains("A takeover: 2 steps"), "{ran:?}");
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+}
+
+#[test]
+fn a_takeover_before_any_apply_says_what_is_missing_and_changes_nothing() {
+    let machine = drstack();
+    machine.write("s/stack.toml", STACK);
+    let ran = run(&machine, "failover s --auto-approve", None);
+    assert!(ran.code != 0 && ran.stderr.contains("hint: "), "{ran:?}");
+}
