@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use drstack_core::calls::{RefusedCall, is_global};
+use drstack_core::calls::RefusedCall;
 use drstack_core::cloud::CloudError;
-use drstack_core::kind::Place;
+use drstack_core::kind::{Action, Place};
 
 use crate::calls::{CallRecord, Operation};
 use crate::config::{Failure, SimConfig, duration, millis};
@@ -127,15 +127,17 @@ impl Sim {
         Err(error)
     }
 
-    /// Whether making or removing such a resource goes to a control plane of the whole partition, as its kind declares.
+    /// Whether such a change of such a resource goes to a control plane of the whole partition, as its kind declares: the plan of a
+    /// takeover is judged by the same.
     fn calls_a_global_plane(&self, asked: &Asked<'_>) -> bool {
         let action = match asked.operation {
-            Operation::Create => "Create",
-            Operation::Delete => "Delete",
+            Operation::Create => Action::Create,
+            Operation::Update => Action::Update,
+            Operation::Delete => Action::Delete,
             _ => return false,
         };
-        let operations = self.kinds().get(asked.kind).map_or(&[][..], |kind| kind.operations());
-        operations.iter().any(|it| it.action.starts_with(action) && is_global(it.service, it.action))
+        let kind = self.kinds().get(asked.kind);
+        kind.is_some_and(|kind| kind.operations_of(action).iter().any(|it| it.home().is_some()))
     }
 
     /// Lets the answer out, unless it is lost.
