@@ -116,7 +116,7 @@ pub(crate) enum Command {
         force: bool,
     },
     /// Make and show the keys that sign bundles
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  drstack keys new ~/.config/drstack/signing.key")]
     Keys(KeysCommand),
     /// Print the JSON Schema of stack files
     #[command(after_help = "Example:\n  drstack schema > stack.schema.json")]

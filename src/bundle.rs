@@ -238,7 +238,7 @@ impl Session {
         };
         let StackFacts { name, control, .. } = session.stack.facts.clone();
         let key = verify_key(&args.bundle)?.or(session.stack.signing.clone());
-        let (bundle, stack) = opened(&bytes, &signatures, &Url { control, stack: name }, key)
+        let (bundle, stack) = opened(&bytes, &signatures, &Url { control, stack: name }, key.as_ref())
             .map_err(|error| refused(&error))?;
         if stack.hash != session.stack.hash {
             ui.note(&format!(
@@ -276,7 +276,7 @@ impl Session {
             return Err(Failure::new(Exit::Failed, message, hint));
         };
         let (bundle, stack) =
-            opened(&bytes, &signatures, &url, verify_key).map_err(|error| refused(&error))?;
+            opened(&bytes, &signatures, &url, verify_key.as_ref()).map_err(|error| refused(&error))?;
         if bundle.drstack != env!("CARGO_PKG_VERSION") {
             ui.note(&format!(
                 "The bundle was published by drstack {}, this is {}.",
@@ -295,14 +295,14 @@ fn opened(
     bytes: &[u8],
     signatures: &str,
     url: &Url,
-    verify_key: Option<PublicKey>,
+    verify_key: Option<&PublicKey>,
 ) -> Result<(Bundle, Stack), BundleError> {
     // The caller's key first: what is not signed by it is not even read.
-    if let Some(key) = &verify_key {
+    if let Some(key) = verify_key {
         key.check(bytes, signatures)?;
     }
     let bundle = Bundle::from_bytes(bytes)?;
-    if let (None, Some(key)) = (&verify_key, &bundle.stack.signing) {
+    if let (None, Some(key)) = (verify_key, &bundle.stack.signing) {
         key.check(bytes, signatures)?;
     }
     bundle.is_of(&url.stack, &url.control)?;

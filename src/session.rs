@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use drstack_core::address::Address;
 use drstack_core::budget;
+use drstack_core::calls::CallNote;
 use drstack_core::cloud::{Cloud, Found, Scope};
 use drstack_core::compile::{Compiled, check, compile, queries};
 use drstack_core::control::lock::{self, Holder, Lock, LockError, Peek, RENEW, peek};
@@ -488,10 +489,17 @@ impl Session {
         );
         // Looking and planning may have taken most of the lease, or all of it.
         lock.renew(self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
-        records::keep_facts(&*self.store, &planned.facts).await.map_err(|error| match &error {
-            StoreError::Refused { .. } => self.lock_failure(&LockError::Lost),
-            _ => store_failure(&error),
-        })?;
+        // The machine may have slept since: from here on the facts are somebody else's.
+        if !lock.lease().holds(self.cloud.now()) {
+            return Err(self.lock_failure(&LockError::Lost));
+        }
+        // A takeover asked nobody: what it works from is no news.
+        if self.alone.is_none() {
+            records::keep_facts(&*self.store, &planned.facts).await.map_err(|error| match &error {
+                StoreError::Refused { .. } => self.lock_failure(&LockError::Lost),
+                _ => store_failure(&error),
+            })?;
+        }
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         let options = ExecuteOptions {
             parallelism,
@@ -532,7 +540,9 @@ impl Session {
         };
         if lost.is_none() {
             let (run, begun) = (lock.holder().run.clone(), journal.begun());
-            let (released, ()) = tokio::join!(lock.release(&begun), self.keep_calls(&run));
+            // Before the lock is given back: a call that is under way has no end yet.
+            let calls = self.cloud.calls();
+            let (released, ()) = tokio::join!(lock.release(&begun), self.keep_calls(&run, &calls));
             released.map_err(|error| self.lock_failure(&error))?;
         }
         if drain.is_cancelled() && lost.is_none() {
@@ -548,9 +558,9 @@ impl Session {
         }
     }
 
-    /// Keeps the log of all calls so far beside the journal of `run`. A run that went well does not fail for want of it.
-    async fn keep_calls(&self, run: &str) {
-        if let Err(error) = records::keep_calls(&*self.store, run, &self.cloud.calls()).await {
+    /// Keeps the log of all calls until now beside the journal of `run`. A run that went well does not fail for want of it.
+    async fn keep_calls(&self, run: &str, calls: &[CallNote]) {
+        if let Err(error) = records::keep_calls(&*self.store, run, calls).await {
             self.ui.warn(&format!("warning: the log of this run's calls was not kept: {error}"));
         }
     }

@@ -73,6 +73,11 @@ pub(super) fn show(session: &Session, planned: &crate::session::Planned, intent:
     for (kind, value) in views::plan::lines(&planned.plan, &planned.report) {
         ui.line(kind, value);
     }
+    if *intent == Intent::Converge {
+        for warning in session.cloud.warnings() {
+            ui.warn(&format!("warning: {warning}"));
+        }
+    }
     if let Some(rehearsal) = planned.rehearsal.as_ref().filter(|_| planned.report.blocked.is_empty()) {
         ui.result(&views::plan::takeover(rehearsal, session.rto()));
     }

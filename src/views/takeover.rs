@@ -149,7 +149,7 @@ impl Report {
                 out.push(format!("Recovered in {}; the RTO of {rto} is {verdict}.", seconds(took)));
             }
             (Some(took), None) => {
-                out.push(format!("Recovered in {}; the stack asks for no RTO.", seconds(took)))
+                out.push(format!("Recovered in {}; the stack asks for no RTO.", seconds(took)));
             }
             (None, _) => out.push(format!("The {} is NOT COMPLETE: what failed is below.", self.purpose)),
         }

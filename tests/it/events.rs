@@ -195,6 +195,7 @@ fn every_command_writes_lines_of_the_schema_and_every_type_of_it_is_written() {
         (1, "plan s --cloud sim --sim down.toml"),
         (4, "apply today.plan --cloud sim"),
         (0, "unlock s --cloud sim"),
+        (0, "keys new key"),
         (0, "destroy s --cloud sim --auto-approve --delete-data bucket.models --delete-data control"),
         (0, "kinds"),
         (0, "explain DR201"),

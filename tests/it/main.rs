@@ -2,6 +2,7 @@
 //!
 //! What needs AWS endpoints is behind the feature `aws`; the rest is part of the fast loop.
 
+mod bundle;
 #[cfg(feature = "aws")]
 mod calls;
 #[cfg(feature = "aws")]
@@ -28,5 +29,7 @@ mod secrets;
 mod servers;
 mod sizes;
 mod stacks;
+#[cfg(feature = "aws")]
+mod traffic;
 #[cfg(feature = "aws")]
 mod variants;

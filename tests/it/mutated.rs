@@ -191,6 +191,33 @@ fn mutated_objects_of_the_control_bucket_are_understood_or_refused_and_kept() {
     }
 }
 
+/// An apply that has nothing else to do publishes anew whatever happened to the bundle.
+#[test]
+fn a_mutated_bundle_is_refused_and_published_anew() {
+    let machine = drstack();
+    machine.write("s/stack.toml", STACK);
+    machine.run(["apply", "s", "--auto-approve", "--cloud", "sim"]).ok();
+    let world = String::from_utf8(read(&machine, WORLD)).expect("text");
+    let place = object(&world, "bundle.json");
+    let body: String = serde_json::from_str(&format!("\"{}\"", &world[place.clone()])).expect("a body");
+    let plan = ["plan", "--bundle", "s3://drstack-demo-us-west-2/demo", "--cloud", "sim"];
+    mutated(body.as_bytes(), |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        let quoted = serde_json::Value::from(text.as_ref()).to_string();
+        let inner = &quoted[1..quoted.len() - 1];
+        put(&machine, WORLD, [&world[..place.start], inner, &world[place.end..]].concat().as_bytes());
+        put(&machine, LOG, b"");
+        let ran = machine.run(plan);
+        ends_well(&ran)?;
+        prop_assert_eq!(ran.code, if text == body { 0 } else { 65 }, "{:?}", ran);
+        let again = machine.run(["apply", "s", "--cloud", "sim"]);
+        prop_assert_eq!(again.code, 0, "{:?}", again);
+        let ran = machine.run(plan);
+        prop_assert_eq!(ran.code, 0, "publishing anew is no way out: {:?}", ran);
+        Ok(())
+    });
+}
+
 #[test]
 fn a_mutated_log_is_read_or_left_as_it_was() {
     let machine = machine();

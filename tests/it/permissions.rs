@@ -59,15 +59,32 @@ const S3: &[(&str, &str)] = &[
     ("PUT Object", "PutObject"),
 ];
 
+/// IAM actions of Route 53 by what is seen on the wire.
+const ROUTE53: &[(&str, &str)] = &[
+    ("DELETE healthcheck/*", "DeleteHealthCheck"),
+    ("GET healthcheck", "ListHealthChecks"),
+    ("GET hostedzone/*", "GetHostedZone"),
+    ("GET hostedzone/*/rrset", "ListResourceRecordSets"),
+    ("GET hostedzonesbyname", "ListHostedZonesByName"),
+    ("POST healthcheck", "CreateHealthCheck"),
+    ("POST healthcheck/*", "UpdateHealthCheck"),
+    ("POST hostedzone/*/rrset", "ChangeResourceRecordSets"),
+    ("POST tags/healthcheck", "ListTagsForResources"),
+    ("POST tags/healthcheck/*", "ChangeTagsForResource"),
+];
+
 /// The action that a call needs; the call itself where nobody knows one.
 fn action(call: &str) -> String {
     let mut parts = call.splitn(3, '/').skip(1);
     let (service, operation) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let by_path = |known: &[(&str, &str)]| {
+        let found = known.iter().find(|(seen, _)| *seen == operation);
+        found.map_or_else(|| call.to_owned(), |(_, it)| format!("{service}:{it}"))
+    };
     match service {
-        "s3" => S3
-            .iter()
-            .find(|(seen, _)| *seen == operation)
-            .map_or_else(|| call.to_owned(), |(_, it)| format!("s3:{it}")),
+        "s3" => by_path(S3),
+        "route53" => by_path(ROUTE53),
+        "monitoring" => format!("cloudwatch:{operation}"),
         // The service that is signed for, and the prefix of its actions.
         "application-autoscaling" | "autoscaling" | "dynamodb" | "ec2" | "iam" | "ssm" => {
             format!("{service}:{operation}")
@@ -81,6 +98,10 @@ fn calls_and_policy_are_the_same() {
     let Some(server) = Server::moto() else { return };
     let boto = server.boto();
     seed(&boto);
+    let zone = json!({ "kind": "zone", "name": "example.com", "records": [
+        { "name": "api.example.com", "type": "CNAME", "ttl": 60, "values": ["east.example.com"] },
+    ]});
+    let zone = boto.seed(&json!([zone]))["example.com"]["id"].as_str().expect("an id").to_owned();
     boto.seed(&json!([{ "kind": "table", "name": "fixed", "provisioned": [5, 5] }, { "kind": "image", "name": "golden" }]));
     let mut seen: BTreeMap<String, u64> = BTreeMap::new();
     // Only drstack's own calls count: boto3's are forgotten before each run.
@@ -92,7 +113,11 @@ fn calls_and_policy_are_the_same() {
         }
     };
     let machine = server.drstack();
-    let text = stack("warm");
+    let text = format!(
+        "{}\n[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nadopt = true\nprimary_target = \"east.example.com\"\n\
+         standby_target = \"west.example.com\"\nprobe = \"https://api.example.com/\"\n",
+        stack("warm")
+    );
     machine.write(
         "s/stack.toml",
         &format!("{text}[network.there]\ntags = {{ team = \"x\" }}\n[table.fixed]\nname = \"fixed\"\n"),
@@ -119,12 +144,25 @@ fn calls_and_policy_are_the_same() {
     let role = "drstack-fleet-bucket-models-replication";
     boto.drift(PRIMARY, "role-policy", role, json!({ "policy": "drstack" }));
     boto.drift(STANDBY, "template-version", "drstack-fleet-pool-inference", json!({ "type": "t3.nano" }));
+    boto.drift(STANDBY, "alarm-period", "drstack-fleet-traffic-api", json!({}));
+    let datum = json!({ "region": STANDBY, "do": "write", "stack": "fleet", "traffic": "traffic-api", "value": 1.0, "ago": 120 });
+    boto.run("traffic", &datum);
     machine.write(
         "s/stack.toml",
         &format!(
             "{}{fence}",
-            text.replace("[bucket.models]", "[bucket.models]\nold_versions_days = 0")
-                .replace("ingress", "zones = [\"us-west-2a\", \"us-west-2b\"]\ningress")
+            text.replace("https://api.example.com/", "https://api.example.com/healthz")
+                .replace("\"example.com\"", &format!("\"{zone}\""))
+                .replace(
+                    "[bucket.models]",
+                    "[bucket.models]
+old_versions_days = 0"
+                )
+                .replace(
+                    "ingress",
+                    "zones = [\"us-west-2a\", \"us-west-2b\"]
+ingress"
+                )
         ),
     );
     run(

@@ -10,6 +10,9 @@ documents and the tests need it, it is mended here, and only here:
 * The root of S3's XML answers is named after the operation (`GetBucketVersioningResponse`); AWS has names of its own, which strict
   clients demand.
 * `DescribeVpcEndpoints` knows no filter by id.
+* A health check of an alarm does not say which, and the id of a hosted zone does not begin with a Z.
+* A batch of record changes cannot make what an earlier one made, though it takes away what stands in its place.
+* CloudWatch knows no CBOR, which is what SDKs speak to it: see `cbor.py`.
 * A launch template's second and later versions keep their user data as plain text, on which launching from them fails.
 """
 
@@ -22,6 +25,7 @@ import xmltodict
 
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # the thousand stock images cost seconds at start
 
+from cbor import translated
 from moto.core.serialize import S3Serializer
 from moto.core.types import Base64EncodedString
 from moto.dynamodb.exceptions import MockValidationException
@@ -31,6 +35,9 @@ from moto.dynamodb.responses import DynamoHandler, DynamoResult
 from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.vpcs import VPCEndPoint
 from moto.ec2.utils import parse_user_data
+from moto.route53 import models as route53_models
+from moto.route53.models import ChangeList, HealthCheck, Route53Backend, create_route53_zone_id
+from moto.route53.responses import Route53
 from moto.s3.exceptions import ReplicationConfigurationNotFoundError
 from moto.s3.responses import S3Response
 from moto.server import DomainDispatcherApplication, create_backend_app
@@ -42,6 +49,10 @@ moto_describe = Table.describe
 moto_tag_resource = DynamoDBBackend.tag_resource
 moto_create_version = LaunchTemplate.create_version
 moto_endpoint_filter = VPCEndPoint.get_filter_value
+moto_change_records = Route53Backend.change_resource_record_sets
+moto_create_check = Route53.create_health_check
+moto_update_check = Route53.update_health_check
+moto_check_config = HealthCheck.health_check_config.fget
 moto_wrap = S3Serializer._serialized_result_to_response
 
 # Roots of S3's answers, as its API reference shows them.
@@ -156,7 +167,54 @@ def create_version(self, data, description):
     return moto_create_version(self, data, description)
 
 
+# What a check of an alarm has in place of an address.
+OF_ALARM = ("AlarmIdentifier", "InsufficientDataHealthStatus")
+
+
+def create_check(self):
+    answer = moto_create_check(self)
+    config = self._get_param("HealthCheckConfig")
+    answer.result["HealthCheck"].of_alarm = {name: config[name] for name in OF_ALARM if name in config}
+    return answer
+
+
+def update_check(self):
+    answer = moto_update_check(self)
+    changed = {name: self._get_param(name) for name in OF_ALARM}
+    answer.result["HealthCheck"].of_alarm.update({name: value for name, value in changed.items() if value})
+    return answer
+
+
+def check_config(self):
+    of_alarm = getattr(self, "of_alarm", None)
+    if not of_alarm:
+        return moto_check_config(self)
+    return {"Type": self.type_, "Inverted": self.inverted, "Disabled": self.disabled, **of_alarm}
+
+
+def change_records(self, zoneid, change_list):
+    zone, freed = self.get_hosted_zone(zoneid), set()
+    for change in change_list:
+        record = change["ResourceRecordSet"]
+        record["Name"] = record["Name"].strip(".")
+        name = (record["Name"], record["Type"])
+        if change["Action"] == "DELETE":
+            freed.add(name)
+        elif name in freed:
+            zone.rr_changes = ChangeList(known for known in zone.rr_changes if known != change)
+    return moto_change_records(self, zoneid, change_list)
+
+
+def zone_id(*args, **kwargs):
+    return "Z" + create_route53_zone_id(*args, **kwargs)[1:]
+
+
 def main():
+    Route53.create_health_check = create_check
+    Route53.update_health_check = update_check
+    Route53Backend.change_resource_record_sets = change_records
+    HealthCheck.health_check_config = property(check_config)
+    route53_models.create_route53_zone_id = zone_id
     DynamoHandler.update_table = update_table
     Table.describe = describe
     DynamoDBBackend.tag_resource = tag_resource
@@ -167,7 +225,7 @@ def main():
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     # One thread: moto's state is not guarded against several.
     server = create_server(
-        DomainDispatcherApplication(create_backend_app),
+        translated(DomainDispatcherApplication(create_backend_app)),
         host="127.0.0.1",
         port=int(sys.argv[1]) if len(sys.argv) > 1 else 0,
         threads=1,

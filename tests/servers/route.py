@@ -30,6 +30,8 @@ ERRORS = {
     "dynamodb": '{{"__type": "com.amazonaws.dynamodb.v20120810#{code}", "message": "injected"}}',
     "": "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>injected</Message></Error><RequestId>r</RequestId></ErrorResponse>",
 }
+# Words in the paths of Route 53; whatever else stands there is an id.
+ROUTE53 = {"healthcheck", "hostedzone", "hostedzonesbyname", "rrset", "tags"}
 HEAD_LIMIT = 1 << 20  # a request line with a long query and every header fit many times over
 
 
@@ -226,6 +228,11 @@ def classify(head, body):
     if action:
         return region, service, action.group(1).decode()
     path, _, query = path.decode().partition("?")
+    if "/operation/" in path:  # Smithy's CBOR protocol
+        return region, service, path.rsplit("/", 1)[-1]
+    if service == "route53":
+        parts = (part if part in ROUTE53 else "*" for part in path.strip("/").split("/")[1:])
+        return region, service, f"{method.decode()} {'/'.join(parts)}"
     depth = "Object" if path.strip("/").count("/") else "Bucket"
     names = (pair.split("=")[0] for pair in query.split("&"))
     sub = [name for name in names if name and name not in ("x-id", "list-type", "prefix", "encoding-type", "max-keys", "continuation-token")]

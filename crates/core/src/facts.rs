@@ -32,7 +32,11 @@ impl FactQuery {
 
     /// The key under which the answer is kept.
     pub fn key(&self) -> String {
-        let place = if self.place == Place::Primary { "primary" } else { "standby" };
+        let place = match self.place {
+            Place::Primary => "primary",
+            Place::Standby => "standby",
+            Place::Global => "global",
+        };
         format!("{place}/{}/{}", self.kind, self.name)
     }
 }

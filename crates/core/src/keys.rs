@@ -46,7 +46,7 @@ pub enum NotSigned {
 
 /// Checks signatures; anyone may know it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PublicKey(VerifyingKey);
+pub struct PublicKey(Box<VerifyingKey>); // errors name it, and it is large
 
 /// Makes signatures. It has no `Serialize`, prints nothing, and is wiped from memory when it is dropped.
 pub struct PrivateKey(SigningKey);
@@ -73,7 +73,7 @@ impl PrivateKey {
 
     /// The other half.
     pub fn public(&self) -> PublicKey {
-        PublicKey(self.0.verifying_key())
+        PublicKey(Box::new(self.0.verifying_key()))
     }
 
     /// The signature of `bytes`.
@@ -114,7 +114,7 @@ impl FromStr for PublicKey {
         let bytes = text.strip_prefix(PUBLIC).and_then(unhex).ok_or(KeyError::Public)?;
         // A weak key agrees with signatures that nobody made.
         let key = VerifyingKey::from_bytes(&bytes).ok().filter(|key| !key.is_weak());
-        key.map(Self).ok_or(KeyError::Public)
+        key.map(|key| Self(Box::new(key))).ok_or(KeyError::Public)
     }
 }
 

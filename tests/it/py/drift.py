@@ -22,6 +22,8 @@
   ec2-untag            key                name is an id
   endpoint-routes      route_table        name is an endpoint's id: takes a route table from it
   group-rule           port               name is a security group's id: opens a port to the world
+  check-path           path               name is a health check's id: asks for another path
+  alarm-period         -                  looks at five minutes at a time
   role-policy          policy             removes an inline policy of the role
 """
 
@@ -91,6 +93,12 @@ def group_rule():
     on.ec2.authorize_security_group_ingress(GroupId=name, IpPermissions=[open_to_all])
 
 
+def alarm_period():
+    known = on.cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
+    kept = ("Namespace", "MetricName", "Dimensions", "Statistic", "EvaluationPeriods", "Threshold", "ComparisonOperator")
+    on.cloudwatch.put_metric_alarm(AlarmName=name, Period=300, **{field: known[field] for field in kept})
+
+
 CHANGES = {
     "bucket-versioning": lambda: on.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"}),
     "bucket-open": lambda: on.s3.delete_public_access_block(Bucket=name),
@@ -117,6 +125,8 @@ CHANGES = {
     "ec2-untag": lambda: on.ec2.delete_tags(Resources=[name], Tags=[{"Key": wanted["key"]}]),
     "endpoint-routes": lambda: on.ec2.modify_vpc_endpoint(VpcEndpointId=name, RemoveRouteTableIds=[wanted["route_table"]]),
     "group-rule": group_rule,
+    "check-path": lambda: on.route53.update_health_check(HealthCheckId=name, ResourcePath=wanted["path"]),
+    "alarm-period": alarm_period,
     "role-policy": lambda: on.iam.delete_role_policy(RoleName=name, PolicyName=wanted["policy"]),
 }
 

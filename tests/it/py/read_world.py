@@ -2,7 +2,7 @@
 a value that the server does not have is null. Sections:
 
   buckets  tables  vpcs  subnets  route_tables  endpoints  security_groups  images  launch_templates  groups  instances
-  roles  profiles  (these two are global, whatever the region)
+  alarms  roles  profiles  zones  health_checks  (the last four are global, whatever the region)
 """
 
 import base64
@@ -183,6 +183,35 @@ def profiles():
     }
 
 
+def alarms():
+    return {item["AlarmName"]: alarm(item) for item in pages(on.cloudwatch, "describe_alarms", "MetricAlarms")}
+
+
+def alarm(item):
+    rule = ("Namespace", "MetricName", "Statistic", "Period", "EvaluationPeriods", "DatapointsToAlarm", "Threshold")
+    rule += ("ComparisonOperator", "TreatMissingData", "Dimensions", "StateValue", "ActionsEnabled")
+    tags = tag_map(on.cloudwatch.list_tags_for_resource(ResourceARN=item["AlarmArn"])["Tags"])
+    return {**{name: item.get(name) for name in rule}, "tags": tags}
+
+
+def zones():
+    """Records by zone, each as the server tells it."""
+    return {
+        item["Id"].rsplit("/", 1)[-1]: pages(on.route53, "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=item["Id"])
+        for item in pages(on.route53, "list_hosted_zones", "HostedZones")
+    }
+
+
+def health_checks():
+    checks = pages(on.route53, "list_health_checks", "HealthChecks")
+    return {item["Id"]: {**item["HealthCheckConfig"], "tags": check_tags(item["Id"])} for item in checks}
+
+
+def check_tags(id):
+    tagged = on.route53.list_tags_for_resources(ResourceType="healthcheck", ResourceIds=[id])["ResourceTagSets"]
+    return tag_map(tagged[0]["Tags"] if tagged else [])
+
+
 SECTIONS = {
     "buckets": buckets,
     "tables": tables,
@@ -197,6 +226,9 @@ SECTIONS = {
     "instances": instances,
     "roles": roles,
     "profiles": profiles,
+    "alarms": alarms,
+    "zones": zones,
+    "health_checks": health_checks,
 }
 
 emit({name: SECTIONS[name]() for name in wanted.get("sections", SECTIONS)})

@@ -8,6 +8,7 @@
   {"kind": "network", "name", "cidr"}                 VPC of that name, two subnets, a security group of that name, and an image
   {"kind": "image", "name"}                                                                    owned by this account
   {"kind": "profile", "name"}                                                                  instance profile and its role
+  {"kind": "zone", "name", "records"?: [{"name", "type", "ttl", "values", "set"?: id with weight 1}]}  public hosted zone
   {"kind": "group", "name", "image"?: id or name, "types"?: [type], "capacity"?, "min"?, "max"?, "user_data"?, "profile"?, "tags"?}
 
 A group gets a launch template of its own name; one type makes a plain group, several a mixed one, on-demand only.
@@ -160,7 +161,19 @@ def group(region, want):
     return {"id": name, "template": template["LaunchTemplateId"], "image": data["ImageId"]}
 
 
-KINDS = {"bucket": bucket, "rule": rule, "table": table, "key": key, "network": network, "image": image, "profile": profile, "group": group}
+def zone(region, want):
+    route53, name = client("route53", region), want["name"]
+    made = route53.create_hosted_zone(Name=name, CallerReference=name)["HostedZone"]["Id"].rsplit("/", 1)[-1]
+    for record in want.get("records", []):
+        routed = {"SetIdentifier": record["set"], "Weight": 1} if "set" in record else {}
+        values = [{"Value": value} for value in record["values"]]
+        record_set = {"Name": record["name"], "Type": record["type"], "TTL": record["ttl"], "ResourceRecords": values, **routed}
+        change = {"Action": "CREATE", "ResourceRecordSet": record_set}
+        route53.change_resource_record_sets(HostedZoneId=made, ChangeBatch={"Changes": [change]})
+    return {"id": made}
+
+
+KINDS = {"bucket": bucket, "rule": rule, "table": table, "key": key, "network": network, "image": image, "profile": profile, "group": group, "zone": zone}
 
 wanted = args()
 emit({want["name"]: KINDS[want["kind"]](wanted["region"], want) for want in wanted["objects"]})

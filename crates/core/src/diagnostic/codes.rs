@@ -205,6 +205,31 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "EC2 lets an account launch 1,000 instances at once in a region, and 2 a second after that. docs/postures.md has the arithmetic; AWS raises the budget on request.",
     ),
     (
+        "DR250",
+        "not a DNS name",
+        "Names of zones, records and targets are labels of letters, digits and `-` with dots between them. A record cannot be the zone's own name, which takes no CNAME, and no wildcard.",
+    ),
+    (
+        "DR251",
+        "the hosted zone is not found",
+        "`zone` is a public hosted zone of Route 53 in this account, by name or by id. Where two have one name, only the id says which.",
+    ),
+    (
+        "DR252",
+        "the record is somebody else's",
+        "The name is answered by a record that drstack did not make. With `adopt = true` a CNAME that leads to `primary_target` is taken over in one change, and put back by `destroy`; anything else stays as it is.",
+    ),
+    (
+        "DR253",
+        "not a probe",
+        "Route 53 asks an HTTPS address for its health: a DNS name, a port if it is not 443, and a path of 255 characters at most.",
+    ),
+    (
+        "DR254",
+        "no target in the standby region",
+        "`standby_target` is the DNS name of a load balancer in the standby region, another one than the primary's. Pools have no load balancer of their own yet.",
+    ),
+    (
         "DR260",
         "a check looks at nothing, or at several things",
         "A check has one of `http`, `table`, `object` and `command`; docs/checks.md shows each.",

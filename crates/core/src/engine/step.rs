@@ -12,6 +12,7 @@ use super::journal::Permit;
 use super::wait::Pauses;
 use crate::cloud::{Call, Cloud, CloudError, Found, Scope};
 use crate::kind::{Action, DynKind, FieldChange, Limit, Readiness, Rung, Shortage, Wait};
+use crate::link::has_links;
 use crate::plan::{Step, StepId};
 
 /// How long a call is repeated that is refused because something is still being changed: a role that is not known
@@ -135,8 +136,28 @@ impl Job {
         let (ladder, spec) = (self.ladder()?, self.spec.clone());
         let rounds = self.kind.rounds() - 1;
         let mut pursuit = Pursuit { spec, ladder, climbed: Vec::new(), rounds, creation: false };
-        let found = self.change(cloud, call, id, &mut pursuit, &self.step.changes).await?;
+        let found = match self.as_wanted_by_now(cloud, id).await? {
+            Some(found) => found,
+            None => self.change(cloud, call, id, &mut pursuit, &self.step.changes).await?,
+        };
         self.pursue(cloud, call, found, pursuit).await
+    }
+
+    /// What an update would change, where nothing differs by now. The plan compared links that a step before this one
+    /// has closed since, perhaps with what they led to all the time: a run that was cut off had come as far, and looks
+    /// had not shown it yet.
+    async fn as_wanted_by_now(&self, cloud: &dyn Cloud, id: &str) -> Result<Option<Found>, StepError> {
+        let waited_for_links = !self.step.needs.is_empty() && has_links(&self.step.spec);
+        // An update without a difference is there for something else.
+        if !waited_for_links || self.step.changes.is_empty() {
+            return Ok(None);
+        }
+        let ids = [id.to_owned()];
+        match self.look(cloud, &ids).await? {
+            Some(found) if self.differences(&self.spec, &found)?.is_empty() => Ok(Some(found)),
+            // Absent may be a look that lags: the update itself will tell.
+            _ => Ok(None),
+        }
     }
 
     /// Waits until `found` is ready, changes what is not as wanted then, and climbs down the ladder where the cloud has no
@@ -309,7 +330,8 @@ impl Job {
         pauses: &mut Pauses,
     ) -> Result<(), StepError> {
         let passes = matches!(error, CloudError::Conflict { .. } | CloudError::Throttled { .. });
-        if !passes && !(self.insist && error.is_transient()) {
+        let may_pass = passes || self.insist && error.is_transient();
+        if !may_pass {
             return Err(error.into());
         }
         let Some(pause) = pauses.next() else { return Err(error.into()) };

@@ -11,7 +11,7 @@ use super::decode::{At, article, guess, is_single};
 use super::load::{Loader, quoted, take};
 use crate::component::StackFacts;
 use crate::diagnostic::Span;
-use crate::keys::{PUBLIC_KEY_HELP, PublicKey};
+use crate::keys::{KeyError, PUBLIC_KEY_HELP, PublicKey};
 use crate::objective::{Objective, Posture};
 
 /// Keys of `[stack]`; the first four are required.
@@ -67,7 +67,7 @@ impl Loader<'_> {
         let (header, table) = (table.span(), table.get_mut());
         let mut fields = places(table, &KEYS, at);
         fields.insert(String::new(), at.span(header.clone()));
-        self.missing(table, header, at);
+        self.missing(table, header.clone(), at);
         let mut text = |key| self.text(table, key, at);
         let (name, primary, standby, control) =
             (text("name"), text("primary"), text("standby"), text("control"));
@@ -76,7 +76,7 @@ impl Loader<'_> {
         let posture = self.posture(table, at);
         let rto = self.duration(table, "rto", at);
         let rpo = self.duration(table, "rpo", at);
-        let signing = self.signing(table, at);
+        let signing = self.signing(table, header.clone(), at);
         for key in table.keys() {
             let word = key.get_ref().as_ref();
             let help = guess(word, KEYS.into_iter()).map_or_else(
@@ -186,14 +186,19 @@ impl Loader<'_> {
         duration
     }
 
-    fn signing(&mut self, table: &mut DeTable<'static>, at: &At) -> Option<PublicKey> {
+    fn signing(
+        &mut self,
+        table: &mut DeTable<'static>,
+        header: std::ops::Range<usize>,
+        at: &At,
+    ) -> Option<PublicKey> {
         let text = self.text(table, "signing", at)?;
         let key: Result<PublicKey, _> = text.get_ref().parse();
         key.map_err(|error| {
             let help = no_template(text.get_ref()).unwrap_or(PUBLIC_KEY_HELP);
-            // Not what was written: it may be the private key.
-            let message = format!("`signing`: {error}");
-            self.problems.push(at.error("DR017", text.span(), message, help.to_owned()));
+            // A problem shows the line it stands in: the private key must not be in it.
+            let place = if error == KeyError::Exposed { header } else { text.span() };
+            self.problems.push(at.error("DR017", place, format!("`signing`: {error}"), help.to_owned()));
         })
         .ok()
     }

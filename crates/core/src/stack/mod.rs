@@ -84,6 +84,7 @@ mod fields;
 mod head;
 mod inputs;
 mod load;
+mod member;
 mod module;
 mod resolved;
 mod schema;

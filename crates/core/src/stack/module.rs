@@ -4,7 +4,8 @@ use toml::de::DeValue;
 
 use super::decode::{At, Node, article};
 use super::inputs::{self, Owner};
-use super::load::{Around, Loader, Member, NAME_HELP, Name, is_name, normal, quoted, tables, take};
+use super::load::{Around, Loader, NAME_HELP, Name, is_name, normal, quoted, tables, take};
+use super::member::Member;
 use super::scope::{Output, PASSED, Passed};
 use super::template::Variables;
 

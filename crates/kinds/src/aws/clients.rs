@@ -32,6 +32,8 @@ pub(crate) struct Clients {
     pub(crate) scaling: aws_sdk_applicationautoscaling::Client,
     pub(crate) iam: aws_sdk_iam::Client,
     pub(crate) ssm: aws_sdk_ssm::Client,
+    pub(crate) route53: aws_sdk_route53::Client,
+    pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
 }
 
 /// AWS, as one stack sees it: its two regions.
@@ -113,6 +115,8 @@ impl Clients {
             scaling: client!(aws_sdk_applicationautoscaling, &config, watch("application-autoscaling")),
             iam: client!(aws_sdk_iam, &config, watch("iam")),
             ssm: client!(aws_sdk_ssm, &config, watch("ssm")),
+            route53: client!(aws_sdk_route53, &config, watch("route53")),
+            cloudwatch: client!(aws_sdk_cloudwatch, &config, watch("cloudwatch")),
         }
     }
 }

@@ -51,11 +51,14 @@ impl<K> Erased<K> {
 /// The driver of the kind of this name.
 pub(super) fn driver(kind: &str) -> Option<&'static dyn DynDriver> {
     Some(match kind {
+        "alarm" => &Erased::<resources::Alarm>::NEW,
         "bucket" => &Erased::<resources::Bucket>::NEW,
         "bucket-versioning" => &Erased::<resources::BucketVersioning>::NEW,
         "check" => &Erased::<resources::Check>::NEW,
+        "dns-record" => &Erased::<resources::DnsRecord>::NEW,
         "gateway-endpoint" => &Erased::<resources::GatewayEndpoint>::NEW,
         "group" => &Erased::<resources::Group>::NEW,
+        "health-check" => &Erased::<resources::HealthCheck>::NEW,
         "image" => &Erased::<resources::Image>::NEW,
         "instance-profile" => &Erased::<resources::InstanceProfile>::NEW,
         "instance-role" => &Erased::<resources::InstanceRole>::NEW,
@@ -69,6 +72,7 @@ pub(super) fn driver(kind: &str) -> Option<&'static dyn DynDriver> {
         "table-recovery" => &Erased::<resources::TableRecovery>::NEW,
         "table-replica" => &Erased::<resources::TableReplica>::NEW,
         "table-stream" => &Erased::<resources::TableStream>::NEW,
+        "traffic-switch" => &Erased::<resources::TrafficSwitch>::NEW,
         "vpc" => &Erased::<resources::Vpc>::NEW,
         _ => return None,
     })

@@ -60,6 +60,7 @@ const QUOTA: &[&str] = &[
     "SecurityGroupLimitExceeded",
     "SubnetLimitExceeded",
     "TooManyBuckets",
+    "TooManyHealthChecks",
     "VcpuLimitExceeded",
     "VpcEndpointLimitExceeded",
     "VpcLimitExceeded",
@@ -71,6 +72,7 @@ const CONFLICT: &[&str] = &[
     "DeleteConflict",
     "DependencyViolation",
     "ContinuousBackupsUnavailableException",
+    "HealthCheckInUse",
     "IncorrectState",
     // Links lead to what is live: what EC2 does not find was made a moment ago.
     "InvalidAMIID.NotFound",
@@ -80,6 +82,7 @@ const CONFLICT: &[&str] = &[
     "InvalidRouteTableID.NotFound",
     "InvalidSubnetID.NotFound",
     "InvalidVpcID.NotFound",
+    "NoSuchHealthCheck",
     "OperationAborted",
     "ReplicaNotFoundException",
     "ResourceContention",

@@ -13,10 +13,12 @@ use futures_util::StreamExt;
 use serde::Serialize;
 
 use super::ec2::{filter, tag_map};
-use super::{LOOKS, Target, absent, disks, dynamodb, s3, user_data};
-use crate::facts::{BucketFact, GroupFact, ImageFact, NetworkFact, TableFact, ZonesFact, network_tags};
+use super::{LOOKS, Target, disks, dynamodb, route53, s3, templates, user_data};
+use crate::facts::{
+    BucketFact, DnsFact, GroupFact, ImageFact, NetworkFact, TableFact, ZonesFact, is_zone_id, network_tags,
+};
 use crate::resources::bucket::MANAGED;
-use crate::resources::replication_rule;
+use crate::resources::{dns_record, replication_rule};
 
 /// Names that one question may hold.
 const NAMES: usize = 50;
@@ -37,6 +39,7 @@ type Groups = Result<(BTreeMap<String, Group>, BTreeMap<String, ImageFact>), Clo
 async fn one(at: &Target<'_>, query: &FactQuery, groups: &Groups) -> Answer {
     let at = &Target { place: query.place, region: at.scope.region(query.place), ..*at };
     match query.kind.as_str() {
+        "dns" => plain(dns(at, &query.name).await?),
         "bucket" => plain(bucket(at, &query.name).await?),
         "group" => {
             let (groups, images) = groups.as_ref().map_err(Clone::clone)?;
@@ -77,6 +80,25 @@ async fn bucket(at: &Target<'_>, name: &str) -> Result<Option<BucketFact>, Cloud
     });
     let kms_key = Some(encryption).filter(|it| !it.is_empty() && it != MANAGED);
     Ok(Some(BucketFact { versioning, foreign_role: foreign.map(|(role, _)| role), kms_key }))
+}
+
+async fn dns(at: &Target<'_>, name: &str) -> Result<Option<DnsFact>, CloudError> {
+    let (zone, record) = name.split_once('/').unwrap_or((name, ""));
+    let zones = route53::zones(at, zone).await?;
+    let Some((id, zone_name)) = zones.first() else { return Ok(None) };
+    let zone = if is_zone_id(zone) { zone_name } else { zone };
+    let mut fact = DnsFact { record: route53::plain(&format!("{record}.{zone}")), ..DnsFact::default() };
+    for set in route53::records(at, id, &fact.record).await?.unwrap_or_default() {
+        if dns_record::side_of(at.scope, &set).is_some() {
+            continue;
+        }
+        match dns_record::simple(&set) {
+            Some(simple) => fact.simple = Some(simple),
+            None => fact.others.push(route53::describe(&set)),
+        }
+    }
+    fact.zones = zones.into_iter().map(|(id, _)| id).collect();
+    Ok(Some(fact))
 }
 
 /// The version of global tables that has replicas as they are today.
@@ -244,21 +266,15 @@ async fn groups_by_name(at: &Target<'_>, names: &[String]) -> Groups {
         let answer = answer.map_err(|error| at.failed("autoscaling:DescribeAutoScalingGroups", error))?;
         found.extend(answer.auto_scaling_groups.unwrap_or_default());
     }
-    let looks: Vec<_> = found
-        .into_iter()
-        .map(|group| async move {
-            let data = match Group::template(&group) {
-                Some(template) => template_data(at, &template).await?,
-                None => None,
-            };
-            Ok::<_, CloudError>(Group { group, data })
-        })
-        .collect();
-    let looked: Vec<_> = futures_util::stream::iter(looks).buffered(LOOKS).collect().await;
+    let wanted: Vec<_> = found.iter().filter_map(Group::template).collect();
+    let mut answers = templates::data(at, wanted).await.into_iter();
     let mut groups = BTreeMap::new();
-    for group in looked {
-        let group = group?;
-        groups.insert(group.group.auto_scaling_group_name.clone().unwrap_or_default(), group);
+    for group in found {
+        let data = match Group::template(&group) {
+            Some(_) => answers.next().transpose()?.flatten(),
+            None => None,
+        };
+        groups.insert(group.auto_scaling_group_name.clone().unwrap_or_default(), Group { group, data });
     }
     let ids: BTreeSet<String> =
         groups.values().filter_map(|it: &Group| it.data.as_ref()?.image_id.clone()).collect();
@@ -309,21 +325,4 @@ fn group_fact(
         disks: disks(data.block_device_mappings.as_deref().unwrap_or_default()),
     };
     with_secrets(fact, secrets)
-}
-
-async fn template_data(
-    at: &Target<'_>,
-    template: &LaunchTemplateSpecification,
-) -> Result<Option<ResponseLaunchTemplateData>, CloudError> {
-    const NONE: &[&str] =
-        &["InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateName.NotFoundException"];
-    let ask = at.ec2().describe_launch_template_versions();
-    let ask = match (&template.launch_template_id, &template.launch_template_name) {
-        (Some(id), _) => ask.launch_template_id(id),
-        (None, name) => ask.set_launch_template_name(name.clone()),
-    };
-    let version = template.version.as_deref().unwrap_or("$Default");
-    let answer = absent(at, "ec2:DescribeLaunchTemplateVersions", NONE, ask.versions(version).send().await)?;
-    let version = answer.and_then(|it| it.launch_template_versions).and_then(|it| it.into_iter().next());
-    Ok(version.and_then(|it| it.launch_template_data))
 }

@@ -4,6 +4,7 @@
 
 mod clients;
 mod cloud;
+pub(crate) mod cloudwatch;
 mod credentials;
 mod driver;
 mod drivers;
@@ -16,9 +17,11 @@ mod interceptor;
 pub(crate) mod once;
 pub(crate) mod probe;
 mod region;
+pub(crate) mod route53;
 pub(crate) mod s3;
 mod store;
 pub(crate) mod tags;
+mod templates;
 pub(crate) mod user_data;
 
 pub use clients::Aws;

@@ -7,6 +7,7 @@ pub mod image;
 pub mod network;
 pub mod pool;
 pub mod table;
+pub mod traffic;
 
 use drstack_core::component::{DynComponent, ErasedComponent};
 
@@ -17,6 +18,7 @@ pub use image::Image;
 pub use network::Network;
 pub use pool::Pool;
 pub use table::Table;
+pub use traffic::Traffic;
 
 /// Every component.
 pub const ALL: &[&dyn DynComponent] = &[
@@ -26,6 +28,7 @@ pub const ALL: &[&dyn DynComponent] = &[
     &ErasedComponent::<Network>::NEW,
     &ErasedComponent::<Pool>::NEW,
     &ErasedComponent::<Table>::NEW,
+    &ErasedComponent::<Traffic>::NEW,
 ];
 
 /// What stands below any of them: `[[pool.inference.check]]`.

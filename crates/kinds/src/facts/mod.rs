@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use drstack_core::facts::FactQuery;
-use drstack_core::kind::Operation;
+use drstack_core::kind::{Operation, Place};
 use serde::{Deserialize, Serialize};
 
 use crate::resources::operation;
@@ -19,6 +19,9 @@ pub const OPERATIONS: &[Operation] = &[
     operation("ec2", "DescribeSecurityGroups"),
     operation("ec2", "DescribeSubnets"),
     operation("ec2", "DescribeVpcs"),
+    operation("route53", "GetHostedZone"),
+    operation("route53", "ListHostedZonesByName"),
+    operation("route53", "ListResourceRecordSets"),
     operation("s3", "GetBucketVersioning"),
     operation("s3", "GetEncryptionConfiguration"),
     operation("s3", "GetReplicationConfiguration"),
@@ -113,6 +116,40 @@ pub struct NetworkFact {
     pub subnets: Vec<String>,
     /// Ids of their security groups that carry the tags.
     pub security_groups: Vec<String>,
+}
+
+/// A name in DNS, and what stands there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DnsFact {
+    /// Ids of the public hosted zones of the name; one, unless somebody made two.
+    pub zones: Vec<String>,
+    /// The record's name, in full.
+    pub record: String,
+    /// A record of that name that is all by itself, has no alias and is not the stack's.
+    pub simple: Option<SimpleRecord>,
+    /// Type and value of all others of that name that are not the stack's.
+    pub others: Vec<String>,
+}
+
+/// A record that leads to one name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SimpleRecord {
+    /// The name it leads to.
+    pub target: String,
+    /// Seconds that resolvers keep it.
+    pub ttl: i64,
+}
+
+/// The question for `record` in a zone, which is given by name or id.
+pub fn dns(zone: &str, record: &str) -> FactQuery {
+    let name = format!("{zone}/{record}");
+    FactQuery { kind: "dns".to_owned(), name, place: Place::Global }
+}
+
+/// Whether `text` is a zone's id: `Z` with capitals and digits after it.
+pub fn is_zone_id(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
+    text.starts_with('Z') && text.len() > 1 && text.chars().all(inner)
 }
 
 /// The question for a network with these tags.

@@ -1,10 +1,13 @@
 //! Resources: one AWS object each. One file each, and one line here and in `aws::drivers`.
 
+pub mod alarm;
 pub mod bucket;
 pub mod bucket_versioning;
 pub mod check;
+pub mod dns_record;
 pub mod gateway_endpoint;
 pub mod group;
+pub mod health_check;
 pub mod image;
 pub mod instance_profile;
 pub mod instance_role;
@@ -18,16 +21,20 @@ pub mod subnet;
 pub mod table_recovery;
 pub mod table_replica;
 pub mod table_stream;
+pub mod traffic_switch;
 pub mod vpc;
 
 use drstack_core::kind::{DynKind, Erased, Operation};
 use drstack_core::link::Link;
 
+pub use alarm::Alarm;
 pub use bucket::Bucket;
 pub use bucket_versioning::BucketVersioning;
 pub use check::Check;
+pub use dns_record::DnsRecord;
 pub use gateway_endpoint::GatewayEndpoint;
 pub use group::Group;
+pub use health_check::HealthCheck;
 pub use image::Image;
 pub use instance_profile::InstanceProfile;
 pub use instance_role::InstanceRole;
@@ -41,15 +48,19 @@ pub use subnet::Subnet;
 pub use table_recovery::TableRecovery;
 pub use table_replica::TableReplica;
 pub use table_stream::TableStream;
+pub use traffic_switch::TrafficSwitch;
 pub use vpc::Vpc;
 
 /// Every resource kind.
 pub const ALL: &[&dyn DynKind] = &[
+    &Erased::<Alarm>::NEW,
     &Erased::<Bucket>::NEW,
     &Erased::<BucketVersioning>::NEW,
     &Erased::<Check>::NEW,
+    &Erased::<DnsRecord>::NEW,
     &Erased::<GatewayEndpoint>::NEW,
     &Erased::<Group>::NEW,
+    &Erased::<HealthCheck>::NEW,
     &Erased::<Image>::NEW,
     &Erased::<InstanceProfile>::NEW,
     &Erased::<InstanceRole>::NEW,
@@ -63,6 +74,7 @@ pub const ALL: &[&dyn DynKind] = &[
     &Erased::<TableRecovery>::NEW,
     &Erased::<TableReplica>::NEW,
     &Erased::<TableStream>::NEW,
+    &Erased::<TrafficSwitch>::NEW,
     &Erased::<Vpc>::NEW,
 ];
 

@@ -47,6 +47,9 @@ const TAGGED: &str = "[network.standby]\ntags = { team = \"fleet\" }\n";
 const POOL: &str = "[network.standby]\nvpc = \"vpc-1\"\nsubnets = [\"subnet-1\"]\n\n\
                     [pool.inference]\nfollows = \"fleet-inference\"\nnetwork = \"@network.standby\"\n";
 
+const TRAFFIC: &str = "[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nprimary_target = \"east.example.com\"\n\
+                       standby_target = \"west.example.com\"\nprobe = \"https://api.example.com/healthz\"\n";
+
 fn bucket() -> FactQuery {
     FactQuery::primary("bucket", "acme-models")
 }
@@ -69,6 +72,14 @@ fn zones() -> FactQuery {
 
 fn group() -> FactQuery {
     FactQuery::primary("group", "fleet-inference")
+}
+
+fn dns() -> FactQuery {
+    drstack_kinds::facts::dns("example.com", "api")
+}
+
+fn dns_fact(change: Value) -> Value {
+    changed(json!({"zones": ["Z1"], "record": "api.example.com", "simple": null, "others": []}), change)
 }
 
 fn table_fact(change: Value) -> Value {
@@ -95,7 +106,7 @@ fn changed(mut fact: Value, change: Value) -> Value {
 fn nothing_is_said_where_all_is_well() {
     let queries =
         [(BUCKET, bucket()), (TABLE, table()), (IMAGE, image()), (NETWORK, zones()), (TAGGED, network())];
-    for (body, query) in queries.into_iter().chain([(POOL, group())]) {
+    for (body, query) in queries.into_iter().chain([(POOL, group()), (TRAFFIC, dns())]) {
         assert_eq!(said(body), "");
         // Each of them asks, or `silence` would end the test.
         said_of(body, silence(query));
@@ -208,4 +219,27 @@ fn a_group_without_types_or_with_an_image_of_somebody_else() {
         said_of(POOL, answer(group(), group_fact(json!({"types": []}))))
             + &said_of(POOL, answer(group(), group_fact(json!({ "image": image }))))
     );
+}
+
+#[test]
+fn a_zone_that_does_not_exist_or_never_answered_or_stands_twice() {
+    let twice = dns_fact(json!({"zones": ["Z1", "Z2"]}));
+    insta::assert_snapshot!(
+        said_of(TRAFFIC, answer(dns(), Value::Null))
+            + &said_of(TRAFFIC, silence(dns()))
+            + &said_of(TRAFFIC, answer(dns(), twice))
+    );
+}
+
+#[test]
+fn a_record_of_somebody_else() {
+    let leads_to = |target: &str| dns_fact(json!({"simple": {"target": target, "ttl": 300}}));
+    let alias = || dns_fact(json!({"others": ["A alias of east.example.com"]}));
+    let adopting = format!("{TRAFFIC}adopt = true\n");
+    insta::assert_snapshot!(
+        said_of(TRAFFIC, answer(dns(), leads_to("east.example.com")))
+            + &said_of(&adopting, answer(dns(), leads_to("elsewhere.example.com")))
+            + &said_of(&adopting, answer(dns(), alias()))
+    );
+    assert_eq!(said_of(&adopting, answer(dns(), leads_to("east.example.com"))), "");
 }

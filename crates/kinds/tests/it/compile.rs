@@ -6,6 +6,7 @@ use drstack_core::address::Address;
 use drstack_core::compile::compile;
 use drstack_core::diagnostic::render;
 use drstack_core::graph::Graph;
+use drstack_core::kind::Place;
 use drstack_core::objective::{Mode, Posture, Standing};
 use serde_json::json;
 
@@ -50,6 +51,15 @@ image          = "@image.base"
 instance_types = ["c7i.large"]
 capacity       = 10
 user_data      = "#!/bin/sh\nstart ${{each.key}}\n"
+
+[traffic.api]
+zone           = "routing.example.com"
+record         = "api"
+primary_target = "alb-east.example.com"
+standby_target = "alb-west.example.com"
+probe          = "https://api.routing.example.com/healthz"
+after          = ["@pool.inference", "@pool.batch[\"eta\"]"]
+tier           = 1
 
 [module.training]
 source = "training"
@@ -165,6 +175,41 @@ fn the_same_stack_and_facts_give_the_same_bytes() {
         serde_json::to_string(&compile(&stack, &facts(&stack), Mode::Active).graph).unwrap()
     };
     assert_eq!(bytes(), bytes());
+}
+
+/// A failover never looks outside the standby region: whatever stands there is the same in both modes, and so is needed by
+/// nothing that changes.
+#[test]
+fn traffic_moves_by_its_switch_alone() {
+    for posture in Posture::ALL {
+        let stack = stack(&reference(posture));
+        let [waiting, active] = [Mode::Standby, Mode::Active].map(|mode| {
+            let mut resources = compile(&stack, &facts(&stack), mode).graph.resources;
+            resources.retain(|address, _| address.is_within("traffic"));
+            resources
+        });
+        assert_eq!(waiting.len(), 6);
+        let changed: Vec<&str> = waiting
+            .iter()
+            .filter(|(address, resource)| active[*address] != **resource)
+            .map(|(address, _)| address.as_str())
+            .collect();
+        assert_eq!(changed, ["traffic.api/traffic-switch"]);
+        for resource in active.values().filter(|resource| resource.place == Place::Standby) {
+            let outside = |need: &Address| active.get(need).is_some_and(|it| it.place != Place::Standby);
+            assert!(!resource.needs().iter().any(outside), "{}", resource.address);
+        }
+        let switch = &active[&Address::parse("traffic.api/traffic-switch").unwrap()];
+        let needs: Vec<String> = switch.needs().iter().map(ToString::to_string).collect();
+        let waits_for = [
+            "pool.batch[\"eta\"]/group",
+            "pool.inference/check-1",
+            "pool.inference/check-2",
+            "pool.inference/group",
+            "traffic.api/alarm",
+        ];
+        assert_eq!(needs, waits_for);
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(crate) struct Draft {
 /// One component: its kind, its name and a number that decides everything else of it.
 type Part = (usize, usize, u64);
 
-const KINDS: [&str; 6] = ["bucket", "table", "network", "image", "pool", "fence"];
+const KINDS: [&str; 7] = ["bucket", "table", "network", "image", "pool", "fence", "traffic"];
 /// Few, so that a second stack has some of the first one's components, with other fields.
 const NAMES: [&str; 2] = ["a", "b"];
 
@@ -57,11 +57,12 @@ impl Draft {
         let named = |kind: &str| -> Vec<&str> {
             parts.keys().filter(|(of, _)| *of == kind).map(|(_, name)| *name).collect()
         };
-        let around = Around {
+        let mut around = Around {
             buckets: named("bucket"),
             tables: named("table"),
             networks: named("network"),
             images: named("image"),
+            pools: Vec::new(),
         };
         let mut out = format!(
             "[stack]\nname = \"fleet\"\nprimary = \"us-east-1\"\nstandby = \"us-west-2\"\nposture = \"{}\"\n",
@@ -76,8 +77,13 @@ impl Draft {
                 "network" => network(&mut dice),
                 "image" => image(&mut dice),
                 "fence" => Vec::new(),
+                "traffic" => traffic(name, &around, &mut dice),
                 _ => pool(&around, &mut dice),
             };
+            // One that is several has no name of its own to refer to. Traffic comes after the pools.
+            if *kind == "pool" && !lines.iter().any(|line| line.starts_with("for_each")) {
+                around.pools.push(name);
+            }
             lines.iter().filter(|line| !line.is_empty()).for_each(|line| {
                 let _ = writeln!(out, "{line}");
             });
@@ -116,12 +122,13 @@ impl Dice {
     }
 }
 
-/// What pools can refer to.
+/// What pools and traffic can refer to.
 struct Around<'a> {
     buckets: Vec<&'a str>,
     tables: Vec<&'a str>,
     networks: Vec<&'a str>,
     images: Vec<&'a str>,
+    pools: Vec<&'a str>,
 }
 
 const POSTURES: [&str; 4] = ["\"cold\"", "\"pilot-light\"", "\"warm\"", "\"hot\""];
@@ -233,4 +240,23 @@ fn pool(around: &Around<'_>, dice: &mut Dice) -> Vec<String> {
     ];
     lines.extend(needed);
     lines
+}
+
+fn traffic(name: &str, around: &Around<'_>, dice: &mut Dice) -> Vec<String> {
+    let record = dice.one_of(&["", "v2."]);
+    let zone = dice.one_of(&["example.com", "routing.example.com", "Z0123ABC"]);
+    let pools: Vec<String> =
+        around.pools.iter().filter(|_| dice.some()).map(|pool| format!("\"@pool.{pool}\"")).collect();
+    vec![
+        format!("zone = \"{zone}\""),
+        format!("record = \"{record}{name}\""),
+        format!("primary_target = \"{}\"", dice.one_of(&["east.example.com", "alb.east.example.com"])),
+        format!("standby_target = \"{}\"", dice.one_of(&["west.example.com", "alb.west.example.com"])),
+        format!(
+            "probe = \"https://{record}{name}.{}\"",
+            dice.one_of(&["example.com/healthz", "example.com:8443"])
+        ),
+        format!("after = [{}]", pools.join(", ")),
+        dice.maybe("adopt", &["true"]),
+    ]
 }

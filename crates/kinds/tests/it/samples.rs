@@ -3,11 +3,14 @@
 use drstack_core::kind::Kind;
 use drstack_core::link::Link;
 use drstack_kinds::facts::Disk;
+use drstack_kinds::resources::alarm::AlarmSpec;
 use drstack_kinds::resources::bucket::BucketSpec;
 use drstack_kinds::resources::bucket_versioning::BucketVersioningSpec;
 use drstack_kinds::resources::check::{CheckSpec, KeyValue, Probe};
+use drstack_kinds::resources::dns_record::DnsRecordSpec;
 use drstack_kinds::resources::gateway_endpoint::GatewayEndpointSpec;
 use drstack_kinds::resources::group::{GroupSpec, Step, Takeover};
+use drstack_kinds::resources::health_check::HealthCheckSpec;
 use drstack_kinds::resources::image::ImageSpec;
 use drstack_kinds::resources::instance_profile::InstanceProfileSpec;
 use drstack_kinds::resources::instance_role::InstanceRoleSpec;
@@ -21,6 +24,7 @@ use drstack_kinds::resources::subnet::SubnetSpec;
 use drstack_kinds::resources::table_recovery::TableRecoverySpec;
 use drstack_kinds::resources::table_replica::TableReplicaSpec;
 use drstack_kinds::resources::table_stream::TableStreamSpec;
+use drstack_kinds::resources::traffic_switch::TrafficSwitchSpec;
 use drstack_kinds::resources::vpc::VpcSpec;
 use drstack_kinds::resources::*;
 use serde_json::Value;
@@ -53,7 +57,7 @@ const GIVEN: &str = "AWS gives it";
 
 /// Specs of every kind, with each optional field given and left out.
 pub(crate) fn samples() -> Vec<Sample> {
-    [data(), network(), compute(), identity(), takeover()].into_iter().flatten().collect()
+    [data(), network(), compute(), identity(), takeover(), traffic()].into_iter().flatten().collect()
 }
 
 fn data() -> Vec<Sample> {
@@ -278,6 +282,63 @@ fn takeover() -> Vec<Sample> {
         check(object),
         check(Probe::Command(vec!["curl".into(), "--fail".into()])),
         sample::<Parameter>(&region, &[], PARAMETER),
+    ]
+}
+
+fn traffic() -> Vec<Sample> {
+    const ALARM: Unseen = &[("name", NAMED)];
+    const PAIR: Unseen = &[
+        ("zone", NAMED),
+        ("record", NAMED),
+        ("mark", "made from the address, by which it is ours: another address is another pair"),
+        ("adopt", "whether a record of others may go, which is asked while making it"),
+    ];
+    const SWITCH: Unseen = &[("alarm", NAMED)];
+    let pair = DnsRecordSpec {
+        zone: "Z0123".into(),
+        record: "api.example.com".into(),
+        mark: "drstack-fleet-traffic.api".into(),
+        primary: "east.example.com".into(),
+        secondary: "west.example.com".into(),
+        check: known("check-3"),
+        adopt: false,
+    };
+    let switch = |active| TrafficSwitchSpec { alarm: "drstack-fleet-traffic-api".into(), active };
+    vec![
+        sample::<Alarm>(
+            &AlarmSpec {
+                name: "drstack-fleet-traffic-api".into(),
+                stack: "fleet".into(),
+                traffic: "traffic-api".into(),
+            },
+            &[],
+            ALARM,
+        ),
+        sample::<HealthCheck>(
+            &HealthCheckSpec::Endpoint {
+                host: "east.example.com".into(),
+                port: 443,
+                path: "/healthz".into(),
+            },
+            &[],
+            &[],
+        ),
+        sample::<HealthCheck>(
+            &HealthCheckSpec::Alarm { alarm: known("drstack-fleet-traffic-api"), region: "us-west-2".into() },
+            &[],
+            &[],
+        ),
+        sample::<HealthCheck>(
+            &HealthCheckSpec::All {
+                checks: vec![known("check-2"), known("check-1")],
+                record: "Z0123/api.example.com".into(),
+            },
+            &[],
+            &[],
+        ),
+        sample::<DnsRecord>(&pair, &[], PAIR),
+        sample::<TrafficSwitch>(&switch(false), &[], SWITCH),
+        sample::<TrafficSwitch>(&switch(true), &[], SWITCH),
     ]
 }
 

@@ -306,6 +306,39 @@ fn what_is_replaced_stays_until_every_look_finds_its_successor() {
     });
 }
 
+/// The net is there and no look finds it yet; its creation finds it by its token, and the group has had its id all the time.
+#[test]
+fn an_update_that_only_waited_for_an_id_which_is_there_already_is_not_made() {
+    run(async {
+        let want = |net: Option<NetSpec>| {
+            let link = net.as_ref().map(|_| Link::id(&at("toy.a/net")));
+            let net = net.map(|net| Resource::tagged::<Net>(at("toy.a/net"), Place::Standby, &net));
+            let to = link.unwrap_or(Link::Known("n".to_owned()));
+            let spec = GroupSpec { net: to, size: 1, colour: String::new() };
+            let group = Resource::named::<Group>(at("toy.g/group"), Place::Standby, "g", &spec);
+            let all = net.into_iter().chain([group]);
+            Graph { resources: all.map(|resource| (resource.address.clone(), resource)).collect() }
+        };
+        let settings = "lag = '1h'\nwork = { net = '1s', group = '1s' }";
+        let first = sim(settings);
+        let plan = todo(&first, &want(None)).await;
+        assert!(Run::new(&first, "first").await.execute(&first, &plan).await.unwrap().is_complete());
+        let linked = want(Some(NetSpec { cidr: "10.0.0.0/16".to_owned(), within: None }));
+        let second = first.restart(config(&format!("{settings}\nbetween_runs = '2h'"))).unwrap();
+        let plan = todo(&second, &linked).await;
+        assert!(Run::new(&second, "second").await.execute(&second, &plan).await.unwrap().is_complete());
+        let third = second.restart(config(&format!("{settings}\nbetween_runs = '0s'"))).unwrap();
+        let plan = todo(&third, &linked).await;
+        assert_eq!(plan.steps.len(), 2, "{plan:?}");
+        assert!(Run::new(&third, "third").await.execute(&third, &plan).await.unwrap().is_complete());
+        let of = |sim: &drstack_sim::Sim, operation: Operation| {
+            sim.calls().iter().filter(|it| it.operation == operation).count()
+        };
+        assert_eq!([of(&second, Operation::Update), of(&third, Operation::Update)], [1, 0]);
+        assert_eq!(third.inventory().len(), 2);
+    });
+}
+
 #[test]
 fn a_region_that_refuses_calls_is_asked_more_slowly() {
     run(async {

@@ -75,11 +75,9 @@ impl Draft<'_> {
                         });
                     }
                     (Owner::Setting, Some(kind)) if scope.contains(address) => {
-                        let text = format!(
-                            "{} of `{}` stays as it is: a setting of the primary",
-                            kind.name(),
-                            found.id
-                        );
+                        let whose = if resource.place == Place::Primary { " of the primary" } else { "" };
+                        let (kind, id) = (kind.name(), &found.id);
+                        let text = format!("{kind} of `{id}` stays as it is: a setting{whose}");
                         self.report.kept.push(Remark { address: address.to_string(), text });
                     }
                     _ => {}

@@ -291,6 +291,9 @@ impl Program<'_> {
     ) -> Result<RunSummary, End> {
         let store = self.store();
         lock.renew(self.desk.now()).await.map_err(End::of)?;
+        if self.flaw != Some(Flaw::NoLease) && !lock.lease().holds(self.desk.now()) {
+            return Err(End::of(LockError::Lost));
+        }
         records::keep_facts(&*store, &planned.facts).await.map_err(|error| match error {
             StoreError::Refused { .. } => End::of(LockError::Lost),
             error => End::failed(error),

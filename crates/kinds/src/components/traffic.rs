@@ -1,0 +1,388 @@
+//! `[traffic.NAME]`: a DNS name that leads to the primary, and to the standby region once that has taken over.
+//!
+//! All of it is made while both regions are there, the same in every posture and mode. A takeover only writes a metric in
+//! the standby region: the alarm on it makes a health check unhealthy, and DNS follows without a call to Route 53.
+
+use drstack_core::address::ComponentAddress;
+use drstack_core::cloud::{Found, Owner};
+use drstack_core::component::{CHECKS, CompileCx, Component, Problem, Ref, ResourceSet, Seed, StackFacts};
+use drstack_core::facts::{FactQuery, Known};
+use drstack_core::graph::Resource;
+use drstack_core::kind::{Kind, Place};
+use drstack_core::link::Link;
+use drstack_core::objective::{Mode, Posture};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::Pool;
+use crate::facts::{self, DnsFact};
+use crate::names;
+use crate::resources::alarm::AlarmSpec;
+use crate::resources::dns_record::{DnsRecordSpec, MARK_LIMIT, SIDES, mark, record_id};
+use crate::resources::health_check::HealthCheckSpec;
+use crate::resources::traffic_switch::{TrafficSwitchSpec, dimension};
+use crate::resources::{Alarm, DnsRecord, HealthCheck, TrafficSwitch};
+
+/// `[traffic.NAME]`
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrafficTable {
+    /// The public hosted zone, by name or by id: the one whose name is the longest end of this.
+    pub zone: String,
+    /// The name below the zone: `api` for `api.routing.example.com`. A zone's own name cannot be a CNAME.
+    pub record: String,
+    /// DNS name that answers in the primary region.
+    pub primary_target: String,
+    /// DNS name that answers in the standby region, of a load balancer there.
+    pub standby_target: StandbyTarget,
+    /// What answers while the service is well. Route 53 asks it of the primary, at `primary_target` where this names the
+    /// record itself, which leads to the other region once it failed.
+    pub probe: String,
+    /// Pools that have to serve before traffic moves.
+    #[serde(default)]
+    pub after: Vec<Ref<Pool>>,
+    /// A simple CNAME of that name that leads to `primary_target` is taken over; `destroy` puts one back.
+    #[serde(default)]
+    pub adopt: bool,
+}
+
+/// What answers in the standby region.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum StandbyTarget {
+    /// `"@pool.NAME"`, which is refused until pools have load balancers.
+    Pool(Ref<Pool>),
+    /// A DNS name.
+    Name(String),
+}
+
+impl TryFrom<String> for StandbyTarget {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if !text.starts_with('@') {
+            return Ok(Self::Name(text));
+        }
+        let reference: Result<Ref<Pool>, serde::de::value::Error> =
+            Ref::deserialize(serde::de::value::StringDeserializer::new(text));
+        reference.map(Self::Pool).map_err(|error| error.to_string())
+    }
+}
+
+impl From<StandbyTarget> for String {
+    fn from(target: StandbyTarget) -> Self {
+        match target {
+            StandbyTarget::Pool(reference) => format!("{reference:?}"),
+            StandbyTarget::Name(name) => name,
+        }
+    }
+}
+
+impl JsonSchema for StandbyTarget {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "StandbyTarget".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": r"^(@(module\.[^.]+\.)?[a-z-]+\..+|[^@].*|.*\$\{.*)$",
+            "description": "The DNS name of a load balancer in the standby region",
+        })
+    }
+}
+
+/// Longest alarm name, by the API reference.
+const ALARM_LIMIT: usize = 255;
+/// Longest DNS name, and longest part of one.
+const DNS_LIMITS: (usize, usize) = (253, 63);
+/// Longest path that a health check asks for, by the API reference.
+const PATH_LIMIT: usize = 255;
+/// Where HTTPS answers.
+const HTTPS: u16 = 443;
+/// Help for a name that is none.
+const NAME: &str = "write labels of letters, digits and `-` with dots between them, none at the end";
+/// Help for a probe that is none.
+const PROBE: &str = "write it as `https://api.example.com/healthz`";
+
+/// See the module.
+pub struct Traffic;
+
+impl Component for Traffic {
+    const NAME: &'static str = "traffic";
+    const SUMMARY: &'static str = "a DNS name that leads to the standby region once that has taken over";
+    type Spec = TrafficTable;
+
+    fn check(spec: &TrafficTable, _stack: &StackFacts, _posture: Posture, out: &mut Vec<Problem>) {
+        let mut name = |field: &'static str, text: &str, is_one: bool| {
+            if !is_one {
+                let what = if text.is_empty() { "an empty text".to_owned() } else { format!("`{text}`") };
+                let message = format!("{what} is not a DNS name that `{field}` can be");
+                out.push(Problem::error("DR250", field, message, NAME));
+            }
+        };
+        name("zone", &spec.zone, facts::is_zone_id(&spec.zone) || is_full_name(&spec.zone));
+        name("record", &spec.record, is_dns_name(&spec.record));
+        name("primary_target", &spec.primary_target, is_full_name(&spec.primary_target));
+        match &spec.standby_target {
+            StandbyTarget::Pool(pool) => {
+                let message = format!("not yet: `{pool:?}` has no load balancer of its own");
+                let help = "write the DNS name of the one in the standby region";
+                out.push(Problem::error("DR254", "standby_target", message, help));
+            }
+            StandbyTarget::Name(text) => {
+                name("standby_target", text, is_full_name(text));
+                if text.eq_ignore_ascii_case(&spec.primary_target) {
+                    let message = format!("both sides lead to `{text}`");
+                    let help = "write the DNS name that answers in the standby region";
+                    out.push(Problem::error("DR254", "standby_target", message, help));
+                }
+            }
+        }
+        if Probe::parse(&spec.probe).is_none() {
+            let message = format!("`{}` is not an HTTPS address that Route 53 can ask", spec.probe);
+            out.push(Problem::error("DR253", "probe", message, PROBE));
+        }
+    }
+
+    fn facts(spec: &TrafficTable, _stack: &StackFacts) -> Vec<FactQuery> {
+        vec![facts::dns(&spec.zone, &spec.record)]
+    }
+
+    fn compile(spec: &TrafficTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
+        let Some((zone, record)) = place(spec, cx, out) else { return };
+        // Refused by `check`.
+        let (Some(probe), StandbyTarget::Name(target)) = (Probe::parse(&spec.probe), &spec.standby_target)
+        else {
+            return;
+        };
+        if cx.posture == Posture::Hot {
+            let text = "hot: the name leads to one region at a time; records by latency or weight are not made by this version";
+            out.notes.push(text.to_owned());
+        }
+        if spec.after.is_empty() {
+            let text = "`after` names no pool: a takeover moves traffic at once, whatever serves by then";
+            out.notes.push(text.to_owned());
+        }
+        let name = names::owned(&cx.stack.name, cx.address, "", ALARM_LIMIT);
+        let alarm = AlarmSpec {
+            name: name.clone(),
+            stack: cx.stack.name.clone(),
+            traffic: dimension(&cx.stack.name, &name).to_owned(),
+        };
+        let alarm = out.add(Resource::named::<Alarm>(cx.resource("alarm"), Place::Standby, &name, &alarm));
+        let mut check = |resource: &str, spec: &HealthCheckSpec| {
+            out.add(Resource::tagged::<HealthCheck>(cx.resource(resource), Place::Global, spec))
+        };
+        let endpoint = check("endpoint-check", &probe.at(&record, &spec.primary_target));
+        let switched = HealthCheckSpec::Alarm { alarm: Link::id(&alarm), region: cx.stack.standby.clone() };
+        let switched = check("alarm-check", &switched);
+        let both = HealthCheckSpec::All {
+            checks: vec![Link::id(&endpoint), Link::id(&switched)],
+            record: record_id(&zone, &record),
+        };
+        let both = check("primary-check", &both);
+        let id = record_id(&zone, &record);
+        let pair = DnsRecordSpec {
+            zone,
+            record,
+            mark: mark(&cx.stack.name, cx.address),
+            primary: spec.primary_target.to_ascii_lowercase(),
+            secondary: target.to_ascii_lowercase(),
+            check: Link::id(&both),
+            adopt: spec.adopt,
+        };
+        out.add(Resource::named::<DnsRecord>(cx.resource(DnsRecord::NAME), Place::Global, id, &pair));
+        let switch = TrafficSwitchSpec { alarm: name.clone(), active: cx.mode == Mode::Active };
+        let switch =
+            Resource::named::<TrafficSwitch>(cx.resource(TrafficSwitch::NAME), Place::Standby, name, &switch);
+        let mut switch = switch.after(&alarm);
+        // What serves, and what has to hold before it counts as serving.
+        let groups = spec.after.iter().flat_map(|pool| ["group", CHECKS].map(|it| cx.export(pool, it)));
+        switch.after.extend(groups.flatten().filter_map(|link| match link {
+            Link::Of { address, .. } => Some(address),
+            Link::Known(_) => None,
+        }));
+        out.add(switch);
+    }
+
+    fn seeds(spec: &TrafficTable, stack: &StackFacts, address: &ComponentAddress) -> Vec<Seed> {
+        let record = format!("{}.{}", spec.record, spec.zone).to_ascii_lowercase();
+        let value = json!({"zones": ["Z0SIMULATED"], "record": record, "simple": null, "others": []});
+        vec![
+            Seed::Fact { query: facts::dns(&spec.zone, &spec.record), value },
+            Seed::Resource {
+                kind: TrafficSwitch::NAME,
+                place: Place::Standby,
+                found: Found {
+                    id: names::owned(&stack.name, address, "", ALARM_LIMIT),
+                    owner: Owner::Setting,
+                    live: json!({"active": false, "alarm": false}),
+                },
+            },
+        ]
+    }
+}
+
+/// Zone id and full name of the record, where both are known and the name is free, ours or to be taken over.
+fn place(spec: &TrafficTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Option<(String, String)> {
+    let zone = &spec.zone;
+    let fact = match cx.facts.get::<DnsFact>(&facts::dns(zone, &spec.record)) {
+        Known::Yes(fact) => fact,
+        Known::Absent => {
+            let message = format!("there is no public hosted zone for `{zone}` in this account");
+            out.error("DR251", "zone", message, "make it in Route 53, or correct the name");
+            return None;
+        }
+        Known::Unknown => {
+            let message = format!("nothing is known of the hosted zone `{zone}`: Route 53 never answered");
+            let help = "plan once while it answers; what it said is kept for when it does not";
+            out.error("DR251", "zone", message, help);
+            return None;
+        }
+    };
+    let [id] = &fact.zones[..] else {
+        let message = format!("{} public hosted zones are called `{zone}`", fact.zones.len());
+        let help =
+            format!("write the id of the one that is meant: `zone = \"{}\"`", fact.zones.join("`, or `"));
+        out.error("DR251", "zone", message, help);
+        return None;
+    };
+    let longest = SIDES.iter().map(|side| side.len()).max().unwrap_or_default();
+    if mark(&cx.stack.name, cx.address).len() + longest > MARK_LIMIT {
+        let message =
+            format!("the address is too long to mark records with: they take {MARK_LIMIT} characters");
+        out.error("DR250", "", message, "give the component or its module a shorter name");
+        return None;
+    }
+    let record = &fact.record;
+    let target = spec.primary_target.to_ascii_lowercase();
+    let mine = fact.simple.as_ref().is_some_and(|simple| simple.target == target);
+    let says = fact.simple.iter().map(|simple| format!("CNAME {}", simple.target));
+    let found: Vec<String> = says.chain(fact.others.iter().cloned()).collect();
+    match (fact.others.is_empty() && mine, found.first()) {
+        (_, None) => {}
+        (true, Some(found)) if spec.adopt => {
+            out.notes
+                .push(format!("`{record}` ({found}) is taken over in one change; destroying puts it back"));
+        }
+        (true, Some(found)) => {
+            let message = format!("`{record}` exists and is not drstack's: {found}");
+            out.error("DR252", "record", message, "write `adopt = true` to have it taken over");
+            return None;
+        }
+        (false, Some(found)) => {
+            let message = format!("`{record}` exists and is not drstack's: {found}");
+            let help =
+                format!("make it a CNAME to `{target}` and write `adopt = true`, or choose another record");
+            out.error("DR252", "record", message, help);
+            return None;
+        }
+    }
+    Some((id.clone(), record.clone()))
+}
+
+/// Whether `text` can be a name, or part of one, in DNS. No wildcard: Route 53 writes those in another way.
+fn is_dns_name(text: &str) -> bool {
+    let (whole, part) = DNS_LIMITS;
+    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let is_label = |label: &str| {
+        (1..=part).contains(&label.len())
+            && label.chars().all(inner)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= whole && text.split('.').all(is_label)
+}
+
+/// A name with a dot in it that is no IP address.
+fn is_full_name(text: &str) -> bool {
+    text.contains('.') && is_dns_name(text) && text.parse::<std::net::Ipv4Addr>().is_err()
+}
+
+/// The parts of an HTTPS address.
+#[derive(Debug, PartialEq, Eq)]
+struct Probe {
+    host: String,
+    port: u16,
+    path: String,
+}
+
+impl Probe {
+    fn parse(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix("https://")?;
+        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let (host, port) = match host.split_once(':') {
+            Some((host, port)) => (host, port.parse().ok().filter(|port| *port != 0)?),
+            None => (host, HTTPS),
+        };
+        let path = if path.is_empty() { "/" } else { path };
+        let is_path = path.len() <= PATH_LIMIT && path.chars().all(|c| c.is_ascii_graphic() && c != '#');
+        (is_full_name(host) && is_path).then(|| Self {
+            host: host.to_ascii_lowercase(),
+            port,
+            path: path.to_owned(),
+        })
+    }
+
+    /// The check of the primary. A check of the record that it decides on has no predictable result (Route 53 API,
+    /// `HealthCheckConfig`): after a failure it would ask the other region, and switch back.
+    fn at(&self, record: &str, primary: &str) -> HealthCheckSpec {
+        let host = if self.host == record { primary.to_ascii_lowercase() } else { self.host.clone() };
+        HealthCheckSpec::Endpoint { host, port: self.port, path: self.path.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_labels_with_dots() {
+        for name in ["api.example.com", "_a.b-c.example.com", "API.Example.com"] {
+            assert!(is_full_name(name), "{name}");
+        }
+        let long = format!("{}.com", "a".repeat(64));
+        for name in
+            ["", "api", "api.example.com.", "-a.example.com", "*.example.com", "10.0.0.1", "a b.com", &long]
+        {
+            assert!(!is_full_name(name), "{name}");
+        }
+        assert!(is_dns_name("api") && is_dns_name("v1.api") && !is_dns_name("") && !is_dns_name("@"));
+    }
+
+    #[test]
+    fn a_probe_is_an_https_address() {
+        let probe = |text| Probe::parse(text).map(|it| (it.host, it.port, it.path));
+        let parts = |host: &str, port, path: &str| Some((host.to_owned(), port, path.to_owned()));
+        assert_eq!(
+            probe("https://API.example.com/healthz?a=1"),
+            parts("api.example.com", 443, "/healthz?a=1")
+        );
+        assert_eq!(probe("https://api.example.com:8443"), parts("api.example.com", 8443, "/"));
+        let wrong = [
+            "http://api.example.com/",
+            "https://",
+            "https://api/",
+            "https://u@api.example.com/",
+            "https://10.0.0.1/",
+            "https://api.example.com:0/",
+            "https://api.example.com:x/",
+            "https://api.example.com/#a",
+            "https://a.b/ c",
+        ];
+        for text in wrong {
+            assert_eq!(Probe::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_record_itself_is_never_probed() {
+        let host = |probe: &str| match Probe::parse(probe).unwrap().at("api.example.com", "ALB.example.com") {
+            HealthCheckSpec::Endpoint { host, .. } => host,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(host("https://api.example.com/"), "alb.example.com");
+        assert_eq!(host("https://other.example.com/"), "other.example.com");
+    }
+}

@@ -1,0 +1,203 @@
+//! The alarm of the standby region that takes traffic away from the primary: a Route 53 health check watches it.
+//!
+//! Route 53 reads the alarm's metric by itself and evaluates no high-resolution metric and no percentile
+//! (Route 53 API, `AlarmIdentifier`): so the period is a minute and the statistic the maximum. Missing data is ignored,
+//! which keeps the last state (CloudWatch API, `PutMetricAlarm`, `TreatMissingData`): one datapoint is enough, for good.
+
+use drstack_core::kind::{FieldChange, Kind, Lookup, Operation};
+use serde::{Deserialize, Serialize};
+
+use super::operation;
+use super::traffic_switch::{METRIC, NAMESPACE};
+
+/// When it alarms: as soon as one minute holds a 1, whatever else that minute holds.
+const CONDITION: &str = "Maximum of 60 s GreaterThanOrEqualToThreshold 1, 1 of 1";
+/// What it makes of a minute without data: it stays in the state it is in.
+const MISSING: &str = "ignore";
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AlarmSpec {
+    /// Its name.
+    pub name: String,
+    /// The stack, a dimension of the metric.
+    pub stack: String,
+    /// Which of the stack's switches, the other dimension.
+    pub traffic: String,
+}
+
+/// What CloudWatch reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AlarmLive {
+    /// Namespace and name of the metric.
+    pub metric: String,
+    /// Its dimensions, by name.
+    pub dimensions: Vec<(String, String)>,
+    /// When it alarms.
+    pub condition: String,
+    /// What it makes of missing data.
+    pub missing: String,
+}
+
+/// See the module.
+pub struct Alarm;
+
+impl Kind for Alarm {
+    const NAME: &'static str = "alarm";
+    const SUMMARY: &'static str = "CloudWatch alarm of the standby region that takes traffic off the primary";
+    const LOOKUP: Lookup = Lookup::Name;
+    const OPERATIONS: &'static [Operation] = &[
+        operation("cloudwatch", "DeleteAlarms"),
+        operation("cloudwatch", "DescribeAlarms"),
+        operation("cloudwatch", "ListTagsForResource"),
+        operation("cloudwatch", "PutMetricAlarm"),
+        operation("cloudwatch", "TagResource"),
+    ];
+    type Spec = AlarmSpec;
+    type Live = AlarmLive;
+
+    fn diff(spec: &AlarmSpec, live: &AlarmLive) -> Vec<FieldChange> {
+        let wanted = Self::expect(spec, &spec.name);
+        let changes = [
+            FieldChange::of("metric", &live.metric, &wanted.metric),
+            FieldChange::of("dimensions", &live.dimensions, &wanted.dimensions),
+            FieldChange::of("condition", &live.condition, &wanted.condition),
+            FieldChange::of("missing", &live.missing, &wanted.missing),
+        ];
+        changes.into_iter().flatten().collect()
+    }
+
+    fn expect(spec: &AlarmSpec, _id: &str) -> AlarmLive {
+        let dimension = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        AlarmLive {
+            metric: format!("{NAMESPACE}/{METRIC}"),
+            dimensions: vec![dimension("stack", &spec.stack), dimension("traffic", &spec.traffic)],
+            condition: CONDITION.to_owned(),
+            missing: MISSING.to_owned(),
+        }
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws {
+    use std::collections::BTreeSet;
+
+    use aws_sdk_cloudwatch::types::{ComparisonOperator, MetricAlarm, Statistic};
+    use drstack_core::cloud::{Call, CloudError, Owner};
+    use drstack_core::kind::FieldChange;
+
+    use super::{Alarm, AlarmLive, AlarmSpec, MISSING};
+    use crate::aws::cloudwatch::{PERIOD, alarms_by_name, dimensions, no_alarm, put_tags, tag_list, tags_of};
+    use crate::aws::tags::{owned, owner};
+    use crate::aws::{Driver, LOOKS, Looked, Seen, Target, absent, by_id};
+    use crate::resources::traffic_switch::{METRIC, NAMESPACE};
+    use futures_util::{StreamExt, TryStreamExt};
+
+    /// The value from which on it alarms.
+    const THRESHOLD: f64 = 1.0;
+
+    impl Driver for Alarm {
+        async fn read(at: &Target<'_>, ids: &[String]) -> Looked<AlarmLive> {
+            let found = async { seen_all(at, alarms_by_name(at, ids).await?).await };
+            by_id(ids, found.await)
+        }
+
+        async fn list_owned(at: &Target<'_>, except: &[String]) -> Result<Vec<Seen<AlarmLive>>, CloudError> {
+            let except: BTreeSet<&str> = except.iter().map(String::as_str).collect();
+            let prefix = format!("drstack-{}-", at.scope.stack);
+            let mut found = Vec::new();
+            let ask = at.cloudwatch().describe_alarms().alarm_name_prefix(prefix);
+            let mut pages = ask.into_paginator().send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| at.failed("cloudwatch:DescribeAlarms", error))?;
+                found.extend(page.metric_alarms.unwrap_or_default());
+            }
+            found.retain(|alarm| !except.contains(alarm.alarm_name().unwrap_or_default()));
+            let mut seen = seen_all(at, found).await?;
+            seen.retain(|alarm| matches!(alarm.owner, Owner::Ours(_)));
+            Ok(seen)
+        }
+
+        async fn create(
+            at: &Target<'_>,
+            call: &Call,
+            spec: &AlarmSpec,
+        ) -> Result<Seen<AlarmLive>, CloudError> {
+            put(at, call, spec).await?;
+            let names = [spec.name.clone()];
+            let found = Self::read(at, &names).await.into_iter().next();
+            found.transpose()?.flatten().ok_or_else(|| no_alarm(&spec.name))
+        }
+
+        async fn update(
+            at: &Target<'_>,
+            call: &Call,
+            _: &str,
+            spec: &AlarmSpec,
+            _: &[FieldChange],
+        ) -> Result<(), CloudError> {
+            put(at, call, spec).await?;
+            // An alarm that exists keeps the tags it has.
+            let alarms = alarms_by_name(at, std::slice::from_ref(&spec.name)).await?;
+            let arn = alarms.into_iter().next().and_then(|alarm| alarm.alarm_arn);
+            put_tags(at, &arn.ok_or_else(|| no_alarm(&spec.name))?, &owned(call, spec)).await
+        }
+
+        async fn delete(at: &Target<'_>, _: &Call, name: &str) -> Result<(), CloudError> {
+            let gone = at.cloudwatch().delete_alarms().alarm_names(name).send().await;
+            absent(at, "cloudwatch:DeleteAlarms", &["ResourceNotFound"], gone).map(drop)
+        }
+    }
+
+    async fn put(at: &Target<'_>, call: &Call, spec: &AlarmSpec) -> Result<(), CloudError> {
+        let put = at
+            .cloudwatch()
+            .put_metric_alarm()
+            .alarm_name(&spec.name)
+            .alarm_description(
+                "Takes traffic off the primary; drstack writes its metric when the standby region takes over",
+            )
+            .actions_enabled(false)
+            .namespace(NAMESPACE)
+            .metric_name(METRIC)
+            .set_dimensions(Some(dimensions(&spec.stack, &spec.traffic)))
+            .statistic(Statistic::Maximum)
+            .period(PERIOD)
+            .evaluation_periods(1)
+            .datapoints_to_alarm(1)
+            .threshold(THRESHOLD)
+            .comparison_operator(ComparisonOperator::GreaterThanOrEqualToThreshold)
+            .treat_missing_data(MISSING)
+            .set_tags(Some(tag_list(&owned(call, spec))));
+        put.send().await.map(drop).map_err(|error| at.failed("cloudwatch:PutMetricAlarm", error))
+    }
+
+    async fn seen_all(at: &Target<'_>, alarms: Vec<MetricAlarm>) -> Result<Vec<Seen<AlarmLive>>, CloudError> {
+        let looks: Vec<_> = alarms.into_iter().map(|alarm| seen(at, alarm)).collect();
+        futures_util::stream::iter(looks).buffered(LOOKS).try_collect().await
+    }
+
+    async fn seen(at: &Target<'_>, alarm: MetricAlarm) -> Result<Seen<AlarmLive>, CloudError> {
+        let tags = tags_of(at, alarm.alarm_arn().unwrap_or_default()).await?;
+        let periods = alarm.evaluation_periods.unwrap_or_default();
+        let condition = format!(
+            "{} of {} s {} {}, {} of {periods}",
+            alarm.statistic().map_or("-", Statistic::as_str),
+            alarm.period.unwrap_or_default(),
+            alarm.comparison_operator().map_or("-", ComparisonOperator::as_str),
+            alarm.threshold.unwrap_or_default(),
+            alarm.datapoints_to_alarm.unwrap_or(periods),
+        );
+        let text = |it: &Option<String>| it.clone().unwrap_or_default();
+        let mut dimensions: Vec<_> =
+            alarm.dimensions().iter().map(|it| (text(&it.name), text(&it.value))).collect();
+        dimensions.sort();
+        let live = AlarmLive {
+            metric: format!("{}/{}", text(&alarm.namespace), text(&alarm.metric_name)),
+            dimensions,
+            condition,
+            missing: text(&alarm.treat_missing_data),
+        };
+        Ok(Seen { id: text(&alarm.alarm_name), owner: owner(&tags, at.scope), live })
+    }
+}

@@ -1,0 +1,267 @@
+//! Bundles: published by every complete apply, enough for a machine that has nothing else, and refused once they are not
+//! what was published.
+
+use std::path::PathBuf;
+
+use drstack_core::bundle::Bundle;
+use drstack_core::keys::PrivateKey;
+use serde_json::Value;
+
+use crate::drstack::{Drstack, Ran, drstack};
+
+const HEAD: &str = r#"
+[stack]
+name = "demo"
+primary = "us-east-1"
+standby = "us-west-2"
+posture = "warm"
+"#;
+
+const REST: &str = r#"
+[bucket.models]
+name = "acme-models"
+
+[network.standby]
+cidr = "10.64.0.0/16"
+
+[pool.serving]
+follows = "serve"
+network = "@network.standby"
+buckets = ["@bucket.models"]
+"#;
+
+const WORLD: &str = ".drstack/sim/world.json";
+const CONTROL: &str = "drstack-demo-us-west-2";
+const URL: &str = "s3://drstack-demo-us-west-2/demo";
+
+/// Runs the words of `line` on the sim.
+fn run(machine: &Drstack, line: &str) -> Ran {
+    machine.run(line.split(' ').chain(["--cloud", "sim"]))
+}
+
+/// A machine with the stack in `s`, applied.
+fn applied() -> Drstack {
+    let machine = drstack();
+    machine.write("s/stack.toml", &format!("{HEAD}{REST}"));
+    run(&machine, "apply s --auto-approve").ok();
+    machine
+}
+
+/// A machine that has the world of `machine` and none of its files.
+fn elsewhere(machine: &Drstack) -> Drstack {
+    let other = drstack();
+    other.write(WORLD, &std::fs::read_to_string(machine.folder().join(WORLD)).expect("a world"));
+    other
+}
+
+/// Objects of the control bucket.
+fn objects(machine: &Drstack) -> Value {
+    let text = std::fs::read_to_string(machine.folder().join(WORLD)).expect("a world");
+    let world: Value = serde_json::from_str(&text).expect("JSON");
+    world["world"]["buckets"][CONTROL]["objects"].clone()
+}
+
+fn published(machine: &Drstack) -> Option<String> {
+    objects(machine).get("bundle.json").map(|it| it.as_str().expect("text").to_owned())
+}
+
+/// Somebody puts `text` in the place of an object, or takes the object away.
+fn put(machine: &Drstack, key: &str, text: Option<&str>) {
+    let path = machine.folder().join(WORLD);
+    let mut world: Value = serde_json::from_slice(&std::fs::read(&path).expect("a world")).expect("JSON");
+    let objects = world["world"]["buckets"][CONTROL]["objects"].as_object_mut().expect("objects");
+    match text {
+        Some(text) => drop(objects.insert(key.to_owned(), text.into())),
+        None => drop(objects.remove(key)),
+    }
+    std::fs::write(path, world.to_string()).expect("write");
+}
+
+#[track_caller]
+fn refused(ran: Ran, code: i32, message: &str) {
+    let ran = ran.code(code);
+    assert!(ran.stderr.contains(message) && ran.stderr.contains("hint: "), "{ran:?}");
+    assert_eq!(ran.stdout, "");
+}
+
+#[test]
+fn a_bundle_is_all_that_another_machine_needs() {
+    let machine = applied();
+    let other = elsewhere(&machine);
+    let idle = run(&other, &format!("plan --bundle {URL} --detailed-exitcode")).ok();
+    assert!(idle.stdout.contains("Nothing to do: "), "{idle:?}");
+    let steps = |ran: Ran| -> Vec<Value> {
+        ran.ok().json().into_iter().filter(|line| line["type"] == "step").collect()
+    };
+    let here = steps(run(&machine, "plan s --mode active --json"));
+    let there = steps(run(&other, &format!("plan --bundle {URL} --mode active --json")));
+    assert!(!here.is_empty());
+    assert_eq!(there, here);
+}
+
+#[test]
+fn what_is_not_what_was_published_is_refused() {
+    let machine = applied();
+    let good = published(&machine).expect("a bundle");
+    let plan = |bundle: Option<&str>| {
+        put(&machine, "bundle.json", bundle);
+        run(&elsewhere(&machine), &format!("plan --bundle {URL}"))
+    };
+    refused(plan(Some(&good.replacen("acme", "evil", 1))), 65, "was changed after it was published");
+    refused(
+        plan(Some(&good.replacen("\"format\":1", "\"format\":9", 1))),
+        65,
+        "format is 9, this drstack reads 1",
+    );
+    refused(plan(Some(&good[..good.len() / 2])), 65, "cut short");
+    refused(plan(Some("hello")), 65, "not a drstack bundle");
+    let mut newer = Bundle::from_bytes(good.as_bytes()).expect("a bundle");
+    newer.stack.components.values_mut().for_each(|it| it.kind = "queue".to_owned());
+    let newer = String::from_utf8(newer.to_bytes().expect("JSON")).expect("text");
+    refused(plan(Some(&newer)), 65, "of kind `queue`, which this drstack does not know");
+    refused(plan(None), 1, "there is no bundle in `drstack-demo-us-west-2`");
+    plan(Some(&good)).ok();
+}
+
+#[test]
+fn a_bundle_is_named_well_or_refused() {
+    let machine = applied();
+    let plan = |url: &str| run(&machine, &format!("plan --bundle {url}"));
+    for url in ["demo", "s3://drstack-demo-us-west-2", "s3://drstack-demo-us-west-2/", "s3://Not_One/demo"] {
+        refused(plan(url), 64, &format!("`{url}` names no bundle"));
+    }
+    refused(plan("s3://drstack-demo-us-west-2/other"), 65, "the bundle is of stack `demo`");
+    refused(plan("s3://another-bucket/demo"), 1, "`another-bucket` does not exist");
+    let ran = machine.run(["plan", "s", "--bundle", URL, "--cloud", "sim"]).code(64);
+    assert!(ran.stderr.contains("cannot be used with"), "{ran:?}");
+    refused(run(&drstack(), &format!("plan --bundle {URL}")), 1, "no simulated cloud");
+}
+
+#[test]
+fn only_a_whole_apply_publishes_and_a_whole_destroy_withdraws() {
+    let machine = drstack();
+    machine.write("s/stack.toml", &format!("{HEAD}{REST}"));
+    run(&machine, "apply s --auto-approve --target bucket.models").ok();
+    assert_eq!(published(&machine), None);
+    run(&machine, "apply s --auto-approve").ok();
+    let first = published(&machine).expect("a bundle");
+    run(&machine, "destroy s --auto-approve --target pool.serving").ok();
+    assert_eq!(published(&machine).as_ref(), Some(&first));
+    run(&machine, "destroy s --auto-approve").ok();
+    assert_eq!(published(&machine), None);
+}
+
+#[test]
+fn an_apply_with_nothing_to_do_publishes_what_is_missing_or_old_and_else_writes_nothing() {
+    let machine = applied();
+    // The primary's facts are those of before the first apply.
+    run(&machine, "apply s").ok();
+    let good = published(&machine).expect("a bundle");
+    let before = objects(&machine);
+    run(&machine, "apply s").ok();
+    assert_eq!(objects(&machine), before, "not even the lock was taken");
+    for bundle in [None, Some("damaged")] {
+        put(&machine, "bundle.json", bundle);
+        run(&machine, "apply s").ok();
+        let again = Bundle::from_bytes(published(&machine).expect("a bundle").as_bytes()).expect("read");
+        assert!(again.says_the_same_as(&Bundle::from_bytes(good.as_bytes()).expect("read")));
+    }
+    run(&machine, "plan s").ok();
+    machine.write("s/stack.toml", &format!("{HEAD}rto = \"1h\"\n{REST}"));
+    run(&machine, "apply s").ok();
+    let moved = Bundle::from_bytes(published(&machine).expect("a bundle").as_bytes()).expect("read");
+    assert_eq!(moved.stack.objective.rto, "1h".parse().ok());
+}
+
+#[test]
+fn a_bundle_holds_what_stands_outside_of_the_standby_region() {
+    let machine = applied();
+    let bundle = Bundle::from_bytes(published(&machine).expect("a bundle").as_bytes()).expect("read");
+    let held: Vec<&str> = bundle.elsewhere.keys().map(|it| it.as_str()).collect();
+    for address in ["bucket.models/bucket-versioning", "bucket.models/replication-rule"] {
+        assert!(held.contains(&address), "{held:?}");
+    }
+    assert!(held.iter().all(|it| !it.starts_with("network.")), "{held:?}");
+}
+
+/// A machine whose stack names a key, which is in `key`, and that key.
+fn signing() -> (Drstack, String) {
+    let machine = drstack();
+    let ran = machine.run(["keys", "new", "key"]).ok();
+    let public = ran.stdout.trim().to_owned();
+    machine.write("s/stack.toml", &format!("{HEAD}signing = \"{public}\"\n{REST}"));
+    (machine, public)
+}
+
+#[test]
+fn once_the_stack_names_a_key_apply_signs_or_does_nothing() {
+    let (machine, public) = signing();
+    let apply = "apply s --auto-approve";
+    refused(run(&machine, apply), 64, &format!("signed by {public}, and its private key is not at hand"));
+    machine.run(["keys", "new", "other"]).ok();
+    refused(run(&machine, &format!("{apply} --signing-key other")), 64, "and this key is ed25519:");
+    machine.write("garbage", "hello");
+    refused(run(&machine, &format!("{apply} --signing-key garbage")), 64, "not a private key");
+    refused(run(&machine, &format!("{apply} --signing-key absent")), 64, "`absent`: no such file");
+    assert_eq!(run(&machine, "plan s --detailed-exitcode").code, 2);
+    run(&machine, &format!("{apply} --signing-key key")).ok();
+    run(&elsewhere(&machine), &format!("plan --bundle {URL}")).ok();
+
+    let machine = machine.env("DRSTACK_SIGNING_KEY", "key");
+    put(&machine, "bundle.json.sig", None);
+    refused(run(&elsewhere(&machine), &format!("plan --bundle {URL}")), 65, "it is not signed");
+    run(&machine, "apply s").ok();
+    run(&elsewhere(&machine), &format!("plan --bundle {URL}")).ok();
+}
+
+#[test]
+fn whoever_writes_the_bucket_cannot_forge_what_is_checked_with_a_key_of_ones_own() {
+    let (machine, public) = signing();
+    run(&machine, "apply s --auto-approve --signing-key key").ok();
+    let good = published(&machine).expect("a bundle");
+    let mut forged = Bundle::from_bytes(good.as_bytes()).expect("a bundle");
+    forged.stack.signing = None;
+    forged.facts.0.clear();
+    let forged = String::from_utf8(forged.to_bytes().expect("JSON")).expect("text");
+    let thief = PrivateKey::from_random(&[9; 32]);
+    let plan = |more: &str| run(&elsewhere(&machine), &format!("plan --bundle {URL}{more}"));
+    let verify = format!(" --verify-key {public}");
+    plan(&verify).ok();
+    put(&machine, "bundle.json", Some(&forged));
+    refused(plan(&verify), 65, &format!("no valid signature by {public}"));
+    put(&machine, "bundle.json.sig", Some(&thief.sign(forged.as_bytes())));
+    refused(plan(&verify), 65, &format!("no valid signature by {public}"));
+    put(&machine, "bundle.json.sig", None);
+    refused(plan(&verify), 65, "it is not signed");
+    let asked = elsewhere(&machine).env("DRSTACK_VERIFY_KEY", &public);
+    refused(run(&asked, &format!("plan --bundle {URL}")), 65, "it is not signed");
+    // Without a key of one's own the forgery passes: this is why there is one.
+    plan("").ok();
+    refused(plan(" --verify-key ed25519:00"), 64, "`--verify-key`: this is not a public key");
+}
+
+#[test]
+fn keys_are_private_and_never_overwritten() {
+    let machine = drstack();
+    let made = machine.run(["keys", "new", "key"]).ok();
+    assert!(made.stdout.starts_with("ed25519:") && made.stdout.lines().count() == 1, "{made:?}");
+    let file: PathBuf = machine.folder().join("key");
+    let text = std::fs::read_to_string(&file).expect("the key");
+    let secret = text.trim().rsplit(':').next().expect("digits");
+    assert!(!made.stdout.contains(secret) && !made.stderr.contains(secret), "{made:?}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&file).expect("the key").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    refused(machine.run(["keys", "new", "key"]), 64, "`key` exists");
+    assert_eq!(std::fs::read_to_string(&file).expect("the key"), text);
+    assert_eq!(machine.run(["keys", "show", "key"]).ok().stdout, made.stdout);
+    let json = machine.run(["keys", "show", "key", "--json"]).ok().json();
+    assert_eq!(json[0]["public"], made.stdout.trim());
+    let another = machine.run(["keys", "new", "another"]).ok();
+    assert_ne!(another.stdout, made.stdout);
+    refused(machine.run(["keys", "new", "no/folder/key"]), 1, "cannot write `no/folder/key`");
+    refused(machine.run(["keys", "show", "absent"]), 64, "`absent`: no such file");
+}

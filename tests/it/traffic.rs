@@ -1,0 +1,248 @@
+//! Traffic against servers that nobody here wrote: moto for the life of a pair of records, fakecloud for DNS that follows.
+
+use serde_json::{Value, json};
+
+use crate::drstack::Drstack;
+use crate::main_job::{apply, expected, nothing_to_do, steps, values};
+use crate::servers::{Boto, PRIMARY, STANDBY, Server};
+
+/// The name that is answered.
+const RECORD: &str = "api.routing.example.com";
+/// The name of its alarm, by which the switch is known too.
+const ALARM: &str = "drstack-fleet-traffic-api";
+
+fn stack(more: &str) -> String {
+    format!(
+        r#"
+[stack]
+name    = "fleet"
+primary = "us-east-1"
+standby = "us-west-2"
+posture = "warm"
+control = "acme-control"
+
+[traffic.api]
+zone           = "routing.example.com"
+record         = "api"
+primary_target = "alb-east.example.com"
+standby_target = "alb-west.example.com"
+probe          = "https://{RECORD}/healthz"
+{more}
+"#
+    )
+}
+
+const ADOPT: &str = "adopt = true";
+
+/// A zone with records of others, and the one that leads to the primary.
+fn seed(boto: &Boto<'_>) -> String {
+    let made = boto.seed(&json!([{ "kind": "zone", "name": "routing.example.com", "records": [
+        { "name": RECORD, "type": "CNAME", "ttl": 300, "values": ["alb-east.example.com"] },
+        { "name": "routing.example.com", "type": "MX", "ttl": 3600, "values": ["10 mail.example.com"] },
+        { "name": "api2.routing.example.com", "type": "CNAME", "ttl": 60, "values": ["alb-east.example.com"] },
+        { "name": "www.routing.example.com", "type": "CNAME", "ttl": 60, "values": ["one.example.com"], "set": "a" },
+        { "name": "www.routing.example.com", "type": "CNAME", "ttl": 60, "values": ["two.example.com"], "set": "b" },
+    ]}]));
+    made["routing.example.com"]["id"].as_str().expect("an id").to_owned()
+}
+
+/// Records of the name, and all others of the zone.
+fn records(boto: &Boto<'_>, zone: &str) -> (Vec<Value>, Vec<Value>) {
+    let world = boto.world(STANDBY, &["zones"]);
+    let all = world["zones"][zone].as_array().expect("records").clone();
+    all.into_iter().partition(|it| it["Name"] == format!("{RECORD}."))
+}
+
+fn with_alarm(machine: &Drstack, more: &str) -> Vec<(String, String)> {
+    machine.write("s/stack.toml", &stack(more));
+    steps(&apply(machine)).into_iter().collect()
+}
+
+/// The id of the check that was made for this address.
+fn check(boto: &Boto<'_>, resource: &str) -> String {
+    let world = boto.world(STANDBY, &["health_checks"]);
+    let checks = world["health_checks"].as_object().expect("checks");
+    let address = format!("traffic.api/{resource}");
+    let found = checks.iter().find(|(_, check)| check["tags"]["drstack:address"] == address);
+    found.unwrap_or_else(|| panic!("{resource} in {world:#}")).0.clone()
+}
+
+fn expect_checks(boto: &Boto<'_>, zone: &str) {
+    let world = boto.world(STANDBY, &["health_checks", "alarms"]);
+    let alarm = &world["alarms"][ALARM];
+    assert_eq!((&alarm["Statistic"], &alarm["Period"]), (&json!("Maximum"), &json!(60)));
+    assert_eq!((&alarm["Threshold"], &alarm["TreatMissingData"]), (&json!(1.0), &json!("ignore")));
+    assert_eq!((&alarm["EvaluationPeriods"], &alarm["Namespace"]), (&json!(1), &json!("drstack")));
+    assert_eq!(alarm["ComparisonOperator"], "GreaterThanOrEqualToThreshold");
+    assert_eq!(alarm["tags"]["drstack:stack"], "fleet");
+    assert_eq!(values(&world["health_checks"]).len(), 3);
+    let of = |resource: &str| world["health_checks"][check(boto, resource)].clone();
+    let endpoint = of("endpoint-check");
+    assert_eq!((&endpoint["Type"], &endpoint["ResourcePath"]), (&json!("HTTPS"), &json!("/healthz")));
+    assert_eq!(endpoint["FullyQualifiedDomainName"], "alb-east.example.com", "never the record itself");
+    let switched = of("alarm-check");
+    assert_eq!(switched["AlarmIdentifier"], json!({ "Name": ALARM, "Region": STANDBY }));
+    assert_eq!(switched["InsufficientDataHealthStatus"], "LastKnownStatus");
+    let both = of("primary-check");
+    let mut children = [check(boto, "alarm-check"), check(boto, "endpoint-check")];
+    children.sort();
+    let mut found: Vec<String> =
+        serde_json::from_value(both["ChildHealthChecks"].clone()).expect("ids of checks");
+    found.sort();
+    assert_eq!((&both["HealthThreshold"], &found[..]), (&json!(2), &children[..]));
+    assert_eq!(both["tags"]["drstack:record"], format!("{zone}/{RECORD}"));
+}
+
+fn expect_pair(boto: &Boto<'_>, zone: &str) {
+    let (pair, _) = records(boto, zone);
+    let side =
+        |failover: &str| pair.iter().find(|it| it["Failover"] == failover).expect("both sides").clone();
+    assert_eq!(pair.len(), 2, "{pair:#?}");
+    let (primary, secondary) = (side("PRIMARY"), side("SECONDARY"));
+    assert_eq!(primary["SetIdentifier"], "drstack-fleet-traffic.api-primary");
+    assert_eq!(secondary["SetIdentifier"], "drstack-fleet-traffic.api-secondary");
+    assert_eq!(primary["ResourceRecords"][0]["Value"], "alb-east.example.com");
+    assert_eq!(secondary["ResourceRecords"][0]["Value"], "alb-west.example.com");
+    assert_eq!(primary["HealthCheckId"], check(boto, "primary-check"));
+    assert!(
+        secondary["HealthCheckId"].as_str().is_none_or(str::is_empty),
+        "never both sides off: {secondary}"
+    );
+}
+
+/// All that a stack with traffic makes.
+const MADE: [(&str, &str); 5] = [
+    ("create", "traffic.api/alarm"),
+    ("create", "traffic.api/alarm-check"),
+    ("create", "traffic.api/dns-record"),
+    ("create", "traffic.api/endpoint-check"),
+    ("create", "traffic.api/primary-check"),
+];
+
+#[test]
+fn a_record_is_taken_over_kept_and_put_back() {
+    let Some(server) = Server::moto() else { return };
+    let boto = server.boto();
+    let zone = seed(&boto);
+    let (before, others) = records(&boto, &zone);
+    let machine = server.drstack();
+
+    machine.write("s/stack.toml", &stack(""));
+    let ran = machine.run(["apply", "s", "--auto-approve"]).code(65);
+    assert!(ran.stderr.contains("DR252") && ran.stderr.contains("adopt = true"), "{ran:?}");
+    assert_eq!(records(&boto, &zone), (before.clone(), others.clone()));
+
+    let made: Vec<(String, String)> = expected(&MADE).into_iter().collect();
+    assert_eq!(with_alarm(&machine, ADOPT), made);
+    expect_checks(&boto, &zone);
+    expect_pair(&boto, &zone);
+    assert_eq!(records(&boto, &zone).1, others);
+    nothing_to_do(&machine);
+    let elsewhere = server.drstack();
+    // The record is ours now: nothing is left to be taken over.
+    elsewhere.write("s/stack.toml", &stack(""));
+    nothing_to_do(&elsewhere);
+
+    // One thing changed by hand is one thing mended.
+    let mends = |change: &str, name: &str, more: Value, address: &str| {
+        boto.drift(STANDBY, change, name, more);
+        assert_eq!(steps(&apply(&machine)), expected(&[("update", address)]), "{change}");
+        nothing_to_do(&machine);
+    };
+    let path = json!({ "path": "/other" });
+    mends("check-path", &check(&boto, "endpoint-check"), path, "traffic.api/endpoint-check");
+    mends("alarm-period", ALARM, json!({}), "traffic.api/alarm");
+    expect_checks(&boto, &zone);
+
+    // Another name: the new pair comes, the old name leads to the primary by itself.
+    let moved = stack("").replace("record         = \"api\"", "record         = \"v2\"");
+    machine.write("s/stack.toml", &moved);
+    apply(&machine);
+    nothing_to_do(&machine);
+    let (left, _) = records(&boto, &zone);
+    assert_eq!((left.len(), &left[0]["ResourceRecords"]), (1, &before[0]["ResourceRecords"]));
+    machine.write("s/stack.toml", &stack(ADOPT));
+    apply(&machine);
+    expect_pair(&boto, &zone);
+
+    // A component that is gone from the stack goes whole, and so does a stack.
+    let without = stack("").split("[traffic.api]").next().expect("a head").to_owned();
+    let bucket = "[network.n]\nvpc = \"vpc-1\"\nsubnets = [\"subnet-1\"]\n";
+    machine.write("s/stack.toml", &format!("{without}{bucket}"));
+    let gone: Vec<(&str, &str)> = MADE.iter().map(|(_, address)| ("delete", *address)).collect();
+    assert_eq!(steps(&apply(&machine)), expected(&gone));
+    nothing_to_do(&machine);
+    with_alarm(&machine, ADOPT);
+    machine.run(["destroy", "s", "--auto-approve", "--delete-data", "control"]).ok();
+    let (after, rest) = records(&boto, &zone);
+    let v2 = |it: &&Value| it["Name"] != "v2.routing.example.com.";
+    assert_eq!(rest.iter().filter(v2).collect::<Vec<_>>(), others.iter().collect::<Vec<_>>());
+    assert_eq!((after.len(), &after[0]["ResourceRecords"]), (1, &before[0]["ResourceRecords"]));
+    assert_eq!(after[0]["SetIdentifier"], Value::Null);
+    let left = boto.world(STANDBY, &["alarms", "health_checks"]);
+    assert_eq!(left, json!({ "alarms": {}, "health_checks": {} }));
+}
+
+#[test]
+fn records_that_are_no_simple_one_are_never_taken_over() {
+    let Some(server) = Server::moto() else { return };
+    let boto = server.boto();
+    let zone = seed(&boto);
+    let before = records(&boto, &zone);
+    let machine = server.drstack();
+    machine
+        .write("s/stack.toml", &stack(ADOPT).replace("record         = \"api\"", "record         = \"www\""));
+    let ran = machine.run(["apply", "s", "--auto-approve"]).code(65);
+    assert!(ran.stderr.contains("DR252"), "{ran:?}");
+    machine.write("s/stack.toml", &stack("").replace("\"routing.example.com\"", "\"nowhere.example.net\""));
+    let ran = machine.run(["apply", "s", "--auto-approve"]).code(65);
+    assert!(ran.stderr.contains("DR251"), "{ran:?}");
+    assert_eq!(records(&boto, &zone), before);
+}
+
+#[test]
+fn dns_follows_the_switch() {
+    let Some(server) = Server::fakecloud(&[]) else { return };
+    let boto = server.boto();
+    let zone = seed(&boto);
+    let machine = server.drstack();
+    with_alarm(&machine, ADOPT);
+    expect_checks(&boto, &zone);
+    expect_pair(&boto, &zone);
+    nothing_to_do(&machine);
+
+    let ask = json!({ "region": PRIMARY, "do": "answer", "zone": zone, "record": RECORD });
+    let answer = || boto.run("traffic", &ask)["answer"].clone();
+    let tell = |status: &str| {
+        let check = check(&boto, "primary-check");
+        boto.run("traffic", &json!({ "region": PRIMARY, "do": "status", "check": check, "status": status }));
+    };
+    assert_eq!(answer(), json!(["alb-east.example.com"]));
+
+    // What a takeover would do: nothing but writing the metric.
+    let switch = expected(&[("update", "traffic.api/traffic-switch")]);
+    let ran = machine.run(["plan", "s", "--mode", "active", "--json"]).ok();
+    assert_eq!(steps(&ran), switch, "{ran:?}");
+    let write = |value: f64, ago: u32| {
+        let datum = json!({ "region": STANDBY, "do": "write", "stack": "fleet", "traffic": "traffic-api", "value": value, "ago": ago });
+        boto.run("traffic", &datum);
+    };
+    write(1.0, 0);
+    let alarm = || boto.world(STANDBY, &["alarms"])["alarms"][ALARM]["StateValue"].clone();
+    assert_eq!(alarm(), "ALARM");
+    // fakecloud's checks follow no alarm and no other check: what Route 53 would find is told.
+    tell("Failure");
+    assert_eq!(answer(), json!(["alb-west.example.com"]));
+    let ran = machine.run(["plan", "s", "--mode", "active", "--json"]).ok();
+    assert_eq!(steps(&ran), expected(&[]), "{ran:?}");
+
+    // The mode is standby still, so the metric is written back: in the next minute, since this one holds a 1.
+    assert_eq!(steps(&apply(&machine)), switch);
+    assert_eq!(alarm(), "OK");
+    tell("Success");
+    assert_eq!(answer(), json!(["alb-east.example.com"]));
+    nothing_to_do(&machine);
+
+    machine.run(["destroy", "s", "--auto-approve", "--delete-data", "control"]).ok();
+    assert_eq!(answer(), json!(["alb-east.example.com"]), "the name is answered after all is gone");
+}
