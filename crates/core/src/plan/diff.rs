@@ -288,7 +288,7 @@ impl<'a> Draft<'a> {
                 twins.remove(at);
                 if keeps_older(kind) {
                     self.older.push(Older::of(kind, resource, found, None));
-                } else if in_scope {
+                } else if in_scope && !self.takes_over() {
                     self.delete(kind, resource.place, &resource.address, found, "it was replaced", true)?;
                 }
                 return Ok((twin, others));

@@ -82,6 +82,15 @@ fn nothing_is_replaced_and_nothing_is_taken_away() {
     assert!(plan.steps.iter().any(|step| step.action == Action::Delete), "an apply does both");
 }
 
+#[test]
+fn an_interrupted_replacement_goes_on_with_the_new_one_and_leaves_the_old_one() {
+    let mut seen = both();
+    let new = found("a-2", "x.x/a", json!({"size": 1, "fixed": "z", "link": null}));
+    seen.others.push(Owned { kind: "tagged", place: Place::Standby, address: at("x.x/a"), found: new });
+    let (plan, _) = made(&pair(1, "z"), &seen, &options(Intent::Failover));
+    assert_eq!(lines(&plan), ["Update x.x/b []"]);
+}
+
 /// `b` uses the bucket `a`.
 fn user_of_a_bucket() -> Graph {
     want(vec![

@@ -100,7 +100,7 @@ pub(super) async fn without_hold<T>(
             sleep(Duration::from_millis(10)).await;
         }
         sim.interrupt(kind, scope, Place::Standby, id, SignedDuration::from_mins(5), |live| {
-            live["spot"] = 0.into()
+            live["spot"] = 0.into();
         })
         .unwrap();
         std::future::pending::<std::convert::Infallible>().await

@@ -59,7 +59,7 @@ fn a_takeover_calls_nothing_outside_the_standby_region_and_completes() {
 #[test]
 fn a_takeover_completes_whenever_the_region_is_lost() {
     holds(60, (cases(), 0..600_000_u64, any::<bool>()), |(case, millis, dies)| {
-        check_during(&case, millis, dies)
+        check_during(&case, millis, dies);
     });
 }
 

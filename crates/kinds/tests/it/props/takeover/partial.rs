@@ -35,7 +35,7 @@ fn check(case: &Case, which: Index) {
         assert!(matches!(end, End::Done(_)), "{end:?}");
         let after = others(&disaster.later(&sim).world(), only);
         assert_eq!(after, before, "{only} alone was to take over");
-        assert_eq!(disaster.mode(&sim).await.standing().only, [only.clone()]);
+        assert_eq!(disaster.mode(&sim).await.standing().only, std::slice::from_ref(only));
     });
 }
 
