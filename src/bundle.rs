@@ -9,7 +9,7 @@ use drstack_core::cloud::{Found, Scope};
 use drstack_core::compile::Compiled;
 use drstack_core::component::StackFacts;
 use drstack_core::control::StoreError;
-use drstack_core::control::lock::Lock;
+use drstack_core::control::lock::{Lock, LockError};
 use drstack_core::control::published::{Published, publish, published, withdraw};
 use drstack_core::control::records::facts;
 use drstack_core::keys::{KeyError, PrivateKey, PublicKey};
@@ -114,21 +114,31 @@ impl Session {
         if planned.then == Then::Leave {
             return Ok(());
         }
-        // Whoever lost the lock leaves the bundle to the one who has it.
-        lock.renew(self.now()).await.map_err(|error| self.lock_failure(&error))?;
         if planned.then == Then::Withdraw {
+            self.hold(lock).await?;
             return withdraw(&*self.store).await.map_err(|error| store_failure(&error));
         }
         let bundle = self.bundle(planned, &lock.holder().run).await?;
         let was = published(&*self.store).await.map_err(|error| store_failure(&error))?;
         let bytes = bundle.to_bytes().map_err(|error| refused(&error))?;
         let signature = self.signer.as_ref().map(|key| key.sign(&bytes));
+        self.hold(lock).await?;
         publish(&*self.store, &was, bytes, signature.as_deref()).await.map_err(|error| {
             let hint = "run `drstack apply` again: with nothing else to do it publishes the bundle";
             Failure::new(Exit::Failed, format!("the bundle is not published: {error}"), hint)
         })?;
         tracing::debug!(run = bundle.run, signed = signature.is_some(), "published the bundle");
         Ok(())
+    }
+
+    /// Whoever lost the lock leaves the bundle to the one who has it: asked last, since looking and signing may take longer than a
+    /// lease, and heeded by the clock, since the answer may.
+    async fn hold(&self, lock: &mut Lock) -> Result<(), Failure> {
+        lock.renew(self.now()).await.map_err(|error| self.lock_failure(&error))?;
+        match lock.lease().holds(self.now()) {
+            true => Ok(()),
+            false => Err(self.lock_failure(&LockError::Lost)),
+        }
     }
 
     /// Publishes the bundle where there was nothing else to do, if the published one says something else.

@@ -3,8 +3,10 @@
 //! Absent, present and could-not-look are three different answers, and stay so to the end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::{Instant, sleep};
 
 use crate::address::Address;
 use crate::cloud::{Captured, Cloud, CloudError, Found, Owner, Scope, Secrets};
@@ -88,21 +90,36 @@ pub async fn observe_in(
     all
 }
 
-/// Looks again at these resources alone.
+/// The pause between two looks for what was just made.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Looks again at these resources alone, which were just made or changed: what a look does not find is looked for until none
+/// can miss it any more.
 pub async fn look_again(
     cloud: &dyn Cloud,
     kinds: &KindRegistry,
     scope: &Scope,
     resources: impl Iterator<Item = &Resource>,
 ) -> BTreeMap<Address, Look> {
-    let mut wanted: BTreeMap<(&str, Place), Vec<&Resource>> = BTreeMap::new();
-    for resource in resources {
-        wanted.entry((&resource.kind, resource.place)).or_default().push(resource);
+    let begin = Instant::now();
+    let mut missing: Vec<&Resource> = resources.collect();
+    let mut seen = BTreeMap::new();
+    loop {
+        let late = begin.elapsed() > cloud.consistency();
+        let mut wanted: BTreeMap<(&str, Place), Vec<&Resource>> = BTreeMap::new();
+        for resource in &missing {
+            wanted.entry((&resource.kind, resource.place)).or_default().push(resource);
+        }
+        let looks = wanted
+            .into_iter()
+            .filter_map(|((kind, place), wanted)| Some(look(cloud, kinds.get(kind)?, scope, place, wanted)));
+        seen.extend(join_all(looks).await.into_iter().flat_map(|part| part.seen));
+        missing.retain(|resource| seen.get(&resource.address) == Some(&Look::Absent));
+        if missing.is_empty() || late {
+            return seen;
+        }
+        sleep(AGAIN).await;
     }
-    let looks = wanted
-        .into_iter()
-        .filter_map(|((kind, place), wanted)| Some(look(cloud, kinds.get(kind)?, scope, place, wanted)));
-    join_all(looks).await.into_iter().flat_map(|part| part.seen).collect()
 }
 
 async fn look(

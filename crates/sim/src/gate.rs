@@ -127,16 +127,17 @@ impl Sim {
         Err(error)
     }
 
-    /// Whether making or removing such a resource goes to a control plane of the whole partition, as its kind declares.
+    /// Whether such a change of such a resource goes to a control plane of the whole partition, as its kind declares: the plan of a
+    /// takeover is judged by the same.
     fn calls_a_global_plane(&self, asked: &Asked<'_>) -> bool {
         let action = match asked.operation {
             Operation::Create => Action::Create,
+            Operation::Update => Action::Update,
             Operation::Delete => Action::Delete,
             _ => return false,
         };
-        let operations =
-            self.kinds().get(asked.kind).map(|kind| kind.operations_of(action)).unwrap_or_default();
-        operations.iter().any(|it| it.home().is_some())
+        let kind = self.kinds().get(asked.kind);
+        kind.is_some_and(|kind| kind.operations_of(action).iter().any(|it| it.home().is_some()))
     }
 
     /// Lets the answer out, unless it is lost.

@@ -8,6 +8,7 @@ use drstack_core::cloud::{Found, Scope};
 use drstack_core::component::Seed;
 use drstack_core::facts::FactQuery;
 use drstack_core::kind::{KindRegistry, Place};
+use jiff::SignedDuration;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -158,6 +159,30 @@ impl Sim {
         let mut state = self.state();
         let Some(mut object) = state.world.get(&key).cloned() else { return Ok(false) };
         object.then = None;
+        change(&mut object.live);
+        object.links = self.kind_links(kind, &object.live)?;
+        commit(&mut state, Change::Put { key, object: Box::new(object) })?;
+        Ok(true)
+    }
+
+    /// Changes a live value for a while, as an interruption of instances does: what was being done to it goes on, and after `span`
+    /// it is as it was, or as it was to become. `false` where there is none.
+    pub fn interrupt(
+        &self,
+        kind: &str,
+        scope: &Scope,
+        place: Place,
+        id: &str,
+        span: SignedDuration,
+        change: impl FnOnce(&mut Value),
+    ) -> Result<bool, WorldError> {
+        let key = Key::new(kind, region(scope, place), id);
+        let mut state = self.state();
+        let now = state.age();
+        let Some(mut object) = state.world.get(&key).cloned() else { return Ok(false) };
+        let before = object.live.clone();
+        object.then.get_or_insert(before);
+        object.ready = object.ready.max(now + millis(span));
         change(&mut object.live);
         object.links = self.kind_links(kind, &object.live)?;
         commit(&mut state, Change::Put { key, object: Box::new(object) })?;

@@ -66,18 +66,17 @@ pub fn plan(
                     &mut spare,
                 )?;
             }
-            match options.intent {
-                Intent::Failover => {
-                    draft.refuse_violations();
-                    draft.in_waves()?;
-                }
-                Intent::Failback => draft.let_go_before_shrinking()?,
-                Intent::Converge | Intent::Destroy => {
-                    let rest = draft.without_older(spare.rest());
-                    let (owned, apart) = rest.into_iter().partition(|owned| draft.is_target(&owned.address));
-                    draft.remove(owned, apart, "the stack no longer names it")?;
-                    draft.settle_older()?;
-                }
+            if draft.takes_over() {
+                draft.refuse_violations();
+                draft.in_waves()?;
+            } else {
+                let rest = draft.without_older(spare.rest());
+                let (owned, apart) = rest.into_iter().partition(|owned| draft.is_target(&owned.address));
+                draft.remove(owned, apart, "the stack no longer names it")?;
+                draft.settle_older()?;
+            }
+            if options.intent == Intent::Failback {
+                draft.let_go_before_shrinking()?;
             }
         }
     }
@@ -289,7 +288,7 @@ impl<'a> Draft<'a> {
                 twins.remove(at);
                 if keeps_older(kind) {
                     self.older.push(Older::of(kind, resource, found, None));
-                } else if in_scope {
+                } else if in_scope && !self.takes_over() {
                     self.delete(kind, resource.place, &resource.address, found, "it was replaced", true)?;
                 }
                 return Ok((twin, others));

@@ -1,5 +1,7 @@
 //! What the planner promises, on a toy kind whose spec is a size, a fixed part and a link.
 
+mod takeover;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -29,7 +31,10 @@ struct Live {
 }
 
 macro_rules! toy {
-    ($type:ident, $name:literal, $lookup:expr, $data:expr) => {
+    ($type:ident, $name:literal, $lookup:expr, $data:expr $(, $($more:tt)+)?) => {
+        toy!(@ $type, $name, $lookup, $data, &[], $($($more)+)?);
+    };
+    (@ $type:ident, $name:literal, $lookup:expr, $data:expr, $operations:expr, $($more:tt)*) => {
         struct $type;
         impl Kind for $type {
             const NAME: &'static str = $name;
@@ -37,7 +42,8 @@ macro_rules! toy {
             const LOOKUP: Lookup = $lookup;
             const DATA: DataRole = $data;
             const VOLATILE: &'static [&'static str] = &["version"];
-            const OPERATIONS: &'static [Operation] = &[];
+            const OPERATIONS: &'static [Operation] = $operations;
+            $($more)*
             type Spec = Spec;
             type Live = Live;
             fn diff(spec: &Spec, live: &Live) -> Vec<FieldChange> {
@@ -71,6 +77,23 @@ toy!(Tagged, "tagged", Lookup::Tag, DataRole::None);
 toy!(Data, "data", Lookup::Name, DataRole::Holds);
 toy!(Feed, "feed", Lookup::Name, DataRole::Feeds);
 toy!(Copy, "copy", Lookup::Tag, DataRole::Holds);
+toy!(
+    Pool,
+    "pool",
+    Lookup::Name,
+    DataRole::None,
+    fn demand(spec: &Spec) -> Option<Demand> {
+        Some(Demand { types: Vec::new(), count: spec.size, on_demand: 0 })
+    }
+);
+toy!(Switch, "switch", Lookup::Name, DataRole::None, const SWITCHES_TRAFFIC: bool = true;);
+toy!(
+    @ Bucket,
+    "bucket",
+    Lookup::Name,
+    DataRole::Holds,
+    &[Operation { service: "s3", action: "CreateBucket" }, Operation { service: "s3", action: "PutBucketPolicy" }],
+);
 
 fn kinds() -> KindRegistry {
     KindRegistry::new(&[
@@ -79,6 +102,9 @@ fn kinds() -> KindRegistry {
         &Erased::<Data>::NEW,
         &Erased::<Feed>::NEW,
         &Erased::<Copy>::NEW,
+        &Erased::<Pool>::NEW,
+        &Erased::<Switch>::NEW,
+        &Erased::<Bucket>::NEW,
     ])
 }
 

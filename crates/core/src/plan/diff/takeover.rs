@@ -10,7 +10,7 @@ use crate::cloud::Found;
 use crate::graph::Resource;
 use crate::kind::{Action, DynKind, Place, Readiness, ShapeError};
 use crate::plan::stability::violation;
-use crate::plan::{Intent, Remark, StepId};
+use crate::plan::{Intent, Remark, Step, StepId};
 
 impl Draft<'_> {
     /// True while taking over.
@@ -105,8 +105,18 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Handing back: what moved traffic lets go first, and only then what served shrinks. The edges between changes turn round.
+    /// Handing back: what moved traffic lets go first, and only then what served shrinks or goes. The edges between changes turn
+    /// round.
     pub(super) fn let_go_before_shrinking(&mut self) -> Result<(), ShapeError> {
+        let switches = |step: &Step| self.kinds.get(&step.kind).is_some_and(|kind| kind.switches_traffic());
+        let of_traffic = |(_, step): &(StepId, &Step)| step.action == Action::Update && switches(step);
+        let traffic: Vec<StepId> =
+            self.steps.iter().enumerate().filter(of_traffic).map(|(id, _)| id).collect();
+        for step in self.steps.iter_mut().filter(|step| step.action == Action::Delete) {
+            step.needs.extend(traffic.iter().copied());
+            step.needs.sort_unstable();
+            step.needs.dedup();
+        }
         for id in 0..self.steps.len() {
             for need in self.steps[id].needs.clone() {
                 let both = [id, need].iter().all(|it| self.steps[*it].action == Action::Update);

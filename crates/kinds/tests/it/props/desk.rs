@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::planted::{self, Flaw};
+use super::service::Service;
 
 /// A machine. Clones are the same machine.
 #[derive(Clone)]
@@ -27,6 +28,10 @@ pub(crate) struct Desk {
     sim: Sim,
     flaw: Option<Flaw>,
     nap: Option<Nap>,
+    /// Looked at before and after each call.
+    service: Option<Service>,
+    /// Others use this cloud at the same time, so that it is not told to stand alone.
+    shared: bool,
     log: Arc<Mutex<Log>>,
     asleep: Arc<watch::Sender<Option<Instant>>>,
 }
@@ -61,7 +66,17 @@ pub(crate) struct Started {
 impl Desk {
     pub(crate) fn at(sim: &Sim, flaw: Option<Flaw>, nap: Option<Nap>) -> Self {
         let asleep = Arc::new(watch::Sender::new(None));
-        Self { sim: sim.clone(), flaw, nap, log: Arc::default(), asleep }
+        Self { sim: sim.clone(), flaw, nap, service: None, shared: false, log: Arc::default(), asleep }
+    }
+
+    /// The same, watching what serves.
+    pub(crate) fn watching(self, service: &Service) -> Self {
+        Self { service: Some(service.clone()), ..self }
+    }
+
+    /// The same, where somebody else calls the same cloud at the same time.
+    pub(crate) fn beside_others(self) -> Self {
+        Self { shared: true, ..self }
     }
 
     /// Ends when the machine falls asleep.
@@ -116,7 +131,14 @@ impl Desk {
     /// Something is asked, now or when the machine wakes, and answered, then or when it wakes.
     async fn ask<T>(&self, call: impl Future<Output = T>) -> T {
         self.awake().await;
+        self.watch();
         self.answered(call.await).await
+    }
+
+    fn watch(&self) {
+        if let Some(service) = &self.service {
+            service.look(&self.sim);
+        }
     }
 
     /// A change is no different, but for one thing: what decided that it may be made has decided, and is not asked again.
@@ -124,10 +146,12 @@ impl Desk {
         let at = self.sim.now();
         let intended = self.log().intents.contains(token);
         self.log().changes.push(Started { at, what, intended });
+        self.watch();
         self.answered(call.await).await
     }
 
     async fn answered<T>(&self, answer: T) -> T {
+        self.watch();
         let answers = {
             let mut log = self.log();
             log.answers += 1;
@@ -184,7 +208,10 @@ impl Cloud for Desk {
         spec: &'a Value,
         changes: &'a [FieldChange],
     ) -> BoxFuture<'a, Result<(), CloudError>> {
-        let changed = self.sim.update(kind, call, id, spec, changes);
+        let changed = async move {
+            let changed = self.sim.update(kind, call, id, spec, changes);
+            planted::without_hold(self.flaw, &self.sim, kind, &call.scope, id, changed).await
+        };
         self.change(format!("update {} {id}", call.address), &call.token, changed).boxed()
     }
 
@@ -220,7 +247,9 @@ impl Cloud for Desk {
     }
 
     fn stand_alone(&self) {
-        self.sim.stand_alone();
+        if !self.shared {
+            self.sim.stand_alone();
+        }
     }
 
     fn refused(&self) -> Vec<RefusedCall> {

@@ -9,8 +9,9 @@ mod foreign;
 mod planted;
 mod program;
 mod scene;
+mod service;
 mod stale;
-
+mod takeover;
 mod throttled;
 mod together;
 

@@ -2,14 +2,17 @@
 //! it and the cloud, so that nothing of it is in the product. For each a named property must fail.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use drstack_core::cloud::{Call, sha256};
+use drstack_core::cloud::{Call, Scope, sha256};
 use drstack_core::control::{Condition, ControlStore, StoreError, Stored, Version};
-use drstack_core::kind::Action;
+use drstack_core::kind::{Action, Place};
 use drstack_core::observe::{Observed, Owned};
 use drstack_core::plan::Plan;
+use drstack_sim::Sim;
 use futures_util::future::{BoxFuture, FutureExt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::sleep;
 
 /// A mistake that drstack does not make.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,6 +31,10 @@ pub(crate) enum Flaw {
     TakesOthers,
     /// A lock is held until its holder gives it back.
     EndlessLock,
+    /// A takeover looks at all regions.
+    LooksAtPrimary,
+    /// Spot instances go when on-demand ones are asked for, not once they serve.
+    NoHold,
 }
 
 /// `call` as it is sent.
@@ -68,6 +75,39 @@ pub(super) fn delete_first(flaw: Option<Flaw>, plan: &mut Plan) {
         let Some(new) = step.needs.iter().copied().find(is_new) else { continue };
         plan.steps[old].needs.clear();
         plan.steps[new].needs.push(old);
+    }
+}
+
+/// `changed`, and the spot instances of a group are gone as soon as the change has begun.
+pub(super) async fn without_hold<T>(
+    flaw: Option<Flaw>,
+    sim: &Sim,
+    kind: &'static str,
+    scope: &Scope,
+    id: &str,
+    changed: impl Future<Output = T>,
+) -> T {
+    if flaw != Some(Flaw::NoHold) || kind != "group" {
+        return changed.await;
+    }
+    let is_under_way = || {
+        let world = sim.world();
+        let group = world.objects.get("group").and_then(|it| it.get(&*scope.standby)?.get(id));
+        group.is_some_and(|it| it.then.is_some())
+    };
+    let retired = async {
+        while !is_under_way() {
+            sleep(Duration::from_millis(10)).await;
+        }
+        sim.interrupt(kind, scope, Place::Standby, id, SignedDuration::from_mins(5), |live| {
+            live["spot"] = 0.into();
+        })
+        .unwrap();
+        std::future::pending::<std::convert::Infallible>().await
+    };
+    tokio::select! {
+        done = changed => done,
+        never = retired => match never {},
     }
 }
 

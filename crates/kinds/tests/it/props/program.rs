@@ -1,19 +1,24 @@
 //! The program without its command line: looks, plans, takes the lock, looks again, executes, as `src/session.rs` does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use drstack_core::cloud::{Cloud, Scope};
+use drstack_core::address::Address;
+use drstack_core::bundle::Bundle;
+use drstack_core::cloud::{Cloud, Found, Scope};
 use drstack_core::compile::{compile, queries};
 use drstack_core::control::lock::{Holder, Lock, LockError, RENEW, break_lock, peek};
+use drstack_core::control::mode::mode;
+use drstack_core::control::published::{publish, published};
 use drstack_core::control::records::{self, Kept};
 use drstack_core::control::{ControlStore, StoreError};
 use drstack_core::engine::execute::{ExecuteOptions, PARALLELISM, RunSummary, execute};
 use drstack_core::engine::journal::{Journal, JournalError};
-use drstack_core::graph::Graph;
-use drstack_core::objective::Mode;
-use drstack_core::observe::{capture, observe};
-use drstack_core::plan::{Intent, Options, Plan, PlanReport, plan};
+use drstack_core::facts::Facts;
+use drstack_core::graph::{Graph, Resource};
+use drstack_core::kind::Place;
+use drstack_core::observe::{Capture, Look, Observed, capture, look_again, observe, observe_in};
+use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, plan};
 use drstack_core::stack::Stack;
 use tokio_util::sync::CancellationToken;
 
@@ -35,8 +40,34 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     pub(crate) report: PlanReport,
     pub(crate) graph: Graph,
+    pub(super) seen: BTreeMap<Address, Look>,
+    /// Questions that nothing answered.
+    pub(super) unanswered: Vec<Remark>,
     facts: Kept,
     free_since: Option<u64>,
+}
+
+impl Planned {
+    /// Whether no other run can have come between the looking and the taking of `lock`.
+    pub(super) fn still_stands_under(&self, lock: &Lock) -> bool {
+        self.free_since.is_some_and(|epoch| lock.holder().epoch == epoch + 1)
+    }
+}
+
+/// What a takeover works from.
+pub(super) struct Alone {
+    pub(super) facts: Facts,
+    pub(super) elsewhere: BTreeMap<Address, Found>,
+}
+
+/// What is planned, and for what.
+pub(super) struct Task<'a> {
+    pub(super) stack: &'a Stack,
+    /// None while the primary may be asked.
+    pub(super) alone: Option<Alone>,
+    pub(super) options: Options,
+    /// `apply`, `failover`, `failback`: for lock and journal.
+    pub(super) purpose: &'static str,
 }
 
 /// How the program ended.
@@ -51,11 +82,11 @@ pub(crate) enum End {
 }
 
 impl End {
-    fn failed(error: impl std::fmt::Display) -> Self {
+    pub(super) fn failed(error: impl std::fmt::Display) -> Self {
         Self::Failed(error.to_string())
     }
 
-    fn of(error: LockError) -> Self {
+    pub(super) fn of(error: LockError) -> Self {
         match error {
             LockError::Store(refused @ StoreError::Refused { .. }) => Self::Locked(refused.to_string()),
             LockError::Store(error) => Self::failed(error),
@@ -86,22 +117,25 @@ impl Program<'_> {
         break_lock(&*self.store(), "drstack unlock").await
     }
 
-    fn store(&self) -> Arc<dyn ControlStore> {
+    pub(super) fn store(&self) -> Arc<dyn ControlStore> {
         self.desk.control(&scope(self.stack), &self.stack.facts.control)
     }
 
     async fn command(&self, intent: Intent) -> Result<End, End> {
-        let shown = self.plan(intent.clone()).await?;
-        if shown.plan.is_empty() {
+        let task = self.task(intent).await?;
+        if !mode(&*self.store()).await.map_err(End::failed)?.is_complete() {
+            return Err(End::Locked("a change of mode is not complete".to_owned()));
+        }
+        let shown = self.plan_of(&task).await?;
+        if shown.plan.is_empty() && self.is_published(&task, &shown).await? {
             return self.ended(&shown, &RunSummary::default());
         }
         let store = self.store();
         store.ensure().await.map_err(End::failed)?;
-        let lock = Lock::take(store, self.holder(), self.desk.now()).await.map_err(End::of)?;
-        let stands = shown.free_since.is_some_and(|epoch| lock.holder().epoch == epoch + 1);
-        let planned = match stands {
+        let lock = Lock::take(store, self.holder(task.purpose), self.desk.now()).await.map_err(End::of)?;
+        let planned = match shown.still_stands_under(&lock) {
             true => shown,
-            false => match self.plan(intent).await {
+            false => match self.plan_again(&task).await {
                 Ok(planned) if planned.plan == shown.plan => planned,
                 other => {
                     let begun = lock.begun().clone();
@@ -110,39 +144,138 @@ impl Program<'_> {
                 }
             },
         };
-        let summary = self.execute(&planned, lock).await?;
+        let summary = self.execute(&task, &planned, lock).await?;
         self.ended(&planned, &summary)
     }
 
+    /// The same once more, after another run: it may have taken over.
+    async fn plan_again(&self, task: &Task<'_>) -> Result<Planned, End> {
+        let mode = mode(&*self.store()).await.map_err(End::failed)?.standing().mode;
+        match mode == task.options.mode {
+            true => self.plan_of(task).await,
+            false => Err(End::Locked("the mode changed".to_owned())),
+        }
+    }
+
+    /// What an apply or a destroy does in the mode that the stack is in.
+    async fn task(&self, intent: Intent) -> Result<Task<'_>, End> {
+        let mode = mode(&*self.store()).await.map_err(End::failed)?.standing().mode;
+        let delete_data = self.delete_data.clone();
+        let options = Options { intent, mode, targets: Vec::new(), delete_data };
+        Ok(Task { stack: self.stack, alone: None, options, purpose: "apply" })
+    }
+
     pub(crate) async fn plan(&self, intent: Intent) -> Result<Planned, End> {
-        let (cloud, kinds, scope) = (&self.desk, drstack_kinds::kinds(), scope(self.stack));
+        self.plan_of(&self.task(intent).await?).await
+    }
+
+    pub(super) async fn plan_of(&self, task: &Task<'_>) -> Result<Planned, End> {
+        let (cloud, kinds, scope, options) =
+            (&self.desk, drstack_kinds::kinds(), scope(task.stack), &task.options);
         let store = self.store();
         let peek = peek(&*store).await.unwrap_or_default();
         let mut facts = records::facts(&*store).await.map_err(End::failed)?;
         let last = std::mem::take(&mut facts.facts);
-        facts.facts = capture(cloud, &scope, &queries(self.stack), last).await.facts;
-        let compiled = compile(self.stack, &facts.facts, Mode::Standby);
-        if compiled.has_errors() && intent == Intent::Converge {
+        let Capture { facts: answers, failed: unanswered, .. } = match &task.alone {
+            Some(alone) => Capture { facts: alone.facts.clone(), ..Capture::default() },
+            None => capture(cloud, &scope, &queries(task.stack), last).await,
+        };
+        facts.facts = answers;
+        let kept = mode(&*store).await.map_err(End::failed)?;
+        let now = kept.standing();
+        let only = if options.intent == Intent::Failover { &options.targets[..] } else { &now.only[..] };
+        let compiled = compile(task.stack, &facts.facts, kept.next(options.mode, only));
+        if compiled.has_errors() && options.intent != Intent::Destroy {
             return Err(End::Failed("the stack is invalid".to_owned()));
         }
-        let mut seen = observe(cloud, &kinds, &scope, &compiled.graph).await;
+        let mut seen = match &task.alone {
+            Some(alone) if self.flaw != Some(Flaw::LooksAtPrimary) => {
+                let places = [Place::Standby];
+                let mut seen = observe_in(cloud, &kinds, &scope, &compiled.graph, &places).await;
+                for it in compiled.graph.resources.values().filter(|it| it.place != Place::Standby) {
+                    let found = alone.elsewhere.get(&it.address).cloned();
+                    seen.seen.insert(it.address.clone(), found.map_or(Look::Absent, Look::Present));
+                }
+                seen
+            }
+            _ => observe(cloud, &kinds, &scope, &compiled.graph).await,
+        };
         seen.begun = peek.begun;
         planted::skip_orphans(self.flaw, &mut seen);
         planted::take_others(self.flaw, &mut seen, self.desk.others());
-        let delete_data = self.delete_data.clone();
-        let options = Options { intent, mode: Mode::Standby, targets: Vec::new(), delete_data };
         let (mut plan, report) =
-            plan(&compiled.graph, &seen, &kinds, &self.stack.facts, &options).map_err(End::failed)?;
+            plan(&compiled.graph, &seen, &kinds, &task.stack.facts, options).map_err(End::failed)?;
         planted::delete_first(self.flaw, &mut plan);
-        Ok(Planned { plan, report, graph: compiled.graph, facts, free_since: peek.free_since })
+        let Observed { seen, .. } = seen;
+        Ok(Planned {
+            plan,
+            report,
+            graph: compiled.graph,
+            seen,
+            unanswered,
+            facts,
+            free_since: peek.free_since,
+        })
     }
 
-    fn holder(&self) -> Holder {
+    /// What a takeover from now on would need, once all of `planned` is done.
+    async fn bundle(&self, task: &Task<'_>, planned: &Planned) -> Result<Bundle, End> {
+        let outside = |it: &&Resource| it.place != Place::Standby;
+        let changed: BTreeSet<&Address> = planned.plan.steps.iter().map(|step| &step.address).collect();
+        let (changed, same): (Vec<&Resource>, Vec<&Resource>) =
+            planned.graph.resources.values().filter(outside).partition(|it| changed.contains(&it.address));
+        let same = same.into_iter().filter_map(|it| {
+            let look = planned.seen.get(&it.address)?.clone();
+            Some((it.address.clone(), look))
+        });
+        let (kinds, scope) = (drstack_kinds::kinds(), scope(task.stack));
+        let again = look_again(&self.desk, &kinds, &scope, changed.into_iter()).await;
+        let found = same.chain(again).map(|(address, look)| match look {
+            Look::Present(found) => Ok((address, found)),
+            other => Err(End::Failed(format!("not published: {address} {other:?}"))),
+        });
+        Ok(Bundle {
+            drstack: "props".to_owned(),
+            run: self.run.clone(),
+            applied_at: self.desk.now(),
+            stack: task.stack.resolve(),
+            facts: planned.facts.facts.clone(),
+            elsewhere: found.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Whether what is published would fail over to the same, or nothing is to be published.
+    async fn is_published(&self, task: &Task<'_>, planned: &Planned) -> Result<bool, End> {
+        if task.options.intent != Intent::Converge || !planned.report.blocked.is_empty() {
+            return Ok(true);
+        }
+        let now = match published(&*self.store()).await {
+            Ok(now) => now.bundle.and_then(|it| Bundle::from_bytes(&it).ok()),
+            Err(StoreError::NoBucket { .. }) => None,
+            Err(error) => return Err(End::failed(error)),
+        };
+        let wanted = self.bundle(task, planned).await?;
+        Ok(now.is_some_and(|now| now.says_the_same_as(&wanted)))
+    }
+
+    /// Publishes what a takeover needs, under `lock`.
+    async fn publish(&self, task: &Task<'_>, planned: &Planned, lock: &mut Lock) -> Result<(), End> {
+        let store = self.store();
+        let bundle = self.bundle(task, planned).await?.to_bytes().map_err(End::failed)?;
+        let was = published(&*store).await.map_err(End::failed)?;
+        lock.renew(self.desk.now()).await.map_err(End::of)?;
+        if !lock.lease().holds(self.desk.now()) {
+            return Err(End::of(LockError::Lost));
+        }
+        publish(&*store, &was, bundle, None).await.map_err(|error| End::of(error.into()))
+    }
+
+    pub(super) fn holder(&self, purpose: &str) -> Holder {
         let now = self.desk.now();
         Holder {
             owner: self.run.clone(),
             host: "machine".to_owned(),
-            purpose: "apply".to_owned(),
+            purpose: purpose.to_owned(),
             run: self.run.clone(),
             since: now,
             until: now,
@@ -150,7 +283,12 @@ impl Program<'_> {
         }
     }
 
-    async fn execute(&self, planned: &Planned, mut lock: Lock) -> Result<RunSummary, End> {
+    pub(super) async fn execute(
+        &self,
+        task: &Task<'_>,
+        planned: &Planned,
+        mut lock: Lock,
+    ) -> Result<RunSummary, End> {
         let store = self.store();
         lock.renew(self.desk.now()).await.map_err(End::of)?;
         if self.flaw != Some(Flaw::NoLease) && !lock.lease().holds(self.desk.now()) {
@@ -163,8 +301,8 @@ impl Program<'_> {
         let drain = CancellationToken::new();
         let options = ExecuteOptions {
             parallelism: PARALLELISM,
-            purpose: "apply".to_owned(),
-            insist: false,
+            purpose: task.purpose.to_owned(),
+            insist: task.purpose != "apply",
             drain: drain.clone(),
             stop: CancellationToken::new(),
         };
@@ -172,7 +310,7 @@ impl Program<'_> {
         if self.flaw != Some(Flaw::NoLease) {
             journal = journal.under(lock.lease());
         }
-        let (cloud, kinds, scope) = (Arc::new(self.desk.clone()), drstack_kinds::kinds(), scope(self.stack));
+        let (cloud, kinds, scope) = (Arc::new(self.desk.clone()), drstack_kinds::kinds(), scope(task.stack));
         let mut lost = None;
         let result = {
             let mut sink = |_| {};
@@ -193,14 +331,21 @@ impl Program<'_> {
         if let Some(error) = lost {
             return Err(End::of(error));
         }
+        let complete =
+            result.as_ref().is_ok_and(RunSummary::is_complete) && planned.report.blocked.is_empty();
+        let concluded = match complete && task.options.intent == Intent::Converge {
+            true => self.publish(task, planned, &mut lock).await,
+            false => Ok(()),
+        };
         lock.release(&journal.begun()).await.map_err(End::of)?;
-        result.map_err(|error| match error {
+        let summary = result.map_err(|error| match error {
             JournalError::Store(error) => End::failed(error),
             other => End::Locked(other.to_string()),
-        })
+        })?;
+        concluded.map(|()| summary)
     }
 
-    fn ended(&self, planned: &Planned, summary: &RunSummary) -> Result<End, End> {
+    pub(super) fn ended(&self, planned: &Planned, summary: &RunSummary) -> Result<End, End> {
         match summary.is_complete() && planned.report.blocked.is_empty() {
             true => Ok(End::Done(summary.done)),
             false => Err(End::Failed(format!("{:?} {:?}", summary.failed, planned.report.blocked))),

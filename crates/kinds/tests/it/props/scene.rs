@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::kind::Lookup;
-use drstack_core::plan::Intent;
+use drstack_core::plan::{Intent, Plan};
 use drstack_core::stack::Stack;
 use drstack_sim::{Holder, Sim, SimConfig, World};
 use jiff::SignedDuration;
@@ -87,6 +87,8 @@ pub(crate) struct Scene {
     pub(crate) stack: Stack,
     /// Before anything is done.
     start: Sim,
+    /// After an undisturbed apply.
+    pub(crate) stands: Sim,
     config: SimConfig,
     flaw: Option<Flaw>,
     /// What the user allows to be replaced although it holds data.
@@ -108,6 +110,7 @@ impl Scene {
         let mut scene = Self {
             stack: before.unwrap_or_else(|| stack(&case.wanted.text())),
             start: sim.clone(),
+            stands: sim.clone(),
             config,
             flaw: None,
             delete_data: BTreeSet::new(),
@@ -126,6 +129,7 @@ impl Scene {
         scene.steps = expect_done(scene.apply(&sim, "first").await);
         scene.calls = sim.calls().len() as u64;
         scene.undisturbed = scene.finished(&sim).await;
+        scene.stands = scene.later(&sim);
         scene
     }
 
@@ -156,8 +160,15 @@ impl Scene {
 
     /// The world after `sim`, at the time when a lock that nobody renewed is free.
     pub(crate) fn later(&self, sim: &Sim) -> Sim {
+        self.after_with(sim, |_| {})
+    }
+
+    /// The same, with something in its way.
+    pub(crate) fn after_with(&self, sim: &Sim, change: impl FnOnce(&mut SimConfig)) -> Sim {
         let between_runs = SignedDuration::from_secs(75);
-        sim.restart(SimConfig { between_runs, ..self.config.clone() }).unwrap()
+        let mut config = SimConfig { between_runs, ..self.config.clone() };
+        change(&mut config);
+        sim.restart(config).unwrap()
     }
 
     /// The world after `sim`, at once.
@@ -172,12 +183,17 @@ impl Scene {
 
     /// Somebody at that desk.
     pub(crate) fn program(&self, desk: &Desk, run: &str) -> Program<'_> {
+        self.program_with(desk, run, self.flaw)
+    }
+
+    /// The same, who makes this mistake.
+    pub(crate) fn program_with(&self, desk: &Desk, run: &str, flaw: Option<Flaw>) -> Program<'_> {
         Program {
             stack: &self.stack,
             desk: desk.clone(),
             run: run.to_owned(),
             delete_data: &self.delete_data,
-            flaw: self.flaw,
+            flaw,
         }
     }
 
@@ -207,9 +223,7 @@ impl Scene {
     pub(crate) async fn finished(&self, sim: &Sim) -> Vec<String> {
         let now = self.later(sim);
         let Planned { plan, report, graph, .. } = self.plan(&now, Intent::Converge).await;
-        let left: Vec<String> =
-            plan.steps.iter().map(|it| format!("{:?} {}: {}", it.action, it.address, it.reason)).collect();
-        assert_eq!(left, [""; 0], "left to do");
+        assert_eq!(left_to_do(&plan), [""; 0], "left to do");
         assert_eq!((&report.blocked, &report.waiting), (&vec![], &vec![]));
         let kept: BTreeSet<&str> = report.kept.iter().map(|it| it.address.as_str()).collect();
         let world = now.world();
@@ -245,6 +259,13 @@ impl Scene {
     }
 }
 
+/// Steps of a plan, but for checks, which are made each time.
+pub(crate) fn left_to_do(plan: &Plan) -> Vec<String> {
+    let kinds = drstack_kinds::kinds();
+    let left = plan.steps.iter().filter(|step| !kinds.get(&step.kind).unwrap().verifies());
+    left.map(|it| format!("{:?} {}: {}", it.action, it.address, it.reason)).collect()
+}
+
 /// How many steps were done.
 pub(crate) fn expect_done(end: End) -> usize {
     match end {
@@ -259,7 +280,7 @@ pub(crate) fn expect_intended(desk: &Desk) {
     assert!(early.is_empty(), "not in the journal: {early:#?}");
 }
 
-fn objects(world: &World) -> impl Iterator<Item = (&str, &str, &str, &drstack_sim::Object)> {
+pub(crate) fn objects(world: &World) -> impl Iterator<Item = (&str, &str, &str, &drstack_sim::Object)> {
     world.objects.iter().flat_map(|(kind, regions)| {
         regions.iter().flat_map(move |(region, objects)| {
             objects.iter().map(move |(id, object)| (kind.as_str(), region.as_str(), id.as_str(), object))
@@ -279,7 +300,7 @@ pub(crate) fn owned(world: &World) -> BTreeMap<String, usize> {
 }
 
 /// All that is there, without times and tokens, and without the ids that the cloud chose.
-fn shape(world: &World) -> Vec<String> {
+pub(crate) fn shape(world: &World) -> Vec<String> {
     let kinds = drstack_kinds::kinds();
     let mut chosen = BTreeMap::new();
     for (kind, _, id, object) in objects(world) {

@@ -1,0 +1,133 @@
+//! The program's change of mode, as `src/takeover.rs` and the commands of that name do it.
+
+use std::time::Duration;
+
+use drstack_core::bundle::Bundle;
+use drstack_core::cloud::Cloud;
+use drstack_core::control::StoreError;
+use drstack_core::control::lock::{self, Lock, LockError};
+use drstack_core::control::mode::{KeptMode, mode};
+use drstack_core::control::published::published;
+use drstack_core::kind::Place;
+use drstack_core::objective::Mode;
+use drstack_core::observe::Look;
+use drstack_core::plan::{Intent, Options};
+use drstack_core::stack::Stack;
+
+use crate::props::program::{Alone, End, Planned, Program, Task};
+
+/// As in `src/commands/failover.rs`.
+const LOOKS: usize = 4;
+const PAUSE: Duration = Duration::from_secs(2);
+
+impl Program<'_> {
+    /// `drstack failover`, of `only` these addresses or of all.
+    pub(super) async fn failover(&self, only: &[String]) -> End {
+        self.take_over(only).await.unwrap_or_else(|end| end)
+    }
+
+    /// `drstack failback`.
+    pub(super) async fn failback(&self) -> End {
+        self.hand_back().await.unwrap_or_else(|end| end)
+    }
+
+    /// What a takeover would do.
+    pub(super) async fn plan_failover(&self, only: &[String]) -> Result<Planned, End> {
+        let (stack, alone) = self.bundled().await?;
+        self.plan_of(&takeover(&stack, alone, only)).await
+    }
+
+    /// The stack and the record of what stands elsewhere, as the last complete apply left them.
+    async fn bundled(&self) -> Result<(Stack, Alone), End> {
+        self.desk.stand_alone();
+        let bytes = published(&*self.store()).await.map_err(End::failed)?.bundle;
+        let bytes = bytes.ok_or(End::Failed("no bundle".to_owned()))?;
+        let bundle = Bundle::from_bytes(&bytes).map_err(End::failed)?;
+        let stack = bundle.stack(&drstack_kinds::components()).map_err(End::failed)?;
+        Ok((stack, Alone { facts: bundle.facts, elsewhere: bundle.elsewhere }))
+    }
+
+    async fn take_over(&self, only: &[String]) -> Result<End, End> {
+        let (stack, alone) = self.bundled().await?;
+        let kept = mode(&*self.store()).await.map_err(End::failed)?;
+        let task = takeover(&stack, alone, only);
+        let mut shown = self.plan_of(&task).await?;
+        for _ in 1..LOOKS {
+            if !shown.seen.values().any(|look| matches!(look, Look::Unknown(_))) {
+                break;
+            }
+            self.desk.rest(PAUSE).await;
+            shown = self.plan_of(&task).await?;
+        }
+        let serves = kept.standing().mode == Mode::Active && kept.is_complete();
+        if serves && shown.plan.is_empty() && shown.report.blocked.is_empty() {
+            return Ok(End::Done(0));
+        }
+        self.carry_out(&task, shown, kept).await
+    }
+
+    async fn hand_back(&self) -> Result<End, End> {
+        let kept = mode(&*self.store()).await.map_err(End::failed)?;
+        if kept.standing().mode == Mode::Standby && kept.is_complete() {
+            return Ok(End::Done(0));
+        }
+        let options = Options {
+            intent: Intent::Failback,
+            mode: Mode::Standby,
+            targets: Vec::new(),
+            delete_data: Default::default(),
+        };
+        let task = Task { stack: self.stack, alone: None, options, purpose: "failback" };
+        let shown = self.plan_of(&task).await?;
+        let unseen = shown.seen.iter().any(|(address, look)| {
+            let place = shown.graph.resources.get(address).map(|it| it.place);
+            matches!(look, Look::Unknown(_)) && place != Some(Place::Standby)
+        });
+        if unseen || !shown.unanswered.is_empty() || !shown.report.blocked.is_empty() {
+            return Err(End::Failed(format!("not possible now: {:?}", shown.report.blocked)));
+        }
+        self.carry_out(&task, shown, kept).await
+    }
+
+    async fn carry_out(&self, task: &Task<'_>, shown: Planned, kept: KeptMode) -> Result<End, End> {
+        let store = self.store();
+        let lock = self.lock_over(task.purpose).await?;
+        let planned = match shown.still_stands_under(&lock) {
+            true => shown,
+            false => self.plan_of(task).await?,
+        };
+        let (started, run) = (self.desk.now(), &self.run);
+        let standing = kept.next(task.options.mode, &task.options.targets);
+        let kept = kept.put(&*store, standing.clone(), started, run, false).await.map_err(mode_failure)?;
+        let summary = self.execute(task, &planned, lock).await?;
+        let ended = self.ended(&planned, &summary);
+        kept.put(&*store, standing, started, run, ended.is_ok()).await.map_err(mode_failure)?;
+        ended
+    }
+
+    async fn lock_over(&self, purpose: &str) -> Result<Lock, End> {
+        let store = self.store();
+        let held = lock::holder(&*store).await.map_err(End::of)?;
+        if held.is_some_and(|(it, _)| !matches!(it.purpose.as_str(), "failover" | "failback")) {
+            lock::break_lock(&*store, purpose).await.map_err(End::of)?;
+        }
+        if purpose != "failover" {
+            store.ensure().await.map_err(End::failed)?;
+        }
+        Lock::take(store, self.holder(purpose), self.desk.now()).await.map_err(End::of)
+    }
+}
+
+fn takeover<'a>(stack: &'a Stack, alone: Alone, only: &[String]) -> Task<'a> {
+    let options = Options {
+        intent: Intent::Failover,
+        mode: Mode::Active,
+        targets: only.to_vec(),
+        delete_data: Default::default(),
+    };
+    Task { stack, alone: Some(alone), options, purpose: "failover" }
+}
+
+fn mode_failure(error: StoreError) -> End {
+    End::of(LockError::Store(error))
+}

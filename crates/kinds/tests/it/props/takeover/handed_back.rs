@@ -1,0 +1,42 @@
+//! Handing back restores the world as it was before the takeover.
+
+use super::Disaster;
+use crate::props::program::End;
+use crate::props::scene::{Case, cases, shape};
+use crate::props::{holds, run};
+
+/// What may be another: numbers that only rise.
+fn without_epochs(shape: Vec<String>) -> Vec<String> {
+    shape.into_iter().filter(|it| !it.contains("/parameter/") || !it.contains("/epoch ")).collect()
+}
+
+fn check(case: &Case) {
+    run(async {
+        let disaster = Disaster::of(case, None).await;
+        let sim = disaster.begin();
+        let end = disaster.failover(&sim, "next").await;
+        assert!(matches!(end, End::Done(_)), "{end:?}");
+        // The primary answers again.
+        let sim = disaster.scene.later(&sim);
+        let desk = disaster.desk(&sim);
+        let end = disaster.scene.program_with(&desk, "back", None).failback().await;
+        assert!(matches!(end, End::Done(_)), "{end:?}");
+        let kept = disaster.mode(&sim).await;
+        assert_eq!((kept.standing().epoch, kept.is_complete()), (2, true));
+        let sim = disaster.scene.later(&sim);
+        let before = without_epochs(shape(&disaster.scene.stands.world()));
+        let after = without_epochs(shape(&sim.world()));
+        let only = |these: &[String], those: &[String]| -> Vec<String> {
+            these.iter().filter(|it| !those.contains(it)).cloned().collect()
+        };
+        let (more, less) = (only(&after, &before), only(&before, &after));
+        assert!(before == after, "there is {more:#?}\nthere was {less:#?}");
+        // An apply has nothing to do, and a second takeover comes to the same end as the first one.
+        disaster.scene.applied(&sim, "apply").await;
+    });
+}
+
+#[test]
+fn a_failback_restores_the_world_as_it_was() {
+    holds(60, cases(), |case| check(&case));
+}

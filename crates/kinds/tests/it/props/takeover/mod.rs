@@ -1,0 +1,173 @@
+//! Taking over in random disasters, and handing back. Each file is one property; here is what they have in common: a world in
+//! which a stack stands in standby, and how a takeover of it ends where nothing goes wrong but the loss of the primary.
+
+mod carry;
+mod deaths;
+mod dips;
+mod faults;
+mod handed_back;
+mod lost;
+mod old_side;
+mod operators;
+mod partial;
+mod shortage;
+
+use std::collections::BTreeSet;
+
+use drstack_core::cloud::Cloud;
+use drstack_core::control::mode::{KeptMode, mode};
+use drstack_core::kind::DataRole;
+use drstack_core::objective::Mode;
+use drstack_sim::{Sim, SimConfig};
+
+use super::desk::Desk;
+use super::planted::Flaw;
+use super::program::{End, scope};
+use super::scene::{Case, Scene, expect_done, expect_intended, left_to_do, objects, owned, shape};
+use super::service::Service;
+
+/// See the module.
+struct Disaster {
+    scene: Scene,
+    flaw: Option<Flaw>,
+    /// Calls of an undisturbed takeover, and how long it took in milliseconds.
+    calls: u64,
+    millis: u64,
+    undisturbed: Vec<String>,
+}
+
+impl Disaster {
+    async fn of(case: &Case, flaw: Option<Flaw>) -> Self {
+        let scene = Scene::of(case, None).await;
+        let mut disaster = Self { scene, flaw: None, calls: 0, millis: 0, undisturbed: Vec::new() };
+        let sim = disaster.begin();
+        let before = sim.world().age;
+        expect_done(disaster.failover(&sim, "undisturbed").await);
+        disaster.calls = sim.calls().len() as u64;
+        disaster.millis = sim.world().age - before;
+        disaster.undisturbed = disaster.finished(&sim).await;
+        disaster.flaw = flaw;
+        disaster
+    }
+
+    /// The world in standby, with the primary just lost.
+    fn begin(&self) -> Sim {
+        self.begin_with(|_| {})
+    }
+
+    /// The same, with something else in the way.
+    fn begin_with(&self, change: impl FnOnce(&mut SimConfig)) -> Sim {
+        let down = |config: &mut SimConfig| {
+            config.down = self.elsewhere();
+            change(config);
+        };
+        self.scene.after_with(&self.scene.stands, down)
+    }
+
+    /// The world after `sim`, at the time when a lock that nobody renewed is free; the primary is still lost.
+    fn later(&self, sim: &Sim) -> Sim {
+        self.scene.after_with(sim, |config| config.down = self.elsewhere())
+    }
+
+    /// What may not get fewer: what served in standby.
+    fn service(&self) -> Service {
+        Service::of(&self.scene.stands)
+    }
+
+    fn elsewhere(&self) -> BTreeSet<String> {
+        [self.scene.stack.facts.primary.clone(), "global".to_owned()].into()
+    }
+
+    fn desk(&self, sim: &Sim) -> Desk {
+        Desk::at(sim, self.flaw, None)
+    }
+
+    /// A takeover at a desk of its own: whatever happens, nothing leaves the region, nothing dips and nothing is done that is not
+    /// in the journal before.
+    async fn failover(&self, sim: &Sim, run: &str) -> End {
+        self.failover_of(sim, run, &[]).await
+    }
+
+    async fn failover_of(&self, sim: &Sim, run: &str, only: &[String]) -> End {
+        let service = self.service();
+        let desk = self.desk(sim).watching(&service);
+        let end = self.scene.program_with(&desk, run, self.flaw).failover(only).await;
+        self.expect_fair(sim, &desk, &service);
+        end
+    }
+
+    fn expect_fair(&self, sim: &Sim, desk: &Desk, service: &Service) {
+        expect_intended(desk);
+        service.expect_no_dip();
+        expect_alone(sim);
+    }
+
+    /// Demands that the takeover of `sim` has come to its end: nothing is left to do, nothing is there twice, all data is still there,
+    /// and the epoch rose once. Returns all that is there.
+    async fn finished(&self, sim: &Sim) -> Vec<String> {
+        let now = self.later(sim);
+        let desk = self.desk(&now);
+        let program = self.scene.program_with(&desk, "look", None);
+        let planned = program.plan_failover(&[]).await.unwrap_or_else(|end| panic!("{end:?}"));
+        assert_eq!(left_to_do(&planned.plan), [""; 0], "left to do");
+        assert_eq!((&planned.report.blocked, &planned.report.waiting), (&vec![], &vec![]));
+        let kept = self.mode(&now).await;
+        let standing = kept.standing();
+        assert_eq!((standing.mode, standing.epoch, kept.is_complete()), (Mode::Active, 1, true));
+        self.expect_nothing_lost(&now);
+        shape(&now.world()).iter().map(|it| without_most(it)).collect()
+    }
+
+    /// Demands that all that stood in standby still stands, each once.
+    fn expect_nothing_lost(&self, now: &Sim) {
+        let (before, world) = (self.scene.stands.world(), now.world());
+        for (address, count) in owned(&world) {
+            let before = owned(&before).get(&address).copied();
+            assert!(
+                before.is_none_or(|before| before == count) && (before.is_some() || count == 1),
+                "{count} of {address}"
+            );
+        }
+        let kinds = drstack_kinds::kinds();
+        for (kind, region, id, _) in objects(&before) {
+            let holds = kinds.get(kind).unwrap().data() == DataRole::Holds;
+            let stands = world.objects[kind].get(region).is_some_and(|it| it.contains_key(id));
+            assert!(stands || !holds, "{kind} {id} in {region} holds data and is gone");
+            assert!(stands, "{kind} {id} in {region} is gone");
+        }
+        assert_eq!(self.scene.foreign(now), self.scene.foreign(&self.scene.stands), "what belongs to others");
+    }
+
+    /// Demands that the world of `sim` is the one that an undisturbed takeover leaves.
+    async fn expect_same(&self, sim: &Sim) {
+        let there = self.finished(sim).await;
+        let only = |these: &[String], those: &[String]| -> Vec<String> {
+            these.iter().filter(|it| !those.contains(it)).cloned().collect()
+        };
+        let (more, less) = (only(&there, &self.undisturbed), only(&self.undisturbed, &there));
+        assert!(there == self.undisturbed, "there is {more:#?}\nthere should be {less:#?}");
+    }
+
+    async fn mode(&self, sim: &Sim) -> KeptMode {
+        let facts = &self.scene.stack.facts;
+        mode(&*sim.control(&scope(&self.scene.stack), &facts.control)).await.unwrap()
+    }
+}
+
+/// Demands that nothing was sent out of the standby region, nor tried, since the cloud was told to stand alone.
+fn expect_alone(sim: &Sim) {
+    assert_eq!(sim.refused(), [], "not to be called in a takeover");
+    let home = "us-west-2";
+    let away: Vec<_> = sim.calls().into_iter().filter(|call| call.region != home).collect();
+    assert!(away.is_empty(), "called in a takeover: {away:#?}");
+}
+
+/// The same without the most instances that a group may have, which only rises in a takeover.
+fn without_most(text: &str) -> String {
+    match text.split_once("\"max\":") {
+        Some((before, after)) => {
+            format!("{before}{}", after.trim_start_matches(|c: char| c.is_ascii_digit() || c == ','))
+        }
+        None => text.to_owned(),
+    }
+}

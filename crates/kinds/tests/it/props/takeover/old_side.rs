@@ -1,0 +1,68 @@
+//! An apply that was left running on the old side starts no call and writes nothing once somebody has taken over.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use tokio::time::sleep;
+
+use crate::props::desk::Nap;
+use crate::props::planted::Flaw;
+use crate::props::program::End;
+use crate::props::scene::{Case, Scene, cases, expect_intended};
+use crate::props::{finds, holds, run};
+
+/// When the machine falls asleep, and for how many seconds: it wakes in the middle of the takeover, or long after it.
+fn naps() -> impl Strategy<Value = (Case, Index, u64)> {
+    (cases(), any::<Index>(), prop_oneof![80..120_u64, 120..4000_u64])
+}
+
+fn check((case, answer, seconds): (Case, Index, u64), flaw: Option<Flaw>) {
+    run(async {
+        let scene = Scene::of(&case, flaw).await;
+        let sim = scene.begin();
+        let answer = answer.index(usize::try_from(scene.calls).unwrap()) as u64 + 1;
+        let sleepy =
+            scene.desk(&sim, Some(Nap { answer, span: Duration::from_secs(seconds) })).beside_others();
+        let desk = scene.desk(&sim, None).beside_others();
+        let sleeper = scene.program(&sleepy, "old");
+        let (_, (begun, taken)) = tokio::join!(sleeper.apply(), async {
+            // It may be done before it falls asleep.
+            let asleep = tokio::time::timeout(Duration::from_secs(10 * 3600), sleepy.falls_asleep()).await;
+            if asleep.is_err() || !is_published(&sim) {
+                return (false, End::Done(0));
+            }
+            // Calls that were sent before are answered, though nobody hears it.
+            sleep(Duration::from_secs(60)).await;
+            (true, scene.program_with(&desk, "taking", None).failover(&[]).await)
+        });
+        expect_intended(&sleepy);
+        if !begun {
+            return;
+        }
+        let lock = desk.writes().into_iter().find(|(_, key)| key == "lock.json").map(|(at, _)| at);
+        let Some(taken_at) = lock else { panic!("nobody took over: {taken:?}") };
+        let held = sleepy.writes().into_iter().any(|(at, key)| key == "lock.json" && at < taken_at);
+        let started: Vec<_> = sleepy.changes().into_iter().filter(|change| change.at > taken_at).collect();
+        // Whoever had not begun yet asks for the lock, and is told that the mode is another.
+        let is_late = |(at, key): &(_, String)| *at > taken_at && (held || key != "lock.json");
+        let written: Vec<_> = sleepy.writes().into_iter().filter(is_late).collect();
+        assert!(started.is_empty(), "taken over at {taken_at}, held {held}: {started:#?}");
+        assert!(written.is_empty(), "taken over at {taken_at}, held {held}: {written:#?}");
+        assert!(matches!(taken, End::Done(_)), "{taken:?}");
+    });
+}
+
+fn is_published(sim: &drstack_sim::Sim) -> bool {
+    sim.world().buckets.values().any(|it| it.objects.contains_key("bundle.json"))
+}
+
+#[test]
+fn an_apply_left_running_on_the_old_side_starts_and_writes_nothing_after_a_takeover() {
+    holds(80, naps(), |case| check(case, None));
+}
+
+#[test]
+fn a_lease_that_nobody_heeds_is_found_by_the_property_of_the_old_side() {
+    finds(naps(), |case| check(case, Some(Flaw::NoLease)));
+}

@@ -1,0 +1,83 @@
+//! The region is short of capacity, or the account of quota: a takeover is up, up with less and above its minimum, or has failed and
+//! says why; and run again once there is enough, it comes to the end of any other.
+
+use std::collections::BTreeMap;
+
+use drstack_sim::{Holder, World};
+use proptest::prelude::*;
+
+use super::Disaster;
+use crate::props::program::End;
+use crate::props::scene::{Case, cases, expect_done};
+use crate::props::service::serving;
+use crate::props::{holds, run};
+
+/// Instances to be had of each type beside those that run, where it is short of them.
+#[derive(Clone, Debug)]
+struct Shortage {
+    capacity: [Option<u32>; 2],
+    on_demand: [Option<u32>; 2],
+    quota: [Option<u32>; 2],
+}
+
+const TYPES: [&str; 2] = ["g5.xlarge", "g6.xlarge"];
+
+fn shortages() -> impl Strategy<Value = Shortage> {
+    let limits = || prop::array::uniform2(prop::option::of(0..40_u32));
+    (limits(), limits(), limits()).prop_map(|(capacity, on_demand, quota)| Shortage {
+        capacity,
+        on_demand,
+        quota,
+    })
+}
+
+/// What `limits` leave, with what runs already.
+fn limited(limits: [Option<u32>; 2], world: &World) -> BTreeMap<String, u32> {
+    let running = |of: &str| -> u32 {
+        let groups = world.objects.get("group").into_iter().flat_map(BTreeMap::values).flatten();
+        groups.filter_map(|(_, object)| object.runs.get(of)).sum()
+    };
+    let limit = |(of, limit): (&str, Option<u32>)| Some((of.to_owned(), limit? + running(of)));
+    TYPES.into_iter().zip(limits).filter_map(limit).collect()
+}
+
+fn check(case: &Case, shortage: &Shortage) {
+    run(async {
+        let disaster = Disaster::of(case, None).await;
+        let world = disaster.scene.stands.world();
+        let sim = disaster.begin_with(|config| {
+            config.capacity = limited(shortage.capacity, &world);
+            config.on_demand = limited(shortage.on_demand, &world);
+            config.quota = limited(shortage.quota, &world);
+        });
+        let end = disaster.failover(&sim, "short").await;
+        let now = disaster.later(&sim).world();
+        match &end {
+            End::Done(_) => expect_above_minimum(&now, &disaster.later(&disaster.begin()).world()),
+            End::Failed(why) => assert!(why.contains("wanted in us-west-2"), "{why}"),
+            End::Locked(why) => panic!("{why}"),
+        }
+        disaster.expect_nothing_lost(&disaster.later(&sim));
+        // There is enough again.
+        let sim = disaster.later(&sim);
+        expect_done(disaster.failover(&sim, "again").await);
+        disaster.expect_same(&sim).await;
+    });
+}
+
+/// Each group serves at least the minimum of what it wants, and not less than before.
+fn expect_above_minimum(now: &World, before: &World) {
+    let before = serving(before);
+    let serving = serving(now);
+    let groups = now.objects.get("group").into_iter().flat_map(BTreeMap::values).flatten();
+    for (id, group) in groups.filter(|(_, it)| matches!(it.owner, Holder::Stack { .. })) {
+        let desired = group.live["desired"].as_u64().unwrap();
+        assert!(serving[id] >= desired * 6 / 10, "{id} serves {} of {desired}", serving[id]);
+        assert!(serving[id] >= before.get(id).copied().unwrap_or(0), "{id}");
+    }
+}
+
+#[test]
+fn a_takeover_in_a_region_that_is_short_ends_well_or_says_why_and_goes_on_later() {
+    holds(100, (cases(), shortages()), |(case, shortage)| check(&case, &shortage));
+}
