@@ -12,6 +12,8 @@ mod diagnostics;
 mod drstack;
 mod events;
 mod examples;
+#[cfg(feature = "aws")]
+mod failover;
 mod failures;
 #[cfg(feature = "aws")]
 mod faults;

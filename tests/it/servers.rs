@@ -26,7 +26,7 @@ const START_LIMIT: Duration = Duration::from_secs(90);
 /// Longest that the router may take to answer a question about itself.
 const CONTROL_LIMIT: Duration = Duration::from_secs(10);
 /// Services whose state fakecloud keeps one per account instead of one per region.
-const NOT_REGIONAL: [&str; 3] = ["ec2", "autoscaling", "elasticloadbalancing"];
+const NOT_REGIONAL: [&str; 4] = ["ec2", "autoscaling", "elasticloadbalancing", "servicequotas"];
 
 /// A running stand-in for AWS. Dropping it ends its processes.
 pub(crate) struct Server {
@@ -98,6 +98,12 @@ impl Server {
     /// From now on `region` never answers and never refuses, which is how a lost region usually looks.
     pub(crate) fn hang(&self, region: &str, except: &[&str]) {
         self.control("POST", &format!("down?region={region}&how=hang&except={}", except.join(",")));
+    }
+
+    /// From now on the primary region does not answer in the way of `how`: `hang`, `reset` or `503`; nor do the services of the
+    /// whole partition that are run from there.
+    pub(crate) fn black_out(&self, how: &str) {
+        self.control("POST", &format!("down?region={PRIMARY}&how={how}&also=iam,route53"));
     }
 
     /// From now on each call takes this long on its way.

@@ -5,7 +5,8 @@ and mends what both moto and fakecloud leave out: `CopyImage` ignores its tags, 
 Prints `PORT=<port>` once it listens, on loopback only. Under `/__route/`:
 
   GET  calls                                    {"REGION/SERVICE/OPERATION": count}
-  POST down?region=R[&how=reset|hang][&except=iam,sts]    that region's services stop answering
+  POST down?region=R[&how=reset|hang|503][&except=iam,sts][&also=iam,route53]    that region's services stop answering, and
+                                                those of the whole partition wherever a call to them is signed for
   POST slow?ms=N                                each call takes so much longer on its way
   POST reset                                    the servers behind are empty again
   POST fail?region=R&operation=O&code=C&status=S[&times=N]    that operation fails there, always or the next N times
@@ -18,6 +19,8 @@ import collections
 import json
 import re
 import urllib.parse
+
+from retire import Retired
 
 SCOPE = re.compile(rb"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
 ACTION = re.compile(rb"(?:^|[?&])Action=(\w+)")
@@ -39,6 +42,7 @@ class Router:
     def __init__(self, default, routes):
         self.default, self.routes = default, routes
         self.calls, self.down, self.latency, self.failing = collections.Counter(), {}, 0.0, {}
+        self.gone, self.retired = {}, Retired()
 
     def port(self, region, service):
         return self.routes.get(f"{service}@{region}", self.default)
@@ -46,7 +50,7 @@ class Router:
     def lost(self, region, service):
         """How a request to this service fails, or nothing."""
         how, spared = self.down.get(region, (None, ()))
-        return None if service in spared else how
+        return self.gone.get(service) or (None if service in spared else how)
 
     def error(self, region, service, operation):
         """What is answered in place of the server, or nothing."""
@@ -55,6 +59,9 @@ class Router:
             return None
         code, status, _ = rule
         rule[2] -= 1
+        return self.refusal(service, code, status)
+
+    def refusal(self, service, code, status):
         kind = "application/x-amz-json-1.0" if service == "dynamodb" else "text/xml"
         body = ERRORS.get(service, ERRORS[""]).format(code=code).encode()
         return f"HTTP/1.1 {status} Injected\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
@@ -66,19 +73,22 @@ class Router:
         if url.path.endswith("/calls"):
             answer = dict(sorted(self.calls.items()))
         elif url.path.endswith("/down"):
-            self.down[query["region"]] = (query.get("how", "reset"), tuple(query.get("except", "").split(",")))
+            how = query.get("how", "reset")
+            self.down[query["region"]] = (how, tuple(query.get("except", "").split(",")))
+            self.gone = dict.fromkeys(filter(None, query.get("also", "").split(",")), how)
         elif url.path.endswith("/slow"):
             self.latency = float(query["ms"]) / 1000
         elif url.path.endswith("/fail"):
             times = int(query.get("times", 1 << 30))
             self.failing[query["region"], query["operation"]] = [query["code"], query["status"], times]
         elif url.path.endswith("/up"):
-            self.down, self.calls, self.failing = {}, collections.Counter(), {}
+            self.down, self.gone, self.calls, self.failing = {}, {}, collections.Counter(), {}
         body = json.dumps(answer).encode()
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
     async def reset(self):
         """Each kind of server has a way of its own and knows nothing of the other's."""
+        self.retired = Retired()
         for port in {self.default, *self.routes.values()}:
             for way in (b"/moto-api/reset", b"/_reset"):
                 head = b"POST %s HTTP/1.1\r\nHost: route\r\nContent-Length: 0\r\n\r\n" % way
@@ -88,6 +98,17 @@ class Router:
                     server.close()
                 if b" 200 " in answer.split(b"\r\n", 1)[0]:
                     break
+
+    def asker(self, servers, region, head):
+        """Asks a service of `region` in the name of the caller: the servers check no signature, so a head serves again."""
+
+        async def ask(service, fields):
+            form = urllib.parse.urlencode(fields).encode()
+            asked = re.sub(rb"(\r\ncontent-length:)[^\r]*", rb"\g<1> %d" % len(form), head, flags=re.I)
+            asked = re.sub(rb"/autoscaling/aws4_request", b"/%s/aws4_request" % service.encode(), asked)
+            return await forward(servers, self.port(region, service), asked, form)
+
+        return ask
 
     async def client(self, reader, writer):
         servers = {}
@@ -106,6 +127,9 @@ class Router:
                 how = self.lost(region, service)
                 if how == "hang":
                     await reader.read()  # until the caller gives up
+                if how == "503":
+                    writer.write(self.refusal(service, "ServiceUnavailable", 503))
+                    continue
                 if how:
                     writer.transport.abort()
                     return
@@ -113,6 +137,12 @@ class Router:
                     writer.write(error)
                     continue
                 port = self.port(region, service)
+                if service == "autoscaling" and port != self.default:
+                    # A server of its own for this region's groups is fakecloud's.
+                    ask = self.asker(servers, region, head)
+                    writer.write(await self.retired.answer(ask, operation, body))
+                    await writer.drain()
+                    continue
                 answer = await forward(servers, port, head, body)
                 if operation == "CopyImage":
                     await tag_copy(servers, port, head, body, answer)

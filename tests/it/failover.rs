@@ -1,0 +1,234 @@
+//! Taking over and handing back against servers that nobody here wrote, with the primary region dead in each way it dies.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::drstack::{Drstack, Ran};
+use crate::main_job::{apply, nothing_to_do, seed, stack};
+use crate::servers::{Boto, PRIMARY, STANDBY, Server};
+
+/// Time that each call takes on its way, so that waiting for a dead region would show.
+const LATENCY: Duration = Duration::from_millis(10);
+
+/// A takeover with a dead primary takes as long as one with a live one; so much more is noise of a busy machine, and far
+/// less than the first attempt at one call that hangs.
+const NOISE: Duration = Duration::from_secs(4);
+
+/// Two pools, data, traffic and a fence.
+pub(crate) fn whole_stack() -> String {
+    format!(
+        r#"{}
+[pool.ranking]
+follows = "rank"
+network = "@network.standby"
+tier    = 2
+
+[traffic.api]
+zone           = "example.com"
+record         = "api"
+adopt          = true
+primary_target = "east.example.com"
+standby_target = "west.example.com"
+probe          = "https://api.example.com/healthz"
+
+[fence.writers]
+"#,
+        stack("warm")
+    )
+}
+
+pub(crate) fn seed_whole(boto: &Boto<'_>) {
+    seed(boto);
+    boto.seed(&json!([
+        { "kind": "group", "name": "rank", "types": ["m5.large"], "capacity": 4 },
+        { "kind": "zone", "name": "example.com", "records": [
+            { "name": "api.example.com", "type": "CNAME", "ttl": 60, "values": ["east.example.com"] },
+        ]},
+    ]));
+}
+
+/// A world with the whole stack applied.
+fn applied(server: &Server) -> Drstack {
+    server.reset();
+    server.find();
+    seed_whole(&server.boto());
+    let machine = server.drstack();
+    machine.write("s/stack.toml", &whole_stack());
+    apply(&machine);
+    machine
+}
+
+pub(crate) fn failover(machine: &Drstack) -> Ran {
+    machine.run(["failover", "s", "--auto-approve", "--json"])
+}
+
+/// The report of a takeover or a handing back.
+#[track_caller]
+fn report(ran: &Ran) -> Value {
+    let lines = ran.json();
+    lines
+        .iter()
+        .find(|line| line["type"] == "takeover")
+        .unwrap_or_else(|| panic!("no report\n{ran:?}"))
+        .clone()
+}
+
+/// What went to the primary region, and to services of the whole partition.
+fn calls_elsewhere(server: &Server) -> BTreeMap<String, u64> {
+    let mut calls = server.calls();
+    calls
+        .retain(|call, _| !call.starts_with(STANDBY) || call.contains("/iam/") || call.contains("/route53/"));
+    calls
+}
+
+/// A group of the standby region.
+fn group(world: &Value, pool: &str) -> Value {
+    world["groups"][format!("drstack-fleet-pool-{pool}")].clone()
+}
+
+/// Full size, on-demand, from the version that the apply made.
+#[track_caller]
+fn expect_full(world: &Value, pool: &str, capacity: u64) {
+    let group = group(world, pool);
+    assert_eq!(group["sizes"]["desired"], capacity, "{group:#}");
+    let distribution = &group["mixed"]["InstancesDistribution"];
+    assert_eq!(distribution["OnDemandPercentageAboveBaseCapacity"], 100, "{group:#}");
+    assert_eq!(group["mixed"]["LaunchTemplate"]["LaunchTemplateSpecification"]["Version"], "1");
+    let ids = group["instances"].as_array().expect("instances");
+    let on_demand = ids.iter().filter(|id| {
+        let instance = &world["instances"][id.as_str().expect("an id")];
+        instance["state"] == "running" && instance["lifecycle"] == "on-demand"
+    });
+    assert_eq!(on_demand.count() as u64, capacity, "{group:#}\n{:#}", world["instances"]);
+}
+
+#[test]
+fn a_dead_primary_is_not_asked_and_costs_no_time() {
+    let Some(server) = Server::moto() else { return };
+    let mut healthy = None;
+    for how in ["", "hang", "reset", "503"] {
+        let machine = applied(&server);
+        // moto evaluates no alarms.
+        let alarm = json!({ "region": STANDBY, "do": "alarm", "alarm": "drstack-fleet-traffic-api", "state": "ALARM" });
+        server.boto().run("traffic", &alarm);
+        server.find();
+        server.slow(LATENCY);
+        if !how.is_empty() {
+            server.black_out(how);
+        }
+        let begin = Instant::now();
+        let ran = failover(&machine).ok();
+        let took = begin.elapsed();
+        println!("primary `{how}`: took over in {took:?}");
+        assert_eq!(calls_elsewhere(&server), BTreeMap::new(), "{how}");
+        let healthy = *healthy.get_or_insert(took);
+        assert!(took < healthy + NOISE, "{how}: {took:?}, and {healthy:?} with the primary alive\n{ran:?}");
+        let report = report(&ran);
+        assert_eq!((&report["complete"], &report["epoch"]), (&json!(true), &json!(1)), "{report:#}");
+        assert_eq!(report["refused_calls"], json!([]));
+        assert_eq!(report["in_service"], json!({ "before": 3, "fewest": 3, "after": 12 }), "{report:#}");
+
+        let again = machine.run(["failover", "s", "--auto-approve"]).ok();
+        assert!(again.stdout.contains("serves already"), "{again:?}");
+        server.slow(Duration::ZERO);
+        server.find();
+        let world = server.boto().world(STANDBY, &["groups", "instances"]);
+        expect_full(&world, "inference", 8);
+        expect_full(&world, "ranking", 4);
+    }
+}
+
+/// Instances of a pool's group that run, as on-demand and as spot.
+fn running(world: &Value, pool: &str) -> (usize, usize) {
+    let group = group(world, pool);
+    let ids = group["instances"].as_array().cloned().unwrap_or_default();
+    let of = |lifecycle: &str| {
+        let ours = ids.iter().filter(|id| {
+            let instance = &world["instances"][id.as_str().unwrap_or_default()];
+            instance["state"] == "running" && instance["lifecycle"] == lifecycle
+        });
+        ours.count()
+    };
+    (of("on-demand"), of("spot"))
+}
+
+#[test]
+fn spot_instances_give_way_to_on_demand_ones_on_fakecloud() {
+    let Some(server) = Server::fakecloud(&[]) else { return };
+    seed(&server.boto());
+    let machine = server.drstack();
+    machine.write("s/stack.toml", &stack("warm"));
+    apply(&machine);
+    let before = server.boto().world(STANDBY, &["groups", "instances"]);
+    assert_eq!(running(&before, "inference"), (0, 2), "{before:#}");
+    server.find();
+    server.black_out("hang");
+    let ran = failover(&machine).ok();
+    assert_eq!(calls_elsewhere(&server), BTreeMap::new());
+    server.find();
+    let report = report(&ran);
+    assert_eq!(report["in_service"], json!({ "before": 2, "fewest": 2, "after": 8 }), "{report:#}");
+    let world = server.boto().world(STANDBY, &["groups", "instances"]);
+    assert_eq!(running(&world, "inference"), (8, 0), "{ran:?}\n{world:#}");
+    expect_full(&world, "inference", 8);
+    nothing_to_do(&machine);
+}
+
+/// A pool of ten GPU instances in a region that allows four on-demand ones.
+fn gpus(more: &str) -> String {
+    format!(
+        r#"
+[stack]
+name    = "fleet"
+primary = "us-east-1"
+standby = "us-west-2"
+posture = "warm"
+control = "acme-control"
+
+[network.standby]
+cidr = "10.64.0.0/16"
+
+[pool.inference]
+follows = "serve"
+network = "@network.standby"
+{more}
+"#
+    )
+}
+
+/// vCPUs of on-demand G instances that an account may run in a region: 0 at first, and only ever raised.
+const QUOTA: &str = "L-DB2E81BA";
+
+fn allow(server: &Server, region: &str, vcpus: u32) {
+    let quota = json!({ "region": region, "service": "ec2", "code": QUOTA, "value": vcpus });
+    server.boto().run("quota", &quota);
+}
+
+/// A group that says yes and gives four of ten: what counts is what runs.
+#[test]
+fn what_a_quota_denies_is_taken_from_spot_until_it_is_raised() {
+    let Some(server) = Server::fakecloud(&["--enforce-quotas"]) else { return };
+    allow(&server, PRIMARY, 200);
+    server.boto().seed(
+        &json!([{ "kind": "group", "name": "serve", "types": ["g5.xlarge", "g4dn.xlarge"], "capacity": 10 }]),
+    );
+    let machine = server.drstack();
+    machine.write("s/stack.toml", &gpus(""));
+    apply(&machine);
+    allow(&server, STANDBY, 16);
+    server.find();
+    server.black_out("hang");
+    let ran = failover(&machine).ok();
+    server.find();
+    let report = report(&ran);
+    assert_eq!(report["complete"], true, "{report:#}");
+    assert!(report["degraded"].to_string().contains("spot for what on-demand lacks"), "{report:#}");
+    let world = server.boto().world(STANDBY, &["groups", "instances"]);
+    assert_eq!(running(&world, "inference"), (4, 6), "{ran:?}\n{world:#}");
+    allow(&server, STANDBY, 200);
+    failover(&machine).ok();
+    let world = server.boto().world(STANDBY, &["groups", "instances"]);
+    assert_eq!(running(&world, "inference"), (10, 0), "{world:#}");
+}
