@@ -1,6 +1,7 @@
 //! Taking over and handing back against servers that nobody here wrote, with the primary region dead in each way it dies.
 
 use std::collections::BTreeMap;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -81,6 +82,13 @@ fn calls_elsewhere(server: &Server) -> BTreeMap<String, u64> {
     calls
         .retain(|call, _| !call.starts_with(STANDBY) || call.contains("/iam/") || call.contains("/route53/"));
     calls
+}
+
+/// Calls that `permissions.rs` cannot see on moto.
+#[track_caller]
+fn expect_called(server: &Server, operation: &str) {
+    let name = format!("{STANDBY}/autoscaling/{operation}");
+    assert!(server.calls().contains_key(&name), "{name} in {:?}", server.calls());
 }
 
 /// A group of the standby region.
@@ -167,6 +175,8 @@ fn spot_instances_give_way_to_on_demand_ones_on_fakecloud() {
     server.black_out("hang");
     let ran = failover(&machine).ok();
     assert_eq!(calls_elsewhere(&server), BTreeMap::new());
+    expect_called(&server, "SetInstanceProtection");
+    expect_called(&server, "TerminateInstanceInAutoScalingGroup");
     server.find();
     let report = report(&ran);
     assert_eq!(report["in_service"], json!({ "before": 2, "fewest": 2, "after": 8 }), "{report:#}");
@@ -199,10 +209,12 @@ network = "@network.standby"
 }
 
 /// vCPUs of on-demand G instances that an account may run in a region: 0 at first, and only ever raised.
-const QUOTA: &str = "L-DB2E81BA";
+const GPUS: &str = "L-DB2E81BA";
+/// Those of on-demand standard instances: 5 at first. As many may run on spot.
+const STANDARD: &str = "L-1216C47A";
 
-fn allow(server: &Server, region: &str, vcpus: u32) {
-    let quota = json!({ "region": region, "service": "ec2", "code": QUOTA, "value": vcpus });
+fn allow(server: &Server, region: &str, quota: &str, vcpus: u32) {
+    let quota = json!({ "region": region, "service": "ec2", "code": quota, "value": vcpus });
     server.boto().run("quota", &quota);
 }
 
@@ -210,25 +222,248 @@ fn allow(server: &Server, region: &str, vcpus: u32) {
 #[test]
 fn what_a_quota_denies_is_taken_from_spot_until_it_is_raised() {
     let Some(server) = Server::fakecloud(&["--enforce-quotas"]) else { return };
-    allow(&server, PRIMARY, 200);
+    allow(&server, PRIMARY, GPUS, 200);
     server.boto().seed(
         &json!([{ "kind": "group", "name": "serve", "types": ["g5.xlarge", "g4dn.xlarge"], "capacity": 10 }]),
     );
     let machine = server.drstack();
     machine.write("s/stack.toml", &gpus(""));
     apply(&machine);
-    allow(&server, STANDBY, 16);
+    allow(&server, STANDBY, GPUS, 16);
     server.find();
     server.black_out("hang");
     let ran = failover(&machine).ok();
+    expect_called(&server, "DescribeScalingActivities");
     server.find();
     let report = report(&ran);
     assert_eq!(report["complete"], true, "{report:#}");
     assert!(report["degraded"].to_string().contains("spot for what on-demand lacks"), "{report:#}");
     let world = server.boto().world(STANDBY, &["groups", "instances"]);
     assert_eq!(running(&world, "inference"), (4, 6), "{ran:?}\n{world:#}");
-    allow(&server, STANDBY, 200);
+    allow(&server, STANDBY, GPUS, 200);
     failover(&machine).ok();
     let world = server.boto().world(STANDBY, &["groups", "instances"]);
     assert_eq!(running(&world, "inference"), (10, 0), "{world:#}");
+}
+
+/// On-demand and spot are exhausted: two of each is all there is.
+#[test]
+fn where_the_region_has_too_little_the_minimum_decides() {
+    let Some(server) = Server::fakecloud(&["--enforce-quotas"]) else { return };
+    allow(&server, PRIMARY, STANDARD, 200);
+    server.boto().seed(
+        &json!([{ "kind": "group", "name": "serve", "types": ["m5.large", "c5.large"], "capacity": 8 }]),
+    );
+    let machine = server.drstack();
+    machine.write("s/stack.toml", &gpus("minimum = \"60%\""));
+    apply(&machine);
+    server.find();
+    server.black_out("hang");
+    let ran = failover(&machine).code(1);
+    let failed = report(&ran);
+    assert_eq!(failed["complete"], false, "{failed:#}");
+    let said = failed["failed"].to_string();
+    assert!(said.contains("4 of 8 instances in service") && said.contains("exceeded"), "{said}");
+
+    server.find();
+    allow(&server, STANDBY, STANDARD, 200);
+    server.black_out("hang");
+    failover(&machine).ok();
+    server.find();
+    let world = server.boto().world(STANDBY, &["groups", "instances"]);
+    assert_eq!(running(&world, "inference"), (8, 0), "{world:#}");
+}
+
+/// Takeovers that are killed, each in a world of its own; `DRSTACK_KILLS=50` for more.
+const KILLS: u64 = 8;
+
+/// Two pools and their network: what a takeover needs no alarm for.
+fn pools(more: &str) -> String {
+    gpus(&format!("[pool.ranking]\nfollows = \"rank\"\nnetwork = \"@network.standby\"\ntier = 2\n{more}"))
+}
+
+/// A world with two pools in standby.
+fn with_pools(server: &Server, more: &str) -> Drstack {
+    server.reset();
+    server.find();
+    server.slow(Duration::ZERO);
+    server.boto().seed(&json!([
+        { "kind": "group", "name": "serve", "types": ["m5.large", "c5.large"], "capacity": 8 },
+        { "kind": "group", "name": "rank", "types": ["m5.large"], "capacity": 4 },
+    ]));
+    let machine = server.drstack();
+    machine.write("s/stack.toml", &pools(more));
+    apply(&machine);
+    server.find();
+    machine
+}
+
+/// What the standby region holds of each sort.
+fn counts(world: &Value) -> BTreeMap<String, usize> {
+    let sections = ["vpcs", "subnets", "security_groups", "groups", "launch_templates", "images"];
+    sections.map(|it| (it.to_owned(), world[it].as_object().map_or(0, serde_json::Map::len))).into()
+}
+
+/// Ends a process the hard way.
+fn kill(mut child: Child) {
+    child.kill().expect("kill drstack");
+    child.wait().expect("bury drstack");
+}
+
+fn start(machine: &Drstack, args: &[&str]) -> Child {
+    let mut command = machine.command(args);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("start drstack")
+}
+
+const FAILOVER: [&str; 3] = ["failover", "s", "--auto-approve"];
+
+/// Waits until a group is being changed.
+fn until_changing(server: &Server) {
+    let begin = Instant::now();
+    while !server.calls().keys().any(|call| call.ends_with("/UpdateAutoScalingGroup")) {
+        assert!(begin.elapsed() < Duration::from_secs(60), "no step began: {:?}", server.calls());
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_takeover_killed_anywhere_is_finished_by_the_next() {
+    let Some(server) = Server::moto() else { return };
+    let kills = std::env::var("DRSTACK_KILLS").map_or(KILLS, |it| it.parse().expect("a number"));
+    let machine = with_pools(&server, "");
+    let before = counts(&server.boto().world(STANDBY, &[]));
+    server.slow(LATENCY);
+    let begin = Instant::now();
+    failover(&machine).ok();
+    let took = begin.elapsed();
+    let mut random = fastrand::Rng::with_seed(kills);
+    for number in 0..kills {
+        let machine = with_pools(&server, "");
+        server.slow(LATENCY);
+        server.black_out("hang");
+        let moment = took.mul_f64(random.f64());
+        let child = start(&machine, &FAILOVER);
+        // Not a wait for something to happen: the moment is what is random.
+        std::thread::sleep(moment);
+        kill(child);
+        machine.run(["unlock", "s", "--force"]).ok();
+        let again = failover(&machine);
+        assert_eq!(again.code, 0, "kill {number} after {moment:?} of {took:?}\n{again:?}");
+        assert_eq!(calls_elsewhere(&server), BTreeMap::new());
+        server.slow(Duration::ZERO);
+        server.find();
+        let world = server.boto().world(STANDBY, &[]);
+        assert_eq!(counts(&world), before, "kill {number} after {moment:?} of {took:?}");
+        expect_full(&world, "inference", 8);
+        expect_full(&world, "ranking", 4);
+    }
+}
+
+#[test]
+fn a_second_operator_is_told_and_may_watch() {
+    let Some(server) = Server::moto() else { return };
+    let machine = with_pools(&server, "");
+    server.black_out("hang");
+    server.slow(Duration::from_millis(200));
+    let child = start(&machine, &FAILOVER);
+    until_changing(&server);
+    let watched = machine.command(["failover", "s", "--watch"]).spawn().expect("start drstack");
+    let second = machine.run(FAILOVER).code(4);
+    assert!(second.stderr.contains("drstack failover"), "{second:?}");
+    let first = child.wait_with_output().expect("wait for drstack");
+    assert!(first.status.success());
+    let watched = watched.wait_with_output().expect("wait for drstack");
+    let text = String::from_utf8_lossy(&watched.stdout);
+    assert!(text.contains("began pool.") && text.contains("has ended"), "{text}");
+}
+
+#[test]
+fn a_takeover_stops_an_apply_that_is_still_at_work() {
+    let Some(server) = Server::moto() else { return };
+    let machine = with_pools(&server, "");
+    machine.write("s/stack.toml", &pools("[bucket.more]\nname = \"acme-more\"\n"));
+    server.boto().seed(&json!([{ "kind": "bucket", "name": "acme-more" }]));
+    server.find();
+    server.slow(Duration::from_millis(300));
+    let mut command = machine.command(["apply", "s", "--auto-approve"]);
+    let apply = command.spawn().expect("start drstack");
+    let begin = Instant::now();
+    while !server.calls().keys().any(|call| call.contains("/s3/PUT Bucket")) {
+        assert!(begin.elapsed() < Duration::from_secs(60), "no step began: {:?}", server.calls());
+        std::thread::yield_now();
+    }
+    server.black_out("hang");
+    let other = server.drstack();
+    other.write("s/stack.toml", &pools(""));
+    let ran = failover(&other).ok();
+    assert!(ran.stderr.contains("taking the lock from `drstack apply`"), "{ran:?}");
+    server.slow(Duration::ZERO);
+    server.find();
+    let stopped = apply.wait_with_output().expect("wait for drstack");
+    let said = String::from_utf8_lossy(&stopped.stderr);
+    assert!([Some(1), Some(4)].contains(&stopped.status.code()), "{:?}\n{said}", stopped.status);
+    crate::main_job::apply(&other);
+    let world = server.boto().world(STANDBY, &["groups", "instances"]);
+    expect_full(&world, "inference", 8);
+    expect_full(&world, "ranking", 4);
+}
+
+#[test]
+fn handing_back_restores_what_stood_and_waits_for_the_primary() {
+    let Some(server) = Server::moto() else { return };
+    let machine = with_pools(&server, "");
+    let sizes = |world: &Value| {
+        let groups = world["groups"].as_object().expect("groups").iter();
+        let of = |it: &Value| json!([it["sizes"], it["mixed"], it["tags"]]);
+        groups.map(|(name, it)| (name.clone(), of(it))).collect::<BTreeMap<_, _>>()
+    };
+    let before = server.boto().world(STANDBY, &["groups", "launch_templates"]);
+    failover(&machine).ok();
+    let active = server.boto().world(STANDBY, &["groups", "launch_templates"]);
+    for how in ["reset", "503"] {
+        server.black_out(how);
+        let ran = machine.run(["failback", "s", "--auto-approve"]).code(3);
+        assert!(ran.stderr.contains("does not answer yet"), "{ran:?}");
+        server.find();
+        assert_eq!(server.boto().world(STANDBY, &["groups", "launch_templates"]), active, "{how}");
+    }
+    let ran = machine.run(["failback", "s", "--auto-approve", "--json"]).ok();
+    assert_eq!(report(&ran)["complete"], true, "{ran:?}");
+    let after = server.boto().world(STANDBY, &["groups", "launch_templates"]);
+    assert_eq!(sizes(&after), sizes(&before));
+    assert_eq!(after["launch_templates"], before["launch_templates"]);
+    nothing_to_do(&machine);
+}
+
+#[test]
+fn a_rehearsal_changes_nothing_and_a_part_leaves_the_rest() {
+    let Some(server) = Server::moto() else { return };
+    let machine = with_pools(&server, "rto = \"30m\"\n");
+    let before = server.boto().world(STANDBY, &[]);
+    server.find();
+    let ran = machine.run(["failover", "s", "--dry-run"]).ok();
+    let calls = server.calls();
+    let reads = ["Describe", "List", "Get", "GET ", "HEAD "];
+    let writes: Vec<&String> = calls
+        .keys()
+        .filter(|call| {
+            call.rsplit('/').next().is_some_and(|it| !reads.iter().any(|read| it.starts_with(read)))
+        })
+        .collect();
+    assert!(writes.is_empty(), "{writes:?}\n{ran:?}");
+    assert_eq!(server.boto().world(STANDBY, &[]), before);
+
+    // Noticed long ago: the RTO is missed, and the rest is done all the same.
+    let long_ago = ["--detected-at", "2020-01-01T00:00:00Z", "--only", "pool.ranking"];
+    let ran = machine.run(["failover", "s", "--auto-approve", "--json"].iter().chain(&long_ago)).code(3);
+    assert_eq!(report(&ran)["complete"], true, "{ran:?}");
+    let text = report(&ran)["recovery_seconds"].to_string();
+    assert!(report(&ran)["recovery_seconds"].as_f64().is_some_and(|it| it > 1800.0), "{text}");
+    let world = server.boto().world(STANDBY, &[]);
+    expect_full(&world, "ranking", 4);
+    let name = "drstack-fleet-pool-inference";
+    assert_eq!(world["groups"][name], before["groups"][name]);
+    for section in ["vpcs", "route_tables", "security_groups", "launch_templates", "images"] {
+        assert_eq!(world[section], before[section], "{section}");
+    }
 }
