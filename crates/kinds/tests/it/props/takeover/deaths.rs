@@ -58,8 +58,3 @@ fn a_takeover_killed_at_any_call_is_finished_by_the_next() {
 fn a_journal_that_is_written_late_is_found_by_the_property_of_deaths_in_a_takeover() {
     finds(deaths(), |case| check(case, Some(Flaw::LateJournal)));
 }
-
-#[test]
-fn a_missing_token_is_found_by_the_property_of_deaths_in_a_takeover() {
-    finds(deaths(), |case| check(case, Some(Flaw::NoToken)));
-}

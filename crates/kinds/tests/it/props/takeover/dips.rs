@@ -64,8 +64,12 @@ fn check(case: &Case, interruptions: &[Interruption], flaw: Option<Flaw>) {
         assert!(matches!(end, End::Done(_)), "{end:?}");
         disaster.expect_fair(&sim, &desk, &service);
         // Instances that were taken away after all was done are put back by whoever looks next.
-        let end = disaster.failover(&disaster.later(&sim), "again").await;
+        let later = disaster.later(&sim);
+        let service = Service::of(&later);
+        let desk = disaster.desk(&later).watching(&service);
+        let end = disaster.scene.program_with(&desk, "again", flaw).failover(&[]).await;
         assert!(matches!(end, End::Done(_)), "{end:?}");
+        disaster.expect_fair(&later, &desk, &service);
     });
 }
 

@@ -11,12 +11,14 @@ use crate::props::program::End;
 use crate::props::scene::{Case, cases, objects};
 use crate::props::{holds, run};
 
-/// All that is there and was not made for `only`.
+/// All that is there and was not made for `only`. What moves traffic is a setting, which nobody owns: its name says whose it is.
 fn others(world: &World, only: &str) -> BTreeMap<String, String> {
     let is_meant =
         |holder: &Holder| matches!(holder, Holder::Stack { address, .. } if address.is_within(only));
+    let name = only.replace('.', "-");
     let others = objects(world).filter(|(.., object)| !is_meant(&object.owner));
     others
+        .filter(|(kind, _, id, _)| *kind != "traffic-switch" || !id.ends_with(&name))
         .map(|(kind, region, id, object)| {
             (format!("{region}/{kind}/{id}"), serde_json::to_string(object).unwrap())
         })
