@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use drstack_core::address::Address;
 use drstack_core::budget;
@@ -40,6 +41,9 @@ use crate::{files, views};
 pub(crate) const FAILOVER: &str = "failover";
 /// That of a handing back.
 pub(crate) const FAILBACK: &str = "failback";
+
+/// How often a takeover looks whether another one still lives: some times within [`RENEW`].
+const SIGN_OF_LIFE: Duration = Duration::from_secs(4);
 
 /// What `--delete-data` calls the control bucket.
 pub(crate) const CONTROL: &str = "control";
@@ -425,7 +429,26 @@ impl Session {
             let by = format!("drstack {purpose}");
             lock::break_lock(&*self.store, &by).await.map_err(|error| self.lock_failure(&error))?;
         }
+        self.until_alive_or_dead().await?;
         self.lock(purpose).await
+    }
+
+    /// Waits while another takeover holds the lock and it is not known whether it lives: it gives a sign of life, or its lease ends.
+    async fn until_alive_or_dead(&self) -> Result<(), Failure> {
+        let holder = async || match lock::holder(&*self.store).await {
+            Ok(held) => Ok(held.map(|(holder, _)| holder).filter(|it| it.until > self.cloud.now())),
+            Err(error) => Err(self.lock_failure(&error)),
+        };
+        let Some(first) = holder().await? else { return Ok(()) };
+        let Holder { owner, host, purpose, .. } = &first;
+        self.ui.note(&format!(
+            "`drstack {purpose}` of {owner} on {host} has the lock: waiting for a sign of life"
+        ));
+        // Bounded: a lease that nobody renews ends.
+        while holder().await? == Some(first.clone()) {
+            tokio::time::sleep(SIGN_OF_LIFE).await;
+        }
+        Ok(())
     }
 
     /// Takes the stack's lock for a run, making the control bucket where it is missing.

@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use drstack_core::address::Address;
+use drstack_core::control::lock::Lock;
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::{Condition, StoreError};
 use drstack_core::engine::event::{Event, Outcome};
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::kind::Place;
-use drstack_core::objective::Mode;
+use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::Look;
 use drstack_core::plan::{Options, Plan};
 use jiff::Timestamp;
 
-use crate::commands::Ended;
+use crate::commands::{Ended, release};
 use crate::exit::{Exit, Failure};
 use crate::session::{FAILOVER, Planned, Session, store_failure};
 use crate::views;
@@ -43,15 +44,14 @@ pub(crate) async fn carry_out(
 ) -> Ended {
     let lock = session.lock_over(change.purpose).await?;
     let run = lock.holder().run.clone();
-    let planned = match shown.still_stands_under(&lock) {
-        true => shown,
-        // Whoever had the lock may have changed something: what is to be done now is what counts.
-        false => session.plan(change.options).await?,
+    let begun = begin(session, shown, &kept, change, &lock).await;
+    let Begun { planned, kept, standing, started } = match begun {
+        Ok(begun) => begun,
+        Err(failure) => {
+            release(lock).await?;
+            return Err(failure);
+        }
     };
-    let started = session.now();
-    let standing = kept.next(change.mode, &change.options.targets);
-    let kept = kept.put(&*session.store, standing.clone(), started, &run, false).await;
-    let kept = kept.map_err(|error| mode_failure(&error))?;
     let mut clock = Clock {
         detected: (change.purpose == FAILOVER).then_some(change.detected),
         decided: Some(change.decided),
@@ -108,6 +108,34 @@ pub(crate) async fn carry_out(
         clock,
     };
     end(session, &planned, &summary, &report).await
+}
+
+/// What is begun: from here on the mode is another one.
+struct Begun {
+    planned: Planned,
+    kept: KeptMode,
+    standing: Standing,
+    started: Timestamp,
+}
+
+/// The plan as it stands under the lock, and the mode recorded.
+async fn begin(
+    session: &mut Session,
+    shown: Planned,
+    kept: &KeptMode,
+    change: &Change<'_>,
+    lock: &Lock,
+) -> Result<Begun, Failure> {
+    let planned = match shown.still_stands_under(lock) {
+        true => shown,
+        // Whoever had the lock may have changed something: what is to be done now is what counts.
+        false => session.plan(change.options).await?,
+    };
+    let started = session.now();
+    let standing = kept.next(change.mode, &change.options.targets);
+    let kept = kept.put(&*session.store, standing.clone(), started, &lock.holder().run, false).await;
+    let kept = kept.map_err(|error| mode_failure(&error))?;
+    Ok(Begun { planned, kept, standing, started })
 }
 
 /// Shows and keeps the report.

@@ -95,12 +95,12 @@ pub(super) async fn finish(
             // What was shown is what is done: if another run changed the world meanwhile, nothing is.
             Ok(planned) if planned.plan == shown.plan => planned,
             Ok(_) => {
-                release(lock).await?;
+                super::release(lock).await?;
                 let hint = "run it again to see what is to be done now";
                 return Err(Failure::new(Exit::Locked, "the world changed while this plan was shown", hint));
             }
             Err(failure) => {
-                release(lock).await?;
+                super::release(lock).await?;
                 return Err(failure);
             }
         },
@@ -148,13 +148,6 @@ fn name(mode: Mode) -> &'static str {
         Mode::Standby => "standby",
         Mode::Active => "active",
     }
-}
-
-async fn release(lock: drstack_core::control::lock::Lock) -> Result<(), Failure> {
-    let begun = lock.begun().clone();
-    lock.release(&begun)
-        .await
-        .map_err(|error| Failure::new(Exit::Failed, error, "`drstack unlock` frees the stack"))
 }
 
 /// The plan file at `path`, if that is one.

@@ -13,6 +13,7 @@ mod plan;
 mod unlock;
 
 use clap::CommandFactory;
+use drstack_core::control::lock::Lock;
 
 use crate::args::{Args, Command};
 use crate::cloud::runtime;
@@ -98,4 +99,12 @@ fn confirm(ui: Ui, question: &str) -> Result<(), Failure> {
             Err(Failure::new(Exit::Usage, "nobody is there to ask", hint))
         }
     }
+}
+
+/// Gives back a lock under which nothing was begun.
+pub(crate) async fn release(lock: Lock) -> Result<(), Failure> {
+    let begun = lock.begun().clone();
+    lock.release(&begun)
+        .await
+        .map_err(|error| Failure::new(Exit::Failed, error, "`drstack unlock` frees the stack"))
 }

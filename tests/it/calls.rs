@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::main_job::{apply, seed, stack};
-use crate::servers::{PRIMARY, STANDBY, Server};
+use crate::servers::{STANDBY, Server};
 
 /// The region that calls to services of the whole partition are signed for: at an endpoint of one's own, the client's.
 const SIGNED_FOR: &str = STANDBY;
