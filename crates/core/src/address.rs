@@ -1,5 +1,6 @@
 //! Addresses: the names by which a stack's components and resources are known everywhere.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -62,7 +63,7 @@ pub struct Address(Arc<str>);
 impl Address {
     /// The resource named `resource` of `component`.
     pub fn new(component: &ComponentAddress, resource: &str) -> Self {
-        Self(format!("{component}/{resource}").into())
+        Self([component.as_str(), "/", resource].concat().into())
     }
 
     /// The address with this text, or `None` where it has no `/`.
@@ -118,6 +119,13 @@ macro_rules! text {
         }
     };
 }
+/// So that a map by address can be asked with the text of one: both compare alike.
+impl Borrow<str> for Address {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 text!(ComponentAddress);
 text!(Address);
 

@@ -55,11 +55,16 @@ impl Resource {
 
     /// Everything that must be live before it, each once, sorted.
     pub fn needs(&self) -> Vec<Address> {
-        let mut needs = targets(&self.spec);
+        let mut needs: Vec<Address> = targets(&self.spec).into_iter().filter_map(Address::parse).collect();
         needs.extend(self.after.iter().cloned());
         needs.sort();
         needs.dedup();
         needs
+    }
+
+    /// The same as text, in no order, some more than once: for those who only look them up.
+    pub(crate) fn needed(&self) -> impl Iterator<Item = &str> {
+        targets(&self.spec).into_iter().chain(self.after.iter().map(Address::as_str))
     }
 }
 

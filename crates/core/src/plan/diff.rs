@@ -38,7 +38,6 @@ pub fn plan(
         options,
         steps: Vec::new(),
         ready_by: BTreeMap::new(),
-        live: BTreeMap::new(),
         blocked: BTreeSet::new(),
         outputs: BTreeMap::new(),
         unsure: BTreeMap::new(),
@@ -53,18 +52,14 @@ pub fn plan(
         report: PlanReport::default(),
     };
     draft.unlisted_data = seen.unlisted.iter().any(|(kind, ..)| draft.holds_data(kind));
-    let scope = in_scope(want, options);
+    let scope = Reach::of(want, options);
     let mut spare = Spare::of(&seen.others);
     match options.intent {
         Intent::Destroy => draft.destroy(want, seen, &scope)?,
         Intent::Converge | Intent::Failover | Intent::Failback => {
-            for address in order::topological(want) {
-                draft.converge(
-                    &want.resources[address],
-                    seen.seen.get(address),
-                    scope.contains(address),
-                    &mut spare,
-                )?;
+            for resource in order::topological(want) {
+                let address = &resource.address;
+                draft.converge(resource, seen.seen.get(address), scope.contains(address), &mut spare)?;
             }
             if draft.takes_over() {
                 draft.refuse_violations();
@@ -93,11 +88,20 @@ pub fn plan(
     Ok((Plan { steps, outputs: draft.outputs }, draft.report))
 }
 
-/// Targets and what they need; everything where there are no targets. A destroy takes what needs the targets instead.
-fn in_scope<'a>(want: &'a Graph, options: &Options) -> BTreeSet<&'a Address> {
-    if options.targets.is_empty() {
-        return want.resources.keys().collect();
+/// Targets and what they need; everything (`None`) where there are no targets. A destroy takes what needs the targets instead.
+struct Reach<'a>(Option<BTreeSet<&'a Address>>);
+
+impl<'a> Reach<'a> {
+    fn of(want: &'a Graph, options: &Options) -> Self {
+        Self((!options.targets.is_empty()).then(|| around_targets(want, options)))
     }
+
+    fn contains(&self, address: &Address) -> bool {
+        self.0.as_ref().is_none_or(|scope| scope.contains(address))
+    }
+}
+
+fn around_targets<'a>(want: &'a Graph, options: &Options) -> BTreeSet<&'a Address> {
     let is_target = |address: &Address| options.targets.iter().any(|target| address.is_within(target));
     let mut edges: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
     for (address, resource) in &want.resources {
@@ -145,10 +149,9 @@ struct Draft<'a> {
     steps: Vec<Step>,
     /// The step after which a wanted resource is as wanted.
     ready_by: BTreeMap<Address, usize>,
-    /// Ids of wanted resources that are live.
-    live: BTreeMap<Address, String>,
     /// Wanted resources that cannot be made now.
     blocked: BTreeSet<Address>,
+    /// Outputs of the wanted resources that are live.
     outputs: BTreeMap<Address, BTreeMap<String, String>>,
     /// Outputs that a step of this plan will change; `None` stands for all of them.
     unsure: BTreeMap<Address, Option<&'static [&'static str]>>,
@@ -234,7 +237,6 @@ impl<'a> Draft<'a> {
         let (found, compared) = self.better_twin(kind, resource, found, in_scope, spare)?;
         let Compared { changes, ready, outputs, links } = compared;
         self.outputs.insert(resource.address.clone(), outputs);
-        self.live.insert(resource.address.clone(), found.id.clone());
         let lacks = in_scope && changes.is_empty() && self.lacks_instances(kind, resource, &ready)?;
         if (changes.is_empty() && !lacks) || !in_scope {
             self.report.unchanged += usize::from(changes.is_empty());
@@ -392,7 +394,7 @@ impl<'a> Draft<'a> {
         id: Option<String>,
     ) -> usize {
         let mut needs: Vec<usize> =
-            resource.needs().iter().filter_map(|need| self.ready_by.get(need).copied()).collect();
+            resource.needed().filter_map(|need| self.ready_by.get(need).copied()).collect();
         needs.sort_unstable();
         needs.dedup();
         self.steps.push(Step {
@@ -425,7 +427,8 @@ impl<'a> Draft<'a> {
     }
 
     fn waits_for_blocked(&mut self, resource: &Resource) -> bool {
-        let Some(need) = resource.needs().into_iter().find(|need| self.blocked.contains(need)) else {
+        // The first by name: the same one is told each time.
+        let Some(need) = resource.needed().filter(|need| self.blocked.contains(*need)).min() else {
             return false;
         };
         self.block(&resource.address, format!("it needs {need}"));

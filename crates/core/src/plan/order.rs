@@ -1,24 +1,20 @@
 //! Orders: resources and steps, each after what it needs; the same input gives the same order.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 
 use super::Step;
 use crate::address::Address;
-use crate::graph::Graph;
+use crate::graph::{Graph, Resource};
 
-/// Addresses of `graph`, each after what it needs, else by name. Needs outside the graph do not count; what lies on a
+/// Resources of `graph`, each after what it needs, else by name. Needs outside the graph do not count; what lies on a
 /// cycle (compiling makes none) comes last.
-pub(super) fn topological(graph: &Graph) -> Vec<&Address> {
-    let addresses: Vec<&Address> = graph.resources.keys().collect();
-    let index: BTreeMap<&Address, usize> =
-        addresses.iter().enumerate().map(|(at, address)| (*address, at)).collect();
-    let needs = graph
-        .resources
-        .values()
-        .map(|resource| resource.needs().iter().filter_map(|need| index.get(need).copied()).collect())
-        .collect::<Vec<Vec<usize>>>();
-    sort(&needs).into_iter().map(|at| addresses[at]).collect()
+pub(super) fn topological(graph: &Graph) -> Vec<&Resource> {
+    let (addresses, resources): (Vec<&Address>, Vec<&Resource>) = graph.resources.iter().unzip();
+    let index = |need: &str| addresses.binary_search_by(|address| address.as_str().cmp(need)).ok();
+    let needs: Vec<Vec<usize>> =
+        resources.iter().map(|resource| resource.needed().filter_map(index).collect()).collect();
+    sort(&needs).into_iter().map(|at| resources[at]).collect()
 }
 
 /// `steps` in an order in which each comes after what it needs, renumbered.

@@ -74,8 +74,8 @@ fn verb(action: Action) -> &'static str {
 fn as_wanted(graph: &Graph, wanted: &Graph, kinds: &KindRegistry) -> Result<Observed, ShapeError> {
     let mut outputs: BTreeMap<_, BTreeMap<String, String>> = BTreeMap::new();
     let mut seen = Observed::default();
-    for address in order::topological(graph) {
-        let resource = &graph.resources[address];
+    for resource in order::topological(graph) {
+        let address = &resource.address;
         let Some(kind) = kinds.get(&resource.kind).filter(|kind| !kind.verifies()) else { continue };
         let mut spec = resource.spec.clone();
         resolve(&mut spec, &|of, output| {

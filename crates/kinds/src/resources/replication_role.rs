@@ -1,6 +1,7 @@
 //! The role S3 takes on to replicate one bucket: allowed that, and nothing else.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use drstack_core::kind::{DataRole, FieldChange, Kind, Lookup, Operation, Place};
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,9 @@ pub fn trust() -> Value {
         "Statement": [{"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}],
     })
 }
+
+/// Every role's is the same, and every plan compares it.
+static TRUST: LazyLock<Value> = LazyLock::new(trust);
 
 /// What replication needs, as S3's documentation lists it.
 pub fn policy(spec: &ReplicationRoleSpec) -> Value {
@@ -93,7 +97,7 @@ impl Kind for ReplicationRole {
 
     fn diff(spec: &ReplicationRoleSpec, live: &ReplicationRoleLive) -> Vec<FieldChange> {
         let changes = [
-            FieldChange::of("trust", &live.trust, &trust()),
+            FieldChange::of("trust", &live.trust, &TRUST),
             FieldChange::of("policy", &live.policy, &policy(spec)),
         ];
         changes.into_iter().flatten().collect()

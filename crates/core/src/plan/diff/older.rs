@@ -43,7 +43,7 @@ impl Draft<'_> {
         let mut rest = Vec::new();
         for owned in spare {
             match self.kinds.get(owned.kind) {
-                Some(kind) if keeps_older(kind) && self.live.contains_key(&owned.address) => {
+                Some(kind) if keeps_older(kind) && self.outputs.contains_key(&owned.address) => {
                     let Owned { place, address, found, .. } = owned.clone();
                     let newer = self.ready_by.get(&address).copied();
                     self.older.push(Older { kind, place, address, found, newer });

@@ -1,10 +1,10 @@
 //! What goes: orphans, what is destroyed and the old half of replacements; data stays unless it is named.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Draft, token};
+use super::{Draft, Reach, token};
 use crate::address::Address;
 use crate::cloud::{Found, Owner};
 use crate::graph::Graph;
@@ -54,7 +54,7 @@ impl Draft<'_> {
         &mut self,
         want: &Graph,
         seen: &Observed,
-        scope: &BTreeSet<&Address>,
+        scope: &Reach<'_>,
     ) -> Result<(), ShapeError> {
         let (mut owned, mut apart): (Vec<Owned>, Vec<Owned>) =
             seen.others.iter().cloned().partition(|owned| self.is_target(&owned.address));

@@ -32,8 +32,7 @@ impl Draft<'_> {
             self.blocked.insert(address);
             return Ok(());
         };
-        self.outputs.insert(address.clone(), kind.outputs(&found.id, &found.live)?);
-        self.live.insert(address, found.id.clone());
+        self.outputs.insert(address, kind.outputs(&found.id, &found.live)?);
         self.report.unchanged += 1;
         Ok(())
     }
