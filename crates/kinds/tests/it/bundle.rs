@@ -186,7 +186,7 @@ proptest! {
         match forged.into_stack(&components()) {
             Ok(stack) => for mode in [Mode::Standby, Mode::Active] {
                 let compiled = compile(&stack, &good.facts, mode);
-                prop_assert!(!compiled.graph.resources.is_empty());
+                prop_assert_eq!(compiled.graph.resources.is_empty(), stack.components.is_empty());
             },
             Err(error) => prop_assert!(!error.to_string().is_empty()),
         }
