@@ -6,6 +6,7 @@ mod cloud;
 mod commands;
 mod exit;
 mod files;
+mod locking;
 mod session;
 mod takeover;
 mod ui;

@@ -1,0 +1,414 @@
+//! The calls of a group: Auto Scaling, and EC2 for what its instances are.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_autoscaling::types::{
+    Activity, AutoScalingGroup as Answer, Filter, Instance, InstancesDistribution, LaunchTemplate as Choice,
+    LaunchTemplateOverrides, LaunchTemplateSpecification, LifecycleState, MixedInstancesPolicy,
+    ScalingActivityStatusCode, Tag,
+};
+use aws_sdk_ec2::types::{InstanceLifecycleType, InstanceStateName};
+use drstack_core::cloud::{Call, CloudError};
+use drstack_core::kind::{FieldChange, Shortage};
+
+use super::{Group, GroupLive, GroupSpec, Step, Takeover, texts};
+use crate::aws::ec2::filter;
+use crate::aws::tags::{STACK, Tags, named, owner};
+use crate::aws::{Driver, Looked, Seen, Target, by_id, each_of, has_code, limit_in, passing};
+
+/// Names that one question may hold.
+const NAMES: usize = 50;
+
+/// Instances that one filter of EC2 may name.
+const IDS: usize = 200;
+
+/// Instances whose protection one call may change.
+const PROTECTED: usize = 50;
+
+/// Spot instances that are retired before it is looked again whether enough others serve.
+const FEW: usize = 5;
+
+/// Newest activities of a group that tell how its last launches went.
+const ACTIVITIES: i32 = 20;
+
+/// For how long a launch that failed says something about now, where it is not known when the group was last changed:
+/// Auto Scaling tries again within minutes.
+const LATELY: Duration = Duration::from_secs(10 * 60);
+
+/// What Auto Scaling answers when a group is not there, among other things; reading tells.
+const INVALID: &[&str] = &["ValidationError"];
+
+impl Target<'_> {
+    fn autoscaling(&self) -> &aws_sdk_autoscaling::Client {
+        &self.aws.at(self.place).autoscaling
+    }
+}
+
+impl Driver for Group {
+    async fn read(at: &Target<'_>, ids: &[String]) -> Looked<GroupLive> {
+        let mut found = Vec::new();
+        for names in ids.chunks(NAMES) {
+            let ask = at.autoscaling().describe_auto_scaling_groups();
+            match ask.set_auto_scaling_group_names(Some(names.to_vec())).send().await {
+                Ok(answer) => found.extend(answer.auto_scaling_groups.unwrap_or_default()),
+                Err(error) => {
+                    let error = at.failed("autoscaling:DescribeAutoScalingGroups", error);
+                    return by_id(ids, Err(error));
+                }
+            }
+        }
+        by_id(ids, all(at, found).await)
+    }
+
+    async fn list_owned(at: &Target<'_>, _: &[String]) -> Result<Vec<Seen<GroupLive>>, CloudError> {
+        let owned = Filter::builder().name(format!("tag:{STACK}")).values(&*at.scope.stack).build();
+        let mut found = Vec::new();
+        let mut pages =
+            at.autoscaling().describe_auto_scaling_groups().filters(owned).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| at.failed("autoscaling:DescribeAutoScalingGroups", error))?;
+            found.extend(page.auto_scaling_groups.unwrap_or_default());
+        }
+        all(at, found).await
+    }
+
+    async fn create(at: &Target<'_>, call: &Call, spec: &GroupSpec) -> Result<Seen<GroupLive>, CloudError> {
+        const OPERATION: &str = "autoscaling:CreateAutoScalingGroup";
+        let make = at
+            .autoscaling()
+            .create_auto_scaling_group()
+            .auto_scaling_group_name(&spec.name)
+            .mixed_instances_policy(policy(spec, 0))
+            .min_size(size(spec.min))
+            .max_size(size(spec.max))
+            .desired_capacity(size(spec.desired))
+            .vpc_zone_identifier(texts(&spec.subnets).join(","))
+            .capacity_rebalance(true)
+            .set_tags(Some(tags(&spec.name, &named(call, spec))));
+        match make.send().await {
+            Ok(_) => {}
+            Err(error) if has_code(&error, &["AlreadyExists", "AlreadyExistsFault"]) => {}
+            // A template or a profile that was just made is not known everywhere yet.
+            Err(error) if has_code(&error, INVALID) => {
+                return Err(passing(OPERATION, &error));
+            }
+            Err(error) => return Err(at.failed(OPERATION, error)),
+        }
+        let names = [spec.name.clone()];
+        let found = Self::read(at, &names).await.into_iter().next();
+        let found = found.transpose()?.flatten().ok_or_else(|| CloudError::Conflict {
+            operation: OPERATION.to_owned(),
+            message: format!("`{}` is not to be seen yet", spec.name),
+        })?;
+        match &found.owner {
+            drstack_core::cloud::Owner::Ours(_) => Ok(found),
+            _ => Err(CloudError::Invalid {
+                operation: OPERATION.to_owned(),
+                code: "AlreadyExists".to_owned(),
+                message: format!("group `{}` exists and is not this stack's", spec.name),
+            }),
+        }
+    }
+
+    async fn update(
+        at: &Target<'_>,
+        call: &Call,
+        name: &str,
+        spec: &GroupSpec,
+        _: &[FieldChange],
+    ) -> Result<(), CloudError> {
+        let members = Members::of(at, name).await?;
+        let live = &members.live;
+        let mut size_now = Size { min: spec.min, max: spec.max, desired: spec.desired };
+        if spec.takeover.is_none() {
+            members.protect(at, name, false).await?;
+        } else if spec.is_served_by(live) {
+            let left = members.retire(at, name, spec).await?;
+            // What is still in the group counts: a smaller size would take on-demand instances out.
+            size_now.desired = size_now.desired.max(left);
+            size_now.max = live.max.max(size_now.max);
+        } else {
+            members.protect(at, name, true).await?;
+            if let Some(Takeover { rung: Step::Whole, .. }) = spec.takeover {
+                size_now.desired += spec.surplus(live);
+            }
+            size_now.max = live.max.max(size_now.max).max(size_now.desired);
+        }
+        at.aws.changed.now(name);
+        let put = at
+            .autoscaling()
+            .update_auto_scaling_group()
+            .auto_scaling_group_name(name)
+            .mixed_instances_policy(policy(spec, live.on_demand))
+            .min_size(size(size_now.min))
+            .max_size(size(size_now.max))
+            .desired_capacity(size(size_now.desired))
+            .vpc_zone_identifier(texts(&spec.subnets).join(","))
+            .capacity_rebalance(true);
+        put.send().await.map_err(|error| at.failed("autoscaling:UpdateAutoScalingGroup", error))?;
+        let tagged = at.autoscaling().create_or_update_tags();
+        let tagged = tagged.set_tags(Some(tags(name, &named(call, spec)))).send().await;
+        tagged.map(drop).map_err(|error| at.failed("autoscaling:CreateOrUpdateTags", error))
+    }
+
+    async fn delete(at: &Target<'_>, _: &Call, name: &str) -> Result<(), CloudError> {
+        let gone = at.autoscaling().delete_auto_scaling_group().auto_scaling_group_name(name);
+        let Err(error) = gone.force_delete(true).send().await else { return Ok(()) };
+        let names = [name.to_owned()];
+        let left = Self::read(at, &names).await.into_iter().next().transpose()?.flatten();
+        match left {
+            None => Ok(()),
+            Some(left) if left.live.status.is_some() => Ok(()),
+            Some(_) => Err(at.failed("autoscaling:DeleteAutoScalingGroup", error)),
+        }
+    }
+}
+
+fn size(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// How large the group is to be now.
+struct Size {
+    min: u32,
+    max: u32,
+    desired: u32,
+}
+
+/// A group and its instances.
+struct Members {
+    live: GroupLive,
+    instances: Vec<Instance>,
+    lifecycles: BTreeMap<String, Lifecycle>,
+}
+
+/// What EC2 says of an instance.
+#[derive(Clone, Copy, PartialEq)]
+enum Lifecycle {
+    OnDemand,
+    Spot,
+    /// It does not run: whatever its group believes, it does not serve.
+    Down,
+}
+
+impl Members {
+    async fn of(at: &Target<'_>, name: &str) -> Result<Self, CloudError> {
+        const OPERATION: &str = "autoscaling:DescribeAutoScalingGroups";
+        let ask = at.autoscaling().describe_auto_scaling_groups().auto_scaling_group_names(name);
+        let answer = ask.send().await.map_err(|error| at.failed(OPERATION, error))?;
+        let group = answer.auto_scaling_groups.unwrap_or_default().into_iter().next();
+        let group = group.ok_or_else(|| CloudError::Conflict {
+            operation: OPERATION.to_owned(),
+            message: format!("`{name}` is not to be seen"),
+        })?;
+        let instances = group.instances.clone().unwrap_or_default();
+        let lifecycles = lifecycles(at, &instances).await?;
+        let live = seen(at, group, &lifecycles, None).live;
+        Ok(Self { live, instances, lifecycles })
+    }
+
+    /// Ids of the spot instances that serve.
+    fn spot(&self) -> Vec<&Instance> {
+        let is_spot = |it: &&Instance| serves(it, &self.lifecycles) == Some(Lifecycle::Spot);
+        self.instances.iter().filter(is_spot).collect()
+    }
+
+    /// Whether scaling in may take the spot instances.
+    async fn protect(&self, at: &Target<'_>, name: &str, protect: bool) -> Result<(), CloudError> {
+        let all: Vec<&Instance> = match protect {
+            true => self.spot(),
+            false => self.instances.iter().collect(),
+        };
+        let other = all.into_iter().filter(|it| it.protected_from_scale_in != Some(protect));
+        let ids: Vec<String> = other.filter_map(|it| it.instance_id.clone()).collect();
+        for ids in ids.chunks(PROTECTED) {
+            let set = at.autoscaling().set_instance_protection().auto_scaling_group_name(name);
+            let set = set.protected_from_scale_in(protect).set_instance_ids(Some(ids.to_vec()));
+            set.send().await.map_err(|error| at.failed("autoscaling:SetInstanceProtection", error))?;
+        }
+        Ok(())
+    }
+
+    /// Retires the spot instances that `spec` can do without, a few at a time and each few only while enough others serve.
+    /// Returns how many instances the group is left with.
+    async fn retire(&self, at: &Target<'_>, name: &str, spec: &GroupSpec) -> Result<u32, CloudError> {
+        const OPERATION: &str = "autoscaling:TerminateInstanceInAutoScalingGroup";
+        let surplus = usize::try_from(spec.surplus(&self.live)).unwrap_or(usize::MAX);
+        let ids: Vec<String> =
+            self.spot().into_iter().filter_map(|it| it.instance_id.clone()).take(surplus).collect();
+        for (round, few) in ids.chunks(FEW).enumerate() {
+            if round > 0 && !spec.is_served_by(&Self::of(at, name).await?.live) {
+                let message = format!("`{name}`: others have to serve before more spot instances go");
+                return Err(CloudError::Conflict { operation: OPERATION.to_owned(), message });
+            }
+            for id in few {
+                let end = at.autoscaling().terminate_instance_in_auto_scaling_group().instance_id(id);
+                let end = end.should_decrement_desired_capacity(self.live.desired > spec.desired);
+                end.send().await.map_err(|error| at.failed(OPERATION, error))?;
+            }
+        }
+        let gone = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        Ok(self.live.in_service().saturating_sub(gone).min(self.live.desired.saturating_sub(gone)))
+    }
+}
+
+/// What EC2 says of these instances, in bulk. One that it does not know yet is not among them.
+async fn lifecycles(
+    at: &Target<'_>,
+    instances: &[Instance],
+) -> Result<BTreeMap<String, Lifecycle>, CloudError> {
+    let ids: Vec<&str> = instances.iter().filter_map(|it| it.instance_id.as_deref()).collect();
+    let mut found = BTreeMap::new();
+    for ids in ids.chunks(IDS) {
+        let ask = at.ec2().describe_instances().filters(filter("instance-id", ids.iter().copied()));
+        let mut pages = ask.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| at.failed("ec2:DescribeInstances", error))?;
+            let reservations = page.reservations.unwrap_or_default().into_iter();
+            for instance in reservations.flat_map(|it| it.instances.unwrap_or_default()) {
+                let state = instance.state.and_then(|it| it.name);
+                let lifecycle = match (state, instance.instance_lifecycle) {
+                    (
+                        Some(InstanceStateName::Pending | InstanceStateName::Running),
+                        Some(InstanceLifecycleType::Spot),
+                    ) => Lifecycle::Spot,
+                    (Some(InstanceStateName::Pending | InstanceStateName::Running), _) => Lifecycle::OnDemand,
+                    _ => Lifecycle::Down,
+                };
+                found.extend(instance.instance_id.map(|id| (id, lifecycle)));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// As what an instance serves, if it does.
+fn serves(instance: &Instance, lifecycles: &BTreeMap<String, Lifecycle>) -> Option<Lifecycle> {
+    let well = instance.lifecycle_state == Some(LifecycleState::InService)
+        && instance.health_status.as_deref().is_some_and(|it| it.eq_ignore_ascii_case("healthy"));
+    let lifecycle = lifecycles.get(instance.instance_id.as_deref()?).copied()?;
+    (well && lifecycle != Lifecycle::Down).then_some(lifecycle)
+}
+
+/// Groups with what their instances are, and with why launches fail where fewer serve than are wanted.
+async fn all(at: &Target<'_>, groups: Vec<Answer>) -> Result<Vec<Seen<GroupLive>>, CloudError> {
+    let instances: Vec<Instance> =
+        groups.iter().flat_map(|it| it.instances.clone().unwrap_or_default()).collect();
+    let lifecycles = &lifecycles(at, &instances).await?;
+    let look = |group: Answer| async move {
+        let found = seen(at, group.clone(), lifecycles, None);
+        if found.live.in_service() >= found.live.desired {
+            return Ok(found);
+        }
+        let short = shortage(at, &found.id).await?;
+        Ok(seen(at, group, lifecycles, short))
+    };
+    each_of(groups, look).await.into_iter().collect()
+}
+
+/// What the newest launch came to, if that is nothing.
+async fn shortage(at: &Target<'_>, name: &str) -> Result<Option<Shortage>, CloudError> {
+    let ask = at.autoscaling().describe_scaling_activities().auto_scaling_group_name(name);
+    let answer = ask.max_records(ACTIVITIES).send().await;
+    let answer = answer.map_err(|error| at.failed("autoscaling:DescribeScalingActivities", error))?;
+    let since = at.aws.changed.of(name).or_else(|| SystemTime::now().checked_sub(LATELY));
+    let activities = answer.activities.unwrap_or_default().into_iter();
+    let mut newest: Vec<Activity> = activities.filter(|it| is_after(it, since)).collect();
+    newest.sort_by_key(|it| std::cmp::Reverse(it.start_time));
+    // Something is still being tried, or has come right: then nothing is short yet.
+    let failed = match newest.first().and_then(|it| it.status_code.as_ref()) {
+        Some(ScalingActivityStatusCode::Failed | ScalingActivityStatusCode::Cancelled) => newest.first(),
+        _ => None,
+    };
+    let message = failed.and_then(|it| it.status_message.clone().or(it.description.clone()));
+    Ok(message.and_then(|message| limit_in(&message).map(|limit| Shortage { limit, message })))
+}
+
+/// Activities carry whole seconds.
+fn is_after(activity: &Activity, since: Option<SystemTime>) -> bool {
+    let start = activity.start_time.map_or(0, |it| it.secs());
+    let since = since.and_then(|it| it.duration_since(SystemTime::UNIX_EPOCH).ok());
+    since.is_none_or(|since| u64::try_from(start).is_ok_and(|start| start >= since.as_secs()))
+}
+
+/// How instances are bought, beside the `there` on-demand ones that serve already.
+fn policy(spec: &GroupSpec, there: u32) -> MixedInstancesPolicy {
+    let template = LaunchTemplateSpecification::builder()
+        .launch_template_id(spec.template.text())
+        .version(spec.template_version.text());
+    let overrides =
+        spec.types.iter().map(|kind| LaunchTemplateOverrides::builder().instance_type(kind).build());
+    let choice = Choice::builder()
+        .launch_template_specification(template.build())
+        .set_overrides(Some(overrides.collect()));
+    // On a lower rung what is there on-demand stays, and spot fills the rest.
+    let (base, percentage) = match spec.takeover {
+        Some(Takeover { rung: Step::Spot | Step::Fewer, .. }) => (there, 0),
+        _ => (0, spec.on_demand_percentage),
+    };
+    let distribution = InstancesDistribution::builder()
+        .on_demand_base_capacity(size(base))
+        .on_demand_percentage_above_base_capacity(size(percentage))
+        // The stack's order is the ladder; for spot, AWS recommends to weigh price and depth of the pools.
+        .on_demand_allocation_strategy("prioritized")
+        .spot_allocation_strategy("price-capacity-optimized");
+    MixedInstancesPolicy::builder()
+        .launch_template(choice.build())
+        .instances_distribution(distribution.build())
+        .build()
+}
+
+fn tags(name: &str, tags: &Tags) -> Vec<Tag> {
+    let tag = |(key, value): (&String, &String)| {
+        Tag::builder()
+            .key(key)
+            .value(value)
+            .resource_id(name)
+            .resource_type("auto-scaling-group")
+            .propagate_at_launch(true)
+            .build()
+    };
+    tags.iter().map(tag).collect()
+}
+
+fn seen(
+    at: &Target<'_>,
+    group: Answer,
+    lifecycles: &BTreeMap<String, Lifecycle>,
+    short: Option<Shortage>,
+) -> Seen<GroupLive> {
+    let tags: Tags =
+        group.tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value?))).collect();
+    let count_of = |lifecycle: Lifecycle| {
+        let all = group.instances.as_deref().unwrap_or_default().iter();
+        let count = all.filter(|it| serves(it, lifecycles) == Some(lifecycle)).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    };
+    let (on_demand, spot) = (count_of(Lifecycle::OnDemand), count_of(Lifecycle::Spot));
+    let mixed = group.mixed_instances_policy;
+    let distribution = mixed.as_ref().and_then(|it| it.instances_distribution.clone());
+    let choice = mixed.and_then(|it| it.launch_template);
+    let template = choice.as_ref().and_then(|it| it.launch_template_specification.clone());
+    let overrides = choice.and_then(|it| it.overrides).unwrap_or_default();
+    let text = group.vpc_zone_identifier.unwrap_or_default();
+    let mut subnets: Vec<String> =
+        text.split(',').map(|it| it.trim().to_owned()).filter(|it| !it.is_empty()).collect();
+    subnets.sort();
+    let count = |number: Option<i32>| number.and_then(|it| u32::try_from(it).ok()).unwrap_or(0);
+    let live = GroupLive {
+        template: template.as_ref().and_then(|it| it.launch_template_id.clone()).unwrap_or_default(),
+        template_version: template.and_then(|it| it.version).unwrap_or_default(),
+        subnets,
+        types: overrides.into_iter().filter_map(|it| it.instance_type).collect(),
+        min: count(group.min_size),
+        max: count(group.max_size),
+        desired: count(group.desired_capacity),
+        on_demand_percentage: count(distribution.and_then(|it| it.on_demand_percentage_above_base_capacity)),
+        on_demand,
+        spot,
+        short,
+        status: group.status,
+    };
+    Seen { id: group.auto_scaling_group_name.unwrap_or_default(), owner: owner(&tags, at.scope), live }
+}
