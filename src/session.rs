@@ -108,6 +108,8 @@ struct Basis {
     facts: Kept,
     unanswered: Vec<Remark>,
     moved: Vec<String>,
+    /// [`KeptMode::is_past`]
+    is_past: bool,
     compiled: Compiled,
 }
 
@@ -233,6 +235,7 @@ impl Session {
             tracing::debug!(query = remark.address, error = remark.text, "a fact was not answered");
         }
         let kept_mode = self.mode().await?;
+        let is_past = kept_mode.is_past(&options.intent, options.mode);
         let now = kept_mode.standing();
         let only = if options.intent == Intent::Failover { &options.targets[..] } else { &now.only[..] };
         let standing = kept_mode.next(options.mode, only);
@@ -240,7 +243,7 @@ impl Session {
         let resources = compiled.graph.resources.len();
         tracing::debug!(resources, problems = compiled.problems.len(), mode = ?options.mode, "compiled");
         if options.intent == Intent::Destroy {
-            return Ok(Basis { facts: kept, unanswered: seen.failed, moved, compiled });
+            return Ok(Basis { facts: kept, unanswered: seen.failed, moved, is_past, compiled });
         }
         if !compiled.has_errors() {
             compiled.problems.extend(self.budget(&kept.facts, options.mode, &compiled.graph)?);
@@ -259,7 +262,7 @@ impl Session {
             }
             self.ui.note(text.trim_end());
         }
-        Ok(Basis { facts: kept, unanswered: seen.failed, moved, compiled })
+        Ok(Basis { facts: kept, unanswered: seen.failed, moved, is_past, compiled })
     }
 
     /// Whether a takeover's launches fit into the RTO.
@@ -276,7 +279,12 @@ impl Session {
         let _busy = self.ui.busy(format!("Looking at {primary} and {standby}"));
         // A lock that cannot be read is nobody's promise; taking it will say what is wrong with it.
         let Peek { free_since, begun } = peek(&*self.store).await.unwrap_or_default();
-        let Basis { facts, unanswered, moved, compiled } = self.compiled(options).await?;
+        let Basis { facts, unanswered, moved, is_past, compiled } = self.compiled(options).await?;
+        // Asked after the lock was looked at: a change of mode later than that shows in the lock.
+        if is_past {
+            let hint = "run it again to see what is to be done now";
+            return Err(Failure::new(Exit::Locked, "the mode changed since this run began", hint));
+        }
         let mut seen = self.look(&compiled.graph).await;
         for (address, look) in &seen.seen {
             tracing::debug!(%address, look = said(look), "looked");
@@ -375,7 +383,7 @@ impl Session {
 
     /// As if nothing stood yet: the graph, and the steps that would make all of it.
     pub(crate) async fn first_apply(&mut self, options: &Options) -> Result<Planned, Failure> {
-        let Basis { facts, unanswered, moved, compiled } = self.compiled(options).await?;
+        let Basis { facts, unanswered, moved, compiled, .. } = self.compiled(options).await?;
         let nothing =
             compiled.graph.resources.keys().map(|address| (address.clone(), Look::Absent)).collect();
         let seen = Observed { seen: nothing, ..Observed::default() };

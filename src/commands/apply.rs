@@ -91,7 +91,7 @@ pub(super) async fn finish(
     let lock = session.lock(purpose).await?;
     let planned = match shown.still_stands_under(&lock) {
         true => shown,
-        false => match plan_again(session, options).await {
+        false => match session.plan(options).await {
             // What was shown is what is done: if another run changed the world meanwhile, nothing is.
             Ok(planned) if planned.plan == shown.plan => planned,
             Ok(_) => {
@@ -131,16 +131,6 @@ pub(super) async fn finish(
         (false, true) => Ok(Exit::Failed),
         (false, false) => Ok(Exit::Interrupted),
     }
-}
-
-/// The plan once more, after another run. That may have taken over: then nothing is done that was meant for the mode before.
-async fn plan_again(session: &mut Session, options: &Options) -> Result<Planned, Failure> {
-    let mode = session.mode().await?.standing().mode;
-    if options.intent == Intent::Converge && mode != options.mode {
-        let message = format!("the mode is `{}` since this plan was shown", name(mode));
-        return Err(Failure::new(Exit::Locked, message, "run it again to see what is to be done now"));
-    }
-    session.plan(options).await
 }
 
 fn name(mode: Mode) -> &'static str {

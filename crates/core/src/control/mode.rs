@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::{Condition, ControlStore, StoreError, Version};
 use crate::objective::{Mode, Standing};
+use crate::plan::Intent;
 
 const KEY: &str = "mode.json";
 
@@ -43,6 +44,11 @@ impl KeptMode {
     /// Whether a change to this mode has come to its end.
     pub fn is_complete(&self) -> bool {
         self.record.as_ref().is_none_or(|record| record.complete)
+    }
+
+    /// Whether a run that keeps the mode as it is was meant for another one: somebody took over, or handed back, since it began.
+    pub fn is_past(&self, intent: &Intent, mode: Mode) -> bool {
+        matches!(intent, Intent::Converge | Intent::Destroy) && self.standing().mode != mode
     }
 
     /// The standing of a change to `mode` that goes on, or begins: a change that begins raises the epoch. A takeover of

@@ -135,7 +135,7 @@ impl Program<'_> {
         let lock = Lock::take(store, self.holder(task.purpose), self.desk.now()).await.map_err(End::of)?;
         let planned = match shown.still_stands_under(&lock) {
             true => shown,
-            false => match self.plan_again(&task).await {
+            false => match self.plan_of(&task).await {
                 Ok(planned) if planned.plan == shown.plan => planned,
                 other => {
                     let begun = lock.begun().clone();
@@ -146,15 +146,6 @@ impl Program<'_> {
         };
         let summary = self.execute(&task, &planned, lock).await?;
         self.ended(&planned, &summary)
-    }
-
-    /// The same once more, after another run: it may have taken over.
-    async fn plan_again(&self, task: &Task<'_>) -> Result<Planned, End> {
-        let mode = mode(&*self.store()).await.map_err(End::failed)?.standing().mode;
-        match mode == task.options.mode {
-            true => self.plan_of(task).await,
-            false => Err(End::Locked("the mode changed".to_owned())),
-        }
     }
 
     /// What an apply or a destroy does in the mode that the stack is in.
@@ -182,6 +173,9 @@ impl Program<'_> {
         };
         facts.facts = answers;
         let kept = mode(&*store).await.map_err(End::failed)?;
+        if kept.is_past(&options.intent, options.mode) {
+            return Err(End::Locked("the mode changed".to_owned()));
+        }
         let now = kept.standing();
         let only = if options.intent == Intent::Failover { &options.targets[..] } else { &now.only[..] };
         let compiled = compile(task.stack, &facts.facts, kept.next(options.mode, only));
