@@ -163,6 +163,14 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// Whether nobody calls it: other calls need it to be allowed.
+    pub fn is_permission(&self) -> bool {
+        matches!(
+            (self.service, self.action),
+            ("iam", "PassRole" | "CreateServiceLinkedRole") | ("ec2", "RunInstances")
+        )
+    }
+
     /// Whether a step of this sort may make the call, by its name: what makes or takes away is not called to change.
     pub fn is_of(&self, action: Action) -> bool {
         let (makes, removes) = (self.action.starts_with("Create"), self.action.starts_with("Delete"));
@@ -178,8 +186,7 @@ impl Operation {
     /// Where the call ends that a dead region may take with it: for control planes that one region keeps for the whole partition.
     /// None for what stays in the region it is made in, and for permissions that other calls need and nobody calls.
     pub fn home(&self) -> Option<&'static str> {
-        let is_permission = matches!(self.action, "PassRole" | "CreateServiceLinkedRole");
-        if is_permission || !crate::calls::is_global(self.service, self.action) {
+        if self.is_permission() || !crate::calls::is_global(self.service, self.action) {
             return None;
         }
         Some(match self.service {
