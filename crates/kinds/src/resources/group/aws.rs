@@ -9,6 +9,9 @@ use aws_sdk_autoscaling::types::{
     ScalingActivityStatusCode, Tag,
 };
 use aws_sdk_ec2::types::{InstanceLifecycleType, InstanceStateName};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use drstack_core::cloud::{Call, CloudError};
 use drstack_core::kind::{FieldChange, Shortage};
 
@@ -225,7 +228,8 @@ impl Members {
         for ids in ids.chunks(PROTECTED) {
             let set = at.autoscaling().set_instance_protection().auto_scaling_group_name(name);
             let set = set.protected_from_scale_in(protect).set_instance_ids(Some(ids.to_vec()));
-            set.send().await.map_err(|error| at.failed("autoscaling:SetInstanceProtection", error))?;
+            let operation = "autoscaling:SetInstanceProtection";
+            set.send().await.map_err(|error| gone_meanwhile(at, operation, error))?;
         }
         Ok(())
     }
@@ -245,11 +249,22 @@ impl Members {
             for id in few {
                 let end = at.autoscaling().terminate_instance_in_auto_scaling_group().instance_id(id);
                 let end = end.should_decrement_desired_capacity(self.live.desired > spec.desired);
-                end.send().await.map_err(|error| at.failed(OPERATION, error))?;
+                end.send().await.map_err(|error| gone_meanwhile(at, OPERATION, error))?;
             }
         }
         let gone = u32::try_from(ids.len()).unwrap_or(u32::MAX);
         Ok(self.live.in_service().saturating_sub(gone).min(self.live.desired.saturating_sub(gone)))
+    }
+}
+
+/// An instance that was interrupted since it was looked at is refused as invalid; the next look does not find it any more.
+fn gone_meanwhile<E>(at: &Target<'_>, operation: &str, error: SdkError<E, HttpResponse>) -> CloudError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match has_code(&error, INVALID) {
+        true => passing(operation, &error),
+        false => at.failed(operation, error),
     }
 }
 
