@@ -10,7 +10,8 @@ use drstack_core::cloud::CloudError;
 use drstack_core::kind::Place;
 
 use super::interceptor::{Log, Watch};
-use super::once::{Moments, Told};
+use super::once::{Moments, Together, Told};
+use super::route53::Check;
 
 /// Attempts of one call, the first included: rides out throttling for some seconds, then says so.
 const ATTEMPTS: u32 = 5;
@@ -41,6 +42,10 @@ pub struct Aws {
     primary: Clients,
     standby: Clients,
     pub(crate) told: Told,
+    /// The stack's roles, name and path.
+    pub(crate) roles: Together<Vec<(String, String)>>,
+    /// The stack's health checks.
+    pub(crate) checks: Together<Vec<Check>>,
     /// When groups were last changed.
     pub(crate) changed: Moments,
     /// What was called.
@@ -70,6 +75,8 @@ impl Aws {
             primary: Clients::new(&config, primary, PRIMARY_ATTEMPTS, &log),
             standby: Clients::new(&config, standby, ATTEMPTS, &log),
             told: Told::default(),
+            roles: Together::default(),
+            checks: Together::default(),
             changed: Moments::default(),
             log,
             standby_region: standby.to_owned(),

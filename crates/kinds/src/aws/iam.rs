@@ -184,6 +184,10 @@ pub(crate) async fn delete_role(at: &Target<'_>, name: &str) -> Result<(), Cloud
 
 /// The stack's roles: name and path.
 async fn roles(at: &Target<'_>) -> Result<Vec<(String, String)>, CloudError> {
+    at.aws.roles.ask(list_roles(at)).await
+}
+
+async fn list_roles(at: &Target<'_>) -> Result<Vec<(String, String)>, CloudError> {
     let mut roles = Vec::new();
     let mut pages = at.iam().list_roles().path_prefix(path(at)).into_paginator().send();
     while let Some(page) = pages.next().await {

@@ -1,8 +1,9 @@
-//! Answers that are used once more: what a fact was made of is not asked again by the look that follows it.
+//! Answers that are used once more: what a fact was made of is not asked again by the look that follows it, and what several
+//! kinds ask at the same moment is asked once.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use aws_sdk_dynamodb::types::TableDescription;
 use aws_sdk_s3::types::ReplicationRule;
@@ -34,6 +35,35 @@ impl<T> Once<T> {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, T>> {
         // A panic elsewhere leaves whole entries: each call is one operation of the map.
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// A question that several ask at the same moment. Nobody gets an answer to a question that was put before his own: such an answer
+/// could miss what he has just made.
+pub(crate) struct Together<T>(tokio::sync::Mutex<Option<(Instant, T)>>);
+
+impl<T> Default for Together<T> {
+    fn default() -> Self {
+        Self(tokio::sync::Mutex::default())
+    }
+}
+
+impl<T: Clone> Together<T> {
+    /// The answer to `question`, which is put if nobody else puts it from now on.
+    pub(crate) async fn ask<E>(&self, question: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let wanted = Instant::now();
+        let mut last = self.0.lock().await;
+        if let Some((put, answer)) = &*last
+            && *put >= wanted
+        {
+            return Ok(answer.clone());
+        }
+        // Whoever asks along with this one stands in the queue by then.
+        tokio::task::yield_now().await;
+        let put = Instant::now();
+        let answer = question.await?;
+        *last = Some((put, answer.clone()));
+        Ok(answer)
     }
 }
 
@@ -90,5 +120,21 @@ mod tests {
         once.put("a", 2);
         once.clear();
         assert_eq!(once.take("a"), None);
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_together_is_asked_once_and_later_anew() {
+        let (together, put) = (Together::default(), std::cell::Cell::new(0));
+        let ask = || {
+            together.ask(async {
+                put.set(put.get() + 1);
+                tokio::task::yield_now().await;
+                Ok::<_, ()>(put.get())
+            })
+        };
+        assert_eq!(tokio::join!(ask(), ask(), ask()), (Ok(1), Ok(1), Ok(1)));
+        assert_eq!(ask().await, Ok(2), "an answer from before the question is none");
+        let failed = together.ask(async { Err("down") });
+        assert_eq!(tokio::join!(failed, together.ask(async { Ok::<_, &str>(3) })), (Err("down"), Ok(3)));
     }
 }

@@ -27,6 +27,7 @@ impl Target<'_> {
 }
 
 /// A health check with its tags.
+#[derive(Clone)]
 pub(crate) struct Check {
     pub(crate) check: HealthCheck,
     pub(crate) tags: Tags,
@@ -51,6 +52,10 @@ pub(crate) async fn list_checks(at: &Target<'_>) -> Result<Vec<HealthCheck>, Clo
 
 /// The checks that carry the stack's tag.
 pub(crate) async fn owned_checks(at: &Target<'_>) -> Result<Vec<Check>, CloudError> {
+    at.aws.checks.ask(list_tagged(at)).await
+}
+
+async fn list_tagged(at: &Target<'_>) -> Result<Vec<Check>, CloudError> {
     let checks = list_checks(at).await?;
     let mut tags: BTreeMap<String, Tags> = BTreeMap::new();
     for some in checks.chunks(TAGGED) {
