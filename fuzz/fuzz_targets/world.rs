@@ -1,4 +1,4 @@
-//! The sim's files: opening them ends, and what cannot be understood is left as it was.
+//! The sim's files, with a zero byte between world and log: opening them ends, and what cannot be understood is left as it was.
 
 #![no_main]
 
@@ -8,7 +8,9 @@ use drstack_core::cloud::{Scope, Secrets};
 use drstack_sim::{Sim, SimConfig};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|files: (&[u8], &[u8])| {
+fuzz_target!(|bytes: &[u8]| {
+    let between = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    let files = (&bytes[..between], bytes.get(between + 1..).unwrap_or_default());
     let folder = tempfile::tempdir().expect("a folder");
     let (world, log) = (folder.path().join("world.json"), folder.path().join("world.log"));
     std::fs::write(&world, files.0).expect("world.json");

@@ -79,11 +79,13 @@ fn mutated(bytes: &[u8], test: impl Fn(&[u8]) -> Result<(), TestCaseError>) {
 fn machine() -> Drstack {
     let machine = drstack();
     machine.write("s/stack.toml", STACK);
-    machine.write("sim.toml", "kill_at = 60\n");
+    machine.write("sim.toml", "kill_at = 45\n");
     let killed = ["apply", "s", "--auto-approve", "--cloud", "sim", "--sim", "sim.toml"];
     machine.run(killed).code(137);
     machine.run(["unlock", "s", "--force", "--cloud", "sim"]).ok();
     machine.run(["plan", "s", "--cloud", "sim", "--out", "today.plan"]).ok();
+    let plan = PlanFile::from_bytes(&read(&machine, "today.plan")).expect("a plan file");
+    assert!(!plan.plan.is_empty(), "nothing is left to do");
     machine
 }
 
