@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime};
 
 use aws_sdk_dynamodb::types::TableDescription;
 use aws_sdk_s3::types::ReplicationRule;
+use drstack_core::cloud::CloudError;
 
 /// Answers by name, each handed out once: whoever asks a second time asks AWS.
 pub(crate) struct Once<T>(Mutex<BTreeMap<String, T>>);
@@ -38,9 +39,9 @@ impl<T> Once<T> {
     }
 }
 
-/// A question that several ask at the same moment. Nobody gets an answer to a question that was put before his own: such an answer
-/// could miss what he has just made.
-pub(crate) struct Together<T>(tokio::sync::Mutex<Option<(Instant, T)>>);
+/// A question that several ask at the same moment: one of them puts it, and its answer or failure is that of all, so that a service that
+/// hangs is waited for once. Nobody gets an answer to a question that was put before his own: it could miss what he has just made.
+pub(crate) struct Together<T>(tokio::sync::Mutex<Option<(Instant, Result<T, CloudError>)>>);
 
 impl<T> Default for Together<T> {
     fn default() -> Self {
@@ -50,20 +51,23 @@ impl<T> Default for Together<T> {
 
 impl<T: Clone> Together<T> {
     /// The answer to `question`, which is put if nobody else puts it from now on.
-    pub(crate) async fn ask<E>(&self, question: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    pub(crate) async fn ask(
+        &self,
+        question: impl Future<Output = Result<T, CloudError>>,
+    ) -> Result<T, CloudError> {
         let wanted = Instant::now();
         let mut last = self.0.lock().await;
         if let Some((put, answer)) = &*last
             && *put >= wanted
         {
-            return Ok(answer.clone());
+            return answer.clone();
         }
         // Whoever asks along with this one stands in the queue by then.
         tokio::task::yield_now().await;
         let put = Instant::now();
-        let answer = question.await?;
+        let answer = question.await;
         *last = Some((put, answer.clone()));
-        Ok(answer)
+        answer
     }
 }
 
@@ -125,16 +129,21 @@ mod tests {
     #[tokio::test]
     async fn what_is_asked_together_is_asked_once_and_later_anew() {
         let (together, put) = (Together::default(), std::cell::Cell::new(0));
-        let ask = || {
-            together.ask(async {
+        let ask = |answer: fn(u32) -> Result<u32, CloudError>| {
+            let put = &put;
+            together.ask(async move {
                 put.set(put.get() + 1);
                 tokio::task::yield_now().await;
-                Ok::<_, ()>(put.get())
+                answer(put.get())
             })
         };
-        assert_eq!(tokio::join!(ask(), ask(), ask()), (Ok(1), Ok(1), Ok(1)));
-        assert_eq!(ask().await, Ok(2), "an answer from before the question is none");
-        let failed = together.ask(async { Err("down") });
-        assert_eq!(tokio::join!(failed, together.ask(async { Ok::<_, &str>(3) })), (Err("down"), Ok(3)));
+        assert_eq!(tokio::join!(ask(Ok), ask(Ok), ask(Ok)), (Ok(1), Ok(1), Ok(1)));
+        assert_eq!(ask(Ok).await, Ok(2), "an answer from before the question is none");
+        let denied = CloudError::Denied { operation: "iam:ListRoles".to_owned(), message: "no".to_owned() };
+        let deny =
+            |_| Err(CloudError::Denied { operation: "iam:ListRoles".to_owned(), message: "no".to_owned() });
+        assert_eq!(tokio::join!(ask(deny), ask(deny)), (Err(denied.clone()), Err(denied)));
+        assert_eq!(put.get(), 3, "a failure is waited for once");
+        assert_eq!(ask(Ok).await, Ok(4));
     }
 }
