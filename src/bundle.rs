@@ -22,7 +22,8 @@ use crate::args::{BundleArgs, FailoverArgs, Global};
 use crate::cloud::control_store;
 use crate::exit::{Exit, Failure};
 use crate::files;
-use crate::session::{Alone, Planned, Session, store_failure};
+use crate::planning::Planned;
+use crate::session::{Alone, Session, store_failure};
 use crate::ui::Ui;
 
 /// What a complete run does with the bundle.

@@ -17,7 +17,8 @@ use jiff::Timestamp;
 
 use crate::commands::{Ended, release};
 use crate::exit::{Exit, Failure};
-use crate::session::{FAILOVER, Planned, Session, store_failure};
+use crate::planning::Planned;
+use crate::session::{FAILOVER, Session, store_failure};
 use crate::views;
 use crate::views::takeover::{Clock, InService, Report};
 

@@ -10,7 +10,8 @@ use super::{Ended, plan};
 use crate::args::{ApplyArgs, Global, RunArgs, StackArgs, set};
 use crate::bundle::signer;
 use crate::exit::{Exit, Failure};
-use crate::session::{Planned, Session};
+use crate::planning::Planned;
+use crate::session::Session;
 use crate::ui::Ui;
 use crate::{files, views};
 

@@ -18,7 +18,7 @@ use drstack_core::control::lock::Lock;
 use crate::args::{Args, Command};
 use crate::cloud::runtime;
 use crate::exit::{Exit, Failure};
-use crate::session::load_stack;
+use crate::loading::load_stack;
 use crate::ui::Ui;
 
 /// What a command ends with.

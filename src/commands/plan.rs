@@ -63,7 +63,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
 }
 
 /// The plan, for people or programs.
-pub(super) fn show(session: &Session, planned: &crate::session::Planned, intent: &Intent) {
+pub(super) fn show(session: &Session, planned: &crate::planning::Planned, intent: &Intent) {
     let ui = session.ui;
     if *intent == Intent::Converge {
         ui.result(&views::plan::posture(&session.stack));

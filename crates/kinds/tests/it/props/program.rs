@@ -1,4 +1,4 @@
-//! The program without its command line: looks, plans, takes the lock, looks again, executes, as `src/session.rs` does.
+//! The program without its command line: looks, plans, takes the lock, looks again, executes, as `src/planning.rs` and `src/executing.rs` do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,0 +1,110 @@
+//! Executing a plan under the lock, and what is kept of the run.
+
+use std::sync::Arc;
+
+use drstack_core::calls::CallNote;
+use drstack_core::control::StoreError;
+use drstack_core::control::lock::{Lock, LockError, RENEW};
+use drstack_core::control::records;
+use drstack_core::engine::event::Event;
+use drstack_core::engine::execute::{ExecuteOptions, RunSummary, execute};
+use drstack_core::engine::journal::{Journal, JournalError};
+use tokio_util::sync::CancellationToken;
+
+use crate::exit::{Exit, Failure};
+use crate::planning::Planned;
+use crate::session::{FAILBACK, FAILOVER, Session, store_failure};
+
+impl Session {
+    /// Executes `planned` under `lock`, which is kept alive meanwhile and given back at the end.
+    pub(crate) async fn execute(
+        &self,
+        planned: &Planned,
+        mut lock: Lock,
+        purpose: &str,
+        parallelism: usize,
+        sink: &mut (dyn FnMut(Event) + Send),
+    ) -> Result<RunSummary, Failure> {
+        tracing::debug!(
+            run = lock.holder().run,
+            epoch = lock.holder().epoch,
+            "keeping facts, then executing"
+        );
+        // Looking and planning may have taken most of the lease, or all of it.
+        lock.renew(self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
+        // The machine may have slept since: from here on the facts are somebody else's.
+        if !lock.lease().holds(self.cloud.now()) {
+            return Err(self.lock_failure(&LockError::Lost));
+        }
+        // A takeover asked nobody: what it works from is no news.
+        if self.alone.is_none() {
+            records::keep_facts(&*self.store, &planned.facts).await.map_err(|error| match &error {
+                StoreError::Refused { .. } => self.lock_failure(&LockError::Lost),
+                _ => store_failure(&error),
+            })?;
+        }
+        let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
+        let options = ExecuteOptions {
+            parallelism,
+            purpose: purpose.to_owned(),
+            insist: matches!(purpose, FAILOVER | FAILBACK),
+            drain: drain.clone(),
+            stop: stop.clone(),
+        };
+        let mut journal = Journal::new(Arc::clone(&self.store), &lock.holder().run)
+            .under(lock.lease())
+            .after(lock.begun().clone());
+        let cloud = Arc::clone(&self.cloud);
+        let mut lost = None;
+        let result = {
+            let run = execute(&planned.plan, cloud, &self.kinds, &self.scope, &mut journal, &options, sink);
+            tokio::pin!(run);
+            loop {
+                tokio::select! {
+                    result = &mut run => break result,
+                    _ = tokio::signal::ctrl_c() => {
+                        if drain.is_cancelled() { stop.cancel() } else { drain.cancel() }
+                    }
+                    () = tokio::time::sleep(RENEW.unsigned_abs()), if lost.is_none() => {
+                        if let Err(error) = lock.renew(self.cloud.now()).await {
+                            self.ui.warn(&format!("warning: {error}; nothing more is started"));
+                            lost = Some(error);
+                            drain.cancel();
+                        }
+                    }
+                }
+            }
+        };
+        let complete =
+            result.as_ref().is_ok_and(RunSummary::is_complete) && planned.report.blocked.is_empty();
+        let concluded = match complete && lost.is_none() {
+            true => self.conclude(planned, &mut lock).await,
+            false => Ok(()),
+        };
+        if lost.is_none() {
+            let (run, begun) = (lock.holder().run.clone(), journal.begun());
+            // Before the lock is given back: a call that is under way has no end yet.
+            let calls = self.cloud.calls();
+            let (released, ()) = tokio::join!(lock.release(&begun), self.keep_calls(&run, &calls));
+            released.map_err(|error| self.lock_failure(&error))?;
+        }
+        if drain.is_cancelled() && lost.is_none() {
+            self.ui.warn("interrupted: what was running is finished; run the command again to go on");
+        }
+        match (result, lost) {
+            (_, Some(error)) => Err(self.lock_failure(&error)),
+            (Ok(summary), None) => concluded.map(|()| summary),
+            (Err(error @ (JournalError::Fenced { .. } | JournalError::Lapsed { .. })), None) => {
+                Err(Failure::new(Exit::Locked, error, "run `drstack plan` to see where things stand"))
+            }
+            (Err(JournalError::Store(error)), None) => Err(store_failure(&error)),
+        }
+    }
+
+    /// Keeps the log of all calls until now beside the journal of `run`. A run that went well does not fail for want of it.
+    async fn keep_calls(&self, run: &str, calls: &[CallNote]) {
+        if let Err(error) = records::keep_calls(&*self.store, run, calls).await {
+            self.ui.warn(&format!("warning: the log of this run's calls was not kept: {error}"));
+        }
+    }
+}

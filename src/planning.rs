@@ -1,0 +1,293 @@
+//! Observing and planning: from a stack and its cloud to a plan, and all that was seen on the way to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use drstack_core::address::Address;
+use drstack_core::budget;
+use drstack_core::cloud::{Found, Scope};
+use drstack_core::compile::{Compiled, compile, queries};
+use drstack_core::control::lock::{Lock, Peek, peek};
+use drstack_core::control::records::{self, Kept};
+use drstack_core::diagnostic::{Diagnostic, MOST_SHOWN, render};
+use drstack_core::facts::{Fact, Facts};
+use drstack_core::graph::Graph;
+use drstack_core::kind::{Place, ShapeError};
+use drstack_core::objective::Mode;
+use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_in};
+use drstack_core::plan::stability::{Rehearsal, rehearse};
+use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, plan};
+
+use crate::bundle::{Then, elsewhere};
+use crate::exit::{Exit, Failure};
+use crate::session::{CONTROL, Session, store_failure};
+use crate::views;
+
+/// A plan, and all that was seen on the way to it.
+pub(crate) struct Planned {
+    pub(crate) plan: Plan,
+    pub(crate) report: PlanReport,
+    pub(crate) compiled: Compiled,
+    /// What was seen of each wanted resource.
+    pub(crate) seen: BTreeMap<Address, Look>,
+    /// What a takeover would do and need once all of this stands; none where the plan is for something else.
+    pub(crate) rehearsal: Option<Rehearsal>,
+    /// Questions that nothing answered now.
+    pub(crate) unanswered: Vec<Remark>,
+    /// Questions whose answer is another one than the last time.
+    pub(crate) moved: Vec<String>,
+    pub(crate) facts: Kept,
+    /// What was seen of the primary region and of global services.
+    pub(crate) elsewhere: BTreeMap<Address, Found>,
+    /// What becomes of the bundle once all of it is done.
+    pub(crate) then: Then,
+    /// [`Peek::free_since`] before anything was looked at.
+    free_since: Option<u64>,
+}
+
+impl Planned {
+    /// Whether something that a takeover needs could not be looked at.
+    pub(crate) fn has_failed_looks(&self) -> bool {
+        self.seen.values().any(|look| matches!(look, Look::Unknown(_)))
+    }
+
+    /// Whether no other run can have come between the looking and the taking of `lock`.
+    pub(crate) fn still_stands_under(&self, lock: &Lock) -> bool {
+        self.free_since.is_some_and(|epoch| lock.holder().epoch == epoch + 1)
+    }
+}
+
+/// What a plan is made from, but for the looks.
+struct Basis {
+    facts: Kept,
+    unanswered: Vec<Remark>,
+    moved: Vec<String>,
+    /// [`KeptMode::is_past`]
+    is_past: bool,
+    compiled: Compiled,
+}
+
+/// Questions whose answers differ.
+fn moved(before: &Facts, now: &Facts) -> Vec<String> {
+    let differs =
+        |(query, fact): &(&String, &Fact)| before.0.get(*query).is_some_and(|it| it.value != fact.value);
+    now.0.iter().filter(differs).map(|(query, _)| query.clone()).collect()
+}
+
+impl Session {
+    /// Observes and plans.
+    pub(crate) async fn plan(&mut self, options: &Options) -> Result<Planned, Failure> {
+        let Scope { primary, standby, .. } = &self.scope;
+        let _busy = self.ui.busy(format!("Looking at {primary} and {standby}"));
+        // A lock that cannot be read is nobody's promise; taking it will say what is wrong with it.
+        let Peek { free_since, begun } = peek(&*self.store).await.unwrap_or_default();
+        let Basis { facts, unanswered, moved, is_past, compiled } = self.compiled(options).await?;
+        // Asked after the lock was looked at: a change of mode later than that shows in the lock.
+        if is_past {
+            let hint = "run it again to see what is to be done now";
+            return Err(Failure::new(Exit::Locked, "the mode changed since this run began", hint));
+        }
+        let mut seen = self.look(&compiled.graph).await;
+        for (address, look) in &seen.seen {
+            tracing::debug!(%address, look = said(look), "looked");
+        }
+        tracing::debug!(others = seen.others.len(), begun = begun.len(), ?free_since, "observed");
+        seen.begun = begun;
+        self.check_addresses(options, &compiled.graph, &seen)?;
+        let (plan, mut report) = plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
+            .map_err(|error| shape_failure(&error))?;
+        for step in &plan.steps {
+            tracing::debug!(address = %step.address, action = ?step.action, "planned");
+        }
+        // What a component leaves out matters where it is about to change; saying it every time is noise.
+        let changing: BTreeSet<String> = match options.intent {
+            Intent::Destroy => BTreeSet::new(),
+            _ => plan.steps.iter().map(|step| step.address.component().to_string()).collect(),
+        };
+        report.notes.extend(compiled.notes.iter().filter(|note| changing.contains(&note.address)).cloned());
+        let rehearsal = self.rehearse(options, &facts.facts, &compiled.graph)?;
+        if let Some(rehearsal) = &rehearsal {
+            // An apply that ends well promises that the stack can fail over.
+            report.blocked.extend(rehearsal.violations.iter().cloned());
+        }
+        report.notes.extend(unanswered.iter().cloned().map(|remark| self.aged(remark, &facts.facts)));
+        let (elsewhere, then) = (elsewhere(&compiled, &seen), Then::after(options));
+        Ok(Planned {
+            plan,
+            report,
+            compiled,
+            seen: seen.seen,
+            rehearsal,
+            facts,
+            unanswered,
+            moved,
+            elsewhere,
+            then,
+            free_since,
+        })
+    }
+
+    /// Facts and graph; errors in the stack end the program, unless it is about to be destroyed.
+    async fn compiled(&mut self, options: &Options) -> Result<Basis, Failure> {
+        let mut kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
+        let last = std::mem::take(&mut kept.facts);
+        let before = last.clone();
+        let seen = match &self.alone {
+            // Nobody may be there to answer: what was said last has to do.
+            Some(alone) => Capture { facts: alone.facts.clone(), ..Capture::default() },
+            None => capture(&*self.cloud, &self.scope, &queries(&self.stack), last).await,
+        };
+        kept.facts = seen.facts;
+        let moved = moved(&before, &kept.facts);
+        let mut secrets = self.stack.secrets.clone();
+        secrets.extend(seen.secrets);
+        self.scope.secrets = Arc::new(secrets);
+        for (query, fact) in &kept.facts.0 {
+            // Never the value: it may be anything.
+            tracing::debug!(query, captured_at = %fact.captured_at, "have a fact");
+        }
+        for remark in &seen.failed {
+            tracing::debug!(query = remark.address, error = remark.text, "a fact was not answered");
+        }
+        let kept_mode = self.mode().await?;
+        let is_past = kept_mode.is_past(&options.intent, options.mode);
+        let now = kept_mode.standing();
+        let only = if options.intent == Intent::Failover { &options.targets[..] } else { &now.only[..] };
+        let standing = kept_mode.next(options.mode, only);
+        let mut compiled = compile(&self.stack, &kept.facts, standing);
+        let resources = compiled.graph.resources.len();
+        tracing::debug!(resources, problems = compiled.problems.len(), mode = ?options.mode, "compiled");
+        if options.intent == Intent::Destroy {
+            return Ok(Basis { facts: kept, unanswered: seen.failed, moved, is_past, compiled });
+        }
+        if !compiled.has_errors() {
+            compiled.problems.extend(self.budget(&kept.facts, options.mode, &compiled.graph)?);
+        }
+        if !compiled.problems.is_empty() {
+            if compiled.problems.len() > MOST_SHOWN {
+                compiled.problems.sort_by_key(|it| it.severity);
+                compiled.problems.truncate(MOST_SHOWN);
+            }
+            let text = render(&compiled.problems, &self.stack.sources, self.ui.color);
+            for problem in &compiled.problems {
+                self.ui.line("diagnostic", crate::views::diagnostic(problem, &self.stack.sources));
+            }
+            if compiled.has_errors() {
+                return Err(Failure { exit: Exit::Invalid, message: text, hint: None });
+            }
+            self.ui.note(text.trim_end());
+        }
+        Ok(Basis { facts: kept, unanswered: seen.failed, moved, is_past, compiled })
+    }
+
+    /// Whether a takeover's launches fit into the RTO.
+    fn budget(&self, facts: &Facts, mode: Mode, graph: &Graph) -> Result<Option<Diagnostic>, Failure> {
+        let other = if mode == Mode::Active { Mode::Standby } else { Mode::Active };
+        let other = compile(&self.stack, facts, other).graph;
+        let (standby, active) = if mode == Mode::Active { (&other, graph) } else { (graph, &other) };
+        budget::check(&self.stack, standby, active, &self.kinds).map_err(|error| shape_failure(&error))
+    }
+
+    /// Looks at all that is wanted; at a takeover only in the standby region, and at the record of the rest.
+    async fn look(&self, graph: &Graph) -> Observed {
+        let Some(alone) = &self.alone else {
+            return observe(&*self.cloud, &self.kinds, &self.scope, graph).await;
+        };
+        let places = [Place::Standby];
+        let mut seen = observe_in(&*self.cloud, &self.kinds, &self.scope, graph, &places).await;
+        for (address, _) in graph.resources.iter().filter(|(_, it)| it.place != Place::Standby) {
+            let found = alone.elsewhere.get(address).cloned();
+            seen.seen.insert(address.clone(), found.map_or(Look::Absent, Look::Present));
+        }
+        seen
+    }
+
+    /// What a takeover would do and need once all of `standby` stands.
+    fn rehearse(
+        &self,
+        options: &Options,
+        facts: &Facts,
+        standby: &Graph,
+    ) -> Result<Option<Rehearsal>, Failure> {
+        if options.intent != Intent::Converge || options.mode != Mode::Standby || !options.targets.is_empty()
+        {
+            return Ok(None);
+        }
+        let active = compile(&self.stack, facts, Mode::Active).graph;
+        rehearse(standby, &active, &self.kinds, &self.stack.facts)
+            .map(Some)
+            .map_err(|error| shape_failure(&error))
+    }
+
+    /// Addresses on the command line that name nothing: a slip of the keyboard must not end as "nothing to do".
+    fn check_addresses(&self, options: &Options, want: &Graph, seen: &Observed) -> Result<(), Failure> {
+        let known = || want.resources.keys().chain(seen.others.iter().map(|it| &it.address));
+        let hint = |name: &str| match views::closest(name, known()) {
+            Some(it) => format!("did you mean `{it}`?"),
+            None => "`drstack graph` shows the addresses of the stack".to_owned(),
+        };
+        let is_unknown = |name: &&String| *name != CONTROL && !known().any(|it| it.is_within(name));
+        let target = options.targets.iter().find(is_unknown);
+        // What is to be taken away may be gone already.
+        if let (Some(target), true) = (target, options.intent != Intent::Destroy) {
+            let message = format!("`--target {target}` names nothing of this stack");
+            return Err(Failure::new(Exit::Usage, message, hint(target)));
+        }
+        for name in target.into_iter().chain(options.delete_data.iter().filter(is_unknown)) {
+            self.ui.warn(&format!("warning: `{name}` names nothing that exists; {}", hint(name)));
+        }
+        Ok(())
+    }
+
+    /// As if nothing stood yet: the graph, and the steps that would make all of it.
+    pub(crate) async fn first_apply(&mut self, options: &Options) -> Result<Planned, Failure> {
+        let Basis { facts, unanswered, moved, compiled, .. } = self.compiled(options).await?;
+        let nothing =
+            compiled.graph.resources.keys().map(|address| (address.clone(), Look::Absent)).collect();
+        let seen = Observed { seen: nothing, ..Observed::default() };
+        let (plan, report) = plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
+            .map_err(|error| shape_failure(&error))?;
+        Ok(Planned {
+            plan,
+            report,
+            compiled,
+            seen: BTreeMap::new(),
+            rehearsal: None,
+            facts,
+            unanswered,
+            moved,
+            elsewhere: BTreeMap::new(),
+            then: Then::Leave,
+            free_since: None,
+        })
+    }
+
+    /// A fact that nobody answered, with the age of the answer that is used in its place.
+    fn aged(&self, remark: Remark, facts: &Facts) -> Remark {
+        let text = match facts.0.get(&remark.address) {
+            Some(fact) => {
+                let age = self.cloud.now().duration_since(fact.captured_at);
+                format!(
+                    "using the answer of {} ago: {}",
+                    crate::views::duration(age.unsigned_abs()),
+                    remark.text
+                )
+            }
+            None => format!("never answered: {}", remark.text),
+        };
+        Remark { text, ..remark }
+    }
+}
+
+/// What a look found, in a word or the error: never the live value.
+fn said(look: &Look) -> String {
+    match look {
+        Look::Absent => "absent".to_owned(),
+        Look::Present(_) => "present".to_owned(),
+        Look::Unknown(error) => error.to_string(),
+    }
+}
+
+fn shape_failure(error: &ShapeError) -> Failure {
+    Failure::new(Exit::Failed, error, "another version of drstack made this; use that one, or report it")
+}
