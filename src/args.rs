@@ -241,7 +241,7 @@ pub(crate) struct FailoverArgs {
     pub(crate) bundle: BundleArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
-    /// Only this address, or `tier=N`, with what it needs; may be repeated
+    /// Only this address, `tier=N` or `tag:KEY=VALUE`, with what it needs; may be repeated
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) only: Vec<String>,
     /// Say every step and the calls it would make, and make none of them

@@ -9,6 +9,7 @@ mod exit;
 mod files;
 mod loading;
 mod locking;
+mod only;
 mod planning;
 mod session;
 mod takeover;

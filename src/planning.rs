@@ -230,7 +230,7 @@ impl Session {
         let target = options.targets.iter().find(is_unknown);
         // What is to be taken away may be gone already.
         if let (Some(target), true) = (target, options.intent != Intent::Destroy) {
-            let message = format!("`--target {target}` names nothing of this stack");
+            let message = format!("`{target}` names nothing of this stack");
             return Err(Failure::new(Exit::Usage, message, hint(target)));
         }
         for name in target.into_iter().chain(options.delete_data.iter().filter(is_unknown)) {

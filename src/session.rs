@@ -76,25 +76,6 @@ impl Session {
         Ok(Self { ui, stack, kinds, cloud, store, simulated, signer: None, alone: None, scope })
     }
 
-    /// The addresses that `names` stand for: themselves, and the components of a tier for `tier=N`.
-    pub(crate) fn addresses(&self, names: &[String]) -> Result<Vec<String>, Failure> {
-        let mut all = Vec::new();
-        for name in names {
-            let Some(tier) = name.strip_prefix("tier=") else {
-                all.push(name.clone());
-                continue;
-            };
-            let of_tier = self.stack.components.values().filter(|it| it.objective.tier.to_string() == tier);
-            let before = all.len();
-            all.extend(of_tier.map(|it| it.address.to_string()));
-            if all.len() == before {
-                let hint = "tiers are 1 to 3; `tier = 1` in a component puts it there";
-                return Err(Failure::new(Exit::Usage, format!("no component is of tier `{tier}`"), hint));
-            }
-        }
-        Ok(all)
-    }
-
     /// The shortest RTO that the stack or one of its components asks for.
     pub(crate) fn rto(&self) -> Option<SignedDuration> {
         self.stack.components.values().filter_map(|it| it.objective.rto).chain(self.stack.objective.rto).min()

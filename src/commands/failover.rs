@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::{Ended, plan};
 use crate::args::{FailoverArgs, Global};
 use crate::exit::{Exit, Failure};
+use crate::only::addresses;
 use crate::planning::Planned;
 use crate::session::{FAILOVER, Session, store_failure};
 use crate::takeover::{Change, carry_out};
@@ -33,7 +34,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
     let options = Options {
         intent: Intent::Failover,
         mode: Mode::Active,
-        targets: session.addresses(&args.only)?,
+        targets: addresses(&session.stack, &args.only)?,
         delete_data: Default::default(),
     };
     let shown = look_and_plan(&mut session, &options).await?;

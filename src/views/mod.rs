@@ -32,13 +32,18 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 
 /// The one of `known`, or of the components that they belong to, that was probably meant, as one types it.
 pub(crate) fn closest<'a>(name: &str, known: impl Iterator<Item = &'a Address>) -> Option<String> {
+    let it = nearest(name, known.flat_map(|it| [it.component().to_string(), it.to_string()]))?;
+    Some(if it.contains('[') { format!("'{it}'") } else { it })
+}
+
+/// The one of `known` that was probably meant.
+pub(crate) fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
     // Jaro-Winkler above 0.7 is the customary line between a slip and another word.
     known
-        .flat_map(|it| [it.component().to_string(), it.to_string()])
         .map(|it| (strsim::jaro_winkler(name, &it), it))
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, it)| if it.contains('[') { format!("'{it}'") } else { it })
+        .map(|(_, it)| it)
 }
 
 /// A diagnostic as JSON, with line and column.

@@ -132,11 +132,7 @@ fn a_target_takes_what_it_needs_and_nothing_else() {
 fn a_target_that_names_nothing_is_refused_and_data_that_is_not_there_is_a_warning() {
     let machine = with(POOL);
     let ran = run(&machine, "plan s --cloud sim --target pool.servign");
-    refused(
-        ran,
-        64,
-        "`--target pool.servign` names nothing of this stack\n\nhint: did you mean `pool.serving`?",
-    );
+    refused(ran, 64, "`pool.servign` names nothing of this stack\n\nhint: did you mean `pool.serving`?");
     let ran = run(&machine, "destroy s --cloud sim --delete-data bucket.model").ok();
     let warning = "warning: `bucket.model` names nothing that exists; did you mean `bucket.models`?";
     assert!(ran.stderr.starts_with(warning), "{ran:?}");

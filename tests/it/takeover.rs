@@ -164,6 +164,32 @@ fn a_takeover_of_a_part_leaves_the_rest_and_an_apply_keeps_it_so() {
 }
 
 #[test]
+fn what_carries_a_tag_is_taken_over_with_what_it_needs_and_by_its_bundle_too() {
+    let machine = drstack();
+    let stack = STACK.replace("tier           = 1", "tag            = { team = \"search\" }");
+    machine.write("s/stack.toml", &stack);
+    machine.write("lost.toml", LOST);
+    run(&machine, "apply s --auto-approve", None).ok();
+    let slip = run(&machine, "failover s --only tag:team=serach --auto-approve", None).code(64);
+    assert!(slip.stderr.contains("no component has the tag `team=serach`"), "{slip:?}");
+    assert!(slip.stderr.contains("did you mean `tag:team=search`?"), "{slip:?}");
+    let slip = run(&machine, "failover s --only tag:team --auto-approve", None).code(64);
+    assert!(slip.stderr.contains("hint: write it as `tag:team=search`"), "{slip:?}");
+    let slip = run(&machine, "failover s --only pool.srving --auto-approve", None).code(64);
+    assert!(slip.stderr.contains("error: `pool.srving` names nothing of this stack"), "{slip:?}");
+    std::fs::remove_dir_all(machine.folder().join("s")).expect("remove the stack");
+    let args = "failover --bundle s3://demo-control/demo --only tag:team=search --auto-approve --json";
+    let ran = run(&machine, args, Some("lost.toml")).ok();
+    let changed: Vec<String> = ran
+        .json()
+        .iter()
+        .filter(|it| it["event"] == "step_finished")
+        .map(|it| it["address"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(changed, ["pool.serving/group"], "{ran:?}");
+}
+
+#[test]
 fn while_the_standby_region_serves_nothing_takes_that_away() {
     let machine = machine();
     run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();

@@ -262,7 +262,7 @@ pub trait Component: Send + Sync + 'static {
     const NAME: &'static str;
     /// One line for `drstack kinds`.
     const SUMMARY: &'static str;
-    /// What stands in its table, without the keys every component has (`posture`, `rto`, `rpo`, `tier`, `for_each`).
+    /// What stands in its table, without the keys every component has (`posture`, `rto`, `rpo`, `tier`, `tag`, `for_each`).
     type Spec: DeserializeOwned + Serialize + JsonSchema;
 
     /// What is wrong whatever the live regions will answer: `drstack validate` reports it, and nothing goes on.

@@ -78,12 +78,23 @@ impl Loader<'_> {
         }
         let mut origin = vec![header];
         origin.extend(at.used);
-        let (posture, objective) = (own.posture, own.objective);
+        let (posture, objective, tags) = (own.posture, own.objective, own.tags);
         // A check may look at its own component, which is no circle.
         let others = checks.iter().flat_map(|check| &check.refers_to).filter(|it| **it != address);
         refers_to.extend(others.cloned());
         let spec = spec?;
-        Some(Declared { address, component, spec, posture, objective, refers_to, origin, fields, checks })
+        Some(Declared {
+            address,
+            component,
+            spec,
+            posture,
+            objective,
+            tags,
+            refers_to,
+            origin,
+            fields,
+            checks,
+        })
     }
 
     /// The checks of the component at `address`, each declared as a component is.
@@ -104,7 +115,12 @@ impl Loader<'_> {
                 at: at.clone(),
                 header,
                 table,
-                own: Own { posture: own.posture, objective: own.objective, fields: BTreeMap::new() },
+                own: Own {
+                    posture: own.posture,
+                    objective: own.objective,
+                    tags: BTreeMap::new(),
+                    fields: BTreeMap::new(),
+                },
                 refused: BTreeSet::new(),
                 checks: Vec::new(),
             })

@@ -39,10 +39,11 @@ pub(super) struct Head {
     pub(super) fields: BTreeMap<String, Span>,
 }
 
-/// Posture and objective of one component; what it does not say is the one around it.
+/// Posture, objective and tags of one component; what it does not say is the one around it.
 pub(super) struct Own {
     pub(super) posture: Posture,
     pub(super) objective: Objective,
+    pub(super) tags: BTreeMap<String, String>,
     pub(super) fields: BTreeMap<String, Span>,
 }
 
@@ -116,7 +117,7 @@ impl Loader<'_> {
         around: Objective,
         at: &At,
     ) -> Own {
-        let fields = places(table, &["posture", "rto", "rpo", "tier"], at);
+        let fields = places(table, &["posture", "rto", "rpo", "tier", "tag"], at);
         let mut objective = around;
         if fields.contains_key("rto") {
             objective.rto = self.duration(table, "rto", at);
@@ -127,12 +128,13 @@ impl Loader<'_> {
         if let Some(tier) = self.tier(table, at) {
             objective.tier = tier;
         }
+        let tags = self.tags(table, at);
         let own = self.posture(table, at);
         if own.is_none() && fields.contains_key("posture") {
             // Refused: what cannot be known cannot miss its objective.
             objective = Objective { rto: None, rpo: None, ..objective };
         }
-        Own { posture: own.unwrap_or(posture), objective, fields }
+        Own { posture: own.unwrap_or(posture), objective, tags, fields }
     }
 
     /// A string, taken out of `table`.
@@ -212,6 +214,35 @@ impl Loader<'_> {
             self.problems.push(at.error("DR012", node.span(), "`tier` is not 1, 2 or 3", help));
         }
         tier
+    }
+
+    /// `tag = { team = "search" }`: what a part of the stack is chosen by.
+    fn tags(&mut self, table: &mut DeTable<'static>, at: &At) -> BTreeMap<String, String> {
+        let Some(node) = take(table, "tag") else { return BTreeMap::new() };
+        let help = || "write keys and texts, `tag = { team = \"search\" }`".to_owned();
+        let span = node.span();
+        let items = match node.into_inner() {
+            DeValue::Table(items) => items,
+            other => {
+                let message = format!("`tag` is {}, not a table", article(&other));
+                self.problems.push(at.error("DR009", span, message, help()));
+                return BTreeMap::new();
+            }
+        };
+        let mut tags = BTreeMap::new();
+        for (key, value) in items {
+            match value.get_ref() {
+                DeValue::String(text) => {
+                    tags.insert(key.into_inner().into_owned(), text.to_string());
+                }
+                other => {
+                    let message =
+                        format!("tag {} is {}, not a string", quoted(key.get_ref()), article(other));
+                    self.problems.push(at.error("DR009", value.span(), message, help()));
+                }
+            }
+        }
+        tags
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) const NAME_HELP: &str = "use 1 to 64 letters, digits, `-` and `_`";
 const LONGEST_NAME: usize = 64;
 
 /// Keys that every component has.
-pub(super) const COMMON: [&str; 6] = ["posture", "rto", "rpo", "tier", "for_each", CHECK];
+pub(super) const COMMON: [&str; 7] = ["posture", "rto", "rpo", "tier", "tag", "for_each", CHECK];
 
 /// Checks stand in every component: `[[pool.inference.check]]`.
 pub(super) const CHECK: &str = "check";

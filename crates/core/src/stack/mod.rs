@@ -46,6 +46,8 @@ pub struct Declared {
     pub posture: Posture,
     /// Its objective.
     pub objective: Objective,
+    /// What it is chosen by, beside its address: `--only tag:team=search`. AWS does not see them.
+    pub tags: BTreeMap<String, String>,
     /// Whom it refers to.
     pub refers_to: BTreeSet<ComponentAddress>,
     /// Where its table's header stands, then where the modules around it are used, innermost first.

@@ -46,6 +46,9 @@ pub struct ResolvedComponent {
     pub posture: Posture,
     /// Its objective.
     pub objective: Objective,
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
     /// Whom it refers to.
     pub refers_to: BTreeSet<ComponentAddress>,
     /// Its checks, in order.
@@ -109,6 +112,7 @@ impl ResolvedComponent {
             spec: declared.spec.clone(),
             posture: declared.posture,
             objective: declared.objective,
+            tags: declared.tags.clone(),
             refers_to: declared.refers_to.clone(),
             checks: declared.checks.iter().map(Self::of).collect(),
         }
@@ -141,6 +145,7 @@ impl ResolvedComponent {
             spec: self.spec,
             posture: self.posture,
             objective: self.objective,
+            tags: self.tags,
             refers_to: self.refers_to,
             origin: Vec::new(),
             fields: BTreeMap::new(),

@@ -22,6 +22,8 @@ pub fn schema(components: &ComponentRegistry) -> Value {
     let mut common = json!({
         "posture": posture, "rto": duration, "rpo": duration, "for_each": keys,
         "tier": {"type": "integer", "minimum": 1, "maximum": 3},
+        "tag": {"type": "object", "additionalProperties": {"type": "string"},
+            "description": "What it is chosen by: `drstack failover --only tag:KEY=VALUE`. AWS does not see it."},
     });
     if let Some(check) = check {
         common["check"] = json!({"type": "array", "items": check});
