@@ -9,9 +9,11 @@ use aws_credential_types::provider::ProvideCredentials;
 use drstack_core::cloud::CloudError;
 use drstack_core::kind::Place;
 
+use super::gather::Gather;
 use super::interceptor::{Log, Watch};
 use super::once::{Moments, Together, Told};
 use super::route53::Check;
+use crate::resources::group::aws::Standing;
 
 /// Attempts of one call, the first included: rides out throttling for some seconds, then says so.
 const ATTEMPTS: u32 = 5;
@@ -35,6 +37,8 @@ pub(crate) struct Clients {
     pub(crate) ssm: aws_sdk_ssm::Client,
     pub(crate) route53: aws_sdk_route53::Client,
     pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
+    /// Groups that steps look at in the same moment.
+    pub(crate) groups: Gather<Standing>,
 }
 
 /// AWS, as one stack sees it: its two regions.
@@ -124,6 +128,7 @@ impl Clients {
             ssm: client!(aws_sdk_ssm, &config, watch("ssm")),
             route53: client!(aws_sdk_route53, &config, watch("route53")),
             cloudwatch: client!(aws_sdk_cloudwatch, &config, watch("cloudwatch")),
+            groups: Gather::default(),
         }
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod dynamodb;
 pub(crate) mod ec2;
 mod errors;
 mod facts;
+pub(crate) mod gather;
 pub(crate) mod iam;
 mod interceptor;
 pub(crate) mod once;
@@ -30,6 +31,7 @@ pub use driver::{Driver, Looked, Seen, Target};
 pub(crate) use errors::{absent, chain, has_code, limit_in, passing};
 pub use region::region_of;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use aws_sdk_ec2::types::LaunchTemplateBlockDeviceMapping;
@@ -61,7 +63,10 @@ where
 /// The answers of one bulk call in the order of `ids`; what is not among them is absent.
 pub(crate) fn by_id<L: Clone>(ids: &[String], found: Result<Vec<Seen<L>>, CloudError>) -> Looked<L> {
     match found {
-        Ok(found) => ids.iter().map(|id| Ok(found.iter().find(|seen| seen.id == *id).cloned())).collect(),
+        Ok(found) => {
+            let found: BTreeMap<&str, &Seen<L>> = found.iter().map(|seen| (seen.id.as_str(), seen)).collect();
+            ids.iter().map(|id| Ok(found.get(id.as_str()).copied().cloned())).collect()
+        }
         Err(error) => ids.iter().map(|_| Err(error.clone())).collect(),
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{operation, texts};
 
 #[cfg(feature = "aws")]
-mod aws;
+pub(crate) mod aws;
 
 /// What is wanted.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -50,18 +50,10 @@ impl Target<'_> {
 
 impl Driver for Group {
     async fn read(at: &Target<'_>, ids: &[String]) -> Looked<GroupLive> {
-        let mut found = Vec::new();
-        for names in ids.chunks(NAMES) {
-            let ask = at.autoscaling().describe_auto_scaling_groups();
-            match ask.set_auto_scaling_group_names(Some(names.to_vec())).send().await {
-                Ok(answer) => found.extend(answer.auto_scaling_groups.unwrap_or_default()),
-                Err(error) => {
-                    let error = at.failed("autoscaling:DescribeAutoScalingGroups", error);
-                    return by_id(ids, Err(error));
-                }
-            }
+        match standing(at, ids).await {
+            Ok(found) => by_id(ids, explained(at, found.into_values().collect()).await),
+            Err(error) => by_id(ids, Err(error)),
         }
-        by_id(ids, all(at, found).await)
     }
 
     async fn list_owned(at: &Target<'_>, _: &[String]) -> Result<Vec<Seen<GroupLive>>, CloudError> {
@@ -73,7 +65,7 @@ impl Driver for Group {
             let page = page.map_err(|error| at.failed("autoscaling:DescribeAutoScalingGroups", error))?;
             found.extend(page.auto_scaling_groups.unwrap_or_default());
         }
-        all(at, found).await
+        explained(at, with_instances(at, found).await?).await
     }
 
     async fn create(at: &Target<'_>, call: &Call, spec: &GroupSpec) -> Result<Seen<GroupLive>, CloudError> {
@@ -179,6 +171,13 @@ struct Size {
     desired: u32,
 }
 
+/// A group as it is now, and what its instances are.
+#[derive(Clone)]
+pub(crate) struct Standing {
+    group: Answer,
+    lifecycles: BTreeMap<String, Lifecycle>,
+}
+
 /// A group and its instances.
 struct Members {
     live: GroupLive,
@@ -188,7 +187,7 @@ struct Members {
 
 /// What EC2 says of an instance.
 #[derive(Clone, Copy, PartialEq)]
-enum Lifecycle {
+pub(crate) enum Lifecycle {
     OnDemand,
     Spot,
     /// It does not run: whatever its group believes, it does not serve.
@@ -197,16 +196,12 @@ enum Lifecycle {
 
 impl Members {
     async fn of(at: &Target<'_>, name: &str) -> Result<Self, CloudError> {
-        const OPERATION: &str = "autoscaling:DescribeAutoScalingGroups";
-        let ask = at.autoscaling().describe_auto_scaling_groups().auto_scaling_group_names(name);
-        let answer = ask.send().await.map_err(|error| at.failed(OPERATION, error))?;
-        let group = answer.auto_scaling_groups.unwrap_or_default().into_iter().next();
-        let group = group.ok_or_else(|| CloudError::Conflict {
-            operation: OPERATION.to_owned(),
+        let found = standing(at, &[name.to_owned()]).await?.remove(name);
+        let Standing { group, lifecycles } = found.ok_or_else(|| CloudError::Conflict {
+            operation: "autoscaling:DescribeAutoScalingGroups".to_owned(),
             message: format!("`{name}` is not to be seen"),
         })?;
         let instances = group.instances.clone().unwrap_or_default();
-        let lifecycles = lifecycles(at, &instances).await?;
         let live = seen(at, group, &lifecycles, None).live;
         Ok(Self { live, instances, lifecycles })
     }
@@ -268,31 +263,60 @@ where
     }
 }
 
-/// What EC2 says of these instances, in bulk. One that it does not know yet is not among them.
-async fn lifecycles(
-    at: &Target<'_>,
-    instances: &[Instance],
-) -> Result<BTreeMap<String, Lifecycle>, CloudError> {
-    let ids: Vec<&str> = instances.iter().filter_map(|it| it.instance_id.as_deref()).collect();
-    let mut found = BTreeMap::new();
-    for ids in ids.chunks(IDS) {
-        let ask = at.ec2().describe_instances().filters(filter("instance-id", ids.iter().copied()));
-        let mut pages = ask.into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| at.failed("ec2:DescribeInstances", error))?;
-            let reservations = page.reservations.unwrap_or_default().into_iter();
-            for instance in reservations.flat_map(|it| it.instances.unwrap_or_default()) {
-                let state = instance.state.and_then(|it| it.name);
-                let lifecycle = match (state, instance.instance_lifecycle) {
-                    (
-                        Some(InstanceStateName::Pending | InstanceStateName::Running),
-                        Some(InstanceLifecycleType::Spot),
-                    ) => Lifecycle::Spot,
-                    (Some(InstanceStateName::Pending | InstanceStateName::Running), _) => Lifecycle::OnDemand,
-                    _ => Lifecycle::Down,
-                };
-                found.extend(instance.instance_id.map(|id| (id, lifecycle)));
-            }
+/// The groups of these names, along with what other steps ask for at the same moment.
+async fn standing(at: &Target<'_>, names: &[String]) -> Result<BTreeMap<String, Standing>, CloudError> {
+    let question = |names: Vec<String>| async move {
+        let parts: Vec<Vec<String>> = names.chunks(NAMES).map(<[String]>::to_vec).collect();
+        let asked = each_of(parts, |names| async move {
+            let ask = at.autoscaling().describe_auto_scaling_groups();
+            let answer = ask.set_auto_scaling_group_names(Some(names)).send().await;
+            let answer = answer.map_err(|error| at.failed("autoscaling:DescribeAutoScalingGroups", error))?;
+            Ok(answer.auto_scaling_groups.unwrap_or_default())
+        });
+        let groups: Vec<Vec<Answer>> = asked.await.into_iter().collect::<Result<_, CloudError>>()?;
+        let found = with_instances(at, groups.into_iter().flatten().collect()).await?;
+        let name = |it: &Standing| it.group.auto_scaling_group_name.clone();
+        Ok(found.into_iter().filter_map(|it| Some((name(&it)?, it))).collect())
+    };
+    at.aws.at(at.place).groups.ask(names, question).await
+}
+
+/// Groups with what EC2 says of their instances. One that it does not know yet is not among them.
+async fn with_instances(at: &Target<'_>, groups: Vec<Answer>) -> Result<Vec<Standing>, CloudError> {
+    let instances = groups.iter().flat_map(|it| it.instances.iter().flatten());
+    let ids: Vec<String> = instances.filter_map(|it| it.instance_id.clone()).collect();
+    let parts: Vec<Vec<String>> = ids.chunks(IDS).map(<[String]>::to_vec).collect();
+    let asked = each_of(parts, |ids| async move { lifecycles(at, &ids).await }).await;
+    let mut known = BTreeMap::new();
+    for part in asked {
+        known.extend(part?);
+    }
+    let with = |group: Answer| {
+        let ids = group.instances.iter().flatten().filter_map(|it| it.instance_id.as_ref());
+        let lifecycles = ids.filter_map(|id| Some((id.clone(), *known.get(id)?))).collect();
+        Standing { group, lifecycles }
+    };
+    Ok(groups.into_iter().map(with).collect())
+}
+
+async fn lifecycles(at: &Target<'_>, ids: &[String]) -> Result<Vec<(String, Lifecycle)>, CloudError> {
+    let mut found = Vec::new();
+    let ask = at.ec2().describe_instances().filters(filter("instance-id", ids.iter().map(String::as_str)));
+    let mut pages = ask.into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| at.failed("ec2:DescribeInstances", error))?;
+        let reservations = page.reservations.unwrap_or_default().into_iter();
+        for instance in reservations.flat_map(|it| it.instances.unwrap_or_default()) {
+            let state = instance.state.and_then(|it| it.name);
+            let lifecycle = match (state, instance.instance_lifecycle) {
+                (
+                    Some(InstanceStateName::Pending | InstanceStateName::Running),
+                    Some(InstanceLifecycleType::Spot),
+                ) => Lifecycle::Spot,
+                (Some(InstanceStateName::Pending | InstanceStateName::Running), _) => Lifecycle::OnDemand,
+                _ => Lifecycle::Down,
+            };
+            found.extend(instance.instance_id.map(|id| (id, lifecycle)));
         }
     }
     Ok(found)
@@ -306,18 +330,15 @@ fn serves(instance: &Instance, lifecycles: &BTreeMap<String, Lifecycle>) -> Opti
     (well && lifecycle != Lifecycle::Down).then_some(lifecycle)
 }
 
-/// Groups with what their instances are, and with why launches fail where fewer serve than are wanted.
-async fn all(at: &Target<'_>, groups: Vec<Answer>) -> Result<Vec<Seen<GroupLive>>, CloudError> {
-    let instances: Vec<Instance> =
-        groups.iter().flat_map(|it| it.instances.clone().unwrap_or_default()).collect();
-    let lifecycles = &lifecycles(at, &instances).await?;
-    let look = |group: Answer| async move {
-        let found = seen(at, group.clone(), lifecycles, None);
+/// Groups with why their launches fail, where fewer instances serve than are wanted.
+async fn explained(at: &Target<'_>, groups: Vec<Standing>) -> Result<Vec<Seen<GroupLive>>, CloudError> {
+    let look = |Standing { group, lifecycles }: Standing| async move {
+        let found = seen(at, group.clone(), &lifecycles, None);
         if found.live.in_service() >= found.live.desired {
             return Ok(found);
         }
         let short = shortage(at, &found.id).await?;
-        Ok(seen(at, group, lifecycles, short))
+        Ok(seen(at, group, &lifecycles, short))
     };
     each_of(groups, look).await.into_iter().collect()
 }
