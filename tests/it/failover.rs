@@ -33,6 +33,7 @@ adopt          = true
 primary_target = "east.example.com"
 standby_target = "west.example.com"
 probe          = "https://api.example.com/healthz"
+watch          = false
 
 [fence.writers]
 "#,

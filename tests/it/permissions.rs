@@ -125,7 +125,7 @@ fn calls_and_policy_are_the_same() {
     let machine = server.drstack();
     let text = format!(
         "{}\n[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nadopt = true\nprimary_target = \"east.example.com\"\n\
-         standby_target = \"west.example.com\"\nprobe = \"https://api.example.com/\"\n",
+         standby_target = \"west.example.com\"\nprobe = \"https://api.example.com/\"\nwatch = false\n",
         stack("warm")
     );
     machine.write(

@@ -200,6 +200,23 @@ impl Boto<'_> {
     }
 }
 
+/// A web server of this machine that answers over HTTPS for one name; see `tests/servers/answers.py`.
+pub(crate) struct Web {
+    /// Where it listens.
+    pub(crate) port: u16,
+    _process: Process,
+}
+
+impl Web {
+    /// One that answers for `name`, after it was busy so many times; what it writes goes to `folder`.
+    pub(crate) fn start(name: &str, folder: &Path, busy: u32) -> Option<Self> {
+        let mut command = Command::new(python()?);
+        command.arg(servers().join("answers.py")).arg(name).arg(folder).arg(busy.to_string());
+        let process = Process::start(&command);
+        Some(Self { port: process.port, _process: process })
+    }
+}
+
 /// A child process that prints its port when it listens.
 ///
 /// A shell between us and it holds the leash: it ends the server when our end of a pipe closes, which also happens when the

@@ -230,3 +230,32 @@ fn a_takeover_before_any_apply_says_what_is_missing_and_changes_nothing() {
     let ran = run(&machine, "failover s --auto-approve", None);
     assert!(ran.code != 0 && ran.stderr.contains("hint: "), "{ran:?}");
 }
+
+/// On the sim what is asked answers, unless the settings say otherwise.
+#[test]
+fn without_an_answer_of_the_standby_it_is_not_up_and_traffic_stays_moved() {
+    let machine = drstack();
+    let traffic = r#"
+[traffic.api]
+zone           = "example.com"
+record         = "api"
+primary_target = "east.example.com"
+standby_target = "west.example.com"
+probe          = "https://api.example.com/healthz"
+after          = ["@pool.serving"]
+"#;
+    machine.write("s/stack.toml", &format!("{STACK}{traffic}"));
+    machine.write("lost.toml", LOST);
+    run(&machine, "apply s --auto-approve", None).ok();
+    let fault = "[[faults]]\nkind = \"check\"\nsubject = \"traffic.api/answer\"\nerror = \"denied\"\n";
+    machine.write("silent.toml", &format!("{LOST}{fault}"));
+    let ran = run(&machine, "failover s --auto-approve", Some("silent.toml")).code(1);
+    assert!(ran.stderr.contains("changed traffic.api/traffic-switch"), "{ran:?}");
+    assert!(ran.stdout.contains("FAILED traffic.api/answer"), "{ran:?}");
+    assert!(ran.stderr.contains("run `drstack failover` again"), "{ran:?}");
+    let again = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).ok();
+    let clock = &line(&again, "takeover")["clock"];
+    assert!(clock["checked"].is_string() && clock["traffic"].is_null(), "traffic had moved: {clock}");
+    let back = run(&machine, "failback s --auto-approve", None).ok();
+    assert!(!back.stderr.contains("traffic.api/answer"), "{back:?}");
+}

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::drstack::Drstack;
 use crate::main_job::{apply, expected, nothing_to_do, steps, values};
-use crate::servers::{Boto, PRIMARY, STANDBY, Server};
+use crate::servers::{Boto, PRIMARY, STANDBY, Server, Web};
 
 /// The name that is answered.
 const RECORD: &str = "api.routing.example.com";
@@ -219,10 +219,11 @@ fn dns_follows_the_switch() {
     };
     assert_eq!(answer(), json!(["alb-east.example.com"]));
 
-    // What a takeover would do: nothing but writing the metric.
+    // What a takeover would do: writing the metric, and looking whether the standby answers.
     let switch = expected(&[("update", "traffic.api/traffic-switch")]);
+    let watch = ("create", "traffic.api/answer");
     let ran = machine.run(["plan", "s", "--mode", "active", "--json"]).ok();
-    assert_eq!(steps(&ran), switch, "{ran:?}");
+    assert_eq!(steps(&ran), expected(&[watch, ("update", "traffic.api/traffic-switch")]), "{ran:?}");
     let write = |value: f64, ago: u32| {
         let datum = json!({ "region": STANDBY, "do": "write", "stack": "fleet", "traffic": "traffic-api", "value": value, "ago": ago });
         boto.run("traffic", &datum);
@@ -234,7 +235,7 @@ fn dns_follows_the_switch() {
     tell("Failure");
     assert_eq!(answer(), json!(["alb-west.example.com"]));
     let ran = machine.run(["plan", "s", "--mode", "active", "--json"]).ok();
-    assert_eq!(steps(&ran), expected(&[]), "{ran:?}");
+    assert_eq!(steps(&ran), expected(&[watch]), "{ran:?}");
 
     // The mode is standby still, so the metric is written back: in the next minute, since this one holds a 1.
     assert_eq!(steps(&apply(&machine)), switch);
@@ -245,4 +246,29 @@ fn dns_follows_the_switch() {
 
     machine.run(["destroy", "s", "--auto-approve", "--delete-data", "control"]).ok();
     assert_eq!(answer(), json!(["alb-east.example.com"]), "the name is answered after all is gone");
+}
+
+/// The record's name leads nowhere from here: only the standby's own host can have answered, for the record's name.
+#[test]
+fn a_takeover_waits_until_the_standby_answers_for_the_record() {
+    let Some(server) = Server::moto() else { return };
+    let boto = server.boto();
+    seed(&boto);
+    let machine = server.drstack();
+    let Some(web) = Web::start(RECORD, machine.folder(), 2) else { return };
+    let authority = machine.folder().join("ca.pem").display().to_string();
+    let machine = machine.env("SSL_CERT_FILE", &authority);
+    let text = stack(ADOPT).replace("alb-west.example.com", "alb-west.localhost");
+    machine.write("s/stack.toml", &text.replace("/healthz", &format!(":{}/healthz", web.port)));
+    apply(&machine);
+    // moto evaluates no alarms.
+    boto.run("traffic", &json!({ "region": STANDBY, "do": "alarm", "alarm": ALARM, "state": "ALARM" }));
+    server.find();
+    server.black_out("hang");
+    let ran = machine.run(["failover", "s", "--auto-approve", "--json"]).ok();
+    let made = expected(&[("create", "traffic.api/answer"), ("update", "traffic.api/traffic-switch")]);
+    assert_eq!(steps(&ran), made);
+    let asked = std::fs::read_to_string(machine.folder().join("asked")).expect("it was asked");
+    let once = format!("{RECORD} {RECORD}:{} /healthz\n", web.port);
+    assert_eq!(asked, once.repeat(3), "twice it was busy");
 }

@@ -2,15 +2,13 @@
 //!
 //! What does not hold yet is a [`CloudError::Conflict`], after which the engine looks again. What no waiting mends is another error.
 
+mod web;
+
 use std::collections::{BTreeMap, HashMap};
 use std::process::Stdio;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TableStatus};
-use aws_smithy_http_client::default_connector;
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_types::byte_stream::ByteStream;
 use drstack_core::cloud::CloudError;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -21,8 +19,6 @@ use crate::resources::check::{CheckSpec, KeyValue, Probe};
 
 /// How errors name a check.
 const OPERATION: &str = "check";
-/// Most of an answer that is read: pages that say whether a service is well have a few KiB.
-const MOST_READ: usize = 1024 * 1024;
 /// Most of a command's output that is kept, its end: some lines for an error message.
 const MOST_OUTPUT: usize = 4096;
 /// Lines of a command's output in an error message.
@@ -38,7 +34,8 @@ const SHORTEST_SECRET: usize = 6;
 pub(crate) async fn look(at: &Target<'_>, spec: &CheckSpec) -> Result<(), CloudError> {
     let attempt = async {
         match &spec.probe {
-            Probe::Http { url, status, contains } => http(url, *status, contains.as_deref()).await,
+            Probe::Http { url, status, contains } => web::http(url, *status, contains.as_deref()).await,
+            Probe::Answer { url, host } => web::answer(url, host).await,
             Probe::Table { name, item, writable } => table(at, name, item, *writable).await,
             Probe::Object { bucket, key, sha256 } => object(at, bucket, key, sha256).await,
             Probe::Command(command) => run(command).await,
@@ -52,7 +49,8 @@ pub(crate) async fn look(at: &Target<'_>, spec: &CheckSpec) -> Result<(), CloudE
 
 fn subject(probe: &Probe) -> String {
     match probe {
-        Probe::Http { url, .. } => format!("`{}`", plain(url)),
+        Probe::Http { url, .. } => format!("`{}`", web::plain(url)),
+        Probe::Answer { url, host } => format!("`{}` at `{host}`", web::plain(url)),
         Probe::Table { name, .. } => format!("table `{name}`"),
         Probe::Object { bucket, key, .. } => format!("`{key}` of `{bucket}`"),
         Probe::Command(command) => format!("`{}`", command.first().map_or("", String::as_str)),
@@ -65,41 +63,6 @@ fn not_yet(message: String) -> CloudError {
 
 fn never(code: &str, message: String) -> CloudError {
     CloudError::Invalid { operation: OPERATION.to_owned(), code: code.to_owned(), message }
-}
-
-/// Without what is asked: that may hold a token.
-fn plain(url: &str) -> &str {
-    url.split('?').next().unwrap_or_default()
-}
-
-/// By the client that the SDK has: certificates are verified, redirects are answers. A new connection each time, as a user's
-/// would be, so that a name is looked up anew.
-async fn http(url: &str, status: u16, contains: Option<&str>) -> Result<(), CloudError> {
-    let said = plain(url);
-    let connector = default_connector(&HttpConnectorSettings::builder().build(), None);
-    let connector = connector.ok_or_else(|| never("NoTls", "this build has no HTTP client".to_owned()))?;
-    let mut request =
-        HttpRequest::get(url).map_err(|error| never("BadAddress", format!("`{said}`: {error}")))?;
-    request.headers_mut().insert("user-agent", concat!("drstack/", env!("CARGO_PKG_VERSION")));
-    let answer = connector.call(request).await;
-    let answer = answer.map_err(|error| not_yet(format!("`{said}` does not answer: {}", chain(&error))))?;
-    let seen = answer.status().as_u16();
-    if seen != status {
-        return Err(not_yet(format!("`{said}` answers {seen}, not {status}")));
-    }
-    let Some(text) = contains else { return Ok(()) };
-    let mut stream = ByteStream::new(answer.into_body());
-    let mut body = Vec::new();
-    while body.len() < MOST_READ {
-        let part = stream.try_next().await;
-        let part = part.map_err(|error| not_yet(format!("`{said}` broke off: {}", chain(&error))))?;
-        let Some(part) = part else { break };
-        body.extend_from_slice(&part[..part.len().min(MOST_READ - body.len())]);
-    }
-    match body.windows(text.len()).any(|part| part == text.as_bytes()) {
-        true => Ok(()),
-        false => Err(not_yet(format!("`{said}` answers {seen}, without `{text}`"))),
-    }
 }
 
 async fn table(
@@ -230,8 +193,6 @@ fn hidden(text: String, variables: impl Iterator<Item = (String, String)>) -> St
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
-
     use super::*;
 
     /// What is said of a command, if it fails.
@@ -276,64 +237,6 @@ mod tests {
             assert!(std::time::Instant::now() < until, "{}", state());
             std::thread::yield_now();
         }
-    }
-
-    /// A web server that gives these answers, one a connection, and what is said of it after each of so many looks.
-    fn asked(answers: &'static [&'static str], contains: Option<&str>) -> Vec<String> {
-        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/healthz?token=hidden", server.local_addr().unwrap());
-        let serving = std::thread::spawn(move || {
-            for answer in answers {
-                let (mut stream, _) = server.accept().unwrap();
-                let mut asked = [0; 1024];
-                let count = stream.read(&mut asked).unwrap();
-                assert!(asked[..count].starts_with(b"GET /healthz?token=hidden HTTP/1.1\r\n"));
-                stream.write_all(answer.as_bytes()).unwrap();
-            }
-        });
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let look = || {
-            runtime
-                .block_on(http(&url, 200, contains))
-                .map_or_else(|error| error.to_string(), |()| "holds".to_owned())
-        };
-        let said = answers.iter().map(|_| look().replace(url.split('?').next().unwrap(), "URL")).collect();
-        serving.join().unwrap();
-        said
-    }
-
-    #[test]
-    fn a_web_server_has_to_answer_with_its_status_and_its_text() {
-        const BUSY: &str = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-        const WELL: &str = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: close\r\n\r\n{\"ok\": true}";
-        const MOVED: &str = "HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-        const CUT: &str = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\nConnection: close\r\n\r\n{";
-        assert_eq!(
-            asked(&[BUSY, MOVED, WELL], None),
-            [
-                "check: conflict: `URL` answers 503, not 200",
-                "check: conflict: `URL` answers 301, not 200",
-                "holds"
-            ]
-        );
-        assert_eq!(asked(&[WELL], Some("\"ok\": true")), ["holds"]);
-        assert_eq!(
-            asked(&[WELL], Some("degraded")),
-            ["check: conflict: `URL` answers 200, without `degraded`"]
-        );
-        let cut = asked(&[CUT], Some("ok"));
-        assert!(cut[0].starts_with("check: conflict: `URL` broke off: "), "{cut:?}");
-    }
-
-    #[test]
-    fn nobody_who_answers_is_looked_for_again() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let error = runtime.block_on(http(&format!("http://{free}/"), 200, None)).unwrap_err();
-        assert!(
-            matches!(&error, CloudError::Conflict { message, .. } if message.contains("does not answer")),
-            "{error}"
-        );
     }
 
     #[test]

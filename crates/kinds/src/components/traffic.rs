@@ -3,7 +3,9 @@
 //! All of it is made while both regions are there, the same in every posture and mode. A takeover only writes a metric in
 //! the standby region: the alarm on it makes a health check unhealthy, and DNS follows without a call to Route 53.
 
-use drstack_core::address::ComponentAddress;
+mod probe;
+
+use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::component::{CHECKS, CompileCx, Component, Problem, Ref, ResourceSet, Seed, StackFacts};
 use drstack_core::facts::{FactQuery, Known};
@@ -15,14 +17,17 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use probe::{Probe, is_dns_name, is_full_name};
+
 use super::Pool;
 use crate::facts::{self, DnsFact};
 use crate::names;
 use crate::resources::alarm::AlarmSpec;
+use crate::resources::check::{CheckSpec, Probe as Asked};
 use crate::resources::dns_record::{DnsRecordSpec, MARK_LIMIT, SIDES, mark, record_id};
 use crate::resources::health_check::HealthCheckSpec;
 use crate::resources::traffic_switch::{TrafficSwitchSpec, dimension};
-use crate::resources::{Alarm, DnsRecord, HealthCheck, TrafficSwitch};
+use crate::resources::{Alarm, Check, DnsRecord, HealthCheck, TrafficSwitch};
 
 /// `[traffic.NAME]`
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +50,14 @@ pub struct TrafficTable {
     /// A simple CNAME of that name that leads to `primary_target` is taken over; `destroy` puts one back.
     #[serde(default)]
     pub adopt: bool,
+    /// Once traffic has moved, a takeover waits until `standby_target` answers what `probe` asks of the record's name. It is
+    /// asked from where drstack runs. `false` where it cannot be asked from there.
+    #[serde(default = "yes")]
+    pub watch: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What answers in the standby region.
@@ -94,12 +107,8 @@ impl JsonSchema for StandbyTarget {
 
 /// Longest alarm name, by the API reference.
 const ALARM_LIMIT: usize = 255;
-/// Longest DNS name, and longest part of one.
-const DNS_LIMITS: (usize, usize) = (253, 63);
-/// Longest path that a health check asks for, by the API reference.
-const PATH_LIMIT: usize = 255;
-/// Where HTTPS answers.
-const HTTPS: u16 = 443;
+/// Longest that one answer of the standby region may take, in seconds: far more than users wait for.
+const ANSWER: u32 = 10;
 /// Help for a name that is none.
 const NAME: &str = "write labels of letters, digits and `-` with dots between them, none at the end";
 /// Help for a probe that is none.
@@ -185,7 +194,7 @@ impl Component for Traffic {
         let id = record_id(&zone, &record);
         let pair = DnsRecordSpec {
             zone,
-            record,
+            record: record.clone(),
             mark: mark(&cx.stack.name, cx.address),
             primary: spec.primary_target.to_ascii_lowercase(),
             secondary: target.to_ascii_lowercase(),
@@ -203,7 +212,10 @@ impl Component for Traffic {
             Link::Of { address, .. } => Some(address),
             Link::Known(_) => None,
         }));
-        out.add(switch);
+        let switch = out.add(switch);
+        if cx.mode == Mode::Active {
+            watch(spec, cx, (&probe, &record, target), &switch, out);
+        }
     }
 
     fn seeds(spec: &TrafficTable, stack: &StackFacts, address: &ComponentAddress) -> Vec<Seed> {
@@ -222,6 +234,29 @@ impl Component for Traffic {
             },
         ]
     }
+}
+
+/// That the standby region answers, once traffic has moved: a check like those that users write.
+fn watch(
+    spec: &TrafficTable,
+    cx: &CompileCx<'_>,
+    (probe, record, target): (&Probe, &str, &str),
+    switch: &Address,
+    out: &mut ResourceSet,
+) {
+    if !spec.watch {
+        return;
+    }
+    let Some(url) = probe.of(record) else {
+        let text = format!(
+            "`probe` asks another name than `{record}`: a takeover does not ask whether the standby region answers that"
+        );
+        return out.notes.push(text);
+    };
+    let address = cx.resource("answer");
+    let (name, host) = (address.to_string(), target.to_ascii_lowercase());
+    let check = CheckSpec { probe: Asked::Answer { url, host }, timeout: ANSWER };
+    out.add(Resource::named::<Check>(address, Place::Standby, name, &check).after(switch));
 }
 
 /// Zone id and full name of the record, where both are known and the name is free, ours or to be taken over.
@@ -280,109 +315,4 @@ fn place(spec: &TrafficTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Opti
         }
     }
     Some((id.clone(), record.clone()))
-}
-
-/// Whether `text` can be a name, or part of one, in DNS. No wildcard: Route 53 writes those in another way.
-fn is_dns_name(text: &str) -> bool {
-    let (whole, part) = DNS_LIMITS;
-    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let is_label = |label: &str| {
-        (1..=part).contains(&label.len())
-            && label.chars().all(inner)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    text.len() <= whole && text.split('.').all(is_label)
-}
-
-/// A name with a dot in it that is no IP address.
-fn is_full_name(text: &str) -> bool {
-    text.contains('.') && is_dns_name(text) && text.parse::<std::net::Ipv4Addr>().is_err()
-}
-
-/// The parts of an HTTPS address.
-#[derive(Debug, PartialEq, Eq)]
-struct Probe {
-    host: String,
-    port: u16,
-    path: String,
-}
-
-impl Probe {
-    fn parse(text: &str) -> Option<Self> {
-        let rest = text.strip_prefix("https://")?;
-        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let (host, port) = match host.split_once(':') {
-            Some((host, port)) => (host, port.parse().ok().filter(|port| *port != 0)?),
-            None => (host, HTTPS),
-        };
-        let path = if path.is_empty() { "/" } else { path };
-        let is_path = path.len() <= PATH_LIMIT && path.chars().all(|c| c.is_ascii_graphic() && c != '#');
-        (is_full_name(host) && is_path).then(|| Self {
-            host: host.to_ascii_lowercase(),
-            port,
-            path: path.to_owned(),
-        })
-    }
-
-    /// The check of the primary. A check of the record that it decides on has no predictable result (Route 53 API,
-    /// `HealthCheckConfig`): after a failure it would ask the other region, and switch back.
-    fn at(&self, record: &str, primary: &str) -> HealthCheckSpec {
-        let host = if self.host == record { primary.to_ascii_lowercase() } else { self.host.clone() };
-        HealthCheckSpec::Endpoint { host, port: self.port, path: self.path.clone() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_labels_with_dots() {
-        for name in ["api.example.com", "_a.b-c.example.com", "API.Example.com"] {
-            assert!(is_full_name(name), "{name}");
-        }
-        let long = format!("{}.com", "a".repeat(64));
-        for name in
-            ["", "api", "api.example.com.", "-a.example.com", "*.example.com", "10.0.0.1", "a b.com", &long]
-        {
-            assert!(!is_full_name(name), "{name}");
-        }
-        assert!(is_dns_name("api") && is_dns_name("v1.api") && !is_dns_name("") && !is_dns_name("@"));
-    }
-
-    #[test]
-    fn a_probe_is_an_https_address() {
-        let probe = |text| Probe::parse(text).map(|it| (it.host, it.port, it.path));
-        let parts = |host: &str, port, path: &str| Some((host.to_owned(), port, path.to_owned()));
-        assert_eq!(
-            probe("https://API.example.com/healthz?a=1"),
-            parts("api.example.com", 443, "/healthz?a=1")
-        );
-        assert_eq!(probe("https://api.example.com:8443"), parts("api.example.com", 8443, "/"));
-        let wrong = [
-            "http://api.example.com/",
-            "https://",
-            "https://api/",
-            "https://u@api.example.com/",
-            "https://10.0.0.1/",
-            "https://api.example.com:0/",
-            "https://api.example.com:x/",
-            "https://api.example.com/#a",
-            "https://a.b/ c",
-        ];
-        for text in wrong {
-            assert_eq!(Probe::parse(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn the_record_itself_is_never_probed() {
-        let host = |probe: &str| match Probe::parse(probe).unwrap().at("api.example.com", "ALB.example.com") {
-            HealthCheckSpec::Endpoint { host, .. } => host,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(host("https://api.example.com/"), "alb.example.com");
-        assert_eq!(host("https://other.example.com/"), "other.example.com");
-    }
 }

@@ -34,6 +34,14 @@ pub enum Probe {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         contains: Option<String>,
     },
+    /// What users ask for is answered by one host, whatever the name in it leads to. Route 53's measure counts: a status of 2xx
+    /// or 3xx is well.
+    Answer {
+        /// What users ask for.
+        url: String,
+        /// DNS name of the host.
+        host: String,
+    },
     /// A table of the standby region is in service.
     Table {
         /// Its name.

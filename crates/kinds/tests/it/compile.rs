@@ -177,6 +177,33 @@ fn the_same_stack_and_facts_give_the_same_bytes() {
     assert_eq!(bytes(), bytes());
 }
 
+/// Once traffic has moved, the standby's host has to answer for the record, with the path and the port of the probe.
+#[test]
+fn the_standby_has_to_answer_for_the_record_once_traffic_has_moved() {
+    let answer = |old: &str, new: &str| {
+        let stack = stack(&reference(Posture::Warm).replace(old, new));
+        let compiled = compile(&stack, &facts(&stack), Mode::Active);
+        let notes = compiled.notes.iter().map(|it| it.text.clone()).collect::<Vec<_>>().join("\n");
+        let answer = compiled.graph.resources.get(&Address::parse("traffic.api/answer").unwrap()).cloned();
+        (answer, notes)
+    };
+    let (watched, notes) = answer("/healthz\"\nafter", ":8443/healthz?a=1\"\nafter");
+    let watched = watched.unwrap();
+    let asked = &watched.spec["probe"]["answer"];
+    assert_eq!(asked["url"], "https://api.routing.example.com:8443/healthz?a=1");
+    assert_eq!(asked["host"], "alb-west.example.com");
+    let needs: Vec<String> = watched.needs().iter().map(ToString::to_string).collect();
+    assert_eq!((needs, watched.place), (vec!["traffic.api/traffic-switch".to_owned()], Place::Standby));
+    assert!(!notes.contains("asks another name"), "{notes}");
+
+    assert!(answer("after          =", "watch = false\nafter =").0.is_none());
+    let (other, notes) = answer("https://api.routing", "https://east.routing");
+    assert!(
+        other.is_none() && notes.contains("`probe` asks another name than `api.routing.example.com`"),
+        "{notes}"
+    );
+}
+
 /// A failover never looks outside the standby region: whatever stands there is the same in both modes, and so is needed by
 /// nothing that changes.
 #[test]
@@ -189,6 +216,9 @@ fn traffic_moves_by_its_switch_alone() {
             resources
         });
         assert_eq!(waiting.len(), 6);
+        let more: Vec<&str> =
+            active.keys().filter(|it| !waiting.contains_key(*it)).map(|it| it.as_str()).collect();
+        assert_eq!(more, ["traffic.api/answer"]);
         let changed: Vec<&str> = waiting
             .iter()
             .filter(|(address, resource)| active[*address] != **resource)

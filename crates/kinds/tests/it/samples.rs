@@ -277,6 +277,10 @@ fn takeover() -> Vec<Sample> {
     vec![
         check(http(None)),
         check(http(Some("ok".into()))),
+        check(Probe::Answer {
+            url: "https://api.example.com/healthz".into(),
+            host: "west.example.com".into(),
+        }),
         check(table(&[])),
         check(table(&[("id", KeyValue::Text("canary".into())), ("at", KeyValue::Number(7))])),
         check(object),
