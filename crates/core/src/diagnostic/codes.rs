@@ -164,8 +164,8 @@ pub const CODES: &[(&str, &str, &str)] = &[
     ),
     (
         "DR218",
-        "a cold table has no copy yet",
-        "Cold tables are restored from exports, which this version does not make yet. Until then nothing of the table is in the standby region.",
+        "a cold table is only exported",
+        "Each apply exports a cold table to `exports/STACK/TABLE` in the control bucket, unless an export of the last 24 hours (or of its RPO, where that is less) is there. What was written since the last export is lost with the primary. A failover of this version does not import it: that is done by hand, with `aws dynamodb import-table`.",
     ),
     (
         "DR219",

@@ -69,6 +69,7 @@ pub(super) fn driver(kind: &str) -> Option<&'static dyn DynDriver> {
         "route-table" => &Erased::<resources::RouteTable>::NEW,
         "security-group" => &Erased::<resources::SecurityGroup>::NEW,
         "subnet" => &Erased::<resources::Subnet>::NEW,
+        "table-export" => &Erased::<resources::TableExport>::NEW,
         "table-recovery" => &Erased::<resources::TableRecovery>::NEW,
         "table-replica" => &Erased::<resources::TableReplica>::NEW,
         "table-stream" => &Erased::<resources::TableStream>::NEW,

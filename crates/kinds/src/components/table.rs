@@ -7,7 +7,7 @@ use drstack_core::facts::{FactQuery, Known};
 use drstack_core::graph::Resource;
 use drstack_core::kind::{Kind, Place};
 use drstack_core::link::Link;
-use drstack_core::objective::Posture;
+use drstack_core::objective::{Mode, Posture};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,10 +15,14 @@ use serde_json::json;
 use super::yes;
 use crate::facts::TableFact;
 use crate::names::partition;
+use crate::resources::table_export::TableExportSpec;
 use crate::resources::table_recovery::TableRecoverySpec;
 use crate::resources::table_replica::TableReplicaSpec;
 use crate::resources::table_stream::{TableStreamSpec, VIEW};
-use crate::resources::{TableRecovery, TableReplica, TableStream};
+use crate::resources::{TableExport, TableRecovery, TableReplica, TableStream};
+
+/// Hours after which the next apply exports a cold table anew, where its RPO asks for no less: cold promises an RPO of hours.
+const OLDEST_HOURS: u64 = 24;
 
 /// `[table.NAME]`
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -53,7 +57,7 @@ impl Component for Table {
         }
         if posture == Posture::Cold {
             let message = format!(
-                "no item of `{}` is in {} yet: exports of cold tables are not made by this version",
+                "items of `{}` are in {} only as exports, as old as the last apply that made one, and this version does not restore them",
                 spec.name, stack.standby
             );
             let help = "choose `posture = \"pilot-light\"` for this table to have a replica";
@@ -121,19 +125,33 @@ impl Component for Table {
                 value: json!({"on_demand": true, "autoscaled": false, "kms_key": null, "stream": null}),
             },
             setting(TableStream::NAME, json!({"view": null})),
+            setting(TableExport::NAME, json!({"newest": {}})),
             setting(TableRecovery::NAME, json!({"enabled": false})),
         ]
     }
 }
 
-/// Copies that are restored from exports.
+/// Copies that are restored from exports. One that has taken over makes none: its primary may be gone.
 fn cold(spec: &TableTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
-    out.add(Resource::named::<TableRecovery>(
+    let recovery = out.add(Resource::named::<TableRecovery>(
         cx.resource("table-recovery"),
         Place::Primary,
         &spec.name,
         &TableRecoverySpec { table: spec.name.clone() },
     ));
+    if cx.mode == Mode::Active {
+        return;
+    }
+    let rpo = cx.objective.rpo.and_then(|rpo| u64::try_from(rpo.as_hours()).ok());
+    let export = TableExportSpec {
+        table: spec.name.clone(),
+        bucket: cx.stack.control.clone(),
+        prefix: format!("exports/{}/{}", cx.stack.name, spec.name),
+        oldest_hours: rpo.map_or(OLDEST_HOURS, |hours| hours.min(OLDEST_HOURS)),
+    };
+    let name = cx.resource("table-export");
+    let export = Resource::named::<TableExport>(name, Place::Primary, &spec.name, &export);
+    out.add(export.after(&recovery));
 }
 
 /// What a replica cannot follow is refused before anything is changed.

@@ -18,6 +18,7 @@ pub mod replication_rule;
 pub mod route_table;
 pub mod security_group;
 pub mod subnet;
+pub mod table_export;
 pub mod table_recovery;
 pub mod table_replica;
 pub mod table_stream;
@@ -45,6 +46,7 @@ pub use replication_rule::ReplicationRule;
 pub use route_table::RouteTable;
 pub use security_group::SecurityGroup;
 pub use subnet::Subnet;
+pub use table_export::TableExport;
 pub use table_recovery::TableRecovery;
 pub use table_replica::TableReplica;
 pub use table_stream::TableStream;
@@ -71,6 +73,7 @@ pub const ALL: &[&dyn DynKind] = &[
     &Erased::<RouteTable>::NEW,
     &Erased::<SecurityGroup>::NEW,
     &Erased::<Subnet>::NEW,
+    &Erased::<TableExport>::NEW,
     &Erased::<TableRecovery>::NEW,
     &Erased::<TableReplica>::NEW,
     &Erased::<TableStream>::NEW,

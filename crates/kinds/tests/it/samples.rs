@@ -21,6 +21,7 @@ use drstack_kinds::resources::replication_rule::ReplicationRuleSpec;
 use drstack_kinds::resources::route_table::RouteTableSpec;
 use drstack_kinds::resources::security_group::{Ingress, SecurityGroupSpec};
 use drstack_kinds::resources::subnet::SubnetSpec;
+use drstack_kinds::resources::table_export::TableExportSpec;
 use drstack_kinds::resources::table_recovery::TableRecoverySpec;
 use drstack_kinds::resources::table_replica::TableReplicaSpec;
 use drstack_kinds::resources::table_stream::TableStreamSpec;
@@ -74,6 +75,15 @@ fn data() -> Vec<Sample> {
         ("arn", GIVEN),
         ("kms_key", "a stack that names no key takes any: AWS shows the one that it manages here too"),
     ];
+    const EXPORTED: Unseen =
+        &[("newest.s3://acme-control/exports/fleet/features.age_hours", "one more hour is within the limit")];
+    const EXPORT: Unseen = &[
+        ("table", NAMED),
+        (
+            "oldest_hours",
+            "a limit that the newest export is held against, which is not what the cloud reports",
+        ),
+    ];
     const TABLE: Unseen = &[("table", NAMED)];
     let bucket = BucketSpec {
         name: "acme-models-us-west-2".into(),
@@ -91,6 +101,12 @@ fn data() -> Vec<Sample> {
         partition: "aws".into(),
         kms_key: None,
     };
+    let export = TableExportSpec {
+        table: "features".into(),
+        bucket: "acme-control".into(),
+        prefix: "exports/fleet/features".into(),
+        oldest_hours: 24,
+    };
     let replica = TableReplicaSpec {
         table: "features".into(),
         kms_key: None,
@@ -104,6 +120,7 @@ fn data() -> Vec<Sample> {
         sample::<BucketVersioning>(&BucketVersioningSpec { bucket: "acme-models".into() }, &[], SETTING),
         sample::<ReplicationRule>(&rule, &[], RULE),
         sample::<ReplicationRule>(&ReplicationRuleSpec { kms_key: key(), ..rule.clone() }, &[], RULE),
+        sample::<TableExport>(&export, EXPORTED, EXPORT),
         sample::<TableRecovery>(&TableRecoverySpec { table: "features".into() }, &[], TABLE),
         sample::<TableReplica>(&replica, ANY_KEY, TABLE),
         sample::<TableReplica>(&TableReplicaSpec { kms_key: key(), ..replica.clone() }, REPLICA, TABLE),
