@@ -129,6 +129,16 @@ fn expect_replica(primary: &Value, standby: &Value) {
     assert_eq!(replica["tags"]["drstack:address"], "table.features/table-replica");
 }
 
+/// One complete export of the table in the control bucket, and no second one.
+fn expect_export(standby: &Value) {
+    let objects = standby["buckets"]["acme-control"]["objects"].as_array().expect("objects");
+    let exported = objects.iter().filter_map(|it| it.as_str()?.strip_prefix("exports/fleet/acme-features/"));
+    let exported: Vec<&str> = exported.collect();
+    for part in ["/data/", "/manifest-summary.json"] {
+        assert_eq!(exported.iter().filter(|it| it.contains(part)).count(), 1, "{part}: {objects:?}");
+    }
+}
+
 /// The template: the followed image's copy, user data, IMDSv2, a profile; the network around it.
 fn expect_template(standby: &Value) {
     let template = &standby["launch_templates"]["drstack-fleet-pool-inference"];
@@ -190,6 +200,7 @@ fn life_in(posture: &str, desired: Option<u64>) {
     if posture == "cold" {
         assert_eq!(standby["tables"], json!({}));
         assert_eq!(primary["tables"]["acme-features"]["recovery"], "ENABLED");
+        expect_export(&standby);
     } else {
         expect_replica(&primary, &standby);
     }
@@ -203,6 +214,9 @@ fn life_in(posture: &str, desired: Option<u64>) {
     let elsewhere = server.drstack();
     elsewhere.write("s/stack.toml", &stack(posture));
     nothing_to_do(&elsewhere);
+    if posture == "cold" {
+        expect_export(&boto.world(STANDBY, &["buckets"]));
+    }
 
     drift_and_mend(&machine, &boto, desired.is_some());
 

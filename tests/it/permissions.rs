@@ -31,8 +31,10 @@ const IMPLIED: &[(&str, &str)] = &[
     ),
     ("iam:PassRole", "rules with a role, groups with a profile"),
     ("iam:TagInstanceProfile", "profiles made with tags"),
+    ("s3:AbortMultipartUpload", "exports of tables"),
     ("s3:ListBucket", "being told that an object is not there, and not that it is denied"),
     ("s3:DeleteObjectVersion", "removing versions by one call for many"),
+    ("s3:PutObjectAcl", "exports of tables"),
 ];
 
 /// Called where groups have spot instances or launches fail, which moto does not know: `failover.rs` sees each on fakecloud.

@@ -167,7 +167,9 @@ impl Operation {
     pub fn is_permission(&self) -> bool {
         matches!(
             (self.service, self.action),
-            ("iam", "PassRole" | "CreateServiceLinkedRole") | ("ec2", "RunInstances")
+            ("iam", "PassRole" | "CreateServiceLinkedRole")
+                | ("ec2", "RunInstances")
+                | ("s3", "AbortMultipartUpload" | "PutObjectAcl")
         )
     }
 

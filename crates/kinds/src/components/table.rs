@@ -15,13 +15,14 @@ use serde_json::json;
 use super::yes;
 use crate::facts::TableFact;
 use crate::names::partition;
-use crate::resources::table_export::TableExportSpec;
+use crate::resources::table_export::{TableExportSpec, export_id, prefix};
 use crate::resources::table_recovery::TableRecoverySpec;
 use crate::resources::table_replica::TableReplicaSpec;
 use crate::resources::table_stream::{TableStreamSpec, VIEW};
 use crate::resources::{TableExport, TableRecovery, TableReplica, TableStream};
 
-/// Hours after which the next apply exports a cold table anew, where its RPO asks for no less: cold promises an RPO of hours.
+/// Hours after which the next apply exports a cold table anew, where its RPO asks for no less: cold promises an RPO of hours. An
+/// RPO of less than an hour counts as one hour: an export takes minutes by itself.
 const OLDEST_HOURS: u64 = 24;
 
 /// `[table.NAME]`
@@ -125,7 +126,6 @@ impl Component for Table {
                 value: json!({"on_demand": true, "autoscaled": false, "kms_key": null, "stream": null}),
             },
             setting(TableStream::NAME, json!({"view": null})),
-            setting(TableExport::NAME, json!({"newest": {}})),
             setting(TableRecovery::NAME, json!({"enabled": false})),
         ]
     }
@@ -142,16 +142,19 @@ fn cold(spec: &TableTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
     if cx.mode == Mode::Active {
         return;
     }
-    let rpo = cx.objective.rpo.and_then(|rpo| u64::try_from(rpo.as_hours()).ok());
-    let export = TableExportSpec {
-        table: spec.name.clone(),
-        bucket: cx.stack.control.clone(),
-        prefix: format!("exports/{}/{}", cx.stack.name, spec.name),
-        oldest_hours: rpo.map_or(OLDEST_HOURS, |hours| hours.min(OLDEST_HOURS)),
-    };
+    let oldest_hours = oldest_hours(cx);
+    let bucket = cx.stack.control.clone();
+    let id = export_id(&spec.name, oldest_hours, &bucket);
+    let prefix = prefix(&cx.stack.name, &spec.name);
+    let export = TableExportSpec { table: spec.name.clone(), bucket, prefix, oldest_hours };
     let name = cx.resource("table-export");
-    let export = Resource::named::<TableExport>(name, Place::Primary, &spec.name, &export);
-    out.add(export.after(&recovery));
+    out.add(Resource::named::<TableExport>(name, Place::Primary, id, &export).after(&recovery));
+}
+
+/// How old an export may be: as old as the RPO, and no older than cold promises.
+fn oldest_hours(cx: &CompileCx<'_>) -> u64 {
+    let rpo = cx.objective.rpo.and_then(|rpo| u64::try_from(rpo.as_hours()).ok());
+    rpo.map_or(OLDEST_HOURS, |hours| hours.clamp(1, OLDEST_HOURS))
 }
 
 /// What a replica cannot follow is refused before anything is changed.

@@ -1,10 +1,8 @@
-//! Exports of a primary table to a bucket of the standby region: what a cold table is restored from. Made anew once too old,
-//! never removed.
+//! Exports of a primary table to the control bucket: what a cold table is restored from. Made anew once too old, never removed.
 //!
-//! An export costs no capacity of the table, needs point-in-time recovery, and may go to a bucket of another region (DynamoDB
-//! Developer Guide, "DynamoDB data export to Amazon S3: how it works").
+//! An export takes no capacity of the table, needs point-in-time recovery, and may go to a bucket of another region (DynamoDB
+//! Developer Guide, "Requesting a table export"). It is the caller who writes to the bucket.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Place, Readiness, Wait};
@@ -30,26 +28,26 @@ pub struct TableExportSpec {
     pub oldest_hours: u64,
 }
 
-impl TableExportSpec {
-    fn destination(&self) -> String {
-        destination(&self.bucket, &self.prefix)
-    }
-}
-
-/// What DynamoDB reports.
+/// What DynamoDB reports of the newest export to this bucket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TableExportLive {
-    /// The newest export to each destination, by its S3 address.
-    pub newest: BTreeMap<String, Export>,
-}
-
-/// One export.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Export {
     /// `COMPLETED` when it can be restored.
     pub state: String,
-    /// Whole hours since the moment of which it shows the table, when it was looked at.
-    pub age_hours: u64,
+    /// What went wrong, where it failed.
+    pub failure: Option<String>,
+    /// When it was looked at, it showed the table of more hours ago than are allowed. The age itself would be another one at each
+    /// look.
+    pub is_old: bool,
+}
+
+/// Where the exports of `table` stand in a control bucket; no `/` at the end.
+pub fn prefix(stack: &str, table: &str) -> String {
+    format!("exports/{stack}/{table}")
+}
+
+/// How exports are looked up: of which table, how old they may be, and in which bucket.
+pub fn export_id(table: &str, oldest_hours: u64, bucket: &str) -> String {
+    format!("{table}/{oldest_hours}h/{bucket}")
 }
 
 /// See the module.
@@ -67,76 +65,63 @@ impl Kind for TableExport {
         operation("dynamodb", "DescribeTable"),
         operation("dynamodb", "ExportTableToPointInTime"),
         operation("dynamodb", "ListExports"),
+        operation("s3", "AbortMultipartUpload"),
+        operation("s3", "PutObject"),
+        operation("s3", "PutObjectAcl"),
     ];
     type Spec = TableExportSpec;
     type Live = TableExportLive;
 
-    fn diff(spec: &TableExportSpec, live: &TableExportLive) -> Vec<FieldChange> {
-        let newest = live.newest.get(&spec.destination());
-        let is_there = newest.is_some_and(|it| matches!(it.state.as_str(), COMPLETED | IN_PROGRESS));
-        let is_young = newest.is_none_or(|it| it.age_hours <= spec.oldest_hours);
+    fn diff(_spec: &TableExportSpec, live: &TableExportLive) -> Vec<FieldChange> {
+        // One that a run was cut off while waiting for is waited for again.
         let changes = [
-            FieldChange::of("exported", &is_there, &true),
-            FieldChange::of("young_enough", &is_young, &true),
+            FieldChange::of("complete", &(live.state == COMPLETED), &true),
+            FieldChange::of("young_enough", &!live.is_old, &true),
         ];
         changes.into_iter().flatten().collect()
     }
 
-    fn expect(spec: &TableExportSpec, _id: &str) -> TableExportLive {
-        let export = Export { state: COMPLETED.to_owned(), age_hours: 0 };
-        TableExportLive { newest: BTreeMap::from([(spec.destination(), export)]) }
-    }
-
-    fn expect_after(spec: &TableExportSpec, id: &str, before: &TableExportLive) -> TableExportLive {
-        let mut newest = before.newest.clone();
-        newest.extend(Self::expect(spec, id).newest);
-        TableExportLive { newest }
+    fn expect(_spec: &TableExportSpec, _id: &str) -> TableExportLive {
+        TableExportLive { state: COMPLETED.to_owned(), failure: None, is_old: false }
     }
 
     fn ready(spec: &TableExportSpec, live: &TableExportLive) -> Readiness {
         let name = &spec.table;
-        match live.newest.get(&spec.destination()).map(|it| it.state.as_str()) {
-            Some(COMPLETED) => Readiness::Ready,
-            Some(IN_PROGRESS) => Readiness::Waiting(format!("the export of `{name}` is being made")),
-            Some(other) => Readiness::Failed(format!("the export of `{name}` is {other}")),
-            None => Readiness::Waiting(format!("the export of `{name}` does not show yet")),
+        match live.state.as_str() {
+            COMPLETED if live.is_old => Readiness::Waiting(format!("the new export of `{name}` shows")),
+            COMPLETED => Readiness::Ready,
+            IN_PROGRESS => Readiness::Waiting(format!("the export of `{name}` is being made")),
+            other => {
+                let why = live.failure.as_deref().unwrap_or("DynamoDB does not say why");
+                Readiness::Failed(format!("the export of `{name}` is {other}: {why}"))
+            }
         }
     }
 
-    fn prior(_action: Action) -> Duration {
-        // Small tables take minutes; AWS gives no number for large ones.
-        Duration::from_secs(300)
+    fn prior(action: Action) -> Duration {
+        // The example of the developer guide ("table export output format") took 5 min 10 s for 8 items; the size adds to that.
+        if action == Action::Delete { Duration::ZERO } else { Duration::from_secs(310) }
     }
-}
-
-fn destination(bucket: &str, prefix: &str) -> String {
-    format!("s3://{bucket}/{prefix}")
 }
 
 #[cfg(feature = "aws")]
 mod aws {
-    use std::collections::BTreeMap;
     use std::time::SystemTime;
 
     use aws_sdk_dynamodb::types::{ExportDescription, ExportFormat, ExportType, S3SseAlgorithm};
     use drstack_core::cloud::{Call, CloudError, Owner};
     use drstack_core::kind::FieldChange;
 
-    use super::{Export, IN_PROGRESS, TableExport, TableExportLive, TableExportSpec, destination};
+    use super::{COMPLETED, IN_PROGRESS, TableExport, TableExportLive, TableExportSpec, export_id, prefix};
     use crate::aws::dynamodb::table;
     use crate::aws::{Driver, Looked, Seen, Target, each};
 
     const EXPORT: &str = "dynamodb:ExportTableToPointInTime";
-    /// Newest exports looked at: one call each, and a table with more destinations than these is not known.
-    const LOOKED_AT: usize = 10;
+    const DESCRIBE: &str = "dynamodb:DescribeExport";
 
     impl Driver for TableExport {
         async fn read(at: &Target<'_>, ids: &[String]) -> Looked<TableExportLive> {
-            each(ids, |name| async move {
-                let Some(arn) = table(at, &name).await?.and_then(|it| it.table_arn) else { return Ok(None) };
-                Ok(Some(seen(&name, newest(at, &arn).await?)))
-            })
-            .await
+            each(ids, |id| async move { look(at, id).await }).await
         }
 
         async fn list_owned(_: &Target<'_>, _: &[String]) -> Result<Vec<Seen<TableExportLive>>, CloudError> {
@@ -148,8 +133,9 @@ mod aws {
             call: &Call,
             spec: &TableExportSpec,
         ) -> Result<Seen<TableExportLive>, CloudError> {
-            let live = export(at, call, spec).await?;
-            Ok(seen(&spec.table, live))
+            export(at, call, spec).await?;
+            let live = TableExportLive { state: IN_PROGRESS.to_owned(), failure: None, is_old: false };
+            Ok(seen(export_id(&spec.table, spec.oldest_hours, &spec.bucket), live))
         }
 
         async fn update(
@@ -159,7 +145,7 @@ mod aws {
             spec: &TableExportSpec,
             _: &[FieldChange],
         ) -> Result<(), CloudError> {
-            export(at, call, spec).await.map(drop)
+            export(at, call, spec).await
         }
 
         async fn delete(_: &Target<'_>, _: &Call, _: &str) -> Result<(), CloudError> {
@@ -167,19 +153,40 @@ mod aws {
         }
     }
 
-    async fn export(
-        at: &Target<'_>,
-        call: &Call,
-        spec: &TableExportSpec,
-    ) -> Result<TableExportLive, CloudError> {
+    async fn look(at: &Target<'_>, id: String) -> Result<Option<Seen<TableExportLive>>, CloudError> {
+        let malformed = || CloudError::Other {
+            operation: "read".to_owned(),
+            message: format!("`{id}` does not say which exports are meant"),
+        };
+        let (name, rest) = id.split_once('/').ok_or_else(malformed)?;
+        let (hours, bucket) = rest.split_once("h/").ok_or_else(malformed)?;
+        let oldest_hours: u64 = hours.parse().map_err(|_| malformed())?;
+        let told = at.aws.told.tables.take(name);
+        let found = if let Some(told) = told { Some(told) } else { table(at, name).await? };
+        let Some(arn) = found.and_then(|it| it.table_arn) else { return Ok(None) };
+        let Some(newest) = newest(at, &arn, bucket, &prefix(&at.scope.stack, name)).await? else {
+            return Ok(None);
+        };
+        let live = described(&newest, oldest_hours)?;
+        Ok(Some(seen(id, live)))
+    }
+
+    /// Asks for an export, unless one is being made.
+    async fn export(at: &Target<'_>, call: &Call, spec: &TableExportSpec) -> Result<(), CloudError> {
         let missing = || CloudError::Invalid {
             operation: EXPORT.to_owned(),
             code: "TableNotFoundException".to_owned(),
             message: format!("table `{}` does not exist in {}", spec.table, at.region),
         };
         let arn = table(at, &spec.table).await?.and_then(|it| it.table_arn).ok_or_else(missing)?;
+        let before = newest(at, &arn, &spec.bucket, &spec.prefix).await?;
+        let is_being_made =
+            |it: &ExportDescription| it.export_status().map(|it| it.as_str()) == Some(IN_PROGRESS);
+        if before.as_ref().is_some_and(is_being_made) {
+            return Ok(());
+        }
         // A token stands for one export for 8 hours: the export before this one makes it new.
-        let before = arns(at, &arn).await?.into_iter().next().unwrap_or_default();
+        let before = before.and_then(|it| it.export_arn).unwrap_or_default();
         let token = format!("{}-{}", call.token, before.rsplit('/').next().unwrap_or_default());
         let put = at
             .dynamodb()
@@ -191,46 +198,90 @@ mod aws {
             .s3_sse_algorithm(S3SseAlgorithm::Aes256)
             .export_type(ExportType::FullExport)
             .export_format(ExportFormat::DynamodbJson);
-        put.send().await.map_err(|error| at.failed(EXPORT, error))?;
-        let making = Export { state: IN_PROGRESS.to_owned(), age_hours: 0 };
-        Ok(TableExportLive { newest: BTreeMap::from([(spec.destination(), making)]) })
+        put.send().await.map(drop).map_err(|error| at.failed(EXPORT, error))
     }
 
-    /// ARNs of a table's exports, newest first: their ids begin with the time they were asked for.
-    async fn arns(at: &Target<'_>, table: &str) -> Result<Vec<String>, CloudError> {
-        let mut found = Vec::new();
+    /// The newest export of the table to this place. Ids of exports begin with the time at which they were asked for; those that
+    /// went elsewhere are somebody else's.
+    async fn newest(
+        at: &Target<'_>,
+        table: &str,
+        bucket: &str,
+        prefix: &str,
+    ) -> Result<Option<ExportDescription>, CloudError> {
+        let mut arns = Vec::new();
         let mut pages = at.dynamodb().list_exports().table_arn(table).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| at.failed("dynamodb:ListExports", error))?;
-            let exports = page.export_summaries.unwrap_or_default();
-            found.extend(exports.into_iter().filter_map(|it| it.export_arn));
+            let full = page.export_summaries.unwrap_or_default().into_iter();
+            let full = full.filter(|it| it.export_type != Some(ExportType::IncrementalExport));
+            arns.extend(full.filter_map(|it| it.export_arn));
         }
-        found.sort_by(|a, b| b.cmp(a));
-        Ok(found)
-    }
-
-    async fn newest(at: &Target<'_>, table: &str) -> Result<TableExportLive, CloudError> {
-        let mut newest = BTreeMap::new();
-        for arn in arns(at, table).await?.into_iter().take(LOOKED_AT) {
+        arns.sort();
+        for arn in arns.into_iter().rev() {
             let answer = at.dynamodb().describe_export().export_arn(arn).send().await;
-            let answer = answer.map_err(|error| at.failed("dynamodb:DescribeExport", error))?;
-            let Some(it) = answer.export_description else { continue };
-            let to = destination(it.s3_bucket().unwrap_or_default(), it.s3_prefix().unwrap_or_default());
-            newest.entry(to).or_insert_with(|| described(&it));
+            let answer = answer.map_err(|error| at.failed(DESCRIBE, error))?;
+            let export = answer.export_description;
+            let is_here =
+                |it: &ExportDescription| it.s3_bucket() == Some(bucket) && it.s3_prefix() == Some(prefix);
+            if let Some(export) = export.filter(is_here) {
+                return Ok(Some(export));
+            }
         }
-        Ok(TableExportLive { newest })
+        Ok(None)
     }
 
-    fn described(it: &ExportDescription) -> Export {
-        let moment = it.export_time().or(it.start_time()).map_or(0, |time| time.secs());
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let age = now.as_secs().saturating_sub(u64::try_from(moment).unwrap_or_default());
-        let state = it.export_status().map(|it| it.as_str().to_owned()).unwrap_or_default();
-        Export { state, age_hours: age / 3600 }
+    fn described(export: &ExportDescription, oldest_hours: u64) -> Result<TableExportLive, CloudError> {
+        let state = export.export_status().map(|it| it.as_str().to_owned()).unwrap_or_default();
+        let is_old = match (export.export_time(), state.as_str()) {
+            (Some(of), _) => {
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                let age = now.as_secs().saturating_sub(u64::try_from(of.secs()).unwrap_or_default());
+                age > oldest_hours.saturating_mul(3600)
+            }
+            (None, COMPLETED) => {
+                return Err(CloudError::Other {
+                    operation: DESCRIBE.to_owned(),
+                    message: "it does not say of which moment the export is".to_owned(),
+                });
+            }
+            (None, _) => false,
+        };
+        let failure = export.failure_message().or(export.failure_code()).map(str::to_owned);
+        Ok(TableExportLive { state, failure, is_old })
     }
 
-    fn seen(table: &str, live: TableExportLive) -> Seen<TableExportLive> {
-        Seen { id: table.to_owned(), owner: Owner::Setting, live }
+    fn seen(id: String, live: TableExportLive) -> Seen<TableExportLive> {
+        Seen { id, owner: Owner::Setting, live }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::time::Duration;
+
+        use aws_sdk_dynamodb::primitives::DateTime;
+        use aws_sdk_dynamodb::types::ExportStatus;
+
+        use super::*;
+
+        fn of(state: ExportStatus, seconds_ago: Option<u64>) -> Result<TableExportLive, CloudError> {
+            let time = seconds_ago.map(|ago| DateTime::from(SystemTime::now() - Duration::from_secs(ago)));
+            let export = ExportDescription::builder().export_status(state).set_export_time(time);
+            described(&export.build(), 24)
+        }
+
+        #[test]
+        fn an_export_is_as_old_as_the_moment_that_it_shows() {
+            let is_old = |seconds| of(ExportStatus::Completed, Some(seconds)).map(|it| it.is_old);
+            assert_eq!(is_old(24 * 3600 - 60), Ok(false));
+            assert_eq!(is_old(24 * 3600 + 60), Ok(true));
+        }
+
+        #[test]
+        fn an_export_of_an_unknown_moment_is_neither_young_nor_old() {
+            assert!(of(ExportStatus::Completed, None).is_err());
+            assert_eq!(of(ExportStatus::InProgress, None).map(|it| it.state), Ok(IN_PROGRESS.to_owned()));
+        }
     }
 }
 
@@ -238,25 +289,22 @@ mod aws {
 mod tests {
     use super::*;
 
-    fn changes(export: Option<(&str, u64)>) -> Vec<String> {
+    fn changes(state: &str, is_old: bool) -> Vec<String> {
         let spec = TableExportSpec {
             table: "features".to_owned(),
             bucket: "control".to_owned(),
             prefix: "exports/fleet/features".to_owned(),
             oldest_hours: 24,
         };
-        let newest = export
-            .map(|(state, age_hours)| (spec.destination(), Export { state: state.to_owned(), age_hours }));
-        let live = TableExportLive { newest: newest.into_iter().collect() };
+        let live = TableExportLive { state: state.to_owned(), failure: None, is_old };
         TableExport::diff(&spec, &live).into_iter().map(|change| change.field).collect()
     }
 
     #[test]
-    fn only_what_is_missing_failed_or_too_old_is_exported() {
-        assert_eq!(changes(None), ["exported"]);
-        assert_eq!(changes(Some(("FAILED", 1))), ["exported"]);
-        assert_eq!(changes(Some((COMPLETED, 25))), ["young_enough"]);
-        assert!(changes(Some((COMPLETED, 24))).is_empty());
-        assert!(changes(Some((IN_PROGRESS, 0))).is_empty());
+    fn only_what_failed_is_unfinished_or_too_old_is_exported() {
+        assert_eq!(changes("FAILED", false), ["complete"]);
+        assert_eq!(changes(IN_PROGRESS, false), ["complete"]);
+        assert_eq!(changes(COMPLETED, true), ["young_enough"]);
+        assert_eq!(changes(COMPLETED, false), [""; 0]);
     }
 }

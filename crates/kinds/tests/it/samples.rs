@@ -75,14 +75,12 @@ fn data() -> Vec<Sample> {
         ("arn", GIVEN),
         ("kms_key", "a stack that names no key takes any: AWS shows the one that it manages here too"),
     ];
-    const EXPORTED: Unseen =
-        &[("newest.s3://acme-control/exports/fleet/features.age_hours", "one more hour is within the limit")];
+    const EXPORTED: Unseen = &[("failure", "it says why the state is not the wanted one")];
     const EXPORT: Unseen = &[
         ("table", NAMED),
-        (
-            "oldest_hours",
-            "a limit that the newest export is held against, which is not what the cloud reports",
-        ),
+        ("bucket", NAMED),
+        ("prefix", "it is made of stack and table"),
+        ("oldest_hours", NAMED),
     ];
     const TABLE: Unseen = &[("table", NAMED)];
     let bucket = BucketSpec {
