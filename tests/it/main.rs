@@ -25,6 +25,7 @@ mod mutated;
 #[cfg(feature = "aws")]
 mod permissions;
 mod plan_files;
+mod reservations;
 mod schema;
 mod secrets;
 #[cfg(feature = "aws")]

@@ -37,11 +37,13 @@ const IMPLIED: &[(&str, &str)] = &[
     ("s3:PutObjectAcl", "exports of tables"),
 ];
 
-/// Called where groups have spot instances or launches fail, which moto does not know: `failover.rs` sees each on fakecloud.
+/// Called where groups have spot instances, launches fail or capacity is reserved, which moto does not know: `failover.rs` and
+/// `reservations.rs` see each on fakecloud.
 const NOT_ON_MOTO: &[&str] = &[
     "autoscaling:DescribeScalingActivities",
     "autoscaling:SetInstanceProtection",
     "autoscaling:TerminateInstanceInAutoScalingGroup",
+    "ec2:DescribeCapacityReservations",
 ];
 
 /// IAM actions of S3 by what is seen on the wire: method, what it is about, and the sub-resource.

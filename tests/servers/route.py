@@ -20,6 +20,7 @@ import json
 import re
 import urllib.parse
 
+from reserve import Reserved
 from retire import Retired
 
 SCOPE = re.compile(rb"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
@@ -42,7 +43,7 @@ class Router:
     def __init__(self, default, routes):
         self.default, self.routes = default, routes
         self.calls, self.down, self.latency, self.failing = collections.Counter(), {}, 0.0, {}
-        self.gone, self.retired = {}, Retired()
+        self.gone, self.retired, self.reserved = {}, Retired(), Reserved()
 
     def port(self, region, service):
         return self.routes.get(f"{service}@{region}", self.default)
@@ -88,7 +89,7 @@ class Router:
 
     async def reset(self):
         """Each kind of server has a way of its own and knows nothing of the other's."""
-        self.retired = Retired()
+        self.retired, self.reserved = Retired(), Reserved()
         for port in {self.default, *self.routes.values()}:
             for way in (b"/moto-api/reset", b"/_reset"):
                 head = b"POST %s HTTP/1.1\r\nHost: route\r\nContent-Length: 0\r\n\r\n" % way
@@ -137,13 +138,16 @@ class Router:
                     writer.write(error)
                     continue
                 port = self.port(region, service)
+                if service == "autoscaling" and self.reserved.refuses(body):
+                    writer.write(self.refusal(service, "ValidationError", 400))
+                    continue
                 if service == "autoscaling" and port != self.default:
                     # A server of its own for this region's groups is fakecloud's.
-                    ask = self.asker(servers, region, head)
-                    writer.write(await self.retired.answer(ask, operation, body))
-                    await writer.drain()
-                    continue
-                answer = await forward(servers, port, head, body)
+                    answer = await self.retired.answer(self.asker(servers, region, head), operation, body)
+                else:
+                    answer = await forward(servers, port, head, body)
+                if service == "autoscaling":
+                    answer = self.reserved.answer(region, operation, body, answer)
                 if operation == "CopyImage":
                     await tag_copy(servers, port, head, body, answer)
                 writer.write(answer)

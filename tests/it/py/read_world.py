@@ -129,6 +129,7 @@ def group(item):
         "sizes": {"min": item["MinSize"], "max": item["MaxSize"], "desired": item["DesiredCapacity"]},
         "template": item.get("LaunchTemplate"),
         "mixed": item.get("MixedInstancesPolicy"),
+        "reserved": item.get("CapacityReservationSpecification"),
         "subnets": sorted(filter(None, item.get("VPCZoneIdentifier", "").split(","))),
         "rebalance": item.get("CapacityRebalance", False),
         "health": {"type": item.get("HealthCheckType"), "grace": item.get("HealthCheckGracePeriod")},

@@ -8,6 +8,7 @@
   {"kind": "network", "name", "cidr"}                 VPC of that name, two subnets, a security group of that name, and an image
   {"kind": "image", "name"}                                                                    owned by this account
   {"kind": "profile", "name"}                                                                  instance profile and its role
+  {"kind": "reservation", "name", "type", "zone", "count"}                                     Capacity Reservation, targeted only
   {"kind": "zone", "name", "records"?: [{"name", "type", "ttl", "values", "set"?: id with weight 1}]}  public hosted zone
   {"kind": "group", "name", "image"?: id or name, "types"?: [type], "capacity"?, "min"?, "max"?, "user_data"?, "profile"?, "tags"?}
 
@@ -161,6 +162,17 @@ def group(region, want):
     return {"id": name, "template": template["LaunchTemplateId"], "image": data["ImageId"]}
 
 
+def reservation(region, want):
+    made = client("ec2", region).create_capacity_reservation(
+        InstanceType=want["type"],
+        InstancePlatform="Linux/UNIX",
+        AvailabilityZone=want["zone"],
+        InstanceCount=want["count"],
+        InstanceMatchCriteria="targeted",
+    )
+    return {"id": made["CapacityReservation"]["CapacityReservationId"]}
+
+
 def zone(region, want):
     route53, name = client("route53", region), want["name"]
     made = route53.create_hosted_zone(Name=name, CallerReference=name)["HostedZone"]["Id"].rsplit("/", 1)[-1]
@@ -173,7 +185,8 @@ def zone(region, want):
     return {"id": made}
 
 
-KINDS = {"bucket": bucket, "rule": rule, "table": table, "key": key, "network": network, "image": image, "profile": profile, "group": group, "zone": zone}
+KINDS = {"bucket": bucket, "rule": rule, "table": table, "key": key, "network": network, "image": image, "profile": profile, "group": group}
+KINDS |= {"reservation": reservation, "zone": zone}
 
 wanted = args()
 emit({want["name"]: KINDS[want["kind"]](wanted["region"], want) for want in wanted["objects"]})

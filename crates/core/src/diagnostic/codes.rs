@@ -200,6 +200,16 @@ pub const CODES: &[(&str, &str, &str)] = &[
     ),
     ("DR233", "not a share", "Shares are written as percentages: `standby_share = \"25%\"`."),
     (
+        "DR234",
+        "not reserved capacity that the pool could use",
+        "`reservations` names Capacity Reservations (`cr-...`) or resource groups of them (by ARN) of the standby region. They hold on-demand capacity.",
+    ),
+    (
+        "DR235",
+        "reserved capacity that is not there, or does not fit",
+        "A Capacity Reservation that a pool names has to exist in the standby region and should be for one of the pool's instance types. One that ended is done without in a takeover.",
+    ),
+    (
         "DR240",
         "launching takes longer than the RTO",
         "EC2 lets an account launch 1,000 instances at once in a region, and 2 a second after that. docs/postures.md has the arithmetic; AWS raises the budget on request.",

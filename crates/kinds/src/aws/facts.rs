@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use serde::Serialize;
 
 use super::ec2::{filter, tag_map};
-use super::{LOOKS, Target, disks, dynamodb, route53, s3, templates, user_data};
+use super::{LOOKS, Target, disks, dynamodb, reservations, route53, s3, templates, user_data};
 use crate::facts::{
     BucketFact, DnsFact, GroupFact, ImageFact, NetworkFact, TableFact, ZonesFact, is_zone_id, network_tags,
 };
@@ -23,12 +23,13 @@ use crate::resources::{dns_record, replication_rule};
 /// Names that one question may hold.
 const NAMES: usize = 50;
 
-/// The answers to `queries`, in order; `None` when what one is about does not exist. Groups are asked for in bulk.
+/// The answers to `queries`, in order; `None` when what one is about does not exist. Groups and reservations are asked for in bulk.
 pub(super) async fn capture_all(at: &Target<'_>, queries: &[FactQuery]) -> Vec<Answer> {
     let groups: Vec<String> =
         queries.iter().filter(|query| query.kind == "group").map(|query| query.name.clone()).collect();
     let groups = groups_by_name(at, &groups).await;
-    let asks: Vec<_> = queries.iter().map(|query| one(at, query, &groups)).collect();
+    let reservations = reservations::all(at, queries).await;
+    let asks: Vec<_> = queries.iter().map(|query| one(at, query, &groups, &reservations)).collect();
     futures_util::stream::iter(asks).buffered(LOOKS).collect().await
 }
 
@@ -36,7 +37,12 @@ type Answer = Result<Option<Captured>, CloudError>;
 /// Groups by name with the images they launch, or why nobody could look.
 type Groups = Result<(BTreeMap<String, Group>, BTreeMap<String, ImageFact>), CloudError>;
 
-async fn one(at: &Target<'_>, query: &FactQuery, groups: &Groups) -> Answer {
+async fn one(
+    at: &Target<'_>,
+    query: &FactQuery,
+    groups: &Groups,
+    reservations: &reservations::Known,
+) -> Answer {
     let at = &Target { place: query.place, region: at.scope.region(query.place), ..*at };
     match query.kind.as_str() {
         "dns" => plain(dns(at, &query.name).await?),
@@ -47,6 +53,7 @@ async fn one(at: &Target<'_>, query: &FactQuery, groups: &Groups) -> Answer {
         }
         "image" => plain(image(at, &query.name).await?),
         "network" => plain(network(at, &query.name).await?),
+        "reservation" => plain(reservations.as_ref().map_err(Clone::clone)?.get(&query.name)),
         "table" => plain(table(at, &query.name).await?),
         "zones" => plain(Some(zones(at).await?)),
         other => Err(CloudError::Other {

@@ -18,6 +18,7 @@ mod interceptor;
 pub(crate) mod once;
 pub(crate) mod probe;
 mod region;
+mod reservations;
 pub(crate) mod route53;
 pub(crate) mod s3;
 mod store;

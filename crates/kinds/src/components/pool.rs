@@ -21,6 +21,8 @@ use crate::resources::instance_role::InstanceRoleSpec;
 use crate::resources::launch_template::LaunchTemplateSpec;
 use crate::resources::{Group, InstanceProfile, InstanceRole, LaunchTemplate};
 
+mod reservations;
+
 /// `[pool.NAME]`
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +36,10 @@ pub struct PoolTable {
     pub instance_types: Vec<String>,
     /// Instances that serve the whole load.
     pub capacity: Option<u32>,
+    /// Capacity that is reserved in the standby region, left alone until the pool takes over and used first then: ids of Capacity
+    /// Reservations, or ARNs of resource groups of them.
+    #[serde(default)]
+    pub reservations: Vec<String>,
     /// Share of `capacity` that runs in standby: 25 % in a warm pool, 100 % in a hot one, where not said.
     pub standby_share: Option<Share>,
     /// Share of `capacity` with which a takeover counts as up, where the region has no more to give: 60 % where not said.
@@ -188,7 +194,7 @@ impl Component for Pool {
         "instances that serve: a share of them in standby, all of them after a takeover";
     type Spec = PoolTable;
 
-    fn check(spec: &PoolTable, _stack: &StackFacts, posture: Posture, out: &mut Vec<Problem>) {
+    fn check(spec: &PoolTable, stack: &StackFacts, posture: Posture, out: &mut Vec<Problem>) {
         out.extend(missing(spec));
         out.extend(
             spec.instance_types
@@ -202,10 +208,12 @@ impl Component for Pool {
         }
         out.extend(spec.standby_share.as_ref().and_then(|share| unusual(share, posture)));
         out.extend(spec.minimum.as_ref().and_then(|share| no_share("minimum", share)));
+        out.extend(reservations::problems(spec, stack));
     }
 
     fn facts(spec: &PoolTable, _stack: &StackFacts) -> Vec<FactQuery> {
-        spec.follows.iter().map(|group| FactQuery::primary("group", group)).collect()
+        let group = spec.follows.iter().map(|group| FactQuery::primary("group", group));
+        group.chain(reservations::facts(spec)).collect()
     }
 
     fn compile(spec: &PoolTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
@@ -222,6 +230,7 @@ impl Component for Pool {
         }
         let (Some(capacity), Some(image), Some(first)) = (capacity, image, types.first()) else { return };
         let share = share(spec, cx.posture);
+        let reserved = reservations::reserved(spec, &types, cx, out);
         let profile = profile(spec, fact.as_ref(), cx, out);
         let name = names::owned(&cx.stack.name, cx.address, "", NAME_LIMIT);
         let template = LaunchTemplateSpec {
@@ -259,6 +268,7 @@ impl Component for Pool {
             max: fact.map_or(capacity, |fact| fact.max.max(capacity)),
             desired,
             on_demand_percentage: spec.purchase.on_demand_percentage(cx.mode),
+            reserved,
             takeover: (cx.mode == Mode::Active).then(|| Takeover {
                 minimum: part(
                     capacity,
@@ -272,14 +282,16 @@ impl Component for Pool {
     }
 
     fn seeds(spec: &PoolTable, _stack: &StackFacts, _address: &ComponentAddress) -> Vec<Seed> {
-        let Some(group) = &spec.follows else { return Vec::new() };
         let types = non_empty(&spec.instance_types).unwrap_or_else(|| vec!["g5.xlarge".to_owned()]);
         let capacity = spec.capacity.unwrap_or(4);
+        let mut seeds = reservations::seeds(spec, &types, capacity);
+        let Some(group) = &spec.follows else { return seeds };
         let value = json!({
             "image": simulated(group), "types": types, "capacity": capacity, "max": capacity,
             "user_data_sha256": null, "profile": null, "disks": [],
         });
-        vec![Seed::Fact { query: FactQuery::primary("group", group), value }]
+        seeds.push(Seed::Fact { query: FactQuery::primary("group", group), value });
+        seeds
     }
 }
 

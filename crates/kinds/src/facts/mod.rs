@@ -14,6 +14,7 @@ pub const OPERATIONS: &[Operation] = &[
     operation("autoscaling", "DescribeAutoScalingGroups"),
     operation("dynamodb", "DescribeTable"),
     operation("ec2", "DescribeAvailabilityZones"),
+    operation("ec2", "DescribeCapacityReservations"),
     operation("ec2", "DescribeImages"),
     operation("ec2", "DescribeLaunchTemplateVersions"),
     operation("ec2", "DescribeSecurityGroups"),
@@ -101,6 +102,17 @@ pub struct GroupFact {
     pub profile: Option<String>,
     /// Its disks, where they differ from the image's.
     pub disks: Vec<Disk>,
+}
+
+/// A Capacity Reservation of the standby region that has not ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReservationFact {
+    /// The instance type that it is for.
+    pub instance_type: String,
+    /// The availability zone it is in.
+    pub zone: String,
+    /// Instances that it holds, used or not.
+    pub count: u32,
 }
 
 /// Availability zones of the standby region, sorted.

@@ -16,6 +16,9 @@ use super::{operation, texts};
 
 #[cfg(feature = "aws")]
 pub(crate) mod aws;
+pub mod reserved;
+
+use reserved::Reserved;
 
 /// What is wanted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -38,6 +41,9 @@ pub struct GroupSpec {
     pub desired: u32,
     /// Per cent of the instances that are on-demand; the rest is spot.
     pub on_demand_percentage: u32,
+    /// Whether its on-demand instances go into reserved capacity; none where the stack names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Reserved>,
     /// That it takes over, and how far it may go down for that; none while the primary serves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takeover: Option<Takeover>,
@@ -102,6 +108,9 @@ pub struct GroupLive {
     pub desired: u32,
     /// Per cent of the instances that are on-demand.
     pub on_demand_percentage: u32,
+    /// Whether its on-demand instances go into reserved capacity; none where nobody said anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Reserved>,
     /// On-demand instances that serve: in service, healthy and running.
     pub on_demand: u32,
     /// Spot instances that serve.
@@ -197,6 +206,7 @@ impl Kind for Group {
             FieldChange::of("max", &live.max, &max),
             FieldChange::of("desired", &live.desired, &spec.desired),
             FieldChange::of("on_demand_percentage", &live.on_demand_percentage, &percentage),
+            FieldChange::of("reserved", &live.reserved, &spec.reserved),
             FieldChange::of("spot", &live.spot, &(live.spot - surplus)),
         ];
         changes.into_iter().flatten().collect()
@@ -216,6 +226,7 @@ impl Kind for Group {
                 Some(Takeover { rung: Step::Spot | Step::Fewer, .. }) => 0,
                 _ => spec.on_demand_percentage,
             },
+            reserved: spec.reserved.clone(),
             on_demand,
             spot: spec.desired - on_demand,
             short: None,

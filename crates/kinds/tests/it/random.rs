@@ -239,6 +239,10 @@ fn pool(around: &Around<'_>, dice: &mut Dice) -> Vec<String> {
         posture(dice),
     ];
     lines.extend(needed);
+    // Spot instances cannot go into what is reserved.
+    if !lines.iter().any(|line| line.contains("active = \"spot\"")) {
+        lines.push(dice.maybe("reservations", &["[\"cr-1\"]", "[\"cr-2\", \"cr-1\"]"]));
+    }
     lines
 }
 

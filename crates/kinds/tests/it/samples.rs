@@ -9,6 +9,7 @@ use drstack_kinds::resources::bucket_versioning::BucketVersioningSpec;
 use drstack_kinds::resources::check::{CheckSpec, KeyValue, Probe};
 use drstack_kinds::resources::dns_record::DnsRecordSpec;
 use drstack_kinds::resources::gateway_endpoint::GatewayEndpointSpec;
+use drstack_kinds::resources::group::reserved::Reserved;
 use drstack_kinds::resources::group::{GroupSpec, Step, Takeover};
 use drstack_kinds::resources::health_check::HealthCheckSpec;
 use drstack_kinds::resources::image::ImageSpec;
@@ -215,10 +216,13 @@ fn compute() -> Vec<Sample> {
         max: 8,
         desired: 3,
         on_demand_percentage: 0,
+        reserved: None,
         takeover: None,
     };
     let taken = Takeover { minimum: 2, rung: Step::Whole };
     let active = GroupSpec { on_demand_percentage: 100, takeover: Some(taken), ..group.clone() };
+    let targets = vec!["cr-1".into(), "arn:aws:resource-groups:us-west-2:123456789012:group/gpus".into()];
+    let reserved = GroupSpec { reserved: Some(Reserved::first(targets)), ..active.clone() };
     let mixed = Takeover { rung: Step::Spot, ..taken };
     let mixed = GroupSpec { takeover: Some(mixed), ..active.clone() };
     let empty = GroupSpec { min: 0, desired: 0, on_demand_percentage: 100, ..group.clone() };
@@ -234,6 +238,7 @@ fn compute() -> Vec<Sample> {
         sample::<Group>(&group, GROUP, GROUP_NAME),
         sample::<Group>(&empty, GROUP, GROUP_NAME),
         sample::<Group>(&active, ACTIVE, TAKEOVER),
+        sample::<Group>(&reserved, ACTIVE, TAKEOVER),
         sample::<Group>(&mixed, MIXED, LOWERED),
     ]
 }

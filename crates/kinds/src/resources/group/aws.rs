@@ -15,7 +15,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use drstack_core::cloud::{Call, CloudError};
 use drstack_core::kind::{FieldChange, Shortage};
 
-use super::{Group, GroupLive, GroupSpec, Step, Takeover, texts};
+use super::{Group, GroupLive, GroupSpec, Reserved, Step, Takeover, texts};
 use crate::aws::ec2::filter;
 use crate::aws::tags::{STACK, Tags, named, owner};
 use crate::aws::{Driver, Looked, Seen, Target, by_id, each_of, has_code, limit_in, passing};
@@ -80,6 +80,7 @@ impl Driver for Group {
             .desired_capacity(size(spec.desired))
             .vpc_zone_identifier(texts(&spec.subnets).join(","))
             .capacity_rebalance(true)
+            .set_capacity_reservation_specification(Reserved::said(spec.reserved.as_ref(), None))
             .set_tags(Some(tags(&spec.name, &named(call, spec))));
         match make.send().await {
             Ok(_) => {}
@@ -131,6 +132,7 @@ impl Driver for Group {
             size_now.max = live.max.max(size_now.max).max(size_now.desired);
         }
         at.aws.changed.now(name);
+        let reserved = Reserved::said(spec.reserved.as_ref(), live.reserved.as_ref());
         let put = at
             .autoscaling()
             .update_auto_scaling_group()
@@ -140,7 +142,8 @@ impl Driver for Group {
             .max_size(size(size_now.max))
             .desired_capacity(size(size_now.desired))
             .vpc_zone_identifier(texts(&spec.subnets).join(","))
-            .capacity_rebalance(true);
+            .capacity_rebalance(true)
+            .set_capacity_reservation_specification(reserved);
         put.send().await.map_err(|error| at.failed("autoscaling:UpdateAutoScalingGroup", error))?;
         let tagged = at.autoscaling().create_or_update_tags();
         let tagged = tagged.set_tags(Some(tags(name, &named(call, spec)))).send().await;
@@ -441,6 +444,7 @@ fn seen(
         max: count(group.max_size),
         desired: count(group.desired_capacity),
         on_demand_percentage: count(distribution.and_then(|it| it.on_demand_percentage_above_base_capacity)),
+        reserved: group.capacity_reservation_specification.and_then(Reserved::seen),
         on_demand,
         spot,
         short,
