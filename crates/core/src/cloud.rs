@@ -14,6 +14,7 @@ use crate::calls::{CallNote, RefusedCall};
 use crate::control::ControlStore;
 use crate::facts::FactQuery;
 use crate::kind::{FieldChange, Place};
+use crate::sides::{Copied, Sides};
 
 /// What a call needs to know about the stack it serves.
 #[derive(Clone, Debug)]
@@ -296,6 +297,17 @@ pub trait Cloud: Send + Sync + 'static {
         queries: &'a [FactQuery],
     ) -> BoxFuture<'a, Vec<Result<Option<Captured>, CloudError>>> {
         Box::pin(join_all(queries.iter().map(|query| self.capture(scope, query))))
+    }
+    /// How the two sides of `copied` compare now; what was written at or after `since` is counted too. Reads only. Where there is too
+    /// much of it to compare, [`Sides::is_whole`] is false: nothing is called the same that nobody has looked at.
+    fn sides<'a>(
+        &'a self,
+        _scope: &'a Scope,
+        copied: &'a Copied,
+        _since: Option<Timestamp>,
+    ) -> BoxFuture<'a, Result<Sides, CloudError>> {
+        let message = format!("this cloud cannot compare the {}s of `{}`", copied.unit(), copied.name());
+        Box::pin(async { Err(CloudError::Other { operation: "sides".to_owned(), message }) })
     }
     /// The control bucket of this name in the standby region.
     fn control(&self, scope: &Scope, bucket: &str) -> Arc<dyn ControlStore>;

@@ -10,6 +10,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::sides::Copied;
+
 /// Where a resource lives, seen from the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -291,6 +293,10 @@ pub trait Kind: Send + Sync + 'static {
     fn serving(_live: &Self::Live) -> Option<u32> {
         None
     }
+    /// The data that it keeps in both regions, for kinds that copy any.
+    fn copied(_spec: &Self::Spec) -> Option<Copied> {
+        None
+    }
 }
 
 /// A spec or live value that does not have the shape its kind expects: a plan file or a world of another version.
@@ -352,6 +358,7 @@ pub trait DynKind: Send + Sync {
     fn prior(&self, action: Action) -> Duration;
     fn demand(&self, spec: &Value) -> Result<Option<Demand>, ShapeError>;
     fn serving(&self, live: &Value) -> Result<Option<u32>, ShapeError>;
+    fn copied(&self, spec: &Value) -> Result<Option<Copied>, ShapeError>;
 }
 
 /// The bridge from [`Kind`] to [`DynKind`]: `&Erased::<Bucket>::NEW`.
@@ -448,6 +455,9 @@ impl<K: Kind> DynKind for Erased<K> {
     }
     fn serving(&self, live: &Value) -> Result<Option<u32>, ShapeError> {
         Ok(K::serving(&typed::<K, _>("live", live)?))
+    }
+    fn copied(&self, spec: &Value) -> Result<Option<Copied>, ShapeError> {
+        Ok(K::copied(&typed::<K, _>("spec", spec)?))
     }
 }
 

@@ -9,10 +9,12 @@ use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Read, Scope,
 use drstack_core::control::ControlStore;
 use drstack_core::facts::FactQuery;
 use drstack_core::kind::{DynKind, FieldChange, Place};
+use drstack_core::sides::{Copied, Sides};
 use futures_util::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::backlog;
 use crate::calls::{CallRecord, Operation};
 use crate::config::duration;
 use crate::control::SimControl;
@@ -116,6 +118,29 @@ impl Cloud for Sim {
             let value = self.state().world.facts.get(&query.key()).cloned();
             self.release(&pass, &asked).await?;
             Ok(value.map(|value| Captured { value, secrets: Secrets::default() }))
+        }
+        .boxed()
+    }
+
+    /// A look at either side: a region that is lost answers neither.
+    fn sides<'a>(
+        &'a self,
+        scope: &'a Scope,
+        copied: &'a Copied,
+        since: Option<Timestamp>,
+    ) -> BoxFuture<'a, Result<Sides, CloudError>> {
+        async move {
+            for place in [Place::Primary, Place::Standby] {
+                let (operation, region) = (Operation::Read, region(scope, place));
+                let asked = Asked { operation, kind: copied.unit(), place, region, subject: copied.name() };
+                let pass = self.admit(&asked).await?;
+                self.release(&pass, &asked).await?;
+            }
+            let (age, now) = {
+                let mut state = self.state();
+                (state.age() - state.begun, state.now())
+            };
+            Ok(backlog::sides(self.config().backlog.get(copied.name()), copied, age, now, since))
         }
         .boxed()
     }

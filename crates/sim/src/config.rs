@@ -45,6 +45,8 @@ pub struct SimConfig {
     /// How long a caller waits for a region that is lost, or for an answer that never comes.
     #[schemars(with = "String")]
     pub timeout: SignedDuration,
+    /// What replication has yet to bring when a run begins, by the name of the primary's bucket or table; nothing where absent.
+    pub backlog: BTreeMap<String, Backlog>,
     /// World time that passes between two runs.
     #[schemars(with = "String")]
     pub between_runs: SignedDuration,
@@ -70,12 +72,28 @@ impl Default for SimConfig {
             lag: SignedDuration::ZERO,
             down: BTreeSet::new(),
             timeout: SignedDuration::from_secs(5),
+            backlog: BTreeMap::new(),
             // As long as a person needs for the next command.
             between_runs: SignedDuration::from_mins(1),
             kill_at: None,
             kill_after: None,
         }
     }
+}
+
+/// Data that is not the same on both sides.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Backlog {
+    /// Objects or items that the standby does not have yet.
+    pub waiting: u64,
+    /// How long it takes from the beginning of the run until the last of them is there; they never come where absent.
+    #[schemars(with = "Option<String>")]
+    pub drains: Option<SignedDuration>,
+    /// Objects or items that only the standby has.
+    pub standby_only: u64,
+    /// There is too much to compare.
+    pub untold: bool,
 }
 
 /// Calls that go wrong. Each field that is given narrows down which; with neither `share` nor `at` all of them do.
@@ -194,8 +212,9 @@ impl SimConfig {
             return wrong("rate", "has to be at least 1; to lose a region name it in `down`");
         }
         let spans = [self.latency, self.jitter, self.lag, self.timeout, self.between_runs];
-        if spans.iter().chain(self.work.values()).any(SignedDuration::is_negative) {
-            return wrong("latency, jitter, work, lag, timeout, between_runs", "cannot be negative");
+        let drains = self.backlog.values().filter_map(|it| it.drains.as_ref());
+        if spans.iter().chain(self.work.values()).chain(drains).any(SignedDuration::is_negative) {
+            return wrong("latency, jitter, work, lag, timeout, drains, between_runs", "cannot be negative");
         }
         Ok(self)
     }

@@ -5,6 +5,7 @@
 //!
 //! Time is tokio's paused clock (see [`runtime`]): whoever sleeps lets the clock jump, so that an hour costs nothing.
 
+mod backlog;
 mod calls;
 mod capacity;
 mod cloud;
@@ -19,7 +20,7 @@ mod state;
 mod world;
 
 pub use calls::{CallRecord, Operation};
-pub use config::{ConfigError, Failure, Fault, SimConfig};
+pub use config::{Backlog, ConfigError, Failure, Fault, SimConfig};
 pub use disk::WorldError;
 pub use sim::Sim;
 pub use world::{Bucket, Holder, Object, World};

@@ -21,6 +21,8 @@ const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
 pub(crate) struct State {
     pub(crate) world: World,
     pub(crate) disk: Option<Disk>,
+    /// The world's age when this run began.
+    pub(crate) begun: u64,
     /// Regions that are lost now.
     pub(crate) down: BTreeSet<String>,
     /// Every attempt of this run.
@@ -50,6 +52,7 @@ impl State {
         let working = world.all().filter(|(_, object)| object.then.is_some());
         let working = working.map(|(key, object)| (object.ready, key)).collect();
         Self {
+            begun: world.age,
             world,
             disk,
             down: config.down.clone(),

@@ -3,6 +3,7 @@
 use drstack_core::address::ComponentAddress;
 use drstack_core::kind::{DataRole, FieldChange, Kind, Lookup, Operation, Place};
 use drstack_core::link::Link;
+use drstack_core::sides::Copied;
 use serde::{Deserialize, Serialize};
 
 use super::operation;
@@ -65,6 +66,14 @@ impl Kind for ReplicationRule {
         &[operation("s3", "GetReplicationConfiguration"), operation("s3", "PutReplicationConfiguration")];
     type Spec = ReplicationRuleSpec;
     type Live = ReplicationRuleLive;
+
+    fn copied(spec: &ReplicationRuleSpec) -> Option<Copied> {
+        Some(Copied::Objects {
+            primary: spec.bucket.clone(),
+            standby: spec.destination.clone(),
+            deletions: spec.delete_markers,
+        })
+    }
 
     fn diff(spec: &ReplicationRuleSpec, live: &ReplicationRuleLive) -> Vec<FieldChange> {
         let changes = [

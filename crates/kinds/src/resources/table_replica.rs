@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use drstack_core::kind::{Action, DataRole, FieldChange, Kind, Lookup, Operation, Readiness, Wait};
+use drstack_core::sides::Copied;
 use serde::{Deserialize, Serialize};
 
 use super::operation;
@@ -69,6 +70,10 @@ impl Kind for TableReplica {
     ];
     type Spec = TableReplicaSpec;
     type Live = TableReplicaLive;
+
+    fn copied(spec: &TableReplicaSpec) -> Option<Copied> {
+        Some(Copied::Items { table: spec.table.clone() })
+    }
 
     fn diff(spec: &TableReplicaSpec, live: &TableReplicaLive) -> Vec<FieldChange> {
         // Without a key in the stack any key will do: AWS shows the one that it manages here too.

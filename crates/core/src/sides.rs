@@ -1,0 +1,291 @@
+//! The two sides of data that is kept in both regions: what the one has and the other has not. Numbers here are counted, never
+//! guessed; where nobody can count, they say so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// Names of what differs that are kept to be shown; more is no help to a reader.
+const EXAMPLES: usize = 3;
+
+/// Data that a resource keeps in both regions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Copied {
+    /// Objects of a bucket.
+    Objects {
+        /// The primary bucket.
+        primary: String,
+        /// The standby bucket.
+        standby: String,
+        /// Whether what is deleted in the primary goes in the standby too.
+        deletions: bool,
+    },
+    /// Items of a table, which both regions may write.
+    Items {
+        /// The table; it has the same name in both.
+        table: String,
+    },
+}
+
+impl Copied {
+    /// Name of what is copied, as the primary knows it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Objects { primary, .. } => primary,
+            Self::Items { table } => table,
+        }
+    }
+
+    /// What it consists of.
+    pub fn unit(&self) -> &'static str {
+        match self {
+            Self::Objects { .. } => "object",
+            Self::Items { .. } => "item",
+        }
+    }
+}
+
+/// One object or item on one side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// False for a mark that it was deleted.
+    pub is_there: bool,
+    /// What it holds, as far as a listing says: an object's size, an item's hash.
+    pub content: String,
+    /// Its version; a copy that replication made has the version of what it is a copy of.
+    pub version: Option<String>,
+    /// When it was written, where anybody knows.
+    pub modified: Option<Timestamp>,
+}
+
+/// All that one side holds, by key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The newest state of each key.
+    pub entries: BTreeMap<String, Entry>,
+    /// Whether that is all. If not, it is all up to the last key.
+    pub is_whole: bool,
+}
+
+/// Entries that were written at or after a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Changed {
+    /// In the primary.
+    pub primary: u64,
+    /// In the standby.
+    pub standby: u64,
+}
+
+/// How the two sides compare.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Sides {
+    /// What replication has yet to bring to the standby: writes and, where they are copied, deletions. Where both regions
+    /// write, in either direction.
+    pub waiting: u64,
+    /// When the oldest of these was written, where anybody knows.
+    pub oldest: Option<Timestamp>,
+    /// Only the primary has it.
+    pub primary_only: u64,
+    /// Only the standby has it.
+    pub standby_only: u64,
+    /// Both have it, and not the same.
+    pub differ: u64,
+    /// What was written since the moment that was asked for; none where nobody knows when something was written.
+    pub changed: Option<Changed>,
+    /// Keys that were compared.
+    pub compared: u64,
+    /// Whether these were all: if not, the numbers are of the first ones, and there may be more.
+    pub is_whole: bool,
+    /// Some keys of objects that are not the same on both sides. Items are never named: their keys may be somebody's name.
+    pub examples: Vec<String>,
+}
+
+impl Sides {
+    /// Nobody could count: there is too much of it.
+    pub fn untold() -> Self {
+        Self::default()
+    }
+
+    /// Whether nothing is waiting for replication, and that is known.
+    pub fn is_drained(&self) -> bool {
+        self.is_whole && self.waiting == 0
+    }
+}
+
+/// Compares two listings of `copied`. What was written at or after `since` is counted.
+pub fn compare(copied: &Copied, primary: &Listed, standby: &Listed, since: Option<Timestamp>) -> Sides {
+    let last = |side: &Listed| {
+        let last = side.entries.last_key_value().map(|(key, _)| key.clone());
+        (!side.is_whole).then_some(last).map(Option::unwrap_or_default)
+    };
+    // Beyond the end of a listing that was cut off nothing is known.
+    let end = [last(primary), last(standby)].into_iter().flatten().min();
+    let keys: BTreeSet<&String> = primary.entries.keys().chain(standby.entries.keys()).collect();
+    let known = keys.into_iter().take_while(|key| end.as_ref().is_none_or(|end| *key <= end));
+    let mut sides = Sides { is_whole: end.is_none(), ..Sides::default() };
+    let mut changed = Changed::default();
+    for key in known {
+        sides.compared += 1;
+        let (ours, theirs) = (primary.entries.get(key), standby.entries.get(key));
+        if let Some(since) = since {
+            let after = |it: Option<&Entry>| it.and_then(|it| it.modified).is_some_and(|it| it >= since);
+            changed.primary += u64::from(after(ours));
+            changed.standby += u64::from(after(theirs));
+        }
+        let waits = sides.count(copied, ours, theirs);
+        if waits {
+            sides.waiting += 1;
+            let written = ours.and_then(|it| it.modified);
+            sides.oldest = [sides.oldest, written].into_iter().flatten().min();
+        }
+        let is_same = !waits && are_same(ours, theirs);
+        if !is_same && matches!(copied, Copied::Objects { .. }) && sides.examples.len() < EXAMPLES {
+            sides.examples.push(key.clone());
+        }
+    }
+    let dated = matches!(copied, Copied::Objects { .. });
+    sides.changed = since.filter(|_| dated).map(|_| changed);
+    sides
+}
+
+impl Sides {
+    /// Counts one key; returns whether replication has yet to bring it.
+    fn count(&mut self, copied: &Copied, primary: Option<&Entry>, standby: Option<&Entry>) -> bool {
+        let both_write = matches!(copied, Copied::Items { .. });
+        let there = |it: Option<&Entry>| it.is_some_and(|it| it.is_there);
+        match (there(primary), there(standby)) {
+            (true, false) => {
+                self.primary_only += 1;
+                true
+            }
+            (false, true) => {
+                self.standby_only += 1;
+                let is_deletion = primary.is_some() && is_newer(primary, standby);
+                both_write || is_deletion && matches!(copied, Copied::Objects { deletions: true, .. })
+            }
+            (true, true) if !are_same(primary, standby) => {
+                self.differ += 1;
+                both_write || is_newer(primary, standby)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether the standby holds what the primary holds: the same version, or the same content written no earlier.
+fn are_same(primary: Option<&Entry>, standby: Option<&Entry>) -> bool {
+    let (Some(primary), Some(standby)) = (primary, standby) else {
+        // A deletion mark with nothing on the other side is as good as nothing.
+        return !primary.or(standby).is_some_and(|it| it.is_there);
+    };
+    if !primary.is_there || !standby.is_there {
+        return primary.is_there == standby.is_there;
+    }
+    let same_version = primary.version.is_some() && primary.version == standby.version;
+    same_version || primary.content == standby.content && standby.modified >= primary.modified
+}
+
+fn is_newer(primary: Option<&Entry>, standby: Option<&Entry>) -> bool {
+    primary.and_then(|it| it.modified) > standby.and_then(|it| it.modified)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Option<Timestamp> {
+        Timestamp::from_second(second).ok()
+    }
+
+    fn object(size: u64, version: &str, second: i64) -> Entry {
+        Entry {
+            is_there: true,
+            content: size.to_string(),
+            version: Some(version.to_owned()),
+            modified: at(second),
+        }
+    }
+
+    fn deleted(second: i64) -> Entry {
+        Entry { is_there: false, ..object(0, "", second) }
+    }
+
+    fn listed(entries: &[(&str, Entry)]) -> Listed {
+        let entries = entries.iter().map(|(key, it)| ((*key).to_owned(), it.clone())).collect();
+        Listed { entries, is_whole: true }
+    }
+
+    fn objects(deletions: bool) -> Copied {
+        Copied::Objects { primary: "a".to_owned(), standby: "b".to_owned(), deletions }
+    }
+
+    #[test]
+    fn a_copy_has_the_version_or_the_content_of_what_it_is_a_copy_of() {
+        let primary = listed(&[
+            ("replicated", object(5, "v1", 10)),
+            ("copied-by-hand", object(5, "v2", 10)),
+            ("overwritten", object(5, "v4", 30)),
+            ("coming", object(5, "v5", 20)),
+        ]);
+        let standby = listed(&[
+            ("replicated", object(5, "v1", 10)),
+            ("copied-by-hand", object(5, "w2", 11)),
+            ("overwritten", object(5, "v3", 10)),
+        ]);
+        let sides = compare(&objects(true), &primary, &standby, None);
+        assert_eq!((sides.waiting, sides.primary_only, sides.differ, sides.standby_only), (2, 1, 1, 0));
+        assert_eq!((sides.oldest, sides.compared, sides.is_whole), (at(20), 4, true));
+        assert_eq!(sides.examples, ["coming", "overwritten"]);
+        assert!(!sides.is_drained() && sides.changed.is_none());
+        assert!(compare(&objects(true), &standby, &standby, None).is_drained());
+    }
+
+    #[test]
+    fn a_deletion_waits_where_deletions_are_copied_and_nowhere_else() {
+        let primary = listed(&[("gone", deleted(20)), ("written-over-there", deleted(5))]);
+        let standby = listed(&[
+            ("gone", object(5, "v1", 10)),
+            ("written-over-there", object(5, "w", 9)),
+            ("its-own", object(5, "w", 9)),
+        ]);
+        let sides = compare(&objects(true), &primary, &standby, None);
+        assert_eq!((sides.waiting, sides.standby_only), (1, 3));
+        assert_eq!(compare(&objects(false), &primary, &standby, None).waiting, 0);
+        let marks = listed(&[("gone", deleted(20))]);
+        assert!(
+            compare(&objects(true), &marks, &Listed { is_whole: true, ..Listed::default() }, None)
+                .is_drained()
+        );
+    }
+
+    #[test]
+    fn what_the_standby_wrote_later_is_a_difference_and_no_backlog() {
+        let primary = listed(&[("a", object(5, "v1", 10))]);
+        let standby = listed(&[("a", object(6, "w1", 100)), ("b", object(6, "w2", 50))]);
+        let sides = compare(&objects(true), &primary, &standby, at(60));
+        assert_eq!((sides.waiting, sides.differ, sides.standby_only), (0, 1, 1));
+        assert_eq!(sides.changed, Some(Changed { primary: 0, standby: 1 }));
+    }
+
+    #[test]
+    fn beyond_the_end_of_a_listing_nothing_is_told_and_nothing_is_called_drained() {
+        let primary = listed(&[("a", object(5, "v1", 10)), ("z", object(5, "v2", 10))]);
+        let mut standby = listed(&[("a", object(5, "v1", 10)), ("b", object(5, "w", 10))]);
+        standby.is_whole = false;
+        let sides = compare(&objects(true), &primary, &standby, None);
+        assert_eq!((sides.waiting, sides.standby_only, sides.compared), (0, 1, 2));
+        assert!(!sides.is_drained() && !Sides::untold().is_drained());
+    }
+
+    #[test]
+    fn tables_are_written_on_both_sides_and_their_items_are_not_named() {
+        let item =
+            |hash: &str| Entry { is_there: true, content: hash.to_owned(), version: None, modified: None };
+        let primary = listed(&[("k1", item("x")), ("k2", item("y")), ("k3", item("z"))]);
+        let standby = listed(&[("k2", item("y")), ("k3", item("older")), ("k4", item("w"))]);
+        let sides = compare(&Copied::Items { table: "t".to_owned() }, &primary, &standby, at(0));
+        assert_eq!((sides.waiting, sides.primary_only, sides.standby_only, sides.differ), (3, 1, 1, 1));
+        assert!(sides.examples.is_empty() && sides.changed.is_none() && sides.oldest.is_none());
+    }
+}
