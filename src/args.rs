@@ -93,9 +93,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  drstack destroy .\n  drstack destroy . --delete-data bucket.models --delete-data control"
     )]
     Destroy(DestroyArgs),
-    /// Take over in the standby region: no other region is called
+    /// Take over in the standby region: no other region is called, unless it is planned
     #[command(
-        after_help = "Examples:\n  drstack failover . --dry-run                     # every call it would make\n  drstack failover . --auto-approve                # from a runbook\n  drstack failover . --only pool.inference         # a part, with what it needs\n  drstack failover --bundle s3://CONTROL/STACK     # in an empty folder\n  drstack failover . --watch                       # what another operator's run is doing\n\nRun it again after any failure: it goes on from where it stands."
+        after_help = "Examples:\n  drstack failover . --dry-run                     # every call it would make\n  drstack failover . --auto-approve                # from a runbook\n  drstack failover . --only pool.inference         # a part, with what it needs\n  drstack failover --bundle s3://CONTROL/STACK     # in an empty folder\n  drstack failover . --planned                     # while the primary still answers: waits for replication first\n  drstack failover . --watch                       # what another operator's run is doing\n\nRun it again after any failure: it goes on from where it stands."
     )]
     Failover(FailoverArgs),
     /// Hand back to the primary region, once that answers again
@@ -247,8 +247,14 @@ pub(crate) struct FailoverArgs {
     /// Say every step and the calls it would make, and make none of them
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// While the primary answers: wait until replication has brought everything to the standby region, then take over
+    #[arg(long)]
+    pub(crate) planned: bool,
+    /// How long a planned takeover waits for replication; after that nothing is changed
+    #[arg(long, value_name = "TIME", requires = "planned", default_value = crate::drain::AT_MOST)]
+    pub(crate) drain_timeout: jiff::SignedDuration,
     /// When the outage was noticed: the recovery time counts from then
-    #[arg(long, value_name = "TIME", value_parser = crate::commands::failover::moment)]
+    #[arg(long, value_name = "TIME", conflicts_with = "planned", value_parser = crate::commands::failover::moment)]
     pub(crate) detected_at: Option<jiff::Timestamp>,
     /// Show what the run that holds the lock is doing
     #[arg(long)]

@@ -215,8 +215,8 @@ impl Session {
         })
     }
 
-    /// A session for a takeover: from here on no other region than the standby's is called. It works from what the last complete
-    /// apply left in the control bucket, whatever the files of the stack say by now.
+    /// A session for a takeover: from here on no other region than the standby's is called, unless it is planned. It works from what the
+    /// last complete apply left in the control bucket, whatever the files of the stack say by now.
     pub(crate) async fn open_for_takeover(
         ui: Ui,
         global: &Global,
@@ -224,15 +224,19 @@ impl Session {
     ) -> Result<Self, Failure> {
         if let Some(url) = &args.bundle.bundle {
             let (session, bundle) = Self::from_bundle(ui, global, url, &args.bundle).await?;
-            session.cloud.stand_alone();
-            return Ok(session.alone(bundle));
+            return Ok(session.for_takeover(bundle, args.planned));
         }
         let session = Self::open(ui, global, &args.stack).await?;
-        session.cloud.stand_alone();
+        if !args.planned {
+            session.cloud.stand_alone();
+        }
         let Published { bundle, signatures, .. } =
             published(&*session.store).await.map_err(|error| store_failure(&error))?;
         let Some(bytes) = bundle else {
             ui.warn("warning: no apply was ever complete: taking over with what there is");
+            if args.planned {
+                return Ok(session);
+            }
             let kept = facts(&*session.store).await.map_err(|error| store_failure(&error))?;
             let alone = Some(Alone { facts: kept.facts, elsewhere: BTreeMap::new() });
             return Ok(Self { alone, ..session });
@@ -249,10 +253,15 @@ impl Session {
                 bundle.applied_at
             ));
         }
-        Ok(Self { stack, ..session }.alone(bundle))
+        Ok(Self { stack, ..session }.for_takeover(bundle, args.planned))
     }
 
-    fn alone(self, bundle: Bundle) -> Self {
+    /// A planned takeover asks the primary; any other has to do with what was left in the bundle.
+    fn for_takeover(self, bundle: Bundle, is_planned: bool) -> Self {
+        if is_planned {
+            return self;
+        }
+        self.cloud.stand_alone();
         let Bundle { facts, elsewhere, .. } = bundle;
         Self { alone: Some(Alone { facts, elsewhere }), ..self }
     }

@@ -4,6 +4,7 @@ mod args;
 mod bundle;
 mod cloud;
 mod commands;
+mod drain;
 mod executing;
 mod exit;
 mod files;

@@ -20,6 +20,7 @@ use crate::exit::{Exit, Failure};
 use crate::planning::Planned;
 use crate::session::{FAILOVER, Session, store_failure};
 use crate::views;
+use crate::views::data::Data;
 use crate::views::takeover::{Clock, InService, Report};
 
 /// How often the instances in service are counted. One bulk call each time, and no dip that lasts a minute goes unseen.
@@ -34,6 +35,10 @@ pub(crate) struct Change<'a> {
     pub(crate) parallelism: usize,
     pub(crate) detected: Timestamp,
     pub(crate) decided: Timestamp,
+    /// When nothing was left to replicate; none where nobody waited for that.
+    pub(crate) drained: Option<Timestamp>,
+    /// How the two sides of the data compared beforehand.
+    pub(crate) data: Vec<Data>,
 }
 
 /// Takes the lock, records the mode, executes, reports.
@@ -56,6 +61,7 @@ pub(crate) async fn carry_out(
     let mut clock = Clock {
         detected: (change.purpose == FAILOVER).then_some(change.detected),
         decided: Some(change.decided),
+        drained: change.drained,
         started: Some(started),
         ..Clock::default()
     };
@@ -100,6 +106,7 @@ pub(crate) async fn carry_out(
             .map(|(step, error)| said(&planned.plan, *step, &error.to_string()))
             .collect(),
         facts_age_seconds,
+        data: change.data.clone(),
         refused_calls: session
             .cloud
             .refused()
@@ -196,10 +203,11 @@ fn note_moment(session: &Session, plan: &Plan, event: &Event, clock: &mut Clock)
     }
 }
 
-/// Until it serves: the last of what stands for serving, else the end of the run.
+/// Until it serves: the last of what stands for serving, else the end of the run. While a planned takeover waits for replication the
+/// primary serves.
 fn seconds_until_served(clock: &Clock) -> Option<f64> {
     let served = [clock.capacity, clock.checked, clock.traffic].into_iter().flatten().max().or(clock.done)?;
-    Some(served.duration_since(clock.detected.or(clock.decided)?).as_secs_f64())
+    Some(served.duration_since(clock.drained.or(clock.detected).or(clock.decided)?).as_secs_f64())
 }
 
 /// Somebody else changes the mode at the same time.

@@ -1,5 +1,6 @@
 //! `drstack failback`: hands back to the primary region, which has to answer.
 
+use drstack_core::component::StackFacts;
 use drstack_core::kind::Place;
 use drstack_core::objective::Mode;
 use drstack_core::observe::Look;
@@ -7,6 +8,7 @@ use drstack_core::plan::{Intent, Options};
 
 use super::{Ended, plan};
 use crate::args::{FailbackArgs, Global};
+use crate::drain::sides;
 use crate::exit::{Exit, Failure};
 use crate::planning::Planned;
 use crate::session::{FAILBACK, Session};
@@ -30,7 +32,13 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
     let shown = session.plan(&options).await?;
     expect_primary(&session, &shown)?;
     let since = kept.record.as_ref().map(|record| record.since);
-    ui.result(&views::plan::divergence(&session.stack.facts.standby, since, &shown.moved));
+    let data = sides(&session, &shown, &[], since).await?;
+    for it in &data {
+        ui.line("divergence", serde_json::to_value(it).unwrap_or_default());
+    }
+    let StackFacts { primary, standby, .. } = &session.stack.facts;
+    ui.result(&views::plan::divergence(standby, since, &shown.moved));
+    ui.result(&views::data::divergence(&data, primary, standby));
     plan::show(&session, &shown, &options.intent);
     if args.dry_run {
         ui.result(&views::plan::calls(&shown.plan, &session.kinds));
@@ -51,12 +59,14 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
         parallelism: args.run.parallelism,
         detected: decided,
         decided,
+        drained: None,
+        data,
     };
     carry_out(&mut session, shown, kept, &change).await
 }
 
 /// Refuses while anything of the primary cannot be seen, or does not answer.
-fn expect_primary(session: &Session, shown: &Planned) -> Result<(), Failure> {
+pub(super) fn expect_primary(session: &Session, shown: &Planned) -> Result<(), Failure> {
     let graph = &shown.compiled.graph.resources;
     let unseen = shown.seen.iter().find_map(|(address, look)| match look {
         Look::Unknown(error) if graph.get(address).is_some_and(|it| it.place != Place::Standby) => {

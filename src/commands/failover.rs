@@ -1,4 +1,4 @@
-//! `drstack failover`: takes over in the standby region, with no call to any other.
+//! `drstack failover`: takes over in the standby region, with no call to any other unless it is planned.
 
 use drstack_core::control::lock;
 use drstack_core::engine::journal::{self, Entry};
@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::{Ended, plan};
 use crate::args::{FailoverArgs, Global};
+use crate::drain::{drain, sides};
 use crate::exit::{Exit, Failure};
 use crate::only::addresses;
 use crate::planning::Planned;
@@ -38,8 +39,17 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
         delete_data: Default::default(),
     };
     let shown = look_and_plan(&mut session, &options).await?;
+    if args.planned {
+        super::failback::expect_primary(&session, &shown)?;
+    }
     plan::show(&session, &shown, &options.intent);
     if args.dry_run {
+        if args.planned {
+            let data = sides(&session, &shown, &options.targets, None).await?;
+            let now = session.now();
+            data.iter().for_each(|it| ui.line("backlog", it.line(now)));
+            ui.result(&views::data::backlog(&data, now));
+        }
         ui.result(&views::plan::calls(&shown.plan, &session.kinds));
         return Ok(if shown.report.blocked.is_empty() { Exit::Done } else { Exit::Failed });
     }
@@ -56,6 +66,11 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
         super::confirm(ui, "Take over now?")?;
     }
     let decided = session.now();
+    // What has begun already goes on: the standby region may have been written to.
+    let drained = match args.planned && kept.standing().mode == Mode::Standby {
+        true => Some(drain(&session, &shown, &options.targets, args.drain_timeout).await?),
+        false => None,
+    };
     let change = Change {
         mode: Mode::Active,
         purpose: FAILOVER,
@@ -63,6 +78,8 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
         parallelism: args.run.parallelism,
         detected: detected.min(decided),
         decided,
+        drained,
+        data: Vec::new(),
     };
     carry_out(&mut session, shown, kept, &change).await
 }

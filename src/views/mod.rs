@@ -1,5 +1,6 @@
 //! Views: data into text.
 
+pub(crate) mod data;
 pub(crate) mod gantt;
 pub(crate) mod graph;
 pub(crate) mod plan;

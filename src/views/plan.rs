@@ -153,7 +153,6 @@ pub(crate) fn divergence(standby: &str, since: Option<Timestamp>, moved: &[Strin
             let _ = writeln!(out, "Changed in the primary meanwhile: {}.", moved.join(", "));
         }
     }
-    out.push_str("Objects and items that changed on either side are not counted yet: compare them before you hand back.\n\n");
     out
 }
 

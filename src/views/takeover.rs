@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::data::Data;
 use super::{count, duration};
 use crate::session::{FAILBACK, FAILOVER};
 
@@ -16,6 +17,8 @@ pub(crate) struct Clock {
     pub(crate) detected: Option<Timestamp>,
     /// Somebody said yes.
     pub(crate) decided: Option<Timestamp>,
+    /// Nothing was left to replicate: a planned takeover waits for that.
+    pub(crate) drained: Option<Timestamp>,
     /// The first step began.
     pub(crate) started: Option<Timestamp>,
     /// All instances that are wanted serve.
@@ -45,7 +48,7 @@ pub(crate) struct Report {
     pub(crate) complete: bool,
     /// When what happened.
     pub(crate) clock: Clock,
-    /// From the detection (of a failback: from the decision) until it serves: until checks pass and traffic has moved, where there are any.
+    /// From the detection (of a failback: from the decision; of a planned failover: from when replication had drained) until it serves: until checks pass and traffic has moved, where there are any.
     pub(crate) recovery_seconds: Option<f64>,
     /// What the stack asks for.
     pub(crate) rto_seconds: Option<i64>,
@@ -59,6 +62,8 @@ pub(crate) struct Report {
     pub(crate) failed: Vec<String>,
     /// How old the facts were that it worked from.
     pub(crate) facts_age_seconds: Option<i64>,
+    /// How the two sides of the data compared before: of a handing back what had gone apart.
+    pub(crate) data: Vec<Data>,
     /// Calls that were refused since they would have left the standby region; always none unless drstack is wrong.
     pub(crate) refused_calls: Vec<String>,
 }
@@ -85,10 +90,11 @@ impl Report {
 
     /// The moments that came, in order, with their names.
     fn moments(&self) -> Vec<(&'static str, Timestamp)> {
-        let Clock { detected, decided, started, capacity, checked, traffic, done } = self.clock;
+        let Clock { detected, decided, drained, started, capacity, checked, traffic, done } = self.clock;
         let all = [
             ("detected", detected),
             ("decided", decided),
+            ("replication drained", drained),
             ("started", started),
             ("capacity reached", capacity),
             ("checks passed", checked),
@@ -205,6 +211,7 @@ mod tests {
             degraded: Vec::new(),
             failed: Vec::new(),
             facts_age_seconds: Some(7200),
+            data: Vec::new(),
             refused_calls: Vec::new(),
         }
     }

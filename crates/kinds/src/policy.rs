@@ -12,6 +12,13 @@ use crate::resources::operation;
 pub const CONTROL: &[Operation] =
     &[operation("s3", "DeleteObject"), operation("s3", "GetObject"), operation("s3", "PutObject")];
 
+/// What comparing the two sides of data calls.
+pub const SIDES: &[Operation] = &[
+    operation("dynamodb", "DescribeTable"),
+    operation("dynamodb", "Scan"),
+    operation("s3", "ListBucketVersions"),
+];
+
 /// Where roles and profiles stand that drstack makes.
 const IAM_PATHS: [&str; 2] = ["arn:*:iam::*:role/drstack/*", "arn:*:iam::*:instance-profile/drstack/*"];
 /// Services whose own role AWS makes on first use.
@@ -24,7 +31,7 @@ const PASSED_TO: [&str; 2] = ["ec2.amazonaws.com", "s3.amazonaws.com"];
 pub fn operations() -> BTreeSet<Operation> {
     let kinds = crate::kinds();
     let of_kinds = kinds.iter().flat_map(|kind| kind.operations().iter().copied());
-    of_kinds.chain(facts::OPERATIONS.iter().copied()).chain(CONTROL.iter().copied()).collect()
+    of_kinds.chain(facts::OPERATIONS.iter().copied()).chain(CONTROL.iter().chain(SIDES).copied()).collect()
 }
 
 /// The policy: one statement a service, IAM's confined to what drstack makes.

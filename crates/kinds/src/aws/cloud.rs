@@ -8,13 +8,14 @@ use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Read, Scope}
 use drstack_core::control::ControlStore;
 use drstack_core::facts::FactQuery;
 use drstack_core::kind::{FieldChange, Place};
+use drstack_core::sides::{Copied, Sides};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::drivers::{DynDriver, driver};
 use super::store::Store;
-use super::{Aws, Target, facts};
+use super::{Aws, Target, facts, sides};
 
 impl Aws {
     fn target<'a>(self: &'a Arc<Self>, scope: &'a Scope, place: Place) -> Target<'a> {
@@ -119,6 +120,18 @@ impl Cloud for AwsCloud {
         Box::pin(async move {
             self.0.told.clear();
             facts::capture_all(&self.0.target(scope, Place::Primary), queries).await
+        })
+    }
+
+    fn sides<'a>(
+        &'a self,
+        scope: &'a Scope,
+        copied: &'a Copied,
+        since: Option<Timestamp>,
+    ) -> BoxFuture<'a, Result<Sides, CloudError>> {
+        Box::pin(async move {
+            let [primary, standby] = [Place::Primary, Place::Standby].map(|it| self.0.target(scope, it));
+            sides::sides(&primary, &standby, copied, since).await
         })
     }
 

@@ -21,6 +21,7 @@ mod region;
 mod reservations;
 pub(crate) mod route53;
 pub(crate) mod s3;
+mod sides;
 mod store;
 pub(crate) mod tags;
 mod templates;

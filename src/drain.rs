@@ -1,0 +1,123 @@
+//! A planned takeover waits until replication has brought everything: how much is left is counted, and shown, until it is none.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use drstack_core::address::ComponentAddress;
+use drstack_core::copies::{copied, look};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::exit::{Exit, Failure};
+use crate::planning::Planned;
+use crate::session::Session;
+use crate::views;
+use crate::views::data::Data;
+
+/// How long to wait for replication where nobody says: S3 promises 15 minutes for its time control, and is faster as a rule.
+pub(crate) const AT_MOST: &str = "15m";
+
+/// How often the two sides are compared: S3 and DynamoDB bring most within seconds, and each look lists all there is.
+const POLL: Duration = Duration::from_secs(10);
+
+/// Looks in a row that fail before waiting is given up: a primary that is silent for so long is not there for a planned takeover.
+const LOOKS: usize = 4;
+
+/// Both sides of what `planned` keeps in both regions, for the components in `only` and what they refer to. What was written at or after
+/// `since` is counted too.
+pub(crate) async fn sides(
+    session: &Session,
+    planned: &Planned,
+    only: &[String],
+    since: Option<Timestamp>,
+) -> Result<Vec<Data>, Failure> {
+    let of = (!only.is_empty()).then(|| referred(session, only));
+    let copied = copied(&planned.compiled.graph, &session.kinds, of.as_ref())
+        .map_err(|error| Failure::new(Exit::Failed, error, "report this, with the stack"))?;
+    let looked = look(&*session.cloud, &session.scope, &copied, since).await;
+    Ok(looked.into_iter().map(|(address, it)| Data::new(&address, &copied[&address], it)).collect())
+}
+
+/// The components that `only` names, and all that they refer to.
+fn referred(session: &Session, only: &[String]) -> BTreeSet<ComponentAddress> {
+    let components = &session.stack.components;
+    // A resource's name stands for its component: what is inside is one thing to whoever waits for its data.
+    let component = |name: &str| name.split_once('/').map_or(name, |(it, _)| it).to_owned();
+    let is_meant = |it: &ComponentAddress| only.iter().any(|name| it.is_within(&component(name)));
+    let mut open: Vec<ComponentAddress> = components.keys().filter(|it| is_meant(it)).cloned().collect();
+    let mut all = BTreeSet::new();
+    while let Some(address) = open.pop() {
+        open.extend(components.get(&address).into_iter().flat_map(|it| it.refers_to.iter().cloned()));
+        if !all.insert(address) {
+            // Its own have been followed already.
+            open.retain(|it| !all.contains(it));
+        }
+    }
+    all
+}
+
+/// Waits until nothing is left to replicate; returns when that was seen.
+pub(crate) async fn drain(
+    session: &Session,
+    planned: &Planned,
+    only: &[String],
+    at_most: SignedDuration,
+) -> Result<Timestamp, Failure> {
+    let begun = session.now();
+    let (mut said, mut failed) = (Vec::new(), 0);
+    loop {
+        let _busy = session.ui.busy("Waiting for replication".to_owned());
+        let all = sides(session, planned, only, None).await?;
+        let now = session.now();
+        show(session, &all, now, &mut said);
+        failed = if all.iter().any(|it| it.sides.is_none()) { failed + 1 } else { 0 };
+        if all.iter().all(Data::is_drained) {
+            session.ui.result(&format!(
+                "Replication has drained: nothing is left to arrive in {}, as of {now:.0}.\n",
+                session.stack.facts.standby
+            ));
+            return Ok(now);
+        }
+        let waited = now.duration_since(begun);
+        let over = waited.checked_add(SignedDuration::try_from(POLL).unwrap_or_default());
+        if failed >= LOOKS || all.iter().any(Data::is_untold) || over.is_none_or(|it| it > at_most) {
+            return Err(not_drained(&all, waited, now));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Says what has changed since the last look.
+fn show(session: &Session, all: &[Data], now: Timestamp, said: &mut Vec<String>) {
+    for data in all {
+        session.ui.line("backlog", data.line(now));
+    }
+    // Ages grow at each look; only another number is news.
+    let news: Vec<String> =
+        all.iter().map(|it| format!("{:?}{:?}", it.sides.as_ref().map(|it| it.waiting), it.error)).collect();
+    for (at, data) in all.iter().enumerate() {
+        if said.get(at) != news.get(at) {
+            session.ui.note(&format!("  {now:.0}  {}", data.backlog(now)));
+        }
+    }
+    *said = news;
+}
+
+/// Why it does not go on; nothing was changed.
+fn not_drained(all: &[Data], waited: SignedDuration, now: Timestamp) -> Failure {
+    let left: Vec<String> = all.iter().filter(|it| !it.is_drained()).map(|it| it.backlog(now)).collect();
+    let message = format!(
+        "replication has not drained after {}: {}",
+        views::duration(waited.unsigned_abs()),
+        left.join("; ")
+    );
+    let unseen = all.iter().any(|it| it.sides.is_none());
+    let hint = match all.iter().any(Data::is_untold) {
+        _ if unseen => "nothing was changed; without `--planned` a takeover asks nothing of the primary",
+        true => "nothing was changed; look at it yourself, then take over without `--planned`",
+        false => {
+            "nothing was changed; stop what still writes, copy what never arrives by itself (what is older than the replication rule, or failed), \
+             and run it again; `--drain-timeout 1h` waits longer"
+        }
+    };
+    Failure::new(Exit::NotReady, message, hint)
+}

@@ -1,0 +1,204 @@
+//! Both sides of copied data, as sentences and as JSON lines.
+
+use std::fmt::Write;
+
+use drstack_core::address::Address;
+use drstack_core::cloud::CloudError;
+use drstack_core::sides::{Copied, Sides};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{count, duration};
+
+/// One bucket or table, and how its two sides compare; or why nobody could look.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Data {
+    /// What keeps it in both regions.
+    pub(crate) address: String,
+    /// The primary's bucket or table.
+    pub(crate) name: String,
+    /// `object` or `item`.
+    pub(crate) unit: &'static str,
+    /// None where nobody could look.
+    pub(crate) sides: Option<Sides>,
+    /// Why not.
+    pub(crate) error: Option<String>,
+}
+
+impl Data {
+    pub(crate) fn new(address: &Address, copied: &Copied, looked: Result<Sides, CloudError>) -> Self {
+        let (address, name, unit) =
+            (address.component().to_string(), copied.name().to_owned(), copied.unit());
+        let (sides, error) = match looked {
+            Ok(sides) => (Some(sides), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        Self { address, name, unit, sides, error }
+    }
+
+    /// The JSON line of a look.
+    pub(crate) fn line(&self, now: Timestamp) -> Value {
+        let Self { address, name, unit, sides, error } = self;
+        json!({"at": now, "address": address, "name": name, "unit": unit, "sides": sides, "error": error})
+    }
+
+    /// Whether there is too much of it to be compared.
+    pub(crate) fn is_untold(&self) -> bool {
+        self.sides.as_ref().is_some_and(|it| !it.is_whole)
+    }
+
+    /// Whether nothing is waiting, as far as all of it was compared.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.sides.as_ref().is_some_and(Sides::is_drained)
+    }
+
+    /// What replication has yet to bring.
+    pub(crate) fn backlog(&self, now: Timestamp) -> String {
+        let Self { address, unit, .. } = self;
+        let Some(sides) = &self.sides else { return self.unseen() };
+        match sides.waiting {
+            0 if !sides.is_whole => format!("{address}: cannot be told: {}", self.limit(sides)),
+            0 => format!("{address}: nothing to arrive ({} compared)", self.number(sides.compared)),
+            waiting => {
+                let least = if sides.is_whole { "" } else { "at least " };
+                let age = sides.oldest.map_or_else(String::new, |it| {
+                    format!(", the oldest written {} ago", duration(now.duration_since(it).unsigned_abs()))
+                });
+                let names = match sides.examples.as_slice() {
+                    [] => String::new(),
+                    names => format!(" (`{}`)", names.join("`, `")),
+                };
+                let plural = if waiting == 1 { "" } else { "s" };
+                format!("{address}: {least}{waiting} {unit}{plural} to arrive{age}{names}")
+            }
+        }
+    }
+
+    /// What has gone apart.
+    fn divergence(&self, primary: &str, standby: &str) -> String {
+        let Self { address, .. } = self;
+        let Some(sides) = &self.sides else { return self.unseen() };
+        let Sides { primary_only, standby_only, differ, waiting, .. } = sides;
+        let mut out = format!("{address}: ");
+        if !sides.is_whole && sides.compared == 0 {
+            return out + "cannot be told: " + &self.limit(sides);
+        }
+        if primary_only + standby_only + differ == 0 {
+            let _ = write!(out, "the same on both sides ({} compared)", self.number(sides.compared));
+        } else {
+            let _ = write!(
+                out,
+                "{} only in {standby}, {primary_only} only in {primary}, {differ} on both sides and not the same ({} compared)",
+                self.number(*standby_only),
+                self.number(sides.compared)
+            );
+        }
+        if let Some(changed) = sides.changed {
+            let _ = write!(
+                out,
+                "; written since the takeover: {} in {standby}, {} in {primary}",
+                changed.standby, changed.primary
+            );
+        }
+        if *waiting > 0 {
+            let _ = write!(out, "; replication has {} to bring", self.number(*waiting));
+        }
+        if let [_, ..] = sides.examples.as_slice() {
+            let _ = write!(out, "; such as `{}`", sides.examples.join("`, `"));
+        }
+        if !sides.is_whole {
+            let _ = write!(out, "; {}", self.limit(sides));
+        }
+        out
+    }
+
+    fn unseen(&self) -> String {
+        format!("{}: could not look: {}", self.address, self.error.as_deref().unwrap_or_default())
+    }
+
+    fn limit(&self, sides: &Sides) -> String {
+        match sides.compared {
+            0 => format!("`{}` has more {}s than are compared", self.name, self.unit),
+            _ => format!("`{}` has more, which was not looked at", self.name),
+        }
+    }
+
+    fn number(&self, number: u64) -> String {
+        count(usize::try_from(number).unwrap_or(usize::MAX), self.unit)
+    }
+}
+
+/// What replication has yet to bring, for people.
+pub(crate) fn backlog(all: &[Data], now: Timestamp) -> String {
+    let lines: Vec<String> = all.iter().map(|it| format!("  {}\n", it.backlog(now))).collect();
+    format!("\nWhat replication has yet to bring:\n{}", lines.concat())
+}
+
+/// What is compared, and what is not: a reader has to know what a zero stands for.
+const MEANS: &str = "Objects are the same with the same version, or with the same size where the copy is no older; ETags are not compared, since \
+                     uploads in parts and KMS keys change them. Items are compared whole; when one was written is not known.";
+
+/// What has gone apart, for people.
+pub(crate) fn divergence(all: &[Data], primary: &str, standby: &str) -> String {
+    let mut out = String::new();
+    for data in all {
+        let _ = writeln!(out, "  {}", data.divergence(primary, standby));
+    }
+    match all {
+        [] => out.push_str("The stack keeps no data in both regions.\n"),
+        _ => {
+            let _ = writeln!(out, "{MEANS}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use drstack_core::sides::Changed;
+
+    use super::*;
+
+    fn data(sides: Sides) -> Data {
+        let (address, name) = ("bucket.models".to_owned(), "acme-models".to_owned());
+        Data { address, name, unit: "object", sides: Some(sides), error: None }
+    }
+
+    #[test]
+    fn a_backlog_says_how_much_how_old_and_what_a_zero_stands_for() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut sides =
+            Sides { waiting: 2, oldest: Some(at(100)), compared: 10, is_whole: true, ..Sides::default() };
+        sides.examples = vec!["a".to_owned()];
+        let said = |sides: &Sides| data(sides.clone()).backlog(at(350));
+        assert_eq!(said(&sides), "bucket.models: 2 objects to arrive, the oldest written 4m 10s ago (`a`)");
+        sides.is_whole = false;
+        assert!(said(&sides).starts_with("bucket.models: at least 2 objects"));
+        sides.waiting = 0;
+        assert_eq!(
+            said(&sides),
+            "bucket.models: cannot be told: `acme-models` has more, which was not looked at"
+        );
+        sides.is_whole = true;
+        assert_eq!(said(&sides), "bucket.models: nothing to arrive (10 objects compared)");
+        let unseen = Data { sides: None, error: Some("down".to_owned()), ..data(sides) };
+        assert_eq!(unseen.backlog(at(0)), "bucket.models: could not look: down");
+        assert!(!unseen.is_drained() && !unseen.is_untold());
+    }
+
+    #[test]
+    fn divergence_says_both_sides_and_what_was_not_looked_at() {
+        let sides = Sides {
+            standby_only: 3,
+            differ: 1,
+            changed: Some(Changed { primary: 0, standby: 4 }),
+            compared: 9,
+            ..Sides::default()
+        };
+        let text = divergence(&[data(sides)], "us-east-1", "us-west-2");
+        let said = "bucket.models: 3 objects only in us-west-2, 0 only in us-east-1, 1 on both sides and not the same (9 objects compared); \
+                    written since the takeover: 4 in us-west-2, 0 in us-east-1; `acme-models` has more, which was not looked at";
+        assert!(text.contains(said) && text.contains("ETags are not compared"), "{text}");
+    }
+}
