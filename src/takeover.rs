@@ -59,7 +59,8 @@ pub(crate) async fn carry_out(
         }
     };
     let mut clock = Clock {
-        detected: (change.purpose == FAILOVER).then_some(change.detected),
+        // Nothing was lost that a planned takeover could have noticed.
+        detected: (change.purpose == FAILOVER && change.drained.is_none()).then_some(change.detected),
         decided: Some(change.decided),
         drained: change.drained,
         started: Some(started),

@@ -161,6 +161,11 @@ impl Report {
         }
         if self.purpose == FAILOVER {
             out.push(format!("RPO: {}.", self.rpo));
+            if let Some(drained) = self.clock.drained {
+                out.push(format!(
+                    "Nothing was left to replicate at {drained:.0}; what was written elsewhere after that is not counted."
+                ));
+            }
         }
         if let Some(InService { before, fewest, after }) = self.in_service {
             out.push(format!(

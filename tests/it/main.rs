@@ -26,6 +26,8 @@ mod mutated;
 mod permissions;
 mod plan_files;
 mod reservations;
+#[cfg(feature = "aws")]
+mod planned;
 mod schema;
 mod secrets;
 #[cfg(feature = "aws")]

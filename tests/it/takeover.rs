@@ -69,11 +69,12 @@ fn commands() -> Vec<String> {
 fn every_command_of_the_runbook_does_what_it_says() {
     let machine = machine();
     let commands = commands();
-    assert_eq!(commands.len(), 6, "{commands:?}");
+    assert_eq!(commands.len(), 8, "{commands:?}");
     let mut served = false;
     for command in &commands {
-        // Handing back is for when the primary answers again.
-        let settings = (!command.starts_with("failback")).then_some("lost.toml");
+        // Handing back, and taking over on purpose, are for when the primary answers.
+        let answers = command.starts_with("failback") || command.contains("--planned");
+        let settings = (!answers).then_some("lost.toml");
         let ran = run(&machine, command, settings).ok();
         served |= command.ends_with("failover s --auto-approve");
         let says = match command.as_str() {
@@ -81,6 +82,8 @@ fn every_command_of_the_runbook_does_what_it_says() {
             "failover s --dry-run" => "Nothing to do:",
             "failover s --auto-approve" => "the RTO of 15m 0s is met.",
             "failover s --watch" => "Nobody is taking over",
+            "failover s --planned --dry-run" => "bucket.models: nothing to arrive",
+            "failover s --planned --auto-approve" => "Replication has drained",
             "failback s --dry-run" => "us-west-2 has served since",
             _ => "Handed back to us-east-1",
         };

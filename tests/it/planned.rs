@@ -1,0 +1,199 @@
+//! Planned takeovers and what a failback shows, against servers that nobody here wrote.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::drstack::{Drstack, Ran};
+use crate::events::refusals;
+use crate::main_job::apply;
+use crate::servers::{Boto, PRIMARY, STANDBY, Server};
+
+const COPY: &str = "acme-models-us-west-2";
+
+/// A pool, and data where there is a table.
+fn stack(table: bool) -> String {
+    let table = if table { "[table.features]\nname = \"acme-features\"\n" } else { "" };
+    format!(
+        r#"
+[stack]
+name    = "fleet"
+primary = "us-east-1"
+standby = "us-west-2"
+posture = "warm"
+control = "acme-control"
+
+[bucket.models]
+name = "acme-models"
+
+{table}
+[network.standby]
+cidr = "10.64.0.0/16"
+
+[pool.inference]
+follows = "serve"
+network = "@network.standby"
+tag     = {{ team = "search" }}
+"#
+    )
+}
+
+fn applied(server: &Server, table: bool) -> Drstack {
+    server.boto().seed(&json!([
+        { "kind": "bucket", "name": "acme-models", "contents": { "a": "weights", "b": "more" } },
+        { "kind": "table", "name": "acme-features", "items": [{ "pk": "a", "text": "one" }] },
+        { "kind": "group", "name": "serve", "types": ["m5.large", "c5.large"], "capacity": 4 },
+    ]));
+    let machine = server.drstack();
+    machine.write("s/stack.toml", &stack(table));
+    apply(&machine);
+    server.find();
+    machine
+}
+
+fn objects(boto: &Boto<'_>, region: &str, bucket: &str, mut more: Value) -> Value {
+    (more["region"], more["bucket"]) = (json!(region), json!(bucket));
+    boto.run("objects", &more)
+}
+
+/// The last line of this type of a component.
+#[track_caller]
+fn last(lines: &[Value], kind: &str, address: &str) -> Value {
+    let is = |line: &&Value| line["type"] == kind && line["address"] == address;
+    let found = lines.iter().rfind(is).unwrap_or_else(|| panic!("no {kind} of {address}: {lines:#?}"));
+    found["sides"].clone()
+}
+
+/// What was called in the primary region, but for reads.
+fn writes_there(server: &Server) -> Vec<String> {
+    let reads = ["Describe", "List", "Get", "GET ", "HEAD ", "Scan"];
+    let is_write = |call: &String| {
+        let operation = call.rsplit('/').next().unwrap_or_default();
+        call.starts_with(PRIMARY) && !reads.iter().any(|read| operation.starts_with(read))
+    };
+    server.calls().into_keys().filter(is_write).collect()
+}
+
+/// `drstack ARGS --json`, and `then` once it has said what is left to arrive.
+fn waiting(machine: &Drstack, args: &[&str], then: impl FnOnce(&Value)) -> Vec<Value> {
+    let mut command = machine.command(args.iter().chain(&["--json"]));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("start drstack");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let (mut said, mut then) = (Vec::new(), Some(then));
+    for line in &mut lines {
+        let line: Value = serde_json::from_str(&line.expect("text")).expect("JSON");
+        assert_eq!(refusals(&line), "", "{line}");
+        if line["type"] == "backlog"
+            && let Some(then) = then.take()
+        {
+            then(&line["sides"]);
+        }
+        said.push(line);
+    }
+    let status = child.wait().expect("wait for drstack");
+    assert!(status.success(), "{status}: {said:#?}");
+    said
+}
+
+fn failback_shows(machine: &Drstack) -> (Ran, Vec<Value>) {
+    let ran = machine.run(["failback", "s", "--dry-run", "--json"]).ok();
+    let lines = ran.json();
+    (ran, lines)
+}
+
+/// moto replicates nothing: somebody else brings what is missing while drstack waits for it.
+#[test]
+fn a_planned_takeover_begins_once_the_last_object_is_there() {
+    let Some(server) = Server::moto() else { return };
+    let machine = applied(&server, false);
+    let boto = server.boto();
+    objects(
+        &boto,
+        PRIMARY,
+        "acme-models",
+        json!({ "put": { "c": "newest", "gone": "x" }, "delete": ["gone"] }),
+    );
+    let patience = ["failover", "s", "--planned", "--auto-approve", "--drain-timeout", "1s"];
+    server.find();
+    let ran = machine.run(patience).code(3);
+    assert!(
+        ran.stderr.contains("bucket.models: 3 objects to arrive") && ran.stderr.contains("`a`, `b`, `c`"),
+        "{ran:?}"
+    );
+    assert!(ran.stderr.contains("nothing was changed"), "{ran:?}");
+    let standby = boto.world(STANDBY, &["groups"]);
+    assert_eq!(standby["groups"]["drstack-fleet-pool-inference"]["sizes"]["desired"], 1, "{standby:#}");
+
+    server.find();
+    let lines = waiting(
+        &machine,
+        &["failover", "s", "--planned", "--only", "tag:team=search", "--auto-approve"],
+        |_| {},
+    );
+    assert!(lines.iter().all(|it| it["type"] != "backlog"), "the pool refers to no data: {lines:#?}");
+    machine.run(["failback", "s", "--auto-approve"]).ok();
+
+    server.find();
+    let all = ["failover", "s", "--planned", "--auto-approve"];
+    let lines = waiting(&machine, &all, |sides| {
+        assert_eq!((&sides["waiting"], &sides["primary_only"]), (&json!(3), &json!(3)), "{sides:#}");
+        objects(&boto, STANDBY, COPY, json!({ "copy_from": "acme-models" }));
+    });
+    // boto3 wrote to the standby bucket alone.
+    assert_eq!(writes_there(&server), Vec::<String>::new());
+    let drained = last(&lines, "backlog", "bucket.models");
+    assert_eq!(
+        (&drained["waiting"], &drained["compared"], &drained["is_whole"]),
+        (&json!(0), &json!(4), &json!(true))
+    );
+    let report = lines.iter().rfind(|it| it["type"] == "takeover").expect("a report");
+    assert_eq!(report["complete"], true, "{report:#}");
+    assert!(report["clock"]["drained"].is_string() && report["clock"]["detected"].is_null(), "{report:#}");
+    let standby = boto.world(STANDBY, &["groups"]);
+    assert_eq!(standby["groups"]["drstack-fleet-pool-inference"]["sizes"]["desired"], 4, "{standby:#}");
+
+    // While it serves: one is new, one is written over, one goes; in the primary one is written over.
+    objects(&boto, STANDBY, COPY, json!({ "put": { "new": "n", "a": "other weights" }, "delete": ["b"] }));
+    objects(&boto, PRIMARY, "acme-models", json!({ "put": { "c": "newer still" } }));
+    let (ran, lines) = failback_shows(&machine);
+    let sides = last(&lines, "divergence", "bucket.models");
+    let counted = [&sides["standby_only"], &sides["primary_only"], &sides["differ"]];
+    assert_eq!(counted, [&json!(1), &json!(1), &json!(2)], "{ran:?}");
+    assert_eq!(sides["changed"], json!({ "primary": 1, "standby": 3 }), "{sides:#}");
+}
+
+#[test]
+fn a_primary_that_does_not_answer_is_nothing_for_a_planned_takeover() {
+    let Some(server) = Server::moto() else { return };
+    let machine = applied(&server, false);
+    let before = server.boto().world(STANDBY, &["groups"]);
+    server.lose(PRIMARY, &[]);
+    let ran = machine.run(["failover", "s", "--planned", "--auto-approve"]).code(3);
+    assert!(ran.stderr.contains("us-east-1 does not answer yet"), "{ran:?}");
+    server.find();
+    assert_eq!(server.boto().world(STANDBY, &["groups"]), before);
+}
+
+/// fakecloud replicates both objects and items.
+#[test]
+fn replication_drains_by_itself_and_a_table_carries_its_own_way_back() {
+    let Some(server) = Server::fakecloud(&[]) else { return };
+    let machine = applied(&server, true);
+    let boto = server.boto();
+    // What is older than the rule never arrives by itself.
+    objects(&boto, STANDBY, COPY, json!({ "copy_from": "acme-models" }));
+    objects(&boto, PRIMARY, "acme-models", json!({ "put": { "c": "newest" }, "delete": ["b"] }));
+    let ran = machine.run(["failover", "s", "--planned", "--auto-approve", "--json"]).ok();
+    let lines = ran.json();
+    let (bucket, table) =
+        (last(&lines, "backlog", "bucket.models"), last(&lines, "backlog", "table.features"));
+    assert_eq!((&bucket["waiting"], &bucket["compared"]), (&json!(0), &json!(3)), "{bucket:#}");
+    assert_eq!((&table["waiting"], &table["compared"]), (&json!(0), &json!(1)), "{table:#}");
+    objects(&boto, STANDBY, COPY, json!({ "put": { "new": "n" } }));
+    let (ran, lines) = failback_shows(&machine);
+    let sides = last(&lines, "divergence", "bucket.models");
+    assert_eq!((&sides["standby_only"], &sides["changed"]["standby"]), (&json!(1), &json!(1)), "{ran:?}");
+    let sides = last(&lines, "divergence", "table.features");
+    assert_eq!((&sides["standby_only"], &sides["changed"]), (&json!(0), &Value::Null), "{ran:?}");
+}
