@@ -25,9 +25,9 @@ mod mutated;
 #[cfg(feature = "aws")]
 mod permissions;
 mod plan_files;
-mod reservations;
 #[cfg(feature = "aws")]
 mod planned;
+mod reservations;
 mod schema;
 mod secrets;
 #[cfg(feature = "aws")]
