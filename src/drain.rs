@@ -1,10 +1,11 @@
 //! A planned takeover waits until replication has brought everything: how much is left is counted, and shown, until it is none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use drstack_core::address::ComponentAddress;
+use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::copies::{copied, look};
+use drstack_core::sides::Copied;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::exit::{Exit, Failure};
@@ -22,19 +23,58 @@ const POLL: Duration = Duration::from_secs(10);
 /// Looks in a row that fail before waiting is given up: a primary that is silent for so long is not there for a planned takeover.
 const LOOKS: usize = 4;
 
-/// Both sides of what `planned` keeps in both regions, for the components in `only` and what they refer to. What was written at or after
-/// `since` is counted too.
+/// What `planned` keeps in both regions.
+type Copies = BTreeMap<Address, Copied>;
+
+/// Both sides of all that `planned` keeps in both regions. What was written at or after `since` is counted too.
 pub(crate) async fn sides(
     session: &Session,
     planned: &Planned,
-    only: &[String],
     since: Option<Timestamp>,
 ) -> Result<Vec<Data>, Failure> {
-    let of = (!only.is_empty()).then(|| referred(session, only));
-    let copied = copied(&planned.compiled.graph, &session.kinds, of.as_ref())
-        .map_err(|error| Failure::new(Exit::Failed, error, "report this, with the stack"))?;
-    let looked = look(&*session.cloud, &session.scope, &copied, since).await;
-    Ok(looked.into_iter().map(|(address, it)| Data::new(&address, &copied[&address], it)).collect())
+    Ok(compared(session, &copies(session, planned, None)?, since).await)
+}
+
+/// What a planned takeover would wait for, as it is now.
+pub(crate) async fn backlog(
+    session: &Session,
+    planned: &Planned,
+    patience: &Patience<'_>,
+) -> Result<Vec<Data>, Failure> {
+    Ok(compared(session, &awaited(session, planned, patience)?, None).await)
+}
+
+async fn compared(session: &Session, copied: &Copies, since: Option<Timestamp>) -> Vec<Data> {
+    let looked = look(&*session.cloud, &session.scope, copied, since).await;
+    looked.into_iter().map(|(address, it)| Data::new(&address, &copied[&address], it)).collect()
+}
+
+fn copies(
+    session: &Session,
+    planned: &Planned,
+    of: Option<&BTreeSet<ComponentAddress>>,
+) -> Result<Copies, Failure> {
+    copied(&planned.compiled.graph, &session.kinds, of)
+        .map_err(|error| Failure::new(Exit::Failed, error, "report this, with the stack"))
+}
+
+/// What is to be waited for: a name that stands for no data must not make somebody believe that it is not.
+fn awaited(session: &Session, planned: &Planned, patience: &Patience<'_>) -> Result<Copies, Failure> {
+    let of = (!patience.only.is_empty()).then(|| referred(session, patience.only));
+    let mut copied = copies(session, planned, of.as_ref())?;
+    for name in patience.except {
+        if !copied.keys().any(|it| it.is_within(name)) {
+            let known: Vec<String> = copied.keys().map(|it| it.component().to_string()).collect();
+            let hint = match views::nearest(name, known.iter().cloned()) {
+                Some(it) => format!("did you mean `{it}`?"),
+                None if known.is_empty() => "leave it out: there is no data to wait for".to_owned(),
+                None => format!("what is waited for is {}", known.join(", ")),
+            };
+            return Err(Failure::new(Exit::Usage, format!("`{name}` is no data that is waited for"), hint));
+        }
+    }
+    copied.retain(|it, _| !patience.except.iter().any(|name| it.is_within(name)));
+    Ok(copied)
 }
 
 /// The components that `only` names, and all that they refer to.
@@ -55,18 +95,28 @@ fn referred(session: &Session, only: &[String]) -> BTreeSet<ComponentAddress> {
     all
 }
 
+/// What is waited for, and how long.
+pub(crate) struct Patience<'a> {
+    /// The data of these components and of what they refer to; of all where none are named.
+    pub(crate) only: &'a [String],
+    /// But for the data of these.
+    pub(crate) except: &'a [String],
+    pub(crate) at_most: SignedDuration,
+}
+
 /// Waits until nothing is left to replicate; returns when that was seen.
 pub(crate) async fn drain(
     session: &Session,
     planned: &Planned,
-    only: &[String],
-    at_most: SignedDuration,
+    patience: &Patience<'_>,
 ) -> Result<Timestamp, Failure> {
+    let Patience { at_most, .. } = *patience;
+    let copied = awaited(session, planned, patience)?;
     let begun = session.now();
     let (mut said, mut failed) = (Vec::new(), 0);
     loop {
         let _busy = session.ui.busy("Waiting for replication".to_owned());
-        let all = sides(session, planned, only, None).await?;
+        let all = compared(session, &copied, None).await;
         let now = session.now();
         show(session, &all, now, &mut said);
         failed = if all.iter().any(|it| it.sides.is_none()) { failed + 1 } else { 0 };
@@ -113,7 +163,9 @@ fn not_drained(all: &[Data], waited: SignedDuration, now: Timestamp) -> Failure 
     let unseen = all.iter().any(|it| it.sides.is_none());
     let hint = match all.iter().any(Data::is_untold) {
         _ if unseen => "nothing was changed; without `--planned` a takeover asks nothing of the primary",
-        true => "nothing was changed; look at it yourself, then take over without `--planned`",
+        true => {
+            "nothing was changed; look at the metrics of its replication, then run it again with `--not-waiting-for ADDRESS`"
+        }
         false => {
             "nothing was changed; stop what still writes, copy what never arrives by itself (what is older than the replication rule, or failed), \
              and run it again; `--drain-timeout 1h` waits longer"

@@ -32,7 +32,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
     let shown = session.plan(&options).await?;
     expect_primary(&session, &shown)?;
     let since = kept.record.as_ref().map(|record| record.since);
-    let data = sides(&session, &shown, &[], since).await?;
+    let data = sides(&session, &shown, since).await?;
     for it in &data {
         ui.line("divergence", serde_json::to_value(it).unwrap_or_default());
     }

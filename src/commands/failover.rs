@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{Ended, plan};
 use crate::args::{FailoverArgs, Global};
-use crate::drain::{drain, sides};
+use crate::drain::{Patience, backlog, drain};
 use crate::exit::{Exit, Failure};
 use crate::only::addresses;
 use crate::planning::Planned;
@@ -38,6 +38,8 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
         targets: addresses(&session.stack, &args.only)?,
         delete_data: Default::default(),
     };
+    let patience =
+        Patience { only: &options.targets, except: &args.not_waiting_for, at_most: args.drain_timeout };
     let shown = look_and_plan(&mut session, &options).await?;
     if args.planned {
         super::failback::expect_primary(&session, &shown)?;
@@ -45,7 +47,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
     plan::show(&session, &shown, &options.intent);
     if args.dry_run {
         if args.planned {
-            let data = sides(&session, &shown, &options.targets, None).await?;
+            let data = backlog(&session, &shown, &patience).await?;
             let now = session.now();
             data.iter().for_each(|it| ui.line("backlog", it.line(now)));
             ui.result(&views::data::backlog(&data, now));
@@ -68,7 +70,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
     let decided = session.now();
     // What has begun already goes on: the standby region may have been written to.
     let drained = match args.planned && kept.standing().mode == Mode::Standby {
-        true => Some(drain(&session, &shown, &options.targets, args.drain_timeout).await?),
+        true => Some(drain(&session, &shown, &patience).await?),
         false => None,
     };
     let change = Change {

@@ -240,6 +240,11 @@ fn a_planned_takeover_that_cannot_drain_changes_nothing() {
     said(LOST, &["us-east-1 does not answer yet"]);
     let fails = "[[faults]]\nkind = \"object\"\nerror = \"denied\"\n";
     said(fails, &["bucket.models: could not look", "denied"]);
+    let slip = "failover s --planned --not-waiting-for bucket.mdoels --dry-run";
+    let slip = run(&machine, slip, None).code(64);
+    assert!(slip.stderr.contains("did you mean `bucket.models`?"), "{slip:?}");
+    let itself = "failover s --planned --not-waiting-for bucket.models --dry-run";
+    run(&machine, itself, Some("sim.toml")).ok();
     let unplanned = run(&machine, "failover s --drain-timeout 1m", None).code(64);
     assert!(unplanned.stderr.contains("--planned"), "{unplanned:?}");
 }
