@@ -88,8 +88,7 @@ pub async fn execute(
         outputs: plan.outputs.clone(),
         started: BTreeMap::new(),
         made: BTreeMap::new(),
-        pace: Pace::default(),
-        begin,
+        pace: Pace::new(begin),
         summary: RunSummary::default(),
         entries: Vec::new(),
         draining: false,
@@ -161,7 +160,6 @@ struct Run<'a> {
     /// When creations were done.
     made: BTreeMap<Address, Instant>,
     pace: Pace,
-    begin: Instant,
     summary: RunSummary,
     /// What the next segment of the journal will hold.
     entries: Vec<Entry>,
@@ -291,19 +289,18 @@ impl Run<'_> {
             return Err(internal(format!("{open} has not said what {} needs of it", step.address)));
         }
         let successor = self.made.get(&step.address).filter(|_| step.action == Action::Delete);
-        let settled = successor.map(|made| *made + cloud.consistency());
-        let wait = self.pace.reserve(&step.kind, &step.region, self.begin.elapsed());
-        let not_before = settled.max((!wait.is_zero()).then(|| Instant::now() + wait));
+        let not_before = successor.map(|made| *made + cloud.consistency());
+        let line = self.pace.line(&step.kind, &step.region);
         let step = Step { token: self.token(&step), ..step };
         let (scope, notes) = (scope.clone(), notes.clone());
-        Ok(Job { id, step, spec, kind, scope, notes, permit, not_before, insist: false })
+        Ok(Job { id, step, spec, kind, scope, notes, permit, not_before, line, insist: false })
     }
 
     fn learn(&mut self, ended: &Result<Ended, tokio::task::JoinError>, cloud: &dyn Cloud, scope: &Scope) {
         let Ok(ended) = ended else { return };
         let step = &self.plan.steps[ended.step];
         let throttled = cloud.throttled(&step.kind, scope, step.place);
-        self.pace.hear(&step.kind, &step.region, throttled, self.begin.elapsed());
+        self.pace.line(&step.kind, &step.region).hear(throttled);
     }
 
     fn join(&mut self, ended: Result<Ended, tokio::task::JoinError>) {

@@ -1,6 +1,7 @@
 //! One step at work: its call, its retries, and the wait until it is ready.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -9,6 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::event::StepError;
 use super::journal::Permit;
+use super::pace::Line;
 use super::wait::Pauses;
 use crate::cloud::{Call, Cloud, CloudError, Found, Scope};
 use crate::kind::{Action, DynKind, FieldChange, Limit, Readiness, Rung, Shortage, Wait};
@@ -33,9 +35,11 @@ pub(super) struct Job {
     pub(super) scope: Scope,
     pub(super) notes: UnboundedSender<(StepId, String)>,
     pub(super) permit: Permit,
-    /// When it may begin: as the pace allows, and a deletion once every look finds what takes its place. Were the old
-    /// one gone before, whoever looks in between would see neither, and make a third.
+    /// When a deletion may begin: once every look finds what takes its place. Were the old one gone before, whoever looks in between
+    /// would see neither, and make a third.
     pub(super) not_before: Option<Instant>,
+    /// Where it waits until the pace allows it to begin.
+    pub(super) line: Arc<Line>,
     /// Whatever may pass by itself is tried again, a look that failed too: a takeover goes forward.
     pub(super) insist: bool,
 }
@@ -250,8 +254,10 @@ impl Job {
     }
 
     async fn until_due(&self, cloud: &dyn Cloud) -> Result<(), StepError> {
-        let Some(begin) = self.not_before else { return Ok(()) };
-        sleep_until(begin).await;
+        if let Some(begin) = self.not_before {
+            sleep_until(begin).await;
+        }
+        self.line.wait(|| cloud.throttled(&self.step.kind, &self.scope, self.step.place)).await;
         self.expect_permit(cloud, self.step.address.as_str())
     }
 

@@ -1,6 +1,6 @@
 //! A machine between a program and the simulated cloud: it notes what the program does, and can fall asleep.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ impl Desk {
     /// VPCs of others, as if they were an orphan of this stack.
     pub(crate) fn others(&self) -> Vec<Owned> {
         let world = self.sim.world();
-        let all = world.objects["vpc"].values().flatten();
+        let all = world.objects.get("vpc").into_iter().flat_map(BTreeMap::values).flatten();
         let theirs = all.filter(|(_, object)| object.owner == Holder::Foreign).map(|(id, object)| Owned {
             kind: "vpc",
             place: Place::Standby,
@@ -243,7 +243,7 @@ impl Cloud for Desk {
     }
 
     fn throttled(&self, kind: &str, scope: &Scope, place: Place) -> u64 {
-        self.sim.throttled(kind, scope, place)
+        planted::heard(self.flaw, self.sim.throttled(kind, scope, place))
     }
 
     fn stand_alone(&self) {

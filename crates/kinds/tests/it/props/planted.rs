@@ -33,6 +33,8 @@ pub(crate) enum Flaw {
     EndlessLock,
     /// A takeover looks at all regions.
     LooksAtPrimary,
+    /// Steps start as if nothing was ever throttled.
+    Deaf,
     /// Spot instances go when on-demand ones are asked for, not once they serve.
     NoHold,
 }
@@ -45,6 +47,11 @@ pub(super) fn without_token(flaw: Option<Flaw>, call: &Call, now: Timestamp) -> 
         }
         _ => call.clone(),
     }
+}
+
+/// How often calls were throttled, as the program hears of it.
+pub(super) fn heard(flaw: Option<Flaw>, throttled: u64) -> u64 {
+    if flaw == Some(Flaw::Deaf) { 0 } else { throttled }
 }
 
 /// Leaves out of `seen` what the graph does not name.

@@ -1,8 +1,22 @@
 //! Throttling: an apply of which a third of the calls is throttled completes, and so does one in regions that take few
-//! calls a second.
+//! calls a second. What the pace learns from it is seen in a stack that wants much of one kind.
 
-use super::scene::{Case, Scene, cases};
-use super::{holds, run};
+use std::collections::BTreeSet;
+
+use drstack_core::kind::Place;
+use drstack_sim::{CallRecord, Operation, Sim, SimConfig};
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use super::desk::Desk;
+use super::planted::Flaw;
+use super::program::{Program, scope};
+use super::scene::{Case, Scene, cases, expect_done};
+use super::{finds, holds, run};
+use crate::loaded::{seeds, stack};
+
+const HEAD: &str =
+    "[stack]\nname = \"demo\"\nprimary = \"us-east-1\"\nstandby = \"us-west-2\"\nposture = \"warm\"\n";
 
 /// Share of calls, and the world is that of an apply at rest.
 fn check_share(case: &Case) {
@@ -31,4 +45,58 @@ fn an_apply_with_a_third_of_its_calls_throttled_completes() {
 #[test]
 fn an_apply_at_a_limited_rate_completes() {
     holds(60, (cases(), 3..30_u32), |(case, rate)| check_rate(&case, rate));
+}
+
+/// So many buckets, in a region that takes so many calls a second: more buckets than steps are at work at once.
+#[derive(Clone, Debug)]
+struct Crowd {
+    buckets: usize,
+    rate: u32,
+    latency: i64,
+    seed: u64,
+}
+
+fn crowds() -> impl Strategy<Value = Crowd> {
+    (80..110_usize, 5..12_u32, 5..100_i64, any::<u64>()).prop_map(|(buckets, rate, latency, seed)| Crowd {
+        buckets,
+        rate,
+        latency,
+        seed,
+    })
+}
+
+/// Once the pace has had the time to learn, fewer than one start in so many is refused. Lock, journal and looks take from the same
+/// limit, so that it is never none.
+const REFUSED: usize = 5;
+
+fn check_pace(crowd: &Crowd, flaw: Option<Flaw>) {
+    run(async {
+        let bucket = |it| format!("[bucket.b{it}]\nname = \"acme-{it}\"\n");
+        let stack = stack(&format!("{HEAD}{}", (0..crowd.buckets).map(bucket).collect::<String>()));
+        let latency = SignedDuration::from_millis(crowd.latency);
+        let config = SimConfig { seed: crowd.seed, latency, rate: Some(crowd.rate), ..SimConfig::default() };
+        let sim = Sim::in_memory(config, drstack_kinds::kinds(), &scope(&stack), seeds(&stack)).unwrap();
+        let desk = Desk::at(&sim, flaw, None);
+        let program =
+            Program { stack: &stack, desk, run: "first".to_owned(), delete_data: &BTreeSet::new(), flaw };
+        expect_done(program.apply().await);
+        let calls = sim.calls();
+        let is_start = |it: &&CallRecord| {
+            it.operation == Operation::Create && it.place == Place::Standby && it.attempt == 1
+        };
+        let starts: Vec<&CallRecord> = calls.iter().filter(is_start).collect();
+        let late = &starts[starts.len() / 2..];
+        let refused = late.iter().filter(|it| it.failure.is_some()).count();
+        assert!(refused * REFUSED < late.len(), "{refused} of the last {} starts were refused", late.len());
+    });
+}
+
+#[test]
+fn the_pace_settles_below_the_limit() {
+    holds(30, crowds(), |crowd| check_pace(&crowd, None));
+}
+
+#[test]
+fn a_run_that_hears_nothing_of_throttling_is_found_by_the_property_of_pace() {
+    finds(crowds(), |crowd| check_pace(&crowd, Some(Flaw::Deaf)));
 }
