@@ -210,11 +210,11 @@ network = "@network.standby"
 }
 
 /// vCPUs of on-demand G instances that an account may run in a region: 0 at first, and only ever raised.
-const GPUS: &str = "L-DB2E81BA";
+pub(crate) const GPUS: &str = "L-DB2E81BA";
 /// Those of on-demand standard instances: 5 at first. As many may run on spot.
-const STANDARD: &str = "L-1216C47A";
+pub(crate) const STANDARD: &str = "L-1216C47A";
 
-fn allow(server: &Server, region: &str, quota: &str, vcpus: u32) {
+pub(crate) fn allow(server: &Server, region: &str, quota: &str, vcpus: u32) {
     let quota = json!({ "region": region, "service": "ec2", "code": quota, "value": vcpus });
     server.boto().run("quota", &quota);
 }

@@ -22,6 +22,7 @@ mod kills;
 #[cfg(feature = "aws")]
 mod main_job;
 mod mutated;
+mod other_sizes;
 #[cfg(feature = "aws")]
 mod permissions;
 mod plan_files;

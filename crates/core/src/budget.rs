@@ -75,9 +75,10 @@ pub fn check(
 
 /// Spot instances serve on until others have taken their place; they save no launch of an on-demand one.
 fn launched(before: Option<&Demand>, after: &Demand) -> u32 {
-    let spot = |demand: &Demand| demand.count - demand.on_demand;
-    let (on_demand_before, spot_before) = before.map_or((0, 0), |it| (it.on_demand, spot(it)));
-    after.on_demand.saturating_sub(on_demand_before) + spot(after).saturating_sub(spot_before)
+    let on_demand = |demand: &Demand| demand.instances(demand.on_demand);
+    let spot = |demand: &Demand| demand.instances(demand.count - demand.on_demand);
+    let (on_demand_before, spot_before) = before.map_or((0, 0), |it| (on_demand(it), spot(it)));
+    on_demand(after).saturating_sub(on_demand_before) + spot(after).saturating_sub(spot_before)
 }
 
 fn demands(graph: &Graph, kinds: &KindRegistry) -> Result<BTreeMap<ComponentAddress, Demand>, ShapeError> {
@@ -96,7 +97,7 @@ mod tests {
     use super::*;
 
     fn demand(count: u32, on_demand: u32) -> Demand {
-        Demand { types: Vec::new(), count, on_demand }
+        Demand { types: Vec::new(), weights: BTreeMap::new(), count, on_demand }
     }
 
     #[test]

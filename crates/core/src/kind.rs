@@ -207,10 +207,25 @@ impl Operation {
 pub struct Demand {
     /// Instance types, best first.
     pub types: Vec<String>,
-    /// Instances wanted in all.
+    /// What an instance of each type counts, where that is not 1.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<String, u32>,
+    /// Instances wanted in all, or what they are to count.
     pub count: u32,
     /// How many of them on-demand; the rest are spot.
     pub on_demand: u32,
+}
+
+impl Demand {
+    /// What an instance of `type` counts.
+    pub fn weight(&self, of: &str) -> u32 {
+        self.weights.get(of).copied().unwrap_or(1).max(1)
+    }
+
+    /// Instances of the best type that count `amount`.
+    pub fn instances(&self, amount: u32) -> u32 {
+        amount.div_ceil(self.types.first().map_or(1, |best| self.weight(best)))
+    }
 }
 
 /// One AWS object, pure half.

@@ -11,15 +11,10 @@ use crate::config::SimConfig;
 pub(crate) struct Given {
     /// By type.
     pub(crate) runs: BTreeMap<String, u32>,
+    /// What they count together, of what was wanted.
+    pub(crate) count: u32,
     /// Why these are fewer than were wanted.
     pub(crate) short: Option<Shortage>,
-}
-
-impl Given {
-    /// How many.
-    pub(crate) fn count(&self) -> u32 {
-        self.runs.values().sum()
-    }
 }
 
 /// Which instances serve `demand`, best type first, beside those that `taken` of each type run already.
@@ -34,10 +29,12 @@ pub(crate) fn allocate(
         let mut wanted = demand.count;
         for kind in &demand.types {
             let used = [taken, &given].iter().filter_map(|by_type| by_type.get(kind)).sum();
-            let free = limit(kind).map_or(wanted, |limit| limit.saturating_sub(used).min(wanted));
+            let weight = demand.weight(kind);
+            let most = wanted.div_ceil(weight);
+            let free = limit(kind).map_or(most, |limit| limit.saturating_sub(used).min(most));
             if free > 0 {
                 *given.entry(kind.clone()).or_insert(0) += free;
-                wanted -= free;
+                wanted = wanted.saturating_sub(free.saturating_mul(weight));
             }
         }
         (given, demand.count - wanted)
@@ -61,7 +58,7 @@ pub(crate) fn allocate(
         }
         (false, false) => None,
     };
-    Given { runs, short }
+    Given { runs, count: got, short }
 }
 
 /// What the settings say about a type in a region: of the region itself, else of its zones together, else of the type.
@@ -79,7 +76,8 @@ mod tests {
     use super::*;
 
     fn demand(count: u32) -> Demand {
-        Demand { types: vec!["g5.xlarge".to_owned(), "g4dn.xlarge".to_owned()], count, on_demand: 0 }
+        let types = vec!["g5.xlarge".to_owned(), "g4dn.xlarge".to_owned()];
+        Demand { types, weights: BTreeMap::new(), count, on_demand: 0 }
     }
 
     #[test]
@@ -94,7 +92,7 @@ mod tests {
         assert_eq!(given.short, None);
         let given = allocate(&config, "us-west-2", &demand(9), &taken);
         let short = given.short.clone().unwrap();
-        assert_eq!((short.limit, given.count()), (Limit::Capacity, 8));
+        assert_eq!((short.limit, given.count), (Limit::Capacity, 8));
         assert_eq!(short.message, "9 of g5.xlarge, g4dn.xlarge wanted in us-west-2, 8 to be had");
         // Nothing is said of g5.xlarge in another region.
         assert_eq!(allocate(&config, "eu-west-1", &demand(9), &taken).short, None);
@@ -105,8 +103,19 @@ mod tests {
         let config = SimConfig::from_toml("on_demand = { 'g5.xlarge' = 1, 'g4dn.xlarge' = 0 }").unwrap();
         let none = BTreeMap::new();
         let on_demand = Demand { on_demand: 4, ..demand(4) };
-        assert_eq!(allocate(&config, "us-west-2", &on_demand, &none).count(), 1);
-        assert_eq!(allocate(&config, "us-west-2", &demand(4), &none).count(), 4);
+        assert_eq!(allocate(&config, "us-west-2", &on_demand, &none).count, 1);
+        assert_eq!(allocate(&config, "us-west-2", &demand(4), &none).count, 4);
+    }
+
+    #[test]
+    fn a_larger_type_counts_for_several() {
+        let config = SimConfig::from_toml("capacity = { 'g5.xlarge' = 3, 'g4dn.xlarge' = 2 }").unwrap();
+        let weighted =
+            |count| Demand { weights: BTreeMap::from([("g4dn.xlarge".to_owned(), 4)]), ..demand(count) };
+        let given = |count| allocate(&config, "us-west-2", &weighted(count), &BTreeMap::new());
+        // One more than wanted, since there is no half of an instance.
+        assert_eq!((given(10).runs["g4dn.xlarge"], given(10).count, given(10).short), (2, 10, None));
+        assert_eq!((given(12).count, given(12).short.map(|it| it.limit)), (11, Some(Limit::Capacity)));
     }
 
     #[test]

@@ -199,7 +199,7 @@ impl Effect<'_> {
     /// `live` with the instances that were to be had; an error for kinds that cannot do with fewer.
     fn granted(&self, live: Value, given: &Given) -> Result<Value, CloudError> {
         let Some(why) = &given.short else { return Ok(live) };
-        if let Some(short) = self.shaped(self.kind.short(&live, given.count(), why))? {
+        if let Some(short) = self.shaped(self.kind.short(&live, given.count, why))? {
             return Ok(short);
         }
         let (operation, message) = (self.operation.to_owned(), why.message.clone());

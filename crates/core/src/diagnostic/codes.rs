@@ -210,6 +210,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "A Capacity Reservation that a pool names has to exist in the standby region and should be for one of the pool's instance types. One that ended is done without in a takeover.",
     ),
     (
+        "DR236",
+        "a type of another size does not fit",
+        "`larger` says of how many usual instances one does the work, `smaller` how many do the work of one. Both are for types that `instance_types` does not name.",
+    ),
+    (
         "DR240",
         "launching takes longer than the RTO",
         "EC2 lets an account launch 1,000 instances at once in a region, and 2 a second after that. docs/postures.md has the arithmetic; AWS raises the budget on request.",

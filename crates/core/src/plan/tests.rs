@@ -2,7 +2,7 @@
 
 mod takeover;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ toy!(
     Lookup::Name,
     DataRole::None,
     fn demand(spec: &Spec) -> Option<Demand> {
-        Some(Demand { types: Vec::new(), count: spec.size, on_demand: 0 })
+        Some(Demand { types: Vec::new(), weights: BTreeMap::new(), count: spec.size, on_demand: 0 })
     }
 );
 toy!(Switch, "switch", Lookup::Name, DataRole::None, const SWITCHES_TRAFFIC: bool = true;);

@@ -1,5 +1,7 @@
 //! `[pool.NAME]`: instances that serve, none or some of them in standby, all of them once it has taken over.
 
+use std::collections::BTreeMap;
+
 use drstack_core::address::ComponentAddress;
 use drstack_core::component::{CompileCx, Component, Problem, Ref, ResourceSet, Seed, StackFacts};
 use drstack_core::facts::{FactQuery, Known};
@@ -12,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::image::{simulated, standby};
-use super::{Bucket, Image, Network, Table};
+use super::{Bucket, Network, Table};
 use crate::facts::GroupFact;
 use crate::names;
 use crate::resources::group::{GroupSpec, Step, Takeover};
@@ -21,7 +23,11 @@ use crate::resources::instance_role::InstanceRoleSpec;
 use crate::resources::launch_template::LaunchTemplateSpec;
 use crate::resources::{Group, InstanceProfile, InstanceRole, LaunchTemplate};
 
+mod image_choice;
 mod reservations;
+mod sizes;
+
+pub use image_choice::ImageChoice;
 
 /// `[pool.NAME]`
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -34,7 +40,14 @@ pub struct PoolTable {
     /// Instance types, best first: the ladder that a takeover climbs down.
     #[serde(default)]
     pub instance_types: Vec<String>,
-    /// Instances that serve the whole load.
+    /// Types of other sizes, for what neither on-demand nor spot has of `instance_types` in a takeover: how many of the usual
+    /// instances one of each does the work of.
+    #[serde(default)]
+    pub larger: BTreeMap<String, u32>,
+    /// The same for smaller types: how many of each do the work of one usual instance.
+    #[serde(default)]
+    pub smaller: BTreeMap<String, u32>,
+    /// Usual instances that serve the whole load.
     pub capacity: Option<u32>,
     /// Capacity that is reserved in the standby region, left alone until the pool takes over and used first then: ids of Capacity
     /// Reservations, or ARNs of resource groups of them.
@@ -127,53 +140,6 @@ impl JsonSchema for Share {
     }
 }
 
-/// An image of the stack, or one of the standby region.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum ImageChoice {
-    /// `"@image.NAME"`
-    Stack(Ref<Image>),
-    /// `"ami-..."`
-    Standby(String),
-}
-
-impl TryFrom<String> for ImageChoice {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if text.starts_with("ami-") {
-            return Ok(Self::Standby(text));
-        }
-        let reference: Result<Ref<Image>, serde::de::value::Error> =
-            Ref::deserialize(serde::de::value::StringDeserializer::new(text.clone()));
-        reference.map(Self::Stack).map_err(|_| {
-            format!("expected `\"@image.NAME\"` or an id of the standby region such as `\"ami-0abc\"`, found `\"{text}\"`")
-        })
-    }
-}
-
-impl From<ImageChoice> for String {
-    fn from(choice: ImageChoice) -> Self {
-        match choice {
-            ImageChoice::Stack(reference) => format!("{reference:?}"),
-            ImageChoice::Standby(id) => id,
-        }
-    }
-}
-
-impl JsonSchema for ImageChoice {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "ImageChoice".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "pattern": r"^(@(module\.[^.]+\.)?[a-z-]+\..+|ami-.+|.*\$\{.*)$",
-            "description": "\"@image.NAME\", or the id of an image of the standby region",
-        })
-    }
-}
-
 /// Longest names: of a group (255), a template (128), a role (64) and a profile (128).
 const NAME_LIMIT: usize = 64;
 /// The share that a warm pool runs where the stack does not say it.
@@ -209,6 +175,7 @@ impl Component for Pool {
         out.extend(spec.standby_share.as_ref().and_then(|share| unusual(share, posture)));
         out.extend(spec.minimum.as_ref().and_then(|share| no_share("minimum", share)));
         out.extend(reservations::problems(spec, stack));
+        out.extend(sizes::problems(spec));
     }
 
     fn facts(spec: &PoolTable, _stack: &StackFacts) -> Vec<FactQuery> {
@@ -231,6 +198,8 @@ impl Component for Pool {
         let (Some(capacity), Some(image), Some(first)) = (capacity, image, types.first()) else { return };
         let share = share(spec, cx.posture);
         let reserved = reservations::reserved(spec, &types, cx, out);
+        let (unit, sizes) = sizes::sizes(spec, &types);
+        let units = |instances: u32| instances.saturating_mul(unit);
         let profile = profile(spec, fact.as_ref(), cx, out);
         let name = names::owned(&cx.stack.name, cx.address, "", NAME_LIMIT);
         let template = LaunchTemplateSpec {
@@ -251,12 +220,12 @@ impl Component for Pool {
             &template,
         ));
         let desired = match (cx.mode, cx.posture) {
-            (Mode::Active, _) => capacity,
+            (Mode::Active, _) => units(capacity),
             (Mode::Standby, Posture::Cold) => {
                 out.notes.push("cold: the group is made when the standby region takes over".to_owned());
                 return;
             }
-            (Mode::Standby, _) => part(capacity, share),
+            (Mode::Standby, _) => units(part(capacity, share)),
         };
         let group = GroupSpec {
             name,
@@ -264,14 +233,15 @@ impl Component for Pool {
             template_version: Link::output(&template, "version"),
             subnets: cx.export(&spec.network, "subnets"),
             types,
+            sizes,
             min: desired,
-            max: fact.map_or(capacity, |fact| fact.max.max(capacity)),
+            max: units(fact.map_or(capacity, |fact| fact.max.max(capacity))),
             desired,
             on_demand_percentage: spec.purchase.on_demand_percentage(cx.mode),
             reserved,
             takeover: (cx.mode == Mode::Active).then(|| Takeover {
                 minimum: part(
-                    capacity,
+                    units(capacity),
                     spec.minimum.as_ref().and_then(Share::percent).unwrap_or(MINIMUM_SHARE),
                 ),
                 rung: Step::Whole,
@@ -447,6 +417,11 @@ fn profile(
 mod tests {
     use super::*;
 
+    /// A pool that says nothing but its network.
+    pub(super) fn plain() -> PoolTable {
+        serde_json::from_value(json!({ "network": "@network.standby" })).unwrap()
+    }
+
     #[test]
     fn shares_are_whole_per_cents() {
         let share = |text: &str| Share(text.to_owned()).percent();
@@ -460,13 +435,5 @@ mod tests {
             [(40, 25), (1, 25), (0, 25), (u32::MAX, 100)].map(|(all, share)| part(all, share)),
             [10, 1, 0, u32::MAX]
         );
-    }
-
-    #[test]
-    fn an_image_is_a_reference_or_an_id() {
-        let choice = |text: &str| ImageChoice::try_from(text.to_owned());
-        assert!(matches!(choice("@image.base"), Ok(ImageChoice::Stack(_))));
-        assert!(matches!(choice("ami-0abc"), Ok(ImageChoice::Standby(_))));
-        assert!(choice("@bucket.models").is_err() && choice("ubuntu").is_err());
     }
 }

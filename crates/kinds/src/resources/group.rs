@@ -4,6 +4,7 @@
 //! which are protected from scaling in; once enough on-demand instances serve, the spot ones are retired. So what is in
 //! service never falls below what it was.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use drstack_core::kind::{
@@ -17,8 +18,12 @@ use super::{operation, texts};
 #[cfg(feature = "aws")]
 pub(crate) mod aws;
 pub mod reserved;
+mod rungs;
+pub mod sizes;
 
 use reserved::Reserved;
+pub use rungs::{Step, Takeover};
+use sizes::Sizes;
 
 /// What is wanted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,6 +38,9 @@ pub struct GroupSpec {
     pub subnets: Vec<Link>,
     /// Instance types, best first.
     pub types: Vec<String>,
+    /// Types of other sizes, where it has any: then all that follows counts in units and not in instances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sizes: Option<Sizes>,
     /// Fewest instances.
     pub min: u32,
     /// Most instances.
@@ -49,46 +57,6 @@ pub struct GroupSpec {
     pub takeover: Option<Takeover>,
 }
 
-/// How a group takes over where it does not get all that it wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Takeover {
-    /// Fewest instances with which it counts as up.
-    pub minimum: u32,
-    /// Where on its ladder it stands.
-    #[serde(default)]
-    pub rung: Step,
-}
-
-/// A rung of the ladder, from the top.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "u8", into = "u8")]
-pub enum Step {
-    /// All of it, as it is to be bought: over types and zones in the stack's order, which Auto Scaling walks by itself.
-    #[default]
-    Whole,
-    /// Spot instances for what on-demand lacks.
-    Spot,
-    /// Fewer than wanted, but for the minimum.
-    Fewer,
-}
-
-impl From<Step> for u8 {
-    fn from(step: Step) -> Self {
-        step as Self
-    }
-}
-
-impl TryFrom<u8> for Step {
-    type Error = String;
-
-    fn try_from(number: u8) -> Result<Self, String> {
-        [Self::Whole, Self::Spot, Self::Fewer]
-            .into_iter()
-            .find(|step| u8::from(*step) == number)
-            .ok_or_else(|| format!("the ladder has no rung {number}"))
-    }
-}
-
 /// What Auto Scaling and EC2 report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupLive {
@@ -100,6 +68,9 @@ pub struct GroupLive {
     pub subnets: Vec<String>,
     /// Instance types, best first.
     pub types: Vec<String>,
+    /// Units that an instance of each type counts; empty where instances are counted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<String, u32>,
     /// Fewest instances.
     pub min: u32,
     /// Most instances.
@@ -135,7 +106,10 @@ impl GroupSpec {
     fn surplus(&self, live: &GroupLive) -> u32 {
         match self.takeover {
             Some(Takeover { rung: Step::Whole, .. }) if self.on_demand_percentage == 100 => live.spot,
-            Some(_) => live.in_service().saturating_sub(self.desired).min(live.spot),
+            Some(_) => {
+                let over = live.in_service().saturating_sub(self.desired);
+                self.in_whole_instances(over).min(live.spot)
+            }
             None => 0,
         }
     }
@@ -188,10 +162,7 @@ impl Kind for Group {
         // While instances are exchanged the group may be larger than it will be.
         let max = if spec.takeover.is_some() { live.max.max(spec.max) } else { spec.max };
         // On a lower rung the share of on-demand follows from what was to be had.
-        let percentage = match spec.takeover {
-            Some(Takeover { rung: Step::Spot | Step::Fewer, .. }) => 0,
-            _ => spec.on_demand_percentage,
-        };
+        let percentage = if spec.is_lowered() { 0 } else { spec.on_demand_percentage };
         let surplus = spec.surplus(live);
         let changes = [
             FieldChange::of("template", &live.template.as_str(), &spec.template.text()),
@@ -201,7 +172,8 @@ impl Kind for Group {
                 &spec.template_version.text(),
             ),
             FieldChange::of("subnets", &live.subnets, &texts(&spec.subnets)),
-            FieldChange::of("types", &live.types, &spec.types),
+            FieldChange::of("types", &live.types, &spec.types_now()),
+            FieldChange::of("weights", &live.weights, &spec.weights()),
             FieldChange::of("min", &live.min, &spec.min),
             FieldChange::of("max", &live.max, &max),
             FieldChange::of("desired", &live.desired, &spec.desired),
@@ -218,14 +190,12 @@ impl Kind for Group {
             template: spec.template.text().to_owned(),
             template_version: spec.template_version.text().to_owned(),
             subnets: texts(&spec.subnets),
-            types: spec.types.clone(),
+            types: spec.types_now(),
+            weights: spec.weights(),
             min: spec.min,
             max: spec.max,
             desired: spec.desired,
-            on_demand_percentage: match spec.takeover {
-                Some(Takeover { rung: Step::Spot | Step::Fewer, .. }) => 0,
-                _ => spec.on_demand_percentage,
-            },
+            on_demand_percentage: if spec.is_lowered() { 0 } else { spec.on_demand_percentage },
             reserved: spec.reserved.clone(),
             on_demand,
             spot: spec.desired - on_demand,
@@ -252,7 +222,7 @@ impl Kind for Group {
                     spec.desired + if takeover.rung == Step::Whole { spec.surplus(before) } else { 0 };
                 let on_demand = match takeover.rung {
                     Step::Whole => on_demand(spec),
-                    Step::Spot | Step::Fewer => before.on_demand,
+                    Step::Spot | Step::Sizes | Step::Fewer => before.on_demand,
                 };
                 let spot = desired.saturating_sub(on_demand);
                 let max = before.max.max(spec.max).max(desired);
@@ -278,17 +248,7 @@ impl Kind for Group {
     }
 
     fn ladder(spec: &GroupSpec) -> Vec<Rung<GroupSpec>> {
-        let Some(takeover) = spec.takeover else { return Vec::new() };
-        let at = |rung| GroupSpec { takeover: Some(Takeover { rung, ..takeover }), ..spec.clone() };
-        let mut rungs = Vec::new();
-        if takeover.rung == Step::Whole && spec.on_demand_percentage > 0 {
-            rungs.push(Rung { name: "spot for what on-demand lacks".to_owned(), spec: at(Step::Spot) });
-        }
-        if takeover.rung != Step::Fewer && takeover.minimum < spec.desired {
-            let name = format!("at least {} of {} instances", takeover.minimum, spec.desired);
-            rungs.push(Rung { name, spec: at(Step::Fewer) });
-        }
-        rungs
+        spec.rungs()
     }
 
     fn ready(spec: &GroupSpec, live: &GroupLive) -> Readiness {
@@ -300,8 +260,8 @@ impl Kind for Group {
         }
         let whole = matches!(spec.takeover, Some(Takeover { rung: Step::Whole, .. }));
         let text = match whole && spec.on_demand_percentage == 100 {
-            true => format!("{} of {} on-demand instances in service", live.on_demand, spec.desired),
-            false => format!("{} of {} instances in service", live.in_service(), spec.desired),
+            true => format!("{} of {} on-demand {} in service", live.on_demand, spec.desired, spec.noun()),
+            false => format!("{} of {} in service", live.in_service(), spec.words(spec.desired)),
         };
         match (&live.short, spec.takeover) {
             (Some(why), _) if why.limit == Limit::Never => {
@@ -327,17 +287,21 @@ impl Kind for Group {
     }
 
     fn demand(spec: &GroupSpec) -> Option<Demand> {
-        Some(Demand { types: spec.types.clone(), count: spec.desired, on_demand: on_demand(spec) })
+        // Where usual types are to be had, none of another size is launched for them.
+        let mut types = spec.types_now();
+        types.rotate_right(spec.types.len());
+        let weights = spec.weights();
+        Some(Demand { types, weights, count: spec.desired, on_demand: on_demand(spec) })
     }
 
     fn serving(live: &GroupLive) -> Option<u32> {
-        Some(live.in_service())
+        Some(live.in_service() / live.unit())
     }
 }
 
 /// On-demand instances among those that are wanted.
 fn on_demand(spec: &GroupSpec) -> u32 {
-    if matches!(spec.takeover, Some(Takeover { rung: Step::Spot | Step::Fewer, .. })) {
+    if spec.is_lowered() {
         return 0;
     }
     let on_demand = u64::from(spec.desired) * u64::from(spec.on_demand_percentage) / 100;

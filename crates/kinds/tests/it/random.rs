@@ -239,6 +239,10 @@ fn pool(around: &Around<'_>, dice: &mut Dice) -> Vec<String> {
         posture(dice),
     ];
     lines.extend(needed);
+    lines.push(
+        dice.maybe("larger", &["{ \"g5.2xlarge\" = 2 }", "{ \"g5.8xlarge\" = 8, \"g6.4xlarge\" = 4 }"]),
+    );
+    lines.push(dice.maybe("smaller", &["{ \"g5.large\" = 2 }", "{ \"g6.medium\" = 3, \"g5.large\" = 2 }"]));
     // Spot instances cannot go into what is reserved.
     if !lines.iter().any(|line| line.contains("active = \"spot\"")) {
         lines.push(dice.maybe("reservations", &["[\"cr-1\"]", "[\"cr-2\", \"cr-1\"]"]));

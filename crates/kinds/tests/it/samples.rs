@@ -10,6 +10,7 @@ use drstack_kinds::resources::check::{CheckSpec, KeyValue, Probe};
 use drstack_kinds::resources::dns_record::DnsRecordSpec;
 use drstack_kinds::resources::gateway_endpoint::GatewayEndpointSpec;
 use drstack_kinds::resources::group::reserved::Reserved;
+use drstack_kinds::resources::group::sizes::Sizes;
 use drstack_kinds::resources::group::{GroupSpec, Step, Takeover};
 use drstack_kinds::resources::health_check::HealthCheckSpec;
 use drstack_kinds::resources::image::ImageSpec;
@@ -166,6 +167,17 @@ fn compute() -> Vec<Sample> {
         ("name", "made from the address, by which it is found: another address is another group"),
         ("takeover.minimum", "how far it may go down, which only matters while it is waited for"),
     ];
+    const SMALL: &str = "it is less than an instance that could go";
+    const OTHERS: Unseen = &[("max", LARGER), ("status", STATE), ("on_demand", SMALL), ("spot", SMALL)];
+    const UNUSED: &str = "other sizes are only for a lower rung";
+    const SIZED: Unseen = &[
+        ("name", "made from the address, by which it is found: another address is another group"),
+        ("sizes.others", UNUSED),
+        ("sizes.others.*", UNUSED),
+        ("sizes.units.g5.2xlarge", UNUSED),
+        ("sizes.units.g5.large", UNUSED),
+        ("takeover.minimum", "how far it may go down, which only matters while it is waited for"),
+    ];
     const GROUP_NAME: Unseen =
         &[("name", "made from the address, by which it is found: another address is another group")];
     const LOWER: &str = "on a lower rung it follows from what is to be had";
@@ -216,6 +228,7 @@ fn compute() -> Vec<Sample> {
         max: 8,
         desired: 3,
         on_demand_percentage: 0,
+        sizes: None,
         reserved: None,
         takeover: None,
     };
@@ -223,6 +236,15 @@ fn compute() -> Vec<Sample> {
     let active = GroupSpec { on_demand_percentage: 100, takeover: Some(taken), ..group.clone() };
     let targets = vec!["cr-1".into(), "arn:aws:resource-groups:us-west-2:123456789012:group/gpus".into()];
     let reserved = GroupSpec { reserved: Some(Reserved::first(targets)), ..active.clone() };
+    let sizes = Sizes {
+        others: vec!["g5.2xlarge".into(), "g5.large".into()],
+        units: [("g5.xlarge", 2), ("g4dn.xlarge", 2), ("g5.2xlarge", 4), ("g5.large", 1)]
+            .map(|(of, units)| (of.to_owned(), units))
+            .into(),
+    };
+    let sized = GroupSpec { sizes: Some(sizes), desired: 6, ..active.clone() };
+    let others = Takeover { rung: Step::Sizes, ..taken };
+    let others = GroupSpec { takeover: Some(others), ..sized.clone() };
     let mixed = Takeover { rung: Step::Spot, ..taken };
     let mixed = GroupSpec { takeover: Some(mixed), ..active.clone() };
     let empty = GroupSpec { min: 0, desired: 0, on_demand_percentage: 100, ..group.clone() };
@@ -240,6 +262,8 @@ fn compute() -> Vec<Sample> {
         sample::<Group>(&active, ACTIVE, TAKEOVER),
         sample::<Group>(&reserved, ACTIVE, TAKEOVER),
         sample::<Group>(&mixed, MIXED, LOWERED),
+        sample::<Group>(&sized, ACTIVE, SIZED),
+        sample::<Group>(&others, OTHERS, &LOWERED[..3]),
     ]
 }
 

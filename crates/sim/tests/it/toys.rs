@@ -103,7 +103,12 @@ impl Kind for Group {
         vec![live.net.clone()]
     }
     fn demand(spec: &GroupSpec) -> Option<Demand> {
-        Some(Demand { types: vec!["g5.xlarge".to_owned()], count: spec.size, on_demand: 0 })
+        Some(Demand {
+            types: vec!["g5.xlarge".to_owned()],
+            weights: BTreeMap::new(),
+            count: spec.size,
+            on_demand: 0,
+        })
     }
 }
 

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_autoscaling::types::{
-    Activity, AutoScalingGroup as Answer, Filter, Instance, InstancesDistribution, LaunchTemplate as Choice,
-    LaunchTemplateOverrides, LaunchTemplateSpecification, LifecycleState, MixedInstancesPolicy,
-    ScalingActivityStatusCode, Tag,
+    Activity, AutoScalingGroup as Answer, Filter, Instance, LifecycleState, ScalingActivityStatusCode, Tag,
 };
 use aws_sdk_ec2::types::{InstanceLifecycleType, InstanceStateName};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -19,6 +17,10 @@ use super::{Group, GroupLive, GroupSpec, Reserved, Step, Takeover, texts};
 use crate::aws::ec2::filter;
 use crate::aws::tags::{STACK, Tags, named, owner};
 use crate::aws::{Driver, Looked, Seen, Target, by_id, each_of, has_code, limit_in, passing};
+
+mod policy;
+
+use policy::{policy, units, weights};
 
 /// Names that one question may hold.
 const NAMES: usize = 50;
@@ -74,7 +76,7 @@ impl Driver for Group {
             .autoscaling()
             .create_auto_scaling_group()
             .auto_scaling_group_name(&spec.name)
-            .mixed_instances_policy(policy(spec, 0))
+            .mixed_instances_policy(policy(spec, None))
             .min_size(size(spec.min))
             .max_size(size(spec.max))
             .desired_capacity(size(spec.desired))
@@ -137,7 +139,7 @@ impl Driver for Group {
             .autoscaling()
             .update_auto_scaling_group()
             .auto_scaling_group_name(name)
-            .mixed_instances_policy(policy(spec, live.on_demand))
+            .mixed_instances_policy(policy(spec, Some(live)))
             .min_size(size(size_now.min))
             .max_size(size(size_now.max))
             .desired_capacity(size(size_now.desired))
@@ -233,12 +235,17 @@ impl Members {
     }
 
     /// Retires the spot instances that `spec` can do without, a few at a time and each few only while enough others serve.
-    /// Returns how many instances the group is left with.
+    /// Returns the capacity that the group is left with.
     async fn retire(&self, at: &Target<'_>, name: &str, spec: &GroupSpec) -> Result<u32, CloudError> {
         const OPERATION: &str = "autoscaling:TerminateInstanceInAutoScalingGroup";
-        let surplus = usize::try_from(spec.surplus(&self.live)).unwrap_or(usize::MAX);
-        let ids: Vec<String> =
-            self.spot().into_iter().filter_map(|it| it.instance_id.clone()).take(surplus).collect();
+        let (mut surplus, mut gone, mut ids) = (spec.surplus(&self.live), 0, Vec::new());
+        for (instance, id) in self.spot().into_iter().filter_map(|it| Some((it, it.instance_id.as_ref()?))) {
+            let units = units(instance, &self.live.weights);
+            if units <= surplus {
+                (surplus, gone) = (surplus - units, gone + units);
+                ids.push(id.clone());
+            }
+        }
         for (round, few) in ids.chunks(FEW).enumerate() {
             if round > 0 && !spec.is_served_by(&Self::of(at, name).await?.live) {
                 let message = format!("`{name}`: others have to serve before more spot instances go");
@@ -250,7 +257,6 @@ impl Members {
                 end.send().await.map_err(|error| gone_meanwhile(at, OPERATION, error))?;
             }
         }
-        let gone = u32::try_from(ids.len()).unwrap_or(u32::MAX);
         Ok(self.live.in_service().saturating_sub(gone).min(self.live.desired.saturating_sub(gone)))
     }
 }
@@ -371,33 +377,6 @@ fn is_after(activity: &Activity, since: Option<SystemTime>) -> bool {
     since.is_none_or(|since| u64::try_from(start).is_ok_and(|start| start >= since.as_secs()))
 }
 
-/// How instances are bought, beside the `there` on-demand ones that serve already.
-fn policy(spec: &GroupSpec, there: u32) -> MixedInstancesPolicy {
-    let template = LaunchTemplateSpecification::builder()
-        .launch_template_id(spec.template.text())
-        .version(spec.template_version.text());
-    let overrides =
-        spec.types.iter().map(|kind| LaunchTemplateOverrides::builder().instance_type(kind).build());
-    let choice = Choice::builder()
-        .launch_template_specification(template.build())
-        .set_overrides(Some(overrides.collect()));
-    // On a lower rung what is there on-demand stays, and spot fills the rest.
-    let (base, percentage) = match spec.takeover {
-        Some(Takeover { rung: Step::Spot | Step::Fewer, .. }) => (there, 0),
-        _ => (0, spec.on_demand_percentage),
-    };
-    let distribution = InstancesDistribution::builder()
-        .on_demand_base_capacity(size(base))
-        .on_demand_percentage_above_base_capacity(size(percentage))
-        // The stack's order is the ladder; for spot, AWS recommends to weigh price and depth of the pools.
-        .on_demand_allocation_strategy("prioritized")
-        .spot_allocation_strategy("price-capacity-optimized");
-    MixedInstancesPolicy::builder()
-        .launch_template(choice.build())
-        .instances_distribution(distribution.build())
-        .build()
-}
-
 fn tags(name: &str, tags: &Tags) -> Vec<Tag> {
     let tag = |(key, value): (&String, &String)| {
         Tag::builder()
@@ -419,17 +398,17 @@ fn seen(
 ) -> Seen<GroupLive> {
     let tags: Tags =
         group.tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value?))).collect();
-    let count_of = |lifecycle: Lifecycle| {
-        let all = group.instances.as_deref().unwrap_or_default().iter();
-        let count = all.filter(|it| serves(it, lifecycles) == Some(lifecycle)).count();
-        u32::try_from(count).unwrap_or(u32::MAX)
-    };
-    let (on_demand, spot) = (count_of(Lifecycle::OnDemand), count_of(Lifecycle::Spot));
     let mixed = group.mixed_instances_policy;
     let distribution = mixed.as_ref().and_then(|it| it.instances_distribution.clone());
     let choice = mixed.and_then(|it| it.launch_template);
     let template = choice.as_ref().and_then(|it| it.launch_template_specification.clone());
     let overrides = choice.and_then(|it| it.overrides).unwrap_or_default();
+    let weights = weights(&overrides);
+    let count_of = |lifecycle: Lifecycle| -> u32 {
+        let all = group.instances.as_deref().unwrap_or_default().iter();
+        all.filter(|it| serves(it, lifecycles) == Some(lifecycle)).map(|it| units(it, &weights)).sum()
+    };
+    let (on_demand, spot) = (count_of(Lifecycle::OnDemand), count_of(Lifecycle::Spot));
     let text = group.vpc_zone_identifier.unwrap_or_default();
     let mut subnets: Vec<String> =
         text.split(',').map(|it| it.trim().to_owned()).filter(|it| !it.is_empty()).collect();
@@ -440,6 +419,7 @@ fn seen(
         template_version: template.and_then(|it| it.version).unwrap_or_default(),
         subnets,
         types: overrides.into_iter().filter_map(|it| it.instance_type).collect(),
+        weights,
         min: count(group.min_size),
         max: count(group.max_size),
         desired: count(group.desired_capacity),

@@ -1,0 +1,170 @@
+//! Types of other sizes: what neither on-demand nor spot has of the usual ones.
+
+use serde_json::Value;
+
+use crate::drstack::drstack;
+
+fn stack(sizes: &str) -> String {
+    format!(
+        r#"
+[stack]
+name    = "fleet"
+primary = "us-east-1"
+standby = "us-west-2"
+posture = "warm"
+control = "acme-control"
+
+[network.standby]
+cidr = "10.64.0.0/16"
+
+[pool.inference]
+follows = "serve"
+network = "@network.standby"
+{sizes}
+"#
+    )
+}
+
+#[test]
+fn what_the_usual_types_lack_comes_from_larger_ones_until_there_is_enough() {
+    let machine = drstack();
+    let usual = "instance_types = [\"g5.xlarge\"]\ncapacity = 8\n";
+    machine.write(
+        "s/stack.toml",
+        &stack(&format!("{usual}larger = {{ \"g5.2xlarge\" = 2 }}\nsmaller = {{ \"g5.large\" = 2 }}")),
+    );
+    machine.write("short.toml", "capacity = { \"g5.xlarge\" = 5, \"g5.2xlarge\" = 1, \"g5.large\" = 9 }\n");
+    let run = |args: &[&str]| machine.run([&["--cloud", "sim"], args].concat());
+    let failover = |settings: &[&str]| {
+        let ran = run(&[&["failover", "s", "--auto-approve", "--json"], settings].concat()).ok();
+        let report = ran.json().into_iter().rfind(|line| line["type"] == "takeover").expect("a report");
+        let path = machine.folder().join(".drstack/sim/world.json");
+        let world: Value = serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
+        let groups = world["world"]["objects"]["group"]["us-west-2"].as_object().expect("groups").clone();
+        (report, groups.into_values().next().expect("a group"))
+    };
+    run(&["apply", "s", "--auto-approve"]).ok();
+
+    let (report, group) = failover(&["--sim", "short.toml"]);
+    assert_eq!(group["runs"], serde_json::json!({ "g5.xlarge": 5, "g5.2xlarge": 1, "g5.large": 2 }));
+    let last = report["degraded"].as_array().and_then(|it| it.last()).expect("a rung").to_string();
+    assert!(last.contains("other sizes for the rest: g5.2xlarge, g5.large"), "{report:#}");
+    // Units of half an instance in the group, instances in what people read.
+    assert_eq!(group["live"]["desired"], 16);
+    assert_eq!(report["in_service"], serde_json::json!({ "before": 2, "fewest": 2, "after": 8 }));
+
+    let (report, group) = failover(&[]);
+    assert_eq!(group["runs"], serde_json::json!({ "g5.xlarge": 8 }));
+    assert_eq!(report["degraded"], serde_json::json!([]), "{report:#}");
+}
+
+#[test]
+fn the_launch_budget_counts_instances() {
+    let machine = drstack();
+    let usual = "instance_types = [\"g5.xlarge\"]\ncapacity = 900\nrto = \"30m\"\n";
+    machine.write("s/stack.toml", &stack(&format!("{usual}smaller = {{ \"g5.large\" = 4 }}")));
+    let ran = machine.run(["plan", "s", "--cloud", "sim"]).ok();
+    assert!(!ran.stderr.contains("DR240"), "{ran:?}");
+}
+
+#[cfg(feature = "aws")]
+mod servers {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+
+    use super::stack;
+    use crate::drstack::Ran;
+    use crate::failover::{GPUS, STANDARD, allow, failover};
+    use crate::main_job::{apply, nothing_to_do};
+    use crate::servers::{PRIMARY, STANDBY, Server};
+
+    fn seed(server: &Server) {
+        server.boto().seed(
+            &json!([{ "kind": "group", "name": "serve", "types": ["m5.large", "c5.large"], "capacity": 8 }]),
+        );
+    }
+
+    fn group(world: &Value) -> &Value {
+        &world["groups"]["drstack-fleet-pool-inference"]
+    }
+
+    /// How many instances of the group run, by type and lifecycle.
+    fn running(server: &Server) -> BTreeMap<String, u32> {
+        let world = server.boto().world(STANDBY, &["groups", "instances"]);
+        let mut running = BTreeMap::new();
+        for id in group(&world)["instances"].as_array().expect("instances") {
+            let it = &world["instances"][id.as_str().expect("an id")];
+            if it["state"] == "running" {
+                let what = format!("{} {}", it["type"].as_str().unwrap(), it["lifecycle"].as_str().unwrap());
+                *running.entry(what).or_insert(0) += 1;
+            }
+        }
+        running
+    }
+
+    fn counts(these: &[(&str, u32)]) -> BTreeMap<String, u32> {
+        these.iter().map(|(what, count)| ((*what).to_owned(), *count)).collect()
+    }
+
+    fn degraded(ran: &Ran) -> Value {
+        let report = ran.json().into_iter().rfind(|line| line["type"] == "takeover").expect("a report");
+        report["degraded"].clone()
+    }
+
+    /// Two on-demand and two spot instances of the usual types are all that the account may have; of the larger type more.
+    #[test]
+    fn a_quota_for_the_usual_types_is_answered_with_larger_ones() {
+        let Some(server) = Server::fakecloud(&["--enforce-quotas"]) else { return };
+        allow(&server, PRIMARY, STANDARD, 200);
+        allow(&server, STANDBY, GPUS, 200);
+        seed(&server);
+        let machine = server.drstack();
+        machine.write("s/stack.toml", &stack("larger = { \"g4dn.xlarge\" = 2 }"));
+        apply(&machine);
+        nothing_to_do(&machine);
+        server.find();
+        server.black_out("hang");
+        let ran = failover(&machine).ok();
+        server.find();
+        assert!(degraded(&ran).to_string().contains("other sizes for the rest: g4dn.xlarge"), "{ran:?}");
+        // Of the two usual types any may be had on spot.
+        let there = running(&server);
+        let spot: u32 = there.iter().filter(|(what, _)| what.ends_with("spot")).map(|(_, count)| count).sum();
+        assert_eq!((spot, there.get("g4dn.xlarge on-demand")), (2, Some(&2)), "{there:?}");
+        let world = server.boto().world(STANDBY, &["groups"]);
+        let overrides = group(&world)["mixed"]["LaunchTemplate"]["Overrides"].clone();
+        let weight = |of: &str, weight: &str| json!({ "InstanceType": of, "WeightedCapacity": weight });
+        assert_eq!(
+            overrides,
+            json!([weight("g4dn.xlarge", "2"), weight("m5.large", "1"), weight("c5.large", "1")])
+        );
+
+        // Once there is enough the usual types make up the rest on-demand; what serves stays.
+        allow(&server, STANDBY, STANDARD, 200);
+        server.black_out("hang");
+        let ran = failover(&machine).ok();
+        server.find();
+        assert_eq!(degraded(&ran), json!([]));
+        assert_eq!(running(&server), counts(&[("g4dn.xlarge on-demand", 2), ("m5.large on-demand", 4)]));
+        nothing_to_do(&machine);
+    }
+
+    #[test]
+    fn a_smaller_type_makes_the_group_count_in_units() {
+        let Some(server) = Server::moto() else { return };
+        seed(&server);
+        let machine = server.drstack();
+        machine.write("s/stack.toml", &stack("smaller = { \"t3.medium\" = 2 }"));
+        apply(&machine);
+        nothing_to_do(&machine);
+        let sizes = || {
+            let world = server.boto().world(STANDBY, &["groups"]);
+            (group(&world)["sizes"]["desired"].clone(), group(&world)["instances"].as_array().map(Vec::len))
+        };
+        assert_eq!(sizes(), (json!(4), Some(2)));
+        failover(&machine).ok();
+        assert_eq!(sizes(), (json!(16), Some(8)));
+        nothing_to_do(&machine);
+    }
+}
