@@ -210,7 +210,9 @@ impl Cloud for Desk {
     ) -> BoxFuture<'a, Result<(), CloudError>> {
         let changed = async move {
             let changed = self.sim.update(kind, call, id, spec, changes);
-            planted::without_hold(self.flaw, &self.sim, kind, &call.scope, id, changed).await
+            let changed = planted::without_hold(self.flaw, &self.sim, kind, &call.scope, id, changed).await;
+            planted::launch_last(self.flaw, &self.sim, kind, &call.scope, id);
+            changed
         };
         self.change(format!("update {} {id}", call.address), &call.token, changed).boxed()
     }

@@ -37,6 +37,8 @@ pub(crate) enum Flaw {
     Deaf,
     /// Spot instances go when on-demand ones are asked for, not once they serve.
     NoHold,
+    /// A group that goes back to spot lets all go that it has, and launches afterwards.
+    LaunchesLast,
 }
 
 /// `call` as it is sent.
@@ -115,6 +117,16 @@ pub(super) async fn without_hold<T>(
     tokio::select! {
         done = changed => done,
         never = retired => match never {},
+    }
+}
+
+/// Takes away what serves in a group that was just changed, until others are launched.
+pub(super) fn launch_last(flaw: Option<Flaw>, sim: &Sim, kind: &'static str, scope: &Scope, id: &str) {
+    if flaw == Some(Flaw::LaunchesLast) && kind == "group" {
+        sim.interrupt(kind, scope, Place::Standby, id, SignedDuration::from_mins(5), |live| {
+            (live["on_demand"], live["spot"]) = (0.into(), 0.into());
+        })
+        .unwrap();
     }
 }
 

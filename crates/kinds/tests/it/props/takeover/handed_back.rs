@@ -1,16 +1,18 @@
-//! Handing back restores the world as it was before the takeover.
+//! Handing back restores the world as it was before the takeover, and on the way no group serves with less than it had in standby.
 
 use super::Disaster;
+use crate::props::desk::Desk;
+use crate::props::planted::Flaw;
 use crate::props::program::End;
 use crate::props::scene::{Case, cases, shape};
-use crate::props::{holds, run};
+use crate::props::{finds, holds, run};
 
 /// What may be another: numbers that only rise.
 fn without_epochs(shape: Vec<String>) -> Vec<String> {
     shape.into_iter().filter(|it| !it.contains("/parameter/") || !it.contains("/epoch ")).collect()
 }
 
-fn check(case: &Case) {
+fn check(case: &Case, flaw: Option<Flaw>) {
     run(async {
         let disaster = Disaster::of(case, None).await;
         let sim = disaster.begin();
@@ -18,9 +20,11 @@ fn check(case: &Case) {
         assert!(matches!(end, End::Done(_)), "{end:?}");
         // The primary answers again.
         let sim = disaster.scene.later(&sim);
-        let desk = disaster.desk(&sim);
-        let end = disaster.scene.program_with(&desk, "back", None).failback().await;
+        let service = disaster.service();
+        let desk = Desk::at(&sim, flaw, None).watching(&service);
+        let end = disaster.scene.program_with(&desk, "back", flaw).failback().await;
         assert!(matches!(end, End::Done(_)), "{end:?}");
+        service.expect_no_dip();
         let kept = disaster.mode(&sim).await;
         assert_eq!((kept.standing().epoch, kept.is_complete()), (2, true));
         let sim = disaster.scene.later(&sim);
@@ -38,5 +42,10 @@ fn check(case: &Case) {
 
 #[test]
 fn a_failback_restores_the_world_as_it_was() {
-    holds(60, cases(), |case| check(&case));
+    holds(60, cases(), |case| check(&case, None));
+}
+
+#[test]
+fn a_group_that_lets_go_before_it_launches_is_found_by_the_property_of_handing_back() {
+    finds(cases(), |case| check(&case, Some(Flaw::LaunchesLast)));
 }
