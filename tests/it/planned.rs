@@ -200,6 +200,16 @@ fn replication_drains_by_itself_and_a_table_carries_its_own_way_back() {
     assert_eq!((&sides["standby_only"], &sides["changed"]["standby"]), (&json!(1), &json!(1)), "{ran:?}");
     let sides = last(&lines, "divergence", "table.features");
     assert_eq!((&sides["standby_only"], &sides["changed"]), (&json!(0), &Value::Null), "{ran:?}");
+    let ran = machine.run(["failback", "s", "--auto-approve", "--json"]).ok();
+    let lines = ran.json();
+    let report = lines.iter().rfind(|it| it["type"] == "takeover").expect("a report");
+    assert_eq!(report["data"][0]["sides"]["standby_only"], 1, "{report:#}");
+    let serving = &report["in_service"];
+    assert_eq!(
+        (&serving["before"], &serving["fewest"], &serving["after"]),
+        (&json!(4), &json!(1), &json!(1)),
+        "{report:#}"
+    );
 }
 
 #[test]

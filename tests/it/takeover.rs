@@ -310,6 +310,19 @@ fn a_takeover_that_is_killed_anywhere_is_finished_by_the_next() {
 }
 
 #[test]
+fn a_planned_takeover_that_is_killed_anywhere_is_finished_without_the_primary() {
+    for call in (20..90).step_by(10) {
+        let machine = machine();
+        let busy = "backlog = { acme-models = { waiting = 9, drains = \"30s\" } }\n";
+        machine.write("dies.toml", &format!("{busy}kill_at = {call}\n"));
+        let died = run(&machine, "failover s --planned --auto-approve", Some("dies.toml"));
+        assert!([0, 137].contains(&died.code), "{call}: {died:?}");
+        run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+        run(&machine, "plan s --detailed-exitcode", None).ok();
+    }
+}
+
+#[test]
 fn a_cold_pool_gets_its_group_from_the_takeover_and_all_else_from_the_apply() {
     let machine = drstack();
     machine.write("lost.toml", LOST);
