@@ -120,7 +120,7 @@ pub(crate) async fn drain(
         let now = session.now();
         show(session, &all, now, &mut said);
         failed = if all.iter().any(|it| it.sides.is_none()) { failed + 1 } else { 0 };
-        if all.iter().all(Data::is_drained) {
+        if all.iter().all(|it| it.is_drained(begun)) {
             session.ui.result(&format!(
                 "Replication has drained: nothing is left to arrive in {}, as of {now:.0}.\n",
                 session.stack.facts.standby
@@ -130,7 +130,7 @@ pub(crate) async fn drain(
         let waited = now.duration_since(begun);
         let over = waited.checked_add(SignedDuration::try_from(POLL).unwrap_or_default());
         if failed >= LOOKS || all.iter().any(Data::is_untold) || over.is_none_or(|it| it > at_most) {
-            return Err(not_drained(&all, waited, now));
+            return Err(not_drained(&all, begun, now));
         }
         tokio::time::sleep(POLL).await;
     }
@@ -142,8 +142,10 @@ fn show(session: &Session, all: &[Data], now: Timestamp, said: &mut Vec<String>)
         session.ui.line("backlog", data.line(now));
     }
     // Ages grow at each look; only another number is news.
-    let news: Vec<String> =
-        all.iter().map(|it| format!("{:?}{:?}", it.sides.as_ref().map(|it| it.waiting), it.error)).collect();
+    let news: Vec<String> = all
+        .iter()
+        .map(|it| format!("{:?}{:?}", it.sides.as_ref().map(|it| (it.waiting, it.reported)), it.error))
+        .collect();
     for (at, data) in all.iter().enumerate() {
         if said.get(at) != news.get(at) {
             session.ui.note(&format!("  {now:.0}  {}", data.backlog(now)));
@@ -153,11 +155,11 @@ fn show(session: &Session, all: &[Data], now: Timestamp, said: &mut Vec<String>)
 }
 
 /// Why it does not go on; nothing was changed.
-fn not_drained(all: &[Data], waited: SignedDuration, now: Timestamp) -> Failure {
-    let left: Vec<String> = all.iter().filter(|it| !it.is_drained()).map(|it| it.backlog(now)).collect();
+fn not_drained(all: &[Data], begun: Timestamp, now: Timestamp) -> Failure {
+    let left: Vec<String> = all.iter().filter(|it| !it.is_drained(begun)).map(|it| it.backlog(now)).collect();
     let message = format!(
         "replication has not drained after {}: {}",
-        views::duration(waited.unsigned_abs()),
+        views::duration(now.duration_since(begun).unsigned_abs()),
         left.join("; ")
     );
     let unseen = all.iter().any(|it| it.sides.is_none());

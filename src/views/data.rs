@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use drstack_core::address::Address;
 use drstack_core::cloud::CloudError;
-use drstack_core::sides::{Copied, Sides};
+use drstack_core::sides::{Copied, Reported, Sides};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -43,14 +43,15 @@ impl Data {
         json!({"at": now, "address": address, "name": name, "unit": unit, "sides": sides, "error": error})
     }
 
-    /// Whether there is too much of it to be compared.
+    /// Whether there is too much of it to be compared, and nobody else will say how much is waiting.
     pub(crate) fn is_untold(&self) -> bool {
-        self.sides.as_ref().is_some_and(|it| !it.is_whole)
+        let counts = |it: &Sides| it.is_whole || it.reported.is_some_and(|it| it.waiting.is_some());
+        self.sides.as_ref().is_some_and(|it| !counts(it))
     }
 
-    /// Whether nothing is waiting, as far as all of it was compared.
-    pub(crate) fn is_drained(&self) -> bool {
-        self.sides.as_ref().is_some_and(Sides::is_drained)
+    /// Whether nothing is waiting: [`Sides::is_drained`].
+    pub(crate) fn is_drained(&self, since: Timestamp) -> bool {
+        self.sides.as_ref().is_some_and(|it| it.is_drained(since))
     }
 
     /// What replication has yet to bring.
@@ -58,8 +59,14 @@ impl Data {
         let Self { address, unit, .. } = self;
         let Some(sides) = &self.sides else { return self.unseen() };
         match sides.waiting {
-            0 if !sides.is_whole => format!("{address}: cannot be told: {}", self.limit(sides)),
-            0 => format!("{address}: nothing to arrive ({} compared)", self.number(sides.compared)),
+            0 if !sides.is_whole => {
+                let untold = if self.is_untold() { "cannot be told: " } else { "" };
+                format!("{address}: {untold}{}{}", self.limit(sides), reported(sides))
+            }
+            0 => {
+                let compared = self.number(sides.compared);
+                format!("{address}: nothing to arrive ({compared} compared){}", reported(sides))
+            }
             waiting => {
                 let least = if sides.is_whole { "" } else { "at least " };
                 let age = sides.oldest.map_or_else(String::new, |it| {
@@ -70,7 +77,8 @@ impl Data {
                     names => format!(" (`{}`)", names.join("`, `")),
                 };
                 let plural = if waiting == 1 { "" } else { "s" };
-                format!("{address}: {least}{waiting} {unit}{plural} to arrive{age}{names}")
+                let reported = reported(sides);
+                format!("{address}: {least}{waiting} {unit}{plural} to arrive{age}{names}{reported}")
             }
         }
     }
@@ -135,6 +143,16 @@ pub(crate) fn backlog(all: &[Data], now: Timestamp) -> String {
     format!("\nWhat replication has yet to bring:\n{}", lines.concat())
 }
 
+/// What the service itself says of its replication.
+fn reported(sides: &Sides) -> String {
+    let Some(Reported { at, waiting, latency }) = sides.reported else { return String::new() };
+    let count = |it: u64| count(usize::try_from(it).unwrap_or(usize::MAX), "operation");
+    let waiting = waiting.map(|it| format!("{} waiting", count(it)));
+    let latency = latency.map(|it| format!("at most {it:.1} s behind"));
+    let said: Vec<String> = [waiting, latency].into_iter().flatten().collect();
+    format!("; CloudWatch says {} at {at:.0}", said.join(" and "))
+}
+
 /// What is compared, and what is not: a reader has to know what a zero stands for.
 const MEANS: &str = "Objects are the same with the same version, or with the same size where the copy is no older; ETags are not compared, since \
                      uploads in parts and KMS keys change them. Items are compared whole; when one was written is not known.";
@@ -184,7 +202,7 @@ mod tests {
         assert_eq!(said(&sides), "bucket.models: nothing to arrive (10 objects compared)");
         let unseen = Data { sides: None, error: Some("down".to_owned()), ..data(sides) };
         assert_eq!(unseen.backlog(at(0)), "bucket.models: could not look: down");
-        assert!(!unseen.is_drained() && !unseen.is_untold());
+        assert!(!unseen.is_drained(at(0)) && !unseen.is_untold());
     }
 
     #[test]

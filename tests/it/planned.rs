@@ -26,6 +26,7 @@ control = "acme-control"
 
 [bucket.models]
 name = "acme-models"
+replication_time_control = true
 
 {table}
 [network.standby]
@@ -59,6 +60,13 @@ fn applied_with(server: &Server, table: bool, items: &Value) -> Drstack {
 fn objects(boto: &Boto<'_>, region: &str, bucket: &str, mut more: Value) -> Value {
     (more["region"], more["bucket"]) = (json!(region), json!(bucket));
     boto.run("objects", &more)
+}
+
+/// Where what a service of AWS says of itself was said.
+fn says(boto: &Boto<'_>, region: &str, metric: (&str, &str), dimensions: Value, value: f64) {
+    let (namespace, name) = metric;
+    let datum = json!({ "region": region, "namespace": namespace, "name": name, "dimensions": dimensions, "value": value, "ago": 90 });
+    boto.run("metric", &datum);
 }
 
 /// The last line of this type of a component.
@@ -118,6 +126,8 @@ fn a_planned_takeover_begins_once_the_last_object_is_there() {
         "acme-models",
         json!({ "put": { "c": "newest", "gone": "x" }, "delete": ["gone"] }),
     );
+    let rule = json!({ "SourceBucket": "acme-models", "DestinationBucket": COPY, "RuleId": "drstack-fleet-bucket.models" });
+    says(&boto, STANDBY, ("AWS/S3", "OperationsPendingReplication"), rule, 4.0);
     let patience = ["failover", "s", "--planned", "--auto-approve", "--drain-timeout", "1s"];
     server.find();
     let ran = machine.run(patience).code(3);
@@ -125,6 +135,7 @@ fn a_planned_takeover_begins_once_the_last_object_is_there() {
         ran.stderr.contains("bucket.models: 3 objects to arrive") && ran.stderr.contains("`a`, `b`, `c`"),
         "{ran:?}"
     );
+    assert!(ran.stderr.contains("CloudWatch says 4 operations waiting at"), "{ran:?}");
     assert!(ran.stderr.contains("nothing was changed"), "{ran:?}");
     let standby = boto.world(STANDBY, &["groups"]);
     assert_eq!(standby["groups"]["drstack-fleet-pool-inference"]["sizes"]["desired"], 1, "{standby:#}");
@@ -221,8 +232,11 @@ fn a_table_that_is_too_large_to_compare_is_never_called_drained() {
     let items: Vec<Value> = (0..24).map(|at| json!({ "pk": format!("key-{at}"), "text": text })).collect();
     let machine = applied_with(&server, true, &json!(items));
     objects(&boto, STANDBY, COPY, json!({ "copy_from": "acme-models" }));
+    let pair = json!({ "TableName": "acme-features", "ReceivingRegion": STANDBY });
+    says(&boto, PRIMARY, ("AWS/DynamoDB", "ReplicationLatency"), pair, 1234.0);
     let ran = machine.run(["failover", "s", "--planned", "--auto-approve"]).code(3);
     assert!(ran.stderr.contains("table.features: cannot be told"), "{ran:?}");
+    assert!(ran.stderr.contains("CloudWatch says at most 1.2 s behind at"), "{ran:?}");
     assert!(ran.stderr.contains("--not-waiting-for") && !ran.stderr.contains("key-"), "{ran:?}");
     let told = ["failover", "s", "--planned", "--not-waiting-for", "table.features", "--dry-run"];
     let ran = machine.run(told).ok();

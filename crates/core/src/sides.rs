@@ -20,6 +20,8 @@ pub enum Copied {
         standby: String,
         /// Whether what is deleted in the primary goes in the standby too.
         deletions: bool,
+        /// Id of the replication rule, where S3 keeps metrics of it.
+        metrics: Option<String>,
     },
     /// Items of a table, which both regions may write.
     Items {
@@ -77,8 +79,19 @@ pub struct Changed {
     pub standby: u64,
 }
 
+/// What the service itself last said of its replication.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Reported {
+    /// The minute that it is about, which is some minutes ago.
+    pub at: Timestamp,
+    /// Operations that were waiting, as S3 counts them.
+    pub waiting: Option<u64>,
+    /// Seconds that replication took at most. Of a table it is only said of what has arrived: it cannot say that nothing is waiting.
+    pub latency: Option<f64>,
+}
+
 /// How the two sides compare.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Sides {
     /// What replication has yet to bring to the standby: writes and, where they are copied, deletions. Where both regions
     /// write, in either direction.
@@ -97,6 +110,8 @@ pub struct Sides {
     pub compared: u64,
     /// Whether these were all: if not, the numbers are of the first ones, and there may be more.
     pub is_whole: bool,
+    /// What the service says, where it was asked and has said anything.
+    pub reported: Option<Reported>,
     /// Some keys of objects that are not the same on both sides. Items are never named: their keys may be somebody's name.
     pub examples: Vec<String>,
 }
@@ -107,9 +122,11 @@ impl Sides {
         Self::default()
     }
 
-    /// Whether nothing is waiting for replication, and that is known.
-    pub fn is_drained(&self) -> bool {
-        self.is_whole && self.waiting == 0
+    /// Whether nothing is waiting for replication, and that is known: all of it was compared, or S3 itself has counted none, and not
+    /// before `since`.
+    pub fn is_drained(&self, since: Timestamp) -> bool {
+        let none = |it: Reported| it.waiting == Some(0) && it.at >= since;
+        self.waiting == 0 && (self.is_whole || self.reported.is_some_and(none))
     }
 }
 
@@ -217,7 +234,7 @@ mod tests {
     }
 
     fn objects(deletions: bool) -> Copied {
-        Copied::Objects { primary: "a".to_owned(), standby: "b".to_owned(), deletions }
+        Copied::Objects { primary: "a".to_owned(), standby: "b".to_owned(), deletions, metrics: None }
     }
 
     #[test]
@@ -237,8 +254,8 @@ mod tests {
         assert_eq!((sides.waiting, sides.primary_only, sides.differ, sides.standby_only), (2, 1, 1, 0));
         assert_eq!((sides.oldest, sides.compared, sides.is_whole), (at(20), 4, true));
         assert_eq!(sides.examples, ["coming", "overwritten"]);
-        assert!(!sides.is_drained() && sides.changed.is_none());
-        assert!(compare(&objects(true), &standby, &standby, None).is_drained());
+        assert!(!sides.is_drained(Timestamp::UNIX_EPOCH) && sides.changed.is_none());
+        assert!(compare(&objects(true), &standby, &standby, None).is_drained(Timestamp::UNIX_EPOCH));
     }
 
     #[test]
@@ -255,7 +272,7 @@ mod tests {
         let marks = listed(&[("gone", deleted(20))]);
         assert!(
             compare(&objects(true), &marks, &Listed { is_whole: true, ..Listed::default() }, None)
-                .is_drained()
+                .is_drained(Timestamp::UNIX_EPOCH)
         );
     }
 
@@ -275,7 +292,23 @@ mod tests {
         standby.is_whole = false;
         let sides = compare(&objects(true), &primary, &standby, None);
         assert_eq!((sides.waiting, sides.standby_only, sides.compared), (0, 1, 2));
-        assert!(!sides.is_drained() && !Sides::untold().is_drained());
+        assert!(
+            !sides.is_drained(Timestamp::UNIX_EPOCH) && !Sides::untold().is_drained(Timestamp::UNIX_EPOCH)
+        );
+    }
+
+    #[test]
+    fn what_is_too_large_has_drained_once_its_service_counts_none_and_not_long_ago() {
+        let reported = |waiting, second| {
+            let at = Timestamp::from_second(second).unwrap();
+            Sides { reported: Some(Reported { at, waiting, latency: Some(0.0) }), ..Sides::untold() }
+        };
+        let since = Timestamp::from_second(60).unwrap();
+        assert!(reported(Some(0), 60).is_drained(since));
+        assert!(!reported(Some(0), 59).is_drained(since), "that was before");
+        assert!(!reported(Some(1), 60).is_drained(since) && !reported(None, 60).is_drained(since));
+        let known = Sides { waiting: 1, ..reported(Some(0), 60) };
+        assert!(!known.is_drained(since), "one was seen that is not there");
     }
 
     #[test]

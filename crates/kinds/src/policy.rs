@@ -14,6 +14,7 @@ pub const CONTROL: &[Operation] =
 
 /// What comparing the two sides of data calls.
 pub const SIDES: &[Operation] = &[
+    operation("cloudwatch", "GetMetricData"),
     operation("dynamodb", "DescribeTable"),
     operation("dynamodb", "Scan"),
     operation("s3", "ListBucketVersions"),

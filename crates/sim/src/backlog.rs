@@ -1,6 +1,6 @@
 //! Both sides of data, in numbers: the sim has no objects and no items, only how many of them are on their way.
 
-use drstack_core::sides::{Changed, Copied, Sides};
+use drstack_core::sides::{Changed, Copied, Reported, Sides};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{Backlog, millis};
@@ -15,15 +15,17 @@ pub(crate) fn sides(
 ) -> Sides {
     let nothing = Backlog::default();
     let Backlog { waiting, drains, standby_only, untold } = backlog.unwrap_or(&nothing);
-    if *untold {
-        return Sides::untold();
-    }
     let left = match drains.map(millis) {
         None => *waiting,
         Some(whole) if age >= whole => 0,
         // Rounded up: the last one is there when all the time is over.
         Some(whole) => (waiting * (whole - age)).div_ceil(whole),
     };
+    let metrics = matches!(copied, Copied::Objects { metrics: Some(_), .. });
+    let reported = metrics.then_some(Reported { at: now, waiting: Some(left), latency: None });
+    if *untold {
+        return Sides { reported, ..Sides::untold() };
+    }
     let both_write = matches!(copied, Copied::Items { .. });
     let begun = SignedDuration::from_millis(i64::try_from(age).unwrap_or(i64::MAX));
     Sides {
@@ -35,6 +37,7 @@ pub(crate) fn sides(
         changed: since.filter(|_| !both_write).map(|_| Changed { primary: left, standby: *standby_only }),
         compared: waiting + standby_only,
         is_whole: true,
+        reported,
         examples: Vec::new(),
     }
 }
@@ -45,7 +48,8 @@ mod tests {
 
     #[test]
     fn a_backlog_drains_evenly_and_ends_when_its_time_is_over() {
-        let objects = Copied::Objects { primary: "a".to_owned(), standby: "b".to_owned(), deletions: true };
+        let (primary, standby) = ("a".to_owned(), "b".to_owned());
+        let objects = Copied::Objects { primary, standby, deletions: true, metrics: None };
         let backlog =
             Backlog { waiting: 10, drains: Some(SignedDuration::from_secs(10)), ..Backlog::default() };
         let at = |seconds: i64| {
@@ -54,11 +58,13 @@ mod tests {
         };
         assert_eq!([0, 3, 9, 10, 11].map(|it| at(it).waiting), [10, 7, 1, 0, 0]);
         assert_eq!(at(3).oldest, Timestamp::from_second(0).ok());
-        assert!(at(10).is_drained() && at(10).oldest.is_none());
+        assert!(at(10).is_drained(Timestamp::UNIX_EPOCH) && at(10).oldest.is_none());
         let never = Backlog { drains: None, ..backlog.clone() };
         let later = sides(Some(&never), &objects, 1_000_000, Timestamp::UNIX_EPOCH, None);
         assert_eq!(later.waiting, 10);
         let untold = Backlog { untold: true, ..Backlog::default() };
-        assert!(!sides(Some(&untold), &objects, 0, Timestamp::UNIX_EPOCH, None).is_drained());
+        assert!(
+            !sides(Some(&untold), &objects, 0, Timestamp::UNIX_EPOCH, None).is_drained(Timestamp::UNIX_EPOCH)
+        );
     }
 }

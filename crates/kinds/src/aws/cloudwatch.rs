@@ -116,6 +116,30 @@ fn query(index: usize, stack: &str, traffic: &str, period: i32) -> MetricDataQue
     MetricDataQuery::builder().id(format!("m{index}")).metric_stat(stat).return_data(true).build()
 }
 
+/// A metric of AWS's own.
+pub(crate) struct Told<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) dimensions: &'a [(&'a str, &'a str)],
+}
+
+/// The newest datapoint within a day of each of these metrics, at most [`QUERIES`], with its second: the largest of its minute.
+pub(crate) async fn lately(
+    at: &Target<'_>,
+    metrics: &[Told<'_>],
+) -> Result<Vec<Option<(i64, f64)>>, CloudError> {
+    let queries = metrics.iter().enumerate().map(|(index, it)| {
+        let dimensions =
+            it.dimensions.iter().map(|(name, value)| Dimension::builder().name(*name).value(*value).build());
+        let metric = Metric::builder().namespace(it.namespace).metric_name(it.name);
+        let metric = metric.set_dimensions(Some(dimensions.collect())).build();
+        let stat = MetricStat::builder().metric(metric).period(PERIOD).stat("Maximum").build();
+        MetricDataQuery::builder().id(format!("m{index}")).metric_stat(stat).return_data(true).build()
+    });
+    let mut found = within(at, 1, PERIOD, queries.collect()).await?;
+    Ok((0..metrics.len()).map(|index| found.remove(&format!("m{index}"))).collect())
+}
+
 /// The newest datapoint of each query that has any within these days.
 async fn within(
     at: &Target<'_>,

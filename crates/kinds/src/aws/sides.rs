@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_types::DateTime;
 use drstack_core::cloud::{CloudError, sha256};
-use drstack_core::sides::{Copied, Entry, Listed, Sides, compare};
+use drstack_core::sides::{Copied, Entry, Listed, Reported, Sides, compare};
 use jiff::Timestamp;
 
+use super::cloudwatch::{self, Told};
 use super::{Target, dynamodb};
 
 /// Versions and deletion marks that are listed of one side of a bucket: 200 calls, some 20 seconds, and 40 MB of memory.
@@ -28,15 +29,24 @@ pub(super) async fn sides(
     since: Option<Timestamp>,
 ) -> Result<Sides, CloudError> {
     match copied {
-        Copied::Objects { primary: from, standby: to, .. } => {
-            let (ours, theirs) = tokio::try_join!(objects(primary, from), objects(standby, to))?;
-            Ok(compare(copied, &ours, &theirs, since))
+        Copied::Objects { primary: from, standby: to, metrics, .. } => {
+            let (ours, theirs, reported) = tokio::try_join!(
+                objects(primary, from),
+                objects(standby, to),
+                of_rule(standby, from, to, metrics.as_deref())
+            )?;
+            Ok(Sides { reported, ..compare(copied, &ours, &theirs, since) })
         }
         Copied::Items { table } => {
             let (ours, theirs) = tokio::try_join!(items(primary, table), items(standby, table))?;
-            // A table is not read in the order of its keys: of a part of it nothing can be said.
-            let both = ours.zip(theirs);
-            Ok(both.map_or_else(Sides::untold, |(ours, theirs)| compare(copied, &ours, &theirs, since)))
+            match ours.zip(theirs) {
+                Some((ours, theirs)) => Ok(compare(copied, &ours, &theirs, since)),
+                // A table is not read in the order of its keys: of a part of it nothing can be said.
+                None => {
+                    let reported = of_table(primary, standby.region, table).await?;
+                    Ok(Sides { reported, ..Sides::untold() })
+                }
+            }
         }
     }
 }
@@ -71,6 +81,39 @@ async fn objects(at: &Target<'_>, bucket: &str) -> Result<Listed, CloudError> {
             return Ok(listed);
         }
     }
+}
+
+/// What S3 says of a rule, in the region that it copies to (S3 User Guide, "Using S3 Replication metrics").
+async fn of_rule(
+    standby: &Target<'_>,
+    from: &str,
+    to: &str,
+    rule: Option<&str>,
+) -> Result<Option<Reported>, CloudError> {
+    let Some(rule) = rule else { return Ok(None) };
+    let dimensions = &[("SourceBucket", from), ("DestinationBucket", to), ("RuleId", rule)];
+    let told = |name| Told { namespace: "AWS/S3", name, dimensions };
+    let told = [told("OperationsPendingReplication"), told("ReplicationLatency")];
+    let found = cloudwatch::lately(standby, &told).await?;
+    let [waiting, latency] = found.as_slice() else { return Ok(None) };
+    let Some((second, count)) = waiting else { return Ok(None) };
+    let of_then = latency.filter(|(then, _)| then == second).map(|(_, seconds)| seconds);
+    Ok(Timestamp::from_second(*second).ok().map(|at| {
+        // Rounded up: half an operation is one that waits. The counts of S3 are far below what a float holds exactly.
+        let waiting = Some(count.ceil().max(0.0) as u64);
+        Reported { at, waiting, latency: of_then }
+    }))
+}
+
+/// What DynamoDB says of a table, in the region that was written to (Developer Guide, "Monitoring global tables").
+async fn of_table(primary: &Target<'_>, to: &str, table: &str) -> Result<Option<Reported>, CloudError> {
+    let dimensions = &[("TableName", table), ("ReceivingRegion", to)];
+    let told = [Told { namespace: "AWS/DynamoDB", name: "ReplicationLatency", dimensions }];
+    let found = cloudwatch::lately(primary, &told).await?;
+    Ok(found.first().copied().flatten().and_then(|(second, millis)| {
+        let at = Timestamp::from_second(second).ok()?;
+        Some(Reported { at, waiting: None, latency: Some(millis / 1000.0) })
+    }))
 }
 
 fn moment(it: Option<DateTime>) -> Option<Timestamp> {

@@ -72,6 +72,7 @@ impl Kind for ReplicationRule {
             primary: spec.bucket.clone(),
             standby: spec.destination.clone(),
             deletions: spec.delete_markers,
+            metrics: spec.time_control.then(|| spec.rule.clone()),
         })
     }
 
