@@ -88,7 +88,7 @@ impl Session {
             let (released, ()) = tokio::join!(lock.release(&begun), self.keep_calls(&run, &calls));
             released.map_err(|error| self.lock_failure(&error))?;
         }
-        if drain.is_cancelled() && lost.is_none() {
+        if drain.is_cancelled() && lost.is_none() && !complete {
             self.ui.warn("interrupted: what was running is finished; run the command again to go on");
         }
         match (result, lost) {

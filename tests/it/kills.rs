@@ -16,7 +16,7 @@ const LATENCY: Duration = Duration::from_millis(15);
 /// Applies that are killed on each server, each in a world of its own; `DRSTACK_KILLS=50` takes eight minutes.
 const KILLS: u64 = 8;
 
-fn kills() -> u64 {
+pub(crate) fn kills() -> u64 {
     std::env::var("DRSTACK_KILLS").map_or(KILLS, |text| text.parse().expect("DRSTACK_KILLS is a number"))
 }
 
@@ -123,7 +123,7 @@ fn an_apply_killed_anywhere_on_fakecloud_is_finished_by_the_next() {
 }
 
 /// Sends Ctrl-C.
-fn interrupt(child: &Child) {
+pub(crate) fn interrupt(child: &Child) {
     let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(sent.expect("run kill").success());
 }

@@ -24,6 +24,8 @@ mod main_job;
 mod mutated;
 mod other_sizes;
 #[cfg(feature = "aws")]
+mod operators;
+#[cfg(feature = "aws")]
 mod permissions;
 mod plan_files;
 #[cfg(feature = "aws")]
