@@ -22,9 +22,9 @@ mod kills;
 #[cfg(feature = "aws")]
 mod main_job;
 mod mutated;
-mod other_sizes;
 #[cfg(feature = "aws")]
 mod operators;
+mod other_sizes;
 #[cfg(feature = "aws")]
 mod permissions;
 mod plan_files;
