@@ -6,6 +6,7 @@ use drstack_core::objective::Mode;
 use drstack_core::observe::Look;
 use drstack_core::plan::{Intent, Options};
 
+use super::apply::finish;
 use super::{Ended, plan};
 use crate::args::{FailbackArgs, Global};
 use crate::drain::sides;
@@ -29,8 +30,13 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
         targets: Vec::new(),
         delete_data: Default::default(),
     };
-    let shown = session.plan(&options).await?;
+    let mut shown = session.plan(&options).await?;
     expect_primary(&session, &shown)?;
+    let first = match kept.standing().mode {
+        Mode::Active => begin_with(&mut session, &shown).await?,
+        // An earlier one came further.
+        Mode::Standby => None,
+    };
     let since = kept.record.as_ref().map(|record| record.since);
     let data = sides(&session, &shown, since).await?;
     for it in &data {
@@ -39,8 +45,15 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
     let StackFacts { primary, standby, .. } = &session.stack.facts;
     ui.result(&views::plan::divergence(standby, since, &shown.moved));
     ui.result(&views::data::divergence(&data, primary, standby));
+    if let Some((first, begin)) = &first {
+        ui.note("Before that, the standby region keeps all traffic, whatever the primary's health; it then goes back share by share:");
+        plan::show(&session, begin, &first.intent);
+    }
     plan::show(&session, &shown, &options.intent);
     if args.dry_run {
+        if let Some((_, begin)) = &first {
+            ui.result(&views::plan::calls(&begin.plan, &session.kinds));
+        }
         ui.result(&views::plan::calls(&shown.plan, &session.kinds));
         return Ok(if shown.report.blocked.is_empty() { Exit::Done } else { Exit::Failed });
     }
@@ -52,6 +65,14 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
         super::confirm(ui, "Hand back now?")?;
     }
     let decided = session.now();
+    if let Some((first, begin)) = first {
+        match finish(&mut session, &first, begin, FAILBACK, &args.run, true, "").await? {
+            Exit::Done => {}
+            other => return Ok(other),
+        }
+        shown = session.plan(&options).await?;
+        expect_primary(&session, &shown)?;
+    }
     let change = Change {
         mode: Mode::Standby,
         purpose: FAILBACK,
@@ -63,6 +84,21 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
         data,
     };
     carry_out(&mut session, shown, kept, &change).await
+}
+
+/// What handing back begins with, while the standby region still serves: what the takeover left since it takes both regions.
+async fn begin_with(session: &mut Session, shown: &Planned) -> Result<Option<(Options, Planned)>, Failure> {
+    let is_left = |kind: &str| session.kinds.get(kind).is_some_and(|it| it.after_takeover());
+    let left = shown.compiled.graph.resources.values().filter(|it| is_left(&it.kind));
+    let targets: Vec<String> = left.map(|it| it.address.to_string()).collect();
+    if targets.is_empty() {
+        return Ok(None);
+    }
+    let options =
+        Options { intent: Intent::Converge, mode: Mode::Active, targets, delete_data: Default::default() };
+    let begin = session.plan(&options).await?;
+    let is_needed = !begin.plan.is_empty() || !begin.report.blocked.is_empty();
+    Ok(is_needed.then_some((options, begin)))
 }
 
 /// Refuses while anything of the primary cannot be seen, or does not answer.

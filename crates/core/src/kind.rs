@@ -247,6 +247,9 @@ pub trait Kind: Send + Sync + 'static {
     const VERIFIES: bool = false;
     /// True for what moves traffic from one region to the other.
     const SWITCHES_TRAFFIC: bool = false;
+    /// True for what a takeover leaves as it is, whatever mode active wants of it: it takes both regions. The first apply after a
+    /// takeover brings it, and handing back begins with it.
+    const AFTER_TAKEOVER: bool = false;
     /// What it has to do with data.
     const DATA: DataRole = DataRole::None;
     /// How long it may take to be ready.
@@ -350,6 +353,7 @@ pub trait DynKind: Send + Sync {
     fn is_setting(&self) -> bool;
     fn verifies(&self) -> bool;
     fn switches_traffic(&self) -> bool;
+    fn after_takeover(&self) -> bool;
     fn data(&self) -> DataRole;
     fn wait(&self) -> Wait;
     fn rounds(&self) -> usize;
@@ -409,6 +413,9 @@ impl<K: Kind> DynKind for Erased<K> {
     }
     fn switches_traffic(&self) -> bool {
         K::SWITCHES_TRAFFIC
+    }
+    fn after_takeover(&self) -> bool {
+        K::AFTER_TAKEOVER
     }
     fn data(&self) -> DataRole {
         K::DATA

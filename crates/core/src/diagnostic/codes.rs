@@ -245,6 +245,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "`standby_target` is the DNS name of a load balancer in the standby region, another one than the primary's. Pools have no load balancer of their own yet.",
     ),
     (
+        "DR255",
+        "shares of traffic that do not go together",
+        "`standby_share`, `ramp` and `ramp_pause` go with `policy = \"weighted\"`. A ramp is of rising shares and ends with 100 %; `probe` is asked between two of them, so it needs `watch`. docs/traffic.md shows how a failback takes them.",
+    ),
+    (
         "DR260",
         "a check looks at nothing, or at several things",
         "A check has one of `http`, `table`, `object` and `command`; docs/checks.md shows each.",

@@ -39,7 +39,9 @@ pub fn rehearse(
         |intent| Options { intent, mode: Mode::Active, targets: Vec::new(), delete_data: Default::default() };
     // What an apply in mode active would do is all that a takeover needs, wherever it stands.
     let (whole, _) = plan(active, &seen, kinds, stack, &with(Intent::Converge))?;
-    let violations = whole.steps.iter().filter_map(|step| violation(step, kinds)).collect();
+    let needed =
+        whole.steps.iter().filter(|step| !kinds.get(&step.kind).is_some_and(|it| it.after_takeover()));
+    let violations = needed.filter_map(|step| violation(step, kinds)).collect();
     let (plan, report) = plan(active, &seen, kinds, stack, &with(Intent::Failover))?;
     Ok(Rehearsal { plan, report, violations })
 }

@@ -56,6 +56,7 @@ pub(super) fn driver(kind: &str) -> Option<&'static dyn DynDriver> {
         "bucket-versioning" => &Erased::<resources::BucketVersioning>::NEW,
         "check" => &Erased::<resources::Check>::NEW,
         "dns-record" => &Erased::<resources::DnsRecord>::NEW,
+        "dns-weights" => &Erased::<resources::DnsWeights>::NEW,
         "gateway-endpoint" => &Erased::<resources::GatewayEndpoint>::NEW,
         "group" => &Erased::<resources::Group>::NEW,
         "health-check" => &Erased::<resources::HealthCheck>::NEW,

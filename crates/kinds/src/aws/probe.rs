@@ -4,6 +4,8 @@
 
 mod web;
 
+pub(crate) use web::answer;
+
 use std::collections::{BTreeMap, HashMap};
 use std::process::Stdio;
 use std::time::Duration;

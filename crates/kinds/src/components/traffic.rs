@@ -4,6 +4,7 @@
 //! the standby region: the alarm on it makes a health check unhealthy, and DNS follows without a call to Route 53.
 
 mod probe;
+mod weights;
 
 use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::cloud::{Found, Owner};
@@ -20,6 +21,7 @@ use serde_json::json;
 use probe::{Probe, is_dns_name, is_full_name};
 
 use super::Pool;
+use super::pool::Share;
 use crate::facts::{self, DnsFact};
 use crate::names;
 use crate::resources::alarm::AlarmSpec;
@@ -27,7 +29,7 @@ use crate::resources::check::{CheckSpec, Probe as Asked};
 use crate::resources::dns_record::{DnsRecordSpec, MARK_LIMIT, SIDES, mark, record_id};
 use crate::resources::health_check::HealthCheckSpec;
 use crate::resources::traffic_switch::{TrafficSwitchSpec, dimension};
-use crate::resources::{Alarm, Check, DnsRecord, HealthCheck, TrafficSwitch};
+use crate::resources::{Alarm, Check, DnsRecord, DnsWeights, HealthCheck, TrafficSwitch};
 
 /// `[traffic.NAME]`
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -54,6 +56,28 @@ pub struct TrafficTable {
     /// asked from where drstack runs. `false` where it cannot be asked from there.
     #[serde(default = "yes")]
     pub watch: bool,
+    /// How Route 53 chooses between the two sides.
+    #[serde(default)]
+    pub policy: Policy,
+    /// With `policy = "weighted"`: share of what is asked that the standby region answers while both are well; `"0%"` where not
+    /// said.
+    pub standby_share: Option<Share>,
+    /// With `policy = "weighted"`: `["5%", "25%", "100%"]` gives the primary its share back in these steps at a failback, each once
+    /// the primary answered well for `ramp_pause`.
+    pub ramp: Option<Vec<Share>>,
+    /// How long each step of `ramp` is held; `1m` where not said.
+    pub ramp_pause: Option<String>,
+}
+
+/// How Route 53 chooses between the two sides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// The primary while it is healthy, else the standby region.
+    #[default]
+    Failover,
+    /// By weight, as `standby_share` says; the standby region alone while the primary is unhealthy.
+    Weighted,
 }
 
 fn yes() -> bool {
@@ -152,6 +176,7 @@ impl Component for Traffic {
             let message = format!("`{}` is not an HTTPS address that Route 53 can ask", spec.probe);
             out.push(Problem::error("DR253", "probe", message, PROBE));
         }
+        weights::check(spec, out);
     }
 
     fn facts(spec: &TrafficTable, _stack: &StackFacts) -> Vec<FactQuery> {
@@ -165,8 +190,8 @@ impl Component for Traffic {
         else {
             return;
         };
-        if cx.posture == Posture::Hot {
-            let text = "hot: the name leads to one region at a time; records by latency or weight are not made by this version";
+        if cx.posture == Posture::Hot && spec.policy == Policy::Failover {
+            let text = "hot: the name leads to one region at a time; `policy = \"weighted\"` with a `standby_share` has both answer";
             out.notes.push(text.to_owned());
         }
         if spec.after.is_empty() {
@@ -200,19 +225,35 @@ impl Component for Traffic {
             secondary: target.to_ascii_lowercase(),
             check: Link::id(&both),
             adopt: spec.adopt,
+            weighted: weights::standing(spec),
         };
-        out.add(Resource::named::<DnsRecord>(cx.resource(DnsRecord::NAME), Place::Global, id, &pair));
+        let pair = Resource::named::<DnsRecord>(cx.resource(DnsRecord::NAME), Place::Global, &id, &pair);
+        let pair = out.add(pair);
         let switch = TrafficSwitchSpec { alarm: name.clone(), active: cx.mode == Mode::Active };
         let switch =
             Resource::named::<TrafficSwitch>(cx.resource(TrafficSwitch::NAME), Place::Standby, name, &switch);
         let mut switch = switch.after(&alarm);
         // What serves, and what has to hold before it counts as serving.
         let groups = spec.after.iter().flat_map(|pool| ["group", CHECKS].map(|it| cx.export(pool, it)));
-        switch.after.extend(groups.flatten().filter_map(|link| match link {
+        let serving = groups.flatten().filter_map(|link| match link {
             Link::Of { address, .. } => Some(address),
             Link::Known(_) => None,
-        }));
+        });
+        let serving: Vec<Address> = serving.collect();
+        switch.after.extend(serving.iter().cloned());
         let switch = out.add(switch);
+        if let Some(weights) =
+            weights::of(spec, cx, &pair, &endpoint, &probe.asked(&record, &spec.primary_target))
+        {
+            let mut weights =
+                Resource::named::<DnsWeights>(cx.resource(DnsWeights::NAME), Place::Global, id, &weights);
+            if cx.mode == Mode::Standby {
+                // Traffic comes back by the switch first, and what served may shrink only after it.
+                weights.after.push(switch.clone());
+                weights.after.extend(serving);
+            }
+            out.add(weights);
+        }
         if cx.mode == Mode::Active {
             watch(spec, cx, (&probe, &record, target), &switch, out);
         }

@@ -5,6 +5,7 @@ pub mod bucket;
 pub mod bucket_versioning;
 pub mod check;
 pub mod dns_record;
+pub mod dns_weights;
 pub mod gateway_endpoint;
 pub mod group;
 pub mod health_check;
@@ -33,6 +34,7 @@ pub use bucket::Bucket;
 pub use bucket_versioning::BucketVersioning;
 pub use check::Check;
 pub use dns_record::DnsRecord;
+pub use dns_weights::DnsWeights;
 pub use gateway_endpoint::GatewayEndpoint;
 pub use group::Group;
 pub use health_check::HealthCheck;
@@ -60,6 +62,7 @@ pub const ALL: &[&dyn DynKind] = &[
     &Erased::<BucketVersioning>::NEW,
     &Erased::<Check>::NEW,
     &Erased::<DnsRecord>::NEW,
+    &Erased::<DnsWeights>::NEW,
     &Erased::<GatewayEndpoint>::NEW,
     &Erased::<Group>::NEW,
     &Erased::<HealthCheck>::NEW,

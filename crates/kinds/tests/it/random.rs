@@ -266,5 +266,11 @@ fn traffic(name: &str, around: &Around<'_>, dice: &mut Dice) -> Vec<String> {
         ),
         format!("after = [{}]", pools.join(", ")),
         dice.maybe("adopt", &["true"]),
+        dice.one_of(&["", "", "policy = \"weighted\"", BY_WEIGHT, RAMP]).to_owned(),
     ]
 }
+
+/// Both sides answer.
+const BY_WEIGHT: &str = "policy = \"weighted\"\nstandby_share = \"10%\"";
+/// The primary gets its share back step by step.
+const RAMP: &str = "policy = \"weighted\"\nramp = [\"5%\", \"25%\", \"100%\"]";

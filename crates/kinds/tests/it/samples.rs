@@ -8,6 +8,7 @@ use drstack_kinds::resources::bucket::BucketSpec;
 use drstack_kinds::resources::bucket_versioning::BucketVersioningSpec;
 use drstack_kinds::resources::check::{CheckSpec, KeyValue, Probe};
 use drstack_kinds::resources::dns_record::DnsRecordSpec;
+use drstack_kinds::resources::dns_weights::{DnsWeightsSpec, Gate};
 use drstack_kinds::resources::gateway_endpoint::GatewayEndpointSpec;
 use drstack_kinds::resources::group::reserved::Reserved;
 use drstack_kinds::resources::group::sizes::Sizes;
@@ -342,6 +343,21 @@ fn traffic() -> Vec<Sample> {
         ("adopt", "whether a record of others may go, which is asked while making it"),
     ];
     const SWITCH: Unseen = &[("alarm", NAMED)];
+    const WEIGHTS: Unseen = &[
+        ("steps", "shares on the way, which nothing shows once they are passed"),
+        ("steps.*", "shares on the way, which nothing shows once they are passed"),
+        ("gate.url", "what has to hold on the way"),
+        ("gate.host", "what has to hold on the way"),
+        ("gate.check", "what has to hold on the way"),
+        ("gate.seconds", "what has to hold on the way"),
+    ];
+    const BY_WEIGHT: Unseen = &[
+        ("zone", NAMED),
+        ("record", NAMED),
+        ("mark", "made from the address, by which it is ours: another address is another pair"),
+        ("adopt", "whether a record of others may go, which is asked while making it"),
+        ("weighted", "the share it is made with: from then on another kind has it"),
+    ];
     let pair = DnsRecordSpec {
         zone: "Z0123".into(),
         record: "api.example.com".into(),
@@ -350,6 +366,20 @@ fn traffic() -> Vec<Sample> {
         secondary: "west.example.com".into(),
         check: known("check-3"),
         adopt: false,
+        weighted: None,
+    };
+    let by_weight = DnsRecordSpec { weighted: Some(90), ..pair.clone() };
+    let weights = |steps: &[u32], gate| DnsWeightsSpec {
+        pair: known("Z0123/api.example.com"),
+        share: 90,
+        steps: steps.to_vec(),
+        gate,
+    };
+    let gate = Gate {
+        url: "https://api.example.com/healthz".into(),
+        host: "east.example.com".into(),
+        check: known("check-1"),
+        seconds: 60,
     };
     let switch = |active| TrafficSwitchSpec { alarm: "drstack-fleet-traffic-api".into(), active };
     vec![
@@ -385,6 +415,9 @@ fn traffic() -> Vec<Sample> {
             &[],
         ),
         sample::<DnsRecord>(&pair, &[], PAIR),
+        sample::<DnsRecord>(&by_weight, &[], BY_WEIGHT),
+        sample::<DnsWeights>(&weights(&[], None), &[], &[]),
+        sample::<DnsWeights>(&weights(&[5], Some(gate)), &[], WEIGHTS),
         sample::<TrafficSwitch>(&switch(false), &[], SWITCH),
         sample::<TrafficSwitch>(&switch(true), &[], SWITCH),
     ]

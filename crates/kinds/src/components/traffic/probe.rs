@@ -55,13 +55,23 @@ impl Probe {
     /// The check of the primary. A check of the record that it decides on has no predictable result (Route 53 API,
     /// `HealthCheckConfig`): after a failure it would ask the other region, and switch back.
     pub(super) fn at(&self, record: &str, primary: &str) -> HealthCheckSpec {
-        let host = if self.host == record { primary.to_ascii_lowercase() } else { self.host.clone() };
+        let (_, host) = self.asked(record, primary);
         HealthCheckSpec::Endpoint { host, port: self.port, path: self.path.clone() }
     }
+    /// What is asked of the primary, and the host that has to answer.
+    pub(super) fn asked(&self, record: &str, primary: &str) -> (String, String) {
+        let host = if self.host == record { primary.to_ascii_lowercase() } else { self.host.clone() };
+        (self.url(), host)
+    }
+
+    fn url(&self) -> String {
+        let port = if self.port == HTTPS { String::new() } else { format!(":{}", self.port) };
+        format!("https://{}{port}{}", self.host, self.path)
+    }
+
     /// What users ask of the record, where that is what the probe asks; another host answers for the primary alone.
     pub(super) fn of(&self, record: &str) -> Option<String> {
-        let port = if self.port == HTTPS { String::new() } else { format!(":{}", self.port) };
-        (self.host == record).then(|| format!("https://{record}{port}{}", self.path))
+        (self.host == record).then(|| self.url())
     }
 }
 

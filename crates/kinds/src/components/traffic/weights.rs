@@ -1,0 +1,108 @@
+//! `policy = "weighted"`: both sides are answered, and at a failback the primary gets its share back step by step.
+
+use drstack_core::address::Address;
+use drstack_core::component::{CompileCx, Problem};
+use drstack_core::link::Link;
+use drstack_core::objective::Mode;
+use jiff::SignedDuration;
+
+use super::{Policy, TrafficTable};
+use crate::components::pool::Share;
+use crate::resources::dns_weights::{DnsWeightsSpec, Gate, MOST_SHARES};
+
+/// Seconds that a step is held where nothing is said: as long as resolvers keep an answer, and within which Route 53's servers
+/// know of a change.
+const PAUSE: u32 = 60;
+/// Fewest and most seconds of it: less says nothing, more keeps the standby region's capacity for longer than anybody watches.
+const PAUSES: (i64, i64) = (1, 3600);
+/// Help for a ramp that is none.
+const RAMP: &str = "write rising shares that end with all of it: `ramp = [\"5%\", \"25%\", \"100%\"]`";
+
+/// What is wrong with the fields that say how both sides are answered.
+pub(super) fn check(spec: &TrafficTable, out: &mut Vec<Problem>) {
+    let given = [
+        ("standby_share", spec.standby_share.is_some()),
+        ("ramp", spec.ramp.is_some()),
+        ("ramp_pause", spec.ramp_pause.is_some()),
+    ];
+    for (field, _) in given.iter().filter(|(_, given)| *given && spec.policy == Policy::Failover) {
+        let message =
+            format!("`{field}` says how records share by weight, and these are answered one at a time");
+        let help = format!("write `policy = \"weighted\"`, or leave `{field}` out");
+        out.push(Problem::error("DR255", field, message, help));
+    }
+    let mut refuse = |field: &'static str, message: String, help: &str| {
+        out.push(Problem::error("DR255", field, message, help));
+    };
+    if let Some(share) = spec.standby_share.as_ref().filter(|it| it.percent().is_none_or(|it| it >= 100)) {
+        let help = "write a whole per cent below 100: `\"10%\"`";
+        refuse("standby_share", format!("`{}` is no share that leaves the primary some", share.0), help);
+    }
+    if let Some(ramp) = &spec.ramp {
+        if !is_ramp(ramp) {
+            let said: Vec<&str> = ramp.iter().map(|it| it.0.as_str()).collect();
+            refuse("ramp", format!("`{}` is no way up to 100 %", said.join(", ")), RAMP);
+        }
+        if !spec.watch {
+            let message =
+                "`ramp` asks `probe` between two steps, and `watch = false` says that it cannot be asked";
+            refuse("ramp", message.to_owned(), "leave one of the two out");
+        }
+    }
+    if let Some(text) = &spec.ramp_pause {
+        if pause(text).is_none() {
+            let help = "write a time from one second to one hour: `2m`";
+            refuse("ramp_pause", format!("`{text}` is no time to hold a step for"), help);
+        }
+        if spec.ramp.is_none() && spec.policy == Policy::Weighted {
+            refuse("ramp_pause", "`ramp_pause` goes with `ramp`".to_owned(), RAMP);
+        }
+    }
+}
+
+fn is_ramp(ramp: &[Share]) -> bool {
+    let shares: Option<Vec<u32>> = ramp.iter().map(Share::percent).collect();
+    shares.is_some_and(|it| {
+        (1..=MOST_SHARES).contains(&it.len())
+            && it[0] > 0
+            && it.windows(2).all(|two| two[0] < two[1])
+            && it.last() == Some(&100)
+    })
+}
+
+fn pause(text: &str) -> Option<u32> {
+    let time = text.parse::<SignedDuration>().ok()?.as_secs();
+    u32::try_from(time).ok().filter(|_| (PAUSES.0..=PAUSES.1).contains(&time))
+}
+
+/// In how many of 100 cases the primary is answered while both are well; none where it is answered whenever it is healthy.
+pub(super) fn standing(spec: &TrafficTable) -> Option<u32> {
+    let standby = spec.standby_share.as_ref().and_then(Share::percent).unwrap_or(0);
+    (spec.policy == Policy::Weighted).then_some(100 - standby.min(100))
+}
+
+/// The weights of `pair`. With a ramp a region that took over serves alone until it hands back: a primary that is healthy
+/// again must not get everybody at once.
+pub(super) fn of(
+    spec: &TrafficTable,
+    cx: &CompileCx<'_>,
+    pair: &Address,
+    check: &Address,
+    (url, host): &(String, String),
+) -> Option<DnsWeightsSpec> {
+    let all = standing(spec)?;
+    let weights = |share, steps, gate| DnsWeightsSpec { pair: Link::id(pair), share, steps, gate };
+    Some(match (&spec.ramp, cx.mode) {
+        (None, _) => weights(all, Vec::new(), None),
+        (Some(_), Mode::Active) => weights(0, Vec::new(), None),
+        (Some(ramp), Mode::Standby) => {
+            // Shares of all that the primary gets in the end; a small one of a small one is one in a hundred.
+            let steps = ramp.iter().filter_map(Share::percent).map(|it| (all * it / 100).max(1));
+            let mut steps: Vec<u32> = steps.filter(|it| *it < all).collect();
+            steps.dedup();
+            let seconds = spec.ramp_pause.as_deref().and_then(pause).unwrap_or(PAUSE);
+            let gate = Gate { url: url.clone(), host: host.clone(), check: Link::id(check), seconds };
+            weights(all, steps, Some(gate))
+        }
+    })
+}

@@ -1,0 +1,175 @@
+//! How a pair of weighted records shares what is asked of its name. It may rise share by share, each held for a while in
+//! which the primary has to answer well: how a region that was handed back to gets its users back.
+//!
+//! The shares that stand say how far it came, so that whoever goes on does so from there. Shares of the primary and of the standby
+//! make 100 in one change: there is no moment in which neither is answered.
+
+use std::time::Duration;
+
+use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Place};
+use drstack_core::link::Link;
+use serde::{Deserialize, Serialize};
+
+use super::operation;
+
+/// Most shares of one ramp: each takes a minute and more, and nobody waits for longer than half an hour.
+pub const MOST_SHARES: usize = 10;
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DnsWeightsSpec {
+    /// The pair of records.
+    pub pair: Link,
+    /// In how many of 100 cases the primary is answered.
+    pub share: u32,
+    /// Smaller shares that it has for a while on its way up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<u32>,
+    /// What has to hold before the primary gets more, and once it has all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
+}
+
+/// What users ask for is answered well by the primary, for a while.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Gate {
+    /// What users ask for.
+    pub url: String,
+    /// DNS name of the host that has to answer.
+    pub host: String,
+    /// The check by which Route 53 asks it.
+    pub check: Link,
+    /// For so long.
+    pub seconds: u32,
+}
+
+/// What Route 53 reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DnsWeightsLive {
+    /// Zone and name of the pair.
+    pub pair: String,
+    /// In how many of 100 cases the primary is answered while it is healthy.
+    pub primary: u32,
+}
+
+impl DnsWeightsSpec {
+    /// The share that comes after this one.
+    pub fn next(&self, share: u32) -> u32 {
+        let steps = self.steps.iter().copied();
+        steps.filter(|step| (share + 1..self.share).contains(step)).min().unwrap_or(self.share)
+    }
+}
+
+/// See the module.
+pub struct DnsWeights;
+
+impl Kind for DnsWeights {
+    const NAME: &'static str = "dns-weights";
+    const SUMMARY: &'static str = "weights of a pair of Route 53 records, raised share by share";
+    const LOOKUP: Lookup = Lookup::Name;
+    const PLACES: &'static [Place] = &[Place::Global];
+    const SETTING: bool = true;
+    const SWITCHES_TRAFFIC: bool = true;
+    const AFTER_TAKEOVER: bool = true;
+    const ROUNDS: usize = MOST_SHARES;
+    const OPERATIONS: &'static [Operation] = &[
+        operation("route53", "ChangeResourceRecordSets"),
+        operation("route53", "GetHealthCheckStatus"),
+        operation("route53", "ListResourceRecordSets"),
+    ];
+    type Spec = DnsWeightsSpec;
+    type Live = DnsWeightsLive;
+
+    fn diff(spec: &DnsWeightsSpec, live: &DnsWeightsLive) -> Vec<FieldChange> {
+        let changes = [
+            FieldChange::of("pair", &live.pair.as_str(), &spec.pair.text()),
+            FieldChange::of("primary", &live.primary, &spec.share),
+        ];
+        changes.into_iter().flatten().collect()
+    }
+
+    fn expect(spec: &DnsWeightsSpec, _id: &str) -> DnsWeightsLive {
+        DnsWeightsLive { pair: spec.pair.text().to_owned(), primary: spec.share }
+    }
+
+    fn expect_after(spec: &DnsWeightsSpec, _id: &str, before: &DnsWeightsLive) -> DnsWeightsLive {
+        DnsWeightsLive { pair: spec.pair.text().to_owned(), primary: spec.next(before.primary) }
+    }
+
+    fn links(live: &DnsWeightsLive) -> Vec<String> {
+        vec![live.pair.clone()]
+    }
+
+    fn prior(_action: Action) -> Duration {
+        Duration::from_secs(3)
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn ramp(shares: &[u32]) -> DnsWeightsSpec {
+        let (share, steps) = shares.split_last().unwrap();
+        let pair = Link::Known("Z1/api.example.com".into());
+        DnsWeightsSpec { pair, share: *share, steps: steps.to_vec(), gate: None }
+    }
+
+    /// Whom Route 53 may answer (developer guide, weighted routing and health checks): of those with a weight the healthy ones, else
+    /// the healthy ones of weight 0, else all. The standby has no check and is healthy.
+    fn answered(share: u32, primary_is_healthy: bool) -> BTreeSet<&'static str> {
+        let sides = [("primary", share, primary_is_healthy), ("standby", 100 - share, true)];
+        let of = |weighted: bool| {
+            let those = sides.iter().filter(|(_, weight, healthy)| (*weight > 0) == weighted && *healthy);
+            those.map(|(side, ..)| *side).collect::<BTreeSet<_>>()
+        };
+        let all = || sides.iter().map(|(side, ..)| *side).collect();
+        [of(true), of(false)].into_iter().find(|them| !them.is_empty()).unwrap_or_else(all)
+    }
+
+    const RAMPS: [&[u32]; 6] =
+        [&[5, 25, 100], &[100], &[4, 22, 90], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &[0], &[80]];
+
+    /// Whatever share stands, whoever goes on and wherever it is cut off: never both sides off, and never a dead primary.
+    #[test]
+    fn one_side_is_answered_in_every_state_and_never_a_dead_primary() {
+        for shares in RAMPS {
+            for from in 0..=100 {
+                let mut share = from;
+                for _ in 0..=MOST_SHARES {
+                    assert_eq!(answered(share, false), BTreeSet::from(["standby"]), "{shares:?} at {share}");
+                    let both = answered(share, true);
+                    assert!(
+                        !both.is_empty() && both.contains("standby") == (share < 100),
+                        "{share}: {both:?}"
+                    );
+                    assert_eq!(both.contains("primary"), share > 0, "{share}: {both:?}");
+                    share = ramp(shares).next(share);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_ramp_takes_every_share_in_turn_and_goes_on_from_the_one_that_stands() {
+        for shares in RAMPS {
+            let (spec, last) = (ramp(shares), *shares.last().unwrap());
+            for from in 0..=100 {
+                let mut walked = vec![from];
+                while walked.last() != Some(&last) {
+                    walked.push(spec.next(*walked.last().unwrap()));
+                }
+                let missing: Vec<&u32> =
+                    shares.iter().filter(|it| **it > from && !walked.contains(it)).collect();
+                assert!(missing.is_empty() && walked.len() <= shares.len() + 1, "{shares:?}: {walked:?}");
+                // Down is one step, and never a step too high.
+                assert!(walked.iter().skip(1).all(|it| *it <= last), "{shares:?}: {walked:?}");
+            }
+        }
+    }
+}
