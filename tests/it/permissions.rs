@@ -37,13 +37,14 @@ const IMPLIED: &[(&str, &str)] = &[
     ("s3:PutObjectAcl", "exports of tables"),
 ];
 
-/// Called where groups have spot instances, launches fail or capacity is reserved, which moto does not know: `failover.rs` and
-/// `reservations.rs` see each on fakecloud.
+/// Called where groups have spot instances, launches fail or capacity is reserved, which moto does not know, or where a web server
+/// answers: `failover.rs` and `reservations.rs` see each on fakecloud, `traffic.rs` the last.
 const NOT_ON_MOTO: &[&str] = &[
     "autoscaling:DescribeScalingActivities",
     "autoscaling:SetInstanceProtection",
     "autoscaling:TerminateInstanceInAutoScalingGroup",
     "ec2:DescribeCapacityReservations",
+    "route53:GetHealthCheckStatus",
 ];
 
 /// IAM actions of S3 by what is seen on the wire: method, what it is about, and the sub-resource.

@@ -208,10 +208,10 @@ pub(crate) struct Web {
 }
 
 impl Web {
-    /// One that answers for `name`, after it was busy so many times; what it writes goes to `folder`.
-    pub(crate) fn start(name: &str, folder: &Path, busy: u32) -> Option<Self> {
+    /// One that answers for `name` with these statuses, `503x2,200`; what it writes goes to `folder`.
+    pub(crate) fn start(name: &str, folder: &Path, statuses: &str) -> Option<Self> {
         let mut command = Command::new(python()?);
-        command.arg(servers().join("answers.py")).arg(name).arg(folder).arg(busy.to_string());
+        command.arg(servers().join("answers.py")).arg(name).arg(folder).arg(statuses);
         let process = Process::start(&command);
         Some(Self { port: process.port, _process: process })
     }

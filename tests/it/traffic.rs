@@ -36,8 +36,12 @@ const ADOPT: &str = "adopt = true";
 
 /// A zone with records of others, and the one that leads to the primary.
 fn seed(boto: &Boto<'_>) -> String {
+    seed_leading_to(boto, "alb-east.example.com")
+}
+
+fn seed_leading_to(boto: &Boto<'_>, primary: &str) -> String {
     let made = boto.seed(&json!([{ "kind": "zone", "name": "routing.example.com", "records": [
-        { "name": RECORD, "type": "CNAME", "ttl": 300, "values": ["alb-east.example.com"] },
+        { "name": RECORD, "type": "CNAME", "ttl": 300, "values": [primary] },
         { "name": "routing.example.com", "type": "MX", "ttl": 3600, "values": ["10 mail.example.com"] },
         { "name": "api2.routing.example.com", "type": "CNAME", "ttl": 60, "values": ["alb-east.example.com"] },
         { "name": "www.routing.example.com", "type": "CNAME", "ttl": 60, "values": ["one.example.com"], "set": "a" },
@@ -255,7 +259,7 @@ fn a_takeover_waits_until_the_standby_answers_for_the_record() {
     let boto = server.boto();
     seed(&boto);
     let machine = server.drstack();
-    let Some(web) = Web::start(RECORD, machine.folder(), 2) else { return };
+    let Some(web) = Web::start(RECORD, machine.folder(), "503x2,200") else { return };
     let authority = machine.folder().join("ca.pem").display().to_string();
     let machine = machine.env("SSL_CERT_FILE", &authority);
     let text = stack(ADOPT).replace("alb-west.example.com", "alb-west.localhost");
@@ -271,4 +275,110 @@ fn a_takeover_waits_until_the_standby_answers_for_the_record() {
     let asked = std::fs::read_to_string(machine.folder().join("asked")).expect("it was asked");
     let once = format!("{RECORD} {RECORD}:{} /healthz\n", web.port);
     assert_eq!(asked, once.repeat(3), "twice it was busy");
+}
+
+/// Weights of the primary and of the standby record.
+fn weights(boto: &Boto<'_>, zone: &str) -> (Value, Value) {
+    let (pair, _) = records(boto, zone);
+    let weight = |end: &str| {
+        let side = pair.iter().find(|it| it["SetIdentifier"].as_str().is_some_and(|id| id.ends_with(end)));
+        side.unwrap_or_else(|| panic!("{pair:#?}"))["Weight"].clone()
+    };
+    assert_eq!(pair.len(), 2, "{pair:#?}");
+    (weight("-primary"), weight("-secondary"))
+}
+
+/// How often records were changed since the counts began.
+fn changes(server: &Server) -> u64 {
+    let calls = server.calls();
+    calls
+        .iter()
+        .filter(|(call, _)| call.contains("/POST ") && call.ends_with("/rrset"))
+        .map(|(_, count)| count)
+        .sum()
+}
+
+#[test]
+fn a_pair_becomes_one_by_weight_and_back() {
+    for server in [Server::moto(), Server::fakecloud(&[])] {
+        let Some(server) = server else { continue };
+        let (boto, machine) = (server.boto(), server.drstack());
+        let zone = seed(&boto);
+        with_alarm(&machine, ADOPT);
+        expect_pair(&boto, &zone);
+        let by_weight = |share: &str| format!("{ADOPT}\npolicy = \"weighted\"\nstandby_share = \"{share}\"");
+        let record = ("update", "traffic.api/dns-record");
+        let steps = with_alarm(&machine, &by_weight("10%"));
+        let made: Vec<_> = expected(&[("create", "traffic.api/dns-weights"), record]).into_iter().collect();
+        assert_eq!(steps, made);
+        assert_eq!(weights(&boto, &zone), (json!(90), json!(10)));
+        nothing_to_do(&machine);
+        // The weights are one thing, where the records lead another.
+        let steps = with_alarm(&machine, &by_weight("25%"));
+        assert_eq!(steps, expected(&[("update", "traffic.api/dns-weights")]).into_iter().collect::<Vec<_>>());
+        assert_eq!(weights(&boto, &zone), (json!(75), json!(25)));
+        machine.write("s/stack.toml", &stack(&by_weight("25%")).replace("alb-west", "alb-west2"));
+        apply(&machine);
+        assert_eq!(weights(&boto, &zone), (json!(75), json!(25)));
+        with_alarm(&machine, ADOPT);
+        expect_pair(&boto, &zone);
+        nothing_to_do(&machine);
+        with_alarm(&machine, &by_weight("10%"));
+        machine.run(["destroy", "s", "--auto-approve", "--delete-data", "control"]).ok();
+        let (left, _) = records(&boto, &zone);
+        assert_eq!(
+            (left.len(), &left[0]["ResourceRecords"][0]["Value"]),
+            (1, &json!("alb-east.example.com"))
+        );
+        assert_eq!(left[0]["SetIdentifier"], Value::Null);
+    }
+}
+
+/// The web server stands for both sides: for the standby in the takeover, for the primary while it gets its share back.
+#[test]
+fn a_failback_gives_the_primary_its_share_back_step_by_step() {
+    let Some(server) = Server::moto() else { return };
+    let boto = server.boto();
+    let zone = seed_leading_to(&boto, "alb-east.localhost");
+    let machine = server.drstack();
+    // One answer in the takeover, twenty at 0 %; at 5 % it is busy, twice, and well from then on.
+    let Some(web) = Web::start(RECORD, machine.folder(), "200x21,503x2,200") else { return };
+    let authority = machine.folder().join("ca.pem").display().to_string();
+    let machine = machine.env("SSL_CERT_FILE", &authority);
+    let ramp = "policy = \"weighted\"\nramp = [\"5%\", \"25%\", \"100%\"]\nramp_pause = \"1s\"\nadopt = true";
+    let text = stack(ramp).replace("alb-east.example.com", "alb-east.localhost");
+    let text = text.replace("alb-west.example.com", "alb-west.localhost");
+    machine.write("s/stack.toml", &text.replace("/healthz", &format!(":{}/healthz", web.port)));
+    apply(&machine);
+    nothing_to_do(&machine);
+    let (serves, alone) = ((json!(100), json!(0)), (json!(0), json!(100)));
+    assert_eq!(weights(&boto, &zone), serves);
+    // moto evaluates no alarms.
+    let alarm = |state: &str| {
+        boto.run("traffic", &json!({ "region": STANDBY, "do": "alarm", "alarm": ALARM, "state": state }));
+    };
+    alarm("ALARM");
+    server.black_out("hang");
+    machine.run(["failover", "s", "--auto-approve"]).ok();
+    server.find();
+    assert_eq!(weights(&boto, &zone), serves, "a takeover calls Route 53 not at all");
+    alarm("OK");
+
+    // To 0 %, to 5 %, and to 0 % again since it was busy.
+    server.find();
+    let failed = machine.run(["failback", "s", "--auto-approve"]).code(1);
+    assert!(failed.stderr.contains("with a share of 5 %: 2 of 2 probes failed"), "{failed:?}");
+    assert!(failed.stderr.contains("hint: mend what it names, then run"), "{failed:?}");
+    assert_eq!((changes(&server), weights(&boto, &zone)), (3, alone));
+
+    // It goes on from there: 5 %, 25 %, 100 %.
+    server.find();
+    machine.run(["failback", "s", "--auto-approve"]).ok();
+    assert_eq!((changes(&server), weights(&boto, &zone)), (3, serves));
+    let asked = std::fs::read_to_string(machine.folder().join("asked")).expect("it was asked");
+    assert_eq!(asked.lines().count(), 1 + 20 + 2 + 4 * 20, "before each share, and once it had all");
+    assert!(server.calls().keys().any(|call| call.ends_with("/GET healthcheck/*/*")), "{:?}", server.calls());
+    // moto's minutes begin when they are asked for: it may take the 1 of the takeover into the minute of the 0.
+    let left = steps(&machine.run(["plan", "s", "--json"]).ok());
+    assert!(left.is_subset(&expected(&[("update", "traffic.api/traffic-switch")])), "{left:?}");
 }

@@ -1,6 +1,6 @@
-"""A web server of this machine that answers over HTTPS for one name: `answers.py NAME FOLDER BUSY`.
+"""A web server of this machine that answers over HTTPS for one name: `answers.py NAME FOLDER STATUSES`.
 
-It answers 503 BUSY times, then 200. FOLDER gets `ca.pem`, the authority that its certificate comes from, and `asked`: a line for
+STATUSES are those of its answers, `503x2,200`: twice 503, and from then on 200. FOLDER gets `ca.pem`, the authority that its certificate comes from, and `asked`: a line for
 each request with the name that the certificate was asked for, the host that the request was for, and the path.
 """
 
@@ -14,7 +14,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-NAME, FOLDER, BUSY = sys.argv[1], pathlib.Path(sys.argv[2]), int(sys.argv[3])
+NAME, FOLDER = sys.argv[1], pathlib.Path(sys.argv[2])
+*FIRST, LAST = sys.argv[3].split(",")
+STATUSES = [int(status) for status, times in (it.split("x") for it in FIRST) for _ in range(int(times))]
 NOW = datetime.datetime.now(datetime.timezone.utc)
 DAY = datetime.timedelta(days=1)
 
@@ -40,7 +42,7 @@ class Answers(BaseHTTPRequestHandler):
     def do_GET(self):
         asked.append(f"{names.pop()} {self.headers['Host']} {self.path}\n")
         (FOLDER / "asked").write_text("".join(asked))
-        self.send_response(503 if len(asked) <= BUSY else 200)
+        self.send_response(STATUSES[len(asked) - 1] if len(asked) <= len(STATUSES) else int(LAST))
         self.send_header("Content-Length", "0")
         self.end_headers()
 

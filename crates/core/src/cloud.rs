@@ -226,6 +226,10 @@ impl CloudError {
             Self::Quota { .. } => {
                 "raise the quota in Service Quotas for the standby region, then run again".to_owned()
             }
+            Self::Conflict { operation, .. } | Self::Invalid { operation, .. } if !operation.contains(':') => {
+                // No service said so: drstack asked something itself, and that does not hold.
+                "mend what it names, then run the same command again".to_owned()
+            }
             Self::Conflict { .. } => "run `drstack plan` to see what exists now".to_owned(),
             Self::Invalid { .. } => "correct the stack; `drstack validate` checks it".to_owned(),
             Self::Forbidden { .. } => {

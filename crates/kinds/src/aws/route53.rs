@@ -16,6 +16,8 @@ pub(crate) const RECORD: &str = "drstack:record";
 const NO_ZONE: &[&str] = &["NoSuchHostedZone"];
 /// Checks in one `ListTagsForResources`, by its API reference.
 const TAGGED: usize = 10;
+/// How often the checks are listed while others of them are removed: a stack has a few, which all go within a second.
+const LISTINGS: u32 = 4;
 /// Zones of one name that are looked at: more than one public one is a mistake, private ones stand beside it.
 const ZONES: i32 = 100;
 
@@ -56,12 +58,22 @@ pub(crate) async fn owned_checks(at: &Target<'_>) -> Result<Vec<Check>, CloudErr
 }
 
 async fn list_tagged(at: &Target<'_>) -> Result<Vec<Check>, CloudError> {
+    for _ in 1..LISTINGS {
+        match tagged(at).await {
+            // Of some checks all tags are answered or none: one that went away since fails them, and the next listing is whole.
+            Err(CloudError::Conflict { .. }) => {}
+            answer => return answer,
+        }
+    }
+    tagged(at).await
+}
+
+async fn tagged(at: &Target<'_>) -> Result<Vec<Check>, CloudError> {
     let checks = list_checks(at).await?;
     let mut tags: BTreeMap<String, Tags> = BTreeMap::new();
     for some in checks.chunks(TAGGED) {
         let ids = some.iter().map(|check| check.id.clone()).collect();
         let ask = at.route53().list_tags_for_resources().resource_type(TagResourceType::Healthcheck);
-        // All of them are answered or none: one that went away since makes the look fail, and the next one is whole.
         let answer = ask.set_resource_ids(Some(ids)).send().await;
         let answer = answer.map_err(|error| at.failed("route53:ListTagsForResources", error))?;
         for set in answer.resource_tag_sets {

@@ -8,7 +8,7 @@ use drstack_core::diagnostic::render;
 use drstack_core::graph::Graph;
 use drstack_core::kind::Place;
 use drstack_core::objective::{Mode, Posture, Standing};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::loaded::{facts, stack};
 
@@ -202,6 +202,34 @@ fn the_standby_has_to_answer_for_the_record_once_traffic_has_moved() {
         other.is_none() && notes.contains("`probe` asks another name than `api.routing.example.com`"),
         "{notes}"
     );
+}
+
+/// By weight all but the weights is the same in both modes, and these only with a ramp: a takeover leaves them as they are.
+#[test]
+fn a_ramp_ends_with_the_share_that_stands_and_begins_with_none() {
+    let weights = |more: &str, mode| {
+        let more = format!("policy = \"weighted\"\n{more}\nafter          =");
+        let stack = stack(&reference(Posture::Hot).replace("after          =", &more));
+        let graph = compile(&stack, &facts(&stack), mode).graph;
+        let pair = &graph.resources[&Address::parse("traffic.api/dns-record").unwrap()].spec["weighted"];
+        let weights = &graph.resources[&Address::parse("traffic.api/dns-weights").unwrap()];
+        (
+            pair.clone(),
+            weights.spec["share"].clone(),
+            weights.spec["steps"].clone(),
+            weights.spec["gate"].clone(),
+        )
+    };
+    let plain = "standby_share = \"10%\"";
+    for mode in [Mode::Standby, Mode::Active] {
+        assert_eq!(weights(plain, mode), (90.into(), 90.into(), Value::Null, Value::Null));
+    }
+    let ramp = format!("{plain}\nramp = [\"1%\", \"25%\", \"100%\"]\nramp_pause = \"5m\"");
+    let (pair, share, steps, gate) = weights(&ramp, Mode::Standby);
+    assert_eq!((pair, share, steps), (90.into(), 90.into(), json!([1, 22])));
+    assert_eq!((&gate["seconds"], &gate["host"]), (&300.into(), &"alb-east.example.com".into()));
+    assert_eq!(gate["url"], "https://api.routing.example.com/healthz");
+    assert_eq!(weights(&ramp, Mode::Active), (90.into(), 0.into(), Value::Null, Value::Null));
 }
 
 /// A failover never looks outside the standby region: whatever stands there is the same in both modes, and so is needed by

@@ -46,7 +46,7 @@ pub(super) async fn http(url: &str, status: u16, contains: Option<&str>) -> Resu
 }
 
 /// `host` answers for the name in `url`, by Route 53's measure: with 2xx or 3xx.
-pub(super) async fn answer(url: &str, host: &str) -> Result<(), CloudError> {
+pub(crate) async fn answer(url: &str, host: &str) -> Result<(), CloudError> {
     let said = format!("`{}` at `{host}`", plain(url));
     let status = asked(url, Some(host), &said).await?.status().as_u16();
     match (200..400).contains(&status) {

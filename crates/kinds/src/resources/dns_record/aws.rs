@@ -208,7 +208,7 @@ async fn put(at: &Target<'_>, spec: &DnsRecordSpec) -> Result<(), CloudError> {
         let set = ResourceRecordSet::builder()
             .name(&spec.record)
             .r#type(RrType::Cname)
-            .set_identifier(Some(format!("{}{end}", spec.mark)))
+            .set_identifier(format!("{}{end}", spec.mark))
             .set_health_check_id(side.check)
             .ttl(side.ttl)
             .resource_records(value);
