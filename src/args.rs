@@ -80,7 +80,7 @@ pub(crate) enum Command {
     Validate(StackArgs),
     /// Show what apply would do
     #[command(
-        after_help = "Examples:\n  drstack plan stacks/fleet-routing --cloud sim\n  drstack plan . --detailed-exitcode   # exit 2 when there is something to do\n  drstack plan . --out today.plan && drstack apply today.plan\n  drstack plan . --mode active         # what a takeover would change\n  drstack plan --bundle s3://acme-drstack-usw2/fleet-routing --mode active   # the same, from an empty folder"
+        after_help = "Examples:\n  drstack plan stacks/fleet-routing --cloud sim\n  drstack plan . --detailed-exitcode   # exit 2 when there is something to do\n  drstack plan . --out today.plan && drstack apply today.plan\n  drstack plan . --mode active         # what a takeover would change\n  drstack plan --bundle s3://acme-drstack-usw2/fleet-routing --region us-west-2 --mode active   # the same, from an empty folder"
     )]
     Plan(PlanArgs),
     /// Make the standby region what the stack says
@@ -95,7 +95,7 @@ pub(crate) enum Command {
     Destroy(DestroyArgs),
     /// Take over in the standby region: no other region is called, unless it is planned
     #[command(
-        after_help = "Examples:\n  drstack failover . --dry-run                     # every call it would make\n  drstack failover . --auto-approve                # from a runbook\n  drstack failover . --only pool.inference         # a part, with what it needs\n  drstack failover --bundle s3://CONTROL/STACK     # in an empty folder\n  drstack failover . --planned                     # while the primary still answers: waits for replication first\n  drstack failover . --watch                       # what another operator's run is doing\n\nRun it again after any failure: it goes on from where it stands."
+        after_help = "Examples:\n  drstack failover . --dry-run                     # every call it would make\n  drstack failover . --auto-approve                # from a runbook\n  drstack failover . --only pool.inference         # a part, with what it needs\n  drstack failover --bundle s3://CONTROL/STACK --region us-west-2     # in an empty folder\n  drstack failover . --planned                     # while the primary still answers: waits for replication first\n  drstack failover . --watch                       # what another operator's run is doing\n\nRun it again after any failure: it goes on from where it stands."
     )]
     Failover(FailoverArgs),
     /// Hand back to the primary region, once that answers again
@@ -165,7 +165,7 @@ pub(crate) struct BundleArgs {
     /// The stack as its last apply published it, in place of STACK: no file of it is needed
     #[arg(long, value_name = "s3://CONTROL/STACK", conflicts_with_all = ["stack", "input", "inputs"])]
     pub(crate) bundle: Option<String>,
-    /// Region of the control bucket; else AWS_REGION, or what S3 says
+    /// Region of the control bucket, where its name (drstack-STACK-REGION) does not say it
     #[arg(long, value_name = "REGION", requires = "bundle")]
     pub(crate) region: Option<String>,
     /// Refuse a bundle that the owner of this public key has not signed

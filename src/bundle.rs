@@ -16,7 +16,7 @@ use drstack_core::keys::{KeyError, PrivateKey, PublicKey};
 use drstack_core::kind::Place;
 use drstack_core::observe::{Look, Observed, look_again};
 use drstack_core::plan::{Intent, Options};
-use drstack_core::stack::{Declared, Stack, is_bucket_name};
+use drstack_core::stack::{Declared, Stack, is_bucket_name, is_region};
 
 use crate::args::{BundleArgs, FailoverArgs, Global};
 use crate::cloud::control_store;
@@ -66,6 +66,14 @@ impl Url {
                 Err(Failure::new(Exit::Usage, format!("`{text}` names no bundle"), hint))
             }
         }
+    }
+}
+
+impl Url {
+    /// The region that the bucket's name tells: a stack that names no `control` has `drstack-STACK-REGION`.
+    fn region(&self) -> Option<&str> {
+        let rest = self.control.strip_prefix("drstack-")?.strip_prefix(&*self.stack)?;
+        rest.strip_prefix('-').filter(|it| is_region(it))
     }
 }
 
@@ -134,7 +142,7 @@ impl Session {
 
     /// Whoever lost the lock leaves the bundle to the one who has it: asked last, since looking and signing may take longer than a
     /// lease, and heeded by the clock, since the answer may.
-    async fn hold(&self, lock: &mut Lock) -> Result<(), Failure> {
+    pub(crate) async fn hold(&self, lock: &mut Lock) -> Result<(), Failure> {
         lock.renew(self.now()).await.map_err(|error| self.lock_failure(&error))?;
         match lock.lease().holds(self.now()) {
             true => Ok(()),
@@ -278,7 +286,8 @@ impl Session {
         let _busy = ui.busy(format!("Reading the bundle in `{}`", url.control));
         let verify_key = verify_key(args)?;
         let Published { bundle, signatures, .. } = {
-            let store = control_store(global, &url.control, &url.stack, args.region.as_deref()).await?;
+            let region = args.region.as_deref().or(url.region());
+            let store = control_store(global, &url.control, &url.stack, region).await?;
             published(&*store).await.map_err(|error| store_failure(&error))?
         };
         let Some(bytes) = bundle else {
@@ -357,5 +366,24 @@ pub(crate) fn scope(stack: &str, standby: &str) -> Scope {
         primary: standby.into(),
         standby: standby.into(),
         secrets: std::sync::Arc::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Url;
+
+    #[test]
+    fn only_a_name_that_is_derived_from_the_region_tells_it() {
+        let region = |url: &str| Url::parse(url).ok().unwrap().region().map(str::to_owned);
+        assert_eq!(region("s3://drstack-my-app-us-west-2/my-app").as_deref(), Some("us-west-2"));
+        for other in [
+            "s3://acme-us-west-2/my-app",
+            "s3://drstack-my-app-prod/my-app",
+            "s3://drstack-my-app/my-app",
+            "s3://drstack-us-west-2/my-app",
+        ] {
+            assert_eq!(region(other), None, "{other}");
+        }
     }
 }

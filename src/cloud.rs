@@ -55,7 +55,7 @@ pub(crate) async fn connect(
 }
 
 /// The control bucket `bucket` of the stack named `stack`, before anything else of that stack is known. `region` is where
-/// it lies, if the caller knows.
+/// it lies, if the caller knows: nobody is asked, since whoever answered may be the region that is lost.
 pub(crate) async fn control_store(
     global: &Global,
     bucket: &str,
@@ -76,28 +76,17 @@ pub(crate) async fn control_store(
             Ok(sim.map_err(|error| world_failure(&error))?.control(&scope, bucket))
         }
         CloudName::Aws => {
-            let region = match region {
-                Some(region) => region.to_owned(),
-                None => region_of(bucket).await?,
-            };
-            let scope = bundle::scope(stack, &region);
-            Ok(aws(&scope).await?.cloud.control(&scope, bucket))
+            let region = region.ok_or_else(|| {
+                let hint = "name the standby region, where the control bucket lies: `--region us-west-2`";
+                Failure::new(Exit::Usage, format!("the name of `{bucket}` does not say its region"), hint)
+            })?;
+            let scope = bundle::scope(stack, region);
+            let cloud = aws(&scope).await?.cloud;
+            // To read an object takes no other region.
+            cloud.stand_alone();
+            Ok(cloud.control(&scope, bucket))
         }
     }
-}
-
-#[cfg(feature = "aws")]
-async fn region_of(bucket: &str) -> Result<String, Failure> {
-    drstack_kinds::aws::region_of(bucket).await.map_err(|error| {
-        let hint = "name the region that the control bucket lies in: `--region us-west-2`";
-        Failure::new(Exit::Failed, error, hint)
-    })
-}
-
-#[cfg(not(feature = "aws"))]
-async fn region_of(_: &str) -> Result<String, Failure> {
-    // Connecting says what is missing.
-    Ok(String::new())
 }
 
 fn world_failure(error: &drstack_sim::WorldError) -> Failure {

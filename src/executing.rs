@@ -5,21 +5,34 @@ use std::sync::Arc;
 use drstack_core::calls::CallNote;
 use drstack_core::control::StoreError;
 use drstack_core::control::lock::{Lock, LockError, RENEW};
+use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records;
 use drstack_core::engine::event::Event;
 use drstack_core::engine::execute::{ExecuteOptions, RunSummary, execute};
 use drstack_core::engine::journal::{Journal, JournalError};
+use drstack_core::objective::Standing;
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{Exit, Failure};
 use crate::planning::Planned;
 use crate::session::{FAILBACK, FAILOVER, Session, store_failure};
 
+/// A change of mode that has begun: what its record says once all is done.
+pub(crate) struct Begun {
+    /// The record that says that it has begun.
+    pub(crate) kept: KeptMode,
+    pub(crate) standing: Standing,
+    pub(crate) since: Timestamp,
+}
+
 impl Session {
-    /// Executes `planned` under `lock`, which is kept alive meanwhile and given back at the end.
+    /// Executes `planned` under `lock`, which is kept alive meanwhile and given back at the end. The `change` of mode that it makes is
+    /// recorded before that.
     pub(crate) async fn execute(
         &self,
         planned: &Planned,
+        change: Option<&Begun>,
         mut lock: Lock,
         purpose: &str,
         parallelism: usize,
@@ -78,7 +91,7 @@ impl Session {
         let complete =
             result.as_ref().is_ok_and(RunSummary::is_complete) && planned.report.blocked.is_empty();
         let concluded = match complete && lost.is_none() {
-            true => self.conclude(planned, &mut lock).await,
+            true => self.settle(planned, change, &mut lock).await,
             false => Ok(()),
         };
         if lost.is_none() {
@@ -101,10 +114,35 @@ impl Session {
         }
     }
 
+    /// What a complete run leaves behind: the bundle, the mode.
+    async fn settle(
+        &self,
+        planned: &Planned,
+        change: Option<&Begun>,
+        lock: &mut Lock,
+    ) -> Result<(), Failure> {
+        self.conclude(planned, lock).await?;
+        let Some(Begun { kept, standing, since }) = change else { return Ok(()) };
+        self.hold(lock).await?;
+        let put = kept.put(&*self.store, standing.clone(), *since, &lock.holder().run, true).await;
+        put.map(drop).map_err(|error| mode_failure(&error))
+    }
+
     /// Keeps the log of all calls until now beside the journal of `run`. A run that went well does not fail for want of it.
     async fn keep_calls(&self, run: &str, calls: &[CallNote]) {
         if let Err(error) = records::keep_calls(&*self.store, run, calls).await {
             self.ui.warn(&format!("warning: the log of this run's calls was not kept: {error}"));
         }
+    }
+}
+
+/// Somebody else changes the mode at the same time.
+pub(crate) fn mode_failure(error: &StoreError) -> Failure {
+    match error {
+        StoreError::Refused { .. } => {
+            let hint = "`drstack failover --watch` shows what the other run does";
+            Failure::new(Exit::Locked, "another run changed the mode at the same moment", hint)
+        }
+        _ => store_failure(error),
     }
 }

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use drstack_core::address::Address;
+use drstack_core::control::Condition;
 use drstack_core::control::lock::Lock;
 use drstack_core::control::mode::KeptMode;
-use drstack_core::control::{Condition, StoreError};
 use drstack_core::engine::event::{Event, Outcome};
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::kind::Place;
-use drstack_core::objective::{Mode, Standing};
+use drstack_core::objective::Mode;
 use drstack_core::observe::Look;
 use drstack_core::plan::{Options, Plan};
 use jiff::Timestamp;
 
 use crate::commands::{Ended, release};
+use crate::executing::{Begun, mode_failure};
 use crate::exit::{Exit, Failure};
 use crate::planning::Planned;
 use crate::session::{FAILOVER, Session, store_failure};
@@ -51,7 +52,7 @@ pub(crate) async fn carry_out(
     let lock = session.lock_over(change.purpose).await?;
     let run = lock.holder().run.clone();
     let begun = begin(session, shown, &kept, change, &lock).await;
-    let Begun { planned, kept, standing, started } = match begun {
+    let (planned, begun) = match begun {
         Ok(begun) => begun,
         Err(failure) => {
             release(lock).await?;
@@ -63,7 +64,7 @@ pub(crate) async fn carry_out(
         detected: (change.purpose == FAILOVER && change.drained.is_none()).then_some(change.detected),
         decided: Some(change.decided),
         drained: change.drained,
-        started: Some(started),
+        started: Some(begun.since),
         ..Clock::default()
     };
     let facts_age_seconds = session.oldest_fact(&planned.facts.facts);
@@ -74,7 +75,8 @@ pub(crate) async fn carry_out(
             note_moment(session, &planned.plan, &event, &mut clock);
             progress.show(&event);
         };
-        let run = session.execute(&planned, lock, change.purpose, change.parallelism, &mut sink);
+        let run =
+            session.execute(&planned, Some(&begun), lock, change.purpose, change.parallelism, &mut sink);
         tokio::select! {
             ended = run => ended?,
             never = counts.sample(session) => match never {},
@@ -83,8 +85,6 @@ pub(crate) async fn carry_out(
     counts.count(session).await;
     clock.done = Some(session.now());
     let complete = summary.is_complete() && planned.report.blocked.is_empty();
-    let kept = kept.put(&*session.store, standing, started, &run, complete).await;
-    let epoch = kept.map_err(|error| mode_failure(&error))?.standing().epoch;
     let region = match change.mode {
         Mode::Active => session.stack.facts.standby.clone(),
         Mode::Standby => session.stack.facts.primary.clone(),
@@ -94,7 +94,7 @@ pub(crate) async fn carry_out(
         purpose: change.purpose,
         run,
         region,
-        epoch,
+        epoch: begun.standing.epoch,
         complete,
         recovery_seconds: complete.then(|| seconds_until_served(&clock)).flatten(),
         rto_seconds: if change.purpose == FAILOVER { session.rto().map(|it| it.as_secs()) } else { None },
@@ -119,32 +119,24 @@ pub(crate) async fn carry_out(
     end(session, &planned, &summary, &report).await
 }
 
-/// What is begun: from here on the mode is another one.
-struct Begun {
-    planned: Planned,
-    kept: KeptMode,
-    standing: Standing,
-    started: Timestamp,
-}
-
-/// The plan as it stands under the lock, and the mode recorded.
+/// The plan as it stands under the lock, and the mode recorded: from here on it is another one.
 async fn begin(
     session: &mut Session,
     shown: Planned,
     kept: &KeptMode,
     change: &Change<'_>,
     lock: &Lock,
-) -> Result<Begun, Failure> {
+) -> Result<(Planned, Begun), Failure> {
     let planned = match shown.still_stands_under(lock) {
         true => shown,
         // Whoever had the lock may have changed something: what is to be done now is what counts.
         false => session.plan(change.options).await?,
     };
-    let started = session.now();
+    let since = session.now();
     let standing = kept.next(change.mode, &change.options.targets);
-    let kept = kept.put(&*session.store, standing.clone(), started, &lock.holder().run, false).await;
+    let kept = kept.put(&*session.store, standing.clone(), since, &lock.holder().run, false).await;
     let kept = kept.map_err(|error| mode_failure(&error))?;
-    Ok(Begun { planned, kept, standing, started })
+    Ok((planned, Begun { kept, standing, since }))
 }
 
 /// Shows and keeps the report.
@@ -209,17 +201,6 @@ fn note_moment(session: &Session, plan: &Plan, event: &Event, clock: &mut Clock)
 fn seconds_until_served(clock: &Clock) -> Option<f64> {
     let served = [clock.capacity, clock.checked, clock.traffic].into_iter().flatten().max().or(clock.done)?;
     Some(served.duration_since(clock.drained.or(clock.detected).or(clock.decided)?).as_secs_f64())
-}
-
-/// Somebody else changes the mode at the same time.
-fn mode_failure(error: &StoreError) -> Failure {
-    match error {
-        StoreError::Refused { .. } => {
-            let hint = "`drstack failover --watch` shows what the other run does";
-            Failure::new(Exit::Locked, "another run changed the mode at the same moment", hint)
-        }
-        _ => store_failure(error),
-    }
 }
 
 /// Instances that serve, counted on the way.

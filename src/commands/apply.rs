@@ -112,7 +112,7 @@ pub(super) async fn finish(
         timings.hear(&event);
         progress.show(&event);
     };
-    let summary = session.execute(&planned, lock, purpose, run.parallelism, &mut sink).await?;
+    let summary = session.execute(&planned, None, lock, purpose, run.parallelism, &mut sink).await?;
     let verb = if purpose == "destroy" { "Destroy" } else { "Apply" };
     ui.result(&views::progress::summary(verb, &summary));
     if let Some(sentence) = timings.sentence(&planned.plan) {

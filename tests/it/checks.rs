@@ -88,7 +88,7 @@ fn says(class: &str, message: &str) -> Option<(String, String)> {
 fn a_table_is_read_and_where_it_is_allowed_written_in_the_standby_region_alone() {
     let Some(server) = Server::moto() else { return };
     let table = |item: Value, writable: bool| json!({ "table": { "name": "features", "item": item, "writable": writable } });
-    let absent = says("conflict", "there is no table `features` in us-west-2");
+    let absent = says("not_yet", "there is no table `features` in us-west-2");
     assert_eq!(looked(&server, &table(json!({}), false)), absent);
     let boto = server.boto();
     let objects = json!([{ "kind": "table", "name": "features", "items": [{ "pk": "a", "text": "one" }] }]);
@@ -97,7 +97,7 @@ fn a_table_is_read_and_where_it_is_allowed_written_in_the_standby_region_alone()
     assert_eq!(looked(&server, &table(json!({}), false)), None);
     assert_eq!(looked(&server, &table(json!({ "pk": "a" }), false)), None);
     let other = json!({ "pk": "canary" });
-    let missing = says("conflict", "table `features` has no such item yet");
+    let missing = says("not_yet", "table `features` has no such item yet");
     assert_eq!(looked(&server, &table(other.clone(), false)), missing);
     assert!(!server.calls().keys().any(|call| call.contains("UpdateItem")), "{:?}", server.calls());
     assert_eq!(looked(&server, &table(other.clone(), true)), None);
@@ -116,12 +116,12 @@ fn an_object_has_to_have_the_content_that_the_stack_names() {
     const RIGHT: &str = "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c";
     let object =
         |key: &str, sha256: &str| json!({ "object": { "bucket": "copies", "key": key, "sha256": sha256 } });
-    assert_eq!(looked(&server, &object("m", RIGHT)), says("conflict", "there is no `m` in `copies` yet"));
+    assert_eq!(looked(&server, &object("m", RIGHT)), says("not_yet", "there is no `m` in `copies` yet"));
     let objects = json!([{ "kind": "bucket", "name": "copies", "contents": { "m": "weights", "big": "x".repeat(3_000_000) } }]);
     server.boto().run("seed_primary", &json!({ "region": STANDBY, "objects": objects }));
     assert_eq!(
         looked(&server, &object("other", RIGHT)),
-        says("conflict", "there is no `other` in `copies` yet")
+        says("not_yet", "there is no `other` in `copies` yet")
     );
     assert_eq!(looked(&server, &object("m", RIGHT)), None);
     let (class, message) = looked(&server, &object("big", RIGHT)).expect("another content");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::drstack::{Drstack, Ran};
+use crate::drstack::{Drstack, Ran, drstack};
 use crate::main_job::{apply, nothing_to_do, seed, stack};
 use crate::servers::{Boto, PRIMARY, STANDBY, Server};
 
@@ -382,4 +382,21 @@ fn a_rehearsal_changes_nothing_and_a_part_leaves_the_rest() {
     for section in ["vpcs", "route_tables", "security_groups", "launch_templates", "images"] {
         assert_eq!(world[section], before[section], "{section}");
     }
+}
+
+/// The environment still names the lost region, and nothing says where the control bucket lies.
+#[test]
+fn where_a_bundle_lies_is_told_and_never_asked_of_a_region_that_may_be_lost() {
+    let Some(server) = Server::moto() else { return };
+    let machine = applied(&server);
+    server.find();
+    server.black_out("hang");
+    let other = drstack().at(server.endpoint(), PRIMARY);
+    let failover = ["failover", "--bundle", "s3://acme-control/fleet", "--dry-run"];
+    let ran = other.run(failover).code(64);
+    assert!(ran.stderr.contains("--region us-west-2"), "{ran:?}");
+    assert_eq!(server.calls(), BTreeMap::new());
+    let ran = other.run([&failover[..], &["--region", STANDBY]].concat()).ok();
+    assert!(ran.stdout.contains("pool.inference/group in us-west-2: autoscaling:"), "{ran:?}");
+    assert_eq!(calls_elsewhere(&server), BTreeMap::new());
 }

@@ -176,6 +176,14 @@ pub enum CloudError {
         /// What AWS said.
         message: String,
     },
+    /// What has to be so is not so now, and may be later: a check that does not pass.
+    #[error("{operation} does not pass: {message}")]
+    NotYet {
+        /// Which look.
+        operation: String,
+        /// What was seen.
+        message: String,
+    },
     /// AWS will never accept this request.
     #[error("{operation} refused: {code}: {message}")]
     Invalid {
@@ -231,6 +239,7 @@ impl CloudError {
                 "mend what it names, then run the same command again".to_owned()
             }
             Self::Conflict { .. } => "run `drstack plan` to see what exists now".to_owned(),
+            Self::NotYet { .. } => "mend what it looks at in the standby region, then run again: it looks anew".to_owned(),
             Self::Invalid { .. } => "correct the stack; `drstack validate` checks it".to_owned(),
             Self::Forbidden { .. } => {
                 "run `drstack plan --mode active` to see which step needs it, and `drstack apply` once the primary answers".to_owned()

@@ -335,7 +335,8 @@ impl Job {
         error: CloudError,
         pauses: &mut Pauses,
     ) -> Result<(), StepError> {
-        let passes = matches!(error, CloudError::Conflict { .. } | CloudError::Throttled { .. });
+        use CloudError::{Conflict, NotYet, Throttled};
+        let passes = matches!(error, Conflict { .. } | NotYet { .. } | Throttled { .. });
         let may_pass = passes || self.insist && error.is_transient();
         if !may_pass {
             return Err(error.into());

@@ -84,7 +84,7 @@ fn is_stack_name(name: &str) -> bool {
 }
 
 /// `us-west-2`, `us-gov-west-1`: words of letters, then a number.
-fn is_region(text: &str) -> bool {
+pub fn is_region(text: &str) -> bool {
     let Some((words, number)) = text.rsplit_once('-') else { return false };
     let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase());
     words.contains('-') && words.split('-').all(is_word) && number.parse::<u8>().is_ok()

@@ -96,7 +96,7 @@ mod template;
 mod tests;
 mod user_data;
 
-pub use check::{BUCKET_HELP, is_bucket_name};
+pub use check::{BUCKET_HELP, is_bucket_name, is_region};
 pub use load::{Failed, InputValue, InputValues, Loaded, ReadFiles, load};
 pub use resolved::{ResolvedComponent, ResolvedStack, Unresolvable};
 pub use schema::schema;

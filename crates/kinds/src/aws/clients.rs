@@ -134,7 +134,7 @@ impl Clients {
 }
 
 /// How long anything may take.
-pub(super) fn timeouts() -> TimeoutConfig {
+fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT)
         .operation_attempt_timeout(ATTEMPT)
@@ -149,11 +149,6 @@ fn s3_config(config: &SdkConfig) -> aws_sdk_s3::config::Builder {
         .iter()
         .any(|name| std::env::var_os(name).is_some_and(|it| !it.is_empty()));
     aws_sdk_s3::config::Builder::from(config).force_path_style(own_server)
-}
-
-/// A client of S3 in `region`, for the calls that are made before it is known which regions a stack has.
-pub(super) fn s3_client(shared: &SdkConfig, region: &str, attempts: u32) -> aws_sdk_s3::Client {
-    aws_sdk_s3::Client::from_conf(s3_config(&regional(shared, region, attempts)).build())
 }
 
 fn regional(shared: &SdkConfig, region: &str, attempts: u32) -> SdkConfig {

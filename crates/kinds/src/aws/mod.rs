@@ -17,7 +17,6 @@ pub(crate) mod iam;
 mod interceptor;
 pub(crate) mod once;
 pub(crate) mod probe;
-mod region;
 mod reservations;
 pub(crate) mod route53;
 pub(crate) mod s3;
@@ -31,7 +30,6 @@ pub use clients::Aws;
 pub use cloud::AwsCloud;
 pub use driver::{Driver, Looked, Seen, Target};
 pub(crate) use errors::{absent, chain, has_code, limit_in, passing};
-pub use region::region_of;
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -1,6 +1,6 @@
 //! Checks at work: one look at a web server, a table, an object, or at what a command says.
 //!
-//! What does not hold yet is a [`CloudError::Conflict`], after which the engine looks again. What no waiting mends is another error.
+//! What does not hold yet is a [`CloudError::NotYet`], after which the engine looks again. What no waiting mends is another error.
 
 mod web;
 
@@ -60,7 +60,7 @@ fn subject(probe: &Probe) -> String {
 }
 
 fn not_yet(message: String) -> CloudError {
-    CloudError::Conflict { operation: OPERATION.to_owned(), message }
+    CloudError::NotYet { operation: OPERATION.to_owned(), message }
 }
 
 fn never(code: &str, message: String) -> CloudError {
@@ -214,13 +214,13 @@ mod tests {
         assert_eq!(said("exit 0", 10), None);
         assert_eq!(
             said("seq 9; exit 3", 10).unwrap(),
-            "check: conflict: `sh` ended with exit code 3: 5 / 6 / 7 / 8 / 9"
+            "check does not pass: `sh` ended with exit code 3: 5 / 6 / 7 / 8 / 9"
         );
         assert_eq!(
             said("echo out; echo why >&2; exit 1", 10).unwrap(),
-            "check: conflict: `sh` ended with exit code 1: why"
+            "check does not pass: `sh` ended with exit code 1: why"
         );
-        assert_eq!(said("kill -9 $$", 10).unwrap(), "check: conflict: `sh` was ended by a signal");
+        assert_eq!(said("kill -9 $$", 10).unwrap(), "check does not pass: `sh` was ended by a signal");
         let long = said("yes drstack | head -c 3000000; exit 1", 30).unwrap();
         assert!(long.len() < 200, "{long}");
     }

@@ -138,7 +138,7 @@ mod tests {
         let look = async |url: &str| answer(url, "standby.localhost").await;
         assert_eq!(
             said(&[BUSY, MOVED, WELL], Some("api.example.invalid"), look),
-            ["check: conflict: `URL` at `standby.localhost` answers 503", "holds", "holds"]
+            ["check does not pass: `URL` at `standby.localhost` answers 503", "holds", "holds"]
         );
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let nowhere = runtime.block_on(answer("http://127.0.0.1:1/", "standby.localhost")).unwrap_err();
@@ -150,18 +150,18 @@ mod tests {
         assert_eq!(
             asked(&[BUSY, MOVED, WELL], None),
             [
-                "check: conflict: `URL` answers 503, not 200",
-                "check: conflict: `URL` answers 301, not 200",
+                "check does not pass: `URL` answers 503, not 200",
+                "check does not pass: `URL` answers 301, not 200",
                 "holds"
             ]
         );
         assert_eq!(asked(&[WELL], Some("\"ok\": true")), ["holds"]);
         assert_eq!(
             asked(&[WELL], Some("degraded")),
-            ["check: conflict: `URL` answers 200, without `degraded`"]
+            ["check does not pass: `URL` answers 200, without `degraded`"]
         );
         let cut = asked(&[CUT], Some("ok"));
-        assert!(cut[0].starts_with("check: conflict: `URL` broke off: "), "{cut:?}");
+        assert!(cut[0].starts_with("check does not pass: `URL` broke off: "), "{cut:?}");
     }
 
     #[test]
@@ -170,7 +170,7 @@ mod tests {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let error = runtime.block_on(http(&format!("http://{free}/"), 200, None)).unwrap_err();
         assert!(
-            matches!(&error, CloudError::Conflict { message, .. } if message.contains("does not answer")),
+            matches!(&error, CloudError::NotYet { message, .. } if message.contains("does not answer")),
             "{error}"
         );
     }

@@ -8,7 +8,7 @@ use drstack_core::bundle::Bundle;
 use drstack_core::cloud::{Cloud, Found, Scope};
 use drstack_core::compile::{compile, queries};
 use drstack_core::control::lock::{Holder, Lock, LockError, RENEW, break_lock, peek};
-use drstack_core::control::mode::mode;
+use drstack_core::control::mode::{KeptMode, mode};
 use drstack_core::control::published::{publish, published};
 use drstack_core::control::records::{self, Kept};
 use drstack_core::control::{ControlStore, StoreError};
@@ -17,9 +17,11 @@ use drstack_core::engine::journal::{Journal, JournalError};
 use drstack_core::facts::Facts;
 use drstack_core::graph::{Graph, Resource};
 use drstack_core::kind::Place;
+use drstack_core::objective::Standing;
 use drstack_core::observe::{Capture, Look, Observed, capture, look_again, observe, observe_in};
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, plan};
 use drstack_core::stack::Stack;
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
@@ -68,6 +70,13 @@ pub(super) struct Task<'a> {
     pub(super) options: Options,
     /// `apply`, `failover`, `failback`: for lock and journal.
     pub(super) purpose: &'static str,
+}
+
+/// A change of mode that has begun.
+pub(super) struct Begun {
+    pub(super) kept: KeptMode,
+    pub(super) standing: Standing,
+    pub(super) since: Timestamp,
 }
 
 /// How the program ended.
@@ -144,7 +153,7 @@ impl Program<'_> {
                 }
             },
         };
-        let summary = self.execute(&task, &planned, lock).await?;
+        let summary = self.execute(&task, &planned, None, lock).await?;
         self.ended(&planned, &summary)
     }
 
@@ -281,6 +290,7 @@ impl Program<'_> {
         &self,
         task: &Task<'_>,
         planned: &Planned,
+        change: Option<&Begun>,
         mut lock: Lock,
     ) -> Result<RunSummary, End> {
         let store = self.store();
@@ -327,8 +337,8 @@ impl Program<'_> {
         }
         let complete =
             result.as_ref().is_ok_and(RunSummary::is_complete) && planned.report.blocked.is_empty();
-        let concluded = match complete && task.options.intent == Intent::Converge {
-            true => self.publish(task, planned, &mut lock).await,
+        let concluded = match complete {
+            true => self.settle(task, planned, change, &mut lock).await,
             false => Ok(()),
         };
         lock.release(&journal.begun()).await.map_err(End::of)?;
@@ -337,6 +347,26 @@ impl Program<'_> {
             other => End::Locked(other.to_string()),
         })?;
         concluded.map(|()| summary)
+    }
+
+    /// What a complete run leaves behind: the bundle, the mode.
+    async fn settle(
+        &self,
+        task: &Task<'_>,
+        planned: &Planned,
+        change: Option<&Begun>,
+        lock: &mut Lock,
+    ) -> Result<(), End> {
+        if task.options.intent == Intent::Converge {
+            self.publish(task, planned, lock).await?;
+        }
+        let Some(Begun { kept, standing, since }) = change else { return Ok(()) };
+        lock.renew(self.desk.now()).await.map_err(End::of)?;
+        if !lock.lease().holds(self.desk.now()) {
+            return Err(End::of(LockError::Lost));
+        }
+        let put = kept.put(&*self.store(), standing.clone(), *since, &self.run, true).await;
+        put.map(drop).map_err(|error| End::of(error.into()))
     }
 
     pub(super) fn ended(&self, planned: &Planned, summary: &RunSummary) -> Result<End, End> {

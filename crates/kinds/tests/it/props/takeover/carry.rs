@@ -14,7 +14,7 @@ use drstack_core::observe::Look;
 use drstack_core::plan::{Intent, Options};
 use drstack_core::stack::Stack;
 
-use crate::props::program::{Alone, End, Planned, Program, Task};
+use crate::props::program::{Alone, Begun, End, Planned, Program, Task};
 
 /// As in `src/commands/failover.rs`.
 const LOOKS: usize = 4;
@@ -99,10 +99,9 @@ impl Program<'_> {
         let (started, run) = (self.desk.now(), &self.run);
         let standing = kept.next(task.options.mode, &task.options.targets);
         let kept = kept.put(&*store, standing.clone(), started, run, false).await.map_err(mode_failure)?;
-        let summary = self.execute(task, &planned, lock).await?;
-        let ended = self.ended(&planned, &summary);
-        kept.put(&*store, standing, started, run, ended.is_ok()).await.map_err(mode_failure)?;
-        ended
+        let begun = Begun { kept, standing, since: started };
+        let summary = self.execute(task, &planned, Some(&begun), lock).await?;
+        self.ended(&planned, &summary)
     }
 
     async fn lock_over(&self, purpose: &str) -> Result<Lock, End> {
