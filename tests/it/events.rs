@@ -77,6 +77,7 @@ fn cloud_errors() -> Vec<CloudError> {
         CloudError::NoCapacity { operation: operation.clone(), message: message.clone() },
         CloudError::Quota { operation: operation.clone(), message: message.clone() },
         CloudError::Conflict { operation: operation.clone(), message: message.clone() },
+        CloudError::NotYet { operation: "check".to_owned(), message: message.clone() },
         CloudError::Invalid { operation: operation.clone(), code, message: message.clone() },
         CloudError::Other { operation, message },
     ]
