@@ -32,6 +32,7 @@ pub(crate) async fn sides(
     planned: &Planned,
     since: Option<Timestamp>,
 ) -> Result<Vec<Data>, Failure> {
+    let _busy = session.ui.busy("Comparing both sides".to_owned());
     Ok(compared(session, &copies(session, planned, None)?, since).await)
 }
 

@@ -187,7 +187,7 @@ fn spot_instances_give_way_to_on_demand_ones_on_fakecloud() {
 }
 
 /// A pool of ten GPU instances in a region that allows four on-demand ones.
-fn gpus(more: &str) -> String {
+pub(crate) fn gpus(more: &str) -> String {
     format!(
         r#"
 [stack]

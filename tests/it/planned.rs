@@ -7,37 +7,17 @@ use serde_json::{Value, json};
 
 use crate::drstack::{Drstack, Ran};
 use crate::events::refusals;
+use crate::failover::gpus;
 use crate::main_job::apply;
 use crate::servers::{Boto, PRIMARY, STANDBY, Server};
 
 const COPY: &str = "acme-models-us-west-2";
 
-/// A pool, and data where there is a table.
+/// A pool and a bucket, and a table where one is asked for.
 fn stack(table: bool) -> String {
     let table = if table { "[table.features]\nname = \"acme-features\"\n" } else { "" };
-    format!(
-        r#"
-[stack]
-name    = "fleet"
-primary = "us-east-1"
-standby = "us-west-2"
-posture = "warm"
-control = "acme-control"
-
-[bucket.models]
-name = "acme-models"
-replication_time_control = true
-
-{table}
-[network.standby]
-cidr = "10.64.0.0/16"
-
-[pool.inference]
-follows = "serve"
-network = "@network.standby"
-tag     = {{ team = "search" }}
-"#
-    )
+    let bucket = "[bucket.models]\nname = \"acme-models\"\nreplication_time_control = true\n";
+    gpus(&format!("tag = {{ team = \"search\" }}\n{bucket}{table}"))
 }
 
 fn applied(server: &Server, table: bool) -> Drstack {
