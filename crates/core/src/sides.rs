@@ -148,7 +148,8 @@ pub fn compare(copied: &Copied, primary: &Listed, standby: &Listed, since: Optio
         if let Some(since) = since {
             let after = |it: Option<&Entry>| it.and_then(|it| it.modified).is_some_and(|it| it >= since);
             changed.primary += u64::from(after(ours));
-            changed.standby += u64::from(after(theirs));
+            // A copy has the time of what it is a copy of (S3 User Guide): it was not written over there.
+            changed.standby += u64::from(after(theirs) && !is_copy(ours, theirs));
         }
         let waits = sides.count(copied, ours, theirs);
         if waits {
@@ -199,8 +200,14 @@ fn are_same(primary: Option<&Entry>, standby: Option<&Entry>) -> bool {
     if !primary.is_there || !standby.is_there {
         return primary.is_there == standby.is_there;
     }
-    let same_version = primary.version.is_some() && primary.version == standby.version;
-    same_version || primary.content == standby.content && standby.modified >= primary.modified
+    is_copy(Some(primary), Some(standby))
+        || primary.content == standby.content && standby.modified >= primary.modified
+}
+
+/// Whether replication made the one of the other.
+fn is_copy(primary: Option<&Entry>, standby: Option<&Entry>) -> bool {
+    let version = primary.and_then(|it| it.version.as_ref());
+    version.is_some() && version == standby.and_then(|it| it.version.as_ref())
 }
 
 fn is_newer(primary: Option<&Entry>, standby: Option<&Entry>) -> bool {
@@ -278,11 +285,12 @@ mod tests {
 
     #[test]
     fn what_the_standby_wrote_later_is_a_difference_and_no_backlog() {
-        let primary = listed(&[("a", object(5, "v1", 10))]);
-        let standby = listed(&[("a", object(6, "w1", 100)), ("b", object(6, "w2", 50))]);
+        let primary = listed(&[("a", object(5, "v1", 10)), ("copied", object(5, "v2", 90))]);
+        let mut standby = listed(&[("a", object(6, "w1", 100)), ("b", object(6, "w2", 50))]);
+        standby.entries.insert("copied".to_owned(), object(5, "v2", 90));
         let sides = compare(&objects(true), &primary, &standby, at(60));
         assert_eq!((sides.waiting, sides.differ, sides.standby_only), (0, 1, 1));
-        assert_eq!(sides.changed, Some(Changed { primary: 0, standby: 1 }));
+        assert_eq!(sides.changed, Some(Changed { primary: 1, standby: 1 }));
     }
 
     #[test]
