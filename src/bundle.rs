@@ -6,7 +6,7 @@ use std::path::Path;
 use drstack_core::address::Address;
 use drstack_core::bundle::{Bundle, BundleError};
 use drstack_core::cloud::{Found, Scope};
-use drstack_core::compile::Compiled;
+use drstack_core::compile::{Compiled, compile};
 use drstack_core::component::StackFacts;
 use drstack_core::control::StoreError;
 use drstack_core::control::lock::{Lock, LockError};
@@ -14,7 +14,10 @@ use drstack_core::control::published::{Published, publish, published, withdraw};
 use drstack_core::control::records::facts;
 use drstack_core::keys::{KeyError, PrivateKey, PublicKey};
 use drstack_core::kind::Place;
+use drstack_core::objective::Mode;
 use drstack_core::observe::{Look, Observed, look_again};
+use drstack_core::plan::skeleton::Skeleton;
+use drstack_core::plan::stability::Rehearsal;
 use drstack_core::plan::{Intent, Options};
 use drstack_core::stack::{Declared, Stack, is_bucket_name, is_region};
 
@@ -23,7 +26,7 @@ use crate::cloud::control_store;
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::planning::Planned;
-use crate::session::{Alone, Session, store_failure};
+use crate::session::{Alone, Rehearsed, Session, store_failure};
 use crate::ui::Ui;
 
 /// What a complete run does with the bundle.
@@ -220,7 +223,22 @@ impl Session {
             stack: self.stack.resolve(),
             facts: planned.facts.facts.clone(),
             elsewhere,
+            rehearsed: self.skeleton(planned)?,
         })
+    }
+
+    /// What a takeover would do once all of `planned` stands.
+    fn skeleton(&self, planned: &Planned) -> Result<Option<Skeleton>, Failure> {
+        let of = |rehearsal: &Rehearsal| Skeleton::of(&rehearsal.plan);
+        match &planned.rehearsal {
+            Some(rehearsal) => Ok(Some(of(rehearsal))),
+            // While the standby region serves, it is the next takeover that counts: the one after handing back.
+            None => {
+                let facts = &planned.facts.facts;
+                let standby = compile(&self.stack, facts, Mode::Standby).graph;
+                Ok(Some(of(&self.rehearsed(facts, &standby)?)))
+            }
+        }
     }
 
     /// A session for a takeover: from here on no other region than the standby's is called, unless it is planned. It works from what the
@@ -261,7 +279,7 @@ impl Session {
                 bundle.applied_at
             ));
         }
-        Ok(Self { stack, ..session }.for_takeover(bundle, args.planned))
+        Ok(Self { stack, ..session }.remembering(&bundle).for_takeover(bundle, args.planned))
     }
 
     /// A planned takeover asks the primary; any other has to do with what was left in the bundle.
@@ -272,6 +290,12 @@ impl Session {
         self.cloud.stand_alone();
         let Bundle { facts, elsewhere, .. } = bundle;
         Self { alone: Some(Alone { facts, elsewhere }), ..self }
+    }
+
+    /// Keeps what the takeover was expected to do.
+    fn remembering(self, bundle: &Bundle) -> Self {
+        let skeleton = bundle.rehearsed.clone();
+        Self { rehearsed: skeleton.map(|skeleton| Rehearsed { at: bundle.applied_at, skeleton }), ..self }
     }
 
     /// The session that `args` name by its bundle alone, and that bundle: neither files of the stack nor the primary
@@ -307,7 +331,7 @@ impl Session {
         }
         tracing::debug!(run = bundle.run, applied_at = %bundle.applied_at, "opened the bundle");
         let session = Self::connected(ui, global, stack).await?;
-        Ok((session, bundle))
+        Ok((session.remembering(&bundle), bundle))
     }
 }
 

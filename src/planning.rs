@@ -13,7 +13,7 @@ use drstack_core::diagnostic::{Diagnostic, MOST_SHOWN, render};
 use drstack_core::facts::{Fact, Facts};
 use drstack_core::graph::Graph;
 use drstack_core::kind::{Place, ShapeError};
-use drstack_core::objective::Mode;
+use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_in};
 use drstack_core::plan::stability::{Rehearsal, rehearse};
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, plan};
@@ -64,6 +64,8 @@ struct Basis {
     moved: Vec<String>,
     /// [`KeptMode::is_past`]
     is_past: bool,
+    /// The standing before.
+    now: Standing,
     compiled: Compiled,
 }
 
@@ -81,7 +83,7 @@ impl Session {
         let _busy = self.ui.busy(format!("Looking at {primary} and {standby}"));
         // A lock that cannot be read is nobody's promise; taking it will say what is wrong with it.
         let Peek { free_since, begun } = peek(&*self.store).await.unwrap_or_default();
-        let Basis { facts, unanswered, moved, is_past, compiled } = self.compiled(options).await?;
+        let Basis { facts, unanswered, moved, is_past, now, compiled } = self.compiled(options).await?;
         // Asked after the lock was looked at: a change of mode later than that shows in the lock.
         if is_past {
             let hint = "run it again to see what is to be done now";
@@ -105,6 +107,7 @@ impl Session {
             _ => plan.steps.iter().map(|step| step.address.component().to_string()).collect(),
         };
         report.notes.extend(compiled.notes.iter().filter(|note| changing.contains(&note.address)).cloned());
+        report.notes.extend(self.unrehearsed(options, &plan, &report, now.mode));
         let rehearsal = self.rehearse(options, &facts.facts, &compiled.graph)?;
         if let Some(rehearsal) = &rehearsal {
             // An apply that ends well promises that the stack can fail over.
@@ -158,7 +161,7 @@ impl Session {
         let resources = compiled.graph.resources.len();
         tracing::debug!(resources, problems = compiled.problems.len(), mode = ?options.mode, "compiled");
         if options.intent == Intent::Destroy {
-            return Ok(Basis { facts: kept, unanswered: seen.failed, moved, is_past, compiled });
+            return Ok(Basis { facts: kept, unanswered: seen.failed, moved, is_past, now, compiled });
         }
         if !compiled.has_errors() {
             compiled.problems.extend(self.budget(&kept.facts, options.mode, &compiled.graph)?);
@@ -177,7 +180,7 @@ impl Session {
             }
             self.ui.note(text.trim_end());
         }
-        Ok(Basis { facts: kept, unanswered: seen.failed, moved, is_past, compiled })
+        Ok(Basis { facts: kept, unanswered: seen.failed, moved, is_past, now, compiled })
     }
 
     /// Whether a takeover's launches fit into the RTO.
@@ -213,10 +216,23 @@ impl Session {
         {
             return Ok(None);
         }
+        self.rehearsed(facts, standby).map(Some)
+    }
+
+    /// A takeover from the world that `standby` describes.
+    pub(crate) fn rehearsed(&self, facts: &Facts, standby: &Graph) -> Result<Rehearsal, Failure> {
         let active = compile(&self.stack, facts, Mode::Active).graph;
-        rehearse(standby, &active, &self.kinds, &self.stack.facts)
-            .map(Some)
-            .map_err(|error| shape_failure(&error))
+        rehearse(standby, &active, &self.kinds, &self.stack.facts).map_err(|error| shape_failure(&error))
+    }
+
+    /// Where a takeover is another one than was rehearsed.
+    fn unrehearsed(&self, options: &Options, plan: &Plan, report: &PlanReport, now: Mode) -> Option<Remark> {
+        let rehearsed = self.rehearsed.as_ref().filter(|_| options.intent == Intent::Failover)?;
+        // Of what was not looked at, or is done, or was not asked for, there are no steps.
+        let whole = report.blocked.is_empty() && options.targets.is_empty() && now == Mode::Standby;
+        let text = rehearsed.skeleton.differences(plan, whole)?;
+        let text = format!("the apply of {:.0} {text}", rehearsed.at);
+        Some(Remark { address: "bundle".to_owned(), text })
     }
 
     /// Addresses on the command line that name nothing: a slip of the keyboard must not end as "nothing to do".

@@ -11,6 +11,7 @@ use drstack_core::control::{ControlStore, StoreError};
 use drstack_core::facts::Facts;
 use drstack_core::keys::PrivateKey;
 use drstack_core::kind::KindRegistry;
+use drstack_core::plan::skeleton::Skeleton;
 use drstack_core::stack::Stack;
 use jiff::{SignedDuration, Timestamp};
 
@@ -41,7 +42,16 @@ pub(crate) struct Session {
     pub(crate) signer: Option<PrivateKey>,
     /// What the last complete apply left for a takeover, which asks nobody else; none while not taking over.
     pub(crate) alone: Option<Alone>,
+    /// What the bundle that it was opened from says of a takeover.
+    pub(crate) rehearsed: Option<Rehearsed>,
     pub(crate) scope: Scope,
+}
+
+/// What a takeover was expected to do when it was last rehearsed.
+pub(crate) struct Rehearsed {
+    /// When.
+    pub(crate) at: Timestamp,
+    pub(crate) skeleton: Skeleton,
 }
 
 /// What a takeover works from.
@@ -73,7 +83,18 @@ impl Session {
         let connected = connect(global, &stack, &scope, &kinds).await?;
         let store = connected.cloud.control(&scope, &stack.facts.control);
         let Connected { cloud, simulated } = connected;
-        Ok(Self { ui, stack, kinds, cloud, store, simulated, signer: None, alone: None, scope })
+        Ok(Self {
+            ui,
+            stack,
+            kinds,
+            cloud,
+            store,
+            simulated,
+            signer: None,
+            alone: None,
+            rehearsed: None,
+            scope,
+        })
     }
 
     /// The shortest RTO that the stack or one of its components asks for.

@@ -40,6 +40,9 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
     };
     let patience =
         Patience { only: &options.targets, except: &args.not_waiting_for, at_most: args.drain_timeout };
+    if args.dry_run {
+        plan::rehearsed(&session);
+    }
     let shown = look_and_plan(&mut session, &options).await?;
     if args.planned {
         super::failback::expect_primary(&session, &shown)?;

@@ -36,6 +36,9 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         targets: args.target.clone(),
         delete_data: set(&args.delete_data),
     };
+    if options.intent == Intent::Failover {
+        rehearsed(&session);
+    }
     let planned = session.plan(&options).await?;
     show(&session, &planned, &options.intent);
     let (blocked, empty) = (!planned.report.blocked.is_empty(), planned.plan.is_empty());
@@ -59,6 +62,14 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         (true, _) => Ok(Exit::Failed),
         (false, false) if args.detailed_exitcode => Ok(Exit::Changes),
         _ => Ok(Exit::Done),
+    }
+}
+
+/// What the last apply expected of a takeover: known before anything is looked at, however slow that is.
+pub(super) fn rehearsed(session: &Session) {
+    if let Some(it) = &session.rehearsed {
+        session.ui.result(&views::plan::rehearsed(it.at, &it.skeleton));
+        session.ui.line("rehearsed", views::plan::rehearsed_line(it.at, &it.skeleton));
     }
 }
 

@@ -1,8 +1,10 @@
 //! A plan as text, in Terraform's symbols, and as JSON lines.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use drstack_core::kind::{Action, KindRegistry};
+use drstack_core::plan::skeleton::{Bone, Skeleton};
 use drstack_core::plan::stability::Rehearsal;
 use drstack_core::plan::{Intent, Plan, PlanReport, Remark, Step};
 use drstack_core::stack::Stack;
@@ -57,13 +59,7 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: &Intent) -> String 
             let _ = writeln!(out, "{of}");
             component = of;
         }
-        let symbol = match (step.action, step.replaces) {
-            (Action::Create, false) => "  +",
-            (Action::Update, _) => "  ~",
-            (Action::Delete, false) => "  -",
-            (Action::Create, true) => "-/+",
-            (Action::Delete, true) => "-/-",
-        };
+        let symbol = symbol(step.action, step.replaces);
         let _ = writeln!(out, "{symbol} {:<24} {:<14} {}", step.address.resource(), step.region, step.reason);
         for change in &step.changes {
             let note = if change.replace { "  (forces replacement)" } else { "" };
@@ -99,6 +95,16 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: &Intent) -> String 
     out
 }
 
+fn symbol(action: Action, replaces: bool) -> &'static str {
+    match (action, replaces) {
+        (Action::Create, false) => "  +",
+        (Action::Update, _) => "  ~",
+        (Action::Delete, false) => "  -",
+        (Action::Create, true) => "-/+",
+        (Action::Delete, true) => "-/-",
+    }
+}
+
 /// Why there are no steps.
 fn nothing(report: &PlanReport, intent: &Intent) -> String {
     match intent {
@@ -128,6 +134,32 @@ pub(crate) fn takeover(rehearsal: &Rehearsal, rto: Option<SignedDuration>) -> St
         "A takeover: {steps}, about {}{against} (built-in priors), up to {longest}. `drstack plan --mode active` shows it.\n",
         duration(length)
     )
+}
+
+/// What a takeover was expected to do at `at`, step by step.
+pub(crate) fn rehearsed(at: Timestamp, skeleton: &Skeleton) -> String {
+    let time = |seconds: f64| duration(Duration::from_secs_f64(seconds.max(0.0)));
+    let steps = count(skeleton.steps.len(), "step");
+    let mut out =
+        format!("The apply of {at:.0} expected a takeover of {steps}, about {}:\n", time(skeleton.estimate));
+    for bone in &skeleton.steps {
+        let symbol = symbol(bone.action, false);
+        let _ = writeln!(out, "{symbol} {:<34} {:<14} {}", bone.address, bone.region, time(bone.estimate));
+    }
+    out.push('\n');
+    out
+}
+
+/// The same for programs.
+pub(crate) fn rehearsed_line(at: Timestamp, skeleton: &Skeleton) -> Value {
+    let step = |bone: &Bone| {
+        json!({
+            "action": bone.action, "address": bone.address, "kind": bone.kind, "region": bone.region, "before": bone.before,
+            "estimate_seconds": bone.estimate,
+        })
+    };
+    let steps: Vec<Value> = skeleton.steps.iter().map(step).collect();
+    json!({ "at": at, "steps": steps, "estimate_seconds": skeleton.estimate })
 }
 
 /// The calls that each step may make.

@@ -265,3 +265,32 @@ fn keys_are_private_and_never_overwritten() {
     refused(machine.run(["keys", "new", "no/folder/key"]), 1, "cannot write `no/folder/key`");
     refused(machine.run(["keys", "show", "absent"]), 64, "`absent`: no such file");
 }
+
+#[test]
+fn a_takeover_is_held_against_what_was_rehearsed() {
+    let machine = applied();
+    let dry = |world: &Drstack| run(world, &format!("failover --bundle {URL} --dry-run")).ok();
+    let said = dry(&elsewhere(&machine));
+    assert!(said.stdout.contains(" expected a takeover of 1 step, about "), "{said:?}");
+    assert!(said.stdout.contains("  ~ pool.serving/group") && !said.stdout.contains("bundle: "), "{said:?}");
+    let rehearsed =
+        run(&elsewhere(&machine), &format!("failover --bundle {URL} --dry-run --json")).ok().json();
+    let rehearsed =
+        rehearsed.iter().position(|line| line["type"] == "rehearsed").expect("what was rehearsed");
+    assert_eq!(rehearsed, 0, "before anything is looked at");
+
+    // Somebody took the pool away since.
+    run(&machine, "destroy s --auto-approve --target pool.serving").ok();
+    let said = run(&elsewhere(&machine), &format!("failover --bundle {URL} --dry-run"));
+    assert!(
+        said.stdout.contains(" expected 1 step; ") && said.stdout.contains("create pool.serving/group"),
+        "{said:?}"
+    );
+
+    // An older version published none.
+    let mut older = Bundle::from_bytes(published(&machine).expect("a bundle").as_bytes()).expect("read");
+    older.rehearsed = None;
+    put(&machine, "bundle.json", Some(&String::from_utf8(older.to_bytes().expect("JSON")).expect("text")));
+    let said = dry(&elsewhere(&machine));
+    assert!(!said.stdout.contains("expected") && said.stdout.contains("pool.serving/group"), "{said:?}");
+}

@@ -13,9 +13,11 @@ use crate::cloud::{Found, sha256};
 use crate::component::ComponentRegistry;
 use crate::facts::Facts;
 use crate::keys::NotSigned;
+use crate::plan::skeleton::Skeleton;
 use crate::stack::{ResolvedStack, Stack, Unresolvable};
 
-/// The format this build writes, and the only one it reads. It rises with each field.
+/// The format this build writes, and the only one it reads. It rises when what older builds wrote can no longer be read; a field that
+/// they did not know may be missing.
 pub const FORMAT: u32 = 1;
 
 /// What the last complete apply knew.
@@ -34,6 +36,9 @@ pub struct Bundle {
     pub facts: Facts,
     /// Last known resources of the primary region and of global services, which a failover does not look at.
     pub elsewhere: BTreeMap<Address, Found>,
+    /// What a takeover was rehearsed to do; none in what older builds published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsed: Option<Skeleton>,
 }
 
 /// Why a bundle is not used.
@@ -134,6 +139,10 @@ impl Bundle {
             && self.stack == other.stack
             && self.elsewhere == other.elsewhere
             && values(&self.facts) == values(&other.facts)
+            && match (&self.rehearsed, &other.rehearsed) {
+                (Some(one), Some(other)) => one.says_the_same_as(other),
+                (one, other) => one.is_none() && other.is_none(),
+            }
     }
 
     /// The stack, as it was when the bundle was published.

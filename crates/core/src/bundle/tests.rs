@@ -40,6 +40,7 @@ fn bundle() -> Bundle {
         stack,
         facts: Facts([(word("primary/zones/"), fact)].into()),
         elsewhere: Address::parse("bucket.a/versioning").map(|it| (it, found)).into_iter().collect(),
+        rehearsed: Some(Skeleton::default()),
     }
 }
 
@@ -91,6 +92,15 @@ fn what_a_failover_would_not_notice_makes_no_other_bundle() {
     assert!(!later.says_the_same_as(&bundle()));
     let nothing_elsewhere = Bundle { elsewhere: BTreeMap::new(), ..bundle() };
     assert!(!nothing_elsewhere.says_the_same_as(&bundle()));
+}
+
+#[test]
+fn a_bundle_of_before_takeovers_were_rehearsed_is_read_and_replaced() {
+    let older = Bundle { rehearsed: None, ..bundle() };
+    let bytes = older.to_bytes().unwrap();
+    assert!(!String::from_utf8_lossy(&bytes).contains("rehearsed"));
+    assert_eq!(Bundle::from_bytes(&bytes).unwrap(), older);
+    assert!(!older.says_the_same_as(&bundle()) && older.says_the_same_as(&older));
 }
 
 #[test]

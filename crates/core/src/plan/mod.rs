@@ -1,6 +1,7 @@
 //! The plan: the difference between wanted and live as a graph of steps, each with why.
 
 pub mod file;
+pub mod skeleton;
 pub mod stability;
 
 mod diff;

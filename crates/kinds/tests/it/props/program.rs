@@ -244,6 +244,7 @@ impl Program<'_> {
             stack: task.stack.resolve(),
             facts: planned.facts.facts.clone(),
             elsewhere: found.collect::<Result<_, _>>()?,
+            rehearsed: None,
         })
     }
 

@@ -1,0 +1,162 @@
+//! The skeleton of a takeover: what it was rehearsed to do while all was well, small enough to be kept beside the stack.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::Plan;
+use crate::address::Address;
+use crate::kind::Action;
+
+/// Steps that a sentence names before it only counts them: what fits into two lines of a terminal.
+const NAMED: usize = 5;
+
+/// Steps in an order in which each comes after what it needs, without what they would write.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Skeleton {
+    /// The steps.
+    pub steps: Vec<Bone>,
+    /// Predicted time of the longest path, in seconds.
+    pub estimate: f64,
+}
+
+/// One step of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bone {
+    /// What is done.
+    pub action: Action,
+    /// To which resource.
+    pub address: Address,
+    /// Its kind's name.
+    pub kind: String,
+    /// The region, as AWS names it.
+    pub region: String,
+    /// Steps that have ended when it starts, by their place in the skeleton.
+    pub before: Vec<usize>,
+    /// Predicted time, in seconds.
+    pub estimate: f64,
+}
+
+impl Skeleton {
+    /// Of the takeover that `plan` is.
+    pub fn of(plan: &Plan) -> Self {
+        let bone = |step: &super::Step| Bone {
+            action: step.action,
+            address: step.address.clone(),
+            kind: step.kind.clone(),
+            region: step.region.clone(),
+            before: step.before().collect::<BTreeSet<_>>().into_iter().collect(),
+            estimate: step.estimate,
+        };
+        Self { steps: plan.steps.iter().map(bone).collect(), estimate: plan.critical_path().1.as_secs_f64() }
+    }
+
+    /// Whether the steps are the same, however long they are thought to take.
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        let timeless = |it: &Self| -> Vec<Bone> {
+            it.steps.iter().map(|bone| Bone { estimate: 0.0, ..bone.clone() }).collect()
+        };
+        timeless(self) == timeless(other)
+    }
+
+    /// What `plan` does beyond what was rehearsed, and, where `plan` is `whole`, what it has no need for; `None` where it does just that.
+    pub fn differences(&self, plan: &Plan, whole: bool) -> Option<String> {
+        let rehearsed: BTreeSet<_> = self.steps.iter().map(|bone| (&bone.address, bone.action)).collect();
+        let now: BTreeSet<_> = plan.steps.iter().map(|step| (&step.address, step.action)).collect();
+        let new: Vec<_> = now.difference(&rehearsed).copied().collect();
+        let gone: Vec<_> = rehearsed.difference(&now).copied().filter(|_| whole).collect();
+        if new.is_empty() && gone.is_empty() {
+            return None;
+        }
+        let mut text = match self.steps.len() {
+            1 => "expected 1 step".to_owned(),
+            steps => format!("expected {steps} steps"),
+        };
+        for (what, steps) in [("new", new), ("not needed now", gone)] {
+            if !steps.is_empty() {
+                text.push_str(&format!("; {} {what}: {}", steps.len(), named(&steps)));
+            }
+        }
+        Some(text)
+    }
+}
+
+fn named(steps: &[(&Address, Action)]) -> String {
+    let name = |(address, action): &(&Address, Action)| {
+        let verb = match action {
+            Action::Create => "create",
+            Action::Update => "change",
+            Action::Delete => "delete",
+        };
+        format!("{verb} {address}")
+    };
+    let names: Vec<String> = steps.iter().take(NAMED).map(name).collect();
+    let more = if steps.len() > NAMED { ", and more" } else { "" };
+    names.join(", ") + more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kind::Place;
+    use crate::plan::Step;
+
+    fn plan(steps: &[(&str, Action)]) -> Plan {
+        let step = |(number, (address, action)): (usize, &(&str, Action))| Step {
+            address: Address::parse(address).unwrap(),
+            kind: "group".to_owned(),
+            place: Place::Standby,
+            region: "us-west-2".to_owned(),
+            action: *action,
+            reason: "because".to_owned(),
+            changes: Vec::new(),
+            spec: serde_json::json!({"secret": true}),
+            id: None,
+            needs: (0..number).collect(),
+            after: (0..number).collect(),
+            replaces: false,
+            estimate: 10.0,
+            token: "t".to_owned(),
+            tier: 1,
+        };
+        Plan { steps: steps.iter().enumerate().map(step).collect(), ..Plan::default() }
+    }
+
+    #[test]
+    fn it_keeps_the_order_and_nothing_that_is_written() {
+        let two = Skeleton::of(&plan(&[("pool.a/group", Action::Update), ("pool.b/group", Action::Create)]));
+        assert_eq!((two.steps[1].before.clone(), two.estimate), (vec![0], 20.0));
+        let text = serde_json::to_string(&two).unwrap();
+        assert!(!text.contains("secret"), "{text}");
+        assert_eq!(serde_json::from_str::<Skeleton>(&text).unwrap(), two);
+    }
+
+    #[test]
+    fn only_steps_make_another_one() {
+        let one = Skeleton::of(&plan(&[("pool.a/group", Action::Update)]));
+        let mut slower = one.clone();
+        (slower.estimate, slower.steps[0].estimate) = (99.0, 99.0);
+        assert!(slower.says_the_same_as(&one));
+        slower.steps[0].action = Action::Create;
+        assert!(!slower.says_the_same_as(&one));
+    }
+
+    #[test]
+    fn what_differs_is_named_and_a_part_lacks_nothing() {
+        let [a, b] = [("pool.a/group", Action::Update), ("pool.b/group", Action::Update)];
+        let rehearsed = Skeleton::of(&plan(&[a, b]));
+        let said = |steps: &[(&str, Action)], whole| rehearsed.differences(&plan(steps), whole);
+        assert_eq!(said(&[a, b], true), None);
+        assert_eq!(said(&[a], false), None);
+        assert_eq!(said(&[a], true).unwrap(), "expected 2 steps; 1 not needed now: change pool.b/group");
+        assert_eq!(
+            said(&[a, ("pool.b/group", Action::Create)], true).unwrap(),
+            "expected 2 steps; 1 new: create pool.b/group; 1 not needed now: change pool.b/group"
+        );
+        let names: Vec<String> = (0..7).map(|number| format!("pool.n{number}/group")).collect();
+        let many: Vec<_> = names.iter().map(|name| (&**name, Action::Create)).collect();
+        assert!(said(&many, false).unwrap().ends_with("create pool.n4/group, and more"));
+    }
+}
