@@ -171,6 +171,7 @@ impl Operation {
             (self.service, self.action),
             ("iam", "PassRole" | "CreateServiceLinkedRole")
                 | ("ec2", "RunInstances")
+                | ("logs", _)
                 | ("s3", "AbortMultipartUpload" | "PutObjectAcl")
         )
     }

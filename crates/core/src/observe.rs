@@ -87,6 +87,14 @@ pub async fn observe_in(
         all.others.extend(part.others);
         all.unlisted.extend(part.unlisted);
     }
+    let Observed { seen, others, .. } = &mut all;
+    // What one kind lists may be what another one looked at by name.
+    others.retain(|other| match seen.get(&other.address) {
+        Some(Look::Present(found)) => {
+            found.id != other.found.id || graph.resources[&other.address].kind == other.kind
+        }
+        _ => true,
+    });
     all
 }
 

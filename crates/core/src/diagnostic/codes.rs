@@ -165,7 +165,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "DR218",
         "a cold table is only exported",
-        "Each apply exports a cold table to `exports/STACK/TABLE` in the control bucket, unless an export of the last 24 hours (or of its RPO, where that is less) is there. What was written since the last export is lost with the primary. A failover of this version does not import it: that is done by hand, with `aws dynamodb import-table`.",
+        "Each apply exports a cold table to `exports/STACK/TABLE` in the control bucket, unless an export of the last 24 hours (or of its RPO, where that is less) is there. A takeover imports the newest complete export into a table of the same name, with the keys and global indexes that the primary's table had when it was last asked. What was written since that export is lost with the primary.",
     ),
     (
         "DR219",
@@ -267,7 +267,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "DR263",
         "a check of a copy that does not exist",
-        "A cold table has no replica in the standby region, so nothing can be read there.",
+        "A cold table is in the standby region once a takeover has restored it, which needs the keys that the primary's table had when it was last asked. Of this table nobody knows them.",
     ),
     (
         "DR290",

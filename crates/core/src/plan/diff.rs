@@ -209,6 +209,12 @@ impl<'a> Draft<'a> {
         match &found.owner {
             Owner::Ours(address) if *address == resource.address => {}
             Owner::Setting => {}
+            Owner::Ours(address) if self.serves_in_its_place(kind, resource, address) => {
+                let text = format!("`{}` is there for {address}: it serves as it is", found.id);
+                self.report.notes.push(Remark { address: resource.address.to_string(), text });
+                self.report.unchanged += 1;
+                return Ok(());
+            }
             Owner::Ours(address) => {
                 let text = format!(
                     "`{}` exists for {address} of this stack; run `drstack plan` after that is gone",
@@ -245,7 +251,7 @@ impl<'a> Draft<'a> {
             return Ok(());
         }
         if changes.iter().any(|change| change.replace) {
-            if self.takes_over() {
+            if self.takes_over() || self.serves_data(kind, resource) {
                 self.leaves_as_it_is(resource, &fields(&changes, ["cannot be changed in place"; 2]));
                 return Ok(());
             }

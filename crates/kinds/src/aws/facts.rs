@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
-use aws_sdk_dynamodb::types::{BillingMode, SseType, TableDescription};
+use aws_sdk_dynamodb::types::{
+    BillingMode, GlobalSecondaryIndexDescription, KeySchemaElement, ProvisionedThroughputDescription,
+    SseType, TableDescription,
+};
 use aws_sdk_ec2::operation::describe_images::builders::DescribeImagesFluentBuilder;
 use aws_sdk_ec2::types::{Image, ResponseLaunchTemplateData};
 use drstack_core::cloud::{Captured, CloudError, Owner, Secrets};
@@ -15,7 +18,8 @@ use serde::Serialize;
 use super::ec2::{filter, tag_map};
 use super::{LOOKS, Target, disks, dynamodb, reservations, route53, s3, templates, user_data};
 use crate::facts::{
-    BucketFact, DnsFact, GroupFact, ImageFact, NetworkFact, TableFact, ZonesFact, is_zone_id, network_tags,
+    BucketFact, DnsFact, GroupFact, ImageFact, KeyPart, NetworkFact, TableFact, TableIndex, TableShape,
+    Throughput, ZonesFact, is_zone_id, network_tags,
 };
 use crate::resources::bucket::MANAGED;
 use crate::resources::{dns_record, replication_rule};
@@ -123,6 +127,7 @@ async fn table(at: &Target<'_>, name: &str) -> Result<Option<TableFact>, CloudEr
         on_demand,
         autoscaled,
         kms_key: customer_key(&found),
+        shape: Some(shape(&found, on_demand || autoscaled)),
         stream: found
             .stream_specification
             .filter(|it| it.stream_enabled)
@@ -130,6 +135,48 @@ async fn table(at: &Target<'_>, name: &str) -> Result<Option<TableFact>, CloudEr
             .map(|it| it.as_str().to_owned()),
         legacy: found.global_table_version.is_some_and(|it| it != TODAYS),
     }))
+}
+
+fn shape(table: &TableDescription, scales: bool) -> TableShape {
+    let key = |parts: &[KeySchemaElement]| -> Vec<KeyPart> {
+        let part = |it: &KeySchemaElement| KeyPart {
+            attribute: it.attribute_name().to_owned(),
+            role: it.key_type().as_str().to_owned(),
+        };
+        parts.iter().map(part).collect()
+    };
+    let capacity = |it: Option<&ProvisionedThroughputDescription>| {
+        let it = it.filter(|_| !scales)?;
+        Some(Throughput { read: it.read_capacity_units?, write: it.write_capacity_units? })
+    };
+    let index = |it: &GlobalSecondaryIndexDescription| {
+        let projection = it.projection();
+        TableIndex {
+            name: it.index_name().unwrap_or_default().to_owned(),
+            key: key(it.key_schema()),
+            projection: projection
+                .and_then(|it| it.projection_type())
+                .map_or("ALL", |it| it.as_str())
+                .to_owned(),
+            attributes: projection.map(|it| it.non_key_attributes().to_vec()).unwrap_or_default(),
+            capacity: capacity(it.provisioned_throughput()),
+        }
+    };
+    let mut indexes: Vec<TableIndex> = table.global_secondary_indexes().iter().map(index).collect();
+    indexes.sort_by(|a, b| a.name.cmp(&b.name));
+    let local = table.local_secondary_indexes().iter().filter_map(|it| it.index_name().map(str::to_owned));
+    let mut local_indexes: Vec<String> = local.collect();
+    local_indexes.sort();
+    let types = table.attribute_definitions().iter();
+    TableShape {
+        attributes: types
+            .map(|it| (it.attribute_name().to_owned(), it.attribute_type().as_str().to_owned()))
+            .collect(),
+        key: key(table.key_schema()),
+        indexes,
+        local_indexes,
+        capacity: capacity(table.provisioned_throughput()),
+    }
 }
 
 fn customer_key(table: &TableDescription) -> Option<String> {

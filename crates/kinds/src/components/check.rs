@@ -153,8 +153,11 @@ impl Component for Check {
             (Probe::Http { url: url.clone(), status, contains }, ANSWER)
         } else if let Some(table) = &spec.table {
             let Some(name) = name(cx.export(table, "name")) else {
-                let message = format!("`{table:?}` has no copy in {} to look at", cx.stack.standby);
-                let help = "choose `posture = \"pilot-light\"` for that table, or leave this check out";
+                let message = format!(
+                    "`{table:?}` has no copy in {} to look at: its keys are not known",
+                    cx.stack.standby
+                );
+                let help = "plan it once while the primary answers, or leave this check out";
                 return out.error("DR263", "table", message, help);
             };
             let item = spec.item.iter().flatten().map(|(key, it)| (key.clone(), it.0.clone())).collect();

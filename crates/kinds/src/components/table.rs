@@ -13,13 +13,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::yes;
-use crate::facts::TableFact;
+use crate::facts::{TableFact, TableShape};
 use crate::names::partition;
+use crate::resources::table_copy::{EXPORT, TableCopySpec, copy_id};
 use crate::resources::table_export::{TableExportSpec, export_id, prefix};
+use crate::resources::table_import::TableImportSpec;
 use crate::resources::table_recovery::TableRecoverySpec;
 use crate::resources::table_replica::TableReplicaSpec;
 use crate::resources::table_stream::{TableStreamSpec, VIEW};
-use crate::resources::{TableExport, TableRecovery, TableReplica, TableStream};
+use crate::resources::{TableCopy, TableExport, TableImport, TableRecovery, TableReplica, TableStream};
 
 /// Hours after which the next apply exports a cold table anew, where its RPO asks for no less: cold promises an RPO of hours. An
 /// RPO of less than an hour counts as one hour: an export takes minutes by itself.
@@ -58,10 +60,11 @@ impl Component for Table {
         }
         if posture == Posture::Cold {
             let message = format!(
-                "items of `{}` are in {} only as exports, as old as the last apply that made one, and this version does not restore them",
+                "`{}` is in {} only as exports: a takeover restores what the last one holds",
                 spec.name, stack.standby
             );
-            let help = "choose `posture = \"pilot-light\"` for this table to have a replica";
+            let help =
+                "run `drstack apply` by the clock, or choose `posture = \"pilot-light\"` for a replica";
             out.push(Problem::warning("DR218", "name", message, help));
         }
     }
@@ -84,7 +87,7 @@ impl Component for Table {
             out.error("DR211", "name", message, "make it there first, or correct the name");
         }
         if cx.posture == Posture::Cold {
-            cold(spec, cx, out);
+            cold(spec, &fact, cx, out);
             return;
         }
         if let Known::Yes(fact) = &fact {
@@ -123,7 +126,10 @@ impl Component for Table {
         vec![
             Seed::Fact {
                 query: FactQuery::primary("table", &spec.name),
-                value: json!({"on_demand": true, "autoscaled": false, "kms_key": null, "stream": null}),
+                value: json!({"on_demand": true, "autoscaled": false, "kms_key": null, "stream": null, "shape": {
+                    "attributes": {"pk": "S"}, "key": [{"attribute": "pk", "role": "HASH"}],
+                    "indexes": [], "local_indexes": [], "capacity": null,
+                }}),
             },
             setting(TableStream::NAME, json!({"view": null})),
             setting(TableRecovery::NAME, json!({"enabled": false})),
@@ -131,24 +137,85 @@ impl Component for Table {
     }
 }
 
-/// Copies that are restored from exports. One that has taken over makes none: its primary may be gone.
-fn cold(spec: &TableTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
+/// Copies that are restored from exports. Once the standby region has taken over, nothing of the primary is exported: the primary may
+/// be gone, and what is written from then on is in the restored table.
+fn cold(spec: &TableTable, fact: &Known<TableFact>, cx: &CompileCx<'_>, out: &mut ResourceSet) {
     let recovery = out.add(Resource::named::<TableRecovery>(
         cx.resource("table-recovery"),
         Place::Primary,
         &spec.name,
         &TableRecoverySpec { table: spec.name.clone() },
     ));
-    if cx.mode == Mode::Active {
+    let bucket = cx.stack.control.clone();
+    let prefix = prefix(&cx.stack.name, &spec.name);
+    let copy = Resource::named::<TableCopy>(
+        cx.resource("table-copy"),
+        Place::Standby,
+        copy_id(&bucket, &prefix),
+        &TableCopySpec { bucket: bucket.clone(), prefix: prefix.clone() },
+    );
+    if cx.mode == Mode::Standby {
+        let oldest_hours = oldest_hours(cx);
+        let id = export_id(&spec.name, oldest_hours, &bucket);
+        let export = TableExportSpec { table: spec.name.clone(), bucket, prefix, oldest_hours };
+        let name = cx.resource("table-export");
+        let export =
+            out.add(Resource::named::<TableExport>(name, Place::Primary, id, &export).after(&recovery));
+        out.add(copy.after(&export));
+        if !matches!(fact, Known::Yes(TableFact { shape: None, .. })) {
+            out.export("name", vec![Link::Known(spec.name.clone())]);
+        }
         return;
     }
-    let oldest_hours = oldest_hours(cx);
-    let bucket = cx.stack.control.clone();
-    let id = export_id(&spec.name, oldest_hours, &bucket);
-    let prefix = prefix(&cx.stack.name, &spec.name);
-    let export = TableExportSpec { table: spec.name.clone(), bucket, prefix, oldest_hours };
-    let name = cx.resource("table-export");
-    out.add(Resource::named::<TableExport>(name, Place::Primary, id, &export).after(&recovery));
+    let copy = out.add(copy);
+    let Known::Yes(TableFact { shape: Some(shape), kms_key, on_demand, .. }) = fact else {
+        if *fact != Known::Absent {
+            let message = format!("nobody has asked for the keys of `{}` yet: it is not restored", spec.name);
+            out.warn("DR218", "name", message, "run `drstack apply` once while the primary answers");
+        }
+        return;
+    };
+    out.export("name", vec![Link::Known(spec.name.clone())]);
+    left_out(spec, shape, kms_key.as_deref(), *on_demand, out);
+    let import = TableImportSpec {
+        table: spec.name.clone(),
+        bucket,
+        prefix,
+        export: Link::output(&copy, EXPORT),
+        shape: shape.clone(),
+        kms_key: spec.kms_key.clone(),
+        point_in_time_recovery: spec.point_in_time_recovery,
+        deletion_protection: spec.deletion_protection,
+    };
+    out.add(Resource::named::<TableImport>(cx.resource("table-import"), Place::Standby, &spec.name, &import));
+}
+
+/// What of a table no export brings back.
+fn left_out(
+    spec: &TableTable,
+    shape: &TableShape,
+    kms_key: Option<&str>,
+    on_demand: bool,
+    out: &mut ResourceSet,
+) {
+    let name = &spec.name;
+    out.notes.push(format!(
+        "`{name}` is restored with its keys and global indexes; its time to live and its stream are yours to switch on"
+    ));
+    if !shape.local_indexes.is_empty() {
+        let lost = shape.local_indexes.join(", ");
+        out.notes.push(format!(
+            "`{name}` is restored without its local indexes, which no import can make: {lost}"
+        ));
+    }
+    if !on_demand && shape.capacity.is_none() {
+        out.notes.push(format!(
+            "`{name}` is restored as a table that pays per request: no auto scaling is registered for it"
+        ));
+    }
+    if let (Some(_), None) = (kms_key, &spec.kms_key) {
+        out.notes.push(format!("`{name}` is restored under a key that AWS owns: `kms_key` names no other"));
+    }
 }
 
 /// How old an export may be: as old as the RPO, and no older than cold promises.

@@ -55,6 +55,57 @@ pub struct TableFact {
     /// It is a global table of the version from 2017, which takes no replica of today's.
     #[serde(default)]
     pub legacy: bool,
+    /// What a table has to be made with; none where an older version asked.
+    #[serde(default)]
+    pub shape: Option<TableShape>,
+}
+
+/// Keys, indexes and capacity of a table: what restoring it has to be told.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TableShape {
+    /// Types of the attributes that keys name: `S`, `N` or `B`.
+    pub attributes: BTreeMap<String, String>,
+    /// Its key.
+    pub key: Vec<KeyPart>,
+    /// Its global secondary indexes.
+    pub indexes: Vec<TableIndex>,
+    /// Names of its local secondary indexes, which an import cannot make.
+    pub local_indexes: Vec<String>,
+    /// Its fixed capacity; none where it pays per request or scales by itself.
+    pub capacity: Option<Throughput>,
+}
+
+/// A global secondary index.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TableIndex {
+    /// Its name.
+    pub name: String,
+    /// Its key.
+    pub key: Vec<KeyPart>,
+    /// `ALL`, `KEYS_ONLY` or `INCLUDE`.
+    pub projection: String,
+    /// What it includes beside keys.
+    pub attributes: Vec<String>,
+    /// Its fixed capacity.
+    pub capacity: Option<Throughput>,
+}
+
+/// One attribute of a key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyPart {
+    /// The attribute.
+    pub attribute: String,
+    /// `HASH` or `RANGE`.
+    pub role: String,
+}
+
+/// Units a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Throughput {
+    /// Reads.
+    pub read: i64,
+    /// Writes.
+    pub write: i64,
 }
 
 /// A disk of an instance.

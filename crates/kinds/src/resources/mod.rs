@@ -19,7 +19,9 @@ pub mod replication_rule;
 pub mod route_table;
 pub mod security_group;
 pub mod subnet;
+pub mod table_copy;
 pub mod table_export;
+pub mod table_import;
 pub mod table_recovery;
 pub mod table_replica;
 pub mod table_stream;
@@ -48,7 +50,9 @@ pub use replication_rule::ReplicationRule;
 pub use route_table::RouteTable;
 pub use security_group::SecurityGroup;
 pub use subnet::Subnet;
+pub use table_copy::TableCopy;
 pub use table_export::TableExport;
+pub use table_import::TableImport;
 pub use table_recovery::TableRecovery;
 pub use table_replica::TableReplica;
 pub use table_stream::TableStream;
@@ -76,7 +80,9 @@ pub const ALL: &[&dyn DynKind] = &[
     &Erased::<RouteTable>::NEW,
     &Erased::<SecurityGroup>::NEW,
     &Erased::<Subnet>::NEW,
+    &Erased::<TableCopy>::NEW,
     &Erased::<TableExport>::NEW,
+    &Erased::<TableImport>::NEW,
     &Erased::<TableRecovery>::NEW,
     &Erased::<TableReplica>::NEW,
     &Erased::<TableStream>::NEW,

@@ -133,19 +133,18 @@ mod aws {
 
     use aws_sdk_dynamodb::types::{
         CreateReplicationGroupMemberAction, DeleteReplicationGroupMemberAction, ReplicationGroupUpdate,
-        TableDescription, Tag,
+        TableDescription,
     };
     use drstack_core::cloud::{Call, CloudError, Owner};
     use drstack_core::kind::{FieldChange, Place};
 
     use super::{TableReplica, TableReplicaLive, TableReplicaSpec};
-    use crate::aws::dynamodb::{put_recovery, recovery, table};
+    use crate::aws::dynamodb::{protect, put_recovery, recovery, remove, table, tag, tags};
     use crate::aws::s3::built;
-    use crate::aws::tags::{Tags, owned, owner};
-    use crate::aws::{Driver, Looked, Seen, Target, absent, each};
+    use crate::aws::tags::{owned, owner};
+    use crate::aws::{Driver, Looked, Seen, Target, each};
 
     const PUT: &str = "dynamodb:UpdateTable";
-    const TAG: &str = "dynamodb:TagResource";
 
     impl Driver for TableReplica {
         async fn read(at: &Target<'_>, ids: &[String]) -> Looked<TableReplicaLive> {
@@ -218,6 +217,10 @@ mod aws {
 
         async fn delete(at: &Target<'_>, _: &Call, name: &str) -> Result<(), CloudError> {
             let Some(found) = table(at, name).await? else { return Ok(()) };
+            // What an export was restored to is listed here too, and stands by itself.
+            if found.replicas().is_empty() {
+                return remove(at, name, &found).await;
+            }
             if found.deletion_protection_enabled == Some(true) {
                 protect(at, name, false).await?;
             }
@@ -232,21 +235,6 @@ mod aws {
         let primary = Target { place: Place::Primary, region: &at.scope.primary, ..*at };
         let put = primary.dynamodb().update_table().table_name(name).replica_updates(update).send().await;
         put.map(drop).map_err(|error| primary.failed(PUT, error))
-    }
-
-    async fn protect(at: &Target<'_>, name: &str, on: bool) -> Result<(), CloudError> {
-        let put = at.dynamodb().update_table().table_name(name).deletion_protection_enabled(on).send().await;
-        put.map(drop).map_err(|error| at.failed(PUT, error))
-    }
-
-    async fn tag(at: &Target<'_>, name: &str, tags: &Tags) -> Result<(), CloudError> {
-        let arn = table(at, name).await?.and_then(|it| it.table_arn).unwrap_or_default();
-        let tags = tags
-            .iter()
-            .map(|(key, value)| built(TAG, Tag::builder().key(key).value(value).build()))
-            .collect::<Result<Vec<_>, _>>()?;
-        let put = at.dynamodb().tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await;
-        put.map(drop).map_err(|error| at.failed(TAG, error))
     }
 
     async fn look(at: &Target<'_>, name: &str) -> Result<Option<Seen<TableReplicaLive>>, CloudError> {
@@ -295,14 +283,5 @@ mod aws {
             arn,
         };
         Ok(Seen { id: name.to_owned(), owner, live })
-    }
-
-    async fn tags(at: &Target<'_>, arn: &str) -> Result<Tags, CloudError> {
-        let answer = at.dynamodb().list_tags_of_resource().resource_arn(arn).send().await;
-        // A table that is just being made has no tags yet.
-        let none = &["ResourceNotFoundException"];
-        let answer = absent(at, "dynamodb:ListTagsOfResource", none, answer)?;
-        let tags = answer.and_then(|it| it.tags).unwrap_or_default();
-        Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
     }
 }

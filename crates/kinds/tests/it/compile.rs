@@ -153,15 +153,32 @@ fn the_fence_names_the_region_that_may_write_and_since_when() {
     }
 }
 
+/// A cold table that is looked at once it has been restored.
+const COLD: &str = "[stack]\nname = \"fleet\"\nprimary = \"us-east-1\"\nstandby = \"us-west-2\"\nposture = \"cold\"\n\
+    [table.features]\nname = \"acme-features\"\n[[table.features.check]]\ntable = \"@table.features\"\n";
+
 #[test]
-fn a_cold_table_has_no_copy_to_check_in_either_mode() {
-    let text = "[stack]\nname = \"fleet\"\nprimary = \"us-east-1\"\nstandby = \"us-west-2\"\nposture = \"cold\"\n\
-                [table.features]\nname = \"acme-features\"\n[[table.features.check]]\ntable = \"@table.features\"\n";
-    let stack = stack(text);
-    for mode in [Mode::Standby, Mode::Active] {
-        let compiled = compile(&stack, &facts(&stack), mode);
+fn a_cold_table_is_checked_once_it_is_restored() {
+    let stack = stack(COLD);
+    let compiled = compile(&stack, &facts(&stack), Mode::Active);
+    assert!(compiled.problems.is_empty(), "{:?}", compiled.problems);
+    let check = &compiled.graph.resources[&Address::parse("table.features/check-1").unwrap()];
+    let import = Address::parse("table.features/table-import").unwrap();
+    assert!(check.needs().contains(&import), "{:?}", check.needs());
+}
+
+/// Facts that a version asked which knew of no keys.
+#[test]
+fn a_cold_table_whose_keys_nobody_knows_has_no_copy_to_check_in_either_mode() {
+    let stack = stack(COLD);
+    let mut facts = facts(&stack);
+    for fact in facts.0.values_mut() {
+        fact.value.as_object_mut().map(|it| it.remove("shape"));
+    }
+    for (mode, name) in [(Mode::Standby, "standby"), (Mode::Active, "active")] {
+        let compiled = compile(&stack, &facts, mode);
         insta::assert_snapshot!(
-            "a_cold_table_has_no_copy_to_check",
+            format!("a_cold_table_of_unknown_keys-{name}"),
             render(&compiled.problems, &stack.sources, false)
         );
     }

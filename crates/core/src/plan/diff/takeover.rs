@@ -6,9 +6,12 @@
 use std::collections::BTreeMap;
 
 use super::Draft;
+use super::older::keeps_older;
+use crate::address::Address;
 use crate::cloud::Found;
 use crate::graph::Resource;
-use crate::kind::{Action, DynKind, Place, Readiness, ShapeError};
+use crate::kind::{Action, DataRole, DynKind, Place, Readiness, ShapeError};
+use crate::objective::Mode;
 use crate::plan::stability::violation;
 use crate::plan::{Intent, Remark, Step, StepId};
 
@@ -37,9 +40,31 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// What a takeover does not mend, since mending it would mean to replace it.
+    /// Whether it is data that the standby region serves: nobody replaces that without being told to.
+    pub(super) fn serves_data(&self, kind: &'static dyn DynKind, resource: &Resource) -> bool {
+        self.options.mode == Mode::Active
+            && kind.data() == DataRole::Holds
+            && !keeps_older(kind)
+            && !self.may_delete(&resource.address)
+    }
+
+    /// Whether what has the name of `resource` is data of the same component, and serves as well: a table that another posture has
+    /// left there.
+    pub(super) fn serves_in_its_place(
+        &self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        of: &Address,
+    ) -> bool {
+        of.component() == resource.address.component() && self.serves_data(kind, resource)
+    }
+
+    /// What is not mended, since mending it would mean to replace it.
     pub(super) fn leaves_as_it_is(&mut self, resource: &Resource, fields: &str) {
-        let text = format!("{fields}; it stays as it is: a takeover replaces nothing");
+        let text = match self.takes_over() {
+            true => format!("{fields}; it stays as it is: a takeover replaces nothing"),
+            false => format!("{fields}; it stays as it is: it holds what the standby region serves"),
+        };
         self.report.notes.push(Remark { address: resource.address.to_string(), text });
     }
 
