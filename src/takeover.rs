@@ -22,6 +22,7 @@ use crate::planning::Planned;
 use crate::session::{FAILOVER, Session, store_failure};
 use crate::views;
 use crate::views::data::Data;
+use crate::views::restored::restored;
 use crate::views::takeover::{Clock, InService, Report};
 
 /// How often the instances in service are counted. One bulk call each time, and no dip that lasts a minute goes unseen.
@@ -99,6 +100,13 @@ pub(crate) async fn carry_out(
         recovery_seconds: complete.then(|| seconds_until_served(&clock)).flatten(),
         rto_seconds: if change.purpose == FAILOVER { session.rto().map(|it| it.as_secs()) } else { None },
         rpo: "not measured: no heartbeats are written yet",
+        restored: match change.purpose == FAILOVER {
+            true => restored(&planned.plan, change.detected)
+                .into_iter()
+                .map(|it| format!("{}: {}", it.address, it.text))
+                .collect(),
+            false => Vec::new(),
+        },
         in_service: counts.in_service(),
         degraded: summary.degraded.iter().map(|(step, rung)| said(&planned.plan, *step, rung)).collect(),
         failed: summary

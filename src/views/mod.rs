@@ -5,6 +5,7 @@ pub(crate) mod gantt;
 pub(crate) mod graph;
 pub(crate) mod plan;
 pub(crate) mod progress;
+pub(crate) mod restored;
 pub(crate) mod svg;
 pub(crate) mod takeover;
 

@@ -54,6 +54,8 @@ pub(crate) struct Report {
     pub(crate) rto_seconds: Option<i64>,
     /// Data lost: drstack does not measure it yet.
     pub(crate) rpo: &'static str,
+    /// Of which moment restored data is.
+    pub(crate) restored: Vec<String>,
     /// Instances that served before, and the fewest that did on the way; none where there were no pools.
     pub(crate) in_service: Option<InService>,
     /// What is done with less than was wanted.
@@ -166,6 +168,7 @@ impl Report {
                     "Nothing was left to replicate at {drained:.0}; what was written elsewhere after that is not counted."
                 ));
             }
+            out.extend(self.restored.iter().map(|it| format!("RESTORED {it}.")));
         }
         if let Some(InService { before, fewest, after }) = self.in_service {
             out.push(format!(
@@ -212,6 +215,7 @@ mod tests {
             recovery_seconds,
             rto_seconds: Some(480),
             rpo: "not measured",
+            restored: vec!["table.a/table-import: it holds what was there at noon".to_owned()],
             in_service: Some(InService { before: 10, fewest: 10, after: 40 }),
             degraded: Vec::new(),
             failed: Vec::new(),
@@ -227,6 +231,7 @@ mod tests {
         assert!(text.contains("+3m 20s   capacity reached"), "{text}");
         assert!(text.contains("Recovered in 3m 30s; the RTO of 8m 0s is met."), "{text}");
         assert!(text.contains("RPO: not measured."), "{text}");
+        assert!(text.contains("RESTORED table.a/table-import: it holds what was there at noon."), "{text}");
         let late = report(Some(481.0));
         assert!(late.missed() && late.text().contains("MISSED"));
         let failed = report(None);

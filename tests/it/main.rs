@@ -8,6 +8,7 @@ mod calls;
 #[cfg(feature = "aws")]
 mod checks;
 mod cli;
+mod cold;
 mod diagnostics;
 mod drstack;
 mod events;

@@ -16,7 +16,6 @@ const IMPLIED: &[(&str, &str)] = &[
     ("dynamodb:CreateTable", "replicas"),
     ("dynamodb:CreateTableReplica", "replicas"),
     ("dynamodb:DeleteItem", "replicas"),
-    ("dynamodb:DeleteTable", "replicas"),
     ("dynamodb:DeleteTableReplica", "replicas"),
     ("dynamodb:GetItem", "replicas"),
     ("dynamodb:PutItem", "replicas"),
@@ -31,8 +30,13 @@ const IMPLIED: &[(&str, &str)] = &[
     ),
     ("iam:PassRole", "rules with a role, groups with a profile"),
     ("iam:TagInstanceProfile", "profiles made with tags"),
+    ("logs:CreateLogGroup", "imports of tables"),
+    ("logs:CreateLogStream", "imports of tables"),
+    ("logs:DescribeLogGroups", "imports of tables"),
+    ("logs:DescribeLogStreams", "imports of tables"),
+    ("logs:PutLogEvents", "imports of tables"),
+    ("logs:PutRetentionPolicy", "imports of tables"),
     ("s3:AbortMultipartUpload", "exports of tables"),
-    ("s3:ListBucket", "being told that an object is not there, and not that it is denied"),
     ("s3:DeleteObjectVersion", "removing versions by one call for many"),
     ("s3:PutObjectAcl", "exports of tables"),
 ];
@@ -205,12 +209,16 @@ ingress"
     run(&machine, &["apply", "s", "--auto-approve", "--delete-data", "bucket.archive"], 0);
     machine.write("s/stack.toml", &stack("cold"));
     run(&machine, &["apply", "s", "--auto-approve", "--delete-data", "table.features"], 0);
+    run(&machine, &["failover", "s", "--auto-approve"], 0);
+    run(&machine, &["failback", "s", "--auto-approve"], 0);
     run(
         &machine,
         &[
             "destroy",
             "s",
             "--auto-approve",
+            "--delete-data",
+            "table.features",
             "--delete-data",
             "bucket.models",
             "--delete-data",

@@ -3,7 +3,7 @@
 * An export's ARN ends in an id that begins with the time, `01234567890123-a1b2c3d4`; its description says of which moment it is; its
   folder in the bucket is named by that id and holds `manifest-summary.json` beside the data.
 * Jobs run in threads of their own on state that nothing guards. Here they are done when the call is answered.
-* `ListImports` is missing.
+* `ListImports` is missing, and imports do not say when they began.
 """
 
 import json
@@ -20,6 +20,7 @@ from moto.dynamodb.responses import DynamoHandler
 
 moto_export_init = TableExport.__init__
 moto_export_response = TableExport.response
+moto_import_init = TableImport.__init__
 moto_import_response = TableImport.response
 
 
@@ -67,14 +68,19 @@ def export_response(self):
     return {**moto_export_response(self), "ExportTime": self.moment, "StartTime": self.moment}
 
 
+def import_init(self, *args, **kwargs):
+    moto_import_init(self, *args, **kwargs)
+    self.moment = time.time()
+
+
 def import_response(self):
-    return {**moto_import_response(self), "S3BucketSource": self.s3_source}
+    return {**moto_import_response(self), "S3BucketSource": self.s3_source, "StartTime": self.moment}
 
 
 def list_imports(self):
     wanted = self.body.get("TableArn")
     found = [job for job in self.dynamodb_backend.table_imports.values() if wanted in (None, job.table_arn)]
-    names = ("ImportArn", "ImportStatus", "TableArn", "S3BucketSource")
+    names = ("ImportArn", "ImportStatus", "TableArn", "S3BucketSource", "StartTime")
     return ActionResult({"ImportSummaryList": [{name: job.response()[name] for name in names} for job in found]})
 
 
@@ -82,6 +88,7 @@ def mend():
     TableExport.__init__ = export_init
     TableExport._backup_to_s3_file = export
     TableExport.response = export_response
+    TableImport.__init__ = import_init
     TableImport.response = import_response
     DynamoHandler.list_imports = list_imports
     for job in (TableExport, TableImport):

@@ -69,6 +69,10 @@ def table(name):
     return {
         "status": found["TableStatus"],
         "keys": found["KeySchema"],
+        "indexes": {
+            item["IndexName"]: [item["KeySchema"], item["Projection"]["ProjectionType"]]
+            for item in found.get("GlobalSecondaryIndexes", [])
+        },
         "billing": (found.get("BillingModeSummary") or {}).get("BillingMode"),
         "replicas": {item["RegionName"]: item["ReplicaStatus"] for item in found.get("Replicas", [])},
         "stream": (found.get("StreamSpecification") or {}).get("StreamViewType"),

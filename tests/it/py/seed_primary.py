@@ -2,7 +2,8 @@
 
   {"kind": "bucket", "name", "versioning"?: bool, "kms_key"?, "tags"?, "contents"?: {key: text}}
   {"kind": "rule", "name": the bucket, "rule": id, "destination": bucket}                      replication by somebody else
-  {"kind": "table", "name", "stream"?: bool, "kms_key"?, "tags"?, "items"?: [{attribute: text}]}          on demand, hash key `pk`
+  {"kind": "table", "name", "stream"?: bool, "kms_key"?, "tags"?, "items"?: [{attribute: text}],          on demand, hash key `pk`
+   "index"?: [name, attribute]}                                                                  with a global index
   {"kind": "table", "name", "provisioned": [read, write]}                                      fixed capacity, no scaling
   {"kind": "key", "name"}                                                                      KMS key; its id is the ARN
   {"kind": "network", "name", "cidr"}                 VPC of that name, two subnets, a security group of that name, and an image
@@ -68,9 +69,15 @@ def table(region, want):
         how["SSESpecification"] = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": want["kms_key"]}
     if want.get("tags"):
         how["Tags"] = tag_list(want["tags"])
+    keys = ["pk"]
+    if "index" in want:
+        index, attribute = want["index"]
+        keys.append(attribute)
+        by = [{"AttributeName": attribute, "KeyType": "HASH"}, {"AttributeName": "pk", "KeyType": "RANGE"}]
+        how["GlobalSecondaryIndexes"] = [{"IndexName": index, "KeySchema": by, "Projection": {"ProjectionType": "KEYS_ONLY"}}]
     made = ddb.create_table(
         TableName=name,
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
         **how,
     )

@@ -77,13 +77,18 @@ impl Kind for TableCopy {
     }
 }
 
+/// The object that is written last of an export in `folder`.
+pub fn manifest_key(folder: &str, export: &str) -> String {
+    format!("{folder}{export}/manifest-summary.json")
+}
+
 #[cfg(feature = "aws")]
-mod aws {
+pub(crate) mod aws {
     use drstack_core::cloud::{Call, CloudError, Owner};
     use drstack_core::kind::FieldChange;
     use serde::Deserialize;
 
-    use super::{TableCopy, TableCopyLive, TableCopySpec, copy_id, folder};
+    use super::{TableCopy, TableCopyLive, TableCopySpec, copy_id, folder, manifest_key};
     use crate::aws::{Driver, Looked, Seen, Target, chain, each, has_code};
 
     const GET: &str = "s3:GetObject";
@@ -132,7 +137,7 @@ mod aws {
     /// What of a manifest matters here.
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Manifest {
+    pub(crate) struct Manifest {
         export_time: String,
         output_format: String,
         export_type: Option<String>,
@@ -146,9 +151,7 @@ mod aws {
         };
         let folder = folder(prefix);
         for export in exports(at, bucket, &folder).await?.into_iter().rev() {
-            let Some(manifest) =
-                manifest(at, bucket, &format!("{folder}{export}/manifest-summary.json")).await?
-            else {
+            let Some(manifest) = manifest(at, bucket, &manifest_key(&folder, &export)).await? else {
                 continue;
             };
             let is_full = manifest.export_type.as_deref().is_none_or(|it| it == FULL);
@@ -179,14 +182,19 @@ mod aws {
         Ok(found)
     }
 
-    async fn manifest(at: &Target<'_>, bucket: &str, key: &str) -> Result<Option<Manifest>, CloudError> {
+    /// What the manifest at `key` says; none where there is no such object, or no such bucket.
+    pub(crate) async fn manifest(
+        at: &Target<'_>,
+        bucket: &str,
+        key: &str,
+    ) -> Result<Option<Manifest>, CloudError> {
         let broken = |why: String| CloudError::Other {
             operation: GET.to_owned(),
             message: format!("`{key}` of `{bucket}` cannot be read: {why}"),
         };
         let answer = match at.s3().get_object().bucket(bucket).key(key).send().await {
             Ok(answer) => answer,
-            Err(error) if has_code(&error, &["NoSuchKey"]) => return Ok(None),
+            Err(error) if has_code(&error, &["NoSuchKey", "NoSuchBucket"]) => return Ok(None),
             Err(error) => return Err(at.failed(GET, error)),
         };
         let bytes = answer.body.collect().await.map_err(|error| broken(chain(&error)))?.into_bytes();

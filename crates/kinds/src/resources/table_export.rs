@@ -66,6 +66,7 @@ impl Kind for TableExport {
         operation("dynamodb", "ExportTableToPointInTime"),
         operation("dynamodb", "ListExports"),
         operation("s3", "AbortMultipartUpload"),
+        operation("s3", "GetObject"),
         operation("s3", "PutObject"),
         operation("s3", "PutObjectAcl"),
     ];
@@ -110,11 +111,13 @@ mod aws {
 
     use aws_sdk_dynamodb::types::{ExportDescription, ExportFormat, ExportType, S3SseAlgorithm};
     use drstack_core::cloud::{Call, CloudError, Owner};
-    use drstack_core::kind::FieldChange;
+    use drstack_core::kind::{FieldChange, Place};
 
     use super::{COMPLETED, IN_PROGRESS, TableExport, TableExportLive, TableExportSpec, export_id, prefix};
     use crate::aws::dynamodb::table;
     use crate::aws::{Driver, Looked, Seen, Target, each};
+    use crate::resources::table_copy::aws::manifest;
+    use crate::resources::table_copy::{folder, manifest_key};
 
     const EXPORT: &str = "dynamodb:ExportTableToPointInTime";
     const DESCRIBE: &str = "dynamodb:DescribeExport";
@@ -168,7 +171,16 @@ mod aws {
             return Ok(None);
         };
         let live = described(&newest, oldest_hours)?;
-        Ok(Some(seen(id, live)))
+        // DynamoDB remembers exports whose bucket or objects are gone.
+        let stands = live.state != COMPLETED || stands(at, &newest).await?;
+        Ok(stands.then(|| seen(id, live)))
+    }
+
+    async fn stands(at: &Target<'_>, export: &ExportDescription) -> Result<bool, CloudError> {
+        let standby = Target { place: Place::Standby, region: &at.scope.standby, ..*at };
+        let id = export.export_arn().and_then(|arn| arn.rsplit('/').next()).unwrap_or_default();
+        let key = manifest_key(&folder(export.s3_prefix().unwrap_or_default()), id);
+        Ok(manifest(&standby, export.s3_bucket().unwrap_or_default(), &key).await?.is_some())
     }
 
     /// Asks for an export, unless one is being made.

@@ -12,6 +12,7 @@ use drstack_core::link::{KNOWN_LATER, Link};
 use serde::{Deserialize, Serialize};
 
 use super::operation;
+use super::table_copy::EXPORT;
 use crate::facts::TableShape;
 
 /// What is wanted.
@@ -142,7 +143,8 @@ impl Kind for TableImport {
     }
 
     fn outputs(id: &str, live: &TableImportLive) -> BTreeMap<String, String> {
-        [("id", id), ("arn", live.arn.as_str())]
+        let export = live.export.as_deref().unwrap_or_default();
+        [("id", id), ("arn", live.arn.as_str()), (EXPORT, export)]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into()
     }

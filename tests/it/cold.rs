@@ -1,0 +1,177 @@
+//! A cold table against servers that nobody here wrote: exported by an apply, restored by a takeover whose primary hangs, kept by a
+//! failback, and gone when it is named.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::drstack::Drstack;
+use crate::main_job::{apply, expected, nothing_to_do, steps};
+use crate::servers::{Boto, PRIMARY, STANDBY, Server};
+
+const STACK: &str = r#"
+[stack]
+name    = "fleet"
+primary = "us-east-1"
+standby = "us-west-2"
+posture = "cold"
+control = "acme-control"
+
+[table.features]
+name = "acme-features"
+
+[[table.features.check]]
+table    = "@table.features"
+item     = { pk = "a" }
+writable = true
+"#;
+
+/// A takeover.
+const FAILOVER: [&str; 4] = ["failover", "s", "--auto-approve", "--json"];
+
+/// Longest until a server has been asked for an import.
+const BEGIN: Duration = Duration::from_secs(60);
+
+/// A world in which the table is exported.
+fn applied(server: &Server) -> Drstack {
+    server.boto().seed(&json!([{
+        "kind": "table", "name": "acme-features", "index": ["by-model", "model"],
+        "items": [{ "pk": "a", "model": "m", "text": "one" }, { "pk": "b", "model": "n", "text": "two" }],
+    }]));
+    let machine = server.drstack();
+    machine.write("s/stack.toml", STACK);
+    apply(&machine);
+    nothing_to_do(&machine);
+    server.find();
+    machine
+}
+
+fn table(boto: &Boto<'_>, region: &str) -> Value {
+    boto.world(region, &["tables"])["tables"]["acme-features"].clone()
+}
+
+/// The attributes of an item that the application wrote.
+fn texts(table: &Value) -> Vec<(Value, Value, Value)> {
+    let items = table["items"].as_array().cloned().unwrap_or_default();
+    let mut all: Vec<_> = items
+        .iter()
+        .map(|it| (it["pk"]["S"].clone(), it["model"]["S"].clone(), it["text"]["S"].clone()))
+        .collect();
+    all.sort_by_key(|(pk, ..)| pk.to_string());
+    all
+}
+
+/// Calls that went to the primary region, or to a service of the whole partition.
+fn calls_elsewhere(server: &Server) -> Vec<String> {
+    let away = |call: &String| !call.starts_with(STANDBY) || call.contains("/iam/");
+    server.calls().into_keys().filter(away).collect()
+}
+
+fn imports(server: &Server) -> u64 {
+    let calls = server.calls();
+    calls.get(&format!("{STANDBY}/dynamodb/ImportTable")).copied().unwrap_or(0)
+}
+
+/// All that was there, in a table of the same keys, with the settings that the stack wants.
+fn expect_restored(server: &Server) {
+    let boto = server.boto();
+    let (primary, standby) = (table(&boto, PRIMARY), table(&boto, STANDBY));
+    assert_eq!(texts(&standby), texts(&primary), "{standby:#}");
+    assert_eq!(texts(&standby).len(), 2);
+    for field in ["keys", "indexes", "billing"] {
+        assert_eq!(standby[field], primary[field], "{field}: {standby:#}");
+    }
+    assert_eq!((&standby["status"], &standby["protected"]), (&json!("ACTIVE"), &json!(true)), "{standby:#}");
+    assert_eq!(standby["recovery"], "ENABLED");
+    assert_eq!(standby["tags"]["drstack:address"], "table.features/table-import");
+    let export = standby["tags"]["drstack:source"].as_str().expect("an export");
+    let objects = boto.world(STANDBY, &["buckets"])["buckets"]["acme-control"]["objects"].to_string();
+    assert!(objects.contains(&format!("/{export}/manifest-summary.json")), "{export}: {objects}");
+}
+
+fn restored_on(server: &Server) {
+    let machine = applied(server);
+    server.black_out("hang");
+    let ran = machine.run(FAILOVER).ok();
+    assert_eq!(calls_elsewhere(server), [""; 0], "{ran:?}");
+    assert_eq!(imports(server), 1);
+    server.find();
+    expect_restored(server);
+    let report = ran.json().into_iter().find(|line| line["type"] == "takeover").expect("a report");
+    let restored = report["restored"][0].as_str().expect("what was restored");
+    assert!(restored.contains("it holds what was there at 20"), "{restored}");
+
+    // The region that serves has nothing to do but to check; nobody exports, and handing back keeps what was written here.
+    let checks = expected(&[("create", "table.features/check-1")]);
+    assert_eq!(steps(&machine.run(["plan", "s", "--json"]).ok()), checks);
+    assert_eq!(steps(&apply(&machine)), checks);
+    machine.run(["failback", "s", "--auto-approve"]).ok();
+    nothing_to_do(&machine);
+    expect_restored(server);
+    machine.run(["apply", "s", "--auto-approve", "--delete-data", "table.features"]).ok();
+    let boto = server.boto();
+    assert_eq!((table(&boto, STANDBY), texts(&table(&boto, PRIMARY)).len()), (Value::Null, 2));
+    nothing_to_do(&machine);
+}
+
+/// Killed as soon as the import is asked for; the next one makes no second table, and does not leave the first one half done.
+fn resumed_on(server: &Server) {
+    let machine = applied(server);
+    server.black_out("hang");
+    server.slow(Duration::from_millis(40));
+    let mut child =
+        machine.command(&FAILOVER).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("start");
+    let begin = Instant::now();
+    while imports(server) == 0 {
+        assert!(begin.elapsed() < BEGIN, "no import: {:?}", server.calls());
+        std::thread::yield_now();
+    }
+    child.kill().expect("kill drstack");
+    child.wait().expect("bury drstack");
+    server.slow(Duration::ZERO);
+    machine.run(["unlock", "s", "--force"]).ok();
+    machine.run(FAILOVER).ok();
+    assert_eq!(imports(server), 1, "{:?}", server.calls());
+    server.find();
+    expect_restored(server);
+}
+
+#[test]
+fn a_cold_table_is_restored_on_moto() {
+    let Some(server) = Server::moto() else { return };
+    restored_on(&server);
+}
+
+#[test]
+fn a_cold_table_is_restored_on_fakecloud() {
+    let Some(server) = Server::fakecloud(&[]) else { return };
+    restored_on(&server);
+}
+
+#[test]
+fn a_restore_that_was_killed_is_finished_by_the_next_on_fakecloud() {
+    let Some(server) = Server::fakecloud(&[]) else { return };
+    resumed_on(&server);
+}
+
+/// Exports whose objects are gone, as by a lifecycle rule or with their bucket, count for nothing.
+#[test]
+fn an_export_that_is_gone_from_the_bucket_is_made_anew() {
+    let Some(server) = Server::moto() else { return };
+    let machine = applied(&server);
+    let boto = server.boto();
+    let objects = boto.world(STANDBY, &["buckets"])["buckets"]["acme-control"]["objects"].clone();
+    for key in objects.as_array().expect("objects").iter().filter_map(Value::as_str) {
+        if key.starts_with("exports/") {
+            boto.run(
+                "item",
+                &json!({ "region": STANDBY, "bucket": "acme-control", "key": key, "delete": true }),
+            );
+        }
+    }
+    let both =
+        expected(&[("create", "table.features/table-copy"), ("create", "table.features/table-export")]);
+    assert_eq!(steps(&apply(&machine)), both);
+    nothing_to_do(&machine);
+}
