@@ -22,7 +22,7 @@ use crate::bundle::{Then, elsewhere};
 use crate::exit::{Exit, Failure};
 use crate::session::{CONTROL, Session, store_failure};
 use crate::views;
-use crate::views::restored::restored;
+use crate::views::restored::{left, restored};
 
 /// A plan, and all that was seen on the way to it.
 pub(crate) struct Planned {
@@ -109,6 +109,9 @@ impl Session {
         };
         report.notes.extend(compiled.notes.iter().filter(|note| changing.contains(&note.address)).cloned());
         report.notes.extend(self.unrehearsed(options, &plan, &report, now.mode));
+        if options.mode == Mode::Standby && options.intent != Intent::Destroy {
+            report.notes.extend(left(&report, &self.stack.facts, &options.intent));
+        }
         if options.mode == Mode::Active {
             let restores = |it: &Remark| plan.steps.iter().any(|step| *it.address == *step.address.as_str());
             report.notes.extend(restored(&plan, self.cloud.now()).into_iter().filter(restores));

@@ -1,8 +1,9 @@
 //! Of which moment restored data is: what was written after it is lost with the primary.
 
 use drstack_core::address::Address;
+use drstack_core::component::StackFacts;
 use drstack_core::kind::{Action, Kind};
-use drstack_core::plan::{Plan, Remark};
+use drstack_core::plan::{Intent, Plan, PlanReport, Remark};
 use drstack_kinds::resources::TableImport;
 use drstack_kinds::resources::table_copy::{AS_OF, EXPORT};
 use jiff::Timestamp;
@@ -35,4 +36,18 @@ pub(crate) fn restored(plan: &Plan, now: Timestamp) -> Vec<Remark> {
         remarks.push(Remark { address: table.to_string(), text });
     }
     remarks
+}
+
+/// One sentence for each restored table that stands while the primary serves, or is about to.
+pub(crate) fn left(report: &PlanReport, stack: &StackFacts, intent: &Intent) -> Vec<Remark> {
+    let is_restored = |it: &&Remark| it.address.ends_with(&format!("/{}", TableImport::NAME));
+    let text = match intent {
+        Intent::Failback => {
+            format!("what was written to it is in {} alone: nobody hands it back", stack.standby)
+        }
+        _ => "a takeover restored it: the next one serves it as it stands then, and restores nothing"
+            .to_owned(),
+    };
+    let kept = report.kept.iter().filter(is_restored);
+    kept.map(|it| Remark { address: it.address.clone(), text: text.clone() }).collect()
 }

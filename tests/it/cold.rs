@@ -106,7 +106,8 @@ fn restored_on(server: &Server) {
     let checks = expected(&[("create", "table.features/check-1")]);
     assert_eq!(steps(&machine.run(["plan", "s", "--json"]).ok()), checks);
     assert_eq!(steps(&apply(&machine)), checks);
-    machine.run(["failback", "s", "--auto-approve"]).ok();
+    let back = machine.run(["failback", "s", "--auto-approve"]).ok();
+    assert!(back.stdout.contains("is in us-west-2 alone: nobody hands it back"), "{back:?}");
     nothing_to_do(&machine);
     expect_restored(server);
     machine.run(["apply", "s", "--auto-approve", "--delete-data", "table.features"]).ok();
@@ -155,12 +156,8 @@ fn a_restore_that_was_killed_is_finished_by_the_next_on_fakecloud() {
     resumed_on(&server);
 }
 
-/// Exports whose objects are gone, as by a lifecycle rule or with their bucket, count for nothing.
-#[test]
-fn an_export_that_is_gone_from_the_bucket_is_made_anew() {
-    let Some(server) = Server::moto() else { return };
-    let machine = applied(&server);
-    let boto = server.boto();
+/// Removes all exports, as a lifecycle rule of the user's might.
+fn remove_exports(boto: &Boto<'_>) {
     let objects = boto.world(STANDBY, &["buckets"])["buckets"]["acme-control"]["objects"].clone();
     for key in objects.as_array().expect("objects").iter().filter_map(Value::as_str) {
         if key.starts_with("exports/") {
@@ -170,8 +167,45 @@ fn an_export_that_is_gone_from_the_bucket_is_made_anew() {
             );
         }
     }
+}
+
+/// Exports whose objects are gone count for nothing.
+#[test]
+fn an_export_that_is_gone_from_the_bucket_is_made_anew() {
+    let Some(server) = Server::moto() else { return };
+    let machine = applied(&server);
+    remove_exports(&server.boto());
     let both =
         expected(&[("create", "table.features/table-copy"), ("create", "table.features/table-export")]);
     assert_eq!(steps(&apply(&machine)), both);
     nothing_to_do(&machine);
+}
+
+/// What an earlier takeover restored is data: the next one serves it as it stands, says so, and so does each apply after it.
+#[test]
+fn a_second_takeover_replaces_nothing_that_the_first_one_restored() {
+    let Some(server) = Server::moto() else { return };
+    let (machine, boto) = (applied(&server), server.boto());
+    machine.run(FAILOVER).ok();
+    let written =
+        json!({ "region": STANDBY, "table": "acme-features", "pk": "c", "text": "during the outage" });
+    boto.run("item", &written);
+    machine.run(["failback", "s", "--auto-approve"]).ok();
+    remove_exports(&boto);
+    apply(&machine);
+    server.find();
+    server.black_out("hang");
+    let again = machine.run(FAILOVER).ok();
+    assert_eq!((imports(&server), calls_elsewhere(&server)), (0, Vec::new()));
+    let stays = "export cannot be changed in place; it stays as it is";
+    assert!(again.stdout.contains(&format!("{stays}: a takeover replaces nothing")), "{again:?}");
+    let report = again.json().into_iter().find(|line| line["type"] == "takeover").expect("a report");
+    assert_eq!((&report["complete"], &report["restored"]), (&json!(true), &json!([])));
+    server.find();
+    assert_eq!(texts(&table(&boto, STANDBY)).len(), 3);
+    let active = apply(&machine);
+    assert!(
+        active.stdout.contains(&format!("{stays}: it holds what the standby region serves")),
+        "{active:?}"
+    );
 }

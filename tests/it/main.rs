@@ -8,6 +8,7 @@ mod calls;
 #[cfg(feature = "aws")]
 mod checks;
 mod cli;
+#[cfg(feature = "aws")]
 mod cold;
 mod diagnostics;
 mod drstack;

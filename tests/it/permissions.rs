@@ -58,6 +58,7 @@ const S3: &[(&str, &str)] = &[
     ("DELETE Bucket replication", "PutReplicationConfiguration"),
     ("DELETE Object", "DeleteObject"),
     ("GET Bucket", "ListBucket"),
+    ("GET Bucket delimiter", "ListBucket"),
     ("GET Bucket bucket-region", "ListAllMyBuckets"),
     ("GET Bucket encryption", "GetEncryptionConfiguration"),
     ("GET Bucket lifecycle", "GetLifecycleConfiguration"),

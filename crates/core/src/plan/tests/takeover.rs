@@ -212,3 +212,42 @@ fn a_rehearsal_names_each_call_that_would_leave_the_region() {
     assert_eq!(violations, said);
     assert_eq!(lines(&rehearsal.plan), ["Create y.y/c []"], "what may be done is in its plan all the same");
 }
+
+/// Data that the standby region serves, which is wanted another way than it was made.
+#[test]
+fn data_that_serves_is_replaced_only_where_it_is_named() {
+    let graph = want(vec![Resource::named::<Data>(
+        at("x.x/d"),
+        Place::Standby,
+        "d",
+        &Spec { fixed: "z".into(), ..spec(None) },
+    )]);
+    let live = json!({"size": 1, "fixed": "a", "link": null});
+    let seen = seen(vec![("x.x/d", Look::Present(found("d", "x.x/d", live)))]);
+    let active = Options { mode: Mode::Active, ..options(Intent::Converge) };
+    let (plan, report) = made(&graph, &seen, &active);
+    assert!(plan.is_empty() && report.blocked.is_empty(), "{plan:?} {report:?}");
+    let said =
+        "x.x/d: fixed cannot be changed in place; it stays as it is: it holds what the standby region serves";
+    assert_eq!(texts(&report.notes), [said]);
+    let (plan, _) = made(&graph, &seen, &Options { mode: Mode::Active, ..deleting(&["x.x"]) });
+    assert_eq!(plan.steps.len(), 2, "named, it is taken away and made again: {plan:?}");
+    let (_, report) = made(&graph, &seen, &options(Intent::Converge));
+    assert_eq!(report.blocked.len(), 1, "in standby whoever wants it otherwise has to say so");
+}
+
+/// What another posture left under the same name serves as well; what another component made does not.
+#[test]
+fn data_of_the_same_component_serves_in_the_place_of_what_is_wanted() {
+    let graph = want(vec![Resource::named::<Data>(at("x.x/restored"), Place::Standby, "d", &spec(None))]);
+    let live = json!({"size": 1, "fixed": "a", "link": null});
+    for (of, blocked) in [("x.x/replica", 0), ("y.y/replica", 1)] {
+        let seen = seen(vec![("x.x/restored", Look::Present(found("d", of, live.clone())))]);
+        let takeover = Options { mode: Mode::Active, ..options(Intent::Failover) };
+        let (plan, report) = made(&graph, &seen, &takeover);
+        assert!(plan.is_empty(), "{plan:?}");
+        assert_eq!((report.blocked.len(), report.notes.len()), (blocked, 1 - blocked), "{of}: {report:?}");
+        let (_, report) = made(&graph, &seen, &options(Intent::Converge));
+        assert_eq!(report.blocked.len(), 1, "{of}: in standby it is in the way");
+    }
+}
