@@ -129,7 +129,7 @@ impl Session {
     }
 
     /// Keeps the log of all calls until now beside the journal of `run`. A run that went well does not fail for want of it.
-    async fn keep_calls(&self, run: &str, calls: &[CallNote]) {
+    pub(crate) async fn keep_calls(&self, run: &str, calls: &[CallNote]) {
         if let Err(error) = records::keep_calls(&*self.store, run, calls).await {
             self.ui.warn(&format!("warning: the log of this run's calls was not kept: {error}"));
         }

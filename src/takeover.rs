@@ -161,15 +161,15 @@ async fn end(session: &Session, planned: &Planned, summary: &RunSummary, report:
         ui.step_failure(address, &error.to_string(), &error.hint());
     }
     let folder = format!("runs/{}", report.run);
-    let pages = [("report.json", format!("{value:#}\n")), ("report.md", report.markdown())];
-    for (name, body) in pages {
+    let page = |name: &str, body: String| {
         let key = format!("{folder}/{name}");
-        session
-            .store
-            .put(&key, body.into_bytes(), Condition::Always)
-            .await
-            .map_err(|error| store_failure(&error))?;
-    }
+        async move { session.store.put(&key, body.into_bytes(), Condition::Always).await }
+    };
+    let pages =
+        tokio::try_join!(page("report.json", format!("{value:#}\n")), page("report.md", report.markdown()));
+    pages.map_err(|error| store_failure(&error))?;
+    // Until now it was the log of the steps: what a takeover called is to be seen whole.
+    session.keep_calls(&report.run, &session.cloud.calls()).await;
     ui.note(&format!("Kept as `{folder}/report.md` in `{}`.", session.stack.facts.control));
     match (report.complete, summary.unfinished.is_empty()) {
         (true, _) if report.missed() => Ok(Exit::NotReady),
