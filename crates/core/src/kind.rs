@@ -308,6 +308,15 @@ pub trait Kind: Send + Sync + 'static {
     fn demand(_spec: &Self::Spec) -> Option<Demand> {
         None
     }
+    /// Instances that the cloud launches, at most, to make `live` what a takeover wants; all of them where nothing is known of what
+    /// is there. Only so many at once as the account may launch ([`crate::budget::AT_ONCE`]).
+    fn launches(_spec: &Self::Spec, _live: Option<&Self::Live>) -> u32 {
+        0
+    }
+    /// What is wanted for now, where only `launches` instances may be launched beside `live`.
+    fn up_to(spec: &Self::Spec, _live: Option<&Self::Live>, _launches: u32) -> Self::Spec {
+        spec.clone()
+    }
     /// The instances that serve, for kinds that run any.
     fn serving(_live: &Self::Live) -> Option<u32> {
         None
@@ -377,6 +386,8 @@ pub trait DynKind: Send + Sync {
     fn links(&self, live: &Value) -> Result<Vec<String>, ShapeError>;
     fn prior(&self, action: Action) -> Duration;
     fn demand(&self, spec: &Value) -> Result<Option<Demand>, ShapeError>;
+    fn launches(&self, spec: &Value, live: Option<&Value>) -> Result<u32, ShapeError>;
+    fn up_to(&self, spec: &Value, live: Option<&Value>, launches: u32) -> Result<Value, ShapeError>;
     fn serving(&self, live: &Value) -> Result<Option<u32>, ShapeError>;
     fn copied(&self, spec: &Value) -> Result<Option<Copied>, ShapeError>;
 }
@@ -475,6 +486,14 @@ impl<K: Kind> DynKind for Erased<K> {
     }
     fn demand(&self, spec: &Value) -> Result<Option<Demand>, ShapeError> {
         Ok(K::demand(&typed::<K, _>("spec", spec)?))
+    }
+    fn launches(&self, spec: &Value, live: Option<&Value>) -> Result<u32, ShapeError> {
+        let live = live.map(|live| typed::<K, _>("live", live)).transpose()?;
+        Ok(K::launches(&typed::<K, _>("spec", spec)?, live.as_ref()))
+    }
+    fn up_to(&self, spec: &Value, live: Option<&Value>, launches: u32) -> Result<Value, ShapeError> {
+        let live = live.map(|live| typed::<K, _>("live", live)).transpose()?;
+        Ok(json(&K::up_to(&typed::<K, _>("spec", spec)?, live.as_ref(), launches)))
     }
     fn serving(&self, live: &Value) -> Result<Option<u32>, ShapeError> {
         Ok(K::serving(&typed::<K, _>("live", live)?))

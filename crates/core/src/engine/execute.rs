@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, Outcome, StepError};
 use super::journal::{Entry, FORMAT, Journal, JournalError, Permit};
+use super::launches::Launches;
 use super::pace::Pace;
 use super::schedule::Schedule;
 use super::step::{Ended, Job};
@@ -89,6 +90,7 @@ pub async fn execute(
         started: BTreeMap::new(),
         made: BTreeMap::new(),
         pace: Pace::new(begin),
+        launches: Launches::new(begin),
         summary: RunSummary::default(),
         entries: Vec::new(),
         draining: false,
@@ -160,6 +162,7 @@ struct Run<'a> {
     /// When creations were done.
     made: BTreeMap<Address, Instant>,
     pace: Pace,
+    launches: Launches,
     summary: RunSummary,
     /// What the next segment of the journal will hold.
     entries: Vec<Entry>,
@@ -291,9 +294,10 @@ impl Run<'_> {
         let successor = self.made.get(&step.address).filter(|_| step.action == Action::Delete);
         let not_before = successor.map(|made| *made + cloud.consistency());
         let line = self.pace.line(&step.kind, &step.region);
+        let budget = self.launches.of(&step.region);
         let step = Step { token: self.token(&step), ..step };
         let (scope, notes) = (scope.clone(), notes.clone());
-        Ok(Job { id, step, spec, kind, scope, notes, permit, not_before, line, insist: false })
+        Ok(Job { id, step, spec, kind, scope, notes, permit, not_before, line, budget, insist: false })
     }
 
     fn learn(&mut self, ended: &Result<Ended, tokio::task::JoinError>, cloud: &dyn Cloud, scope: &Scope) {

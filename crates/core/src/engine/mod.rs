@@ -3,7 +3,9 @@
 pub mod event;
 pub mod execute;
 pub mod journal;
+mod launches;
 mod pace;
+mod raise;
 pub mod schedule;
 mod step;
 pub mod wait;

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::event::StepError;
 use super::journal::Permit;
+use super::launches::Budget;
 use super::pace::Line;
 use super::wait::Pauses;
 use crate::cloud::{Call, Cloud, CloudError, Found, Scope};
@@ -19,7 +20,7 @@ use crate::plan::{Step, StepId};
 
 /// How long a call is repeated that is refused because something is still being changed: a role that is not known
 /// everywhere yet (AWS says up to 90 s), a table that takes one replica update at a time.
-const SETTLE: Wait = Wait {
+pub(super) const SETTLE: Wait = Wait {
     deadline: Duration::from_secs(180),
     first: Duration::from_millis(500),
     slowest: Duration::from_secs(10),
@@ -40,6 +41,8 @@ pub(super) struct Job {
     pub(super) not_before: Option<Instant>,
     /// Where it waits until the pace allows it to begin.
     pub(super) line: Arc<Line>,
+    /// What its launches are taken from.
+    pub(super) budget: Arc<Budget>,
     /// Whatever may pass by itself is tried again, a look that failed too: a takeover goes forward.
     pub(super) insist: bool,
 }
@@ -123,8 +126,9 @@ impl Job {
         let mut ladder = self.ladder()?;
         let mut spec = self.spec.clone();
         let mut climbed = Vec::new();
+        let part = self.first_part(&spec).await?;
         let found = loop {
-            match cloud.create(self.kind.name(), call, &spec).await {
+            match cloud.create(self.kind.name(), call, &self.part_of(&spec, part)?).await {
                 Ok(found) => break found,
                 Err(error) => match shortage(&error).and_then(|why| Some((why, ladder.next()?))) {
                     Some((why, rung)) => spec = self.climb(rung, &why, &mut climbed),
@@ -133,7 +137,15 @@ impl Job {
             }
         };
         let rounds = self.kind.rounds();
-        self.pursue(cloud, call, found, Pursuit { spec, ladder, climbed, rounds, creation: true }).await
+        let mut pursuit = Pursuit { spec, ladder, climbed, rounds, creation: true };
+        let found = match part {
+            Some(_) => {
+                let changes = self.differences(&pursuit.spec, &found)?;
+                self.change(cloud, call, &found.id, Some(&found.live), &mut pursuit, &changes).await?
+            }
+            None => found,
+        };
+        self.pursue(cloud, call, found, pursuit).await
     }
 
     async fn update(&self, cloud: &dyn Cloud, call: &Call, id: &str) -> Result<Left, StepError> {
@@ -142,7 +154,7 @@ impl Job {
         let mut pursuit = Pursuit { spec, ladder, climbed: Vec::new(), rounds, creation: false };
         let found = match self.as_wanted_by_now(cloud, id).await? {
             Some(found) => found,
-            None => self.change(cloud, call, id, &mut pursuit, &self.step.changes).await?,
+            None => self.change(cloud, call, id, None, &mut pursuit, &self.step.changes).await?,
         };
         self.pursue(cloud, call, found, pursuit).await
     }
@@ -198,21 +210,23 @@ impl Job {
             }
             // A rung may want no more than patience with what is there.
             if !changes.is_empty() {
-                let id = found.id.clone();
-                found = self.change(cloud, call, &id, &mut pursuit, &changes).await?;
+                let Found { id, live, .. } = found;
+                found = self.change(cloud, call, &id, Some(&live), &mut pursuit, &changes).await?;
             }
         }
     }
 
-    /// One update, and what is there after it.
+    /// One update of what is there, `live` where that is known, and what is there after it.
     async fn change(
         &self,
         cloud: &dyn Cloud,
         call: &Call,
         id: &str,
+        live: Option<&Value>,
         pursuit: &mut Pursuit,
         changes: &[FieldChange],
     ) -> Result<Found, StepError> {
+        self.raise(cloud, call, id, &pursuit.spec, live).await?;
         self.expect_permit(cloud, id)?;
         let mut pauses = Pauses::of(SETTLE);
         let kind = self.kind.name();
@@ -262,7 +276,7 @@ impl Job {
     }
 
     /// Some time has passed since the step began.
-    fn expect_permit(&self, cloud: &dyn Cloud, what: &str) -> Result<(), StepError> {
+    pub(super) fn expect_permit(&self, cloud: &dyn Cloud, what: &str) -> Result<(), StepError> {
         match self.permit.holds(cloud.now()) {
             true => Ok(()),
             false => {
@@ -315,7 +329,7 @@ impl Job {
         Ok(Left { id: found.id.clone(), outputs, climbed })
     }
 
-    async fn look(&self, cloud: &dyn Cloud, ids: &[String]) -> Result<Option<Found>, StepError> {
+    pub(super) async fn look(&self, cloud: &dyn Cloud, ids: &[String]) -> Result<Option<Found>, StepError> {
         let mut pauses = Pauses::of(SETTLE);
         loop {
             let looked = cloud.read(self.kind.name(), &self.scope, self.step.place, ids).await;
@@ -329,7 +343,7 @@ impl Job {
     }
 
     /// Waits where the refusal passes by itself and the run may call again, else gives the error back.
-    async fn settle(
+    pub(super) async fn settle(
         &self,
         cloud: &dyn Cloud,
         error: CloudError,
@@ -356,7 +370,7 @@ impl Job {
         Ok(())
     }
 
-    fn note(&self, waiting_for: String) {
+    pub(super) fn note(&self, waiting_for: String) {
         // The loop that listens outlives its tasks; when it is gone nobody wants to know.
         let _ = self.notes.send((self.id, waiting_for));
     }
@@ -372,6 +386,6 @@ fn shortage(error: &CloudError) -> Option<Shortage> {
     Some(Shortage { limit, message })
 }
 
-fn shape(error: &crate::kind::ShapeError) -> StepError {
+pub(super) fn shape(error: &crate::kind::ShapeError) -> StepError {
     StepError::Internal { message: error.to_string() }
 }

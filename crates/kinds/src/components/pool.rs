@@ -245,6 +245,7 @@ impl Component for Pool {
                     spec.minimum.as_ref().and_then(Share::percent).unwrap_or(MINIMUM_SHARE),
                 ),
                 rung: Step::Whole,
+                up_to: None,
             }),
         };
         let group = out.add(Resource::tagged::<Group>(cx.resource("group"), Place::Standby, &group));

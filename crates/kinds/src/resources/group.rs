@@ -17,6 +17,7 @@ use super::{operation, texts};
 
 #[cfg(feature = "aws")]
 pub(crate) mod aws;
+mod launches;
 pub mod reserved;
 mod rungs;
 pub mod sizes;
@@ -120,7 +121,7 @@ impl GroupSpec {
             Some(Takeover { rung: Step::Whole, .. }) if self.on_demand_percentage == 100 => {
                 live.on_demand >= self.desired
             }
-            Some(Takeover { rung: Step::Fewer, minimum }) => live.in_service() >= minimum,
+            Some(Takeover { rung: Step::Fewer, minimum, .. }) => live.in_service() >= minimum,
             _ => live.in_service() >= self.desired,
         }
     }
@@ -185,7 +186,8 @@ impl Kind for Group {
     }
 
     fn expect(spec: &GroupSpec, _id: &str) -> GroupLive {
-        let on_demand = on_demand(spec);
+        let desired = spec.size_beside(None);
+        let on_demand = on_demand(spec).min(desired);
         GroupLive {
             template: spec.template.text().to_owned(),
             template_version: spec.template_version.text().to_owned(),
@@ -194,11 +196,11 @@ impl Kind for Group {
             weights: spec.weights(),
             min: spec.min,
             max: spec.max,
-            desired: spec.desired,
+            desired,
             on_demand_percentage: if spec.is_lowered() { 0 } else { spec.on_demand_percentage },
             reserved: spec.reserved.clone(),
             on_demand,
-            spot: spec.desired - on_demand,
+            spot: desired - on_demand,
             short: None,
             status: None,
         }
@@ -218,10 +220,9 @@ impl Kind for Group {
                 }
             }
             Some(takeover) => {
-                let desired =
-                    spec.desired + if takeover.rung == Step::Whole { spec.surplus(before) } else { 0 };
+                let desired = spec.size_beside(Some(before));
                 let on_demand = match takeover.rung {
-                    Step::Whole => on_demand(spec),
+                    Step::Whole => on_demand(spec).min(desired.saturating_sub(spec.surplus(before))),
                     Step::Spot | Step::Sizes | Step::Fewer => before.on_demand,
                 };
                 let spot = desired.saturating_sub(on_demand);
@@ -291,7 +292,16 @@ impl Kind for Group {
         let mut types = spec.types_now();
         types.rotate_right(spec.types.len());
         let weights = spec.weights();
-        Some(Demand { types, weights, count: spec.desired, on_demand: on_demand(spec) })
+        let count = spec.size_beside(None);
+        Some(Demand { types, weights, count, on_demand: on_demand(spec).min(count) })
+    }
+
+    fn launches(spec: &GroupSpec, live: Option<&GroupLive>) -> u32 {
+        spec.launches_beside(live)
+    }
+
+    fn up_to(spec: &GroupSpec, live: Option<&GroupLive>, launches: u32) -> GroupSpec {
+        spec.raised_by(live, launches)
     }
 
     fn serving(live: &GroupLive) -> Option<u32> {

@@ -13,22 +13,32 @@ pub(crate) struct Draft {
     parts: Vec<Part>,
     /// What the network is like that every stack has, for its pools.
     network: u64,
+    /// By how much its pools are larger than random ones.
+    times: u32,
 }
 
 /// One component: its kind, its name and a number that decides everything else of it.
 type Part = (usize, usize, u64);
 
+/// Makes 1,480 of 37 instances.
+const LARGE: u32 = 40;
 const KINDS: [&str; 7] = ["bucket", "table", "network", "image", "pool", "fence", "traffic"];
 /// Few, so that a second stack has some of the first one's components, with other fields.
 const NAMES: [&str; 2] = ["a", "b"];
 
 pub(crate) fn drafts() -> impl Strategy<Value = Draft> {
     let part = (0..KINDS.len(), 0..NAMES.len(), any::<u64>());
-    (0..Posture::ALL.len(), prop::collection::vec(part, 1..9), any::<u64>())
-        .prop_map(|(posture, parts, network)| Draft { posture: Posture::ALL[posture], parts, network })
+    (0..Posture::ALL.len(), prop::collection::vec(part, 1..9), any::<u64>()).prop_map(
+        |(posture, parts, network)| Draft { posture: Posture::ALL[posture], parts, network, times: 1 },
+    )
 }
 
 impl Draft {
+    /// The same with pools of which one alone may be too large to be launched at once.
+    pub(crate) fn with_large_pools(&self) -> Self {
+        Self { times: LARGE, ..self.clone() }
+    }
+
     /// The stack as it was drawn.
     pub(crate) fn text(&self) -> String {
         self.text_in(self.posture)
@@ -78,7 +88,7 @@ impl Draft {
                 "image" => image(&mut dice),
                 "fence" => Vec::new(),
                 "traffic" => traffic(name, &around, &mut dice),
-                _ => pool(&around, &mut dice),
+                _ => pool(&around, self.times, &mut dice),
             };
             // One that is several has no name of its own to refer to. Traffic comes after the pools.
             if *kind == "pool" && !lines.iter().any(|line| line.starts_with("for_each")) {
@@ -208,7 +218,7 @@ fn image(dice: &mut Dice) -> Vec<String> {
     ]
 }
 
-fn pool(around: &Around<'_>, dice: &mut Dice) -> Vec<String> {
+fn pool(around: &Around<'_>, times: u32, dice: &mut Dice) -> Vec<String> {
     let references = |kind: &str, names: &[&str], dice: &mut Dice| {
         let chosen: Vec<String> =
             names.iter().filter(|_| dice.some()).map(|name| format!("\"@{kind}.{name}\"")).collect();
@@ -221,10 +231,11 @@ fn pool(around: &Around<'_>, dice: &mut Dice) -> Vec<String> {
         true => dice.maybe(field, values),
         false => format!("{field} = {}", dice.one_of(values)),
     };
+    let capacities = [4, 1, 0, 37].map(|capacity| (capacity * times).to_string());
     let needed = [
         stated("image", &images),
         stated("instance_types", &["[\"g5.xlarge\"]", "[\"g6.xlarge\", \"g5.xlarge\"]"]),
-        stated("capacity", &["4", "1", "0", "37"]),
+        stated("capacity", &capacities.each_ref().map(String::as_str)),
     ];
     let mut lines = vec![
         if follows { format!("follows = {}", dice.one_of(&["\"web\"", "\"jobs\""])) } else { String::new() },

@@ -311,7 +311,7 @@ fn compute() -> Vec<Sample> {
         reserved: None,
         takeover: None,
     };
-    let taken = Takeover { minimum: 2, rung: Step::Whole };
+    let taken = Takeover { minimum: 2, rung: Step::Whole, up_to: None };
     let active = GroupSpec { on_demand_percentage: 100, takeover: Some(taken), ..group.clone() };
     let targets = vec!["cr-1".into(), "arn:aws:resource-groups:us-west-2:123456789012:group/gpus".into()];
     let reserved = GroupSpec { reserved: Some(Reserved::first(targets)), ..active.clone() };

@@ -13,7 +13,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use drstack_core::cloud::{Call, CloudError};
 use drstack_core::kind::{FieldChange, Shortage};
 
-use super::{Group, GroupLive, GroupSpec, Reserved, Step, Takeover, texts};
+use super::{Group, GroupLive, GroupSpec, Reserved, texts};
 use crate::aws::ec2::filter;
 use crate::aws::tags::{STACK, Tags, named, owner};
 use crate::aws::{Driver, Looked, Seen, Target, by_id, each_of, has_code, limit_in, passing};
@@ -77,9 +77,9 @@ impl Driver for Group {
             .create_auto_scaling_group()
             .auto_scaling_group_name(&spec.name)
             .mixed_instances_policy(policy(spec, None))
-            .min_size(size(spec.min))
+            .min_size(size(spec.min.min(spec.size_beside(None))))
             .max_size(size(spec.max))
-            .desired_capacity(size(spec.desired))
+            .desired_capacity(size(spec.size_beside(None)))
             .vpc_zone_identifier(texts(&spec.subnets).join(","))
             .capacity_rebalance(true)
             .set_capacity_reservation_specification(Reserved::said(spec.reserved.as_ref(), None))
@@ -128,9 +128,8 @@ impl Driver for Group {
             size_now.max = live.max.max(size_now.max);
         } else {
             members.protect(at, name, true).await?;
-            if let Some(Takeover { rung: Step::Whole, .. }) = spec.takeover {
-                size_now.desired += spec.surplus(live);
-            }
+            size_now.desired = spec.size_beside(Some(live));
+            size_now.min = size_now.min.min(size_now.desired);
             size_now.max = live.max.max(size_now.max).max(size_now.desired);
         }
         at.aws.changed.now(name);

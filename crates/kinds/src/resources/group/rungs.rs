@@ -13,6 +13,10 @@ pub struct Takeover {
     /// Where on its ladder it stands.
     #[serde(default)]
     pub rung: Step,
+    /// The size to which it is raised for now, where the account may not launch all of it at once; it takes over all the same as if this
+    /// were not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up_to: Option<u32>,
 }
 
 /// A rung of the ladder, from the top. The numbers are what plans say.

@@ -194,7 +194,8 @@ impl Cloud for Desk {
     ) -> BoxFuture<'a, Result<Found, CloudError>> {
         async move {
             let sent = planted::without_token(self.flaw, call, self.sim.now());
-            let made = self.sim.create(kind, &sent, spec);
+            let spec = planted::all_at_once(self.flaw, spec);
+            let made = self.sim.create(kind, &sent, &spec);
             self.change(format!("create {}", call.address), &call.token, made).await
         }
         .boxed()
@@ -209,7 +210,8 @@ impl Cloud for Desk {
         changes: &'a [FieldChange],
     ) -> BoxFuture<'a, Result<(), CloudError>> {
         let changed = async move {
-            let changed = self.sim.update(kind, call, id, spec, changes);
+            let spec = planted::all_at_once(self.flaw, spec);
+            let changed = self.sim.update(kind, call, id, &spec, changes);
             let changed = planted::without_hold(self.flaw, &self.sim, kind, &call.scope, id, changed).await;
             planted::launch_last(self.flaw, &self.sim, kind, &call.scope, id);
             changed

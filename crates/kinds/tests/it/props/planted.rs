@@ -12,6 +12,7 @@ use drstack_core::plan::Plan;
 use drstack_sim::Sim;
 use futures_util::future::{BoxFuture, FutureExt};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 use tokio::time::sleep;
 
 /// A mistake that drstack does not make.
@@ -35,6 +36,8 @@ pub(crate) enum Flaw {
     LooksAtPrimary,
     /// Steps start as if nothing was ever throttled.
     Deaf,
+    /// A group is raised to all that it wants in one go.
+    AllAtOnce,
     /// Spot instances go when on-demand ones are asked for, not once they serve.
     NoHold,
     /// A group that goes back to spot lets all go that it has, and launches afterwards.
@@ -49,6 +52,17 @@ pub(super) fn without_token(flaw: Option<Flaw>, call: &Call, now: Timestamp) -> 
         }
         _ => call.clone(),
     }
+}
+
+/// `spec` as it is sent.
+pub(super) fn all_at_once(flaw: Option<Flaw>, spec: &Value) -> Value {
+    let mut spec = spec.clone();
+    if flaw == Some(Flaw::AllAtOnce)
+        && let Some(takeover) = spec.get_mut("takeover").and_then(Value::as_object_mut)
+    {
+        takeover.remove("up_to");
+    }
+    spec
 }
 
 /// How often calls were throttled, as the program hears of it.
@@ -200,7 +214,7 @@ impl ControlStore for Endless {
         condition: Condition,
     ) -> BoxFuture<'a, Result<Version, StoreError>> {
         let mut body = body;
-        if let Ok(mut lock) = serde_json::from_slice::<serde_json::Value>(&body)
+        if let Ok(mut lock) = serde_json::from_slice::<Value>(&body)
             && lock.get("until").is_some()
         {
             lock["until"] = "2199-01-01T00:00:00Z".into();

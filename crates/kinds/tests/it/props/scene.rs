@@ -61,6 +61,11 @@ impl Case {
         Self { weather: Weather { lag: 0, ..self.weather.clone() }, ..self.clone() }
     }
 
+    /// The same with pools of more instances than may be launched at once.
+    pub(crate) fn with_large_pools(&self) -> Self {
+        Self { before: None, wanted: self.wanted.with_large_pools(), ..self.clone() }
+    }
+
     /// The same where nothing stands yet.
     pub(crate) fn afresh(&self) -> Self {
         Self { before: None, ..self.clone() }

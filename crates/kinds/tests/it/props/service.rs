@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use drstack_core::budget::{AT_ONCE, PER_SECOND};
 use drstack_sim::{Holder, Sim, World};
+use jiff::Timestamp;
+
+/// Seconds by which a change may be seen later than it was made where it is looked each second, with as much to spare.
+const SEEN_LATE: f64 = 2.0;
 
 /// Instances in service by group, none of which may get fewer. Clones are the same.
 #[derive(Clone, Default)]
@@ -14,6 +19,10 @@ struct Seen {
     /// By id, what served at the beginning, without what was interrupted since.
     least: BTreeMap<String, u64>,
     dips: Vec<String>,
+    /// By id, the size at the last look.
+    sizes: BTreeMap<String, u64>,
+    /// When groups were seen to have been raised, and by how many instances.
+    raised: Vec<(Timestamp, u64)>,
 }
 
 impl Service {
@@ -21,6 +30,7 @@ impl Service {
     pub(crate) fn of(sim: &Sim) -> Self {
         let service = Self::default();
         service.seen().least = serving(&sim.world());
+        service.seen().sizes = sizes(&sim.world());
         service
     }
 
@@ -28,6 +38,14 @@ impl Service {
     pub(crate) fn lost(&self, group: &str, count: u64) {
         if let Some(least) = self.seen().least.get_mut(group) {
             *least = least.saturating_sub(count);
+        }
+    }
+
+    /// Whatever is called, and while nothing is.
+    pub(crate) async fn look_each_second(&self, sim: &Sim) -> std::convert::Infallible {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            self.look(sim);
         }
     }
 
@@ -40,6 +58,27 @@ impl Service {
         let fewer: Vec<String> =
             fewer.map(|(group, least)| format!("{at} {group}: {:?} of {least}", now.get(group))).collect();
         seen.dips.extend(fewer);
+        let sizes = sizes(&sim.world());
+        let before = |id: &str| seen.sizes.get(id).copied().unwrap_or(0);
+        let raised: u64 = sizes.iter().map(|(id, size)| size.saturating_sub(before(id))).sum();
+        if raised > 0 {
+            seen.raised.push((at, raised));
+        }
+        seen.sizes = sizes;
+    }
+
+    /// Demands that in no span of time more instances were asked for than the account may launch in it.
+    pub(crate) fn expect_within_budget(&self) {
+        let raised = self.seen().raised.clone();
+        for (first, (begin, _)) in raised.iter().enumerate() {
+            let mut sum = 0;
+            for (end, more) in &raised[first..] {
+                sum += more;
+                let span = end.duration_since(*begin).as_secs_f64() + SEEN_LATE;
+                let most = f64::from(AT_ONCE) + span * f64::from(PER_SECOND);
+                assert!(sum as f64 <= most, "{sum} launches in {span} s, {most} allowed: {raised:?}");
+            }
+        }
     }
 
     /// Demands that nothing was ever fewer.
@@ -50,6 +89,18 @@ impl Service {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.lock().unwrap()
     }
+}
+
+/// Sizes of the stack's groups by id, as people count them.
+fn sizes(world: &World) -> BTreeMap<String, u64> {
+    let groups = world.objects.get("group").into_iter().flat_map(BTreeMap::values).flatten();
+    let ours = groups.filter(|(_, object)| matches!(object.owner, Holder::Stack { .. }));
+    let size = |object: &drstack_sim::Object| {
+        let usual = object.live["types"].as_array().and_then(|it| it.last()?.as_str()).unwrap_or_default();
+        let unit = object.live["weights"][usual].as_u64().unwrap_or(1);
+        object.live["desired"].as_u64().unwrap().div_ceil(unit)
+    };
+    ours.map(|(id, object)| (id.clone(), size(object))).collect()
 }
 
 /// Instances of the stack's groups by id.

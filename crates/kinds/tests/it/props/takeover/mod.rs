@@ -9,6 +9,7 @@ mod handed_back;
 mod lost;
 mod old_side;
 mod operators;
+mod paced;
 mod partial;
 mod shortage;
 

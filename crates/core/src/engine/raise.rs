@@ -1,0 +1,81 @@
+//! Launches of a step, within the account's budget: where that has too few left, capacity is raised in parts.
+
+use serde_json::Value;
+
+use super::event::StepError;
+use super::step::{Job, shape};
+use super::wait::Pauses;
+use crate::cloud::{Call, Cloud, CloudError};
+
+impl Job {
+    /// How many instances `spec` may be made with at first; none where all of them may be launched.
+    pub(super) async fn first_part(&self, spec: &Value) -> Result<Option<u32>, StepError> {
+        let all = self.kind.launches(spec, None).map_err(|error| shape(&error))?;
+        if all == 0 || self.budget.take_at_once(all) {
+            return Ok(None);
+        }
+        let some = self.budget.take(all).await;
+        Ok((some < all).then_some(some))
+    }
+
+    /// `spec` with no more than these.
+    pub(super) fn part_of(&self, spec: &Value, launches: Option<u32>) -> Result<Value, StepError> {
+        let part = launches.map(|some| self.kind.up_to(spec, None, some).map_err(|error| shape(&error)));
+        part.unwrap_or_else(|| Ok(spec.clone()))
+    }
+
+    /// Raises what is there, `live` or what a look finds, so far that the rest of `spec` may be launched at once. Nothing is waited for
+    /// but the budget: the parts come into service as they come.
+    pub(super) async fn raise(
+        &self,
+        cloud: &dyn Cloud,
+        call: &Call,
+        id: &str,
+        spec: &Value,
+        live: Option<&Value>,
+    ) -> Result<(), StepError> {
+        // Without a look it is known how many these are at most.
+        let most = self.kind.launches(spec, live).map_err(|error| shape(&error))?;
+        if most == 0 || self.budget.take_at_once(most) {
+            return Ok(());
+        }
+        let there = match live {
+            Some(live) => live.clone(),
+            None => match self.look(cloud, &[id.to_owned()]).await? {
+                Some(found) => found.live,
+                // The update itself will tell.
+                None => return Ok(()),
+            },
+        };
+        let all = self.kind.launches(spec, Some(&there)).map_err(|error| shape(&error))?;
+        let mut sum = 0;
+        while sum < all {
+            self.note(format!("{} of {all} launches left, which the account may make in parts", all - sum));
+            sum += self.budget.take(all - sum).await;
+            if sum < all {
+                let part = self.kind.up_to(spec, Some(&there), sum).map_err(|error| shape(&error))?;
+                self.raise_to(cloud, call, id, &part).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn raise_to(
+        &self,
+        cloud: &dyn Cloud,
+        call: &Call,
+        id: &str,
+        part: &Value,
+    ) -> Result<(), StepError> {
+        self.expect_permit(cloud, id)?;
+        let mut pauses = Pauses::of(super::step::SETTLE);
+        while let Err(error) = cloud.update(self.kind.name(), call, id, part, &[]).await {
+            match error {
+                // The ladder is for the update of all of it, which meets the same limit.
+                CloudError::NoCapacity { .. } | CloudError::Quota { .. } => return Ok(()),
+                error => self.settle(cloud, error, &mut pauses).await?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! What a takeover has Auto Scaling launch, and the size to which a group is raised while not all of it may be launched at once.
+
+use super::{GroupLive, GroupSpec, Step, Takeover};
+
+impl GroupSpec {
+    /// The size that an update asks for beside `live`: while spot instances serve on, the others come on top of them.
+    pub(super) fn size_beside(&self, live: Option<&GroupLive>) -> u32 {
+        let all = match (self.takeover, live) {
+            (Some(Takeover { rung: Step::Whole, .. }), Some(live)) => self.desired + self.surplus(live),
+            _ => self.desired,
+        };
+        all.min(self.takeover.and_then(|it| it.up_to).unwrap_or(u32::MAX))
+    }
+
+    /// Instances that Auto Scaling is asked to launch, at most.
+    pub(super) fn launches_beside(&self, live: Option<&GroupLive>) -> u32 {
+        if self.takeover.is_none() || live.is_some_and(|live| self.is_served_by(live)) {
+            return 0;
+        }
+        self.size_beside(live).saturating_sub(self.there(live)).div_ceil(self.least_of_a_launch())
+    }
+
+    /// The same, raised by no more than `launches` instances.
+    pub(super) fn raised_by(&self, live: Option<&GroupLive>, launches: u32) -> Self {
+        let more = launches.saturating_mul(self.least_of_a_launch());
+        let up_to = Some(self.there(live).saturating_add(more));
+        Self { takeover: self.takeover.map(|it| Takeover { up_to, ..it }), ..self.clone() }
+    }
+
+    /// What needs no launch any more. On a lower rung what was asked for before did not come.
+    fn there(&self, live: Option<&GroupLive>) -> u32 {
+        match live {
+            None => 0,
+            Some(live) if self.is_lowered() => live.in_service(),
+            Some(live) => live.in_service().max(live.desired),
+        }
+    }
+
+    /// What one launch brings at least.
+    fn least_of_a_launch(&self) -> u32 {
+        self.weights().into_values().min().unwrap_or(1).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use drstack_core::kind::Kind;
+    use serde_json::json;
+
+    use super::*;
+    use crate::resources::Group;
+
+    fn spec() -> GroupSpec {
+        serde_json::from_value(json!({
+            "name": "g", "template": "lt-1", "template_version": "1", "subnets": [], "types": ["g5.xlarge"],
+            "min": 1500, "max": 1500, "desired": 1500, "on_demand_percentage": 100,
+            "takeover": { "minimum": 900 },
+        }))
+        .unwrap()
+    }
+
+    fn warm(spot: u32) -> GroupLive {
+        GroupLive { desired: spot, on_demand: 0, spot, ..Group::expect(&spec(), "g") }
+    }
+
+    #[test]
+    fn a_part_is_raised_beside_the_spot_instances_and_lets_none_go() {
+        let (spec, live) = (spec(), warm(375));
+        assert_eq!(spec.launches_beside(Some(&live)), 1500);
+        let part = spec.raised_by(Some(&live), 1000);
+        let there = Group::expect_after(&part, "g", &live);
+        assert_eq!((there.desired, there.on_demand, there.spot), (1375, 1000, 375));
+        // So many on-demand instances as the part has do not let the spot ones go.
+        assert_eq!(Group::expect_after(&part, "g", &there).spot, 375);
+        assert_eq!(spec.launches_beside(Some(&there)), 500);
+    }
+
+    #[test]
+    fn what_serves_is_launched_by_nobody() {
+        let spec = spec();
+        let full = GroupLive { on_demand: 1500, spot: 0, ..warm(0) };
+        assert_eq!(spec.launches_beside(Some(&full)), 0);
+        assert_eq!(spec.launches_beside(None), 1500);
+        assert_eq!(GroupSpec { takeover: None, ..spec }.launches_beside(None), 0);
+    }
+}
