@@ -22,6 +22,8 @@ mod faults;
 #[cfg(feature = "aws")]
 mod kills;
 #[cfg(feature = "aws")]
+mod launches;
+#[cfg(feature = "aws")]
 mod main_job;
 mod mutated;
 #[cfg(feature = "aws")]

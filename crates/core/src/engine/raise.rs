@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::event::StepError;
 use super::step::{Job, shape};
 use super::wait::Pauses;
+use crate::budget::PER_SECOND;
 use crate::cloud::{Call, Cloud, CloudError};
 
 impl Job {
@@ -50,7 +51,9 @@ impl Job {
         let all = self.kind.launches(spec, Some(&there)).map_err(|error| shape(&error))?;
         let mut sum = 0;
         while sum < all {
-            self.note(format!("{} of {all} launches left, which the account may make in parts", all - sum));
+            if sum > 0 {
+                self.note(format!("{sum} of {all} instances asked for, {PER_SECOND} a second may follow"));
+            }
             sum += self.budget.take(all - sum).await;
             if sum < all {
                 let part = self.kind.up_to(spec, Some(&there), sum).map_err(|error| shape(&error))?;
