@@ -382,3 +382,77 @@ fn a_failback_gives_the_primary_its_share_back_step_by_step() {
     let left = steps(&machine.run(["plan", "s", "--json"]).ok());
     assert!(left.is_subset(&expected(&[("update", "traffic.api/traffic-switch")])), "{left:?}");
 }
+
+/// The zone's own name has records of other types, and an alias that leads to the primary.
+fn seed_apex(boto: &Boto<'_>) -> String {
+    let zone = "routing.example.com";
+    let made = boto.seed(&json!([{ "kind": "zone", "name": zone, "records": [
+        { "name": zone, "type": "A", "alias": ["lb-1.us-east-1.elb.amazonaws.com", "Z35SXDOTRQ7X7K"] },
+        { "name": zone, "type": "MX", "ttl": 3600, "values": ["10 mail.example.com"] },
+    ]}]));
+    made[zone]["id"].as_str().expect("an id").to_owned()
+}
+
+#[test]
+fn a_zones_own_name_leads_to_load_balancers_by_alias() {
+    for server in [Server::moto(), Server::fakecloud(&[])] {
+        let Some(server) = server else { continue };
+        let (boto, machine) = (server.boto(), server.drstack());
+        let zone = seed_apex(&boto);
+        let records = || {
+            let all = boto.world(STANDBY, &["zones"])["zones"][&zone].as_array().expect("records").clone();
+            let (of_a, others): (Vec<Value>, Vec<Value>) = all.into_iter().partition(|it| it["Type"] == "A");
+            (of_a, others)
+        };
+        let (before, others) = records();
+        let by_alias = |more: &str| {
+            let text = stack(more).replace("\"api\"", "\"\"").replace(RECORD, "routing.example.com");
+            let text = text.replace(
+                "\"alb-east.example.com\"",
+                "{ alias = \"lb-1.us-east-1.elb.amazonaws.com\", zone = \"Z35SXDOTRQ7X7K\" }",
+            );
+            text.replace(
+                "\"alb-west.example.com\"",
+                "{ alias = \"lb-2.us-west-2.elb.amazonaws.com\", zone = \"Z1H1FL5HABSF5\" }",
+            )
+        };
+        machine.write("s/stack.toml", &by_alias(""));
+        let ran = machine.run(["apply", "s", "--auto-approve"]).code(65);
+        assert!(ran.stderr.contains("DR252") && ran.stderr.contains("alias of lb-1"), "{ran:?}");
+        assert_eq!(records(), (before.clone(), others.clone()));
+
+        for more in [ADOPT, "adopt = true\npolicy = \"weighted\"\nstandby_share = \"10%\""] {
+            machine.write("s/stack.toml", &by_alias(more));
+            apply(&machine);
+            nothing_to_do(&machine);
+            let (pair, rest) = records();
+            assert_eq!((pair.len(), &rest), (2, &others), "{pair:#?}");
+            for (end, name, of) in [
+                ("-primary", "lb-1.us-east-1.elb.amazonaws.com", "Z35SXDOTRQ7X7K"),
+                ("-secondary", "lb-2.us-west-2.elb.amazonaws.com", "Z1H1FL5HABSF5"),
+            ] {
+                let side =
+                    pair.iter().find(|it| it["SetIdentifier"].as_str().is_some_and(|id| id.ends_with(end)));
+                let side = side.unwrap_or_else(|| panic!("{end}: {pair:#?}"));
+                let alias = &side["AliasTarget"];
+                assert_eq!(alias["DNSName"].as_str().map(|it| it.trim_end_matches('.')), Some(name));
+                assert_eq!(
+                    (&alias["HostedZoneId"], &alias["EvaluateTargetHealth"]),
+                    (&json!(of), &json!(false))
+                );
+                assert_eq!(
+                    side["HealthCheckId"].as_str().is_some_and(|it| !it.is_empty()),
+                    end == "-primary"
+                );
+                let by = if more == ADOPT { "Failover" } else { "Weight" };
+                assert!(!side[by].is_null(), "{side:#}");
+            }
+        }
+        machine.run(["destroy", "s", "--auto-approve", "--delete-data", "control"]).ok();
+        let (left, rest) = records();
+        assert_eq!((left.len(), rest), (1, others), "{left:#?}");
+        assert_eq!(left[0]["SetIdentifier"], Value::Null);
+        let to = left[0]["AliasTarget"]["DNSName"].as_str().map(|it| it.trim_end_matches('.'));
+        assert_eq!(to, Some("lb-1.us-east-1.elb.amazonaws.com"));
+    }
+}

@@ -185,8 +185,12 @@ def zone(region, want):
     made = route53.create_hosted_zone(Name=name, CallerReference=name)["HostedZone"]["Id"].rsplit("/", 1)[-1]
     for record in want.get("records", []):
         routed = {"SetIdentifier": record["set"], "Weight": 1} if "set" in record else {}
-        values = [{"Value": value} for value in record["values"]]
-        record_set = {"Name": record["name"], "Type": record["type"], "TTL": record["ttl"], "ResourceRecords": values, **routed}
+        if "alias" in record:
+            name, of = record["alias"]
+            leads = {"AliasTarget": {"DNSName": name, "HostedZoneId": of, "EvaluateTargetHealth": True}}
+        else:
+            leads = {"TTL": record["ttl"], "ResourceRecords": [{"Value": value} for value in record["values"]]}
+        record_set = {"Name": record["name"], "Type": record["type"], **leads, **routed}
         change = {"Action": "CREATE", "ResourceRecordSet": record_set}
         route53.change_resource_record_sets(HostedZoneId=made, ChangeBatch={"Changes": [change]})
     return {"id": made}

@@ -250,6 +250,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "`standby_share`, `ramp` and `ramp_pause` go with `policy = \"weighted\"`. A ramp is of rising shares and ends with 100 %; `probe` is asked between two of them, so it needs `watch`. docs/traffic.md shows how a failback takes them.",
     ),
     (
+        "DR256",
+        "aliases that cannot be made",
+        "A side is a DNS name, or a load balancer by alias: `{ alias = \"lb-1.us-east-1.elb.amazonaws.com\", zone = \"Z35SXDOTRQ7X7K\" }`, where `zone` is the load balancer's `CanonicalHostedZoneId`. Both sides are the one or the other, since records of one name are of one type. The zone's own name, `record = \"\"`, takes aliases alone: a CNAME cannot stand there.",
+    ),
+    (
         "DR260",
         "a check looks at nothing, or at several things",
         "A check has one of `http`, `table`, `object` and `command`; docs/checks.md shows each.",

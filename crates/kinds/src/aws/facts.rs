@@ -98,7 +98,10 @@ async fn dns(at: &Target<'_>, name: &str) -> Result<Option<DnsFact>, CloudError>
     let zones = route53::zones(at, zone).await?;
     let Some((id, zone_name)) = zones.first() else { return Ok(None) };
     let zone = if is_zone_id(zone) { zone_name } else { zone };
-    let mut fact = DnsFact { record: route53::plain(&format!("{record}.{zone}")), ..DnsFact::default() };
+    // Nothing below a zone is the zone's own name.
+    let record =
+        if record.is_empty() { route53::plain(zone) } else { route53::plain(&format!("{record}.{zone}")) };
+    let mut fact = DnsFact { record, ..DnsFact::default() };
     for set in route53::records(at, id, &fact.record).await?.unwrap_or_default() {
         if dns_record::side_of(at.scope, &set).is_some() {
             continue;

@@ -3,30 +3,35 @@
 //! All of it is made while both regions are there, the same in every posture and mode. A takeover only writes a metric in
 //! the standby region: the alarm on it makes a health check unhealthy, and DNS follows without a call to Route 53.
 
+mod place;
 mod probe;
+mod target;
 mod weights;
 
 use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::component::{CHECKS, CompileCx, Component, Problem, Ref, ResourceSet, Seed, StackFacts};
-use drstack_core::facts::{FactQuery, Known};
+use drstack_core::facts::FactQuery;
 use drstack_core::graph::Resource;
 use drstack_core::kind::{Kind, Place};
 use drstack_core::link::Link;
 use drstack_core::objective::{Mode, Posture};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use place::place;
 use probe::{Probe, is_dns_name, is_full_name};
+use target::APEX;
+pub use target::{Alias, StandbyTarget, Target};
 
 use super::Pool;
 use super::pool::Share;
-use crate::facts::{self, DnsFact};
+use crate::facts;
 use crate::names;
 use crate::resources::alarm::AlarmSpec;
 use crate::resources::check::{CheckSpec, Probe as Asked};
-use crate::resources::dns_record::{DnsRecordSpec, MARK_LIMIT, SIDES, mark, record_id};
+use crate::resources::dns_record::{DnsRecordSpec, mark, record_id};
 use crate::resources::health_check::HealthCheckSpec;
 use crate::resources::traffic_switch::{TrafficSwitchSpec, dimension};
 use crate::resources::{Alarm, Check, DnsRecord, DnsWeights, HealthCheck, TrafficSwitch};
@@ -37,11 +42,11 @@ use crate::resources::{Alarm, Check, DnsRecord, DnsWeights, HealthCheck, Traffic
 pub struct TrafficTable {
     /// The public hosted zone, by name or by id: the one whose name is the longest end of this.
     pub zone: String,
-    /// The name below the zone: `api` for `api.routing.example.com`. A zone's own name cannot be a CNAME.
+    /// The name below the zone: `api` for `api.routing.example.com`; `""` for the zone's own name, which only aliases can have.
     pub record: String,
-    /// DNS name that answers in the primary region.
-    pub primary_target: String,
-    /// DNS name that answers in the standby region, of a load balancer there.
+    /// DNS name that answers in the primary region, or a load balancer there by alias.
+    pub primary_target: Target,
+    /// DNS name that answers in the standby region, of a load balancer there, or that load balancer by alias.
     pub standby_target: StandbyTarget,
     /// What answers while the service is well. Route 53 asks it of the primary, at `primary_target` where this names the
     /// record itself, which leads to the other region once it failed.
@@ -84,51 +89,6 @@ fn yes() -> bool {
     true
 }
 
-/// What answers in the standby region.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum StandbyTarget {
-    /// `"@pool.NAME"`, which is refused until pools have load balancers.
-    Pool(Ref<Pool>),
-    /// A DNS name.
-    Name(String),
-}
-
-impl TryFrom<String> for StandbyTarget {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if !text.starts_with('@') {
-            return Ok(Self::Name(text));
-        }
-        let reference: Result<Ref<Pool>, serde::de::value::Error> =
-            Ref::deserialize(serde::de::value::StringDeserializer::new(text));
-        reference.map(Self::Pool).map_err(|error| error.to_string())
-    }
-}
-
-impl From<StandbyTarget> for String {
-    fn from(target: StandbyTarget) -> Self {
-        match target {
-            StandbyTarget::Pool(reference) => format!("{reference:?}"),
-            StandbyTarget::Name(name) => name,
-        }
-    }
-}
-
-impl JsonSchema for StandbyTarget {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "StandbyTarget".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "pattern": r"^(@(module\.[^.]+\.)?[a-z-]+\..+|[^@].*|.*\$\{.*)$",
-            "description": "The DNS name of a load balancer in the standby region",
-        })
-    }
-}
-
 /// Longest alarm name, by the API reference.
 const ALARM_LIMIT: usize = 255;
 /// Longest that one answer of the standby region may take, in seconds: far more than users wait for.
@@ -155,23 +115,8 @@ impl Component for Traffic {
             }
         };
         name("zone", &spec.zone, facts::is_zone_id(&spec.zone) || is_full_name(&spec.zone));
-        name("record", &spec.record, is_dns_name(&spec.record));
-        name("primary_target", &spec.primary_target, is_full_name(&spec.primary_target));
-        match &spec.standby_target {
-            StandbyTarget::Pool(pool) => {
-                let message = format!("not yet: `{pool:?}` has no load balancer of its own");
-                let help = "write the DNS name of the one in the standby region";
-                out.push(Problem::error("DR254", "standby_target", message, help));
-            }
-            StandbyTarget::Name(text) => {
-                name("standby_target", text, is_full_name(text));
-                if text.eq_ignore_ascii_case(&spec.primary_target) {
-                    let message = format!("both sides lead to `{text}`");
-                    let help = "write the DNS name that answers in the standby region";
-                    out.push(Problem::error("DR254", "standby_target", message, help));
-                }
-            }
-        }
+        name("record", &spec.record, spec.record == APEX || is_dns_name(&spec.record));
+        target::check(spec, out);
         if Probe::parse(&spec.probe).is_none() {
             let message = format!("`{}` is not an HTTPS address that Route 53 can ask", spec.probe);
             out.push(Problem::error("DR253", "probe", message, PROBE));
@@ -186,10 +131,11 @@ impl Component for Traffic {
     fn compile(spec: &TrafficTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         let Some((zone, record)) = place(spec, cx, out) else { return };
         // Refused by `check`.
-        let (Some(probe), StandbyTarget::Name(target)) = (Probe::parse(&spec.probe), &spec.standby_target)
+        let (Some(probe), StandbyTarget::Of(standby)) = (Probe::parse(&spec.probe), &spec.standby_target)
         else {
             return;
         };
+        let (primary, secondary) = (spec.primary_target.name(), standby.name());
         if cx.posture == Posture::Hot && spec.policy == Policy::Failover {
             let text = "hot: the name leads to one region at a time; `policy = \"weighted\"` with a `standby_share` has both answer";
             out.notes.push(text.to_owned());
@@ -208,7 +154,7 @@ impl Component for Traffic {
         let mut check = |resource: &str, spec: &HealthCheckSpec| {
             out.add(Resource::tagged::<HealthCheck>(cx.resource(resource), Place::Global, spec))
         };
-        let endpoint = check("endpoint-check", &probe.at(&record, &spec.primary_target));
+        let endpoint = check("endpoint-check", &probe.at(&record, &primary));
         let switched = HealthCheckSpec::Alarm { alarm: Link::id(&alarm), region: cx.stack.standby.clone() };
         let switched = check("alarm-check", &switched);
         let both = HealthCheckSpec::All {
@@ -221,8 +167,9 @@ impl Component for Traffic {
             zone,
             record: record.clone(),
             mark: mark(&cx.stack.name, cx.address),
-            primary: spec.primary_target.to_ascii_lowercase(),
-            secondary: target.to_ascii_lowercase(),
+            primary: primary.clone(),
+            secondary: secondary.clone(),
+            aliases: spec.primary_target.zone().zip(standby.zone()).map(|zones| zones.into()),
             check: Link::id(&both),
             adopt: spec.adopt,
             weighted: weights::standing(spec),
@@ -242,9 +189,7 @@ impl Component for Traffic {
         let serving: Vec<Address> = serving.collect();
         switch.after.extend(serving.iter().cloned());
         let switch = out.add(switch);
-        if let Some(weights) =
-            weights::of(spec, cx, &pair, &endpoint, &probe.asked(&record, &spec.primary_target))
-        {
+        if let Some(weights) = weights::of(spec, cx, &pair, &endpoint, &probe.asked(&record, &primary)) {
             let mut weights =
                 Resource::named::<DnsWeights>(cx.resource(DnsWeights::NAME), Place::Global, id, &weights);
             if cx.mode == Mode::Standby {
@@ -255,12 +200,14 @@ impl Component for Traffic {
             out.add(weights);
         }
         if cx.mode == Mode::Active {
-            watch(spec, cx, (&probe, &record, target), &switch, out);
+            watch(spec, cx, (&probe, &record, secondary), &switch, out);
         }
     }
 
     fn seeds(spec: &TrafficTable, stack: &StackFacts, address: &ComponentAddress) -> Vec<Seed> {
-        let record = format!("{}.{}", spec.record, spec.zone).to_ascii_lowercase();
+        let record =
+            if spec.record == APEX { spec.zone.clone() } else { format!("{}.{}", spec.record, spec.zone) };
+        let record = record.to_ascii_lowercase();
         let value = json!({"zones": ["Z0SIMULATED"], "record": record, "simple": null, "others": []});
         vec![
             Seed::Fact { query: facts::dns(&spec.zone, &spec.record), value },
@@ -281,7 +228,7 @@ impl Component for Traffic {
 fn watch(
     spec: &TrafficTable,
     cx: &CompileCx<'_>,
-    (probe, record, target): (&Probe, &str, &str),
+    (probe, record, host): (&Probe, &str, String),
     switch: &Address,
     out: &mut ResourceSet,
 ) {
@@ -295,65 +242,7 @@ fn watch(
         return out.notes.push(text);
     };
     let address = cx.resource("answer");
-    let (name, host) = (address.to_string(), target.to_ascii_lowercase());
+    let name = address.to_string();
     let check = CheckSpec { probe: Asked::Answer { url, host }, timeout: ANSWER };
     out.add(Resource::named::<Check>(address, Place::Standby, name, &check).after(switch));
-}
-
-/// Zone id and full name of the record, where both are known and the name is free, ours or to be taken over.
-fn place(spec: &TrafficTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Option<(String, String)> {
-    let zone = &spec.zone;
-    let fact = match cx.facts.get::<DnsFact>(&facts::dns(zone, &spec.record)) {
-        Known::Yes(fact) => fact,
-        Known::Absent => {
-            let message = format!("there is no public hosted zone for `{zone}` in this account");
-            out.error("DR251", "zone", message, "make it in Route 53, or correct the name");
-            return None;
-        }
-        Known::Unknown => {
-            let message = format!("nothing is known of the hosted zone `{zone}`: Route 53 never answered");
-            let help = "plan once while it answers; what it said is kept for when it does not";
-            out.error("DR251", "zone", message, help);
-            return None;
-        }
-    };
-    let [id] = &fact.zones[..] else {
-        let message = format!("{} public hosted zones are called `{zone}`", fact.zones.len());
-        let help =
-            format!("write the id of the one that is meant: `zone = \"{}\"`", fact.zones.join("`, or `"));
-        out.error("DR251", "zone", message, help);
-        return None;
-    };
-    let longest = SIDES.iter().map(|side| side.len()).max().unwrap_or_default();
-    if mark(&cx.stack.name, cx.address).len() + longest > MARK_LIMIT {
-        let message =
-            format!("the address is too long to mark records with: they take {MARK_LIMIT} characters");
-        out.error("DR250", "", message, "give the component or its module a shorter name");
-        return None;
-    }
-    let record = &fact.record;
-    let target = spec.primary_target.to_ascii_lowercase();
-    let mine = fact.simple.as_ref().is_some_and(|simple| simple.target == target);
-    let says = fact.simple.iter().map(|simple| format!("CNAME {}", simple.target));
-    let found: Vec<String> = says.chain(fact.others.iter().cloned()).collect();
-    match (fact.others.is_empty() && mine, found.first()) {
-        (_, None) => {}
-        (true, Some(found)) if spec.adopt => {
-            out.notes
-                .push(format!("`{record}` ({found}) is taken over in one change; destroying puts it back"));
-        }
-        (true, Some(found)) => {
-            let message = format!("`{record}` exists and is not drstack's: {found}");
-            out.error("DR252", "record", message, "write `adopt = true` to have it taken over");
-            return None;
-        }
-        (false, Some(found)) => {
-            let message = format!("`{record}` exists and is not drstack's: {found}");
-            let help =
-                format!("make it a CNAME to `{target}` and write `adopt = true`, or choose another record");
-            out.error("DR252", "record", message, help);
-            return None;
-        }
-    }
-    Some((id.clone(), record.clone()))
 }

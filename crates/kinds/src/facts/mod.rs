@@ -201,6 +201,9 @@ pub struct SimpleRecord {
     pub target: String,
     /// Seconds that resolvers keep it.
     pub ttl: i64,
+    /// The zone of the load balancer that it is an alias of, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
 }
 
 /// The question for `record` in a zone, which is given by name or id.

@@ -34,6 +34,9 @@ pub struct DnsRecordSpec {
     pub primary: String,
     /// DNS name that answers for the standby region.
     pub secondary: String,
+    /// Both are load balancers, led to by alias.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aliases: Option<AliasZones>,
     /// The check that says whether the primary is answered.
     pub check: Link,
     /// A simple record that leads to the primary is taken over.
@@ -42,6 +45,21 @@ pub struct DnsRecordSpec {
     /// then on the weights are those of [`DnsWeights`](super::DnsWeights).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weighted: Option<u32>,
+}
+
+/// Hosted zones of load balancers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasZones {
+    /// Of the primary's.
+    pub primary: String,
+    /// Of the standby's.
+    pub secondary: String,
+}
+
+impl From<(&str, &str)> for AliasZones {
+    fn from((primary, secondary): (&str, &str)) -> Self {
+        Self { primary: primary.to_owned(), secondary: secondary.to_owned() }
+    }
 }
 
 /// What Route 53 reports.
@@ -63,8 +81,21 @@ pub struct Side {
     pub target: String,
     /// Its check.
     pub check: Option<String>,
-    /// Seconds that resolvers keep it.
+    /// Seconds that resolvers keep it; 0 for an alias, which has those of what it leads to.
     pub ttl: i64,
+    /// Where it is an alias, of what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<AliasOf>,
+}
+
+/// What an alias leads to, beside the name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AliasOf {
+    /// The hosted zone of the load balancer.
+    pub zone: String,
+    /// Route 53 asks the load balancer for the health of its targets. It must not: a standby that is still small would count as
+    /// unhealthy, and where both are Route 53 answers the dead primary.
+    pub evaluates: bool,
 }
 
 /// Zone and name: how a pair is looked up.
@@ -105,10 +136,16 @@ impl Kind for DnsRecord {
     }
 
     fn expect(spec: &DnsRecordSpec, _id: &str) -> DnsRecordLive {
-        let side = |target: &str, check| Some(Side { target: target.to_owned(), check, ttl: TTL });
+        let side = |target: &str, check, zone: Option<&String>| {
+            let alias = zone.map(|zone| AliasOf { zone: zone.clone(), evaluates: false });
+            let ttl = if alias.is_some() { 0 } else { TTL };
+            Some(Side { target: target.to_owned(), check, ttl, alias })
+        };
+        let zones = spec.aliases.as_ref();
+        let check = Some(spec.check.text().to_owned());
         DnsRecordLive {
-            primary: side(&spec.primary, Some(spec.check.text().to_owned())),
-            secondary: side(&spec.secondary, None),
+            primary: side(&spec.primary, check, zones.map(|it| &it.primary)),
+            secondary: side(&spec.secondary, None, zones.map(|it| &it.secondary)),
             weighted: spec.weighted.is_some(),
         }
     }

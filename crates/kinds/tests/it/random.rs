@@ -269,8 +269,7 @@ fn traffic(name: &str, around: &Around<'_>, dice: &mut Dice) -> Vec<String> {
     vec![
         format!("zone = \"{zone}\""),
         format!("record = \"{record}{name}\""),
-        format!("primary_target = \"{}\"", dice.one_of(&["east.example.com", "alb.east.example.com"])),
-        format!("standby_target = \"{}\"", dice.one_of(&["west.example.com", "alb.west.example.com"])),
+        targets(dice),
         format!(
             "probe = \"https://{record}{name}.{}\"",
             dice.one_of(&["example.com/healthz", "example.com:8443"])
@@ -279,6 +278,18 @@ fn traffic(name: &str, around: &Around<'_>, dice: &mut Dice) -> Vec<String> {
         dice.maybe("adopt", &["true"]),
         dice.one_of(&["", "", "policy = \"weighted\"", BY_WEIGHT, RAMP]).to_owned(),
     ]
+}
+
+/// Both as names, or both by alias.
+fn targets(dice: &mut Dice) -> String {
+    let east = dice.one_of(&["east.example.com", "alb.east.example.com"]);
+    let west = dice.one_of(&["west.example.com", "alb.west.example.com"]);
+    match dice.some() {
+        true => format!("primary_target = \"{east}\"\nstandby_target = \"{west}\""),
+        false => format!(
+            "primary_target = {{ alias = \"{east}\", zone = \"Z1EAST\" }}\nstandby_target = {{ alias = \"{west}\", zone = \"Z1WEST\" }}"
+        ),
+    }
 }
 
 /// Both sides answer.

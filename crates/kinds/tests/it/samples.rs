@@ -445,7 +445,9 @@ fn traffic() -> Vec<Sample> {
         check: known("check-3"),
         adopt: false,
         weighted: None,
+        aliases: None,
     };
+    let by_alias = DnsRecordSpec { aliases: Some(("Z1EAST", "Z1WEST").into()), ..pair.clone() };
     let by_weight = DnsRecordSpec { weighted: Some(90), ..pair.clone() };
     let weights = |steps: &[u32], gate| DnsWeightsSpec {
         pair: known("Z0123/api.example.com"),
@@ -493,6 +495,7 @@ fn traffic() -> Vec<Sample> {
             &[],
         ),
         sample::<DnsRecord>(&pair, &[], PAIR),
+        sample::<DnsRecord>(&by_alias, &[], PAIR),
         sample::<DnsRecord>(&by_weight, &[], BY_WEIGHT),
         sample::<DnsWeights>(&weights(&[], None), &[], &[]),
         sample::<DnsWeights>(&weights(&[5], Some(gate)), &[], WEIGHTS),

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_route53::types::{
-    Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover, RrType,
+    AliasTarget, Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet,
+    ResourceRecordSetFailover, RrType,
 };
 use drstack_core::address::Address;
 use drstack_core::cloud::{Call, CloudError, Owner, Scope};
 use drstack_core::kind::{FieldChange, Kind};
 
-use super::{DnsRecord, DnsRecordLive, DnsRecordSpec, SIDES, Side, record_id};
+use super::{AliasOf, DnsRecord, DnsRecordLive, DnsRecordSpec, SIDES, Side, record_id};
 use crate::aws::route53::{RECORD, owned_checks, plain, records};
 use crate::aws::s3::built;
 use crate::aws::tags::decode;
@@ -71,8 +72,9 @@ impl Driver for DnsRecord {
         }
         let simple = ResourceRecordSet::builder()
             .name(stays.name)
-            .r#type(RrType::Cname)
+            .r#type(stays.r#type)
             .set_ttl(stays.ttl)
+            .set_alias_target(stays.alias_target)
             .set_resource_records(stays.resource_records);
         changes.push(change(ChangeAction::Create, built(CHANGE, simple.build())?)?);
         send(at, split(id).0, changes).await
@@ -98,10 +100,15 @@ async fn look(at: &Target<'_>, id: &str) -> Result<Option<Seen<DnsRecordLive>>, 
             target: target(set),
             check: set.health_check_id.clone().filter(|it| !it.is_empty()),
             ttl: set.ttl.unwrap_or_default(),
+            alias: set
+                .alias_target()
+                .map(|it| AliasOf { zone: it.hosted_zone_id.clone(), evaluates: it.evaluate_target_health }),
         };
         *if is_primary(set) { &mut live.primary } else { &mut live.secondary } = Some(side);
     }
-    let foreign = |set: &ResourceRecordSet| side_of(at.scope, set).is_none() && simple(set).is_none();
+    let foreign = |set: &ResourceRecordSet| {
+        side_of(at.scope, set).is_none() && simple(set).is_none() && is_address(set)
+    };
     let owner = owner.or_else(|| sets.iter().any(foreign).then_some(Owner::Foreign));
     Ok(owner.map(|owner| Seen { id: id.to_owned(), owner, live }))
 }
@@ -158,14 +165,27 @@ pub(crate) fn side_of(scope: &Scope, set: &ResourceRecordSet) -> Option<Address>
 }
 
 fn target(set: &ResourceRecordSet) -> String {
-    set.resource_records().first().map(|it| plain(&it.value)).unwrap_or_default()
+    match set.alias_target() {
+        Some(alias) => plain(&alias.dns_name),
+        None => set.resource_records().first().map(|it| plain(&it.value)).unwrap_or_default(),
+    }
+}
+
+/// Whether it answers what a pair answers. A zone's own name has records of other types, which stand beside it.
+fn is_address(set: &ResourceRecordSet) -> bool {
+    matches!(set.r#type, RrType::A | RrType::Aaaa | RrType::Cname)
 }
 
 /// What a record says that is all by itself and leads to one name.
 pub(crate) fn simple(set: &ResourceRecordSet) -> Option<SimpleRecord> {
-    let alone = set.set_identifier.is_none() && set.r#type == RrType::Cname;
-    let ttl = set.ttl.filter(|_| alone && set.alias_target.is_none())?;
-    Some(SimpleRecord { target: target(set), ttl })
+    let zone = set.alias_target().map(|it| it.hosted_zone_id.clone());
+    let leads = match (&set.r#type, &zone) {
+        (RrType::A, Some(_)) => true,
+        (RrType::Cname, None) => set.ttl.is_some(),
+        _ => false,
+    };
+    let alone = set.set_identifier.is_none() && leads;
+    alone.then(|| SimpleRecord { target: target(set), ttl: set.ttl.unwrap_or_default(), zone })
 }
 
 /// Both records in one batch; a simple record that leads to the primary goes with it, where the stack says so.
@@ -173,9 +193,10 @@ async fn put(at: &Target<'_>, spec: &DnsRecordSpec) -> Result<(), CloudError> {
     let sets = records(at, &spec.zone, &spec.record).await?.unwrap_or_default();
     let mut changes = Vec::new();
     let (ours, others): (Vec<_>, Vec<_>) = sets.into_iter().partition(|set| side_of(at.scope, set).is_some());
-    for set in others {
+    let zone = spec.aliases.as_ref().map(|it| &it.primary);
+    for set in others.into_iter().filter(|set| spec.aliases.is_none() || is_address(set)) {
         match simple(&set) {
-            Some(found) if spec.adopt && found.target == spec.primary => {
+            Some(found) if spec.adopt && found.target == spec.primary && found.zone.as_ref() == zone => {
                 changes.push(change(ChangeAction::Delete, set)?);
             }
             _ => {
@@ -190,8 +211,11 @@ async fn put(at: &Target<'_>, spec: &DnsRecordSpec) -> Result<(), CloudError> {
             }
         }
     }
-    // Records of one name are of one policy: with another one they go and come in this batch.
-    let stays = ours.iter().all(|set| set.weight.is_some() == spec.weighted.is_some());
+    // Records of one name are of one policy, and those of another type are others: with another one they go and come in this batch.
+    let stays = ours.iter().all(|set| {
+        let is_alias = set.alias_target.is_some();
+        set.weight.is_some() == spec.weighted.is_some() && is_alias == spec.aliases.is_some()
+    });
     let action = if stays { ChangeAction::Upsert } else { ChangeAction::Create };
     let share = spec.weighted.map(|first| share_of(&ours).unwrap_or(first));
     for set in ours.into_iter().filter(|_| !stays) {
@@ -204,14 +228,21 @@ async fn put(at: &Target<'_>, spec: &DnsRecordSpec) -> Result<(), CloudError> {
     ];
     for ((side, failover), end) in sides.into_iter().zip(SIDES) {
         let Some(side) = side else { continue };
-        let value = built(CHANGE, ResourceRecord::builder().value(side.target).build())?;
         let set = ResourceRecordSet::builder()
             .name(&spec.record)
-            .r#type(RrType::Cname)
             .set_identifier(format!("{}{end}", spec.mark))
-            .set_health_check_id(side.check)
-            .ttl(side.ttl)
-            .resource_records(value);
+            .set_health_check_id(side.check);
+        let set = match side.alias {
+            None => {
+                let value = built(CHANGE, ResourceRecord::builder().value(side.target).build())?;
+                set.r#type(RrType::Cname).ttl(side.ttl).resource_records(value)
+            }
+            Some(alias) => {
+                let of = AliasTarget::builder().dns_name(side.target).hosted_zone_id(alias.zone);
+                let of = of.evaluate_target_health(alias.evaluates);
+                set.r#type(RrType::A).alias_target(built(CHANGE, of.build())?)
+            }
+        };
         let mut set = built(CHANGE, set.build())?;
         match share {
             Some(share) => set.weight = Some(weight(&set, share)),

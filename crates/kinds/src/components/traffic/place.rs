@@ -1,0 +1,80 @@
+//! Where a record goes: zone and name, if nobody else has them.
+
+use drstack_core::component::{CompileCx, ResourceSet};
+use drstack_core::facts::Known;
+
+use super::TrafficTable;
+use crate::facts::{self, DnsFact, SimpleRecord};
+use crate::resources::dns_record::{MARK_LIMIT, SIDES, mark};
+
+/// How records begin, as people say them, that answer the same questions as an alias.
+const ADDRESSES: [&str; 3] = ["A ", "AAAA ", "CNAME "];
+
+/// Zone id and full name of the record, where both are known and the name is free, ours or to be taken over.
+pub(super) fn place(
+    spec: &TrafficTable,
+    cx: &CompileCx<'_>,
+    out: &mut ResourceSet,
+) -> Option<(String, String)> {
+    let zone = &spec.zone;
+    let fact = match cx.facts.get::<DnsFact>(&facts::dns(zone, &spec.record)) {
+        Known::Yes(fact) => fact,
+        Known::Absent => {
+            let message = format!("there is no public hosted zone for `{zone}` in this account");
+            out.error("DR251", "zone", message, "make it in Route 53, or correct the name");
+            return None;
+        }
+        Known::Unknown => {
+            let message = format!("nothing is known of the hosted zone `{zone}`: Route 53 never answered");
+            let help = "plan once while it answers; what it said is kept for when it does not";
+            out.error("DR251", "zone", message, help);
+            return None;
+        }
+    };
+    let [id] = &fact.zones[..] else {
+        let message = format!("{} public hosted zones are called `{zone}`", fact.zones.len());
+        let help =
+            format!("write the id of the one that is meant: `zone = \"{}\"`", fact.zones.join("`, or `"));
+        out.error("DR251", "zone", message, help);
+        return None;
+    };
+    let longest = SIDES.iter().map(|side| side.len()).max().unwrap_or_default();
+    if mark(&cx.stack.name, cx.address).len() + longest > MARK_LIMIT {
+        let message =
+            format!("the address is too long to mark records with: they take {MARK_LIMIT} characters");
+        out.error("DR250", "", message, "give the component or its module a shorter name");
+        return None;
+    }
+    let record = &fact.record;
+    let (target, alias) = (spec.primary_target.name(), spec.primary_target.zone());
+    let mine = fact.simple.as_ref().is_some_and(|it| it.target == target && it.zone.as_deref() == alias);
+    let kind = |simple: &SimpleRecord| if simple.zone.is_some() { "alias of" } else { "CNAME" };
+    let says = fact.simple.iter().map(|simple| format!("{} {}", kind(simple), simple.target));
+    // Beside an alias, records of other types stay: a zone's own name has some.
+    let others =
+        fact.others.iter().filter(|it| alias.is_none() || ADDRESSES.iter().any(|of| it.starts_with(of)));
+    let others: Vec<String> = others.cloned().collect();
+    let is_alone = others.is_empty();
+    let found: Vec<String> = says.chain(others).collect();
+    match (is_alone && mine, found.first()) {
+        (_, None) => {}
+        (true, Some(found)) if spec.adopt => {
+            out.notes
+                .push(format!("`{record}` ({found}) is taken over in one change; destroying puts it back"));
+        }
+        (true, Some(found)) => {
+            let message = format!("`{record}` exists and is not drstack's: {found}");
+            out.error("DR252", "record", message, "write `adopt = true` to have it taken over");
+            return None;
+        }
+        (false, Some(found)) => {
+            let message = format!("`{record}` exists and is not drstack's: {found}");
+            let form = if alias.is_some() { "an alias of" } else { "a CNAME to" };
+            let help =
+                format!("make it {form} `{target}` and write `adopt = true`, or choose another record");
+            out.error("DR252", "record", message, help);
+            return None;
+        }
+    }
+    Some((id.clone(), record.clone()))
+}
