@@ -43,7 +43,7 @@ fn objects(boto: &Boto<'_>, region: &str, bucket: &str, mut more: Value) -> Valu
 }
 
 /// Where what a service of AWS says of itself was said.
-fn says(boto: &Boto<'_>, region: &str, metric: (&str, &str), dimensions: Value, value: f64) {
+fn says(boto: &Boto<'_>, region: &str, metric: (&str, &str), dimensions: &Value, value: f64) {
     let (namespace, name) = metric;
     let datum = json!({ "region": region, "namespace": namespace, "name": name, "dimensions": dimensions, "value": value, "ago": 90 });
     boto.run("metric", &datum);
@@ -107,7 +107,7 @@ fn a_planned_takeover_begins_once_the_last_object_is_there() {
         json!({ "put": { "c": "newest", "gone": "x" }, "delete": ["gone"] }),
     );
     let rule = json!({ "SourceBucket": "acme-models", "DestinationBucket": COPY, "RuleId": "drstack-fleet-bucket.models" });
-    says(&boto, STANDBY, ("AWS/S3", "OperationsPendingReplication"), rule, 4.0);
+    says(&boto, STANDBY, ("AWS/S3", "OperationsPendingReplication"), &rule, 4.0);
     let patience = ["failover", "s", "--planned", "--auto-approve", "--drain-timeout", "1s"];
     server.find();
     let ran = machine.run(patience).code(3);
@@ -213,7 +213,7 @@ fn a_table_that_is_too_large_to_compare_is_never_called_drained() {
     let machine = applied_with(&server, true, &json!(items));
     objects(&boto, STANDBY, COPY, json!({ "copy_from": "acme-models" }));
     let pair = json!({ "TableName": "acme-features", "ReceivingRegion": STANDBY });
-    says(&boto, PRIMARY, ("AWS/DynamoDB", "ReplicationLatency"), pair, 1234.0);
+    says(&boto, PRIMARY, ("AWS/DynamoDB", "ReplicationLatency"), &pair, 1234.0);
     let ran = machine.run(["failover", "s", "--planned", "--auto-approve"]).code(3);
     assert!(ran.stderr.contains("table.features: cannot be told"), "{ran:?}");
     assert!(ran.stderr.contains("CloudWatch says at most 1.2 s behind at"), "{ran:?}");

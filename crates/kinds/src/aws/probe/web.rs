@@ -98,7 +98,7 @@ mod tests {
     fn said(
         answers: &'static [&'static str],
         host: Option<&'static str>,
-        look: impl AsyncFn(&str) -> Result<(), CloudError>,
+        look: &impl AsyncFn(&str) -> Result<(), CloudError>,
     ) -> Vec<String> {
         let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let at = server.local_addr().unwrap();
@@ -124,7 +124,7 @@ mod tests {
     }
 
     fn asked(answers: &'static [&'static str], contains: Option<&str>) -> Vec<String> {
-        said(answers, None, async |url: &str| http(url, 200, contains).await)
+        said(answers, None, &async |url: &str| http(url, 200, contains).await)
     }
 
     const BUSY: &str = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -137,7 +137,7 @@ mod tests {
     fn one_host_answers_for_a_name_that_leads_elsewhere() {
         let look = async |url: &str| answer(url, "standby.localhost").await;
         assert_eq!(
-            said(&[BUSY, MOVED, WELL], Some("api.example.invalid"), look),
+            said(&[BUSY, MOVED, WELL], Some("api.example.invalid"), &look),
             ["check does not pass: `URL` at `standby.localhost` answers 503", "holds", "holds"]
         );
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
