@@ -388,7 +388,7 @@ fn a_rehearsal_changes_nothing_and_a_part_leaves_the_rest() {
 #[test]
 fn where_a_bundle_lies_is_told_and_never_asked_of_a_region_that_may_be_lost() {
     let Some(server) = Server::moto() else { return };
-    let machine = applied(&server);
+    applied(&server);
     server.find();
     server.black_out("hang");
     let other = drstack().at(server.endpoint(), PRIMARY);

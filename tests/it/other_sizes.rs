@@ -96,7 +96,11 @@ mod servers {
         for id in group(&world)["instances"].as_array().expect("instances") {
             let it = &world["instances"][id.as_str().expect("an id")];
             if it["state"] == "running" {
-                let what = format!("{} {}", it["type"].as_str().unwrap(), it["lifecycle"].as_str().unwrap());
+                let what = format!(
+                    "{} {}",
+                    it["type"].as_str().expect("a type"),
+                    it["lifecycle"].as_str().expect("a lifecycle")
+                );
                 *running.entry(what).or_insert(0) += 1;
             }
         }
