@@ -186,27 +186,8 @@ fn spot_instances_give_way_to_on_demand_ones_on_fakecloud() {
     nothing_to_do(&machine);
 }
 
-/// A pool of ten GPU instances in a region that allows four on-demand ones.
-pub(crate) fn gpus(more: &str) -> String {
-    format!(
-        r#"
-[stack]
-name    = "fleet"
-primary = "us-east-1"
-standby = "us-west-2"
-posture = "warm"
-control = "acme-control"
-
-[network.standby]
-cidr = "10.64.0.0/16"
-
-[pool.inference]
-follows = "serve"
-network = "@network.standby"
-{more}
-"#
-    )
-}
+/// Of GPU instances where the test seeds such a group.
+pub(crate) use crate::reservations::one_pool as gpus;
 
 /// vCPUs of on-demand G instances that an account may run in a region: 0 at first, and only ever raised.
 pub(crate) const GPUS: &str = "L-DB2E81BA";

@@ -3,27 +3,7 @@
 use serde_json::Value;
 
 use crate::drstack::drstack;
-
-fn stack(sizes: &str) -> String {
-    format!(
-        r#"
-[stack]
-name    = "fleet"
-primary = "us-east-1"
-standby = "us-west-2"
-posture = "warm"
-control = "acme-control"
-
-[network.standby]
-cidr = "10.64.0.0/16"
-
-[pool.inference]
-follows = "serve"
-network = "@network.standby"
-{sizes}
-"#
-    )
-}
+use crate::reservations::one_pool;
 
 #[test]
 fn what_the_usual_types_lack_comes_from_larger_ones_until_there_is_enough() {
@@ -31,7 +11,7 @@ fn what_the_usual_types_lack_comes_from_larger_ones_until_there_is_enough() {
     let usual = "instance_types = [\"g5.xlarge\"]\ncapacity = 8\n";
     machine.write(
         "s/stack.toml",
-        &stack(&format!("{usual}larger = {{ \"g5.2xlarge\" = 2 }}\nsmaller = {{ \"g5.large\" = 2 }}")),
+        &one_pool(&format!("{usual}larger = {{ \"g5.2xlarge\" = 2 }}\nsmaller = {{ \"g5.large\" = 2 }}")),
     );
     machine.write("short.toml", "capacity = { \"g5.xlarge\" = 5, \"g5.2xlarge\" = 1, \"g5.large\" = 9 }\n");
     let run = |args: &[&str]| machine.run([&["--cloud", "sim"], args].concat());
@@ -62,7 +42,7 @@ fn what_the_usual_types_lack_comes_from_larger_ones_until_there_is_enough() {
 fn the_launch_budget_counts_instances() {
     let machine = drstack();
     let usual = "instance_types = [\"g5.xlarge\"]\ncapacity = 900\nrto = \"30m\"\n";
-    machine.write("s/stack.toml", &stack(&format!("{usual}smaller = {{ \"g5.large\" = 4 }}")));
+    machine.write("s/stack.toml", &one_pool(&format!("{usual}smaller = {{ \"g5.large\" = 4 }}")));
     let ran = machine.run(["plan", "s", "--cloud", "sim"]).ok();
     assert!(!ran.stderr.contains("DR240"), "{ran:?}");
 }
@@ -73,10 +53,10 @@ mod servers {
 
     use serde_json::{Value, json};
 
-    use super::stack;
     use crate::drstack::Ran;
     use crate::failover::{GPUS, STANDARD, allow, failover};
     use crate::main_job::{apply, nothing_to_do};
+    use crate::reservations::one_pool;
     use crate::servers::{PRIMARY, STANDBY, Server};
 
     fn seed(server: &Server) {
@@ -124,7 +104,7 @@ mod servers {
         allow(&server, STANDBY, GPUS, 200);
         seed(&server);
         let machine = server.drstack();
-        machine.write("s/stack.toml", &stack("larger = { \"g4dn.xlarge\" = 2 }"));
+        machine.write("s/stack.toml", &one_pool("larger = { \"g4dn.xlarge\" = 2 }"));
         apply(&machine);
         nothing_to_do(&machine);
         server.find();
@@ -159,7 +139,7 @@ mod servers {
         let Some(server) = Server::moto() else { return };
         seed(&server);
         let machine = server.drstack();
-        machine.write("s/stack.toml", &stack("smaller = { \"t3.medium\" = 2 }"));
+        machine.write("s/stack.toml", &one_pool("smaller = { \"t3.medium\" = 2 }"));
         apply(&machine);
         nothing_to_do(&machine);
         let sizes = || {

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::drstack::{Drstack, drstack};
 
-fn stack(ids: &str) -> String {
+/// A stack of one pool.
+pub(crate) fn one_pool(more: &str) -> String {
     format!(
         r#"
 [stack]
@@ -21,9 +22,9 @@ control = "acme-control"
 cidr = "10.64.0.0/16"
 
 [pool.inference]
-follows      = "serve"
-network      = "@network.standby"
-{ids}
+follows = "serve"
+network = "@network.standby"
+{more}
 "#
     )
 }
@@ -40,7 +41,7 @@ fn simulated(machine: &Drstack) -> Value {
 fn a_takeover_uses_what_is_reserved_and_nothing_else_does() {
     let machine = drstack();
     let arn = "arn:aws:resource-groups:us-west-2:123456789012:group/gpus";
-    machine.write("s/stack.toml", &stack(&format!("reservations = [\"cr-0abc\", \"{arn}\"]")));
+    machine.write("s/stack.toml", &one_pool(&format!("reservations = [\"cr-0abc\", \"{arn}\"]")));
     let run = |args: &[&str]| machine.run([&["--cloud", "sim"], args].concat());
     run(&["apply", "s", "--auto-approve"]).ok();
     let untouched = serde_json::json!({ "preference": "none" });
@@ -52,7 +53,7 @@ fn a_takeover_uses_what_is_reserved_and_nothing_else_does() {
     run(&["failback", "s", "--auto-approve"]).ok();
     assert_eq!(simulated(&machine), untouched);
 
-    machine.write("s/stack.toml", &stack(""));
+    machine.write("s/stack.toml", &one_pool(""));
     run(&["apply", "s", "--auto-approve"]).ok();
     assert_eq!(simulated(&machine), Value::Null);
     run(&["plan", "s", "--detailed-exitcode"]).ok();
@@ -62,7 +63,7 @@ fn a_takeover_uses_what_is_reserved_and_nothing_else_does() {
 mod servers {
     use serde_json::{Value, json};
 
-    use super::stack;
+    use super::one_pool;
     use crate::main_job::{apply, nothing_to_do};
     use crate::servers::{STANDBY, Server};
 
@@ -89,7 +90,7 @@ mod servers {
         let id = seed(&server);
         let arn = "arn:aws:resource-groups:us-west-2:123456789012:group/gpus";
         let machine = server.drstack();
-        machine.write("s/stack.toml", &stack(&format!("reservations = [\"{arn}\", \"{id}\"]")));
+        machine.write("s/stack.toml", &one_pool(&format!("reservations = [\"{arn}\", \"{id}\"]")));
         server.find();
         apply(&machine);
         let asked = format!("{STANDBY}/ec2/DescribeCapacityReservations");
@@ -112,7 +113,7 @@ mod servers {
         machine.run(["failback", "s", "--auto-approve"]).ok();
         assert_eq!(reserved(&server), json!({ "CapacityReservationPreference": "none" }));
 
-        machine.write("s/stack.toml", &stack(""));
+        machine.write("s/stack.toml", &one_pool(""));
         server.find();
         apply(&machine);
         assert_eq!(server.calls().get(&asked), None, "a pool without reservations asks for none");
@@ -125,13 +126,13 @@ mod servers {
         let Some(server) = Server::fakecloud(&[]) else { return };
         let id = seed(&server);
         let machine = server.drstack();
-        machine.write("s/stack.toml", &stack(&format!("reservations = [\"{id}\", \"cr-0abc\"]")));
+        machine.write("s/stack.toml", &one_pool(&format!("reservations = [\"{id}\", \"cr-0abc\"]")));
         let ran = machine.run(["plan", "s"]).code(65);
         assert!(ran.stderr.contains("`cr-0abc` is not there in us-west-2"), "{ran:?}");
         assert_eq!(ran.stderr.matches("is not there").count(), 1, "{ran:?}");
 
         let other = "instance_types = [\"c5.large\"]";
-        machine.write("s/stack.toml", &stack(&format!("{other}\nreservations = [\"{id}\"]")));
+        machine.write("s/stack.toml", &one_pool(&format!("{other}\nreservations = [\"{id}\"]")));
         let ran = machine.run(["plan", "s"]).ok();
         assert!(ran.stderr.contains("is for m5.large, which the pool does not run"), "{ran:?}");
     }
