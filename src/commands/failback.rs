@@ -86,9 +86,10 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
     carry_out(&mut session, shown, kept, &change).await
 }
 
-/// What handing back begins with, while the standby region still serves: what the takeover left since it takes both regions.
+/// What handing back begins with, while the standby region still serves: what of traffic the takeover left since it takes both regions.
 async fn begin_with(session: &mut Session, shown: &Planned) -> Result<Option<(Options, Planned)>, Failure> {
-    let is_left = |kind: &str| session.kinds.get(kind).is_some_and(|it| it.after_takeover());
+    let is_left =
+        |kind: &str| session.kinds.get(kind).is_some_and(|it| it.after_takeover() && it.switches_traffic());
     let left = shown.compiled.graph.resources.values().filter(|it| is_left(&it.kind));
     let targets: Vec<String> = left.map(|it| it.address.to_string()).collect();
     if targets.is_empty() {

@@ -205,3 +205,51 @@ fn an_application_writes_where_the_fence_says_and_never_with_an_older_epoch() {
     assert_eq!(application(PRIMARY, write), answer(false, json!(false)));
     assert_eq!(application(STANDBY, json!({})), answer(true, Value::Null));
 }
+
+#[test]
+fn writers_of_the_primary_are_denied_once_it_answers_again_and_keep_what_is_theirs() {
+    let Some(server) = Server::moto() else { return };
+    let boto = server.boto();
+    boto.seed(&json!([
+        { "kind": "role", "name": "serving-writers" },
+        { "kind": "table", "name": "orders" },
+        { "kind": "bucket", "name": "acme-orders" },
+    ]));
+    let data =
+        "[table.orders]\nname = \"orders\"\nposture = \"cold\"\n[bucket.orders]\nname = \"acme-orders\"\n";
+    let fence = "[fence.writers]\ndeny_writers = [\"serving-writers\"]\nbuckets = [\"@bucket.orders\"]\ntables = [\"@table.orders\"]\n";
+    let machine = fenced(&server, &format!("{data}{fence}"));
+    let inline = || boto.world(PRIMARY, &["roles"])["roles"]["serving-writers"]["inline"].clone();
+    let before = inline();
+    apply(&machine);
+    nothing_to_do(&machine);
+    assert_eq!(inline(), before);
+
+    server.black_out("hang");
+    machine.run(["failover", "s", "--auto-approve"]).ok();
+    server.find();
+    assert_eq!(inline(), before, "a takeover calls no IAM");
+    apply(&machine);
+    nothing_to_do(&machine);
+    let denied = inline();
+    assert_eq!(denied["theirs"], before["theirs"], "{denied:#}");
+    let statements = denied["drstack-fleet-deny-writers"]["Statement"].as_array().expect("a policy").clone();
+    let resources: Vec<&Value> = statements.iter().map(|it| &it["Resource"]).collect();
+    assert_eq!(
+        resources,
+        [&json!(["arn:aws:s3:::acme-orders/*"]), &json!(["arn:aws:dynamodb:us-east-1:*:table/orders"])]
+    );
+    assert!(statements.iter().all(|it| it["Effect"] == "Deny"), "{denied:#}");
+    machine.run(["failback", "s", "--auto-approve"]).ok();
+    assert_eq!(inline(), before);
+    nothing_to_do(&machine);
+}
+
+#[test]
+fn a_role_that_is_not_there_is_not_made() {
+    let Some(server) = Server::moto() else { return };
+    server.boto().seed(&json!([{ "kind": "bucket", "name": "acme-orders" }]));
+    let fence = "[bucket.orders]\nname = \"acme-orders\"\n[fence.writers]\ndeny_writers = [\"nobody\"]\nbuckets = [\"@bucket.orders\"]\n";
+    let ran = fenced(&server, fence).run(["apply", "s", "--auto-approve"]).code(1);
+    assert!(ran.stderr.contains("there is no role `nobody` to fence"), "{ran:?}");
+}

@@ -9,6 +9,7 @@
   {"kind": "network", "name", "cidr"}                 VPC of that name, two subnets, a security group of that name, and an image
   {"kind": "image", "name"}                                                                    owned by this account
   {"kind": "profile", "name"}                                                                  instance profile and its role
+  {"kind": "role", "name"}                                             role of an application, with an inline policy `theirs`
   {"kind": "reservation", "name", "type", "zone", "count"}                                     Capacity Reservation, targeted only
   {"kind": "zone", "name", "records"?: [{"name", "type", "ttl", "values", "set"?: id with weight 1}]}  public hosted zone
   {"kind": "group", "name", "image"?: id or name, "types"?: [type], "capacity"?, "min"?, "max"?, "user_data"?, "profile"?, "tags"?}
@@ -125,6 +126,14 @@ def profile(region, want):
     return {"id": made["InstanceProfile"]["Arn"]}
 
 
+def role(region, want):
+    iam, name = client("iam", region), want["name"]
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    allow = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"dynamodb:PutItem","Resource":"*"}]}'
+    iam.put_role_policy(RoleName=name, PolicyName="theirs", PolicyDocument=allow)
+    return {"id": arn}
+
+
 def image_id(ec2, region, wanted):
     if wanted.startswith("ami-"):
         return wanted
@@ -197,7 +206,7 @@ def zone(region, want):
 
 
 KINDS = {"bucket": bucket, "rule": rule, "table": table, "key": key, "network": network, "image": image, "profile": profile, "group": group}
-KINDS |= {"reservation": reservation, "zone": zone}
+KINDS |= {"reservation": reservation, "role": role, "zone": zone}
 
 wanted = args()
 emit({want["name"]: KINDS[want["kind"]](wanted["region"], want) for want in wanted["objects"]})

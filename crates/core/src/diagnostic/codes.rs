@@ -275,6 +275,16 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "A cold table is in the standby region once a takeover has restored it, which needs the keys that the primary's table had when it was last asked. Of this table nobody knows them.",
     ),
     (
+        "DR270",
+        "not a role's name",
+        "`deny_writers` names IAM roles of the account, each once and without its path: up to 64 letters, digits and `_+=,.@-`.",
+    ),
+    (
+        "DR271",
+        "a fence that denies nothing, or nobody",
+        "`deny_writers` goes with `buckets` or `tables`: the roles are denied to write these in the primary region while the standby region serves. docs/fence.md shows it.",
+    ),
+    (
         "DR290",
         "two resources of one name",
         "Two components would make or change one and the same AWS object.",

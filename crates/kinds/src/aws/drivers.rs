@@ -78,6 +78,7 @@ pub(super) fn driver(kind: &str) -> Option<&'static dyn DynDriver> {
         "table-stream" => &Erased::<resources::TableStream>::NEW,
         "traffic-switch" => &Erased::<resources::TrafficSwitch>::NEW,
         "vpc" => &Erased::<resources::Vpc>::NEW,
+        "writer-fence" => &Erased::<resources::WriterFence>::NEW,
         _ => return None,
     })
 }

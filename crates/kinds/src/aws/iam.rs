@@ -154,9 +154,40 @@ pub(crate) fn tag_list(operation: &str, tags: &Tags) -> Result<Vec<Tag>, CloudEr
 
 /// Gives the role its inline policy, in place of the one it has.
 pub(crate) async fn put_policy(at: &Target<'_>, name: &str, policy: &Value) -> Result<(), CloudError> {
-    let put = at.iam().put_role_policy().role_name(name).policy_name(POLICY);
+    put_inline_policy(at, name, POLICY, policy).await
+}
+
+/// The inline policy of this name on somebody's role, null where it has none; `None` where there is no such role.
+pub(crate) async fn inline_policy(
+    at: &Target<'_>,
+    role: &str,
+    name: &str,
+) -> Result<Option<Value>, CloudError> {
+    let (found, policy) = tokio::join!(
+        at.iam().get_role().role_name(role).send(),
+        at.iam().get_role_policy().role_name(role).policy_name(name).send(),
+    );
+    let found = absent(at, "iam:GetRole", NONE, found)?;
+    let policy = absent(at, "iam:GetRolePolicy", NONE, policy)?;
+    Ok(found.map(|_| policy.map_or(Value::Null, |it| document(Some(&it.policy_document)))))
+}
+
+/// Puts an inline policy of this name on a role; its other policies stay as they are.
+pub(crate) async fn put_inline_policy(
+    at: &Target<'_>,
+    role: &str,
+    name: &str,
+    policy: &Value,
+) -> Result<(), CloudError> {
+    let put = at.iam().put_role_policy().role_name(role).policy_name(name);
     let put = put.policy_document(policy.to_string()).send().await;
     put.map(drop).map_err(|error| at.failed("iam:PutRolePolicy", error))
+}
+
+/// Takes the inline policy of this name from a role.
+pub(crate) async fn delete_inline_policy(at: &Target<'_>, role: &str, name: &str) -> Result<(), CloudError> {
+    let gone = at.iam().delete_role_policy().role_name(role).policy_name(name).send().await;
+    absent(at, "iam:DeleteRolePolicy", NONE, gone).map(drop)
 }
 
 /// Makes a role what it should be.
@@ -176,8 +207,7 @@ pub(crate) async fn update_role(
 
 /// Takes the role and its inline policy away.
 pub(crate) async fn delete_role(at: &Target<'_>, name: &str) -> Result<(), CloudError> {
-    let bare = at.iam().delete_role_policy().role_name(name).policy_name(POLICY).send().await;
-    absent(at, "iam:DeleteRolePolicy", NONE, bare)?;
+    delete_inline_policy(at, name, POLICY).await?;
     let gone = at.iam().delete_role().role_name(name).send().await;
     absent(at, "iam:DeleteRole", NONE, gone).map(drop)
 }

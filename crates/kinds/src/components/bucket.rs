@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::yes;
+use super::{PRIMARY, yes};
 use crate::facts::BucketFact;
 use crate::names;
 use crate::resources::bucket::BucketSpec;
@@ -203,6 +203,7 @@ impl Component for Bucket {
                 .after(&bucket)
                 .after(&versioning),
         );
+        out.export(PRIMARY, vec![Link::Known(spec.name.clone())]);
         out.export("arn", vec![Link::Known(format!("arn:{partition}:s3:::{standby}"))]);
         out.export("name", vec![Link::Known(standby)]);
         out.notes.push(

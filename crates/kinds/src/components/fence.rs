@@ -1,19 +1,46 @@
-//! `[fence.NAME]`: says to the application which region may write, and since which change of mode. docs/fence.md shows its use.
+//! `[fence.NAME]`: says to the application which region may write, and since which change of mode; where it is asked to, it denies the
+//! primary's writers to write while the standby region serves. docs/fence.md shows its use.
 
-use drstack_core::component::{CompileCx, Component, ResourceSet};
+use drstack_core::address::ComponentAddress;
+use drstack_core::cloud::{Found, Owner};
+use drstack_core::component::{CompileCx, Component, Problem, Ref, ResourceSet, Seed, StackFacts};
 use drstack_core::graph::Resource;
-use drstack_core::kind::Place;
-use drstack_core::objective::Mode;
+use drstack_core::kind::{Kind, Place};
+use drstack_core::link::Link;
+use drstack_core::objective::{Mode, Posture};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::resources::Parameter;
+use super::{Bucket, PRIMARY, Table};
+use crate::names;
 use crate::resources::parameter::{ParameterSpec, folder};
+use crate::resources::writer_fence::WriterFenceSpec;
+use crate::resources::{Parameter, WriterFence};
 
-/// `[fence.NAME]`: it has no fields of its own.
+/// `[fence.NAME]`
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FenceTable {}
+pub struct FenceTable {
+    /// Names of IAM roles with which applications write in the primary region. From the first `drstack apply` after a takeover on
+    /// a policy denies them to write `buckets` and `tables` there; `drstack failback` lifts it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deny_writers: Vec<String>,
+    /// Buckets whose primary they may not write then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buckets: Vec<Ref<Bucket>>,
+    /// Tables whose primary they may not write then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<Ref<Table>>,
+}
+
+/// Longest name of a role, by IAM.
+const ROLE_LIMIT: usize = 64;
+
+fn is_role_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    (1..=ROLE_LIMIT).contains(&name.len()) && name.chars().all(fits)
+}
 
 /// See the module.
 pub struct Fence;
@@ -24,7 +51,35 @@ impl Component for Fence {
         "parameters in the standby region that say which region may write, and since when";
     type Spec = FenceTable;
 
-    fn compile(_spec: &FenceTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
+    fn check(spec: &FenceTable, _stack: &StackFacts, _posture: Posture, out: &mut Vec<Problem>) {
+        for (number, role) in spec.deny_writers.iter().enumerate() {
+            let message = match role {
+                role if !is_role_name(role) => format!("`{role}` is not a role's name"),
+                role if spec.deny_writers[..number].contains(role) => format!("`{role}` is named twice"),
+                _ => continue,
+            };
+            let help = "write each role once, by its name without a path: `serving-writers`";
+            out.push(Problem::error("DR270", "deny_writers", message, help));
+        }
+        let (writers, data) =
+            (spec.deny_writers.is_empty(), spec.buckets.is_empty() && spec.tables.is_empty());
+        let (field, message, help) = match (writers, data) {
+            (false, true) => (
+                "deny_writers",
+                "nothing says what these may not write",
+                "name the stack's buckets or tables: `tables = [\"@table.orders\"]`",
+            ),
+            (true, false) => (
+                if spec.buckets.is_empty() { "tables" } else { "buckets" },
+                "nothing says who may not write these",
+                "name roles: `deny_writers = [\"serving-writers\"]`",
+            ),
+            _ => return,
+        };
+        out.push(Problem::error("DR271", field, message.to_owned(), help));
+    }
+
+    fn compile(spec: &FenceTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         let folder = folder(&cx.stack.name);
         let parameter = |resource: &str, value: String| {
             let name = format!("{folder}{resource}");
@@ -37,6 +92,39 @@ impl Component for Fence {
         };
         // Whoever reads that a region may write must not read an epoch beside it that is over.
         let epoch = out.add(parameter("epoch", cx.epoch.to_string()));
-        out.add(parameter("active-region", region.clone()).after(&epoch));
+        let mut region = parameter("active-region", region.clone()).after(&epoch);
+        for role in &spec.deny_writers {
+            let denial = out.add(denial(spec, role, cx));
+            if cx.mode == Mode::Standby {
+                // Nobody is told to write who may not yet.
+                region = region.after(&denial);
+            }
+        }
+        out.add(region);
     }
+
+    fn seeds(spec: &FenceTable, _stack: &StackFacts, _address: &ComponentAddress) -> Vec<Seed> {
+        let seed = |role: &String| Seed::Resource {
+            kind: WriterFence::NAME,
+            place: Place::Global,
+            found: Found { id: role.clone(), owner: Owner::Setting, live: json!({"policy": null}) },
+        };
+        spec.deny_writers.iter().map(seed).collect()
+    }
+}
+
+fn denial(spec: &FenceTable, role: &str, cx: &CompileCx<'_>) -> Resource {
+    let texts = |links: Vec<Link>| links.iter().map(|it| it.text().to_owned()).collect::<Vec<_>>();
+    let mut fence = WriterFenceSpec {
+        role: role.to_owned(),
+        denied: cx.mode == Mode::Active,
+        buckets: spec.buckets.iter().flat_map(|it| texts(cx.export(it, PRIMARY))).collect(),
+        tables: spec.tables.iter().flat_map(|it| texts(cx.export(it, PRIMARY))).collect(),
+        region: cx.stack.primary.clone(),
+        partition: names::partition(&cx.stack.primary).to_owned(),
+    };
+    fence.buckets.sort();
+    fence.tables.sort();
+    let resource = cx.resource(&format!("deny-{role}"));
+    Resource::named::<WriterFence>(resource, Place::Global, role.to_owned(), &fence)
 }

@@ -34,6 +34,9 @@ pub const ALL: &[&dyn DynComponent] = &[
 /// What stands below any of them: `[[pool.inference.check]]`.
 pub const CHECK: &dyn DynComponent = &ErasedComponent::<Check>::NEW;
 
+/// What buckets and tables call the name of what they copy, for whoever refers to them.
+const PRIMARY: &str = "primary";
+
 /// The default of switches that are on.
 fn yes() -> bool {
     true

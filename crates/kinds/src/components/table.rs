@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::yes;
+use super::{PRIMARY, yes};
 use crate::facts::{TableFact, TableShape};
 use crate::names::partition;
 use crate::resources::table_copy::{EXPORT, TableCopySpec, copy_id};
@@ -81,6 +81,7 @@ impl Component for Table {
             spec.name
         );
         out.export("arn", vec![Link::Known(arn)]);
+        out.export(PRIMARY, vec![Link::Known(spec.name.clone())]);
         let fact = cx.facts.get::<TableFact>(&FactQuery::primary("table", &spec.name));
         if fact == Known::Absent {
             let message = format!("table `{}` does not exist in {}", spec.name, cx.stack.primary);

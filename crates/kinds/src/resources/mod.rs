@@ -27,6 +27,7 @@ pub mod table_replica;
 pub mod table_stream;
 pub mod traffic_switch;
 pub mod vpc;
+pub mod writer_fence;
 
 use drstack_core::kind::{DynKind, Erased, Operation};
 use drstack_core::link::Link;
@@ -58,6 +59,7 @@ pub use table_replica::TableReplica;
 pub use table_stream::TableStream;
 pub use traffic_switch::TrafficSwitch;
 pub use vpc::Vpc;
+pub use writer_fence::WriterFence;
 
 /// Every resource kind.
 pub const ALL: &[&dyn DynKind] = &[
@@ -88,6 +90,7 @@ pub const ALL: &[&dyn DynKind] = &[
     &Erased::<TableStream>::NEW,
     &Erased::<TrafficSwitch>::NEW,
     &Erased::<Vpc>::NEW,
+    &Erased::<WriterFence>::NEW,
 ];
 
 pub(crate) const fn operation(service: &'static str, action: &'static str) -> Operation {

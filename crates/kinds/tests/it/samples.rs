@@ -33,6 +33,7 @@ use drstack_kinds::resources::table_replica::TableReplicaSpec;
 use drstack_kinds::resources::table_stream::TableStreamSpec;
 use drstack_kinds::resources::traffic_switch::TrafficSwitchSpec;
 use drstack_kinds::resources::vpc::VpcSpec;
+use drstack_kinds::resources::writer_fence::WriterFenceSpec;
 use drstack_kinds::resources::*;
 use serde_json::Value;
 
@@ -348,6 +349,24 @@ fn compute() -> Vec<Sample> {
 
 fn identity() -> Vec<Sample> {
     const ROLE: Unseen = &[("name", NAMED)];
+    const ROLE_OF_OTHERS: Unseen = &[("role", NAMED)];
+    const LIFTED: Unseen = &[
+        ("role", NAMED),
+        ("buckets", "what it denied is nothing once it is lifted"),
+        ("buckets.*", "what it denied is nothing once it is lifted"),
+        ("tables", "what it denied is nothing once it is lifted"),
+        ("tables.*", "what it denied is nothing once it is lifted"),
+        ("region", "what it denied is nothing once it is lifted"),
+        ("partition", "what it denied is nothing once it is lifted"),
+    ];
+    let fence = |denied| WriterFenceSpec {
+        role: "serving-writers".into(),
+        denied,
+        buckets: vec!["acme-models".into()],
+        tables: vec!["acme-features".into()],
+        region: "us-east-1".into(),
+        partition: "aws".into(),
+    };
     let reader = InstanceRoleSpec {
         name: "drstack-fleet-pool-instances".into(),
         buckets: vec!["arn:aws:s3:::acme-models-us-west-2".into()],
@@ -367,6 +386,8 @@ fn identity() -> Vec<Sample> {
         ..replication.clone()
     };
     vec![
+        sample::<WriterFence>(&fence(true), &[], ROLE_OF_OTHERS),
+        sample::<WriterFence>(&fence(false), &[], LIFTED),
         sample::<InstanceProfile>(
             &InstanceProfileSpec {
                 name: "drstack-fleet-pool-instances".into(),

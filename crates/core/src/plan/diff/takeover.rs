@@ -136,6 +136,16 @@ impl Draft<'_> {
         let of_traffic = |(_, step): &(StepId, &Step)| step.action == Action::Update && switches(step);
         let traffic: Vec<StepId> =
             self.steps.iter().enumerate().filter(of_traffic).map(|(id, _)| id).collect();
+        // What was put on the primary after the takeover is lifted before anybody is sent there.
+        let lifts = |step: &Step| {
+            let kind = self.kinds.get(&step.kind);
+            kind.is_some_and(|kind| kind.after_takeover() && !kind.switches_traffic())
+        };
+        let lifted: Vec<StepId> =
+            self.steps.iter().enumerate().filter(|(_, step)| lifts(step)).map(|(id, _)| id).collect();
+        for id in &traffic {
+            self.steps[*id].needs.extend(lifted.iter().copied());
+        }
         for step in self.steps.iter_mut().filter(|step| step.action == Action::Delete) {
             step.needs.extend(traffic.iter().copied());
             step.needs.sort_unstable();

@@ -1,0 +1,197 @@
+//! A fence around a writer of the primary region: an inline policy on a role of the user's that denies it to write the primary's
+//! data while the standby region serves. IAM is changed from one region for all, so a takeover leaves it as it is; the first
+//! apply after it, which the primary answers, puts the policy, and handing back begins with lifting it.
+
+use drstack_core::kind::{FieldChange, Kind, Lookup, Operation, Place};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::operation;
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WriterFenceSpec {
+    /// The role's name.
+    pub role: String,
+    /// Whether it is denied to write.
+    pub denied: bool,
+    /// The primary's buckets.
+    pub buckets: Vec<String>,
+    /// The primary's tables.
+    pub tables: Vec<String>,
+    /// The primary region.
+    pub region: String,
+    /// Its partition.
+    pub partition: String,
+}
+
+/// What IAM reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WriterFenceLive {
+    /// This stack's policy on the role; null where there is none.
+    pub policy: Value,
+}
+
+/// What writes objects, as the Service Authorization Reference names it. Parts of an upload are `PutObject` too.
+const OBJECTS: [&str; 3] = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"];
+
+/// What writes items. A transaction is allowed by what is in it.
+const ITEMS: [&str; 7] = [
+    "dynamodb:BatchWriteItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:PartiQLDelete",
+    "dynamodb:PartiQLInsert",
+    "dynamodb:PartiQLUpdate",
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+];
+
+/// What denies it: a denial counts whatever other policies allow. Tables have the same name in both regions, so theirs is for the
+/// primary region alone.
+pub fn policy(spec: &WriterFenceSpec) -> Value {
+    let mut statements = Vec::new();
+    if !spec.buckets.is_empty() {
+        let arns = spec.buckets.iter().map(|bucket| format!("arn:{}:s3:::{bucket}/*", spec.partition));
+        let arns: Vec<String> = arns.collect();
+        statements
+            .push(json!({"Sid": "PrimaryObjects", "Effect": "Deny", "Action": OBJECTS, "Resource": arns}));
+    }
+    if !spec.tables.is_empty() {
+        let arn = |table: &String| format!("arn:{}:dynamodb:{}:*:table/{table}", spec.partition, spec.region);
+        let arns: Vec<String> = spec.tables.iter().map(arn).collect();
+        statements.push(json!({
+            "Sid": "PrimaryItems", "Effect": "Deny", "Action": ITEMS, "Resource": arns,
+            "Condition": {"StringEquals": {"aws:RequestedRegion": spec.region}},
+        }));
+    }
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+fn wanted(spec: &WriterFenceSpec) -> Value {
+    if spec.denied { policy(spec) } else { Value::Null }
+}
+
+/// See the module.
+pub struct WriterFence;
+
+impl Kind for WriterFence {
+    const NAME: &'static str = "writer-fence";
+    const SUMMARY: &'static str =
+        "inline policy that denies a role to write the primary's data while the standby serves";
+    const LOOKUP: Lookup = Lookup::Name;
+    const PLACES: &'static [Place] = &[Place::Global];
+    const SETTING: bool = true;
+    const AFTER_TAKEOVER: bool = true;
+    const OPERATIONS: &'static [Operation] = &[
+        operation("iam", "DeleteRolePolicy"),
+        operation("iam", "GetRole"),
+        operation("iam", "GetRolePolicy"),
+        operation("iam", "PutRolePolicy"),
+    ];
+    type Spec = WriterFenceSpec;
+    type Live = WriterFenceLive;
+
+    fn diff(spec: &WriterFenceSpec, live: &WriterFenceLive) -> Vec<FieldChange> {
+        FieldChange::of("policy", &live.policy, &wanted(spec)).into_iter().collect()
+    }
+
+    fn expect(spec: &WriterFenceSpec, _id: &str) -> WriterFenceLive {
+        WriterFenceLive { policy: wanted(spec) }
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws {
+    use drstack_core::cloud::{Call, CloudError, Owner};
+    use drstack_core::kind::FieldChange;
+
+    use super::{WriterFence, WriterFenceLive, WriterFenceSpec, policy};
+    use crate::aws::{Driver, Looked, Seen, Target, each, iam};
+
+    /// Of this stack alone: several may fence one role.
+    fn name(at: &Target<'_>) -> String {
+        format!("drstack-{}-deny-writers", at.scope.stack)
+    }
+
+    impl Driver for WriterFence {
+        async fn read(at: &Target<'_>, ids: &[String]) -> Looked<WriterFenceLive> {
+            each(ids, |role| async move {
+                let policy = iam::inline_policy(at, &role, &name(at)).await?;
+                Ok(policy.map(|policy| seen(&role, WriterFenceLive { policy })))
+            })
+            .await
+        }
+
+        async fn list_owned(_: &Target<'_>, _: &[String]) -> Result<Vec<Seen<WriterFenceLive>>, CloudError> {
+            Ok(Vec::new())
+        }
+
+        /// The role is the user's: it is never made.
+        async fn create(
+            at: &Target<'_>,
+            _: &Call,
+            spec: &WriterFenceSpec,
+        ) -> Result<Seen<WriterFenceLive>, CloudError> {
+            let found = iam::inline_policy(at, &spec.role, &name(at)).await?;
+            let policy = found.ok_or_else(|| CloudError::Invalid {
+                operation: "iam:GetRole".to_owned(),
+                code: "NoSuchEntity".to_owned(),
+                message: format!("there is no role `{}` to fence", spec.role),
+            })?;
+            Ok(seen(&spec.role, WriterFenceLive { policy }))
+        }
+
+        async fn update(
+            at: &Target<'_>,
+            _: &Call,
+            role: &str,
+            spec: &WriterFenceSpec,
+            _: &[FieldChange],
+        ) -> Result<(), CloudError> {
+            match spec.denied {
+                true => iam::put_inline_policy(at, role, &name(at), &policy(spec)).await,
+                false => iam::delete_inline_policy(at, role, &name(at)).await,
+            }
+        }
+
+        async fn delete(_: &Target<'_>, _: &Call, _: &str) -> Result<(), CloudError> {
+            Ok(())
+        }
+    }
+
+    fn seen(role: &str, live: WriterFenceLive) -> Seen<WriterFenceLive> {
+        Seen { id: role.to_owned(), owner: Owner::Setting, live }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_denies_writes_of_the_primary_and_nothing_else() {
+        let spec = WriterFenceSpec {
+            role: "serving".into(),
+            denied: true,
+            buckets: vec!["acme-models".into()],
+            tables: vec!["acme-features".into()],
+            region: "us-east-1".into(),
+            partition: "aws".into(),
+        };
+        assert_eq!(
+            policy(&spec),
+            json!({"Version": "2012-10-17", "Statement": [
+                {"Sid": "PrimaryObjects", "Effect": "Deny",
+                 "Action": ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"],
+                 "Resource": ["arn:aws:s3:::acme-models/*"]},
+                {"Sid": "PrimaryItems", "Effect": "Deny",
+                 "Action": ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PartiQLDelete",
+                    "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+                 "Resource": ["arn:aws:dynamodb:us-east-1:*:table/acme-features"],
+                 "Condition": {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}},
+            ]})
+        );
+        let lifted = WriterFenceSpec { denied: false, ..spec };
+        assert_eq!(WriterFence::expect(&lifted, "serving").policy, Value::Null);
+    }
+}
