@@ -99,7 +99,10 @@ impl Effect<'_> {
         if let Some(change) = changes.iter().find(|change| change.replace) {
             return Err(self.invalid("Immutable", format!("{} of {id} cannot be changed", change.field)));
         }
-        let given = self.instances(state, &key, spec)?;
+        let given = match self.kept(spec, &before)? {
+            Some(kept) => kept,
+            None => self.instances(state, &key, spec)?,
+        };
         let after = self.granted(self.shaped(self.kind.expect_after(spec, id, &before.live))?, &given)?;
         let during = self.shaped(self.kind.during(spec, id, &before.live))?;
         let then = (during != after).then(|| after.clone());
@@ -194,6 +197,20 @@ impl Effect<'_> {
             }
         }
         Ok(allocate(self.config, &key.region, &demand, &taken))
+    }
+
+    /// The instances that go on running where a takeover launches none: whatever the region is short of, nobody takes them away.
+    fn kept(&self, spec: &Value, before: &Object) -> Result<Option<Given>, CloudError> {
+        let launches = |live| self.shaped(self.kind.launches(spec, live));
+        if launches(None)? == 0 || launches(Some(&before.live))? > 0 {
+            return Ok(None);
+        }
+        let Some(demand) = self.shaped(self.kind.demand(spec))? else { return Ok(None) };
+        let runs = |of: &String| (of.clone(), before.runs.get(of).copied().unwrap_or(0));
+        let there = SimConfig { capacity: demand.types.iter().map(runs).collect(), ..SimConfig::default() };
+        let kept = allocate(&there, "", &demand, &BTreeMap::new());
+        // Else some are of a type that is not wanted any more, and are exchanged.
+        Ok(kept.short.is_none().then_some(kept))
     }
 
     /// `live` with the instances that were to be had; an error for kinds that cannot do with fewer.

@@ -237,8 +237,20 @@ impl Job {
             }
         }
         let ids = [id.to_owned()];
-        let absent = || StepError::NeverReady { message: format!("`{id}` went away while it was changed") };
-        self.look(cloud, &ids).await?.ok_or_else(absent)
+        let (begin, mut pauses) = (Instant::now(), Pauses::of(self.kind.wait()));
+        loop {
+            match self.look(cloud, &ids).await? {
+                Some(found) => return Ok(found),
+                // It may have been made just before: reads may lag behind that.
+                None if begin.elapsed() <= cloud.consistency() => {
+                    self.pause(&mut pauses, format!("`{id}` is not to be seen")).await?;
+                }
+                None => {
+                    let message = format!("`{id}` went away while it was changed");
+                    return Err(StepError::NeverReady { message });
+                }
+            }
+        }
     }
 
     fn ladder(&self) -> Result<Ladder, StepError> {
