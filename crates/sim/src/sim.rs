@@ -90,9 +90,14 @@ impl Sim {
 
     /// The world as it is now.
     pub fn world(&self) -> World {
+        self.see(World::clone)
+    }
+
+    /// What `look` sees of the world as it is now: for whoever looks often.
+    pub fn see<T>(&self, look: impl FnOnce(&World) -> T) -> T {
         let mut state = self.state();
         state.age();
-        state.world.clone()
+        look(&state.world)
     }
 
     /// What exists: owner and live value by `region/kind/id`, without times and tokens.

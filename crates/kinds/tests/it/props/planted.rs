@@ -114,9 +114,10 @@ pub(super) async fn without_hold<T>(
         return changed.await;
     }
     let is_under_way = || {
-        let world = sim.world();
-        let group = world.objects.get("group").and_then(|it| it.get(&*scope.standby)?.get(id));
-        group.is_some_and(|it| it.then.is_some())
+        sim.see(|world| {
+            let group = world.objects.get("group").and_then(|it| it.get(&*scope.standby)?.get(id));
+            group.is_some_and(|it| it.then.is_some())
+        })
     };
     let retired = async {
         while !is_under_way() {

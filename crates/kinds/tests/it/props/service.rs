@@ -29,8 +29,8 @@ impl Service {
     /// From here on.
     pub(crate) fn of(sim: &Sim) -> Self {
         let service = Self::default();
-        service.seen().least = serving(&sim.world());
-        service.seen().sizes = sizes(&sim.world());
+        let (least, sizes) = sim.see(|world| (serving(world), sizes(world)));
+        (service.seen().least, service.seen().sizes) = (least, sizes);
         service
     }
 
@@ -50,7 +50,7 @@ impl Service {
     }
 
     pub(super) fn look(&self, sim: &Sim) {
-        let now = serving(&sim.world());
+        let (now, sizes) = sim.see(|world| (serving(world), sizes(world)));
         let mut seen = self.seen();
         let at = drstack_core::cloud::Cloud::now(sim);
         let fewer =
@@ -58,7 +58,6 @@ impl Service {
         let fewer: Vec<String> =
             fewer.map(|(group, least)| format!("{at} {group}: {:?} of {least}", now.get(group))).collect();
         seen.dips.extend(fewer);
-        let sizes = sizes(&sim.world());
         let before = |id: &str| seen.sizes.get(id).copied().unwrap_or(0);
         let raised: u64 = sizes.iter().map(|(id, size)| size.saturating_sub(before(id))).sum();
         if raised > 0 {

@@ -46,7 +46,8 @@ fn check_during(case: &Case, millis: u64, dies: bool) {
         let end = scene.program(&desk, "failover").failover(&[]).await;
         service.expect_no_dip();
         expect_alone(&sim);
-        let has_begun = sim.world().buckets.values().any(|it| it.objects.contains_key("bundle.json"));
+        let has_begun =
+            sim.see(|world| world.buckets.values().any(|it| it.objects.contains_key("bundle.json")));
         assert!(matches!(end, End::Done(_)) || !has_begun, "{end:?}");
     });
 }

@@ -54,7 +54,7 @@ fn check((case, answer, seconds): (Case, Index, u64), flaw: Option<Flaw>) {
 }
 
 fn is_published(sim: &drstack_sim::Sim) -> bool {
-    sim.world().buckets.values().any(|it| it.objects.contains_key("bundle.json"))
+    sim.see(|world| world.buckets.values().any(|it| it.objects.contains_key("bundle.json")))
 }
 
 #[test]
