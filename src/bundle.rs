@@ -14,7 +14,7 @@ use drstack_core::control::published::{Published, publish, published, withdraw};
 use drstack_core::control::records::facts;
 use drstack_core::keys::{KeyError, PrivateKey, PublicKey};
 use drstack_core::kind::Place;
-use drstack_core::objective::Mode;
+use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Look, Observed, look_again};
 use drstack_core::plan::skeleton::Skeleton;
 use drstack_core::plan::stability::Rehearsal;
@@ -235,8 +235,10 @@ impl Session {
             // While the standby region serves, it is the next takeover that counts: the one after handing back.
             None => {
                 let facts = &planned.facts.facts;
-                let standby = compile(&self.stack, facts, Mode::Standby).graph;
-                Ok(Some(of(&self.rehearsed(facts, &standby)?)))
+                let standing = Standing::from(Mode::Standby);
+                let epoch = standing.epoch + 1;
+                let standby = compile(&self.stack, facts, standing).graph;
+                Ok(Some(of(&self.rehearsed(facts, &standby, epoch)?)))
             }
         }
     }

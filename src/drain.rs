@@ -116,8 +116,10 @@ pub(crate) async fn drain(
     let begun = session.now();
     let (mut said, mut failed) = (Vec::new(), 0);
     loop {
-        let _busy = session.ui.busy("Waiting for replication".to_owned());
-        let all = compared(session, &copied, None).await;
+        let all = {
+            let _busy = waiting(session);
+            compared(session, &copied, None).await
+        };
         let now = session.now();
         show(session, &all, now, &mut said);
         failed = if all.iter().any(|it| it.sides.is_none()) { failed + 1 } else { 0 };
@@ -133,8 +135,14 @@ pub(crate) async fn drain(
         if failed >= LOOKS || all.iter().any(Data::is_untold) || over.is_none_or(|it| it > at_most) {
             return Err(not_drained(&all, begun, now));
         }
+        let _busy = waiting(session);
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// A sign of life, as long as nothing is said.
+fn waiting(session: &Session) -> crate::ui::Busy {
+    session.ui.busy("Waiting for replication".to_owned())
 }
 
 /// Says what has changed since the last look.

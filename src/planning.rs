@@ -116,7 +116,7 @@ impl Session {
             let restores = |it: &Remark| plan.steps.iter().any(|step| *it.address == *step.address.as_str());
             report.notes.extend(restored(&plan, self.cloud.now()).into_iter().filter(restores));
         }
-        let rehearsal = self.rehearse(options, &facts.facts, &compiled.graph)?;
+        let rehearsal = self.rehearse(options, &facts.facts, &compiled.graph, now.epoch + 1)?;
         if let Some(rehearsal) = &rehearsal {
             // An apply that ends well promises that the stack can fail over.
             report.blocked.extend(rehearsal.violations.iter().cloned());
@@ -219,17 +219,19 @@ impl Session {
         options: &Options,
         facts: &Facts,
         standby: &Graph,
+        epoch: u64,
     ) -> Result<Option<Rehearsal>, Failure> {
         if options.intent != Intent::Converge || options.mode != Mode::Standby || !options.targets.is_empty()
         {
             return Ok(None);
         }
-        self.rehearsed(facts, standby).map(Some)
+        self.rehearsed(facts, standby, epoch).map(Some)
     }
 
-    /// A takeover from the world that `standby` describes.
-    pub(crate) fn rehearsed(&self, facts: &Facts, standby: &Graph) -> Result<Rehearsal, Failure> {
-        let active = compile(&self.stack, facts, Mode::Active).graph;
+    /// A takeover with this epoch, from the world that `standby` describes.
+    pub(crate) fn rehearsed(&self, facts: &Facts, standby: &Graph, epoch: u64) -> Result<Rehearsal, Failure> {
+        let standing = Standing { epoch, ..Mode::Active.into() };
+        let active = compile(&self.stack, facts, standing).graph;
         rehearse(standby, &active, &self.kinds, &self.stack.facts).map_err(|error| shape_failure(&error))
     }
 
