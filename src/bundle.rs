@@ -70,9 +70,7 @@ impl Url {
             }
         }
     }
-}
 
-impl Url {
     /// The region that the bucket's name tells: a stack that names no `control` has `drstack-STACK-REGION`.
     fn region(&self) -> Option<&str> {
         let rest = self.control.strip_prefix("drstack-")?.strip_prefix(&*self.stack)?;

@@ -46,6 +46,7 @@ pub(crate) async fn backlog(
 }
 
 async fn compared(session: &Session, copied: &Copies, since: Option<Timestamp>) -> Vec<Data> {
+    let _busy = session.ui.busy("Comparing the data of both regions".to_owned());
     let looked = look(&*session.cloud, &session.scope, copied, since).await;
     looked.into_iter().map(|(address, it)| Data::new(&address, &copied[&address], it)).collect()
 }
@@ -116,10 +117,7 @@ pub(crate) async fn drain(
     let begun = session.now();
     let (mut said, mut failed) = (Vec::new(), 0);
     loop {
-        let all = {
-            let _busy = waiting(session);
-            compared(session, &copied, None).await
-        };
+        let all = compared(session, &copied, None).await;
         let now = session.now();
         show(session, &all, now, &mut said);
         failed = if all.iter().any(|it| it.sides.is_none()) { failed + 1 } else { 0 };
@@ -135,14 +133,9 @@ pub(crate) async fn drain(
         if failed >= LOOKS || all.iter().any(Data::is_untold) || over.is_none_or(|it| it > at_most) {
             return Err(not_drained(&all, begun, now));
         }
-        let _busy = waiting(session);
+        let _busy = session.ui.busy("Waiting for replication".to_owned());
         tokio::time::sleep(POLL).await;
     }
-}
-
-/// A sign of life, as long as nothing is said.
-fn waiting(session: &Session) -> crate::ui::Busy {
-    session.ui.busy("Waiting for replication".to_owned())
 }
 
 /// Says what has changed since the last look.

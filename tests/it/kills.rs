@@ -128,10 +128,10 @@ pub(crate) fn interrupt(child: &Child) {
     assert!(sent.expect("run kill").success());
 }
 
-/// Waits until drstack has begun its first step: its journal says so.
-fn until_begun(server: &Server) {
+/// Waits until drstack has called `operation`: a step has begun.
+pub(crate) fn until_called(server: &Server, operation: &str) {
     let begin = Instant::now();
-    while !server.calls().keys().any(|call| call.ends_with("/CreateVpc")) {
+    while !server.calls().keys().any(|call| call.contains(operation)) {
         assert!(begin.elapsed() < Duration::from_secs(60), "no step began: {:?}", server.calls());
         std::thread::yield_now();
     }
@@ -143,7 +143,7 @@ fn one_ctrl_c_finishes_what_runs_and_two_stop_at_once() {
         let Some(server) = Server::moto() else { return };
         let (server, machine) = fresh(server);
         let mut child = start(&machine);
-        until_begun(&server);
+        until_called(&server, "/CreateVpc");
         interrupt(&child);
         if times == 2 {
             std::thread::sleep(LATENCY);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::drstack::Drstack;
 use crate::failover::{LATENCY, calls_elsewhere, expect_full, failover, pools, with_pools};
-use crate::kills::{interrupt, kills};
+use crate::kills::{interrupt, kills, until_called};
 use crate::servers::{STANDBY, Server};
 
 /// What the standby region holds of each sort.
@@ -30,14 +30,8 @@ fn start(machine: &Drstack, args: &[&str]) -> Child {
 
 const FAILOVER: [&str; 3] = ["failover", "s", "--auto-approve"];
 
-/// Waits until a group is being changed.
-fn until_changing(server: &Server) {
-    let begin = Instant::now();
-    while !server.calls().keys().any(|call| call.ends_with("/UpdateAutoScalingGroup")) {
-        assert!(begin.elapsed() < Duration::from_secs(60), "no step began: {:?}", server.calls());
-        std::thread::yield_now();
-    }
-}
+/// What a takeover does first.
+const RAISE: &str = "/UpdateAutoScalingGroup";
 
 #[test]
 fn a_takeover_killed_anywhere_is_finished_by_the_next() {
@@ -79,7 +73,7 @@ fn a_second_operator_is_told_and_may_watch() {
     server.black_out("hang");
     server.slow(Duration::from_millis(200));
     let child = start(&machine, &FAILOVER);
-    until_changing(&server);
+    until_called(&server, RAISE);
     let watched = machine.command(["failover", "s", "--watch"]).spawn().expect("start drstack");
     let second = machine.run(FAILOVER).code(4);
     assert!(second.stderr.contains("drstack failover"), "{second:?}");
@@ -100,11 +94,7 @@ fn a_takeover_stops_an_apply_that_is_still_at_work() {
     server.slow(Duration::from_millis(300));
     let mut command = machine.command(["apply", "s", "--auto-approve"]);
     let apply = command.spawn().expect("start drstack");
-    let begin = Instant::now();
-    while !server.calls().keys().any(|call| call.contains("/s3/PUT Bucket")) {
-        assert!(begin.elapsed() < Duration::from_secs(60), "no step began: {:?}", server.calls());
-        std::thread::yield_now();
-    }
+    until_called(&server, "/s3/PUT Bucket");
     server.black_out("hang");
     let other = server.drstack();
     other.write("s/stack.toml", &pools(""));
@@ -136,7 +126,7 @@ fn a_takeover_that_is_interrupted_once_or_twice_is_finished_by_the_next() {
         server.slow(Duration::from_millis(200));
         server.black_out("hang");
         let mut child = start(&machine, &FAILOVER);
-        until_changing(&server);
+        until_called(&server, RAISE);
         interrupt(&child);
         if times == 2 {
             std::thread::sleep(LATENCY);

@@ -431,11 +431,8 @@ fn a_takeover_before_any_apply_says_what_is_missing_and_changes_nothing() {
     assert!(ran.code != 0 && ran.stderr.contains("hint: "), "{ran:?}");
 }
 
-/// On the sim what is asked answers, unless the settings say otherwise.
-#[test]
-fn without_an_answer_of_the_standby_it_is_not_up_and_traffic_stays_moved() {
-    let machine = drstack();
-    let traffic = r#"
+/// A name that the pool serves.
+const TRAFFIC: &str = r#"
 [traffic.api]
 zone           = "example.com"
 record         = "api"
@@ -444,7 +441,12 @@ standby_target = "west.example.com"
 probe          = "https://api.example.com/healthz"
 after          = ["@pool.serving"]
 "#;
-    machine.write("s/stack.toml", &format!("{STACK}{traffic}"));
+
+/// On the sim what is asked answers, unless the settings say otherwise.
+#[test]
+fn without_an_answer_of_the_standby_it_is_not_up_and_traffic_stays_moved() {
+    let machine = drstack();
+    machine.write("s/stack.toml", &format!("{STACK}{TRAFFIC}"));
     machine.write("lost.toml", LOST);
     run(&machine, "apply s --auto-approve", None).ok();
     let fault = "[[faults]]\nkind = \"check\"\nsubject = \"traffic.api/answer\"\nerror = \"denied\"\n";
@@ -463,18 +465,8 @@ after          = ["@pool.serving"]
 #[test]
 fn traffic_comes_back_share_by_share_before_anything_shrinks() {
     let machine = drstack();
-    let traffic = r#"
-[traffic.api]
-zone           = "example.com"
-record         = "api"
-primary_target = "east.example.com"
-standby_target = "west.example.com"
-probe          = "https://api.example.com/healthz"
-after          = ["@pool.serving"]
-policy         = "weighted"
-ramp           = ["5%", "25%", "100%"]
-"#;
-    machine.write("s/stack.toml", &format!("{STACK}{traffic}"));
+    let ramp = "policy = \"weighted\"\nramp = [\"5%\", \"25%\", \"100%\"]\n";
+    machine.write("s/stack.toml", &format!("{STACK}{TRAFFIC}{ramp}"));
     machine.write("lost.toml", LOST);
     let weights = "traffic.api/dns-weights";
     run(&machine, "apply s --auto-approve", None).ok();

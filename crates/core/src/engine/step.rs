@@ -127,6 +127,8 @@ impl Job {
         let mut spec = self.spec.clone();
         let mut climbed = Vec::new();
         let part = self.first_part(&spec).await?;
+        // Launches may have been waited for.
+        self.expect_permit(cloud, self.step.address.as_str())?;
         let found = loop {
             match cloud.create(self.kind.name(), call, &self.part_of(&spec, part)?).await {
                 Ok(found) => break found,
