@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use drstack_core::address::Address;
-use drstack_core::bundle::{Bundle, BundleError};
+use drstack_core::bundle::{Bundle, BundleError, untouched};
 use drstack_core::cloud::{Found, Scope};
 use drstack_core::compile::{Compiled, compile};
 use drstack_core::component::StackFacts;
@@ -25,7 +25,7 @@ use crate::args::{BundleArgs, FailoverArgs, Global};
 use crate::cloud::control_store;
 use crate::exit::{Exit, Failure};
 use crate::files;
-use crate::planning::Planned;
+use crate::planning::{Planned, shape_failure};
 use crate::session::{Alone, Rehearsed, Session, store_failure};
 use crate::ui::Ui;
 
@@ -119,8 +119,13 @@ pub(crate) fn elsewhere(compiled: &Compiled, seen: &Observed) -> BTreeMap<Addres
 }
 
 impl Session {
-    /// What a complete run of `planned` does with the bundle, under `lock`.
-    pub(crate) async fn conclude(&self, planned: &Planned, lock: &mut Lock) -> Result<(), Failure> {
+    /// What a complete run of `planned`, which has `made` its data, does with the bundle, under `lock`.
+    pub(crate) async fn conclude(
+        &self,
+        planned: &Planned,
+        made: &BTreeMap<Address, Found>,
+        lock: &mut Lock,
+    ) -> Result<(), Failure> {
         if planned.then == Then::Leave {
             return Ok(());
         }
@@ -128,7 +133,7 @@ impl Session {
             self.hold(lock).await?;
             return withdraw(&*self.store).await.map_err(|error| store_failure(&error));
         }
-        let bundle = self.bundle(planned, &lock.holder().run).await?;
+        let bundle = self.bundle(planned, made, &lock.holder().run).await?;
         let was = published(&*self.store).await.map_err(|error| store_failure(&error))?;
         let bytes = bundle.to_bytes().map_err(|error| refused(&error))?;
         let signature = self.signer.as_ref().map(|key| key.sign(&bytes));
@@ -175,7 +180,7 @@ impl Session {
     ) -> Result<(), Failure> {
         let planned = if shown.still_stands_under(lock) { shown } else { self.plan(options).await? };
         match planned.plan.is_empty() && planned.report.blocked.is_empty() {
-            true => self.conclude(&planned, lock).await,
+            true => self.conclude(&planned, &BTreeMap::new(), lock).await,
             false => {
                 let hint = "run it again to see what is to be done now";
                 Err(Failure::new(Exit::Locked, "the world changed while this plan was shown", hint))
@@ -191,13 +196,18 @@ impl Session {
             Err(error) => return Err(store_failure(&error)),
         };
         let signed = self.signer.as_ref().is_none_or(|key| key.public().check(&now.0, &now.1).is_ok());
-        let wanted = self.bundle(planned, "").await?;
+        let wanted = self.bundle(planned, &BTreeMap::new(), "").await?;
         // What cannot be read is published anew.
         Ok(signed && Bundle::from_bytes(&now.0).is_ok_and(|it| it.says_the_same_as(&wanted)))
     }
 
-    /// What a failover from now on would need.
-    async fn bundle(&self, planned: &Planned, run: &str) -> Result<Bundle, Failure> {
+    /// What a failover from now on would need, once `planned` has `made` its data.
+    async fn bundle(
+        &self,
+        planned: &Planned,
+        made: &BTreeMap<Address, Found>,
+        run: &str,
+    ) -> Result<Bundle, Failure> {
         let mut elsewhere = planned.elsewhere.clone();
         let changed: BTreeSet<&Address> = planned.plan.steps.iter().map(|step| &step.address).collect();
         let resources = planned.compiled.graph.resources.values();
@@ -214,6 +224,10 @@ impl Session {
             let hint = "run `drstack apply` again: with nothing else to do it publishes the bundle";
             return Err(Failure::new(Exit::Failed, format!("the bundle is not published: {message}"), hint));
         }
+        let takeover = self.skeleton(planned)?;
+        let Planned { compiled, seen, plan, .. } = planned;
+        let data = untouched(&compiled.graph, seen, plan, made, &takeover, &self.kinds)
+            .map_err(|error| shape_failure(&error))?;
         Ok(Bundle {
             drstack: env!("CARGO_PKG_VERSION").to_owned(),
             run: run.to_owned(),
@@ -221,22 +235,23 @@ impl Session {
             stack: self.stack.resolve(),
             facts: planned.facts.facts.clone(),
             elsewhere,
-            rehearsed: self.skeleton(planned)?,
+            data,
+            rehearsed: Some(takeover),
         })
     }
 
     /// What a takeover would do once all of `planned` stands.
-    fn skeleton(&self, planned: &Planned) -> Result<Option<Skeleton>, Failure> {
+    fn skeleton(&self, planned: &Planned) -> Result<Skeleton, Failure> {
         let of = |rehearsal: &Rehearsal| Skeleton::of(&rehearsal.plan);
         match &planned.rehearsal {
-            Some(rehearsal) => Ok(Some(of(rehearsal))),
+            Some(rehearsal) => Ok(of(rehearsal)),
             // While the standby region serves, it is the next takeover that counts: the one after handing back.
             None => {
                 let facts = &planned.facts.facts;
                 let standing = Standing::from(Mode::Standby);
                 let epoch = standing.epoch + 1;
                 let standby = compile(&self.stack, facts, standing).graph;
-                Ok(Some(of(&self.rehearsed(facts, &standby, epoch)?)))
+                Ok(of(&self.rehearsed(facts, &standby, epoch)?))
             }
         }
     }
@@ -264,7 +279,7 @@ impl Session {
                 return Ok(session);
             }
             let kept = facts(&*session.store).await.map_err(|error| store_failure(&error))?;
-            let alone = Some(Alone { facts: kept.facts, elsewhere: BTreeMap::new() });
+            let alone = Some(Alone { facts: kept.facts, known: BTreeMap::new() });
             return Ok(Self { alone, ..session });
         };
         let StackFacts { name, control, .. } = session.stack.facts.clone();
@@ -288,8 +303,9 @@ impl Session {
             return self;
         }
         self.cloud.stand_alone();
-        let Bundle { facts, elsewhere, .. } = bundle;
-        Self { alone: Some(Alone { facts, elsewhere }), ..self }
+        let Bundle { facts, elsewhere, data, .. } = bundle;
+        let known = elsewhere.into_iter().chain(data).collect();
+        Self { alone: Some(Alone { facts, known }), ..self }
     }
 
     /// Keeps what the takeover was expected to do.

@@ -90,9 +90,11 @@ impl Session {
         };
         let complete =
             result.as_ref().is_ok_and(RunSummary::is_complete) && planned.report.blocked.is_empty();
-        let concluded = match complete && lost.is_none() {
-            true => self.settle(planned, change, &mut lock).await,
-            false => Ok(()),
+        let concluded = match &result {
+            Ok(summary) if complete && lost.is_none() => {
+                self.settle(planned, change, summary, &mut lock).await
+            }
+            _ => Ok(()),
         };
         if lost.is_none() {
             let (run, begun) = (lock.holder().run.clone(), journal.begun());
@@ -119,9 +121,10 @@ impl Session {
         &self,
         planned: &Planned,
         change: Option<&Begun>,
+        summary: &RunSummary,
         lock: &mut Lock,
     ) -> Result<(), Failure> {
-        self.conclude(planned, lock).await?;
+        self.conclude(planned, &summary.data, lock).await?;
         let Some(Begun { kept, standing, since }) = change else { return Ok(()) };
         self.hold(lock).await?;
         let put = kept.put(&*self.store, standing.clone(), *since, &lock.holder().run, true).await;

@@ -14,7 +14,7 @@ use drstack_core::facts::{Fact, Facts};
 use drstack_core::graph::Graph;
 use drstack_core::kind::{Place, ShapeError};
 use drstack_core::objective::{Mode, Standing};
-use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_in};
+use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_alone};
 use drstack_core::plan::stability::{Rehearsal, rehearse};
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, plan};
 
@@ -109,6 +109,7 @@ impl Session {
         };
         report.notes.extend(compiled.notes.iter().filter(|note| changing.contains(&note.address)).cloned());
         report.notes.extend(self.unrehearsed(options, &plan, &report, now.mode));
+        report.notes.extend(self.unseen(&compiled.graph));
         if options.mode == Mode::Standby && options.intent != Intent::Destroy {
             report.notes.extend(left(&report, &self.stack.facts, &options.intent));
         }
@@ -199,18 +200,12 @@ impl Session {
         budget::check(&self.stack, standby, active, &self.kinds).map_err(|error| shape_failure(&error))
     }
 
-    /// Looks at all that is wanted; at a takeover only in the standby region, and at the record of the rest.
+    /// Looks at all that is wanted; at a takeover only at what it may change, and at the record of the rest.
     async fn look(&self, graph: &Graph) -> Observed {
-        let Some(alone) = &self.alone else {
-            return observe(&*self.cloud, &self.kinds, &self.scope, graph).await;
-        };
-        let places = [Place::Standby];
-        let mut seen = observe_in(&*self.cloud, &self.kinds, &self.scope, graph, &places).await;
-        for (address, _) in graph.resources.iter().filter(|(_, it)| it.place != Place::Standby) {
-            let found = alone.elsewhere.get(address).cloned();
-            seen.seen.insert(address.clone(), found.map_or(Look::Absent, Look::Present));
+        match &self.alone {
+            None => observe(&*self.cloud, &self.kinds, &self.scope, graph).await,
+            Some(alone) => observe_alone(&*self.cloud, &self.kinds, &self.scope, graph, &alone.known).await,
         }
-        seen
     }
 
     /// What a takeover would do and need once all of `standby` stands.
@@ -243,6 +238,21 @@ impl Session {
         let text = rehearsed.skeleton.differences(plan, whole)?;
         let text = format!("the apply of {:.0} {text}", rehearsed.at);
         Some(Remark { address: "bundle".to_owned(), text })
+    }
+
+    /// What of the standby region was not looked at.
+    fn unseen(&self, graph: &Graph) -> Option<Remark> {
+        let known = &self.alone.as_ref()?.known;
+        let unseen = graph
+            .resources
+            .values()
+            .filter(|it| it.place == Place::Standby && known.contains_key(&it.address));
+        let text = match unseen.count() {
+            0 => return None,
+            1 => "one copy is not looked at: it stays as the last apply left it".to_owned(),
+            count => format!("{count} copies are not looked at: they stay as the last apply left them"),
+        };
+        Some(Remark { address: "data".to_owned(), text })
     }
 
     /// Addresses on the command line that name nothing: a slip of the keyboard must not end as "nothing to do".
@@ -314,6 +324,6 @@ fn said(look: &Look) -> String {
     }
 }
 
-fn shape_failure(error: &ShapeError) -> Failure {
+pub(crate) fn shape_failure(error: &ShapeError) -> Failure {
     Failure::new(Exit::Failed, error, "another version of drstack made this; use that one, or report it")
 }

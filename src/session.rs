@@ -59,8 +59,8 @@ pub(crate) struct Rehearsed {
 pub(crate) struct Alone {
     /// What the primary said.
     pub(crate) facts: Facts,
-    /// What stands outside the standby region.
-    pub(crate) elsewhere: BTreeMap<Address, Found>,
+    /// What it does not look at: all outside the standby region, and data there that it leaves as it is.
+    pub(crate) known: BTreeMap<Address, Found>,
 }
 
 impl Session {

@@ -100,6 +100,27 @@ fn a_bundle_is_all_that_another_machine_needs() {
 }
 
 #[test]
+fn a_takeover_does_not_look_at_data_that_it_leaves_alone() {
+    let machine = applied();
+    let path = machine.folder().join(WORLD);
+    let mut world: Value = serde_json::from_slice(&std::fs::read(&path).expect("a world")).expect("JSON");
+    let buckets = world["world"]["buckets"].as_object_mut().expect("buckets");
+    let copy = buckets.keys().find(|it| it.starts_with("acme-models-")).expect("a copy").clone();
+    buckets.remove(&copy);
+    std::fs::write(&path, world.to_string()).expect("write");
+    // Who looks sees that it is gone, and that no takeover could make it.
+    let looked = run(&machine, "plan s --mode active").ok();
+    assert!(looked.stdout.contains("bucket.models/copy"), "{looked:?}");
+    // Instances do not wait for it: whether data can be read is what checks are there for.
+    let other = elsewhere(&machine);
+    let taken = run(&other, &format!("failover --bundle {URL} --auto-approve")).ok();
+    assert!(taken.stdout.contains("one copy is not looked at"), "{taken:?}");
+    assert!(!taken.stdout.contains("bucket.models"), "{taken:?}");
+    let left = run(&other, &format!("plan --bundle {URL} --detailed-exitcode")).code(2);
+    assert!(left.stdout.contains("bucket.models/copy"), "{left:?}");
+}
+
+#[test]
 fn what_is_not_what_was_published_is_refused() {
     let machine = applied();
     let good = published(&machine).expect("a bundle");

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,11 @@ use crate::address::Address;
 use crate::cloud::{Found, sha256};
 use crate::component::ComponentRegistry;
 use crate::facts::Facts;
+use crate::graph::Graph;
 use crate::keys::NotSigned;
+use crate::kind::{DataRole, KindRegistry, Place, Readiness, ShapeError};
+use crate::observe::Look;
+use crate::plan::Plan;
 use crate::plan::skeleton::Skeleton;
 use crate::stack::{ResolvedStack, Stack, Unresolvable};
 
@@ -36,9 +40,47 @@ pub struct Bundle {
     pub facts: Facts,
     /// Last known resources of the primary region and of global services, which a failover does not look at.
     pub elsewhere: BTreeMap<Address, Found>,
+    /// Copies of data in the standby region that a failover leaves as they are, as the last apply saw them: it does not look at them
+    /// either. Empty in what older builds published.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<Address, Found>,
     /// What a takeover was rehearsed to do; none in what older builds published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rehearsed: Option<Skeleton>,
+}
+
+/// Data in the standby region that can be relied on, and that `takeover` leaves as it is: of what was `seen` what `plan` left alone, and
+/// what it `made`.
+///
+/// # Errors
+/// A spec or live value that does not have its kind's shape.
+pub fn untouched(
+    graph: &Graph,
+    seen: &BTreeMap<Address, Look>,
+    plan: &Plan,
+    made: &BTreeMap<Address, Found>,
+    takeover: &Skeleton,
+    kinds: &KindRegistry,
+) -> Result<BTreeMap<Address, Found>, ShapeError> {
+    let changed: BTreeSet<&Address> = plan.steps.iter().map(|step| &step.address).collect();
+    let taken: BTreeSet<&Address> = takeover.steps.iter().map(|bone| &bone.address).collect();
+    let mut untouched = BTreeMap::new();
+    for resource in graph.resources.values() {
+        let address = &resource.address;
+        let Some(kind) = kinds.get(&resource.kind).filter(|it| it.data() == DataRole::Holds) else {
+            continue;
+        };
+        let found = match (made.get(address), seen.get(address)) {
+            (Some(found), _) => found,
+            (None, Some(Look::Present(found))) if !changed.contains(address) => found,
+            _ => continue,
+        };
+        let is_ready = kind.compare(&resource.spec, &found.id, &found.live)?.ready == Readiness::Ready;
+        if resource.place == Place::Standby && is_ready && !taken.contains(address) {
+            untouched.insert(address.clone(), found.clone());
+        }
+    }
+    Ok(untouched)
 }
 
 /// Why a bundle is not used.
@@ -138,6 +180,7 @@ impl Bundle {
         self.drstack == other.drstack
             && self.stack == other.stack
             && self.elsewhere == other.elsewhere
+            && self.data == other.data
             && values(&self.facts) == values(&other.facts)
             && match (&self.rehearsed, &other.rehearsed) {
                 (Some(one), Some(other)) => one.says_the_same_as(other),

@@ -52,35 +52,58 @@ pub struct Observed {
     pub begun: BTreeSet<Address>,
 }
 
-/// Looks at every resource of `graph`, and lists what the stack owns, all kinds at once.
-pub async fn observe(cloud: &dyn Cloud, kinds: &KindRegistry, scope: &Scope, graph: &Graph) -> Observed {
-    observe_in(cloud, kinds, scope, graph, &[Place::Primary, Place::Standby, Place::Global]).await
+/// Wanted resources by what is asked for all of them at once.
+type Wanted<'a> = BTreeMap<(&'a str, Place), Vec<&'a Resource>>;
+
+fn by_kind<'a>(resources: impl Iterator<Item = &'a Resource>) -> Wanted<'a> {
+    let mut wanted = Wanted::new();
+    for resource in resources {
+        wanted.entry((&resource.kind, resource.place)).or_default().push(resource);
+    }
+    wanted
 }
 
-/// The same of nothing but `places`: what stands elsewhere is neither looked at nor listed.
-pub async fn observe_in(
+/// Looks at every resource of `graph`, and lists what the stack owns, all kinds at once.
+pub async fn observe(cloud: &dyn Cloud, kinds: &KindRegistry, scope: &Scope, graph: &Graph) -> Observed {
+    let mut wanted = by_kind(graph.resources.values());
+    for kind in kinds.iter() {
+        for place in kind.places() {
+            wanted.entry((kind.name(), *place)).or_default();
+        }
+    }
+    look_at(cloud, kinds, scope, graph, wanted).await
+}
+
+/// What a takeover sees: it asks the standby region alone, and there only for what it may have to change. The rest is as `known` says:
+/// absent what that does not name. What nobody wants is not listed: a takeover removes nothing.
+pub async fn observe_alone(
     cloud: &dyn Cloud,
     kinds: &KindRegistry,
     scope: &Scope,
     graph: &Graph,
-    places: &[Place],
+    known: &BTreeMap<Address, Found>,
 ) -> Observed {
-    let mut wanted: BTreeMap<(&str, Place), Vec<&Resource>> = BTreeMap::new();
-    for resource in graph.resources.values().filter(|it| places.contains(&it.place)) {
-        wanted.entry((&resource.kind, resource.place)).or_default().push(resource);
+    let may_change = |it: &&Resource| it.place == Place::Standby && !known.contains_key(&it.address);
+    let wanted = by_kind(graph.resources.values().filter(may_change));
+    let mut seen = look_at(cloud, kinds, scope, graph, wanted).await;
+    for resource in graph.resources.values().filter(|it| !may_change(it)) {
+        let found = known.get(&resource.address).cloned();
+        seen.seen.insert(resource.address.clone(), found.map_or(Look::Absent, Look::Present));
     }
-    let mut looks = Vec::new();
-    for kind in kinds.iter().filter(|kind| !kind.verifies()) {
-        let mut stands = kind.places().to_vec();
-        stands.retain(|place| places.contains(place));
-        stands.extend(wanted.keys().filter(|(name, _)| *name == kind.name()).map(|(_, place)| *place));
-        stands.sort();
-        stands.dedup();
-        for place in stands {
-            let wanted = wanted.get(&(kind.name(), place)).cloned().unwrap_or_default();
-            looks.push(look(cloud, kind, scope, place, wanted));
-        }
-    }
+    seen
+}
+
+async fn look_at(
+    cloud: &dyn Cloud,
+    kinds: &KindRegistry,
+    scope: &Scope,
+    graph: &Graph,
+    wanted: Wanted<'_>,
+) -> Observed {
+    let looks = wanted.into_iter().filter_map(|((name, place), wanted)| {
+        let kind = kinds.get(name).filter(|kind| !kind.verifies())?;
+        Some(look(cloud, kind, scope, place, wanted))
+    });
     let mut all = Observed::default();
     for part in join_all(looks).await {
         all.seen.extend(part.seen);
@@ -114,11 +137,7 @@ pub async fn look_again(
     let mut seen = BTreeMap::new();
     loop {
         let late = begin.elapsed() > cloud.consistency();
-        let mut wanted: BTreeMap<(&str, Place), Vec<&Resource>> = BTreeMap::new();
-        for resource in &missing {
-            wanted.entry((&resource.kind, resource.place)).or_default().push(resource);
-        }
-        let looks = wanted
+        let looks = by_kind(missing.iter().copied())
             .into_iter()
             .filter_map(|((kind, place), wanted)| Some(look(cloud, kinds.get(kind)?, scope, place, wanted)));
         seen.extend(join_all(looks).await.into_iter().flat_map(|part| part.seen));

@@ -33,6 +33,7 @@ fn bundle() -> Bundle {
     };
     let fact = Fact { captured_at: Timestamp::UNIX_EPOCH, value: serde_json::json!([1, "ü", null]) };
     let found = Found { id: word("i"), owner: Owner::Setting, live: serde_json::json!({"on": true}) };
+    let copy = Found { id: word("b"), owner: Owner::Foreign, live: serde_json::json!({}) };
     Bundle {
         drstack: word("0.1.0"),
         run: word("r"),
@@ -40,6 +41,7 @@ fn bundle() -> Bundle {
         stack,
         facts: Facts([(word("primary/zones/"), fact)].into()),
         elsewhere: Address::parse("bucket.a/versioning").map(|it| (it, found)).into_iter().collect(),
+        data: Address::parse("bucket.a/copy").map(|it| (it, copy)).into_iter().collect(),
         rehearsed: Some(Skeleton::default()),
     }
 }
@@ -92,6 +94,8 @@ fn what_a_failover_would_not_notice_makes_no_other_bundle() {
     assert!(!later.says_the_same_as(&bundle()));
     let nothing_elsewhere = Bundle { elsewhere: BTreeMap::new(), ..bundle() };
     assert!(!nothing_elsewhere.says_the_same_as(&bundle()));
+    let nothing_known_of_data = Bundle { data: BTreeMap::new(), ..bundle() };
+    assert!(!nothing_known_of_data.says_the_same_as(&bundle()));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use super::pace::Pace;
 use super::schedule::Schedule;
 use super::step::{Ended, Job};
 use crate::address::Address;
-use crate::cloud::{Cloud, Scope, sha256};
+use crate::cloud::{Cloud, Found, Scope, sha256};
 use crate::kind::{Action, KindRegistry};
 use crate::link::resolve;
 use crate::plan::{Plan, Step, StepId};
@@ -50,6 +50,8 @@ pub struct RunSummary {
     pub failed: Vec<(StepId, StepError)>,
     /// Rungs of ladders that were climbed down: steps that are done with less than was wanted, and what of.
     pub degraded: Vec<(StepId, String)>,
+    /// Data that was made or changed, as it was seen last.
+    pub data: BTreeMap<Address, Found>,
     /// Steps not started because of those.
     pub skipped: usize,
     /// Steps not started, or not finished, because the run was stopped.
@@ -332,6 +334,7 @@ impl Run<'_> {
                 }
                 // What takes the old half of a replacement away says nothing about the new one.
                 if self.step(id).action != Action::Delete {
+                    self.summary.data.extend(live.data.map(|found| (self.step(id).address.clone(), found)));
                     self.outputs.insert(self.step(id).address.clone(), live.outputs);
                 }
                 Outcome::Done

@@ -14,7 +14,7 @@ use super::launches::Budget;
 use super::pace::Line;
 use super::wait::Pauses;
 use crate::cloud::{Call, Cloud, CloudError, Found, Scope};
-use crate::kind::{Action, DynKind, FieldChange, Limit, Readiness, Rung, Shortage, Wait};
+use crate::kind::{Action, DataRole, DynKind, FieldChange, Limit, Readiness, Rung, Shortage, Wait};
 use crate::link::has_links;
 use crate::plan::{Step, StepId};
 
@@ -52,6 +52,8 @@ pub(super) struct Job {
 pub(super) struct Left {
     pub(super) id: String,
     pub(super) outputs: BTreeMap<String, String>,
+    /// What was seen last, of a kind that holds data.
+    pub(super) data: Option<Found>,
     /// Rungs of the ladder that were climbed down, with why.
     pub(super) climbed: Vec<String>,
 }
@@ -340,7 +342,8 @@ impl Job {
 
     fn left(&self, found: &Found, climbed: Vec<String>) -> Result<Left, StepError> {
         let outputs = self.kind.outputs(&found.id, &found.live).map_err(|error| shape(&error))?;
-        Ok(Left { id: found.id.clone(), outputs, climbed })
+        let data = (self.kind.data() == DataRole::Holds).then(|| found.clone());
+        Ok(Left { id: found.id.clone(), outputs, data, climbed })
     }
 
     pub(super) async fn look(&self, cloud: &dyn Cloud, ids: &[String]) -> Result<Option<Found>, StepError> {

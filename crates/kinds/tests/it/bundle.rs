@@ -45,6 +45,7 @@ fn bundle(stack: &Stack) -> Bundle {
         stack: stack.resolve(),
         facts: facts(stack),
         elsewhere: [].into(),
+        data: [].into(),
         rehearsed: None,
     }
 }

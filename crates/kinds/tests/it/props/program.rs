@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use drstack_core::address::Address;
-use drstack_core::bundle::Bundle;
+use drstack_core::bundle::{Bundle, untouched};
 use drstack_core::cloud::{Cloud, Found, Scope};
 use drstack_core::compile::{compile, queries};
 use drstack_core::control::lock::{Holder, Lock, LockError, RENEW, break_lock, peek};
@@ -17,8 +17,10 @@ use drstack_core::engine::journal::{Journal, JournalError};
 use drstack_core::facts::Facts;
 use drstack_core::graph::{Graph, Resource};
 use drstack_core::kind::Place;
-use drstack_core::objective::Standing;
-use drstack_core::observe::{Capture, Look, Observed, capture, look_again, observe, observe_in};
+use drstack_core::objective::{Mode, Standing};
+use drstack_core::observe::{Capture, Look, Observed, capture, look_again, observe, observe_alone};
+use drstack_core::plan::skeleton::Skeleton;
+use drstack_core::plan::stability::rehearse;
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, plan};
 use drstack_core::stack::Stack;
 use jiff::Timestamp;
@@ -59,7 +61,7 @@ impl Planned {
 /// What a takeover works from.
 pub(super) struct Alone {
     pub(super) facts: Facts,
-    pub(super) elsewhere: BTreeMap<Address, Found>,
+    pub(super) known: BTreeMap<Address, Found>,
 }
 
 /// What is planned, and for what.
@@ -193,13 +195,7 @@ impl Program<'_> {
         }
         let mut seen = match &task.alone {
             Some(alone) if self.flaw != Some(Flaw::LooksAtPrimary) => {
-                let places = [Place::Standby];
-                let mut seen = observe_in(cloud, &kinds, &scope, &compiled.graph, &places).await;
-                for it in compiled.graph.resources.values().filter(|it| it.place != Place::Standby) {
-                    let found = alone.elsewhere.get(&it.address).cloned();
-                    seen.seen.insert(it.address.clone(), found.map_or(Look::Absent, Look::Present));
-                }
-                seen
+                observe_alone(cloud, &kinds, &scope, &compiled.graph, &alone.known).await
             }
             _ => observe(cloud, &kinds, &scope, &compiled.graph).await,
         };
@@ -222,7 +218,12 @@ impl Program<'_> {
     }
 
     /// What a takeover from now on would need, once all of `planned` is done.
-    async fn bundle(&self, task: &Task<'_>, planned: &Planned) -> Result<Bundle, End> {
+    async fn bundle(
+        &self,
+        task: &Task<'_>,
+        planned: &Planned,
+        made: &BTreeMap<Address, Found>,
+    ) -> Result<Bundle, End> {
         let outside = |it: &&Resource| it.place != Place::Standby;
         let changed: BTreeSet<&Address> = planned.plan.steps.iter().map(|step| &step.address).collect();
         let (changed, same): (Vec<&Resource>, Vec<&Resource>) =
@@ -237,6 +238,12 @@ impl Program<'_> {
             Look::Present(found) => Ok((address, found)),
             other => Err(End::Failed(format!("not published: {address} {other:?}"))),
         });
+        let graph = |mode: Mode| compile(task.stack, &planned.facts.facts, Standing::from(mode)).graph;
+        let takeover = rehearse(&graph(Mode::Standby), &graph(Mode::Active), &kinds, &task.stack.facts)
+            .map(|it| Skeleton::of(&it.plan))
+            .map_err(End::failed)?;
+        let Planned { graph, seen, plan, .. } = planned;
+        let data = untouched(graph, seen, plan, made, &takeover, &kinds).map_err(End::failed)?;
         Ok(Bundle {
             drstack: "props".to_owned(),
             run: self.run.clone(),
@@ -244,6 +251,7 @@ impl Program<'_> {
             stack: task.stack.resolve(),
             facts: planned.facts.facts.clone(),
             elsewhere: found.collect::<Result<_, _>>()?,
+            data,
             rehearsed: None,
         })
     }
@@ -258,14 +266,20 @@ impl Program<'_> {
             Err(StoreError::NoBucket { .. }) => None,
             Err(error) => return Err(End::failed(error)),
         };
-        let wanted = self.bundle(task, planned).await?;
+        let wanted = self.bundle(task, planned, &BTreeMap::new()).await?;
         Ok(now.is_some_and(|now| now.says_the_same_as(&wanted)))
     }
 
     /// Publishes what a takeover needs, under `lock`.
-    async fn publish(&self, task: &Task<'_>, planned: &Planned, lock: &mut Lock) -> Result<(), End> {
+    async fn publish(
+        &self,
+        task: &Task<'_>,
+        planned: &Planned,
+        made: &BTreeMap<Address, Found>,
+        lock: &mut Lock,
+    ) -> Result<(), End> {
         let store = self.store();
-        let bundle = self.bundle(task, planned).await?.to_bytes().map_err(End::failed)?;
+        let bundle = self.bundle(task, planned, made).await?.to_bytes().map_err(End::failed)?;
         let was = published(&*store).await.map_err(End::failed)?;
         lock.renew(self.desk.now()).await.map_err(End::of)?;
         if !lock.lease().holds(self.desk.now()) {
@@ -338,9 +352,9 @@ impl Program<'_> {
         }
         let complete =
             result.as_ref().is_ok_and(RunSummary::is_complete) && planned.report.blocked.is_empty();
-        let concluded = match complete {
-            true => self.settle(task, planned, change, &mut lock).await,
-            false => Ok(()),
+        let concluded = match &result {
+            Ok(summary) if complete => self.settle(task, planned, change, summary, &mut lock).await,
+            _ => Ok(()),
         };
         lock.release(&journal.begun()).await.map_err(End::of)?;
         let summary = result.map_err(|error| match error {
@@ -356,10 +370,11 @@ impl Program<'_> {
         task: &Task<'_>,
         planned: &Planned,
         change: Option<&Begun>,
+        summary: &RunSummary,
         lock: &mut Lock,
     ) -> Result<(), End> {
         if task.options.intent == Intent::Converge {
-            self.publish(task, planned, lock).await?;
+            self.publish(task, planned, &summary.data, lock).await?;
         }
         let Some(Begun { kept, standing, since }) = change else { return Ok(()) };
         lock.renew(self.desk.now()).await.map_err(End::of)?;

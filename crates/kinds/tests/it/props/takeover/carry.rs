@@ -44,7 +44,8 @@ impl Program<'_> {
         let bytes = bytes.ok_or(End::Failed("no bundle".to_owned()))?;
         let bundle = Bundle::from_bytes(&bytes).map_err(End::failed)?;
         let stack = bundle.stack(&drstack_kinds::components()).map_err(End::failed)?;
-        Ok((stack, Alone { facts: bundle.facts, elsewhere: bundle.elsewhere }))
+        let known = bundle.elsewhere.into_iter().chain(bundle.data).collect();
+        Ok((stack, Alone { facts: bundle.facts, known }))
     }
 
     async fn take_over(&self, only: &[String]) -> Result<End, End> {
