@@ -41,6 +41,8 @@ pub(crate) struct Change<'a> {
     pub(crate) drained: Option<Timestamp>,
     /// How the two sides of the data compared beforehand.
     pub(crate) data: Vec<Data>,
+    /// Data that stands in the standby region alone, so that there was nothing to compare it with.
+    pub(crate) not_compared: Vec<String>,
 }
 
 /// Takes the lock, records the mode, executes, reports.
@@ -116,6 +118,7 @@ pub(crate) async fn carry_out(
             .collect(),
         facts_age_seconds,
         data: change.data.clone(),
+        not_compared: change.not_compared.clone(),
         refused_calls: session
             .cloud
             .refused()

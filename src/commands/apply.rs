@@ -11,7 +11,7 @@ use crate::args::{ApplyArgs, Global, RunArgs, StackArgs, set};
 use crate::bundle::signer;
 use crate::exit::{Exit, Failure};
 use crate::planning::Planned;
-use crate::session::Session;
+use crate::session::{FAILBACK, Session};
 use crate::ui::Ui;
 use crate::{files, views};
 
@@ -113,7 +113,12 @@ pub(super) async fn finish(
         progress.show(&event);
     };
     let summary = session.execute(&planned, None, lock, purpose, run.parallelism, &mut sink).await?;
-    let verb = if purpose == "destroy" { "Destroy" } else { "Apply" };
+    let verb = match purpose {
+        "destroy" => "Destroy",
+        // What handing back begins with: the rest of it comes after this, and says so itself.
+        FAILBACK => "First part",
+        _ => "Apply",
+    };
     ui.result(&views::progress::summary(verb, &summary));
     if let Some(sentence) = timings.sentence(&planned.plan) {
         ui.result(&sentence);

@@ -16,6 +16,7 @@ use crate::session::{FAILBACK, Session};
 use crate::takeover::{Change, carry_out};
 use crate::ui::Ui;
 use crate::views;
+use crate::views::restored::left;
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
     let mut session = Session::open(ui, global, &args.stack).await?;
@@ -44,7 +45,9 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
     }
     let StackFacts { primary, standby, .. } = &session.stack.facts;
     ui.result(&views::plan::divergence(standby, since, &shown.moved));
-    ui.result(&views::data::divergence(&data, primary, standby));
+    let apart = left(&shown.report, &session.stack.facts, &options.intent);
+    let apart: Vec<String> = apart.into_iter().map(|it| format!("{}: {}", it.address, it.text)).collect();
+    ui.result(&views::data::divergence(&data, &apart, primary, standby));
     if let Some((first, begin)) = &first {
         ui.note("Before that, the standby region keeps all traffic, whatever the primary's health; it then goes back share by share:");
         plan::show(&session, begin, &first.intent);
@@ -82,6 +85,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
         decided,
         drained: None,
         data,
+        not_compared: apart,
     };
     carry_out(&mut session, shown, kept, &change).await
 }

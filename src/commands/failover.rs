@@ -85,6 +85,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
         decided,
         drained,
         data: Vec::new(),
+        not_compared: Vec::new(),
     };
     carry_out(&mut session, shown, kept, &change).await
 }

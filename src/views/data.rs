@@ -158,10 +158,14 @@ const MEANS: &str = "Objects are the same with the same version, or with the sam
                      uploads in parts and KMS keys change them. Items are compared whole; when one was written is not known.";
 
 /// What has gone apart, for people.
-pub(crate) fn divergence(all: &[Data], primary: &str, standby: &str) -> String {
+pub(crate) fn divergence(all: &[Data], apart: &[String], primary: &str, standby: &str) -> String {
     let mut out = String::new();
     for data in all {
         let _ = writeln!(out, "  {}", data.divergence(primary, standby));
+    }
+    // Restored tables: nothing copies them, so they are among no two sides.
+    for data in apart {
+        let _ = writeln!(out, "  {data}");
     }
     match all {
         [] => out.push_str("The stack keeps no data in both regions.\n"),
@@ -214,7 +218,9 @@ mod tests {
             compared: 9,
             ..Sides::default()
         };
-        let text = divergence(&[data(sides)], "us-east-1", "us-west-2");
+        let apart = ["table.cold/table-import: not compared".to_owned()];
+        let text = divergence(&[data(sides)], &apart, "us-east-1", "us-west-2");
+        assert!(text.contains("  table.cold/table-import: not compared\n"), "{text}");
         let said = "bucket.models: 3 objects only in us-west-2, 0 only in us-east-1, 1 on both sides and not the same (9 objects compared); \
                     written since the takeover: 4 in us-west-2, 0 in us-east-1; `acme-models` has more, which was not looked at";
         assert!(text.contains(said) && text.contains("ETags are not compared"), "{text}");

@@ -43,7 +43,10 @@ pub(crate) fn left(report: &PlanReport, stack: &StackFacts, intent: &Intent) -> 
     let is_restored = |it: &&Remark| it.address.ends_with(&format!("/{}", TableImport::NAME));
     let text = match intent {
         Intent::Failback => {
-            format!("what was written to it is in {} alone: nobody hands it back", stack.standby)
+            format!(
+                "a takeover restored it, and it is not compared: what was written to it is in {} alone: nobody hands it back",
+                stack.standby
+            )
         }
         _ => "a takeover restored it: the next one serves it as it stands then, and restores nothing"
             .to_owned(),

@@ -66,6 +66,8 @@ pub(crate) struct Report {
     pub(crate) facts_age_seconds: Option<i64>,
     /// How the two sides of the data compared before: of a handing back what had gone apart.
     pub(crate) data: Vec<Data>,
+    /// Restored tables, which nobody compared: what was written to them stays where it is.
+    pub(crate) not_compared: Vec<String>,
     /// Calls that were refused since they would have left the standby region; always none unless drstack is wrong.
     pub(crate) refused_calls: Vec<String>,
 }
@@ -179,6 +181,7 @@ impl Report {
             let age = duration(Duration::from_secs(age.unsigned_abs()));
             out.push(format!("Worked from facts that were {age} old."));
         }
+        out.extend(self.not_compared.iter().map(|it| format!("NOT COMPARED {it}.")));
         out.extend(self.degraded.iter().map(|it| format!("DEGRADED {it}")));
         out.extend(self.failed.iter().map(|it| format!("FAILED {it}")));
         if !self.refused_calls.is_empty() {
@@ -221,6 +224,7 @@ mod tests {
             failed: Vec::new(),
             facts_age_seconds: Some(7200),
             data: Vec::new(),
+            not_compared: Vec::new(),
             refused_calls: Vec::new(),
         }
     }

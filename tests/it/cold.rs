@@ -108,6 +108,7 @@ fn restored_on(server: &Server) {
     assert_eq!(steps(&apply(&machine)), checks);
     let back = machine.run(["failback", "s", "--auto-approve"]).ok();
     assert!(back.stdout.contains("is in us-west-2 alone: nobody hands it back"), "{back:?}");
+    assert!(back.stdout.contains("NOT COMPARED table.features/table-import"), "{back:?}");
     nothing_to_do(&machine);
     expect_restored(server);
     machine.run(["apply", "s", "--auto-approve", "--delete-data", "table.features"]).ok();

@@ -390,7 +390,14 @@ fn a_cold_table_is_restored_checked_kept_by_a_failback_and_served_as_it_is_by_th
     assert_eq!(restored.as_array().map(Vec::len), Some(1), "{restored}");
     // An apply of the region that serves leaves it alone, and so does a failback.
     assert_eq!(planned(&machine), CHECKED);
-    run(&machine, "failback s --auto-approve", None).ok();
+    let back = run(&machine, "failback s --auto-approve --json", None).ok();
+    let apart = line(&back, "takeover")["not_compared"].clone();
+    let told = apart[0].as_str().expect("the restored table");
+    assert_eq!(apart.as_array().map(Vec::len), Some(1), "{apart}");
+    assert!(
+        told.starts_with("table.catalogue/table-import: ") && told.contains("it is not compared"),
+        "{told}"
+    );
     let plan = run(&machine, "plan s --detailed-exitcode", None).ok();
     let kept = "table.catalogue/table-import: it holds data; delete it with `--delete-data table.catalogue/table-import`";
     assert!(plan.stdout.contains(kept), "{plan:?}");
@@ -484,6 +491,8 @@ fn traffic_comes_back_share_by_share_before_anything_shrinks() {
     let failed = run(&machine, "failback s --auto-approve", Some("dies.toml")).code(1);
     assert!(failed.stdout.contains(&format!("FAILED {weights}")), "{failed:?}");
     assert!(!failed.stderr.contains("changed pool.serving/group"), "the standby serves still: {failed:?}");
+    assert!(failed.stdout.contains("First part complete: 1 step done"), "{failed:?}");
+    assert!(!failed.stdout.contains("Apply complete"), "nothing was applied: {failed:?}");
     let again = run(&machine, "failback s --auto-approve --json", None).ok();
     let events: Vec<Value> = again.json().into_iter().filter(|line| line["type"] == "event").collect();
     let at = |event: &str, address: &str| {
@@ -498,7 +507,8 @@ fn traffic_comes_back_share_by_share_before_anything_shrinks() {
     assert!(kept.stderr.contains(weights) || kept.stdout.contains(weights), "{kept:?}");
     let shown = run(&machine, "failback s --dry-run", None).ok();
     assert!(!shown.stderr.contains("Before that"), "{shown:?}");
-    run(&machine, "failback s --auto-approve", None).ok();
+    let back = run(&machine, "failback s --auto-approve", None).ok();
+    assert!(back.stdout.contains("Failback complete") && !back.stdout.contains("Apply complete"), "{back:?}");
     run(&machine, "plan s --detailed-exitcode", None).ok();
 }
 
