@@ -145,9 +145,10 @@ impl Driver for Group {
             .vpc_zone_identifier(texts(&spec.subnets).join(","))
             .capacity_rebalance(true)
             .set_capacity_reservation_specification(reserved);
-        put.send().await.map_err(|error| at.failed("autoscaling:UpdateAutoScalingGroup", error))?;
-        let tagged = at.autoscaling().create_or_update_tags();
-        let tagged = tagged.set_tags(Some(tags(name, &named(call, spec)))).send().await;
+        let tag = at.autoscaling().create_or_update_tags().set_tags(Some(tags(name, &named(call, spec))));
+        // Neither needs the other, and a takeover waits for both.
+        let (put, tagged) = tokio::join!(put.send(), tag.send());
+        put.map_err(|error| at.failed("autoscaling:UpdateAutoScalingGroup", error))?;
         tagged.map(drop).map_err(|error| at.failed("autoscaling:CreateOrUpdateTags", error))
     }
 
