@@ -44,7 +44,9 @@ impl Session {
             "keeping facts, then executing"
         );
         // Looking and planning may have taken most of the lease, or all of it.
-        lock.renew(self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
+        if lock.due() <= self.cloud.now() {
+            lock.renew(self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
+        }
         // The machine may have slept since: from here on the facts are somebody else's.
         if !lock.lease().holds(self.cloud.now()) {
             return Err(self.lock_failure(&LockError::Lost));

@@ -17,8 +17,8 @@ impl Session {
     /// run works for a world that is no more. Its journal is sealed, so that it starts nothing further.
     pub(crate) async fn lock_over(&self, purpose: &str) -> Result<Lock, Failure> {
         let held = lock::holder(&*self.store).await.map_err(|error| self.lock_failure(&error))?;
-        if let Some((holder, _)) = held.filter(|(it, _)| !matches!(it.purpose.as_str(), FAILOVER | FAILBACK))
-        {
+        let Some((holder, _)) = held else { return self.lock(purpose).await };
+        if !matches!(holder.purpose.as_str(), FAILOVER | FAILBACK) {
             let Holder { owner, host, purpose: theirs, .. } = &holder;
             self.ui.warn(&format!(
                 "taking the lock from `drstack {theirs}` of {owner} on {host}: it starts nothing more"

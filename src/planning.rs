@@ -8,6 +8,7 @@ use drstack_core::budget;
 use drstack_core::cloud::{Found, Scope};
 use drstack_core::compile::{Compiled, compile, queries};
 use drstack_core::control::lock::{Lock, Peek, peek};
+use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records::{self, Kept};
 use drstack_core::diagnostic::{Diagnostic, MOST_SHOWN, render};
 use drstack_core::facts::{Fact, Facts};
@@ -42,6 +43,8 @@ pub(crate) struct Planned {
     pub(crate) elsewhere: BTreeMap<Address, Found>,
     /// What becomes of the bundle once all of it is done.
     pub(crate) then: Then,
+    /// The mode as it was after the lock was looked at.
+    pub(crate) mode: KeptMode,
     /// [`Peek::free_since`] before anything was looked at.
     free_since: Option<u64>,
 }
@@ -63,10 +66,8 @@ struct Basis {
     facts: Kept,
     unanswered: Vec<Remark>,
     moved: Vec<String>,
-    /// [`KeptMode::is_past`]
-    is_past: bool,
-    /// The standing before.
-    now: Standing,
+    /// The mode before.
+    mode: KeptMode,
     compiled: Compiled,
 }
 
@@ -84,12 +85,13 @@ impl Session {
         let _busy = self.ui.busy(format!("Looking at {primary} and {standby}"));
         // A lock that cannot be read is nobody's promise; taking it will say what is wrong with it.
         let Peek { free_since, begun } = peek(&*self.store).await.unwrap_or_default();
-        let Basis { facts, unanswered, moved, is_past, now, compiled } = self.compiled(options).await?;
+        let Basis { facts, unanswered, moved, mode, compiled } = self.compiled(options).await?;
         // Asked after the lock was looked at: a change of mode later than that shows in the lock.
-        if is_past {
+        if mode.is_past(&options.intent, options.mode) {
             let hint = "run it again to see what is to be done now";
             return Err(Failure::new(Exit::Locked, "the mode changed since this run began", hint));
         }
+        let now = mode.standing();
         let mut seen = self.look(&compiled.graph).await;
         for (address, look) in &seen.seen {
             tracing::debug!(%address, look = said(look), "looked");
@@ -135,22 +137,26 @@ impl Session {
             moved,
             elsewhere,
             then,
+            mode,
             free_since,
         })
     }
 
     /// Facts and graph; errors in the stack end the program, unless it is about to be destroyed.
     async fn compiled(&mut self, options: &Options) -> Result<Basis, Failure> {
-        let mut kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
-        let last = std::mem::take(&mut kept.facts);
-        let before = last.clone();
-        let seen = match &self.alone {
+        let mut kept = Kept::default();
+        let (seen, moved) = match &self.alone {
             // Nobody may be there to answer: what was said last has to do.
-            Some(alone) => Capture { facts: alone.facts.clone(), ..Capture::default() },
-            None => capture(&*self.cloud, &self.scope, &queries(&self.stack), last).await,
+            Some(alone) => (Capture { facts: alone.facts.clone(), ..Capture::default() }, Vec::new()),
+            None => {
+                kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
+                let before = std::mem::take(&mut kept.facts);
+                let seen = capture(&*self.cloud, &self.scope, &queries(&self.stack), before.clone()).await;
+                let moved = moved(&before, &seen.facts);
+                (seen, moved)
+            }
         };
         kept.facts = seen.facts;
-        let moved = moved(&before, &kept.facts);
         let mut secrets = self.stack.secrets.clone();
         secrets.extend(seen.secrets);
         self.scope.secrets = Arc::new(secrets);
@@ -161,16 +167,15 @@ impl Session {
         for remark in &seen.failed {
             tracing::debug!(query = remark.address, error = remark.text, "a fact was not answered");
         }
-        let kept_mode = self.mode().await?;
-        let is_past = kept_mode.is_past(&options.intent, options.mode);
-        let now = kept_mode.standing();
+        let mode = self.mode().await?;
+        let now = mode.standing();
         let only = if options.intent == Intent::Failover { &options.targets[..] } else { &now.only[..] };
-        let standing = kept_mode.next(options.mode, only);
+        let standing = mode.next(options.mode, only);
         let mut compiled = compile(&self.stack, &kept.facts, standing);
         let resources = compiled.graph.resources.len();
         tracing::debug!(resources, problems = compiled.problems.len(), mode = ?options.mode, "compiled");
         if options.intent == Intent::Destroy {
-            return Ok(Basis { facts: kept, unanswered: seen.failed, moved, is_past, now, compiled });
+            return Ok(Basis { facts: kept, unanswered: seen.failed, moved, mode, compiled });
         }
         if !compiled.has_errors() {
             compiled.problems.extend(self.budget(&kept.facts, options.mode, &compiled.graph)?);
@@ -189,7 +194,7 @@ impl Session {
             }
             self.ui.note(text.trim_end());
         }
-        Ok(Basis { facts: kept, unanswered: seen.failed, moved, is_past, now, compiled })
+        Ok(Basis { facts: kept, unanswered: seen.failed, moved, mode, compiled })
     }
 
     /// Whether a takeover's launches fit into the RTO.
@@ -280,7 +285,7 @@ impl Session {
 
     /// As if nothing stood yet: the graph, and the steps that would make all of it.
     pub(crate) async fn first_apply(&mut self, options: &Options) -> Result<Planned, Failure> {
-        let Basis { facts, unanswered, moved, compiled, .. } = self.compiled(options).await?;
+        let Basis { facts, unanswered, moved, mode, compiled } = self.compiled(options).await?;
         let nothing =
             compiled.graph.resources.keys().map(|address| (address.clone(), Look::Absent)).collect();
         let seen = Observed { seen: nothing, ..Observed::default() };
@@ -297,6 +302,7 @@ impl Session {
             moved,
             elsewhere: BTreeMap::new(),
             then: Then::Leave,
+            mode,
             free_since: None,
         })
     }

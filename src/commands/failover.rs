@@ -31,7 +31,6 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
         return watch(&session).await;
     }
     let detected = args.detected_at.unwrap_or_else(|| session.now());
-    let kept = session.mode().await?;
     let options = Options {
         intent: Intent::Failover,
         mode: Mode::Active,
@@ -44,6 +43,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
         plan::rehearsed(&session);
     }
     let shown = look_and_plan(&mut session, &options).await?;
+    let kept = shown.mode.clone();
     if args.planned {
         super::failback::expect_primary(&session, &shown)?;
     }
