@@ -13,7 +13,9 @@ use drstack_core::kind::Place;
 use drstack_core::objective::Mode;
 use drstack_core::observe::Look;
 use drstack_core::plan::{Options, Plan};
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use crate::commands::{Ended, release};
 use crate::executing::{Begun, mode_failure};
@@ -74,18 +76,21 @@ pub(crate) async fn carry_out(
     let mut counts = Counts::of(session, &planned);
     let mut progress = views::progress::Progress::new(session.ui, session.simulated);
     let summary = {
+        let finished = CancellationToken::new();
         let mut sink = |event: Event| {
+            if matches!(event, Event::RunFinished { .. }) {
+                finished.cancel();
+            }
             note_moment(session, &planned.plan, &event, &mut clock);
             progress.show(&event);
         };
         let run =
             session.execute(&planned, Some(&begun), lock, change.purpose, change.parallelism, &mut sink);
-        tokio::select! {
-            ended = run => ended?,
-            never = counts.sample(session) => match never {},
-        }
+        let counted = counts.sample(session, &finished).map(Ok);
+        // A run that does not come to its end is not waited for by whoever counts.
+        let (summary, ()) = tokio::try_join!(run, counted)?;
+        summary
     };
-    counts.count(session).await;
     clock.done = Some(session.now());
     let complete = summary.is_complete() && planned.report.blocked.is_empty();
     let region = match change.mode {
@@ -236,11 +241,12 @@ impl Counts {
         counts
     }
 
-    async fn sample(&mut self, session: &Session) -> std::convert::Infallible {
-        loop {
-            tokio::time::sleep(SAMPLE).await;
+    /// Counts now and then, and once more after the last step has `finished`.
+    async fn sample(&mut self, session: &Session, finished: &CancellationToken) {
+        while finished.run_until_cancelled(tokio::time::sleep(SAMPLE)).await.is_some() {
             self.count(session).await;
         }
+        self.count(session).await;
     }
 
     /// A look that fails counts nothing: it says nothing about what serves.
