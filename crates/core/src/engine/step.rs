@@ -18,6 +18,9 @@ use crate::kind::{Action, DataRole, DynKind, FieldChange, Limit, Readiness, Rung
 use crate::link::has_links;
 use crate::plan::{Step, StepId};
 
+#[cfg(test)]
+mod tests;
+
 /// How long a call is repeated that is refused because something is still being changed: a role that is not known
 /// everywhere yet (AWS says up to 90 s), a table that takes one replica update at a time.
 pub(super) const SETTLE: Wait = Wait {
