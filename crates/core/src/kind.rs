@@ -2,8 +2,10 @@
 //!
 //! A kind is written with its own `Spec` and `Live` ([`Kind`]); the core sees [`DynKind`]. [`Erased`] is the bridge.
 
+mod erased;
+mod operation;
+
 use std::collections::BTreeMap;
-use std::marker::PhantomData;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -11,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::sides::Copied;
+
+pub use erased::{Compared, DynKind, Erased, KindRegistry, ShapeError};
+pub use operation::{Action, Operation};
 
 /// Where a resource lives, seen from the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -143,66 +148,6 @@ impl Wait {
     };
 }
 
-/// What is done to a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Action {
-    /// Make it.
-    Create,
-    /// Change it in place.
-    Update,
-    /// Take it away.
-    Delete,
-}
-
-/// One call a kind may make, for the permissions it needs and for the rule that a failover calls nothing that died.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Operation {
-    /// IAM prefix of the service: `s3`, `ec2`.
-    pub service: &'static str,
-    /// IAM action: `CreateBucket`.
-    pub action: &'static str,
-}
-
-impl Operation {
-    /// Whether nobody calls it: other calls need it to be allowed.
-    pub fn is_permission(&self) -> bool {
-        matches!(
-            (self.service, self.action),
-            ("iam", "PassRole" | "CreateServiceLinkedRole")
-                | ("ec2", "RunInstances")
-                | ("logs", _)
-                | ("s3", "AbortMultipartUpload" | "PutObjectAcl")
-        )
-    }
-
-    /// Whether a step of this sort may make the call, by its name: what makes or takes away is not called to change.
-    pub fn is_of(&self, action: Action) -> bool {
-        let (makes, removes) = (self.action.starts_with("Create"), self.action.starts_with("Delete"));
-        match action {
-            Action::Create => !removes,
-            Action::Update => {
-                !makes && !removes || self.action == "CreateOrUpdateTags" || self.action == "CreateTags"
-            }
-            Action::Delete => !makes,
-        }
-    }
-
-    /// Where the call ends that a dead region may take with it: for control planes that one region keeps for the whole partition.
-    /// None for what stays in the region it is made in, and for permissions that other calls need and nobody calls.
-    pub fn home(&self) -> Option<&'static str> {
-        if self.is_permission() || !crate::calls::is_global(self.service, self.action) {
-            return None;
-        }
-        Some(match self.service {
-            "iam" => "IAM's control plane (us-east-1)",
-            "route53" => "Route 53's control plane (us-east-1)",
-            "s3" => "S3's bucket names (us-east-1)",
-            _ => "a control plane of the whole partition",
-        })
-    }
-}
-
 /// What a running group of instances asks of a region's capacity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Demand {
@@ -324,204 +269,5 @@ pub trait Kind: Send + Sync + 'static {
     /// The data that it keeps in both regions, for kinds that copy any.
     fn copied(_spec: &Self::Spec) -> Option<Copied> {
         None
-    }
-}
-
-/// A spec or live value that does not have the shape its kind expects: a plan file or a world of another version.
-#[derive(Debug, thiserror::Error)]
-#[error("{kind}: {what} has an unexpected shape: {source}")]
-pub struct ShapeError {
-    /// The kind.
-    pub kind: &'static str,
-    /// `spec` or `live`.
-    pub what: &'static str,
-    /// What serde says.
-    #[source]
-    pub source: serde_json::Error,
-}
-
-/// All that a live resource says beside its spec.
-#[derive(Clone, Debug)]
-pub struct Compared {
-    /// [`Kind::diff`]
-    pub changes: Vec<FieldChange>,
-    /// [`Kind::ready`]
-    pub ready: Readiness,
-    /// [`Kind::outputs`]
-    pub outputs: BTreeMap<String, String>,
-    /// [`Kind::links`]
-    pub links: Vec<String>,
-}
-
-/// A [`Kind`] with its types erased to JSON.
-#[expect(missing_docs, reason = "each method is the one of the same name on `Kind`")]
-pub trait DynKind: Send + Sync {
-    fn name(&self) -> &'static str;
-    fn summary(&self) -> &'static str;
-    fn lookup(&self) -> Lookup;
-    fn places(&self) -> &'static [Place];
-    fn is_setting(&self) -> bool;
-    fn verifies(&self) -> bool;
-    fn switches_traffic(&self) -> bool;
-    fn after_takeover(&self) -> bool;
-    fn data(&self) -> DataRole;
-    fn wait(&self) -> Wait;
-    fn rounds(&self) -> usize;
-    fn volatile(&self) -> &'static [&'static str];
-    fn operations(&self) -> &'static [Operation];
-    /// Those of them that a step of this sort may make: what makes something is not called to change it.
-    fn operations_of(&self, action: Action) -> Vec<Operation> {
-        self.operations().iter().filter(|it| it.is_of(action)).copied().collect()
-    }
-    fn diff(&self, spec: &Value, live: &Value) -> Result<Vec<FieldChange>, ShapeError>;
-    /// Several of these at once: reading spec and live is most of the work.
-    fn compare(&self, spec: &Value, id: &str, live: &Value) -> Result<Compared, ShapeError>;
-    fn expect(&self, spec: &Value, id: &str) -> Result<Value, ShapeError>;
-    fn expect_after(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError>;
-    fn during(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError>;
-    fn short(&self, live: &Value, got: u32, why: &Shortage) -> Result<Option<Value>, ShapeError>;
-    fn ladder(&self, spec: &Value) -> Result<Vec<Rung<Value>>, ShapeError>;
-    fn ready(&self, spec: &Value, live: &Value) -> Result<Readiness, ShapeError>;
-    fn outputs(&self, id: &str, live: &Value) -> Result<BTreeMap<String, String>, ShapeError>;
-    fn links(&self, live: &Value) -> Result<Vec<String>, ShapeError>;
-    fn prior(&self, action: Action) -> Duration;
-    fn demand(&self, spec: &Value) -> Result<Option<Demand>, ShapeError>;
-    fn launches(&self, spec: &Value, live: Option<&Value>) -> Result<u32, ShapeError>;
-    fn up_to(&self, spec: &Value, live: Option<&Value>, launches: u32) -> Result<Value, ShapeError>;
-    fn serving(&self, live: &Value) -> Result<Option<u32>, ShapeError>;
-    fn copied(&self, spec: &Value) -> Result<Option<Copied>, ShapeError>;
-}
-
-/// The bridge from [`Kind`] to [`DynKind`]: `&Erased::<Bucket>::NEW`.
-pub struct Erased<K>(PhantomData<fn() -> K>);
-
-impl<K: Kind> Erased<K> {
-    /// The only value.
-    pub const NEW: Self = Self(PhantomData);
-}
-
-fn typed<K: Kind, T: DeserializeOwned>(what: &'static str, value: &Value) -> Result<T, ShapeError> {
-    T::deserialize(value).map_err(|source| ShapeError { kind: K::NAME, what, source })
-}
-
-impl<K: Kind> DynKind for Erased<K> {
-    fn name(&self) -> &'static str {
-        K::NAME
-    }
-    fn summary(&self) -> &'static str {
-        K::SUMMARY
-    }
-    fn lookup(&self) -> Lookup {
-        K::LOOKUP
-    }
-    fn places(&self) -> &'static [Place] {
-        K::PLACES
-    }
-    fn is_setting(&self) -> bool {
-        K::SETTING
-    }
-    fn verifies(&self) -> bool {
-        K::VERIFIES
-    }
-    fn switches_traffic(&self) -> bool {
-        K::SWITCHES_TRAFFIC
-    }
-    fn after_takeover(&self) -> bool {
-        K::AFTER_TAKEOVER
-    }
-    fn data(&self) -> DataRole {
-        K::DATA
-    }
-    fn wait(&self) -> Wait {
-        K::WAIT
-    }
-    fn rounds(&self) -> usize {
-        K::ROUNDS
-    }
-    fn volatile(&self) -> &'static [&'static str] {
-        K::VOLATILE
-    }
-    fn operations(&self) -> &'static [Operation] {
-        K::OPERATIONS
-    }
-    fn diff(&self, spec: &Value, live: &Value) -> Result<Vec<FieldChange>, ShapeError> {
-        Ok(K::diff(&typed::<K, _>("spec", spec)?, &typed::<K, _>("live", live)?))
-    }
-    fn compare(&self, spec: &Value, id: &str, live: &Value) -> Result<Compared, ShapeError> {
-        let (spec, live) = (typed::<K, _>("spec", spec)?, typed::<K, _>("live", live)?);
-        Ok(Compared {
-            changes: K::diff(&spec, &live),
-            ready: K::ready(&spec, &live),
-            outputs: K::outputs(id, &live),
-            links: K::links(&live),
-        })
-    }
-    fn expect(&self, spec: &Value, id: &str) -> Result<Value, ShapeError> {
-        Ok(json(&K::expect(&typed::<K, _>("spec", spec)?, id)))
-    }
-    fn expect_after(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError> {
-        Ok(json(&K::expect_after(&typed::<K, _>("spec", spec)?, id, &typed::<K, _>("live", before)?)))
-    }
-    fn during(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError> {
-        Ok(json(&K::during(&typed::<K, _>("spec", spec)?, id, &typed::<K, _>("live", before)?)))
-    }
-    fn short(&self, live: &Value, got: u32, why: &Shortage) -> Result<Option<Value>, ShapeError> {
-        Ok(K::short(&typed::<K, _>("live", live)?, got, why).map(|live| json(&live)))
-    }
-    fn ladder(&self, spec: &Value) -> Result<Vec<Rung<Value>>, ShapeError> {
-        let rungs = K::ladder(&typed::<K, _>("spec", spec)?).into_iter();
-        Ok(rungs.map(|Rung { name, spec }| Rung { name, spec: json(&spec) }).collect())
-    }
-    fn ready(&self, spec: &Value, live: &Value) -> Result<Readiness, ShapeError> {
-        Ok(K::ready(&typed::<K, _>("spec", spec)?, &typed::<K, _>("live", live)?))
-    }
-    fn outputs(&self, id: &str, live: &Value) -> Result<BTreeMap<String, String>, ShapeError> {
-        Ok(K::outputs(id, &typed::<K, _>("live", live)?))
-    }
-    fn links(&self, live: &Value) -> Result<Vec<String>, ShapeError> {
-        Ok(K::links(&typed::<K, _>("live", live)?))
-    }
-    fn prior(&self, action: Action) -> Duration {
-        K::prior(action)
-    }
-    fn demand(&self, spec: &Value) -> Result<Option<Demand>, ShapeError> {
-        Ok(K::demand(&typed::<K, _>("spec", spec)?))
-    }
-    fn launches(&self, spec: &Value, live: Option<&Value>) -> Result<u32, ShapeError> {
-        let live = live.map(|live| typed::<K, _>("live", live)).transpose()?;
-        Ok(K::launches(&typed::<K, _>("spec", spec)?, live.as_ref()))
-    }
-    fn up_to(&self, spec: &Value, live: Option<&Value>, launches: u32) -> Result<Value, ShapeError> {
-        let live = live.map(|live| typed::<K, _>("live", live)).transpose()?;
-        Ok(json(&K::up_to(&typed::<K, _>("spec", spec)?, live.as_ref(), launches)))
-    }
-    fn serving(&self, live: &Value) -> Result<Option<u32>, ShapeError> {
-        Ok(K::serving(&typed::<K, _>("live", live)?))
-    }
-    fn copied(&self, spec: &Value) -> Result<Option<Copied>, ShapeError> {
-        Ok(K::copied(&typed::<K, _>("spec", spec)?))
-    }
-}
-
-/// Every kind a build knows, by name.
-#[derive(Clone, Default)]
-pub struct KindRegistry {
-    kinds: BTreeMap<&'static str, &'static dyn DynKind>,
-}
-
-impl KindRegistry {
-    /// A registry of these kinds.
-    pub fn new(kinds: &[&'static dyn DynKind]) -> Self {
-        Self { kinds: kinds.iter().map(|kind| (kind.name(), *kind)).collect() }
-    }
-
-    /// The kind of this name.
-    pub fn get(&self, name: &str) -> Option<&'static dyn DynKind> {
-        self.kinds.get(name).copied()
-    }
-
-    /// All kinds, by name.
-    pub fn iter(&self) -> impl Iterator<Item = &'static dyn DynKind> + '_ {
-        self.kinds.values().copied()
     }
 }
