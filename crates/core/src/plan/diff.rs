@@ -1,22 +1,24 @@
 //! Diff: wanted against seen, as steps with edges; pure.
 
 mod older;
+mod reach;
 mod remove;
+mod replace;
 mod takeover;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use self::older::{Older, keeps_older};
-
+use self::older::Older;
+use self::reach::Reach;
 use super::{Intent, Options, Plan, PlanReport, Remark, Step, order};
 use crate::address::Address;
 use crate::cloud::{Found, Owner, sha256};
 use crate::component::StackFacts;
 use crate::graph::{Graph, Resource};
 use crate::kind::{
-    Action, Compared, DataRole, DynKind, FieldChange, KindRegistry, Lookup, Place, Readiness, ShapeError,
+    Action, Compared, DataRole, DynKind, FieldChange, KindRegistry, Place, Readiness, ShapeError,
 };
 use crate::link::{KNOWN_LATER, has_links, resolve};
 use crate::observe::{Look, Observed, Owned};
@@ -86,41 +88,6 @@ pub fn plan(
     draft.let_go_first(want);
     let steps = order::sorted(draft.steps);
     Ok((Plan { steps, outputs: draft.outputs }, draft.report))
-}
-
-/// Targets and what they need; everything (`None`) where there are no targets. A destroy takes what needs the targets instead.
-struct Reach<'a>(Option<BTreeSet<&'a Address>>);
-
-impl<'a> Reach<'a> {
-    fn of(want: &'a Graph, options: &Options) -> Self {
-        Self((!options.targets.is_empty()).then(|| around_targets(want, options)))
-    }
-
-    fn contains(&self, address: &Address) -> bool {
-        self.0.as_ref().is_none_or(|scope| scope.contains(address))
-    }
-}
-
-fn around_targets<'a>(want: &'a Graph, options: &Options) -> BTreeSet<&'a Address> {
-    let is_target = |address: &Address| options.targets.iter().any(|target| address.is_within(target));
-    let mut edges: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
-    for (address, resource) in &want.resources {
-        for need in resource.needs() {
-            let Some((need, _)) = want.resources.get_key_value(&need) else { continue };
-            match options.intent {
-                Intent::Destroy => edges.entry(need).or_default().push(address),
-                _ => edges.entry(address).or_default().push(need),
-            }
-        }
-    }
-    let mut scope = BTreeSet::new();
-    let mut open: Vec<&Address> = want.resources.keys().filter(|address| is_target(address)).collect();
-    while let Some(address) = open.pop() {
-        if scope.insert(address) {
-            open.extend(edges.get(address).into_iter().flatten());
-        }
-    }
-    scope
 }
 
 /// Owned resources that no wanted one has claimed yet, by address.
@@ -272,39 +239,6 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// `found` and what it says; where there are two (a replacement was interrupted, or kept the older copy), the one
-    /// that needs no other.
-    fn better_twin<'b>(
-        &mut self,
-        kind: &'static dyn DynKind,
-        resource: &Resource,
-        found: &'b Found,
-        in_scope: bool,
-        spare: &mut Spare<'b>,
-    ) -> Result<(&'b Found, Compared), ShapeError> {
-        let compared = self.compare(kind, resource, found)?;
-        if !compared.changes.iter().any(|change| change.replace) {
-            return Ok((found, compared));
-        }
-        let Some(twins) = spare.by_address.get_mut(&(resource.address.clone(), kind.name())) else {
-            return Ok((found, compared));
-        };
-        for at in 0..twins.len() {
-            let twin = &twins[at].found;
-            let others = self.compare(kind, resource, twin)?;
-            if !others.changes.iter().any(|change| change.replace) {
-                twins.remove(at);
-                if keeps_older(kind) {
-                    self.older.push(Older::of(kind, resource, found, None));
-                } else if in_scope && !self.takes_over() {
-                    self.delete(kind, resource.place, &resource.address, found, "it was replaced", true)?;
-                }
-                return Ok((twin, others));
-            }
-        }
-        Ok((found, compared))
-    }
-
     fn create(
         &mut self,
         kind: &'static dyn DynKind,
@@ -319,49 +253,6 @@ impl<'a> Draft<'a> {
         let id =
             self.push(kind, resource, Action::Create, reason.to_owned(), Vec::new(), resource.name.clone());
         self.ready_by.insert(resource.address.clone(), id);
-        self.unsure.insert(resource.address.clone(), None);
-        Ok(())
-    }
-
-    /// Two steps. What AWS names can stand twice, so the new one comes first and the old one goes last; a name cannot.
-    /// Where both hold data the old one is a matter of its own: see [`older`].
-    fn replace(
-        &mut self,
-        kind: &'static dyn DynKind,
-        resource: &Resource,
-        found: &Found,
-        changes: Vec<FieldChange>,
-    ) -> Result<(), ShapeError> {
-        let reason = fields(&changes, ["cannot be changed in place"; 2]);
-        let beside = keeps_older(kind);
-        if kind.data() == DataRole::Holds && !beside && !self.may_delete(&resource.address) {
-            self.held.extend(kind.links(&found.live)?);
-            let text = format!(
-                "{reason}, and replacing it deletes data; allow it with `--delete-data {}`",
-                resource.address.typed()
-            );
-            self.block(&resource.address, text);
-            return Ok(());
-        }
-        if self.waits_for_blocked(resource) {
-            self.held.extend(kind.links(&found.live)?);
-            return Ok(());
-        }
-        let new = self.push(kind, resource, Action::Create, reason.clone(), changes, resource.name.clone());
-        // A spec with open links can be the same for old and new; their creations must not be.
-        let made_anew = Value::from(vec![resource.spec.to_string(), found.id.clone()]);
-        self.steps[new].token = token(&self.stack.name, &resource.address, Action::Create, &made_anew);
-        if beside {
-            self.older.push(Older::of(kind, resource, found, Some(new)));
-        } else {
-            let old = self.delete(kind, resource.place, &resource.address, found, &reason, true)?;
-            self.steps[new].replaces = true;
-            match kind.lookup() {
-                Lookup::Name => self.steps[new].needs.push(old),
-                Lookup::Tag => self.steps[old].needs.push(new),
-            }
-        }
-        self.ready_by.insert(resource.address.clone(), new);
         self.unsure.insert(resource.address.clone(), None);
         Ok(())
     }

@@ -1,0 +1,42 @@
+//! How far a plan reaches that is asked for less than the whole stack.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::address::Address;
+use crate::graph::Graph;
+use crate::plan::{Intent, Options};
+
+/// Targets and what they need; everything (`None`) where there are no targets. A destroy takes what needs the targets instead.
+pub(super) struct Reach<'a>(Option<BTreeSet<&'a Address>>);
+
+impl<'a> Reach<'a> {
+    pub(super) fn of(want: &'a Graph, options: &Options) -> Self {
+        Self((!options.targets.is_empty()).then(|| around_targets(want, options)))
+    }
+
+    pub(super) fn contains(&self, address: &Address) -> bool {
+        self.0.as_ref().is_none_or(|scope| scope.contains(address))
+    }
+}
+
+fn around_targets<'a>(want: &'a Graph, options: &Options) -> BTreeSet<&'a Address> {
+    let is_target = |address: &Address| options.targets.iter().any(|target| address.is_within(target));
+    let mut edges: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
+    for (address, resource) in &want.resources {
+        for need in resource.needs() {
+            let Some((need, _)) = want.resources.get_key_value(&need) else { continue };
+            match options.intent {
+                Intent::Destroy => edges.entry(need).or_default().push(address),
+                _ => edges.entry(address).or_default().push(need),
+            }
+        }
+    }
+    let mut scope = BTreeSet::new();
+    let mut open: Vec<&Address> = want.resources.keys().filter(|address| is_target(address)).collect();
+    while let Some(address) = open.pop() {
+        if scope.insert(address) {
+            open.extend(edges.get(address).into_iter().flatten());
+        }
+    }
+    scope
+}
