@@ -5,7 +5,7 @@ use drstack_core::control::lock::break_lock;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::{Disaster, expect_alone};
+use super::{Disaster, FIRST, expect_alone};
 use crate::props::planted::Flaw;
 use crate::props::program::scope;
 use crate::props::scene::{Case, cases, expect_done, expect_intended};
@@ -30,7 +30,7 @@ fn check((case, at, (after, unlock)): (Case, Index, Death), flaw: Option<Flaw>) 
         tokio::select! {
             biased;
             () = sim.stopped() => {}
-            end = async { disaster.scene.program_with(&desk, "dies", flaw).failover(&[]).await } => {
+            end = async { disaster.scene.program_with(&desk, FIRST, flaw).failover(&[]).await } => {
                 panic!("not killed: {end:?}")
             }
         }

@@ -4,7 +4,7 @@ use drstack_sim::{Failure, Fault, SimConfig};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::Disaster;
+use super::{Disaster, FIRST};
 use crate::props::program::End;
 use crate::props::scene::{Case, cases, expect_done};
 use crate::props::{holds, run};
@@ -26,7 +26,7 @@ fn check(case: &Case, error: Failure, at: Index) {
         let (kind, operation, region, subject, share) = (None, None, None, None, None);
         let fault = Fault { kind, operation, region, subject, error, share, at };
         let sim = disaster.begin_with(|config| config.faults.push(fault));
-        let _ = disaster.failover(&sim, "next").await;
+        let _ = disaster.failover(&sim, FIRST).await;
         let sim = disaster.later(&sim);
         expect_done(disaster.failover(&sim, "again").await);
         disaster.expect_same(&sim).await;
