@@ -1,0 +1,120 @@
+//! Images, templates and groups.
+
+use drstack_kinds::facts::Disk;
+use drstack_kinds::resources::group::reserved::Reserved;
+use drstack_kinds::resources::group::sizes::Sizes;
+use drstack_kinds::resources::group::{GroupSpec, Step, Takeover};
+use drstack_kinds::resources::image::ImageSpec;
+use drstack_kinds::resources::launch_template::LaunchTemplateSpec;
+use drstack_kinds::resources::{Group, Image, LaunchTemplate};
+
+use super::{GIVEN, STATE, Sample, Unseen, known, sample};
+
+pub(super) fn samples() -> Vec<Sample> {
+    const GROUP: Unseen = &[("on_demand", STATE), ("spot", STATE), ("status", STATE)];
+    const LARGER: &str = "while instances are exchanged the group may be larger than it will be";
+    const ACTIVE: Unseen = &[("max", LARGER), ("on_demand", STATE), ("status", STATE)];
+    const MIXED: Unseen = &[("max", LARGER), ("status", STATE)];
+    const TAKEOVER: Unseen = &[
+        ("name", "made from the address, by which it is found: another address is another group"),
+        ("takeover.minimum", "how far it may go down, which only matters while it is waited for"),
+    ];
+    const SMALL: &str = "it is less than an instance that could go";
+    const OTHERS: Unseen = &[("max", LARGER), ("status", STATE), ("on_demand", SMALL), ("spot", SMALL)];
+    const UNUSED: &str = "other sizes are only for a lower rung";
+    const SIZED: Unseen = &[
+        ("name", "made from the address, by which it is found: another address is another group"),
+        ("sizes.others", UNUSED),
+        ("sizes.others.*", UNUSED),
+        ("sizes.units.g5.2xlarge", UNUSED),
+        ("sizes.units.g5.large", UNUSED),
+        ("takeover.minimum", "how far it may go down, which only matters while it is waited for"),
+    ];
+    const GROUP_NAME: Unseen =
+        &[("name", "made from the address, by which it is found: another address is another group")];
+    const LOWER: &str = "on a lower rung it follows from what is to be had";
+    const LOWERED: Unseen = &[
+        ("name", "made from the address, by which it is found: another address is another group"),
+        ("on_demand_percentage", LOWER),
+        ("takeover.minimum", "how far it may go down, which only matters while it is waited for"),
+        ("takeover.rung", LOWER),
+    ];
+    const COPY: &str = "made from the address and `source`, and `source` shows";
+    const IMAGE: Unseen = &[("name", COPY)];
+    const KEYED: Unseen = &[
+        ("name", COPY),
+        ("kms_key", "an image does not say under which key it is: a new key is for the next copy"),
+    ];
+    let image =
+        ImageSpec { source: "ami-1".into(), name: "drstack-fleet-image-base-ami-1".into(), kms_key: None };
+    let template = LaunchTemplateSpec {
+        name: "drstack-fleet-pool".into(),
+        image: known("ami-2"),
+        instance_type: "g5.xlarge".into(),
+        user_data_sha256: None,
+        security_groups: Vec::new(),
+        profile: None,
+        disks: Vec::new(),
+    };
+    let full = LaunchTemplateSpec {
+        user_data_sha256: Some("00ff".into()),
+        security_groups: vec![known("sg-2"), known("sg-1")],
+        profile: Some(known("drstack-fleet-pool-instances")),
+        disks: vec![Disk {
+            device: "/dev/sda1".into(),
+            gib: 100,
+            kind: "gp3".into(),
+            iops: Some(3000),
+            throughput: None,
+        }],
+        ..template.clone()
+    };
+    const TEMPLATE: Unseen = &[("version", GIVEN)];
+    let group = GroupSpec {
+        name: "drstack-fleet-pool".into(),
+        template: known("lt-1"),
+        template_version: known("3"),
+        subnets: vec![known("subnet-2"), known("subnet-1")],
+        types: vec!["g5.xlarge".into(), "g4dn.xlarge".into()],
+        min: 2,
+        max: 8,
+        desired: 3,
+        on_demand_percentage: 0,
+        sizes: None,
+        reserved: None,
+        takeover: None,
+    };
+    let taken = Takeover { minimum: 2, rung: Step::Whole, up_to: None };
+    let active = GroupSpec { on_demand_percentage: 100, takeover: Some(taken), ..group.clone() };
+    let targets = vec!["cr-1".into(), "arn:aws:resource-groups:us-west-2:123456789012:group/gpus".into()];
+    let reserved = GroupSpec { reserved: Some(Reserved::first(targets)), ..active.clone() };
+    let sizes = Sizes {
+        others: vec!["g5.2xlarge".into(), "g5.large".into()],
+        units: [("g5.xlarge", 2), ("g4dn.xlarge", 2), ("g5.2xlarge", 4), ("g5.large", 1)]
+            .map(|(of, units)| (of.to_owned(), units))
+            .into(),
+    };
+    let sized = GroupSpec { sizes: Some(sizes), desired: 6, ..active.clone() };
+    let others = Takeover { rung: Step::Sizes, ..taken };
+    let others = GroupSpec { takeover: Some(others), ..sized.clone() };
+    let mixed = Takeover { rung: Step::Spot, ..taken };
+    let mixed = GroupSpec { takeover: Some(mixed), ..active.clone() };
+    let empty = GroupSpec { min: 0, desired: 0, on_demand_percentage: 100, ..group.clone() };
+    vec![
+        sample::<Image>(&image, &[("state", STATE)], IMAGE),
+        sample::<Image>(
+            &ImageSpec { kms_key: Some("alias/own".into()), ..image },
+            &[("state", STATE)],
+            KEYED,
+        ),
+        sample::<LaunchTemplate>(&template, TEMPLATE, &[]),
+        sample::<LaunchTemplate>(&full, TEMPLATE, &[]),
+        sample::<Group>(&group, GROUP, GROUP_NAME),
+        sample::<Group>(&empty, GROUP, GROUP_NAME),
+        sample::<Group>(&active, ACTIVE, TAKEOVER),
+        sample::<Group>(&reserved, ACTIVE, TAKEOVER),
+        sample::<Group>(&mixed, MIXED, LOWERED),
+        sample::<Group>(&sized, ACTIVE, SIZED),
+        sample::<Group>(&others, OTHERS, &LOWERED[..3]),
+    ]
+}

@@ -1,0 +1,158 @@
+//! Buckets, tables and what replicates them.
+
+use drstack_kinds::facts::{KeyPart, TableIndex, TableShape, Throughput};
+use drstack_kinds::resources::bucket::BucketSpec;
+use drstack_kinds::resources::bucket_versioning::BucketVersioningSpec;
+use drstack_kinds::resources::replication_rule::ReplicationRuleSpec;
+use drstack_kinds::resources::table_copy::TableCopySpec;
+use drstack_kinds::resources::table_export::TableExportSpec;
+use drstack_kinds::resources::table_import::TableImportSpec;
+use drstack_kinds::resources::table_recovery::TableRecoverySpec;
+use drstack_kinds::resources::table_replica::TableReplicaSpec;
+use drstack_kinds::resources::table_stream::TableStreamSpec;
+use drstack_kinds::resources::{
+    Bucket, BucketVersioning, ReplicationRule, TableCopy, TableExport, TableImport, TableRecovery,
+    TableReplica, TableStream,
+};
+
+use super::{GIVEN, NAMED, STATE, Sample, Unseen, known, sample};
+
+pub(super) fn samples() -> Vec<Sample> {
+    const BUCKET: Unseen = &[("name", NAMED)];
+    const RULE: Unseen = &[
+        ("bucket", NAMED),
+        ("rule", NAMED),
+        ("partition", "it only goes into the ARN of a bucket, and a region never moves to another partition"),
+    ];
+    const SETTING: Unseen = &[("bucket", NAMED)];
+    const REPLICA: Unseen = &[("status", STATE), ("arn", GIVEN)];
+    const ANY_KEY: Unseen = &[
+        ("status", STATE),
+        ("arn", GIVEN),
+        ("kms_key", "a stack that names no key takes any: AWS shows the one that it manages here too"),
+    ];
+    const EXPORTED: Unseen = &[("failure", "it says why the state is not the wanted one")];
+    const EXPORT: Unseen = &[
+        ("table", NAMED),
+        ("bucket", NAMED),
+        ("prefix", "it is made of stack and table"),
+        ("oldest_hours", NAMED),
+    ];
+    const COPIED: Unseen = &[
+        ("export", "any complete export will do"),
+        ("as_of", "how old it may be is the business of who makes it"),
+    ];
+    const COPY: Unseen = &[("bucket", NAMED), ("prefix", NAMED)];
+    const TABLE: Unseen = &[("table", NAMED)];
+    let bucket = BucketSpec {
+        name: "acme-models-us-west-2".into(),
+        source: "acme-models".into(),
+        old_versions_days: 30,
+        kms_key: None,
+    };
+    let rule = ReplicationRuleSpec {
+        bucket: "acme-models".into(),
+        rule: "drstack-fleet-bucket.models".into(),
+        destination: "acme-models-us-west-2".into(),
+        role: known("arn:aws:iam::123456789012:role/replication"),
+        delete_markers: true,
+        time_control: false,
+        partition: "aws".into(),
+        kms_key: None,
+    };
+    let export = TableExportSpec {
+        table: "features".into(),
+        bucket: "acme-control".into(),
+        prefix: "exports/fleet/features".into(),
+        oldest_hours: 24,
+    };
+    let copy = TableCopySpec { bucket: "acme-control".into(), prefix: "exports/fleet/features".into() };
+    let replica = TableReplicaSpec {
+        table: "features".into(),
+        kms_key: None,
+        point_in_time_recovery: true,
+        deletion_protection: false,
+    };
+    let key = || Some("arn:aws:kms:us-west-2:123456789012:key/1".to_owned());
+    let mut all = restored(key());
+    all.extend([
+        sample::<Bucket>(&bucket, &[], BUCKET),
+        sample::<Bucket>(&BucketSpec { kms_key: key(), old_versions_days: 0, ..bucket.clone() }, &[], BUCKET),
+        sample::<BucketVersioning>(&BucketVersioningSpec { bucket: "acme-models".into() }, &[], SETTING),
+        sample::<ReplicationRule>(&rule, &[], RULE),
+        sample::<ReplicationRule>(&ReplicationRuleSpec { kms_key: key(), ..rule.clone() }, &[], RULE),
+        sample::<TableCopy>(&copy, COPIED, COPY),
+        sample::<TableExport>(&export, EXPORTED, EXPORT),
+        sample::<TableRecovery>(&TableRecoverySpec { table: "features".into() }, &[], TABLE),
+        sample::<TableReplica>(&replica, ANY_KEY, TABLE),
+        sample::<TableReplica>(&TableReplicaSpec { kms_key: key(), ..replica.clone() }, REPLICA, TABLE),
+        sample::<TableStream>(&TableStreamSpec { table: "features".into() }, &[], TABLE),
+    ]);
+    all
+}
+
+/// A table that is restored, under no key of its own and under `key`.
+fn restored(key: Option<String>) -> Vec<Sample> {
+    const MADE: &str = "it is made so, and whoever changes it afterwards is right";
+    const IMPORT: Unseen = &[
+        ("table", NAMED),
+        ("bucket", "where it came from is said by the export"),
+        ("prefix", "where it came from is said by the export"),
+        ("shape.attributes.pk", MADE),
+        ("shape.key", MADE),
+        ("shape.key.*.attribute", MADE),
+        ("shape.key.*.role", MADE),
+        ("shape.indexes", MADE),
+        ("shape.indexes.*.name", MADE),
+        ("shape.indexes.*.key", MADE),
+        ("shape.indexes.*.key.*.attribute", MADE),
+        ("shape.indexes.*.key.*.role", MADE),
+        ("shape.indexes.*.projection", MADE),
+        ("shape.indexes.*.attributes", MADE),
+        ("shape.indexes.*.attributes.*", MADE),
+        ("shape.indexes.*.capacity.read", MADE),
+        ("shape.indexes.*.capacity.write", MADE),
+        ("shape.local_indexes", "no import makes any"),
+        ("shape.local_indexes.*", "no import makes any"),
+        ("shape.capacity.read", MADE),
+        ("shape.capacity.write", MADE),
+    ];
+    const FAILURE: (&str, &str) = ("failure", "it says that it is not ready");
+    const KEYED: Unseen = &[("status", STATE), ("arn", GIVEN), FAILURE];
+    const ANY_KEY: Unseen = &[
+        ("status", STATE),
+        ("arn", GIVEN),
+        FAILURE,
+        ("kms_key", "a stack that names no key takes any: AWS shows the one that it manages here too"),
+    ];
+    let part = |attribute: &str, role: &str| KeyPart { attribute: attribute.into(), role: role.into() };
+    let capacity = Some(Throughput { read: 5, write: 5 });
+    let index = TableIndex {
+        name: "by-model".into(),
+        key: vec![part("pk", "HASH")],
+        projection: "INCLUDE".into(),
+        attributes: vec!["score".into()],
+        capacity,
+    };
+    let shape = TableShape {
+        attributes: [("pk".to_owned(), "S".to_owned())].into(),
+        key: vec![part("pk", "HASH")],
+        indexes: vec![index],
+        local_indexes: vec!["by-time".into()],
+        capacity,
+    };
+    let import = TableImportSpec {
+        table: "features".into(),
+        bucket: "acme-control".into(),
+        prefix: "exports/fleet/features".into(),
+        export: known("01795544480843-a8ceebd1"),
+        shape,
+        kms_key: None,
+        point_in_time_recovery: true,
+        deletion_protection: false,
+    };
+    vec![
+        sample::<TableImport>(&import, ANY_KEY, IMPORT),
+        sample::<TableImport>(&TableImportSpec { kms_key: key, ..import }, KEYED, IMPORT),
+    ]
+}

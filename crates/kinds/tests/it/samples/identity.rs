@@ -1,0 +1,64 @@
+//! Roles, profiles and fences.
+
+use drstack_kinds::resources::instance_profile::InstanceProfileSpec;
+use drstack_kinds::resources::instance_role::InstanceRoleSpec;
+use drstack_kinds::resources::replication_role::ReplicationRoleSpec;
+use drstack_kinds::resources::writer_fence::WriterFenceSpec;
+use drstack_kinds::resources::{InstanceProfile, InstanceRole, ReplicationRole, WriterFence};
+
+use super::{GIVEN, NAMED, Sample, Unseen, known, sample};
+
+pub(super) fn samples() -> Vec<Sample> {
+    const ROLE: Unseen = &[("name", NAMED)];
+    const ROLE_OF_OTHERS: Unseen = &[("role", NAMED)];
+    const LIFTED: Unseen = &[
+        ("role", NAMED),
+        ("buckets", "what it denied is nothing once it is lifted"),
+        ("buckets.*", "what it denied is nothing once it is lifted"),
+        ("tables", "what it denied is nothing once it is lifted"),
+        ("tables.*", "what it denied is nothing once it is lifted"),
+        ("region", "what it denied is nothing once it is lifted"),
+        ("partition", "what it denied is nothing once it is lifted"),
+    ];
+    let fence = |denied| WriterFenceSpec {
+        role: "serving-writers".into(),
+        denied,
+        buckets: vec!["acme-models".into()],
+        tables: vec!["acme-features".into()],
+        region: "us-east-1".into(),
+        partition: "aws".into(),
+    };
+    let reader = InstanceRoleSpec {
+        name: "drstack-fleet-pool-instances".into(),
+        buckets: vec!["arn:aws:s3:::acme-models-us-west-2".into()],
+        tables: vec!["arn:aws:dynamodb:us-west-2:*:table/features".into()],
+    };
+    let replication = ReplicationRoleSpec {
+        name: "drstack-fleet-bucket-models-replication".into(),
+        source: "acme-models".into(),
+        destination: "acme-models-us-west-2".into(),
+        partition: "aws".into(),
+        kms_key: None,
+        source_kms_key: None,
+    };
+    let keys = ReplicationRoleSpec {
+        kms_key: Some("arn:aws:kms:us-west-2:123456789012:key/1".into()),
+        source_kms_key: Some("arn:aws:kms:us-east-1:123456789012:key/2".into()),
+        ..replication.clone()
+    };
+    vec![
+        sample::<WriterFence>(&fence(true), &[], ROLE_OF_OTHERS),
+        sample::<WriterFence>(&fence(false), &[], LIFTED),
+        sample::<InstanceProfile>(
+            &InstanceProfileSpec {
+                name: "drstack-fleet-pool-instances".into(),
+                role: known("drstack-fleet-pool-instances"),
+            },
+            &[],
+            ROLE,
+        ),
+        sample::<InstanceRole>(&reader, &[], ROLE),
+        sample::<ReplicationRole>(&replication, &[("arn", GIVEN)], ROLE),
+        sample::<ReplicationRole>(&keys, &[("arn", GIVEN)], ROLE),
+    ]
+}
