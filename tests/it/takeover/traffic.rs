@@ -1,0 +1,80 @@
+//! Names that lead to the region that serves.
+
+use serde_json::Value;
+
+use super::{LOST, STACK, line, run};
+use crate::drstack::drstack;
+
+/// A name that the pool serves.
+const TRAFFIC: &str = r#"
+[traffic.api]
+zone           = "example.com"
+record         = "api"
+primary_target = "east.example.com"
+standby_target = "west.example.com"
+probe          = "https://api.example.com/healthz"
+after          = ["@pool.serving"]
+"#;
+
+/// On the sim what is asked answers, unless the settings say otherwise.
+#[test]
+fn without_an_answer_of_the_standby_it_is_not_up_and_traffic_stays_moved() {
+    let machine = drstack();
+    machine.write("s/stack.toml", &format!("{STACK}{TRAFFIC}"));
+    machine.write("lost.toml", LOST);
+    run(&machine, "apply s --auto-approve", None).ok();
+    let fault = "[[faults]]\nkind = \"check\"\nsubject = \"traffic.api/answer\"\nerror = \"denied\"\n";
+    machine.write("silent.toml", &format!("{LOST}{fault}"));
+    let ran = run(&machine, "failover s --auto-approve", Some("silent.toml")).code(1);
+    assert!(ran.stderr.contains("changed traffic.api/traffic-switch"), "{ran:?}");
+    assert!(ran.stdout.contains("FAILED traffic.api/answer"), "{ran:?}");
+    assert!(ran.stderr.contains("run `drstack failover` again"), "{ran:?}");
+    let again = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).ok();
+    let clock = &line(&again, "takeover")["clock"];
+    assert!(clock["checked"].is_string() && clock["traffic"].is_null(), "traffic had moved: {clock}");
+    let back = run(&machine, "failback s --auto-approve", None).ok();
+    assert!(!back.stderr.contains("traffic.api/answer"), "{back:?}");
+}
+
+#[test]
+fn traffic_comes_back_share_by_share_before_anything_shrinks() {
+    let machine = drstack();
+    let ramp = "policy = \"weighted\"\nramp = [\"5%\", \"25%\", \"100%\"]\n";
+    machine.write("s/stack.toml", &format!("{STACK}{TRAFFIC}{ramp}"));
+    machine.write("lost.toml", LOST);
+    let weights = "traffic.api/dns-weights";
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+    let ran = run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    assert!(!ran.stderr.contains(weights), "both regions are needed for it: {ran:?}");
+
+    let shown = run(&machine, "failback s --dry-run", None).ok();
+    assert!(shown.stderr.contains("Before that") && shown.stdout.contains(weights), "{shown:?}");
+    // The calls of a failback on the sim: the first run takes the primary's share away, then it is killed on its way up.
+    machine.write(
+        "dies.toml",
+        "[[faults]]\nkind = \"dns-weights\"\noperation = \"update\"\nat = 3\nerror = \"denied\"\n",
+    );
+    let failed = run(&machine, "failback s --auto-approve", Some("dies.toml")).code(1);
+    assert!(failed.stdout.contains(&format!("FAILED {weights}")), "{failed:?}");
+    assert!(!failed.stderr.contains("changed pool.serving/group"), "the standby serves still: {failed:?}");
+    assert!(failed.stdout.contains("First part complete: 1 step done"), "{failed:?}");
+    assert!(!failed.stdout.contains("Apply complete"), "nothing was applied: {failed:?}");
+    let again = run(&machine, "failback s --auto-approve --json", None).ok();
+    let events: Vec<Value> = again.json().into_iter().filter(|line| line["type"] == "event").collect();
+    let at = |event: &str, address: &str| {
+        let is = |it: &Value| it["event"] == event && it["address"] == address;
+        events.iter().position(is).unwrap_or_else(|| panic!("no {event} of {address}: {events:?}"))
+    };
+    assert!(at("step_finished", weights) < at("step_started", "pool.serving/group"), "{events:?}");
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+    // After a takeover that nobody handed back, an apply may bring it beforehand.
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    let kept = run(&machine, "apply s --auto-approve", None).ok();
+    assert!(kept.stderr.contains(weights) || kept.stdout.contains(weights), "{kept:?}");
+    let shown = run(&machine, "failback s --dry-run", None).ok();
+    assert!(!shown.stderr.contains("Before that"), "{shown:?}");
+    let back = run(&machine, "failback s --auto-approve", None).ok();
+    assert!(back.stdout.contains("Failback complete") && !back.stdout.contains("Apply complete"), "{back:?}");
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+}

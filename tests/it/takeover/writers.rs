@@ -1,0 +1,40 @@
+//! Writers of the primary region that may write no more.
+
+use super::{LOST, STACK, done, run};
+use crate::drstack::drstack;
+
+#[test]
+fn the_primarys_writers_are_denied_by_the_first_apply_after_a_takeover_until_it_is_handed_back() {
+    let machine = drstack();
+    let fence = "[fence.writers]\ndeny_writers = [\"serving-writers\"]\nbuckets = [\"@bucket.models\"]\n";
+    let traffic = "[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nprimary_target = \"east.example.com\"\nstandby_target = \"west.example.com\"\nprobe = \"https://api.example.com/healthz\"\nwatch = false\n";
+    machine.write("s/stack.toml", &format!("{STACK}{fence}{traffic}"));
+    machine.write("lost.toml", LOST);
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+    const DENIAL: &str = "fence.writers/deny-serving-writers";
+    let over = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).ok();
+    assert!(!done(&over).iter().any(|it| it == DENIAL), "{over:?}");
+    run(&machine, "failover s --dry-run", Some("lost.toml")).ok();
+    // IAM does not answer yet.
+    let early = run(&machine, "apply s --auto-approve", Some("lost.toml")).code(1);
+    assert!(early.stdout.contains(DENIAL), "{early:?}");
+    let denied = run(&machine, "apply s --auto-approve --json", None).ok();
+    assert_eq!(done(&denied), [DENIAL]);
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+    run(&machine, "failover s --dry-run", Some("lost.toml")).ok();
+    let back = done(&run(&machine, "failback s --auto-approve --json", None).ok());
+    let at = |address: &str| {
+        back.iter().position(|it| it == address).unwrap_or_else(|| panic!("{address}: {back:?}"))
+    };
+    assert!(
+        at(DENIAL) < at("fence.writers/active-region") && at(DENIAL) < at("traffic.api/traffic-switch"),
+        "{back:?}"
+    );
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+
+    // What was not put is not lifted.
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    let back = done(&run(&machine, "failback s --auto-approve --json", None).ok());
+    assert!(!back.iter().any(|it| it == DENIAL), "{back:?}");
+}
