@@ -1,6 +1,6 @@
 //! Taking over a part of the stack.
 
-use super::{LOST, STACK, machine, run};
+use super::{LOST, STACK, done, machine, run};
 use crate::drstack::drstack;
 
 #[test]
@@ -33,11 +33,5 @@ fn what_carries_a_tag_is_taken_over_with_what_it_needs_and_by_its_bundle_too() {
     std::fs::remove_dir_all(machine.folder().join("s")).expect("remove the stack");
     let args = "failover --bundle s3://demo-control/demo --only tag:team=search --auto-approve --json";
     let ran = run(&machine, args, Some("lost.toml")).ok();
-    let changed: Vec<String> = ran
-        .json()
-        .iter()
-        .filter(|it| it["event"] == "step_finished")
-        .map(|it| it["address"].as_str().unwrap_or_default().to_owned())
-        .collect();
-    assert_eq!(changed, ["pool.serving/group"], "{ran:?}");
+    assert_eq!(done(&ran), ["pool.serving/group"], "{ran:?}");
 }

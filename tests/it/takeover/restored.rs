@@ -1,6 +1,6 @@
 //! Tables that a takeover restores from an export.
 
-use super::{LOST, line, run};
+use super::{LOST, done, line, run};
 use crate::drstack::{Drstack, drstack};
 
 const ARCHIVE: &str = include_str!("../../../stacks/cold-archive/stack.toml");
@@ -31,13 +31,7 @@ fn a_cold_table_is_restored_checked_kept_by_a_failback_and_served_as_it_is_by_th
     let machine = archive();
     run(&machine, "plan s --detailed-exitcode", None).ok();
     let ran = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).ok();
-    let done: Vec<String> = ran
-        .json()
-        .iter()
-        .filter(|it| it["event"] == "step_finished")
-        .map(|it| it["address"].as_str().unwrap_or_default().to_owned())
-        .collect();
-    assert_eq!(done, ["table.catalogue/table-import", "table.catalogue/check-1"], "{ran:?}");
+    assert_eq!(done(&ran), ["table.catalogue/table-import", "table.catalogue/check-1"], "{ran:?}");
     let restored = &line(&ran, "takeover")["restored"];
     assert_eq!(restored.as_array().map(Vec::len), Some(1), "{restored}");
     // An apply of the region that serves leaves it alone, and so does a failback.
