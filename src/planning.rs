@@ -17,7 +17,7 @@ use drstack_core::kind::{Place, ShapeError};
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_alone};
 use drstack_core::plan::stability::{Rehearsal, rehearse};
-use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, plan};
+use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step, plan};
 
 use crate::bundle::{Then, elsewhere};
 use crate::exit::{Exit, Failure};
@@ -169,8 +169,9 @@ impl Session {
         }
         let mode = self.mode().await?;
         let now = mode.standing();
-        let only = if options.intent == Intent::Failover { &options.targets[..] } else { &now.only[..] };
-        let standing = mode.next(options.mode, only);
+        let only = if options.intent.takes_over() { &options.targets[..] } else { &now.only[..] };
+        let planned = options.intent == Intent::Planned;
+        let standing = Standing { planned, ..mode.next(options.mode, only) };
         let mut compiled = compile(&self.stack, &kept.facts, standing);
         let resources = compiled.graph.resources.len();
         tracing::debug!(resources, problems = compiled.problems.len(), mode = ?options.mode, "compiled");
@@ -237,7 +238,13 @@ impl Session {
 
     /// Where a takeover is another one than was rehearsed.
     fn unrehearsed(&self, options: &Options, plan: &Plan, report: &PlanReport, now: Mode) -> Option<Remark> {
-        let rehearsed = self.rehearsed.as_ref().filter(|_| options.intent == Intent::Failover)?;
+        let rehearsed = self.rehearsed.as_ref().filter(|_| options.intent.takes_over())?;
+        // What takes both regions is no part of what is rehearsed without the primary.
+        let is_rehearsed = |it: &&Step| {
+            it.place == Place::Standby || !self.kinds.get(&it.kind).is_some_and(|it| it.after_takeover())
+        };
+        let steps = plan.steps.iter().filter(is_rehearsed).cloned().collect();
+        let plan = &Plan { steps, outputs: BTreeMap::new() };
         // Of what was not looked at, or is done, or was not asked for, there are no steps.
         let whole = report.blocked.is_empty() && options.targets.is_empty() && now == Mode::Standby;
         let text = rehearsed.skeleton.differences(plan, whole)?;

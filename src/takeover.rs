@@ -12,7 +12,7 @@ use drstack_core::engine::execute::RunSummary;
 use drstack_core::kind::Place;
 use drstack_core::objective::Mode;
 use drstack_core::observe::Look;
-use drstack_core::plan::{Options, Plan};
+use drstack_core::plan::{Intent, Options, Plan};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -132,7 +132,7 @@ pub(crate) async fn carry_out(
             .collect(),
         clock,
     };
-    end(session, &planned, &summary, &report).await
+    end(session, &planned, &summary, &report, &change.options.intent).await
 }
 
 /// The plan as it stands under the lock, and the mode recorded: from here on it is another one.
@@ -156,7 +156,13 @@ async fn begin(
 }
 
 /// Shows and keeps the report.
-async fn end(session: &Session, planned: &Planned, summary: &RunSummary, report: &Report) -> Ended {
+async fn end(
+    session: &Session,
+    planned: &Planned,
+    summary: &RunSummary,
+    report: &Report,
+    intent: &Intent,
+) -> Ended {
     let ui = session.ui;
     let verb = if report.purpose == FAILOVER { "Failover" } else { "Failback" };
     ui.result(&views::progress::summary(verb, summary));
@@ -184,8 +190,10 @@ async fn end(session: &Session, planned: &Planned, summary: &RunSummary, report:
         (true, _) => Ok(Exit::Done),
         (false, false) => Ok(Exit::Interrupted),
         (false, true) => {
+            // Without that word the traffic would move at once, whatever the standby region answers.
+            let more = if *intent == Intent::Planned { " --planned" } else { "" };
             let hint = format!(
-                "mend what it names, then run `drstack {}` again: it goes on from there",
+                "mend what it names, then run `drstack {}{more}` again: it goes on from there",
                 report.purpose
             );
             Err(Failure::new(Exit::Failed, format!("the {} is not complete", report.purpose), hint))

@@ -1,5 +1,6 @@
 //! `drstack failback`: hands back to the primary region, which has to answer.
 
+use drstack_core::address::Address;
 use drstack_core::component::StackFacts;
 use drstack_core::kind::Place;
 use drstack_core::objective::Mode;
@@ -94,7 +95,14 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
 async fn begin_with(session: &mut Session, shown: &Planned) -> Result<Option<(Options, Planned)>, Failure> {
     let is_left =
         |kind: &str| session.kinds.get(kind).is_some_and(|it| it.after_takeover() && it.switches_traffic());
-    let left = shown.compiled.graph.resources.values().filter(|it| is_left(&it.kind));
+    // Where nothing has switched, the primary has its traffic still: a planned takeover came no further than its shares.
+    let switched = |at: &Address| {
+        let of = shown.plan.steps.iter().filter(|it| it.address.component() == at.component());
+        of.filter_map(|it| session.kinds.get(&it.kind))
+            .any(|it| it.switches_traffic() && !it.after_takeover())
+    };
+    let left = shown.compiled.graph.resources.values();
+    let left = left.filter(|it| is_left(&it.kind) && switched(&it.address));
     let targets: Vec<String> = left.map(|it| it.address.to_string()).collect();
     if targets.is_empty() {
         return Ok(None);

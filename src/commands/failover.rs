@@ -32,7 +32,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
     }
     let detected = args.detected_at.unwrap_or_else(|| session.now());
     let options = Options {
-        intent: Intent::Failover,
+        intent: if args.planned { Intent::Planned } else { Intent::Failover },
         mode: Mode::Active,
         targets: addresses(&session.stack, &args.only)?,
         delete_data: Default::default(),

@@ -383,6 +383,48 @@ fn a_failback_gives_the_primary_its_share_back_step_by_step() {
     assert!(left.is_subset(&expected(&[("update", "traffic.api/traffic-switch")])), "{left:?}");
 }
 
+/// The web server stands for the standby region, which is given traffic that the primary could still answer.
+#[test]
+fn a_planned_takeover_gives_the_standby_its_share_step_by_step() {
+    let Some(server) = Server::moto() else { return };
+    let boto = server.boto();
+    let zone = seed(&boto);
+    let machine = server.drstack();
+    // Twenty answers before it is given any; with 19 % it is busy, twice, and well from then on.
+    let Some(web) = Web::start(RECORD, machine.folder(), "200x20,503x2,200") else { return };
+    let authority = machine.folder().join("ca.pem").display().to_string();
+    let machine = machine.env("SSL_CERT_FILE", &authority);
+    let ramp = "policy = \"weighted\"\nstandby_share = \"10%\"\nramp = [\"10%\", \"100%\"]\nramp_pause = \"1s\"\nadopt = true";
+    let text = stack(ramp).replace("alb-west.example.com", "alb-west.localhost");
+    machine.write("s/stack.toml", &text.replace("/healthz", &format!(":{}/healthz", web.port)));
+    apply(&machine);
+    let (serves, alone) = ((json!(90), json!(10)), (json!(0), json!(100)));
+    assert_eq!(weights(&boto, &zone), serves);
+
+    // To 19 % for the standby, and back since it was busy; what decides for good is not written.
+    server.find();
+    let failed = machine.run(["failover", "s", "--planned", "--auto-approve"]).code(1);
+    let why = "the standby region does not answer well with a share of 19 %: 2 of 2 probes failed";
+    assert!(failed.stderr.contains(why), "{failed:?}");
+    assert!(failed.stderr.contains("the primary has its 90 % again"), "{failed:?}");
+    assert!(!failed.stderr.contains("changed traffic.api/traffic-switch"), "{failed:?}");
+    assert_eq!((changes(&server), weights(&boto, &zone)), (2, serves));
+
+    // moto evaluates no alarms.
+    boto.run("traffic", &json!({ "region": STANDBY, "do": "alarm", "alarm": ALARM, "state": "ALARM" }));
+    server.find();
+    let ran = machine.run(["failover", "s", "--planned", "--auto-approve", "--json"]).ok();
+    assert_eq!((changes(&server), weights(&boto, &zone)), (2, alone));
+    let order = ran.json();
+    let at = |address: &str| {
+        let is = |it: &Value| it["event"] == "step_finished" && it["address"] == address;
+        order.iter().position(is).unwrap_or_else(|| panic!("no {address}: {ran:?}"))
+    };
+    assert!(at("traffic.api/dns-weights") < at("traffic.api/traffic-switch"), "{ran:?}");
+    let asked = std::fs::read_to_string(machine.folder().join("asked")).expect("it was asked");
+    assert_eq!(asked.lines().count(), 20 + 2 + 3 * 20 + 1, "at 10, 19 and 100 %, and once all is moved");
+}
+
 /// The zone's own name has records of other types, and an alias that leads to the primary.
 fn seed_apex(boto: &Boto<'_>) -> String {
     let zone = "routing.example.com";

@@ -41,7 +41,7 @@ impl Compiled {
         declared: &Declared,
         number: usize,
         facts: &Facts,
-        (mode, epoch): (Mode, u64),
+        (mode, standing): (Mode, &Standing),
         exports: &BTreeMap<ComponentAddress, Exports>,
     ) -> ResourceSet {
         let cx = CompileCx {
@@ -49,7 +49,8 @@ impl Compiled {
             address: &declared.address,
             posture: declared.posture,
             mode,
-            epoch,
+            epoch: standing.epoch,
+            planned: standing.planned,
             objective: declared.objective,
             facts,
             exports,
@@ -101,12 +102,12 @@ pub fn compile(stack: &Stack, facts: &Facts, standing: impl Into<Standing>) -> C
     let mut exports: BTreeMap<ComponentAddress, Exports> = BTreeMap::new();
     for declared in in_order(stack) {
         let mode = standing.mode_of(&declared.address);
-        let set = compiled.add(stack, declared, 0, facts, (mode, standing.epoch), &exports);
+        let set = compiled.add(stack, declared, 0, facts, (mode, &standing), &exports);
         compiled.insert(declared, set.resources);
         exports.insert(declared.address.clone(), set.exports);
         let mut checks = Vec::new();
         for (number, check) in (1..).zip(&declared.checks) {
-            let set = compiled.add(stack, check, number, facts, (mode, standing.epoch), &exports);
+            let set = compiled.add(stack, check, number, facts, (mode, &standing), &exports);
             // What has not taken over does not have to be up; that a check makes no sense is said all the same.
             if mode == Mode::Active {
                 let before = compiled.standby_of(check.refers_to.iter().chain([&declared.address]));

@@ -117,6 +117,8 @@ pub struct CompileCx<'a> {
     pub mode: Mode,
     /// Rises at each change of mode; 0 before the first.
     pub epoch: u64,
+    /// Whether it takes over on purpose, while the primary answers.
+    pub planned: bool,
     /// Its objective: its own, else the stack's.
     pub objective: Objective,
     /// What the live regions said.

@@ -194,7 +194,8 @@ pub trait Kind: Send + Sync + 'static {
     /// True for what moves traffic from one region to the other.
     const SWITCHES_TRAFFIC: bool = false;
     /// True for what a takeover leaves as it is, whatever mode active wants of it: it takes both regions. The first apply after a
-    /// takeover brings it. Handing back begins with it where it switches traffic, else with undoing it.
+    /// takeover brings it. Handing back begins with it where it switches traffic, else with undoing it. What switches traffic is part of
+    /// a planned takeover too, which has both regions.
     const AFTER_TAKEOVER: bool = false;
     /// What it has to do with data.
     const DATA: DataRole = DataRole::None;

@@ -41,6 +41,9 @@ pub struct Standing {
     /// Addresses that alone have taken over; empty where all of the stack has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
+    /// Whether it takes over on purpose while the primary answers; of a run, and never kept.
+    #[serde(skip)]
+    pub planned: bool,
 }
 
 impl Standing {

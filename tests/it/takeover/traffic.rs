@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{LOST, STACK, line, run};
+use super::{LOST, STACK, done, line, run};
 use crate::drstack::drstack;
 
 /// A name that the pool serves.
@@ -77,4 +77,45 @@ fn traffic_comes_back_share_by_share_before_anything_shrinks() {
     let back = run(&machine, "failback s --auto-approve", None).ok();
     assert!(back.stdout.contains("Failback complete") && !back.stdout.contains("Apply complete"), "{back:?}");
     run(&machine, "plan s --detailed-exitcode", None).ok();
+}
+
+#[test]
+fn a_planned_takeover_moves_traffic_share_by_share_before_it_switches_and_goes_back_from_anywhere() {
+    let machine = drstack();
+    let ramp = "policy = \"weighted\"\nstandby_share = \"10%\"\nramp = [\"5%\", \"25%\", \"100%\"]\n";
+    machine.write("s/stack.toml", &format!("{STACK}{TRAFFIC}{ramp}"));
+    machine.write("lost.toml", LOST);
+    let (weights, switch) = ("traffic.api/dns-weights", "traffic.api/traffic-switch");
+    run(&machine, "apply s --auto-approve", None).ok();
+    let before = run(&machine, "plan s --detailed-exitcode", None).ok();
+    let shown = run(&machine, "failover s --planned --dry-run", None).ok();
+    assert!(shown.stdout.contains(weights) && !shown.stdout.contains(" new: "), "{shown:?}");
+
+    // Stopped on its way: the switch is not touched, and handing back does not take from the primary what it has.
+    let denied = "[[faults]]\nkind = \"dns-weights\"\noperation = \"update\"\nat = 2\nerror = \"denied\"\n";
+    machine.write("dies.toml", denied);
+    let failed = run(&machine, "failover s --planned --auto-approve", Some("dies.toml")).code(1);
+    assert!(failed.stdout.contains(&format!("FAILED {weights}")), "{failed:?}");
+    assert!(!failed.stderr.contains(&format!("changed {switch}")), "{failed:?}");
+    assert!(failed.stderr.contains("run `drstack failover --planned` again"), "{failed:?}");
+    let shown = run(&machine, "failback s --dry-run", None).ok();
+    assert!(!shown.stderr.contains("Before that"), "{shown:?}");
+    run(&machine, "failback s --auto-approve", None).ok();
+    assert_eq!(run(&machine, "plan s --detailed-exitcode", None).ok().stdout, before.stdout);
+
+    // The primary is lost on the way: the switch alone decides.
+    run(&machine, "failover s --planned --auto-approve", Some("dies.toml")).code(1);
+    let lost = run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    assert!(!lost.stderr.contains(weights), "{lost:?}");
+    run(&machine, "failback s --auto-approve", None).ok();
+
+    let ran = run(&machine, "failover s --planned --auto-approve --json", None).ok();
+    let order = done(&ran);
+    let at = |address: &str| order.iter().position(|it| it == address).unwrap_or_else(|| panic!("{order:?}"));
+    assert!(at("pool.serving/group") < at(weights) && at(weights) < at(switch), "{order:?}");
+    let rest = run(&machine, "plan s --json", None).ok();
+    assert!(!rest.stdout.contains(weights), "it is as an apply wants it: {rest:?}");
+    let back = run(&machine, "failback s --auto-approve", None).ok();
+    assert!(!back.stdout.contains("First part"), "the standby serves alone already: {back:?}");
+    assert_eq!(run(&machine, "plan s --detailed-exitcode", None).ok().stdout, before.stdout);
 }

@@ -64,7 +64,7 @@ impl KeptMode {
         let whole = mode == Mode::Standby || only.is_empty() || was_whole;
         let only = if whole { Vec::new() } else { all };
         let epoch = if begun && only == now.only { now.epoch } else { now.epoch + 1 };
-        Standing { mode, epoch, only }
+        Standing { mode, epoch, only, planned: false }
     }
 
     /// Writes the record in place of this one.
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!((whole.epoch, &whole.only), (3, &only(&[])));
         assert_eq!(
             kept.next(Mode::Standby, &[]),
-            Standing { mode: Mode::Standby, epoch: 3, only: only(&[]) }
+            Standing { mode: Mode::Standby, epoch: 3, only: only(&[]), planned: false }
         );
         let kept = put(kept, whole.clone()).await;
         assert_eq!(kept.next(Mode::Active, &only(&["pool.a"])), whole, "a part of what has taken over");

@@ -58,7 +58,7 @@ pub fn plan(
     let mut spare = Spare::of(&seen.others);
     match options.intent {
         Intent::Destroy => draft.destroy(want, seen, &scope)?,
-        Intent::Converge | Intent::Failover | Intent::Failback => {
+        Intent::Converge | Intent::Failover | Intent::Planned | Intent::Failback => {
             for resource in order::topological(want) {
                 let address = &resource.address;
                 draft.converge(resource, seen.seen.get(address), scope.contains(address), &mut spare)?;
@@ -156,7 +156,7 @@ impl<'a> Draft<'a> {
         if kind.verifies() {
             return self.create(kind, resource, in_scope, "it has to hold");
         }
-        if self.takes_over() && resource.place != Place::Standby {
+        if self.takes_over() && resource.place != Place::Standby && !self.moves_by_shares(kind) {
             let found =
                 look.and_then(|look| if let Look::Present(found) = look { Some(found) } else { None });
             return self.elsewhere(kind, resource, found);

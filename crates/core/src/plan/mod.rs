@@ -31,8 +31,17 @@ pub enum Intent {
     Destroy,
     /// Take over in the standby region: nothing outside of it is called, nothing is taken away.
     Failover,
+    /// Take over on purpose while the primary answers: what moves traffic by shares may be called too.
+    Planned,
     /// Hand back to the primary: what moved traffic goes first, what served shrinks after it.
     Failback,
+}
+
+impl Intent {
+    /// Whether the standby region takes over, on purpose or not.
+    pub fn takes_over(&self) -> bool {
+        matches!(self, Self::Failover | Self::Planned)
+    }
 }
 
 /// What to plan, beside the wanted and the seen.

@@ -68,7 +68,7 @@ pub struct TrafficTable {
     /// said.
     pub standby_share: Option<Share>,
     /// With `policy = "weighted"`: `["5%", "25%", "100%"]` gives the primary its share back in these steps at a failback, each once
-    /// the primary answered well for `ramp_pause`.
+    /// the primary answered well for `ramp_pause`; a planned takeover gives it to the standby region in the same steps.
     pub ramp: Option<Vec<Share>>,
     /// How long each step of `ramp` is held; `1m` where not said.
     pub ramp_pause: Option<String>,
@@ -188,17 +188,28 @@ impl Component for Traffic {
         });
         let serving: Vec<Address> = serving.collect();
         switch.after.extend(serving.iter().cloned());
-        let switch = out.add(switch);
-        if let Some(weights) = weights::of(spec, cx, &pair, &endpoint, &probe.asked(&record, &primary)) {
-            let mut weights =
-                Resource::named::<DnsWeights>(cx.resource(DnsWeights::NAME), Place::Global, id, &weights);
-            if cx.mode == Mode::Standby {
-                // Traffic comes back by the switch first, and what served may shrink only after it.
-                weights.after.push(switch.clone());
-                weights.after.extend(serving);
+        let answers = probe.of(&record).map(|url| (url, secondary.clone()));
+        let asked = probe.asked(&record, &primary);
+        let weights = weights::of(spec, cx, (&pair, &endpoint), asked, answers).map(|weights| {
+            let at = cx.resource(DnsWeights::NAME);
+            let mut resource = Resource::named::<DnsWeights>(at, Place::Global, id, &weights);
+            match cx.mode {
+                Mode::Standby => {
+                    // Traffic comes back by the switch first, and what served may shrink only after it.
+                    resource.after.push(switch.address.clone());
+                    resource.after.extend(serving);
+                }
+                Mode::Active if weights.gate.is_some() => {
+                    // All of it has gone over by shares before the switch lets none back.
+                    resource.after.extend(serving);
+                    switch.after.push(resource.address.clone());
+                }
+                Mode::Active => {}
             }
-            out.add(weights);
-        }
+            resource
+        });
+        let switch = out.add(switch);
+        out.resources.extend(weights);
         if cx.mode == Mode::Active {
             watch(spec, cx, (&probe, &record, secondary), &switch, out);
         }

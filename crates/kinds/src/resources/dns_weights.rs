@@ -1,5 +1,6 @@
-//! How a pair of weighted records shares what is asked of its name. It may rise share by share, each held for a while in
-//! which the primary has to answer well: how a region that was handed back to gets its users back.
+//! How a pair of weighted records shares what is asked of its name. It may change share by share, each held for a while in
+//! which the side that gets more has to answer well: how a region that was handed back to gets its users back, and how the other one gets
+//! them in a planned takeover.
 //!
 //! The shares that stand say how far it came, so that whoever goes on does so from there. Shares of the primary and of the standby
 //! make 100 in one change: there is no moment in which neither is answered.
@@ -22,25 +23,33 @@ pub struct DnsWeightsSpec {
     pub pair: Link,
     /// In how many of 100 cases the primary is answered.
     pub share: u32,
-    /// Smaller shares that it has for a while on its way up.
+    /// Shares that it has for a while on its way there, up or down.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<u32>,
-    /// What has to hold before the primary gets more, and once it has all.
+    /// What has to hold before a side gets more, and once it has all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Gate>,
 }
 
-/// What users ask for is answered well by the primary, for a while.
+/// What users ask for is answered well by the side that gets more, for a while.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Gate {
     /// What users ask for.
     pub url: String,
     /// DNS name of the host that has to answer.
     pub host: String,
-    /// The check by which Route 53 asks it.
-    pub check: Link,
+    /// The check by which Route 53 asks it; none of the standby region, which has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Link>,
     /// For so long.
     pub seconds: u32,
+    /// The primary's share from which it begins, and to which it goes back where that is answered badly.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub back: u32,
+}
+
+fn is_none(share: &u32) -> bool {
+    *share == 0
 }
 
 /// What Route 53 reports.
@@ -56,7 +65,23 @@ impl DnsWeightsSpec {
     /// The share that comes after this one.
     pub fn next(&self, share: u32) -> u32 {
         let steps = self.steps.iter().copied();
-        steps.filter(|step| (share + 1..self.share).contains(step)).min().unwrap_or(self.share)
+        match share < self.share {
+            true => steps.filter(|step| (share + 1..self.share).contains(step)).min(),
+            false => steps.filter(|step| (self.share + 1..share).contains(step)).max(),
+        }
+        .unwrap_or(self.share)
+    }
+
+    /// What has to hold for a change from the share that `stands` to the `next` one: nothing where a side gets back what it had.
+    pub fn gate(&self, stands: u32, next: u32) -> Option<&Gate> {
+        self.gate.as_ref().filter(|gate| (next > stands) == gate.raises(self.share))
+    }
+}
+
+impl Gate {
+    /// Whether the primary is the side that gets more, on the way to its `share`.
+    pub fn raises(&self, share: u32) -> bool {
+        share > self.back
     }
 }
 
@@ -134,11 +159,13 @@ mod tests {
 
     const RAMPS: [&[u32]; 6] =
         [&[5, 25, 100], &[100], &[4, 22, 90], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &[0], &[80]];
+    /// Those of planned takeovers.
+    const DOWN: [&[u32]; 3] = [&[95, 75, 0], &[86, 68, 0], &[5, 4, 3, 2, 1, 0]];
 
     /// Whatever share stands, whoever goes on and wherever it is cut off: never both sides off, and never a dead primary.
     #[test]
     fn one_side_is_answered_in_every_state_and_never_a_dead_primary() {
-        for shares in RAMPS {
+        for shares in RAMPS.into_iter().chain(DOWN) {
             for from in 0..=100 {
                 let mut share = from;
                 for _ in 0..=MOST_SHARES {
@@ -170,6 +197,24 @@ mod tests {
                 // Down is one step, and never a step too high.
                 assert!(walked.iter().skip(1).all(|it| *it <= last), "{shares:?}: {walked:?}");
             }
+        }
+    }
+
+    #[test]
+    fn the_standby_gets_every_share_in_turn_and_only_what_a_side_gains_is_gated() {
+        for shares in DOWN {
+            let gate = Gate { url: "u".into(), host: "h".into(), check: None, seconds: 1, back: 90 };
+            let spec = DnsWeightsSpec { gate: Some(gate), ..ramp(shares) };
+            for from in 0..=100 {
+                let mut walked = vec![from];
+                while walked.last() != Some(&0) {
+                    walked.push(spec.next(*walked.last().unwrap()));
+                }
+                let all: Vec<u32> = shares.iter().copied().filter(|it| *it < from).collect();
+                assert_eq!(walked[1..], all, "{shares:?} from {from}");
+                assert!(walked.windows(2).all(|two| spec.gate(two[0], two[1]).is_some()), "{walked:?}");
+            }
+            assert!(spec.gate(5, 90).is_none(), "going back waits for nobody");
         }
     }
 }

@@ -144,7 +144,7 @@ fn checks_come_after_what_they_look_at_and_whoever_waits_for_them_after_both() {
 fn the_fence_names_the_region_that_may_write_and_since_when() {
     let stack = stack(&reference(Posture::Warm));
     for (mode, epoch, region) in [(Mode::Standby, 4, "us-east-1"), (Mode::Active, 5, "us-west-2")] {
-        let graph = compile(&stack, &facts(&stack), Standing { mode, epoch, only: Vec::new() }).graph;
+        let graph = compile(&stack, &facts(&stack), Standing { epoch, ..mode.into() }).graph;
         let said = |address: &str| graph.resources[&Address::parse(address).unwrap()].spec.clone();
         let parameter =
             |name: &str, value: &str| json!({"name": format!("/drstack/fleet/{name}"), "value": value});
@@ -247,6 +247,32 @@ fn a_ramp_ends_with_the_share_that_stands_and_begins_with_none() {
     assert_eq!((&gate["seconds"], &gate["host"]), (&300.into(), &"alb-east.example.com".into()));
     assert_eq!(gate["url"], "https://api.routing.example.com/healthz");
     assert_eq!(weights(&ramp, Mode::Active), (90.into(), 0.into(), Value::Null, Value::Null));
+}
+
+/// A planned takeover has both regions: it goes the same way down, before the switch, and asks the standby for it.
+#[test]
+fn a_planned_takeover_ramps_before_it_switches_where_the_standby_can_be_asked() {
+    let ramp = "policy = \"weighted\"\nstandby_share = \"10%\"\nramp = [\"1%\", \"25%\", \"100%\"]\n";
+    let text = reference(Posture::Hot).replace("after          =", &format!("{ramp}after          ="));
+    let planned = |text: &str| {
+        let stack = stack(text);
+        let graph = compile(&stack, &facts(&stack), Standing { planned: true, ..Mode::Active.into() }).graph;
+        let of = |name: &str| graph.resources[&Address::parse(name).unwrap()].clone();
+        (of("traffic.api/dns-weights"), of("traffic.api/traffic-switch"))
+    };
+    let (weights, switch) = planned(&text);
+    let gate = &weights.spec["gate"];
+    assert_eq!((&weights.spec["share"], &weights.spec["steps"]), (&0.into(), &json!([89, 68])));
+    assert_eq!((&gate["host"], &gate["back"]), (&"alb-west.example.com".into(), &90.into()));
+    assert!(gate["check"].is_null() && switch.needs().contains(&weights.address), "{gate}");
+    assert!(weights.needs().iter().any(|it| it.is_within("pool.inference")), "what serves comes first");
+    // What another name answers says nothing of the standby: all of it moves at once, by the switch.
+    let (weights, switch) = planned(&text.replace("https://api.routing", "https://east.routing"));
+    assert!(
+        weights.spec["gate"].is_null() && !switch.needs().contains(&weights.address),
+        "{:?}",
+        weights.spec
+    );
 }
 
 /// A failover never looks outside the standby region: whatever stands there is the same in both modes, and so is needed by

@@ -18,7 +18,12 @@ use crate::plan::{Intent, Remark, Step, StepId};
 impl Draft<'_> {
     /// True while taking over.
     pub(super) fn takes_over(&self) -> bool {
-        self.options.intent == Intent::Failover
+        self.options.intent.takes_over()
+    }
+
+    /// Whether `kind` moves traffic in a takeover that has both regions, before the switch does for good.
+    pub(super) fn moves_by_shares(&self, kind: &'static dyn DynKind) -> bool {
+        self.options.intent == Intent::Planned && kind.after_takeover() && kind.switches_traffic()
     }
 
     /// Something outside the standby region: the last apply left a record of it, which is taken as it is.
@@ -84,7 +89,9 @@ impl Draft<'_> {
         // Steps stand after what they need: one way through them finds all that goes.
         let mut out: Vec<bool> = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
-            let found = violation(step, self.kinds);
+            let kind = self.kinds.get(&step.kind).filter(|_| step.action == Action::Update);
+            let moves = kind.is_some_and(|kind| self.moves_by_shares(kind));
+            let found = violation(step, self.kinds).filter(|_| !moves);
             out.push(found.is_some() || step.needs.iter().any(|need| out[*need]));
             if let Some(Remark { address, text }) = found {
                 let text = format!("{text}; run `drstack apply` while the primary answers");

@@ -81,28 +81,35 @@ pub(super) fn standing(spec: &TrafficTable) -> Option<u32> {
     (spec.policy == Policy::Weighted).then_some(100 - standby.min(100))
 }
 
+/// Whom a side is asked by: what users ask for, and the host that has to answer.
+type Asked = (String, String);
+
 /// The weights of `pair`. With a ramp a region that took over serves alone until it hands back: a primary that is healthy
-/// again must not get everybody at once.
+/// again must not get everybody at once. A planned takeover goes there by the same shares, where it is known what the standby answers.
 pub(super) fn of(
     spec: &TrafficTable,
     cx: &CompileCx<'_>,
-    pair: &Address,
-    check: &Address,
-    (url, host): &(String, String),
+    (pair, check): (&Address, &Address),
+    primary: Asked,
+    standby: Option<Asked>,
 ) -> Option<DnsWeightsSpec> {
     let all = standing(spec)?;
     let weights = |share, steps, gate| DnsWeightsSpec { pair: Link::id(pair), share, steps, gate };
-    Some(match (&spec.ramp, cx.mode) {
-        (None, _) => weights(all, Vec::new(), None),
-        (Some(_), Mode::Active) => weights(0, Vec::new(), None),
-        (Some(ramp), Mode::Standby) => {
-            // Shares of all that the primary gets in the end; a small one of a small one is one in a hundred.
-            let steps = ramp.iter().filter_map(Share::percent).map(|it| (all * it / 100).max(1));
-            let mut steps: Vec<u32> = steps.filter(|it| *it < all).collect();
-            steps.dedup();
-            let seconds = spec.ramp_pause.as_deref().and_then(pause).unwrap_or(PAUSE);
-            let gate = Gate { url: url.clone(), host: host.clone(), check: Link::id(check), seconds };
-            weights(all, steps, Some(gate))
+    let Some(ramp) = &spec.ramp else { return Some(weights(all, Vec::new(), None)) };
+    // Shares of all that changes sides; a small one of a small one is one in a hundred.
+    let steps = ramp.iter().filter_map(Share::percent).map(|it| (all * it / 100).max(1));
+    let mut steps: Vec<u32> = steps.filter(|it| *it < all).collect();
+    steps.dedup();
+    let seconds = spec.ramp_pause.as_deref().and_then(pause).unwrap_or(PAUSE);
+    Some(match (cx.mode, standby) {
+        (Mode::Standby, _) => {
+            let (url, host) = primary;
+            weights(all, steps, Some(Gate { url, host, check: Some(Link::id(check)), seconds, back: 0 }))
         }
+        (Mode::Active, Some((url, host))) if cx.planned => {
+            let steps = steps.iter().map(|it| all - it).collect();
+            weights(0, steps, Some(Gate { url, host, check: None, seconds, back: all }))
+        }
+        (Mode::Active, _) => weights(0, Vec::new(), None),
     })
 }

@@ -41,7 +41,7 @@ impl Driver for DnsWeights {
         look(at, spec.pair.text()).await?.ok_or_else(|| no_pair(spec))
     }
 
-    /// The next share. It is raised once the one that stands held for a while.
+    /// The next share. A side gets more once what stands held for a while.
     async fn update(
         at: &Target<'_>,
         _: &Call,
@@ -51,11 +51,11 @@ impl Driver for DnsWeights {
     ) -> Result<(), CloudError> {
         let stands = share(at, id).await?.ok_or_else(|| no_pair(spec))?;
         let next = spec.next(stands);
-        let gate = spec.gate.as_ref().filter(|_| next > stands);
-        let Some(gate) = gate else { return weigh(at, id, next).await };
-        hold(at, id, gate, stands).await?;
+        let Some(gate) = spec.gate(stands, next) else { return weigh(at, id, next).await };
+        let side = Side::of(spec, gate);
+        hold(at, id, gate, &side, stands).await?;
         weigh(at, id, next).await?;
-        if next == spec.share { hold(at, id, gate, next).await } else { Ok(()) }
+        if next == spec.share { hold(at, id, gate, &side, next).await } else { Ok(()) }
     }
 
     async fn delete(_: &Target<'_>, _: &Call, _: &str) -> Result<(), CloudError> {
@@ -74,18 +74,39 @@ async fn look(at: &Target<'_>, id: &str) -> Result<Option<Seen<DnsWeightsLive>>,
     Ok(share.map(|it| Seen { id: id.to_owned(), owner: Owner::Setting, live: live(it) }))
 }
 
-/// Holds a share. Where the primary does not answer well it loses what it has, and the standby serves alone.
-async fn hold(at: &Target<'_>, id: &str, gate: &Gate, share: u32) -> Result<(), CloudError> {
+/// The side that gets more.
+enum Side {
+    Primary,
+    Standby,
+}
+
+impl Side {
+    fn of(spec: &DnsWeightsSpec, gate: &Gate) -> Self {
+        if gate.raises(spec.share) { Self::Primary } else { Self::Standby }
+    }
+}
+
+/// Holds a share of the primary's. Where the side that gets more does not answer well it loses what it was given.
+async fn hold(at: &Target<'_>, id: &str, gate: &Gate, side: &Side, share: u32) -> Result<(), CloudError> {
     let Some(why) = answers_badly(at, gate).await? else { return Ok(()) };
-    let at_host = format!("the primary does not answer well with a share of {share} %: {why}");
+    let back = gate.back;
+    let (who, has, is_given) = match side {
+        Side::Primary => ("the primary", share, share > back),
+        Side::Standby => ("the standby region", 100 - share.min(100), share < back),
+    };
+    let at_host = format!("{who} does not answer well with a share of {has} %: {why}");
     // Nothing was given yet: it is waited for.
-    if share == 0 {
+    if !is_given {
         return Err(CloudError::Conflict { operation: RAMP.to_owned(), message: at_host });
     }
-    weigh(at, id, 0).await?;
+    weigh(at, id, back).await?;
     // Nobody tries that again without a person having looked.
-    let message = format!("{at_host}; the standby region serves alone again");
-    Err(CloudError::Invalid { operation: RAMP.to_owned(), code: "PrimaryAnswersBadly".to_owned(), message })
+    let (code, now) = match side {
+        Side::Primary => ("PrimaryAnswersBadly", "the standby region serves alone again".to_owned()),
+        Side::Standby => ("StandbyAnswersBadly", format!("the primary has its {back} % again")),
+    };
+    let message = format!("{at_host}; {now}");
+    Err(CloudError::Invalid { operation: RAMP.to_owned(), code: code.to_owned(), message })
 }
 
 /// Asks for as long as the gate says; what is wrong, if anything is.
@@ -109,7 +130,8 @@ async fn answers_badly(at: &Target<'_>, gate: &Gate) -> Result<Option<String>, C
         }
     }
     tokio::time::sleep_until(begin + time).await;
-    let check = at.route53().get_health_check_status().health_check_id(gate.check.text()).send().await;
+    let Some(check) = &gate.check else { return Ok(None) };
+    let check = at.route53().get_health_check_status().health_check_id(check.text()).send().await;
     let check = check.map_err(|error| at.failed("route53:GetHealthCheckStatus", error))?;
     let all = &check.health_check_observations;
     let well = all.iter().filter(|it| is_well(it)).count();

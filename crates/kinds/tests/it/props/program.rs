@@ -188,7 +188,7 @@ impl Program<'_> {
             return Err(End::Locked("the mode changed".to_owned()));
         }
         let now = kept.standing();
-        let only = if options.intent == Intent::Failover { &options.targets[..] } else { &now.only[..] };
+        let only = if options.intent.takes_over() { &options.targets[..] } else { &now.only[..] };
         let compiled = compile(task.stack, &facts.facts, kept.next(options.mode, only));
         if compiled.has_errors() && options.intent != Intent::Destroy {
             return Err(End::Failed("the stack is invalid".to_owned()));

@@ -55,8 +55,9 @@ pub(super) fn samples() -> Vec<Sample> {
     let gate = Gate {
         url: "https://api.example.com/healthz".into(),
         host: "east.example.com".into(),
-        check: known("check-1"),
+        check: Some(known("check-1")),
         seconds: 60,
+        back: 0,
     };
     let switch = |active| TrafficSwitchSpec { alarm: "drstack-fleet-traffic-api".into(), active };
     vec![
