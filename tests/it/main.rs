@@ -19,6 +19,7 @@ mod failover;
 mod failures;
 #[cfg(feature = "aws")]
 mod faults;
+mod fleet;
 #[cfg(feature = "aws")]
 mod kills;
 #[cfg(feature = "aws")]

@@ -136,7 +136,7 @@ fn calls_and_policy_are_the_same() {
     let text = format!(
         "{}\n[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nadopt = true\nprimary_target = \"east.example.com\"\n\
          standby_target = \"west.example.com\"\nprobe = \"https://api.example.com/\"\nwatch = false\n",
-        stack("warm")
+        stack("warm").replace("[pool.inference]", "[pool.inference]\nengine = \"fleet\"")
     );
     machine.write(
         "s/stack.toml",

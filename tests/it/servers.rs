@@ -119,6 +119,11 @@ impl Server {
         self.control("POST", &what);
     }
 
+    /// From now on EC2 Fleet gets no more than `left` instances in `region`, and `code` for the rest.
+    pub(crate) fn scarce(&self, region: &str, left: u32, code: &str) {
+        self.control("POST", &format!("scarce?region={region}&left={left}&code={code}"));
+    }
+
     /// The servers behind are empty again.
     pub(crate) fn reset(&self) {
         self.control("POST", "reset");

@@ -10,6 +10,7 @@ Prints `PORT=<port>` once it listens, on loopback only. Under `/__route/`:
   POST slow?ms=N                                each call takes so much longer on its way
   POST reset                                    the servers behind are empty again
   POST fail?region=R&operation=O&code=C&status=S[&times=N]    that operation fails there, always or the next N times
+  POST scarce?region=R&left=N&code=C            fleets there get N instances more, and this error for the rest (fleets.py)
   POST up                                       all answer again, and the counts start over
 """
 
@@ -20,6 +21,7 @@ import json
 import re
 import urllib.parse
 
+from fleets import Fleets
 from reserve import Reserved
 from retire import Retired
 
@@ -43,7 +45,7 @@ class Router:
     def __init__(self, default, routes):
         self.default, self.routes = default, routes
         self.calls, self.down, self.latency, self.failing = collections.Counter(), {}, 0.0, {}
-        self.gone, self.retired, self.reserved = {}, Retired(), Reserved()
+        self.gone, self.retired, self.reserved, self.fleets = {}, Retired(), Reserved(), Fleets()
 
     def port(self, region, service):
         return self.routes.get(f"{service}@{region}", self.default)
@@ -82,7 +84,10 @@ class Router:
         elif url.path.endswith("/fail"):
             times = int(query.get("times", 1 << 30))
             self.failing[query["region"], query["operation"]] = [query["code"], query["status"], times]
+        elif url.path.endswith("/scarce"):
+            self.fleets.tell(query["region"], int(query["left"]), query["code"])
         elif url.path.endswith("/up"):
+            self.fleets = Fleets()
             self.down, self.gone, self.calls, self.failing = {}, {}, collections.Counter(), {}
         body = json.dumps(answer).encode()
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
@@ -144,6 +149,8 @@ class Router:
                 if service == "autoscaling" and port != self.default:
                     # A server of its own for this region's groups is fakecloud's.
                     answer = await self.retired.answer(self.asker(servers, region, head), operation, body)
+                elif operation == "CreateFleet":
+                    answer = await self.fleets.answer(lambda *message: forward(servers, port, *message), region, head, body)
                 else:
                     answer = await forward(servers, port, head, body)
                 if service == "autoscaling":

@@ -20,6 +20,7 @@
   template-delete      -                  removes the launch template
   ec2-tag              key, value         name is an id: adds or changes a tag of a VPC, subnet, image, ...
   ec2-untag            key                name is an id
+  terminate            -                  name is an instance's id: ends it
   endpoint-routes      route_table        name is an endpoint's id: takes a route table from it
   group-rule           port               name is a security group's id: opens a port to the world
   check-path           path               name is a health check's id: asks for another path
@@ -123,6 +124,7 @@ CHANGES = {
     "template-delete": lambda: on.ec2.delete_launch_template(LaunchTemplateName=name),
     "ec2-tag": lambda: on.ec2.create_tags(Resources=[name], Tags=tag()),
     "ec2-untag": lambda: on.ec2.delete_tags(Resources=[name], Tags=[{"Key": wanted["key"]}]),
+    "terminate": lambda: on.ec2.terminate_instances(InstanceIds=[name]),
     "endpoint-routes": lambda: on.ec2.modify_vpc_endpoint(VpcEndpointId=name, RemoveRouteTableIds=[wanted["route_table"]]),
     "group-rule": group_rule,
     "check-path": lambda: on.route53.update_health_check(HealthCheckId=name, ResourcePath=wanted["path"]),

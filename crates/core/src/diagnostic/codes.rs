@@ -215,6 +215,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "`larger` says of how many usual instances one does the work, `smaller` how many do the work of one. Both are for types that `instance_types` does not name.",
     ),
     (
+        "DR237",
+        "EC2 Fleet cannot launch for this pool",
+        "`engine = \"fleet\"` has EC2 Fleet launch on-demand instances of the pool's usual types, which its group adopts. It goes neither with spot in a takeover, nor with reservations, nor with types of other sizes: leave one of the two out.",
+    ),
+    (
         "DR240",
         "launching takes longer than the RTO",
         "EC2 lets an account launch 1,000 instances at once in a region, and 2 a second after that. docs/postures.md has the arithmetic; AWS raises the budget on request.",

@@ -41,7 +41,9 @@ impl Operation {
         match action {
             Action::Create => !removes,
             Action::Update => {
-                !makes && !removes || self.action == "CreateOrUpdateTags" || self.action == "CreateTags"
+                // Tags and instances of what is there.
+                let of_parts = matches!(self.action, "CreateFleet" | "CreateOrUpdateTags" | "CreateTags");
+                !makes && !removes || of_parts
             }
             Action::Delete => !makes,
         }

@@ -11,9 +11,10 @@ use drstack_core::kind::Place;
 
 use super::gather::Gather;
 use super::interceptor::{Log, Watch};
-use super::once::{Moments, Together, Told};
+use super::once::{Answers, Moments, Together, Told};
 use super::route53::Check;
 use crate::resources::group::aws::Standing;
+use crate::resources::group::fleet::Answer;
 
 /// Attempts of one call, the first included: rides out throttling for some seconds, then says so.
 const ATTEMPTS: u32 = 5;
@@ -52,6 +53,8 @@ pub struct Aws {
     pub(crate) checks: Together<Vec<Check>>,
     /// When groups were last changed.
     pub(crate) changed: Moments,
+    /// What EC2 Fleet answered, by the group that it launched for.
+    pub(crate) fleets: Answers<Answer>,
     /// What was called.
     pub(crate) log: Log,
     /// The standby region.
@@ -82,6 +85,7 @@ impl Aws {
             roles: Together::default(),
             checks: Together::default(),
             changed: Moments::default(),
+            fleets: Answers::default(),
             log,
             standby_region: standby.to_owned(),
             primary_region: primary.to_owned(),

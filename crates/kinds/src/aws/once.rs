@@ -92,6 +92,37 @@ impl Moments {
     }
 }
 
+/// What this run was answered and still has to act on, by name.
+pub(crate) struct Answers<T>(Mutex<BTreeMap<String, T>>);
+
+impl<T> Default for Answers<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> Answers<T> {
+    /// Keeps an answer.
+    pub(crate) fn keep(&self, name: &str, answer: T) {
+        self.lock().insert(name.to_owned(), answer);
+    }
+
+    /// The answer, if there is one.
+    pub(crate) fn of(&self, name: &str) -> Option<T> {
+        self.lock().get(name).cloned()
+    }
+
+    /// It was acted on.
+    pub(crate) fn forget(&self, name: &str) {
+        self.lock().remove(name);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, T>> {
+        // As with [`Once`].
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
 /// What is told of the primary twice.
 #[derive(Default)]
 pub(crate) struct Told {

@@ -10,6 +10,8 @@ use serde::Serialize;
 pub(crate) const STACK: &str = "drstack:stack";
 /// For which address.
 pub(crate) const ADDRESS: &str = "drstack:address";
+/// For the group of which address it was launched by EC2 Fleet.
+pub(crate) const BURST: &str = "drstack:burst";
 /// Hash of what was wanted when it was last made or changed.
 pub(crate) const SPEC: &str = "drstack:spec";
 /// Of what it is a copy.

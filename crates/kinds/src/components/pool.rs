@@ -17,12 +17,14 @@ use super::image::{simulated, standby};
 use super::{Bucket, Network, Table};
 use crate::facts::GroupFact;
 use crate::names;
+use crate::resources::group::fleet::Engine;
 use crate::resources::group::{GroupSpec, Step, Takeover};
 use crate::resources::instance_profile::InstanceProfileSpec;
 use crate::resources::instance_role::InstanceRoleSpec;
 use crate::resources::launch_template::LaunchTemplateSpec;
 use crate::resources::{Group, InstanceProfile, InstanceRole, LaunchTemplate};
 
+mod engine;
 mod image_choice;
 mod reservations;
 mod sizes;
@@ -60,6 +62,9 @@ pub struct PoolTable {
     /// How instances are bought.
     #[serde(default)]
     pub purchase: Purchase,
+    /// Who launches what a takeover lacks: the Auto Scaling group, or EC2 Fleet at once, whose instances the group adopts.
+    #[serde(default, skip_serializing_if = "Engine::is_default")]
+    pub engine: Engine,
     /// The image: `"@image.NAME"`, or the id of an image of the standby region.
     pub image: Option<ImageChoice>,
     /// SHA-256 of the user data, which the loader puts in the place of `user_data` or `user_data_file`.
@@ -176,6 +181,7 @@ impl Component for Pool {
         out.extend(spec.minimum.as_ref().and_then(|share| no_share("minimum", share)));
         out.extend(reservations::problems(spec, stack));
         out.extend(sizes::problems(spec));
+        out.extend(engine::problems(spec));
     }
 
     fn facts(spec: &PoolTable, _stack: &StackFacts) -> Vec<FactQuery> {
@@ -246,6 +252,7 @@ impl Component for Pool {
                 ),
                 rung: Step::Whole,
                 up_to: None,
+                by_fleet: spec.engine == Engine::Fleet,
             }),
         };
         let group = out.add(Resource::tagged::<Group>(cx.resource("group"), Place::Standby, &group));

@@ -17,6 +17,7 @@ use super::{operation, texts};
 
 #[cfg(feature = "aws")]
 pub(crate) mod aws;
+pub mod fleet;
 mod launches;
 pub mod reserved;
 mod rungs;
@@ -143,6 +144,7 @@ impl Kind for Group {
     // Raise and retire, and once more for what was interrupted or replaced meanwhile.
     const ROUNDS: usize = 3;
     const OPERATIONS: &'static [Operation] = &[
+        operation("autoscaling", "AttachInstances"),
         operation("autoscaling", "CreateAutoScalingGroup"),
         operation("autoscaling", "CreateOrUpdateTags"),
         operation("autoscaling", "DeleteAutoScalingGroup"),
@@ -151,7 +153,9 @@ impl Kind for Group {
         operation("autoscaling", "SetInstanceProtection"),
         operation("autoscaling", "TerminateInstanceInAutoScalingGroup"),
         operation("autoscaling", "UpdateAutoScalingGroup"),
+        operation("ec2", "CreateFleet"),
         operation("ec2", "DescribeInstances"),
+        operation("ec2", "DescribeSubnets"),
         operation("ec2", "RunInstances"),
         operation("iam", "CreateServiceLinkedRole"),
         operation("iam", "PassRole"),

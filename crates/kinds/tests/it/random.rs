@@ -250,14 +250,20 @@ fn pool(around: &Around<'_>, times: u32, dice: &mut Dice) -> Vec<String> {
         posture(dice),
     ];
     lines.extend(needed);
-    lines.push(
-        dice.maybe("larger", &["{ \"g5.2xlarge\" = 2 }", "{ \"g5.8xlarge\" = 8, \"g6.4xlarge\" = 4 }"]),
-    );
-    lines.push(dice.maybe("smaller", &["{ \"g5.large\" = 2 }", "{ \"g6.medium\" = 3, \"g5.large\" = 2 }"]));
-    // Spot instances cannot go into what is reserved.
-    if !lines.iter().any(|line| line.contains("active = \"spot\"")) {
-        lines.push(dice.maybe("reservations", &["[\"cr-1\"]", "[\"cr-2\", \"cr-1\"]"]));
+    let on_spot = lines.iter().any(|line| line.contains("active = \"spot\""));
+    // Fleet launches usual types on-demand, and none into what is reserved.
+    let engine = if on_spot { String::new() } else { dice.maybe("engine", &["\"fleet\"", "\"group\""]) };
+    if !engine.contains("fleet") {
+        lines.extend([
+            dice.maybe("larger", &["{ \"g5.2xlarge\" = 2 }", "{ \"g5.8xlarge\" = 8, \"g6.4xlarge\" = 4 }"]),
+            dice.maybe("smaller", &["{ \"g5.large\" = 2 }", "{ \"g6.medium\" = 3, \"g5.large\" = 2 }"]),
+        ]);
+        // Spot instances cannot go into what is reserved.
+        if !on_spot {
+            lines.push(dice.maybe("reservations", &["[\"cr-1\"]", "[\"cr-2\", \"cr-1\"]"]));
+        }
     }
+    lines.push(engine);
     lines
 }
 

@@ -18,6 +18,7 @@ use crate::aws::ec2::filter;
 use crate::aws::tags::{STACK, Tags, named, owner};
 use crate::aws::{Driver, Looked, Seen, Target, by_id, each_of, has_code, limit_in, passing};
 
+mod fleet;
 mod policy;
 
 use policy::{policy, units, weights};
@@ -72,14 +73,20 @@ impl Driver for Group {
 
     async fn create(at: &Target<'_>, call: &Call, spec: &GroupSpec) -> Result<Seen<GroupLive>, CloudError> {
         const OPERATION: &str = "autoscaling:CreateAutoScalingGroup";
+        let by_fleet = spec.takeover.is_some_and(|it| it.by_fleet);
+        if by_fleet && let Some(found) = the_one(at, spec).await? {
+            // It goes on where it was left off.
+            return filled(at, call, spec, found).await;
+        }
+        let first = if spec.is_launched_by_fleet() { 0 } else { spec.size_beside(None) };
         let make = at
             .autoscaling()
             .create_auto_scaling_group()
             .auto_scaling_group_name(&spec.name)
             .mixed_instances_policy(policy(spec, None))
-            .min_size(size(spec.min.min(spec.size_beside(None))))
+            .min_size(size(spec.min.min(first)))
             .max_size(size(spec.max))
-            .desired_capacity(size(spec.size_beside(None)))
+            .desired_capacity(size(first))
             .vpc_zone_identifier(texts(&spec.subnets).join(","))
             .capacity_rebalance(true)
             .set_capacity_reservation_specification(Reserved::said(spec.reserved.as_ref(), None))
@@ -93,20 +100,11 @@ impl Driver for Group {
             }
             Err(error) => return Err(at.failed(OPERATION, error)),
         }
-        let names = [spec.name.clone()];
-        let found = Self::read(at, &names).await.into_iter().next();
-        let found = found.transpose()?.flatten().ok_or_else(|| CloudError::Conflict {
+        let found = the_one(at, spec).await?.ok_or_else(|| CloudError::Conflict {
             operation: OPERATION.to_owned(),
             message: format!("`{}` is not to be seen yet", spec.name),
         })?;
-        match &found.owner {
-            drstack_core::cloud::Owner::Ours(_) => Ok(found),
-            _ => Err(CloudError::Invalid {
-                operation: OPERATION.to_owned(),
-                code: "AlreadyExists".to_owned(),
-                message: format!("group `{}` exists and is not this stack's", spec.name),
-            }),
-        }
+        if by_fleet { filled(at, call, spec, found).await } else { ours(spec, found) }
     }
 
     async fn update(
@@ -128,6 +126,9 @@ impl Driver for Group {
             size_now.max = live.max.max(size_now.max);
         } else {
             members.protect(at, name, true).await?;
+            if spec.is_launched_by_fleet() {
+                fleet::burst(at, call, spec, &members).await?;
+            }
             size_now.desired = spec.size_beside(Some(live));
             size_now.min = size_now.min.min(size_now.desired);
             size_now.max = live.max.max(size_now.max).max(size_now.desired);
@@ -163,6 +164,36 @@ impl Driver for Group {
             Some(_) => Err(at.failed("autoscaling:DeleteAutoScalingGroup", error)),
         }
     }
+}
+
+/// The group of this name, whoever's it is.
+async fn the_one(at: &Target<'_>, spec: &GroupSpec) -> Result<Option<Seen<GroupLive>>, CloudError> {
+    let names = [spec.name.clone()];
+    Ok(Group::read(at, &names).await.into_iter().next().transpose()?.flatten())
+}
+
+/// What was found in the place of what is to be made, if it is this stack's.
+fn ours(spec: &GroupSpec, found: Seen<GroupLive>) -> Result<Seen<GroupLive>, CloudError> {
+    match &found.owner {
+        drstack_core::cloud::Owner::Ours(_) => Ok(found),
+        _ => Err(CloudError::Invalid {
+            operation: "autoscaling:CreateAutoScalingGroup".to_owned(),
+            code: "AlreadyExists".to_owned(),
+            message: format!("group `{}` exists and is not this stack's", spec.name),
+        }),
+    }
+}
+
+/// A group that was made empty, filled by EC2 Fleet.
+async fn filled(
+    at: &Target<'_>,
+    call: &Call,
+    spec: &GroupSpec,
+    found: Seen<GroupLive>,
+) -> Result<Seen<GroupLive>, CloudError> {
+    let empty = ours(spec, found)?;
+    Group::update(at, call, &spec.name, spec, &[]).await?;
+    Ok(the_one(at, spec).await?.unwrap_or(empty))
 }
 
 fn size(count: u32) -> i32 {

@@ -19,6 +19,11 @@ pub(super) fn samples() -> Vec<Sample> {
         ("name", "made from the address, by which it is found: another address is another group"),
         ("takeover.minimum", "how far it may go down, which only matters while it is waited for"),
     ];
+    const FLEET: Unseen = &[
+        TAKEOVER[0],
+        TAKEOVER[1],
+        ("takeover.by_fleet", "who launches what is missing, and none of what is there by then"),
+    ];
     const SMALL: &str = "it is less than an instance that could go";
     const OTHERS: Unseen = &[("max", LARGER), ("status", STATE), ("on_demand", SMALL), ("spot", SMALL)];
     const UNUSED: &str = "other sizes are only for a lower rung";
@@ -84,9 +89,11 @@ pub(super) fn samples() -> Vec<Sample> {
         reserved: None,
         takeover: None,
     };
-    let taken = Takeover { minimum: 2, rung: Step::Whole, up_to: None };
+    let taken = Takeover { minimum: 2, rung: Step::Whole, up_to: None, by_fleet: false };
     let active = GroupSpec { on_demand_percentage: 100, takeover: Some(taken), ..group.clone() };
     let targets = vec!["cr-1".into(), "arn:aws:resource-groups:us-west-2:123456789012:group/gpus".into()];
+    let fleet = Takeover { by_fleet: true, ..taken };
+    let fleet = GroupSpec { takeover: Some(fleet), ..active.clone() };
     let reserved = GroupSpec { reserved: Some(Reserved::first(targets)), ..active.clone() };
     let sizes = Sizes {
         others: vec!["g5.2xlarge".into(), "g5.large".into()],
@@ -112,6 +119,7 @@ pub(super) fn samples() -> Vec<Sample> {
         sample::<Group>(&group, GROUP, GROUP_NAME),
         sample::<Group>(&empty, GROUP, GROUP_NAME),
         sample::<Group>(&active, ACTIVE, TAKEOVER),
+        sample::<Group>(&fleet, ACTIVE, FLEET),
         sample::<Group>(&reserved, ACTIVE, TAKEOVER),
         sample::<Group>(&mixed, MIXED, LOWERED),
         sample::<Group>(&sized, ACTIVE, SIZED),
