@@ -15,6 +15,7 @@ use drstack_core::observe::Look;
 use drstack_core::plan::{Intent, Options, Plan};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::{Ended, release};
@@ -115,6 +116,7 @@ pub(crate) async fn carry_out(
             false => Vec::new(),
         },
         in_service: counts.in_service(),
+        on_demand: if change.purpose == FAILOVER { Vec::new() } else { counts.left_on_demand() },
         degraded: summary.degraded.iter().map(|(step, rung)| said(&planned.plan, *step, rung)).collect(),
         failed: summary
             .failed
@@ -228,9 +230,14 @@ fn seconds_until_served(clock: &Clock) -> Option<f64> {
 }
 
 /// Instances that serve, counted on the way.
+#[derive(Default)]
 struct Counts {
     /// By kind, the ids of what runs instances.
     groups: BTreeMap<&'static str, Vec<String>>,
+    /// By id, whose it is and what is wanted of it.
+    wanted: BTreeMap<String, (Address, Value)>,
+    /// Instances that are on-demand where spot ones are wanted, at the last look.
+    on_demand: BTreeMap<Address, u32>,
     before: Option<u32>,
     fewest: Option<u32>,
     last: Option<u32>,
@@ -238,9 +245,12 @@ struct Counts {
 
 impl Counts {
     fn of(session: &Session, planned: &Planned) -> Self {
-        let mut counts = Self { groups: BTreeMap::new(), before: None, fewest: None, last: None };
+        let mut counts = Self::default();
         for (address, look) in &planned.seen {
             if let Some((kind, id, serving)) = serving(session, planned, address, look) {
+                if let Some(resource) = planned.compiled.graph.resources.get(address) {
+                    counts.wanted.insert(id.clone(), (address.clone(), resource.spec.clone()));
+                }
                 counts.groups.entry(kind).or_default().push(id);
                 counts.before = Some(counts.before.unwrap_or(0) + serving);
             }
@@ -259,10 +269,15 @@ impl Counts {
 
     /// A look that fails counts nothing: it says nothing about what serves.
     async fn count(&mut self, session: &Session) {
-        let mut sum = 0;
+        let (mut sum, mut on_demand) = (0, BTreeMap::new());
         for (kind, ids) in &self.groups {
             let Some(dyn_kind) = session.kinds.get(kind) else { return };
-            for look in session.cloud.read(kind, &session.scope, Place::Standby, ids).await {
+            let looks = session.cloud.read(kind, &session.scope, Place::Standby, ids).await;
+            for (id, look) in ids.iter().zip(looks) {
+                if let (Ok(Some(found)), Some((address, spec))) = (&look, self.wanted.get(id)) {
+                    let left = dyn_kind.left_on_demand(spec, &found.live).unwrap_or(0);
+                    on_demand.insert(address.clone(), left);
+                }
                 match look.map(|found| found.map(|found| dyn_kind.serving(&found.live))) {
                     Ok(Some(Ok(Some(serving)))) => sum += serving,
                     Ok(None) => {}
@@ -270,10 +285,18 @@ impl Counts {
                 }
             }
         }
+        self.on_demand = on_demand;
         if self.before.is_some() {
             self.fewest = self.fewest.map(|fewest| fewest.min(sum));
             self.last = Some(sum);
         }
+    }
+
+    /// What Auto Scaling has yet to exchange, once it was handed back.
+    fn left_on_demand(&self) -> Vec<String> {
+        let left = self.on_demand.iter().filter(|(_, count)| **count > 0);
+        left.map(|(address, count)| format!("{address}: {}", views::count(*count as usize, "instance")))
+            .collect()
     }
 
     fn in_service(&self) -> Option<InService> {

@@ -58,6 +58,8 @@ pub(crate) struct Report {
     pub(crate) restored: Vec<String>,
     /// Instances that served before, and the fewest that did on the way; none where there were no pools.
     pub(crate) in_service: Option<InService>,
+    /// What a failback has left on-demand where spot instances are wanted.
+    pub(crate) on_demand: Vec<String>,
     /// What is done with less than was wanted.
     pub(crate) degraded: Vec<String>,
     /// Steps that failed, and why.
@@ -177,6 +179,11 @@ impl Report {
                 "Instances in service: {before} before, never fewer than {fewest}, {after} at the end."
             ));
         }
+        out.extend(self.on_demand.iter().map(|it| {
+            format!(
+                "ON-DEMAND STILL {it}, where spot is wanted: Auto Scaling exchanges them once spot instances serve, and keeps them where there are none."
+            )
+        }));
         if let Some(age) = self.facts_age_seconds {
             let age = duration(Duration::from_secs(age.unsigned_abs()));
             out.push(format!("Worked from facts that were {age} old."));
@@ -220,6 +227,7 @@ mod tests {
             rpo: "not measured",
             restored: vec!["table.a/table-import: it holds what was there at noon".to_owned()],
             in_service: Some(InService { before: 10, fewest: 10, after: 40 }),
+            on_demand: Vec::new(),
             degraded: Vec::new(),
             failed: Vec::new(),
             facts_age_seconds: Some(7200),

@@ -195,6 +195,13 @@ fn replication_drains_by_itself_and_a_table_carries_its_own_way_back() {
     let lines = ran.json();
     let report = lines.iter().rfind(|it| it["type"] == "takeover").expect("a report");
     assert_eq!(report["data"][0]["sides"]["standby_only"], 1, "{report:#}");
+    let left: Vec<&str> =
+        report["on_demand"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    assert_eq!(
+        left,
+        ["pool.inference/group: 1 instance"],
+        "it serves until a spot instance does: {report:#}"
+    );
     let serving = &report["in_service"];
     assert_eq!(
         (&serving["before"], &serving["fewest"], &serving["after"]),

@@ -267,6 +267,10 @@ pub trait Kind: Send + Sync + 'static {
     fn serving(_live: &Self::Live) -> Option<u32> {
         None
     }
+    /// The instances that serve on-demand where spot ones are wanted: nobody ends them before others serve in their place.
+    fn left_on_demand(_spec: &Self::Spec, _live: &Self::Live) -> u32 {
+        0
+    }
     /// The data that it keeps in both regions, for kinds that copy any.
     fn copied(_spec: &Self::Spec) -> Option<Copied> {
         None

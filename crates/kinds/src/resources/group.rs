@@ -311,6 +311,15 @@ impl Kind for Group {
     fn serving(live: &GroupLive) -> Option<u32> {
         Some(live.in_service() / live.unit())
     }
+
+    fn left_on_demand(spec: &GroupSpec, live: &GroupLive) -> u32 {
+        // A takeover retires and raises by itself; after it the exchange is Auto Scaling's.
+        if spec.takeover.is_none() && spec.on_demand_percentage == 0 {
+            live.on_demand / live.unit()
+        } else {
+            0
+        }
+    }
 }
 
 /// On-demand instances among those that are wanted.

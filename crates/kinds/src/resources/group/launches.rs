@@ -83,4 +83,17 @@ mod tests {
         assert_eq!(spec.launches_beside(None), 1500);
         assert_eq!(GroupSpec { takeover: None, ..spec }.launches_beside(None), 0);
     }
+
+    /// Handed back, a group of the standby's size is ready with what there is: on-demand instances stay until spot ones serve.
+    #[test]
+    fn on_demand_instances_that_a_takeover_left_count_as_serving_and_are_told() {
+        let standby =
+            GroupSpec { takeover: None, on_demand_percentage: 0, min: 375, max: 375, desired: 375, ..spec() };
+        for (on_demand, spot) in [(1500, 0), (375, 0), (200, 175), (0, 375)] {
+            let live = GroupLive { on_demand, spot, ..Group::expect(&standby, "g") };
+            assert_eq!(Group::ready(&standby, &live), drstack_core::kind::Readiness::Ready);
+            assert_eq!(Group::left_on_demand(&standby, &live), on_demand);
+            assert_eq!(Group::left_on_demand(&spec(), &live), 0, "a takeover wants them");
+        }
+    }
 }
