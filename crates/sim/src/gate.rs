@@ -14,9 +14,10 @@ use crate::state::State;
 
 /// Attempts of a throttled call before it gives up. With a third of all calls throttled, one call in a hundred
 /// thousand fails.
-const ATTEMPTS: u32 = 10;
-/// The wait before the second attempt; each further one is twice as long, up to [`BACKOFF_MOST`].
-const BACKOFF: Duration = Duration::from_millis(100);
+pub const ATTEMPTS: u32 = 10;
+/// The longest wait before the second attempt, and that before each further one is twice as long, up to [`BACKOFF_MOST`]. How much of it is
+/// waited is drawn, as AWS's clients do it: calls that are refused together would else come back together, and be refused again.
+const BACKOFF: Duration = Duration::from_millis(200);
 const BACKOFF_MOST: Duration = Duration::from_secs(20);
 
 /// A call that wants in.
@@ -46,6 +47,8 @@ struct Verdict {
     dies: bool,
     dies_after: bool,
     failure: Option<Failure>,
+    /// The share of the longest wait after which a throttled call is tried again.
+    patience: f64,
 }
 
 impl Asked<'_> {
@@ -101,7 +104,7 @@ impl Sim {
                     return Ok(Pass { partial: true, dies: verdict.dies_after, answer_lost: false });
                 }
                 Some(Failure::Throttled) => {
-                    tokio::time::sleep(backoff).await;
+                    tokio::time::sleep(backoff.mul_f64(verdict.patience)).await;
                     backoff = (backoff * 2).min(BACKOFF_MOST);
                 }
                 Some(failure) => return Err(asked.failed(failure)),
@@ -186,7 +189,9 @@ impl State {
             failure,
             lost,
         });
-        Verdict { latency, down, dies: self.stopped, dies_after: config.kill_after == Some(number), failure }
+        let patience = dice::roll(config.seed, &["patience", &drawn]);
+        let dies_after = config.kill_after == Some(number);
+        Verdict { latency, down, dies: self.stopped, dies_after, failure, patience }
     }
 
     /// The first fault that takes this call.

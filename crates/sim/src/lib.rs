@@ -22,6 +22,7 @@ mod world;
 pub use calls::{CallRecord, Operation};
 pub use config::{Backlog, ConfigError, Failure, Fault, SimConfig};
 pub use disk::WorldError;
+pub use gate::ATTEMPTS;
 pub use sim::Sim;
 pub use world::{Bucket, Holder, Object, World};
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use drstack_core::kind::Place;
-use drstack_sim::{CallRecord, Operation, Sim, SimConfig};
+use drstack_sim::{ATTEMPTS, CallRecord, Operation, Sim, SimConfig};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
@@ -18,12 +18,23 @@ use crate::loaded::{seeds, stack};
 const HEAD: &str =
     "[stack]\nname = \"demo\"\nprimary = \"us-east-1\"\nstandby = \"us-west-2\"\nposture = \"warm\"\n";
 
+/// Whether a call was refused until it was given up, as one of some hundred thousand is: among thousands of cases there is one.
+pub(super) fn was_given_up(sim: &Sim) -> bool {
+    sim.calls().iter().any(|call| call.attempt == ATTEMPTS && call.failure.is_some())
+}
+
 /// Share of calls, and the world is that of an apply at rest.
 fn check_share(case: &Case) {
     run(async {
         let scene = Scene::of(case, None).await;
-        let sim = scene.begin_with(|config| config.throttle = 0.3);
-        scene.applied(&sim, "first").await;
+        let mut sim = scene.begin_with(|config| config.throttle = 0.3);
+        let end = scene.apply(&sim, "first").await;
+        if was_given_up(&sim) {
+            sim = scene.later(&sim);
+            scene.applied(&sim, "next").await;
+        } else {
+            expect_done(end);
+        }
         scene.expect_same(&sim).await;
     });
 }
