@@ -15,6 +15,7 @@ use serde_json::json;
 use super::{PRIMARY, yes};
 use crate::facts::{TableFact, TableShape};
 use crate::names::partition;
+use crate::resources::standby_table::Settings;
 use crate::resources::table_copy::{EXPORT, TableCopySpec, copy_id};
 use crate::resources::table_export::{TableExportSpec, export_id, prefix};
 use crate::resources::table_import::TableImportSpec;
@@ -101,12 +102,7 @@ impl Component for Table {
             &spec.name,
             &TableStreamSpec { table: spec.name.clone() },
         ));
-        let replica = TableReplicaSpec {
-            table: spec.name.clone(),
-            kms_key: spec.kms_key.clone(),
-            point_in_time_recovery: spec.point_in_time_recovery,
-            deletion_protection: spec.deletion_protection,
-        };
+        let replica = TableReplicaSpec { table: spec.name.clone(), settings: settings(spec) };
         out.add(
             Resource::named::<TableReplica>(
                 cx.resource("table-replica"),
@@ -184,11 +180,17 @@ fn cold(spec: &TableTable, fact: &Known<TableFact>, cx: &CompileCx<'_>, out: &mu
         prefix,
         export: Link::output(&copy, EXPORT),
         shape: shape.clone(),
+        settings: settings(spec),
+    };
+    out.add(Resource::named::<TableImport>(cx.resource("table-import"), Place::Standby, &spec.name, &import));
+}
+
+fn settings(spec: &TableTable) -> Settings {
+    Settings {
         kms_key: spec.kms_key.clone(),
         point_in_time_recovery: spec.point_in_time_recovery,
         deletion_protection: spec.deletion_protection,
-    };
-    out.add(Resource::named::<TableImport>(cx.resource("table-import"), Place::Standby, &spec.name, &import));
+    }
 }
 
 /// What of a table no export brings back.

@@ -1,4 +1,4 @@
-//! Resources: one AWS object each. One file each, and one line here and in `aws::drivers`.
+//! Resources: one AWS object each. One file each, and one line here and in `aws::drivers`; `standby_table` is what two of them share.
 
 pub mod alarm;
 pub mod bucket;
@@ -18,6 +18,7 @@ pub mod replication_role;
 pub mod replication_rule;
 pub mod route_table;
 pub mod security_group;
+pub mod standby_table;
 pub mod subnet;
 pub mod table_copy;
 pub mod table_export;

@@ -12,6 +12,7 @@ use drstack_core::link::{KNOWN_LATER, Link};
 use serde::{Deserialize, Serialize};
 
 use super::operation;
+use super::standby_table::{Settings, StandbyTable};
 use super::table_copy::EXPORT;
 use crate::facts::TableShape;
 
@@ -28,33 +29,21 @@ pub struct TableImportSpec {
     pub export: Link,
     /// Keys, indexes and capacity, as the primary's table had them.
     pub shape: TableShape,
-    /// Key of the standby region that encrypts it; a key that AWS owns where not said.
-    pub kms_key: Option<String>,
-    /// Point-in-time recovery.
-    pub point_in_time_recovery: bool,
-    /// It cannot be deleted by accident.
-    pub deletion_protection: bool,
+    /// Key, recovery and protection.
+    #[serde(flatten)]
+    pub settings: Settings,
 }
 
 /// What DynamoDB reports.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TableImportLive {
-    /// `ACTIVE` when it serves.
-    pub status: String,
+    /// The table. It gets its tags once all of its items are there.
+    #[serde(flatten)]
+    pub table: StandbyTable,
     /// What went wrong with the import, where something did.
     pub failure: Option<String>,
     /// The export that it was restored from, where that is known.
     pub export: Option<String>,
-    /// Customer-managed key that encrypts it.
-    pub kms_key: Option<String>,
-    /// Point-in-time recovery is on.
-    pub point_in_time_recovery: bool,
-    /// It cannot be deleted by accident.
-    pub deletion_protection: bool,
-    /// It carries the stack's tags, which it gets once all of its items are there.
-    pub tagged: bool,
-    /// Its ARN.
-    pub arn: String,
 }
 
 /// See the module.
@@ -90,46 +79,27 @@ impl Kind for TableImport {
     type Live = TableImportLive;
 
     fn diff(spec: &TableImportSpec, live: &TableImportLive) -> Vec<FieldChange> {
-        // Without a key in the stack any key will do: AWS shows the one that it manages here too.
-        let key = spec
-            .kms_key
-            .as_ref()
-            .and_then(|key| FieldChange::replacing("kms_key", &live.kms_key, &Some(key.clone())));
         // A table of an earlier takeover is of another export than the newest one.
         let export = live
             .export
             .as_deref()
             .filter(|_| spec.export.text() != KNOWN_LATER)
             .and_then(|export| FieldChange::replacing("export", &export, &spec.export.text()));
-        let changes = [
-            key,
-            export,
-            FieldChange::of(
-                "point_in_time_recovery",
-                &live.point_in_time_recovery,
-                &spec.point_in_time_recovery,
-            ),
-            FieldChange::of("deletion_protection", &live.deletion_protection, &spec.deletion_protection),
-            FieldChange::of("tagged", &live.tagged, &true),
-        ];
-        changes.into_iter().flatten().collect()
+        let mut changes = live.table.differences(&spec.settings);
+        changes.extend(export);
+        changes
     }
 
     fn expect(spec: &TableImportSpec, id: &str) -> TableImportLive {
         TableImportLive {
-            status: "ACTIVE".to_owned(),
+            table: StandbyTable::expect(&spec.settings, id),
             failure: None,
             export: Some(spec.export.text().to_owned()),
-            kms_key: spec.kms_key.clone(),
-            point_in_time_recovery: spec.point_in_time_recovery,
-            deletion_protection: spec.deletion_protection,
-            tagged: true,
-            arn: format!("arn:aws:dynamodb:standby:000000000000:table/{id}"),
         }
     }
 
     fn ready(spec: &TableImportSpec, live: &TableImportLive) -> Readiness {
-        match (live.status.as_str(), &live.failure) {
+        match (live.table.status.as_str(), &live.failure) {
             (_, Some(why)) => Readiness::Failed(format!(
                 "`{}` was not restored whole: {why}; delete what is there of it, and run this again",
                 spec.table
@@ -143,10 +113,9 @@ impl Kind for TableImport {
     }
 
     fn outputs(id: &str, live: &TableImportLive) -> BTreeMap<String, String> {
-        let export = live.export.as_deref().unwrap_or_default();
-        [("id", id), ("arn", live.arn.as_str()), (EXPORT, export)]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into()
+        let mut outputs = live.table.outputs(id);
+        outputs.insert(EXPORT.to_owned(), live.export.clone().unwrap_or_default());
+        outputs
     }
 
     fn prior(action: Action) -> Duration {

@@ -8,35 +8,16 @@ use drstack_core::sides::Copied;
 use serde::{Deserialize, Serialize};
 
 use super::operation;
+use super::standby_table::{Settings, StandbyTable};
 
 /// What is wanted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TableReplicaSpec {
     /// The table; a replica has the same name.
     pub table: String,
-    /// Key of the standby region that encrypts the replica; a key that AWS owns where not said.
-    pub kms_key: Option<String>,
-    /// Point-in-time recovery in the standby region: a setting of each replica.
-    pub point_in_time_recovery: bool,
-    /// The replica cannot be deleted by accident.
-    pub deletion_protection: bool,
-}
-
-/// What DynamoDB reports.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TableReplicaLive {
-    /// `ACTIVE` when it serves.
-    pub status: String,
-    /// Customer-managed key that encrypts it.
-    pub kms_key: Option<String>,
-    /// Point-in-time recovery is on.
-    pub point_in_time_recovery: bool,
-    /// It cannot be deleted by accident.
-    pub deletion_protection: bool,
-    /// It carries the stack's tags. Replicas are made without tags and get them afterwards.
-    pub tagged: bool,
-    /// Its ARN.
-    pub arn: String,
+    /// Key, recovery and protection.
+    #[serde(flatten)]
+    pub settings: Settings,
 }
 
 /// See the module.
@@ -69,43 +50,21 @@ impl Kind for TableReplica {
         operation("iam", "CreateServiceLinkedRole"),
     ];
     type Spec = TableReplicaSpec;
-    type Live = TableReplicaLive;
+    type Live = StandbyTable;
 
     fn copied(spec: &TableReplicaSpec) -> Option<Copied> {
         Some(Copied::Items { table: spec.table.clone() })
     }
 
-    fn diff(spec: &TableReplicaSpec, live: &TableReplicaLive) -> Vec<FieldChange> {
-        // Without a key in the stack any key will do: AWS shows the one that it manages here too.
-        let key = spec
-            .kms_key
-            .as_ref()
-            .and_then(|key| FieldChange::replacing("kms_key", &live.kms_key, &Some(key.clone())));
-        let changes = [
-            key,
-            FieldChange::of(
-                "point_in_time_recovery",
-                &live.point_in_time_recovery,
-                &spec.point_in_time_recovery,
-            ),
-            FieldChange::of("deletion_protection", &live.deletion_protection, &spec.deletion_protection),
-            FieldChange::of("tagged", &live.tagged, &true),
-        ];
-        changes.into_iter().flatten().collect()
+    fn diff(spec: &TableReplicaSpec, live: &StandbyTable) -> Vec<FieldChange> {
+        live.differences(&spec.settings)
     }
 
-    fn expect(spec: &TableReplicaSpec, id: &str) -> TableReplicaLive {
-        TableReplicaLive {
-            status: "ACTIVE".to_owned(),
-            kms_key: spec.kms_key.clone(),
-            point_in_time_recovery: spec.point_in_time_recovery,
-            deletion_protection: spec.deletion_protection,
-            tagged: true,
-            arn: format!("arn:aws:dynamodb:standby:000000000000:table/{id}"),
-        }
+    fn expect(spec: &TableReplicaSpec, id: &str) -> StandbyTable {
+        StandbyTable::expect(&spec.settings, id)
     }
 
-    fn ready(spec: &TableReplicaSpec, live: &TableReplicaLive) -> Readiness {
+    fn ready(spec: &TableReplicaSpec, live: &StandbyTable) -> Readiness {
         match live.status.as_str() {
             "ACTIVE" => Readiness::Ready,
             "CREATION_FAILED" | "INACCESSIBLE_ENCRYPTION_CREDENTIALS" => {
@@ -115,10 +74,8 @@ impl Kind for TableReplica {
         }
     }
 
-    fn outputs(id: &str, live: &TableReplicaLive) -> BTreeMap<String, String> {
-        [("id", id), ("arn", live.arn.as_str())]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into()
+    fn outputs(id: &str, live: &StandbyTable) -> BTreeMap<String, String> {
+        live.outputs(id)
     }
 
     fn prior(action: Action) -> Duration {
@@ -133,13 +90,12 @@ mod aws {
 
     use aws_sdk_dynamodb::types::{
         CreateReplicationGroupMemberAction, DeleteReplicationGroupMemberAction, ReplicationGroupUpdate,
-        TableDescription,
     };
     use drstack_core::cloud::{Call, CloudError, Owner};
     use drstack_core::kind::{FieldChange, Place};
 
-    use super::{TableReplica, TableReplicaLive, TableReplicaSpec};
-    use crate::aws::dynamodb::{protect, put_recovery, recovery, remove, table, tag, tags};
+    use super::{StandbyTable, TableReplica, TableReplicaSpec};
+    use crate::aws::dynamodb::{protect, remove, table, tag};
     use crate::aws::s3::built;
     use crate::aws::tags::{owned, owner};
     use crate::aws::{Driver, Looked, Seen, Target, each};
@@ -147,14 +103,14 @@ mod aws {
     const PUT: &str = "dynamodb:UpdateTable";
 
     impl Driver for TableReplica {
-        async fn read(at: &Target<'_>, ids: &[String]) -> Looked<TableReplicaLive> {
+        async fn read(at: &Target<'_>, ids: &[String]) -> Looked<StandbyTable> {
             each(ids, |name| async move { look(at, &name).await }).await
         }
 
         async fn list_owned(
             at: &Target<'_>,
             except: &[String],
-        ) -> Result<Vec<Seen<TableReplicaLive>>, CloudError> {
+        ) -> Result<Vec<Seen<StandbyTable>>, CloudError> {
             let mut names = Vec::new();
             let mut pages = at.dynamodb().list_tables().into_paginator().send();
             while let Some(page) = pages.next().await {
@@ -172,27 +128,19 @@ mod aws {
             at: &Target<'_>,
             call: &Call,
             spec: &TableReplicaSpec,
-        ) -> Result<Seen<TableReplicaLive>, CloudError> {
+        ) -> Result<Seen<StandbyTable>, CloudError> {
             if let Some(seen) = look(at, &spec.table).await? {
                 return Ok(seen);
             }
             let create = CreateReplicationGroupMemberAction::builder()
                 .region_name(at.region)
-                .set_kms_master_key_id(spec.kms_key.clone());
+                .set_kms_master_key_id(spec.settings.kms_key.clone());
             let create = built(PUT, create.build())?;
             change(at, &spec.table, ReplicationGroupUpdate::builder().create(create).build()).await?;
-            let creating = Seen {
-                id: spec.table.clone(),
-                owner: Owner::Ours(call.address.clone()),
-                live: TableReplicaLive {
-                    status: "CREATING".to_owned(),
-                    kms_key: spec.kms_key.clone(),
-                    point_in_time_recovery: false,
-                    deletion_protection: false,
-                    tagged: false,
-                    arn: String::new(),
-                },
-            };
+            let creating =
+                StandbyTable { kms_key: spec.settings.kms_key.clone(), ..StandbyTable::begun("CREATING") };
+            let owner = Owner::Ours(call.address.clone());
+            let creating = Seen { id: spec.table.clone(), owner, live: creating };
             // Settings and tags come by the update that follows where the difference shows.
             Ok(look(at, &spec.table).await?.unwrap_or(creating))
         }
@@ -204,15 +152,8 @@ mod aws {
             spec: &TableReplicaSpec,
             changes: &[FieldChange],
         ) -> Result<(), CloudError> {
-            let changed = |field: &str| changes.iter().any(|change| change.field == field);
             tag(at, name, &owned(call, spec)).await?;
-            if changed("point_in_time_recovery") {
-                put_recovery(at, name, spec.point_in_time_recovery).await?;
-            }
-            if changed("deletion_protection") {
-                protect(at, name, spec.deletion_protection).await?;
-            }
-            Ok(())
+            spec.settings.put(at, name, changes).await
         }
 
         async fn delete(at: &Target<'_>, _: &Call, name: &str) -> Result<(), CloudError> {
@@ -237,15 +178,18 @@ mod aws {
         put.map(drop).map_err(|error| primary.failed(PUT, error))
     }
 
-    async fn look(at: &Target<'_>, name: &str) -> Result<Option<Seen<TableReplicaLive>>, CloudError> {
+    async fn look(at: &Target<'_>, name: &str) -> Result<Option<Seen<StandbyTable>>, CloudError> {
         match table(at, name).await? {
-            Some(found) => details(at, name, found).await.map(Some),
+            Some(found) => {
+                let (live, tags) = StandbyTable::seen(at, name, found).await?;
+                Ok(Some(Seen { id: name.to_owned(), owner: owner(&tags, at.scope), live }))
+            }
             None => on_its_way(at, name).await,
         }
     }
 
     /// A replica shows in the table's own region some time before and after it does in its own.
-    async fn on_its_way(at: &Target<'_>, name: &str) -> Result<Option<Seen<TableReplicaLive>>, CloudError> {
+    async fn on_its_way(at: &Target<'_>, name: &str) -> Result<Option<Seen<StandbyTable>>, CloudError> {
         let primary = Target { place: Place::Primary, region: &at.scope.primary, ..*at };
         let replicas = table(&primary, name).await?.and_then(|it| it.replicas).unwrap_or_default();
         let Some(replica) = replicas.into_iter().find(|it| it.region_name.as_deref() == Some(at.region))
@@ -253,35 +197,9 @@ mod aws {
             return Ok(None);
         };
         let status = replica.replica_status.map(|it| it.as_str().to_owned()).unwrap_or_default();
-        let live = TableReplicaLive {
-            // Not to be relied on before its own region says so.
-            status: if status == "ACTIVE" { "CREATING".to_owned() } else { status },
-            kms_key: replica.kms_master_key_id,
-            point_in_time_recovery: false,
-            deletion_protection: false,
-            tagged: false,
-            arn: String::new(),
-        };
+        // Not to be relied on before its own region says so.
+        let status = if status == "ACTIVE" { "CREATING" } else { &status };
+        let live = StandbyTable { kms_key: replica.kms_master_key_id, ..StandbyTable::begun(status) };
         Ok(Some(Seen { id: name.to_owned(), owner: Owner::Foreign, live }))
-    }
-
-    async fn details(
-        at: &Target<'_>,
-        name: &str,
-        found: TableDescription,
-    ) -> Result<Seen<TableReplicaLive>, CloudError> {
-        let arn = found.table_arn.unwrap_or_default();
-        let (recovery, tags) = tokio::try_join!(recovery(at, name), tags(at, &arn))?;
-        let owner = owner(&tags, at.scope);
-        let kms_key = found.sse_description.and_then(|it| it.kms_master_key_arn);
-        let live = TableReplicaLive {
-            status: found.table_status.map(|it| it.as_str().to_owned()).unwrap_or_default(),
-            kms_key,
-            point_in_time_recovery: recovery == Some(true),
-            deletion_protection: found.deletion_protection_enabled == Some(true),
-            tagged: matches!(owner, Owner::Ours(_)),
-            arn,
-        };
-        Ok(Seen { id: name.to_owned(), owner, live })
     }
 }

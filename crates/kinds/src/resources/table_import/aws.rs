@@ -11,11 +11,12 @@ use drstack_core::cloud::{Call, CloudError, Owner};
 use drstack_core::kind::FieldChange;
 
 use super::{TableImport, TableImportLive, TableImportSpec};
-use crate::aws::dynamodb::{protect, put_recovery, recovery, remove, table, tag, tags};
+use crate::aws::dynamodb::{remove, table, tag};
 use crate::aws::s3::built;
 use crate::aws::tags::{SOURCE, owned, owner};
 use crate::aws::{Driver, Looked, Seen, Target, each};
 use crate::facts::{KeyPart, Throughput};
+use crate::resources::standby_table::StandbyTable;
 use crate::resources::table_copy::folder;
 use crate::resources::table_export::prefix;
 
@@ -80,17 +81,11 @@ impl Driver for TableImport {
         spec: &TableImportSpec,
         changes: &[FieldChange],
     ) -> Result<(), CloudError> {
-        let changed = |field: &str| changes.iter().any(|change| change.field == field);
         let mut wanted = owned(call, spec);
-        if changed("tagged") {
+        if changes.iter().any(|change| change.field == "tagged") {
             wanted.insert(SOURCE.to_owned(), spec.export.text().to_owned());
         }
-        if changed("point_in_time_recovery") {
-            put_recovery(at, name, spec.point_in_time_recovery).await?;
-        }
-        if changed("deletion_protection") {
-            protect(at, name, spec.deletion_protection).await?;
-        }
+        spec.settings.put(at, name, changes).await?;
         tag(at, name, &wanted).await
     }
 
@@ -139,7 +134,7 @@ fn parameters(spec: &TableImportSpec) -> Result<TableCreationParameters, BuildEr
     }
     let billing =
         if shape.capacity.is_some() { BillingMode::Provisioned } else { BillingMode::PayPerRequest };
-    let encryption = spec.kms_key.as_ref().map(|key| {
+    let encryption = spec.settings.kms_key.as_ref().map(|key| {
         SseSpecification::builder().enabled(true).sse_type(SseType::Kms).kms_master_key_id(key).build()
     });
     TableCreationParameters::builder()
@@ -186,16 +181,8 @@ async fn without_table(at: &Target<'_>, name: &str) -> Result<Option<Seen<TableI
 }
 
 fn on_its_way(arn: Option<String>, export: Option<String>, failure: Option<String>) -> TableImportLive {
-    TableImportLive {
-        status: "CREATING".to_owned(),
-        failure,
-        export,
-        kms_key: None,
-        point_in_time_recovery: false,
-        deletion_protection: false,
-        tagged: false,
-        arn: arn.unwrap_or_default(),
-    }
+    let table = StandbyTable { arn: arn.unwrap_or_default(), ..StandbyTable::begun("CREATING") };
+    TableImportLive { table, failure, export }
 }
 
 async fn details(
@@ -203,31 +190,21 @@ async fn details(
     name: &str,
     found: TableDescription,
 ) -> Result<Seen<TableImportLive>, CloudError> {
-    let arn = found.table_arn.unwrap_or_default();
-    let (recovery, tags) = tokio::try_join!(recovery(at, name), tags(at, &arn))?;
-    let owner = owner(&tags, at.scope);
-    let tagged = matches!(owner, Owner::Ours(_));
-    let mut live = TableImportLive {
-        status: found.table_status.map(|it| it.as_str().to_owned()).unwrap_or_default(),
-        failure: None,
-        export: tags.get(SOURCE).cloned(),
-        kms_key: found.sse_description.and_then(|it| it.kms_master_key_arn),
-        point_in_time_recovery: recovery == Some(true),
-        deletion_protection: found.deletion_protection_enabled == Some(true),
-        tagged,
-        arn,
-    };
+    let (table, tags) = StandbyTable::seen(at, name, found).await?;
+    let mut live = TableImportLive { table, failure: None, export: tags.get(SOURCE).cloned() };
     // The tags come once all of its items are there: without them the import is asked how far it is.
-    if !tagged && let Some(import) = newest(at, name).await? {
+    if !live.table.tagged
+        && let Some(import) = newest(at, name).await?
+    {
         live.export = source(at, name, &import);
         if live.export.is_some() {
             live.failure = failure(at, &import).await?;
             if import.import_status == Some(ImportStatus::InProgress) {
-                live.status = "CREATING".to_owned();
+                live.table.status = "CREATING".to_owned();
             }
         }
     }
-    Ok(Seen { id: name.to_owned(), owner, live })
+    Ok(Seen { id: name.to_owned(), owner: owner(&tags, at.scope), live })
 }
 
 /// The newest import into the table of this name.

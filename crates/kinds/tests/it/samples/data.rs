@@ -4,6 +4,7 @@ use drstack_kinds::facts::{KeyPart, TableIndex, TableShape, Throughput};
 use drstack_kinds::resources::bucket::BucketSpec;
 use drstack_kinds::resources::bucket_versioning::BucketVersioningSpec;
 use drstack_kinds::resources::replication_rule::ReplicationRuleSpec;
+use drstack_kinds::resources::standby_table::Settings;
 use drstack_kinds::resources::table_copy::TableCopySpec;
 use drstack_kinds::resources::table_export::TableExportSpec;
 use drstack_kinds::resources::table_import::TableImportSpec;
@@ -67,12 +68,7 @@ pub(super) fn samples() -> Vec<Sample> {
         oldest_hours: 24,
     };
     let copy = TableCopySpec { bucket: "acme-control".into(), prefix: "exports/fleet/features".into() };
-    let replica = TableReplicaSpec {
-        table: "features".into(),
-        kms_key: None,
-        point_in_time_recovery: true,
-        deletion_protection: false,
-    };
+    let replica = |kms_key| TableReplicaSpec { table: "features".into(), settings: settings(kms_key) };
     let key = || Some("arn:aws:kms:us-west-2:123456789012:key/1".to_owned());
     let mut all = restored(key());
     all.extend([
@@ -84,11 +80,15 @@ pub(super) fn samples() -> Vec<Sample> {
         sample::<TableCopy>(&copy, COPIED, COPY),
         sample::<TableExport>(&export, EXPORTED, EXPORT),
         sample::<TableRecovery>(&TableRecoverySpec { table: "features".into() }, &[], TABLE),
-        sample::<TableReplica>(&replica, ANY_KEY, TABLE),
-        sample::<TableReplica>(&TableReplicaSpec { kms_key: key(), ..replica.clone() }, REPLICA, TABLE),
+        sample::<TableReplica>(&replica(None), ANY_KEY, TABLE),
+        sample::<TableReplica>(&replica(key()), REPLICA, TABLE),
         sample::<TableStream>(&TableStreamSpec { table: "features".into() }, &[], TABLE),
     ]);
     all
+}
+
+fn settings(kms_key: Option<String>) -> Settings {
+    Settings { kms_key, point_in_time_recovery: true, deletion_protection: false }
 }
 
 /// A table that is restored, under no key of its own and under `key`.
@@ -147,12 +147,10 @@ fn restored(key: Option<String>) -> Vec<Sample> {
         prefix: "exports/fleet/features".into(),
         export: known("01795544480843-a8ceebd1"),
         shape,
-        kms_key: None,
-        point_in_time_recovery: true,
-        deletion_protection: false,
+        settings: settings(None),
     };
     vec![
         sample::<TableImport>(&import, ANY_KEY, IMPORT),
-        sample::<TableImport>(&TableImportSpec { kms_key: key, ..import }, KEYED, IMPORT),
+        sample::<TableImport>(&TableImportSpec { settings: settings(key), ..import }, KEYED, IMPORT),
     ]
 }
