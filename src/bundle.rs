@@ -9,7 +9,7 @@ use drstack_core::cloud::{Found, Scope};
 use drstack_core::compile::{Compiled, compile};
 use drstack_core::component::StackFacts;
 use drstack_core::control::StoreError;
-use drstack_core::control::lock::{Lock, LockError};
+use drstack_core::control::lock::Lock;
 use drstack_core::control::published::{Published, publish, published, withdraw};
 use drstack_core::control::records::facts;
 use drstack_core::keys::{KeyError, PrivateKey, PublicKey};
@@ -149,11 +149,7 @@ impl Session {
     /// Whoever lost the lock leaves the bundle to the one who has it: asked last, since looking and signing may take longer than a
     /// lease, and heeded by the clock, since the answer may.
     pub(crate) async fn hold(&self, lock: &mut Lock) -> Result<(), Failure> {
-        lock.renew(self.now()).await.map_err(|error| self.lock_failure(&error))?;
-        match lock.lease().holds(self.now()) {
-            true => Ok(()),
-            false => Err(self.lock_failure(&LockError::Lost)),
-        }
+        lock.hold(|| self.now()).await.map_err(|error| self.lock_failure(&error))
     }
 
     /// Publishes the bundle where there was nothing else to do, if the published one says something else.

@@ -10,21 +10,11 @@ use drstack_core::control::records;
 use drstack_core::engine::event::Event;
 use drstack_core::engine::execute::{ExecuteOptions, RunSummary, execute};
 use drstack_core::engine::journal::{Journal, JournalError};
-use drstack_core::objective::Standing;
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{Exit, Failure};
 use crate::planning::Planned;
 use crate::session::{FAILBACK, FAILOVER, Session, store_failure};
-
-/// A change of mode that has begun: what its record says once all is done.
-pub(crate) struct Begun {
-    /// The record that says that it has begun.
-    pub(crate) kept: KeptMode,
-    pub(crate) standing: Standing,
-    pub(crate) since: Timestamp,
-}
 
 impl Session {
     /// Executes `planned` under `lock`, which is kept alive meanwhile and given back at the end. The `change` of mode that it makes is
@@ -32,7 +22,7 @@ impl Session {
     pub(crate) async fn execute(
         &self,
         planned: &Planned,
-        change: Option<&Begun>,
+        change: Option<&KeptMode>,
         mut lock: Lock,
         purpose: &str,
         parallelism: usize,
@@ -44,13 +34,7 @@ impl Session {
             "keeping facts, then executing"
         );
         // Looking and planning may have taken most of the lease, or all of it.
-        if lock.due() <= self.cloud.now() {
-            lock.renew(self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
-        }
-        // The machine may have slept since: from here on the facts are somebody else's.
-        if !lock.lease().holds(self.cloud.now()) {
-            return Err(self.lock_failure(&LockError::Lost));
-        }
+        lock.confirm(|| self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
         // A takeover asked nobody: what it works from is no news.
         if self.alone.is_none() {
             records::keep_facts(&*self.store, &planned.facts).await.map_err(|error| match &error {
@@ -122,15 +106,14 @@ impl Session {
     async fn settle(
         &self,
         planned: &Planned,
-        change: Option<&Begun>,
+        change: Option<&KeptMode>,
         summary: &RunSummary,
         lock: &mut Lock,
     ) -> Result<(), Failure> {
         self.conclude(planned, &summary.data, lock).await?;
-        let Some(Begun { kept, standing, since }) = change else { return Ok(()) };
+        let Some(begun) = change else { return Ok(()) };
         self.hold(lock).await?;
-        let put = kept.put(&*self.store, standing.clone(), *since, &lock.holder().run, true).await;
-        put.map(drop).map_err(|error| mode_failure(&error))
+        begun.complete(&*self.store).await.map(drop).map_err(|error| mode_failure(&error))
     }
 
     /// Keeps the log of all calls until now beside the journal of `run`. A run that went well does not fail for want of it.

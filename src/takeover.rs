@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::{Ended, release};
-use crate::executing::{Begun, mode_failure};
+use crate::executing::mode_failure;
 use crate::exit::{Exit, Failure};
 use crate::planning::Planned;
 use crate::session::{FAILOVER, Session, store_failure};
@@ -70,7 +70,7 @@ pub(crate) async fn carry_out(
         detected: (change.purpose == FAILOVER && change.drained.is_none()).then_some(change.detected),
         decided: Some(change.decided),
         drained: change.drained,
-        started: Some(begun.since),
+        started: begun.record.as_ref().map(|record| record.since),
         ..Clock::default()
     };
     let facts_age_seconds = session.oldest_fact(&planned.facts.facts);
@@ -103,7 +103,7 @@ pub(crate) async fn carry_out(
         purpose: change.purpose,
         run,
         region,
-        epoch: begun.standing.epoch,
+        epoch: begun.standing().epoch,
         complete,
         recovery_seconds: complete.then(|| seconds_until_served(&clock)).flatten(),
         rto_seconds: if change.purpose == FAILOVER { session.rto().map(|it| it.as_secs()) } else { None },
@@ -144,17 +144,15 @@ async fn begin(
     kept: &KeptMode,
     change: &Change<'_>,
     lock: &Lock,
-) -> Result<(Planned, Begun), Failure> {
+) -> Result<(Planned, KeptMode), Failure> {
     let planned = match shown.still_stands_under(lock) {
         true => shown,
         // Whoever had the lock may have changed something: what is to be done now is what counts.
         false => session.plan(change.options).await?,
     };
-    let since = session.now();
     let standing = kept.next(change.mode, &change.options.targets);
-    let kept = kept.put(&*session.store, standing.clone(), since, &lock.holder().run, false).await;
-    let kept = kept.map_err(|error| mode_failure(&error))?;
-    Ok((planned, Begun { kept, standing, since }))
+    let begun = kept.begin(&*session.store, standing, session.now(), &lock.holder().run).await;
+    Ok((planned, begun.map_err(|error| mode_failure(&error))?))
 }
 
 /// Shows and keeps the report.

@@ -261,6 +261,30 @@ impl Lock {
         Ok(())
     }
 
+    /// Gives a sign of life where one is due, and demands that the lock is still ours by the clock: the machine may have slept.
+    ///
+    /// # Errors
+    /// As [`Lock::renew`], and [`LockError::Lost`] where the lease is over.
+    pub async fn confirm(&mut self, now: impl Fn() -> Timestamp) -> Result<(), LockError> {
+        if self.due() <= now() {
+            self.renew(now()).await?;
+        }
+        self.expect_lease(now())
+    }
+
+    /// Gives a sign of life, and demands that the lock is still ours by the clock: the answer may have taken longer than the lease lasts.
+    ///
+    /// # Errors
+    /// As [`Lock::confirm`].
+    pub async fn hold(&mut self, now: impl Fn() -> Timestamp) -> Result<(), LockError> {
+        self.renew(now()).await?;
+        self.expect_lease(now())
+    }
+
+    fn expect_lease(&self, now: Timestamp) -> Result<(), LockError> {
+        if self.lease().holds(now) { Ok(()) } else { Err(LockError::Lost) }
+    }
+
     /// Gives the lock back, if it is still ours, and says what has been begun and is not known to be done.
     ///
     /// # Errors

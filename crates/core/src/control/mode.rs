@@ -67,28 +67,42 @@ impl KeptMode {
         Standing { mode, epoch, only, planned: false }
     }
 
-    /// Writes the record in place of this one.
+    /// Records that `run` begins, or goes on with, a change to `standing`: from here on it is another mode.
     ///
     /// # Errors
     /// [`StoreError::Refused`] when somebody else changed it meanwhile; what the store says.
-    pub async fn put(
+    pub async fn begin(
         &self,
         store: &dyn ControlStore,
         standing: Standing,
         since: Timestamp,
         run: &str,
-        complete: bool,
-    ) -> Result<KeptMode, StoreError> {
-        let record = Record { format: FORMAT, standing, since, run: run.to_owned(), complete };
+    ) -> Result<Self, StoreError> {
+        let run = run.to_owned();
+        self.put(store, Record { format: FORMAT, standing, since, run, complete: false }).await
+    }
+
+    /// Records that the change which this record is of has come to its end.
+    ///
+    /// # Errors
+    /// As [`KeptMode::begin`].
+    pub async fn complete(&self, store: &dyn ControlStore) -> Result<Self, StoreError> {
+        match self.record.clone() {
+            Some(record) => self.put(store, Record { complete: true, ..record }).await,
+            None => Ok(self.clone()),
+        }
+    }
+
+    async fn put(&self, store: &dyn ControlStore, record: Record) -> Result<Self, StoreError> {
         // Numbers, times and names: always has a JSON form.
         let body = serde_json::to_vec(&record).unwrap_or_default();
         let condition = self.version.clone().map_or(Condition::Absent, Condition::Matches);
         match store.put(KEY, body.clone(), condition).await {
-            Ok(version) => Ok(KeptMode { record: Some(record), version: Some(version) }),
+            Ok(version) => Ok(Self { record: Some(record), version: Some(version) }),
             Err(error) => match store.get(KEY).await {
                 // The answer was lost, the write was not.
                 Ok(Some((stored, version))) if stored == body => {
-                    Ok(KeptMode { record: Some(record), version: Some(version) })
+                    Ok(Self { record: Some(record), version: Some(version) })
                 }
                 _ => Err(error),
             },
@@ -128,15 +142,15 @@ mod tests {
         assert_eq!((first.standing(), first.is_complete()), (Standing::default(), true));
         let active = first.next(Mode::Active, &[]);
         assert_eq!(active.epoch, 1);
-        let begun = first.put(&store, active.clone(), Timestamp::UNIX_EPOCH, "run-1", false).await.unwrap();
+        let begun = first.begin(&store, active.clone(), Timestamp::UNIX_EPOCH, "run-1").await.unwrap();
         let stored = mode(&store).await.unwrap();
         assert_eq!((stored.standing(), stored.is_complete()), (active.clone(), false));
         assert_eq!(stored.next(Mode::Active, &[]), active);
         assert_eq!(stored.next(Mode::Standby, &[]).epoch, 2);
-        let refused = first.put(&store, active.clone(), Timestamp::UNIX_EPOCH, "run-2", true).await;
+        let refused = first.begin(&store, active.clone(), Timestamp::UNIX_EPOCH, "run-2").await;
         assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
         store.fate(&[Fate::AnswerLost]);
-        begun.put(&store, active.clone(), Timestamp::UNIX_EPOCH, "run-1", true).await.unwrap();
+        begun.complete(&store).await.unwrap();
         assert!(mode(&store).await.unwrap().is_complete());
     }
 
@@ -146,7 +160,8 @@ mod tests {
         store.ensure().await.unwrap();
         let only = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
         let put = async |kept: KeptMode, standing: Standing| {
-            kept.put(&store, standing, Timestamp::UNIX_EPOCH, "run", true).await.unwrap()
+            let begun = kept.begin(&store, standing, Timestamp::UNIX_EPOCH, "run").await.unwrap();
+            begun.complete(&store).await.unwrap()
         };
         let first = KeptMode::default();
         let one = first.next(Mode::Active, &only(&["pool.a"]));

@@ -245,6 +245,24 @@ async fn what_is_not_a_lock_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_lock_is_confirmed_without_a_call_until_a_sign_of_life_is_due_and_held_with_one() {
+    let store = store();
+    let mut lock = take(&store, "a", 0).await.unwrap();
+    lock.confirm(|| at(19)).await.unwrap();
+    assert_eq!(lock.holder().until, at(60));
+    lock.confirm(|| at(20)).await.unwrap();
+    assert_eq!(lock.holder().until, at(80));
+    lock.hold(|| at(21)).await.unwrap();
+    assert_eq!(lock.holder().until, at(81));
+    // The answer came when the lease was over: by then somebody else may have the lock.
+    let clock = std::cell::RefCell::new(vec![at(200), at(30)]);
+    let held = lock.hold(|| clock.borrow_mut().pop().unwrap()).await;
+    assert!(matches!(held, Err(LockError::Lost)), "{held:?}");
+    break_lock(&*store, "b").await.unwrap();
+    assert!(matches!(lock.hold(|| at(31)).await, Err(LockError::Lost)));
+}
+
+#[tokio::test]
 async fn what_is_not_a_lock_is_replaced_when_asked_to_and_its_run_is_sealed() {
     let store = store();
     assert!(!replace_broken(&*store, "unlock", at(9)).await.unwrap());

@@ -23,7 +23,6 @@ use drstack_core::plan::skeleton::Skeleton;
 use drstack_core::plan::stability::rehearse;
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, plan};
 use drstack_core::stack::Stack;
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
@@ -72,13 +71,6 @@ pub(super) struct Task<'a> {
     pub(super) options: Options,
     /// `apply`, `failover`, `failback`: for lock and journal.
     pub(super) purpose: &'static str,
-}
-
-/// A change of mode that has begun.
-pub(super) struct Begun {
-    pub(super) kept: KeptMode,
-    pub(super) standing: Standing,
-    pub(super) since: Timestamp,
 }
 
 /// How the program ended.
@@ -281,10 +273,7 @@ impl Program<'_> {
         let store = self.store();
         let bundle = self.bundle(task, planned, made).await?.to_bytes().map_err(End::failed)?;
         let was = published(&*store).await.map_err(End::failed)?;
-        lock.renew(self.desk.now()).await.map_err(End::of)?;
-        if !lock.lease().holds(self.desk.now()) {
-            return Err(End::of(LockError::Lost));
-        }
+        lock.hold(|| self.desk.now()).await.map_err(End::of)?;
         publish(&*store, &was, bundle, None).await.map_err(|error| End::of(error.into()))
     }
 
@@ -305,13 +294,12 @@ impl Program<'_> {
         &self,
         task: &Task<'_>,
         planned: &Planned,
-        change: Option<&Begun>,
+        change: Option<&KeptMode>,
         mut lock: Lock,
     ) -> Result<RunSummary, End> {
         let store = self.store();
-        lock.renew(self.desk.now()).await.map_err(End::of)?;
-        if self.flaw != Some(Flaw::NoLease) && !lock.lease().holds(self.desk.now()) {
-            return Err(End::of(LockError::Lost));
+        if self.flaw != Some(Flaw::NoLease) {
+            lock.confirm(|| self.desk.now()).await.map_err(End::of)?;
         }
         records::keep_facts(&*store, &planned.facts).await.map_err(|error| match error {
             StoreError::Refused { .. } => End::of(LockError::Lost),
@@ -369,20 +357,16 @@ impl Program<'_> {
         &self,
         task: &Task<'_>,
         planned: &Planned,
-        change: Option<&Begun>,
+        change: Option<&KeptMode>,
         summary: &RunSummary,
         lock: &mut Lock,
     ) -> Result<(), End> {
         if task.options.intent == Intent::Converge {
             self.publish(task, planned, &summary.data, lock).await?;
         }
-        let Some(Begun { kept, standing, since }) = change else { return Ok(()) };
-        lock.renew(self.desk.now()).await.map_err(End::of)?;
-        if !lock.lease().holds(self.desk.now()) {
-            return Err(End::of(LockError::Lost));
-        }
-        let put = kept.put(&*self.store(), standing.clone(), *since, &self.run, true).await;
-        put.map(drop).map_err(|error| End::of(error.into()))
+        let Some(begun) = change else { return Ok(()) };
+        lock.hold(|| self.desk.now()).await.map_err(End::of)?;
+        begun.complete(&*self.store()).await.map(drop).map_err(|error| End::of(error.into()))
     }
 
     pub(super) fn ended(&self, planned: &Planned, summary: &RunSummary) -> Result<End, End> {

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use drstack_core::bundle::Bundle;
 use drstack_core::cloud::Cloud;
-use drstack_core::control::StoreError;
-use drstack_core::control::lock::{self, Lock, LockError};
+use drstack_core::control::lock::{self, Lock};
 use drstack_core::control::mode::{KeptMode, mode};
 use drstack_core::control::published::published;
 use drstack_core::kind::Place;
@@ -14,7 +13,7 @@ use drstack_core::observe::Look;
 use drstack_core::plan::{Intent, Options};
 use drstack_core::stack::Stack;
 
-use crate::props::program::{Alone, Begun, End, Planned, Program, Task};
+use crate::props::program::{Alone, End, Planned, Program, Task};
 
 /// As in `src/commands/failover.rs`.
 const LOOKS: usize = 4;
@@ -97,10 +96,9 @@ impl Program<'_> {
             true => shown,
             false => self.plan_of(task).await?,
         };
-        let (started, run) = (self.desk.now(), &self.run);
         let standing = kept.next(task.options.mode, &task.options.targets);
-        let kept = kept.put(&*store, standing.clone(), started, run, false).await.map_err(mode_failure)?;
-        let begun = Begun { kept, standing, since: started };
+        let begun = kept.begin(&*store, standing, self.desk.now(), &self.run).await;
+        let begun = begun.map_err(|error| End::of(error.into()))?;
         let summary = self.execute(task, &planned, Some(&begun), lock).await?;
         self.ended(&planned, &summary)
     }
@@ -126,8 +124,4 @@ fn takeover<'a>(stack: &'a Stack, alone: Alone, only: &[String]) -> Task<'a> {
         delete_data: Default::default(),
     };
     Task { stack, alone: Some(alone), options, purpose: "failover" }
-}
-
-fn mode_failure(error: StoreError) -> End {
-    End::of(LockError::Store(error))
 }
