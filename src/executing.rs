@@ -110,7 +110,7 @@ impl Session {
         summary: &RunSummary,
         lock: &mut Lock,
     ) -> Result<(), Failure> {
-        self.conclude(planned, &summary.data, lock).await?;
+        self.conclude(planned, &summary.left, lock).await?;
         let Some(begun) = change else { return Ok(()) };
         self.hold(lock).await?;
         begun.complete(&*self.store).await.map(drop).map_err(|error| mode_failure(&error))

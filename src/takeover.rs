@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use drstack_core::address::Address;
+use drstack_core::cloud::{CloudError, Found};
 use drstack_core::control::Condition;
 use drstack_core::control::lock::Lock;
 use drstack_core::control::mode::KeptMode;
@@ -90,6 +91,7 @@ pub(crate) async fn carry_out(
         let counted = counts.sample(session, &finished).map(Ok);
         // A run that does not come to its end is not waited for by whoever counts.
         let (summary, ()) = tokio::try_join!(run, counted)?;
+        counts.count_seen(session, &planned, &summary);
         summary
     };
     clock.done = Some(session.now());
@@ -227,6 +229,9 @@ fn seconds_until_served(clock: &Clock) -> Option<f64> {
     Some(served.duration_since(clock.drained.or(clock.detected).or(clock.decided)?).as_secs_f64())
 }
 
+/// Kind and id of what runs instances, and what a look at it found.
+type Counted = (&'static str, String, Result<Option<Found>, CloudError>);
+
 /// Instances that serve, counted on the way.
 #[derive(Default)]
 struct Counts {
@@ -236,6 +241,8 @@ struct Counts {
     wanted: BTreeMap<String, (Address, Value)>,
     /// Instances that are on-demand where spot ones are wanted, at the last look.
     on_demand: BTreeMap<Address, u32>,
+    /// The run has taken long enough to be looked at on the way.
+    is_long: bool,
     before: Option<u32>,
     fewest: Option<u32>,
     last: Option<u32>,
@@ -257,30 +264,57 @@ impl Counts {
         counts
     }
 
-    /// Counts now and then, and once more after the last step has `finished`.
+    /// Counts now and then, and once more after the last step of a run that took longer than that has `finished`.
     async fn sample(&mut self, session: &Session, finished: &CancellationToken) {
         while finished.run_until_cancelled(tokio::time::sleep(SAMPLE)).await.is_some() {
             self.count(session).await;
         }
-        self.count(session).await;
+        if self.is_long {
+            self.count(session).await;
+        }
+    }
+
+    /// Counts what the steps of a short run saw last: no more time has passed since than between two counts.
+    fn count_seen(&mut self, session: &Session, planned: &Planned, summary: &RunSummary) {
+        if self.is_long {
+            return;
+        }
+        let seen = |address: &Address| match planned.seen.get(address) {
+            Some(Look::Present(found)) => Some(found.clone()),
+            _ => None,
+        };
+        let looks = self.groups.iter().flat_map(|(kind, ids)| ids.iter().map(|id| (*kind, id.clone())));
+        let looks = looks.map(|(kind, id)| {
+            let address = self.wanted.get(&id).map(|(address, _)| address);
+            let found = address.and_then(|it| summary.left.get(it).cloned().or_else(|| seen(it)));
+            (kind, id, Ok(found))
+        });
+        let looks = looks.collect();
+        self.note(session, looks);
+    }
+
+    async fn count(&mut self, session: &Session) {
+        self.is_long = true;
+        let mut looks = Vec::new();
+        for (kind, ids) in &self.groups {
+            let found = session.cloud.read(kind, &session.scope, Place::Standby, ids).await;
+            looks.extend(ids.iter().zip(found).map(|(id, look)| (*kind, id.clone(), look)));
+        }
+        self.note(session, looks);
     }
 
     /// A look that fails counts nothing: it says nothing about what serves.
-    async fn count(&mut self, session: &Session) {
+    fn note(&mut self, session: &Session, looks: Vec<Counted>) {
         let (mut sum, mut on_demand) = (0, BTreeMap::new());
-        for (kind, ids) in &self.groups {
-            let Some(dyn_kind) = session.kinds.get(kind) else { return };
-            let looks = session.cloud.read(kind, &session.scope, Place::Standby, ids).await;
-            for (id, look) in ids.iter().zip(looks) {
-                if let (Ok(Some(found)), Some((address, spec))) = (&look, self.wanted.get(id)) {
-                    let left = dyn_kind.left_on_demand(spec, &found.live).unwrap_or(0);
-                    on_demand.insert(address.clone(), left);
-                }
-                match look.map(|found| found.map(|found| dyn_kind.serving(&found.live))) {
-                    Ok(Some(Ok(Some(serving)))) => sum += serving,
-                    Ok(None) => {}
-                    _ => return,
-                }
+        for (kind, id, look) in looks {
+            let Some(kind) = session.kinds.get(kind) else { return };
+            if let (Ok(Some(found)), Some((address, spec))) = (&look, self.wanted.get(&id)) {
+                on_demand.insert(address.clone(), kind.left_on_demand(spec, &found.live).unwrap_or(0));
+            }
+            match look.map(|found| found.map(|found| kind.serving(&found.live))) {
+                Ok(Some(Ok(Some(serving)))) => sum += serving,
+                Ok(None) => {}
+                _ => return,
             }
         }
         self.on_demand = on_demand;

@@ -151,7 +151,7 @@ pub async fn break_lock(store: &dyn ControlStore, by: &str) -> Result<(), LockEr
     let Some((holder, _)) = holder(store).await? else { return Ok(()) };
     journal::seal(store, &holder.run, by).await?;
     let begun = journal::begun(store, &holder.run).await?;
-    give_back(store, &holder, &begun).await
+    give_back(store, &holder, None, &begun).await
 }
 
 /// Frees a lock that cannot be read, after sealing the journal of the last run, which may have been its holder. True
@@ -291,7 +291,7 @@ impl Lock {
     /// What the store says.
     pub async fn release(self, begun: &BTreeSet<Address>) -> Result<(), LockError> {
         self.until.send_replace(Timestamp::MIN);
-        match give_back(&*self.store, &self.holder, begun).await {
+        match give_back(&*self.store, &self.holder, Some(self.version), begun).await {
             // It is somebody else's by now.
             Err(LockError::Held(_)) => Ok(()),
             other => other,
@@ -303,19 +303,24 @@ impl Lock {
     }
 }
 
-/// Marks the lock of `ours` as free. That somebody else holds it by now is [`LockError::Held`].
+/// Marks the lock of `ours` as free; its holder knows the `version` that it has written. That somebody else holds it by now is
+/// [`LockError::Held`].
 async fn give_back(
     store: &dyn ControlStore,
     ours: &Holder,
+    mut version: Option<Version>,
     begun: &BTreeSet<Address>,
 ) -> Result<(), LockError> {
     let free = body(&Record::Free { epoch: ours.epoch, begun: begun.clone() });
     let mut last = None;
-    for _ in 0..TRIES {
-        let version = match holder(store).await? {
-            None => return Ok(()),
-            Some((held, version)) if is_same(&held, ours) => version,
-            Some((held, _)) => return Err(LockError::Held(Box::new(held))),
+    for _ in 0..=TRIES {
+        let version = match version.take() {
+            Some(version) => version,
+            None => match holder(store).await? {
+                None => return Ok(()),
+                Some((held, version)) if is_same(&held, ours) => version,
+                Some((held, _)) => return Err(LockError::Held(Box::new(held))),
+            },
         };
         // Whatever the answer is, what is stored tells.
         match store.put(KEY, free.clone(), Condition::Matches(version)).await {

@@ -50,8 +50,8 @@ pub struct RunSummary {
     pub failed: Vec<(StepId, StepError)>,
     /// Rungs of ladders that were climbed down: steps that are done with less than was wanted, and what of.
     pub degraded: Vec<(StepId, String)>,
-    /// Data that was made or changed, as it was seen last.
-    pub data: BTreeMap<Address, Found>,
+    /// What holds data or runs instances and was made or changed, as it was seen last.
+    pub left: BTreeMap<Address, Found>,
     /// Steps not started because of those.
     pub skipped: usize,
     /// Steps not started, or not finished, because the run was stopped.
@@ -334,7 +334,7 @@ impl Run<'_> {
                 }
                 // What takes the old half of a replacement away says nothing about the new one.
                 if self.step(id).action != Action::Delete {
-                    self.summary.data.extend(live.data.map(|found| (self.step(id).address.clone(), found)));
+                    self.summary.left.extend(live.found.map(|found| (self.step(id).address.clone(), found)));
                     self.outputs.insert(self.step(id).address.clone(), live.outputs);
                 }
                 Outcome::Done

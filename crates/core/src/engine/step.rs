@@ -55,8 +55,8 @@ pub(super) struct Job {
 pub(super) struct Left {
     pub(super) id: String,
     pub(super) outputs: BTreeMap<String, String>,
-    /// What was seen last, of a kind that holds data.
-    pub(super) data: Option<Found>,
+    /// What was seen last, of what holds data or runs instances.
+    pub(super) found: Option<Found>,
     /// Rungs of the ladder that were climbed down, with why.
     pub(super) climbed: Vec<String>,
 }
@@ -345,8 +345,9 @@ impl Job {
 
     fn left(&self, found: &Found, climbed: Vec<String>) -> Result<Left, StepError> {
         let outputs = self.kind.outputs(&found.id, &found.live).map_err(|error| shape(&error))?;
-        let data = (self.kind.data() == DataRole::Holds).then(|| found.clone());
-        Ok(Left { id: found.id.clone(), outputs, data, climbed })
+        let serving = self.kind.serving(&found.live).map_err(|error| shape(&error))?;
+        let matters = self.kind.data() == DataRole::Holds || serving.is_some();
+        Ok(Left { id: found.id.clone(), outputs, found: matters.then(|| found.clone()), climbed })
     }
 
     pub(super) async fn look(&self, cloud: &dyn Cloud, ids: &[String]) -> Result<Option<Found>, StepError> {

@@ -362,7 +362,7 @@ impl Program<'_> {
         lock: &mut Lock,
     ) -> Result<(), End> {
         if task.options.intent == Intent::Converge {
-            self.publish(task, planned, &summary.data, lock).await?;
+            self.publish(task, planned, &summary.left, lock).await?;
         }
         let Some(begun) = change else { return Ok(()) };
         lock.hold(|| self.desk.now()).await.map_err(End::of)?;
