@@ -112,7 +112,8 @@ impl Session {
     ) -> Result<(), Failure> {
         self.conclude(planned, &summary.left, lock).await?;
         let Some(begun) = change else { return Ok(()) };
-        self.hold(lock).await?;
+        // Whoever took the lock meanwhile and changed the mode has another version of it.
+        lock.confirm(|| self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
         begun.complete(&*self.store).await.map(drop).map_err(|error| mode_failure(&error))
     }
 

@@ -3,9 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use drstack_core::cloud::CloudError;
 use tokio::sync::oneshot;
+
+/// For so long a question waits for others: steps that start together ask within it, and a call takes ten times as long.
+const TOGETHER: Duration = Duration::from_millis(3);
 
 /// What was found by name, or why it could not be looked at.
 type Answer<T> = Result<BTreeMap<String, T>, CloudError>;
@@ -43,7 +47,7 @@ impl<T: Clone> Gather<T> {
             return answer;
         }
         // Whoever asks along with this one has joined by then.
-        tokio::task::yield_now().await;
+        tokio::time::sleep(TOGETHER).await;
         let all = std::mem::take(&mut *self.waiting());
         // Somebody who was cut off while he asked has taken this one's names along.
         let wanted = all.iter().flat_map(|it| &it.names).chain(names);
@@ -115,7 +119,7 @@ mod tests {
         assert_eq!(tokio::join!(ask("a"), ask("b")), (Err(denied.clone()), Err(denied.clone())));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn whoever_waits_for_one_who_is_cut_off_asks_himself() {
         let (gather, asked) = (Gather::default(), RefCell::default());
         let (a, b) = (names(&["a"]), names(&["b"]));
@@ -125,6 +129,7 @@ mod tests {
             let waits =
                 futures_util::poll!(&mut first).is_pending() && futures_util::poll!(&mut second).is_pending();
             assert!(waits);
+            tokio::time::advance(TOGETHER).await;
         }
         drop(first);
         assert_eq!(second.await, Ok([("b".to_owned(), 1)].into()));

@@ -365,7 +365,7 @@ impl Program<'_> {
             self.publish(task, planned, &summary.left, lock).await?;
         }
         let Some(begun) = change else { return Ok(()) };
-        lock.hold(|| self.desk.now()).await.map_err(End::of)?;
+        lock.confirm(|| self.desk.now()).await.map_err(End::of)?;
         begun.complete(&*self.store()).await.map(drop).map_err(|error| End::of(error.into()))
     }
 
