@@ -130,7 +130,8 @@ impl Sides {
     }
 }
 
-/// Compares two listings of `copied`. What was written at or after `since` is counted.
+/// Compares two listings of `copied`. What was written at or after `since` is counted, from the second on in which that lies: S3 says
+/// when something was written in whole seconds, and what may have been is not to be missed.
 pub fn compare(copied: &Copied, primary: &Listed, standby: &Listed, since: Option<Timestamp>) -> Sides {
     let last = |side: &Listed| {
         let last = side.entries.last_key_value().map(|(key, _)| key.clone());
@@ -145,8 +146,9 @@ pub fn compare(copied: &Copied, primary: &Listed, standby: &Listed, since: Optio
     for key in known {
         sides.compared += 1;
         let (ours, theirs) = (primary.entries.get(key), standby.entries.get(key));
-        if let Some(since) = since {
-            let after = |it: Option<&Entry>| it.and_then(|it| it.modified).is_some_and(|it| it >= since);
+        if let Some(since) = since.map(Timestamp::as_second) {
+            let after =
+                |it: Option<&Entry>| it.and_then(|it| it.modified).is_some_and(|it| it.as_second() >= since);
             changed.primary += u64::from(after(ours));
             // A copy has the time of what it is a copy of (S3 User Guide): it was not written over there.
             changed.standby += u64::from(after(theirs) && !is_copy(ours, theirs));
@@ -216,6 +218,8 @@ fn is_newer(primary: Option<&Entry>, standby: Option<&Entry>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     fn at(second: i64) -> Option<Timestamp> {
@@ -290,6 +294,10 @@ mod tests {
         standby.entries.insert("copied".to_owned(), object(5, "v2", 90));
         let sides = compare(&objects(true), &primary, &standby, at(60));
         assert_eq!((sides.waiting, sides.differ, sides.standby_only), (0, 1, 1));
+        assert_eq!(sides.changed, Some(Changed { primary: 1, standby: 1 }));
+        // Both were written in the second in which it began.
+        let within = at(90).and_then(|it| it.checked_add(SignedDuration::from_millis(900)).ok());
+        let sides = compare(&objects(true), &primary, &standby, within);
         assert_eq!(sides.changed, Some(Changed { primary: 1, standby: 1 }));
     }
 
