@@ -71,12 +71,14 @@ fn a_second_operator_is_told_and_may_watch() {
     let Some(server) = Server::moto() else { return };
     let machine = with_pools(&server, "");
     server.black_out("hang");
-    server.slow(Duration::from_millis(200));
+    // The first is at work until the second has been told.
+    server.fail(STANDBY, "CreateOrUpdateTags", ("ResourceContention", 400), None);
     let child = start(&machine, &FAILOVER);
     until_called(&server, RAISE);
     let watched = machine.command(["failover", "s", "--watch"]).spawn().expect("start drstack");
     let second = machine.run(FAILOVER).code(4);
-    assert!(second.stderr.contains("drstack failover"), "{second:?}");
+    assert!(second.stderr.contains("waiting for a sign of life"), "{second:?}");
+    server.find();
     let first = child.wait_with_output().expect("wait for drstack");
     assert!(first.status.success());
     let watched = watched.wait_with_output().expect("wait for drstack");
