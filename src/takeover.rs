@@ -91,7 +91,11 @@ pub(crate) async fn carry_out(
         let counted = counts.sample(session, &finished).map(Ok);
         // A run that does not come to its end is not waited for by whoever counts.
         let (summary, ()) = tokio::try_join!(run, counted)?;
-        counts.count_seen(session, &planned, &summary);
+        match summary.is_complete() || counts.is_long {
+            true => counts.count_seen(session, &planned, &summary),
+            // What a step that failed has left was seen by nobody.
+            false => counts.count(session).await,
+        }
         summary
     };
     clock.done = Some(session.now());

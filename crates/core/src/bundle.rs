@@ -75,7 +75,7 @@ pub fn untouched(
             (None, Some(Look::Present(found))) if !changed.contains(address) => found,
             _ => continue,
         };
-        let is_ready = kind.compare(&resource.spec, &found.id, &found.live)?.ready == Readiness::Ready;
+        let is_ready = kind.ready(&resource.spec, &found.live)? == Readiness::Ready;
         if resource.place == Place::Standby && is_ready && !taken.contains(address) {
             untouched.insert(address.clone(), found.clone());
         }
