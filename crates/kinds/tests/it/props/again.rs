@@ -52,12 +52,12 @@ fn check_all(case: &Case, flaw: Option<Flaw>) {
 
 #[test]
 fn destroyed_and_applied_again_is_the_same_world() {
-    holds(40, cases(), |case| check(&case, None));
+    holds(cases(), |case| check(&case, None));
 }
 
 #[test]
 fn a_destroy_takes_what_an_older_stack_left() {
-    holds(40, cases(), |case| check_all(&case, None));
+    holds(cases(), |case| check_all(&case, None));
 }
 
 #[test]

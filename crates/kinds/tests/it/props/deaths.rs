@@ -58,7 +58,7 @@ fn check((case, at, death): (Case, Index, Death), flaw: Option<Flaw>) {
 
 #[test]
 fn a_program_killed_at_any_call_is_finished_by_the_next() {
-    holds(100, deaths(), |case| check(case, None));
+    holds(deaths(), |case| check(case, None));
 }
 
 #[test]

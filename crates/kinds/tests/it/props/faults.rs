@@ -38,7 +38,7 @@ fn check((case, error, at): (Case, Failure, Index), flaw: Option<Flaw>) {
 
 #[test]
 fn a_call_that_goes_wrong_leaves_nothing_that_the_next_apply_does_not_find() {
-    holds(100, faults(), |case| check(case, None));
+    holds(faults(), |case| check(case, None));
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn check((case, answer, longer): (Case, Index, u64), flaw: Option<Flaw>) {
 
 #[test]
 fn a_stale_holder_that_wakes_up_starts_no_call_and_writes_nothing() {
-    holds(80, naps(), |case| check(case, None));
+    holds(naps(), |case| check(case, None));
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn check(case: &Case, late: u64, flaw: Option<Flaw>) {
 
 #[test]
 fn of_two_applies_at_once_one_succeeds_and_one_is_locked_out() {
-    holds(80, (cases(), late()), |(case, late)| check(&case, late, None));
+    holds((cases(), late()), |(case, late)| check(&case, late, None));
 }
 
 #[test]

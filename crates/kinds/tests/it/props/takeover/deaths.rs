@@ -51,7 +51,7 @@ fn check((case, at, (after, unlock)): (Case, Index, Death), flaw: Option<Flaw>) 
 
 #[test]
 fn a_takeover_killed_at_any_call_is_finished_by_the_next() {
-    holds(100, deaths(), |case| check(case, None));
+    holds(deaths(), |case| check(case, None));
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn check(case: &Case, interruptions: &[Interruption], flaw: Option<Flaw>) {
 
 #[test]
 fn what_serves_never_gets_fewer_in_a_takeover() {
-    holds(60, (cases(), interruptions()), |(case, interruptions)| check(&case, &interruptions, None));
+    holds((cases(), interruptions()), |(case, interruptions)| check(&case, &interruptions, None));
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn check(case: &Case, flaw: Option<Flaw>) {
 
 #[test]
 fn a_failback_restores_the_world_as_it_was() {
-    holds(60, cases(), |case| check(&case, None));
+    holds(cases(), |case| check(&case, None));
 }
 
 #[test]

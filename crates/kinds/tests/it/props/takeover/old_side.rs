@@ -59,7 +59,7 @@ fn is_published(sim: &drstack_sim::Sim) -> bool {
 
 #[test]
 fn an_apply_left_running_on_the_old_side_starts_and_writes_nothing_after_a_takeover() {
-    holds(80, naps(), |case| check(case, None));
+    holds(naps(), |case| check(case, None));
 }
 
 #[test]

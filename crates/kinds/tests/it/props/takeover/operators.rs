@@ -47,5 +47,5 @@ fn check(case: &Case, late: u64) {
 
 #[test]
 fn of_two_operators_one_takes_over_and_nothing_is_there_twice() {
-    holds(60, (cases(), late()), |(case, late)| check(&case, late));
+    holds((cases(), late()), |(case, late)| check(&case, late));
 }

@@ -79,5 +79,5 @@ fn expect_above_minimum(now: &World, before: &World) {
 
 #[test]
 fn a_takeover_in_a_region_that_is_short_ends_well_or_says_why_and_goes_on_later() {
-    holds(100, (cases(), shortages()), |(case, shortage)| check(&case, &shortage));
+    holds((cases(), shortages()), |(case, shortage)| check(&case, &shortage));
 }
