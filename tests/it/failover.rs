@@ -131,6 +131,9 @@ fn a_dead_primary_is_not_asked_and_costs_no_time() {
         let took = begin.elapsed();
         println!("primary `{how}`: took over in {took:?}");
         assert_eq!(calls_elsewhere(&server), BTreeMap::new(), "{how}");
+        // A group's tags are right already, and each call of a takeover is waited for.
+        let tagging = format!("{STANDBY}/autoscaling/CreateOrUpdateTags");
+        assert!(!server.calls().contains_key(&tagging), "{:?}", server.calls());
         let healthy = *healthy.get_or_insert(took);
         assert!(took < healthy + NOISE, "{how}: {took:?}, and {healthy:?} with the primary alive\n{ran:?}");
         let report = report(&ran);

@@ -72,7 +72,7 @@ fn a_second_operator_is_told_and_may_watch() {
     let machine = with_pools(&server, "");
     server.black_out("hang");
     // The first is at work until the second has been told.
-    server.fail(STANDBY, "CreateOrUpdateTags", ("ResourceContention", 400), None);
+    server.fail(STANDBY, "UpdateAutoScalingGroup", ("ResourceContention", 400), None);
     let child = start(&machine, &FAILOVER);
     until_called(&server, RAISE);
     let watched = machine.command(["failover", "s", "--watch"]).spawn().expect("start drstack");

@@ -15,7 +15,7 @@ use drstack_core::kind::{FieldChange, Shortage};
 
 use super::{Group, GroupLive, GroupSpec, Reserved, texts};
 use crate::aws::ec2::filter;
-use crate::aws::tags::{STACK, Tags, named, owner};
+use crate::aws::tags::{SPEC, STACK, Tags, named, owner};
 use crate::aws::{Driver, Looked, Seen, Target, by_id, each_of, has_code, limit_in, passing};
 
 mod fleet;
@@ -146,11 +146,13 @@ impl Driver for Group {
             .vpc_zone_identifier(texts(&spec.subnets).join(","))
             .capacity_rebalance(true)
             .set_capacity_reservation_specification(reserved);
-        let tag = at.autoscaling().create_or_update_tags().set_tags(Some(tags(name, &named(call, spec))));
-        // Neither needs the other, and a takeover waits for both.
-        let (put, tagged) = tokio::join!(put.send(), tag.send());
-        put.map_err(|error| at.failed("autoscaling:UpdateAutoScalingGroup", error))?;
-        tagged.map(drop).map_err(|error| at.failed("autoscaling:CreateOrUpdateTags", error))
+        let put = async {
+            let done = put.send().await;
+            done.map(drop).map_err(|error| at.failed("autoscaling:UpdateAutoScalingGroup", error))
+        };
+        // Neither needs the other.
+        let (put, tagged) = tokio::join!(put, members.tag(at, name, call, spec));
+        put.and(tagged)
     }
 
     async fn delete(at: &Target<'_>, _: &Call, name: &str) -> Result<(), CloudError> {
@@ -217,6 +219,7 @@ pub(crate) struct Standing {
 /// A group and its instances.
 struct Members {
     live: GroupLive,
+    tags: Tags,
     instances: Vec<Instance>,
     lifecycles: BTreeMap<String, Lifecycle>,
 }
@@ -238,8 +241,30 @@ impl Members {
             message: format!("`{name}` is not to be seen"),
         })?;
         let instances = group.instances.clone().unwrap_or_default();
+        let tags = tags_of(&group);
         let live = seen(at, group, &lifecycles, None).live;
-        Ok(Self { live, instances, lifecycles })
+        Ok(Self { live, tags, instances, lifecycles })
+    }
+
+    /// Gives the group the tags that it has not. A takeover, which is waited for, leaves what was wanted of it as it was before: it is so again
+    /// once it is handed back.
+    async fn tag(
+        &self,
+        at: &Target<'_>,
+        name: &str,
+        call: &Call,
+        spec: &GroupSpec,
+    ) -> Result<(), CloudError> {
+        let mut wanted = named(call, spec);
+        wanted.retain(|key, value| {
+            let stays = spec.takeover.is_some() && key == SPEC;
+            !stays && self.tags.get(key) != Some(value)
+        });
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let tag = at.autoscaling().create_or_update_tags().set_tags(Some(tags(name, &wanted)));
+        tag.send().await.map(drop).map_err(|error| at.failed("autoscaling:CreateOrUpdateTags", error))
     }
 
     /// Ids of the spot instances that serve.
@@ -421,14 +446,18 @@ fn tags(name: &str, tags: &Tags) -> Vec<Tag> {
     tags.iter().map(tag).collect()
 }
 
+fn tags_of(group: &Answer) -> Tags {
+    let all = group.tags.iter().flatten();
+    all.filter_map(|tag| Some((tag.key.clone()?, tag.value.clone()?))).collect()
+}
+
 fn seen(
     at: &Target<'_>,
     group: Answer,
     lifecycles: &BTreeMap<String, Lifecycle>,
     short: Option<Shortage>,
 ) -> Seen<GroupLive> {
-    let tags: Tags =
-        group.tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value?))).collect();
+    let tags = tags_of(&group);
     let mixed = group.mixed_instances_policy;
     let distribution = mixed.as_ref().and_then(|it| it.instances_distribution.clone());
     let choice = mixed.and_then(|it| it.launch_template);
