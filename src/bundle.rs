@@ -8,10 +8,10 @@ use drstack_core::bundle::{Bundle, BundleError, untouched};
 use drstack_core::cloud::{Found, Scope};
 use drstack_core::compile::{Compiled, compile};
 use drstack_core::component::StackFacts;
-use drstack_core::control::StoreError;
 use drstack_core::control::lock::Lock;
-use drstack_core::control::published::{Published, publish, published, withdraw};
+use drstack_core::control::published::{self, Published, publish, published, withdraw};
 use drstack_core::control::records::facts;
+use drstack_core::control::{ControlStore, StoreError};
 use drstack_core::keys::{KeyError, PrivateKey, PublicKey};
 use drstack_core::kind::Place;
 use drstack_core::objective::{Mode, Standing};
@@ -267,9 +267,11 @@ impl Session {
         if !args.planned {
             session.cloud.stand_alone();
         }
-        let Published { bundle, signatures, .. } =
-            published(&*session.store).await.map_err(|error| store_failure(&error))?;
-        let Some(bytes) = bundle else {
+        let StackFacts { name, control, .. } = session.stack.facts.clone();
+        let key = verify_key(&args.bundle)?.or(session.stack.signing.clone());
+        let is_required = key.is_some();
+        let url = Url { control, stack: name };
+        let Some((bundle, stack)) = opened(&*session.store, &url, key.as_ref()).await? else {
             ui.warn("warning: no apply was ever complete: taking over with what there is");
             if args.planned {
                 return Ok(session);
@@ -278,11 +280,6 @@ impl Session {
             let alone = Some(Alone { facts: kept.facts, known: BTreeMap::new() });
             return Ok(Self { alone, ..session });
         };
-        let StackFacts { name, control, .. } = session.stack.facts.clone();
-        let key = verify_key(&args.bundle)?.or(session.stack.signing.clone());
-        let is_required = key.is_some();
-        let (bundle, stack) = opened(&bytes, &signatures, &Url { control, stack: name }, key.as_ref())
-            .map_err(|error| refused(&error))?;
         if stack.hash != session.stack.hash {
             expect_signed_commands(&stack, is_required)?;
             ui.note(&format!(
@@ -321,19 +318,18 @@ impl Session {
         let url = Url::parse(url)?;
         let _busy = ui.busy(format!("Reading the bundle in `{}`", url.control));
         let verify_key = verify_key(args)?;
-        let Published { bundle, signatures, .. } = {
+        let found = {
             let region = args.region.as_deref().or(url.region());
+            // Given back before the stack's own cloud is opened: a simulated one is opened once.
             let store = control_store(global, &url.control, &url.stack, region).await?;
-            published(&*store).await.map_err(|error| store_failure(&error))?
+            opened(&*store, &url, verify_key.as_ref()).await?
         };
-        let Some(bytes) = bundle else {
+        let Some((bundle, stack)) = found else {
             let message = format!("there is no bundle in `{}`", url.control);
             let hint =
                 "each complete `drstack apply` publishes it; without one, `STACK` names the stack's folder";
             return Err(Failure::new(Exit::Failed, message, hint));
         };
-        let (bundle, stack) =
-            opened(&bytes, &signatures, &url, verify_key.as_ref()).map_err(|error| refused(&error))?;
         if bundle.drstack != env!("CARGO_PKG_VERSION") {
             ui.note(&format!(
                 "The bundle was published by drstack {}, this is {}.",
@@ -347,24 +343,30 @@ impl Session {
     }
 }
 
-/// The bundle in `bytes` and its stack, after everything that speaks against it.
-fn opened(
-    bytes: &[u8],
-    signatures: &str,
+/// The published bundle and its stack, after everything that speaks against it; `None` where none is published.
+async fn opened(
+    store: &dyn ControlStore,
     url: &Url,
     verify_key: Option<&PublicKey>,
-) -> Result<(Bundle, Stack), BundleError> {
+) -> Result<Option<(Bundle, Stack)>, Failure> {
+    let Some(bytes) = published::bundle(store).await.map_err(|error| store_failure(&error))? else {
+        return Ok(None);
+    };
+    let check = async |key: &PublicKey| {
+        let signatures = published::signatures(store).await.map_err(|error| store_failure(&error))?;
+        key.check(&bytes, &signatures).map_err(|error| refused(&error.into()))
+    };
     // The caller's key first: what is not signed by it is not even read.
     if let Some(key) = verify_key {
-        key.check(bytes, signatures)?;
+        check(key).await?;
     }
-    let bundle = Bundle::from_bytes(bytes)?;
+    let bundle = Bundle::from_bytes(&bytes).map_err(|error| refused(&error))?;
     if let (None, Some(key)) = (verify_key, &bundle.stack.signing) {
-        key.check(bytes, signatures)?;
+        check(key).await?;
     }
-    bundle.is_of(&url.stack, &url.control)?;
-    let stack = bundle.stack(&drstack_kinds::components())?;
-    Ok((bundle, stack))
+    let stack =
+        bundle.is_of(&url.stack, &url.control).and_then(|()| bundle.stack(&drstack_kinds::components()));
+    Ok(Some((bundle, stack.map_err(|error| refused(&error))?)))
 }
 
 /// Whoever may write to the control bucket must not decide what runs on the operator's machine: where checks of the published

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use drstack_core::calls::CallNote;
 use drstack_core::control::StoreError;
-use drstack_core::control::lock::{Lock, LockError, RENEW};
+use drstack_core::control::lock::{FAILBACK, FAILOVER, Lock, LockError, RENEW};
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records;
 use drstack_core::engine::event::Event;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::{Exit, Failure};
 use crate::planning::Planned;
-use crate::session::{FAILBACK, FAILOVER, Session, store_failure};
+use crate::session::{Session, store_failure};
 
 impl Session {
     /// Executes `planned` under `lock`, which is kept alive meanwhile and given back at the end. The `change` of mode that it makes is

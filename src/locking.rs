@@ -4,45 +4,54 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drstack_core::control::StoreError;
-use drstack_core::control::lock::{self, Holder, Lock, LockError};
+use drstack_core::control::lock::{self, FAILOVER, Holder, Lock, LockError};
 
 use crate::exit::{Exit, Failure};
-use crate::session::{FAILBACK, FAILOVER, Session, store_failure};
+use crate::session::{Session, store_failure};
+use crate::ui::Busy;
 
 /// How often a takeover looks whether another one still lives: some times while a holder gives one sign of life.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(4);
 
 impl Session {
-    /// Takes the stack's lock for a takeover or a handing back: from a run of any other kind it is taken away, since that
-    /// run works for a world that is no more. Its journal is sealed, so that it starts nothing further.
+    /// Takes the stack's lock for a takeover or a handing back: from a run of any other kind it is taken away, and whoever takes over or
+    /// hands back already is waited for until it is known whether it lives.
     pub(crate) async fn lock_over(&self, purpose: &str) -> Result<Lock, Failure> {
-        let held = lock::holder(&*self.store).await.map_err(|error| self.lock_failure(&error))?;
-        let Some((holder, _)) = held else { return self.lock(purpose).await };
-        if !matches!(holder.purpose.as_str(), FAILOVER | FAILBACK) {
-            let Holder { owner, host, purpose: theirs, .. } = &holder;
-            self.ui.warn(&format!(
-                "taking the lock from `drstack {theirs}` of {owner} on {host}: it starts nothing more"
-            ));
-            let by = format!("drstack {purpose}");
-            lock::break_lock(&*self.store, &by).await.map_err(|error| self.lock_failure(&error))?;
+        // Making it, or mending its settings, is nothing for a takeover: without it there is nothing to take over with.
+        if purpose != FAILOVER {
+            self.store.ensure().await.map_err(|error| store_failure(&error))?;
         }
-        self.until_alive_or_dead().await?;
-        self.lock(purpose).await
+        let mut taken = self.take_over(purpose).await;
+        if let Err(LockError::Held(holder)) = &taken {
+            self.until_alive_or_dead(holder).await?;
+            taken = self.take_over(purpose).await;
+        }
+        let (lock, from) = taken.map_err(|error| self.lock_failure(&error))?;
+        if let Some(Holder { owner, host, purpose, .. }) = from {
+            self.ui.warn(&format!(
+                "took the lock from `drstack {purpose}` of {owner} on {host}: it starts nothing more"
+            ));
+        }
+        Ok(lock)
     }
 
-    /// Waits while another takeover holds the lock and it is not known whether it lives: it gives a sign of life, or its lease ends.
-    async fn until_alive_or_dead(&self) -> Result<(), Failure> {
-        let holder = async || match lock::holder(&*self.store).await {
-            Ok(held) => Ok(held.map(|(holder, _)| holder).filter(|it| it.until > self.cloud.now())),
-            Err(error) => Err(self.lock_failure(&error)),
-        };
-        let Some(first) = holder().await? else { return Ok(()) };
-        let Holder { owner, host, purpose, .. } = &first;
+    async fn take_over(&self, purpose: &str) -> Result<(Lock, Option<Holder>), LockError> {
+        let _busy = self.taking();
+        Lock::take_over(Arc::clone(&self.store), self.holder(purpose), self.now()).await
+    }
+
+    /// Waits while `first` holds the lock and it is not known whether it lives: it gives a sign of life, or its lease ends.
+    async fn until_alive_or_dead(&self, first: &Holder) -> Result<(), Failure> {
+        let Holder { owner, host, purpose, .. } = first;
         self.ui.note(&format!(
             "`drstack {purpose}` of {owner} on {host} has the lock: waiting for a sign of life"
         ));
         // Bounded: a lease that nobody renews ends.
-        while holder().await? == Some(first.clone()) {
+        while first.until > self.now() {
+            let held = lock::holder(&*self.store).await.map_err(|error| self.lock_failure(&error))?;
+            if !held.is_some_and(|(holder, _)| holder == *first) {
+                break;
+            }
             tokio::time::sleep(SIGN_OF_LIFE).await;
         }
         Ok(())
@@ -50,23 +59,30 @@ impl Session {
 
     /// Takes the stack's lock for a run, making the control bucket where it is missing.
     pub(crate) async fn lock(&self, purpose: &str) -> Result<Lock, Failure> {
-        let _busy = self.ui.busy(format!("Taking the lock in `{}`", self.stack.facts.control));
-        // Making it, or mending its settings, is nothing for a takeover: without it there is nothing to take over with.
-        if purpose != FAILOVER {
-            self.store.ensure().await.map_err(|error| store_failure(&error))?;
-        }
-        let now = self.cloud.now();
-        let holder = Holder {
+        let _busy = self.taking();
+        self.store.ensure().await.map_err(|error| store_failure(&error))?;
+        let taken = Lock::take(Arc::clone(&self.store), self.holder(purpose), self.now()).await;
+        taken.map_err(|error| self.lock_failure(&error))
+    }
+
+    fn taking(&self) -> Busy {
+        self.ui.busy(format!("Taking the lock in `{}`", self.stack.facts.control))
+    }
+
+    /// A new run for `purpose`, which is to hold the lock.
+    fn holder(&self, purpose: &str) -> Holder {
+        let now = self.now();
+        let run = format!("{}-{:08x}", now.strftime("%Y%m%dT%H%M%SZ"), fastrand::u32(..));
+        tracing::debug!(run, purpose, "taking the lock");
+        Holder {
             owner: whoami::username().unwrap_or_else(|_| "unknown".to_owned()),
             host: gethostname::gethostname().to_string_lossy().into_owned(),
             purpose: purpose.to_owned(),
-            run: format!("{}-{:08x}", now.strftime("%Y%m%dT%H%M%SZ"), fastrand::u32(..)),
+            run,
             since: now,
             until: now,
             epoch: 1,
-        };
-        tracing::debug!(run = holder.run, purpose, "taking the lock");
-        Lock::take(Arc::clone(&self.store), holder, now).await.map_err(|error| self.lock_failure(&error))
+        }
     }
 
     pub(crate) fn lock_failure(&self, error: &LockError) -> Failure {

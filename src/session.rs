@@ -21,11 +21,6 @@ use crate::exit::{Exit, Failure};
 use crate::loading::load_stack;
 use crate::ui::Ui;
 
-/// The purpose of a takeover's run, in lock and journal.
-pub(crate) const FAILOVER: &str = "failover";
-/// That of a handing back.
-pub(crate) const FAILBACK: &str = "failback";
-
 /// What `--delete-data` calls the control bucket.
 pub(crate) const CONTROL: &str = "control";
 

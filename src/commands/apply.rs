@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use drstack_core::control::lock::FAILBACK;
 use drstack_core::objective::Mode;
 use drstack_core::plan::file::{PlanFile, PlanFileError};
 use drstack_core::plan::{Intent, Options};
@@ -11,7 +12,7 @@ use crate::args::{ApplyArgs, Global, RunArgs, StackArgs, set};
 use crate::bundle::signer;
 use crate::exit::{Exit, Failure};
 use crate::planning::Planned;
-use crate::session::{FAILBACK, Session};
+use crate::session::Session;
 use crate::ui::Ui;
 use crate::{files, views};
 

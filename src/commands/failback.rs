@@ -2,6 +2,7 @@
 
 use drstack_core::address::Address;
 use drstack_core::component::StackFacts;
+use drstack_core::control::lock::FAILBACK;
 use drstack_core::kind::Place;
 use drstack_core::objective::Mode;
 use drstack_core::observe::Look;
@@ -13,7 +14,7 @@ use crate::args::{FailbackArgs, Global};
 use crate::drain::sides;
 use crate::exit::{Exit, Failure};
 use crate::planning::Planned;
-use crate::session::{FAILBACK, Session};
+use crate::session::Session;
 use crate::takeover::{Change, carry_out};
 use crate::ui::Ui;
 use crate::views;

@@ -1,6 +1,6 @@
 //! `drstack failover`: takes over in the standby region, with no call to any other unless it is planned.
 
-use drstack_core::control::lock;
+use drstack_core::control::lock::{self, FAILOVER};
 use drstack_core::engine::journal::{self, Entry};
 use drstack_core::objective::Mode;
 use drstack_core::plan::{Intent, Options};
@@ -12,7 +12,7 @@ use crate::drain::{Patience, backlog, drain};
 use crate::exit::{Exit, Failure};
 use crate::only::addresses;
 use crate::planning::Planned;
-use crate::session::{FAILOVER, Session, store_failure};
+use crate::session::{Session, store_failure};
 use crate::takeover::{Change, carry_out};
 use crate::ui::Ui;
 use crate::views;

@@ -3,12 +3,12 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use drstack_core::control::lock::{FAILBACK, FAILOVER};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::data::Data;
 use super::{count, duration};
-use crate::session::{FAILBACK, FAILOVER};
 
 /// When what happened. Moments that did not come, or that nothing stands for, are none.
 #[derive(Clone, Debug, Default, Serialize)]

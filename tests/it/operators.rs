@@ -101,7 +101,7 @@ fn a_takeover_stops_an_apply_that_is_still_at_work() {
     let other = server.drstack();
     other.write("s/stack.toml", &pools(""));
     let ran = failover(&other).ok();
-    assert!(ran.stderr.contains("taking the lock from `drstack apply`"), "{ran:?}");
+    assert!(ran.stderr.contains("took the lock from `drstack apply`"), "{ran:?}");
     server.slow(Duration::ZERO);
     server.find();
     let stopped = apply.wait_with_output().expect("wait for drstack");

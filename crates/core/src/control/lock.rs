@@ -30,8 +30,14 @@ pub const RENEW: SignedDuration = SignedDuration::from_secs(20);
 /// takes to be sent, less than two missed renewals leave.
 const MARGIN: SignedDuration = SignedDuration::from_secs(10);
 
-/// How often breaking a lock is tried against a holder that renews it meanwhile; one renewal comes in [`RENEW`].
+/// How often taking a lock away is tried against a holder that renews it meanwhile; one renewal comes in [`RENEW`].
 const TRIES: usize = 3;
+
+/// The purpose of a takeover's run.
+pub const FAILOVER: &str = "failover";
+
+/// That of a handing back.
+pub const FAILBACK: &str = "failback";
 
 /// Who holds the lock, and what for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +46,7 @@ pub struct Holder {
     pub owner: String,
     /// The machine.
     pub host: String,
-    /// `apply`, `destroy`.
+    /// `apply`, `destroy`, [`FAILOVER`], [`FAILBACK`].
     pub purpose: String,
     /// The run it is for.
     pub run: String,
@@ -50,6 +56,13 @@ pub struct Holder {
     pub until: Timestamp,
     /// Rises with each holder: a later one has a higher number.
     pub epoch: u64,
+}
+
+impl Holder {
+    /// Whether its run decides which region serves.
+    pub fn changes_mode(&self) -> bool {
+        matches!(self.purpose.as_str(), FAILOVER | FAILBACK)
+    }
 }
 
 /// Why the lock was not taken or kept.
@@ -187,15 +200,52 @@ impl Lock {
         wanted: Holder,
         now: Timestamp,
     ) -> Result<Self, LockError> {
+        let (lock, _) = Self::take_from(store, wanted, now, &|_| false).await?;
+        Ok(lock)
+    }
+
+    /// Takes the lock for a change of mode: from a run of any other kind it is taken away, since that run works for a world
+    /// that is no more. Says whom it was taken away from.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] when another change of mode holds it.
+    pub async fn take_over(
+        store: Arc<dyn ControlStore>,
+        wanted: Holder,
+        now: Timestamp,
+    ) -> Result<(Self, Option<Holder>), LockError> {
+        let yields = |held: &Holder| !held.changes_mode();
+        for _ in 0..TRIES {
+            match Self::take_from(Arc::clone(&store), wanted.clone(), now, &yields).await {
+                // It gave a sign of life meanwhile: it is sealed, and gives no more than one in [`RENEW`].
+                Err(LockError::Held(held)) if yields(&held) => {}
+                other => return other,
+            }
+        }
+        Self::take_from(store, wanted, now, &yields).await
+    }
+
+    /// Takes the lock if nobody holds it, from whose lease ran out, and from whoever `yields`.
+    async fn take_from(
+        store: Arc<dyn ControlStore>,
+        wanted: Holder,
+        now: Timestamp,
+        yields: &(dyn Fn(&Holder) -> bool + Sync),
+    ) -> Result<(Self, Option<Holder>), LockError> {
+        let mut from = None;
         let (epoch, condition, begun) = match stored(&*store).await? {
             None => (1, Condition::Absent, BTreeSet::new()),
             Some((Record::Free { epoch, begun }, version)) => (epoch + 1, Condition::Matches(version), begun),
-            Some((Record::Held(held), _)) if held.until > now => return Err(LockError::Held(Box::new(held))),
+            Some((Record::Held(held), _)) if held.until > now && !yields(&held) => {
+                return Err(LockError::Held(Box::new(held)));
+            }
             // Sealed first: were the lock taken first and its taker died in between, nobody would seal this journal.
-            Some((Record::Held(stale), version)) => {
-                journal::seal(&*store, &stale.run, &wanted.run).await?;
-                let begun = journal::begun(&*store, &stale.run).await?;
-                (stale.epoch + 1, Condition::Matches(version), begun)
+            Some((Record::Held(held), version)) => {
+                journal::seal(&*store, &held.run, &wanted.run).await?;
+                let begun = journal::begun(&*store, &held.run).await?;
+                let epoch = held.epoch + 1;
+                from = Some(held).filter(|held| held.until > now);
+                (epoch, Condition::Matches(version), begun)
             }
         };
         let holder = Holder { since: now, until: later(now, LEASE), epoch, ..wanted };
@@ -211,7 +261,7 @@ impl Lock {
             },
         };
         let until = watch::Sender::new(holder.until);
-        Ok(Self { store, holder, version, until, begun })
+        Ok((Self { store, holder, version, until, begun }, from))
     }
 
     /// What runs before this one began to make, and may have made.

@@ -28,9 +28,28 @@ pub async fn published(store: &dyn ControlStore) -> Result<Published, StoreError
     // The bundle first: its signature was there before it.
     let (bundle, bundle_version) = store.get(BUNDLE).await?.unzip();
     let (signatures, signatures_version) = store.get(SIGNATURES).await?.unzip();
-    // What is not text is no signature.
-    let signatures = signatures.and_then(|it| String::from_utf8(it).ok()).unwrap_or_default();
-    Ok(Published { bundle, signatures, bundle_version, signatures_version })
+    Ok(Published { bundle, signatures: text(signatures), bundle_version, signatures_version })
+}
+
+/// The bundle's bytes, for whoever may not need its [`signatures`]; `None` where none is published.
+///
+/// # Errors
+/// As [`published`].
+pub async fn bundle(store: &dyn ControlStore) -> Result<Option<Vec<u8>>, StoreError> {
+    Ok(store.get(BUNDLE).await?.map(|(bytes, _)| bytes))
+}
+
+/// The signatures beside a [`bundle`] that was read before: they were there before it.
+///
+/// # Errors
+/// As [`published`].
+pub async fn signatures(store: &dyn ControlStore) -> Result<String, StoreError> {
+    Ok(text(store.get(SIGNATURES).await?.map(|(bytes, _)| bytes)))
+}
+
+/// What is not text is no signature.
+fn text(signatures: Option<Vec<u8>>) -> String {
+    signatures.and_then(|it| String::from_utf8(it).ok()).unwrap_or_default()
 }
 
 /// Publishes `bundle` in place of what `was` published.

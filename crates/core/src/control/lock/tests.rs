@@ -361,3 +361,41 @@ async fn what_was_begun_is_handed_on_until_somebody_says_it_is_done() {
     break_lock(&*store, "drstack unlock").await.unwrap();
     assert_eq!(peek(&*store).await.unwrap(), Peek { free_since: Some(3), begun: begun(&[]) });
 }
+
+fn takeover(run: &str) -> Holder {
+    Holder { purpose: FAILOVER.to_owned(), ..wanted(run) }
+}
+
+#[tokio::test]
+async fn a_change_of_mode_takes_the_lock_from_any_other_run_and_from_no_change_of_mode() {
+    let store = store();
+    let taken = async |run: &str| Lock::take_over(store.clone(), takeover(run), at(1)).await;
+    let (free, from) = taken("free").await.unwrap();
+    assert_eq!(from, None);
+    free.release(&BTreeSet::new()).await.unwrap();
+    let apply = take(&store, "apply", 0).await.unwrap();
+    let (first, from) = taken("first").await.unwrap();
+    assert_eq!((from.as_ref(), first.holder().epoch), (Some(apply.holder()), 3));
+    assert!(is_fenced(&store, "apply").await);
+    let refused = taken("second").await.err().unwrap();
+    assert!(matches!(&refused, LockError::Held(held) if **held == *first.holder()), "{refused}");
+    assert!(!is_fenced(&store, "first").await);
+    // One that died is no longer in the way, and nothing was taken away from it.
+    let (last, from) = Lock::take_over(store.clone(), takeover("last"), at(90)).await.unwrap();
+    assert_eq!((from, last.holder().epoch), (None, 4));
+    assert!(is_fenced(&store, "first").await);
+}
+
+#[tokio::test]
+async fn a_run_that_gives_signs_of_life_meanwhile_does_not_keep_the_lock_from_a_change_of_mode() {
+    let store = store();
+    let apply = take(&store, "apply", 0).await.unwrap();
+    let renewed = Holder { until: at(80), ..apply.holder().clone() };
+    let expected = renewed.clone();
+    store.meddle(move |objects| {
+        objects.insert(KEY.to_owned(), bytes_of(&renewed));
+    });
+    let (lock, from) = Lock::take_over(store.clone(), takeover("takeover"), at(20)).await.unwrap();
+    assert_eq!((from, held_by(&store).await.as_deref()), (Some(expected), Some("takeover")));
+    assert_eq!(lock.holder().epoch, 2);
+}

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use drstack_core::bundle::Bundle;
 use drstack_core::cloud::Cloud;
-use drstack_core::control::lock::{self, Lock};
+use drstack_core::control::lock::{FAILBACK, FAILOVER, Lock};
 use drstack_core::control::mode::{KeptMode, mode};
-use drstack_core::control::published::published;
+use drstack_core::control::published::bundle;
 use drstack_core::kind::Place;
 use drstack_core::objective::Mode;
 use drstack_core::observe::Look;
@@ -39,7 +39,7 @@ impl Program<'_> {
     /// The stack and the record of what stands elsewhere, as the last complete apply left them.
     async fn bundled(&self) -> Result<(Stack, Alone), End> {
         self.desk.stand_alone();
-        let bytes = published(&*self.store()).await.map_err(End::failed)?.bundle;
+        let bytes = bundle(&*self.store()).await.map_err(End::failed)?;
         let bytes = bytes.ok_or(End::Failed("no bundle".to_owned()))?;
         let bundle = Bundle::from_bytes(&bytes).map_err(End::failed)?;
         let stack = bundle.stack(&drstack_kinds::components()).map_err(End::failed)?;
@@ -77,7 +77,7 @@ impl Program<'_> {
             targets: Vec::new(),
             delete_data: Default::default(),
         };
-        let task = Task { stack: self.stack, alone: None, options, purpose: "failback" };
+        let task = Task { stack: self.stack, alone: None, options, purpose: FAILBACK };
         let shown = self.plan_of(&task).await?;
         let unseen = shown.seen.iter().any(|(address, look)| {
             let place = shown.graph.resources.get(address).map(|it| it.place);
@@ -105,14 +105,12 @@ impl Program<'_> {
 
     async fn lock_over(&self, purpose: &str) -> Result<Lock, End> {
         let store = self.store();
-        let held = lock::holder(&*store).await.map_err(End::of)?;
-        if held.is_some_and(|(it, _)| !matches!(it.purpose.as_str(), "failover" | "failback")) {
-            lock::break_lock(&*store, purpose).await.map_err(End::of)?;
-        }
-        if purpose != "failover" {
+        if purpose != FAILOVER {
             store.ensure().await.map_err(End::failed)?;
         }
-        Lock::take(store, self.holder(purpose), self.desk.now()).await.map_err(End::of)
+        let taken = Lock::take_over(store, self.holder(purpose), self.desk.now()).await;
+        let (lock, _) = taken.map_err(End::of)?;
+        Ok(lock)
     }
 }
 
@@ -123,5 +121,5 @@ fn takeover<'a>(stack: &'a Stack, alone: Alone, only: &[String]) -> Task<'a> {
         targets: only.to_vec(),
         delete_data: Default::default(),
     };
-    Task { stack, alone: Some(alone), options, purpose: "failover" }
+    Task { stack, alone: Some(alone), options, purpose: FAILOVER }
 }
