@@ -4,6 +4,7 @@ mod args;
 mod bundle;
 mod cloud;
 mod commands;
+mod counts;
 mod drain;
 mod executing;
 mod exit;

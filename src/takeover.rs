@@ -1,25 +1,20 @@
 //! A change of mode, from the decision to the report: what `failover` and `failback` share.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::BTreeSet;
 
-use drstack_core::address::Address;
-use drstack_core::cloud::{CloudError, Found};
 use drstack_core::control::Condition;
 use drstack_core::control::lock::{FAILOVER, Lock};
 use drstack_core::control::mode::KeptMode;
 use drstack_core::engine::event::{Event, Outcome};
 use drstack_core::engine::execute::RunSummary;
-use drstack_core::kind::Place;
 use drstack_core::objective::Mode;
-use drstack_core::observe::Look;
-use drstack_core::plan::{Intent, Options, Plan};
+use drstack_core::plan::{Intent, Options, Plan, Step};
 use futures_util::FutureExt as _;
-use jiff::Timestamp;
-use serde_json::Value;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::{Ended, release};
+use crate::counts::Counts;
 use crate::executing::mode_failure;
 use crate::exit::{Exit, Failure};
 use crate::planning::Planned;
@@ -27,10 +22,7 @@ use crate::session::{Session, store_failure};
 use crate::views;
 use crate::views::data::Data;
 use crate::views::restored::restored;
-use crate::views::takeover::{Clock, InService, Report};
-
-/// How often the instances in service are counted. One bulk call each time, and no dip that lasts a minute goes unseen.
-const SAMPLE: Duration = Duration::from_secs(10);
+use crate::views::takeover::{Clock, Report};
 
 /// What a change of mode is to be.
 pub(crate) struct Change<'a> {
@@ -76,6 +68,7 @@ pub(crate) async fn carry_out(
     };
     let facts_age_seconds = session.oldest_fact(&planned.facts.facts);
     let mut counts = Counts::of(session, &planned);
+    let mut ramps = Ramps::of(session, &planned.plan);
     let mut progress = views::progress::Progress::new(session.ui, session.simulated);
     let summary = {
         let finished = CancellationToken::new();
@@ -84,6 +77,7 @@ pub(crate) async fn carry_out(
                 finished.cancel();
             }
             note_moment(session, &planned.plan, &event, &mut clock);
+            ramps.note(&event, session.now());
             progress.show(&event);
         };
         let run =
@@ -91,11 +85,7 @@ pub(crate) async fn carry_out(
         let counted = counts.sample(session, &finished).map(Ok);
         // A run that does not come to its end is not waited for by whoever counts.
         let (summary, ()) = tokio::try_join!(run, counted)?;
-        match summary.is_complete() || counts.is_long {
-            true => counts.count_seen(session, &planned, &summary),
-            // What a step that failed has left was seen by nobody.
-            false => counts.count(session).await,
-        }
+        counts.conclude(session, &planned, &summary).await;
         summary
     };
     clock.done = Some(session.now());
@@ -104,6 +94,8 @@ pub(crate) async fn carry_out(
         Mode::Active => session.stack.facts.standby.clone(),
         Mode::Standby => session.stack.facts.primary.clone(),
     };
+    // A handing back is not measured against an objective, and ramps before all else.
+    let ramped = if change.purpose == FAILOVER { ramps.alone } else { SignedDuration::ZERO };
     let report = Report {
         stack: session.stack.facts.name.clone(),
         purpose: change.purpose,
@@ -111,7 +103,8 @@ pub(crate) async fn carry_out(
         region,
         epoch: begun.standing().epoch,
         complete,
-        recovery_seconds: complete.then(|| seconds_until_served(&clock)).flatten(),
+        recovery_seconds: complete.then(|| seconds_until_served(&clock, ramped)).flatten(),
+        ramped_seconds: (!ramped.is_zero()).then(|| ramped.as_secs_f64()),
         rto_seconds: if change.purpose == FAILOVER { session.rto().map(|it| it.as_secs()) } else { None },
         rpo: "not measured: no heartbeats are written yet",
         restored: match change.purpose == FAILOVER {
@@ -226,128 +219,47 @@ fn note_moment(session: &Session, plan: &Plan, event: &Event, clock: &mut Clock)
     }
 }
 
-/// Until it serves: the last of what stands for serving, else the end of the run. While a planned takeover waits for replication the
-/// primary serves.
-fn seconds_until_served(clock: &Clock) -> Option<f64> {
+/// Until it serves: the last of what stands for serving, else the end of the run. While a planned takeover waits for replication, and for as
+/// long as it only `ramped`, the primary serves.
+fn seconds_until_served(clock: &Clock, ramped: SignedDuration) -> Option<f64> {
     let served = [clock.capacity, clock.checked, clock.traffic].into_iter().flatten().max().or(clock.done)?;
-    Some(served.duration_since(clock.drained.or(clock.detected).or(clock.decided)?).as_secs_f64())
+    let since = clock.drained.or(clock.detected).or(clock.decided)?;
+    Some((served.duration_since(since) - ramped).as_secs_f64())
 }
 
-/// Kind and id of what runs instances, and what a look at it found.
-type Counted = (&'static str, String, Result<Option<Found>, CloudError>);
-
-/// Instances that serve, counted on the way.
-#[derive(Default)]
-struct Counts {
-    /// By kind, the ids of what runs instances.
-    groups: BTreeMap<&'static str, Vec<String>>,
-    /// By id, whose it is and what is wanted of it.
-    wanted: BTreeMap<String, (Address, Value)>,
-    /// Instances that are on-demand where spot ones are wanted, at the last look.
-    on_demand: BTreeMap<Address, u32>,
-    /// The run has taken long enough to be looked at on the way.
-    is_long: bool,
-    before: Option<u32>,
-    fewest: Option<u32>,
-    last: Option<u32>,
+/// For how long nothing went on but that traffic moved share by share.
+struct Ramps {
+    /// The steps that do so.
+    steps: BTreeSet<usize>,
+    running: BTreeSet<usize>,
+    since: Timestamp,
+    alone: SignedDuration,
 }
 
-impl Counts {
-    fn of(session: &Session, planned: &Planned) -> Self {
-        let mut counts = Self::default();
-        for (address, look) in &planned.seen {
-            if let Some((kind, id, serving)) = serving(session, planned, address, look) {
-                if let Some(resource) = planned.compiled.graph.resources.get(address) {
-                    counts.wanted.insert(id.clone(), (address.clone(), resource.spec.clone()));
-                }
-                counts.groups.entry(kind).or_default().push(id);
-                counts.before = Some(counts.before.unwrap_or(0) + serving);
-            }
-        }
-        (counts.fewest, counts.last) = (counts.before, counts.before);
-        counts
-    }
-
-    /// Counts now and then, and once more after the last step of a run that took longer than that has `finished`.
-    async fn sample(&mut self, session: &Session, finished: &CancellationToken) {
-        while finished.run_until_cancelled(tokio::time::sleep(SAMPLE)).await.is_some() {
-            self.count(session).await;
-        }
-        if self.is_long {
-            self.count(session).await;
-        }
-    }
-
-    /// Counts what the steps of a short run saw last: no more time has passed since than between two counts.
-    fn count_seen(&mut self, session: &Session, planned: &Planned, summary: &RunSummary) {
-        if self.is_long {
-            return;
-        }
-        let seen = |address: &Address| match planned.seen.get(address) {
-            Some(Look::Present(found)) => Some(found.clone()),
-            _ => None,
+impl Ramps {
+    fn of(session: &Session, plan: &Plan) -> Self {
+        let is_ramp = |step: &Step| {
+            let kind = session.kinds.get(&step.kind);
+            kind.is_some_and(|kind| kind.holds(&step.spec).is_ok_and(|it| !it.is_zero()))
         };
-        let looks = self.groups.iter().flat_map(|(kind, ids)| ids.iter().map(|id| (*kind, id.clone())));
-        let looks = looks.map(|(kind, id)| {
-            let address = self.wanted.get(&id).map(|(address, _)| address);
-            let found = address.and_then(|it| summary.left.get(it).cloned().or_else(|| seen(it)));
-            (kind, id, Ok(found))
-        });
-        let looks = looks.collect();
-        self.note(session, looks);
+        let steps =
+            plan.steps.iter().enumerate().filter(|(_, step)| is_ramp(step)).map(|(id, _)| id).collect();
+        Self { steps, running: BTreeSet::new(), since: session.now(), alone: SignedDuration::ZERO }
     }
 
-    async fn count(&mut self, session: &Session) {
-        self.is_long = true;
-        let mut looks = Vec::new();
-        for (kind, ids) in &self.groups {
-            let found = session.cloud.read(kind, &session.scope, Place::Standby, ids).await;
-            looks.extend(ids.iter().zip(found).map(|(id, look)| (*kind, id.clone(), look)));
+    fn note(&mut self, event: &Event, now: Timestamp) {
+        if !self.running.is_empty() && self.running.is_subset(&self.steps) {
+            self.alone += now.duration_since(self.since);
         }
-        self.note(session, looks);
-    }
-
-    /// A look that fails counts nothing: it says nothing about what serves.
-    fn note(&mut self, session: &Session, looks: Vec<Counted>) {
-        let (mut sum, mut on_demand) = (0, BTreeMap::new());
-        for (kind, id, look) in looks {
-            let Some(kind) = session.kinds.get(kind) else { return };
-            if let (Ok(Some(found)), Some((address, spec))) = (&look, self.wanted.get(&id)) {
-                on_demand.insert(address.clone(), kind.left_on_demand(spec, &found.live).unwrap_or(0));
+        self.since = now;
+        match event {
+            Event::StepStarted { step, .. } => {
+                self.running.insert(*step);
             }
-            match look.map(|found| found.map(|found| kind.serving(&found.live))) {
-                Ok(Some(Ok(Some(serving)))) => sum += serving,
-                Ok(None) => {}
-                _ => return,
+            Event::StepFinished { step, .. } => {
+                self.running.remove(step);
             }
-        }
-        self.on_demand = on_demand;
-        if self.before.is_some() {
-            self.fewest = self.fewest.map(|fewest| fewest.min(sum));
-            self.last = Some(sum);
+            _ => {}
         }
     }
-
-    /// What Auto Scaling has yet to exchange, once it was handed back.
-    fn left_on_demand(&self) -> Vec<String> {
-        let left = self.on_demand.iter().filter(|(_, count)| **count > 0);
-        left.map(|(address, count)| format!("{address}: {}", views::count(*count as usize, "instance")))
-            .collect()
-    }
-
-    fn in_service(&self) -> Option<InService> {
-        Some(InService { before: self.before?, fewest: self.fewest?, after: self.last? })
-    }
-}
-
-/// Kind, id and instances of what runs any.
-fn serving(
-    session: &Session,
-    planned: &Planned,
-    address: &Address,
-    look: &Look,
-) -> Option<(&'static str, String, u32)> {
-    let Look::Present(found) = look else { return None };
-    let kind = session.kinds.get(&planned.compiled.graph.resources.get(address)?.kind)?;
-    Some((kind.name(), found.id.clone(), kind.serving(&found.live).ok()??))
 }

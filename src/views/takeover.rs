@@ -50,6 +50,9 @@ pub(crate) struct Report {
     pub(crate) clock: Clock,
     /// From the detection (of a failback: from the decision; of a planned failover: from when replication had drained) until it serves: until checks pass and traffic has moved, where there are any.
     pub(crate) recovery_seconds: Option<f64>,
+    /// For how long a planned takeover did nothing but move traffic share by share, which `recovery_seconds` leaves out: the primary serves
+    /// meanwhile.
+    pub(crate) ramped_seconds: Option<f64>,
     /// What the stack asks for.
     pub(crate) rto_seconds: Option<i64>,
     /// Data lost: drstack does not measure it yet.
@@ -165,6 +168,12 @@ impl Report {
             }
             (None, _) => out.push(format!("The {} is NOT COMPLETE: what failed is below.", self.purpose)),
         }
+        if let Some(ramped) = self.ramped_seconds {
+            out.push(format!(
+                "Traffic moved share by share for {}, while the primary served: not counted.",
+                seconds(ramped)
+            ));
+        }
         if self.purpose == FAILOVER {
             out.push(format!("RPO: {}.", self.rpo));
             if let Some(drained) = self.clock.drained {
@@ -223,6 +232,7 @@ mod tests {
                 ..Clock::default()
             },
             recovery_seconds,
+            ramped_seconds: None,
             rto_seconds: Some(480),
             rpo: "not measured",
             restored: vec!["table.a/table-import: it holds what was there at noon".to_owned()],

@@ -250,6 +250,11 @@ pub trait Kind: Send + Sync + 'static {
     fn prior(_action: Action) -> Duration {
         Duration::from_secs(2)
     }
+    /// For how long, at most, a change holds on its way what it has come to, beside the time that it takes: for kinds that move traffic share
+    /// by share. Whoever serves meanwhile goes on doing so.
+    fn holds(_spec: &Self::Spec) -> Duration {
+        Duration::ZERO
+    }
     /// The instances it is to run, for kinds that run any.
     fn demand(_spec: &Self::Spec) -> Option<Demand> {
         None

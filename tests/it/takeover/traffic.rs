@@ -90,6 +90,12 @@ fn a_planned_takeover_moves_traffic_share_by_share_before_it_switches_and_goes_b
     let before = run(&machine, "plan s --detailed-exitcode", None).ok();
     let shown = run(&machine, "failover s --planned --dry-run", None).ok();
     assert!(shown.stdout.contains(weights) && !shown.stdout.contains(" new: "), "{shown:?}");
+    let shown = run(&machine, "failover s --planned --dry-run --json", None).ok().json();
+    let ramp = shown.iter().find(|it| it["type"] == "step" && it["address"] == weights).expect("a ramp");
+    assert_eq!(
+        ramp["estimate_seconds"], 243.0,
+        "a minute before each of three shares, and one after: {ramp}"
+    );
 
     // Stopped on its way: the switch is not touched, and handing back does not take from the primary what it has.
     let denied = "[[faults]]\nkind = \"dns-weights\"\noperation = \"update\"\nat = 2\nerror = \"denied\"\n";

@@ -71,6 +71,7 @@ pub trait DynKind: Send + Sync {
     fn outputs(&self, id: &str, live: &Value) -> Result<BTreeMap<String, String>, ShapeError>;
     fn links(&self, live: &Value) -> Result<Vec<String>, ShapeError>;
     fn prior(&self, action: Action) -> Duration;
+    fn holds(&self, spec: &Value) -> Result<Duration, ShapeError>;
     fn demand(&self, spec: &Value) -> Result<Option<Demand>, ShapeError>;
     fn launches(&self, spec: &Value, live: Option<&Value>) -> Result<u32, ShapeError>;
     fn up_to(&self, spec: &Value, live: Option<&Value>, launches: u32) -> Result<Value, ShapeError>;
@@ -170,6 +171,9 @@ impl<K: Kind> DynKind for Erased<K> {
     }
     fn prior(&self, action: Action) -> Duration {
         K::prior(action)
+    }
+    fn holds(&self, spec: &Value) -> Result<Duration, ShapeError> {
+        Ok(K::holds(&typed::<K, _>("spec", spec)?))
     }
     fn demand(&self, spec: &Value) -> Result<Option<Demand>, ShapeError> {
         Ok(K::demand(&typed::<K, _>("spec", spec)?))

@@ -233,6 +233,7 @@ impl<'a> Draft<'a> {
             false => fields(&changes, ["differs", "differ"]),
         };
         let id = self.push(kind, resource, Action::Update, reason, changes, Some(found.id.clone()));
+        self.steps[id].estimate += kind.holds(&resource.spec)?.as_secs_f64();
         self.holders.push((id, links));
         self.ready_by.insert(resource.address.clone(), id);
         self.unsure.insert(resource.address.clone(), Some(kind.volatile()));

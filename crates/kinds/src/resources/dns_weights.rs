@@ -128,6 +128,13 @@ impl Kind for DnsWeights {
     fn prior(_action: Action) -> Duration {
         Duration::from_secs(3)
     }
+
+    fn holds(spec: &DnsWeightsSpec) -> Duration {
+        // Before each share, and once the last one stands; less where some of them stand already.
+        let Some(gate) = &spec.gate else { return Duration::ZERO };
+        let times = u32::try_from(spec.steps.len()).unwrap_or(u32::MAX).saturating_add(2);
+        Duration::from_secs(gate.seconds.into()).saturating_mul(times)
+    }
 }
 
 #[cfg(feature = "aws")]
@@ -198,6 +205,14 @@ mod tests {
                 assert!(walked.iter().skip(1).all(|it| *it <= last), "{shares:?}: {walked:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_held_is_held_before_each_share_and_after_the_last() {
+        let gate = Gate { url: "u".into(), host: "h".into(), check: None, seconds: 60, back: 90 };
+        let gated = DnsWeightsSpec { gate: Some(gate), ..ramp(&[86, 68, 0]) };
+        assert_eq!(DnsWeights::holds(&gated), Duration::from_secs(240));
+        assert_eq!(DnsWeights::holds(&ramp(&[86, 68, 0])), Duration::ZERO);
     }
 
     #[test]

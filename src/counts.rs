@@ -1,0 +1,147 @@
+//! Instances that serve, counted while a mode changes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use drstack_core::address::Address;
+use drstack_core::cloud::{CloudError, Found};
+use drstack_core::engine::execute::RunSummary;
+use drstack_core::kind::Place;
+use drstack_core::observe::Look;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::planning::Planned;
+use crate::session::Session;
+use crate::views;
+use crate::views::takeover::InService;
+
+/// How often the instances in service are counted. One bulk call each time, and no dip that lasts a minute goes unseen.
+const SAMPLE: Duration = Duration::from_secs(10);
+
+/// Kind and id of what runs instances, and what a look at it found.
+type Counted = (&'static str, String, Result<Option<Found>, CloudError>);
+
+/// Instances that serve, counted on the way.
+#[derive(Default)]
+pub(crate) struct Counts {
+    /// By kind, the ids of what runs instances.
+    groups: BTreeMap<&'static str, Vec<String>>,
+    /// By id, whose it is and what is wanted of it.
+    wanted: BTreeMap<String, (Address, Value)>,
+    /// Instances that are on-demand where spot ones are wanted, at the last look.
+    on_demand: BTreeMap<Address, u32>,
+    /// The run has taken long enough to be looked at on the way.
+    is_long: bool,
+    before: Option<u32>,
+    fewest: Option<u32>,
+    last: Option<u32>,
+}
+
+impl Counts {
+    pub(crate) fn of(session: &Session, planned: &Planned) -> Self {
+        let mut counts = Self::default();
+        for (address, look) in &planned.seen {
+            if let Some((kind, id, serving)) = serving(session, planned, address, look) {
+                if let Some(resource) = planned.compiled.graph.resources.get(address) {
+                    counts.wanted.insert(id.clone(), (address.clone(), resource.spec.clone()));
+                }
+                counts.groups.entry(kind).or_default().push(id);
+                counts.before = Some(counts.before.unwrap_or(0) + serving);
+            }
+        }
+        (counts.fewest, counts.last) = (counts.before, counts.before);
+        counts
+    }
+
+    /// Counts now and then, and once more after the last step of a run that took longer than that has `finished`.
+    pub(crate) async fn sample(&mut self, session: &Session, finished: &CancellationToken) {
+        while finished.run_until_cancelled(tokio::time::sleep(SAMPLE)).await.is_some() {
+            self.count(session).await;
+        }
+        if self.is_long {
+            self.count(session).await;
+        }
+    }
+
+    /// Counts at the end of a run: what its steps saw last, unless it was long or a step failed, whose end nobody saw.
+    pub(crate) async fn conclude(&mut self, session: &Session, planned: &Planned, summary: &RunSummary) {
+        if self.is_long {
+            return;
+        }
+        match summary.is_complete() {
+            true => self.count_seen(session, planned, summary),
+            false => self.count(session).await,
+        }
+    }
+
+    /// Counts what the steps of a short run saw last: no more time has passed since than between two counts.
+    fn count_seen(&mut self, session: &Session, planned: &Planned, summary: &RunSummary) {
+        let seen = |address: &Address| match planned.seen.get(address) {
+            Some(Look::Present(found)) => Some(found.clone()),
+            _ => None,
+        };
+        let looks = self.groups.iter().flat_map(|(kind, ids)| ids.iter().map(|id| (*kind, id.clone())));
+        let looks = looks.map(|(kind, id)| {
+            let address = self.wanted.get(&id).map(|(address, _)| address);
+            let found = address.and_then(|it| summary.left.get(it).cloned().or_else(|| seen(it)));
+            (kind, id, Ok(found))
+        });
+        let looks = looks.collect();
+        self.note(session, looks);
+    }
+
+    async fn count(&mut self, session: &Session) {
+        self.is_long = true;
+        let mut looks = Vec::new();
+        for (kind, ids) in &self.groups {
+            let found = session.cloud.read(kind, &session.scope, Place::Standby, ids).await;
+            looks.extend(ids.iter().zip(found).map(|(id, look)| (*kind, id.clone(), look)));
+        }
+        self.note(session, looks);
+    }
+
+    /// A look that fails counts nothing: it says nothing about what serves.
+    fn note(&mut self, session: &Session, looks: Vec<Counted>) {
+        let (mut sum, mut on_demand) = (0, BTreeMap::new());
+        for (kind, id, look) in looks {
+            let Some(kind) = session.kinds.get(kind) else { return };
+            if let (Ok(Some(found)), Some((address, spec))) = (&look, self.wanted.get(&id)) {
+                on_demand.insert(address.clone(), kind.left_on_demand(spec, &found.live).unwrap_or(0));
+            }
+            match look.map(|found| found.map(|found| kind.serving(&found.live))) {
+                Ok(Some(Ok(Some(serving)))) => sum += serving,
+                Ok(None) => {}
+                _ => return,
+            }
+        }
+        self.on_demand = on_demand;
+        if self.before.is_some() {
+            self.fewest = self.fewest.map(|fewest| fewest.min(sum));
+            self.last = Some(sum);
+        }
+    }
+
+    /// What Auto Scaling has yet to exchange, once it was handed back.
+    pub(crate) fn left_on_demand(&self) -> Vec<String> {
+        let left = self.on_demand.iter().filter(|(_, count)| **count > 0);
+        left.map(|(address, count)| format!("{address}: {}", views::count(*count as usize, "instance")))
+            .collect()
+    }
+
+    pub(crate) fn in_service(&self) -> Option<InService> {
+        Some(InService { before: self.before?, fewest: self.fewest?, after: self.last? })
+    }
+}
+
+/// Kind, id and instances of what runs any.
+fn serving(
+    session: &Session,
+    planned: &Planned,
+    address: &Address,
+    look: &Look,
+) -> Option<(&'static str, String, u32)> {
+    let Look::Present(found) = look else { return None };
+    let kind = session.kinds.get(&planned.compiled.graph.resources.get(address)?.kind)?;
+    Some((kind.name(), found.id.clone(), kind.serving(&found.live).ok()??))
+}
