@@ -100,6 +100,7 @@ mod servers {
         }
         nothing_to_do(&machine);
         machine.run(["failback", "s", "--auto-approve"]).ok();
+        assert_eq!(calls(&server, "ec2/TerminateInstances"), 0, "what the group has is the group's to end");
         let world = server.boto().world(STANDBY, &["groups", "instances"]);
         assert_eq!(world["groups"][GROUP]["sizes"]["desired"], 2);
         assert_eq!(world["instances"].as_object().expect("instances").len(), 2);
@@ -109,6 +110,18 @@ mod servers {
         failover(&machine).ok();
         assert_eq!(calls(&server, "ec2/CreateFleet"), 1);
         expect_whole(&server, 8);
+    }
+
+    /// A takeover that is killed between the launch and the adoption, and whose lock is free again.
+    fn killed(server: &Server, machine: &Drstack) {
+        server.fail(STANDBY, "AttachInstances", ("ResourceContention", 400), None);
+        let mut command = machine.command(["failover", "s", "--auto-approve"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("start drstack");
+        until_called(server, "/AttachInstances");
+        child.kill().expect("kill drstack");
+        child.wait().expect("bury drstack");
+        server.find();
+        machine.run(["unlock", "s", "--force"]).ok();
     }
 
     /// A cold pool has no group to begin with, and 45 instances are more than two calls attach.
@@ -132,17 +145,11 @@ mod servers {
     fn what_a_killed_takeover_launched_is_adopted_by_the_next_and_not_launched_again() {
         let Some(server) = Server::moto() else { return };
         let machine = applied(&server, 8, "");
-        server.fail(STANDBY, "AttachInstances", ("ResourceContention", 400), None);
-        let mut command = machine.command(["failover", "s", "--auto-approve"]);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("start drstack");
-        until_called(&server, "/AttachInstances");
-        child.kill().expect("kill drstack");
-        child.wait().expect("bury drstack");
+        killed(&server, &machine);
         let world = server.boto().world(STANDBY, &["groups", "instances"]);
         assert_eq!(world["groups"][GROUP]["instances"].as_array().map(Vec::len), Some(2));
         assert_eq!(launched_by_fleet(&world), 6, "they run beside the group");
         server.find();
-        machine.run(["unlock", "s", "--force"]).ok();
         failover(&machine).ok();
         assert_eq!(calls(&server, "ec2/CreateFleet"), 0, "{:?}", server.calls());
         expect_whole(&server, 8);
@@ -164,6 +171,59 @@ mod servers {
         failover(&machine).ok();
         assert_eq!(calls(&server, "ec2/CreateFleet"), 1, "{:?}", server.calls());
         expect_whole(&server, 8);
+    }
+
+    /// The group is as it was before the takeover: nothing of it differs. What it has carries the tag too, and stays.
+    #[test]
+    fn a_handing_back_ends_what_a_killed_takeover_launched_and_no_group_has() {
+        let Some(server) = Server::moto() else { return };
+        let machine = applied(&server, 8, "");
+        let before = server.boto().world(STANDBY, &["groups", "instances"]);
+        for id in before["groups"][GROUP]["instances"].as_array().expect("instances") {
+            let tag = json!({ "key": "drstack:burst", "value": "pool.inference/group" });
+            server.boto().drift(STANDBY, "ec2-tag", id.as_str().expect("an id"), tag);
+        }
+        killed(&server, &machine);
+        let world = server.boto().world(STANDBY, &["groups", "instances"]);
+        assert_eq!(launched_by_fleet(&world), 8);
+        assert_eq!(world["groups"][GROUP]["sizes"], before["groups"][GROUP]["sizes"]);
+        server.find();
+        let ran = machine.run(["failback", "s", "--auto-approve"]).ok();
+        assert!(ran.stdout.contains("a takeover may have left instances beside it"), "{ran:?}");
+        assert_eq!(calls(&server, "ec2/TerminateInstances"), 1, "{:?}", server.calls());
+        let world = server.boto().world(STANDBY, &["groups", "instances"]);
+        assert_eq!(world["groups"][GROUP]["instances"], before["groups"][GROUP]["instances"]);
+        let left = |world: &Value| world["instances"].as_object().expect("instances").len();
+        assert_eq!(left(&world), 2, "{:#?}", world["instances"]);
+        // Once is enough, and who has nothing to hand back asks nothing.
+        server.find();
+        nothing_to_do(&machine);
+        assert!(!server.calls().keys().any(|it| it.ends_with("ec2/TerminateInstances")));
+    }
+
+    /// A cold pool's group goes with the handing back; another engine's is not searched before it goes.
+    #[test]
+    fn with_the_group_goes_what_was_launched_for_it() {
+        let Some(server) = Server::moto() else { return };
+        let left = || {
+            let world = server.boto().world(STANDBY, &["groups", "instances"]);
+            (launched_by_fleet(&world), world["groups"].as_object().map_or(0, serde_json::Map::len))
+        };
+        let machine = applied(&server, 8, "posture = \"cold\"");
+        killed(&server, &machine);
+        assert_eq!(left(), (8, 1));
+        machine.run(["failback", "s", "--auto-approve"]).ok();
+        assert_eq!(left(), (0, 0));
+
+        machine.write("s/stack.toml", &one_pool("engine = \"fleet\""));
+        apply(&machine);
+        killed(&server, &machine);
+        assert_eq!(left(), (6, 1));
+        machine.write("s/stack.toml", &one_pool(""));
+        machine.run(["failback", "s", "--auto-approve"]).ok();
+        assert_eq!(left(), (6, 1));
+        machine.run(["destroy", "s", "--auto-approve"]).ok();
+        assert_eq!(left(), (0, 0));
     }
 
     /// Fleet gets four of six: the group goes on by itself on the next rung, with what Fleet got in it.

@@ -159,6 +159,9 @@ fn calls_and_policy_are_the_same() {
     alarm("ALARM");
     run(&machine, &["failover", "s", "--auto-approve"], 0);
     alarm("OK");
+    // As a takeover that was cut off leaves it.
+    let tags = json!({ "drstack:stack": "fleet", "drstack:burst": "pool.inference/group" });
+    boto.drift(STANDBY, "launch", "drstack-fleet-pool-inference", json!({ "tags": tags }));
     run(&machine, &["failback", "s", "--auto-approve"], 0);
     let world = boto.world(STANDBY, &["endpoints", "route_tables"]);
     let id = |section: &str, key: &str| {

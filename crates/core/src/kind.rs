@@ -268,6 +268,11 @@ pub trait Kind: Send + Sync + 'static {
     fn up_to(spec: &Self::Spec, _live: Option<&Self::Live>, _launches: u32) -> Self::Spec {
         spec.clone()
     }
+    /// Whether a takeover that was cut off may have left something for it that no look shows: handing back goes there although nothing
+    /// differs.
+    fn may_leave_unseen(_spec: &Self::Spec) -> bool {
+        false
+    }
     /// The instances that serve, for kinds that run any.
     fn serving(_live: &Self::Live) -> Option<u32> {
         None

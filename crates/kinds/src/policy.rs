@@ -6,6 +6,7 @@ use drstack_core::kind::Operation;
 use serde_json::{Value, json};
 
 use crate::facts;
+use crate::resources::group::fleet::BURST;
 use crate::resources::operation;
 
 /// What the control bucket needs beside what standby buckets do.
@@ -49,6 +50,11 @@ pub fn policy() -> Value {
             ("iam", "PassRole") => statements.push(json!({
                 "Sid": "PassRole", "Effect": "Allow", "Action": name, "Resource": "*",
                 "Condition": {"StringEquals": {"iam:PassedToService": PASSED_TO}},
+            })),
+            // Nobody's instances but those that Fleet launched for a stack.
+            ("ec2", "TerminateInstances") => statements.push(json!({
+                "Sid": "LaunchedByFleet", "Effect": "Allow", "Action": name, "Resource": "*",
+                "Condition": {"StringLike": {format!("aws:ResourceTag/{BURST}"): "*"}},
             })),
             // Listings are not confined to a path.
             ("iam", action) if action.starts_with("List") || action == "GetAccountAuthorizationDetails" => {

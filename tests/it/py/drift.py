@@ -20,6 +20,7 @@
   template-delete      -                  removes the launch template
   ec2-tag              key, value         name is an id: adds or changes a tag of a VPC, subnet, image, ...
   ec2-untag            key                name is an id
+  launch               tags               name is a launch template: launches an instance of it that carries these tags
   terminate            -                  name is an instance's id: ends it
   endpoint-routes      route_table        name is an endpoint's id: takes a route table from it
   group-rule           port               name is a security group's id: opens a port to the world
@@ -89,6 +90,11 @@ def template_version():
     template_default(made["LaunchTemplateVersion"]["VersionNumber"])
 
 
+def launch():
+    tags = [{"ResourceType": "instance", "Tags": tag_list(wanted["tags"])}]
+    on.ec2.run_instances(MinCount=1, MaxCount=1, LaunchTemplate={"LaunchTemplateName": name}, TagSpecifications=tags)
+
+
 def group_rule():
     open_to_all = {"IpProtocol": "tcp", "FromPort": wanted["port"], "ToPort": wanted["port"], "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     on.ec2.authorize_security_group_ingress(GroupId=name, IpPermissions=[open_to_all])
@@ -124,6 +130,7 @@ CHANGES = {
     "template-delete": lambda: on.ec2.delete_launch_template(LaunchTemplateName=name),
     "ec2-tag": lambda: on.ec2.create_tags(Resources=[name], Tags=tag()),
     "ec2-untag": lambda: on.ec2.delete_tags(Resources=[name], Tags=[{"Key": wanted["key"]}]),
+    "launch": launch,
     "terminate": lambda: on.ec2.terminate_instances(InstanceIds=[name]),
     "endpoint-routes": lambda: on.ec2.modify_vpc_endpoint(VpcEndpointId=name, RemoveRouteTableIds=[wanted["route_table"]]),
     "group-rule": group_rule,

@@ -75,6 +75,7 @@ pub trait DynKind: Send + Sync {
     fn demand(&self, spec: &Value) -> Result<Option<Demand>, ShapeError>;
     fn launches(&self, spec: &Value, live: Option<&Value>) -> Result<u32, ShapeError>;
     fn up_to(&self, spec: &Value, live: Option<&Value>, launches: u32) -> Result<Value, ShapeError>;
+    fn may_leave_unseen(&self, spec: &Value) -> Result<bool, ShapeError>;
     fn serving(&self, live: &Value) -> Result<Option<u32>, ShapeError>;
     fn left_on_demand(&self, spec: &Value, live: &Value) -> Result<u32, ShapeError>;
     fn copied(&self, spec: &Value) -> Result<Option<Copied>, ShapeError>;
@@ -185,6 +186,9 @@ impl<K: Kind> DynKind for Erased<K> {
     fn up_to(&self, spec: &Value, live: Option<&Value>, launches: u32) -> Result<Value, ShapeError> {
         let live = live.map(|live| typed::<K, _>("live", live)).transpose()?;
         Ok(json(&K::up_to(&typed::<K, _>("spec", spec)?, live.as_ref(), launches)))
+    }
+    fn may_leave_unseen(&self, spec: &Value) -> Result<bool, ShapeError> {
+        Ok(K::may_leave_unseen(&typed::<K, _>("spec", spec)?))
     }
     fn left_on_demand(&self, spec: &Value, live: &Value) -> Result<u32, ShapeError> {
         Ok(K::left_on_demand(&typed::<K, _>("spec", spec)?, &typed::<K, _>("live", live)?))

@@ -39,7 +39,7 @@ impl Operation {
     pub fn is_of(&self, action: Action) -> bool {
         let (makes, removes) = (self.action.starts_with("Create"), self.action.starts_with("Delete"));
         match action {
-            Action::Create => !removes,
+            Action::Create => !removes && self.action != "TerminateInstances",
             Action::Update => {
                 // Tags and instances of what is there.
                 let of_parts = matches!(self.action, "CreateFleet" | "CreateOrUpdateTags" | "CreateTags");

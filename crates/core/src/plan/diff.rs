@@ -210,8 +210,11 @@ impl<'a> Draft<'a> {
         let (found, compared) = self.better_twin(kind, resource, found, in_scope, spare)?;
         let Compared { changes, ready, outputs, links } = compared;
         self.outputs.insert(resource.address.clone(), outputs);
-        let lacks = in_scope && changes.is_empty() && self.lacks_instances(kind, resource, &ready)?;
-        if (changes.is_empty() && !lacks) || !in_scope {
+        let beside = match in_scope && changes.is_empty() {
+            true => self.reason_beside_differences(kind, resource, &ready)?,
+            false => None,
+        };
+        if (changes.is_empty() && beside.is_none()) || !in_scope {
             self.report.unchanged += usize::from(changes.is_empty());
             self.held.extend(links);
             self.remark_waiting(resource, ready);
@@ -228,10 +231,7 @@ impl<'a> Draft<'a> {
             self.held.extend(links);
             return Ok(());
         }
-        let reason = match lacks {
-            true => "not all of its instances serve".to_owned(),
-            false => fields(&changes, ["differs", "differ"]),
-        };
+        let reason = beside.map_or_else(|| fields(&changes, ["differs", "differ"]), str::to_owned);
         let id = self.push(kind, resource, Action::Update, reason, changes, Some(found.id.clone()));
         self.steps[id].estimate += kind.holds(&resource.spec)?.as_secs_f64();
         self.holders.push((id, links));

@@ -86,6 +86,15 @@ toy!(
         Some(Demand { types: Vec::new(), weights: BTreeMap::new(), count: spec.size, on_demand: 0 })
     }
 );
+toy!(
+    Burst,
+    "burst",
+    Lookup::Name,
+    DataRole::None,
+    fn may_leave_unseen(spec: &Spec) -> bool {
+        spec.size > 1
+    }
+);
 toy!(Switch, "switch", Lookup::Name, DataRole::None, const SWITCHES_TRAFFIC: bool = true;);
 toy!(
     @ Bucket,
@@ -103,6 +112,7 @@ fn kinds() -> KindRegistry {
         &Erased::<Feed>::NEW,
         &Erased::<Copy>::NEW,
         &Erased::<Pool>::NEW,
+        &Erased::<Burst>::NEW,
         &Erased::<Switch>::NEW,
         &Erased::<Bucket>::NEW,
     ])

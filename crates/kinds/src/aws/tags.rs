@@ -10,8 +10,6 @@ use serde::Serialize;
 pub(crate) const STACK: &str = "drstack:stack";
 /// For which address.
 pub(crate) const ADDRESS: &str = "drstack:address";
-/// For the group of which address it was launched by EC2 Fleet.
-pub(crate) const BURST: &str = "drstack:burst";
 /// Hash of what was wanted when it was last made or changed.
 pub(crate) const SPEC: &str = "drstack:spec";
 /// Of what it is a copy.
@@ -54,7 +52,7 @@ pub(crate) fn owner(tags: &Tags, scope: &Scope) -> Owner {
 }
 
 /// Tag values take letters, digits and `+ - = . _ : / @`: the brackets of `pool.inference["eta"]` become `=eta=`.
-fn encode(address: &Address) -> String {
+pub(crate) fn encode(address: &Address) -> String {
     address.as_str().replace("[\"", "=").replace("\"]", "=")
 }
 

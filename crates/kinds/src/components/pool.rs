@@ -245,6 +245,7 @@ impl Component for Pool {
             desired,
             on_demand_percentage: spec.purchase.on_demand_percentage(cx.mode),
             reserved,
+            by_fleet: spec.engine == Engine::Fleet,
             takeover: (cx.mode == Mode::Active).then(|| Takeover {
                 minimum: part(
                     units(capacity),
@@ -252,7 +253,6 @@ impl Component for Pool {
                 ),
                 rung: Step::Whole,
                 up_to: None,
-                by_fleet: spec.engine == Engine::Fleet,
             }),
         };
         let group = out.add(Resource::tagged::<Group>(cx.resource("group"), Place::Standby, &group));

@@ -54,6 +54,9 @@ pub struct GroupSpec {
     /// Whether its on-demand instances go into reserved capacity; none where the stack names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved: Option<Reserved>,
+    /// In a takeover EC2 Fleet launches what is missing, and not the group.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_fleet: bool,
     /// That it takes over, and how far it may go down for that; none while the primary serves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takeover: Option<Takeover>,
@@ -157,6 +160,7 @@ impl Kind for Group {
         operation("ec2", "DescribeInstances"),
         operation("ec2", "DescribeSubnets"),
         operation("ec2", "RunInstances"),
+        operation("ec2", "TerminateInstances"),
         operation("iam", "CreateServiceLinkedRole"),
         operation("iam", "PassRole"),
     ];
@@ -306,6 +310,10 @@ impl Kind for Group {
 
     fn up_to(spec: &GroupSpec, live: Option<&GroupLive>, launches: u32) -> GroupSpec {
         spec.raised_by(live, launches)
+    }
+
+    fn may_leave_unseen(spec: &GroupSpec) -> bool {
+        spec.by_fleet
     }
 
     fn serving(live: &GroupLive) -> Option<u32> {

@@ -73,15 +73,20 @@ impl Draft<'_> {
         self.report.notes.push(Remark { address: resource.address.to_string(), text });
     }
 
-    /// Whether something that is as wanted has to be pushed once more, since what it runs is not there.
-    pub(super) fn lacks_instances(
+    /// Why something that is as wanted has to be pushed once more: what it runs is not there, or more than that may be.
+    pub(super) fn reason_beside_differences(
         &self,
         kind: &'static dyn DynKind,
         resource: &Resource,
         ready: &Readiness,
-    ) -> Result<bool, ShapeError> {
+    ) -> Result<Option<&'static str>, ShapeError> {
         let lacks = self.takes_over() && *ready != Readiness::Ready;
-        Ok(lacks && kind.demand(&resource.spec)?.is_some())
+        if lacks && kind.demand(&resource.spec)?.is_some() {
+            return Ok(Some("not all of its instances serve"));
+        }
+        let hands_back = self.options.intent == Intent::Failback;
+        let may_leave = hands_back && kind.may_leave_unseen(&resource.spec)?;
+        Ok(may_leave.then_some("a takeover may have left instances beside it"))
     }
 
     /// Takes out the steps that a takeover may not make, with what needs them; each is said.

@@ -184,6 +184,23 @@ fn handing_back_takes_away_what_only_the_takeover_needed_once_traffic_is_gone() 
 }
 
 #[test]
+fn handing_back_goes_to_what_may_have_left_something_that_no_look_shows() {
+    let burst = |size| {
+        let spec = sized(size, None);
+        want(vec![Resource::named::<Burst>(at("a.a/b"), Place::Standby, "a.a/b", &spec)])
+    };
+    let seen = there(&[("a.a/b", 2)]);
+    let (plan, _) = made(&burst(2), &seen, &options(Intent::Failback));
+    assert_eq!(lines(&plan), ["Update a.a/b []"]);
+    assert_eq!(plan.steps[0].reason, "a takeover may have left instances beside it");
+    for intent in [Intent::Converge, Intent::Failover, Intent::Planned] {
+        assert!(made(&burst(2), &seen, &options(intent.clone())).0.is_empty(), "{intent:?}");
+    }
+    let nothing = made(&burst(1), &there(&[("a.a/b", 1)]), &options(Intent::Failback));
+    assert!(nothing.0.is_empty());
+}
+
+#[test]
 fn a_rehearsal_says_what_a_takeover_does_from_what_will_stand() {
     let rehearsal = rehearse(&switched(1), &switched(4), &kinds(), &stack()).unwrap();
     assert_eq!(lines(&rehearsal.plan), ["Update a.a/p []", "Update t.t/s [0]"]);

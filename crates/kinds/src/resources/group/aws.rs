@@ -73,7 +73,7 @@ impl Driver for Group {
 
     async fn create(at: &Target<'_>, call: &Call, spec: &GroupSpec) -> Result<Seen<GroupLive>, CloudError> {
         const OPERATION: &str = "autoscaling:CreateAutoScalingGroup";
-        let by_fleet = spec.takeover.is_some_and(|it| it.by_fleet);
+        let by_fleet = spec.by_fleet && spec.takeover.is_some();
         if by_fleet && let Some(found) = the_one(at, spec).await? {
             // It goes on where it was left off.
             return filled(at, call, spec, found).await;
@@ -152,10 +152,16 @@ impl Driver for Group {
         };
         // Neither needs the other.
         let (put, tagged) = tokio::join!(put, members.tag(at, name, call, spec));
-        put.and(tagged)
+        put.and(tagged)?;
+        match spec.by_fleet && spec.takeover.is_none() {
+            true => fleet::end_loose(at, call, &members.instances).await,
+            false => Ok(()),
+        }
     }
 
-    async fn delete(at: &Target<'_>, _: &Call, name: &str) -> Result<(), CloudError> {
+    async fn delete(at: &Target<'_>, call: &Call, name: &str) -> Result<(), CloudError> {
+        // Before the group goes: a run that was cut off in between comes here again.
+        fleet::end_loose(at, call, &[]).await?;
         let gone = at.autoscaling().delete_auto_scaling_group().auto_scaling_group_name(name);
         let Err(error) = gone.force_delete(true).send().await else { return Ok(()) };
         let names = [name.to_owned()];

@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{GroupSpec, Step};
 
+/// The tag of what was launched, with the address of the group that it is for.
+pub const BURST: &str = "drstack:burst";
+
 /// Who launches the instances that a takeover lacks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -163,7 +166,8 @@ pub fn token(step: &str, spec: &GroupSpec, count: u32, now: SystemTime) -> Strin
 impl GroupSpec {
     /// Whether what is missing is launched by Fleet. On a lower rung the group goes on by itself.
     pub fn is_launched_by_fleet(&self) -> bool {
-        self.takeover.is_some_and(|it| it.by_fleet && it.rung == Step::Whole)
+        self.by_fleet
+            && self.takeover.is_some_and(|it| it.rung == Step::Whole)
             && self.on_demand_percentage == 100
     }
 }
@@ -254,7 +258,7 @@ mod tests {
             serde_json::from_value(serde_json::json!({
                 "name": "g", "template": "lt-1", "template_version": "1", "subnets": [], "types": ["g5.xlarge"],
                 "min": 4, "max": 4, "desired": 4, "on_demand_percentage": 100,
-                "takeover": { "minimum": 2, "by_fleet": by_fleet },
+                "by_fleet": by_fleet, "takeover": { "minimum": 2 },
             }))
             .unwrap()
         };

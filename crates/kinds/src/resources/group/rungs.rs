@@ -17,9 +17,6 @@ pub struct Takeover {
     /// were not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub up_to: Option<u32>,
-    /// EC2 Fleet launches what is missing, and not the group.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub by_fleet: bool,
 }
 
 /// A rung of the ladder, from the top. The numbers are what plans say.

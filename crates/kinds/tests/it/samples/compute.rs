@@ -22,7 +22,7 @@ pub(super) fn samples() -> Vec<Sample> {
     const FLEET: Unseen = &[
         TAKEOVER[0],
         TAKEOVER[1],
-        ("takeover.by_fleet", "who launches what is missing, and none of what is there by then"),
+        ("by_fleet", "who launches what is missing, and none of what is there by then"),
     ];
     const SMALL: &str = "it is less than an instance that could go";
     const OTHERS: Unseen = &[("max", LARGER), ("status", STATE), ("on_demand", SMALL), ("spot", SMALL)];
@@ -87,13 +87,13 @@ pub(super) fn samples() -> Vec<Sample> {
         on_demand_percentage: 0,
         sizes: None,
         reserved: None,
+        by_fleet: false,
         takeover: None,
     };
-    let taken = Takeover { minimum: 2, rung: Step::Whole, up_to: None, by_fleet: false };
+    let taken = Takeover { minimum: 2, rung: Step::Whole, up_to: None };
     let active = GroupSpec { on_demand_percentage: 100, takeover: Some(taken), ..group.clone() };
     let targets = vec!["cr-1".into(), "arn:aws:resource-groups:us-west-2:123456789012:group/gpus".into()];
-    let fleet = Takeover { by_fleet: true, ..taken };
-    let fleet = GroupSpec { takeover: Some(fleet), ..active.clone() };
+    let fleet = GroupSpec { by_fleet: true, ..active.clone() };
     let reserved = GroupSpec { reserved: Some(Reserved::first(targets)), ..active.clone() };
     let sizes = Sizes {
         others: vec!["g5.2xlarge".into(), "g5.large".into()],

@@ -2,26 +2,41 @@
 
 use std::time::SystemTime;
 
+use aws_sdk_autoscaling::types::Instance as Member;
 use aws_sdk_ec2::types::{
     DefaultTargetCapacityType, FleetLaunchTemplateConfigRequest, FleetLaunchTemplateOverridesRequest,
-    FleetLaunchTemplateSpecificationRequest, FleetOnDemandAllocationStrategy, FleetType, InstanceStateName,
-    InstanceType, OnDemandOptionsRequest, ResourceType, TargetCapacitySpecificationRequest,
+    FleetLaunchTemplateSpecificationRequest, FleetOnDemandAllocationStrategy, FleetType, Instance,
+    InstanceStateName, InstanceType, OnDemandOptionsRequest, ResourceType,
+    TargetCapacitySpecificationRequest,
 };
 use drstack_core::cloud::{Call, CloudError};
 use drstack_core::kind::Limit;
 
 use super::{Lifecycle, Members, has_code, serves, size};
 use crate::aws::ec2::{filter, owned, tagged};
-use crate::aws::tags::{ADDRESS, BURST, named};
+use crate::aws::tags::{encode, named};
 use crate::aws::{Target, limit_in, passing};
-use crate::resources::group::fleet::{Answer, Launched, Next, Refusal, Stage, Subnet, next, pools, token};
+use crate::resources::group::fleet::{
+    Answer, BURST, Launched, Next, Refusal, Stage, Subnet, next, pools, token,
+};
 use crate::resources::group::{GroupSpec, texts};
 
 const CREATE: &str = "ec2:CreateFleet";
 const ATTACH: &str = "autoscaling:AttachInstances";
+const TERMINATE: &str = "ec2:TerminateInstances";
 
 /// Instances that one call may attach (<https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_AttachInstances.html>).
 const ATTACHED: usize = 20;
+
+/// Instances that one call ends: EC2 takes 1,000 and recommends smaller batches
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html>).
+const ENDED: usize = 100;
+
+/// The tag that Auto Scaling puts on what a group has.
+const GROUP: &str = "aws:autoscaling:groupName";
+
+/// What EC2 answers when an instance is not there any more.
+const GONE: &[&str] = &["InvalidInstanceID.NotFound"];
 
 /// The next thing that Fleet has to do with what the group of `members` lacks. It is called until there is nothing left: what has to
 /// be waited for is a conflict.
@@ -33,7 +48,7 @@ pub(super) async fn burst(
 ) -> Result<(), CloudError> {
     let fleets = &at.aws.fleets;
     let answer = fleets.of(&spec.name);
-    let launched = launched(at, call, spec, members, answer.as_ref()).await?;
+    let launched = launched(at, call, members, answer.as_ref()).await?;
     let wait =
         |operation: &str, message: String| CloudError::Conflict { operation: operation.to_owned(), message };
     let short = match next(spec.launches_beside(Some(&members.live)), &launched, answer.as_ref()) {
@@ -61,28 +76,61 @@ pub(super) async fn burst(
     })
 }
 
+/// Ends what Fleet launched for the group and no group has: a takeover that was cut off has left it. Of its `members` EC2 may not know
+/// yet that they are.
+pub(super) async fn end_loose(at: &Target<'_>, call: &Call, members: &[Member]) -> Result<(), CloudError> {
+    let found = of_burst(at, call).await?;
+    let ids: Vec<String> =
+        found.iter().filter(|it| is_loose(it, members)).filter_map(|it| it.instance_id.clone()).collect();
+    for ids in ids.chunks(ENDED) {
+        let end = at.ec2().terminate_instances().set_instance_ids(Some(ids.to_vec()));
+        match end.send().await {
+            Ok(_) => {}
+            // It ended since it was looked at: the next look tells.
+            Err(error) if has_code(&error, GONE) => return Err(passing(TERMINATE, &error)),
+            Err(error) => return Err(at.failed(TERMINATE, error)),
+        }
+    }
+    Ok(())
+}
+
+/// Whether it goes on, and no group has it.
+fn is_loose(instance: &Instance, members: &[Member]) -> bool {
+    use InstanceStateName::{ShuttingDown, Terminated};
+    let state = instance.state.as_ref().and_then(|it| it.name.as_ref());
+    let has_group = instance.tags().iter().any(|it| it.key() == Some(GROUP));
+    let is_member = members.iter().any(|it| it.instance_id == instance.instance_id);
+    !matches!(state, None | Some(ShuttingDown | Terminated)) && !has_group && !is_member
+}
+
+/// The instances that Fleet launched for the group, those that have ended too.
+async fn of_burst(at: &Target<'_>, call: &Call) -> Result<Vec<Instance>, CloudError> {
+    let of_group = filter(&format!("tag:{BURST}"), [encode(&call.address)]);
+    let ask = at.ec2().describe_instances().filters(owned(at)).filters(of_group);
+    let mut pages = ask.into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| at.failed("ec2:DescribeInstances", error))?;
+        let reservations = page.reservations.unwrap_or_default().into_iter();
+        found.extend(reservations.flat_map(|it| it.instances.unwrap_or_default()));
+    }
+    Ok(found)
+}
+
 /// What Fleet launched for the group, in this run or in one before it.
 async fn launched(
     at: &Target<'_>,
     call: &Call,
-    spec: &GroupSpec,
     members: &Members,
     answer: Option<&Answer>,
 ) -> Result<Vec<Launched>, CloudError> {
     let (mut found, mut ended) = (Vec::new(), Vec::new());
-    let of_group = filter(&format!("tag:{BURST}"), [address(call, spec)]);
-    let ask = at.ec2().describe_instances().filters(owned(at)).filters(of_group);
-    let mut pages = ask.into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| at.failed("ec2:DescribeInstances", error))?;
-        let reservations = page.reservations.unwrap_or_default().into_iter();
-        for instance in reservations.flat_map(|it| it.instances.unwrap_or_default()) {
-            let Some(id) = instance.instance_id else { continue };
-            match instance.state.and_then(|it| it.name) {
-                Some(InstanceStateName::Pending) => found.push((id, Stage::Starting)),
-                Some(InstanceStateName::Running) => found.push((id, Stage::Running)),
-                _ => ended.push(id),
-            }
+    for instance in of_burst(at, call).await? {
+        let Some(id) = instance.instance_id else { continue };
+        match instance.state.and_then(|it| it.name) {
+            Some(InstanceStateName::Pending) => found.push((id, Stage::Starting)),
+            Some(InstanceStateName::Running) => found.push((id, Stage::Running)),
+            _ => ended.push(id),
         }
     }
     // What was launched just now may not be seen everywhere yet.
@@ -124,7 +172,7 @@ async fn launch(at: &Target<'_>, call: &Call, spec: &GroupSpec, count: u32) -> R
     let order =
         OnDemandOptionsRequest::builder().allocation_strategy(FleetOnDemandAllocationStrategy::Prioritized);
     let mut tags = named(call, spec);
-    tags.insert(BURST.to_owned(), address(call, spec));
+    tags.insert(BURST.to_owned(), encode(&call.address));
     let ask = at
         .ec2()
         .create_fleet()
@@ -187,7 +235,31 @@ async fn adopt(
     Ok(())
 }
 
-/// The group's address as a tag.
-fn address(call: &Call, spec: &GroupSpec) -> String {
-    named(call, spec).remove(ADDRESS).unwrap_or_default()
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::types::{InstanceState, Tag};
+
+    use super::*;
+
+    #[test]
+    fn only_what_goes_on_and_no_group_has_is_loose() {
+        use InstanceStateName::{Pending, Running, ShuttingDown, Stopped, Stopping, Terminated};
+        let tag = |key: &str| Tag::builder().key(key).value("x").build();
+        let one = |state: &InstanceStateName, more: Option<Tag>| {
+            let state = InstanceState::builder().name(state.clone()).build();
+            let tags = [tag(BURST)].into_iter().chain(more).collect();
+            Instance::builder().instance_id("i-1").state(state).set_tags(Some(tags)).build()
+        };
+        for state in [Pending, Running, Stopping, Stopped] {
+            assert!(is_loose(&one(&state, None), &[]), "{state}");
+            assert!(!is_loose(&one(&state, Some(tag(GROUP))), &[]), "{state}");
+        }
+        for state in [ShuttingDown, Terminated] {
+            assert!(!is_loose(&one(&state, None), &[]), "{state}");
+        }
+        // Attached a moment ago: EC2 does not say so yet.
+        let member = |id: &str| Member::builder().instance_id(id).build();
+        assert!(!is_loose(&one(&Running, None), &[member("i-0"), member("i-1")]));
+        assert!(is_loose(&one(&Running, None), &[member("i-0")]));
+    }
 }
