@@ -1,5 +1,6 @@
 //! Taking over and handing back on the simulated cloud, as the runbook says it.
 
+mod exchanged;
 mod part;
 mod planned;
 mod restored;

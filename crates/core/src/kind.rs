@@ -168,6 +168,11 @@ impl Demand {
         self.weights.get(of).copied().unwrap_or(1).max(1)
     }
 
+    /// How many of them on spot.
+    pub fn spot(&self) -> u32 {
+        self.count.saturating_sub(self.on_demand)
+    }
+
     /// Instances of the best type that count `amount`.
     pub fn instances(&self, amount: u32) -> u32 {
         amount.div_ceil(self.types.first().map_or(1, |best| self.weight(best)))
@@ -276,6 +281,14 @@ pub trait Kind: Send + Sync + 'static {
     /// The instances that serve, for kinds that run any.
     fn serving(_live: &Self::Live) -> Option<u32> {
         None
+    }
+    /// The same with their types and how they were bought, in the numbers of [`Kind::demand`].
+    fn bought(_live: &Self::Live) -> Option<Demand> {
+        None
+    }
+    /// What the cloud reports of `live` once these serve, in the same numbers; simulation uses it.
+    fn exchanged(live: &Self::Live, _on_demand: u32, _spot: u32) -> Self::Live {
+        live.clone()
     }
     /// The instances that serve on-demand where spot ones are wanted: nobody ends them before others serve in their place.
     fn left_on_demand(_spec: &Self::Spec, _live: &Self::Live) -> u32 {

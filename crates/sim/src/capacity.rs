@@ -17,18 +17,37 @@ pub(crate) struct Given {
     pub(crate) short: Option<Shortage>,
 }
 
-/// Which instances serve `demand`, best type first, beside those that `taken` of each type run already.
-pub(crate) fn allocate(
-    config: &SimConfig,
-    region: &str,
-    demand: &Demand,
-    taken: &BTreeMap<String, u32>,
-) -> Given {
+/// Instances that run already, by type.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Taken {
+    /// However they were bought.
+    pub(crate) all: BTreeMap<String, u32>,
+    /// On-demand ones, which take no spot capacity: those among them, and those that serve on in what asks.
+    pub(crate) on_demand: BTreeMap<String, u32>,
+}
+
+impl Taken {
+    /// And these.
+    pub(crate) fn add(&mut self, all: &BTreeMap<String, u32>, on_demand: &BTreeMap<String, u32>) {
+        add(&mut self.all, all);
+        add(&mut self.on_demand, on_demand);
+    }
+}
+
+/// And these of each type.
+pub(crate) fn add(to: &mut BTreeMap<String, u32>, more: &BTreeMap<String, u32>) {
+    for (of, count) in more {
+        *to.entry(of.clone()).or_insert(0) += count;
+    }
+}
+
+/// Which instances serve `demand`, best type first, beside those that run already.
+pub(crate) fn allocate(config: &SimConfig, region: &str, demand: &Demand, taken: &Taken) -> Given {
     let spread = |limit: &dyn Fn(&str) -> Option<u32>| {
         let mut given: BTreeMap<String, u32> = BTreeMap::new();
         let mut wanted = demand.count;
         for kind in &demand.types {
-            let used = [taken, &given].iter().filter_map(|by_type| by_type.get(kind)).sum();
+            let used = [&taken.all, &given].iter().filter_map(|by_type| by_type.get(kind)).sum();
             let weight = demand.weight(kind);
             let most = wanted.div_ceil(weight);
             let free = limit(kind).map_or(most, |limit| limit.saturating_sub(used).min(most));
@@ -42,7 +61,10 @@ pub(crate) fn allocate(
     let wanted = || format!("{} of {}", demand.count, demand.types.join(", "));
     let capacity = |kind: &str| {
         let on_demand = limit(&config.on_demand, kind, region).filter(|_| demand.on_demand > 0);
-        limit(&config.capacity, kind, region).into_iter().chain(on_demand).min()
+        let spot = limit(&config.spot, kind, region).filter(|_| demand.on_demand == 0);
+        let beside = taken.on_demand.get(kind).copied().unwrap_or(0);
+        let spot = spot.map(|most| most.saturating_add(beside));
+        limit(&config.capacity, kind, region).into_iter().chain(on_demand).chain(spot).min()
     };
     let quota = |kind: &str| limit(&config.quota, kind, region);
     let (_, there) = spread(&capacity);
@@ -86,7 +108,7 @@ mod tests {
             "capacity = { 'g5.xlarge@us-west-2a' = 2, 'g5.xlarge@us-west-2b' = 3, 'g4dn.xlarge' = 4 }",
         )
         .unwrap();
-        let taken = BTreeMap::from([("g5.xlarge".to_owned(), 1)]);
+        let taken = Taken { all: BTreeMap::from([("g5.xlarge".to_owned(), 1)]), ..Taken::default() };
         let given = allocate(&config, "us-west-2", &demand(6), &taken);
         assert_eq!(given.runs, BTreeMap::from([("g5.xlarge".to_owned(), 4), ("g4dn.xlarge".to_owned(), 2)]));
         assert_eq!(given.short, None);
@@ -101,10 +123,21 @@ mod tests {
     #[test]
     fn on_demand_may_be_shorter_than_the_rest() {
         let config = SimConfig::from_toml("on_demand = { 'g5.xlarge' = 1, 'g4dn.xlarge' = 0 }").unwrap();
-        let none = BTreeMap::new();
+        let none = Taken::default();
         let on_demand = Demand { on_demand: 4, ..demand(4) };
         assert_eq!(allocate(&config, "us-west-2", &on_demand, &none).count, 1);
         assert_eq!(allocate(&config, "us-west-2", &demand(4), &none).count, 4);
+    }
+
+    #[test]
+    fn spot_may_be_shorter_than_the_rest_and_on_demand_instances_take_none_of_it() {
+        let config = SimConfig::from_toml("spot = { 'g5.xlarge' = 2, 'g4dn.xlarge@us-west-2' = 0 }").unwrap();
+        let on_demand = Demand { on_demand: 4, ..demand(4) };
+        assert_eq!(allocate(&config, "us-west-2", &on_demand, &Taken::default()).count, 4);
+        assert_eq!(allocate(&config, "us-west-2", &demand(4), &Taken::default()).count, 2);
+        let by_type = |count| BTreeMap::from([("g5.xlarge".to_owned(), count)]);
+        let taken = Taken { all: by_type(4), on_demand: by_type(3) };
+        assert_eq!(allocate(&config, "us-west-2", &demand(4), &taken).count, 1);
     }
 
     #[test]
@@ -112,7 +145,7 @@ mod tests {
         let config = SimConfig::from_toml("capacity = { 'g5.xlarge' = 3, 'g4dn.xlarge' = 2 }").unwrap();
         let weighted =
             |count| Demand { weights: BTreeMap::from([("g4dn.xlarge".to_owned(), 4)]), ..demand(count) };
-        let given = |count| allocate(&config, "us-west-2", &weighted(count), &BTreeMap::new());
+        let given = |count| allocate(&config, "us-west-2", &weighted(count), &Taken::default());
         // One more than wanted, since there is no half of an instance.
         assert_eq!((given(10).runs["g4dn.xlarge"], given(10).count, given(10).short), (2, 10, None));
         assert_eq!((given(12).count, given(12).short.map(|it| it.limit)), (11, Some(Limit::Capacity)));
@@ -121,7 +154,7 @@ mod tests {
     #[test]
     fn a_quota_is_told_apart_from_capacity() {
         let config = SimConfig::from_toml("quota = { 'g5.xlarge' = 2, 'g4dn.xlarge' = 2 }").unwrap();
-        let short = |count| allocate(&config, "us-west-2", &demand(count), &BTreeMap::new()).short;
+        let short = |count| allocate(&config, "us-west-2", &demand(count), &Taken::default()).short;
         assert_eq!(short(4), None);
         assert_eq!(short(5).map(|it| it.limit), Some(Limit::Quota));
     }

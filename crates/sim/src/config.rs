@@ -35,6 +35,8 @@ pub struct SimConfig {
     pub capacity: BTreeMap<String, u32>,
     /// Of these, the ones to be had on-demand, in the same way; as many as there are where nothing is said.
     pub on_demand: BTreeMap<String, u32>,
+    /// Of these, the ones to be had on spot, in the same way; as many as there are where nothing is said.
+    pub spot: BTreeMap<String, u32>,
     /// Instances the account may run, by `type` or `type@region`; unlimited where nothing is said.
     pub quota: BTreeMap<String, u32>,
     /// For how long a look or a listing may miss what was just made.
@@ -68,6 +70,7 @@ impl Default for SimConfig {
             faults: Vec::new(),
             capacity: BTreeMap::new(),
             on_demand: BTreeMap::new(),
+            spot: BTreeMap::new(),
             quota: BTreeMap::new(),
             lag: SignedDuration::ZERO,
             down: BTreeSet::new(),

@@ -1,21 +1,19 @@
 //! Effects: what calls do to the world, once they are let in. No time passes here.
 
-use std::collections::BTreeMap;
-
 use drstack_core::cloud::{Call, CloudError, Found, Owner, Scope};
 use drstack_core::kind::{Action, DynKind, Limit, Lookup, Place, ShapeError};
 use drstack_core::link::{KNOWN_LATER, targets};
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::capacity::{Given, allocate};
+use crate::capacity::{Given, Taken, allocate};
 use crate::config::{SimConfig, millis};
 use crate::dice;
 use crate::state::{State, region};
 use crate::world::{Change, Holder, Key, Object, World};
 
 /// How long it takes to let go of instances that run.
-const LETTING_GO: SignedDuration = SignedDuration::from_secs(5);
+pub(crate) const LETTING_GO: SignedDuration = SignedDuration::from_secs(5);
 
 /// A change to one resource.
 pub(crate) struct Effect<'a> {
@@ -75,6 +73,7 @@ impl Effect<'_> {
             token: self.call.token.clone(),
             links: Vec::new(),
             runs: given.runs,
+            exchange: None,
         };
         let (object, ready) = (self.linked(object)?, created + self.work(Action::Create));
         let found = World::found(&key.id, &object, stack);
@@ -99,18 +98,24 @@ impl Effect<'_> {
         if let Some(change) = changes.iter().find(|change| change.replace) {
             return Err(self.invalid("Immutable", format!("{} of {id} cannot be changed", change.field)));
         }
-        let given = match self.kept(spec, &before)? {
-            Some(kept) => kept,
-            None => self.instances(state, &key, spec)?,
+        let after = self.shaped(self.kind.expect_after(spec, id, &before.live))?;
+        let swap = self.swap(state, &key, spec, &before, &after)?;
+        let launches = swap.as_ref().is_none_or(|swap| swap.launches);
+        let (after, given, exchange) = match (swap, self.kept(spec, &before)?) {
+            (Some(swap), _) => (swap.after, swap.given, Some(swap.exchange)),
+            (None, Some(kept)) => (after, kept, None),
+            (None, None) => (after, self.instances(state, &key, spec)?, None),
         };
-        let after = self.granted(self.shaped(self.kind.expect_after(spec, id, &before.live))?, &given)?;
-        let during = self.shaped(self.kind.during(spec, id, &before.live))?;
+        let after = self.granted(after, &given)?;
+        let during =
+            if launches { self.shaped(self.kind.during(spec, id, &before.live))? } else { after.clone() };
         let then = (during != after).then(|| after.clone());
         // A later round of a change lets go of what is there, which takes no launching.
         let lets_go = self.kind.rounds() > 1 && then.is_none();
         let ready = state.age() + if lets_go { millis(LETTING_GO) } else { self.work(Action::Update) };
         let live = if then.is_some() { during } else { after };
-        let object = self.linked(Object { live, then, ready, runs: given.runs, ..before })?;
+        let exchange = exchange.map(|it| Box::new(it.begun(ready, self.work(Action::Update))));
+        let object = self.linked(Object { live, then, ready, runs: given.runs, exchange, ..before })?;
         state.change(self.operation, Change::Put { key, object: Box::new(object) })?;
         Ok(ready)
     }
@@ -186,29 +191,26 @@ impl Effect<'_> {
         let Some(demand) = self.shaped(self.kind.demand(spec))?.filter(|demand| demand.count > 0) else {
             return Ok(Given::default());
         };
-        let mut taken = BTreeMap::new();
-        // Without limits nobody has to be counted.
-        if [&self.config.capacity, &self.config.on_demand, &self.config.quota].iter().any(|it| !it.is_empty())
-        {
-            for (other, object) in state.world.all() {
-                if other.region == key.region && other != *key {
-                    object.runs.iter().for_each(|(of, count)| *taken.entry(of.clone()).or_insert(0) += count);
-                }
-            }
-        }
+        let taken = self.shaped(state.taken(key))?;
         Ok(allocate(self.config, &key.region, &demand, &taken))
     }
 
-    /// The instances that go on running where a takeover launches none: whatever the region is short of, nobody takes them away.
+    /// The instances that go on running where none are launched: whatever the region is short of, nobody takes them away.
     fn kept(&self, spec: &Value, before: &Object) -> Result<Option<Given>, CloudError> {
         let launches = |live| self.shaped(self.kind.launches(spec, live));
-        if launches(None)? == 0 || launches(Some(&before.live))? > 0 {
+        let Some(demand) = self.shaped(self.kind.demand(spec))? else { return Ok(None) };
+        let serves = match launches(None)? {
+            0 => self
+                .shaped(self.kind.bought(&before.live))?
+                .is_some_and(|it| it.count >= demand.count && it.on_demand >= demand.on_demand),
+            _ => launches(Some(&before.live))? == 0,
+        };
+        if !serves {
             return Ok(None);
         }
-        let Some(demand) = self.shaped(self.kind.demand(spec))? else { return Ok(None) };
         let runs = |of: &String| (of.clone(), before.runs.get(of).copied().unwrap_or(0));
         let there = SimConfig { capacity: demand.types.iter().map(runs).collect(), ..SimConfig::default() };
-        let kept = allocate(&there, "", &demand, &BTreeMap::new());
+        let kept = allocate(&there, "", &demand, &Taken::default());
         // Else some are of a type that is not wanted any more, and are exchanged.
         Ok(kept.short.is_none().then_some(kept))
     }
@@ -226,7 +228,7 @@ impl Effect<'_> {
         })
     }
 
-    fn work(&self, action: Action) -> u64 {
+    pub(crate) fn work(&self, action: Action) -> u64 {
         let prior = || u64::try_from(self.kind.prior(action).as_millis()).unwrap_or(u64::MAX);
         self.config.work.get(self.kind.name()).map_or_else(prior, |span| millis(*span))
     }
@@ -239,7 +241,7 @@ impl Effect<'_> {
         CloudError::Invalid { operation: self.operation.to_owned(), code: code.to_owned(), message }
     }
 
-    fn shaped<T>(&self, result: Result<T, ShapeError>) -> Result<T, CloudError> {
+    pub(crate) fn shaped<T>(&self, result: Result<T, ShapeError>) -> Result<T, CloudError> {
         result.map_err(|error| self.invalid("Shape", error.to_string()))
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::calls::CallRecord;
 use crate::config::{SimConfig, millis};
 use crate::disk::{Disk, WorldError};
-use crate::state::{State, region};
+use crate::state::{State, Terms, region};
 use crate::world::{Change, Holder, Key, Object, World};
 
 /// A simulated cloud. Clones are the same cloud.
@@ -28,8 +28,7 @@ pub struct Sim {
 }
 
 struct Inner {
-    kinds: KindRegistry,
-    config: SimConfig,
+    terms: Arc<Terms>,
     state: Mutex<State>,
     died: watch::Sender<bool>,
 }
@@ -63,7 +62,7 @@ impl Sim {
 
     /// A copy of the world as the next program finds it, under other settings. The copy has no folder.
     pub fn restart(&self, config: SimConfig) -> Result<Self, WorldError> {
-        Self::start(self.world(), None, config, self.inner.kinds.clone())
+        Self::start(self.world(), None, config, self.inner.terms.kinds.clone())
     }
 
     fn start(
@@ -76,9 +75,10 @@ impl Sim {
         if world.runs > 0 {
             world.age = world.age.saturating_add(millis(config.between_runs));
         }
-        let mut state = State::new(world, disk, &config);
+        let terms = Arc::new(Terms { kinds, config });
+        let mut state = State::new(world, disk, terms.clone());
         commit(&mut state, Change::Run(run))?;
-        let inner = Inner { kinds, config, state: Mutex::new(state), died: watch::Sender::new(false) };
+        let inner = Inner { terms, state: Mutex::new(state), died: watch::Sender::new(false) };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -147,6 +147,7 @@ impl Sim {
             ready: now,
             token: String::new(),
             runs: BTreeMap::new(),
+            exchange: None,
         };
         commit(&mut state, Change::Put { key, object: Box::new(object) })
     }
@@ -244,7 +245,7 @@ impl Sim {
     }
 
     fn kind_links(&self, kind: &str, live: &Value) -> Result<Vec<String>, WorldError> {
-        Ok(self.inner.kinds.get(kind).map(|kind| kind.links(live)).transpose()?.unwrap_or_default())
+        Ok(self.inner.terms.kinds.get(kind).map(|kind| kind.links(live)).transpose()?.unwrap_or_default())
     }
 
     /// The program dies here: nobody hears anything any more.
@@ -260,11 +261,11 @@ impl Sim {
     }
 
     pub(crate) fn config(&self) -> &SimConfig {
-        &self.inner.config
+        &self.inner.terms.config
     }
 
     pub(crate) fn kinds(&self) -> &KindRegistry {
-        &self.inner.kinds
+        &self.inner.terms.kinds
     }
 }
 

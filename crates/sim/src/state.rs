@@ -1,11 +1,13 @@
 //! State: the world, its clock, and what this run remembers of its own calls.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use drstack_core::calls::RefusedCall;
 pub(crate) use drstack_core::calls::region;
 use drstack_core::cloud::CloudError;
+use drstack_core::kind::KindRegistry;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -17,8 +19,15 @@ use crate::world::{Change, Key, Object, World};
 /// When every world begins: 2026-01-01T00:00:00Z. A fixed moment, so that runs repeat to the byte.
 const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
+/// What does not change while the sim runs.
+pub(crate) struct Terms {
+    pub(crate) kinds: KindRegistry,
+    pub(crate) config: SimConfig,
+}
+
 /// All that changes while the sim runs.
 pub(crate) struct State {
+    pub(crate) terms: Arc<Terms>,
     pub(crate) world: World,
     pub(crate) disk: Option<Disk>,
     /// The world's age when this run began.
@@ -41,31 +50,36 @@ pub(crate) struct State {
     pub(crate) throttled: BTreeMap<(String, String), u64>,
     /// True once the program has died.
     pub(crate) stopped: bool,
-    /// What is being worked on, by the age at which it is finished.
-    working: BTreeSet<(u64, Key)>,
+    /// What is being worked on, by the age at which something of it is finished.
+    pub(crate) working: BTreeSet<(u64, Key)>,
+    /// Exchanges that have stopped until something else changes.
+    pub(crate) stuck: BTreeSet<Key>,
     /// Where tokio's clock stood when the world's age was last brought up to it.
     clock: Option<Instant>,
 }
 
 impl State {
-    pub(crate) fn new(world: World, disk: Option<Disk>, config: &SimConfig) -> Self {
-        let working = world.all().filter(|(_, object)| object.then.is_some());
-        let working = working.map(|(key, object)| (object.ready, key)).collect();
+    pub(crate) fn new(world: World, disk: Option<Disk>, terms: Arc<Terms>) -> Self {
+        let changing = world.all().filter(|(_, object)| object.then.is_some() || object.exchange.is_some());
+        let working =
+            changing.flat_map(|(key, object)| object.due().map(move |at| (at, key.clone()))).collect();
         Self {
             begun: world.age,
             world,
             disk,
-            down: config.down.clone(),
+            down: terms.config.down.clone(),
             calls: Vec::new(),
             alone: false,
             refused: Vec::new(),
-            matched: vec![0; config.faults.len()],
+            matched: vec![0; terms.config.faults.len()],
             repeats: BTreeMap::new(),
             allowance: BTreeMap::new(),
             throttled: BTreeMap::new(),
             stopped: false,
             working,
+            stuck: BTreeSet::new(),
             clock: None,
+            terms,
         }
     }
 
@@ -85,14 +99,14 @@ impl State {
 
     /// What is finished by now reports so. Nothing is written down for it: what was says when.
     fn finish_work(&mut self) {
-        while let Some((ready, key)) =
-            self.working.first().cloned().filter(|(ready, _)| *ready <= self.world.age)
-        {
+        while let Some((at, key)) = self.working.first().cloned().filter(|(at, _)| *at <= self.world.age) {
             self.working.pop_first();
-            let Some(object) = self.world.get(&key).filter(|object| object.ready == ready) else { continue };
-            let Some(live) = object.then.clone() else { continue };
-            let object = Box::new(Object { live, then: None, ..object.clone() });
-            self.world.apply(Change::Put { key, object });
+            let Some(object) = self.world.get(&key) else { continue };
+            if let Some(live) = object.then.clone().filter(|_| object.ready == at) {
+                let object = Box::new(Object { live, then: None, ..object.clone() });
+                self.world.apply(Change::Put { key: key.clone(), object });
+            }
+            self.exchange(at, &key);
         }
     }
 
@@ -109,12 +123,14 @@ impl State {
         if let Some(disk) = &mut self.disk {
             disk.append(age, &change)?;
         }
-        if let Change::Put { key, object } = &change
-            && object.then.is_some()
-        {
-            self.working.insert((object.ready, key.clone()));
+        if let Change::Put { key, object } = &change {
+            self.working.extend(object.due().map(|at| (at, key.clone())));
         }
+        let is_of_objects = matches!(change, Change::Put { .. } | Change::Drop(_));
         self.world.apply(change);
+        if is_of_objects {
+            self.wake(age);
+        }
         Ok(())
     }
 

@@ -7,6 +7,8 @@ use drstack_core::cloud::{Found, Owner};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::exchange::Exchange;
+
 /// All that exists. Times are milliseconds since the world began.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +54,17 @@ pub struct Object {
     /// Instances it runs, by type.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub runs: BTreeMap<String, u32>,
+    /// Those of them that make way for others, where any do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<Box<Exchange>>,
+}
+
+impl Object {
+    /// Ages at which it will be another one by itself, the next of each sort.
+    pub(crate) fn due(&self) -> impl Iterator<Item = u64> {
+        let then = self.then.is_some().then_some(self.ready);
+        then.into_iter().chain(self.exchange.as_ref().map(|exchange| exchange.next))
+    }
 }
 
 /// Whose a resource is, whoever asks.

@@ -85,6 +85,8 @@ fn a_planned_takeover_moves_traffic_share_by_share_before_it_switches_and_goes_b
     let ramp = "policy = \"weighted\"\nstandby_share = \"10%\"\nramp = [\"5%\", \"25%\", \"100%\"]\n";
     machine.write("s/stack.toml", &format!("{STACK}{TRAFFIC}{ramp}"));
     machine.write("lost.toml", LOST);
+    // By then spot instances serve again.
+    machine.write("later.toml", "between_runs = \"1h\"\n");
     let (weights, switch) = ("traffic.api/dns-weights", "traffic.api/traffic-switch");
     run(&machine, "apply s --auto-approve", None).ok();
     let before = run(&machine, "plan s --detailed-exitcode", None).ok();
@@ -107,7 +109,7 @@ fn a_planned_takeover_moves_traffic_share_by_share_before_it_switches_and_goes_b
     let shown = run(&machine, "failback s --dry-run", None).ok();
     assert!(!shown.stderr.contains("Before that"), "{shown:?}");
     run(&machine, "failback s --auto-approve", None).ok();
-    assert_eq!(run(&machine, "plan s --detailed-exitcode", None).ok().stdout, before.stdout);
+    assert_eq!(run(&machine, "plan s --detailed-exitcode", Some("later.toml")).ok().stdout, before.stdout);
 
     // The primary is lost on the way: the switch alone decides.
     run(&machine, "failover s --planned --auto-approve", Some("dies.toml")).code(1);
@@ -123,5 +125,5 @@ fn a_planned_takeover_moves_traffic_share_by_share_before_it_switches_and_goes_b
     assert!(!rest.stdout.contains(weights), "it is as an apply wants it: {rest:?}");
     let back = run(&machine, "failback s --auto-approve", None).ok();
     assert!(!back.stdout.contains("First part"), "the standby serves alone already: {back:?}");
-    assert_eq!(run(&machine, "plan s --detailed-exitcode", None).ok().stdout, before.stdout);
+    assert_eq!(run(&machine, "plan s --detailed-exitcode", Some("later.toml")).ok().stdout, before.stdout);
 }

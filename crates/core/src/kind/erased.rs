@@ -37,6 +37,8 @@ pub struct Compared {
     pub outputs: BTreeMap<String, String>,
     /// [`Kind::links`]
     pub links: Vec<String>,
+    /// [`Kind::left_on_demand`]
+    pub left_on_demand: u32,
 }
 
 /// A [`Kind`] with its types erased to JSON.
@@ -77,6 +79,8 @@ pub trait DynKind: Send + Sync {
     fn up_to(&self, spec: &Value, live: Option<&Value>, launches: u32) -> Result<Value, ShapeError>;
     fn may_leave_unseen(&self, spec: &Value) -> Result<bool, ShapeError>;
     fn serving(&self, live: &Value) -> Result<Option<u32>, ShapeError>;
+    fn bought(&self, live: &Value) -> Result<Option<Demand>, ShapeError>;
+    fn exchanged(&self, live: &Value, on_demand: u32, spot: u32) -> Result<Value, ShapeError>;
     fn left_on_demand(&self, spec: &Value, live: &Value) -> Result<u32, ShapeError>;
     fn copied(&self, spec: &Value) -> Result<Option<Copied>, ShapeError>;
 }
@@ -143,6 +147,7 @@ impl<K: Kind> DynKind for Erased<K> {
             ready: K::ready(&spec, &live),
             outputs: K::outputs(id, &live),
             links: K::links(&live),
+            left_on_demand: K::left_on_demand(&spec, &live),
         })
     }
     fn expect(&self, spec: &Value, id: &str) -> Result<Value, ShapeError> {
@@ -189,6 +194,12 @@ impl<K: Kind> DynKind for Erased<K> {
     }
     fn may_leave_unseen(&self, spec: &Value) -> Result<bool, ShapeError> {
         Ok(K::may_leave_unseen(&typed::<K, _>("spec", spec)?))
+    }
+    fn bought(&self, live: &Value) -> Result<Option<Demand>, ShapeError> {
+        Ok(K::bought(&typed::<K, _>("live", live)?))
+    }
+    fn exchanged(&self, live: &Value, on_demand: u32, spot: u32) -> Result<Value, ShapeError> {
+        Ok(json(&K::exchanged(&typed::<K, _>("live", live)?, on_demand, spot)))
     }
     fn left_on_demand(&self, spec: &Value, live: &Value) -> Result<u32, ShapeError> {
         Ok(K::left_on_demand(&typed::<K, _>("spec", spec)?, &typed::<K, _>("live", live)?))

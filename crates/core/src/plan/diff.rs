@@ -208,7 +208,7 @@ impl<'a> Draft<'a> {
             }
         }
         let (found, compared) = self.better_twin(kind, resource, found, in_scope, spare)?;
-        let Compared { changes, ready, outputs, links } = compared;
+        let Compared { changes, ready, outputs, links, left_on_demand } = compared;
         self.outputs.insert(resource.address.clone(), outputs);
         let beside = match in_scope && changes.is_empty() {
             true => self.reason_beside_differences(kind, resource, &ready)?,
@@ -218,6 +218,7 @@ impl<'a> Draft<'a> {
             self.report.unchanged += usize::from(changes.is_empty());
             self.held.extend(links);
             self.remark_waiting(resource, ready);
+            self.remark_on_demand(resource, left_on_demand);
             return Ok(());
         }
         if changes.iter().any(|change| change.replace) {
@@ -322,6 +323,14 @@ impl<'a> Draft<'a> {
             Readiness::Short(shortage) => shortage.message,
         };
         self.report.waiting.push(Remark { address: resource.address.to_string(), text });
+    }
+
+    fn remark_on_demand(&mut self, resource: &Resource, left: u32) {
+        if left > 0 {
+            let plural = if left == 1 { "" } else { "s" };
+            let text = format!("{left} instance{plural} on-demand still, where spot is wanted");
+            self.report.notes.push(Remark { address: resource.address.to_string(), text });
+        }
     }
 
     fn waits_for_blocked(&mut self, resource: &Resource) -> bool {

@@ -320,6 +320,16 @@ impl Kind for Group {
         Some(live.in_service() / live.unit())
     }
 
+    fn bought(live: &GroupLive) -> Option<Demand> {
+        let (types, weights) = (live.types.clone(), live.weights.clone());
+        Some(Demand { types, weights, count: live.in_service(), on_demand: live.on_demand })
+    }
+
+    fn exchanged(live: &GroupLive, on_demand: u32, spot: u32) -> GroupLive {
+        let short = live.short.clone().filter(|_| on_demand + spot < live.desired);
+        GroupLive { on_demand, spot, short, ..live.clone() }
+    }
+
     fn left_on_demand(spec: &GroupSpec, live: &GroupLive) -> u32 {
         // A takeover retires and raises by itself; after it the exchange is Auto Scaling's.
         if spec.takeover.is_none() && spec.on_demand_percentage == 0 {

@@ -4,6 +4,7 @@
 
 mod alone;
 mod contract;
+mod exchange;
 mod execute;
 mod failures;
 mod fixpoint;

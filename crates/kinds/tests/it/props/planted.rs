@@ -40,7 +40,7 @@ pub(crate) enum Flaw {
     AllAtOnce,
     /// Spot instances go when on-demand ones are asked for, not once they serve.
     NoHold,
-    /// A group that goes back to spot lets all go that it has, and launches afterwards.
+    /// A group that goes back to spot ends an instance before it launches the one in its place.
     LaunchesLast,
 }
 
@@ -135,11 +135,12 @@ pub(super) async fn without_hold<T>(
     }
 }
 
-/// Takes away what serves in a group that was just changed, until others are launched.
+/// Ends an instance of a group that was just changed, until another one is launched.
 pub(super) fn launch_last(flaw: Option<Flaw>, sim: &Sim, kind: &'static str, scope: &Scope, id: &str) {
     if flaw == Some(Flaw::LaunchesLast) && kind == "group" {
         sim.interrupt(kind, scope, Place::Standby, id, SignedDuration::from_mins(5), |live| {
-            (live["on_demand"], live["spot"]) = (0.into(), 0.into());
+            let least = if live["on_demand"] == 0 { "spot" } else { "on_demand" };
+            live[least] = live[least].as_u64().unwrap().saturating_sub(1).into();
         })
         .unwrap();
     }

@@ -1,53 +1,142 @@
 //! Handing back restores the world as it was before the takeover, but for the tables that it restored, which hold data; and on the way
-//! no group serves with less than it had in standby.
+//! no group serves with less than it had in standby, nor while Auto Scaling exchanges on-demand instances for spot ones. What spot lacks
+//! stays on-demand, and a takeover may come at any moment of that.
 
-use super::Disaster;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use drstack_core::plan::Intent;
+use drstack_sim::{Sim, World};
+use jiff::SignedDuration;
+use proptest::prelude::*;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::{Disaster, without_most};
 use crate::props::desk::Desk;
 use crate::props::planted::Flaw;
 use crate::props::program::End;
-use crate::props::scene::{Case, cases, shape};
+use crate::props::scene::{Case, cases, expect_done, left_to_do, objects, shape};
 use crate::props::{finds, holds, run};
+
+/// Until all is exchanged, however large the pools of a random stack are.
+const EXCHANGED: SignedDuration = SignedDuration::from_hours(4);
+
+/// What is short of spot when it is handed back, and how many seconds later it is looked at.
+#[derive(Clone, Debug, Default)]
+struct Lack {
+    /// Spot instances to be had of each type.
+    spot: [Option<u32>; 2],
+    seconds: i64,
+}
+
+const TYPES: [&str; 2] = ["g5.xlarge", "g6.xlarge"];
+
+fn lacks() -> impl Strategy<Value = Lack> {
+    let none = Just([Some(0), Some(0)]);
+    let some = prop::array::uniform2(prop::option::of(0..8_u32));
+    let spot = prop_oneof![1 => Just([None, None]), 1 => none, 2 => some];
+    (spot, 0..240_i64).prop_map(|(spot, seconds)| Lack { spot, seconds })
+}
+
+impl Lack {
+    fn limits(&self) -> BTreeMap<String, u32> {
+        TYPES.iter().zip(self.spot).filter_map(|(of, limit)| Some(((*of).to_owned(), limit?))).collect()
+    }
+
+    fn is_of_all(&self) -> bool {
+        self.spot == [Some(0), Some(0)]
+    }
+}
 
 /// What may be another: numbers that only rise.
 fn without_epochs(shape: Vec<String>) -> Vec<String> {
     shape.into_iter().filter(|it| !it.contains("/parameter/") || !it.contains("/epoch ")).collect()
 }
 
-fn check(case: &Case, flaw: Option<Flaw>) {
+fn expect_equal(after: &[String], before: &[String]) {
+    let only = |these: &[String], those: &[String]| -> Vec<String> {
+        these.iter().filter(|it| !those.contains(it)).cloned().collect()
+    };
+    let (more, less) = (only(after, before), only(before, after));
+    assert!(before == after, "there is {more:#?}\nthere was {less:#?}");
+}
+
+fn check(case: &Case, lack: &Lack, flaw: Option<Flaw>) {
     run(async {
         let disaster = Disaster::of(case, None).await;
         let sim = disaster.begin();
         let end = disaster.failover(&sim, "next").await;
         assert!(matches!(end, End::Done(_)), "{end:?}");
         // The primary answers again.
-        let sim = disaster.scene.later(&sim);
+        let active = sim.world();
+        let sim = disaster.scene.after_with(&sim, |config| config.spot = lack.limits());
         let service = disaster.service();
         let desk = Desk::at(&sim, flaw, None).watching(&service);
         let end = disaster.scene.program_with(&desk, "back", flaw).failback().await;
         assert!(matches!(end, End::Done(_)), "{end:?}");
-        service.expect_no_dip();
         let kept = disaster.mode(&sim).await;
         assert_eq!((kept.standing().epoch, kept.is_complete()), (2, true));
-        let sim = disaster.scene.later(&sim);
+        // Auto Scaling goes on by itself.
+        let span = Duration::from_secs(u64::try_from(lack.seconds).unwrap());
+        let Err(_) = timeout(span, service.look_each_second(&sim)).await;
+        service.expect_no_dip();
+        expect_wanted(&disaster, &sim, &active, lack).await;
+        taken_over_again(&disaster, &sim).await;
+        let sim = disaster.scene.after_with(&sim, |config| config.between_runs = EXCHANGED);
         let before = without_epochs(shape(&disaster.scene.stands.world()));
         let mut after = without_epochs(shape(&sim.world()));
         after.retain(|it| !it.contains("/table-import/") || !it.contains(" Stack "));
-        let only = |these: &[String], those: &[String]| -> Vec<String> {
-            these.iter().filter(|it| !those.contains(it)).cloned().collect()
-        };
-        let (more, less) = (only(&after, &before), only(&before, &after));
-        assert!(before == after, "there is {more:#?}\nthere was {less:#?}");
+        expect_equal(&after, &before);
         // An apply has nothing to do, and a second takeover comes to the same end as the first one.
         disaster.scene.applied(&sim, "apply").await;
     });
 }
 
-#[test]
-fn a_failback_restores_the_world_as_it_was() {
-    holds(cases(), |case| check(&case, None));
+/// Demands that nothing is left to do in the world of `sim`, and that what serves there is what is wanted in standby, on-demand where no
+/// spot is to be had.
+async fn expect_wanted(disaster: &Disaster, sim: &Sim, active: &World, lack: &Lack) {
+    let now = disaster.scene.after_with(sim, |config| {
+        (config.spot, config.between_runs) = (lack.limits(), SignedDuration::from_millis(1));
+    });
+    let planned = disaster.scene.plan(&now, Intent::Converge).await;
+    assert_eq!(left_to_do(&planned.plan), [""; 0], "left to do");
+    assert_eq!((&planned.report.blocked, &planned.report.waiting), (&vec![], &vec![]));
+    let (before, now) = (disaster.scene.stands.world(), now.world());
+    let count = |live: &Value, of: &str| live[of].as_u64().unwrap();
+    for (id, live) in groups(&now) {
+        let stood = groups(&before)[id];
+        let field = |of: &str| (live[of].clone(), stood[of].clone());
+        for (is, was) in ["min", "max", "desired", "on_demand_percentage", "types", "weights"].map(field) {
+            assert_eq!(is, was, "{id}");
+        }
+        assert!(count(live, "on_demand") + count(live, "spot") >= count(live, "desired"), "{id}: {live}");
+        let had = count(groups(active)[id], "spot");
+        assert!(!lack.is_of_all() || count(live, "spot") <= had, "{id} had {had} spot instances: {live}");
+    }
+}
+
+/// Demands that a takeover which begins now comes to the end of the first one.
+async fn taken_over_again(disaster: &Disaster, sim: &Sim) {
+    let sim = disaster.later(sim);
+    expect_done(disaster.failover(&sim, "again").await);
+    let there = shape(&disaster.later(&sim).world());
+    let there: Vec<String> = there.iter().map(|it| without_most(it)).collect();
+    expect_equal(&without_epochs(there), &without_epochs(disaster.undisturbed.clone()));
+}
+
+/// Live values of all groups, by id.
+fn groups(world: &World) -> BTreeMap<&str, &Value> {
+    let groups = objects(world).filter(|(kind, ..)| *kind == "group");
+    groups.map(|(_, _, id, object)| (id, &object.live)).collect()
 }
 
 #[test]
-fn a_group_that_lets_go_before_it_launches_is_found_by_the_property_of_handing_back() {
-    finds(cases(), |case| check(&case, Some(Flaw::LaunchesLast)));
+fn a_failback_restores_the_world_as_it_was() {
+    holds((cases(), lacks()), |(case, lack)| check(&case, &lack, None));
+}
+
+#[test]
+fn a_group_that_ends_before_it_launches_is_found_by_the_property_of_handing_back() {
+    finds(cases(), |case| check(&case, &Lack::default(), Some(Flaw::LaunchesLast)));
 }

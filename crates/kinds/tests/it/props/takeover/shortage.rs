@@ -17,6 +17,7 @@ use crate::props::{holds, run};
 struct Shortage {
     capacity: [Option<u32>; 2],
     on_demand: [Option<u32>; 2],
+    spot: [Option<u32>; 2],
     quota: [Option<u32>; 2],
 }
 
@@ -24,9 +25,10 @@ const TYPES: [&str; 2] = ["g5.xlarge", "g6.xlarge"];
 
 fn shortages() -> impl Strategy<Value = Shortage> {
     let limits = || prop::array::uniform2(prop::option::of(0..40_u32));
-    (limits(), limits(), limits()).prop_map(|(capacity, on_demand, quota)| Shortage {
+    (limits(), limits(), limits(), limits()).prop_map(|(capacity, on_demand, quota, spot)| Shortage {
         capacity,
         on_demand,
+        spot,
         quota,
     })
 }
@@ -48,6 +50,7 @@ fn check(case: &Case, shortage: &Shortage) {
         let sim = disaster.begin_with(|config| {
             config.capacity = limited(shortage.capacity, &world);
             config.on_demand = limited(shortage.on_demand, &world);
+            config.spot = limited(shortage.spot, &world);
             config.quota = limited(shortage.quota, &world);
         });
         let end = disaster.failover(&sim, "short").await;

@@ -1,0 +1,270 @@
+//! Exchange: on-demand instances make way for spot ones, one by one, as Auto Scaling does it: it launches before it ends. Where no more
+//! spot is to be had the exchange stops, and the rest serves on.
+
+use std::collections::BTreeMap;
+
+use drstack_core::cloud::CloudError;
+use drstack_core::kind::{Demand, DynKind, ShapeError};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::capacity::{Given, Taken, add, allocate};
+use crate::config::{SimConfig, millis};
+use crate::effect::{Effect, LETTING_GO};
+use crate::state::State;
+use crate::world::{Change, Key, Object};
+
+/// More than this are never exchanged: no group has so many, and a damaged world would keep whoever opens it busy for ever.
+const MOST: u32 = 100_000;
+
+/// Instances that make way for others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// When its next step is done; of one that has stopped, when that was last so.
+    pub next: u64,
+    /// How long a launch takes.
+    pub takes: u64,
+    /// What is to serve, and what an instance of each type counts.
+    pub wanted: Demand,
+    /// The on-demand instances that still serve, by type.
+    pub on_demand: BTreeMap<String, u32>,
+}
+
+/// How an update goes from on-demand to spot.
+pub(crate) struct Swap {
+    /// What the cloud reports before the first one is exchanged.
+    pub(crate) after: Value,
+    pub(crate) given: Given,
+    /// Fewer serve than are wanted.
+    pub(crate) launches: bool,
+    pub(crate) exchange: Exchange,
+}
+
+impl Effect<'_> {
+    /// What remains on-demand at first, where `after` wants fewer on-demand instances than serve: those that serve are kept, but for
+    /// the ones that are too many.
+    pub(crate) fn swap(
+        &self,
+        state: &State,
+        key: &Key,
+        spec: &Value,
+        before: &Object,
+        after: &Value,
+    ) -> Result<Option<Swap>, CloudError> {
+        let Some(mut wanted) = self.shaped(self.kind.demand(spec))? else { return Ok(None) };
+        let serving = self.shaped(self.kind.bought(&before.live))?;
+        let Some((serving, then)) = serving.zip(self.shaped(self.kind.bought(after))?) else {
+            return Ok(None);
+        };
+        let spot = serving.spot().min(then.spot());
+        let on_demand = serving.on_demand.min(then.count - spot);
+        if on_demand <= then.on_demand {
+            return Ok(None);
+        }
+        wanted.count = then.count;
+        let weights = serving.weights.iter().map(|(of, weight)| (of.clone(), *weight));
+        wanted.weights = weights.chain(wanted.weights).collect();
+        let launches = serving.count < then.count;
+        let mut given = there(&wanted, &before.runs, then.count);
+        given = Given { count: serving.count.min(then.count), short: None, ..given };
+        let on_demand_runs = least_wanted(&wanted, &given.runs, on_demand);
+        if launches {
+            let mut taken = self.shaped(state.taken(key))?;
+            taken.add(&given.runs, &on_demand_runs);
+            let rest = Demand { count: then.count - given.count, on_demand: 0, ..wanted.clone() };
+            let more = allocate(self.config, &key.region, &rest, &taken);
+            add(&mut given.runs, &more.runs);
+            (given.count, given.short) = (given.count + more.count, more.short);
+        }
+        let after = self.shaped(self.kind.exchanged(after, on_demand, then.count - on_demand))?;
+        let exchange = Exchange { next: 0, takes: 0, wanted, on_demand: on_demand_runs };
+        Ok(Some(Swap { after, given, launches, exchange }))
+    }
+}
+
+impl State {
+    /// The instances that others run in the region of `key`, and its own on-demand ones. Nobody counts where nothing is limited.
+    pub(crate) fn taken(&self, key: &Key) -> Result<Taken, ShapeError> {
+        let SimConfig { capacity, on_demand, spot, quota, .. } = &self.terms.config;
+        let mut taken = Taken::default();
+        if [capacity, on_demand, spot, quota].iter().all(|limits| limits.is_empty()) {
+            return Ok(taken);
+        }
+        let nothing = BTreeMap::new();
+        for (other, object) in self.world.all() {
+            if other.region != key.region || object.runs.is_empty() {
+                continue;
+            }
+            let on_demand = match spot.is_empty() {
+                true => BTreeMap::new(),
+                false => self.on_demand(&other, object)?,
+            };
+            taken.add(if other == *key { &nothing } else { &object.runs }, &on_demand);
+        }
+        Ok(taken)
+    }
+
+    /// Its on-demand instances, by type.
+    fn on_demand(&self, key: &Key, object: &Object) -> Result<BTreeMap<String, u32>, ShapeError> {
+        if let Some(exchange) = &object.exchange {
+            return Ok(exchange.on_demand.clone());
+        }
+        let kind = self.terms.kinds.get(&key.kind);
+        let bought = kind.map(|kind| kind.bought(&object.live)).transpose()?.flatten();
+        Ok(bought.map(|it| there(&it, &object.runs, it.on_demand).runs).unwrap_or_default())
+    }
+
+    /// Exchanges that have stopped go on if they can, now that something has changed.
+    pub(crate) fn wake(&mut self, now: u64) {
+        for key in std::mem::take(&mut self.stuck) {
+            let Some(object) = self.world.get(&key).cloned() else { continue };
+            if let Some(exchange) = object.exchange.clone() {
+                let next = now.saturating_add(exchange.takes);
+                self.go_on(key, object, Exchange { next, ..*exchange });
+            }
+        }
+    }
+
+    /// What is due of an exchange at this moment, if anything is.
+    pub(crate) fn exchange(&mut self, at: u64, key: &Key) {
+        let Some(object) = self.world.get(key) else { return };
+        let Some(exchange) = object.exchange.clone().filter(|it| it.next == at) else { return };
+        let mut object = object.clone();
+        if object.then.is_some() {
+            // Something else is done to it first.
+            let next = object.ready.saturating_add(exchange.takes);
+            return self.go_on(key.clone(), object, Exchange { next, ..*exchange });
+        }
+        let Some(kind) = self.terms.kinds.get(&key.kind) else { return };
+        match self.step(kind, key, &mut object, *exchange) {
+            Ok(Step::Done(exchange)) => {
+                self.go_on(key.clone(), object, exchange);
+                self.wake(at);
+            }
+            Ok(Step::Last) => {
+                self.world.apply(Change::Put { key: key.clone(), object: Box::new(object) });
+                self.wake(at);
+            }
+            Ok(Step::Stuck(exchange)) => {
+                object.exchange = Some(Box::new(Exchange { next: self.world.age, ..exchange }));
+                self.world.apply(Change::Put { key: key.clone(), object: Box::new(object) });
+                self.stuck.insert(key.clone());
+            }
+            // Whoever looks at it next hears the same.
+            Err(error) => {
+                tracing::warn!(target: "drstack", %error, "{} is not exchanged any further", key.id);
+            }
+        }
+    }
+
+    /// Ends an on-demand instance where more serve than are wanted, else launches a spot one.
+    fn step(
+        &self,
+        kind: &dyn DynKind,
+        key: &Key,
+        object: &mut Object,
+        mut exchange: Exchange,
+    ) -> Result<Step, ShapeError> {
+        let bought = kind.bought(&object.live)?;
+        let (count, on_demand) = bought.map_or((0, 0), |it| (it.count, it.on_demand));
+        let (spot, over) = (count.saturating_sub(on_demand), count.saturating_sub(exchange.wanted.count));
+        if on_demand > MOST {
+            return Ok(Step::Stuck(exchange));
+        }
+        if let Some(weight) = exchange.ends(over, on_demand, &mut object.runs) {
+            let on_demand = on_demand.saturating_sub(weight);
+            object.live = kind.exchanged(&object.live, on_demand, spot)?;
+            if on_demand > 0 {
+                exchange.next = exchange.next.saturating_add(exchange.takes);
+                return Ok(Step::Done(exchange));
+            }
+        } else if on_demand > 0 {
+            let one = Demand { count: 1, on_demand: 0, ..exchange.wanted.clone() };
+            let mut taken = self.taken(key)?;
+            taken.add(&object.runs, &BTreeMap::new());
+            let Some((of, _)) = allocate(&self.terms.config, &key.region, &one, &taken).runs.pop_first()
+            else {
+                return Ok(Step::Stuck(exchange));
+            };
+            let spot = spot.saturating_add(exchange.wanted.weight(&of));
+            object.live = kind.exchanged(&object.live, on_demand, spot)?;
+            *object.runs.entry(of).or_insert(0) += 1;
+            exchange.next = exchange.next.saturating_add(millis(LETTING_GO));
+            return Ok(Step::Done(exchange));
+        }
+        // None is left; what larger types count too much does not count.
+        object.live = kind.exchanged(&object.live, 0, spot.min(exchange.wanted.count))?;
+        subtract(&mut object.runs, &exchange.on_demand);
+        object.exchange = None;
+        Ok(Step::Last)
+    }
+
+    fn go_on(&mut self, key: Key, object: Object, exchange: Exchange) {
+        self.working.insert((exchange.next, key.clone()));
+        let object = Box::new(Object { exchange: Some(Box::new(exchange)), ..object });
+        self.world.apply(Change::Put { key, object });
+    }
+}
+
+/// How a step of an exchange went.
+enum Step {
+    Done(Exchange),
+    Last,
+    /// No spot instance is to be had, or too many are wanted.
+    Stuck(Exchange),
+}
+
+impl Exchange {
+    /// The same from `ready` on, when the update itself is done.
+    pub(crate) fn begun(self, ready: u64, takes: u64) -> Self {
+        Self { next: ready.saturating_add(takes), takes, ..self }
+    }
+
+    /// Ends one of `on_demand` where so many are too many; returns what it counted.
+    fn ends(&mut self, over: u32, on_demand: u32, runs: &mut BTreeMap<String, u32>) -> Option<u32> {
+        let order = least_first(&self.wanted, &self.on_demand);
+        let Some(of) = order.into_iter().find(|of| self.wanted.weight(of) <= over) else {
+            // One that was not written down under any type.
+            let weight = self.wanted.types.first().map_or(1, |of| self.wanted.weight(of));
+            return (self.on_demand.is_empty() && on_demand > 0 && weight <= over).then_some(weight);
+        };
+        let one = BTreeMap::from([(of.clone(), 1)]);
+        subtract(&mut self.on_demand, &one);
+        subtract(runs, &one);
+        Some(self.wanted.weight(&of))
+    }
+}
+
+/// The instances among `runs` that serve `count` of what is wanted, best type first.
+fn there(wanted: &Demand, runs: &BTreeMap<String, u32>, count: u32) -> Given {
+    let mut types = wanted.types.clone();
+    types.extend(runs.keys().filter(|of| !wanted.types.contains(of)).cloned());
+    let runs = types.iter().map(|of| (of.clone(), runs.get(of).copied().unwrap_or(0)));
+    let there = SimConfig { capacity: runs.collect(), ..SimConfig::default() };
+    allocate(&there, "", &Demand { types, count, on_demand: 0, ..wanted.clone() }, &Taken::default())
+}
+
+/// The instances among `runs` that make `count`, the least wanted type first.
+fn least_wanted(wanted: &Demand, runs: &BTreeMap<String, u32>, count: u32) -> BTreeMap<String, u32> {
+    let types = least_first(wanted, runs);
+    there(&Demand { types, ..wanted.clone() }, runs, count).runs
+}
+
+/// The types of `runs`, those that are not wanted any more before the others, and the best one last.
+fn least_first(wanted: &Demand, runs: &BTreeMap<String, u32>) -> Vec<String> {
+    let mut types: Vec<String> = runs.keys().cloned().collect();
+    let rank = |of: &String| wanted.types.iter().position(|it| it == of).unwrap_or(usize::MAX);
+    types.sort_by_key(|of| std::cmp::Reverse(rank(of)));
+    types
+}
+
+/// Without these.
+fn subtract(from: &mut BTreeMap<String, u32>, less: &BTreeMap<String, u32>) {
+    for (of, count) in less {
+        if let Some(left) = from.get_mut(of) {
+            *left = left.saturating_sub(*count);
+        }
+    }
+    from.retain(|_, left| *left > 0);
+}
