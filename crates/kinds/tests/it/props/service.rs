@@ -26,10 +26,11 @@ struct Seen {
 }
 
 impl Service {
-    /// From here on.
+    /// From here on. What serves beside what is wanted, while instances are exchanged, goes by itself.
     pub(crate) fn of(sim: &Sim) -> Self {
         let service = Self::default();
-        let (least, sizes) = sim.see(|world| (serving(world), sizes(world)));
+        let (mut least, wanted, sizes) = sim.see(|world| (serving(world), wanted(world), sizes(world)));
+        least.iter_mut().for_each(|(group, least)| *least = wanted[group].min(*least));
         (service.seen().least, service.seen().sizes) = (least, sizes);
         service
     }
@@ -104,8 +105,17 @@ fn sizes(world: &World) -> BTreeMap<String, u64> {
 
 /// Instances of the stack's groups by id.
 pub(crate) fn serving(world: &World) -> BTreeMap<String, u64> {
+    sums(world, &["on_demand", "spot"])
+}
+
+/// What is wanted of them.
+fn wanted(world: &World) -> BTreeMap<String, u64> {
+    sums(world, &["desired"])
+}
+
+fn sums(world: &World, fields: &[&str]) -> BTreeMap<String, u64> {
     let groups = world.objects.get("group").into_iter().flat_map(BTreeMap::values).flatten();
     let ours = groups.filter(|(_, object)| matches!(object.owner, Holder::Stack { .. }));
-    let count = |object: &drstack_sim::Object, what: &str| object.live[what].as_u64().unwrap();
-    ours.map(|(id, object)| (id.clone(), count(object, "on_demand") + count(object, "spot"))).collect()
+    let sum = |object: &drstack_sim::Object| fields.iter().map(|it| object.live[*it].as_u64().unwrap()).sum();
+    ours.map(|(id, object)| (id.clone(), sum(object))).collect()
 }
