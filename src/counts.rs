@@ -25,10 +25,8 @@ type Counted = (&'static str, String, Result<Option<Found>, CloudError>);
 /// Instances that serve, counted on the way.
 #[derive(Default)]
 pub(crate) struct Counts {
-    /// By kind, the ids of what runs instances.
-    groups: BTreeMap<&'static str, Vec<String>>,
-    /// By id, whose it is and what is wanted of it.
-    wanted: BTreeMap<String, (Address, Value)>,
+    /// What runs instances, by kind and id: whose it is and what is wanted of it.
+    groups: BTreeMap<&'static str, BTreeMap<String, (Address, Value)>>,
     /// Instances that are on-demand where spot ones are wanted, at the last look.
     on_demand: BTreeMap<Address, u32>,
     /// The run has taken long enough to be looked at on the way.
@@ -42,11 +40,13 @@ impl Counts {
     pub(crate) fn of(session: &Session, planned: &Planned) -> Self {
         let mut counts = Self::default();
         for (address, look) in &planned.seen {
-            if let Some((kind, id, serving)) = serving(session, planned, address, look) {
-                if let Some(resource) = planned.compiled.graph.resources.get(address) {
-                    counts.wanted.insert(id.clone(), (address.clone(), resource.spec.clone()));
-                }
-                counts.groups.entry(kind).or_default().push(id);
+            let resource = planned.compiled.graph.resources.get(address);
+            if let (Some(resource), Look::Present(found)) = (resource, look)
+                && let Some(kind) = session.kinds.get(&resource.kind)
+                && let Ok(Some(serving)) = kind.serving(&found.live)
+            {
+                let wanted = (address.clone(), resource.spec.clone());
+                counts.groups.entry(kind.name()).or_default().insert(found.id.clone(), wanted);
                 counts.before = Some(counts.before.unwrap_or(0) + serving);
             }
         }
@@ -81,11 +81,11 @@ impl Counts {
             Some(Look::Present(found)) => Some(found.clone()),
             _ => None,
         };
-        let looks = self.groups.iter().flat_map(|(kind, ids)| ids.iter().map(|id| (*kind, id.clone())));
-        let looks = looks.map(|(kind, id)| {
-            let address = self.wanted.get(&id).map(|(address, _)| address);
-            let found = address.and_then(|it| summary.left.get(it).cloned().or_else(|| seen(it)));
-            (kind, id, Ok(found))
+        let looks = self.groups.iter().flat_map(|(kind, groups)| {
+            groups.iter().map(|(id, (address, _))| {
+                let found = summary.left.get(address).cloned().or_else(|| seen(address));
+                (*kind, id.clone(), Ok(found))
+            })
         });
         let looks = looks.collect();
         self.note(session, looks);
@@ -94,8 +94,9 @@ impl Counts {
     async fn count(&mut self, session: &Session) {
         self.is_long = true;
         let mut looks = Vec::new();
-        for (kind, ids) in &self.groups {
-            let found = session.cloud.read(kind, &session.scope, Place::Standby, ids).await;
+        for (kind, groups) in &self.groups {
+            let ids: Vec<String> = groups.keys().cloned().collect();
+            let found = session.cloud.read(kind, &session.scope, Place::Standby, &ids).await;
             looks.extend(ids.iter().zip(found).map(|(id, look)| (*kind, id.clone(), look)));
         }
         self.note(session, looks);
@@ -105,8 +106,9 @@ impl Counts {
     fn note(&mut self, session: &Session, looks: Vec<Counted>) {
         let (mut sum, mut on_demand) = (0, BTreeMap::new());
         for (kind, id, look) in looks {
+            let wanted = self.groups.get(kind).and_then(|groups| groups.get(&id));
             let Some(kind) = session.kinds.get(kind) else { return };
-            if let (Ok(Some(found)), Some((address, spec))) = (&look, self.wanted.get(&id)) {
+            if let (Ok(Some(found)), Some((address, spec))) = (&look, wanted) {
                 on_demand.insert(address.clone(), kind.left_on_demand(spec, &found.live).unwrap_or(0));
             }
             match look.map(|found| found.map(|found| kind.serving(&found.live))) {
@@ -132,16 +134,4 @@ impl Counts {
     pub(crate) fn in_service(&self) -> Option<InService> {
         Some(InService { before: self.before?, fewest: self.fewest?, after: self.last? })
     }
-}
-
-/// Kind, id and instances of what runs any.
-fn serving(
-    session: &Session,
-    planned: &Planned,
-    address: &Address,
-    look: &Look,
-) -> Option<(&'static str, String, u32)> {
-    let Look::Present(found) = look else { return None };
-    let kind = session.kinds.get(&planned.compiled.graph.resources.get(address)?.kind)?;
-    Some((kind.name(), found.id.clone(), kind.serving(&found.live).ok()??))
 }

@@ -219,6 +219,8 @@ impl Lock {
             match Self::take_from(Arc::clone(&store), wanted.clone(), now, &yields).await {
                 // It gave a sign of life meanwhile: it is sealed, and gives no more than one in [`RENEW`].
                 Err(LockError::Held(held)) if yields(&held) => {}
+                // It gave the lock back meanwhile, or another one did.
+                Err(LockError::Store(StoreError::Refused { .. })) => {}
                 other => return other,
             }
         }

@@ -398,3 +398,16 @@ async fn a_run_that_gives_signs_of_life_meanwhile_does_not_keep_the_lock_from_a_
     assert_eq!((from, held_by(&store).await.as_deref()), (Some(expected), Some("takeover")));
     assert_eq!(lock.holder().epoch, 2);
 }
+
+#[tokio::test]
+async fn a_run_that_ends_at_the_same_moment_does_not_keep_the_lock_from_a_change_of_mode() {
+    let store = store();
+    let apply = take(&store, "apply", 0).await.unwrap();
+    let free = body(&Record::Free { epoch: apply.holder().epoch, begun: BTreeSet::new() });
+    store.meddle(move |objects| {
+        objects.insert(KEY.to_owned(), free);
+    });
+    let (lock, from) = Lock::take_over(store.clone(), takeover("takeover"), at(20)).await.unwrap();
+    assert_eq!((from, lock.holder().epoch), (None, 2));
+    assert_eq!(held_by(&store).await.as_deref(), Some("takeover"));
+}
