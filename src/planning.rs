@@ -83,8 +83,9 @@ impl Session {
     pub(crate) async fn plan(&mut self, options: &Options) -> Result<Planned, Failure> {
         let Scope { primary, standby, .. } = &self.scope;
         let _busy = self.ui.busy(format!("Looking at {primary} and {standby}"));
-        // A lock that cannot be read is nobody's promise; taking it will say what is wrong with it.
-        let Peek { free_since, begun } = peek(&*self.store).await.unwrap_or_default();
+        // Without it nobody knows what is somebody else's and what a run was cut off while making.
+        let Peek { free_since, begun } =
+            peek(&*self.store).await.map_err(|error| self.lock_failure(&error))?;
         let Basis { facts, unanswered, moved, mode, compiled } = self.compiled(options).await?;
         // Asked after the lock was looked at: a change of mode later than that shows in the lock.
         if mode.is_past(&options.intent, options.mode) {

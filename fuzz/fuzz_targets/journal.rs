@@ -2,11 +2,13 @@
 
 #![no_main]
 
+use std::collections::BTreeSet;
+
 use drstack_core::engine::journal::begun;
 use drstack_fuzz::{Same, now};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let told = now(begun(&Same(bytes.to_vec()), "run")).expect("a journal is never refused");
+    let told = now(begun(&Same(bytes.to_vec()), "run", BTreeSet::new())).expect("a journal is never refused");
     assert!(told.len() <= bytes.len());
 });

@@ -87,7 +87,14 @@ pub enum LockError {
 #[serde(rename_all = "snake_case", tag = "state")]
 enum Record {
     /// Somebody holds it, or did until the lease ran out.
-    Held(Holder),
+    Held {
+        /// Who.
+        #[serde(flatten)]
+        holder: Holder,
+        /// What runs before the holder's began to make, and may have made: its journal says so too, but only once it is begun.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        begun: BTreeSet<Address>,
+    },
     /// It was given back or broken.
     Free {
         /// That of the last holder.
@@ -124,7 +131,7 @@ impl Lease {
 /// [`LockError::Broken`] and what the store says.
 pub async fn holder(store: &dyn ControlStore) -> Result<Option<(Holder, Version)>, LockError> {
     Ok(match stored(store).await? {
-        Some((Record::Held(holder), version)) => Some((holder, version)),
+        Some((Record::Held { holder, .. }, version)) => Some((holder, version)),
         Some((Record::Free { .. }, _)) | None => None,
     })
 }
@@ -139,21 +146,24 @@ pub struct Peek {
     pub begun: BTreeSet<Address>,
 }
 
-/// Looks at the lock, and at the journal of a run that still holds it or died with it.
+/// Looks at the lock, and at the journal of a run that still holds it or died with it. A lock that is lost or cannot be read is no
+/// reason to know nothing: the journals of the last runs say what was begun.
 ///
 /// # Errors
-/// [`LockError::Broken`] and what the store says.
+/// What the store says.
 pub async fn peek(store: &dyn ControlStore) -> Result<Peek, LockError> {
-    match stored(store).await {
-        Ok(Some((Record::Free { epoch, begun }, _))) => Ok(Peek { free_since: Some(epoch), begun }),
-        Ok(Some((Record::Held(held), _))) => {
-            Ok(Peek { free_since: None, begun: journal::begun(store, &held.run).await? })
+    Ok(match stored(store).await {
+        Ok(Some((Record::Free { epoch, begun }, _))) => Peek { free_since: Some(epoch), begun },
+        Ok(Some((Record::Held { holder, begun }, _))) => {
+            Peek { free_since: None, begun: journal::begun(store, &holder.run, begun).await? }
         }
-        Ok(None) | Err(LockError::Store(StoreError::NoBucket { .. })) => {
-            Ok(Peek { free_since: Some(0), begun: BTreeSet::new() })
+        Ok(None) => Peek { free_since: Some(0), begun: retraced(store).await? },
+        Err(LockError::Broken(_)) => Peek { free_since: None, begun: retraced(store).await? },
+        Err(LockError::Store(StoreError::NoBucket { .. })) => {
+            Peek { free_since: Some(0), begun: BTreeSet::new() }
         }
-        Err(error) => Err(error),
-    }
+        Err(error) => return Err(error),
+    })
 }
 
 /// Takes the lock from whoever holds it, after sealing the holder's journal so that it starts nothing more.
@@ -161,9 +171,9 @@ pub async fn peek(store: &dyn ControlStore) -> Result<Peek, LockError> {
 /// # Errors
 /// [`LockError::Held`] when it changed hands meanwhile, and what the store says.
 pub async fn break_lock(store: &dyn ControlStore, by: &str) -> Result<(), LockError> {
-    let Some((holder, _)) = holder(store).await? else { return Ok(()) };
+    let Some((Record::Held { holder, begun }, _)) = stored(store).await? else { return Ok(()) };
     journal::seal(store, &holder.run, by).await?;
-    let begun = journal::begun(store, &holder.run).await?;
+    let begun = journal::begun(store, &holder.run, begun).await?;
     give_back(store, &holder, None, &begun).await
 }
 
@@ -177,17 +187,20 @@ pub async fn replace_broken(store: &dyn ControlStore, by: &str, now: Timestamp) 
     if serde_json::from_slice::<Record>(&found).is_ok() {
         return Ok(false);
     }
-    let mut begun = BTreeSet::new();
-    // Names of runs begin with the moment of their start.
-    let last = store.list("runs/").await?.into_iter().next_back();
-    if let Some(run) = last.as_deref().and_then(|key| key.split('/').nth(1)) {
-        journal::seal(store, run, by).await?;
-        begun = journal::begun(store, run).await?;
+    let runs = journal::runs(store).await?;
+    if let Some(last) = runs.last() {
+        journal::seal(store, last, by).await?;
     }
+    let begun = journal::retraced(store, &runs).await?;
     // Nobody knows the last epoch; seconds since 1970 are more than any stack has had holders.
     let epoch = u64::try_from(now.as_second()).unwrap_or(0);
     store.put(KEY, body(&Record::Free { epoch, begun }), Condition::Matches(version)).await?;
     Ok(true)
+}
+
+/// What was begun, where no lock says it: as the journals have it.
+async fn retraced(store: &dyn ControlStore) -> Result<BTreeSet<Address>, StoreError> {
+    journal::retraced(store, &journal::runs(store).await?).await
 }
 
 impl Lock {
@@ -234,36 +247,52 @@ impl Lock {
         now: Timestamp,
         yields: &(dyn Fn(&Holder) -> bool + Sync),
     ) -> Result<(Self, Option<Holder>), LockError> {
-        let mut from = None;
+        let (mut from, mut unlocked) = (None, BTreeSet::new());
         let (epoch, condition, begun) = match stored(&*store).await? {
-            None => (1, Condition::Absent, BTreeSet::new()),
+            // Nobody ever held it, or somebody removed it.
+            None => {
+                unlocked = journal::runs(&*store).await?;
+                (1, Condition::Absent, journal::retraced(&*store, &unlocked).await?)
+            }
             Some((Record::Free { epoch, begun }, version)) => (epoch + 1, Condition::Matches(version), begun),
-            Some((Record::Held(held), _)) if held.until > now && !yields(&held) => {
+            Some((Record::Held { holder: held, .. }, _)) if held.until > now && !yields(&held) => {
                 return Err(LockError::Held(Box::new(held)));
             }
             // Sealed first: were the lock taken first and its taker died in between, nobody would seal this journal.
-            Some((Record::Held(held), version)) => {
+            Some((Record::Held { holder: held, begun }, version)) => {
                 journal::seal(&*store, &held.run, &wanted.run).await?;
-                let begun = journal::begun(&*store, &held.run).await?;
+                let begun = journal::begun(&*store, &held.run, begun).await?;
                 let epoch = held.epoch + 1;
                 from = Some(held).filter(|held| held.until > now);
                 (epoch, Condition::Matches(version), begun)
             }
         };
         let holder = Holder { since: now, until: later(now, LEASE), epoch, ..wanted };
-        let version = match store.put(KEY, body(&Record::Held(holder.clone())), condition).await {
+        let record = Record::Held { holder: holder.clone(), begun: begun.clone() };
+        let version = match store.put(KEY, body(&record), condition).await {
             Ok(version) => version,
-            Err(error) => match stored(&*store).await? {
+            Err(error) => match self::holder(&*store).await? {
                 // The answer was lost, the write was not.
-                Some((Record::Held(held), version)) if held == holder => version,
-                Some((Record::Held(held), _)) if held.until > now => {
-                    return Err(LockError::Held(Box::new(held)));
-                }
+                Some((held, version)) if held == holder => version,
+                Some((held, _)) if held.until > now => return Err(LockError::Held(Box::new(held))),
                 _ => return Err(error.into()),
             },
         };
         let until = watch::Sender::new(holder.until);
-        Ok((Self { store, holder, version, until, begun }, from))
+        let mut lock = Self { store, holder, version, until, begun };
+        if let Some(last) = unlocked.last() {
+            lock.seal_unlocked(last).await?;
+        }
+        Ok((lock, from))
+    }
+
+    /// Seals the `last` run of a lock that was removed, and keeps what it has begun meanwhile. Only once the lock is ours: before, it may
+    /// have been the run of whoever was faster.
+    async fn seal_unlocked(&mut self, last: &str) -> Result<(), LockError> {
+        journal::seal(&*self.store, last, &self.holder.run).await?;
+        self.begun.extend(journal::begun(&*self.store, last, BTreeSet::new()).await?);
+        self.version = self.write(&self.holder, self.version.clone()).await?;
+        Ok(())
     }
 
     /// What runs before this one began to make, and may have made.
@@ -351,7 +380,8 @@ impl Lock {
     }
 
     async fn write(&self, holder: &Holder, version: Version) -> Result<Version, StoreError> {
-        self.store.put(KEY, body(&Record::Held(holder.clone())), Condition::Matches(version)).await
+        let record = Record::Held { holder: holder.clone(), begun: self.begun.clone() };
+        self.store.put(KEY, body(&record), Condition::Matches(version)).await
     }
 }
 

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use crate::address::Address;
+use crate::address::{Address, ComponentAddress};
 use crate::control::lock::Lease;
 use crate::control::{Condition, ControlStore, StoreError};
 use crate::kind::Action;
@@ -150,7 +150,8 @@ impl Begun {
         match entry {
             Entry::RunStarted { begun, .. } => self.before.extend(begun.iter().cloned()),
             Entry::Intent { step, address, action: Action::Create, .. } => {
-                self.now.insert(*step, address.clone());
+                // A number that comes twice is no reason to forget whose it was.
+                self.before.extend(self.now.insert(*step, address.clone()).filter(|it| it != address));
             }
             Entry::Done { step, .. } => {
                 if let Some(address) = self.now.remove(step) {
@@ -164,9 +165,30 @@ impl Begun {
         }
     }
 
+    /// A line that is no entry, another version's or damaged: what it names may be what it says was begun.
+    fn hear_damaged(&mut self, line: &[u8]) {
+        let text = String::from_utf8_lossy(line);
+        for (at, _) in text.match_indices('"') {
+            let quoted = serde_json::Deserializer::from_str(&text[at..]).into_iter::<String>().next();
+            self.before.extend(quoted.and_then(Result::ok).and_then(|it| named(&it)));
+        }
+    }
+
     fn all(&self) -> BTreeSet<Address> {
         self.before.iter().chain(self.now.values()).cloned().collect()
     }
+}
+
+/// The address with this text, if it looks like one: `bucket.models/bucket`, with or without keys.
+fn named(text: &str) -> Option<Address> {
+    let is_plain = |part: &str| {
+        !part.is_empty() && part.chars().all(|it| it.is_ascii_alphanumeric() || matches!(it, '.' | '_' | '-'))
+    };
+    let (component, resource) = text.rsplit_once('/')?;
+    let looks_so = is_plain(resource)
+        && component.contains('.')
+        && is_plain(&ComponentAddress::new(component).without_keys());
+    Address::parse(text).filter(|_| looks_so)
 }
 
 impl Journal {
@@ -239,14 +261,62 @@ impl Journal {
     }
 }
 
-/// What `run` and those before it began to make, and is not known to be done.
+/// What `run` began to make, and those before it, which began `before`, and is not known to be done.
 ///
 /// # Errors
-/// What the store says. Lines that cannot be read, of another version or cut short, count as nothing begun.
-pub async fn begun(store: &dyn ControlStore, run: &str) -> Result<BTreeSet<Address>, StoreError> {
-    let mut begun = Begun::default();
-    entries(store, run).await?.iter().for_each(|entry| begun.hear(entry));
-    Ok(begun.all())
+/// What the store says. Of lines that cannot be read, of another version or damaged, all that they name counts as begun: what was
+/// begun and is taken for somebody else's stands in the way for good, and the other way round one more look is made.
+pub async fn begun(
+    store: &dyn ControlStore,
+    run: &str,
+    before: BTreeSet<Address>,
+) -> Result<BTreeSet<Address>, StoreError> {
+    Ok(heard(&written(store, run).await?, before))
+}
+
+fn heard(lines: &[Vec<u8>], before: BTreeSet<Address>) -> BTreeSet<Address> {
+    let mut begun = Begun { before, now: BTreeMap::new() };
+    for line in lines {
+        match serde_json::from_slice(line) {
+            Ok(entry) => begun.hear(&entry),
+            Err(_) => begun.hear_damaged(line),
+        }
+    }
+    begun.all()
+}
+
+/// What `runs` began to make and is not known to be done, from their journals alone: for when there is no lock that says it.
+///
+/// It goes back from the last run to the first one that says what those before it had begun. The runs on that way died before they
+/// wrote anything, so that each costs no more than its seal.
+///
+/// # Errors
+/// What the store says.
+pub async fn retraced(
+    store: &dyn ControlStore,
+    runs: &BTreeSet<String>,
+) -> Result<BTreeSet<Address>, StoreError> {
+    let is_start =
+        |line: &Vec<u8>| matches!(serde_json::from_slice::<Entry>(line), Ok(Entry::RunStarted { .. }));
+    let mut back = Vec::new();
+    for run in runs.iter().rev() {
+        let lines = written(store, run).await?;
+        let says_what_was_before = lines.iter().any(is_start);
+        back.push(lines);
+        if says_what_was_before {
+            break;
+        }
+    }
+    Ok(back.iter().rev().fold(BTreeSet::new(), |before, lines| heard(lines, before)))
+}
+
+/// The runs of which anything is kept, in the order in which they began: their names begin with that moment.
+///
+/// # Errors
+/// What the store says.
+pub async fn runs(store: &dyn ControlStore) -> Result<BTreeSet<String>, StoreError> {
+    let keys = store.list("runs/").await?;
+    Ok(keys.iter().filter_map(|key| key.split('/').nth(1)).map(str::to_owned).collect())
 }
 
 /// What `run` has written so far; lines that cannot be read are left out.
@@ -254,10 +324,17 @@ pub async fn begun(store: &dyn ControlStore, run: &str) -> Result<BTreeSet<Addre
 /// # Errors
 /// What the store says.
 pub async fn entries(store: &dyn ControlStore, run: &str) -> Result<Vec<Entry>, StoreError> {
+    let lines = written(store, run).await?;
+    Ok(lines.iter().filter_map(|line| serde_json::from_slice(line).ok()).collect())
+}
+
+/// The lines that `run` has written so far, as they are.
+async fn written(store: &dyn ControlStore, run: &str) -> Result<Vec<Vec<u8>>, StoreError> {
     let mut all = Vec::new();
     for key in store.list(&format!("runs/{run}/journal/")).await? {
         let Some((body, _)) = store.get(&key).await? else { continue };
-        all.extend(body.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()));
+        let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        all.extend(lines.map(<[u8]>::to_vec));
     }
     Ok(all)
 }

@@ -43,7 +43,7 @@ async fn is_fenced(store: &Arc<Memory>, run: &str) -> bool {
 }
 
 fn bytes_of(holder: &Holder) -> Vec<u8> {
-    body(&Record::Held(holder.clone()))
+    body(&Record::Held { holder: holder.clone(), begun: BTreeSet::new() })
 }
 
 #[tokio::test]
@@ -305,9 +305,10 @@ proptest::proptest! {
             let store = store();
             store.put(KEY, bytes, Condition::Always).await.unwrap();
             let before = store.objects();
-            if let Err(error) = peek(&*store).await {
+            if let Err(error) = holder(&*store).await {
                 assert!(matches!(error, LockError::Broken(_)) && error.to_string().contains("lock.json"));
                 assert!(matches!(take(&store, "b", 90).await, Err(LockError::Broken(_))));
+                peek(&*store).await.unwrap();
                 assert_eq!(store.objects(), before);
                 assert!(replace_broken(&*store, "unlock", at(95)).await.unwrap());
                 take(&store, "c", 100).await.unwrap();
@@ -316,18 +317,23 @@ proptest::proptest! {
     }
 }
 
+fn begun(names: &[&str]) -> BTreeSet<Address> {
+    names.iter().map(|name| Address::parse(&format!("bucket.{name}/bucket")).unwrap()).collect()
+}
+
+fn intent(step: usize, name: &str) -> Entry {
+    let address = Address::parse(&format!("bucket.{name}/bucket")).unwrap();
+    Entry::Intent { step, address, action: crate::kind::Action::Create, token: String::new() }
+}
+
+fn started(begun: BTreeSet<Address>) -> Entry {
+    let format = crate::engine::journal::FORMAT;
+    Entry::RunStarted { format, purpose: "apply".to_owned(), steps: 1, begun, at: at(70) }
+}
+
 #[tokio::test]
 async fn what_was_begun_is_handed_on_until_somebody_says_it_is_done() {
     let store = store();
-    let begun = |names: &[&str]| -> BTreeSet<Address> {
-        names.iter().map(|name| Address::parse(&format!("bucket.{name}/bucket")).unwrap()).collect()
-    };
-    let intent = |step, name: &str| Entry::Intent {
-        step,
-        address: Address::parse(&format!("bucket.{name}/bucket")).unwrap(),
-        action: crate::kind::Action::Create,
-        token: String::new(),
-    };
     // The first run is cut off after it began three buckets, finished one and was refused another.
     take(&store, "a", 0).await.unwrap();
     let entries = [
@@ -348,14 +354,7 @@ async fn what_was_begun_is_handed_on_until_somebody_says_it_is_done() {
     // The third finishes it, and is killed before it gives the lock back.
     let third = take(&store, "c", 70).await.unwrap();
     let mut journal = Journal::new(store.clone(), "c").after(third.begun().clone());
-    let started = Entry::RunStarted {
-        format: crate::engine::journal::FORMAT,
-        purpose: "apply".to_owned(),
-        steps: 1,
-        begun: journal.begun(),
-        at: at(70),
-    };
-    let done = [started, intent(0, "lost"), Entry::Done { step: 0, id: "lost".to_owned() }];
+    let done = [started(journal.begun()), intent(0, "lost"), Entry::Done { step: 0, id: "lost".to_owned() }];
     journal.append(&done).await.unwrap();
     assert_eq!(journal.begun(), begun(&[]));
     break_lock(&*store, "drstack unlock").await.unwrap();
@@ -410,4 +409,80 @@ async fn a_run_that_ends_at_the_same_moment_does_not_keep_the_lock_from_a_change
     let (lock, from) = Lock::take_over(store.clone(), takeover("takeover"), at(20)).await.unwrap();
     assert_eq!((from, lock.holder().epoch), (None, 2));
     assert_eq!(held_by(&store).await.as_deref(), Some("takeover"));
+}
+
+/// A run that began a bucket and died, and so many after it that died before they wrote anything.
+async fn chain(store: &Arc<Memory>, length: i64) {
+    take(store, "a", 0).await.unwrap();
+    let entries = [started(BTreeSet::new()), intent(0, "lost")];
+    Journal::new(store.clone(), "a").append(&entries).await.unwrap();
+    for number in 1..=length {
+        let mut lock = take(store, &format!("b{number}"), 100 * number).await.unwrap();
+        assert_eq!(*lock.begun(), begun(&["lost"]), "run {number}");
+        lock.renew(at(100 * number + 20)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_was_begun_is_known_after_a_chain_of_deaths_of_any_length() {
+    for length in 0..5 {
+        let known = || Peek { free_since: None, begun: begun(&["lost"]) };
+        let store = store();
+        chain(&store, length).await;
+        assert_eq!(peek(&*store).await.unwrap(), known(), "{length}");
+        assert_eq!(*take(&store, "c", 900).await.unwrap().begun(), begun(&["lost"]), "{length}");
+        break_lock(&*store, "unlock").await.unwrap();
+        assert_eq!(peek(&*store).await.unwrap().begun, begun(&["lost"]), "{length}");
+        let (last, _) = Lock::take_over(store.clone(), takeover("d"), at(950)).await.unwrap();
+        assert_eq!(*last.begun(), begun(&["lost"]), "{length}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_begun_is_known_where_the_lock_is_lost_or_cannot_be_read() {
+    for (length, lost) in [(0, false), (0, true), (3, false), (3, true)] {
+        let store = store();
+        chain(&store, length).await;
+        match lost {
+            true => store.delete(KEY).await.unwrap(),
+            false => {
+                let put = store.put(KEY, b"{\"state\":\"lent\"}".to_vec(), Condition::Always);
+                put.await.unwrap();
+            }
+        }
+        assert_eq!(peek(&*store).await.unwrap().begun, begun(&["lost"]), "{length} {lost}");
+        if !lost {
+            assert!(replace_broken(&*store, "unlock", at(900)).await.unwrap());
+            assert_eq!(peek(&*store).await.unwrap().begun, begun(&["lost"]), "{length} {lost}");
+        }
+        assert_eq!(*take(&store, "c", 900).await.unwrap().begun(), begun(&["lost"]), "{length} {lost}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_lock_was_removed_is_sealed_by_the_next_which_knows_all_that_it_began() {
+    let store = store();
+    take(&store, "a", 0).await.unwrap();
+    let mut journal = Journal::new(store.clone(), "a");
+    journal.append(&[started(BTreeSet::new()), intent(0, "early")]).await.unwrap();
+    store.delete(KEY).await.unwrap();
+    // It writes on until the moment in which the next one has the lock.
+    store.meddle(|objects| {
+        let late = serde_json::to_vec(&intent(1, "late")).unwrap();
+        objects.insert("runs/a/journal/000001.jsonl".to_owned(), late);
+    });
+    let next = take(&store, "b", 1).await.unwrap();
+    assert_eq!(*next.begun(), begun(&["early", "late"]));
+    assert_eq!(peek(&*store).await.unwrap().begun, begun(&["early", "late"]));
+    assert!(matches!(journal.append(&[intent(2, "never")]).await, Err(JournalError::Fenced { .. })));
+}
+
+#[tokio::test]
+async fn a_lock_of_a_version_that_did_not_say_what_was_begun_is_read() {
+    let store = store();
+    let old = format!("{{\"state\":\"held\",{}", &serde_json::to_string(&wanted("a")).unwrap()[1..]);
+    store.put(KEY, old.into_bytes(), Condition::Always).await.unwrap();
+    assert_eq!(holder(&*store).await.unwrap().unwrap().0, wanted("a"));
+    Journal::new(store.clone(), "a").append(&[intent(0, "lost")]).await.unwrap();
+    assert_eq!(*take(&store, "b", 90).await.unwrap().begun(), begun(&["lost"]));
 }

@@ -167,7 +167,7 @@ impl Program<'_> {
         let (cloud, kinds, scope, options) =
             (&self.desk, drstack_kinds::kinds(), scope(task.stack), &task.options);
         let store = self.store();
-        let peek = peek(&*store).await.unwrap_or_default();
+        let peek = peek(&*store).await.map_err(End::of)?;
         let mut facts = records::facts(&*store).await.map_err(End::failed)?;
         let last = std::mem::take(&mut facts.facts);
         let Capture { facts: answers, failed: unanswered, .. } = match &task.alone {
