@@ -179,6 +179,27 @@ impl Demand {
     }
 }
 
+/// What stands between two calls of a creation that takes several.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Halfway<L> {
+    /// It carries its owner's tags by then. Before, nobody can tell whose it is.
+    pub tagged: bool,
+    /// What the cloud reports.
+    pub live: L,
+}
+
+impl<L> Halfway<L> {
+    /// What carries no tags yet.
+    pub fn untagged(live: L) -> Self {
+        Self { tagged: false, live }
+    }
+
+    /// What carries its tags, and is not as wanted yet.
+    pub fn tagged(live: L) -> Self {
+        Self { tagged: true, live }
+    }
+}
+
 /// One AWS object, pure half.
 ///
 /// Guarantees: `diff(spec, expect(spec, id))` is empty, and after a change no less; all functions are total and deterministic.
@@ -222,6 +243,11 @@ pub trait Kind: Send + Sync + 'static {
     fn diff(spec: &Self::Spec, live: &Self::Live) -> Vec<FieldChange>;
     /// What the cloud would report under `id` had it done exactly this; preview and simulation use it.
     fn expect(spec: &Self::Spec, id: &str) -> Self::Live;
+    /// What stands after each call of a creation but the last, for kinds that take several: a run may die at each. Simulation makes as many
+    /// calls; what is left without tags is known as the stack's by the journal alone.
+    fn halfway(_spec: &Self::Spec, _id: &str) -> Vec<Halfway<Self::Live>> {
+        Vec::new()
+    }
     /// The same after a change of what was `before`; for kinds that number their changes.
     fn expect_after(spec: &Self::Spec, id: &str, _before: &Self::Live) -> Self::Live {
         Self::expect(spec, id)

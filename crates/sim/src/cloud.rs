@@ -75,9 +75,18 @@ impl Cloud for Sim {
         call: &'a Call,
         spec: &'a Value,
     ) -> BoxFuture<'a, Result<Found, CloudError>> {
-        self.change(Operation::Create, kind, call, call.address.as_str(), |effect, state| {
-            effect.create(state, spec)
-        })
+        async move {
+            let subject = call.address.as_str();
+            let mut number = 0;
+            loop {
+                let next = |effect: &Effect<'_>, state: &mut State| effect.create(state, spec, number);
+                let made = self.change(Operation::Create, kind, call, subject, next).await?;
+                if let Some(found) = made {
+                    return Ok(found);
+                }
+                number += 1;
+            }
+        }
         .boxed()
     }
 

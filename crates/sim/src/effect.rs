@@ -15,6 +15,9 @@ use crate::world::{Change, Holder, Key, Object, World};
 /// How long it takes to let go of instances that run.
 pub(crate) const LETTING_GO: SignedDuration = SignedDuration::from_secs(5);
 
+/// What was made, once nothing is left to be called, and the age at which the work is done.
+pub(crate) type Made = (Option<Found>, u64);
+
 /// A change to one resource.
 pub(crate) struct Effect<'a> {
     pub(crate) config: &'a SimConfig,
@@ -25,16 +28,22 @@ pub(crate) struct Effect<'a> {
 }
 
 impl Effect<'_> {
-    /// Makes it; returns it and the age at which the work is done.
-    pub(crate) fn create(&self, state: &mut State, spec: &Value) -> Result<(Found, u64), CloudError> {
+    /// Makes the call of this number, from 0, of those that making it takes; after the last one returns what was made. Returns the age at
+    /// which the work is done, too.
+    pub(crate) fn create(&self, state: &mut State, spec: &Value, number: usize) -> Result<Made, CloudError> {
         self.closed(spec)?;
+        if number > 0 {
+            return self.go_on(state, spec, number);
+        }
         let key = self.key(self.id()?);
         if self.kind.verifies() {
             // It holds, and nothing stands there afterwards.
             let live = self.shaped(self.kind.expect(spec, &key.id))?;
             let owner = Owner::Ours(self.call.address.clone());
-            return Ok((Found { id: key.id, owner, live }, state.age() + self.work(Action::Create)));
+            let found = Found { id: key.id, owner, live };
+            return Ok((Some(found), state.age() + self.work(Action::Create)));
         }
+        let halfway = self.shaped(self.kind.halfway(spec, &key.id))?;
         let stack = &*self.call.scope.stack;
         if let Some(object) = state.world.get(&key) {
             match object.owner.seen_by(stack) {
@@ -44,9 +53,10 @@ impl Effect<'_> {
                     if object.token == self.call.token && changes.iter().any(|change| change.replace) {
                         return Err(self.conflict("IdempotentParameterMismatch".to_owned()));
                     }
-                    return Ok((World::found(&key.id, object, stack), object.ready));
+                    return Ok((Some(World::found(&key.id, object, stack)), object.ready));
                 }
                 Owner::Setting => {}
+                Owner::Foreign if object.is_begun() && !halfway.is_empty() => return Ok((None, state.age())),
                 Owner::Stack(other) => {
                     return Err(self.conflict(format!("{} exists and belongs to stack {other}", key.id)));
                 }
@@ -55,18 +65,18 @@ impl Effect<'_> {
                 }
             }
         }
-        let owner = state.world.get(&key).map_or_else(
-            || match self.kind.is_setting() {
-                true => Holder::Setting,
-                false => Holder::Stack { stack: stack.to_owned(), address: self.call.address.clone() },
-            },
-            |object| object.owner.clone(),
-        );
+        let owner = match state.world.get(&key) {
+            Some(object) => object.owner.clone(),
+            None if self.kind.is_setting() => Holder::Setting,
+            None if halfway.first().is_some_and(|it| !it.tagged) => Holder::Foreign,
+            None => self.holder(),
+        };
         let created = state.age();
         let given = self.instances(state, &key, spec)?;
+        let whole = self.granted(self.shaped(self.kind.expect(spec, &key.id))?, &given)?;
         let object = Object {
             owner,
-            live: self.granted(self.shaped(self.kind.expect(spec, &key.id))?, &given)?,
+            live: halfway.first().map_or(whole, |it| it.live.clone()),
             then: None,
             created,
             ready: created + self.work(Action::Create),
@@ -78,7 +88,39 @@ impl Effect<'_> {
         let (object, ready) = (self.linked(object)?, created + self.work(Action::Create));
         let found = World::found(&key.id, &object, stack);
         state.change(self.operation, Change::Put { key, object: Box::new(object) })?;
-        Ok((found, ready))
+        Ok(if halfway.is_empty() { (Some(found), ready) } else { (None, created) })
+    }
+
+    /// A further call of a creation. What somebody else has brought further meanwhile stays as it is.
+    fn go_on(&self, state: &mut State, spec: &Value, number: usize) -> Result<Made, CloudError> {
+        let key = self.key(self.id()?);
+        let halfway = self.shaped(self.kind.halfway(spec, &key.id))?;
+        let (before, next) = (halfway.get(number - 1), halfway.get(number));
+        let Some(object) = state.world.get(&key).cloned() else {
+            return Err(self.conflict(format!("{} went away while it was made", key.id)));
+        };
+        let owner = match object.owner.seen_by(&self.call.scope.stack) {
+            Owner::Foreign if object.is_begun() => match next {
+                Some(next) if !next.tagged => Holder::Foreign,
+                _ => self.holder(),
+            },
+            Owner::Stack(_) | Owner::Foreign => {
+                return Err(self.conflict(format!("{} is not this stack's", key.id)));
+            }
+            Owner::Ours(_) | Owner::Setting => object.owner.clone(),
+        };
+        let live = match (before, next) {
+            (Some(before), _) if before.live != object.live => object.live.clone(),
+            (_, Some(next)) => next.live.clone(),
+            (_, None) => {
+                let given = self.instances(state, &key, spec)?;
+                self.granted(self.shaped(self.kind.expect(spec, &key.id))?, &given)?
+            }
+        };
+        let object = self.linked(Object { owner, live, ..object })?;
+        let (found, ready) = (World::found(&key.id, &object, &self.call.scope.stack), object.ready);
+        state.change(self.operation, Change::Put { key, object: Box::new(object) })?;
+        Ok(if next.is_none() { (Some(found), ready) } else { (None, state.age()) })
     }
 
     /// Makes it what `spec` says; returns the age at which the work is done.
@@ -127,6 +169,8 @@ impl Effect<'_> {
         let Some(object) = state.world.get(&key) else { return Ok(now) };
         match object.owner.seen_by(&self.call.scope.stack) {
             Owner::Ours(_) => {}
+            // What no run finished: whoever knows of it may take it away.
+            Owner::Foreign if object.is_begun() => {}
             Owner::Setting => {
                 return Err(self.conflict(format!("{id} is a setting, which cannot be removed")));
             }
@@ -162,6 +206,11 @@ impl Effect<'_> {
                 Ok(dice::new_id(self.config.seed, self.kind.name(), &parts))
             }
         }
+    }
+
+    /// The stack, for the address that it is made for.
+    fn holder(&self) -> Holder {
+        Holder::Stack { stack: self.call.scope.stack.to_string(), address: self.call.address.clone() }
     }
 
     fn key(&self, id: String) -> Key {
@@ -271,7 +320,7 @@ impl State {
     }
 
     fn is_visible(&self, config: &SimConfig, object: &Object) -> bool {
-        object.token.is_empty() || object.created.saturating_add(millis(config.lag)) <= self.world.age
+        !object.is_made() || object.created.saturating_add(millis(config.lag)) <= self.world.age
     }
 }
 

@@ -60,6 +60,16 @@ pub struct Object {
 }
 
 impl Object {
+    /// It was made by a call, and not put there from outside.
+    pub(crate) fn is_made(&self) -> bool {
+        !self.token.is_empty()
+    }
+
+    /// It was made by a call, and carries nobody's tags yet.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.is_made() && self.owner == Holder::Foreign
+    }
+
     /// Ages at which it will be another one by itself, the next of each sort.
     pub(crate) fn due(&self) -> impl Iterator<Item = u64> {
         let then = self.then.is_some().then_some(self.ready);

@@ -110,17 +110,32 @@ impl Job {
             (Action::Delete, Some(id)) => self.delete(cloud, &call, id).await,
             (_, None) => Err(StepError::Internal { message: "a change of nothing".to_owned() }),
         };
-        let without_trace = result.is_err() && self.left_nothing(cloud).await;
+        let without_trace = match &result {
+            Ok(_) => false,
+            Err(error) => self.left_nothing(cloud, error).await,
+        };
         Ended { step: self.id, result, without_trace }
     }
 
-    /// Whether a creation that failed certainly left nothing: it may be made of several calls, of which the first had its effect.
-    async fn left_nothing(&self, cloud: &dyn Cloud) -> bool {
-        match (self.step.action, &self.step.id) {
-            (Action::Create, Some(name)) => {
-                matches!(self.look(cloud, std::slice::from_ref(name)).await, Ok(None))
+    /// Whether a creation that failed certainly left nothing: it may be made of several calls, of which the first had its effect. Looks
+    /// may miss for some time what that left, and a call that nobody answered may still be on its way.
+    async fn left_nothing(&self, cloud: &dyn Cloud, error: &StepError) -> bool {
+        let (Action::Create, Some(name)) = (self.step.action, &self.step.id) else { return false };
+        if matches!(error, StepError::Cloud { error: CloudError::Unreachable { .. } }) {
+            return false;
+        }
+        // What carries its tags from the start tells whose it is.
+        let tells = self.kind.halfway(&self.spec, name).is_ok_and(|it| it.first().is_none_or(|it| it.tagged));
+        let (begin, mut pauses) = (Instant::now(), Pauses::of(SETTLE));
+        loop {
+            let late = tells || begin.elapsed() > cloud.consistency();
+            match self.look(cloud, std::slice::from_ref(name)).await {
+                Ok(None) if late => return true,
+                Ok(None) => {}
+                Ok(Some(_)) | Err(_) => return false,
             }
-            _ => false,
+            let Some(pause) = pauses.next() else { return false };
+            sleep(pause).await;
         }
     }
 

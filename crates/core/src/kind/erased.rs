@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    Action, DataRole, Demand, FieldChange, Kind, Lookup, Operation, Place, Readiness, Rung, Shortage, Wait,
-    json,
+    Action, DataRole, Demand, FieldChange, Halfway, Kind, Lookup, Operation, Place, Readiness, Rung,
+    Shortage, Wait, json,
 };
 use crate::sides::Copied;
 
@@ -65,6 +65,7 @@ pub trait DynKind: Send + Sync {
     /// Several of these at once: reading spec and live is most of the work.
     fn compare(&self, spec: &Value, id: &str, live: &Value) -> Result<Compared, ShapeError>;
     fn expect(&self, spec: &Value, id: &str) -> Result<Value, ShapeError>;
+    fn halfway(&self, spec: &Value, id: &str) -> Result<Vec<Halfway<Value>>, ShapeError>;
     fn expect_after(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError>;
     fn during(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError>;
     fn short(&self, live: &Value, got: u32, why: &Shortage) -> Result<Option<Value>, ShapeError>;
@@ -152,6 +153,10 @@ impl<K: Kind> DynKind for Erased<K> {
     }
     fn expect(&self, spec: &Value, id: &str) -> Result<Value, ShapeError> {
         Ok(json(&K::expect(&typed::<K, _>("spec", spec)?, id)))
+    }
+    fn halfway(&self, spec: &Value, id: &str) -> Result<Vec<Halfway<Value>>, ShapeError> {
+        let all = K::halfway(&typed::<K, _>("spec", spec)?, id);
+        Ok(all.iter().map(|it| Halfway { tagged: it.tagged, live: json(&it.live) }).collect())
     }
     fn expect_after(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError> {
         Ok(json(&K::expect_after(&typed::<K, _>("spec", spec)?, id, &typed::<K, _>("live", before)?)))

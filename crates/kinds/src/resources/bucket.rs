@@ -1,6 +1,6 @@
 //! The standby bucket: versioned, encrypted, closed to the public, old versions expiring.
 
-use drstack_core::kind::{DataRole, FieldChange, Kind, Lookup, Operation};
+use drstack_core::kind::{DataRole, FieldChange, Halfway, Kind, Lookup, Operation};
 use serde::{Deserialize, Serialize};
 
 use super::operation;
@@ -92,6 +92,23 @@ impl Kind for Bucket {
             old_versions_days: spec.old_versions_days,
             source: spec.source.clone(),
         }
+    }
+
+    /// Its name alone, then tags, public access block, versioning, encryption, and last the lifecycle of old versions.
+    fn halfway(spec: &BucketSpec, _id: &str) -> Vec<Halfway<BucketLive>> {
+        let bare = BucketLive {
+            versioning: false,
+            encryption: MANAGED.to_owned(),
+            public_access_blocked: false,
+            old_versions_days: 0,
+            source: String::new(),
+        };
+        let tagged = BucketLive { source: spec.source.clone(), ..bare.clone() };
+        let closed = BucketLive { public_access_blocked: true, ..tagged.clone() };
+        let versioned = BucketLive { versioning: true, ..closed.clone() };
+        let encrypted = BucketLive { encryption: spec.encryption().to_owned(), ..versioned.clone() };
+        let rest = [tagged, closed, versioned, encrypted].map(Halfway::tagged);
+        [Halfway::untagged(bare)].into_iter().chain(rest).collect()
     }
 }
 

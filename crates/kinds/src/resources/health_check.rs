@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Place};
+use drstack_core::kind::{Action, FieldChange, Halfway, Kind, Lookup, Operation, Place};
 use drstack_core::link::Link;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -163,6 +163,11 @@ impl Kind for HealthCheck {
             },
         };
         HealthCheckLive { of, inverted: false, disabled: false }
+    }
+
+    /// Its tags take a call of their own.
+    fn halfway(spec: &HealthCheckSpec, id: &str) -> Vec<Halfway<HealthCheckLive>> {
+        vec![Halfway::untagged(Self::expect(spec, id))]
     }
 
     fn links(live: &HealthCheckLive) -> Vec<String> {

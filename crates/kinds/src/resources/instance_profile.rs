@@ -1,6 +1,6 @@
 //! The instance profile that carries a pool's role.
 
-use drstack_core::kind::{FieldChange, Kind, Lookup, Operation, Place};
+use drstack_core::kind::{FieldChange, Halfway, Kind, Lookup, Operation, Place};
 use drstack_core::link::Link;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,11 @@ impl Kind for InstanceProfile {
 
     fn expect(spec: &InstanceProfileSpec, _id: &str) -> InstanceProfileLive {
         InstanceProfileLive { role: spec.role.text().to_owned() }
+    }
+
+    /// Its role takes a call of its own.
+    fn halfway(_spec: &InstanceProfileSpec, _id: &str) -> Vec<Halfway<InstanceProfileLive>> {
+        vec![Halfway::tagged(InstanceProfileLive { role: String::new() })]
     }
 
     fn links(live: &InstanceProfileLive) -> Vec<String> {

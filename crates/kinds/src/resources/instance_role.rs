@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use drstack_core::kind::{FieldChange, Kind, Lookup, Operation, Place};
+use drstack_core::kind::{FieldChange, Halfway, Kind, Lookup, Operation, Place};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -88,6 +88,11 @@ impl Kind for InstanceRole {
 
     fn expect(spec: &InstanceRoleSpec, _id: &str) -> InstanceRoleLive {
         InstanceRoleLive { trust: trust(), policy: policy(spec) }
+    }
+
+    /// Its policy takes a call of its own.
+    fn halfway(_spec: &InstanceRoleSpec, _id: &str) -> Vec<Halfway<InstanceRoleLive>> {
+        vec![Halfway::tagged(InstanceRoleLive { trust: trust(), policy: Value::Null })]
     }
 
     fn outputs(id: &str, _live: &InstanceRoleLive) -> BTreeMap<String, String> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use drstack_core::kind::{DataRole, FieldChange, Kind, Lookup, Operation, Place};
+use drstack_core::kind::{DataRole, FieldChange, Halfway, Kind, Lookup, Operation, Place};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -109,6 +109,11 @@ impl Kind for ReplicationRole {
             trust: trust(),
             policy: policy(spec),
         }
+    }
+
+    /// Its policy takes a call of its own.
+    fn halfway(spec: &ReplicationRoleSpec, id: &str) -> Vec<Halfway<ReplicationRoleLive>> {
+        vec![Halfway::tagged(ReplicationRoleLive { policy: Value::Null, ..Self::expect(spec, id) })]
     }
 
     fn outputs(id: &str, live: &ReplicationRoleLive) -> BTreeMap<String, String> {

@@ -1,6 +1,6 @@
 //! The standby network's route table: local routes, and those that the gateway endpoints add.
 
-use drstack_core::kind::{FieldChange, Kind, Lookup, Operation};
+use drstack_core::kind::{FieldChange, Halfway, Kind, Lookup, Operation};
 use drstack_core::link::Link;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,14 @@ impl Kind for RouteTable {
 
     fn expect(spec: &RouteTableSpec, _id: &str) -> RouteTableLive {
         RouteTableLive { vpc: spec.vpc.text().to_owned(), subnets: texts(&spec.subnets) }
+    }
+
+    /// It is made in its VPC; its subnets take a call each.
+    fn halfway(spec: &RouteTableSpec, id: &str) -> Vec<Halfway<RouteTableLive>> {
+        let whole = Self::expect(spec, id);
+        let with =
+            |number: usize| RouteTableLive { subnets: whole.subnets[..number].to_vec(), ..whole.clone() };
+        (0..whole.subnets.len()).map(|number| Halfway::tagged(with(number))).collect()
     }
 
     fn links(live: &RouteTableLive) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! The standby network's security group: nothing comes in but what the stack says.
 
-use drstack_core::kind::{FieldChange, Kind, Lookup, Operation};
+use drstack_core::kind::{FieldChange, Halfway, Kind, Lookup, Operation};
 use drstack_core::link::Link;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -76,6 +76,12 @@ impl Kind for SecurityGroup {
             ingress: spec.ingress.clone(),
             other: Vec::new(),
         }
+    }
+
+    /// It is made shut; its doors take a call of their own.
+    fn halfway(spec: &SecurityGroupSpec, id: &str) -> Vec<Halfway<SecurityGroupLive>> {
+        let shut = SecurityGroupLive { ingress: Vec::new(), ..Self::expect(spec, id) };
+        vec![Halfway::tagged(shut)]
     }
 
     fn links(live: &SecurityGroupLive) -> Vec<String> {

@@ -62,6 +62,11 @@ impl StandbyTable {
         changes.into_iter().flatten().collect()
     }
 
+    /// The same before it gets tags and settings.
+    pub(super) fn bare(&self) -> Self {
+        Self { point_in_time_recovery: false, deletion_protection: false, tagged: false, ..self.clone() }
+    }
+
     pub(super) fn outputs(&self, id: &str) -> BTreeMap<String, String> {
         [("id", id), ("arn", self.arn.as_str())]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))

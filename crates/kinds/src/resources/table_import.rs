@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use drstack_core::kind::{Action, DataRole, FieldChange, Kind, Lookup, Operation, Readiness, Wait};
+use drstack_core::kind::{Action, DataRole, FieldChange, Halfway, Kind, Lookup, Operation, Readiness, Wait};
 use drstack_core::link::{KNOWN_LATER, Link};
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +96,14 @@ impl Kind for TableImport {
             failure: None,
             export: Some(spec.export.text().to_owned()),
         }
+    }
+
+    /// It is made without settings and tags, which come once its items are there.
+    fn halfway(spec: &TableImportSpec, id: &str) -> Vec<Halfway<TableImportLive>> {
+        let whole = Self::expect(spec, id);
+        let with_settings = StandbyTable { tagged: false, ..whole.table.clone() };
+        let tables = [whole.table.bare(), with_settings];
+        tables.map(|table| Halfway::untagged(TableImportLive { table, ..whole.clone() })).into()
     }
 
     fn ready(spec: &TableImportSpec, live: &TableImportLive) -> Readiness {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use drstack_core::kind::{Action, DataRole, FieldChange, Kind, Lookup, Operation, Readiness, Wait};
+use drstack_core::kind::{Action, DataRole, FieldChange, Halfway, Kind, Lookup, Operation, Readiness, Wait};
 use drstack_core::sides::Copied;
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +62,12 @@ impl Kind for TableReplica {
 
     fn expect(spec: &TableReplicaSpec, id: &str) -> StandbyTable {
         StandbyTable::expect(&spec.settings, id)
+    }
+
+    /// It is made without tags and settings, which come once it is there.
+    fn halfway(spec: &TableReplicaSpec, id: &str) -> Vec<Halfway<StandbyTable>> {
+        let whole = Self::expect(spec, id);
+        vec![Halfway::untagged(whole.bare()), Halfway::tagged(StandbyTable { tagged: true, ..whole.bare() })]
     }
 
     fn ready(spec: &TableReplicaSpec, live: &StandbyTable) -> Readiness {

@@ -1,6 +1,6 @@
 //! The standby network's VPC.
 
-use drstack_core::kind::{FieldChange, Kind, Lookup, Operation};
+use drstack_core::kind::{FieldChange, Halfway, Kind, Lookup, Operation};
 use serde::{Deserialize, Serialize};
 
 use super::operation;
@@ -49,6 +49,11 @@ impl Kind for Vpc {
 
     fn expect(spec: &VpcSpec, _id: &str) -> VpcLive {
         VpcLive { cidr: spec.cidr.clone(), dns_names: true }
+    }
+
+    /// DNS names take a call of their own.
+    fn halfway(spec: &VpcSpec, _id: &str) -> Vec<Halfway<VpcLive>> {
+        vec![Halfway::tagged(VpcLive { cidr: spec.cidr.clone(), dns_names: false })]
     }
 }
 

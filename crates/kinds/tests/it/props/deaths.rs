@@ -1,6 +1,7 @@
 //! The program dies, at whichever call: run again, it ends as if nothing had happened.
 
-use drstack_sim::{Sim, SimConfig};
+use drstack_sim::{CallRecord, Operation, Sim, SimConfig};
+use jiff::SignedDuration;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -22,23 +23,27 @@ fn deaths() -> impl Strategy<Value = (Case, Index, Death)> {
     (cases(), any::<Index>(), death)
 }
 
+/// Between a run that died and the next one: its lock was broken, or has to run out.
+const AT_ONCE: SignedDuration = SignedDuration::from_millis(1);
+const LATER: SignedDuration = SignedDuration::from_secs(75);
+
 fn kill(config: &mut SimConfig, at: u64, after: bool) {
     *(if after { &mut config.kill_after } else { &mut config.kill_at }) = Some(at);
 }
 
-async fn dies(scene: &Scene, sim: &Sim) {
+async fn dies(scene: &Scene, sim: &Sim, run: &str) {
     let desk = scene.desk(sim, None);
     tokio::select! {
         biased;
         () = sim.stopped() => {}
-        end = async { scene.program(&desk, "first").apply().await } => panic!("not killed: {end:?}"),
+        end = async { scene.program(&desk, run).apply().await } => panic!("not killed: {end:?}"),
     }
     expect_intended(&desk);
 }
 
 async fn check_at(scene: &Scene, at: u64, death: Death) {
     let sim = scene.begin_with(|config| kill(config, at, death.after));
-    dies(scene, &sim).await;
+    dies(scene, &sim, "first").await;
     let next = if death.unlock { scene.at_once(&sim) } else { scene.later(&sim) };
     if death.unlock {
         // Where nothing was made yet there is no bucket for a lock.
@@ -54,6 +59,87 @@ fn check((case, at, death): (Case, Index, Death), flaw: Option<Flaw>) {
         let at = at.index(usize::try_from(scene.calls).unwrap()) as u64 + 1;
         check_at(&scene, at, death).await;
     });
+}
+
+/// At which of its calls a run dies.
+#[derive(Clone, Copy, Debug)]
+enum When {
+    /// At any.
+    Anywhere,
+    /// At one of those that make something.
+    Making,
+    /// Before it has written a word of its journal, and after it took the lock.
+    Starting,
+}
+
+type Link = (When, Index, Death);
+
+fn chains() -> impl Strategy<Value = (Case, Vec<Link>)> {
+    let when = prop_oneof![1 => Just(When::Anywhere), 1 => Just(When::Making), 2 => Just(When::Starting)];
+    let death = any::<[bool; 2]>().prop_map(|[after, unlock]| Death { after, unlock });
+    (cases(), prop::collection::vec((when, any::<Index>(), death), 2..=5))
+}
+
+impl When {
+    /// The numbers of those among `calls`; all where there are none.
+    fn of(self, calls: &[CallRecord]) -> Vec<u64> {
+        let wrote = |key: &str| {
+            calls.iter().find(|it| it.kind == "put" && it.subject.contains(key)).map_or(0, |it| it.number)
+        };
+        let (lock, journal) = (wrote("lock.json"), wrote("/journal/"));
+        let is_meant = |it: &&CallRecord| match self {
+            Self::Anywhere => true,
+            Self::Making => it.operation == Operation::Create,
+            Self::Starting => lock < it.number && it.number <= journal,
+        };
+        let meant: Vec<u64> = calls.iter().filter(is_meant).map(|it| it.number).collect();
+        if meant.is_empty() { (1..=calls.len() as u64).collect() } else { meant }
+    }
+}
+
+/// Run after run dies, and one that nobody disturbs comes after them.
+async fn check_chain(scene: &Scene, chain: &[Link]) {
+    let (mut last, mut unlocked) = (scene.begin(), false);
+    for (number, (when, at, death)) in chain.iter().enumerate() {
+        let (run, between) = (format!("run-{number}"), if unlocked { AT_ONCE } else { LATER });
+        let whole = scene.after_with(&last, |config| config.between_runs = between);
+        // What it would call, were it left alone.
+        let _ = scene.apply(&whole, &run).await;
+        let calls = when.of(&whole.calls());
+        let sim = scene.after_with(&last, |config| {
+            config.between_runs = between;
+            kill(config, *at.get(&calls), death.after);
+        });
+        dies(scene, &sim, &run).await;
+        unlocked = death.unlock;
+        if unlocked {
+            let next = scene.at_once(&sim);
+            let _ = scene.program(&scene.desk(&next, None), "unlock").unlock().await;
+            last = next;
+        } else {
+            last = sim;
+        }
+    }
+    let last = scene.after_with(&last, |config| config.between_runs = if unlocked { AT_ONCE } else { LATER });
+    scene.applied(&last, "undisturbed").await;
+    scene.expect_same(&last).await;
+}
+
+fn check_chains((case, chain): (Case, Vec<Link>), flaw: Option<Flaw>) {
+    run(async {
+        let scene = Scene::of(&case, flaw).await;
+        check_chain(&scene, &chain).await;
+    });
+}
+
+#[test]
+fn whatever_a_chain_of_deaths_had_begun_is_finished_by_the_next_run() {
+    holds(chains(), |case| check_chains(case, None));
+}
+
+#[test]
+fn a_lock_that_forgets_what_was_begun_is_found_by_the_property_of_chains_of_deaths() {
+    finds(chains(), |case| check_chains(case, Some(Flaw::ForgetfulLock)));
 }
 
 #[test]

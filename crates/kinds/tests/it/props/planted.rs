@@ -32,6 +32,8 @@ pub(crate) enum Flaw {
     TakesOthers,
     /// A lock is held until its holder gives it back.
     EndlessLock,
+    /// The record of a lock that is held does not say what was begun before.
+    ForgetfulLock,
     /// A takeover looks at all regions.
     LooksAtPrimary,
     /// Steps start as if nothing was ever throttled.
@@ -146,11 +148,16 @@ pub(super) fn launch_last(flaw: Option<Flaw>, sim: &Sim, kind: &'static str, sco
     }
 }
 
-/// `store`, or one that is late or keeps locks for ever.
+/// `store`, or one that is late, or keeps locks for ever or not whole.
 pub(super) fn late(flaw: Option<Flaw>, store: Arc<dyn ControlStore>) -> Arc<dyn ControlStore> {
     match flaw {
         Some(Flaw::LateJournal) => Arc::new(Late { store, behind: Mutex::new(None) }),
-        Some(Flaw::EndlessLock) => Arc::new(Endless(store)),
+        Some(Flaw::EndlessLock) => {
+            Arc::new(Locks { store, change: |lock| lock["until"] = "2199-01-01T00:00:00Z".into() })
+        }
+        Some(Flaw::ForgetfulLock) => {
+            Arc::new(Locks { store, change: |lock| lock["begun"] = Value::Array(Vec::new()) })
+        }
         _ => store,
     }
 }
@@ -161,8 +168,11 @@ struct Late {
     behind: Mutex<Option<(String, Vec<u8>)>>,
 }
 
-/// Stores locks that end in another century.
-struct Endless(Arc<dyn ControlStore>);
+/// Stores locks that are held with a change.
+struct Locks {
+    store: Arc<dyn ControlStore>,
+    change: fn(&mut Value),
+}
 
 impl ControlStore for Late {
     fn ensure(&self) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -202,12 +212,12 @@ impl ControlStore for Late {
     }
 }
 
-impl ControlStore for Endless {
+impl ControlStore for Locks {
     fn ensure(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.0.ensure()
+        self.store.ensure()
     }
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
-        self.0.get(key)
+        self.store.get(key)
     }
     fn put<'a>(
         &'a self,
@@ -219,18 +229,18 @@ impl ControlStore for Endless {
         if let Ok(mut lock) = serde_json::from_slice::<Value>(&body)
             && lock.get("until").is_some()
         {
-            lock["until"] = "2199-01-01T00:00:00Z".into();
+            (self.change)(&mut lock);
             body = lock.to_string().into_bytes();
         }
-        self.0.put(key, body, condition)
+        self.store.put(key, body, condition)
     }
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.0.delete(key)
+        self.store.delete(key)
     }
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        self.0.list(prefix)
+        self.store.list(prefix)
     }
     fn destroy(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.0.destroy()
+        self.store.destroy()
     }
 }
