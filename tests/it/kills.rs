@@ -122,6 +122,51 @@ fn an_apply_killed_anywhere_on_fakecloud_is_finished_by_the_next() {
     killed_anywhere(kills(), || Server::fakecloud(&[]));
 }
 
+/// Starts an apply, and kills it once `operation` was held `times` times; its lock is then free to be taken over.
+fn killed_while_held(server: &Server, machine: &Drstack, operation: &str, times: u64) {
+    let mut child = start(machine);
+    let (begin, held) = (Instant::now(), format!("held {operation}"));
+    let count = || {
+        server.calls().iter().filter(|(call, _)| call.ends_with(&held)).map(|(_, count)| count).sum::<u64>()
+    };
+    while count() < times {
+        assert!(begin.elapsed() < Duration::from_secs(60), "not called: {:?}", server.calls());
+        std::thread::yield_now();
+    }
+    child.kill().expect("kill drstack");
+    child.wait().expect("bury drstack");
+    server.find();
+    // Nobody waits a minute for the lease to run out.
+    server.boto().drift(STANDBY, "lock-lease", "acme-control", json!({}));
+}
+
+#[test]
+fn what_a_killed_run_had_begun_is_finished_although_the_next_was_killed_before_its_first_entry() {
+    let Some(server) = Server::moto() else { return };
+    let machine = server.drstack();
+    seed(&server.boto());
+    machine.write("s/stack.toml", &stack("warm"));
+    let owners = || -> Vec<Value> {
+        let world = server.boto().world(STANDBY, &["buckets"]);
+        let copies = ["acme-models", "acme-archive"].map(|name| format!("{name}-{STANDBY}"));
+        copies.iter().map(|name| world["buckets"][name]["tags"].clone()).collect()
+    };
+    // Both copies are there, and neither has its tags.
+    server.hold(STANDBY, "PUT Bucket tagging", &format!("-{STANDBY}"));
+    killed_while_held(&server, &machine, "PUT Bucket tagging", 2);
+    assert!(owners().iter().all(|tags| tags["drstack:stack"].is_null()), "{:?}", owners());
+    // The next one has the lock, and has written nothing of its own.
+    server.hold(STANDBY, "PUT Object", "/journal/000000.jsonl");
+    killed_while_held(&server, &machine, "PUT Object", 1);
+    let kept = server.boto().run("objects", &json!({ "region": STANDBY, "bucket": "acme-control" }));
+    let keys = kept.as_object().expect("objects").keys();
+    let firsts: Vec<_> = keys.filter(|key| key.ends_with("/journal/000000.jsonl")).collect();
+    assert_eq!(firsts.len(), 1, "{firsts:?}");
+    apply(&machine);
+    nothing_to_do(&machine);
+    assert!(owners().iter().all(|tags| tags["drstack:stack"] == "fleet"), "{:?}", owners());
+}
+
 /// Sends Ctrl-C.
 pub(crate) fn interrupt(child: &Child) {
     let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();

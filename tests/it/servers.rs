@@ -119,6 +119,13 @@ impl Server {
         self.control("POST", &what);
     }
 
+    /// From now on `operation` in `region` is not let through where its path holds `path`, and its caller hears nothing. Counted as
+    /// `held OPERATION`.
+    pub(crate) fn hold(&self, region: &str, operation: &str, path: &str) {
+        let operation = operation.replace(' ', "%20");
+        self.control("POST", &format!("hold?region={region}&operation={operation}&path={path}"));
+    }
+
     /// From now on EC2 Fleet gets no more than `left` instances in `region`, and `code` for the rest.
     pub(crate) fn scarce(&self, region: &str, left: u32, code: &str) {
         self.control("POST", &format!("scarce?region={region}&left={left}&code={code}"));

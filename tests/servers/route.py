@@ -10,6 +10,8 @@ Prints `PORT=<port>` once it listens, on loopback only. Under `/__route/`:
   POST slow?ms=N                                each call takes so much longer on its way
   POST reset                                    the servers behind are empty again
   POST fail?region=R&operation=O&code=C&status=S[&times=N]    that operation fails there, always or the next N times
+  POST hold?region=R&operation=O&path=P         that operation hears nothing there where its path holds P, and does nothing; counted as
+                                                "held O"
   POST scarce?region=R&left=N&code=C            fleets there get N instances more, and this error for the rest (fleets.py)
   POST up                                       all answer again, and the counts start over
 """
@@ -46,6 +48,7 @@ class Router:
         self.default, self.routes = default, routes
         self.calls, self.down, self.latency, self.failing = collections.Counter(), {}, 0.0, {}
         self.gone, self.retired, self.reserved, self.fleets = {}, Retired(), Reserved(), Fleets()
+        self.holding = []
 
     def port(self, region, service):
         return self.routes.get(f"{service}@{region}", self.default)
@@ -63,6 +66,9 @@ class Router:
         code, status, _ = rule
         rule[2] -= 1
         return self.refusal(service, code, status)
+
+    def is_held(self, region, operation, path):
+        return any(held[:2] == (region, operation) and held[2] in path for held in self.holding)
 
     def refusal(self, service, code, status):
         kind = "application/x-amz-json-1.0" if service == "dynamodb" else "text/xml"
@@ -84,10 +90,12 @@ class Router:
         elif url.path.endswith("/fail"):
             times = int(query.get("times", 1 << 30))
             self.failing[query["region"], query["operation"]] = [query["code"], query["status"], times]
+        elif url.path.endswith("/hold"):
+            self.holding.append((query["region"], query["operation"], query["path"]))
         elif url.path.endswith("/scarce"):
             self.fleets.tell(query["region"], int(query["left"]), query["code"])
         elif url.path.endswith("/up"):
-            self.fleets = Fleets()
+            self.fleets, self.holding = Fleets(), []
             self.down, self.gone, self.calls, self.failing = {}, {}, collections.Counter(), {}
         body = json.dumps(answer).encode()
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
@@ -131,6 +139,9 @@ class Router:
                 self.calls[f"{region}/{service}/{operation}"] += 1
                 await asyncio.sleep(self.latency)
                 how = self.lost(region, service)
+                if self.is_held(region, operation, path.decode()):
+                    self.calls[f"{region}/{service}/held {operation}"] += 1
+                    how = "hang"
                 if how == "hang":
                     await reader.read()  # until the caller gives up
                 if how == "503":

@@ -26,8 +26,11 @@
   group-rule           port               name is a security group's id: opens a port to the world
   check-path           path               name is a health check's id: asks for another path
   alarm-period         -                  looks at five minutes at a time
+  lock-lease           -                  name is a control bucket: the lease of its lock ran out long ago
   role-policy          policy             removes an inline policy of the role
 """
+
+import json
 
 from aws import Region, args, emit, tag_list, tag_map
 
@@ -62,6 +65,11 @@ def bucket_delete():
     for item in listed.get("Versions", []) + listed.get("DeleteMarkers", []):
         on.s3.delete_object(Bucket=name, Key=item["Key"], VersionId=item["VersionId"])
     on.s3.delete_bucket(Bucket=name)
+
+
+def lock_lease():
+    lock = json.loads(on.s3.get_object(Bucket=name, Key="lock.json")["Body"].read())
+    on.s3.put_object(Bucket=name, Key="lock.json", Body=json.dumps({**lock, "until": "2020-01-01T00:00:00Z"}).encode())
 
 
 def table_arn():

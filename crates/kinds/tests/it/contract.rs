@@ -48,6 +48,20 @@ fn what_was_changed_as_wanted_shows_no_difference_and_has_new_volatile_outputs()
 }
 
 #[test]
+fn what_a_creation_leaves_halfway_is_finished_by_an_update_and_carries_tags_from_some_call_on() {
+    for sample in samples() {
+        let kind = kind(&sample);
+        let halfway = kind.halfway(&sample.spec, "id-1").unwrap();
+        for it in &halfway {
+            let fixed = kind.diff(&sample.spec, &it.live).unwrap().into_iter().find(|change| change.replace);
+            assert_eq!(fixed, None, "{}: {}", sample.kind, it.live);
+        }
+        assert!(halfway.is_sorted_by_key(|it| it.tagged), "{}: tags are not lost again", sample.kind);
+        assert!(halfway.is_empty() || !kind.verifies() && !kind.is_setting(), "{}", sample.kind);
+    }
+}
+
+#[test]
 fn specs_survive_a_plan_file() {
     for sample in samples() {
         assert_eq!(sample.spec, sample.again, "{}", sample.kind);

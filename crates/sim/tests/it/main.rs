@@ -8,6 +8,7 @@ mod exchange;
 mod execute;
 mod failures;
 mod fixpoint;
+mod halfway;
 mod persistence;
 mod runs;
 mod takeover;

@@ -17,7 +17,7 @@ use crate::engine::journal::{Entry, Journal, seal};
 use crate::engine::launches::Launches;
 use crate::engine::pace::Pace;
 use crate::facts::FactQuery;
-use crate::kind::{Erased, Kind, Lookup, Operation, Place};
+use crate::kind::{Erased, Halfway, Kind, Lookup, Operation, Place};
 
 /// Instances.
 #[derive(Clone, Serialize, Deserialize)]
@@ -39,22 +39,32 @@ impl Kind for Pool {
     fn expect(spec: &Size, _id: &str) -> Size {
         spec.clone()
     }
+    fn halfway(_spec: &Size, _id: &str) -> Vec<Halfway<Size>> {
+        vec![Halfway::untagged(Size(0))]
+    }
     fn launches(spec: &Size, live: Option<&Size>) -> u32 {
         spec.0.saturating_sub(live.map_or(0, |live| live.0))
     }
 }
 
-/// A region with one pool, and the sizes that it was told to have.
+/// A region with one pool.
 #[derive(Default)]
-struct Region(Mutex<Vec<u32>>);
+struct Region {
+    /// The sizes that it was told to have.
+    told: Mutex<Vec<u32>>,
+    /// What is answered to whoever makes a pool.
+    refusal: Option<CloudError>,
+    /// From when on looks show what a refused creation left; never where it left nothing.
+    shows_from: Option<Instant>,
+}
 
 impl Region {
     fn told(&self, spec: &Value) {
-        self.0.lock().unwrap().push(serde_json::from_value::<Size>(spec.clone()).unwrap().0);
+        self.told.lock().unwrap().push(serde_json::from_value::<Size>(spec.clone()).unwrap().0);
     }
 
     fn pool(&self) -> Found {
-        let size = self.0.lock().unwrap().last().copied().unwrap_or(0);
+        let size = self.told.lock().unwrap().last().copied().unwrap_or(0);
         let owner = Owner::Ours(Address::parse("pool.p/pool").unwrap());
         Found { id: "p".to_owned(), owner, live: size.into() }
     }
@@ -62,7 +72,8 @@ impl Region {
 
 impl Cloud for Region {
     fn read<'a>(&'a self, _: &'static str, _: &'a Scope, _: Place, _: &'a [String]) -> BoxFuture<'a, Read> {
-        async { vec![Ok(Some(self.pool()))] }.boxed()
+        let shows = self.refusal.is_none() || self.shows_from.is_some_and(|from| from <= Instant::now());
+        async move { vec![Ok(shows.then(|| self.pool()))] }.boxed()
     }
     fn list_owned<'a>(
         &'a self,
@@ -80,7 +91,7 @@ impl Cloud for Region {
         spec: &'a Value,
     ) -> BoxFuture<'a, Result<Found, CloudError>> {
         self.told(spec);
-        async { Ok(self.pool()) }.boxed()
+        async { self.refusal.clone().map_or_else(|| Ok(self.pool()), Err) }.boxed()
     }
     fn update<'a>(
         &'a self,
@@ -169,7 +180,7 @@ async fn who_waits_for_launches_starts_nothing_once_its_run_was_taken_over() {
         let run = job(action, journal.permit()).run(&region);
         let others = async {
             sleep(Duration::from_secs(2)).await;
-            assert_eq!(*region.0.lock().unwrap(), [0; 0], "it waits for launches");
+            assert_eq!(*region.told.lock().unwrap(), [0; 0], "it waits for launches");
             if is_taken_over {
                 seal(&*store, "r", "next").await.unwrap();
                 journal.append(&[Entry::RunFinished { at: region.now() }]).await.unwrap_err();
@@ -177,7 +188,7 @@ async fn who_waits_for_launches_starts_nothing_once_its_run_was_taken_over() {
         };
         let (ended, ()) = tokio::join!(run, others);
         assert_eq!(begin.elapsed().as_secs(), u64::from(10 / PER_SECOND));
-        let told = region.0.lock().unwrap().clone();
+        let told = region.told.lock().unwrap().clone();
         match (is_taken_over, ended.result) {
             (false, Ok(_)) => assert_eq!(told, [10]),
             (true, Err(StepError::NeverReady { message })) => {
@@ -185,5 +196,28 @@ async fn who_waits_for_launches_starts_nothing_once_its_run_was_taken_over() {
             }
             (_, result) => panic!("{action:?}, taken over {is_taken_over}: {result:?}"),
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_creation_left_nothing_only_where_no_look_can_miss_what_it_left() {
+    let operation = || "s3:PutBucketTagging".to_owned();
+    let denied = CloudError::Denied { operation: operation(), message: String::new() };
+    let unanswered = CloudError::Unreachable {
+        operation: operation(),
+        region: "us-west-2".to_owned(),
+        message: "no answer".to_owned(),
+    };
+    // What a call without an answer leaves may come at any time.
+    for (refusal, shows, without_trace) in
+        [(&denied, None, true), (&denied, Some(8), false), (&unanswered, None, false)]
+    {
+        let journal = Journal::new(Arc::new(Memory::default()), "r");
+        let launched = u64::from(10 / PER_SECOND);
+        let shows_from = shows.map(|seconds| Instant::now() + Duration::from_secs(launched + seconds));
+        let region = Region { refusal: Some(refusal.clone()), shows_from, ..Region::default() };
+        let ended = job(Action::Create, journal.permit()).run(&region).await;
+        assert!(ended.result.is_err());
+        assert_eq!(ended.without_trace, without_trace, "{refusal}, shows after {shows:?} s");
     }
 }

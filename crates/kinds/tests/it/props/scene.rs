@@ -240,6 +240,7 @@ impl Scene {
             );
         }
         assert_eq!(self.foreign(&now), self.foreign(&self.start), "what belongs to others");
+        assert_eq!(begun(&world), [""; 0], "begun and forgotten");
         shape(&world)
     }
 
@@ -257,7 +258,8 @@ impl Scene {
     pub(crate) fn foreign(&self, sim: &Sim) -> BTreeMap<String, String> {
         let world = sim.world();
         let all = objects(&world).filter(|(.., object)| object.owner == Holder::Foreign);
-        all.map(|(kind, region, id, object)| {
+        // What a run has begun to make has its token, and no tags yet.
+        all.filter(|(.., object)| object.token.is_empty()).map(|(kind, region, id, object)| {
             (format!("{region}/{kind}/{id}"), serde_json::to_string(object).unwrap())
         })
         .collect()
@@ -302,6 +304,12 @@ pub(crate) fn owned(world: &World) -> BTreeMap<String, usize> {
         }
     }
     owned
+}
+
+/// What was begun to be made and carries nobody's tags.
+fn begun(world: &World) -> Vec<String> {
+    let all = objects(world).filter(|(.., it)| it.owner == Holder::Foreign && !it.token.is_empty());
+    all.map(|(kind, region, id, _)| format!("{region}/{kind}/{id}")).collect()
 }
 
 /// All that is there, without times and tokens, and without the ids that the cloud chose.
