@@ -259,10 +259,11 @@ impl Scene {
         let world = sim.world();
         let all = objects(&world).filter(|(.., object)| object.owner == Holder::Foreign);
         // What a run has begun to make has its token, and no tags yet.
-        all.filter(|(.., object)| object.token.is_empty()).map(|(kind, region, id, object)| {
-            (format!("{region}/{kind}/{id}"), serde_json::to_string(object).unwrap())
-        })
-        .collect()
+        all.filter(|(.., object)| object.token.is_empty())
+            .map(|(kind, region, id, object)| {
+                (format!("{region}/{kind}/{id}"), serde_json::to_string(object).unwrap())
+            })
+            .collect()
     }
 }
 
