@@ -18,6 +18,7 @@ use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_alone};
 use drstack_core::plan::stability::{Rehearsal, rehearse};
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step, plan};
+use drstack_kinds::facts::keep;
 
 use crate::bundle::{Then, elsewhere};
 use crate::exit::{Exit, Failure};
@@ -73,9 +74,10 @@ struct Basis {
 
 /// Questions whose answers differ.
 fn moved(before: &Facts, now: &Facts) -> Vec<String> {
-    let differs =
-        |(query, fact): &(&String, &Fact)| before.0.get(*query).is_some_and(|it| it.value != fact.value);
-    now.0.iter().filter(differs).map(|(query, _)| query.clone()).collect()
+    let differs = |(query, fact): &(&String, &Fact)| {
+        before.answers.get(*query).is_some_and(|it| it.value != fact.value)
+    };
+    now.answers.iter().filter(differs).map(|(query, _)| query.clone()).collect()
 }
 
 impl Session {
@@ -151,7 +153,8 @@ impl Session {
             None => {
                 kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
                 let before = std::mem::take(&mut kept.facts);
-                let seen = capture(&*self.cloud, &self.scope, &queries(&self.stack), before.clone()).await;
+                let seen =
+                    capture(&*self.cloud, &self.scope, &queries(&self.stack), before.clone(), keep).await;
                 let moved = moved(&before, &seen.facts);
                 (seen, moved)
             }
@@ -160,7 +163,7 @@ impl Session {
         let mut secrets = self.stack.secrets.clone();
         secrets.extend(seen.secrets);
         self.scope.secrets = Arc::new(secrets);
-        for (query, fact) in &kept.facts.0 {
+        for (query, fact) in &kept.facts.answers {
             // Never the value: it may be anything.
             tracing::debug!(query, captured_at = %fact.captured_at, "have a fact");
         }
@@ -316,7 +319,7 @@ impl Session {
 
     /// A fact that nobody answered, with the age of the answer that is used in its place.
     fn aged(&self, remark: Remark, facts: &Facts) -> Remark {
-        let text = match facts.0.get(&remark.address) {
+        let text = match facts.answers.get(&remark.address) {
             Some(fact) => {
                 let age = self.cloud.now().duration_since(fact.captured_at);
                 format!(
@@ -325,7 +328,7 @@ impl Session {
                     remark.text
                 )
             }
-            None => format!("never answered: {}", remark.text),
+            None => format!("no answer, and none is kept: {}", remark.text),
         };
         Remark { text, ..remark }
     }

@@ -14,6 +14,7 @@ mod stale;
 mod takeover;
 mod throttled;
 mod together;
+mod unanswered;
 
 use std::fmt::Debug;
 

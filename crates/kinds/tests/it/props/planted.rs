@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use drstack_core::cloud::{Call, Scope, sha256};
 use drstack_core::control::{Condition, ControlStore, StoreError, Stored, Version};
+use drstack_core::graph::Graph;
 use drstack_core::kind::{Action, Place};
 use drstack_core::observe::{Observed, Owned};
 use drstack_core::plan::Plan;
@@ -40,6 +41,8 @@ pub(crate) enum Flaw {
     AllAtOnce,
     /// Spot instances go when on-demand ones are asked for, not once they serve.
     NoHold,
+    /// A fact that could not be read counts as if it was.
+    GuessesFacts,
     /// A group that goes back to spot ends an instance before it launches the one in its place.
     LaunchesLast,
 }
@@ -68,6 +71,13 @@ pub(super) fn all_at_once(flaw: Option<Flaw>, spec: &Value) -> Value {
 /// How often calls were throttled, as the program hears of it.
 pub(super) fn heard(flaw: Option<Flaw>, throttled: u64) -> u64 {
     if flaw == Some(Flaw::Deaf) { 0 } else { throttled }
+}
+
+/// Makes the resources of `graph` rest on nothing.
+pub(super) fn guess(flaw: Option<Flaw>, graph: &mut Graph) {
+    if flaw == Some(Flaw::GuessesFacts) {
+        graph.resources.values_mut().for_each(|it| it.lacking = None);
+    }
 }
 
 /// Leaves out of `seen` what the graph does not name.

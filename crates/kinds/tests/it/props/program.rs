@@ -23,6 +23,7 @@ use drstack_core::plan::skeleton::Skeleton;
 use drstack_core::plan::stability::rehearse;
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, plan};
 use drstack_core::stack::Stack;
+use drstack_kinds::facts::keep;
 use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
@@ -172,7 +173,7 @@ impl Program<'_> {
         let last = std::mem::take(&mut facts.facts);
         let Capture { facts: answers, failed: unanswered, .. } = match &task.alone {
             Some(alone) => Capture { facts: alone.facts.clone(), ..Capture::default() },
-            None => capture(cloud, &scope, &queries(task.stack), last).await,
+            None => capture(cloud, &scope, &queries(task.stack), last, keep).await,
         };
         facts.facts = answers;
         let kept = mode(&*store).await.map_err(End::failed)?;
@@ -181,10 +182,11 @@ impl Program<'_> {
         }
         let now = kept.standing();
         let only = if options.intent.takes_over() { &options.targets[..] } else { &now.only[..] };
-        let compiled = compile(task.stack, &facts.facts, kept.next(options.mode, only));
+        let mut compiled = compile(task.stack, &facts.facts, kept.next(options.mode, only));
         if compiled.has_errors() && options.intent != Intent::Destroy {
             return Err(End::Failed("the stack is invalid".to_owned()));
         }
+        planted::guess(self.flaw, &mut compiled.graph);
         let mut seen = match &task.alone {
             Some(alone) if self.flaw != Some(Flaw::LooksAtPrimary) => {
                 observe_alone(cloud, &kinds, &scope, &compiled.graph, &alone.known).await
