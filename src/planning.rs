@@ -40,6 +40,8 @@ pub(crate) struct Planned {
     /// Questions whose answer is another one than the last time.
     pub(crate) moved: Vec<String>,
     pub(crate) facts: Kept,
+    /// Levels are among them that no run has kept yet.
+    pub(crate) has_new_levels: bool,
     /// What was seen of the primary region and of global services.
     pub(crate) elsewhere: BTreeMap<Address, Found>,
     /// What becomes of the bundle once all of it is done.
@@ -65,6 +67,7 @@ impl Planned {
 /// What a plan is made from, but for the looks.
 struct Basis {
     facts: Kept,
+    has_new_levels: bool,
     unanswered: Vec<Remark>,
     moved: Vec<String>,
     /// The mode before.
@@ -87,7 +90,8 @@ impl Session {
         let _busy = self.ui.busy(format!("Looking at {primary} and {standby}"));
         // A lock that cannot be read is nobody's promise; taking it will say what is wrong with it.
         let Peek { free_since, begun } = peek(&*self.store).await.unwrap_or_default();
-        let Basis { facts, unanswered, moved, mode, compiled } = self.compiled(options).await?;
+        let Basis { facts, has_new_levels, unanswered, moved, mode, compiled } =
+            self.compiled(options).await?;
         // Asked after the lock was looked at: a change of mode later than that shows in the lock.
         if mode.is_past(&options.intent, options.mode) {
             let hint = "run it again to see what is to be done now";
@@ -135,6 +139,7 @@ impl Session {
             seen: seen.seen,
             rehearsal,
             facts,
+            has_new_levels,
             unanswered,
             moved,
             elsewhere,
@@ -147,16 +152,17 @@ impl Session {
     /// Facts and graph; errors in the stack end the program, unless it is about to be destroyed.
     async fn compiled(&mut self, options: &Options) -> Result<Basis, Failure> {
         let mut kept = Kept::default();
-        let (seen, moved) = match &self.alone {
+        let (seen, moved, has_new_levels) = match &self.alone {
             // Nobody may be there to answer: what was said last has to do.
-            Some(alone) => (Capture { facts: alone.facts.clone(), ..Capture::default() }, Vec::new()),
+            Some(alone) => (Capture { facts: alone.facts.clone(), ..Capture::default() }, Vec::new(), false),
             None => {
                 kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
                 let before = std::mem::take(&mut kept.facts);
                 let seen =
                     capture(&*self.cloud, &self.scope, &queries(&self.stack), before.clone(), keep).await;
                 let moved = moved(&before, &seen.facts);
-                (seen, moved)
+                let has_new_levels = seen.facts.has_new_levels(&before);
+                (seen, moved, has_new_levels)
             }
         };
         kept.facts = seen.facts;
@@ -179,7 +185,7 @@ impl Session {
         let resources = compiled.graph.resources.len();
         tracing::debug!(resources, problems = compiled.problems.len(), mode = ?options.mode, "compiled");
         if options.intent == Intent::Destroy {
-            return Ok(Basis { facts: kept, unanswered: seen.failed, moved, mode, compiled });
+            return Ok(Basis { facts: kept, has_new_levels, unanswered: seen.failed, moved, mode, compiled });
         }
         if !compiled.has_errors() {
             compiled.problems.extend(self.budget(&kept.facts, options.mode, &compiled.graph)?);
@@ -198,7 +204,7 @@ impl Session {
             }
             self.ui.note(text.trim_end());
         }
-        Ok(Basis { facts: kept, unanswered: seen.failed, moved, mode, compiled })
+        Ok(Basis { facts: kept, has_new_levels, unanswered: seen.failed, moved, mode, compiled })
     }
 
     /// Whether a takeover's launches fit into the RTO.
@@ -295,7 +301,8 @@ impl Session {
 
     /// As if nothing stood yet: the graph, and the steps that would make all of it.
     pub(crate) async fn first_apply(&mut self, options: &Options) -> Result<Planned, Failure> {
-        let Basis { facts, unanswered, moved, mode, compiled } = self.compiled(options).await?;
+        let Basis { facts, has_new_levels, unanswered, moved, mode, compiled } =
+            self.compiled(options).await?;
         let nothing =
             compiled.graph.resources.keys().map(|address| (address.clone(), Look::Absent)).collect();
         let seen = Observed { seen: nothing, ..Observed::default() };
@@ -308,6 +315,7 @@ impl Session {
             seen: BTreeMap::new(),
             rehearsal: None,
             facts,
+            has_new_levels,
             unanswered,
             moved,
             elsewhere: BTreeMap::new(),

@@ -131,6 +131,14 @@ impl Facts {
         }
     }
 
+    /// Whether a level is not among those that `before` kept: only what is kept counts for the next run.
+    pub fn has_new_levels(&self, before: &Facts) -> bool {
+        self.answers.iter().any(|(key, fact)| {
+            let kept = before.answers.get(key).map_or(&[][..], |it| &it.levels);
+            fact.levels != kept
+        })
+    }
+
     /// What a change of the primary lacks that rests on the answer to `query`; none where this run got one.
     pub(crate) fn lacks(&self, query: &FactQuery) -> Option<Lacking> {
         let key = query.key();

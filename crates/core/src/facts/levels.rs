@@ -30,8 +30,9 @@ pub fn remember(before: &[Level], now: Level) -> (Level, Vec<Level>) {
     let last = before.last();
     let mut levels: Vec<Level> =
         before.iter().copied().filter(|it| it.counts(now.at) || Some(it) == last).collect();
-    levels.retain(|it| it.value > now.value);
     let day = |level: &Level| TimeZone::UTC.to_datetime(level.at).date();
+    // Of what is seen again on one day the first time stays: nothing is to be kept anew for it.
+    levels.retain(|it| it.value > now.value || it.value == now.value && day(it) == day(&now));
     levels.sort_by(|a, b| (b.value, b.at).cmp(&(a.value, a.at)));
     if levels.last().is_none_or(|last| day(last) != day(&now)) {
         levels.push(now);

@@ -6,6 +6,7 @@ mod deaths;
 mod desk;
 mod faults;
 mod foreign;
+mod night;
 mod planted;
 mod program;
 mod scene;

@@ -8,7 +8,7 @@ use drstack_core::cloud::{Call, Scope, sha256};
 use drstack_core::control::{Condition, ControlStore, StoreError, Stored, Version};
 use drstack_core::graph::Graph;
 use drstack_core::kind::{Action, Place};
-use drstack_core::observe::{Observed, Owned};
+use drstack_core::observe::{Keep, Observed, Owned};
 use drstack_core::plan::Plan;
 use drstack_sim::Sim;
 use futures_util::future::{BoxFuture, FutureExt};
@@ -43,6 +43,8 @@ pub(crate) enum Flaw {
     NoHold,
     /// A fact that could not be read counts as if it was.
     GuessesFacts,
+    /// A group's capacity is what it is at the moment.
+    Momentary,
     /// A group that goes back to spot ends an instance before it launches the one in its place.
     LaunchesLast,
 }
@@ -78,6 +80,11 @@ pub(super) fn guess(flaw: Option<Flaw>, graph: &mut Graph) {
     if flaw == Some(Flaw::GuessesFacts) {
         graph.resources.values_mut().for_each(|it| it.lacking = None);
     }
+}
+
+/// What is kept of an answer.
+pub(super) fn keep(flaw: Option<Flaw>) -> Keep {
+    if flaw == Some(Flaw::Momentary) { |_, _, fact| fact } else { drstack_kinds::facts::keep }
 }
 
 /// Leaves out of `seen` what the graph does not name.
