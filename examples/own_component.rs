@@ -25,6 +25,7 @@ use drstack_core::observe::{capture, observe};
 use drstack_core::plan::{Intent, Options, Plan, plan};
 use drstack_core::stack::{InputValues, ReadFiles, Stack, load};
 use drstack_kinds::components::Pool;
+use drstack_kinds::facts::keep;
 use drstack_sim::{Sim, SimConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -182,7 +183,7 @@ impl World {
     }
 
     async fn plan(&self) -> Result<Plan, Box<dyn Error>> {
-        let said = capture(&*self.cloud, &self.scope, &queries(&self.stack), Facts::default()).await;
+        let said = capture(&*self.cloud, &self.scope, &queries(&self.stack), Facts::default(), keep).await;
         let want = compile(&self.stack, &said.facts, Mode::Standby);
         if want.has_errors() {
             return Err(render(&want.problems, &self.stack.sources, false).into());

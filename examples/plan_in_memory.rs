@@ -16,6 +16,7 @@ use drstack_core::objective::Mode;
 use drstack_core::observe::{capture, observe};
 use drstack_core::plan::{Intent, Options, Plan, plan};
 use drstack_core::stack::{InputValues, ReadFiles, Stack, load};
+use drstack_kinds::facts::keep;
 use drstack_sim::{Sim, SimConfig};
 
 /// What would stand in `stack.toml`.
@@ -87,7 +88,7 @@ async fn planned(stack: &Stack) -> Result<Plan, Box<dyn Error>> {
     let seeds = declared.flat_map(|it| it.component.seeds(&it.spec, &stack.facts, &it.address)).collect();
     let cloud = Sim::in_memory(SimConfig::default(), kinds.clone(), &scope, seeds)?;
 
-    let said = capture(&cloud, &scope, &queries(stack), Facts::default()).await;
+    let said = capture(&cloud, &scope, &queries(stack), Facts::default(), keep).await;
     let want = compile(stack, &said.facts, Mode::Standby);
     if want.has_errors() {
         return Err(render(&want.problems, &stack.sources, false).into());

@@ -152,17 +152,27 @@ impl Session {
         lock.hold(|| self.now()).await.map_err(|error| self.lock_failure(&error))
     }
 
-    /// Publishes the bundle where there was nothing else to do, if the published one says something else.
+    /// Keeps levels that were not kept yet and publishes the bundle where there was nothing else to do, if the published one says
+    /// something else.
     pub(crate) async fn publish_unchanged(
         &mut self,
         options: &Options,
         shown: Planned,
     ) -> Result<(), Failure> {
-        if shown.then != Then::Publish || self.is_published(&shown).await? {
+        if shown.then != Then::Publish {
             return Ok(());
         }
-        let mut lock = self.lock("apply").await?;
-        let done = self.publish_under(&mut lock, options, shown).await;
+        let is_published = self.is_published(&shown).await?;
+        if is_published && !shown.has_new_levels {
+            return Ok(());
+        }
+        let mut lock = match self.lock("apply").await {
+            Ok(lock) => lock,
+            // Whoever holds it has looked as well, and keeps what he saw.
+            Err(_) if is_published => return Ok(()),
+            Err(failure) => return Err(failure),
+        };
+        let done = self.publish_under(&mut lock, options, shown, is_published).await;
         let begun = lock.begun().clone();
         lock.release(&begun).await.map_err(|error| self.lock_failure(&error))?;
         done
@@ -173,10 +183,18 @@ impl Session {
         lock: &mut Lock,
         options: &Options,
         shown: Planned,
+        is_published: bool,
     ) -> Result<(), Failure> {
         let planned = if shown.still_stands_under(lock) { shown } else { self.plan(options).await? };
         match planned.plan.is_empty() && planned.report.blocked.is_empty() {
-            true => self.conclude(&planned, &BTreeMap::new(), lock).await,
+            true => {
+                lock.confirm(|| self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
+                self.keep_facts(&planned).await?;
+                if is_published {
+                    return Ok(());
+                }
+                self.conclude(&planned, &BTreeMap::new(), lock).await
+            }
             false => {
                 let hint = "run it again to see what is to be done now";
                 Err(Failure::new(Exit::Locked, "the world changed while this plan was shown", hint))

@@ -37,10 +37,7 @@ impl Session {
         lock.confirm(|| self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
         // A takeover asked nobody: what it works from is no news.
         if self.alone.is_none() {
-            records::keep_facts(&*self.store, &planned.facts).await.map_err(|error| match &error {
-                StoreError::Refused { .. } => self.lock_failure(&LockError::Lost),
-                _ => store_failure(&error),
-            })?;
+            self.keep_facts(planned).await?;
         }
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         let options = ExecuteOptions {
@@ -100,6 +97,14 @@ impl Session {
             }
             (Err(JournalError::Store(error)), None) => Err(store_failure(&error)),
         }
+    }
+
+    /// Keeps what was asked for `planned`, under the lock.
+    pub(crate) async fn keep_facts(&self, planned: &Planned) -> Result<(), Failure> {
+        records::keep_facts(&*self.store, &planned.facts).await.map_err(|error| match &error {
+            StoreError::Refused { .. } => self.lock_failure(&LockError::Lost),
+            _ => store_failure(&error),
+        })
     }
 
     /// What a complete run leaves behind: the bundle, the mode.

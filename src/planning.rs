@@ -18,6 +18,7 @@ use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_alone};
 use drstack_core::plan::stability::{Rehearsal, rehearse};
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step, plan};
+use drstack_kinds::facts::keep;
 
 use crate::bundle::{Then, elsewhere};
 use crate::exit::{Exit, Failure};
@@ -39,6 +40,8 @@ pub(crate) struct Planned {
     /// Questions whose answer is another one than the last time.
     pub(crate) moved: Vec<String>,
     pub(crate) facts: Kept,
+    /// Levels are among them that no run has kept yet.
+    pub(crate) has_new_levels: bool,
     /// What was seen of the primary region and of global services.
     pub(crate) elsewhere: BTreeMap<Address, Found>,
     /// What becomes of the bundle once all of it is done.
@@ -64,6 +67,7 @@ impl Planned {
 /// What a plan is made from, but for the looks.
 struct Basis {
     facts: Kept,
+    has_new_levels: bool,
     unanswered: Vec<Remark>,
     moved: Vec<String>,
     /// The mode before.
@@ -73,9 +77,10 @@ struct Basis {
 
 /// Questions whose answers differ.
 fn moved(before: &Facts, now: &Facts) -> Vec<String> {
-    let differs =
-        |(query, fact): &(&String, &Fact)| before.0.get(*query).is_some_and(|it| it.value != fact.value);
-    now.0.iter().filter(differs).map(|(query, _)| query.clone()).collect()
+    let differs = |(query, fact): &(&String, &Fact)| {
+        before.answers.get(*query).is_some_and(|it| it.value != fact.value)
+    };
+    now.answers.iter().filter(differs).map(|(query, _)| query.clone()).collect()
 }
 
 impl Session {
@@ -86,7 +91,8 @@ impl Session {
         // Without it nobody knows what is somebody else's and what a run was cut off while making.
         let Peek { free_since, begun } =
             peek(&*self.store).await.map_err(|error| self.lock_failure(&error))?;
-        let Basis { facts, unanswered, moved, mode, compiled } = self.compiled(options).await?;
+        let Basis { facts, has_new_levels, unanswered, moved, mode, compiled } =
+            self.compiled(options).await?;
         // Asked after the lock was looked at: a change of mode later than that shows in the lock.
         if mode.is_past(&options.intent, options.mode) {
             let hint = "run it again to see what is to be done now";
@@ -134,6 +140,7 @@ impl Session {
             seen: seen.seen,
             rehearsal,
             facts,
+            has_new_levels,
             unanswered,
             moved,
             elsewhere,
@@ -146,22 +153,24 @@ impl Session {
     /// Facts and graph; errors in the stack end the program, unless it is about to be destroyed.
     async fn compiled(&mut self, options: &Options) -> Result<Basis, Failure> {
         let mut kept = Kept::default();
-        let (seen, moved) = match &self.alone {
+        let (seen, moved, has_new_levels) = match &self.alone {
             // Nobody may be there to answer: what was said last has to do.
-            Some(alone) => (Capture { facts: alone.facts.clone(), ..Capture::default() }, Vec::new()),
+            Some(alone) => (Capture { facts: alone.facts.clone(), ..Capture::default() }, Vec::new(), false),
             None => {
                 kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
                 let before = std::mem::take(&mut kept.facts);
-                let seen = capture(&*self.cloud, &self.scope, &queries(&self.stack), before.clone()).await;
+                let seen =
+                    capture(&*self.cloud, &self.scope, &queries(&self.stack), before.clone(), keep).await;
                 let moved = moved(&before, &seen.facts);
-                (seen, moved)
+                let has_new_levels = seen.facts.has_new_levels(&before);
+                (seen, moved, has_new_levels)
             }
         };
         kept.facts = seen.facts;
         let mut secrets = self.stack.secrets.clone();
         secrets.extend(seen.secrets);
         self.scope.secrets = Arc::new(secrets);
-        for (query, fact) in &kept.facts.0 {
+        for (query, fact) in &kept.facts.answers {
             // Never the value: it may be anything.
             tracing::debug!(query, captured_at = %fact.captured_at, "have a fact");
         }
@@ -177,7 +186,7 @@ impl Session {
         let resources = compiled.graph.resources.len();
         tracing::debug!(resources, problems = compiled.problems.len(), mode = ?options.mode, "compiled");
         if options.intent == Intent::Destroy {
-            return Ok(Basis { facts: kept, unanswered: seen.failed, moved, mode, compiled });
+            return Ok(Basis { facts: kept, has_new_levels, unanswered: seen.failed, moved, mode, compiled });
         }
         if !compiled.has_errors() {
             compiled.problems.extend(self.budget(&kept.facts, options.mode, &compiled.graph)?);
@@ -196,7 +205,7 @@ impl Session {
             }
             self.ui.note(text.trim_end());
         }
-        Ok(Basis { facts: kept, unanswered: seen.failed, moved, mode, compiled })
+        Ok(Basis { facts: kept, has_new_levels, unanswered: seen.failed, moved, mode, compiled })
     }
 
     /// Whether a takeover's launches fit into the RTO.
@@ -293,7 +302,8 @@ impl Session {
 
     /// As if nothing stood yet: the graph, and the steps that would make all of it.
     pub(crate) async fn first_apply(&mut self, options: &Options) -> Result<Planned, Failure> {
-        let Basis { facts, unanswered, moved, mode, compiled } = self.compiled(options).await?;
+        let Basis { facts, has_new_levels, unanswered, moved, mode, compiled } =
+            self.compiled(options).await?;
         let nothing =
             compiled.graph.resources.keys().map(|address| (address.clone(), Look::Absent)).collect();
         let seen = Observed { seen: nothing, ..Observed::default() };
@@ -306,6 +316,7 @@ impl Session {
             seen: BTreeMap::new(),
             rehearsal: None,
             facts,
+            has_new_levels,
             unanswered,
             moved,
             elsewhere: BTreeMap::new(),
@@ -317,7 +328,7 @@ impl Session {
 
     /// A fact that nobody answered, with the age of the answer that is used in its place.
     fn aged(&self, remark: Remark, facts: &Facts) -> Remark {
-        let text = match facts.0.get(&remark.address) {
+        let text = match facts.answers.get(&remark.address) {
             Some(fact) => {
                 let age = self.cloud.now().duration_since(fact.captured_at);
                 format!(
@@ -326,7 +337,7 @@ impl Session {
                     remark.text
                 )
             }
-            None => format!("never answered: {}", remark.text),
+            None => format!("no answer, and none is kept: {}", remark.text),
         };
         Remark { text, ..remark }
     }

@@ -100,7 +100,7 @@ impl Session {
     /// Age in seconds of the oldest fact that was used.
     pub(crate) fn oldest_fact(&self, facts: &Facts) -> Option<i64> {
         let now = self.cloud.now();
-        facts.0.values().map(|fact| now.duration_since(fact.captured_at).as_secs()).max()
+        facts.answers.values().map(|fact| now.duration_since(fact.captured_at).as_secs()).max()
     }
 
     /// Which region serves, as the control bucket says.

@@ -241,7 +241,7 @@ fn whoever_writes_the_bucket_cannot_forge_what_is_checked_with_a_key_of_ones_own
     let good = published(&machine).expect("a bundle");
     let mut forged = Bundle::from_bytes(good.as_bytes()).expect("a bundle");
     forged.stack.signing = None;
-    forged.facts.0.clear();
+    forged.facts.answers.clear();
     let forged = String::from_utf8(forged.to_bytes().expect("JSON")).expect("text");
     let thief = PrivateKey::from_random(&[9; 32]);
     let plan = |more: &str| run(&elsewhere(&machine), &format!("plan --bundle {URL}{more}"));

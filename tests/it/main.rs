@@ -46,4 +46,6 @@ mod takeover;
 #[cfg(feature = "aws")]
 mod traffic;
 #[cfg(feature = "aws")]
+mod unread;
+#[cfg(feature = "aws")]
 mod variants;

@@ -175,7 +175,7 @@ impl Bundle {
     /// Whether a failover from `other` would be the same: all but who published it and when, and when facts were asked.
     pub fn says_the_same_as(&self, other: &Self) -> bool {
         let values = |facts: &Facts| -> Vec<_> {
-            facts.0.iter().map(|(key, fact)| (key.clone(), fact.value.clone())).collect()
+            facts.answers.iter().map(|(key, fact)| (key.clone(), fact.value.clone())).collect()
         };
         self.drstack == other.drstack
             && self.stack == other.stack

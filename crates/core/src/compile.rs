@@ -58,6 +58,12 @@ impl Compiled {
         };
         let mut set = ResourceSet::default();
         declared.component.compile(&declared.spec, &cx, &mut set);
+        let asked = declared.component.facts(&declared.spec, &stack.facts);
+        if let Some(lacking) = asked.iter().find_map(|query| facts.lacks(query)) {
+            for resource in set.resources.iter_mut().filter(|it| it.rests_on_facts) {
+                resource.lacking = Some(lacking.clone());
+            }
+        }
         self.problems.extend(set.problems.iter().map(|problem| declared.diagnose(problem)));
         let address = declared.address.to_string();
         let notes = std::mem::take(&mut set.notes).into_iter();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::Address;
+use crate::facts::Lacking;
 use crate::kind::Place;
 use crate::link::{Link, targets};
 
@@ -27,6 +28,12 @@ pub struct Resource {
     pub after: Vec<Address>,
     /// The wave of a failover, 1 to 3.
     pub tier: u8,
+    /// It is what the answers to its component's questions make of it: without them nothing is changed for it.
+    #[serde(skip)]
+    pub rests_on_facts: bool,
+    /// The answer that it lacks; the plan has no step for it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacking: Option<Lacking>,
 }
 
 impl Resource {
@@ -43,7 +50,30 @@ impl Resource {
     /// A resource of kind `K` that is found by its tag.
     pub fn tagged<K: crate::kind::Kind>(address: Address, place: Place, spec: &K::Spec) -> Self {
         let spec = serde_json::to_value(spec).unwrap_or(Value::Null);
-        Self { address, kind: K::NAME.to_owned(), place, name: None, spec, after: Vec::new(), tier: 2 }
+        Self {
+            address,
+            kind: K::NAME.to_owned(),
+            place,
+            name: None,
+            spec,
+            after: Vec::new(),
+            tier: 2,
+            // What stands outside of the standby region may be somebody else's: nothing there is changed by guess.
+            rests_on_facts: place != Place::Standby,
+            lacking: None,
+        }
+    }
+
+    /// The same, which is what it is whatever its component's questions are answered.
+    #[must_use]
+    pub fn whatever_is_answered(self) -> Self {
+        Self { rests_on_facts: false, ..self }
+    }
+
+    /// The same, which the standby region gets by a change of the primary.
+    #[must_use]
+    pub fn made_through_the_primary(self) -> Self {
+        Self { rests_on_facts: true, ..self }
     }
 
     /// The same, to be made only after `other` is live.

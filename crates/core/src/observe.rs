@@ -244,11 +244,26 @@ pub struct Capture {
     pub failed: Vec<Remark>,
 }
 
-/// Asks `queries`; where nothing answers, what was in `last` stays, with its old time.
-pub async fn capture(cloud: &dyn Cloud, scope: &Scope, queries: &[FactQuery], last: Facts) -> Capture {
-    let mut capture = Capture { facts: last, ..Capture::default() };
-    let answers = cloud.capture_all(scope, queries).await;
-    for (query, answer) in queries.iter().zip(answers) {
+/// What becomes of an answer, beside the one before it: what is kept of both is for the reader of that kind of fact to say.
+pub type Keep = fn(&FactQuery, Option<&Fact>, Fact) -> Fact;
+
+/// Pauses before facts that were throttled are asked for again. The cloud itself gives up after few attempts, since a region that is
+/// lost has to be waited for by each of them; one that throttles is there, and answers within seconds.
+const THROTTLED: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
+/// Asks `queries`; where nothing answers, what was in `last` stays, with its old time and beside the reason.
+pub async fn capture(
+    cloud: &dyn Cloud,
+    scope: &Scope,
+    queries: &[FactQuery],
+    last: Facts,
+    keep: Keep,
+) -> Capture {
+    let mut capture = Capture { facts: Facts { failed: BTreeMap::new(), ..last }, ..Capture::default() };
+    for (query, answer) in
+        queries.iter().zip(answers(queries, async |asked| cloud.capture_all(scope, asked).await).await)
+    {
+        let key = query.key();
         let value = match answer {
             Ok(Some(Captured { value, secrets })) => {
                 capture.secrets.extend(secrets);
@@ -256,11 +271,65 @@ pub async fn capture(cloud: &dyn Cloud, scope: &Scope, queries: &[FactQuery], la
             }
             Ok(None) => serde_json::Value::Null,
             Err(error) => {
-                capture.failed.push(Remark { address: query.key(), text: error.to_string() });
+                capture.failed.push(Remark { address: key.clone(), text: error.to_string() });
+                capture.facts.failed.insert(key, error);
                 continue;
             }
         };
-        capture.facts.0.insert(query.key(), Fact { captured_at: cloud.now(), value });
+        let fact = keep(query, capture.facts.answers.get(&key), Fact::new(cloud.now(), value));
+        capture.facts.answers.insert(key, fact);
     }
     capture
+}
+
+type Answer = Result<Option<Captured>, CloudError>;
+
+/// The answers in order; what was throttled is asked for again, as long as [`THROTTLED`] has it.
+async fn answers(queries: &[FactQuery], ask: impl AsyncFn(&[FactQuery]) -> Vec<Answer>) -> Vec<Answer> {
+    let mut answers = ask(queries).await;
+    for pause in THROTTLED {
+        let is_throttled = |at: &usize| matches!(answers[*at], Err(CloudError::Throttled { .. }));
+        let throttled: Vec<usize> = (0..queries.len().min(answers.len())).filter(is_throttled).collect();
+        if throttled.is_empty() {
+            break;
+        }
+        sleep(pause).await;
+        let again: Vec<FactQuery> = throttled.iter().map(|at| queries[*at].clone()).collect();
+        for (at, answer) in throttled.into_iter().zip(ask(&again).await) {
+            answers[at] = answer;
+        }
+    }
+    answers
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    fn throttled() -> Answer {
+        Err(CloudError::Throttled { operation: "s3:GetEncryptionConfiguration".to_owned() })
+    }
+
+    /// Answers to two questions, the first of which is throttled this many times, and how often somebody asked.
+    async fn asked(times: usize) -> (Vec<Answer>, usize) {
+        let (queries, rounds) = (["a", "b"].map(|it| FactQuery::primary("bucket", it)), Cell::new(0));
+        let answers = answers(&queries, async |asked| {
+            rounds.set(rounds.get() + 1);
+            assert!(rounds.get() == 1 || asked == &queries[..1], "what was answered is not asked again");
+            let is_throttled = |it: &FactQuery| it.name == "a" && rounds.get() <= times;
+            asked.iter().map(|it| if is_throttled(it) { throttled() } else { Ok(None) }).collect()
+        });
+        (answers.await, rounds.get())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fact_that_was_throttled_is_asked_for_again_within_a_bound() {
+        for (times, is_answered, rounds) in [(0, true, 1), (1, true, 2), (3, true, 4), (9, false, 4)] {
+            let (answers, asked) = asked(times).await;
+            assert_eq!((matches!(answers[0], Ok(None)), asked), (is_answered, rounds), "{times}");
+            assert!(matches!(answers[1], Ok(None)));
+        }
+    }
 }

@@ -12,7 +12,8 @@
   {"kind": "role", "name"}                                             role of an application, with an inline policy `theirs`
   {"kind": "reservation", "name", "type", "zone", "count"}                                     Capacity Reservation, targeted only
   {"kind": "zone", "name", "records"?: [{"name", "type", "ttl", "values", "set"?: id with weight 1}]}  public hosted zone
-  {"kind": "group", "name", "image"?: id or name, "types"?: [type], "capacity"?, "min"?, "max"?, "user_data"?, "profile"?, "tags"?}
+  {"kind": "group", "name", "image"?: id or name, "types"?: [type], "capacity"?, "min"?, "max"?, "user_data"?, "profile"?, "tags"?,
+   "scheduled"?: the capacity of each morning}
 
 A group gets a launch template of its own name; one type makes a plain group, several a mixed one, on-demand only.
 Out: {name: {"id" ...}} with ids of what has one.
@@ -175,6 +176,10 @@ def group(region, want):
         Tags=[{**tag, "PropagateAtLaunch": True} for tag in tag_list(want.get("tags", {}))],
         **how,
     )
+    if "scheduled" in want:
+        sizes = {"MinSize": want["scheduled"], "MaxSize": want["max"], "DesiredCapacity": want["scheduled"]}
+        morning = {"AutoScalingGroupName": name, "ScheduledActionName": "morning", "Recurrence": "0 7 * * *"}
+        asg.put_scheduled_update_group_action(**morning, **sizes)
     return {"id": name, "template": template["LaunchTemplateId"], "image": data["ImageId"]}
 
 

@@ -31,7 +31,7 @@ fn bundle() -> Bundle {
         sim: serde_json::json!({"rate": 0.1}),
         hash: word("abc"),
     };
-    let fact = Fact { captured_at: Timestamp::UNIX_EPOCH, value: serde_json::json!([1, "ü", null]) };
+    let fact = Fact::new(Timestamp::UNIX_EPOCH, serde_json::json!([1, "ü", null]));
     let found = Found { id: word("i"), owner: Owner::Setting, live: serde_json::json!({"on": true}) };
     let copy = Found { id: word("b"), owner: Owner::Foreign, live: serde_json::json!({}) };
     Bundle {
@@ -39,7 +39,7 @@ fn bundle() -> Bundle {
         run: word("r"),
         applied_at: Timestamp::UNIX_EPOCH,
         stack,
-        facts: Facts([(word("primary/zones/"), fact)].into()),
+        facts: Facts { answers: [(word("primary/zones/"), fact)].into(), ..Facts::default() },
         elsewhere: Address::parse("bucket.a/versioning").map(|it| (it, found)).into_iter().collect(),
         data: Address::parse("bucket.a/copy").map(|it| (it, copy)).into_iter().collect(),
         rehearsed: Some(Skeleton::default()),
@@ -88,9 +88,9 @@ fn what_a_failover_would_not_notice_makes_no_other_bundle() {
     let mut later = bundle();
     later.run = "another".to_owned();
     later.applied_at = Timestamp::MAX;
-    later.facts.0.values_mut().for_each(|fact| fact.captured_at = Timestamp::MAX);
+    later.facts.answers.values_mut().for_each(|fact| fact.captured_at = Timestamp::MAX);
     assert!(later.says_the_same_as(&bundle()));
-    later.facts.0.values_mut().for_each(|fact| fact.value = serde_json::Value::Null);
+    later.facts.answers.values_mut().for_each(|fact| fact.value = serde_json::Value::Null);
     assert!(!later.says_the_same_as(&bundle()));
     let nothing_elsewhere = Bundle { elsewhere: BTreeMap::new(), ..bundle() };
     assert!(!nothing_elsewhere.says_the_same_as(&bundle()));

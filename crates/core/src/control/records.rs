@@ -63,8 +63,9 @@ mod tests {
     use crate::facts::Fact;
 
     fn with(kept: Kept, value: &str) -> Kept {
-        let fact = Fact { captured_at: Timestamp::UNIX_EPOCH, value: value.into() };
-        Kept { facts: Facts([("key".to_owned(), fact)].into()), ..kept }
+        let fact = Fact::new(Timestamp::UNIX_EPOCH, value.into());
+        let answers = [("key".to_owned(), fact)].into();
+        Kept { facts: Facts { answers, ..Facts::default() }, ..kept }
     }
 
     #[tokio::test]
@@ -76,7 +77,7 @@ mod tests {
             keep_facts(&store, &with(early, value)).await.unwrap();
             let refused = keep_facts(&store, &with(late, "stale")).await;
             assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
-            assert_eq!(facts(&store).await.unwrap().facts.0["key"].value, value);
+            assert_eq!(facts(&store).await.unwrap().facts.answers["key"].value, value);
         }
     }
 

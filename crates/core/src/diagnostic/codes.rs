@@ -220,6 +220,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "`engine = \"fleet\"` has EC2 Fleet launch on-demand instances of the pool's usual types, which its group adopts. It goes neither with spot in a takeover, nor with reservations, nor with types of other sizes: leave one of the two out.",
     ),
     (
+        "DR238",
+        "a group that is far below its capacity",
+        "The Auto Scaling group that a pool follows has a desired capacity of 0, or fell by more than half. The highest capacity of the last 7 days, or what a scheduled action sets, is what a failover starts; `capacity` in the stack goes before both. docs/capacity.md has the rest.",
+    ),
+    (
         "DR240",
         "launching takes longer than the RTO",
         "EC2 lets an account launch 1,000 instances at once in a region, and 2 a second after that. docs/postures.md has the arithmetic; AWS raises the budget on request.",

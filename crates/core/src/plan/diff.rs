@@ -210,6 +210,10 @@ impl<'a> Draft<'a> {
         let (found, compared) = self.better_twin(kind, resource, found, in_scope, spare)?;
         let Compared { changes, ready, outputs, links, left_on_demand } = compared;
         self.outputs.insert(resource.address.clone(), outputs);
+        if in_scope && self.lacks_its_fact(resource, changes.is_empty()) {
+            self.held.extend(links);
+            return Ok(());
+        }
         let beside = match in_scope && changes.is_empty() {
             true => self.reason_beside_differences(kind, resource, &ready)?,
             false => None,
@@ -248,7 +252,7 @@ impl<'a> Draft<'a> {
         in_scope: bool,
         reason: &str,
     ) -> Result<(), ShapeError> {
-        if !in_scope || self.waits_for_blocked(resource) {
+        if !in_scope || self.lacks_its_fact(resource, false) || self.waits_for_blocked(resource) {
             self.blocked.insert(resource.address.clone());
             return Ok(());
         }
@@ -331,6 +335,22 @@ impl<'a> Draft<'a> {
             let text = format!("{left} instance{plural} on-demand still, where spot is wanted");
             self.report.notes.push(Remark { address: resource.address.to_string(), text });
         }
+    }
+
+    /// Whether `resource` is left alone since the fact that it rests on was not answered. Beside an earlier answer it may stay as it
+    /// is where that `is_as_wanted`; beside none nobody knows what is wanted. Said once of each component.
+    fn lacks_its_fact(&mut self, resource: &Resource, is_as_wanted: bool) -> bool {
+        let Some(lacking) = resource.lacking.as_ref().filter(|it| !(it.kept && is_as_wanted)) else {
+            return false;
+        };
+        self.blocked.insert(resource.address.clone());
+        let address = resource.address.component().to_string();
+        let text = format!("no change without what it rests on: {}", lacking.text);
+        let remark = Remark { address, text };
+        if !self.report.blocked.contains(&remark) {
+            self.report.blocked.push(remark);
+        }
+        true
     }
 
     fn waits_for_blocked(&mut self, resource: &Resource) -> bool {

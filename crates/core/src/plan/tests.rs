@@ -1,5 +1,6 @@
 //! What the planner promises, on a toy kind whose spec is a size, a fixed part and a link.
 
+mod lacking;
 mod takeover;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -85,9 +85,8 @@ async fn bucket(at: &Target<'_>, name: &str) -> Result<Option<BucketFact>, Cloud
     at.aws.told.replication.put(name, replication.clone());
     let is_foreign =
         |id: Option<&str>| replication_rule::whose(at.scope, id.unwrap_or_default()) == Owner::Foreign;
-    let own_roles = format!(":role{}", super::iam::path(at));
     let foreign = replication.filter(|(role, rules)| {
-        !role.contains(&own_roles) && rules.iter().any(|rule| is_foreign(rule.id.as_deref()))
+        !replication_rule::is_own_role(at, role) && rules.iter().any(|rule| is_foreign(rule.id.as_deref()))
     });
     let kms_key = Some(encryption).filter(|it| !it.is_empty() && it != MANAGED);
     Ok(Some(BucketFact { versioning, foreign_role: foreign.map(|(role, _)| role), kms_key }))
@@ -304,6 +303,8 @@ async fn public_image(at: &Target<'_>, image: &Image) -> Result<Option<String>, 
 struct Group {
     group: AutoScalingGroup,
     data: Option<ResponseLaunchTemplateData>,
+    /// The highest capacity that its scheduled actions set.
+    scheduled: Option<u32>,
 }
 
 impl Group {
@@ -323,6 +324,7 @@ async fn groups_by_name(at: &Target<'_>, names: &[String]) -> Groups {
         let answer = answer.map_err(|error| at.failed("autoscaling:DescribeAutoScalingGroups", error))?;
         found.extend(answer.auto_scaling_groups.unwrap_or_default());
     }
+    let scheduled = scheduled(at, &found).await?;
     let wanted: Vec<_> = found.iter().filter_map(Group::template).collect();
     let mut answers = templates::data(at, wanted).await.into_iter();
     let mut groups = BTreeMap::new();
@@ -331,7 +333,9 @@ async fn groups_by_name(at: &Target<'_>, names: &[String]) -> Groups {
             Some(_) => answers.next().transpose()?.flatten(),
             None => None,
         };
-        groups.insert(group.auto_scaling_group_name.clone().unwrap_or_default(), Group { group, data });
+        let name = group.auto_scaling_group_name.clone().unwrap_or_default();
+        let scheduled = scheduled.get(&name).copied();
+        groups.insert(name, Group { group, data, scheduled });
     }
     let ids: BTreeSet<String> =
         groups.values().filter_map(|it: &Group| it.data.as_ref()?.image_id.clone()).collect();
@@ -339,13 +343,41 @@ async fn groups_by_name(at: &Target<'_>, names: &[String]) -> Groups {
     Ok((groups, images))
 }
 
+/// The highest capacity that scheduled actions set, by group: one question for the only group, else one for all of the region.
+async fn scheduled(
+    at: &Target<'_>,
+    groups: &[AutoScalingGroup],
+) -> Result<BTreeMap<String, u32>, CloudError> {
+    let mut highest = BTreeMap::new();
+    let only = match groups {
+        [] => return Ok(highest),
+        [group] => group.auto_scaling_group_name.clone(),
+        _ => None,
+    };
+    let ask = at.aws.at(at.place).autoscaling.describe_scheduled_actions();
+    let mut pages = ask.set_auto_scaling_group_name(only).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| at.failed("autoscaling:DescribeScheduledActions", error))?;
+        for action in page.scheduled_update_group_actions.unwrap_or_default() {
+            let sizes = [action.desired_capacity, action.min_size].into_iter().flatten();
+            let most = sizes.filter_map(|it| u32::try_from(it).ok()).max();
+            let (Some(group), Some(most)) = (action.auto_scaling_group_name, most) else { continue };
+            let known = highest.entry(group).or_insert(most);
+            *known = most.max(*known);
+        }
+    }
+    Ok(highest)
+}
+
 fn group_fact(
     name: &str,
-    Group { group, data }: &Group,
+    Group { group, data, scheduled }: &Group,
     images: &BTreeMap<String, ImageFact>,
 ) -> Result<Captured, CloudError> {
-    let unusable = |message: String| CloudError::Other {
-        operation: "autoscaling:DescribeAutoScalingGroups".to_owned(),
+    // AWS has answered: asking again does not help, and what was answered before does not hold any more.
+    let unusable = |message: String| CloudError::Invalid {
+        operation: "follows".to_owned(),
+        code: "CannotFollow".to_owned(),
         message,
     };
     if Group::template(group).is_none() {
@@ -367,7 +399,11 @@ fn group_fact(
     }
     let mut secrets = Secrets::default();
     let text = data.user_data.as_deref().and_then(user_data::decode);
-    let count = |number: Option<i32>| number.and_then(|it| u32::try_from(it).ok()).unwrap_or(0);
+    let count = |number: Option<i32>| number.and_then(|it| u32::try_from(it).ok());
+    let sizes = count(group.desired_capacity).zip(count(group.max_size));
+    let Some((capacity, max)) = sizes else {
+        return Err(unusable(format!("the sizes of group `{name}` were not answered")));
+    };
     let profile = data.iam_instance_profile.as_ref().and_then(|it| {
         let of_arn = || it.arn.as_deref().and_then(|arn| arn.rsplit('/').next()).map(str::to_owned);
         it.name.clone().or_else(of_arn)
@@ -375,8 +411,10 @@ fn group_fact(
     let fact = GroupFact {
         image,
         types,
-        capacity: count(group.desired_capacity),
-        max: count(group.max_size),
+        capacity,
+        lower: None,
+        scheduled: *scheduled,
+        max,
         user_data_sha256: text.map(|text| secrets.keep(text)),
         profile,
         disks: disks(data.block_device_mappings.as_deref().unwrap_or_default()),

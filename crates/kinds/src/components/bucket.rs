@@ -120,16 +120,19 @@ impl Component for Bucket {
 
     fn compile(spec: &BucketTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         let standby = spec.standby_name(cx.stack);
-        let fact = cx.facts.get::<BucketFact>(&FactQuery::primary("bucket", &spec.name));
-        if fact == Known::Absent {
-            let message = format!("bucket `{}` does not exist in {}", spec.name, cx.stack.primary);
-            out.error("DR210", "name", message, "make it there first, or correct the name");
-        }
-        let fact = match fact {
-            Known::Yes(fact) => fact,
-            Known::Absent | Known::Unknown => BucketFact::default(),
+        let fact = match cx.facts.get::<BucketFact>(&FactQuery::primary("bucket", &spec.name)) {
+            Known::Yes(fact) => Some(fact),
+            Known::Absent => {
+                let message = format!("bucket `{}` does not exist in {}", spec.name, cx.stack.primary);
+                out.error("DR210", "name", message, "make it there first, or correct the name");
+                None
+            }
+            // Nothing of the primary is changed then, and the role is not either.
+            Known::Unknown(_) => None,
         };
-        if let (Some(key), None) = (&fact.kms_key, &spec.kms_key) {
+        let (source_kms_key, foreign_role) =
+            fact.map_or((None, None), |fact| (fact.kms_key, fact.foreign_role));
+        if let (Some(key), None) = (&source_kms_key, &spec.kms_key) {
             let message = format!(
                 "objects of `{}` are encrypted under `{key}`, and such objects are not copied",
                 spec.name
@@ -155,7 +158,7 @@ impl Component for Bucket {
             &spec.name,
             &BucketVersioningSpec { bucket: spec.name.clone() },
         ));
-        let role = match &fact.foreign_role {
+        let role = match foreign_role {
             Some(role) => {
                 let message = format!(
                     "other rules of `{}` replicate as `{role}`, and S3 has one role a bucket",
@@ -165,7 +168,7 @@ impl Component for Bucket {
                     "allow that role to replicate into `{standby}` too: s3:ReplicateObject, s3:ReplicateDelete, s3:ReplicateTags"
                 );
                 out.warn("DR216", "name", message, help);
-                Link::Known(role.clone())
+                Link::Known(role)
             }
             None => {
                 let name = names::owned(&cx.stack.name, cx.address, "replication", ROLE_LIMIT);
@@ -175,7 +178,7 @@ impl Component for Bucket {
                     destination: standby.clone(),
                     partition: partition.clone(),
                     kms_key: spec.kms_key.clone(),
-                    source_kms_key: fact.kms_key,
+                    source_kms_key,
                 };
                 let role = Resource::named::<ReplicationRole>(
                     cx.resource("replication-role"),

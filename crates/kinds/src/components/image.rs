@@ -58,13 +58,9 @@ impl Component for Image {
                 let message = format!("image `{}` does not exist in {}", spec.source, cx.stack.primary);
                 out.error("DR219", "source", message, "correct the id or the name");
             }
-            Known::Unknown => {
-                let message = format!(
-                    "nothing is known of image `{}`: {} never answered",
-                    spec.source, cx.stack.primary
-                );
-                let help = "plan once while the primary answers; what it said is kept for when it does not";
-                out.error("DR219", "source", message, help);
+            Known::Unknown(why) => {
+                let message = format!("nothing is known of image `{}`: {why}", spec.source);
+                out.error("DR219", "source", message, why.hint());
             }
         }
     }

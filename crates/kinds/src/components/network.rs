@@ -219,15 +219,12 @@ fn existing(
 fn looked_up(spec: &NetworkTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
     let found = match cx.facts.get::<NetworkFact>(&network(&spec.tags)) {
         Known::Yes(found) => found,
+        // Asked, and no VPC carries them.
         Known::Absent => NetworkFact::default(),
-        Known::Unknown => {
-            let message = format!("{} was never asked for a network with these tags", cx.stack.standby);
-            out.error(
-                "DR220",
-                "tags",
-                message,
-                "plan once while the standby region answers, or name the ids",
-            );
+        Known::Unknown(why) => {
+            let message =
+                format!("nothing is known of a network with these tags in {}: {why}", cx.stack.standby);
+            out.error("DR220", "tags", message, format!("{}; or name the ids", why.hint()));
             return;
         }
     };
@@ -301,14 +298,14 @@ fn zones(spec: &NetworkTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Opti
     }
     let region = &cx.stack.standby;
     let help = two_zones(region);
-    let Known::Yes(ZonesFact(mut zones)) = cx.facts.get::<ZonesFact>(&FactQuery::standby("zones", "")) else {
-        out.error(
-            "DR221",
-            "cidr",
-            format!("the zones of {region} are not known: the region never answered"),
-            help,
-        );
-        return None;
+    let mut zones = match cx.facts.get::<ZonesFact>(&FactQuery::standby("zones", "")) {
+        Known::Yes(ZonesFact(zones)) => zones,
+        Known::Absent => Vec::new(),
+        Known::Unknown(why) => {
+            let message = format!("the zones of {region} are not known: {why}");
+            out.error("DR221", "cidr", message, format!("{}; or {help}", why.hint()));
+            return None;
+        }
     };
     zones.retain(|zone| letter(zone, region).is_some());
     zones.truncate(ZONES);

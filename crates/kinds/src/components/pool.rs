@@ -194,7 +194,8 @@ impl Component for Pool {
         let types = non_empty(&spec.instance_types)
             .or_else(|| fact.as_ref().map(|fact| fact.types.clone()))
             .unwrap_or_default();
-        let capacity = spec.capacity.or(fact.as_ref().map(|fact| fact.capacity));
+        let capacity = spec.capacity.or(fact.as_ref().map(GroupFact::whole));
+        warn_of_capacity(spec, fact.as_ref(), cx.mode, out);
         let image = image(spec, fact.as_ref(), cx, out);
         if let (Some(group), true) = (&spec.follows, types.is_empty()) {
             let message =
@@ -288,14 +289,21 @@ fn followed(spec: &PoolTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Resu
             out.error("DR230", "follows", message, help);
             Err(())
         }
-        Known::Unknown => {
-            let primary = &cx.stack.primary;
-            let message =
-                format!("nothing is known of Auto Scaling group `{group}`: {primary} never answered");
-            let help = "plan once while the primary answers; what it said is kept for when it does not";
-            out.error("DR230", "follows", message, help);
+        Known::Unknown(why) => {
+            let message = format!("nothing is known of Auto Scaling group `{group}`: {why}");
+            out.error("DR230", "follows", message, why.hint());
             Err(())
         }
+    }
+}
+
+/// Warns of a group that is far below its capacity, or has none; what the stack says itself needs no look at the group.
+fn warn_of_capacity(spec: &PoolTable, fact: Option<&GroupFact>, mode: Mode, out: &mut ResourceSet) {
+    let (Some(group), Some(fact), None, Mode::Standby) = (&spec.follows, fact, spec.capacity, mode) else {
+        return;
+    };
+    if let Some((message, help)) = fact.warning(group) {
+        out.warn("DR238", "follows", message, help);
     }
 }
 
@@ -413,12 +421,14 @@ fn profile(
     };
     role.buckets.sort();
     role.tables.sort();
-    let role =
-        out.add(Resource::named::<InstanceRole>(cx.resource("instance-role"), Place::Global, &name, &role));
+    let role = out.add(
+        Resource::named::<InstanceRole>(cx.resource("instance-role"), Place::Global, &name, &role)
+            .whatever_is_answered(),
+    );
     let profile = InstanceProfileSpec { name: name.clone(), role: Link::id(&role) };
     let profile =
         Resource::named::<InstanceProfile>(cx.resource("instance-profile"), Place::Global, &name, &profile);
-    Some(Link::id(&out.add(profile)))
+    Some(Link::id(&out.add(profile.whatever_is_answered())))
 }
 
 #[cfg(test)]

@@ -110,7 +110,8 @@ impl Component for Table {
                 &spec.name,
                 &replica,
             )
-            .after(&stream),
+            .after(&stream)
+            .made_through_the_primary(),
         );
     }
 

@@ -192,7 +192,9 @@ impl Component for Traffic {
         let asked = probe.asked(&record, &primary);
         let weights = weights::of(spec, cx, (&pair, &endpoint), asked, answers).map(|weights| {
             let at = cx.resource(DnsWeights::NAME);
-            let mut resource = Resource::named::<DnsWeights>(at, Place::Global, id, &weights);
+            let resource = Resource::named::<DnsWeights>(at, Place::Global, id, &weights);
+            // It changes weights of the stack's own pair alone, and looks for that itself.
+            let mut resource = resource.whatever_is_answered();
             match cx.mode {
                 Mode::Standby => {
                     // Traffic comes back by the switch first, and what served may shrink only after it.

@@ -1,10 +1,14 @@
 //! Facts: shapes of what the live regions are asked. The asking is under feature `aws`.
 
+mod capacity;
+
 use std::collections::BTreeMap;
 
 use drstack_core::facts::FactQuery;
 use drstack_core::kind::{Operation, Place};
 use serde::{Deserialize, Serialize};
+
+pub use capacity::{Lower, keep};
 
 use crate::resources::operation;
 
@@ -12,6 +16,7 @@ use crate::resources::operation;
 pub const OPERATIONS: &[Operation] = &[
     operation("application-autoscaling", "DescribeScalableTargets"),
     operation("autoscaling", "DescribeAutoScalingGroups"),
+    operation("autoscaling", "DescribeScheduledActions"),
     operation("dynamodb", "DescribeTable"),
     operation("ec2", "DescribeAvailabilityZones"),
     operation("ec2", "DescribeCapacityReservations"),
@@ -29,7 +34,7 @@ pub const OPERATIONS: &[Operation] = &[
 ];
 
 /// A bucket of the primary.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BucketFact {
     /// Versioning is on.
     pub versioning: bool,
@@ -143,8 +148,14 @@ pub struct GroupFact {
     pub image: ImageFact,
     /// Instance types, best first.
     pub types: Vec<String>,
-    /// Desired capacity.
+    /// Desired capacity; of what is kept the highest that counts.
     pub capacity: u32,
+    /// What it is now, where that is lower.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lower: Option<Lower>,
+    /// The highest capacity that its scheduled actions set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled: Option<u32>,
     /// Largest capacity.
     pub max: u32,
     /// SHA-256 of its user data; the text is never kept.

@@ -53,6 +53,24 @@ pub fn rule_id(stack: &str, component: &ComponentAddress) -> String {
     format!("drstack-{stack}-{}", component.as_str().replace("[\"", "=").replace("\"]", "="))
 }
 
+/// The role to write beside rules of others (`has_others`), where `standing` is written now: S3 has one role for all rules of a bucket.
+///
+/// # Errors
+/// Rules of others replicate under a role that is neither the stack's (`is_ours`) nor the wanted one. It stays.
+pub fn role_beside<'a>(
+    standing: Option<&str>,
+    has_others: bool,
+    wanted: &'a str,
+    is_ours: impl Fn(&str) -> bool,
+) -> Result<&'a str, String> {
+    match standing.filter(|role| has_others && *role != wanted && !is_ours(role)) {
+        None => Ok(wanted),
+        Some(role) => Err(format!(
+            "rules of others replicate as `{role}`, and S3 has one role a bucket: it is not replaced by `{wanted}`"
+        )),
+    }
+}
+
 /// See the module.
 pub struct ReplicationRule;
 
@@ -117,7 +135,7 @@ mod aws {
     use drstack_core::cloud::{Call, CloudError, Owner, Scope};
     use drstack_core::kind::{FieldChange, Place};
 
-    use super::{ReplicationRule, ReplicationRuleLive, ReplicationRuleSpec};
+    use super::{ReplicationRule, ReplicationRuleLive, ReplicationRuleSpec, role_beside};
     use crate::aws::s3::{NO_BUCKET, built};
     use crate::aws::tags::decode;
     use crate::aws::{Driver, Looked, Seen, Target, each, has_code, iam, passing};
@@ -254,16 +272,34 @@ mod aws {
         }
     }
 
-    /// Puts the rule beside those of others, which stay as they are.
+    /// Whether a role was made for this stack.
+    pub(crate) fn is_own_role(at: &Target<'_>, role: &str) -> bool {
+        role.contains(&format!(":role{}", iam::path(at)))
+    }
+
+    /// Puts the rule beside those of others, which stay as they are, and so does their role. They are read here and now: what was
+    /// planned with may have changed since.
     async fn put(at: &Target<'_>, spec: &ReplicationRuleSpec) -> Result<(), CloudError> {
-        let mut rules = config(at, &spec.bucket).await?.map(|(_, rules)| rules).unwrap_or_default();
+        let (standing, rules) = config(at, &spec.bucket).await?.unzip();
+        let mut rules = rules.unwrap_or_default();
+        let is_foreign = |rule: &Rule| whose(at.scope, rule.id().unwrap_or_default()) == Owner::Foreign;
+        let has_others = rules.iter().any(is_foreign);
+        let wanted = spec.role.text();
+        // An operation of no service: whoever runs the command again plans with the role that stands there.
+        let role = role_beside(standing.as_deref(), has_others, wanted, |role| is_own_role(at, role))
+            .map_err(|message| CloudError::Invalid {
+                operation: format!("replication of `{}`", spec.bucket),
+                code: "RoleOfOthers".to_owned(),
+                message,
+            })?
+            .to_owned();
         let ours = rules.iter().position(|rule| rule.id.as_deref() == Some(&spec.rule));
         let before = ours.map(|at| rules.remove(at));
         let priority = before.and_then(|rule| rule.priority).unwrap_or_else(|| {
             rules.iter().filter_map(|rule| rule.priority).max().map_or(1, |highest| highest + 1)
         });
         rules.push(rule(spec, priority)?);
-        write(at, &spec.bucket, spec.role.text().to_owned(), rules).await
+        write(at, &spec.bucket, role, rules).await
     }
 
     async fn write(at: &Target<'_>, bucket: &str, role: String, rules: Vec<Rule>) -> Result<(), CloudError> {
@@ -342,4 +378,23 @@ mod aws {
 }
 
 #[cfg(feature = "aws")]
-pub(crate) use aws::{config, whose};
+pub(crate) use aws::{config, is_own_role, whose};
+
+#[cfg(test)]
+mod tests {
+    use super::role_beside;
+
+    #[test]
+    fn a_role_that_is_not_ours_stays_while_rules_of_others_stand() {
+        let (theirs, ours) = ("arn:aws:iam::1:role/theirs", "arn:aws:iam::1:role/drstack/fleet/x");
+        let is_ours = |role: &str| role.contains("/drstack/fleet/");
+        let written = |standing, has_others, wanted| role_beside(standing, has_others, wanted, is_ours);
+        assert!(written(Some(theirs), true, ours).unwrap_err().contains(theirs));
+        assert!(written(Some(theirs), true, "arn:aws:iam::1:role/another").is_err());
+        assert_eq!(written(Some(theirs), true, theirs), Ok(theirs));
+        assert_eq!(written(Some(theirs), false, ours), Ok(ours));
+        let before = "arn:aws:iam::1:role/drstack/fleet/before";
+        assert_eq!(written(Some(before), true, ours), Ok(ours));
+        assert_eq!(written(None, false, ours), Ok(ours));
+    }
+}

@@ -172,7 +172,7 @@ fn a_cold_table_is_checked_once_it_is_restored() {
 fn a_cold_table_whose_keys_nobody_knows_has_no_copy_to_check_in_either_mode() {
     let stack = stack(COLD);
     let mut facts = facts(&stack);
-    for fact in facts.0.values_mut() {
+    for fact in facts.answers.values_mut() {
         fact.value.as_object_mut().map(|it| it.remove("shape"));
     }
     for (mode, name) in [(Mode::Standby, "standby"), (Mode::Active, "active")] {

@@ -17,6 +17,7 @@ use drstack_core::objective::{Mode, Posture};
 use drstack_core::observe::{capture, observe};
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, plan};
 use drstack_core::stack::Stack;
+use drstack_kinds::facts::keep;
 use drstack_sim::{Failure, Fault, Holder, Sim, SimConfig};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -81,7 +82,7 @@ impl World {
 
     async fn planned_with(&self, stack: &Stack, options: &Options) -> Planned {
         let kinds = drstack_kinds::kinds();
-        let asked = capture(&self.sim, &self.scope, &queries(stack), Facts::default()).await;
+        let asked = capture(&self.sim, &self.scope, &queries(stack), Facts::default(), keep).await;
         assert_eq!(asked.failed, []);
         let compiled = compile(stack, &asked.facts, options.mode);
         let Compiled { graph, problems, .. } = &compiled;

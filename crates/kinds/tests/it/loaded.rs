@@ -50,10 +50,8 @@ pub(crate) fn seeds(stack: &Stack) -> Vec<Seed> {
 /// What they answer.
 pub(crate) fn facts(stack: &Stack) -> Facts {
     let answer = |seed| match seed {
-        Seed::Fact { query, value } => {
-            Some((query.key(), Fact { captured_at: Timestamp::UNIX_EPOCH, value }))
-        }
+        Seed::Fact { query, value } => Some((query.key(), Fact::new(Timestamp::UNIX_EPOCH, value))),
         Seed::Resource { .. } => None,
     };
-    Facts(seeds(stack).into_iter().filter_map(answer).collect())
+    Facts { answers: seeds(stack).into_iter().filter_map(answer).collect(), ..Facts::default() }
 }

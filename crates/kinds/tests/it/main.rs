@@ -11,3 +11,4 @@ mod loaded;
 mod props;
 mod random;
 mod samples;
+mod unanswered;

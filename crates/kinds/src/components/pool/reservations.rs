@@ -85,7 +85,8 @@ pub(super) fn reserved(
                 }
                 targets.push(text.clone());
             }
-            (Known::Unknown, _) => targets.push(text.clone()),
+            // The id says enough to name it: what it is for is only compared.
+            (Known::Unknown(_), _) => targets.push(text.clone()),
         }
     }
     let first = cx.mode == Mode::Active && !targets.is_empty();

@@ -24,10 +24,9 @@ pub(super) fn place(
             out.error("DR251", "zone", message, "make it in Route 53, or correct the name");
             return None;
         }
-        Known::Unknown => {
-            let message = format!("nothing is known of the hosted zone `{zone}`: Route 53 never answered");
-            let help = "plan once while it answers; what it said is kept for when it does not";
-            out.error("DR251", "zone", message, help);
+        Known::Unknown(why) => {
+            let message = format!("nothing is known of the hosted zone `{zone}`: {why}");
+            out.error("DR251", "zone", message, why.hint());
             return None;
         }
     };

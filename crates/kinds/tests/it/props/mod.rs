@@ -6,6 +6,7 @@ mod deaths;
 mod desk;
 mod faults;
 mod foreign;
+mod night;
 mod planted;
 mod program;
 mod scene;
@@ -14,6 +15,7 @@ mod stale;
 mod takeover;
 mod throttled;
 mod together;
+mod unanswered;
 
 use std::fmt::Debug;
 

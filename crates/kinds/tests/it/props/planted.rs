@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use drstack_core::cloud::{Call, Scope, sha256};
 use drstack_core::control::{Condition, ControlStore, StoreError, Stored, Version};
+use drstack_core::graph::Graph;
 use drstack_core::kind::{Action, Place};
-use drstack_core::observe::{Observed, Owned};
+use drstack_core::observe::{Keep, Observed, Owned};
 use drstack_core::plan::Plan;
 use drstack_sim::Sim;
 use futures_util::future::{BoxFuture, FutureExt};
@@ -42,6 +43,10 @@ pub(crate) enum Flaw {
     AllAtOnce,
     /// Spot instances go when on-demand ones are asked for, not once they serve.
     NoHold,
+    /// A fact that could not be read counts as if it was.
+    GuessesFacts,
+    /// A group's capacity is what it is at the moment.
+    Momentary,
     /// A group that goes back to spot ends an instance before it launches the one in its place.
     LaunchesLast,
 }
@@ -70,6 +75,18 @@ pub(super) fn all_at_once(flaw: Option<Flaw>, spec: &Value) -> Value {
 /// How often calls were throttled, as the program hears of it.
 pub(super) fn heard(flaw: Option<Flaw>, throttled: u64) -> u64 {
     if flaw == Some(Flaw::Deaf) { 0 } else { throttled }
+}
+
+/// Makes the resources of `graph` rest on nothing.
+pub(super) fn guess(flaw: Option<Flaw>, graph: &mut Graph) {
+    if flaw == Some(Flaw::GuessesFacts) {
+        graph.resources.values_mut().for_each(|it| it.lacking = None);
+    }
+}
+
+/// What is kept of an answer.
+pub(super) fn keep(flaw: Option<Flaw>) -> Keep {
+    if flaw == Some(Flaw::Momentary) { |_, _, fact| fact } else { drstack_kinds::facts::keep }
 }
 
 /// Leaves out of `seen` what the graph does not name.

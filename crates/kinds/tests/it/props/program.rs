@@ -47,6 +47,7 @@ pub(crate) struct Planned {
     /// Questions that nothing answered.
     pub(super) unanswered: Vec<Remark>,
     facts: Kept,
+    has_new_levels: bool,
     free_since: Option<u64>,
 }
 
@@ -130,7 +131,7 @@ impl Program<'_> {
             return Err(End::Locked("a change of mode is not complete".to_owned()));
         }
         let shown = self.plan_of(&task).await?;
-        if shown.plan.is_empty() && self.is_published(&task, &shown).await? {
+        if shown.plan.is_empty() && !shown.has_new_levels && self.is_published(&task, &shown).await? {
             return self.ended(&shown, &RunSummary::default());
         }
         let store = self.store();
@@ -170,10 +171,12 @@ impl Program<'_> {
         let peek = peek(&*store).await.map_err(End::of)?;
         let mut facts = records::facts(&*store).await.map_err(End::failed)?;
         let last = std::mem::take(&mut facts.facts);
+        let before = last.clone();
         let Capture { facts: answers, failed: unanswered, .. } = match &task.alone {
             Some(alone) => Capture { facts: alone.facts.clone(), ..Capture::default() },
-            None => capture(cloud, &scope, &queries(task.stack), last).await,
+            None => capture(cloud, &scope, &queries(task.stack), last, planted::keep(self.flaw)).await,
         };
+        let has_new_levels = task.alone.is_none() && answers.has_new_levels(&before);
         facts.facts = answers;
         let kept = mode(&*store).await.map_err(End::failed)?;
         if kept.is_past(&options.intent, options.mode) {
@@ -181,10 +184,11 @@ impl Program<'_> {
         }
         let now = kept.standing();
         let only = if options.intent.takes_over() { &options.targets[..] } else { &now.only[..] };
-        let compiled = compile(task.stack, &facts.facts, kept.next(options.mode, only));
+        let mut compiled = compile(task.stack, &facts.facts, kept.next(options.mode, only));
         if compiled.has_errors() && options.intent != Intent::Destroy {
             return Err(End::Failed("the stack is invalid".to_owned()));
         }
+        planted::guess(self.flaw, &mut compiled.graph);
         let mut seen = match &task.alone {
             Some(alone) if self.flaw != Some(Flaw::LooksAtPrimary) => {
                 observe_alone(cloud, &kinds, &scope, &compiled.graph, &alone.known).await
@@ -205,6 +209,7 @@ impl Program<'_> {
             seen,
             unanswered,
             facts,
+            has_new_levels,
             free_since: peek.free_since,
         })
     }

@@ -1,0 +1,105 @@
+//! Levels: the highest that a number was over a time, since one look at it may fall into the night.
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// For so many days a level counts: load repeats by the week, so that the busiest day of the last one is among them.
+pub const DAYS: i64 = 7;
+
+/// What a number was at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Level {
+    /// When it was read.
+    pub at: Timestamp,
+    /// What it was.
+    pub value: u32,
+}
+
+impl Level {
+    /// Whether it is within [`DAYS`] of `now`. One of the future counts no longer: the clock that wrote it was wrong.
+    fn counts(&self, now: Timestamp) -> bool {
+        now.duration_since(self.at).abs() <= SignedDuration::from_hours(24 * DAYS)
+    }
+}
+
+/// Puts `now` behind the levels `before`, and returns the highest that counts. The one before `now` counts however old it is: whoever
+/// looks once a month has seen one night and one day, and a fall shows in the second look at it. What is as low as a later one is
+/// left out, and of one day the highest alone is kept: never more than one a day, the highest first.
+pub fn remember(before: &[Level], now: Level) -> (Level, Vec<Level>) {
+    let last = before.last();
+    let mut levels: Vec<Level> =
+        before.iter().copied().filter(|it| it.counts(now.at) || Some(it) == last).collect();
+    let day = |level: &Level| TimeZone::UTC.to_datetime(level.at).date();
+    // Of what is seen again on one day the first time stays: nothing is to be kept anew for it.
+    levels.retain(|it| it.value > now.value || it.value == now.value && day(it) == day(&now));
+    levels.sort_by(|a, b| (b.value, b.at).cmp(&(a.value, a.at)));
+    if levels.last().is_none_or(|last| day(last) != day(&now)) {
+        levels.push(now);
+    }
+    (levels.first().copied().unwrap_or(now), levels)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn level(hour: i64, value: u32) -> Level {
+        Level { at: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour), value }
+    }
+
+    /// The highest after all of these, and how many are kept at most on the way.
+    fn after(levels: &[Level]) -> (u32, usize) {
+        let (mut kept, mut most, mut highest) = (Vec::new(), 0, 0);
+        for now in levels {
+            let (peak, next) = remember(&kept, *now);
+            (kept, highest) = (next, peak.value);
+            most = most.max(kept.len());
+        }
+        (highest, most)
+    }
+
+    #[test]
+    fn the_highest_of_a_week_counts_and_an_older_one_does_not() {
+        assert_eq!(after(&[level(12, 24), level(27, 2)]).0, 24);
+        assert_eq!(after(&[level(12, 24), level(12 + 24 * 7, 2)]).0, 24);
+        let older = [level(12, 24), level(30, 2), level(13 + 24 * 7, 2)];
+        assert_eq!(after(&older).0, 2);
+    }
+
+    #[test]
+    fn a_fall_after_a_long_time_counts_only_when_it_is_seen_twice() {
+        let rarely = [level(12, 24), level(12 + 24 * 30, 2), level(12 + 24 * 60, 3)];
+        assert_eq!([1, 2, 3].map(|looks| after(&rarely[..looks]).0), [24, 24, 3]);
+    }
+
+    #[test]
+    fn when_a_peak_has_aged_out_the_peaks_after_it_count() {
+        let busy = [level(12, 25), level(36, 24), level(60, 24), level(75, 2)];
+        assert_eq!(after(&busy).0, 25);
+        assert_eq!(after(&[&busy[..], &[level(12 + 24 * 8, 2)]].concat()).0, 24);
+    }
+
+    #[test]
+    fn a_level_from_a_clock_that_ran_ahead_counts_no_longer_than_others() {
+        assert_eq!(after(&[level(24 * 365, 24), level(1, 2), level(3, 2)]).0, 2);
+    }
+
+    proptest! {
+        #[test]
+        fn no_more_than_one_level_a_day_is_kept_and_the_highest_is_within_a_day_of_the_true_one(
+            steps in proptest::collection::vec((1..30_i64, 0..40_u32), 1..80),
+        ) {
+            let mut hour = 0;
+            let levels: Vec<Level> = steps.into_iter().map(|(step, value)| { hour += step; level(hour, value) }).collect();
+            let within = |hours| levels.iter().filter(|it| it.at >= level(hour - hours, 0).at).map(|it| it.value).max();
+            let (highest, most) = after(&levels);
+            prop_assert!(most <= 8, "{most}");
+            let before = levels.iter().rev().nth(1).map_or(0, |it| it.value);
+            prop_assert!(highest <= within(24 * DAYS).unwrap().max(before), "{highest}");
+            prop_assert!(Some(highest) >= within(24 * (DAYS - 1)), "{highest}");
+        }
+    }
+}

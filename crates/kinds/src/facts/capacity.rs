@@ -1,0 +1,136 @@
+//! The capacity of a group that is followed: the highest of some days, since a look at night sees the night.
+
+use drstack_core::facts::{DAYS, Fact, FactQuery, Level, remember};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::GroupFact;
+
+/// Where a group stands below the capacity that counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lower {
+    /// Desired capacity when it was asked last.
+    pub now: u32,
+    /// When it was seen as high as the capacity that counts.
+    pub peak_at: Timestamp,
+}
+
+impl GroupFact {
+    /// Instances that serve the whole load: the highest capacity that was seen or that a schedule sets.
+    pub fn whole(&self) -> u32 {
+        self.capacity.max(self.scheduled.unwrap_or(0))
+    }
+
+    /// What is to be said where the group is far below what a failover starts, or where that is nothing; none else.
+    pub fn warning(&self, group: &str) -> Option<(String, String)> {
+        let whole = self.whole();
+        if whole == 0 {
+            let message = format!(
+                "Auto Scaling group `{group}` has a desired capacity of 0: a failover starts 0 instances"
+            );
+            return Some((message, "write how many serve the whole load: `capacity = 4`".to_owned()));
+        }
+        let Lower { now, peak_at } = self.lower.as_ref()?;
+        let is_fallen = u64::from(*now) * 2 < u64::from(self.capacity);
+        is_fallen.then(|| {
+            let message = format!(
+                "Auto Scaling group `{group}` fell to a desired capacity of {now}, from {} on {peak_at:.0}: a failover starts {whole}",
+                self.capacity
+            );
+            let help = format!("write `capacity = {now}` if it stays low; else the highest of the last {DAYS} days counts");
+            (message, help)
+        })
+    }
+}
+
+/// What is kept of an answer beside the one before it: of a group the highest capacity that counts, of anything else the answer.
+pub fn keep(query: &FactQuery, before: Option<&Fact>, fact: Fact) -> Fact {
+    let group = |fact: &Fact| GroupFact::deserialize(&fact.value).ok().filter(|_| query.kind == "group");
+    let Some(mut found) = group(&fact) else { return fact };
+    let levels = before.map(|before| match (&before.levels[..], group(before)) {
+        // A version that kept no levels saw one, and called it the capacity.
+        ([], Some(group)) => vec![Level { at: before.captured_at, value: group.capacity }],
+        (levels, _) => levels.to_vec(),
+    });
+    let now = Level { at: fact.captured_at, value: found.capacity };
+    let (peak, levels) = remember(&levels.unwrap_or_default(), now);
+    found.capacity = peak.value;
+    found.lower = (peak.value > now.value).then_some(Lower { now: now.value, peak_at: peak.at });
+    match serde_json::to_value(found) {
+        Ok(value) => Fact { value, levels, ..fact },
+        Err(_) => fact,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn value(capacity: u32) -> Value {
+        json!({
+            "image": {"id": "ami-1", "name": "base", "owned": true, "standby": null}, "types": ["g5.xlarge"],
+            "capacity": capacity, "max": 40, "user_data_sha256": null, "profile": null, "disks": [],
+        })
+    }
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours)
+    }
+
+    /// What is kept after the group was asked at these hours, and what it is to a pool.
+    fn asked(looks: &[(i64, u32)]) -> (Fact, GroupFact) {
+        let query = FactQuery::primary("group", "web");
+        let next = |before: Option<Fact>, (hour, capacity): &(i64, u32)| {
+            Some(keep(&query, before.as_ref(), Fact::new(at(*hour), value(*capacity))))
+        };
+        let fact = looks.iter().fold(None, next).unwrap();
+        let group = GroupFact::deserialize(&fact.value).unwrap();
+        (fact, group)
+    }
+
+    #[test]
+    fn a_group_that_is_scaled_down_for_the_night_keeps_the_capacity_of_the_day() {
+        let (_, group) = asked(&[(12, 24), (27, 2)]);
+        assert_eq!((group.whole(), group.lower.clone().unwrap().now), (24, 2));
+        let (message, _) = group.warning("web").unwrap();
+        assert!(message.contains("of 2, from 24 on 1970-01-01T12:00:00Z"), "{message}");
+    }
+
+    #[test]
+    fn a_fall_by_half_is_not_warned_of_and_one_by_more_is() {
+        let is_warned_of = |now| asked(&[(12, 24), (27, now)]).1.warning("web").is_some();
+        assert_eq!([24, 12, 11, 0].map(is_warned_of), [false, false, true, true]);
+    }
+
+    #[test]
+    fn a_group_of_no_instances_is_warned_of_unless_its_schedule_has_some() {
+        let (_, group) = asked(&[(1, 0)]);
+        assert!(group.warning("web").unwrap().0.contains("a failover starts 0 instances"));
+        let scheduled = GroupFact { scheduled: Some(24), ..group };
+        assert_eq!((scheduled.whole(), scheduled.warning("web")), (24, None));
+    }
+
+    #[test]
+    fn a_group_at_its_highest_is_kept_as_it_was_answered() {
+        let (fact, group) = asked(&[(12, 24), (36, 24)]);
+        assert_eq!((fact.value, group.lower), (value(24), None));
+    }
+
+    #[test]
+    fn a_fact_that_an_older_version_kept_is_read_and_counts() {
+        let older = json!({"captured_at": "1970-01-01T12:00:00Z", "value": value(24)});
+        let older = Fact::deserialize(&older).unwrap();
+        let fact = keep(&FactQuery::primary("group", "web"), Some(&older), Fact::new(at(27), value(2)));
+        assert_eq!(fact.value["capacity"], 24);
+    }
+
+    #[test]
+    fn other_facts_are_kept_as_they_were_answered() {
+        let query = FactQuery::primary("bucket", "acme");
+        let fact = |capacity| Fact::new(at(1), json!({ "capacity": capacity }));
+        assert_eq!(keep(&query, Some(&fact(24)), fact(2)), fact(2));
+    }
+}

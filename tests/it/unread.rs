@@ -1,0 +1,119 @@
+//! What could not be read or was read at night: nothing of the primary is written by guess, and no standby shrinks for it.
+
+use serde_json::{Value, json};
+
+use crate::drstack::{Drstack, Ran};
+use crate::failover::failover;
+use crate::main_job::{apply, nothing_to_do};
+use crate::reservations::one_pool;
+use crate::servers::{PRIMARY, STANDBY, Server};
+
+const BUCKET: &str = r#"
+[stack]
+name    = "fleet"
+primary = "us-east-1"
+standby = "us-west-2"
+posture = "warm"
+control = "acme-control"
+
+[bucket.models]
+name = "acme-models"
+"#;
+
+/// A bucket that somebody else replicates, and where to.
+fn replicated(server: &Server) -> Drstack {
+    server.boto().seed(&json!([
+        { "kind": "bucket", "name": "acme-models" },
+        { "kind": "bucket", "name": "acme-archive", "versioning": true },
+        { "kind": "rule", "name": "acme-models", "rule": "archive", "destination": "acme-archive" },
+    ]));
+    let machine = server.drstack();
+    machine.write("s/stack.toml", BUCKET);
+    machine
+}
+
+/// The whole replication configuration of the primary bucket, as boto3 is told.
+fn replication(server: &Server) -> Value {
+    server.boto().world(PRIMARY, &["buckets"])["buckets"]["acme-models"]["replication"].clone()
+}
+
+/// Demands that the run failed, named the call and what to do, and did nothing to the rule.
+#[track_caller]
+fn expect_blocked(ran: Ran, hint: &str) {
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(said.contains("s3:GetEncryptionConfiguration") && said.contains(hint), "{said}");
+    assert!(!said.contains("models/replication-rule"), "{said}");
+    ran.code(1);
+}
+
+#[test]
+fn a_role_of_others_stays_where_a_fact_could_not_be_read() {
+    let Some(server) = Server::moto() else { return };
+    for (error, hint) in [
+        (("AccessDenied", 403), "allow `s3:GetEncryptionConfiguration`"),
+        (("SlowDown", 503), "run `drstack apply` again"),
+    ] {
+        server.reset();
+        let machine = replicated(&server);
+        let theirs = replication(&server);
+        server.fail(PRIMARY, "GET Bucket encryption", error, None);
+        expect_blocked(machine.run(["plan", "s"]), hint);
+        expect_blocked(machine.run(["apply", "s", "--auto-approve"]), hint);
+        assert_eq!(replication(&server), theirs, "{error:?}");
+
+        // Once it can be read, the rule goes beside theirs, under their role.
+        server.find();
+        apply(&machine);
+        let both = replication(&server);
+        assert_eq!(both["Role"], theirs["Role"]);
+        let rules = both["Rules"].as_array().expect("rules");
+        assert!(rules.len() == 2 && rules.contains(&theirs["Rules"][0]), "{both:#}");
+        nothing_to_do(&machine);
+
+        // What stands by an earlier answer stays so, and is no failure.
+        server.fail(PRIMARY, "GET Bucket encryption", error, None);
+        let ran = machine.run(["plan", "s"]).ok();
+        assert!(format!("{}{}", ran.stdout, ran.stderr).contains("using the answer of"), "{ran:?}");
+        assert_eq!(replication(&server), both);
+        server.find();
+    }
+}
+
+/// Desired capacity of the pool's group in the standby region.
+fn desired(server: &Server) -> Value {
+    server.boto().world(STANDBY, &["groups"])["groups"]["drstack-fleet-pool-inference"]["sizes"]["desired"]
+        .clone()
+}
+
+#[test]
+fn a_group_that_is_scaled_down_for_the_night_is_failed_over_with_the_capacity_of_the_day() {
+    let Some(server) = Server::moto() else { return };
+    let group = json!({ "kind": "group", "name": "serve", "types": ["m5.large", "c5.large"], "capacity": 12, "max": 16 });
+    server.boto().seed(&json!([group]));
+    let machine = server.drstack();
+    machine.write("s/stack.toml", &one_pool(""));
+    apply(&machine);
+    assert_eq!(desired(&server), 3);
+
+    server.boto().drift(PRIMARY, "group-sizes", "serve", json!({ "min": 1, "max": 16, "desired": 1 }));
+    let ran = machine.run(["apply", "s", "--auto-approve"]).ok();
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(said.contains("DR238") && said.contains("of 1, from 12 on"), "{said}");
+    assert_eq!(desired(&server), 3);
+
+    failover(&machine).ok();
+    assert_eq!(desired(&server), 12);
+}
+
+#[test]
+fn a_capacity_that_a_schedule_sets_counts_before_it_was_ever_seen() {
+    let Some(server) = Server::moto() else { return };
+    let group = json!({
+        "kind": "group", "name": "serve", "types": ["m5.large"], "capacity": 1, "max": 16, "scheduled": 12,
+    });
+    server.boto().seed(&json!([group]));
+    let machine = server.drstack();
+    machine.write("s/stack.toml", &one_pool(""));
+    apply(&machine);
+    assert_eq!(desired(&server), 3);
+}
