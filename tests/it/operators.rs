@@ -41,7 +41,7 @@ fn a_takeover_killed_anywhere_is_finished_by_the_next() {
     let before = counts(&server.boto().world(STANDBY, &[]));
     server.slow(LATENCY);
     let begin = Instant::now();
-    failover(&machine).ok();
+    failover(&machine).unasked();
     let took = begin.elapsed();
     let mut random = fastrand::Rng::with_seed(kills);
     for number in 0..kills {
@@ -100,7 +100,7 @@ fn a_takeover_stops_an_apply_that_is_still_at_work() {
     server.black_out("hang");
     let other = server.drstack();
     other.write("s/stack.toml", &pools(""));
-    let ran = failover(&other).ok();
+    let ran = failover(&other).unasked();
     assert!(ran.stderr.contains("took the lock from `drstack apply`"), "{ran:?}");
     server.slow(Duration::ZERO);
     server.find();
@@ -137,7 +137,7 @@ fn a_takeover_that_is_interrupted_once_or_twice_is_finished_by_the_next() {
         let status = child.wait().expect("wait for drstack");
         assert_eq!(status.code(), Some(130), "{times} Ctrl-C");
         server.slow(Duration::ZERO);
-        failover(&machine).ok();
+        failover(&machine).unasked();
         assert_eq!(calls_elsewhere(&server), BTreeMap::new());
         server.find();
         let world = server.boto().world(STANDBY, &[]);

@@ -186,6 +186,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_accepted_minimum_is_kept_until_it_is_handed_back() {
+        let store = Memory::default();
+        store.ensure().await.unwrap();
+        let mut active = KeptMode::default().next(Mode::Active, &[]);
+        active.minimum.accept(None, "40%".parse().unwrap());
+        let first = KeptMode::default();
+        first.begin(&store, active.clone(), Timestamp::UNIX_EPOCH, "run-1").await.unwrap();
+        let kept = mode(&store).await.unwrap();
+        assert_eq!(kept.next(Mode::Active, &[]), active, "a run that goes on accepts it too");
+        assert!(kept.next(Mode::Standby, &[]).minimum.is_empty());
+        let stored = String::from_utf8(store.get(KEY).await.unwrap().unwrap().0).unwrap();
+        assert!(stored.contains("\"minimum\":{\"all\":\"40%\"}"), "{stored}");
+    }
+
+    #[tokio::test]
     async fn a_newer_or_damaged_record_is_no_absence() {
         let store = Memory::default();
         store.ensure().await.unwrap();
