@@ -249,6 +249,17 @@ fn where_the_region_has_too_little_the_minimum_decides() {
     let said = failed["failed"].to_string();
     assert!(said.contains("4 of 8 instances in service") && said.contains("exceeded"), "{said}");
 
+    // The command of the hint, while nothing has changed.
+    let accepting = ["failover", "s", "--minimum", "50%"];
+    assert!(ran.stderr.contains(&format!("run `drstack {}`", accepting.join(" "))), "{ran:?}");
+    let on = machine.run([&accepting[..], &["--auto-approve", "--json"]].concat()).unasked();
+    let accepted = report(&on);
+    assert_eq!((&accepted["complete"], &accepted["verdict"]), (&json!(true), &json!("capacity")));
+    assert!(accepted["degraded"].to_string().contains("at least 4 of 8 instances"), "{accepted:#}");
+    assert_eq!(accepted["in_service"]["after"], 4, "{accepted:#}");
+    let again = report(&failover(&machine).unasked());
+    assert!(again["degraded"].to_string().contains("at least 4 of 8 instances"), "{again:#}");
+
     server.find();
     allow(&server, STANDBY, STANDARD, 200);
     server.black_out("hang");

@@ -55,7 +55,7 @@ fn a_takeover_killed_anywhere_is_finished_by_the_next() {
         kill(child);
         machine.run(["unlock", "s", "--force"]).ok();
         let again = failover(&machine);
-        assert_eq!(again.code, 0, "kill {number} after {moment:?} of {took:?}\n{again:?}");
+        assert_eq!(again.code, 3, "kill {number} after {moment:?} of {took:?}\n{again:?}");
         assert_eq!(calls_elsewhere(&server), BTreeMap::new());
         server.slow(Duration::ZERO);
         server.find();
@@ -80,7 +80,7 @@ fn a_second_operator_is_told_and_may_watch() {
     assert!(second.stderr.contains("waiting for a sign of life"), "{second:?}");
     server.find();
     let first = child.wait_with_output().expect("wait for drstack");
-    assert!(first.status.success());
+    assert_eq!(first.status.code(), Some(3), "no check asks it");
     let watched = watched.wait_with_output().expect("wait for drstack");
     let text = String::from_utf8_lossy(&watched.stdout);
     assert!(text.contains("began pool.") && text.contains("has ended"), "{text}");
