@@ -22,6 +22,8 @@ const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     pub(crate) evidence: Evidence,
+    /// What the pools' groups are called in AWS.
+    names: BTreeMap<Address, String>,
 }
 
 impl Session {
@@ -44,7 +46,9 @@ impl Session {
         let run = (&planned.plan, summary, blocked);
         let evidence = Evidence::of(graph, standing, served, run, &self.kinds, &seen)
             .map_err(|error| shape_failure(&error))?;
-        Ok(Judged { verdict: Verdict::of(&evidence), evidence })
+        let name = |it: &&Resource| Some((it.address.clone(), it.spec.get("name")?.as_str()?.to_owned()));
+        let names = running.iter().filter_map(name).collect();
+        Ok(Judged { verdict: Verdict::of(&evidence), evidence, names })
     }
 
     async fn look_at(&self, running: &[&Resource]) -> BTreeMap<Address, Look> {
@@ -77,14 +81,15 @@ impl Judged {
             Verdict::Recovered | Verdict::Degraded if missed => Ok(Exit::NotReady),
             Verdict::Recovered | Verdict::Degraded => Ok(Exit::Done),
             Verdict::NothingToDo if self.evidence.is_asked() => Ok(Exit::Done),
-            Verdict::Partial => Err(self.empty(command)),
+            Verdict::Partial => Err(self.empty(session, command)),
             Verdict::Capacity | Verdict::NothingToDo => Err(unasked(session, &self.evidence)),
             // Whoever calls this has said what failed.
             Verdict::NotComplete => Ok(Exit::Failed),
         }
     }
 
-    fn empty(&self, command: &str) -> Failure {
+    /// That nothing serves, or that nobody could see it, and the way on.
+    fn empty(&self, session: &Session, command: &str) -> Failure {
         let pools = self.evidence.pools.iter().filter(|pool| pool.in_service.unwrap_or(0) == 0);
         let (unseen, empty): (Vec<_>, Vec<_>) = pools.partition(|pool| pool.in_service.is_none());
         if let Some(pool) = unseen.first() {
@@ -95,9 +100,13 @@ impl Judged {
         let names: Vec<String> = empty.iter().map(|pool| pool.component().to_string()).collect();
         let message = format!("nothing is in service in {}: this is no recovery", names.join(", "));
         let hint = match empty.iter().find(|pool| pool.wanted == 0) {
+            // The stack cannot be applied while the primary is lost.
             Some(pool) => format!(
-                "{} has a capacity of 0: write `capacity` into it, run `drstack apply`, then `{command}` again",
-                pool.component()
+                "{0} has a capacity of 0. Start its instances yourself: `aws autoscaling update-auto-scaling-group --region {1} --auto-scaling-group-name {2} --min-size N --max-size N --desired-capacity N`; before you run drstack again, write `capacity = N` into {0} and run `drstack apply` once {3} answers",
+                pool.component(),
+                session.stack.facts.standby,
+                self.names.get(&pool.address).map_or("GROUP", String::as_str),
+                session.stack.facts.primary,
             ),
             None => format!("run `{command}` again: it brings what is missing"),
         };
