@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::minimum::quoted;
+
 /// Gives an AI system on AWS a second region to fall back to.
 #[derive(Parser)]
 #[command(
@@ -95,7 +97,7 @@ pub(crate) enum Command {
     Destroy(DestroyArgs),
     /// Take over in the standby region: no other region is called, unless it is planned
     #[command(
-        after_help = "Examples:\n  drstack failover . --dry-run                     # every call it would make\n  drstack failover . --auto-approve                # from a runbook\n  drstack failover . --only pool.inference         # a part, with what it needs\n  drstack failover --bundle s3://CONTROL/STACK --region us-west-2     # in an empty folder\n  drstack failover . --planned                     # while the primary still answers: waits for replication first\n  drstack failover . --watch                       # what another operator's run is doing\n\nRun it again after any failure: it goes on from where it stands."
+        after_help = "Examples:\n  drstack failover . --dry-run                     # every call it would make\n  drstack failover . --auto-approve                # from a runbook\n  drstack failover . --only pool.inference         # a part, with what it needs\n  drstack failover --bundle s3://CONTROL/STACK --region us-west-2     # in an empty folder\n  drstack failover . --planned                     # while the primary still answers: waits for replication first\n  drstack failover . --watch                       # what another operator's run is doing\n  drstack failover . --minimum 40%                 # go on with less than the minimum of the stack\n\nRun it again after any failure: it goes on from where it stands.\n\nExit codes: 0 what serves was asked and answered, within the RTO; 1 not complete, or nothing is in service; 3 later than the RTO, or no check asked what serves; 4 locked, 130 interrupted"
     )]
     Failover(FailoverArgs),
     /// Hand back to the primary region, once that answers again
@@ -256,6 +258,9 @@ pub(crate) struct FailoverArgs {
     /// Data that a planned takeover does not wait for, since you have looked at it yourself; may be repeated
     #[arg(long, value_name = "ADDRESS", requires = "planned")]
     pub(crate) not_waiting_for: Vec<String>,
+    /// Least capacity to go on with, in this failover: `40%` or `16` of each pool, or `pool.inference=40%` of one; may be repeated
+    #[arg(long, value_name = "MINIMUM", value_parser = crate::minimum::parse)]
+    pub(crate) minimum: Vec<crate::minimum::Accepted>,
     /// When the outage was noticed: the recovery time counts from then
     #[arg(long, value_name = "TIME", conflicts_with = "planned", value_parser = crate::commands::failover::moment)]
     pub(crate) detected_at: Option<jiff::Timestamp>,
@@ -316,6 +321,18 @@ impl From<ModeName> for drstack_core::objective::Mode {
             ModeName::Active => Self::Active,
         }
     }
+}
+
+/// The stack and its inputs, as one types them.
+pub(crate) fn typed(args: &StackArgs) -> String {
+    let mut words = vec![quoted(&args.stack.display().to_string())];
+    for (name, value) in &args.input {
+        words.extend(["-i".to_owned(), quoted(&format!("{name}={value}"))]);
+    }
+    if let Some(file) = &args.inputs {
+        words.extend(["--inputs".to_owned(), quoted(&file.display().to_string())]);
+    }
+    words.join(" ")
 }
 
 /// The addresses as a set.

@@ -131,6 +131,11 @@ impl Counts {
             .collect()
     }
 
+    /// Whether the run was so short that nobody had to count on the way.
+    pub(crate) fn is_short(&self) -> bool {
+        !self.is_long
+    }
+
     pub(crate) fn in_service(&self) -> Option<InService> {
         Some(InService { before: self.before?, fewest: self.fewest?, after: self.last? })
     }

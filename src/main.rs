@@ -11,11 +11,13 @@ mod exit;
 mod files;
 mod loading;
 mod locking;
+mod minimum;
 mod only;
 mod planning;
 mod session;
 mod takeover;
 mod ui;
+mod verdict;
 mod views;
 
 fn main() -> std::process::ExitCode {

@@ -19,6 +19,7 @@ use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_a
 use drstack_core::plan::stability::{Rehearsal, rehearse};
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step, plan};
 use drstack_kinds::facts::keep;
+use drstack_core::verdict::{Pool, pools};
 
 use crate::bundle::{Then, elsewhere};
 use crate::exit::{Exit, Failure};
@@ -126,6 +127,9 @@ impl Session {
             let restores = |it: &Remark| plan.steps.iter().any(|step| *it.address == *step.address.as_str());
             report.notes.extend(restored(&plan, self.cloud.now()).into_iter().filter(restores));
         }
+        if (&options.intent, options.mode) == (&Intent::Converge, Mode::Active) {
+            report.notes.extend(self.degraded(&compiled.graph, &seen.seen, &now)?);
+        }
         let rehearsal = self.rehearse(options, &facts.facts, &compiled.graph, now.epoch + 1)?;
         if let Some(rehearsal) = &rehearsal {
             // An apply that ends well promises that the stack can fail over.
@@ -181,7 +185,7 @@ impl Session {
         let now = mode.standing();
         let only = if options.intent.takes_over() { &options.targets[..] } else { &now.only[..] };
         let planned = options.intent == Intent::Planned;
-        let standing = Standing { planned, ..mode.next(options.mode, only) };
+        let standing = Standing { planned, ..self.next_standing(&mode, options.mode, only) };
         let mut compiled = compile(&self.stack, &kept.facts, standing);
         let resources = compiled.graph.resources.len();
         tracing::debug!(resources, problems = compiled.problems.len(), mode = ?options.mode, "compiled");
@@ -260,6 +264,23 @@ impl Session {
         let text = rehearsed.skeleton.differences(plan, whole)?;
         let text = format!("the apply of {:.0} {text}", rehearsed.at);
         Some(Remark { address: "bundle".to_owned(), text })
+    }
+
+    /// Pools that serve with less than is wanted of them, after a failover.
+    fn degraded(
+        &self,
+        graph: &Graph,
+        seen: &BTreeMap<Address, Look>,
+        now: &Standing,
+    ) -> Result<Vec<Remark>, Failure> {
+        let pools = pools(graph, now, &self.kinds, seen).map_err(|error| shape_failure(&error))?;
+        let remark = |pool: &Pool| {
+            let accepted = now.minimum.of(&pool.component());
+            let accepted = accepted.map(|it| format!("; this failover accepts {it}")).unwrap_or_default();
+            let text = format!("DEGRADED: {}{accepted}", pool.shortfall()?);
+            Some(Remark { address: pool.address.to_string(), text })
+        };
+        Ok(pools.iter().filter_map(remark).collect())
     }
 
     /// What of the standby region was not looked at.

@@ -11,6 +11,7 @@ use drstack_core::control::{ControlStore, StoreError};
 use drstack_core::facts::Facts;
 use drstack_core::keys::PrivateKey;
 use drstack_core::kind::KindRegistry;
+use drstack_core::minimum::Minimums;
 use drstack_core::plan::skeleton::Skeleton;
 use drstack_core::stack::Stack;
 use jiff::{SignedDuration, Timestamp};
@@ -39,6 +40,8 @@ pub(crate) struct Session {
     pub(crate) alone: Option<Alone>,
     /// What the bundle that it was opened from says of a takeover.
     pub(crate) rehearsed: Option<Rehearsed>,
+    /// The minimums that this run accepts for its failover.
+    pub(crate) accepted: Minimums,
     pub(crate) scope: Scope,
 }
 
@@ -88,6 +91,7 @@ impl Session {
             signer: None,
             alone: None,
             rehearsed: None,
+            accepted: Minimums::default(),
             scope,
         })
     }

@@ -8,7 +8,8 @@ use drstack_core::control::mode::KeptMode;
 use drstack_core::engine::event::{Event, Outcome};
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::objective::Mode;
-use drstack_core::plan::{Intent, Options, Plan, Step};
+use drstack_core::plan::{Options, Plan, Step};
+use drstack_core::verdict::Pool;
 use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
@@ -17,8 +18,10 @@ use crate::commands::{Ended, release};
 use crate::counts::Counts;
 use crate::executing::mode_failure;
 use crate::exit::{Exit, Failure};
+use crate::minimum::with_minimum;
 use crate::planning::Planned;
 use crate::session::{Session, store_failure};
+use crate::verdict::Judged;
 use crate::views;
 use crate::views::data::Data;
 use crate::views::restored::restored;
@@ -31,6 +34,8 @@ pub(crate) struct Change<'a> {
     pub(crate) purpose: &'static str,
     pub(crate) options: &'a Options,
     pub(crate) parallelism: usize,
+    /// What goes on with it, as one types it.
+    pub(crate) command: String,
     pub(crate) detected: Timestamp,
     pub(crate) decided: Timestamp,
     /// When nothing was left to replicate; none where nobody waited for that.
@@ -89,13 +94,16 @@ pub(crate) async fn carry_out(
         summary
     };
     clock.done = Some(session.now());
-    let complete = summary.is_complete() && planned.report.blocked.is_empty();
+    let served = kept.standing().mode == Mode::Active && kept.is_complete();
+    let judged = session.judge(&planned, &begun.standing(), served, &summary, counts.is_short()).await?;
+    let complete = judged.evidence.complete;
     let region = match change.mode {
         Mode::Active => session.stack.facts.standby.clone(),
         Mode::Standby => session.stack.facts.primary.clone(),
     };
     // A handing back is not measured against an objective, and ramps before all else.
     let ramped = if change.purpose == FAILOVER { ramps.alone } else { SignedDuration::ZERO };
+    let recovered = change.purpose != FAILOVER || judged.verdict.is_recovery();
     let report = Report {
         stack: session.stack.facts.name.clone(),
         purpose: change.purpose,
@@ -103,7 +111,8 @@ pub(crate) async fn carry_out(
         region,
         epoch: begun.standing().epoch,
         complete,
-        recovery_seconds: complete.then(|| seconds_until_served(&clock, ramped)).flatten(),
+        verdict: (change.purpose == FAILOVER).then_some(judged.verdict),
+        recovery_seconds: (complete && recovered).then(|| seconds_until_served(&clock, ramped)).flatten(),
         ramped_seconds: (!ramped.is_zero()).then(|| ramped.as_secs_f64()),
         rto_seconds: if change.purpose == FAILOVER { session.rto().map(|it| it.as_secs()) } else { None },
         rpo: "not measured: no heartbeats are written yet",
@@ -115,8 +124,9 @@ pub(crate) async fn carry_out(
             false => Vec::new(),
         },
         in_service: counts.in_service(),
+        pools: judged.evidence.pools.clone(),
         on_demand: if change.purpose == FAILOVER { Vec::new() } else { counts.left_on_demand() },
-        degraded: summary.degraded.iter().map(|(step, rung)| said(&planned.plan, *step, rung)).collect(),
+        degraded: degraded(&planned.plan, &summary, &judged),
         failed: summary
             .failed
             .iter()
@@ -133,7 +143,23 @@ pub(crate) async fn carry_out(
             .collect(),
         clock,
     };
-    end(session, &planned, &summary, &report, &change.options.intent).await
+    end(session, &planned, &summary, &report, &judged, change).await
+}
+
+/// What is done with less than was wanted: the rungs that steps climbed down, and what has too few in service without such a step.
+fn degraded(plan: &Plan, summary: &RunSummary, judged: &Judged) -> Vec<String> {
+    let climbed = summary.degraded.iter().map(|(step, rung)| said(plan, *step, rung));
+    let is_said = |pool: &&Pool| {
+        let of = |step: &usize| plan.steps[*step].address == pool.address;
+        summary
+            .degraded
+            .iter()
+            .map(|(step, _)| step)
+            .chain(summary.failed.iter().map(|(step, _)| step))
+            .any(of)
+    };
+    let short = judged.evidence.pools.iter().filter(|pool| !is_said(pool));
+    climbed.chain(short.filter_map(|pool| Some(format!("{}: {}", pool.address, pool.shortfall()?)))).collect()
 }
 
 /// The plan as it stands under the lock, and the mode recorded: from here on it is another one.
@@ -149,7 +175,7 @@ async fn begin(
         // Whoever had the lock may have changed something: what is to be done now is what counts.
         false => session.plan(change.options).await?,
     };
-    let standing = kept.next(change.mode, &change.options.targets);
+    let standing = session.next_standing(kept, change.mode, &change.options.targets);
     let begun = kept.begin(&*session.store, standing, session.now(), &lock.holder().run).await;
     Ok((planned, begun.map_err(|error| mode_failure(&error))?))
 }
@@ -160,7 +186,8 @@ async fn end(
     planned: &Planned,
     summary: &RunSummary,
     report: &Report,
-    intent: &Intent,
+    judged: &Judged,
+    change: &Change<'_>,
 ) -> Ended {
     let ui = session.ui;
     let verb = if report.purpose == FAILOVER { "Failover" } else { "Failback" };
@@ -169,9 +196,16 @@ async fn end(
     let value =
         serde_json::to_value(report).map_err(|error| Failure::new(Exit::Failed, error, "report this"))?;
     ui.line("takeover", value.clone());
+    let accepting =
+        with_minimum(&change.command, &judged.evidence.pools).filter(|_| report.verdict.is_some());
     for (step, error) in &summary.failed {
-        let address = planned.plan.steps[*step].address.as_str();
-        ui.step_failure(address, &error.to_string(), &error.hint());
+        let address = &planned.plan.steps[*step].address;
+        let is_short = judged.evidence.pools.iter().any(|pool| pool.address == *address && !pool.is_up);
+        let hint = match &accepting {
+            Some(command) if is_short => format!("accept what is in service: `{command}`"),
+            _ => error.hint(),
+        };
+        ui.step_failure(address.as_str(), &error.to_string(), &hint);
     }
     let folder = format!("runs/{}", report.run);
     let page = |name: &str, body: String| {
@@ -185,16 +219,18 @@ async fn end(
     session.keep_calls(&report.run, &session.cloud.calls()).await;
     ui.note(&format!("Kept as `{folder}/report.md` in `{}`.", session.stack.facts.control));
     match (report.complete, summary.unfinished.is_empty()) {
-        (true, _) if report.missed() => Ok(Exit::NotReady),
+        (true, _) if report.verdict.is_some() => judged.end(session, report.missed(), &change.command),
         (true, _) => Ok(Exit::Done),
         (false, false) => Ok(Exit::Interrupted),
         (false, true) => {
-            // Without that word the traffic would move at once, whatever the standby region answers.
-            let more = if *intent == Intent::Planned { " --planned" } else { "" };
-            let hint = format!(
-                "mend what it names, then run `drstack {}{more}` again: it goes on from there",
-                report.purpose
-            );
+            let command = &change.command;
+            let again = format!("run `{command}` again; finished steps are not repeated");
+            let hint = match accepting {
+                Some(command) => format!(
+                    "run `{command}` to go on with what is in service, or fix the errors above and {again}"
+                ),
+                None => format!("fix the errors above and {again}"),
+            };
             Err(Failure::new(Exit::Failed, format!("the {} is not complete", report.purpose), hint))
         }
     }

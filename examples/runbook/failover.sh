@@ -1,7 +1,8 @@
 #!/bin/sh
 # Takes over in the standby region, from any machine that has drstack and credentials: no file of the stack is needed.
 #   STANDBY=us-west-2 CONTROL=acme-drstack-usw2 STACK=fleet-routing examples/runbook/failover.sh [--dry-run | ...]
-# Exit codes are drstack's: 0 it serves, 3 it serves later than the RTO, 1 run it again, 4 somebody else is at it.
+# Exit codes are drstack's: 0 it serves and answered, 3 it did so later than the RTO or no check asked it, 1 not complete, 4 somebody else is at it.
+# A region that is short of capacity ends with 1: the hint then names the command that accepts what is in service (--minimum N%).
 set -eu
 : "${STANDBY:?the standby region}" "${CONTROL:?the control bucket}" "${STACK:?the name of the stack}"
 export AWS_REGION="$STANDBY" AWS_STS_REGIONAL_ENDPOINTS=regional    # nothing is asked of another region

@@ -8,7 +8,7 @@ use drstack_core::plan::file::{PlanFile, PlanFileError};
 use drstack_core::plan::{Intent, Options};
 
 use super::{Ended, plan};
-use crate::args::{ApplyArgs, Global, RunArgs, StackArgs, set};
+use crate::args::{ApplyArgs, Global, RunArgs, StackArgs, set, typed};
 use crate::bundle::signer;
 use crate::exit::{Exit, Failure};
 use crate::planning::Planned;
@@ -53,9 +53,13 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
     }
     if !mode.is_complete() {
         let message = format!("a change to mode `{}` is not complete", name(options.mode));
+        let again = |command: &str| format!("drstack {command} {}", typed(&stack));
         let hint = match options.mode {
-            Mode::Active => "run `drstack failover` again: it goes on from there",
-            Mode::Standby => "run `drstack failback` again: it goes on from there",
+            Mode::Active => match session.plan(&options).await {
+                Ok(seen) => session.way_on(&seen, &again("failover")),
+                Err(_) => format!("run `{}` again: it goes on from there", again("failover")),
+            },
+            Mode::Standby => format!("run `{}` again: it goes on from there", again("failback")),
         };
         return Err(Failure::new(Exit::Locked, message, hint));
     }
@@ -121,6 +125,9 @@ pub(super) async fn finish(
         _ => "Apply",
     };
     ui.result(&views::progress::summary(verb, &summary));
+    for (step, rung) in &summary.degraded {
+        ui.result(&format!("DEGRADED {}: {rung}\n", planned.plan.steps[*step].address));
+    }
     if let Some(sentence) = timings.sentence(&planned.plan) {
         ui.result(&sentence);
     }

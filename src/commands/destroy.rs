@@ -4,7 +4,7 @@ use drstack_core::objective::Mode;
 use drstack_core::plan::{Intent, Options};
 
 use super::{Ended, apply, plan};
-use crate::args::{DestroyArgs, Global, set};
+use crate::args::{DestroyArgs, Global, set, typed};
 use crate::exit::{Exit, Failure};
 use crate::session::{CONTROL, Session, store_failure};
 use crate::ui::Ui;
@@ -14,7 +14,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &DestroyArgs) -> Ended {
     let kept = session.mode().await?;
     if kept.standing().mode == Mode::Active || !kept.is_complete() {
         let message = format!("{} serves: taking this away would be an outage", session.stack.facts.standby);
-        let hint = "hand back first: `drstack failback`";
+        let hint = format!("hand back first: `drstack failback {}`", typed(&args.stack));
         return Err(Failure::new(Exit::NotReady, message, hint));
     }
     let options = Options {

@@ -10,7 +10,7 @@ use drstack_core::plan::{Intent, Options};
 
 use super::apply::finish;
 use super::{Ended, plan};
-use crate::args::{FailbackArgs, Global};
+use crate::args::{FailbackArgs, Global, typed};
 use crate::drain::sides;
 use crate::exit::{Exit, Failure};
 use crate::planning::Planned;
@@ -34,7 +34,17 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
         delete_data: Default::default(),
     };
     let mut shown = session.plan(&options).await?;
-    expect_primary(&session, &shown)?;
+    expect_primary(&session, &shown).map_err(|failure| match kept.standing().mode {
+        // Without the primary there is another way than back.
+        Mode::Active if !kept.is_complete() => {
+            let on = session.way_on(&shown, &format!("drstack failover {}", typed(&args.stack)));
+            Failure {
+                hint: failure.hint.map(|hint| format!("{hint}; to fail over all the same, {on}")),
+                ..failure
+            }
+        }
+        _ => failure,
+    })?;
     let first = match kept.standing().mode {
         Mode::Active => begin_with(&mut session, &shown).await?,
         // An earlier one came further.
@@ -83,6 +93,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
         purpose: FAILBACK,
         options: &options,
         parallelism: args.run.parallelism,
+        command: format!("drstack failback {}", typed(&args.stack)),
         detected: decided,
         decided,
         drained: None,

@@ -1,15 +1,18 @@
 //! `drstack failover`: takes over in the standby region, with no call to any other unless it is planned.
 
 use drstack_core::control::lock::{self, FAILOVER};
+use drstack_core::engine::execute::RunSummary;
 use drstack_core::engine::journal::{self, Entry};
 use drstack_core::objective::Mode;
 use drstack_core::plan::{Intent, Options};
+use drstack_core::verdict::Verdict;
 use jiff::Timestamp;
 
 use super::{Ended, plan};
 use crate::args::{FailoverArgs, Global};
 use crate::drain::{Patience, backlog, drain};
 use crate::exit::{Exit, Failure};
+use crate::minimum::command;
 use crate::only::addresses;
 use crate::planning::Planned;
 use crate::session::{Session, store_failure};
@@ -30,6 +33,8 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
     if args.watch {
         return watch(&session).await;
     }
+    session.accept(&args.minimum)?;
+    let command = command(args);
     let detected = args.detected_at.unwrap_or_else(|| session.now());
     let options = Options {
         intent: if args.planned { Intent::Planned } else { Intent::Failover },
@@ -60,8 +65,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
     }
     let serves = kept.standing().mode == Mode::Active && kept.is_complete();
     if serves && shown.plan.is_empty() && shown.report.blocked.is_empty() {
-        ui.result(&format!("{} serves already.\n", session.stack.facts.standby));
-        return Ok(Exit::Done);
+        return served_already(&session, &shown, &command).await;
     }
     if shown.plan.is_empty() && !shown.report.blocked.is_empty() {
         let hint = "mend what cannot be done now as it says there, then run it again; the mode is as it was";
@@ -81,6 +85,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
         purpose: FAILOVER,
         options: &options,
         parallelism: args.run.parallelism,
+        command,
         detected: detected.min(decided),
         decided,
         drained,
@@ -88,6 +93,22 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
         not_compared: Vec::new(),
     };
     carry_out(&mut session, shown, kept, &change).await
+}
+
+/// How it ends where a failover has come to its end and left nothing to do.
+async fn served_already(session: &Session, shown: &Planned, command: &str) -> Ended {
+    let nothing = RunSummary::default();
+    let judged = session.judge(shown, &shown.mode.standing(), true, &nothing, true).await?;
+    let standby = &session.stack.facts.standby;
+    if judged.verdict == Verdict::NothingToDo {
+        session.ui.result(&format!("Nothing to do: {standby} serves already.\n"));
+    }
+    for pool in &judged.evidence.pools {
+        if let Some(short) = pool.shortfall() {
+            session.ui.result(&format!("DEGRADED {}: {short}\n", pool.address));
+        }
+    }
+    judged.end(session, false, command)
 }
 
 /// The plan, once all of the standby region could be looked at, or after some tries.

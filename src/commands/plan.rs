@@ -5,7 +5,7 @@ use drstack_core::plan::file::{FORMAT, PlanFile};
 use drstack_core::plan::{Intent, Options};
 
 use super::Ended;
-use crate::args::{Global, PlanArgs, set};
+use crate::args::{Global, PlanArgs, set, typed};
 use crate::exit::{Exit, Failure};
 use crate::session::Session;
 use crate::ui::Ui;
@@ -41,6 +41,10 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
     }
     let planned = session.plan(&options).await?;
     show(&session, &planned, &options.intent);
+    if let (Mode::Active, false, None) = (now, planned.mode.is_complete(), &args.bundle.bundle) {
+        let on = session.way_on(&planned, &format!("drstack failover {}", typed(&args.stack)));
+        ui.warn(&format!("warning: a failover is not complete, and `drstack apply` waits for it: {on}"));
+    }
     let (blocked, empty) = (!planned.report.blocked.is_empty(), planned.plan.is_empty());
     if let Some(path) = &args.out {
         let file = PlanFile {

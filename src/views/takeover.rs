@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use drstack_core::control::lock::{FAILBACK, FAILOVER};
+use drstack_core::control::lock::FAILOVER;
+use drstack_core::verdict::{Pool, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -46,6 +47,8 @@ pub(crate) struct Report {
     pub(crate) epoch: u64,
     /// Whether every step is done.
     pub(crate) complete: bool,
+    /// What a failover has come to; none of a failback.
+    pub(crate) verdict: Option<Verdict>,
     /// When what happened.
     pub(crate) clock: Clock,
     /// From the detection (of a failback: from the decision; of a planned failover: from when replication had drained) until it serves: until checks pass and traffic has moved, where there are any.
@@ -61,6 +64,8 @@ pub(crate) struct Report {
     pub(crate) restored: Vec<String>,
     /// Instances that served before, and the fewest that did on the way; none where there were no pools.
     pub(crate) in_service: Option<InService>,
+    /// What is to serve, and how many instances of it do.
+    pub(crate) pools: Vec<Pool>,
     /// What a failback has left on-demand where spot instances are wanted.
     pub(crate) on_demand: Vec<String>,
     /// What is done with less than was wanted.
@@ -151,23 +156,44 @@ impl Report {
         out
     }
 
+    /// What it has come to.
+    fn first_sentence(&self) -> String {
+        let region = &self.region;
+        match self.verdict {
+            _ if !self.complete => format!("The {} is NOT COMPLETE: what failed is below.", self.purpose),
+            None => format!("Handed back to {region} in {}.", self.took()),
+            Some(Verdict::Recovered) => format!("Recovered in {}; {}.", self.took(), self.objective()),
+            Some(Verdict::Degraded) => format!(
+                "Recovered in {} with less than is wanted (DEGRADED, below); {}.",
+                self.took(),
+                self.objective()
+            ),
+            Some(Verdict::Capacity) => format!(
+                "NOT RECOVERED yet: what the stack wants is in place in {region}, and no check asked whether it answers."
+            ),
+            Some(Verdict::NothingToDo) => format!("Nothing to do: {region} serves already."),
+            Some(Verdict::Partial | Verdict::NotComplete) => {
+                let empty = self.pools.iter().filter(|pool| pool.in_service.unwrap_or(0) == 0);
+                let empty: Vec<&str> = empty.map(|pool| pool.address.as_str()).collect();
+                format!("NOT RECOVERED: nothing in service, or not to be seen: {}.", empty.join(", "))
+            }
+        }
+    }
+
+    fn took(&self) -> String {
+        duration(Duration::from_secs_f64(self.recovery_seconds.unwrap_or_default().max(0.0)))
+    }
+
+    /// What became of the RTO.
+    fn objective(&self) -> String {
+        let Some(rto) = self.rto_seconds else { return "the stack asks for no RTO".to_owned() };
+        let verdict = if self.missed() { "MISSED" } else { "met" };
+        format!("the RTO of {} is {verdict}", duration(Duration::from_secs(rto.unsigned_abs())))
+    }
+
     fn sentences(&self) -> Vec<String> {
         let seconds = |it: f64| duration(Duration::from_secs_f64(it.max(0.0)));
-        let mut out = Vec::new();
-        match (self.recovery_seconds, self.rto_seconds) {
-            (Some(took), _) if self.purpose == FAILBACK => {
-                out.push(format!("Handed back to {} in {}.", self.region, seconds(took)));
-            }
-            (Some(took), Some(rto)) => {
-                let verdict = if self.missed() { "MISSED" } else { "met" };
-                let rto = duration(Duration::from_secs(rto.unsigned_abs()));
-                out.push(format!("Recovered in {}; the RTO of {rto} is {verdict}.", seconds(took)));
-            }
-            (Some(took), None) => {
-                out.push(format!("Recovered in {}; the stack asks for no RTO.", seconds(took)));
-            }
-            (None, _) => out.push(format!("The {} is NOT COMPLETE: what failed is below.", self.purpose)),
-        }
+        let mut out = vec![self.first_sentence()];
         if let Some(ramped) = self.ramped_seconds {
             out.push(format!(
                 "Traffic moved share by share for {}, while the primary served: not counted.",
@@ -224,6 +250,7 @@ mod tests {
             region: "us-west-2".to_owned(),
             epoch: 1,
             complete: recovery_seconds.is_some(),
+            verdict: Some(if recovery_seconds.is_some() { Verdict::Recovered } else { Verdict::NotComplete }),
             clock: Clock {
                 detected: at(0),
                 started: at(5),
@@ -237,6 +264,7 @@ mod tests {
             rpo: "not measured",
             restored: vec!["table.a/table-import: it holds what was there at noon".to_owned()],
             in_service: Some(InService { before: 10, fewest: 10, after: 40 }),
+            pools: Vec::new(),
             on_demand: Vec::new(),
             degraded: Vec::new(),
             failed: Vec::new(),
@@ -258,6 +286,24 @@ mod tests {
         assert!(late.missed() && late.text().contains("MISSED"));
         let failed = report(None);
         assert!(!failed.missed() && failed.text().contains("NOT COMPLETE"));
+    }
+
+    #[test]
+    fn only_what_answered_is_called_recovered() {
+        let of = |verdict: Verdict| Report {
+            verdict: Some(verdict),
+            recovery_seconds: verdict.is_recovery().then_some(210.0),
+            ..report(Some(210.0))
+        };
+        for verdict in [Verdict::Partial, Verdict::Capacity, Verdict::NothingToDo, Verdict::NotComplete] {
+            let text = of(verdict).text();
+            assert!(!text.contains("Recovered") && !text.contains("RTO of"), "{verdict:?}: {text}");
+        }
+        let text = of(Verdict::Degraded).text();
+        assert!(
+            text.contains("Recovered in 3m 30s with less than is wanted (DEGRADED, below); the RTO"),
+            "{text}"
+        );
     }
 
     #[test]

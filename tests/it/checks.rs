@@ -227,7 +227,7 @@ fn writers_of_the_primary_are_denied_once_it_answers_again_and_keep_what_is_thei
     assert_eq!(inline(), before);
 
     server.black_out("hang");
-    machine.run(["failover", "s", "--auto-approve"]).ok();
+    machine.run(["failover", "s", "--auto-approve"]).unasked();
     server.find();
     assert_eq!(inline(), before, "a takeover calls no IAM");
     apply(&machine);

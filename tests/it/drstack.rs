@@ -154,6 +154,14 @@ impl Ran {
         self.code(0)
     }
 
+    /// Demands a failover that is complete, of a stack of which no check asks what serves.
+    #[track_caller]
+    pub(crate) fn unasked(self) -> Self {
+        let ran = self.code(3);
+        assert!(ran.stderr.contains("this is no recovery yet"), "{ran:?}");
+        ran
+    }
+
     /// The objects of `--json`, one a line; each fits `schemas/events.schema.json`.
     #[track_caller]
     pub(crate) fn json(&self) -> Vec<Value> {

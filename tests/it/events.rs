@@ -198,7 +198,7 @@ fn every_command_writes_lines_of_the_schema_and_every_type_of_it_is_written() {
         (0, "unlock s --cloud sim"),
         (0, "keys new key"),
         (0, "failover s --cloud sim --dry-run"),
-        (0, "failover s --cloud sim --auto-approve --planned"),
+        (3, "failover s --cloud sim --auto-approve --planned"),
         (0, "failback s --cloud sim --auto-approve"),
         (0, "destroy s --cloud sim --auto-approve --delete-data bucket.models --delete-data control"),
         (0, "kinds"),

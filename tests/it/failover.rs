@@ -127,7 +127,7 @@ fn a_dead_primary_is_not_asked_and_costs_no_time() {
             server.black_out(how);
         }
         let begin = Instant::now();
-        let ran = failover(&machine).ok();
+        let ran = failover(&machine).unasked();
         let took = begin.elapsed();
         println!("primary `{how}`: took over in {took:?}");
         assert_eq!(calls_elsewhere(&server), BTreeMap::new(), "{how}");
@@ -141,7 +141,7 @@ fn a_dead_primary_is_not_asked_and_costs_no_time() {
         assert_eq!(report["refused_calls"], json!([]));
         assert_eq!(report["in_service"], json!({ "before": 3, "fewest": 3, "after": 12 }), "{report:#}");
 
-        let again = machine.run(["failover", "s", "--auto-approve"]).ok();
+        let again = machine.run(["failover", "s", "--auto-approve"]).unasked();
         assert!(again.stdout.contains("serves already"), "{again:?}");
         server.slow(Duration::ZERO);
         server.find();
@@ -176,7 +176,7 @@ fn spot_instances_give_way_to_on_demand_ones_on_fakecloud() {
     assert_eq!(running(&before, "inference"), (0, 2), "{before:#}");
     server.find();
     server.black_out("hang");
-    let ran = failover(&machine).ok();
+    let ran = failover(&machine).unasked();
     assert_eq!(calls_elsewhere(&server), BTreeMap::new());
     expect_called(&server, "SetInstanceProtection");
     expect_called(&server, "TerminateInstanceInAutoScalingGroup");
@@ -216,7 +216,7 @@ fn what_a_quota_denies_is_taken_from_spot_until_it_is_raised() {
     allow(&server, STANDBY, GPUS, 16);
     server.find();
     server.black_out("hang");
-    let ran = failover(&machine).ok();
+    let ran = failover(&machine).unasked();
     expect_called(&server, "DescribeScalingActivities");
     server.find();
     let report = report(&ran);
@@ -225,7 +225,7 @@ fn what_a_quota_denies_is_taken_from_spot_until_it_is_raised() {
     let world = server.boto().world(STANDBY, &["groups", "instances"]);
     assert_eq!(running(&world, "inference"), (4, 6), "{ran:?}\n{world:#}");
     allow(&server, STANDBY, GPUS, 200);
-    failover(&machine).ok();
+    failover(&machine).unasked();
     let world = server.boto().world(STANDBY, &["groups", "instances"]);
     assert_eq!(running(&world, "inference"), (10, 0), "{world:#}");
 }
@@ -249,10 +249,21 @@ fn where_the_region_has_too_little_the_minimum_decides() {
     let said = failed["failed"].to_string();
     assert!(said.contains("4 of 8 instances in service") && said.contains("exceeded"), "{said}");
 
+    // The command of the hint, while nothing has changed.
+    let accepting = ["failover", "s", "--minimum", "50%"];
+    assert!(ran.stderr.contains(&format!("run `drstack {}`", accepting.join(" "))), "{ran:?}");
+    let on = machine.run([&accepting[..], &["--auto-approve", "--json"]].concat()).unasked();
+    let accepted = report(&on);
+    assert_eq!((&accepted["complete"], &accepted["verdict"]), (&json!(true), &json!("capacity")));
+    assert!(accepted["degraded"].to_string().contains("at least 4 of 8 instances"), "{accepted:#}");
+    assert_eq!(accepted["in_service"]["after"], 4, "{accepted:#}");
+    let again = report(&failover(&machine).unasked());
+    assert!(again["degraded"].to_string().contains("at least 4 of 8 instances"), "{again:#}");
+
     server.find();
     allow(&server, STANDBY, STANDARD, 200);
     server.black_out("hang");
-    failover(&machine).ok();
+    failover(&machine).unasked();
     server.find();
     let world = server.boto().world(STANDBY, &["groups", "instances"]);
     assert_eq!(running(&world, "inference"), (8, 0), "{world:#}");
@@ -271,7 +282,7 @@ fn fewer_instances_than_asked_are_up_and_degraded_above_the_minimum() {
     apply(&machine);
     server.find();
     server.black_out("hang");
-    let ran = failover(&machine).ok();
+    let ran = failover(&machine).unasked();
     let degraded = report(&ran);
     assert_eq!(degraded["complete"], true, "{degraded:#}");
     assert!(degraded["degraded"].to_string().contains("at least 4 of 8 instances"), "{degraded:#}");
@@ -280,7 +291,7 @@ fn fewer_instances_than_asked_are_up_and_degraded_above_the_minimum() {
     server.find();
     allow(&server, STANDBY, STANDARD, 200);
     server.black_out("hang");
-    let ran = failover(&machine).ok();
+    let ran = failover(&machine).unasked();
     assert_eq!(report(&ran)["degraded"], json!([]), "{ran:?}");
     server.find();
     let world = server.boto().world(STANDBY, &["groups", "instances"]);
@@ -318,7 +329,7 @@ fn handing_back_restores_what_stood_and_waits_for_the_primary() {
         groups.map(|(name, it)| (name.clone(), of(it))).collect::<BTreeMap<_, _>>()
     };
     let before = server.boto().world(STANDBY, &["groups", "launch_templates"]);
-    failover(&machine).ok();
+    failover(&machine).unasked();
     let active = server.boto().world(STANDBY, &["groups", "launch_templates"]);
     for how in ["hang", "reset", "503"] {
         server.black_out(how);

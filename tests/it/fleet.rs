@@ -11,7 +11,7 @@ fn who_launches_is_nothing_to_the_standby_and_to_what_a_takeover_ends_in() {
     let group = |engine: &str| {
         let machine = drstack();
         machine.write("s/stack.toml", &one_pool(engine));
-        let run = |args: &[&str]| machine.run([&["--cloud", "sim"], args].concat()).ok();
+        let run = |args: &[&str]| machine.run([&["--cloud", "sim"], args].concat());
         let world = || {
             let path = machine.folder().join(".drstack/sim/world.json");
             let world: serde_json::Value =
@@ -19,14 +19,14 @@ fn who_launches_is_nothing_to_the_standby_and_to_what_a_takeover_ends_in() {
             let groups = world["world"]["objects"]["group"]["us-west-2"].as_object().expect("groups");
             groups.values().next().expect("a group")["live"].clone()
         };
-        run(&["apply", "s", "--auto-approve"]);
+        run(&["apply", "s", "--auto-approve"]).ok();
         let standby = world();
-        run(&["failover", "s", "--auto-approve"]);
+        run(&["failover", "s", "--auto-approve"]).unasked();
         let active = world();
-        run(&["failback", "s", "--auto-approve"]);
+        run(&["failback", "s", "--auto-approve"]).ok();
         // On-demand instances are exchanged by then.
         machine.write("later.toml", "between_runs = \"1h\"");
-        run(&["--sim", "later.toml", "plan", "s", "--detailed-exitcode"]);
+        run(&["--sim", "later.toml", "plan", "s", "--detailed-exitcode"]).ok();
         assert_eq!(world(), standby);
         (standby, active)
     };
@@ -88,7 +88,7 @@ mod servers {
         let Some(server) = Server::moto() else { return };
         let machine = applied(&server, 8, "");
         server.black_out("hang");
-        let ran = failover(&machine).ok();
+        let ran = failover(&machine).unasked();
         assert_eq!(calls(&server, "ec2/CreateFleet"), 1, "{:?}", server.calls());
         assert_eq!(calls(&server, "autoscaling/AttachInstances"), 1);
         assert_eq!(report(&ran)["in_service"], json!({ "before": 2, "fewest": 2, "after": 8 }), "{ran:?}");
@@ -109,7 +109,7 @@ mod servers {
         // The next takeover is one of its own, and makes room where somebody has made the group small.
         server.boto().drift(STANDBY, "group-sizes", GROUP, json!({ "min": 2, "max": 2, "desired": 2 }));
         server.find();
-        failover(&machine).ok();
+        failover(&machine).unasked();
         assert_eq!(calls(&server, "ec2/CreateFleet"), 1);
         expect_whole(&server, 8);
     }
@@ -132,7 +132,7 @@ mod servers {
         let Some(server) = Server::moto() else { return };
         let machine = applied(&server, 45, "posture = \"cold\"");
         server.black_out("hang");
-        failover(&machine).ok();
+        failover(&machine).unasked();
         assert_eq!(calls(&server, "ec2/CreateFleet"), 1, "{:?}", server.calls());
         assert_eq!(calls(&server, "autoscaling/CreateAutoScalingGroup"), 1);
         assert_eq!(calls(&server, "autoscaling/AttachInstances"), 3);
@@ -152,7 +152,7 @@ mod servers {
         assert_eq!(world["groups"][GROUP]["instances"].as_array().map(Vec::len), Some(2));
         assert_eq!(launched_by_fleet(&world), 6, "they run beside the group");
         server.find();
-        failover(&machine).ok();
+        failover(&machine).unasked();
         assert_eq!(calls(&server, "ec2/CreateFleet"), 0, "{:?}", server.calls());
         expect_whole(&server, 8);
 
@@ -170,7 +170,7 @@ mod servers {
         let (id, _) = loose.next().expect("one that was launched");
         server.boto().drift(STANDBY, "terminate", id, json!({}));
         server.find();
-        failover(&machine).ok();
+        failover(&machine).unasked();
         assert_eq!(calls(&server, "ec2/CreateFleet"), 1, "{:?}", server.calls());
         expect_whole(&server, 8);
     }
@@ -235,7 +235,7 @@ mod servers {
         let machine = applied(&server, 8, "");
         server.slow(Duration::from_millis(5));
         server.scarce(STANDBY, 4, "InsufficientInstanceCapacity");
-        let ran = failover(&machine).ok();
+        let ran = failover(&machine).unasked();
         assert_eq!(calls(&server, "ec2/CreateFleet"), 1, "{:?}", server.calls());
         let degraded = report(&ran)["degraded"].to_string();
         assert!(
@@ -254,7 +254,7 @@ mod servers {
         let Some(server) = Server::fakecloud(&[]) else { return };
         let machine = applied(&server, 8, "");
         server.black_out("hang");
-        let ran = failover(&machine).ok();
+        let ran = failover(&machine).unasked();
         assert_eq!(calls(&server, "ec2/CreateFleet"), 1, "{:?}", server.calls());
         assert_eq!(report(&ran)["degraded"], json!([]), "{ran:?}");
         server.find();

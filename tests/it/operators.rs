@@ -41,7 +41,7 @@ fn a_takeover_killed_anywhere_is_finished_by_the_next() {
     let before = counts(&server.boto().world(STANDBY, &[]));
     server.slow(LATENCY);
     let begin = Instant::now();
-    failover(&machine).ok();
+    failover(&machine).unasked();
     let took = begin.elapsed();
     let mut random = fastrand::Rng::with_seed(kills);
     for number in 0..kills {
@@ -55,7 +55,7 @@ fn a_takeover_killed_anywhere_is_finished_by_the_next() {
         kill(child);
         machine.run(["unlock", "s", "--force"]).ok();
         let again = failover(&machine);
-        assert_eq!(again.code, 0, "kill {number} after {moment:?} of {took:?}\n{again:?}");
+        assert_eq!(again.code, 3, "kill {number} after {moment:?} of {took:?}\n{again:?}");
         assert_eq!(calls_elsewhere(&server), BTreeMap::new());
         server.slow(Duration::ZERO);
         server.find();
@@ -80,7 +80,7 @@ fn a_second_operator_is_told_and_may_watch() {
     assert!(second.stderr.contains("waiting for a sign of life"), "{second:?}");
     server.find();
     let first = child.wait_with_output().expect("wait for drstack");
-    assert!(first.status.success());
+    assert_eq!(first.status.code(), Some(3), "no check asks it");
     let watched = watched.wait_with_output().expect("wait for drstack");
     let text = String::from_utf8_lossy(&watched.stdout);
     assert!(text.contains("began pool.") && text.contains("has ended"), "{text}");
@@ -100,7 +100,7 @@ fn a_takeover_stops_an_apply_that_is_still_at_work() {
     server.black_out("hang");
     let other = server.drstack();
     other.write("s/stack.toml", &pools(""));
-    let ran = failover(&other).ok();
+    let ran = failover(&other).unasked();
     assert!(ran.stderr.contains("took the lock from `drstack apply`"), "{ran:?}");
     server.slow(Duration::ZERO);
     server.find();
@@ -137,7 +137,7 @@ fn a_takeover_that_is_interrupted_once_or_twice_is_finished_by_the_next() {
         let status = child.wait().expect("wait for drstack");
         assert_eq!(status.code(), Some(130), "{times} Ctrl-C");
         server.slow(Duration::ZERO);
-        failover(&machine).ok();
+        failover(&machine).unasked();
         assert_eq!(calls_elsewhere(&server), BTreeMap::new());
         server.find();
         let world = server.boto().world(STANDBY, &[]);

@@ -16,7 +16,7 @@ fn what_the_usual_types_lack_comes_from_larger_ones_until_there_is_enough() {
     machine.write("short.toml", "capacity = { \"g5.xlarge\" = 5, \"g5.2xlarge\" = 1, \"g5.large\" = 9 }\n");
     let run = |args: &[&str]| machine.run([&["--cloud", "sim"], args].concat());
     let failover = |settings: &[&str]| {
-        let ran = run(&[&["failover", "s", "--auto-approve", "--json"], settings].concat()).ok();
+        let ran = run(&[&["failover", "s", "--auto-approve", "--json"], settings].concat()).unasked();
         let report = ran.json().into_iter().rfind(|line| line["type"] == "takeover").expect("a report");
         let path = machine.folder().join(".drstack/sim/world.json");
         let world: Value = serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
@@ -109,7 +109,7 @@ mod servers {
         nothing_to_do(&machine);
         server.find();
         server.black_out("hang");
-        let ran = failover(&machine).ok();
+        let ran = failover(&machine).unasked();
         server.find();
         assert!(degraded(&ran).to_string().contains("other sizes for the rest: g4dn.xlarge"), "{ran:?}");
         // Of the two usual types any may be had on spot.
@@ -127,7 +127,7 @@ mod servers {
         // Once there is enough the usual types make up the rest on-demand; what serves stays.
         allow(&server, STANDBY, STANDARD, 200);
         server.black_out("hang");
-        let ran = failover(&machine).ok();
+        let ran = failover(&machine).unasked();
         server.find();
         assert_eq!(degraded(&ran), json!([]));
         assert_eq!(running(&server), counts(&[("g4dn.xlarge on-demand", 2), ("m5.large on-demand", 4)]));
@@ -147,7 +147,7 @@ mod servers {
             (group(&world)["sizes"]["desired"].clone(), group(&world)["instances"].as_array().map(Vec::len))
         };
         assert_eq!(sizes(), (json!(4), Some(2)));
-        failover(&machine).ok();
+        failover(&machine).unasked();
         assert_eq!(sizes(), (json!(16), Some(8)));
         nothing_to_do(&machine);
     }

@@ -46,7 +46,7 @@ fn a_takeover_uses_what_is_reserved_and_nothing_else_does() {
     run(&["apply", "s", "--auto-approve"]).ok();
     let untouched = serde_json::json!({ "preference": "none" });
     assert_eq!(simulated(&machine), untouched);
-    run(&["failover", "s", "--auto-approve"]).ok();
+    run(&["failover", "s", "--auto-approve"]).unasked();
     let first =
         serde_json::json!({ "preference": "capacity-reservations-first", "targets": [arn, "cr-0abc"] });
     assert_eq!(simulated(&machine), first);
@@ -100,7 +100,7 @@ mod servers {
 
         server.find();
         server.black_out("hang");
-        machine.run(["failover", "s", "--auto-approve"]).ok();
+        machine.run(["failover", "s", "--auto-approve"]).unasked();
         server.find();
         let targets =
             json!({ "CapacityReservationIds": [id], "CapacityReservationResourceGroupArns": [arn] });

@@ -5,6 +5,7 @@ mod part;
 mod planned;
 mod restored;
 mod traffic;
+mod verdict;
 mod writers;
 
 use serde_json::Value;
@@ -44,12 +45,24 @@ capacity       = 4
 tier           = 3
 "#;
 
+/// What a failover asks of it.
+const CHECK: &str = "[[pool.serving.check]]\nhttp = \"https://standby.example.com/healthz\"\n";
+
 /// The primary region and the services of the whole partition do not answer.
 const LOST: &str = "down = [\"us-east-1\", \"global\"]\n";
 
 fn machine() -> Drstack {
+    machine_of(STACK)
+}
+
+/// The same stack, which is asked whether it answers.
+fn asked() -> Drstack {
+    machine_of(&format!("{STACK}{CHECK}"))
+}
+
+fn machine_of(stack: &str) -> Drstack {
     let machine = drstack();
-    machine.write("s/stack.toml", STACK);
+    machine.write("s/stack.toml", stack);
     machine.write("lost.toml", LOST);
     run(&machine, "apply s --auto-approve", None).ok();
     machine
@@ -80,7 +93,7 @@ fn commands() -> Vec<String> {
 
 #[test]
 fn every_command_of_the_runbook_does_what_it_says() {
-    let machine = machine();
+    let machine = asked();
     let commands = commands();
     assert_eq!(commands.len(), 8, "{commands:?}");
     let mut served = false;
@@ -92,7 +105,8 @@ fn every_command_of_the_runbook_does_what_it_says() {
         served |= command.ends_with("failover s --auto-approve");
         let says = match command.as_str() {
             "failover s --dry-run" if !served => "pool.serving/group in us-west-2: autoscaling:",
-            "failover s --dry-run" => "Nothing to do:",
+            // To ask once more.
+            "failover s --dry-run" => "Plan: 1 to add, 0 to change, 0 to destroy.",
             "failover s --auto-approve" => "the RTO of 15m 0s is met.",
             "failover s --watch" => "Nobody is taking over",
             "failover s --planned --dry-run" => "bucket.models: nothing to arrive",
@@ -102,7 +116,8 @@ fn every_command_of_the_runbook_does_what_it_says() {
         };
         assert!(ran.stdout.contains(says), "{command}: {ran:?}");
     }
-    run(&machine, "plan s --detailed-exitcode", None).ok();
+    let left = run(&machine, "plan s", None).ok();
+    assert!(left.stdout.contains("Plan: 1 to add, 0 to change"), "the check is asked each time: {left:?}");
 }
 
 #[test]
@@ -110,7 +125,7 @@ fn a_takeover_needs_no_folder_and_no_primary() {
     let machine = machine();
     std::fs::remove_dir_all(machine.folder().join("s")).expect("remove the stack");
     let args = "failover --bundle s3://demo-control/demo --auto-approve --json";
-    let report = line(&run(&machine, args, Some("lost.toml")).ok(), "takeover");
+    let report = line(&run(&machine, args, Some("lost.toml")).unasked(), "takeover");
     assert_eq!((&report["complete"], &report["epoch"]), (&true.into(), &1.into()), "{report}");
     assert_eq!(report["refused_calls"], serde_json::json!([]), "{report}");
     let serving = |when: &str| report["in_service"][when].as_u64().expect("a count");
@@ -120,7 +135,7 @@ fn a_takeover_needs_no_folder_and_no_primary() {
 #[test]
 fn the_first_tier_has_its_capacity_before_the_third_asks_for_any() {
     let machine = machine();
-    let ran = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).ok();
+    let ran = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).unasked();
     let events: Vec<Value> = ran.json().into_iter().filter(|line| line["type"] == "event").collect();
     let at = |event: &str, address: &str| {
         let is = |it: &Value| it["event"] == event && it["address"] == address;
@@ -133,11 +148,11 @@ fn the_first_tier_has_its_capacity_before_the_third_asks_for_any() {
 fn what_on_demand_lacks_comes_from_spot_and_a_later_run_brings_the_rest() {
     let machine = machine();
     machine.write("short.toml", &format!("{LOST}on_demand = {{ \"g5.xlarge\" = 5 }}\n"));
-    let ran = run(&machine, "failover s --auto-approve", Some("short.toml")).ok();
+    let ran = run(&machine, "failover s --auto-approve", Some("short.toml")).unasked();
     assert!(ran.stdout.contains("DEGRADED pool.serving/group: spot for what on-demand lacks"), "{ran:?}");
-    let again = run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    let again = run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
     assert!(again.stdout.contains("1 step done") && !again.stdout.contains("DEGRADED"), "{again:?}");
-    let nothing = run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    let nothing = run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
     assert!(nothing.stdout.contains("us-west-2 serves already."), "{nothing:?}");
 }
 
@@ -148,19 +163,19 @@ fn below_the_minimum_it_is_not_up_and_a_rerun_succeeds_once_there_is_capacity() 
     let ran = run(&machine, "failover s --auto-approve", Some("short.toml")).code(1);
     assert!(
         ran.stdout.contains("FAILED pool.serving/group")
-            && ran.stderr.contains("run `drstack failover` again")
+            && ran.stderr.contains("run `drstack failover s` again")
     );
     // The third tier does not go without because the first one did.
     assert!(ran.stderr.contains("changed pool.batch/group"), "{ran:?}");
     let refused = run(&machine, "apply s --auto-approve", None).code(4);
     assert!(refused.stderr.contains("a change to mode `active` is not complete"), "{refused:?}");
-    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
     run(&machine, "plan s --detailed-exitcode", None).ok();
 }
 
 #[test]
 fn a_missed_objective_is_said_by_the_exit_code() {
-    let machine = machine();
+    let machine = asked();
     let args = "failover s --auto-approve --detected-at 2025-12-31T23:00:00Z";
     let ran = run(&machine, args, Some("lost.toml")).code(3);
     assert!(ran.stdout.contains("the RTO of 15m 0s is MISSED."), "{ran:?}");
@@ -169,7 +184,7 @@ fn a_missed_objective_is_said_by_the_exit_code() {
 #[test]
 fn a_failback_shows_what_has_gone_apart() {
     let machine = machine();
-    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
     machine.write("apart.toml", "backlog = { acme-models = { waiting = 2, standby_only = 9 } }\n");
     let dry = run(&machine, "failback s --dry-run", Some("apart.toml")).ok();
     let says =
@@ -186,7 +201,7 @@ fn a_failback_shows_what_has_gone_apart() {
 #[test]
 fn while_the_standby_region_serves_nothing_takes_that_away() {
     let machine = machine();
-    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
     let refused = run(&machine, "destroy s --auto-approve", None).code(3);
     assert!(refused.stderr.contains("hand back first"), "{refused:?}");
     let refused = run(&machine, "failback s --auto-approve", Some("lost.toml")).code(3);
@@ -200,9 +215,9 @@ fn a_takeover_that_is_killed_anywhere_is_finished_by_the_next() {
         let machine = machine();
         machine.write("dies.toml", &format!("{LOST}kill_at = {call}\n"));
         let died = run(&machine, "failover s --auto-approve", Some("dies.toml"));
-        assert!([0, 137].contains(&died.code), "{call}: {died:?}");
+        assert!([3, 137].contains(&died.code), "{call}: {died:?}");
         // Whoever comes next waits until the dead run's lease is over, which the clock between two runs brings.
-        run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+        run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
         run(&machine, "plan s --detailed-exitcode", None).ok();
     }
 }
@@ -214,7 +229,7 @@ fn a_cold_pool_gets_its_group_from_the_takeover_and_all_else_from_the_apply() {
     machine.write("s/stack.toml", &STACK.replace("\"warm\"", "\"cold\"").replace("15m", "4h"));
     let ran = run(&machine, "apply s --auto-approve", None).ok();
     assert!(ran.stdout.contains("A takeover: 2 steps"), "{ran:?}");
-    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
 }
 
 #[test]

@@ -51,6 +51,7 @@ impl Compiled {
             mode,
             epoch: standing.epoch,
             planned: standing.planned,
+            minimum: standing.minimum.of(&declared.address),
             objective: declared.objective,
             facts,
             exports,

@@ -14,6 +14,7 @@ use crate::diagnostic::Severity;
 use crate::facts::{FactQuery, Facts};
 use crate::graph::Resource;
 use crate::link::Link;
+use crate::minimum::Minimum;
 use crate::objective::{Mode, Objective, Posture};
 
 /// A reference to a component of kind `T::NAME`, written `"@network.standby"`.
@@ -119,6 +120,8 @@ pub struct CompileCx<'a> {
     pub epoch: u64,
     /// Whether it takes over on purpose, while the primary answers.
     pub planned: bool,
+    /// The least capacity that an operator accepted for it in this failover.
+    pub minimum: Option<Minimum>,
     /// Its objective: its own, else the stack's.
     pub objective: Objective,
     /// What the live regions said.

@@ -320,6 +320,10 @@ pub trait Kind: Send + Sync + 'static {
     fn left_on_demand(_spec: &Self::Spec, _live: &Self::Live) -> u32 {
         0
     }
+    /// For checks: whether it asks what users ask, and not only the data behind that.
+    fn asks_service(_spec: &Self::Spec) -> bool {
+        false
+    }
     /// The data that it keeps in both regions, for kinds that copy any.
     fn copied(_spec: &Self::Spec) -> Option<Copied> {
         None

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::address::ComponentAddress;
+use crate::minimum::Minimums;
 
 /// How much stands ready in the standby region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +42,9 @@ pub struct Standing {
     /// Addresses that alone have taken over; empty where all of the stack has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
+    /// The minimums that an operator accepted for this failover, below those of the stack.
+    #[serde(default, skip_serializing_if = "Minimums::is_empty")]
+    pub minimum: Minimums,
     /// Whether it takes over on purpose while the primary answers; of a run, and never kept.
     #[serde(skip)]
     pub planned: bool,

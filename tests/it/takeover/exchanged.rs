@@ -29,7 +29,7 @@ fn plan(machine: &Drstack, settings: &str) -> Ran {
 fn a_failback_says_what_is_on_demand_still_and_so_do_plans_until_spot_is_to_be_had() {
     let machine = machine();
     assert_eq!(bought(&machine), numbers((0, 1), (0, 2)));
-    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
     assert_eq!(bought(&machine), numbers((4, 0), (8, 0)));
     machine.write("lack.toml", "between_runs = \"1h\"\nspot = { \"g4dn.xlarge\" = 0, \"g5.xlarge\" = 1 }");
     let back = run(&machine, "failback s --auto-approve", Some("lack.toml")).ok();
@@ -55,11 +55,11 @@ fn a_failback_says_what_is_on_demand_still_and_so_do_plans_until_spot_is_to_be_h
 #[test]
 fn a_takeover_may_come_while_instances_are_exchanged() {
     let machine = machine();
-    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
     run(&machine, "failback s --auto-approve", None).ok();
     // A spot instance was launched and the on-demand one beside it not ended yet.
     machine.write("soon.toml", "between_runs = \"3m 2s\"\ndown = [\"us-east-1\", \"global\"]");
-    let soon = run(&machine, "failover s --auto-approve --json", Some("soon.toml")).ok();
+    let soon = run(&machine, "failover s --auto-approve --json", Some("soon.toml")).unasked();
     let report = line(&soon, "takeover");
     assert_eq!(report["complete"], true, "{report}");
     assert_eq!(report["in_service"]["after"], 12, "{report}");
@@ -71,7 +71,7 @@ fn a_takeover_may_come_while_instances_are_exchanged() {
 #[test]
 fn an_apply_leaves_an_exchange_alone_and_a_destroy_ends_it() {
     let machine = machine();
-    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
     run(&machine, "failback s --auto-approve", None).ok();
     machine.write("soon.toml", "between_runs = \"3m 2s\"\n");
     let applied = run(&machine, "apply s --auto-approve", Some("soon.toml")).ok();

@@ -6,7 +6,7 @@ use crate::drstack::drstack;
 #[test]
 fn a_takeover_of_a_part_leaves_the_rest_and_an_apply_keeps_it_so() {
     let machine = machine();
-    let ran = run(&machine, "failover s --only tier=1 --auto-approve", Some("lost.toml")).ok();
+    let ran = run(&machine, "failover s --only tier=1 --auto-approve", Some("lost.toml")).unasked();
     assert!(ran.stdout.contains("1 step done") && !ran.stderr.contains("pool.batch"), "{ran:?}");
     run(&machine, "plan s --detailed-exitcode", None).ok();
     let back = run(&machine, "failback s --auto-approve", None).ok();
@@ -32,6 +32,6 @@ fn what_carries_a_tag_is_taken_over_with_what_it_needs_and_by_its_bundle_too() {
     assert!(slip.stderr.contains("error: `pool.srving` names nothing of this stack"), "{slip:?}");
     std::fs::remove_dir_all(machine.folder().join("s")).expect("remove the stack");
     let args = "failover --bundle s3://demo-control/demo --only tag:team=search --auto-approve --json";
-    let ran = run(&machine, args, Some("lost.toml")).ok();
+    let ran = run(&machine, args, Some("lost.toml")).unasked();
     assert_eq!(done(&ran), ["pool.serving/group"], "{ran:?}");
 }

@@ -28,7 +28,7 @@ fn without_an_answer_of_the_standby_it_is_not_up_and_traffic_stays_moved() {
     let ran = run(&machine, "failover s --auto-approve", Some("silent.toml")).code(1);
     assert!(ran.stderr.contains("changed traffic.api/traffic-switch"), "{ran:?}");
     assert!(ran.stdout.contains("FAILED traffic.api/answer"), "{ran:?}");
-    assert!(ran.stderr.contains("run `drstack failover` again"), "{ran:?}");
+    assert!(ran.stderr.contains("run `drstack failover s` again"), "{ran:?}");
     let again = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).ok();
     let clock = &line(&again, "takeover")["clock"];
     assert!(clock["checked"].is_string() && clock["traffic"].is_null(), "traffic had moved: {clock}");
@@ -105,7 +105,7 @@ fn a_planned_takeover_moves_traffic_share_by_share_before_it_switches_and_goes_b
     let failed = run(&machine, "failover s --planned --auto-approve", Some("dies.toml")).code(1);
     assert!(failed.stdout.contains(&format!("FAILED {weights}")), "{failed:?}");
     assert!(!failed.stderr.contains(&format!("changed {switch}")), "{failed:?}");
-    assert!(failed.stderr.contains("run `drstack failover --planned` again"), "{failed:?}");
+    assert!(failed.stderr.contains("run `drstack failover s --planned` again"), "{failed:?}");
     let shown = run(&machine, "failback s --dry-run", None).ok();
     assert!(!shown.stderr.contains("Before that"), "{shown:?}");
     run(&machine, "failback s --auto-approve", None).ok();

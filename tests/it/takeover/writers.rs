@@ -13,7 +13,7 @@ fn the_primarys_writers_are_denied_by_the_first_apply_after_a_takeover_until_it_
     run(&machine, "apply s --auto-approve", None).ok();
     run(&machine, "plan s --detailed-exitcode", None).ok();
     const DENIAL: &str = "fence.writers/deny-serving-writers";
-    let over = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).ok();
+    let over = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).unasked();
     assert!(!done(&over).iter().any(|it| it == DENIAL), "{over:?}");
     run(&machine, "failover s --dry-run", Some("lost.toml")).ok();
     // IAM does not answer yet.
@@ -34,7 +34,7 @@ fn the_primarys_writers_are_denied_by_the_first_apply_after_a_takeover_until_it_
     run(&machine, "plan s --detailed-exitcode", None).ok();
 
     // What was not put is not lifted.
-    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
     let back = done(&run(&machine, "failback s --auto-approve --json", None).ok());
     assert!(!back.iter().any(|it| it == DENIAL), "{back:?}");
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::control::{Condition, ControlStore, StoreError, Version};
+use crate::minimum::Minimums;
 use crate::objective::{Mode, Standing};
 use crate::plan::Intent;
 
@@ -64,7 +65,9 @@ impl KeptMode {
         let whole = mode == Mode::Standby || only.is_empty() || was_whole;
         let only = if whole { Vec::new() } else { all };
         let epoch = if begun && only == now.only { now.epoch } else { now.epoch + 1 };
-        Standing { mode, epoch, only, planned: false }
+        // What was accepted holds for this failover alone.
+        let minimum = if begun && mode == Mode::Active { now.minimum } else { Minimums::default() };
+        Standing { mode, epoch, only, minimum, planned: false }
     }
 
     /// Records that `run` begins, or goes on with, a change to `standing`: from here on it is another mode.
@@ -176,10 +179,25 @@ mod tests {
         assert_eq!((whole.epoch, &whole.only), (3, &only(&[])));
         assert_eq!(
             kept.next(Mode::Standby, &[]),
-            Standing { mode: Mode::Standby, epoch: 3, only: only(&[]), planned: false }
+            Standing { mode: Mode::Standby, epoch: 3, ..Standing::default() }
         );
         let kept = put(kept, whole.clone()).await;
         assert_eq!(kept.next(Mode::Active, &only(&["pool.a"])), whole, "a part of what has taken over");
+    }
+
+    #[tokio::test]
+    async fn an_accepted_minimum_is_kept_until_it_is_handed_back() {
+        let store = Memory::default();
+        store.ensure().await.unwrap();
+        let mut active = KeptMode::default().next(Mode::Active, &[]);
+        active.minimum.accept(None, "40%".parse().unwrap());
+        let first = KeptMode::default();
+        first.begin(&store, active.clone(), Timestamp::UNIX_EPOCH, "run-1").await.unwrap();
+        let kept = mode(&store).await.unwrap();
+        assert_eq!(kept.next(Mode::Active, &[]), active, "a run that goes on accepts it too");
+        assert!(kept.next(Mode::Standby, &[]).minimum.is_empty());
+        let stored = String::from_utf8(store.get(KEY).await.unwrap().unwrap().0).unwrap();
+        assert!(stored.contains("\"minimum\":{\"all\":\"40%\"}"), "{stored}");
     }
 
     #[tokio::test]

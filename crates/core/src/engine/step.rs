@@ -79,6 +79,8 @@ struct Pursuit {
 enum Reached {
     Ready(Found),
     Short(Found, Shortage),
+    /// Not ready for as long as its kind waits, and why.
+    Late(Found, StepError),
 }
 
 /// A step that ended.
@@ -224,6 +226,13 @@ impl Job {
                     found = there;
                     self.differences(&pursuit.spec, &found)?
                 }
+                Reached::Late(there, late) => {
+                    let rung = self.content_with(&mut pursuit.ladder, &there)?.ok_or_else(|| late.clone())?;
+                    let why = Shortage { limit: Limit::Capacity, message: late.to_string() };
+                    pursuit.spec = self.climb(rung, &why, &mut pursuit.climbed);
+                    found = there;
+                    self.differences(&pursuit.spec, &found)?
+                }
             };
             if let Some(change) = changes.iter().find(|change| change.replace && pursuit.creation) {
                 let message =
@@ -277,6 +286,16 @@ impl Job {
 
     fn ladder(&self) -> Result<Ladder, StepError> {
         Ok(self.kind.ladder(&self.spec).map_err(|error| shape(&error))?.into_iter())
+    }
+
+    /// The next rung that is content with what is `there`: what came too late is no failure where less is enough.
+    fn content_with(&self, ladder: &mut Ladder, there: &Found) -> Result<Option<Rung<Value>>, StepError> {
+        for rung in ladder {
+            if self.kind.ready(&rung.spec, &there.live).map_err(|error| shape(&error))? == Readiness::Ready {
+                return Ok(Some(rung));
+            }
+        }
+        Ok(None)
     }
 
     /// What is wanted from here on; that it is less than before is said, and kept to be said at the end.
@@ -346,7 +365,11 @@ impl Job {
                 Readiness::Ready => return Ok(Reached::Ready(found)),
                 Readiness::Short(why) => return Ok(Reached::Short(found, why)),
                 Readiness::Failed(message) => return Err(StepError::NeverReady { message }),
-                Readiness::Waiting(waiting_for) => self.pause(&mut pauses, waiting_for).await?,
+                Readiness::Waiting(waiting_for) => {
+                    if let Err(late) = self.pause(&mut pauses, waiting_for).await {
+                        return Ok(Reached::Late(found, late));
+                    }
+                }
             }
             let ids = [found.id.clone()];
             match self.look(cloud, &ids).await? {

@@ -83,6 +83,7 @@ pub trait DynKind: Send + Sync {
     fn bought(&self, live: &Value) -> Result<Option<Demand>, ShapeError>;
     fn exchanged(&self, live: &Value, on_demand: u32, spot: u32) -> Result<Value, ShapeError>;
     fn left_on_demand(&self, spec: &Value, live: &Value) -> Result<u32, ShapeError>;
+    fn asks_service(&self, spec: &Value) -> Result<bool, ShapeError>;
     fn copied(&self, spec: &Value) -> Result<Option<Copied>, ShapeError>;
 }
 
@@ -211,6 +212,9 @@ impl<K: Kind> DynKind for Erased<K> {
     }
     fn serving(&self, live: &Value) -> Result<Option<u32>, ShapeError> {
         Ok(K::serving(&typed::<K, _>("live", live)?))
+    }
+    fn asks_service(&self, spec: &Value) -> Result<bool, ShapeError> {
+        Ok(K::asks_service(&typed::<K, _>("spec", spec)?))
     }
     fn copied(&self, spec: &Value) -> Result<Option<Copied>, ShapeError> {
         Ok(K::copied(&typed::<K, _>("spec", spec)?))

@@ -8,6 +8,7 @@ use drstack_core::facts::{FactQuery, Known};
 use drstack_core::graph::Resource;
 use drstack_core::kind::Place;
 use drstack_core::link::Link;
+use drstack_core::minimum::Minimum;
 use drstack_core::objective::{Mode, Posture};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -248,10 +249,7 @@ impl Component for Pool {
             reserved,
             by_fleet: spec.engine == Engine::Fleet,
             takeover: (cx.mode == Mode::Active).then(|| Takeover {
-                minimum: part(
-                    units(capacity),
-                    spec.minimum.as_ref().and_then(Share::percent).unwrap_or(MINIMUM_SHARE),
-                ),
+                minimum: minimum(spec, cx, capacity, unit),
                 rung: Step::Whole,
                 up_to: None,
             }),
@@ -391,6 +389,18 @@ fn share(spec: &PoolTable, posture: Posture) -> u32 {
         Posture::Warm => said.unwrap_or(WARM_SHARE),
         Posture::Hot => said.unwrap_or(100),
     }
+}
+
+/// The least units with which a failover counts as up: what the stack says, or less where an operator accepted that. One instance has
+/// to serve at least, whatever the share.
+fn minimum(spec: &PoolTable, cx: &CompileCx<'_>, capacity: u32, unit: u32) -> u32 {
+    let all = capacity.saturating_mul(unit);
+    let said = part(all, spec.minimum.as_ref().and_then(Share::percent).unwrap_or(MINIMUM_SHARE));
+    let accepted = cx.minimum.map(|it| match it {
+        Minimum::Share(share) => part(all, share),
+        Minimum::Instances(instances) => instances.saturating_mul(unit),
+    });
+    said.min(accepted.unwrap_or(said)).max(unit.min(all))
 }
 
 /// `share` per cent of `capacity`, rounded up: a pool that runs a share runs one instance at least.

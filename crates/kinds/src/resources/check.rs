@@ -117,6 +117,13 @@ impl Kind for Check {
     fn prior(_action: Action) -> Duration {
         Duration::from_secs(10)
     }
+
+    fn asks_service(spec: &CheckSpec) -> bool {
+        match spec.probe {
+            Probe::Http { .. } | Probe::Answer { .. } | Probe::Command(_) => true,
+            Probe::Table { .. } | Probe::Object { .. } => false,
+        }
+    }
 }
 
 #[cfg(feature = "aws")]

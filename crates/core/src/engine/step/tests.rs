@@ -47,6 +47,35 @@ impl Kind for Pool {
     }
 }
 
+/// A pool of which seven instances come up, and no error says why there are no more.
+struct Slow;
+
+impl Kind for Slow {
+    const NAME: &'static str = "slow";
+    const SUMMARY: &'static str = "a toy that is never whole";
+    const LOOKUP: Lookup = Lookup::Name;
+    const OPERATIONS: &'static [Operation] = &[];
+    type Spec = Size;
+    type Live = Size;
+
+    fn diff(_: &Size, _: &Size) -> Vec<FieldChange> {
+        Vec::new()
+    }
+    fn expect(spec: &Size, _id: &str) -> Size {
+        spec.clone()
+    }
+    fn ready(spec: &Size, _: &Size) -> Readiness {
+        match spec.0 <= 7 {
+            true => Readiness::Ready,
+            false => Readiness::Waiting(format!("7 of {}", spec.0)),
+        }
+    }
+    fn ladder(spec: &Size) -> Vec<Rung<Size>> {
+        let rung = |size: u32| Rung { name: format!("at least {size}"), spec: Size(size) };
+        if spec.0 == 10 { vec![rung(9), rung(6), rung(5)] } else { vec![rung(8)] }
+    }
+}
+
 /// A region with one pool.
 #[derive(Default)]
 struct Region {
@@ -219,5 +248,23 @@ async fn a_failed_creation_left_nothing_only_where_no_look_can_miss_what_it_left
         let ended = job(Action::Create, journal.permit()).run(&region).await;
         assert!(ended.result.is_err());
         assert_eq!(ended.without_trace, without_trace, "{refusal}, shows after {shows:?} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_too_late_is_no_failure_where_a_rung_is_content_with_what_is_there() {
+    let store = Arc::new(Memory::default());
+    let journal = Journal::new(store, "r");
+    for (wanted, climbed) in [(10, Some("at least 6: not ready after 120 s: 7 of 10")), (20, None)] {
+        let budget = Launches::new(Instant::now()).of("us-west-2");
+        let job = job(Action::Create, journal.permit());
+        let job = Job { kind: &Erased::<Slow>::NEW, spec: wanted.into(), budget, ..job };
+        match job.run(&Region::default()).await.result {
+            Ok(left) => assert_eq!(left.climbed, climbed.as_slice()),
+            Err(StepError::Deadline { waiting_for, .. }) => {
+                assert_eq!((waiting_for.as_str(), climbed), ("7 of 20", None));
+            }
+            Err(other) => panic!("{other}"),
+        }
     }
 }

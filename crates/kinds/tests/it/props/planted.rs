@@ -8,8 +8,11 @@ use drstack_core::cloud::{Call, Scope, sha256};
 use drstack_core::control::{Condition, ControlStore, StoreError, Stored, Version};
 use drstack_core::graph::Graph;
 use drstack_core::kind::{Action, Place};
+use drstack_core::minimum::Minimums;
+use drstack_core::objective::Standing;
 use drstack_core::observe::{Keep, Observed, Owned};
 use drstack_core::plan::Plan;
+use drstack_core::verdict::{Evidence, Pool};
 use drstack_sim::Sim;
 use futures_util::future::{BoxFuture, FutureExt};
 use jiff::{SignedDuration, Timestamp};
@@ -49,6 +52,10 @@ pub(crate) enum Flaw {
     Momentary,
     /// A group that goes back to spot ends an instance before it launches the one in its place.
     LaunchesLast,
+    /// A failover whose steps are done counts as recovered, whatever serves and answers.
+    Hopeful,
+    /// A minimum that an operator accepts is taken note of, and not heeded.
+    ForgetsMinimum,
 }
 
 /// `call` as it is sent.
@@ -87,6 +94,23 @@ pub(super) fn guess(flaw: Option<Flaw>, graph: &mut Graph) {
 /// What is kept of an answer.
 pub(super) fn keep(flaw: Option<Flaw>) -> Keep {
     if flaw == Some(Flaw::Momentary) { |_, _, fact| fact } else { drstack_kinds::facts::keep }
+}
+
+/// `evidence` as if all that is wanted served and had been asked.
+pub(super) fn hopeful(flaw: Option<Flaw>, evidence: Evidence) -> Evidence {
+    if flaw != Some(Flaw::Hopeful) {
+        return evidence;
+    }
+    let pools = evidence.pools.into_iter().map(|pool| Pool { in_service: Some(pool.wanted.max(1)), ..pool });
+    Evidence { pools: pools.collect(), asked_service: evidence.steps, asked_data: evidence.steps, ..evidence }
+}
+
+/// `standing` without the minimums that were accepted.
+pub(super) fn forget_minimum(flaw: Option<Flaw>, standing: Standing) -> Standing {
+    match flaw {
+        Some(Flaw::ForgetsMinimum) => Standing { minimum: Minimums::default(), ..standing },
+        _ => standing,
+    }
 }
 
 /// Leaves out of `seen` what the graph does not name.

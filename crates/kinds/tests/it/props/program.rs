@@ -1,7 +1,7 @@
 //! The program without its command line: looks, plans, takes the lock, looks again, executes, as `src/planning.rs` and `src/executing.rs` do.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use drstack_core::address::Address;
 use drstack_core::bundle::{Bundle, untouched};
@@ -17,12 +17,14 @@ use drstack_core::engine::journal::{Journal, JournalError};
 use drstack_core::facts::Facts;
 use drstack_core::graph::{Graph, Resource};
 use drstack_core::kind::Place;
+use drstack_core::minimum::Minimums;
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Capture, Look, Observed, capture, look_again, observe, observe_alone};
 use drstack_core::plan::skeleton::Skeleton;
 use drstack_core::plan::stability::rehearse;
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, plan};
 use drstack_core::stack::Stack;
+use drstack_core::verdict::{Evidence, Verdict};
 use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
@@ -36,7 +38,14 @@ pub(crate) struct Program<'a> {
     pub(crate) run: String,
     pub(crate) delete_data: &'a BTreeSet<String>,
     pub(crate) flaw: Option<Flaw>,
+    /// The minimums that a failover accepts.
+    pub(crate) minimum: Minimums,
+    /// What the last change of mode came to.
+    pub(crate) judged: Judged,
 }
+
+/// The verdict on a failover and what it follows from.
+pub(crate) type Judged = Arc<Mutex<Option<(Verdict, Evidence)>>>;
 
 /// A plan, and what it was made from.
 pub(crate) struct Planned {
@@ -184,7 +193,7 @@ impl Program<'_> {
         }
         let now = kept.standing();
         let only = if options.intent.takes_over() { &options.targets[..] } else { &now.only[..] };
-        let mut compiled = compile(task.stack, &facts.facts, kept.next(options.mode, only));
+        let mut compiled = compile(task.stack, &facts.facts, self.next_standing(&kept, options.mode, only));
         if compiled.has_errors() && options.intent != Intent::Destroy {
             return Err(End::Failed("the stack is invalid".to_owned()));
         }
@@ -212,6 +221,15 @@ impl Program<'_> {
             has_new_levels,
             free_since: peek.free_since,
         })
+    }
+
+    /// As in `src/minimum.rs`.
+    pub(super) fn next_standing(&self, kept: &KeptMode, mode: Mode, only: &[String]) -> Standing {
+        let mut standing = kept.next(mode, only);
+        if mode == Mode::Active {
+            standing.minimum.accept_all(&self.minimum);
+        }
+        planted::forget_minimum(self.flaw, standing)
     }
 
     /// What a takeover from now on would need, once all of `planned` is done.

@@ -199,6 +199,8 @@ impl Scene {
             run: run.to_owned(),
             delete_data: &self.delete_data,
             flaw,
+            minimum: Default::default(),
+            judged: Default::default(),
         }
     }
 

@@ -88,8 +88,15 @@ fn check_pace(crowd: &Crowd, flaw: Option<Flaw>) {
         let config = SimConfig { seed: crowd.seed, latency, rate: Some(crowd.rate), ..SimConfig::default() };
         let sim = Sim::in_memory(config, drstack_kinds::kinds(), &scope(&stack), seeds(&stack)).unwrap();
         let desk = Desk::at(&sim, flaw, None);
-        let program =
-            Program { stack: &stack, desk, run: "first".to_owned(), delete_data: &BTreeSet::new(), flaw };
+        let program = Program {
+            stack: &stack,
+            desk,
+            run: "first".to_owned(),
+            delete_data: &BTreeSet::new(),
+            flaw,
+            minimum: Default::default(),
+            judged: Default::default(),
+        };
         expect_done(program.apply().await);
         let calls = sim.calls();
         let is_start = |it: &&CallRecord| {

@@ -7,13 +7,16 @@ use drstack_core::cloud::Cloud;
 use drstack_core::control::lock::{FAILBACK, FAILOVER, Lock};
 use drstack_core::control::mode::{KeptMode, mode};
 use drstack_core::control::published::bundle;
+use drstack_core::engine::execute::RunSummary;
 use drstack_core::kind::Place;
 use drstack_core::objective::Mode;
-use drstack_core::observe::Look;
+use drstack_core::observe::{Look, look_again};
 use drstack_core::plan::{Intent, Options};
 use drstack_core::stack::Stack;
+use drstack_core::verdict::{Evidence, Verdict, groups};
 
-use crate::props::program::{Alone, End, Planned, Program, Task};
+use crate::props::planted;
+use crate::props::program::{Alone, End, Planned, Program, Task, scope};
 
 /// As in `src/commands/failover.rs`.
 const LOOKS: usize = 4;
@@ -96,11 +99,30 @@ impl Program<'_> {
             true => shown,
             false => self.plan_of(task).await?,
         };
-        let standing = kept.next(task.options.mode, &task.options.targets);
+        let standing = self.next_standing(&kept, task.options.mode, &task.options.targets);
         let begun = kept.begin(&*store, standing, self.desk.now(), &self.run).await;
         let begun = begun.map_err(|error| End::of(error.into()))?;
         let summary = self.execute(task, &planned, Some(&begun), lock).await?;
+        self.judge(task, &planned, (&kept, &begun), &summary).await;
         self.ended(&planned, &summary)
+    }
+
+    /// As `Session::judge` of `src/verdict.rs`, which looks once more at what serves.
+    async fn judge(
+        &self,
+        task: &Task<'_>,
+        planned: &Planned,
+        (kept, begun): (&KeptMode, &KeptMode),
+        summary: &RunSummary,
+    ) {
+        let (kinds, scope, standing) = (drstack_kinds::kinds(), scope(task.stack), begun.standing());
+        let running = groups(&planned.graph, &standing, &kinds);
+        let seen = look_again(&self.desk, &kinds, &scope, running).await;
+        let served = kept.standing().mode == Mode::Active && kept.is_complete();
+        let run = (&planned.plan, summary, !planned.report.blocked.is_empty());
+        let evidence = Evidence::of(&planned.graph, &standing, served, run, &kinds, &seen).unwrap();
+        let evidence = planted::hopeful(self.flaw, evidence);
+        *self.judged.lock().unwrap() = Some((Verdict::of(&evidence), evidence));
     }
 
     async fn lock_over(&self, purpose: &str) -> Result<Lock, End> {

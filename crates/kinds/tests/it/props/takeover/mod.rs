@@ -12,6 +12,7 @@ mod operators;
 mod paced;
 mod partial;
 mod shortage;
+mod verdict;
 
 use std::collections::BTreeSet;
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use drstack_sim::{Holder, World};
+use drstack_sim::{Holder, SimConfig, World};
 use proptest::prelude::*;
 
 use super::Disaster;
@@ -14,7 +14,7 @@ use crate::props::{holds, run};
 
 /// Instances to be had of each type beside those that run, where it is short of them.
 #[derive(Clone, Debug)]
-struct Shortage {
+pub(super) struct Shortage {
     capacity: [Option<u32>; 2],
     on_demand: [Option<u32>; 2],
     spot: [Option<u32>; 2],
@@ -23,7 +23,7 @@ struct Shortage {
 
 const TYPES: [&str; 2] = ["g5.xlarge", "g6.xlarge"];
 
-fn shortages() -> impl Strategy<Value = Shortage> {
+pub(super) fn shortages() -> impl Strategy<Value = Shortage> {
     let limits = || prop::array::uniform2(prop::option::of(0..40_u32));
     (limits(), limits(), limits(), limits()).prop_map(|(capacity, on_demand, quota, spot)| Shortage {
         capacity,
@@ -31,6 +31,16 @@ fn shortages() -> impl Strategy<Value = Shortage> {
         spot,
         quota,
     })
+}
+
+impl Shortage {
+    /// Puts it into `config`, beside what runs in `world`.
+    pub(super) fn limit(&self, world: &World, config: &mut SimConfig) {
+        config.capacity = limited(self.capacity, world);
+        config.on_demand = limited(self.on_demand, world);
+        config.spot = limited(self.spot, world);
+        config.quota = limited(self.quota, world);
+    }
 }
 
 /// What `limits` leave, with what runs already.
@@ -47,12 +57,7 @@ fn check(case: &Case, shortage: &Shortage) {
     run(async {
         let disaster = Disaster::of(case, None).await;
         let world = disaster.scene.stands.world();
-        let sim = disaster.begin_with(|config| {
-            config.capacity = limited(shortage.capacity, &world);
-            config.on_demand = limited(shortage.on_demand, &world);
-            config.spot = limited(shortage.spot, &world);
-            config.quota = limited(shortage.quota, &world);
-        });
+        let sim = disaster.begin_with(|config| shortage.limit(&world, config));
         let end = disaster.failover(&sim, "short").await;
         let now = disaster.later(&sim).world();
         match &end {

@@ -1,0 +1,90 @@
+//! One test for each verdict.
+
+use super::*;
+
+fn pool(in_service: Option<u32>) -> Pool {
+    let is_up = in_service.is_some_and(|it| it >= 24);
+    Pool { address: Address::new(&ComponentAddress::new("pool.a"), "group"), wanted: 40, in_service, is_up }
+}
+
+/// A failover of one pool that was asked and answered.
+fn well() -> Evidence {
+    Evidence {
+        complete: true,
+        steps: 2,
+        changes: 1,
+        pools: vec![pool(Some(40))],
+        has_service: true,
+        asked_service: 1,
+        ..Evidence::default()
+    }
+}
+
+#[test]
+fn recovered_is_what_serves_and_answered() {
+    assert_eq!(Verdict::of(&well()), Verdict::Recovered);
+    // What ran at full size needs nothing but to be asked.
+    assert_eq!(Verdict::of(&Evidence { changes: 0, steps: 1, ..well() }), Verdict::Recovered);
+    let data = Evidence { pools: Vec::new(), has_service: false, asked_service: 0, asked_data: 1, ..well() };
+    assert_eq!(Verdict::of(&data), Verdict::Recovered);
+}
+
+#[test]
+fn less_than_wanted_is_degraded() {
+    let short = Evidence { pools: vec![pool(Some(21))], ..well() };
+    assert_eq!(Verdict::of(&short), Verdict::Degraded);
+    assert_eq!(Verdict::of(&Evidence { degraded: 1, ..well() }), Verdict::Degraded);
+}
+
+#[test]
+fn nothing_in_service_is_no_recovery_and_neither_is_what_nobody_saw() {
+    for in_service in [Some(0), None] {
+        let pools = vec![pool(Some(40)), pool(in_service)];
+        assert_eq!(Verdict::of(&Evidence { pools, ..well() }), Verdict::Partial);
+    }
+    // Nothing is wanted, and so nothing is missing: it serves nobody all the same.
+    let none = Pool { wanted: 0, is_up: true, ..pool(Some(0)) };
+    let nothing = Evidence { pools: vec![none], steps: 0, changes: 0, asked_service: 0, ..well() };
+    assert_eq!(Verdict::of(&nothing), Verdict::Partial);
+}
+
+#[test]
+fn what_nobody_asks_is_capacity() {
+    let unasked = Evidence { asked_service: 0, ..well() };
+    assert_eq!(Verdict::of(&unasked), Verdict::Capacity);
+    assert_eq!(Verdict::of(&Evidence { asked_data: 3, ..unasked.clone() }), Verdict::Capacity);
+    assert_eq!(Verdict::of(&Evidence { pools: vec![pool(Some(24))], ..unasked }), Verdict::Capacity);
+    let data = Evidence { pools: Vec::new(), has_service: false, asked_service: 0, ..well() };
+    assert_eq!(Verdict::of(&data), Verdict::Capacity);
+}
+
+#[test]
+fn a_failover_that_does_nothing_recovers_nothing() {
+    let nothing = Evidence { steps: 0, changes: 0, asked_service: 0, ..well() };
+    assert_eq!(Verdict::of(&nothing), Verdict::NothingToDo);
+    let again = Evidence { served: true, changes: 0, steps: 1, ..well() };
+    assert_eq!(Verdict::of(&again), Verdict::NothingToDo);
+    assert_eq!(Verdict::of(&Evidence { changes: 1, ..again }), Verdict::Recovered);
+}
+
+#[test]
+fn whatever_else_is_well_a_step_that_is_missing_makes_it_not_complete() {
+    assert_eq!(Verdict::of(&Evidence { complete: false, ..well() }), Verdict::NotComplete);
+    let pools = vec![pool(Some(0))];
+    assert_eq!(Verdict::of(&Evidence { complete: false, pools, ..well() }), Verdict::NotComplete);
+}
+
+#[test]
+fn only_recovered_and_degraded_are_recoveries() {
+    use Verdict::*;
+    let all = [Recovered, Degraded, Partial, Capacity, NothingToDo, NotComplete];
+    assert_eq!(all.map(Verdict::is_recovery), [true, true, false, false, false, false]);
+    let names = all.map(|it| serde_json::to_value(it).unwrap());
+    assert_eq!(names, ["recovered", "degraded", "partial", "capacity", "nothing-to-do", "not-complete"]);
+}
+
+#[test]
+fn a_pool_that_is_short_says_with_which_minimum_a_failover_goes_on() {
+    assert_eq!(pool(Some(21)).acceptable(), Some(Minimum::Share(52)));
+    assert_eq!([pool(Some(24)), pool(Some(0)), pool(None)].map(|it| it.acceptable()), [None; 3]);
+}

@@ -1,0 +1,112 @@
+//! A verdict is earned, and a failover that is short of its minimum goes on with the one that its hint names.
+
+use std::collections::BTreeMap;
+
+use drstack_core::address::ComponentAddress;
+use drstack_core::minimum::{Minimum, Minimums};
+use drstack_core::verdict::{Evidence, Verdict};
+use drstack_sim::{Holder, Sim};
+
+use super::Disaster;
+use super::shortage::{Shortage, shortages};
+use crate::props::planted::Flaw;
+use crate::props::program::{End, Program};
+use crate::props::scene::{Case, cases, expect_done};
+use crate::props::service::serving;
+use crate::props::{finds, holds, run};
+
+/// A failover that accepts `minimum`, and how it was judged.
+async fn failover(
+    disaster: &Disaster,
+    sim: &Sim,
+    run: &str,
+    minimum: &Minimums,
+) -> (End, Option<(Verdict, Evidence)>) {
+    let desk = disaster.desk(sim);
+    let program = disaster.scene.program_with(&desk, run, disaster.flaw);
+    let program = Program { minimum: minimum.clone(), ..program };
+    let end = program.failover(&[]).await;
+    let judged = program.judged.lock().unwrap().take();
+    (end, judged)
+}
+
+/// The minimums that the hint of a failover names; none where no pool is short, or where one has nothing in service.
+fn named(evidence: &Evidence) -> Option<Minimums> {
+    let mut named = Minimums::default();
+    for pool in evidence.pools.iter().filter(|pool| !pool.is_up) {
+        named.accept(Some(pool.component().as_str()), pool.acceptable()?);
+    }
+    (!named.is_empty()).then_some(named)
+}
+
+/// Demands of what is called recovered that each pool serves, with the accepted minimum at least, and that something asked answered.
+fn expect_earned(disaster: &Disaster, sim: &Sim, judged: Option<&(Verdict, Evidence)>, accepted: &Minimums) {
+    let Some((verdict, _)) = judged.filter(|(verdict, _)| verdict.is_recovery()) else { return };
+    let world = disaster.later(sim).world();
+    let serving = serving(&world);
+    let groups = world.objects.get("group").into_iter().flat_map(BTreeMap::values).flatten();
+    let mut pools = 0;
+    for (id, group) in groups {
+        let Holder::Stack { address, .. } = &group.owner else { continue };
+        pools += 1;
+        let share = match accepted.of(&address.component()) {
+            Some(Minimum::Share(share)) => share.min(60),
+            Some(Minimum::Instances(_)) => 0,
+            None => 60,
+        };
+        let wanted = group.live["desired"].as_u64().unwrap();
+        let least = (wanted * u64::from(share)).div_ceil(100).max(1);
+        assert!(serving[id] >= least, "{verdict:?}: {address} serves {} of {wanted}", serving[id]);
+    }
+    let named = |kind: &str| {
+        let components = disaster.scene.stack.components.keys().map(ComponentAddress::as_str);
+        components.filter(|it| it.starts_with(kind)).count()
+    };
+    assert!(pools >= named("pool."), "{verdict:?}: {pools} groups of {} pools", named("pool."));
+    // Random checks of buckets ask for an object, all others what users ask.
+    let of_service = named("pool.") + named("traffic.") > 0;
+    let asked = sim.calls().into_iter().filter(|call| call.kind == "check" && call.failure.is_none());
+    let answered = asked.filter(|call| !of_service || !call.subject.starts_with("bucket."));
+    assert!(answered.count() > 0, "{verdict:?}, and nothing asked it");
+}
+
+fn check(case: &Case, shortage: &Shortage, flaw: Option<Flaw>) {
+    run(async {
+        let disaster = Disaster::of(case, flaw).await;
+        let world = disaster.scene.stands.world();
+        let sim = disaster.begin_with(|config| shortage.limit(&world, config));
+        let (_, judged) = failover(&disaster, &sim, "short", &Minimums::default()).await;
+        expect_earned(&disaster, &sim, judged.as_ref(), &Minimums::default());
+        let Some(accepted) = judged.and_then(|(_, evidence)| named(&evidence)) else { return };
+        let later = |sim: &Sim| {
+            disaster.scene.after_with(sim, |config| {
+                config.down = disaster.elsewhere();
+                shortage.limit(&world, config);
+            })
+        };
+        let sim = later(&sim);
+        let (end, judged) = failover(&disaster, &sim, "accepting", &accepted).await;
+        expect_done(end);
+        expect_earned(&disaster, &sim, judged.as_ref(), &accepted);
+        // The same shortage is no failure again, to whoever does not know of it.
+        let sim = later(&sim);
+        let (end, judged) = failover(&disaster, &sim, "again", &Minimums::default()).await;
+        expect_done(end);
+        expect_earned(&disaster, &sim, judged.as_ref(), &accepted);
+    });
+}
+
+#[test]
+fn what_is_called_recovered_serves_and_answered_and_what_is_short_goes_on_with_the_minimum_it_names() {
+    holds((cases(), shortages()), |(case, shortage)| check(&case, &shortage, None));
+}
+
+#[test]
+fn a_verdict_by_steps_alone_is_found() {
+    finds((cases(), shortages()), |(case, shortage)| check(&case, &shortage, Some(Flaw::Hopeful)));
+}
+
+#[test]
+fn an_accepted_minimum_that_is_not_heeded_is_found() {
+    finds((cases(), shortages()), |(case, shortage)| check(&case, &shortage, Some(Flaw::ForgetsMinimum)));
+}

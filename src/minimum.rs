@@ -1,0 +1,165 @@
+//! `--minimum`: the least capacity that an operator accepts for one failover, and the command that accepts what is in service.
+
+use std::fmt::Write;
+
+use drstack_core::control::mode::KeptMode;
+use drstack_core::minimum::{Minimum, Minimums};
+use drstack_core::objective::{Mode, Standing};
+use drstack_core::verdict::{Pool, pools};
+
+use crate::args::FailoverArgs;
+use crate::exit::{Exit, Failure};
+use crate::planning::Planned;
+use crate::session::Session;
+use crate::views;
+
+/// What one `--minimum` says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Accepted {
+    /// None for every pool.
+    pool: Option<String>,
+    minimum: Minimum,
+}
+
+/// `40%`, `16`, `pool.inference=40%`.
+pub(crate) fn parse(text: &str) -> Result<Accepted, String> {
+    // Keys of `for_each` may hold anything, a minimum has no `=`.
+    let (pool, minimum) = match text.rsplit_once('=') {
+        Some((pool, minimum)) => (Some(pool.to_owned()), minimum),
+        None => (None, text),
+    };
+    let minimum = minimum.parse().map_err(|error: drstack_core::minimum::NoMinimum| error.to_string())?;
+    Ok(Accepted { pool, minimum })
+}
+
+impl Session {
+    /// Accepts these minimums for the failover that this session is of; each has to name a pool of the stack, or none.
+    pub(crate) fn accept(&mut self, all: &[Accepted]) -> Result<(), Failure> {
+        let is_pool = |name: &str| {
+            let mut components = self.stack.components.values();
+            components.any(|it| it.component.name() == "pool" && it.address.is_within(name))
+        };
+        if let Some(pool) = all.iter().filter_map(|it| it.pool.as_deref()).find(|pool| !is_pool(pool)) {
+            let known = self.stack.components.values().filter(|it| it.component.name() == "pool");
+            let hint = match views::nearest(pool, known.map(|it| it.address.to_string())) {
+                Some(it) => format!("did you mean `{it}`?"),
+                None => "`drstack graph` shows the addresses of the stack".to_owned(),
+            };
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("--minimum: `{pool}` names no pool of this stack"),
+                hint,
+            ));
+        }
+        let mut accepted = Minimums::default();
+        let (of_all, own): (Vec<_>, Vec<_>) = all.iter().partition(|it| it.pool.is_none());
+        of_all.into_iter().chain(own).for_each(|it| accepted.accept(it.pool.as_deref(), it.minimum));
+        self.accepted = accepted;
+        Ok(())
+    }
+
+    /// [`KeptMode::next`], with the minimums that this run accepts.
+    pub(crate) fn next_standing(&self, kept: &KeptMode, mode: Mode, only: &[String]) -> Standing {
+        let mut standing = kept.next(mode, only);
+        if mode == Mode::Active {
+            standing.minimum.accept_all(&self.accepted);
+        }
+        standing
+    }
+
+    /// What goes on with a failover that is not complete: the command alone, or with the minimums that let it go on with what `planned`
+    /// saw in service.
+    pub(crate) fn way_on(&self, planned: &Planned, command: &str) -> String {
+        let standing = planned.mode.standing();
+        let pools = pools(&planned.compiled.graph, &standing, &self.kinds, &planned.seen).unwrap_or_default();
+        match with_minimum(command, &pools) {
+            Some(command) => {
+                format!("run `{command}`: it goes on with the instances that are in service")
+            }
+            None => format!("run `{command}` again: it goes on from there"),
+        }
+    }
+}
+
+/// `command` with the minimums that let a failover go on with what is in service; none where no pool is short of its minimum, or where one
+/// has nothing in service, so that no minimum helps.
+pub(crate) fn with_minimum(command: &str, pools: &[Pool]) -> Option<String> {
+    let short: Vec<&Pool> = pools.iter().filter(|pool| !pool.is_up).collect();
+    let mut text = command.to_owned();
+    for pool in &short {
+        let minimum = pool.acceptable()?;
+        match pools.len() {
+            1 => write!(text, " --minimum {minimum}"),
+            _ => write!(text, " --minimum {}", quoted(&format!("{}={minimum}", pool.component()))),
+        }
+        .ok()?;
+    }
+    (!short.is_empty()).then_some(text)
+}
+
+/// The command that goes on with the failover of `args`, as one types it.
+pub(crate) fn command(args: &FailoverArgs) -> String {
+    let mut words = vec!["drstack failover".to_owned()];
+    match &args.bundle.bundle {
+        Some(url) => {
+            words.extend(["--bundle".to_owned(), quoted(url)]);
+            words.extend(
+                args.bundle.region.iter().flat_map(|region| ["--region".to_owned(), region.to_owned()]),
+            );
+        }
+        None => words.push(crate::args::typed(&args.stack)),
+    }
+    words.extend(args.only.iter().flat_map(|it| ["--only".to_owned(), quoted(it)]));
+    if args.planned {
+        words.push("--planned".to_owned());
+    }
+    words.join(" ")
+}
+
+/// `text` as a shell takes it.
+pub(crate) fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=%,@+".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use drstack_core::address::{Address, ComponentAddress};
+
+    use super::*;
+
+    fn pool(address: &str, in_service: u32, is_up: bool) -> Pool {
+        let address = Address::new(&ComponentAddress::new(address), "group");
+        Pool { address, wanted: 40, in_service: Some(in_service), is_up }
+    }
+
+    #[test]
+    fn a_minimum_is_for_one_pool_or_for_all_and_never_nonsense() {
+        let read = |text: &str| parse(text).ok().map(|it| (it.pool, it.minimum.to_string()));
+        assert_eq!(read("40%"), Some((None, "40%".to_owned())));
+        let keyed = "pool.a[\"x=y\"]";
+        assert_eq!(read(&format!("{keyed}=7")), Some((Some(keyed.to_owned()), "7".to_owned())));
+        for text in ["0%", "101%", "0", "pool.a=0%", "pool.a", "", "="] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_command_accepts_what_is_in_service_in_each_pool_that_is_short() {
+        let one = [pool("pool.a", 21, false)];
+        assert_eq!(
+            with_minimum("drstack failover s", &one).as_deref(),
+            Some("drstack failover s --minimum 52%")
+        );
+        let several = [pool("pool.a[\"x\"]", 21, false), pool("pool.b", 40, true)];
+        assert_eq!(
+            with_minimum("drstack failover s", &several).as_deref(),
+            Some("drstack failover s --minimum 'pool.a[\"x\"]=52%'")
+        );
+        assert_eq!(with_minimum("drstack failover s", &[pool("pool.a", 24, true)]), None);
+        assert_eq!(with_minimum("drstack failover s", &[pool("pool.a", 0, false)]), None);
+    }
+}

@@ -1,0 +1,133 @@
+//! The verdict of a failover at the edge: what serves is looked at once more, and the end says what to do next.
+
+use std::collections::BTreeMap;
+
+use drstack_core::address::Address;
+use drstack_core::engine::execute::RunSummary;
+use drstack_core::graph::Resource;
+use drstack_core::objective::Standing;
+use drstack_core::observe::{Look, look_again};
+use drstack_core::verdict::{Evidence, Verdict, groups};
+
+use crate::commands::Ended;
+use crate::exit::{Exit, Failure};
+use crate::planning::{Planned, shape_failure};
+use crate::session::Session;
+
+/// How often a failed look at what serves is repeated, and the pause between: a verdict is worth some seconds.
+const LOOKS: usize = 4;
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// A verdict, and what it follows from.
+pub(crate) struct Judged {
+    pub(crate) verdict: Verdict,
+    pub(crate) evidence: Evidence,
+    /// What the pools' groups are called in AWS.
+    names: BTreeMap<Address, String>,
+}
+
+impl Session {
+    /// The verdict on a run of `planned` that ended in `standing`, by what serves now. Of a `short` run that is what its steps saw last.
+    pub(crate) async fn judge(
+        &self,
+        planned: &Planned,
+        standing: &Standing,
+        served: bool,
+        summary: &RunSummary,
+        short: bool,
+    ) -> Result<Judged, Failure> {
+        let blocked = !planned.report.blocked.is_empty();
+        let graph = &planned.compiled.graph;
+        let running: Vec<&Resource> = groups(graph, standing, &self.kinds).collect();
+        let seen = match short && summary.is_complete() {
+            true => seen_last(planned, &running, summary),
+            false => self.look_at(&running).await,
+        };
+        let run = (&planned.plan, summary, blocked);
+        let evidence = Evidence::of(graph, standing, served, run, &self.kinds, &seen)
+            .map_err(|error| shape_failure(&error))?;
+        let name = |it: &&Resource| Some((it.address.clone(), it.spec.get("name")?.as_str()?.to_owned()));
+        let names = running.iter().filter_map(name).collect();
+        Ok(Judged { verdict: Verdict::of(&evidence), evidence, names })
+    }
+
+    async fn look_at(&self, running: &[&Resource]) -> BTreeMap<Address, Look> {
+        let look = || look_again(&*self.cloud, &self.kinds, &self.scope, running.iter().copied());
+        let mut seen = look().await;
+        for _ in 1..LOOKS {
+            if !seen.values().any(|look| matches!(look, Look::Unknown(_))) {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+            seen = look().await;
+        }
+        seen
+    }
+}
+
+/// What the steps of a run that is complete saw last, else what was seen before it.
+fn seen_last(planned: &Planned, running: &[&Resource], summary: &RunSummary) -> BTreeMap<Address, Look> {
+    let last = |it: &&Resource| {
+        let left = summary.left.get(&it.address).cloned().map(Look::Present);
+        Some((it.address.clone(), left.or_else(|| planned.seen.get(&it.address).cloned())?))
+    };
+    running.iter().filter_map(last).collect()
+}
+
+impl Judged {
+    /// How the program ends after a failover of which every step is done; `missed` is whether that took longer than the RTO.
+    pub(crate) fn end(&self, session: &Session, missed: bool, command: &str) -> Ended {
+        match self.verdict {
+            Verdict::Recovered | Verdict::Degraded if missed => Ok(Exit::NotReady),
+            Verdict::Recovered | Verdict::Degraded => Ok(Exit::Done),
+            Verdict::NothingToDo if self.evidence.is_asked() => Ok(Exit::Done),
+            Verdict::Partial => Err(self.empty(session, command)),
+            Verdict::Capacity | Verdict::NothingToDo => Err(unasked(session, &self.evidence)),
+            // Whoever calls this has said what failed.
+            Verdict::NotComplete => Ok(Exit::Failed),
+        }
+    }
+
+    /// That nothing serves, or that nobody could see it, and the way on.
+    fn empty(&self, session: &Session, command: &str) -> Failure {
+        let pools = self.evidence.pools.iter().filter(|pool| pool.in_service.unwrap_or(0) == 0);
+        let (unseen, empty): (Vec<_>, Vec<_>) = pools.partition(|pool| pool.in_service.is_none());
+        if let Some(pool) = unseen.first() {
+            let message = format!("could not see what serves in {}: this is no recovery", pool.component());
+            let hint = format!("run `{command}` again: it looks again, and finished steps are not repeated");
+            return Failure::new(Exit::Failed, message, hint);
+        }
+        let names: Vec<String> = empty.iter().map(|pool| pool.component().to_string()).collect();
+        let message = format!("nothing is in service in {}: this is no recovery", names.join(", "));
+        let hint = match empty.iter().find(|pool| pool.wanted == 0) {
+            // The stack cannot be applied while the primary is lost.
+            Some(pool) => format!(
+                "{0} has a capacity of 0. Start its instances yourself: `aws autoscaling update-auto-scaling-group --region {1} --auto-scaling-group-name {2} --min-size N --max-size N --desired-capacity N`; before you run drstack again, write `capacity = N` into {0} and run `drstack apply` once {3} answers",
+                pool.component(),
+                session.stack.facts.standby,
+                self.names.get(&pool.address).map_or("GROUP", String::as_str),
+                session.stack.facts.primary,
+            ),
+            None => format!("run `{command}` again: it brings what is missing"),
+        };
+        Failure::new(Exit::Failed, message, hint)
+    }
+}
+
+/// That no check asked what serves, and where one belongs.
+fn unasked(session: &Session, evidence: &Evidence) -> Failure {
+    let standby = &session.stack.facts.standby;
+    let message = match evidence.asked_data > 0 {
+        true => {
+            format!("checks asked for data only, and not whether {standby} answers: this is no recovery yet")
+        }
+        false => format!("no check asked whether {standby} answers: this is no recovery yet"),
+    };
+    let component = evidence.pools.first().map(|pool| pool.component());
+    let component = component.or_else(|| session.stack.components.keys().next().cloned());
+    let place = component.map_or_else(|| "COMPONENT".to_owned(), |it| it.without_keys());
+    let hint = format!(
+        "ask it yourself now; so that the next failover asks, write a check, `[[{place}.check]]` (docs/checks.md), and run `drstack apply`"
+    );
+    Failure::new(Exit::NotReady, message, hint)
+}
