@@ -10,6 +10,7 @@ use drstack_core::compile::{Compiled, compile, queries};
 use drstack_core::control::lock::{Lock, Peek, peek};
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records::{self, Kept};
+use drstack_core::control::witness;
 use drstack_core::diagnostic::{Diagnostic, MOST_SHOWN, render};
 use drstack_core::facts::{Fact, Facts};
 use drstack_core::graph::Graph;
@@ -85,14 +86,15 @@ impl Session {
         let _busy = self.ui.busy(format!("Looking at {primary} and {standby}"));
         // A lock that cannot be read is nobody's promise; taking it will say what is wrong with it.
         let Peek { free_since, begun } = peek(&*self.store).await.unwrap_or_default();
-        let Basis { facts, unanswered, moved, mode, compiled } = self.compiled(options).await?;
+        let Basis { facts, unanswered, moved, mode, mut compiled } = self.compiled(options).await?;
         // Asked after the lock was looked at: a change of mode later than that shows in the lock.
-        if mode.is_past(&options.intent, options.mode) {
+        if !self.stated && mode.is_past(&options.intent, options.mode) {
             let hint = "run it again to see what is to be done now";
             return Err(Failure::new(Exit::Locked, "the mode changed since this run began", hint));
         }
-        let now = mode.standing();
         let mut seen = self.look(&compiled.graph).await;
+        let mode = self.weighed(mode, options, &facts.facts, &mut compiled, &seen)?;
+        let now = mode.standing();
         for (address, look) in &seen.seen {
             tracing::debug!(%address, look = said(look), "looked");
         }
@@ -168,11 +170,7 @@ impl Session {
             tracing::debug!(query = remark.address, error = remark.text, "a fact was not answered");
         }
         let mode = self.mode().await?;
-        let now = mode.standing();
-        let only = if options.intent.takes_over() { &options.targets[..] } else { &now.only[..] };
-        let planned = options.intent == Intent::Planned;
-        let standing = Standing { planned, ..mode.next(options.mode, only) };
-        let mut compiled = compile(&self.stack, &kept.facts, standing);
+        let mut compiled = compile(&self.stack, &kept.facts, mode.standing_for(options));
         let resources = compiled.graph.resources.len();
         tracing::debug!(resources, problems = compiled.problems.len(), mode = ?options.mode, "compiled");
         if options.intent == Intent::Destroy {
@@ -196,6 +194,30 @@ impl Session {
             self.ui.note(text.trim_end());
         }
         Ok(Basis { facts: kept, unanswered: seen.failed, moved, mode, compiled })
+    }
+
+    /// The mode held against what was seen. Where nobody has said which region serves, a doubt about that ends the program; else what
+    /// `compiled` holds follows it.
+    fn weighed(
+        &self,
+        mode: KeptMode,
+        options: &Options,
+        facts: &Facts,
+        compiled: &mut Compiled,
+        seen: &Observed,
+    ) -> Result<KeptMode, Failure> {
+        let signs = witness::signs(&compiled.graph, seen, &self.kinds, &self.scope)
+            .map_err(|error| shape_failure(&error))?;
+        let planned_for = mode.standing_for(options);
+        let mode = mode.beside(&signs);
+        if let Some(failure) = self.in_doubt(&mode).filter(|_| !self.stated) {
+            return Err(failure);
+        }
+        // Of another epoch the same resources are wanted, with other texts.
+        if mode.standing_for(options) != planned_for {
+            *compiled = compile(&self.stack, facts, mode.standing_for(options));
+        }
+        Ok(mode)
     }
 
     /// Whether a takeover's launches fit into the RTO.

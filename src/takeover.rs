@@ -151,7 +151,9 @@ async fn begin(
     };
     let standing = kept.next(change.mode, &change.options.targets);
     let begun = kept.begin(&*session.store, standing, session.now(), &lock.holder().run).await;
-    Ok((planned, begun.map_err(|error| mode_failure(&error))?))
+    let begun = begun.map_err(|error| mode_failure(&error))?;
+    session.testify(&begun).await;
+    Ok((planned, begun))
 }
 
 /// Shows and keeps the report.
@@ -183,7 +185,9 @@ async fn end(
     pages.map_err(|error| store_failure(&error))?;
     // Until now it was the log of the steps: what a takeover called is to be seen whole.
     session.keep_calls(&report.run, &session.cloud.calls()).await;
-    ui.note(&format!("Kept as `{folder}/report.md` in `{}`.", session.stack.facts.control));
+    if !session.without_control {
+        ui.note(&format!("Kept as `{folder}/report.md` in `{}`.", session.stack.facts.control));
+    }
     match (report.complete, summary.unfinished.is_empty()) {
         (true, _) if report.missed() => Ok(Exit::NotReady),
         (true, _) => Ok(Exit::Done),

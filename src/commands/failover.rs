@@ -30,6 +30,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
     if args.watch {
         return watch(&session).await;
     }
+    session.stated = true;
     let detected = args.detected_at.unwrap_or_else(|| session.now());
     let options = Options {
         intent: if args.planned { Intent::Planned } else { Intent::Failover },
@@ -44,6 +45,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
     }
     let shown = look_and_plan(&mut session, &options).await?;
     let kept = shown.mode.clone();
+    session.warn_of_doubt(&kept)?;
     if args.planned {
         super::failback::expect_primary(&session, &shown)?;
     }

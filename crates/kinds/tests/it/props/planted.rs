@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use drstack_core::cloud::{Call, Scope, sha256};
+use drstack_core::control::mode::KeptMode;
 use drstack_core::control::{Condition, ControlStore, StoreError, Stored, Version};
 use drstack_core::kind::{Action, Place};
 use drstack_core::observe::{Observed, Owned};
@@ -42,6 +43,16 @@ pub(crate) enum Flaw {
     NoHold,
     /// A group that goes back to spot ends an instance before it launches the one in its place.
     LaunchesLast,
+    /// A mode that is not recorded is taken for that of a stack which was never failed over.
+    TrustsAbsence,
+}
+
+/// The mode as the program takes it.
+pub(super) fn trust_absence(flaw: Option<Flaw>, kept: KeptMode) -> KeptMode {
+    match (flaw, &kept.doubt) {
+        (Some(Flaw::TrustsAbsence), Some(_)) => KeptMode::default(),
+        _ => kept,
+    }
 }
 
 /// `call` as it is sent.

@@ -11,6 +11,7 @@ use drstack_core::control::lock::{Holder, Lock, LockError, RENEW, break_lock, pe
 use drstack_core::control::mode::{KeptMode, mode};
 use drstack_core::control::published::{publish, published};
 use drstack_core::control::records::{self, Kept};
+use drstack_core::control::witness;
 use drstack_core::control::{ControlStore, StoreError};
 use drstack_core::engine::execute::{ExecuteOptions, PARALLELISM, RunSummary, execute};
 use drstack_core::engine::journal::{Journal, JournalError};
@@ -46,6 +47,8 @@ pub(crate) struct Planned {
     pub(super) seen: BTreeMap<Address, Look>,
     /// Questions that nothing answered.
     pub(super) unanswered: Vec<Remark>,
+    /// The mode before.
+    pub(super) kept: KeptMode,
     facts: Kept,
     free_since: Option<u64>,
 }
@@ -124,9 +127,20 @@ impl Program<'_> {
         self.desk.control(&scope(self.stack), &self.stack.facts.control)
     }
 
+    /// Which region serves, as the control bucket says, or the witnesses do.
+    pub(super) async fn mode(&self) -> Result<KeptMode, End> {
+        let (scope, control) = (scope(self.stack), &self.stack.facts.control);
+        let kept = mode(&*self.store(), &self.desk, &scope, control).await.map_err(End::failed)?;
+        Ok(planted::trust_absence(self.flaw, kept))
+    }
+
     async fn command(&self, intent: Intent) -> Result<End, End> {
         let task = self.task(intent).await?;
-        if !mode(&*self.store()).await.map_err(End::failed)?.is_complete() {
+        let kept = self.mode().await?;
+        if let Some(doubt) = kept.doubt {
+            return Err(End::Failed(format!("in doubt: {doubt:?}")));
+        }
+        if !kept.is_complete() {
             return Err(End::Locked("a change of mode is not complete".to_owned()));
         }
         let shown = self.plan_of(&task).await?;
@@ -153,7 +167,7 @@ impl Program<'_> {
 
     /// What an apply or a destroy does in the mode that the stack is in.
     async fn task(&self, intent: Intent) -> Result<Task<'_>, End> {
-        let mode = mode(&*self.store()).await.map_err(End::failed)?.standing().mode;
+        let mode = self.mode().await?.standing().mode;
         let delete_data = self.delete_data.clone();
         let options = Options { intent, mode, targets: Vec::new(), delete_data };
         Ok(Task { stack: self.stack, alone: None, options, purpose: "apply" })
@@ -175,13 +189,12 @@ impl Program<'_> {
             None => capture(cloud, &scope, &queries(task.stack), last).await,
         };
         facts.facts = answers;
-        let kept = mode(&*store).await.map_err(End::failed)?;
+        let kept = self.mode().await?;
         if kept.is_past(&options.intent, options.mode) {
             return Err(End::Locked("the mode changed".to_owned()));
         }
-        let now = kept.standing();
-        let only = if options.intent.takes_over() { &options.targets[..] } else { &now.only[..] };
-        let compiled = compile(task.stack, &facts.facts, kept.next(options.mode, only));
+        let planned_for = kept.standing_for(options);
+        let mut compiled = compile(task.stack, &facts.facts, planned_for.clone());
         if compiled.has_errors() && options.intent != Intent::Destroy {
             return Err(End::Failed("the stack is invalid".to_owned()));
         }
@@ -192,6 +205,14 @@ impl Program<'_> {
             _ => observe(cloud, &kinds, &scope, &compiled.graph).await,
         };
         seen.begun = peek.begun;
+        let signs = witness::signs(&compiled.graph, &seen, &kinds, &scope).map_err(End::failed)?;
+        let kept = planted::trust_absence(self.flaw, kept.beside(&signs));
+        if let (Some(doubt), Intent::Converge | Intent::Destroy) = (&kept.doubt, &options.intent) {
+            return Err(End::Failed(format!("in doubt: {doubt:?}")));
+        }
+        if kept.standing_for(options) != planned_for {
+            compiled = compile(task.stack, &facts.facts, kept.standing_for(options));
+        }
         planted::skip_orphans(self.flaw, &mut seen);
         planted::take_others(self.flaw, &mut seen, self.desk.others());
         let (mut plan, report) =
@@ -204,6 +225,7 @@ impl Program<'_> {
             graph: compiled.graph,
             seen,
             unanswered,
+            kept,
             facts,
             free_since: peek.free_since,
         })

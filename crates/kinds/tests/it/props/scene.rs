@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use drstack_core::cloud::{Found, Owner};
+use drstack_core::control::witness;
 use drstack_core::kind::Lookup;
 use drstack_core::plan::{Intent, Plan};
 use drstack_core::stack::Stack;
@@ -293,10 +294,15 @@ pub(crate) fn objects(world: &World) -> impl Iterator<Item = (&str, &str, &str, 
     })
 }
 
+/// Whether it is the second record of the mode, which is no component's.
+fn is_record(object: &drstack_sim::Object) -> bool {
+    matches!(&object.owner, Holder::Stack { address, .. } if *address == witness::address())
+}
+
 /// How often each address is there.
 pub(crate) fn owned(world: &World) -> BTreeMap<String, usize> {
     let mut owned = BTreeMap::new();
-    for (.., object) in objects(world) {
+    for (.., object) in objects(world).filter(|(.., object)| !is_record(object)) {
         if let Holder::Stack { address, .. } = &object.owner {
             *owned.entry(address.to_string()).or_insert(0) += 1;
         }
@@ -316,6 +322,7 @@ pub(crate) fn shape(world: &World) -> Vec<String> {
         }
     }
     let mut all: Vec<String> = objects(world)
+        .filter(|(.., object)| !is_record(object))
         .map(|(kind, region, id, object)| {
             let instances: u32 = object.runs.values().sum();
             let text = format!("{region}/{kind}/{id} {:?} {} {instances}", object.owner, object.live);
