@@ -149,7 +149,15 @@ impl Session {
         let mut kept = Kept::default();
         let (seen, moved) = match &self.alone {
             // Nobody may be there to answer: what was said last has to do.
-            Some(alone) => (Capture { facts: alone.facts.clone(), ..Capture::default() }, Vec::new()),
+            Some(alone) if !self.without_control => {
+                (Capture { facts: alone.facts.clone(), ..Capture::default() }, Vec::new())
+            }
+            // What was said last is lost: what the standby region says itself can be asked again.
+            Some(alone) => {
+                let mut queries = queries(&self.stack);
+                queries.retain(|it| it.place == Place::Standby);
+                (capture(&*self.cloud, &self.scope, &queries, alone.facts.clone()).await, Vec::new())
+            }
             None => {
                 kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
                 let before = std::mem::take(&mut kept.facts);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{LOST, STACK, run};
+use super::{LOST, STACK, line, run};
 use crate::drstack::{Drstack, drstack};
 
 const WORLD: &str = ".drstack/sim/world.json";
@@ -83,7 +83,11 @@ fn a_deleted_control_bucket_is_made_anew_in_the_mode_that_serves() {
     expect_refused(&machine, "has no record of which region serves", ANEW);
     let lost = run(&machine, "failover s --auto-approve", Some("lost.toml")).code(1);
     assert!(lost.stderr.contains("drstack failover STACK --without-control"), "{lost:?}");
-    run(&machine, "apply s --mode active --auto-approve", None).ok();
+    let anew = run(&machine, "apply s --mode active --auto-approve --json", None).ok();
+    assert_eq!(
+        (&line(&anew, "mode_recorded")["mode"], &line(&anew, "mode_recorded")["epoch"]),
+        (&json!("active"), &json!(1))
+    );
     expect_whole(&machine, &before);
     run(&machine, "failback s --auto-approve", None).ok();
     run(&machine, "plan s --detailed-exitcode", None).ok();
@@ -139,8 +143,8 @@ fn where_both_records_are_lost_the_fence_says_which_region_serves() {
 #[test]
 fn a_failover_from_the_files_needs_no_control_bucket() {
     let machine = drstack();
-    let stack = "[stack]\nname = \"demo\"\nprimary = \"us-east-1\"\nstandby = \"us-west-2\"\nposture = \"warm\"\ncontrol = \"demo-control\"\n[fence.writers]\n";
-    machine.write("s/stack.toml", stack);
+    let head = STACK.split("[pool.serving]").next().expect("a head");
+    machine.write("s/stack.toml", &format!("{head}[fence.writers]\n"));
     machine.write("lost.toml", LOST);
     run(&machine, "apply s --auto-approve", None).ok();
     let early = run(&machine, "failover s --without-control --auto-approve", Some("lost.toml")).code(64);

@@ -286,23 +286,23 @@ pub(crate) fn expect_intended(desk: &Desk) {
     assert!(early.is_empty(), "not in the journal: {early:#?}");
 }
 
+/// All that is there, but for the second record of the mode, which is no component's.
 pub(crate) fn objects(world: &World) -> impl Iterator<Item = (&str, &str, &str, &drstack_sim::Object)> {
-    world.objects.iter().flat_map(|(kind, regions)| {
+    let record = witness::address();
+    let all = world.objects.iter().flat_map(|(kind, regions)| {
         regions.iter().flat_map(move |(region, objects)| {
             objects.iter().map(move |(id, object)| (kind.as_str(), region.as_str(), id.as_str(), object))
         })
-    })
-}
-
-/// Whether it is the second record of the mode, which is no component's.
-fn is_record(object: &drstack_sim::Object) -> bool {
-    matches!(&object.owner, Holder::Stack { address, .. } if *address == witness::address())
+    });
+    all.filter(
+        move |(.., object)| !matches!(&object.owner, Holder::Stack { address, .. } if *address == record),
+    )
 }
 
 /// How often each address is there.
 pub(crate) fn owned(world: &World) -> BTreeMap<String, usize> {
     let mut owned = BTreeMap::new();
-    for (.., object) in objects(world).filter(|(.., object)| !is_record(object)) {
+    for (.., object) in objects(world) {
         if let Holder::Stack { address, .. } = &object.owner {
             *owned.entry(address.to_string()).or_insert(0) += 1;
         }
@@ -322,7 +322,6 @@ pub(crate) fn shape(world: &World) -> Vec<String> {
         }
     }
     let mut all: Vec<String> = objects(world)
-        .filter(|(.., object)| !is_record(object))
         .map(|(kind, region, id, object)| {
             let instances: u32 = object.runs.values().sum();
             let text = format!("{region}/{kind}/{id} {:?} {} {instances}", object.owner, object.live);
