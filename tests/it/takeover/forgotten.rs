@@ -118,7 +118,7 @@ fn a_damaged_record_of_the_mode_is_made_anew() {
         let machine = serving();
         let before = told(&machine);
         meddle(&machine, |world| {
-            world["buckets"]["demo-control"]["objects"]["mode.json"] = "{\"mode\":".into()
+            world["buckets"]["demo-control"]["objects"]["mode.json"] = "{\"mode\":".into();
         });
         expect_refused(&machine, "the record of which region serves is damaged", ANEW);
         run(&machine, way, None).ok();

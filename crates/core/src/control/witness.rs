@@ -266,7 +266,7 @@ pub async fn forget(cloud: &dyn Cloud, scope: &Scope) -> Result<(), CloudError> 
     let names = [name(&scope.stack)];
     let found = cloud.read(KIND, scope, Place::Standby, &names).await.pop().transpose()?.flatten();
     // What is no record of a mode is somebody else's.
-    if !found.is_some_and(|it| parsed(&it).is_ok()) {
+    if found.is_none_or(|it| parsed(&it).is_err()) {
         return Ok(());
     }
     let [name] = names;
