@@ -210,6 +210,9 @@ pub(crate) struct ApplyArgs {
     pub(crate) stack: StackArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+    /// Record anew which mode the stack is in, where its record is lost
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<ModeName>,
     /// Private key that signs the bundle
     #[arg(long, value_name = "FILE", env = "DRSTACK_SIGNING_KEY")]
     pub(crate) signing_key: Option<PathBuf>,
@@ -264,6 +267,9 @@ pub(crate) struct FailoverArgs {
     /// When the outage was noticed: the recovery time counts from then
     #[arg(long, value_name = "TIME", conflicts_with = "planned", value_parser = crate::commands::failover::moment)]
     pub(crate) detected_at: Option<jiff::Timestamp>,
+    /// Take over although the control bucket is lost: no lock keeps others out, no journal is kept
+    #[arg(long, conflicts_with_all = ["bundle", "watch"])]
+    pub(crate) without_control: bool,
     /// Show what the run that holds the lock is doing
     #[arg(long)]
     pub(crate) watch: bool,

@@ -285,6 +285,9 @@ impl Session {
         if !args.planned {
             session.cloud.stand_alone();
         }
+        if args.without_control {
+            return session.take_over_unkept(args.planned).await;
+        }
         let StackFacts { name, control, .. } = session.stack.facts.clone();
         let key = verify_key(&args.bundle)?.or(session.stack.signing.clone());
         let is_required = key.is_some();

@@ -5,6 +5,7 @@ mod bundle;
 mod cloud;
 mod commands;
 mod counts;
+mod doubt;
 mod drain;
 mod executing;
 mod exit;

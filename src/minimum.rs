@@ -58,10 +58,9 @@ impl Session {
         Ok(())
     }
 
-    /// [`KeptMode::next`], with the minimums that this run accepts.
-    pub(crate) fn next_standing(&self, kept: &KeptMode, mode: Mode, only: &[String]) -> Standing {
-        let mut standing = kept.next(mode, only);
-        if mode == Mode::Active {
+    /// Adds the minimums that this run accepts to the standing of a failover.
+    pub(crate) fn accepting(&self, mut standing: Standing) -> Standing {
+        if standing.mode == Mode::Active {
             standing.minimum.accept_all(&self.accepted);
         }
         standing

@@ -10,6 +10,7 @@ use drstack_core::compile::{Compiled, compile, queries};
 use drstack_core::control::lock::{Lock, Peek, peek};
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records::{self, Kept};
+use drstack_core::control::witness;
 use drstack_core::diagnostic::{Diagnostic, MOST_SHOWN, render};
 use drstack_core::facts::{Fact, Facts};
 use drstack_core::graph::Graph;
@@ -18,8 +19,8 @@ use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_alone};
 use drstack_core::plan::stability::{Rehearsal, rehearse};
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step, plan};
-use drstack_kinds::facts::keep;
 use drstack_core::verdict::{Pool, pools};
+use drstack_kinds::facts::keep;
 
 use crate::bundle::{Then, elsewhere};
 use crate::exit::{Exit, Failure};
@@ -92,15 +93,16 @@ impl Session {
         // Without it nobody knows what is somebody else's and what a run was cut off while making.
         let Peek { free_since, begun } =
             peek(&*self.store).await.map_err(|error| self.lock_failure(&error))?;
-        let Basis { facts, has_new_levels, unanswered, moved, mode, compiled } =
+        let Basis { facts, has_new_levels, unanswered, moved, mode, mut compiled } =
             self.compiled(options).await?;
         // Asked after the lock was looked at: a change of mode later than that shows in the lock.
-        if mode.is_past(&options.intent, options.mode) {
+        if !self.stated && mode.is_past(&options.intent, options.mode) {
             let hint = "run it again to see what is to be done now";
             return Err(Failure::new(Exit::Locked, "the mode changed since this run began", hint));
         }
-        let now = mode.standing();
         let mut seen = self.look(&compiled.graph).await;
+        let mode = self.weighed(mode, options, &facts.facts, &mut compiled, &seen)?;
+        let now = mode.standing();
         for (address, look) in &seen.seen {
             tracing::debug!(%address, look = said(look), "looked");
         }
@@ -159,7 +161,19 @@ impl Session {
         let mut kept = Kept::default();
         let (seen, moved, has_new_levels) = match &self.alone {
             // Nobody may be there to answer: what was said last has to do.
-            Some(alone) => (Capture { facts: alone.facts.clone(), ..Capture::default() }, Vec::new(), false),
+            Some(alone) if !self.without_control => {
+                (Capture { facts: alone.facts.clone(), ..Capture::default() }, Vec::new(), false)
+            }
+            // What was said last is lost: what the standby region says itself can be asked again.
+            Some(alone) => {
+                let mut queries = queries(&self.stack);
+                queries.retain(|it| it.place == Place::Standby);
+                (
+                    capture(&*self.cloud, &self.scope, &queries, alone.facts.clone(), keep).await,
+                    Vec::new(),
+                    false,
+                )
+            }
             None => {
                 kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
                 let before = std::mem::take(&mut kept.facts);
@@ -182,10 +196,7 @@ impl Session {
             tracing::debug!(query = remark.address, error = remark.text, "a fact was not answered");
         }
         let mode = self.mode().await?;
-        let now = mode.standing();
-        let only = if options.intent.takes_over() { &options.targets[..] } else { &now.only[..] };
-        let planned = options.intent == Intent::Planned;
-        let standing = Standing { planned, ..self.next_standing(&mode, options.mode, only) };
+        let standing = self.accepting(mode.standing_for(options));
         let mut compiled = compile(&self.stack, &kept.facts, standing);
         let resources = compiled.graph.resources.len();
         tracing::debug!(resources, problems = compiled.problems.len(), mode = ?options.mode, "compiled");
@@ -210,6 +221,30 @@ impl Session {
             self.ui.note(text.trim_end());
         }
         Ok(Basis { facts: kept, has_new_levels, unanswered: seen.failed, moved, mode, compiled })
+    }
+
+    /// The mode held against what was seen. Where nobody has said which region serves, a doubt about that ends the program; else what
+    /// `compiled` holds follows it.
+    fn weighed(
+        &self,
+        mode: KeptMode,
+        options: &Options,
+        facts: &Facts,
+        compiled: &mut Compiled,
+        seen: &Observed,
+    ) -> Result<KeptMode, Failure> {
+        let signs = witness::signs(&compiled.graph, seen, &self.kinds, &self.scope)
+            .map_err(|error| shape_failure(&error))?;
+        let planned_for = self.accepting(mode.standing_for(options));
+        let mode = mode.beside(&signs);
+        if let Some(failure) = self.in_doubt(&mode).filter(|_| !self.stated) {
+            return Err(failure);
+        }
+        // Of another epoch the same resources are wanted, with other texts.
+        if self.accepting(mode.standing_for(options)) != planned_for {
+            *compiled = compile(&self.stack, facts, self.accepting(mode.standing_for(options)));
+        }
+        Ok(mode)
     }
 
     /// Whether a takeover's launches fit into the RTO.

@@ -38,6 +38,10 @@ pub(crate) struct Session {
     pub(crate) signer: Option<PrivateKey>,
     /// What the last complete apply left for a takeover, which asks nobody else; none while not taking over.
     pub(crate) alone: Option<Alone>,
+    /// The operator has said which region serves, or is to: a doubt about it holds nothing up.
+    pub(crate) stated: bool,
+    /// The control bucket is lost: what is kept there ends with the program.
+    pub(crate) without_control: bool,
     /// What the bundle that it was opened from says of a takeover.
     pub(crate) rehearsed: Option<Rehearsed>,
     /// The minimums that this run accepts for its failover.
@@ -90,6 +94,8 @@ impl Session {
             simulated,
             signer: None,
             alone: None,
+            stated: false,
+            without_control: false,
             rehearsed: None,
             accepted: Minimums::default(),
             scope,
@@ -107,9 +113,10 @@ impl Session {
         facts.answers.values().map(|fact| now.duration_since(fact.captured_at).as_secs()).max()
     }
 
-    /// Which region serves, as the control bucket says.
+    /// Which region serves, as the control bucket says, or as the witnesses do where there is a doubt about that.
     pub(crate) async fn mode(&self) -> Result<KeptMode, Failure> {
-        mode(&*self.store).await.map_err(|error| store_failure(&error))
+        let kept = mode(&*self.store, &*self.cloud, &self.scope, &self.stack.facts.control).await;
+        kept.map_err(|error| store_failure(&error))
     }
 
     /// Wall-clock time of the cloud.
@@ -122,7 +129,11 @@ impl Session {
 pub(crate) fn store_failure(error: &StoreError) -> Failure {
     let hint = match error {
         StoreError::Refused { .. } => "run again".to_owned(),
-        StoreError::NoBucket { .. } => "`drstack apply` makes it".to_owned(),
+        StoreError::NoBucket { .. } => {
+            "while the primary is lost, `drstack failover STACK --without-control` takes over without it; while the primary serves, `drstack apply` makes it"
+                .to_owned()
+        }
+        StoreError::Newer { .. } => "use the newer drstack".to_owned(),
         StoreError::Broken { key, .. } => {
             format!(
                 "bring back an older version of `{key}`, or delete it while the primary answers: it is asked anew"

@@ -175,9 +175,11 @@ async fn begin(
         // Whoever had the lock may have changed something: what is to be done now is what counts.
         false => session.plan(change.options).await?,
     };
-    let standing = session.next_standing(kept, change.mode, &change.options.targets);
+    let standing = session.accepting(kept.next(change.mode, &change.options.targets));
     let begun = kept.begin(&*session.store, standing, session.now(), &lock.holder().run).await;
-    Ok((planned, begun.map_err(|error| mode_failure(&error))?))
+    let begun = begun.map_err(|error| mode_failure(&error))?;
+    session.testify(&begun).await;
+    Ok((planned, begun))
 }
 
 /// Shows and keeps the report.
@@ -217,7 +219,9 @@ async fn end(
     pages.map_err(|error| store_failure(&error))?;
     // Until now it was the log of the steps: what a takeover called is to be seen whole.
     session.keep_calls(&report.run, &session.cloud.calls()).await;
-    ui.note(&format!("Kept as `{folder}/report.md` in `{}`.", session.stack.facts.control));
+    if !session.without_control {
+        ui.note(&format!("Kept as `{folder}/report.md` in `{}`.", session.stack.facts.control));
+    }
     match (report.complete, summary.unfinished.is_empty()) {
         (true, _) if report.verdict.is_some() => judged.end(session, report.missed(), &change.command),
         (true, _) => Ok(Exit::Done),

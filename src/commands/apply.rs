@@ -18,7 +18,7 @@ use crate::{files, views};
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
     let file = plan_file(&args.stack.stack)?;
-    let more = !args.stack.input.is_empty() || args.stack.inputs.is_some();
+    let more = !args.stack.input.is_empty() || args.stack.inputs.is_some() || args.mode.is_some();
     if file.is_some() && (more || !args.target.is_empty() || !args.delete_data.is_empty()) {
         let message = "a plan file is applied as it was made: with its own inputs, targets and data";
         return Err(Failure::new(Exit::Usage, message, "leave these options out, or make another plan"));
@@ -32,8 +32,11 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
         None => args.stack.clone(),
     };
     let mut session = Session::open(ui, global, &stack).await?;
+    if let Some(mode) = args.mode {
+        session.record_anew(mode.into(), &args.run).await?;
+    }
     // After a takeover the standby region serves, and stays as that wants it until it is handed back.
-    let mode = session.mode().await?;
+    let mode = session.sure_mode().await?;
     let options = match &file {
         Some(file) => file.options.clone(),
         None => Options {
@@ -74,10 +77,13 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
             return Ok(Exit::Failed);
         }
         session.publish_unchanged(&options, shown).await?;
+        session.keep_twice(&mode).await;
         return Ok(Exit::Done);
     }
     let approved = args.run.auto_approve || file.is_some();
-    finish(&mut session, &options, shown, "apply", &args.run, approved, "Make it so?").await
+    let exit = finish(&mut session, &options, shown, "apply", &args.run, approved, "Make it so?").await?;
+    session.keep_twice(&mode).await;
+    Ok(exit)
 }
 
 /// Confirm, lock, look again, execute: the second half of every command that changes something.

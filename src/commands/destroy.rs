@@ -11,7 +11,7 @@ use crate::ui::Ui;
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &DestroyArgs) -> Ended {
     let mut session = Session::open(ui, global, &args.stack).await?;
-    let kept = session.mode().await?;
+    let kept = session.sure_mode().await?;
     if kept.standing().mode == Mode::Active || !kept.is_complete() {
         let message = format!("{} serves: taking this away would be an outage", session.stack.facts.standby);
         let hint = format!("hand back first: `drstack failback {}`", typed(&args.stack));
@@ -50,6 +50,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &DestroyArgs) -> Ended {
         let hint = "leave `--target` out to remove the control bucket";
         return Err(Failure::new(Exit::Usage, "the control bucket goes only with the whole stack", hint));
     }
+    session.forget_mode().await?;
     session.store.destroy().await.map_err(|error| store_failure(&error))?;
     ui.line("control_deleted", serde_json::json!({"bucket": session.stack.facts.control}));
     ui.result(&format!("Control bucket `{}` is deleted.\n", session.stack.facts.control));

@@ -3,6 +3,7 @@
 use drstack_core::address::Address;
 use drstack_core::component::StackFacts;
 use drstack_core::control::lock::FAILBACK;
+use drstack_core::control::mode::KeptMode;
 use drstack_core::kind::Place;
 use drstack_core::objective::Mode;
 use drstack_core::observe::Look;
@@ -22,9 +23,9 @@ use crate::views::restored::left;
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
     let mut session = Session::open(ui, global, &args.stack).await?;
+    session.stated = true;
     let kept = session.mode().await?;
-    if kept.standing().mode == Mode::Standby && kept.is_complete() {
-        ui.result(&format!("{} serves: there is nothing to hand back.\n", session.stack.facts.primary));
+    if kept.record.is_some() && serves(&session, &kept) {
         return Ok(Exit::Done);
     }
     let options = Options {
@@ -34,6 +35,12 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
         delete_data: Default::default(),
     };
     let mut shown = session.plan(&options).await?;
+    let kept = shown.mode.clone();
+    // Where nothing is recorded, what serves has been asked by now.
+    if serves(&session, &kept) {
+        return Ok(Exit::Done);
+    }
+    session.warn_of_doubt(&kept)?;
     expect_primary(&session, &shown).map_err(|failure| match kept.standing().mode {
         // Without the primary there is another way than back.
         Mode::Active if !kept.is_complete() => {
@@ -50,7 +57,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
         // An earlier one came further.
         Mode::Standby => None,
     };
-    let since = kept.record.as_ref().map(|record| record.since);
+    let since = kept.since();
     let data = sides(&session, &shown, since).await?;
     for it in &data {
         ui.line("divergence", serde_json::to_value(it).unwrap_or_default());
@@ -101,6 +108,16 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
         not_compared: apart,
     };
     carry_out(&mut session, shown, kept, &change).await
+}
+
+/// Whether the primary serves, with a word about it.
+fn serves(session: &Session, kept: &KeptMode) -> bool {
+    let serves = kept.standing().mode == Mode::Standby && kept.is_complete();
+    if serves {
+        let primary = &session.stack.facts.primary;
+        session.ui.result(&format!("{primary} serves: there is nothing to hand back.\n"));
+    }
+    serves
 }
 
 /// What handing back begins with, while the standby region still serves: what of traffic the takeover left since it takes both regions.

@@ -35,6 +35,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
     }
     session.accept(&args.minimum)?;
     let command = command(args);
+    session.stated = true;
     let detected = args.detected_at.unwrap_or_else(|| session.now());
     let options = Options {
         intent: if args.planned { Intent::Planned } else { Intent::Failover },
@@ -49,6 +50,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
     }
     let shown = look_and_plan(&mut session, &options).await?;
     let kept = shown.mode.clone();
+    session.warn_of_doubt(&kept)?;
     if args.planned {
         super::failback::expect_primary(&session, &shown)?;
     }

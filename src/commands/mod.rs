@@ -90,7 +90,7 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
 }
 
 /// Goes on where somebody says yes.
-fn confirm(ui: Ui, question: &str) -> Result<(), Failure> {
+pub(crate) fn confirm(ui: Ui, question: &str) -> Result<(), Failure> {
     match ui.confirm(question) {
         Some(true) => Ok(()),
         Some(false) => Err(Failure::new(Exit::Failed, "nothing was changed", "answer `yes` to go on")),

@@ -24,8 +24,11 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         Some(url) => Session::from_bundle(ui, global, url, &args.bundle).await?.0,
         None => Session::open(ui, global, &args.stack).await?,
     };
-    let now = session.mode().await?.standing().mode;
+    let kept = session.mode().await?;
+    let now = kept.standing().mode;
     let mode = args.mode.map_or(now, Into::into);
+    // What a change of mode would do may be seen; what keeps to the mode needs to know it.
+    session.stated = mode != now;
     let options = Options {
         intent: match (now, mode) {
             (Mode::Standby, Mode::Active) => Intent::Failover,

@@ -159,7 +159,8 @@ fn the_fence_is_made_mended_and_taken_away() {
     assert!(epoch.parse::<u64>().is_ok(), "{made}");
     assert_eq!(boto.run("parameters", &json!({ "region": PRIMARY, "path": "/drstack" })), json!({}));
 
-    let others = json!({ "/drstack/fleet/active-region": "us-west-2", "/drstack/fleet/theirs": "x" });
+    // A region that is neither: one that names the standby's would be a witness of a failover.
+    let others = json!({ "/drstack/fleet/active-region": "eu-west-1", "/drstack/fleet/theirs": "x" });
     parameters(&boto, &others);
     let ran = apply(&machine);
     let address = "fence.writers/active-region".to_owned();

@@ -181,6 +181,7 @@ fn every_command_writes_lines_of_the_schema_and_every_type_of_it_is_written() {
     machine.write("bad/stack.toml", &STACK.replace("posture", "posture = \"warm\"\npostur"));
     machine
         .write("denied.toml", "[[faults]]\nkind = \"bucket\"\noperation = \"create\"\nerror = \"denied\"\n");
+    machine.write("moved/stack.toml", &STACK.replace("posture", "control = \"demo-moved\"\nposture"));
     machine.write("down.toml", "down = [\"us-east-1\"]\n");
     let runs = [
         (0, "init new"),
@@ -200,7 +201,9 @@ fn every_command_writes_lines_of_the_schema_and_every_type_of_it_is_written() {
         (0, "failover s --cloud sim --dry-run"),
         (3, "failover s --cloud sim --auto-approve --planned"),
         (0, "failback s --cloud sim --auto-approve"),
-        (0, "destroy s --cloud sim --auto-approve --delete-data bucket.models --delete-data control"),
+        (3, "plan moved --cloud sim"),
+        (0, "apply moved --cloud sim --auto-approve --mode standby"),
+        (0, "destroy moved --cloud sim --auto-approve --delete-data bucket.models --delete-data control"),
         (0, "kinds"),
         (0, "explain DR201"),
         (64, "explain DR999"),

@@ -21,6 +21,8 @@ mod failures;
 mod faults;
 mod fleet;
 #[cfg(feature = "aws")]
+mod forgotten;
+#[cfg(feature = "aws")]
 mod kills;
 #[cfg(feature = "aws")]
 mod launches;

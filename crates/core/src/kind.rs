@@ -148,6 +148,17 @@ impl Wait {
     };
 }
 
+/// What a live resource says about which region serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Witness {
+    /// The application may write in this region.
+    Region(String),
+    /// The mode has changed this many times.
+    Epoch(u64),
+    /// Traffic goes to the standby region.
+    Traffic,
+}
+
 /// What a running group of instances asks of a region's capacity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Demand {
@@ -326,6 +337,10 @@ pub trait Kind: Send + Sync + 'static {
     }
     /// The data that it keeps in both regions, for kinds that copy any.
     fn copied(_spec: &Self::Spec) -> Option<Copied> {
+        None
+    }
+    /// What the live one says about which region serves, for kinds that say anything.
+    fn witness(_id: &str, _live: &Self::Live) -> Option<Witness> {
         None
     }
 }

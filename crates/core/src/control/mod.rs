@@ -6,6 +6,8 @@ pub(crate) mod memory;
 pub mod mode;
 pub mod published;
 pub mod records;
+pub mod unkept;
+pub mod witness;
 
 use futures_util::future::BoxFuture;
 
@@ -46,6 +48,14 @@ pub enum StoreError {
     /// What is stored there is damaged, or another version's.
     #[error("`{key}` cannot be read: {message}")]
     Broken {
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// What is stored there is of a format that this build does not know.
+    #[error("`{key}` cannot be read: {message}")]
+    Newer {
         /// The key.
         key: String,
         /// What is wrong with it.

@@ -1,22 +1,25 @@
-//! The mode: which region serves, kept beside the lock. Whoever plans reads it; only a takeover and a handing back change it.
+//! The mode: which region serves, kept beside the lock. Whoever plans reads it; only a takeover and a handing back change it. It is kept
+//! a second time in the standby region ([`crate::control::witness`]), so that a record that is lost is not taken for one that never was.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::cloud::{Cloud, Scope};
+use crate::control::witness::{Doubt, Testimony, testimony, weigh};
 use crate::control::{Condition, ControlStore, StoreError, Version};
 use crate::minimum::Minimums;
 use crate::objective::{Mode, Standing};
-use crate::plan::Intent;
+use crate::plan::{Intent, Options};
 
 const KEY: &str = "mode.json";
 
 /// The format this build writes.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 
 /// Which region serves, since when, and by which run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    format: u32,
+    pub(super) format: u32,
     /// Mode and epoch.
     #[serde(flatten)]
     pub standing: Standing,
@@ -31,9 +34,15 @@ pub struct Record {
 /// The record as it is kept, and which version of it this is.
 #[derive(Clone, Debug, Default)]
 pub struct KeptMode {
-    /// The record; none before the first change.
+    /// The record; none before the first change. In doubt it is what the witnesses say, as of a change that has not come to its end.
     pub record: Option<Record>,
-    version: Option<Version>,
+    /// Why the record is not to be relied on.
+    pub doubt: Option<Doubt>,
+    /// Who says what `record` says in its place, as people read it.
+    pub witnesses: Vec<String>,
+    /// What is kept a second time, as far as it was seen.
+    pub testimony: Option<Testimony>,
+    pub(super) version: Option<Version>,
 }
 
 impl KeptMode {
@@ -42,9 +51,21 @@ impl KeptMode {
         self.record.as_ref().map(|record| record.standing.clone()).unwrap_or_default()
     }
 
-    /// Whether a change to this mode has come to its end.
+    /// Whether a change to this mode has come to its end, without any doubt.
     pub fn is_complete(&self) -> bool {
-        self.record.as_ref().is_none_or(|record| record.complete)
+        self.doubt.is_none() && self.record.as_ref().is_none_or(|record| record.complete)
+    }
+
+    /// When the change to this mode began, as far as that is known.
+    pub fn since(&self) -> Option<Timestamp> {
+        self.record.as_ref().map(|record| record.since).filter(|it| *it != Timestamp::UNIX_EPOCH)
+    }
+
+    /// The standing that a run with these options plans for.
+    pub fn standing_for(&self, options: &Options) -> Standing {
+        let now = self.standing();
+        let only = if options.intent.takes_over() { &options.targets[..] } else { &now.only[..] };
+        Standing { planned: options.intent == Intent::Planned, ..self.next(options.mode, only) }
     }
 
     /// Whether a run that keeps the mode as it is was meant for another one: somebody took over, or handed back, since it began.
@@ -58,7 +79,9 @@ impl KeptMode {
         let now = self.standing();
         let begun = now.mode == mode;
         let mut all = if begun && now.mode == Mode::Active { now.only.clone() } else { Vec::new() };
-        let was_whole = begun && now.only.is_empty();
+        // Which parts have taken over may be lost with the record: those that are named now are the ones that are known.
+        let is_in_part = self.testimony.as_ref().is_some_and(|it| self.doubt.is_some() && it.in_part);
+        let was_whole = begun && now.only.is_empty() && !is_in_part;
         all.extend(only.iter().cloned());
         all.sort();
         all.dedup();
@@ -96,39 +119,60 @@ impl KeptMode {
         }
     }
 
+    /// The same once this record stands in the control bucket.
+    fn recorded(&self, record: Record, version: Version) -> Self {
+        let testimony = self.testimony.clone();
+        Self { record: Some(record), version: Some(version), testimony, ..Self::default() }
+    }
+
     async fn put(&self, store: &dyn ControlStore, record: Record) -> Result<Self, StoreError> {
         // Numbers, times and names: always has a JSON form.
         let body = serde_json::to_vec(&record).unwrap_or_default();
         let condition = self.version.clone().map_or(Condition::Absent, Condition::Matches);
         match store.put(KEY, body.clone(), condition).await {
-            Ok(version) => Ok(Self { record: Some(record), version: Some(version) }),
+            Ok(version) => Ok(self.recorded(record, version)),
             Err(error) => match store.get(KEY).await {
                 // The answer was lost, the write was not.
-                Ok(Some((stored, version))) if stored == body => {
-                    Ok(Self { record: Some(record), version: Some(version) })
-                }
+                Ok(Some((stored, version))) if stored == body => Ok(self.recorded(record, version)),
                 _ => Err(error),
             },
         }
     }
 }
 
-/// The record.
+/// The record of the stack whose control bucket is `control`, held against what is kept a second time.
 ///
 /// # Errors
-/// What the store says; a record that cannot be read, or of a newer format, is an error and not an absence.
-pub async fn mode(store: &dyn ControlStore) -> Result<KeptMode, StoreError> {
+/// What the store says; a record of a newer format is an error and not an absence. One that cannot be read, or is not there although it
+/// was, is a [`Doubt`].
+pub async fn mode(
+    store: &dyn ControlStore,
+    cloud: &dyn Cloud,
+    scope: &Scope,
+    control: &str,
+) -> Result<KeptMode, StoreError> {
+    let (recorded, testimony) = tokio::join!(recorded(store), testimony(cloud, scope));
+    Ok(weigh(recorded?, testimony, scope, control))
+}
+
+/// What the control bucket says; in doubt where that is damaged.
+async fn recorded(store: &dyn ControlStore) -> Result<KeptMode, StoreError> {
     let (body, version) = match store.get(KEY).await {
-        Ok(Some(stored)) => stored,
+        Ok(Some((body, version))) => (body, Some(version)),
         Ok(None) | Err(StoreError::NoBucket { .. }) => return Ok(KeptMode::default()),
         Err(error) => return Err(error),
     };
-    let broken = |message: String| StoreError::Broken { key: KEY.to_owned(), message };
-    let record: Record = serde_json::from_slice(&body).map_err(|error| broken(error.to_string()))?;
-    if record.format > FORMAT {
-        return Err(broken(format!("its format {} is newer than this drstack", record.format)));
+    match serde_json::from_slice::<Record>(&body) {
+        Ok(record) if record.format > FORMAT => {
+            let message = format!("its format {} is newer than this drstack", record.format);
+            Err(StoreError::Newer { key: KEY.to_owned(), message })
+        }
+        Ok(record) => Ok(KeptMode { record: Some(record), version, ..KeptMode::default() }),
+        Err(error) => {
+            let doubt = Some(Doubt::Damaged(error.to_string()));
+            Ok(KeptMode { doubt, version, ..KeptMode::default() })
+        }
     }
-    Ok(KeptMode { record: Some(record), version: Some(version) })
 }
 
 #[cfg(test)]
@@ -141,12 +185,12 @@ mod tests {
     async fn a_change_raises_the_epoch_and_one_that_goes_on_does_not() {
         let store = Memory::default();
         store.ensure().await.unwrap();
-        let first = mode(&store).await.unwrap();
+        let first = recorded(&store).await.unwrap();
         assert_eq!((first.standing(), first.is_complete()), (Standing::default(), true));
         let active = first.next(Mode::Active, &[]);
         assert_eq!(active.epoch, 1);
         let begun = first.begin(&store, active.clone(), Timestamp::UNIX_EPOCH, "run-1").await.unwrap();
-        let stored = mode(&store).await.unwrap();
+        let stored = recorded(&store).await.unwrap();
         assert_eq!((stored.standing(), stored.is_complete()), (active.clone(), false));
         assert_eq!(stored.next(Mode::Active, &[]), active);
         assert_eq!(stored.next(Mode::Standby, &[]).epoch, 2);
@@ -154,7 +198,7 @@ mod tests {
         assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
         store.fate(&[Fate::AnswerLost]);
         begun.complete(&store).await.unwrap();
-        assert!(mode(&store).await.unwrap().is_complete());
+        assert!(recorded(&store).await.unwrap().is_complete());
     }
 
     #[tokio::test]
@@ -193,7 +237,7 @@ mod tests {
         active.minimum.accept(None, "40%".parse().unwrap());
         let first = KeptMode::default();
         first.begin(&store, active.clone(), Timestamp::UNIX_EPOCH, "run-1").await.unwrap();
-        let kept = mode(&store).await.unwrap();
+        let kept = recorded(&store).await.unwrap();
         assert_eq!(kept.next(Mode::Active, &[]), active, "a run that goes on accepts it too");
         assert!(kept.next(Mode::Standby, &[]).minimum.is_empty());
         let stored = String::from_utf8(store.get(KEY).await.unwrap().unwrap().0).unwrap();
@@ -204,12 +248,16 @@ mod tests {
     async fn a_newer_or_damaged_record_is_no_absence() {
         let store = Memory::default();
         store.ensure().await.unwrap();
-        for text in [
-            "{",
-            "{\"format\":2,\"mode\":\"active\",\"epoch\":1,\"since\":\"1970-01-01T00:00:00Z\",\"run\":\"r\",\"complete\":true}",
-        ] {
-            store.put(KEY, text.as_bytes().to_vec(), Condition::Always).await.unwrap();
-            assert!(matches!(mode(&store).await, Err(StoreError::Broken { .. })), "{text}");
-        }
+        let newer = "{\"format\":2,\"mode\":\"active\",\"epoch\":1,\"since\":\"1970-01-01T00:00:00Z\",\"run\":\"r\",\"complete\":true}";
+        store.put(KEY, newer.as_bytes().to_vec(), Condition::Always).await.unwrap();
+        assert!(matches!(recorded(&store).await, Err(StoreError::Newer { .. })));
+        store.put(KEY, b"{".to_vec(), Condition::Always).await.unwrap();
+        let damaged = recorded(&store).await.unwrap();
+        assert!(matches!(damaged.doubt, Some(Doubt::Damaged(_))), "{damaged:?}");
+        assert!(!damaged.is_complete());
+        // It is replaced, and never passed by.
+        let standing = damaged.next(Mode::Active, &[]);
+        damaged.begin(&store, standing, Timestamp::UNIX_EPOCH, "run").await.unwrap();
+        assert_eq!(recorded(&store).await.unwrap().standing().epoch, 1);
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     Action, DataRole, Demand, FieldChange, Halfway, Kind, Lookup, Operation, Place, Readiness, Rung,
-    Shortage, Wait, json,
+    Shortage, Wait, Witness, json,
 };
 use crate::sides::Copied;
 
@@ -85,6 +85,7 @@ pub trait DynKind: Send + Sync {
     fn left_on_demand(&self, spec: &Value, live: &Value) -> Result<u32, ShapeError>;
     fn asks_service(&self, spec: &Value) -> Result<bool, ShapeError>;
     fn copied(&self, spec: &Value) -> Result<Option<Copied>, ShapeError>;
+    fn witness(&self, id: &str, live: &Value) -> Result<Option<Witness>, ShapeError>;
 }
 
 /// The bridge from [`Kind`] to [`DynKind`]: `&Erased::<Bucket>::NEW`.
@@ -218,6 +219,9 @@ impl<K: Kind> DynKind for Erased<K> {
     }
     fn copied(&self, spec: &Value) -> Result<Option<Copied>, ShapeError> {
         Ok(K::copied(&typed::<K, _>("spec", spec)?))
+    }
+    fn witness(&self, id: &str, live: &Value) -> Result<Option<Witness>, ShapeError> {
+        Ok(K::witness(id, &typed::<K, _>("live", live)?))
     }
 }
 

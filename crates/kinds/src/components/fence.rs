@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{Bucket, PRIMARY, Table};
 use crate::names;
-use crate::resources::parameter::{ParameterSpec, folder};
+use crate::resources::parameter::{ACTIVE_REGION, EPOCH, ParameterSpec, folder};
 use crate::resources::writer_fence::WriterFenceSpec;
 use crate::resources::{Parameter, WriterFence};
 
@@ -91,8 +91,8 @@ impl Component for Fence {
             Mode::Active => &cx.stack.standby,
         };
         // Whoever reads that a region may write must not read an epoch beside it that is over.
-        let epoch = out.add(parameter("epoch", cx.epoch.to_string()));
-        let mut region = parameter("active-region", region.clone()).after(&epoch);
+        let epoch = out.add(parameter(EPOCH, cx.epoch.to_string()));
+        let mut region = parameter(ACTIVE_REGION, region.clone()).after(&epoch);
         for role in &spec.deny_writers {
             let denial = out.add(denial(spec, role, cx));
             if cx.mode == Mode::Standby {

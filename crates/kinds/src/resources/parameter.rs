@@ -1,6 +1,6 @@
 //! A parameter of the standby region that says something to the application.
 
-use drstack_core::kind::{FieldChange, Kind, Lookup, Operation};
+use drstack_core::kind::{FieldChange, Kind, Lookup, Operation, Witness};
 use serde::{Deserialize, Serialize};
 
 use super::operation;
@@ -20,6 +20,11 @@ pub struct ParameterLive {
     /// Its text.
     pub value: String,
 }
+
+/// The parameter that names the region which may write.
+pub const ACTIVE_REGION: &str = "active-region";
+/// The parameter that counts the changes of mode.
+pub const EPOCH: &str = "epoch";
 
 /// Where the parameters of a stack stand, with a `/` at the end.
 pub fn folder(stack: &str) -> String {
@@ -51,6 +56,14 @@ impl Kind for Parameter {
 
     fn expect(spec: &ParameterSpec, _id: &str) -> ParameterLive {
         ParameterLive { value: spec.value.clone() }
+    }
+
+    fn witness(id: &str, live: &ParameterLive) -> Option<Witness> {
+        match id.rsplit_once('/')?.1 {
+            ACTIVE_REGION => Some(Witness::Region(live.value.clone())),
+            EPOCH => live.value.parse().ok().map(Witness::Epoch),
+            _ => None,
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Readiness, Wait};
+use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Readiness, Wait, Witness};
 use serde::{Deserialize, Serialize};
 
 use super::operation;
@@ -86,6 +86,10 @@ impl Kind for TrafficSwitch {
     fn prior(_action: Action) -> Duration {
         // The alarm looks once a minute, and the datapoint has to be there by then.
         Duration::from_secs(90)
+    }
+
+    fn witness(_id: &str, live: &TrafficSwitchLive) -> Option<Witness> {
+        live.active.then_some(Witness::Traffic)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use drstack_core::cloud::{Call, Scope, sha256};
+use drstack_core::control::mode::KeptMode;
 use drstack_core::control::{Condition, ControlStore, StoreError, Stored, Version};
 use drstack_core::graph::Graph;
 use drstack_core::kind::{Action, Place};
@@ -56,6 +57,16 @@ pub(crate) enum Flaw {
     Hopeful,
     /// A minimum that an operator accepts is taken note of, and not heeded.
     ForgetsMinimum,
+    /// A mode that is not recorded is taken for that of a stack which was never failed over.
+    TrustsAbsence,
+}
+
+/// The mode as the program takes it.
+pub(super) fn trust_absence(flaw: Option<Flaw>, kept: KeptMode) -> KeptMode {
+    match (flaw, &kept.doubt) {
+        (Some(Flaw::TrustsAbsence), Some(_)) => KeptMode::default(),
+        _ => kept,
+    }
 }
 
 /// `call` as it is sent.

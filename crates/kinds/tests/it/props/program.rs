@@ -11,6 +11,7 @@ use drstack_core::control::lock::{Holder, Lock, LockError, RENEW, break_lock, pe
 use drstack_core::control::mode::{KeptMode, mode};
 use drstack_core::control::published::{publish, published};
 use drstack_core::control::records::{self, Kept};
+use drstack_core::control::witness;
 use drstack_core::control::{ControlStore, StoreError};
 use drstack_core::engine::execute::{ExecuteOptions, PARALLELISM, RunSummary, execute};
 use drstack_core::engine::journal::{Journal, JournalError};
@@ -55,6 +56,8 @@ pub(crate) struct Planned {
     pub(super) seen: BTreeMap<Address, Look>,
     /// Questions that nothing answered.
     pub(super) unanswered: Vec<Remark>,
+    /// The mode before.
+    pub(super) kept: KeptMode,
     facts: Kept,
     has_new_levels: bool,
     free_since: Option<u64>,
@@ -134,9 +137,20 @@ impl Program<'_> {
         self.desk.control(&scope(self.stack), &self.stack.facts.control)
     }
 
+    /// Which region serves, as the control bucket says, or the witnesses do.
+    pub(super) async fn mode(&self) -> Result<KeptMode, End> {
+        let (scope, control) = (scope(self.stack), &self.stack.facts.control);
+        let kept = mode(&*self.store(), &self.desk, &scope, control).await.map_err(End::failed)?;
+        Ok(planted::trust_absence(self.flaw, kept))
+    }
+
     async fn command(&self, intent: Intent) -> Result<End, End> {
         let task = self.task(intent).await?;
-        if !mode(&*self.store()).await.map_err(End::failed)?.is_complete() {
+        let kept = self.mode().await?;
+        if let Some(doubt) = kept.doubt {
+            return Err(End::Failed(format!("in doubt: {doubt:?}")));
+        }
+        if !kept.is_complete() {
             return Err(End::Locked("a change of mode is not complete".to_owned()));
         }
         let shown = self.plan_of(&task).await?;
@@ -163,7 +177,7 @@ impl Program<'_> {
 
     /// What an apply or a destroy does in the mode that the stack is in.
     async fn task(&self, intent: Intent) -> Result<Task<'_>, End> {
-        let mode = mode(&*self.store()).await.map_err(End::failed)?.standing().mode;
+        let mode = self.mode().await?.standing().mode;
         let delete_data = self.delete_data.clone();
         let options = Options { intent, mode, targets: Vec::new(), delete_data };
         Ok(Task { stack: self.stack, alone: None, options, purpose: "apply" })
@@ -187,13 +201,12 @@ impl Program<'_> {
         };
         let has_new_levels = task.alone.is_none() && answers.has_new_levels(&before);
         facts.facts = answers;
-        let kept = mode(&*store).await.map_err(End::failed)?;
+        let kept = self.mode().await?;
         if kept.is_past(&options.intent, options.mode) {
             return Err(End::Locked("the mode changed".to_owned()));
         }
-        let now = kept.standing();
-        let only = if options.intent.takes_over() { &options.targets[..] } else { &now.only[..] };
-        let mut compiled = compile(task.stack, &facts.facts, self.next_standing(&kept, options.mode, only));
+        let planned_for = self.accepting(kept.standing_for(options));
+        let mut compiled = compile(task.stack, &facts.facts, planned_for.clone());
         if compiled.has_errors() && options.intent != Intent::Destroy {
             return Err(End::Failed("the stack is invalid".to_owned()));
         }
@@ -205,6 +218,15 @@ impl Program<'_> {
             _ => observe(cloud, &kinds, &scope, &compiled.graph).await,
         };
         seen.begun = peek.begun;
+        let signs = witness::signs(&compiled.graph, &seen, &kinds, &scope).map_err(End::failed)?;
+        let kept = planted::trust_absence(self.flaw, kept.beside(&signs));
+        if let (Some(doubt), Intent::Converge | Intent::Destroy) = (&kept.doubt, &options.intent) {
+            return Err(End::Failed(format!("in doubt: {doubt:?}")));
+        }
+        if self.accepting(kept.standing_for(options)) != planned_for {
+            compiled = compile(task.stack, &facts.facts, self.accepting(kept.standing_for(options)));
+            planted::guess(self.flaw, &mut compiled.graph);
+        }
         planted::skip_orphans(self.flaw, &mut seen);
         planted::take_others(self.flaw, &mut seen, self.desk.others());
         let (mut plan, report) =
@@ -217,6 +239,7 @@ impl Program<'_> {
             graph: compiled.graph,
             seen,
             unanswered,
+            kept,
             facts,
             has_new_levels,
             free_since: peek.free_since,
@@ -224,9 +247,8 @@ impl Program<'_> {
     }
 
     /// As in `src/minimum.rs`.
-    pub(super) fn next_standing(&self, kept: &KeptMode, mode: Mode, only: &[String]) -> Standing {
-        let mut standing = kept.next(mode, only);
-        if mode == Mode::Active {
+    pub(super) fn accepting(&self, mut standing: Standing) -> Standing {
+        if standing.mode == Mode::Active {
             standing.minimum.accept_all(&self.minimum);
         }
         planted::forget_minimum(self.flaw, standing)

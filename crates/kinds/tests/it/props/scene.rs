@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use drstack_core::cloud::{Found, Owner};
+use drstack_core::control::witness;
 use drstack_core::kind::Lookup;
 use drstack_core::plan::{Intent, Plan};
 use drstack_core::stack::Stack;
@@ -290,12 +291,17 @@ pub(crate) fn expect_intended(desk: &Desk) {
     assert!(early.is_empty(), "not in the journal: {early:#?}");
 }
 
+/// All that is there, but for the second record of the mode, which is no component's.
 pub(crate) fn objects(world: &World) -> impl Iterator<Item = (&str, &str, &str, &drstack_sim::Object)> {
-    world.objects.iter().flat_map(|(kind, regions)| {
+    let record = witness::address();
+    let all = world.objects.iter().flat_map(|(kind, regions)| {
         regions.iter().flat_map(move |(region, objects)| {
             objects.iter().map(move |(id, object)| (kind.as_str(), region.as_str(), id.as_str(), object))
         })
-    })
+    });
+    all.filter(
+        move |(.., object)| !matches!(&object.owner, Holder::Stack { address, .. } if *address == record),
+    )
 }
 
 /// How often each address is there.

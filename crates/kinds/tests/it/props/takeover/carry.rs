@@ -5,7 +5,7 @@ use std::time::Duration;
 use drstack_core::bundle::Bundle;
 use drstack_core::cloud::Cloud;
 use drstack_core::control::lock::{FAILBACK, FAILOVER, Lock};
-use drstack_core::control::mode::{KeptMode, mode};
+use drstack_core::control::mode::KeptMode;
 use drstack_core::control::published::bundle;
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::kind::Place;
@@ -52,7 +52,6 @@ impl Program<'_> {
 
     async fn take_over(&self, only: &[String]) -> Result<End, End> {
         let (stack, alone) = self.bundled().await?;
-        let kept = mode(&*self.store()).await.map_err(End::failed)?;
         let task = takeover(&stack, alone, only);
         let mut shown = self.plan_of(&task).await?;
         for _ in 1..LOOKS {
@@ -62,6 +61,7 @@ impl Program<'_> {
             self.desk.rest(PAUSE).await;
             shown = self.plan_of(&task).await?;
         }
+        let kept = shown.kept.clone();
         let serves = kept.standing().mode == Mode::Active && kept.is_complete();
         if serves && shown.plan.is_empty() && shown.report.blocked.is_empty() {
             return Ok(End::Done(0));
@@ -70,8 +70,9 @@ impl Program<'_> {
     }
 
     async fn hand_back(&self) -> Result<End, End> {
-        let kept = mode(&*self.store()).await.map_err(End::failed)?;
-        if kept.standing().mode == Mode::Standby && kept.is_complete() {
+        let serves = |kept: &KeptMode| kept.standing().mode == Mode::Standby && kept.is_complete();
+        let kept = self.mode().await?;
+        if kept.record.is_some() && serves(&kept) {
             return Ok(End::Done(0));
         }
         let options = Options {
@@ -82,6 +83,10 @@ impl Program<'_> {
         };
         let task = Task { stack: self.stack, alone: None, options, purpose: FAILBACK };
         let shown = self.plan_of(&task).await?;
+        let kept = shown.kept.clone();
+        if serves(&kept) {
+            return Ok(End::Done(0));
+        }
         let unseen = shown.seen.iter().any(|(address, look)| {
             let place = shown.graph.resources.get(address).map(|it| it.place);
             matches!(look, Look::Unknown(_)) && place != Some(Place::Standby)
@@ -99,9 +104,11 @@ impl Program<'_> {
             true => shown,
             false => self.plan_of(task).await?,
         };
-        let standing = self.next_standing(&kept, task.options.mode, &task.options.targets);
+        let standing = self.accepting(kept.next(task.options.mode, &task.options.targets));
         let begun = kept.begin(&*store, standing, self.desk.now(), &self.run).await;
         let begun = begun.map_err(|error| End::of(error.into()))?;
+        // The product warns where that fails, and goes on.
+        let _ = begun.testify(&self.desk, &scope(self.stack), &self.stack.facts.control).await;
         let summary = self.execute(task, &planned, Some(&begun), lock).await?;
         self.judge(task, &planned, (&kept, &begun), &summary).await;
         self.ended(&planned, &summary)

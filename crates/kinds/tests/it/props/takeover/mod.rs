@@ -5,6 +5,7 @@ mod carry;
 mod deaths;
 mod dips;
 mod faults;
+mod forgotten;
 mod handed_back;
 mod lost;
 mod old_side;
@@ -156,7 +157,8 @@ impl Disaster {
 
     async fn mode(&self, sim: &Sim) -> KeptMode {
         let facts = &self.scene.stack.facts;
-        mode(&*sim.control(&scope(&self.scene.stack), &facts.control)).await.unwrap()
+        let scope = scope(&self.scene.stack);
+        mode(&*sim.control(&scope, &facts.control), sim, &scope, &facts.control).await.unwrap()
     }
 }
 

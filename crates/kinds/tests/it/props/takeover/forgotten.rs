@@ -1,0 +1,121 @@
+//! The record of the mode is lost after a failover, or the whole control bucket is, or the stack names another one: until somebody says
+//! which region serves nothing is changed, and saying it comes to the end that it would have come to.
+
+use drstack_core::cloud::Cloud;
+use drstack_core::control::Condition;
+use drstack_core::objective::Mode;
+use drstack_sim::Sim;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::{Disaster, FIRST};
+use crate::props::planted::Flaw;
+use crate::props::program::{End, scope};
+use crate::props::scene::{Case, cases, expect_done};
+use crate::props::{finds, holds, run};
+
+/// What becomes of the record.
+#[derive(Clone, Copy, Debug)]
+enum Loss {
+    Record,
+    Damage,
+    Bucket,
+    /// The stack names another bucket, and the old one is still there.
+    Another,
+}
+
+fn losses() -> impl Strategy<Value = Loss> {
+    prop_oneof![Just(Loss::Record), Just(Loss::Damage), Just(Loss::Bucket), Just(Loss::Another)]
+}
+
+/// How the failover ends before that: killed at some call, or whole.
+fn ends() -> impl Strategy<Value = Option<Index>> {
+    prop::option::weighted(0.7, any::<Index>())
+}
+
+impl Loss {
+    async fn befalls(self, disaster: &mut Disaster, sim: &Sim) {
+        let scene = &mut disaster.scene;
+        let store = sim.control(&scope(&scene.stack), &scene.stack.facts.control);
+        match self {
+            Self::Record => store.delete("mode.json").await.unwrap(),
+            Self::Damage => {
+                store.put("mode.json", b"{\"mode\":".to_vec(), Condition::Always).await.map(drop).unwrap();
+            }
+            Self::Bucket => store.destroy().await.unwrap(),
+            Self::Another => "another-control".clone_into(&mut scene.stack.facts.control),
+        }
+    }
+}
+
+fn check(case: &Case, loss: Loss, end: Option<Index>, forward: bool, flaw: Option<Flaw>) {
+    run(async {
+        let mut disaster = Disaster::of(case, None).await;
+        let sim = failed_over(&disaster, end).await;
+        if !has_begun(&disaster, &sim).await {
+            return;
+        }
+        // The primary answers again.
+        let sim = disaster.scene.later(&sim);
+        loss.befalls(&mut disaster, &sim).await;
+        for run in ["apply", "destroy"] {
+            let desk = disaster.desk(&sim);
+            let program = disaster.scene.program_with(&desk, run, flaw);
+            let end = if run == "apply" { program.apply().await } else { program.destroy().await };
+            assert!(matches!(end, End::Failed(_)), "{run}: {end:?}");
+            assert!(desk.changes().is_empty(), "{run} changed {:?}", desk.changes());
+        }
+        // A bundle is lost with its bucket: a failover needs it here.
+        if forward && matches!(loss, Loss::Record | Loss::Damage) {
+            let sim = disaster.later(&sim);
+            expect_done(disaster.failover(&sim, "again").await);
+            disaster.expect_same(&sim).await;
+        } else {
+            handed_back(&disaster, &sim).await;
+        }
+    });
+}
+
+/// The world after a failover that was killed at this call, or was not.
+async fn failed_over(disaster: &Disaster, end: Option<Index>) -> Sim {
+    let calls = usize::try_from(disaster.calls).unwrap();
+    let sim = disaster.begin_with(|config| config.kill_at = end.map(|end| end.index(calls) as u64 + 1));
+    tokio::select! {
+        biased;
+        () = sim.stopped() => {}
+        end = disaster.failover(&sim, FIRST) => {
+            expect_done(end);
+        }
+    }
+    sim
+}
+
+/// Whether the mode is recorded twice: from then on the failover may have changed something.
+async fn has_begun(disaster: &Disaster, sim: &Sim) -> bool {
+    let kept = disaster.mode(&disaster.later(sim)).await;
+    assert_eq!(kept.doubt, None);
+    kept.testimony.is_some()
+}
+
+/// Hands back, and demands that the epoch rose and an apply has nothing left to do.
+async fn handed_back(disaster: &Disaster, sim: &Sim) {
+    let desk = disaster.desk(sim);
+    expect_done(disaster.scene.program_with(&desk, "back", None).failback().await);
+    let kept = disaster.mode(sim).await;
+    assert_eq!((kept.doubt.clone(), kept.is_complete()), (None, true));
+    assert_eq!((kept.standing().mode, kept.standing().epoch), (Mode::Standby, 2));
+    let sim = disaster.scene.later(sim);
+    disaster.scene.applied(&sim, "last").await;
+}
+
+#[test]
+fn nothing_is_changed_while_nobody_says_which_region_serves() {
+    holds((cases(), losses(), ends(), any::<bool>()), |(case, loss, end, forward)| {
+        check(&case, loss, end, forward, None);
+    });
+}
+
+#[test]
+fn a_lost_record_that_is_taken_for_none_is_found_by_the_property_of_forgotten_modes() {
+    finds(cases(), |case| check(&case, Loss::Record, None, true, Some(Flaw::TrustsAbsence)));
+}

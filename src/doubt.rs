@@ -1,0 +1,202 @@
+//! Doubts about which region serves, at the edge: what is said of one, and how the record is made anew.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use drstack_core::control::StoreError;
+use drstack_core::control::mode::KeptMode;
+use drstack_core::control::unkept::Unkept;
+use drstack_core::control::witness::{self, Doubt};
+use drstack_core::facts::Facts;
+use drstack_core::objective::Mode;
+use drstack_core::plan::{Intent, Options};
+
+use crate::args::RunArgs;
+use crate::commands::confirm;
+use crate::executing::mode_failure;
+use crate::exit::{Exit, Failure};
+use crate::session::{Alone, Session, store_failure};
+
+impl Session {
+    /// Which region serves, for a run that keeps to it: a doubt about that ends the program.
+    pub(crate) async fn sure_mode(&self) -> Result<KeptMode, Failure> {
+        let kept = self.mode().await?;
+        self.in_doubt(&kept).map_or(Ok(kept), Err)
+    }
+
+    /// What to say of a doubt about `kept`.
+    pub(crate) fn in_doubt(&self, kept: &KeptMode) -> Option<Failure> {
+        let doubt = kept.doubt.as_ref()?;
+        if let Doubt::Unseen(error) = doubt {
+            let message = format!("which region serves is not known: {error}");
+            return Some(Failure::new(Exit::Failed, message, error.hint()));
+        }
+        let hint = match (doubt, &kept.record) {
+            (Doubt::Elsewhere(bucket), Some(_)) => {
+                format!(
+                    "write `control = \"{bucket}\"` in `[stack]`; where that bucket is lost, {}",
+                    self.ways(kept)
+                )
+            }
+            _ => self.ways(kept),
+        };
+        Some(Failure::new(Exit::NotReady, self.doubted(doubt, kept), hint))
+    }
+
+    /// What is in doubt, and who says otherwise.
+    fn doubted(&self, doubt: &Doubt, kept: &KeptMode) -> String {
+        let control = &self.stack.facts.control;
+        let why = match doubt {
+            Doubt::Missing => format!("the control bucket `{control}` has no record of which region serves"),
+            Doubt::Damaged(error) => {
+                format!("the record of which region serves is damaged (`mode.json` in `{control}`: {error})")
+            }
+            Doubt::Older(epoch) => {
+                format!("the record of which region serves is an old one (epoch {epoch} in `{control}`)")
+            }
+            Doubt::Elsewhere(bucket) => {
+                format!("this stack is kept in the control bucket `{bucket}`, not in `{control}`")
+            }
+            Doubt::Unseen(error) => format!("which region serves is not known: {error}"),
+        };
+        let Some(record) = &kept.record else { return why };
+        let (region, epoch) = (self.serving(record.standing.mode), record.standing.epoch);
+        format!("{why}, and {} says that {region} serves (epoch {epoch})", kept.witnesses.join(", "))
+    }
+
+    fn serving(&self, mode: Mode) -> &str {
+        match mode {
+            Mode::Active => &self.stack.facts.standby,
+            Mode::Standby => &self.stack.facts.primary,
+        }
+    }
+
+    /// The ways on, where nothing is known but what the witnesses say.
+    fn ways(&self, kept: &KeptMode) -> String {
+        let (primary, standby) = (self.serving(Mode::Standby), self.serving(Mode::Active));
+        let changes = format!(
+            "run `drstack failover` where {standby} is to serve, or `drstack failback` where {primary} is"
+        );
+        let mode = match &kept.record {
+            Some(record) => record.standing.mode.name(),
+            None => return format!("{changes}: either records it anew"),
+        };
+        format!(
+            "run `drstack apply --mode {mode}` if that is so; else {changes}: each of them records it anew"
+        )
+    }
+
+    /// What a run that changes the mode has to say of a doubt, before it goes on from what serves.
+    pub(crate) fn warn_of_doubt(&self, kept: &KeptMode) -> Result<(), Failure> {
+        match &kept.doubt {
+            // Handing back has the time to look again; taking over has not.
+            Some(Doubt::Unseen(_)) if self.alone.is_none() => self.in_doubt(kept).map_or(Ok(()), Err),
+            Some(doubt) => {
+                self.ui.warn(&format!("warning: {}", self.doubted(doubt, kept)));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Records that the stack is in `mode`, where there is a doubt about that and what serves says so too.
+    pub(crate) async fn record_anew(&mut self, mode: Mode, run: &RunArgs) -> Result<(), Failure> {
+        let options =
+            Options { intent: Intent::Converge, mode, targets: Vec::new(), delete_data: Default::default() };
+        self.stated = true;
+        let kept = self.plan(&options).await?.mode;
+        self.stated = false;
+        let change = match mode {
+            Mode::Active => "`drstack failover`",
+            Mode::Standby => "`drstack failback`",
+        };
+        let is_said = (kept.record.is_some() || kept.doubt.is_none()) && kept.standing().mode != mode;
+        let is_in_part = kept.testimony.as_ref().is_some_and(|it| it.in_part);
+        match &kept.doubt {
+            None if !is_said => return Ok(()),
+            None => {
+                let message = format!(
+                    "{} serves: an apply does not change the mode",
+                    self.serving(kept.standing().mode)
+                );
+                return Err(Failure::new(Exit::Usage, message, format!("use {change}")));
+            }
+            Some(Doubt::Unseen(_)) => return self.in_doubt(&kept).map_or(Ok(()), Err),
+            Some(doubt) if is_said => {
+                let message = self.doubted(doubt, &kept);
+                return Err(Failure::new(
+                    Exit::NotReady,
+                    message,
+                    format!("use {change}: it records the mode anew"),
+                ));
+            }
+            Some(_) if is_in_part && mode == Mode::Active => {
+                let message = "only parts of the stack had failed over, and which ones is not known any more";
+                let hint = "run `drstack failover --only ADDRESS`, with each of them, or `drstack failover`";
+                return Err(Failure::new(Exit::NotReady, message, hint));
+            }
+            Some(doubt) => self.ui.warn(&format!("warning: {}", self.doubted(doubt, &kept))),
+        }
+        if !run.auto_approve {
+            confirm(self.ui, &format!("Record that {} serves?", self.serving(mode)))?;
+        }
+        let lock = self.lock("apply").await?;
+        let standing = kept.next(mode, &kept.standing().only);
+        let begun = kept.begin(&*self.store, standing, self.now(), &lock.holder().run).await;
+        let done = match begun {
+            Ok(begun) => begun.complete(&*self.store).await,
+            Err(error) => Err(error),
+        };
+        crate::commands::release(lock).await?;
+        let done = done.map_err(|error| mode_failure(&error))?;
+        self.testify(&done).await;
+        let region = self.serving(mode).to_owned();
+        self.ui
+            .line("mode_recorded", serde_json::json!({"mode": mode.name(), "epoch": done.standing().epoch}));
+        self.ui.result(&format!("Recorded: {region} serves (epoch {}).\n", done.standing().epoch));
+        Ok(())
+    }
+
+    /// Keeps the record of the mode a second time, so that it can be lost once. No run fails for want of it.
+    pub(crate) async fn testify(&self, kept: &KeptMode) {
+        let control = &self.stack.facts.control;
+        if let Err(error) = kept.testify(&*self.cloud, &self.scope, control).await {
+            let name = witness::name(&self.stack.facts.name);
+            self.ui.warn(&format!("warning: the mode is not kept a second time, in `{name}`: {error}"));
+        }
+    }
+
+    /// The same where it is kept once.
+    pub(crate) async fn keep_twice(&self, kept: &KeptMode) {
+        if kept.is_kept_once(&self.stack.facts.control) {
+            self.testify(kept).await;
+        }
+    }
+
+    /// Removes the second record, before the first one goes with the control bucket.
+    pub(crate) async fn forget_mode(&self) -> Result<(), Failure> {
+        let gone = witness::forget(&*self.cloud, &self.scope).await;
+        gone.map_err(|error| Failure::new(Exit::Failed, &error, error.hint()))
+    }
+
+    /// A session for a failover that works from the files of the stack alone, since the control bucket is lost.
+    pub(crate) async fn take_over_unkept(mut self, is_planned: bool) -> Result<Self, Failure> {
+        match self.store.get("bundle.json").await {
+            Err(StoreError::NoBucket { .. } | StoreError::Cloud(_)) => {}
+            Ok(_) => {
+                let message = format!("the control bucket `{}` answers", self.stack.facts.control);
+                return Err(Failure::new(Exit::Usage, message, "leave `--without-control` out"));
+            }
+            Err(error) => return Err(store_failure(&error)),
+        }
+        self.ui.warn(
+            "warning: failing over without the control bucket: no lock keeps other runs out, nothing is kept of this one, and what the primary last said is lost",
+        );
+        self.store = Arc::new(Unkept::default());
+        self.without_control = true;
+        if !is_planned {
+            self.alone = Some(Alone { facts: Facts::default(), known: BTreeMap::new() });
+        }
+        Ok(self)
+    }
+}

@@ -1,0 +1,69 @@
+//! The record of the mode is lost on a server that nobody here wrote, read back by boto3: what serves goes on serving.
+
+use serde_json::{Value, json};
+
+use crate::failover::{expect_full, seed_whole, whole_stack};
+use crate::main_job::{apply, nothing_to_do};
+use crate::servers::{Boto, STANDBY, Server};
+
+const CONTROL: &str = "acme-control";
+
+fn told(boto: &Boto<'_>, name: &str) -> Value {
+    let all = boto.run("parameters", &json!({ "region": STANDBY, "path": "/drstack/fleet" }));
+    all[format!("/drstack/fleet/{name}")]["value"].clone()
+}
+
+/// Demands that the standby region serves with all that it has, in epoch 1.
+fn expect_serving(boto: &Boto<'_>) {
+    let world = boto.world(STANDBY, &[]);
+    expect_full(&world, "inference", 8);
+    expect_full(&world, "ranking", 4);
+    assert_eq!((told(boto, "active-region"), told(boto, "epoch")), (json!(STANDBY), json!("1")));
+}
+
+#[test]
+fn a_deleted_record_of_the_mode_steps_nothing_down() {
+    let Some(server) = Server::moto() else { return };
+    let boto = server.boto();
+    seed_whole(&boto);
+    let machine = server.drstack();
+    machine.write("s/stack.toml", &whole_stack());
+    apply(&machine);
+    assert_eq!(told(&boto, "mode"), Value::Null, "nothing is kept before the first failover");
+    server.find();
+    machine.run(["failover", "s", "--auto-approve"]).ok();
+    let writes = server.calls();
+    assert_eq!(
+        writes[&format!("{STANDBY}/ssm/PutParameter")],
+        3,
+        "one more than the fence takes: {writes:?}"
+    );
+    expect_serving(&boto);
+
+    boto.run("objects", &json!({ "region": STANDBY, "bucket": CONTROL, "delete": ["mode.json"] }));
+    for command in
+        [&["plan", "s"][..], &["apply", "s", "--auto-approve"], &["destroy", "s", "--auto-approve"]]
+    {
+        let ran = machine.run(command).code(3);
+        assert!(
+            ran.stderr.contains("the parameter `/drstack/fleet/mode` says that us-west-2 serves"),
+            "{ran:?}"
+        );
+        assert!(ran.stderr.contains("drstack apply --mode active"), "{ran:?}");
+    }
+    expect_serving(&boto);
+    machine.run(["apply", "s", "--mode", "active", "--auto-approve"]).ok();
+    expect_serving(&boto);
+    nothing_to_do(&machine);
+
+    machine.run(["failback", "s", "--auto-approve"]).ok();
+    assert_eq!((told(&boto, "active-region"), told(&boto, "epoch")), (json!("us-east-1"), json!("2")));
+    // The first record of the way back is lost too: no epoch falls.
+    boto.run("objects", &json!({ "region": STANDBY, "bucket": CONTROL, "delete": ["mode.json"] }));
+    machine.run(["apply", "s", "--auto-approve"]).code(3);
+    machine.run(["apply", "s", "--mode", "standby", "--auto-approve"]).ok();
+    assert_eq!(told(&boto, "epoch"), "2");
+    nothing_to_do(&machine);
+    machine.run(["destroy", "s", "--delete-data", "control", "--auto-approve"]).ok();
+    assert_eq!(told(&boto, "mode"), Value::Null, "it goes with the control bucket");
+}

@@ -1,0 +1,179 @@
+//! The record of the mode is lost while the standby region serves: nothing steps down, and each state has a command that goes on.
+
+use serde_json::{Value, json};
+
+use super::{LOST, STACK, line, run};
+use crate::drstack::{Drstack, drstack};
+
+const WORLD: &str = ".drstack/sim/world.json";
+
+/// A stack of stated instances whose standby region serves.
+fn serving() -> Drstack {
+    let machine = drstack();
+    machine.write("s/stack.toml", &format!("{STACK}[fence.writers]\n"));
+    machine.write("lost.toml", LOST);
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    machine
+}
+
+fn world(machine: &Drstack) -> Value {
+    let text = std::fs::read_to_string(machine.folder().join(WORLD)).expect("a world");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// Somebody changes the world with other means.
+fn meddle(machine: &Drstack, with: impl FnOnce(&mut Value)) {
+    let mut snapshot = world(machine);
+    with(&mut snapshot["world"]);
+    machine.write(WORLD, &snapshot.to_string());
+}
+
+/// What serves, and what applications are told: instances wanted of each group, and each parameter but the second record.
+fn told(machine: &Drstack) -> Value {
+    let world = world(machine)["world"]["objects"].clone();
+    let live = |kind: &str, field: &str| -> Value {
+        let all = world[kind]["us-west-2"].as_object().expect("objects").iter();
+        let all = all.filter(|(id, _)| !id.ends_with("/mode"));
+        all.map(|(id, it)| (id.clone(), it["live"][field].clone())).collect::<serde_json::Map<_, _>>().into()
+    };
+    json!([live("group", "desired"), live("parameter", "value")])
+}
+
+/// Demands that plan, apply and destroy refuse with exit 3, say `why` and a way on, and leave what serves.
+fn expect_refused(machine: &Drstack, why: &str, hint: &str) {
+    let before = told(machine);
+    for command in ["plan s", "apply s --auto-approve", "destroy s --auto-approve"] {
+        let ran = run(machine, command, None).code(3);
+        assert!(ran.stderr.contains(why) && ran.stderr.contains(hint), "{command}: {ran:?}");
+    }
+    assert_eq!(told(machine), before);
+}
+
+/// Demands that the standby region serves as before, in epoch 1, and that no doubt is left.
+fn expect_whole(machine: &Drstack, before: &Value) {
+    run(machine, "plan s --detailed-exitcode", None).ok();
+    assert_eq!(told(machine), *before);
+    assert_eq!(before[1]["/drstack/demo/epoch"], "1");
+}
+
+const ANEW: &str = "run `drstack apply --mode active` if that is so; else run `drstack failover`";
+
+#[test]
+fn a_deleted_record_of_the_mode_is_not_standby() {
+    for way in ["apply s --mode active --auto-approve", "failover s --auto-approve"] {
+        let machine = serving();
+        let before = told(&machine);
+        meddle(&machine, |world| {
+            world["buckets"]["demo-control"]["objects"].as_object_mut().expect("keys").remove("mode.json");
+        });
+        let why = "has no record of which region serves, and the parameter `/drstack/demo/mode` says that us-west-2 serves (epoch 1)";
+        expect_refused(&machine, why, ANEW);
+        run(&machine, "apply s --mode standby --auto-approve", None).code(3);
+        run(&machine, way, None).ok();
+        expect_whole(&machine, &before);
+    }
+}
+
+#[test]
+fn a_deleted_control_bucket_is_made_anew_in_the_mode_that_serves() {
+    let machine = serving();
+    let before = told(&machine);
+    meddle(&machine, |world| world["buckets"] = json!({}));
+    expect_refused(&machine, "has no record of which region serves", ANEW);
+    let lost = run(&machine, "failover s --auto-approve", Some("lost.toml")).code(1);
+    assert!(lost.stderr.contains("drstack failover STACK --without-control"), "{lost:?}");
+    let anew = run(&machine, "apply s --mode active --auto-approve --json", None).ok();
+    assert_eq!(
+        (&line(&anew, "mode_recorded")["mode"], &line(&anew, "mode_recorded")["epoch"]),
+        (&json!("active"), &json!(1))
+    );
+    expect_whole(&machine, &before);
+    run(&machine, "failback s --auto-approve", None).ok();
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+}
+
+#[test]
+fn another_control_bucket_is_not_another_stack() {
+    let machine = serving();
+    let before = told(&machine);
+    let stack = format!("{STACK}[fence.writers]\n");
+    machine.write("s/stack.toml", &stack.replace("demo-control", "demo-other"));
+    let why = "this stack is kept in the control bucket `demo-control`, not in `demo-other`";
+    expect_refused(&machine, why, "write `control = \"demo-control\"` in `[stack]`");
+    machine.write("s/stack.toml", &stack);
+    expect_whole(&machine, &before);
+    // It may move, where somebody says so.
+    machine.write("s/stack.toml", &stack.replace("demo-control", "demo-other"));
+    run(&machine, "apply s --mode active --auto-approve", None).ok();
+    expect_whole(&machine, &before);
+    machine.write("s/stack.toml", &stack);
+    let why = "this stack is kept in the control bucket `demo-other`, not in `demo-control`";
+    expect_refused(&machine, why, "write `control = \"demo-other\"` in `[stack]`");
+}
+
+#[test]
+fn a_damaged_record_of_the_mode_is_made_anew() {
+    for way in ["apply s --mode active --auto-approve", "failover s --auto-approve"] {
+        let machine = serving();
+        let before = told(&machine);
+        meddle(&machine, |world| {
+            world["buckets"]["demo-control"]["objects"]["mode.json"] = "{\"mode\":".into();
+        });
+        expect_refused(&machine, "the record of which region serves is damaged", ANEW);
+        run(&machine, way, None).ok();
+        expect_whole(&machine, &before);
+    }
+}
+
+#[test]
+fn where_both_records_are_lost_the_fence_says_which_region_serves() {
+    let machine = serving();
+    meddle(&machine, |world| {
+        world["buckets"]["demo-control"]["objects"].as_object_mut().expect("keys").remove("mode.json");
+        let parameters = world["objects"]["parameter"]["us-west-2"].as_object_mut().expect("parameters");
+        parameters.remove("/drstack/demo/mode").expect("a second record");
+    });
+    expect_refused(&machine, "fence.writers/active-region", ANEW);
+    run(&machine, "failback s --auto-approve", None).ok();
+    assert_eq!(told(&machine)[1]["/drstack/demo/epoch"], "2");
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+}
+
+#[test]
+fn a_failover_from_the_files_needs_no_control_bucket() {
+    let machine = drstack();
+    let head = STACK.split("[pool.serving]").next().expect("a head");
+    machine.write("s/stack.toml", &format!("{head}[fence.writers]\n"));
+    machine.write("lost.toml", LOST);
+    run(&machine, "apply s --auto-approve", None).ok();
+    let early = run(&machine, "failover s --without-control --auto-approve", Some("lost.toml")).code(64);
+    assert!(early.stderr.contains("leave `--without-control` out"), "{early:?}");
+    meddle(&machine, |world| world["buckets"] = json!({}));
+    let ran = run(&machine, "failover s --without-control --auto-approve", Some("lost.toml")).ok();
+    assert!(ran.stderr.contains("no lock keeps other runs out"), "{ran:?}");
+    let parameters = world(&machine)["world"]["objects"]["parameter"]["us-west-2"].clone();
+    assert_eq!(parameters["/drstack/demo/active-region"]["live"]["value"], "us-west-2");
+    assert_eq!(world(&machine)["world"]["buckets"], json!({}), "no bucket is made in a failover");
+    run(&machine, "apply s --auto-approve", None).code(3);
+    run(&machine, "apply s --mode active --auto-approve", None).ok();
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+    run(&machine, "failback s --auto-approve", None).ok();
+    // What says which region serves goes with the control bucket.
+    run(&machine, "destroy s --delete-data control --auto-approve", None).ok();
+    let left = world(&machine)["world"]["objects"]["parameter"]["us-west-2"].clone();
+    assert!(left.as_object().is_none_or(serde_json::Map::is_empty), "{left}");
+}
+
+#[test]
+fn a_stack_that_never_failed_over_is_asked_nothing() {
+    let machine = drstack();
+    machine.write("s/stack.toml", &format!("{STACK}[fence.writers]\n"));
+    run(&machine, "apply s --auto-approve", None).ok();
+    machine.write("s/stack.toml", &format!("{STACK}[fence.writers]\n").replace("demo-control", "demo-other"));
+    run(&machine, "apply s --auto-approve", None).ok();
+    let ran = run(&machine, "apply s --mode active --auto-approve", None).code(64);
+    assert!(ran.stderr.contains("`drstack failover`"), "{ran:?}");
+    let same = run(&machine, "failback s", None).ok();
+    assert!(same.stdout.contains("nothing to hand back"), "{same:?}");
+}
