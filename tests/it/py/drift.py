@@ -144,6 +144,7 @@ CHANGES = {
     "group-rule": group_rule,
     "check-path": lambda: on.route53.update_health_check(HealthCheckId=name, ResourcePath=wanted["path"]),
     "alarm-period": alarm_period,
+    "lock-lease": lock_lease,
     "role-policy": lambda: on.iam.delete_role_policy(RoleName=name, PolicyName=wanted["policy"]),
 }
 
