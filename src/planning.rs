@@ -16,7 +16,9 @@ use drstack_core::graph::Graph;
 use drstack_core::kind::{Place, ShapeError};
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_alone};
+use drstack_core::part::Sequence;
 use drstack_core::plan::stability::{Rehearsal, rehearse};
+use drstack_core::plan::waits::go_without;
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step, plan};
 
 use crate::bundle::{Then, elsewhere};
@@ -45,6 +47,8 @@ pub(crate) struct Planned {
     pub(crate) then: Then,
     /// The mode as it was after the lock was looked at.
     pub(crate) mode: KeptMode,
+    /// What traffic waits for; none where nothing moves any.
+    pub(crate) sequence: Option<Sequence>,
     /// [`Peek::free_since`] before anything was looked at.
     free_since: Option<u64>,
 }
@@ -69,6 +73,7 @@ struct Basis {
     /// The mode before.
     mode: KeptMode,
     compiled: Compiled,
+    sequence: Option<Sequence>,
 }
 
 /// Questions whose answers differ.
@@ -85,7 +90,7 @@ impl Session {
         let _busy = self.ui.busy(format!("Looking at {primary} and {standby}"));
         // A lock that cannot be read is nobody's promise; taking it will say what is wrong with it.
         let Peek { free_since, begun } = peek(&*self.store).await.unwrap_or_default();
-        let Basis { facts, unanswered, moved, mode, compiled } = self.compiled(options).await?;
+        let Basis { facts, unanswered, moved, mode, compiled, sequence } = self.compiled(options).await?;
         // Asked after the lock was looked at: a change of mode later than that shows in the lock.
         if mode.is_past(&options.intent, options.mode) {
             let hint = "run it again to see what is to be done now";
@@ -138,6 +143,7 @@ impl Session {
             elsewhere,
             then,
             mode,
+            sequence,
             free_since,
         })
     }
@@ -176,8 +182,14 @@ impl Session {
         let resources = compiled.graph.resources.len();
         tracing::debug!(resources, problems = compiled.problems.len(), mode = ?options.mode, "compiled");
         if options.intent == Intent::Destroy {
-            return Ok(Basis { facts: kept, unanswered: seen.failed, moved, mode, compiled });
+            let unanswered = seen.failed;
+            return Ok(Basis { facts: kept, unanswered, moved, mode, compiled, sequence: None });
         }
+        go_without(&mut compiled.graph, &self.kinds, &self.without);
+        let is_traffic = |kind: &str| self.kinds.get(kind).is_some_and(|it| it.switches_traffic());
+        let moves = compiled.graph.resources.values().any(|it| is_traffic(&it.kind));
+        let sequence = moves.then(|| self.sequence()).transpose()?;
+        compiled.problems.extend(sequence.iter().flat_map(|it| it.left_out(&self.stack)));
         if !compiled.has_errors() {
             compiled.problems.extend(self.budget(&kept.facts, options.mode, &compiled.graph)?);
         }
@@ -195,7 +207,7 @@ impl Session {
             }
             self.ui.note(text.trim_end());
         }
-        Ok(Basis { facts: kept, unanswered: seen.failed, moved, mode, compiled })
+        Ok(Basis { facts: kept, unanswered: seen.failed, moved, mode, compiled, sequence })
     }
 
     /// Whether a takeover's launches fit into the RTO.
@@ -244,7 +256,7 @@ impl Session {
             it.place == Place::Standby || !self.kinds.get(&it.kind).is_some_and(|it| it.after_takeover())
         };
         let steps = plan.steps.iter().filter(is_rehearsed).cloned().collect();
-        let plan = &Plan { steps, outputs: BTreeMap::new() };
+        let plan = &Plan { steps, ..Plan::default() };
         // Of what was not looked at, or is done, or was not asked for, there are no steps.
         let whole = report.blocked.is_empty() && options.targets.is_empty() && now == Mode::Standby;
         let text = rehearsed.skeleton.differences(plan, whole)?;
@@ -292,7 +304,7 @@ impl Session {
 
     /// As if nothing stood yet: the graph, and the steps that would make all of it.
     pub(crate) async fn first_apply(&mut self, options: &Options) -> Result<Planned, Failure> {
-        let Basis { facts, unanswered, moved, mode, compiled } = self.compiled(options).await?;
+        let Basis { facts, unanswered, moved, mode, compiled, .. } = self.compiled(options).await?;
         let nothing =
             compiled.graph.resources.keys().map(|address| (address.clone(), Look::Absent)).collect();
         let seen = Observed { seen: nothing, ..Observed::default() };
@@ -310,6 +322,7 @@ impl Session {
             elsewhere: BTreeMap::new(),
             then: Then::Leave,
             mode,
+            sequence: None,
             free_since: None,
         })
     }

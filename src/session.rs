@@ -39,6 +39,8 @@ pub(crate) struct Session {
     pub(crate) alone: Option<Alone>,
     /// What the bundle that it was opened from says of a takeover.
     pub(crate) rehearsed: Option<Rehearsed>,
+    /// What traffic does not wait for, since the operator says so.
+    pub(crate) without: Vec<String>,
     pub(crate) scope: Scope,
 }
 
@@ -88,6 +90,7 @@ impl Session {
             signer: None,
             alone: None,
             rehearsed: None,
+            without: Vec::new(),
             scope,
         })
     }

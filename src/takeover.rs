@@ -173,6 +173,14 @@ async fn end(
         let address = planned.plan.steps[*step].address.as_str();
         ui.step_failure(address, &error.to_string(), &error.hint());
     }
+    // Without that word the traffic would move at once, whatever the standby region answers.
+    let more = if *intent == Intent::Planned { " --planned" } else { "" };
+    let again = format!("drstack {}{more}", report.purpose);
+    if report.purpose == FAILOVER {
+        for line in views::order::held(&planned.plan, &session.kinds, &summary.held, &again) {
+            ui.warn(&line);
+        }
+    }
     let folder = format!("runs/{}", report.run);
     let page = |name: &str, body: String| {
         let key = format!("{folder}/{name}");
@@ -189,12 +197,7 @@ async fn end(
         (true, _) => Ok(Exit::Done),
         (false, false) => Ok(Exit::Interrupted),
         (false, true) => {
-            // Without that word the traffic would move at once, whatever the standby region answers.
-            let more = if *intent == Intent::Planned { " --planned" } else { "" };
-            let hint = format!(
-                "mend what it names, then run `drstack {}{more}` again: it goes on from there",
-                report.purpose
-            );
+            let hint = format!("mend what it names, then run `{again}` again: it goes on from there");
             Err(Failure::new(Exit::Failed, format!("the {} is not complete", report.purpose), hint))
         }
     }

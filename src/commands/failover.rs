@@ -31,10 +31,12 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
         return watch(&session).await;
     }
     let detected = args.detected_at.unwrap_or_else(|| session.now());
+    session.go_without(&args.not_waiting_for, args.planned)?;
+    let named = addresses(&session.stack, &args.only)?;
     let options = Options {
         intent: if args.planned { Intent::Planned } else { Intent::Failover },
         mode: Mode::Active,
-        targets: addresses(&session.stack, &args.only)?,
+        targets: session.part(named)?,
         delete_data: Default::default(),
     };
     let patience =

@@ -1,6 +1,7 @@
 //! `drstack plan`: shows the difference.
 
 use drstack_core::objective::Mode;
+use drstack_core::part::Sequence;
 use drstack_core::plan::file::{FORMAT, PlanFile};
 use drstack_core::plan::{Intent, Options};
 
@@ -26,7 +27,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
     };
     let now = session.mode().await?.standing().mode;
     let mode = args.mode.map_or(now, Into::into);
-    let options = Options {
+    let mut options = Options {
         intent: match (now, mode) {
             (Mode::Standby, Mode::Active) => Intent::Failover,
             (Mode::Active, Mode::Standby) => Intent::Failback,
@@ -37,6 +38,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         delete_data: set(&args.delete_data),
     };
     if options.intent == Intent::Failover {
+        options.targets = session.part(options.targets)?;
         rehearsed(&session);
     }
     let planned = session.plan(&options).await?;
@@ -73,6 +75,12 @@ pub(super) fn rehearsed(session: &Session) {
     }
 }
 
+/// What traffic waits for, for people and programs.
+pub(super) fn order(ui: Ui, sequence: &Sequence) {
+    ui.result(&views::order::text(sequence));
+    views::order::lines(sequence).into_iter().for_each(|line| ui.line("order", line));
+}
+
 /// The plan, for people or programs.
 pub(super) fn show(session: &Session, planned: &crate::planning::Planned, intent: &Intent) {
     let ui = session.ui;
@@ -81,6 +89,9 @@ pub(super) fn show(session: &Session, planned: &crate::planning::Planned, intent
         ui.line("posture", views::plan::posture_line(&session.stack));
     }
     ui.result(&views::plan::text(&planned.plan, &planned.report, intent));
+    if let Some(sequence) = planned.sequence.as_ref().filter(|_| *intent != Intent::Failback) {
+        order(ui, sequence);
+    }
     for (kind, value) in views::plan::lines(&planned.plan, &planned.report) {
         ui.line(kind, value);
     }

@@ -1,6 +1,7 @@
 //! Taking over and handing back on the simulated cloud, as the runbook says it.
 
 mod exchanged;
+mod order;
 mod part;
 mod planned;
 mod restored;

@@ -27,6 +27,28 @@ pub struct Resource {
     pub after: Vec<Address>,
     /// The wave of a failover, 1 to 3.
     pub tier: u8,
+    /// What it waits for beside `after`, where it moves traffic.
+    #[serde(default, skip_serializing_if = "Waits::is_default")]
+    pub waits: Waits,
+}
+
+/// What a resource that moves traffic waits for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Waits {
+    /// Restored data, capacity and checks of its tier and of those before it.
+    #[default]
+    ByTier,
+    /// The same but for these addresses: the operator goes without them.
+    Except(Vec<String>),
+    /// What the stack names, and nothing else.
+    Named,
+}
+
+impl Waits {
+    fn is_default(&self) -> bool {
+        *self == Self::ByTier
+    }
 }
 
 impl Resource {
@@ -43,7 +65,16 @@ impl Resource {
     /// A resource of kind `K` that is found by its tag.
     pub fn tagged<K: crate::kind::Kind>(address: Address, place: Place, spec: &K::Spec) -> Self {
         let spec = serde_json::to_value(spec).unwrap_or(Value::Null);
-        Self { address, kind: K::NAME.to_owned(), place, name: None, spec, after: Vec::new(), tier: 2 }
+        Self {
+            address,
+            kind: K::NAME.to_owned(),
+            place,
+            name: None,
+            spec,
+            after: Vec::new(),
+            tier: 2,
+            waits: Waits::ByTier,
+        }
     }
 
     /// The same, to be made only after `other` is live.

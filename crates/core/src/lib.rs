@@ -21,6 +21,7 @@ pub mod kind;
 pub mod link;
 pub mod objective;
 pub mod observe;
+pub mod part;
 pub mod plan;
 pub mod sides;
 pub mod stack;

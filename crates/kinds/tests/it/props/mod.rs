@@ -9,6 +9,7 @@ mod foreign;
 mod planted;
 mod program;
 mod scene;
+mod sequence;
 mod service;
 mod stale;
 mod takeover;

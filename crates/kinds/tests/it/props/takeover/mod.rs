@@ -11,6 +11,7 @@ mod old_side;
 mod operators;
 mod paced;
 mod partial;
+mod sequence;
 mod shortage;
 
 use std::collections::BTreeSet;
