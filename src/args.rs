@@ -258,8 +258,9 @@ pub(crate) struct FailoverArgs {
     /// How long a planned takeover waits for replication; after that nothing is changed
     #[arg(long, value_name = "TIME", requires = "planned", default_value = crate::drain::AT_MOST)]
     pub(crate) drain_timeout: jiff::SignedDuration,
-    /// Data that a planned takeover does not wait for, since you have looked at it yourself; may be repeated
-    #[arg(long, value_name = "ADDRESS", requires = "planned")]
+    /// What is not waited for, since you have looked at it yourself: traffic moves without it, and a planned failover does not wait for its
+    /// replication; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
     pub(crate) not_waiting_for: Vec<String>,
     /// Least capacity to go on with, in this failover: `40%` or `16` of each pool, or `pool.inference=40%` of one; may be repeated
     #[arg(long, value_name = "MINIMUM", value_parser = crate::minimum::parse)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::copies::{copied, look};
+use drstack_core::part::Sequence;
 use drstack_core::sides::Copied;
 use jiff::{SignedDuration, Timestamp};
 
@@ -65,7 +66,8 @@ fn awaited(session: &Session, planned: &Planned, patience: &Patience<'_>) -> Res
     let of = (!patience.only.is_empty()).then(|| referred(session, patience.only));
     let mut copied = copies(session, planned, of.as_ref())?;
     for name in patience.except {
-        if !copied.keys().any(|it| it.is_within(name)) {
+        let is_of_order = || planned.sequence.iter().flat_map(Sequence::parts).any(|it| it.is_within(name));
+        if !copied.keys().any(|it| it.is_within(name)) && !is_of_order() {
             let known: Vec<String> = copied.keys().map(|it| it.component().to_string()).collect();
             let hint = match views::nearest(name, known.iter().cloned()) {
                 Some(it) => format!("did you mean `{it}`?"),

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use drstack_core::control::mode::KeptMode;
 use drstack_core::minimum::{Minimum, Minimums};
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::verdict::{Pool, pools};

@@ -1,8 +1,15 @@
 //! `--only`: the part of a stack that is meant, by address, tier or tag.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use drstack_core::address::{Address, ComponentAddress};
+use drstack_core::part::Sequence;
 use drstack_core::stack::Stack;
+use serde_json::json;
 
 use crate::exit::{Exit, Failure};
+use crate::planning::shape_failure;
+use crate::session::Session;
 use crate::views;
 
 /// The addresses that `names` stand for: themselves, the components of a tier for `tier=N`, those that carry a tag for `tag:KEY=VALUE`.
@@ -18,6 +25,60 @@ pub(crate) fn addresses(stack: &Stack, names: &[String]) -> Result<Vec<String>, 
         }
     }
     Ok(all)
+}
+
+impl Session {
+    /// The order of a failover of the stack.
+    pub(crate) fn sequence(&self) -> Result<Sequence, Failure> {
+        Sequence::of(&self.stack, &self.kinds).map_err(|error| shape_failure(&error))
+    }
+
+    /// The part that fails over where only `named` addresses are meant: they and what they wait for, which is said. All of it is then in mode
+    /// active: users are not sent to what still stands by.
+    pub(crate) fn part(&self, named: Vec<String>) -> Result<Vec<String>, Failure> {
+        if named.is_empty() {
+            return Ok(named);
+        }
+        // Whoever names one resource means its component: that is what has a mode.
+        let whole = |name: String| Address::parse(&name).map_or(name, |it| it.component().to_string());
+        let named: Vec<String> = named.into_iter().map(whole).collect();
+        let mut along = self.sequence()?.along(&self.stack, &named);
+        along.retain(|it, _| !self.without.iter().any(|name| it.is_within(name)));
+        let mut by_whom: BTreeMap<&ComponentAddress, Vec<&ComponentAddress>> = BTreeMap::new();
+        for (component, whom) in &along {
+            by_whom.entry(whom).or_default().push(component);
+        }
+        for (whom, all) in by_whom {
+            self.ui.note(&format!("Along with {whom}, which needs it first: {}.", views::listed(&all)));
+            let along: Vec<&str> = all.iter().map(|it| it.as_str()).collect();
+            self.ui.line("along", json!({"address": whom.as_str(), "needs": along}));
+        }
+        Ok(named.into_iter().chain(along.into_keys().map(|it| it.to_string())).collect())
+    }
+
+    /// Goes without `names`, each of which has to stand for something: what traffic waits for, or data that is `replicated`.
+    pub(crate) fn go_without(&mut self, names: &[String], is_planned: bool) -> Result<(), Failure> {
+        let sequence = self.sequence()?;
+        let known: BTreeSet<String> = sequence.parts().map(ToString::to_string).collect();
+        for name in names {
+            let is_known = known.iter().any(|it| ComponentAddress::new(it).is_within(name));
+            // What else a planned one waits for is known once it has looked.
+            if !is_known && !is_planned {
+                let hint = match views::nearest(name, known.iter().cloned()) {
+                    Some(it) => format!("did you mean `{it}`?"),
+                    None if known.is_empty() => "leave it out: traffic waits for nothing".to_owned(),
+                    None => format!("traffic waits for {}", views::listed(&known.iter().collect::<Vec<_>>())),
+                };
+                return Err(Failure::new(
+                    Exit::Usage,
+                    format!("`{name}` is nothing that is waited for"),
+                    hint,
+                ));
+            }
+        }
+        self.without = names.to_vec();
+        Ok(())
+    }
 }
 
 fn of_tier(stack: &Stack, tier: &str) -> Result<Vec<String>, Failure> {

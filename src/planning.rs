@@ -17,7 +17,9 @@ use drstack_core::graph::Graph;
 use drstack_core::kind::{Place, ShapeError};
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_alone};
+use drstack_core::part::Sequence;
 use drstack_core::plan::stability::{Rehearsal, rehearse};
+use drstack_core::plan::waits::go_without;
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step, plan};
 use drstack_core::verdict::{Pool, pools};
 use drstack_kinds::facts::keep;
@@ -50,6 +52,8 @@ pub(crate) struct Planned {
     pub(crate) then: Then,
     /// The mode as it was after the lock was looked at.
     pub(crate) mode: KeptMode,
+    /// What traffic waits for; none where nothing moves any.
+    pub(crate) sequence: Option<Sequence>,
     /// [`Peek::free_since`] before anything was looked at.
     free_since: Option<u64>,
 }
@@ -75,6 +79,7 @@ struct Basis {
     /// The mode before.
     mode: KeptMode,
     compiled: Compiled,
+    sequence: Option<Sequence>,
 }
 
 /// Questions whose answers differ.
@@ -93,7 +98,7 @@ impl Session {
         // Without it nobody knows what is somebody else's and what a run was cut off while making.
         let Peek { free_since, begun } =
             peek(&*self.store).await.map_err(|error| self.lock_failure(&error))?;
-        let Basis { facts, has_new_levels, unanswered, moved, mode, mut compiled } =
+        let Basis { facts, has_new_levels, unanswered, moved, mode, mut compiled, sequence } =
             self.compiled(options).await?;
         // Asked after the lock was looked at: a change of mode later than that shows in the lock.
         if !self.stated && mode.is_past(&options.intent, options.mode) {
@@ -152,6 +157,7 @@ impl Session {
             elsewhere,
             then,
             mode,
+            sequence,
             free_since,
         })
     }
@@ -196,13 +202,18 @@ impl Session {
             tracing::debug!(query = remark.address, error = remark.text, "a fact was not answered");
         }
         let mode = self.mode().await?;
-        let standing = self.accepting(mode.standing_for(options));
-        let mut compiled = compile(&self.stack, &kept.facts, standing);
+        let mut compiled = self.compile_for(&mode, options, &kept.facts);
         let resources = compiled.graph.resources.len();
         tracing::debug!(resources, problems = compiled.problems.len(), mode = ?options.mode, "compiled");
         if options.intent == Intent::Destroy {
-            return Ok(Basis { facts: kept, has_new_levels, unanswered: seen.failed, moved, mode, compiled });
+            let unanswered = seen.failed;
+            let sequence = None;
+            return Ok(Basis { facts: kept, has_new_levels, unanswered, moved, mode, compiled, sequence });
         }
+        let is_traffic = |kind: &str| self.kinds.get(kind).is_some_and(|it| it.switches_traffic());
+        let moves = compiled.graph.resources.values().any(|it| is_traffic(&it.kind));
+        let sequence = moves.then(|| self.sequence()).transpose()?;
+        compiled.problems.extend(sequence.iter().flat_map(|it| it.left_out(&self.stack)));
         if !compiled.has_errors() {
             compiled.problems.extend(self.budget(&kept.facts, options.mode, &compiled.graph)?);
         }
@@ -220,7 +231,15 @@ impl Session {
             }
             self.ui.note(text.trim_end());
         }
-        Ok(Basis { facts: kept, has_new_levels, unanswered: seen.failed, moved, mode, compiled })
+        let unanswered = seen.failed;
+        Ok(Basis { facts: kept, has_new_levels, unanswered, moved, mode, compiled, sequence })
+    }
+
+    /// Compiles the stack for what a run with these options plans for.
+    fn compile_for(&self, mode: &KeptMode, options: &Options, facts: &Facts) -> Compiled {
+        let mut compiled = compile(&self.stack, facts, self.accepting(mode.standing_for(options)));
+        go_without(&mut compiled.graph, &self.kinds, &self.without);
+        compiled
     }
 
     /// The mode held against what was seen. Where nobody has said which region serves, a doubt about that ends the program; else what
@@ -242,7 +261,7 @@ impl Session {
         }
         // Of another epoch the same resources are wanted, with other texts.
         if self.accepting(mode.standing_for(options)) != planned_for {
-            *compiled = compile(&self.stack, facts, self.accepting(mode.standing_for(options)));
+            *compiled = self.compile_for(&mode, options, facts);
         }
         Ok(mode)
     }
@@ -293,7 +312,7 @@ impl Session {
             it.place == Place::Standby || !self.kinds.get(&it.kind).is_some_and(|it| it.after_takeover())
         };
         let steps = plan.steps.iter().filter(is_rehearsed).cloned().collect();
-        let plan = &Plan { steps, outputs: BTreeMap::new() };
+        let plan = &Plan { steps, ..Plan::default() };
         // Of what was not looked at, or is done, or was not asked for, there are no steps.
         let whole = report.blocked.is_empty() && options.targets.is_empty() && now == Mode::Standby;
         let text = rehearsed.skeleton.differences(plan, whole)?;
@@ -358,7 +377,7 @@ impl Session {
 
     /// As if nothing stood yet: the graph, and the steps that would make all of it.
     pub(crate) async fn first_apply(&mut self, options: &Options) -> Result<Planned, Failure> {
-        let Basis { facts, has_new_levels, unanswered, moved, mode, compiled } =
+        let Basis { facts, has_new_levels, unanswered, moved, mode, compiled, .. } =
             self.compiled(options).await?;
         let nothing =
             compiled.graph.resources.keys().map(|address| (address.clone(), Look::Absent)).collect();
@@ -378,6 +397,7 @@ impl Session {
             elsewhere: BTreeMap::new(),
             then: Then::Leave,
             mode,
+            sequence: None,
             free_since: None,
         })
     }

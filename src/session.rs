@@ -46,6 +46,8 @@ pub(crate) struct Session {
     pub(crate) rehearsed: Option<Rehearsed>,
     /// The minimums that this run accepts for its failover.
     pub(crate) accepted: Minimums,
+    /// What traffic does not wait for, since the operator says so.
+    pub(crate) without: Vec<String>,
     pub(crate) scope: Scope,
 }
 
@@ -98,6 +100,7 @@ impl Session {
             without_control: false,
             rehearsed: None,
             accepted: Minimums::default(),
+            without: Vec::new(),
             scope,
         })
     }

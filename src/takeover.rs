@@ -209,6 +209,11 @@ async fn end(
         };
         ui.step_failure(address.as_str(), &error.to_string(), &hint);
     }
+    if report.purpose == FAILOVER {
+        for line in views::order::held(&planned.plan, &session.kinds, &summary.held, &change.command) {
+            ui.warn(&line);
+        }
+    }
     let folder = format!("runs/{}", report.run);
     let page = |name: &str, body: String| {
         let key = format!("{folder}/{name}");

@@ -37,10 +37,12 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
     let command = command(args);
     session.stated = true;
     let detected = args.detected_at.unwrap_or_else(|| session.now());
+    session.go_without(&args.not_waiting_for, args.planned)?;
+    let named = addresses(&session.stack, &args.only)?;
     let options = Options {
         intent: if args.planned { Intent::Planned } else { Intent::Failover },
         mode: Mode::Active,
-        targets: addresses(&session.stack, &args.only)?,
+        targets: session.part(named)?,
         delete_data: Default::default(),
     };
     let patience =

@@ -14,11 +14,15 @@ mod unlock;
 
 use clap::CommandFactory;
 use drstack_core::control::lock::Lock;
+use drstack_core::diagnostic::render;
+use drstack_core::part::Sequence;
+use drstack_core::stack::Stack;
 
 use crate::args::{Args, Command};
 use crate::cloud::runtime;
 use crate::exit::{Exit, Failure};
 use crate::loading::load_stack;
+use crate::planning::shape_failure;
 use crate::ui::Ui;
 
 /// What a command ends with.
@@ -53,6 +57,7 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
                 serde_json::json!({"stack": stack.facts.name, "components": stack.components.len()}),
             );
             ui.result(&format!("Stack `{}` is valid: {count}.\n", stack.facts.name));
+            in_order(ui, &stack)?;
             Ok(Exit::Done)
         }
         Command::Plan(it) => runtime(global.cloud)?.block_on(plan::run(ui, global, it)),
@@ -87,6 +92,20 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
             Ok(Exit::Done)
         }
     }
+}
+
+/// Says what traffic of `stack` waits for, and what an `after` leaves out.
+fn in_order(ui: Ui, stack: &Stack) -> Result<(), Failure> {
+    let sequence = Sequence::of(stack, &drstack_kinds::kinds()).map_err(|error| shape_failure(&error))?;
+    plan::order(ui, &sequence);
+    let warnings = sequence.left_out(stack);
+    for warning in &warnings {
+        ui.line("diagnostic", crate::views::diagnostic(warning, &stack.sources));
+    }
+    if !warnings.is_empty() {
+        ui.note(render(&warnings, &stack.sources, ui.color).trim_end());
+    }
+    Ok(())
 }
 
 /// Goes on where somebody says yes.

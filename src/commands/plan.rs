@@ -1,6 +1,7 @@
 //! `drstack plan`: shows the difference.
 
 use drstack_core::objective::Mode;
+use drstack_core::part::Sequence;
 use drstack_core::plan::file::{FORMAT, PlanFile};
 use drstack_core::plan::{Intent, Options};
 
@@ -29,7 +30,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
     let mode = args.mode.map_or(now, Into::into);
     // What a change of mode would do may be seen; what keeps to the mode needs to know it.
     session.stated = mode != now;
-    let options = Options {
+    let mut options = Options {
         intent: match (now, mode) {
             (Mode::Standby, Mode::Active) => Intent::Failover,
             (Mode::Active, Mode::Standby) => Intent::Failback,
@@ -40,6 +41,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         delete_data: set(&args.delete_data),
     };
     if options.intent == Intent::Failover {
+        options.targets = session.part(options.targets)?;
         rehearsed(&session);
     }
     let planned = session.plan(&options).await?;
@@ -80,6 +82,12 @@ pub(super) fn rehearsed(session: &Session) {
     }
 }
 
+/// What traffic waits for, for people and programs.
+pub(super) fn order(ui: Ui, sequence: &Sequence) {
+    ui.result(&views::order::text(sequence));
+    views::order::lines(sequence).into_iter().for_each(|line| ui.line("order", line));
+}
+
 /// The plan, for people or programs.
 pub(super) fn show(session: &Session, planned: &crate::planning::Planned, intent: &Intent) {
     let ui = session.ui;
@@ -88,6 +96,9 @@ pub(super) fn show(session: &Session, planned: &crate::planning::Planned, intent
         ui.line("posture", views::plan::posture_line(&session.stack));
     }
     ui.result(&views::plan::text(&planned.plan, &planned.report, intent));
+    if let Some(sequence) = planned.sequence.as_ref().filter(|_| *intent != Intent::Failback) {
+        order(ui, sequence);
+    }
     for (kind, value) in views::plan::lines(&planned.plan, &planned.report) {
         ui.line(kind, value);
     }

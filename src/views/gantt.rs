@@ -64,7 +64,7 @@ impl Timings {
         let mut at = last(&mut self.steps.keys().copied());
         while let Some(id) = at {
             path.push(id);
-            at = last(&mut plan.steps[id].before());
+            at = last(&mut plan.before(id));
         }
         path.reverse();
         path

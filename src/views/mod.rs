@@ -3,6 +3,7 @@
 pub(crate) mod data;
 pub(crate) mod gantt;
 pub(crate) mod graph;
+pub(crate) mod order;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod restored;
@@ -30,6 +31,22 @@ pub(crate) fn duration(duration: Duration) -> String {
 /// `1 step`, `2 steps`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// Names that a sentence says before it only counts.
+const NAMED: usize = 5;
+
+/// Some of these, and how many there are beside them.
+pub(crate) fn listed<T: std::fmt::Display>(names: &[T]) -> String {
+    let mut said: Vec<String> = names.iter().take(NAMED).map(ToString::to_string).collect();
+    if names.len() > NAMED {
+        said.push(format!("{} more", names.len() - NAMED));
+    }
+    match said.split_last() {
+        None => "nothing".to_owned(),
+        Some((last, [])) => last.clone(),
+        Some((last, first)) => format!("{} and {last}", first.join(", ")),
+    }
 }
 
 /// The one of `known`, or of the components that they belong to, that was probably meant, as one types it.

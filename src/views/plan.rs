@@ -159,7 +159,7 @@ pub(crate) fn rehearsed_line(at: Timestamp, skeleton: &Skeleton) -> Value {
         })
     };
     let steps: Vec<Value> = skeleton.steps.iter().map(step).collect();
-    json!({ "at": at, "steps": steps, "estimate_seconds": skeleton.estimate })
+    json!({ "at": at, "steps": steps, "gates": skeleton.gates, "estimate_seconds": skeleton.estimate })
 }
 
 /// The calls that each step may make.
@@ -212,6 +212,11 @@ pub(crate) fn lines(plan: &Plan, report: &PlanReport) -> Vec<(&'static str, Valu
             ("step", value)
         })
         .collect();
+    lines.extend(
+        plan.gates
+            .iter()
+            .map(|gate| ("gate", json!({"needs": gate.needs, "after": gate.after, "holds": gate.holds}))),
+    );
     let remarks = [
         ("blocked", &report.blocked),
         ("kept", &report.kept),

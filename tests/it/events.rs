@@ -168,6 +168,16 @@ fn without_instances() -> Drstack {
     machine
 }
 
+/// A machine whose pool answers for a name.
+fn with_traffic() -> Drstack {
+    let machine = drstack();
+    let pool = "[network.standby]\ncidr = \"10.64.0.0/16\"\n[pool.serving]\nfollows = \"serve\"\nnetwork = \"@network.standby\"\n";
+    let traffic = "[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nprimary_target = \"east.example.com\"\nstandby_target = \"west.example.com\"\nprobe = \"https://api.example.com/\"\n";
+    machine.write("s/stack.toml", &format!("{STACK}{pool}{traffic}"));
+    machine.run(["apply", "s", "--cloud", "sim", "--auto-approve"]).ok();
+    machine
+}
+
 /// Types of the lines of `drstack ARGS --json`, all of which fit the schema.
 fn types(machine: &Drstack, code: i32, args: &str) -> BTreeSet<String> {
     let ran = machine.run(args.split(' ').chain(["--json"])).code(code);
@@ -211,5 +221,6 @@ fn every_command_writes_lines_of_the_schema_and_every_type_of_it_is_written() {
     let mut seen: BTreeSet<String> =
         runs.iter().flat_map(|(code, args)| types(&machine, *code, args)).collect();
     seen.extend(types(&without_instances(), 0, "plan s --cloud sim"));
+    seen.extend(types(&with_traffic(), 0, "failover s --cloud sim --only traffic.api --dry-run"));
     assert_eq!(seen, choices(&SCHEMA));
 }

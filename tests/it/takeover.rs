@@ -2,6 +2,7 @@
 
 mod exchanged;
 mod forgotten;
+mod order;
 mod part;
 mod planned;
 mod restored;

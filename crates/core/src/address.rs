@@ -41,6 +41,11 @@ impl ComponentAddress {
         out
     }
 
+    /// The address as one types it in a shell: in quotes where it has a key of `for_each`.
+    pub fn typed(&self) -> String {
+        if self.0.contains('[') { format!("'{}'", self.0) } else { self.0.to_string() }
+    }
+
     /// The address as a name AWS accepts: letters, digits and single hyphens, `pool-inference-eta`.
     pub fn slug(&self) -> String {
         let mut slug = String::with_capacity(self.0.len());

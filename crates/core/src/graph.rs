@@ -34,6 +34,28 @@ pub struct Resource {
     /// The answer that it lacks; the plan has no step for it then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lacking: Option<Lacking>,
+    /// What it waits for beside `after`, where it moves traffic.
+    #[serde(default, skip_serializing_if = "Waits::is_default")]
+    pub waits: Waits,
+}
+
+/// What a resource that moves traffic waits for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Waits {
+    /// Restored data, capacity and checks of its tier and of those before it.
+    #[default]
+    ByTier,
+    /// The same but for these addresses: the operator goes without them.
+    Except(Vec<String>),
+    /// What the stack names, and nothing else.
+    Named,
+}
+
+impl Waits {
+    fn is_default(&self) -> bool {
+        *self == Self::ByTier
+    }
 }
 
 impl Resource {
@@ -61,6 +83,7 @@ impl Resource {
             // What stands outside of the standby region may be somebody else's: nothing there is changed by guess.
             rests_on_facts: place != Place::Standby,
             lacking: None,
+            waits: Waits::ByTier,
         }
     }
 

@@ -22,6 +22,7 @@ pub mod link;
 pub mod minimum;
 pub mod objective;
 pub mod observe;
+pub mod part;
 pub mod plan;
 pub mod sides;
 pub mod stack;

@@ -265,6 +265,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "A side is a DNS name, or a load balancer by alias: `{ alias = \"lb-1.us-east-1.elb.amazonaws.com\", zone = \"Z35SXDOTRQ7X7K\" }`, where `zone` is the load balancer's `CanonicalHostedZoneId`. Both sides are the one or the other, since records of one name are of one type. The zone's own name, `record = \"\"`, takes aliases alone: a CNAME cannot stand there.",
     ),
     (
+        "DR257",
+        "an `after` leaves out pools",
+        "Without `after`, traffic moves in a failover once all restored tables, pools and checks of its tier and of the tiers before it are up. `after` names pools in place of that, `after = []` none. Here it leaves out pools for which no other traffic waits either: users may be sent to a region in which they do not serve yet.",
+    ),
+    (
         "DR260",
         "a check looks at nothing, or at several things",
         "A check has one of `http`, `table`, `object` and `command`; docs/checks.md shows each.",

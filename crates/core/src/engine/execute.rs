@@ -54,6 +54,8 @@ pub struct RunSummary {
     pub left: BTreeMap<Address, Found>,
     /// Steps not started because of those.
     pub skipped: usize,
+    /// The same steps, each with the one that failed.
+    pub held: Vec<(StepId, StepId)>,
     /// Steps not started, or not finished, because the run was stopped.
     pub unfinished: Vec<StepId>,
     /// How long it took.
@@ -350,6 +352,7 @@ impl Run<'_> {
         self.say(id, outcome);
         self.summary.skipped += impossible.len();
         for skipped in impossible {
+            self.summary.held.push((skipped, id));
             self.say(skipped, Outcome::Skipped { because: id });
         }
     }

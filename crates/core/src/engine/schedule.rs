@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use crate::plan::{Plan, StepId};
+use crate::plan::{Plan, StepId, gate};
 
 #[cfg(test)]
 mod tests;
@@ -30,7 +30,7 @@ pub enum Stand {
 /// A plan in progress.
 ///
 /// Guarantees: every step is handed out at most once, never before all it needs is done and all it comes after has ended, and
-/// is impossible if and only if something it needs did not finish. Each step ends once: by [`Schedule::finish`], in what that returns, or in what
+/// is impossible if and only if something it needs did not finish. What stands behind a gate needs, or comes after, what is in front of it. Each step ends once: by [`Schedule::finish`], in what that returns, or in what
 /// [`Schedule::stop`] returns.
 pub struct Schedule {
     stands: Vec<Stand>,
@@ -43,6 +43,8 @@ pub struct Schedule {
     ready: BinaryHeap<Ready>,
     open: usize,
     running: usize,
+    /// How many of these are steps. Behind them stand the gates, which nobody is handed: one is done as soon as it may start.
+    steps: usize,
 }
 
 /// Longest remaining path first, then the smaller id.
@@ -69,27 +71,36 @@ impl Schedule {
     /// A schedule of `plan`, whose steps stand after what they need.
     pub fn new(plan: &Plan) -> Self {
         let steps = &plan.steps;
-        let mut dependents = vec![Vec::new(); steps.len()];
-        let mut followers = vec![Vec::new(); steps.len()];
-        let mut remaining: Vec<f64> = steps.iter().map(|step| step.estimate).collect();
-        for (id, step) in steps.iter().enumerate().rev() {
+        let count = steps.len() + plan.gates.len();
+        let mut dependents = vec![Vec::new(); count];
+        let mut followers = vec![Vec::new(); count];
+        let mut left = vec![0; count];
+        for (id, step) in steps.iter().enumerate() {
             step.needs.iter().for_each(|need| dependents[*need].push(id));
             step.after.iter().for_each(|it| followers[*it].push(id));
-            for before in step.before() {
-                remaining[before] = remaining[before].max(steps[before].estimate + remaining[id]);
+            left[id] = step.before().count();
+        }
+        for (id, gate) in (steps.len()..).zip(&plan.gates) {
+            gate.needs.iter().for_each(|need| dependents[*need].push(id));
+            gate.after.iter().for_each(|it| followers[*it].push(id));
+            left[id] = gate.before().count();
+            for held in &gate.holds {
+                dependents[id].push(*held);
+                left[*held] += 1;
             }
         }
         let mut schedule = Self {
-            stands: vec![Stand::Waiting; steps.len()],
-            left: steps.iter().map(|step| step.before().count()).collect(),
+            stands: vec![Stand::Waiting; count],
+            left,
             dependents,
             followers,
-            remaining,
+            remaining: remaining(plan),
             ready: BinaryHeap::new(),
             open: steps.len(),
             running: 0,
+            steps: steps.len(),
         };
-        for id in 0..steps.len() {
+        for id in 0..count {
             schedule.offer(id);
         }
         schedule
@@ -123,8 +134,10 @@ impl Schedule {
         while let Some(next) = open.pop() {
             if self.stands[next] == Stand::Waiting {
                 self.stands[next] = Stand::Impossible(id);
-                self.open -= 1;
-                impossible.push(next);
+                if next < self.steps {
+                    self.open -= 1;
+                    impossible.push(next);
+                }
                 open.extend(&self.dependents[next]);
             }
         }
@@ -148,7 +161,7 @@ impl Schedule {
     pub fn stop(&mut self) -> Vec<StepId> {
         self.ready.clear();
         let never = |id: &StepId| matches!(self.stands[*id], Stand::Waiting | Stand::Ready);
-        let left: Vec<StepId> = (0..self.stands.len()).filter(never).collect();
+        let left: Vec<StepId> = (0..self.steps).filter(never).collect();
         left.iter().for_each(|id| self.stands[*id] = Stand::Stopped);
         self.open -= left.len();
         left
@@ -165,9 +178,38 @@ impl Schedule {
     }
 
     fn offer(&mut self, id: StepId) {
-        if self.left[id] == 0 && self.stands[id] == Stand::Waiting {
+        if self.left[id] != 0 || self.stands[id] != Stand::Waiting {
+            return;
+        }
+        if id < self.steps {
             self.stands[id] = Stand::Ready;
             self.ready.push(Ready(self.remaining[id], id));
+        } else {
+            self.stands[id] = Stand::Done;
+            self.release(self.dependents[id].clone());
         }
     }
+}
+
+/// For each step of `plan` the seconds from its start to the end of the longest path behind it.
+fn remaining(plan: &Plan) -> Vec<f64> {
+    let behind = gate::of_each(plan.steps.len(), &plan.gates);
+    let mut in_front: Vec<Vec<usize>> = vec![Vec::new(); plan.steps.len()];
+    for (number, gate) in plan.gates.iter().enumerate() {
+        gate.before().for_each(|step| in_front[step].push(number));
+    }
+    // The longest path behind each gate: of a step, and so of those in front of a gate, all that come later are known.
+    let mut gates = vec![0.0_f64; plan.gates.len()];
+    let mut remaining: Vec<f64> = plan.steps.iter().map(|step| step.estimate).collect();
+    for (id, step) in plan.steps.iter().enumerate().rev() {
+        let later = in_front[id].iter().map(|gate| gates[*gate]).fold(0.0, f64::max);
+        remaining[id] = remaining[id].max(step.estimate + later);
+        for gate in &behind[id] {
+            gates[*gate] = gates[*gate].max(remaining[id]);
+        }
+        for before in step.before() {
+            remaining[before] = remaining[before].max(plan.steps[before].estimate + remaining[id]);
+        }
+    }
+    remaining
 }

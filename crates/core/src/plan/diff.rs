@@ -5,6 +5,7 @@ mod reach;
 mod remove;
 mod replace;
 mod takeover;
+mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,8 @@ use serde_json::Value;
 
 use self::older::Older;
 use self::reach::Reach;
-use super::{Intent, Options, Plan, PlanReport, Remark, Step, order};
+use super::waits::Order;
+use super::{Gate, Intent, Options, Plan, PlanReport, Remark, Step, StepId, order};
 use crate::address::Address;
 use crate::cloud::{Found, Owner, sha256};
 use crate::component::StackFacts;
@@ -21,6 +23,7 @@ use crate::kind::{
     Action, Compared, DataRole, DynKind, FieldChange, KindRegistry, Place, Readiness, ShapeError,
 };
 use crate::link::{KNOWN_LATER, has_links, resolve};
+use crate::objective::Mode;
 use crate::observe::{Look, Observed, Owned};
 
 /// The steps that make `seen` what `want` says (or take it away), and what is to be said about the rest.
@@ -51,10 +54,17 @@ pub fn plan(
         told: BTreeSet::new(),
         begun: &seen.begun,
         unlisted_data: false,
+        unready: BTreeMap::new(),
+        growing: BTreeSet::new(),
+        gates: Vec::new(),
+        out: BTreeSet::new(),
         report: PlanReport::default(),
     };
     draft.unlisted_data = seen.unlisted.iter().any(|(kind, ..)| draft.holds_data(kind));
-    let scope = Reach::of(want, options);
+    let forward = options.mode == Mode::Active || options.intent.takes_over();
+    let in_order = forward && options.intent != Intent::Destroy;
+    let order = in_order.then(|| Order::of(want, kinds)).transpose()?;
+    let scope = Reach::of(want, options, order.as_ref());
     let mut spare = Spare::of(&seen.others);
     match options.intent {
         Intent::Destroy => draft.destroy(want, seen, &scope)?,
@@ -65,29 +75,26 @@ pub fn plan(
             }
             if draft.takes_over() {
                 draft.refuse_violations();
-                draft.in_waves()?;
             } else {
                 let rest = draft.without_older(spare.rest());
                 let (owned, apart) = rest.into_iter().partition(|owned| draft.is_target(&owned.address));
                 draft.remove(owned, apart, "the stack no longer names it")?;
                 draft.settle_older()?;
             }
-            if options.intent == Intent::Failback {
-                draft.let_go_before_shrinking()?;
+            match &order {
+                Some(order) => {
+                    draft.hold_traffic_back(order);
+                    draft.in_order(want)?;
+                }
+                None => draft.let_go_before_shrinking(want)?,
             }
         }
     }
-    for (kind, place, error) in &seen.unlisted {
-        let text = format!(
-            "could not list what the stack owns in {}: {error}; {}",
-            draft.region(*place),
-            error.hint()
-        );
-        draft.report.blocked.push(Remark { address: (*kind).to_owned(), text });
-    }
+    draft.say_unlisted(seen);
     draft.let_go_first(want);
-    let steps = order::sorted(draft.steps);
-    Ok((Plan { steps, outputs: draft.outputs }, draft.report))
+    draft.leave_out();
+    let (steps, gates) = order::sorted(draft.steps, &draft.gates);
+    Ok((Plan { steps, outputs: draft.outputs, gates }, draft.report))
 }
 
 /// Owned resources that no wanted one has claimed yet, by address.
@@ -138,6 +145,13 @@ struct Draft<'a> {
     begun: &'a BTreeSet<Address>,
     /// There may be data that no listing showed.
     unlisted_data: bool,
+    /// What is as wanted and cannot be relied on yet, and what about it.
+    unready: BTreeMap<Address, String>,
+    /// Steps that raise capacity.
+    growing: BTreeSet<StepId>,
+    gates: Vec<Gate>,
+    /// Steps that are not made after all.
+    out: BTreeSet<StepId>,
     report: PlanReport,
 }
 
@@ -239,6 +253,9 @@ impl<'a> Draft<'a> {
         let reason = beside.map_or_else(|| fields(&changes, ["differs", "differ"]), str::to_owned);
         let id = self.push(kind, resource, Action::Update, reason, changes, Some(found.id.clone()));
         self.steps[id].estimate += kind.holds(&resource.spec)?.as_secs_f64();
+        if let (Some(wanted), Some(live)) = (kind.demand(&resource.spec)?, kind.bought(&found.live)?) {
+            self.growing.extend((wanted.count > live.count).then_some(id));
+        }
         self.holders.push((id, links));
         self.ready_by.insert(resource.address.clone(), id);
         self.unsure.insert(resource.address.clone(), Some(kind.volatile()));
@@ -326,6 +343,7 @@ impl<'a> Draft<'a> {
             Readiness::Waiting(text) | Readiness::Failed(text) => text,
             Readiness::Short(shortage) => shortage.message,
         };
+        self.unready.insert(resource.address.clone(), text.clone());
         self.report.waiting.push(Remark { address: resource.address.to_string(), text });
     }
 
@@ -358,13 +376,28 @@ impl<'a> Draft<'a> {
         let Some(need) = resource.needed().filter(|need| self.blocked.contains(*need)).min() else {
             return false;
         };
-        self.block(&resource.address, format!("it needs {need}"));
+        let text = match self.kinds.get(&resource.kind).is_some_and(|kind| kind.switches_traffic()) {
+            true => self.way_on(&[(need, None)]),
+            false => format!("it needs {need}"),
+        };
+        self.block(&resource.address, text);
         true
     }
 
     fn block(&mut self, address: &Address, text: String) {
         self.blocked.insert(address.clone());
         self.report.blocked.push(Remark { address: address.to_string(), text });
+    }
+
+    fn say_unlisted(&mut self, seen: &Observed) {
+        for (kind, place, error) in &seen.unlisted {
+            let text = format!(
+                "could not list what the stack owns in {}: {error}; {}",
+                self.region(*place),
+                error.hint()
+            );
+            self.report.blocked.push(Remark { address: (*kind).to_owned(), text });
+        }
     }
 
     fn holds_data(&self, kind: &str) -> bool {

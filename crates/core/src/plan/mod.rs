@@ -3,8 +3,10 @@
 pub mod file;
 pub mod skeleton;
 pub mod stability;
+pub mod waits;
 
 mod diff;
+pub(crate) mod gate;
 mod order;
 #[cfg(test)]
 mod tests;
@@ -20,6 +22,7 @@ use crate::kind::{Action, FieldChange, Place};
 use crate::objective::Mode;
 
 pub use diff::plan;
+pub use gate::Gate;
 
 /// What a run is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +116,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What is live already and links may point to: outputs by address.
     pub outputs: std::collections::BTreeMap<Address, std::collections::BTreeMap<String, String>>,
+    /// What many steps wait for at once, beside what each waits for by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<Gate>,
 }
 
 /// A sentence about one address.
@@ -145,11 +151,26 @@ impl Plan {
         self.steps.is_empty()
     }
 
+    /// Steps that have ended when `step` starts: those that it waits for by itself, and those in front of its gates.
+    pub fn before(&self, step: StepId) -> impl Iterator<Item = StepId> + '_ {
+        let gates = self.gates.iter().filter(move |gate| gate.holds.binary_search(&step).is_ok());
+        self.steps[step].before().chain(gates.flat_map(Gate::before))
+    }
+
     /// The steps of the longest path by estimate, first to last, and its length.
     pub fn critical_path(&self) -> (Vec<StepId>, Duration) {
+        let behind = gate::of_each(self.steps.len(), &self.gates);
+        // Whoever stands behind a gate stands behind the last of those in front of it.
+        let mut last: Vec<Option<Option<StepId>>> = vec![None; self.gates.len()];
         let mut best: Vec<(f64, Option<StepId>)> = Vec::with_capacity(self.steps.len());
-        for step in &self.steps {
-            let before = step.before().max_by(|a, b| best[*a].0.total_cmp(&best[*b].0));
+        for (id, step) in self.steps.iter().enumerate() {
+            let longest =
+                |ids: &mut dyn Iterator<Item = StepId>| ids.max_by(|a, b| best[*a].0.total_cmp(&best[*b].0));
+            for gate in &behind[id] {
+                last[*gate].get_or_insert_with(|| longest(&mut self.gates[*gate].before()));
+            }
+            let gates = behind[id].iter().filter_map(|gate| last[*gate].flatten());
+            let before = longest(&mut step.before().chain(gates));
             best.push((step.estimate + before.map_or(0.0, |id| best[id].0), before));
         }
         let Some(mut at) = (0..best.len()).max_by(|a, b| best[*a].0.total_cmp(&best[*b].0)) else {

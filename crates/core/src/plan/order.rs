@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::Step;
+use super::gate::{self, Gate};
+use super::{Step, StepId};
 use crate::address::Address;
 use crate::graph::{Graph, Resource};
 
@@ -17,19 +18,21 @@ pub(super) fn topological(graph: &Graph) -> Vec<&Resource> {
     sort(&needs).into_iter().map(|at| resources[at]).collect()
 }
 
-/// `steps` in an order in which each comes after what it needs, renumbered.
-pub(super) fn sorted(mut steps: Vec<Step>) -> Vec<Step> {
+/// `steps` in an order in which each comes after what it needs, renumbered, and `gates` with the new numbers.
+pub(super) fn sorted(mut steps: Vec<Step>, gates: &[Gate]) -> (Vec<Step>, Vec<Gate>) {
     for step in &mut steps {
         for before in [&mut step.needs, &mut step.after] {
             before.sort_unstable();
             before.dedup();
         }
     }
-    let order = sort(&steps.iter().map(|step| step.before().collect()).collect::<Vec<_>>());
+    let mut order = sort(&nodes(&steps, gates));
+    order.retain(|it| *it < steps.len());
     let mut renamed = vec![0; steps.len()];
     order.iter().enumerate().for_each(|(new, old)| renamed[*old] = new);
+    let gates = gates.iter().map(|gate| gate.renumbered(|old| Some(renamed[old]))).collect();
     let mut slots: Vec<Option<Step>> = steps.into_iter().map(Some).collect();
-    order
+    let steps = order
         .into_iter()
         .filter_map(|old| slots[old].take())
         .map(|mut step| {
@@ -39,7 +42,23 @@ pub(super) fn sorted(mut steps: Vec<Step>) -> Vec<Step> {
             }
             step
         })
-        .collect()
+        .collect();
+    (steps, gates)
+}
+
+/// What each step waits for, and behind the steps what each gate does: a gate is one more node, by which many lead to many.
+fn nodes(steps: &[Step], gates: &[Gate]) -> Vec<Vec<StepId>> {
+    let behind = gate::of_each(steps.len(), gates);
+    let of_step = |(step, gates): (&Step, &Vec<usize>)| -> Vec<StepId> {
+        step.before().chain(gates.iter().map(|gate| steps.len() + gate)).collect()
+    };
+    let of_steps = steps.iter().zip(&behind).map(of_step);
+    of_steps.chain(gates.iter().map(|gate| gate.before().collect())).collect()
+}
+
+/// Steps, each after what it needs.
+pub(super) fn of_steps(steps: &[Step]) -> Vec<StepId> {
+    sort(&nodes(steps, &[]))
 }
 
 /// Kahn's algorithm; among those that are ready the smallest index goes first.

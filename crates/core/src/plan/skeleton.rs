@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::Plan;
+use super::{Gate, Plan};
 use crate::address::Address;
 use crate::kind::Action;
 
@@ -19,6 +19,9 @@ pub struct Skeleton {
     pub steps: Vec<Bone>,
     /// Predicted time of the longest path, in seconds.
     pub estimate: f64,
+    /// What many of them wait for at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<Gate>,
 }
 
 /// One step of it.
@@ -33,7 +36,7 @@ pub struct Bone {
     pub kind: String,
     /// The region, as AWS names it.
     pub region: String,
-    /// Steps that have ended when it starts, by their place in the skeleton.
+    /// Steps that have ended when it starts, by their place in the skeleton, beside those in front of its gates.
     pub before: Vec<usize>,
     /// Predicted time, in seconds.
     pub estimate: f64,
@@ -50,7 +53,11 @@ impl Skeleton {
             before: step.before().collect::<BTreeSet<_>>().into_iter().collect(),
             estimate: step.estimate,
         };
-        Self { steps: plan.steps.iter().map(bone).collect(), estimate: plan.critical_path().1.as_secs_f64() }
+        Self {
+            steps: plan.steps.iter().map(bone).collect(),
+            estimate: plan.critical_path().1.as_secs_f64(),
+            gates: plan.gates.clone(),
+        }
     }
 
     /// Whether the steps are the same, however long they are thought to take.
@@ -58,7 +65,7 @@ impl Skeleton {
         let timeless = |it: &Self| -> Vec<Bone> {
             it.steps.iter().map(|bone| Bone { estimate: 0.0, ..bone.clone() }).collect()
         };
-        timeless(self) == timeless(other)
+        timeless(self) == timeless(other) && self.gates == other.gates
     }
 
     /// What `plan` does beyond what was rehearsed, and, where `plan` is `whole`, what it has no need for; `None` where it does just that.

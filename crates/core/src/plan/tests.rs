@@ -1,6 +1,7 @@
 //! What the planner promises, on a toy kind whose spec is a size, a fixed part and a link.
 
 mod lacking;
+mod sequence;
 mod takeover;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,7 +79,7 @@ toy!(Tagged, "tagged", Lookup::Tag, DataRole::None);
 toy!(Data, "data", Lookup::Name, DataRole::Holds);
 toy!(Feed, "feed", Lookup::Name, DataRole::Feeds);
 toy!(Copy, "copy", Lookup::Tag, DataRole::Holds);
-toy!(
+toy! {
     Pool,
     "pool",
     Lookup::Name,
@@ -86,7 +87,17 @@ toy!(
     fn demand(spec: &Spec) -> Option<Demand> {
         Some(Demand { types: Vec::new(), weights: BTreeMap::new(), count: spec.size, on_demand: 0 })
     }
-);
+    fn bought(live: &Live) -> Option<Demand> {
+        Some(Demand { types: Vec::new(), weights: BTreeMap::new(), count: live.size, on_demand: 0 })
+    }
+    fn ready(_: &Spec, live: &Live) -> Readiness {
+        // One that is odd is still on its way.
+        match live.size % 2 {
+            0 => Readiness::Ready,
+            _ => Readiness::Waiting("not all of them serve".to_owned()),
+        }
+    }
+}
 toy!(
     Burst,
     "burst",
@@ -97,6 +108,15 @@ toy!(
     }
 );
 toy!(Switch, "switch", Lookup::Name, DataRole::None, const SWITCHES_TRAFFIC: bool = true;);
+toy! {
+    Shares,
+    "shares",
+    Lookup::Name,
+    DataRole::None,
+    const SWITCHES_TRAFFIC: bool = true;
+    const AFTER_TAKEOVER: bool = true;
+}
+toy!(Ask, "ask", Lookup::Name, DataRole::None, const VERIFIES: bool = true;);
 toy!(
     @ Bucket,
     "bucket",
@@ -115,6 +135,8 @@ fn kinds() -> KindRegistry {
         &Erased::<Pool>::NEW,
         &Erased::<Burst>::NEW,
         &Erased::<Switch>::NEW,
+        &Erased::<Shares>::NEW,
+        &Erased::<Ask>::NEW,
         &Erased::<Bucket>::NEW,
     ])
 }
@@ -178,7 +200,9 @@ fn made(want: &Graph, seen: &Observed, options: &Options) -> (Plan, PlanReport) 
 }
 
 fn lines(plan: &Plan) -> Vec<String> {
-    plan.steps.iter().map(|step| format!("{:?} {} {:?}", step.action, step.address, step.needs)).collect()
+    let before = |id: StepId| plan.before(id).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
+    let steps = plan.steps.iter().enumerate();
+    steps.map(|(id, step)| format!("{:?} {} {:?}", step.action, step.address, before(id))).collect()
 }
 
 #[test]

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::image::{simulated, standby};
+use super::table::RESTORED;
 use super::{Bucket, Network, Table};
 use crate::facts::GroupFact;
 use crate::names;
@@ -256,6 +257,7 @@ impl Component for Pool {
         };
         let group = out.add(Resource::tagged::<Group>(cx.resource("group"), Place::Standby, &group));
         out.export("group", vec![Link::id(&group)]);
+        out.export(RESTORED, spec.tables.iter().flat_map(|it| cx.export(it, RESTORED)).collect());
     }
 
     fn seeds(spec: &PoolTable, _stack: &StackFacts, _address: &ComponentAddress) -> Vec<Seed> {

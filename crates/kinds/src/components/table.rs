@@ -28,6 +28,9 @@ use crate::resources::{TableCopy, TableExport, TableImport, TableRecovery, Table
 /// RPO of less than an hour counts as one hour: an export takes minutes by itself.
 const OLDEST_HOURS: u64 = 24;
 
+/// Under this name a table exports what a failover restores of it, and a pool the same of the tables that it reads.
+pub(super) const RESTORED: &str = "restored";
+
 /// `[table.NAME]`
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -183,7 +186,9 @@ fn cold(spec: &TableTable, fact: &Known<TableFact>, cx: &CompileCx<'_>, out: &mu
         shape: shape.clone(),
         settings: settings(spec),
     };
-    out.add(Resource::named::<TableImport>(cx.resource("table-import"), Place::Standby, &spec.name, &import));
+    let name = cx.resource("table-import");
+    let import = out.add(Resource::named::<TableImport>(name, Place::Standby, &spec.name, &import));
+    out.export(RESTORED, vec![Link::id(&import)]);
 }
 
 fn settings(spec: &TableTable) -> Settings {

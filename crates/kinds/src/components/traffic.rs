@@ -12,7 +12,7 @@ use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::component::{CHECKS, CompileCx, Component, Problem, Ref, ResourceSet, Seed, StackFacts};
 use drstack_core::facts::FactQuery;
-use drstack_core::graph::Resource;
+use drstack_core::graph::{Resource, Waits};
 use drstack_core::kind::{Kind, Place};
 use drstack_core::link::Link;
 use drstack_core::objective::{Mode, Posture};
@@ -27,6 +27,7 @@ pub use target::{Alias, StandbyTarget, Target};
 
 use super::Pool;
 use super::pool::Share;
+use super::table::RESTORED;
 use crate::facts;
 use crate::names;
 use crate::resources::alarm::AlarmSpec;
@@ -51,9 +52,10 @@ pub struct TrafficTable {
     /// What answers while the service is well. Route 53 asks it of the primary, at `primary_target` where this names the
     /// record itself, which leads to the other region once it failed.
     pub probe: String,
-    /// Pools that have to serve before traffic moves.
-    #[serde(default)]
-    pub after: Vec<Ref<Pool>>,
+    /// Pools that have to serve before traffic moves, in place of the default: all pools, restored tables and checks of its tier and of
+    /// the tiers before it. `[]`: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Vec<Ref<Pool>>>,
     /// A simple CNAME of that name that leads to `primary_target` is taken over; `destroy` puts one back.
     #[serde(default)]
     pub adopt: bool,
@@ -140,8 +142,8 @@ impl Component for Traffic {
             let text = "hot: the name leads to one region at a time; `policy = \"weighted\"` with a `standby_share` has both answer";
             out.notes.push(text.to_owned());
         }
-        if spec.after.is_empty() {
-            let text = "`after` names no pool: a takeover moves traffic at once, whatever serves by then";
+        if spec.after.as_ref().is_some_and(Vec::is_empty) {
+            let text = "`after = []`: a failover moves traffic at once, whatever serves by then";
             out.notes.push(text.to_owned());
         }
         let name = names::owned(&cx.stack.name, cx.address, "", ALARM_LIMIT);
@@ -180,14 +182,17 @@ impl Component for Traffic {
         let switch =
             Resource::named::<TrafficSwitch>(cx.resource(TrafficSwitch::NAME), Place::Standby, name, &switch);
         let mut switch = switch.after(&alarm);
-        // What serves, and what has to hold before it counts as serving.
-        let groups = spec.after.iter().flat_map(|pool| ["group", CHECKS].map(|it| cx.export(pool, it)));
+        // What serves, what it reads, and what has to hold before it counts as serving.
+        let named = spec.after.iter().flatten();
+        let groups = named.flat_map(|pool| ["group", RESTORED, CHECKS].map(|it| cx.export(pool, it)));
         let serving = groups.flatten().filter_map(|link| match link {
             Link::Of { address, .. } => Some(address),
             Link::Known(_) => None,
         });
         let serving: Vec<Address> = serving.collect();
         switch.after.extend(serving.iter().cloned());
+        let waits = if spec.after.is_some() { Waits::Named } else { Waits::ByTier };
+        switch.waits = waits.clone();
         let answers = probe.of(&record).map(|url| (url, secondary.clone()));
         let asked = probe.asked(&record, &primary);
         let weights = weights::of(spec, cx, (&pair, &endpoint), asked, answers).map(|weights| {
@@ -195,6 +200,7 @@ impl Component for Traffic {
             let resource = Resource::named::<DnsWeights>(at, Place::Global, id, &weights);
             // It changes weights of the stack's own pair alone, and looks for that itself.
             let mut resource = resource.whatever_is_answered();
+            resource.waits = waits;
             match cx.mode {
                 Mode::Standby => {
                     // Traffic comes back by the switch first, and what served may shrink only after it.

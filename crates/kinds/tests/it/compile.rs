@@ -302,13 +302,17 @@ fn traffic_moves_by_its_switch_alone() {
         }
         let switch = &active[&Address::parse("traffic.api/traffic-switch").unwrap()];
         let needs: Vec<String> = switch.needs().iter().map(ToString::to_string).collect();
-        let waits_for = [
+        let mut waits_for = vec![
             "pool.batch[\"eta\"]/group",
             "pool.inference/check-1",
             "pool.inference/check-2",
             "pool.inference/group",
             "traffic.api/alarm",
         ];
+        // What the pool reads, where that is restored.
+        if posture == Posture::Cold {
+            waits_for.insert(4, "table.features/table-import");
+        }
         assert_eq!(needs, waits_for);
     }
 }

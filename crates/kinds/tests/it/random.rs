@@ -144,6 +144,9 @@ struct Around<'a> {
 const POSTURES: [&str; 4] = ["\"cold\"", "\"pilot-light\"", "\"warm\"", "\"hot\""];
 const KEYS: [&str; 2] = ["\"arn:aws:kms:us-west-2:123456789012:key/1\"", "\"alias/copies\""];
 
+/// The first and the last wave; the second is where nothing is said.
+const TIERS: [&str; 2] = ["1", "3"];
+
 fn posture(dice: &mut Dice) -> String {
     if dice.some() { dice.maybe("posture", &POSTURES) } else { String::new() }
 }
@@ -179,6 +182,7 @@ fn table(name: &str, dice: &mut Dice) -> Vec<String> {
         dice.maybe("deletion_protection", &["false"]),
         dice.maybe("kms_key", &KEYS),
         posture(dice),
+        dice.maybe("tier", &TIERS),
     ]
 }
 
@@ -264,6 +268,7 @@ fn pool(around: &Around<'_>, times: u32, dice: &mut Dice) -> Vec<String> {
         }
     }
     lines.push(engine);
+    lines.push(dice.maybe("tier", &TIERS));
     lines
 }
 
@@ -280,9 +285,10 @@ fn traffic(name: &str, around: &Around<'_>, dice: &mut Dice) -> Vec<String> {
             "probe = \"https://{record}{name}.{}\"",
             dice.one_of(&["example.com/healthz", "example.com:8443"])
         ),
-        format!("after = [{}]", pools.join(", ")),
+        dice.maybe("after", &[&format!("[{}]", pools.join(", "))]),
         dice.maybe("adopt", &["true"]),
         dice.one_of(&["", "", "policy = \"weighted\"", BY_WEIGHT, RAMP]).to_owned(),
+        dice.maybe("tier", &TIERS),
     ]
 }
 

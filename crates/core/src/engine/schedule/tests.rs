@@ -248,3 +248,56 @@ proptest! {
         pair.model.check_end()?;
     }
 }
+
+/// Two plans of the same steps that wait for the same: one by gates, the other step by step.
+fn gated(graph: &[(f64, Vec<StepId>)], gates: &[(usize, Vec<prop::sample::Index>, bool)]) -> (Plan, Plan) {
+    let steps: Vec<(f64, &[StepId])> =
+        graph.iter().map(|(estimate, needs)| (*estimate, needs.as_slice())).collect();
+    let (mut by_gates, mut by_steps) = (plan(&steps), plan(&steps));
+    for (at, members, is_needed) in gates.iter().filter(|_| !graph.is_empty()) {
+        // What is in front of it has smaller numbers than what it holds, so that there is no circle.
+        let at = at % graph.len();
+        let all: BTreeSet<StepId> = members.iter().map(|it| it.index(graph.len())).collect();
+        let (front, holds): (Vec<StepId>, Vec<StepId>) = all.into_iter().partition(|it| *it < at);
+        for held in &holds {
+            let step = &mut by_steps.steps[*held];
+            if *is_needed { step.needs.extend(&front) } else { step.after.extend(&front) }
+        }
+        let (needs, after) = if *is_needed { (front, Vec::new()) } else { (Vec::new(), front) };
+        by_gates.gates.push(crate::plan::Gate { needs, after, holds });
+    }
+    (by_gates, by_steps)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_gate_is_no_more_and_no_less_than_each_two_of_its_steps(
+        graph in graphs(),
+        gates in prop::collection::vec(
+            (0_usize..24, prop::collection::vec(any::<prop::sample::Index>(), 0..8), any::<bool>()), 0..4),
+        acts in acts(),
+    ) {
+        let (by_gates, by_steps) = gated(&graph, &gates);
+        prop_assert_eq!(by_gates.critical_path().1, by_steps.critical_path().1);
+        let (mut one, mut other) = (Schedule::new(&by_gates), Schedule::new(&by_steps));
+        let mut running: Vec<StepId> = Vec::new();
+        for act in &acts {
+            match act {
+                Act::Take(at_most) => {
+                    let taken = one.take_ready(*at_most);
+                    prop_assert_eq!(&taken, &other.take_ready(*at_most));
+                    running.extend(taken);
+                }
+                Act::Stop => prop_assert_eq!(one.stop(), other.stop()),
+                Act::End(which, done) if !running.is_empty() => {
+                    let id = running.swap_remove(which.index(running.len()));
+                    prop_assert_eq!(one.finish(id, *done), other.finish(id, *done));
+                }
+                Act::End(..) => {}
+            }
+            prop_assert_eq!(one.is_done(), other.is_done());
+        }
+    }
+}

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Address;
-use crate::graph::Graph;
+use crate::graph::{Graph, Resource};
+use crate::plan::waits::Order;
 use crate::plan::{Intent, Options};
 
 /// Targets and what they need; everything (`None`) where there are no targets. A destroy takes what needs the targets instead.
 pub(super) struct Reach<'a>(Option<BTreeSet<&'a Address>>);
 
 impl<'a> Reach<'a> {
-    pub(super) fn of(want: &'a Graph, options: &Options) -> Self {
-        Self((!options.targets.is_empty()).then(|| around_targets(want, options)))
+    /// In mode active traffic takes what it waits for along.
+    pub(super) fn of(want: &'a Graph, options: &Options, order: Option<&Order<'a>>) -> Self {
+        Self((!options.targets.is_empty()).then(|| around_targets(want, options, order)))
     }
 
     pub(super) fn contains(&self, address: &Address) -> bool {
@@ -19,7 +21,11 @@ impl<'a> Reach<'a> {
     }
 }
 
-fn around_targets<'a>(want: &'a Graph, options: &Options) -> BTreeSet<&'a Address> {
+fn around_targets<'a>(
+    want: &'a Graph,
+    options: &Options,
+    order: Option<&Order<'a>>,
+) -> BTreeSet<&'a Address> {
     let is_target = |address: &Address| options.targets.iter().any(|target| address.is_within(target));
     let mut edges: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
     for (address, resource) in &want.resources {
@@ -31,11 +37,16 @@ fn around_targets<'a>(want: &'a Graph, options: &Options) -> BTreeSet<&'a Addres
             }
         }
     }
+    let traffic = order.iter().flat_map(|order| order.traffic());
+    let traffic: BTreeMap<&Address, &Resource> = traffic.map(|it| (&it.address, it)).collect();
     let mut scope = BTreeSet::new();
     let mut open: Vec<&Address> = want.resources.keys().filter(|address| is_target(address)).collect();
     while let Some(address) = open.pop() {
         if scope.insert(address) {
             open.extend(edges.get(address).into_iter().flatten());
+            if let (Some(order), Some(traffic)) = (order, traffic.get(address)) {
+                open.extend(order.before(traffic).map(|(address, _)| address));
+            }
         }
     }
     scope

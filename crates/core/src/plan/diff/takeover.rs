@@ -10,10 +10,10 @@ use super::older::keeps_older;
 use crate::address::Address;
 use crate::cloud::Found;
 use crate::graph::Resource;
-use crate::kind::{Action, DataRole, DynKind, Place, Readiness, ShapeError};
+use crate::kind::{Action, DataRole, DynKind, Readiness, ShapeError};
 use crate::objective::Mode;
 use crate::plan::stability::violation;
-use crate::plan::{Intent, Remark, Step, StepId};
+use crate::plan::{Intent, Remark, order};
 
 impl Draft<'_> {
     /// True while taking over.
@@ -89,24 +89,39 @@ impl Draft<'_> {
         Ok(may_leave.then_some("a takeover may have left instances beside it"))
     }
 
-    /// Takes out the steps that a takeover may not make, with what needs them; each is said.
+    /// Takes out the steps that a takeover may not make; each is said.
     pub(super) fn refuse_violations(&mut self) {
-        // Steps stand after what they need: one way through them finds all that goes.
-        let mut out: Vec<bool> = Vec::with_capacity(self.steps.len());
-        for step in &self.steps {
+        for (id, step) in self.steps.iter().enumerate() {
             let kind = self.kinds.get(&step.kind).filter(|_| step.action == Action::Update);
             let moves = kind.is_some_and(|kind| self.moves_by_shares(kind));
-            let found = violation(step, self.kinds).filter(|_| !moves);
-            out.push(found.is_some() || step.needs.iter().any(|need| out[*need]));
-            if let Some(Remark { address, text }) = found {
+            if let Some(Remark { address, text }) = violation(step, self.kinds).filter(|_| !moves) {
+                self.out.insert(id);
+                self.blocked.insert(step.address.clone());
                 let text = format!("{text}; run `drstack apply` while the primary answers");
                 self.report.blocked.push(Remark { address, text });
             }
         }
+        self.spread();
+    }
+
+    /// What needs a step that is not made is not made either.
+    pub(super) fn spread(&mut self) {
+        for id in order::of_steps(&self.steps) {
+            if self.steps[id].needs.iter().any(|need| self.out.contains(need)) && self.out.insert(id) {
+                self.blocked.insert(self.steps[id].address.clone());
+            }
+        }
+    }
+
+    /// Forgets the steps that are not made.
+    pub(super) fn leave_out(&mut self) {
+        if self.out.is_empty() {
+            return;
+        }
         let mut renamed = BTreeMap::new();
         let mut kept = Vec::new();
         for (id, step) in std::mem::take(&mut self.steps).into_iter().enumerate() {
-            if !out[id] {
+            if !self.out.contains(&id) {
                 renamed.insert(id, kept.len());
                 kept.push(step);
             }
@@ -115,64 +130,8 @@ impl Draft<'_> {
             step.needs = step.needs.iter().filter_map(|need| renamed.get(need).copied()).collect();
         }
         self.steps = kept;
-    }
-
-    /// Waves: what launches instances for a tier starts once all that launches for the tiers before has ended. Regions run out
-    /// of capacity on such days, and the first tier is the one that must have it.
-    pub(super) fn in_waves(&mut self) -> Result<(), ShapeError> {
-        let mut launching: BTreeMap<u8, Vec<StepId>> = BTreeMap::new();
-        for (id, step) in self.steps.iter().enumerate() {
-            let Some(kind) = self.kinds.get(&step.kind) else { continue };
-            if step.action != Action::Delete
-                && step.place == Place::Standby
-                && kind.demand(&step.spec)?.is_some()
-            {
-                launching.entry(step.tier).or_default().push(id);
-            }
-        }
-        let mut before: Vec<StepId> = Vec::new();
-        for wave in launching.into_values() {
-            for id in &wave {
-                self.steps[*id].after = before.clone();
-            }
-            // The wave before the last one ended before the last one began.
-            before = wave;
-        }
-        Ok(())
-    }
-
-    /// Handing back: what moved traffic lets go first, and only then what served shrinks or goes. The edges between changes turn
-    /// round.
-    pub(super) fn let_go_before_shrinking(&mut self) -> Result<(), ShapeError> {
-        let switches = |step: &Step| self.kinds.get(&step.kind).is_some_and(|kind| kind.switches_traffic());
-        let of_traffic = |(_, step): &(StepId, &Step)| step.action == Action::Update && switches(step);
-        let traffic: Vec<StepId> =
-            self.steps.iter().enumerate().filter(of_traffic).map(|(id, _)| id).collect();
-        // What was put on the primary after the takeover is lifted before anybody is sent there.
-        let lifts = |step: &Step| {
-            let kind = self.kinds.get(&step.kind);
-            kind.is_some_and(|kind| kind.after_takeover() && !kind.switches_traffic())
-        };
-        let lifted: Vec<StepId> =
-            self.steps.iter().enumerate().filter(|(_, step)| lifts(step)).map(|(id, _)| id).collect();
-        for id in &traffic {
-            self.steps[*id].needs.extend(lifted.iter().copied());
-        }
-        for step in self.steps.iter_mut().filter(|step| step.action == Action::Delete) {
-            step.needs.extend(traffic.iter().copied());
-            step.needs.sort_unstable();
-            step.needs.dedup();
-        }
-        for id in 0..self.steps.len() {
-            for need in self.steps[id].needs.clone() {
-                let both = [id, need].iter().all(|it| self.steps[*it].action == Action::Update);
-                let Some(kind) = self.kinds.get(&self.steps[need].kind) else { continue };
-                if both && kind.demand(&self.steps[need].spec)?.is_some() {
-                    self.steps[id].needs.retain(|it| *it != need);
-                    self.steps[need].needs.push(id);
-                }
-            }
-        }
-        Ok(())
+        self.gates =
+            self.gates.iter().map(|gate| gate.renumbered(|old| renamed.get(&old).copied())).collect();
+        self.gates.retain(|gate| !gate.holds.is_empty() && gate.before().next().is_some());
     }
 }

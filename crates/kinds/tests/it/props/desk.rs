@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::planted::{self, Flaw};
+use super::sequence::Watch;
 use super::service::Service;
 
 /// A machine. Clones are the same machine.
@@ -31,6 +32,8 @@ pub(crate) struct Desk {
     nap: Option<Nap>,
     /// Looked at before and after each call.
     service: Option<Service>,
+    /// Told of each change that begins.
+    watch: Option<Watch>,
     /// Others use this cloud at the same time, so that it is not told to stand alone.
     shared: bool,
     log: Arc<Mutex<Log>>,
@@ -51,6 +54,8 @@ struct Log {
     intents: BTreeSet<String>,
     /// Changes that were started.
     changes: Vec<Started>,
+    /// Those of them that ended well.
+    done: BTreeSet<String>,
     /// Keys that were written.
     writes: Vec<(Timestamp, String)>,
 }
@@ -67,12 +72,26 @@ pub(crate) struct Started {
 impl Desk {
     pub(crate) fn at(sim: &Sim, flaw: Option<Flaw>, nap: Option<Nap>) -> Self {
         let asleep = Arc::new(watch::Sender::new(None));
-        Self { sim: sim.clone(), flaw, nap, service: None, shared: false, log: Arc::default(), asleep }
+        Self {
+            sim: sim.clone(),
+            flaw,
+            nap,
+            service: None,
+            watch: None,
+            shared: false,
+            log: Arc::default(),
+            asleep,
+        }
     }
 
     /// The same, watching what serves.
     pub(crate) fn watching(self, service: &Service) -> Self {
         Self { service: Some(service.clone()), ..self }
+    }
+
+    /// The same, watching the order in which it changes what there is.
+    pub(crate) fn in_order(self, watch: &Watch) -> Self {
+        Self { watch: Some(watch.clone()), ..self }
     }
 
     /// The same, where somebody else calls the same cloud at the same time.
@@ -143,7 +162,12 @@ impl Desk {
     }
 
     /// The second record of the mode is kept before anything is changed, and journaled no more than the first one.
-    async fn change_of<T>(&self, what: &str, call: &Call, done: impl Future<Output = T>) -> T {
+    async fn change_of<T>(
+        &self,
+        what: &str,
+        call: &Call,
+        done: impl Future<Output = Result<T, CloudError>>,
+    ) -> Result<T, CloudError> {
         match call.address == witness::address() {
             true => self.ask(done).await,
             false => self.change(format!("{what} {}", call.address), &call.token, done).await,
@@ -151,12 +175,25 @@ impl Desk {
     }
 
     /// A change is no different, but for one thing: what decided that it may be made has decided, and is not asked again.
-    async fn change<T>(&self, what: String, token: &str, call: impl Future<Output = T>) -> T {
+    async fn change<T>(
+        &self,
+        what: String,
+        token: &str,
+        call: impl Future<Output = Result<T, CloudError>>,
+    ) -> Result<T, CloudError> {
         let at = self.sim.now();
         let intended = self.log().intents.contains(token);
-        self.log().changes.push(Started { at, what, intended });
+        if let Some(watch) = &self.watch {
+            let done = self.log().done.clone();
+            watch.begins(&what, &done, &self.sim);
+        }
+        self.log().changes.push(Started { at, what: what.clone(), intended });
         self.watch();
-        self.answered(call.await).await
+        let answer = call.await;
+        if answer.is_ok() {
+            self.log().done.insert(what);
+        }
+        self.answered(answer).await
     }
 
     async fn answered<T>(&self, answer: T) -> T {

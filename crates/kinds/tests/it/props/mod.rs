@@ -10,6 +10,7 @@ mod night;
 mod planted;
 mod program;
 mod scene;
+mod sequence;
 mod service;
 mod stale;
 mod takeover;

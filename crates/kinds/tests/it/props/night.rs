@@ -49,7 +49,15 @@ fn check(applies: &[(i64, u32)], flaw: Option<Flaw>) {
             (value["capacity"], value["max"]) = (json!(capacity), json!(40));
             sim.set_fact(&group, Some(value)).unwrap();
             let (desk, run) = (Desk::at(&sim, flaw, None), format!("apply-{number}"));
-            let program = Program { stack: &stack, desk, run, delete_data: &BTreeSet::new(), flaw };
+            let program = Program {
+                stack: &stack,
+                desk,
+                run,
+                delete_data: &BTreeSet::new(),
+                flaw,
+                minimum: Default::default(),
+                judged: Default::default(),
+            };
             expect_done(program.apply().await);
             seen.push((now, *capacity));
             // Of one day the highest is kept with its time: no peak counts for more than a day less.

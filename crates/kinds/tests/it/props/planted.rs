@@ -12,7 +12,7 @@ use drstack_core::kind::{Action, Place};
 use drstack_core::minimum::Minimums;
 use drstack_core::objective::Standing;
 use drstack_core::observe::{Keep, Observed, Owned};
-use drstack_core::plan::Plan;
+use drstack_core::plan::{Intent, Plan};
 use drstack_core::verdict::{Evidence, Pool};
 use drstack_sim::Sim;
 use futures_util::future::{BoxFuture, FutureExt};
@@ -51,6 +51,12 @@ pub(crate) enum Flaw {
     GuessesFacts,
     /// A group's capacity is what it is at the moment.
     Momentary,
+    /// A failover moves traffic as soon as it can, whatever is up by then.
+    TrafficFirst,
+    /// A failback shrinks what served as soon as it can, whatever traffic still arrives there.
+    ShrinksFirst,
+    /// What a part that fails over waits for stays in standby.
+    PartAlone,
     /// A group that goes back to spot ends an instance before it launches the one in its place.
     LaunchesLast,
     /// A failover whose steps are done counts as recovered, whatever serves and answers.
@@ -152,6 +158,18 @@ pub(super) fn delete_first(flaw: Option<Flaw>, plan: &mut Plan) {
         let Some(new) = step.needs.iter().copied().find(is_new) else { continue };
         plan.steps[old].needs.clear();
         plan.steps[new].needs.push(old);
+    }
+}
+
+/// Opens the gates of a failover, or of the way back: what each step waits for by itself is left.
+pub(super) fn open_gates(flaw: Option<Flaw>, intent: &Intent, plan: &mut Plan) {
+    let opens = match flaw {
+        Some(Flaw::TrafficFirst) => intent.takes_over(),
+        Some(Flaw::ShrinksFirst) => *intent == Intent::Failback,
+        _ => false,
+    };
+    if opens {
+        plan.gates.clear();
     }
 }
 

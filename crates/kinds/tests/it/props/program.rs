@@ -232,6 +232,7 @@ impl Program<'_> {
         let (mut plan, report) =
             plan(&compiled.graph, &seen, &kinds, &task.stack.facts, options).map_err(End::failed)?;
         planted::delete_first(self.flaw, &mut plan);
+        planted::open_gates(self.flaw, &options.intent, &mut plan);
         let Observed { seen, .. } = seen;
         Ok(Planned {
             plan,

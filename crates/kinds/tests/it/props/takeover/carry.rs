@@ -1,5 +1,6 @@
 //! The program's change of mode, as `src/takeover.rs` and the commands of that name do it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use drstack_core::bundle::Bundle;
@@ -11,11 +12,12 @@ use drstack_core::engine::execute::RunSummary;
 use drstack_core::kind::Place;
 use drstack_core::objective::Mode;
 use drstack_core::observe::{Look, look_again};
+use drstack_core::part::Sequence;
 use drstack_core::plan::{Intent, Options};
 use drstack_core::stack::Stack;
 use drstack_core::verdict::{Evidence, Verdict, groups};
 
-use crate::props::planted;
+use crate::props::planted::{self, Flaw};
 use crate::props::program::{Alone, End, Planned, Program, Task, scope};
 
 /// As in `src/commands/failover.rs`.
@@ -36,7 +38,7 @@ impl Program<'_> {
     /// What a takeover would do.
     pub(super) async fn plan_failover(&self, only: &[String]) -> Result<Planned, End> {
         let (stack, alone) = self.bundled().await?;
-        self.plan_of(&takeover(&stack, alone, only)).await
+        self.plan_of(&takeover(&stack, alone, only, self.flaw)).await
     }
 
     /// The stack and the record of what stands elsewhere, as the last complete apply left them.
@@ -52,7 +54,7 @@ impl Program<'_> {
 
     async fn take_over(&self, only: &[String]) -> Result<End, End> {
         let (stack, alone) = self.bundled().await?;
-        let task = takeover(&stack, alone, only);
+        let task = takeover(&stack, alone, only, self.flaw);
         let mut shown = self.plan_of(&task).await?;
         for _ in 1..LOOKS {
             if !shown.seen.values().any(|look| matches!(look, Look::Unknown(_))) {
@@ -143,11 +145,14 @@ impl Program<'_> {
     }
 }
 
-fn takeover<'a>(stack: &'a Stack, alone: Alone, only: &[String]) -> Task<'a> {
+fn takeover<'a>(stack: &'a Stack, alone: Alone, only: &[String], flaw: Option<Flaw>) -> Task<'a> {
+    let sequence = Sequence::of(stack, &drstack_kinds::kinds()).unwrap();
+    let along = if flaw == Some(Flaw::PartAlone) { BTreeMap::new() } else { sequence.along(stack, only) };
+    let along = along.keys().map(ToString::to_string);
     let options = Options {
         intent: Intent::Failover,
         mode: Mode::Active,
-        targets: only.to_vec(),
+        targets: only.iter().cloned().chain(along).collect(),
         delete_data: Default::default(),
     };
     Task { stack, alone: Some(alone), options, purpose: FAILOVER }

@@ -12,6 +12,7 @@ mod old_side;
 mod operators;
 mod paced;
 mod partial;
+mod sequence;
 mod shortage;
 mod verdict;
 

@@ -1,7 +1,8 @@
-//! A takeover of one component leaves every other resource as it is, to the byte.
+//! A takeover of one component, and of what that waits for, leaves every other resource as it is, to the byte.
 
 use std::collections::BTreeMap;
 
+use drstack_core::part::Sequence;
 use drstack_sim::{Holder, World};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -12,13 +13,12 @@ use crate::props::scene::{Case, cases, objects};
 use crate::props::{holds, run};
 
 /// All that is there and was not made for `only`. What moves traffic is a setting, which nobody owns: its name says whose it is.
-fn others(world: &World, only: &str) -> BTreeMap<String, String> {
-    let is_meant =
-        |holder: &Holder| matches!(holder, Holder::Stack { address, .. } if address.is_within(only));
-    let name = only.replace('.', "-");
+fn others(world: &World, only: &[String]) -> BTreeMap<String, String> {
+    let is_meant = |holder: &Holder| matches!(holder, Holder::Stack { address, .. } if only.iter().any(|it| address.is_within(it)));
+    let names: Vec<String> = only.iter().map(|it| it.replace('.', "-")).collect();
     let others = objects(world).filter(|(.., object)| !is_meant(&object.owner));
     others
-        .filter(|(kind, _, id, _)| *kind != "traffic-switch" || !id.ends_with(&name))
+        .filter(|(kind, _, id, _)| *kind != "traffic-switch" || !names.iter().any(|it| id.ends_with(it)))
         .map(|(kind, region, id, object)| {
             (format!("{region}/{kind}/{id}"), serde_json::to_string(object).unwrap())
         })
@@ -28,20 +28,25 @@ fn others(world: &World, only: &str) -> BTreeMap<String, String> {
 fn check(case: &Case, which: Index) {
     run(async {
         let disaster = Disaster::of(case, None).await;
-        let components: Vec<String> =
-            disaster.scene.stack.components.keys().map(ToString::to_string).collect();
-        let only = &components[which.index(components.len())];
+        let stack = &disaster.scene.stack;
+        let components: Vec<String> = stack.components.keys().map(ToString::to_string).collect();
+        let named = &components[which.index(components.len())];
+        // And what it waits for.
+        let sequence = Sequence::of(stack, &drstack_kinds::kinds()).unwrap();
+        let along = sequence.along(stack, std::slice::from_ref(named));
+        let mut only: Vec<String> = along.keys().map(ToString::to_string).chain([named.clone()]).collect();
+        only.sort();
         let sim = disaster.begin();
-        let before = others(&sim.world(), only);
-        let end = disaster.failover_of(&sim, "part", std::slice::from_ref(only)).await;
+        let before = others(&sim.world(), &only);
+        let end = disaster.failover_of(&sim, "part", std::slice::from_ref(named)).await;
         assert!(matches!(end, End::Done(_)), "{end:?}");
-        let after = others(&disaster.later(&sim).world(), only);
-        assert_eq!(after, before, "{only} alone was to take over");
-        assert_eq!(disaster.mode(&sim).await.standing().only, std::slice::from_ref(only));
+        let after = others(&disaster.later(&sim).world(), &only);
+        assert_eq!(after, before, "{only:?} alone were to take over");
+        assert_eq!(disaster.mode(&sim).await.standing().only, only);
     });
 }
 
 #[test]
-fn a_takeover_of_one_component_leaves_all_others_to_the_byte() {
+fn a_takeover_of_one_component_and_what_it_waits_for_leaves_all_others_to_the_byte() {
     holds((cases(), any::<Index>()), |(case, which)| check(&case, which));
 }

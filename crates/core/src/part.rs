@@ -1,0 +1,156 @@
+//! Who waits for whom in a failover, component by component, as far as the stack itself says it; pure. It says the order before anything is
+//! done, and what comes along where only a part of the stack fails over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::address::{Address, ComponentAddress};
+use crate::compile::compile;
+use crate::component::Seed;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::facts::{Fact, Facts};
+use crate::graph::Waits;
+use crate::kind::{KindRegistry, ShapeError};
+use crate::objective::Mode;
+use crate::plan::waits::{Order, Part};
+use crate::stack::Stack;
+
+/// A component that moves traffic, and what it waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moves {
+    /// Its tier.
+    pub tier: u8,
+    /// What the stack names for it to wait for; none where that follows from the tiers.
+    pub named: Option<BTreeSet<ComponentAddress>>,
+}
+
+/// The order of a failover of a whole stack.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sequence {
+    /// What moves traffic.
+    pub moves: BTreeMap<ComponentAddress, Moves>,
+    /// All that a failover restores, raises or checks, with its tier.
+    parts: BTreeMap<ComponentAddress, (u8, BTreeSet<Part>)>,
+}
+
+/// What the live regions of a simulation would answer about `stack`: enough to know who waits for whom, whatever they really say.
+fn sketched(stack: &Stack) -> Facts {
+    let seeds =
+        stack.components.values().flat_map(|it| it.component.seeds(&it.spec, &stack.facts, &it.address));
+    let facts = seeds.filter_map(|seed| match seed {
+        Seed::Fact { query, value } => {
+            Some((query.key(), Fact::new(Timestamp::UNIX_EPOCH, value)))
+        }
+        Seed::Resource { .. } => None,
+    });
+    Facts { answers: facts.collect(), ..Facts::default() }
+}
+
+impl Sequence {
+    /// The order that `stack` has, whatever the live regions answer.
+    ///
+    /// # Errors
+    /// A spec that does not have its kind's shape.
+    pub fn of(stack: &Stack, kinds: &KindRegistry) -> Result<Self, ShapeError> {
+        let facts = sketched(stack);
+        let [standby, active] = [Mode::Standby, Mode::Active].map(|mode| compile(stack, &facts, mode).graph);
+        let order = Order::of(&active, kinds)?;
+        let mut sequence = Self::default();
+        for (address, part) in order.all() {
+            // Copies that stand already are not restored.
+            if part != Part::Data || !standby.resources.contains_key(address) {
+                let parts = sequence.parts.entry(address.component());
+                let new = || (active.resources[address].tier, BTreeSet::new());
+                parts.or_insert_with(new).1.insert(part);
+            }
+        }
+        for resource in order.traffic() {
+            let traffic = resource.address.component();
+            let named = resource.after.iter().map(Address::component);
+            let named = named.filter(|it| *it != traffic && sequence.parts.contains_key(it));
+            let is_named = resource.waits == Waits::Named;
+            let (tier, named) = (resource.tier, is_named.then(|| named.collect::<BTreeSet<_>>()));
+            let moves = sequence.moves.entry(traffic).or_insert(Moves { tier, named: None });
+            if let Some(named) = named {
+                moves.named.get_or_insert_default().extend(named);
+            }
+        }
+        Ok(sequence)
+    }
+
+    /// What one that moves traffic waits for: whose data is restored, whose capacity serves, whose checks hold.
+    pub fn before<'a>(
+        &'a self,
+        moves: &'a Moves,
+    ) -> impl Iterator<Item = (&'a ComponentAddress, &'a BTreeSet<Part>)> {
+        self.parts.iter().filter_map(move |(address, (tier, parts))| {
+            let is_waited = match &moves.named {
+                Some(named) => named.contains(address),
+                None => *tier <= moves.tier,
+            };
+            is_waited.then_some((address, parts))
+        })
+    }
+
+    /// Components that a failover restores, raises or checks.
+    pub fn parts(&self) -> impl Iterator<Item = &ComponentAddress> {
+        self.parts.keys()
+    }
+
+    /// Components that come along where only `named` ones of `stack` fail over, each with the one that waits for it, or reads it.
+    pub fn along(&self, stack: &Stack, named: &[String]) -> BTreeMap<ComponentAddress, ComponentAddress> {
+        let is_named = |it: &ComponentAddress| named.iter().any(|name| it.is_within(name));
+        // A part may be named by the address of one of its resources, too.
+        let holds = |it: &ComponentAddress| {
+            named.iter().any(|name| name.strip_prefix(it.as_str()).is_some_and(|rest| rest.starts_with('/')))
+        };
+        let mut open: Vec<&ComponentAddress> =
+            stack.components.keys().filter(|it| is_named(it) || holds(it)).collect();
+        let mut along = BTreeMap::new();
+        while let Some(component) = open.pop() {
+            let waited = self.moves.get(component).into_iter().flat_map(|it| self.before(it));
+            let waited = waited.map(|(address, _)| address);
+            let read = stack.components.get(component).into_iter().flat_map(|it| &it.refers_to);
+            let read = read.filter(|it| self.parts.contains_key(*it) && !self.moves.contains_key(component));
+            for other in waited.chain(read) {
+                if !is_named(other) && !along.contains_key(other) {
+                    along.insert(other.clone(), component.clone());
+                    open.push(other);
+                }
+            }
+        }
+        along
+    }
+
+    /// Pools that no traffic waits for although their tier says that it would: warnings about the `after` that leaves them out.
+    pub fn left_out(&self, stack: &Stack) -> Vec<Diagnostic> {
+        let by_tier = self.moves.values().filter(|it| it.named.is_none()).map(|it| it.tier).max();
+        let named: BTreeSet<_> = self.moves.values().flat_map(|it| it.named.iter().flatten()).collect();
+        let is_waited = |of: &ComponentAddress, tier: u8| by_tier >= Some(tier) || named.contains(of);
+        let mut warnings = Vec::new();
+        for (traffic, moves) in self.moves.iter().filter(|(_, it)| it.named.is_some()) {
+            let left_out = self.parts.iter().filter(|(address, (tier, parts))| {
+                *tier <= moves.tier && parts.contains(&Part::Capacity) && !is_waited(address, *tier)
+            });
+            let left_out: Vec<&ComponentAddress> = left_out.map(|(address, _)| address).collect();
+            let Some(declared) = stack.components.get(traffic).filter(|_| !left_out.is_empty()) else {
+                continue;
+            };
+            warnings.push(Diagnostic {
+                code: "DR257",
+                severity: Severity::Warning,
+                message: format!(
+                    "{traffic}: a failover moves its traffic without waiting for {}, and no other traffic waits for that",
+                    left_out.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(", ")
+                ),
+                labels: declared.labels("after"),
+                help: Some(
+                    "name in `after` what users need, or leave `after` out: then it waits for all of its tier and the tiers before it"
+                        .to_owned(),
+                ),
+            });
+        }
+        warnings
+    }
+}

@@ -1,0 +1,240 @@
+//! Traffic moves last, and leaves first: data, then capacity, then checks, then traffic; on the way back what moved traffic lets go
+//! before anything shrinks. Nobody has to write it: it follows from what the kinds say of themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Draft;
+use crate::address::Address;
+use crate::graph::{Graph, Waits};
+use crate::kind::{Action, ShapeError};
+use crate::plan::waits::{Order, Part};
+use crate::plan::{Gate, Intent, Remark, Step, StepId, order};
+
+/// What a sentence names before it only counts.
+const NAMED: usize = 5;
+
+/// What stands in the way, and what is known of it beside that it cannot be done now.
+type InTheWay<'a> = (&'a str, Option<&'a str>);
+
+impl Draft<'_> {
+    /// Takes out the steps that move traffic while what they wait for is not there and cannot be made now; each is said.
+    pub(super) fn hold_traffic_back(&mut self, order: &Order<'_>) {
+        if self.blocked.is_empty() && self.unready.is_empty() {
+            return;
+        }
+        let mut held = Vec::new();
+        let by_address = self.steps.iter().enumerate().filter(|(_, step)| step.action != Action::Delete);
+        let by_address: BTreeMap<&str, StepId> =
+            by_address.map(|(id, step)| (step.address.as_str(), id)).collect();
+        for traffic in order.traffic() {
+            let Some(step) = by_address.get(traffic.address.as_str()).filter(|it| !self.out.contains(it))
+            else {
+                continue;
+            };
+            let waited = order.before(traffic).map(|(address, part)| (address, part == Part::Capacity));
+            let named = traffic.after.iter().map(|address| (address, true));
+            let mut in_the_way: Vec<InTheWay<'_>> = Vec::new();
+            for (address, is_relied_on) in waited.chain(named) {
+                let unready = self.unready.get(address).filter(|_| is_relied_on);
+                if self.blocked.contains(address) || unready.is_some() {
+                    in_the_way.push((address.as_str(), unready.map(String::as_str)));
+                }
+            }
+            if !in_the_way.is_empty() {
+                held.push((*step, traffic.address.to_string(), self.way_on(&in_the_way)));
+            }
+        }
+        for (step, address, text) in held {
+            self.out.insert(step);
+            self.report.blocked.push(Remark { address, text });
+        }
+        self.spread();
+    }
+
+    /// That traffic stays where it is, why, and what to do.
+    pub(super) fn way_on(&self, in_the_way: &[InTheWay<'_>]) -> String {
+        let said = |(address, why): &InTheWay<'_>| match why {
+            Some(why) => format!("{address} ({why})"),
+            None => (*address).to_owned(),
+        };
+        let named: Vec<String> = in_the_way.iter().take(NAMED).map(said).collect();
+        let more = match in_the_way.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let components: BTreeSet<String> =
+            in_the_way.iter().filter_map(|(it, _)| Some(Address::parse(it)?.component().typed())).collect();
+        let planned = if self.options.intent == Intent::Planned { " --planned" } else { "" };
+        let without: String =
+            components.iter().take(NAMED).map(|it| format!(" --not-waiting-for {it}")).collect();
+        format!(
+            "traffic stays where it is: it waits for {}{more}; fix that and run this again, or go without: `drstack failover{planned}{without}`",
+            named.join(", ")
+        )
+    }
+
+    /// A failover in order: gates between data, capacity, checks and traffic of each tier and those before it. Where data or capacity
+    /// fails, the rest of the capacity and the checks go on all the same; traffic does not.
+    pub(super) fn in_order(&mut self, want: &Graph) -> Result<(), ShapeError> {
+        let parts = self.parts()?;
+        let of_part = |part: Part, tiers: &dyn Fn(u8) -> bool| -> Vec<StepId> {
+            let steps = self.steps.iter().zip(&parts).enumerate();
+            steps.filter(|(_, (step, it))| **it == Some(part) && tiers(step.tier)).map(|(id, _)| id).collect()
+        };
+        let waits = |id: &StepId| want.resources.get(&self.steps[*id].address).map(|it| &it.waits);
+        let tiers: BTreeSet<u8> = self.steps.iter().map(|step| step.tier).collect();
+        let mut gates = Vec::new();
+        for tier in tiers {
+            let [data, capacity, checks] =
+                [Part::Data, Part::Capacity, Part::Check].map(|part| of_part(part, &|it| it == tier));
+            let from = |part, first: u8| of_part(part, &|it| it >= first);
+            let later = [from(Part::Capacity, tier), from(Part::Check, tier)].concat();
+            gates.push(Gate { after: data.clone(), holds: later, needs: Vec::new() });
+            // Regions run out of capacity on such days, and the first tier is the one that must have it.
+            let later = [from(Part::Capacity, tier + 1), from(Part::Check, tier)].concat();
+            gates.push(Gate { after: capacity.clone(), holds: later, needs: Vec::new() });
+            let needs = [data, capacity, checks].concat();
+            let mut traffic = from(Part::Traffic, tier);
+            while let Some(waits_so) = traffic.first().map(|first| waits(first).cloned().unwrap_or_default())
+            {
+                let (same, others) =
+                    traffic.into_iter().partition(|id| waits(id).cloned().unwrap_or_default() == waits_so);
+                traffic = others;
+                let is_needed = |id: &StepId| match &waits_so {
+                    Waits::ByTier => true,
+                    Waits::Except(names) => !names.iter().any(|it| self.steps[*id].address.is_within(it)),
+                    Waits::Named => false,
+                };
+                let needs = needs.iter().copied().filter(is_needed).collect();
+                gates.push(Gate { needs, holds: same, after: Vec::new() });
+            }
+        }
+        self.gate(gates);
+        Ok(())
+    }
+
+    /// Adds those that hold something back.
+    fn gate(&mut self, gates: Vec<Gate>) {
+        for mut gate in gates {
+            gate.holds.sort_unstable();
+            if !gate.holds.is_empty() && gate.before().next().is_some() {
+                self.gates.push(gate);
+            }
+        }
+    }
+
+    /// The part of each step, where it can wait and be waited for as such. What comes after a later part by itself is none: a check
+    /// that users are answered comes after traffic.
+    fn parts(&self) -> Result<Vec<Option<Part>>, ShapeError> {
+        let part = |step: &Step| -> Result<Option<Part>, ShapeError> {
+            let Some(kind) = self.kinds.get(&step.kind).filter(|_| step.action != Action::Delete) else {
+                return Ok(None);
+            };
+            // Data that is there already is not waited for: what changes about it is a setting.
+            let part = Part::of(kind, &step.spec, step.place)?;
+            Ok(part.filter(|part| *part != Part::Data || step.action == Action::Create))
+        };
+        let mut parts = self.steps.iter().map(part).collect::<Result<Vec<_>, _>>()?;
+        let mut latest: Vec<Option<(Part, u8)>> = vec![None; parts.len()];
+        for id in order::of_steps(&self.steps) {
+            let own = parts[id].map(|part| (part, self.steps[id].tier));
+            let before = self.steps[id].before().filter_map(|it| latest[it]).max();
+            // Capacity of a tier waits for that of the tiers before it.
+            if own
+                .zip(before)
+                .is_some_and(|(own, before)| before.0 > own.0 || before > own && own.0 == Part::Capacity)
+            {
+                parts[id] = None;
+            }
+            latest[id] = own.max(before);
+        }
+        Ok(parts)
+    }
+
+    /// Handing back, and whatever else leads traffic to the primary: what moved traffic lets go first, and only then what served
+    /// shrinks or goes. The edges between changes turn round.
+    pub(super) fn let_go_before_shrinking(&mut self, want: &Graph) -> Result<(), ShapeError> {
+        let traffic = self.traffic(|kind_is_for_later| !kind_is_for_later);
+        if self.options.intent != Intent::Failback && traffic.is_empty() {
+            return self.by_shares(want);
+        }
+        let traffic = self.traffic(|_| true);
+        // What was put on the primary after the takeover is lifted before anybody is sent there.
+        let lifts = |step: &Step| {
+            let kind = self.kinds.get(&step.kind);
+            kind.is_some_and(|kind| kind.after_takeover() && !kind.switches_traffic())
+        };
+        let lifted: Vec<StepId> =
+            self.steps.iter().enumerate().filter(|(_, step)| lifts(step)).map(|(id, _)| id).collect();
+        self.gate(vec![Gate { needs: lifted, holds: traffic.clone(), after: Vec::new() }]);
+        for id in 0..self.steps.len() {
+            for need in self.steps[id].needs.clone() {
+                let both = [id, need].iter().all(|it| self.steps[*it].action == Action::Update);
+                if both && self.runs(need)? {
+                    self.steps[id].needs.retain(|it| *it != need);
+                    self.steps[need].needs.push(id);
+                }
+            }
+        }
+        let mut holds = Vec::new();
+        for (id, step) in self.steps.iter().enumerate() {
+            let shrinks = match step.action {
+                Action::Delete => true,
+                Action::Update => self.runs(id)?,
+                Action::Create => false,
+            };
+            holds.extend(shrinks.then_some(id));
+        }
+        self.leave_first(traffic, holds);
+        Ok(())
+    }
+
+    /// In standby, where shares of the traffic change: capacity that they need comes before them, and what they leave shrinks after.
+    fn by_shares(&mut self, want: &Graph) -> Result<(), ShapeError> {
+        let named =
+            |step: &Step| want.resources.get(&step.address).is_some_and(|it| it.waits == Waits::Named);
+        let mut traffic = self.traffic(|_| true);
+        traffic.retain(|id| !named(&self.steps[*id]));
+        let (mut grow, mut shrink) = (Vec::new(), Vec::new());
+        for (id, step) in self.steps.iter().enumerate() {
+            if self.runs(id)? {
+                let grows = step.action == Action::Create || self.growing.contains(&id);
+                if grows { grow.push(id) } else { shrink.push(id) }
+            }
+        }
+        self.gate(vec![Gate { needs: grow, holds: traffic.clone(), after: Vec::new() }]);
+        self.leave_first(traffic, shrink);
+        Ok(())
+    }
+
+    /// `traffic` is done before any of `holds`, but for what it needs itself.
+    fn leave_first(&mut self, traffic: Vec<StepId>, mut holds: Vec<StepId>) {
+        let mut needed = BTreeSet::new();
+        let mut open = traffic.clone();
+        while let Some(id) = open.pop() {
+            if needed.insert(id) {
+                open.extend(self.steps[id].before());
+            }
+        }
+        holds.retain(|id| !needed.contains(id));
+        self.gate(vec![Gate { needs: traffic, holds, after: Vec::new() }]);
+    }
+
+    /// Steps that move traffic, of kinds that are, or are not, for after a takeover.
+    fn traffic(&self, of: impl Fn(bool) -> bool) -> Vec<StepId> {
+        let is_meant = |step: &Step| {
+            let kind = self.kinds.get(&step.kind).filter(|kind| kind.switches_traffic());
+            step.action != Action::Delete && kind.is_some_and(|kind| of(kind.after_takeover()))
+        };
+        self.steps.iter().enumerate().filter(|(_, step)| is_meant(step)).map(|(id, _)| id).collect()
+    }
+
+    /// Whether a step makes or changes what runs instances.
+    fn runs(&self, id: StepId) -> Result<bool, ShapeError> {
+        let step = &self.steps[id];
+        let Some(kind) = self.kinds.get(&step.kind).filter(|_| step.action != Action::Delete) else {
+            return Ok(false);
+        };
+        Ok(step.place == crate::kind::Place::Standby && kind.demand(&step.spec)?.is_some())
+    }
+}

@@ -1,0 +1,130 @@
+//! The order of a failover, from what kinds are: data, then capacity, then checks, then traffic, within a tier and those before it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::order;
+use crate::address::Address;
+use crate::graph::{Graph, Resource, Waits};
+use crate::kind::{DataRole, DynKind, KindRegistry, Place, ShapeError};
+
+/// Where a resource stands in that order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// It holds data.
+    Data,
+    /// It runs instances.
+    Capacity,
+    /// It has to hold before anything counts as up.
+    Check,
+    /// It moves traffic.
+    Traffic,
+}
+
+impl Part {
+    /// The part of a resource of `kind` with this spec at `place`; none where the order does not care.
+    ///
+    /// # Errors
+    /// A spec that does not have its kind's shape.
+    pub fn of(
+        kind: &'static dyn DynKind,
+        spec: &serde_json::Value,
+        place: Place,
+    ) -> Result<Option<Self>, ShapeError> {
+        if kind.switches_traffic() {
+            return Ok(Some(Self::Traffic));
+        }
+        if place != Place::Standby {
+            return Ok(None);
+        }
+        if kind.verifies() {
+            return Ok(Some(Self::Check));
+        }
+        if kind.demand(spec)?.is_some() {
+            return Ok(Some(Self::Capacity));
+        }
+        Ok((kind.data() == DataRole::Holds).then_some(Self::Data))
+    }
+}
+
+/// Who stands where in a graph of mode active.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// What moves traffic, and whatever cannot be before that has moved, such as the check that it arrives.
+    traffic: Vec<&'a Resource>,
+    /// What traffic waits for, by tier.
+    before: BTreeMap<u8, Vec<(&'a Address, Part)>>,
+}
+
+impl<'a> Order<'a> {
+    /// The order in `graph`.
+    ///
+    /// # Errors
+    /// A spec that does not have its kind's shape.
+    pub fn of(graph: &'a Graph, kinds: &KindRegistry) -> Result<Self, ShapeError> {
+        let mut order = Self { traffic: Vec::new(), before: BTreeMap::new() };
+        // What comes after traffic by itself is not waited for by any.
+        let mut later: BTreeSet<&str> = BTreeSet::new();
+        for resource in order::topological(graph) {
+            let Some(kind) = kinds.get(&resource.kind) else { continue };
+            let part = Part::of(kind, &resource.spec, resource.place)?;
+            let is_later = resource.needed().any(|need| later.contains(need));
+            if part == Some(Part::Traffic) || is_later {
+                later.insert(resource.address.as_str());
+            }
+            match part {
+                Some(Part::Traffic) => order.traffic.push(resource),
+                Some(part) if !is_later => {
+                    order.before.entry(resource.tier).or_default().push((&resource.address, part));
+                }
+                _ => {}
+            }
+        }
+        Ok(order)
+    }
+
+    /// What moves traffic.
+    pub fn traffic(&self) -> impl Iterator<Item = &'a Resource> + '_ {
+        self.traffic.iter().copied()
+    }
+
+    /// All that traffic may have to wait for.
+    pub fn all(&self) -> impl Iterator<Item = (&'a Address, Part)> + '_ {
+        self.before.values().flatten().copied()
+    }
+
+    /// What `resource`, which moves traffic, waits for beside what it needs in the graph.
+    pub fn before(&self, resource: &'a Resource) -> impl Iterator<Item = (&'a Address, Part)> + '_ {
+        let tiers = match resource.waits {
+            Waits::Named => 0,
+            Waits::ByTier | Waits::Except(_) => resource.tier,
+        };
+        let of_tiers = self.before.range(..=tiers).flat_map(|(_, all)| all.iter().copied());
+        of_tiers.filter(|(address, _)| !resource.goes_without(address))
+    }
+}
+
+impl Resource {
+    /// Whether it moves although `address` is not up.
+    pub(crate) fn goes_without(&self, address: &Address) -> bool {
+        match &self.waits {
+            Waits::Except(names) => names.iter().any(|name| address.is_within(name)),
+            Waits::ByTier | Waits::Named => false,
+        }
+    }
+}
+
+/// Lets what moves traffic in `graph` go without `names`.
+pub fn go_without(graph: &mut Graph, kinds: &KindRegistry, names: &[String]) {
+    if names.is_empty() {
+        return;
+    }
+    let is_traffic = |it: &&mut Resource| kinds.get(&it.kind).is_some_and(|kind| kind.switches_traffic());
+    for resource in graph.resources.values_mut().filter(is_traffic) {
+        let component = resource.address.component();
+        let own = |it: &Address| it.component() == component;
+        resource.after.retain(|it| own(it) || !names.iter().any(|name| it.is_within(name)));
+        if resource.waits == Waits::ByTier {
+            resource.waits = Waits::Except(names.to_vec());
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What traffic waits for in a failover, in a line for all that wait for the same.
+
+use std::collections::BTreeMap;
+
+use drstack_core::kind::KindRegistry;
+use drstack_core::part::{Moves, Sequence};
+use drstack_core::plan::waits::Part;
+use drstack_core::plan::{Plan, Step, StepId};
+use serde_json::{Value, json};
+
+use super::listed;
+
+/// The order for people; nothing for a stack that moves no traffic.
+pub(crate) fn text(sequence: &Sequence) -> String {
+    let mut out = String::new();
+    for (moves, traffic) in alike(sequence) {
+        let of = |part: Part| -> Vec<&str> {
+            let before = sequence.before(moves).filter(|(_, parts)| parts.contains(&part));
+            before.map(|(address, _)| address.as_str()).collect()
+        };
+        let said = [(Part::Data, "restored "), (Part::Capacity, ""), (Part::Check, "checks of ")];
+        let said = said.into_iter().map(|(part, what)| (what, of(part))).filter(|(_, all)| !all.is_empty());
+        let said: Vec<String> = said.map(|(what, all)| format!("{what}{}", listed(&all))).collect();
+        let verb = if traffic.len() == 1 { "moves" } else { "move" };
+        let after = match said.is_empty() {
+            true => "at once in a failover: it waits for nothing".to_owned(),
+            false => format!("after: {}", said.join("; ")),
+        };
+        out.push_str(&format!("{} {verb} {after}.\n", listed(&traffic)));
+    }
+    out
+}
+
+/// The same for programs: one line for each that moves traffic.
+pub(crate) fn lines(sequence: &Sequence) -> Vec<Value> {
+    let line = |(moves, traffic): (&Moves, Vec<&str>)| {
+        let after: Vec<&str> = sequence.before(moves).map(|(address, _)| address.as_str()).collect();
+        json!({"traffic": traffic, "after": after})
+    };
+    alike(sequence).into_iter().map(line).collect()
+}
+
+/// Which traffic a failover has not moved, since something that it waits for failed, and the way on.
+pub(crate) fn held(plan: &Plan, kinds: &KindRegistry, held: &[(StepId, StepId)], again: &str) -> Vec<String> {
+    let moves = |step: &Step| kinds.get(&step.kind).is_some_and(|kind| kind.switches_traffic());
+    let held = held.iter().map(|(held, failed)| (&plan.steps[*held], &plan.steps[*failed]));
+    // What moves it in shares and what switches it are one and the same to users.
+    let held: BTreeMap<String, &Step> = held
+        .filter(|(it, failed)| moves(it) && it.address.component() != failed.address.component())
+        .map(|(it, failed)| (it.address.component().to_string(), failed))
+        .collect();
+    let line = |(traffic, failed): (String, &Step)| {
+        let without = failed.address.component().typed();
+        format!(
+            "{traffic} has not moved: it waits for {}, which failed; mend that and run `{again}` again, or go without: `{again} --not-waiting-for {without}`",
+            failed.address
+        )
+    };
+    held.into_iter().map(line).collect()
+}
+
+/// Those that wait for the same, in the order of the first of each.
+fn alike(sequence: &Sequence) -> Vec<(&Moves, Vec<&str>)> {
+    let mut alike: BTreeMap<_, (&Moves, Vec<&str>)> = BTreeMap::new();
+    for (traffic, moves) in &sequence.moves {
+        let tier = if moves.named.is_some() { 0 } else { moves.tier };
+        alike.entry((tier, &moves.named)).or_insert((moves, Vec::new())).1.push(traffic.as_str());
+    }
+    let mut alike: Vec<_> = alike.into_values().collect();
+    alike.sort_by_key(|(_, traffic)| traffic[0]);
+    alike
+}
