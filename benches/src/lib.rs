@@ -50,12 +50,10 @@ pub fn facts(stack: &Stack) -> Facts {
     let seeds =
         stack.components.values().flat_map(|it| it.component.seeds(&it.spec, &stack.facts, &it.address));
     let facts = seeds.filter_map(|seed| match seed {
-        Seed::Fact { query, value } => {
-            Some((query.key(), Fact { captured_at: Timestamp::UNIX_EPOCH, value }))
-        }
+        Seed::Fact { query, value } => Some((query.key(), Fact::new(Timestamp::UNIX_EPOCH, value))),
         Seed::Resource { .. } => None,
     });
-    Facts(facts.collect())
+    Facts { answers: facts.collect(), ..Facts::default() }
 }
 
 /// The wanted resources.
