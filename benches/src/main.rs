@@ -40,7 +40,7 @@ fn main() {
     let stack = many_services(services);
     clock.lap("load", &format!("{} components", stack.components.len()));
     let facts = facts(&stack);
-    clock.lap("facts", &format!("{} answers", facts.0.len()));
+    clock.lap("facts", &format!("{} answers", facts.answers.len()));
     let wanted = graph(&stack, &facts);
     clock.lap("compile", &format!("{} resources", wanted.resources.len()));
     let empty = nothing(&wanted);

@@ -1,5 +1,7 @@
 //! Levels: the highest that a number was over a time, since one look at it may fall into the night.
 
+use std::cmp::Reverse;
+
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -33,7 +35,7 @@ pub fn remember(before: &[Level], now: Level) -> (Level, Vec<Level>) {
     let day = |level: &Level| TimeZone::UTC.to_datetime(level.at).date();
     // Of what is seen again on one day the first time stays: nothing is to be kept anew for it.
     levels.retain(|it| it.value > now.value || it.value == now.value && day(it) == day(&now));
-    levels.sort_by(|a, b| (b.value, b.at).cmp(&(a.value, a.at)));
+    levels.sort_by_key(|it| Reverse((it.value, it.at)));
     if levels.last().is_none_or(|last| day(last) != day(&now)) {
         levels.push(now);
     }
