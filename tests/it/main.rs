@@ -35,6 +35,7 @@ mod permissions;
 mod plan_files;
 #[cfg(feature = "aws")]
 mod planned;
+mod renamed;
 mod reservations;
 mod schema;
 mod secrets;

@@ -1,5 +1,7 @@
 //! What the planner promises, on a toy kind whose spec is a size, a fixed part and a link.
 
+mod claims;
+mod renamed;
 mod takeover;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,6 +97,18 @@ toy!(
         spec.size > 1
     }
 );
+toy! {
+    Serving,
+    "serving",
+    Lookup::Tag,
+    DataRole::None,
+    fn serving(live: &Live) -> Option<u32> {
+        Some(live.size)
+    }
+    fn ready(spec: &Spec, live: &Live) -> Readiness {
+        if live.size < spec.size { Readiness::Waiting("some start".to_owned()) } else { Readiness::Ready }
+    }
+}
 toy!(Switch, "switch", Lookup::Name, DataRole::None, const SWITCHES_TRAFFIC: bool = true;);
 toy!(
     @ Bucket,
@@ -114,6 +128,7 @@ fn kinds() -> KindRegistry {
         &Erased::<Pool>::NEW,
         &Erased::<Burst>::NEW,
         &Erased::<Switch>::NEW,
+        &Erased::<Serving>::NEW,
         &Erased::<Bucket>::NEW,
     ])
 }

@@ -8,12 +8,14 @@ mod faults;
 mod foreign;
 mod planted;
 mod program;
+mod renamed;
 mod scene;
 mod service;
 mod stale;
 mod takeover;
 mod throttled;
 mod together;
+mod twins;
 
 use std::fmt::Debug;
 
