@@ -369,7 +369,12 @@ impl Session {
             let message = format!("`{target}` names nothing of this stack");
             return Err(Failure::new(Exit::Usage, message, hint(target)));
         }
-        for name in target.into_iter().chain(options.delete_data.iter().filter(is_unknown)) {
+        let is_no_data = |name: &&String| *name != CONTROL && !known().any(|it| it.is_named_by(name));
+        if let Some(name) = options.delete_data.iter().find(is_no_data) {
+            let message = format!("`--delete-data {name}` names no component and no resource of this stack");
+            return Err(Failure::new(Exit::Usage, message, hint(name)));
+        }
+        if let Some(name) = target {
             self.ui.warn(&format!("warning: `{name}` names nothing that exists; {}", hint(name)));
         }
         Ok(())

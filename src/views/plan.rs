@@ -60,7 +60,13 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: &Intent) -> String 
             component = of;
         }
         let symbol = symbol(step.action, step.replaces);
-        let _ = writeln!(out, "{symbol} {:<24} {:<14} {}", step.address.resource(), step.region, step.reason);
+        // Two of one address are told apart by what AWS calls them, and what goes is named in full.
+        let id = match (step.action, &step.id) {
+            (Action::Delete, Some(id)) => format!("{} `{id}`: ", step.kind),
+            _ => String::new(),
+        };
+        let _ =
+            writeln!(out, "{symbol} {:<24} {:<14} {id}{}", step.address.resource(), step.region, step.reason);
         for change in &step.changes {
             let note = if change.replace { "  (forces replacement)" } else { "" };
             let _ = writeln!(out, "      {}: {} -> {}{note}", change.field, change.from, change.to);
@@ -206,7 +212,7 @@ pub(crate) fn lines(plan: &Plan, report: &PlanReport) -> Vec<(&'static str, Valu
         .map(|(id, step)| {
             let value = json!({
                 "step": id, "action": step.action, "address": step.address, "kind": step.kind, "region": step.region,
-                "reason": step.reason, "changes": step.changes, "needs": step.needs, "after": step.after, "replaces": step.replaces,
+                "id": step.id, "reason": step.reason, "changes": step.changes, "needs": step.needs, "after": step.after, "replaces": step.replaces,
                 "estimate_seconds": step.estimate,
             });
             ("step", value)

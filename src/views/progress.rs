@@ -40,8 +40,8 @@ impl Progress {
     pub(crate) fn show(&mut self, event: &Event) {
         self.ui.line("event", serde_json::to_value(event).unwrap_or_default());
         match event {
-            Event::StepStarted { step, address, action } => {
-                let what = format!("{} {address}", doing(*action));
+            Event::StepStarted { step, address, action, id } => {
+                let what = format!("{} {}", doing(*action), full(address, id.as_deref()));
                 let bar = self.bars.as_ref().map(|bars| {
                     let bar = bars.add(ProgressBar::new_spinner());
                     if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {elapsed}") {
@@ -64,15 +64,16 @@ impl Progress {
                 running.waiting_for.clone_from(waiting_for);
             }
             Event::StepDegraded { address, rung, .. } => self.say(&format!("  DEGRADED {address}: {rung}")),
-            Event::StepFinished { step, address, action, outcome, elapsed } => {
+            Event::StepFinished { step, address, action, id, outcome, elapsed } => {
+                let named = full(address, id.as_deref());
                 let running = self.running.remove(step);
                 let was_cut_off = running.is_some();
                 if let Some(bar) = running.and_then(|it| it.bar) {
                     bar.finish_and_clear();
                 }
                 match outcome {
-                    Outcome::Unfinished if !was_cut_off => self.say(&format!("  not started: {address}")),
-                    _ => self.say(&finished(address, *action, outcome, *elapsed)),
+                    Outcome::Unfinished if !was_cut_off => self.say(&format!("  not started: {named}")),
+                    _ => self.say(&finished(&named, *action, outcome, *elapsed)),
                 }
             }
             Event::Draining { running } => {
@@ -101,7 +102,12 @@ fn doing(action: Action) -> &'static str {
     }
 }
 
-fn finished(address: &Address, action: Action, outcome: &Outcome, elapsed: Duration) -> String {
+/// An address, and what AWS calls what is deleted.
+fn full(address: &Address, id: Option<&str>) -> String {
+    id.map_or_else(|| address.to_string(), |id| format!("{address} `{id}`"))
+}
+
+fn finished(address: &str, action: Action, outcome: &Outcome, elapsed: Duration) -> String {
     match outcome {
         Outcome::Done => {
             let done = match action {

@@ -129,18 +129,23 @@ fn a_target_takes_what_it_needs_and_nothing_else() {
 }
 
 #[test]
-fn a_target_that_names_nothing_is_refused_and_data_that_is_not_there_is_a_warning() {
+fn a_target_or_data_that_names_nothing_is_refused_and_a_kind_is_no_name() {
     let machine = with(POOL);
     let ran = run(&machine, "plan s --cloud sim --target pool.servign");
     refused(ran, 64, "`pool.servign` names nothing of this stack\n\nhint: did you mean `pool.serving`?");
-    let ran = run(&machine, "destroy s --cloud sim --delete-data bucket.model").ok();
-    let warning = "warning: `bucket.model` names nothing that exists; did you mean `bucket.models`?";
-    assert!(ran.stderr.starts_with(warning), "{ran:?}");
+    run(&machine, "apply s --cloud sim --auto-approve").ok();
+    for name in ["bucket.model", "bucket"] {
+        let ran = run(&machine, &format!("destroy s --cloud sim --auto-approve --delete-data {name}"));
+        let message = format!("`--delete-data {name}` names no component and no resource of this stack");
+        refused(ran, 64, &message);
+    }
+    run(&machine, "plan s --cloud sim --detailed-exitcode").code(0);
     // Quotes that a shell would take away are shown in quotes.
     let machine = with(COUNTED);
     run(&machine, "apply s --cloud sim --auto-approve").ok();
-    let ran = run(&machine, "destroy s --cloud sim --delete-data bucket.some[000]").ok();
-    assert!(ran.stderr.contains("; did you mean `'bucket.some[\"000\"]"), "{ran:?}");
+    let ran = run(&machine, "destroy s --cloud sim --delete-data bucket.some[000]").code(64);
+    assert!(ran.stderr.contains("did you mean `'bucket.some[\"000\"]"), "{ran:?}");
+    let ran = run(&machine, "destroy s --cloud sim").ok();
     assert!(ran.stdout.contains("delete it with `--delete-data 'bucket.some[\"000\"]/bucket'`"), "{ran:?}");
 }
 

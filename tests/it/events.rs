@@ -55,7 +55,7 @@ fn name(event: &Event) -> &'static str {
 fn finished(outcome: Outcome) -> Event {
     let address = Address::parse("bucket.models/bucket").expect("an address");
     let elapsed = Duration::from_millis(1500);
-    Event::StepFinished { step: 0, address, action: Action::Create, outcome, elapsed }
+    Event::StepFinished { step: 0, address, action: Action::Create, id: None, outcome, elapsed }
 }
 
 fn failed(error: StepError) -> Event {
@@ -88,7 +88,12 @@ fn events() -> Vec<Event> {
     let address = Address::parse("bucket.models/bucket").expect("an address");
     let mut events = vec![
         Event::RunStarted { run: "r".to_owned(), steps: 1 },
-        Event::StepStarted { step: 0, address: address.clone(), action: Action::Update },
+        Event::StepStarted {
+            step: 0,
+            address: address.clone(),
+            action: Action::Delete,
+            id: Some("acme".to_owned()),
+        },
         Event::StepWaiting { step: 0, waiting_for: "replica is CREATING".to_owned() },
         Event::StepDegraded { step: 0, address: address.clone(), rung: "spot: none left".to_owned() },
         Event::Draining { running: 1 },

@@ -37,6 +37,7 @@ mod permissions;
 mod plan_files;
 #[cfg(feature = "aws")]
 mod planned;
+mod renamed;
 mod reservations;
 mod schema;
 mod secrets;

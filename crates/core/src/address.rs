@@ -46,6 +46,36 @@ impl ComponentAddress {
         if self.0.contains('[') { format!("'{}'", self.0) } else { self.0.to_string() }
     }
 
+    /// The component's kind: `pool`.
+    pub fn kind(&self) -> &str {
+        let at = self.parts();
+        at.len().checked_sub(2).and_then(|it| at.get(it)).copied().unwrap_or_default()
+    }
+
+    /// In how many names and keys it differs from `other`; `None` where the two are not built alike.
+    pub fn distance(&self, other: &Self) -> Option<usize> {
+        let split = |it: &Self| -> Vec<(String, String)> {
+            let parts = it.parts().into_iter();
+            let halves = parts.map(|part| part.split_once('[').unwrap_or((part, "")));
+            halves.map(|(name, key)| (name.to_owned(), key.to_owned())).collect()
+        };
+        let (these, those) = (split(self), split(other));
+        let differ = |(a, b): (&(String, String), &(String, String))| {
+            usize::from(a.0 != b.0) + usize::from(a.1 != b.1)
+        };
+        (these.len() == those.len()).then(|| these.iter().zip(&those).map(differ).sum())
+    }
+
+    /// What stands between the dots; a key of `for_each` may hold dots of its own.
+    fn parts(&self) -> Vec<&str> {
+        let mut inside = false;
+        let is_dot = |c: char| {
+            inside = (inside || c == '[') && c != ']';
+            c == '.' && !inside
+        };
+        self.0.split(is_dot).collect()
+    }
+
     /// The address as a name AWS accepts: letters, digits and single hyphens, `pool-inference-eta`.
     pub fn slug(&self) -> String {
         let mut slug = String::with_capacity(self.0.len());
@@ -101,6 +131,13 @@ impl Address {
         *self.0 == *target || is_within(self.split().0, target)
     }
 
+    /// True when `named` is this resource, its component with or without keys, or a module around it, in full: the name of a kind alone
+    /// is none of these.
+    pub fn is_named_by(&self, named: &str) -> bool {
+        let (component, _) = named.split_once('/').unwrap_or((named, ""));
+        self.is_within(named) && ComponentAddress::new(component).parts().len().is_multiple_of(2)
+    }
+
     fn split(&self) -> (&str, &str) {
         self.0.split_once('/').unwrap_or((&self.0, ""))
     }
@@ -146,9 +183,26 @@ mod tests {
         {
             assert!(address.is_within(target), "{target}");
         }
+        for named in ["module.svc", "module.svc[\"a\"].pool.inference", address.as_str()] {
+            assert!(address.is_named_by(named), "{named}");
+        }
+        let bucket = Address::parse("bucket.models/bucket").unwrap();
+        assert!(
+            bucket.is_within("bucket")
+                && !bucket.is_named_by("bucket")
+                && bucket.is_named_by("bucket.models")
+        );
+        assert!(!address.is_named_by("module.svc[\"a\"].pool"));
         assert!(!address.is_within("module.sv"));
         assert!(!address.is_within("module.svc[\"a\"].pool.infer"));
         assert_eq!(address.component().slug(), "module-svc-a-pool-inference");
+        let keyed = ComponentAddress::new("module.svc[\"a.b\"].pool.p[\"x.y\"]");
+        assert_eq!(keyed.kind(), "pool");
+        let to = |text: &str| keyed.distance(&ComponentAddress::new(text));
+        assert_eq!(to("module.svc[\"a.b\"].pool.q[\"x.y\"]"), Some(1));
+        assert_eq!(to("module.svc[\"a.c\"].pool.q[\"x.y\"]"), Some(2));
+        assert_eq!(to("pool.p[\"x.y\"]"), None);
+        assert_eq!((address.component().kind(), ComponentAddress::new("x").kind()), ("pool", ""));
         assert_eq!(address.component().without_keys(), "module.svc.pool.inference");
         assert_eq!(address.resource(), "group");
         assert_eq!(address.typed(), "'module.svc[\"a\"].pool.inference/group'");

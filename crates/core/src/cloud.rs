@@ -83,10 +83,20 @@ pub enum Owner {
     Ours(Address),
     /// Another drstack stack's.
     Stack(String),
+    /// Tagged as this stack's, with the address where that can be read, and without what only drstack gives its objects: nothing proves
+    /// that drstack made it, so it is named and left alone.
+    Unproven(Option<Address>),
     /// Somebody else's.
     Foreign,
     /// A setting on something of the user's, such as a primary bucket's versioning: nobody owns it, it is never removed.
     Setting,
+}
+
+impl Owner {
+    /// Whether its tags name this stack, proven or not.
+    pub fn claims(&self) -> bool {
+        matches!(self, Self::Ours(_) | Self::Unproven(_))
+    }
 }
 
 /// A live resource.

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::address::Address;
 use crate::sides::Copied;
 
 pub use erased::{Compared, DynKind, Erased, KindRegistry, ShapeError};
@@ -63,10 +64,24 @@ pub struct FieldChange {
     pub replace: bool,
 }
 
+/// The field that [`FieldChange::of_address`] changes.
+const ADDRESS: &str = "address";
+
 impl FieldChange {
     /// A change that can be made in place, or `None` where both sides are equal.
     pub fn of<T: Serialize + PartialEq>(field: &str, from: &T, to: &T) -> Option<Self> {
         (from != to).then(|| Self { field: field.to_owned(), from: json(from), to: json(to), replace: false })
+    }
+
+    /// The address of what stands under another one now: its tags are rewritten, and nothing else of it.
+    pub fn of_address(from: &Address, to: &Address) -> Self {
+        let [from, to] = [from, to].map(|it| Value::from(it.as_str()));
+        Self { field: ADDRESS.to_owned(), from, to, replace: false }
+    }
+
+    /// Whether it is such a change.
+    pub fn is_of_address(&self) -> bool {
+        self.field == ADDRESS
     }
 
     /// As [`FieldChange::of`], for a field that cannot be changed in place.
@@ -234,6 +249,9 @@ pub trait Kind: Send + Sync + 'static {
     /// takeover brings it. Handing back begins with it where it switches traffic, else with undoing it. What switches traffic is part of
     /// a planned takeover too, which has both regions.
     const AFTER_TAKEOVER: bool = false;
+    /// True for what is named after its address and can never be renamed: under another address it keeps the name that it has, and is
+    /// found by its tag where nothing has the new name.
+    const KEEPS_NAME: bool = false;
     /// What it has to do with data.
     const DATA: DataRole = DataRole::None;
     /// How long it may take to be ready.
@@ -252,6 +270,10 @@ pub trait Kind: Send + Sync + 'static {
 
     /// The fields in which `live` is not what `spec` wants.
     fn diff(spec: &Self::Spec, live: &Self::Live) -> Vec<FieldChange>;
+    /// `spec` with the name that the live object has, for kinds that keep theirs.
+    fn under_its_name(spec: &Self::Spec, _id: &str, _live: &Self::Live) -> Self::Spec {
+        spec.clone()
+    }
     /// What the cloud would report under `id` had it done exactly this; preview and simulation use it.
     fn expect(spec: &Self::Spec, id: &str) -> Self::Live;
     /// What stands after each call of a creation but the last, for kinds that take several: a run may die at each. Simulation makes as many

@@ -13,7 +13,7 @@ use crate::cloud::{Captured, Cloud, CloudError, Found, Owner, Scope, Secrets};
 use crate::control::witness;
 use crate::facts::{Fact, FactQuery, Facts};
 use crate::graph::{Graph, Resource};
-use crate::kind::{DynKind, KindRegistry, Lookup, Place};
+use crate::kind::{DynKind, KindRegistry, Place};
 use crate::plan::Remark;
 
 /// What one look at one wanted resource answered.
@@ -40,6 +40,17 @@ pub struct Owned {
     pub found: Found,
 }
 
+/// Something that its tags alone say is the stack's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// Its kind's name.
+    pub kind: &'static str,
+    /// Where it stands.
+    pub place: Place,
+    /// The resource.
+    pub found: Found,
+}
+
 /// What the cloud holds.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
@@ -47,6 +58,8 @@ pub struct Observed {
     pub seen: BTreeMap<Address, Look>,
     /// Owned, and not (or not only) wanted.
     pub others: Vec<Owned>,
+    /// Tagged as the stack's without anything that proves it, and not what a wanted resource's name leads to.
+    pub unproven: Vec<Claim>,
     /// Listings that failed: there may be more that is owned.
     pub unlisted: Vec<(&'static str, Place, CloudError)>,
     /// What a run was cut off while making: it may be there without the stack's tags.
@@ -109,6 +122,7 @@ async fn look_at(
     for part in join_all(looks).await {
         all.seen.extend(part.seen);
         all.others.extend(part.others);
+        all.unproven.extend(part.unproven);
         all.unlisted.extend(part.unlisted);
     }
     let Observed { seen, others, .. } = &mut all;
@@ -166,24 +180,35 @@ async fn look(
     };
     let (read, listed) = tokio::join!(read, cloud.list_owned(kind.name(), scope, place, &names));
     let mut observed = Observed::default();
-    let (mut owned, unlisted) = match listed {
-        Ok(listed) => (by_address(listed), None),
-        Err(error) => (BTreeMap::new(), Some(error)),
+    let (listed, unlisted) = match listed {
+        Ok(listed) => (listed, None),
+        Err(error) => (Vec::new(), Some(error)),
     };
+    let (claims, listed): (Vec<Found>, Vec<Found>) =
+        listed.into_iter().partition(|it| matches!(it.owner, Owner::Unproven(_)));
+    let mut owned = by_address(listed);
     let mut read = read.into_iter();
-    for resource in wanted {
-        let answer = match (&resource.name, kind.lookup()) {
-            (Some(name), _) => named(read.next(), name, &mut owned),
-            (None, Lookup::Tag | Lookup::Name) => {
-                match (take(&mut owned, &resource.address, |_| true), &unlisted) {
-                    (Some(found), _) => Look::Present(found),
-                    (None, None) => Look::Absent,
-                    (None, Some(error)) => Look::Unknown(error.clone()),
-                }
-            }
+    for resource in &wanted {
+        let answer = match &resource.name {
+            Some(name) => named(read.next(), name, &resource.address),
+            // Answered below.
+            None => Look::Absent,
         };
         observed.seen.insert(resource.address.clone(), answer);
     }
+    leave_out_what_was_looked_at(kind, &wanted, &observed.seen, &mut owned);
+    let by_tag = |it: &&&Resource| it.name.is_none() || kind.keeps_name();
+    for resource in wanted.iter().filter(by_tag) {
+        let Some(look @ Look::Absent) = observed.seen.get_mut(&resource.address) else { continue };
+        *look = match (take(&mut owned, &resource.address, |_| true), &unlisted) {
+            (Some(found), _) => Look::Present(found),
+            (None, None) => Look::Absent,
+            (None, Some(error)) => Look::Unknown(error.clone()),
+        };
+    }
+    let looked_at: BTreeSet<&str> = wanted.iter().filter_map(|it| it.name.as_deref()).collect();
+    let claims = claims.into_iter().filter(|it| !looked_at.contains(it.id.as_str()));
+    observed.unproven = claims.map(|found| Claim { kind: kind.name(), place, found }).collect();
     observed.unlisted.extend(unlisted.map(|error| (kind.name(), place, error)));
     observed.others = owned
         .into_iter()
@@ -193,16 +218,13 @@ async fn look(
     observed
 }
 
-/// The answer for a resource that is looked up by name; what the listing says of the same object is the same object.
-fn named(
-    read: Option<Result<Option<Found>, CloudError>>,
-    name: &str,
-    owned: &mut BTreeMap<Address, Vec<Found>>,
-) -> Look {
+/// The answer for the resource at `address`, which is looked up by `name`.
+fn named(read: Option<Result<Option<Found>, CloudError>>, name: &str, address: &Address) -> Look {
     match read {
-        Some(Ok(Some(found))) => {
-            if let Owner::Ours(address) = &found.owner {
-                take(owned, &address.clone(), |other| other.id == found.id || other.id == name);
+        Some(Ok(Some(mut found))) => {
+            // It has the name that this very address gives: that is proof enough.
+            if found.owner == Owner::Unproven(Some(address.clone())) {
+                found.owner = Owner::Ours(address.clone());
             }
             Look::Present(found)
         }
@@ -212,6 +234,25 @@ fn named(
             operation: "read".to_owned(),
             message: format!("no answer for `{name}`"),
         }),
+    }
+}
+
+/// What a listing says of something that was looked at by its name is about the same object. Only what keeps the name that another
+/// wanted address gave it is still to be found under that address.
+fn leave_out_what_was_looked_at(
+    kind: &'static dyn DynKind,
+    wanted: &[&Resource],
+    seen: &BTreeMap<Address, Look>,
+    owned: &mut BTreeMap<Address, Vec<Found>>,
+) {
+    for resource in wanted {
+        let Some(Look::Present(found)) = seen.get(&resource.address) else { continue };
+        let Owner::Ours(owner) = &found.owner else { continue };
+        let is_of_another = kind.keeps_name() && *owner != resource.address && seen.contains_key(owner);
+        if !is_of_another {
+            let name = resource.name.as_deref();
+            take(owned, owner, |other| other.id == found.id || Some(other.id.as_str()) == name);
+        }
     }
 }
 

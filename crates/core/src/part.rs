@@ -39,9 +39,7 @@ fn sketched(stack: &Stack) -> Facts {
     let seeds =
         stack.components.values().flat_map(|it| it.component.seeds(&it.spec, &stack.facts, &it.address));
     let facts = seeds.filter_map(|seed| match seed {
-        Seed::Fact { query, value } => {
-            Some((query.key(), Fact::new(Timestamp::UNIX_EPOCH, value)))
-        }
+        Seed::Fact { query, value } => Some((query.key(), Fact::new(Timestamp::UNIX_EPOCH, value))),
         Seed::Resource { .. } => None,
     });
     Facts { answers: facts.collect(), ..Facts::default() }

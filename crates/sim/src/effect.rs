@@ -60,7 +60,7 @@ impl Effect<'_> {
                 Owner::Stack(other) => {
                     return Err(self.conflict(format!("{} exists and belongs to stack {other}", key.id)));
                 }
-                Owner::Foreign => {
+                Owner::Foreign | Owner::Unproven(_) => {
                     return Err(self.conflict(format!("{} exists and is not drstack's", key.id)));
                 }
             }
@@ -104,7 +104,7 @@ impl Effect<'_> {
                 Some(next) if !next.tagged => Holder::Foreign,
                 _ => self.holder(),
             },
-            Owner::Stack(_) | Owner::Foreign => {
+            Owner::Stack(_) | Owner::Foreign | Owner::Unproven(_) => {
                 return Err(self.conflict(format!("{} is not this stack's", key.id)));
             }
             Owner::Ours(_) | Owner::Setting => object.owner.clone(),
@@ -131,11 +131,12 @@ impl Effect<'_> {
             return Err(self.conflict(format!("{id} does not exist any more")));
         };
         match before.owner.seen_by(&self.call.scope.stack) {
-            Owner::Ours(_) | Owner::Setting => {}
-            Owner::Stack(_) | Owner::Foreign => {
+            Owner::Ours(_) | Owner::Setting | Owner::Unproven(Some(_)) => {}
+            Owner::Stack(_) | Owner::Foreign | Owner::Unproven(None) => {
                 return Err(self.conflict(format!("{id} is not this stack's")));
             }
         }
+        let owner = self.tagged(&before.owner);
         let changes = self.shaped(self.kind.diff(spec, &before.live))?;
         if let Some(change) = changes.iter().find(|change| change.replace) {
             return Err(self.invalid("Immutable", format!("{} of {id} cannot be changed", change.field)));
@@ -157,9 +158,20 @@ impl Effect<'_> {
         let ready = state.age() + if lets_go { millis(LETTING_GO) } else { self.work(Action::Update) };
         let live = if then.is_some() { during } else { after };
         let exchange = exchange.map(|it| Box::new(it.begun(ready, self.work(Action::Update))));
-        let object = self.linked(Object { live, then, ready, runs: given.runs, exchange, ..before })?;
+        let object =
+            self.linked(Object { live, then, ready, runs: given.runs, exchange, owner, ..before })?;
         state.change(self.operation, Change::Put { key, object: Box::new(object) })?;
         Ok(ready)
+    }
+
+    /// Whose it is once it was changed: a change rewrites the tags of what has any.
+    fn tagged(&self, before: &Holder) -> Holder {
+        match before {
+            Holder::Stack { stack, .. } | Holder::Claimed { stack, .. } => {
+                Holder::Stack { stack: stack.clone(), address: self.call.address.clone() }
+            }
+            Holder::Foreign | Holder::Setting => before.clone(),
+        }
     }
 
     /// Takes it away, with the settings that stand on it; returns the age at which the work is done.
@@ -171,6 +183,8 @@ impl Effect<'_> {
             Owner::Ours(_) => {}
             // What no run finished: whoever knows of it may take it away.
             Owner::Foreign if object.is_begun() => {}
+            // As AWS does, which asks for no tag: that nothing unproven is deleted is drstack's to see to.
+            Owner::Unproven(_) => {}
             Owner::Setting => {
                 return Err(self.conflict(format!("{id} is a setting, which cannot be removed")));
             }
@@ -315,7 +329,7 @@ impl State {
             .of_kind(kind, region(scope, place))
             .filter(|(_, object)| self.is_visible(config, object))
             .map(|(id, object)| World::found(id, object, &scope.stack))
-            .filter(|found| matches!(found.owner, Owner::Ours(_)))
+            .filter(|found| found.owner.claims())
             .collect()
     }
 

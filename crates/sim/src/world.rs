@@ -88,6 +88,13 @@ pub enum Holder {
         /// The address it was made for.
         address: Address,
     },
+    /// Tagged as a drstack stack's, by somebody else.
+    Claimed {
+        /// The name that its tag says.
+        stack: String,
+        /// The address that its tag says, where it says one.
+        address: Option<Address>,
+    },
     /// Somebody else's.
     Foreign,
     /// Nobody's: a setting on something of the user's.
@@ -99,6 +106,7 @@ impl Holder {
     pub fn of(owner: &Owner, stack: &str) -> Self {
         match owner {
             Owner::Ours(address) => Self::Stack { stack: stack.to_owned(), address: address.clone() },
+            Owner::Unproven(address) => Self::Claimed { stack: stack.to_owned(), address: address.clone() },
             // Whose address it has, only that stack knows.
             Owner::Stack(_) | Owner::Foreign => Self::Foreign,
             Owner::Setting => Self::Setting,
@@ -109,7 +117,8 @@ impl Holder {
     pub fn seen_by(&self, asking: &str) -> Owner {
         match self {
             Self::Stack { stack, address } if stack == asking => Owner::Ours(address.clone()),
-            Self::Stack { stack, .. } => Owner::Stack(stack.clone()),
+            Self::Claimed { stack, address } if stack == asking => Owner::Unproven(address.clone()),
+            Self::Stack { stack, .. } | Self::Claimed { stack, .. } => Owner::Stack(stack.clone()),
             Self::Foreign => Owner::Foreign,
             Self::Setting => Owner::Setting,
         }

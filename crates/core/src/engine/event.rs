@@ -93,6 +93,9 @@ pub enum Event {
         address: Address,
         /// What is done.
         action: Action,
+        /// What AWS calls what is deleted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
     },
     /// A step's call is done and its resource is not ready yet.
     StepWaiting {
@@ -118,6 +121,9 @@ pub enum Event {
         address: Address,
         /// What was done.
         action: Action,
+        /// What AWS calls what was deleted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
         /// How it ended.
         #[serde(flatten)]
         outcome: Outcome,

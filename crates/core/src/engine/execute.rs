@@ -262,7 +262,8 @@ impl Run<'_> {
             let (address, action, token) = (step.address.clone(), step.action, self.token(step));
             self.entries.push(Entry::Intent { step: *id, address: address.clone(), action, token });
             self.started.insert(*id, Instant::now());
-            (self.sink)(Event::StepStarted { step: *id, address, action });
+            let deleted = self.step(*id).deleted_id();
+            (self.sink)(Event::StepStarted { step: *id, address, action, id: deleted });
         }
     }
 
@@ -372,7 +373,8 @@ impl Run<'_> {
     fn say(&mut self, id: StepId, outcome: Outcome) {
         let step = self.step(id);
         let (address, action) = (step.address.clone(), step.action);
+        let deleted = step.deleted_id();
         let elapsed = self.started.remove(&id).map_or(Duration::ZERO, |at| at.elapsed());
-        (self.sink)(Event::StepFinished { step: id, address, action, outcome, elapsed });
+        (self.sink)(Event::StepFinished { step: id, address, action, id: deleted, outcome, elapsed });
     }
 }

@@ -188,8 +188,9 @@ impl Job {
     /// had not shown it yet.
     async fn as_wanted_by_now(&self, cloud: &dyn Cloud, id: &str) -> Result<Option<Found>, StepError> {
         let waited_for_links = !self.step.needs.is_empty() && has_links(&self.step.spec);
-        // An update without a difference is there for something else.
-        if !waited_for_links || self.step.changes.is_empty() {
+        // An update without a difference is there for something else, and an address stands in no live value.
+        let beside = self.step.changes.is_empty() || self.step.changes.iter().any(FieldChange::is_of_address);
+        if !waited_for_links || beside {
             return Ok(None);
         }
         let ids = [id.to_owned()];

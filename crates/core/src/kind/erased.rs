@@ -52,6 +52,7 @@ pub trait DynKind: Send + Sync {
     fn verifies(&self) -> bool;
     fn switches_traffic(&self) -> bool;
     fn after_takeover(&self) -> bool;
+    fn keeps_name(&self) -> bool;
     fn data(&self) -> DataRole;
     fn wait(&self) -> Wait;
     fn rounds(&self) -> usize;
@@ -64,6 +65,7 @@ pub trait DynKind: Send + Sync {
     fn diff(&self, spec: &Value, live: &Value) -> Result<Vec<FieldChange>, ShapeError>;
     /// Several of these at once: reading spec and live is most of the work.
     fn compare(&self, spec: &Value, id: &str, live: &Value) -> Result<Compared, ShapeError>;
+    fn under_its_name(&self, spec: &Value, id: &str, live: &Value) -> Result<Value, ShapeError>;
     fn expect(&self, spec: &Value, id: &str) -> Result<Value, ShapeError>;
     fn halfway(&self, spec: &Value, id: &str) -> Result<Vec<Halfway<Value>>, ShapeError>;
     fn expect_after(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError>;
@@ -125,6 +127,9 @@ impl<K: Kind> DynKind for Erased<K> {
     fn after_takeover(&self) -> bool {
         K::AFTER_TAKEOVER
     }
+    fn keeps_name(&self) -> bool {
+        K::KEEPS_NAME
+    }
     fn data(&self) -> DataRole {
         K::DATA
     }
@@ -152,6 +157,10 @@ impl<K: Kind> DynKind for Erased<K> {
             links: K::links(&live),
             left_on_demand: K::left_on_demand(&spec, &live),
         })
+    }
+    fn under_its_name(&self, spec: &Value, id: &str, live: &Value) -> Result<Value, ShapeError> {
+        let (spec, live) = (typed::<K, _>("spec", spec)?, typed::<K, _>("live", live)?);
+        Ok(json(&K::under_its_name(&spec, id, &live)))
     }
     fn expect(&self, spec: &Value, id: &str) -> Result<Value, ShapeError> {
         Ok(json(&K::expect(&typed::<K, _>("spec", spec)?, id)))

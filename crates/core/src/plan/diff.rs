@@ -1,9 +1,12 @@
 //! Diff: wanted against seen, as steps with edges; pure.
 
+mod claims;
+mod moved;
 mod older;
 mod reach;
 mod remove;
 mod replace;
+mod succession;
 mod takeover;
 mod traffic;
 
@@ -11,12 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use self::claims::Whose;
+use self::moved::Moved;
 use self::older::Older;
 use self::reach::Reach;
 use super::waits::Order;
 use super::{Gate, Intent, Options, Plan, PlanReport, Remark, Step, StepId, order};
 use crate::address::Address;
-use crate::cloud::{Found, Owner, sha256};
+use crate::cloud::{Found, sha256};
 use crate::component::StackFacts;
 use crate::graph::{Graph, Resource};
 use crate::kind::{
@@ -37,13 +42,21 @@ pub fn plan(
     stack: &StackFacts,
     options: &Options,
 ) -> Result<(Plan, PlanReport), ShapeError> {
+    let moved = match options.intent {
+        Intent::Destroy => Moved::default(),
+        _ => Moved::find(want, seen, kinds)?,
+    };
     let mut draft = Draft {
+        want,
+        seen,
+        moved: &moved,
         kinds,
         stack,
         options,
         steps: Vec::new(),
         ready_by: BTreeMap::new(),
         blocked: BTreeSet::new(),
+        not_ready: BTreeSet::new(),
         outputs: BTreeMap::new(),
         unsure: BTreeMap::new(),
         deletes: BTreeMap::new(),
@@ -65,21 +78,23 @@ pub fn plan(
     let in_order = forward && options.intent != Intent::Destroy;
     let order = in_order.then(|| Order::of(want, kinds)).transpose()?;
     let scope = Reach::of(want, options, order.as_ref());
-    let mut spare = Spare::of(&seen.others);
+    let mut spare = Spare::of(moved.rest(&seen.others));
     match options.intent {
         Intent::Destroy => draft.destroy(want, seen, &scope)?,
         Intent::Converge | Intent::Failover | Intent::Planned | Intent::Failback => {
             for resource in order::topological(want) {
                 let address = &resource.address;
-                draft.converge(resource, seen.seen.get(address), scope.contains(address), &mut spare)?;
+                let look = moved.look(address).or_else(|| seen.seen.get(address));
+                draft.converge(resource, look, scope.contains(address), &mut spare)?;
             }
             if draft.takes_over() {
                 draft.refuse_violations();
             } else {
                 let rest = draft.without_older(spare.rest());
                 let (owned, apart) = rest.into_iter().partition(|owned| draft.is_target(&owned.address));
-                draft.remove(owned, apart, "the stack no longer names it")?;
+                draft.remove(owned, apart)?;
                 draft.settle_older()?;
+                draft.moves_traffic_first();
             }
             match &order {
                 Some(order) => {
@@ -90,6 +105,7 @@ pub fn plan(
             }
         }
     }
+    draft.name_claims();
     draft.say_unlisted(seen);
     draft.let_go_first(want);
     draft.leave_out();
@@ -103,7 +119,7 @@ struct Spare<'a> {
 }
 
 impl<'a> Spare<'a> {
-    fn of(others: &'a [Owned]) -> Self {
+    fn of(others: impl Iterator<Item = &'a Owned>) -> Self {
         let mut by_address: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for owned in others {
             by_address.entry((owned.address.clone(), owned.kind)).or_default().push(owned);
@@ -117,6 +133,10 @@ impl<'a> Spare<'a> {
 }
 
 struct Draft<'a> {
+    want: &'a Graph,
+    seen: &'a Observed,
+    /// What stands under another address.
+    moved: &'a Moved,
     kinds: &'a KindRegistry,
     stack: &'a StackFacts,
     options: &'a Options,
@@ -125,6 +145,8 @@ struct Draft<'a> {
     ready_by: BTreeMap<Address, usize>,
     /// Wanted resources that cannot be made now.
     blocked: BTreeSet<Address>,
+    /// Wanted resources that are there and cannot be relied on yet.
+    not_ready: BTreeSet<Address>,
     /// Outputs of the wanted resources that are live.
     outputs: BTreeMap<Address, BTreeMap<String, String>>,
     /// Outputs that a step of this plan will change; `None` stands for all of them.
@@ -156,12 +178,12 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn converge<'b>(
+    fn converge(
         &mut self,
         resource: &Resource,
-        look: Option<&'b Look>,
+        look: Option<&'a Look>,
         in_scope: bool,
-        spare: &mut Spare<'b>,
+        spare: &mut Spare<'a>,
     ) -> Result<(), ShapeError> {
         let Some(kind) = self.kinds.get(&resource.kind) else {
             self.block(&resource.address, format!("this build knows no kind `{}`", resource.kind));
@@ -175,54 +197,27 @@ impl<'a> Draft<'a> {
                 look.and_then(|look| if let Look::Present(found) = look { Some(found) } else { None });
             return self.elsewhere(kind, resource, found);
         }
-        let found = match look {
-            Some(Look::Present(found)) => found,
-            Some(Look::Absent) => return self.create(kind, resource, in_scope, "it does not exist"),
-            Some(Look::Unknown(error)) => {
-                self.block(&resource.address, format!("could not look: {error}; {}", error.hint()));
-                return Ok(());
-            }
-            None => {
-                self.block(&resource.address, "nobody looked".to_owned());
-                return Ok(());
-            }
-        };
-        match &found.owner {
-            Owner::Ours(address) if *address == resource.address => {}
-            Owner::Setting => {}
-            Owner::Ours(address) if self.serves_in_its_place(kind, resource, address) => {
-                let text = format!("`{}` is there for {address}: it serves as it is", found.id);
-                self.report.notes.push(Remark { address: resource.address.to_string(), text });
-                self.report.unchanged += 1;
-                return Ok(());
-            }
-            Owner::Ours(address) => {
-                let text = format!(
-                    "`{}` exists for {address} of this stack; run `drstack plan` after that is gone",
-                    found.id
-                );
-                self.block(&resource.address, text);
-                return Ok(());
-            }
-            Owner::Stack(other) => {
-                self.block(
-                    &resource.address,
-                    format!("`{}` belongs to stack `{other}`; name another one", found.id),
-                );
-                return Ok(());
-            }
-            Owner::Foreign if self.begun.contains(&resource.address) => {
+        let Some(found) = self.present(kind, resource, look, in_scope)? else { return Ok(()) };
+        let from = match self.whose(kind, resource, found) {
+            Whose::Its => None,
+            // A takeover uses what there is, under whatever name; the next apply rewrites its tags.
+            Whose::Moved(from) => Some(from).filter(|_| !self.takes_over()),
+            Whose::Begun => {
                 return self.create(kind, resource, in_scope, "a run was cut off while making it");
             }
-            Owner::Foreign => {
-                let text =
-                    format!("`{}` exists and is not drstack's; name another one, or remove it", found.id);
-                self.block(&resource.address, text);
-                return Ok(());
-            }
-        }
-        let (found, compared) = self.better_twin(kind, resource, found, in_scope, spare)?;
+            Whose::Others => return Ok(()),
+        };
+        let as_named = resource;
+        let resource = &self.under_its_name(kind, resource, found)?;
+        let Some((found, compared)) = self.better_twin(kind, resource, found, in_scope, spare)? else {
+            return Ok(());
+        };
         let Compared { changes, ready, outputs, links, left_on_demand } = compared;
+        if ready != Readiness::Ready {
+            self.not_ready.insert(resource.address.clone());
+        }
+        let address = from.map(|from| FieldChange::of_address(from, &resource.address));
+        let changes: Vec<FieldChange> = address.into_iter().chain(changes).collect();
         self.outputs.insert(resource.address.clone(), outputs);
         if in_scope && self.lacks_its_fact(resource, changes.is_empty()) {
             self.held.extend(links);
@@ -244,13 +239,17 @@ impl<'a> Draft<'a> {
                 self.leaves_as_it_is(resource, &fields(&changes, ["cannot be changed in place"; 2]));
                 return Ok(());
             }
-            return self.replace(kind, resource, found, changes);
+            return self.replace(kind, as_named, found, changes);
         }
         if self.waits_for_blocked(resource) {
             self.held.extend(links);
             return Ok(());
         }
-        let reason = beside.map_or_else(|| fields(&changes, ["differs", "differ"]), str::to_owned);
+        let reason = match (from, beside) {
+            (Some(from), _) => format!("renamed: it was {from}"),
+            (None, Some(beside)) => beside.to_owned(),
+            (None, None) => fields(&changes, ["differs", "differ"]),
+        };
         let id = self.push(kind, resource, Action::Update, reason, changes, Some(found.id.clone()));
         self.steps[id].estimate += kind.holds(&resource.spec)?.as_secs_f64();
         if let (Some(wanted), Some(live)) = (kind.demand(&resource.spec)?, kind.bought(&found.live)?) {
@@ -405,7 +404,7 @@ impl<'a> Draft<'a> {
     }
 
     fn may_delete(&self, address: &Address) -> bool {
-        self.options.delete_data.iter().any(|named| address.is_within(named))
+        self.options.delete_data.iter().any(|named| address.is_named_by(named))
     }
 
     fn is_target(&self, address: &Address) -> bool {

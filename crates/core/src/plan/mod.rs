@@ -103,6 +103,11 @@ pub struct Step {
 }
 
 impl Step {
+    /// What AWS calls what it deletes.
+    pub fn deleted_id(&self) -> Option<String> {
+        self.id.clone().filter(|_| self.action == Action::Delete)
+    }
+
     /// Steps that have ended when this one starts.
     pub fn before(&self) -> impl Iterator<Item = StepId> + '_ {
         self.needs.iter().chain(&self.after).copied()

@@ -1,6 +1,8 @@
 //! What the planner promises, on a toy kind whose spec is a size, a fixed part and a link.
 
+mod claims;
 mod lacking;
+mod renamed;
 mod sequence;
 mod takeover;
 
@@ -107,6 +109,18 @@ toy!(
         spec.size > 1
     }
 );
+toy! {
+    Serving,
+    "serving",
+    Lookup::Tag,
+    DataRole::None,
+    fn serving(live: &Live) -> Option<u32> {
+        Some(live.size)
+    }
+    fn ready(spec: &Spec, live: &Live) -> Readiness {
+        if live.size < spec.size { Readiness::Waiting("some start".to_owned()) } else { Readiness::Ready }
+    }
+}
 toy!(Switch, "switch", Lookup::Name, DataRole::None, const SWITCHES_TRAFFIC: bool = true;);
 toy! {
     Shares,
@@ -137,6 +151,7 @@ fn kinds() -> KindRegistry {
         &Erased::<Switch>::NEW,
         &Erased::<Shares>::NEW,
         &Erased::<Ask>::NEW,
+        &Erased::<Serving>::NEW,
         &Erased::<Bucket>::NEW,
     ])
 }

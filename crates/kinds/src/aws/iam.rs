@@ -136,7 +136,7 @@ pub(crate) async fn create_role(
 }
 
 async fn expect_ours(at: &Target<'_>, name: &str) -> Result<(), CloudError> {
-    let owner = role(at, name).await?.map(|role| tags::owner(&role.tags, at.scope));
+    let owner = role(at, name).await?.map(|role| tags::owner_by_name(&role.tags, at.scope, name));
     match owner {
         Some(Owner::Ours(_)) => Ok(()),
         _ => Err(CloudError::Invalid {
@@ -246,5 +246,5 @@ pub(crate) async fn role_sources(at: &Target<'_>) -> Result<Vec<String>, CloudEr
 
 /// The address a role was made for, where its resource is called `resource`.
 pub(crate) fn is_for(owner: &Owner, resource: &str) -> bool {
-    matches!(owner, Owner::Ours(address) if Address::resource(address) == resource)
+    matches!(owner, Owner::Ours(address) | Owner::Unproven(Some(address)) if Address::resource(address) == resource)
 }

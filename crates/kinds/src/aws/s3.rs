@@ -6,7 +6,7 @@ use aws_sdk_s3::types::{
     PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
     ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
 };
-use drstack_core::cloud::{CloudError, Owner};
+use drstack_core::cloud::CloudError;
 
 use super::tags::{Tags, owner};
 use super::{Target, absent, has_code};
@@ -88,7 +88,7 @@ pub(crate) async fn create(at: &Target<'_>, bucket: &str) -> Result<(), CloudErr
 async fn expect_unused(at: &Target<'_>, bucket: &str) -> Result<(), CloudError> {
     let ours = match tags(at, bucket).await? {
         Some(tags) if tags.is_empty() => is_empty(at, bucket).await?,
-        Some(tags) => matches!(owner(&tags, at.scope), Owner::Ours(_)),
+        Some(tags) => owner(&tags, at.scope).claims(),
         None => true,
     };
     match ours {

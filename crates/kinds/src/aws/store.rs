@@ -73,7 +73,7 @@ impl Store {
             return Ok(self.settle(None).await?);
         };
         match owner(&tags, &self.scope) {
-            Owner::Ours(_) => {}
+            Owner::Ours(_) | Owner::Unproven(Some(_)) => {}
             Owner::Stack(other) => {
                 let message =
                     format!("`{bucket}` is the control bucket of stack `{other}`; name another one");
@@ -84,7 +84,7 @@ impl Store {
                 }
                 .into());
             }
-            Owner::Foreign | Owner::Setting => {
+            Owner::Foreign | Owner::Setting | Owner::Unproven(None) => {
                 // Its versions would go with it at `destroy --delete-data control`.
                 if !s3::is_empty(&at, bucket).await? {
                     let message = format!("`{bucket}` exists and holds objects; name a new control bucket");
@@ -208,7 +208,9 @@ impl ControlStore for Store {
             match s3::tags(&at, &self.bucket).await? {
                 None => Ok(()),
                 Some(tags) => match owner(&tags, &self.scope) {
-                    Owner::Ours(_) => Ok(s3::empty_and_delete(&at, &self.bucket).await?),
+                    Owner::Ours(_) | Owner::Unproven(Some(_)) => {
+                        Ok(s3::empty_and_delete(&at, &self.bucket).await?)
+                    }
                     _ => Err(CloudError::Denied {
                         operation: "s3:DeleteBucket".to_owned(),
                         message: format!("`{}` does not carry this stack's tags", self.bucket),

@@ -1,4 +1,7 @@
 //! Ownership by tags: `drstack:stack`, `drstack:address`, `drstack:spec`.
+//!
+//! Two of them say whose something is. What proves it is the third, or, where drstack chose the name, that name: whoever tags his own
+//! things like ours does not have it by accident.
 
 use std::collections::BTreeMap;
 
@@ -42,12 +45,24 @@ pub(crate) fn named(call: &Call, spec: &impl Serialize) -> Tags {
     tags
 }
 
-/// Whose the resource with these tags is.
+/// Whose the resource with these tags is, which has a name of the user's or none.
 pub(crate) fn owner(tags: &Tags, scope: &Scope) -> Owner {
+    let is_digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+    let is_spec = |it: &String| it.len() == SPEC_DIGITS && it.bytes().all(is_digit);
+    owner_proven(tags, scope, tags.get(SPEC).is_some_and(is_spec))
+}
+
+/// Whose the resource with these tags is, which has a name that drstack chose.
+pub(crate) fn owner_by_name(tags: &Tags, scope: &Scope, name: &str) -> Owner {
+    owner_proven(tags, scope, name.starts_with(&format!("drstack-{}-", scope.stack)))
+}
+
+fn owner_proven(tags: &Tags, scope: &Scope, is_proven: bool) -> Owner {
     match (tags.get(STACK), tags.get(ADDRESS).and_then(|text| decode(text))) {
-        (Some(stack), Some(address)) if **stack == *scope.stack => Owner::Ours(address),
-        (Some(stack), _) if **stack != *scope.stack => Owner::Stack(stack.clone()),
-        _ => Owner::Foreign,
+        (Some(stack), Some(address)) if **stack == *scope.stack && is_proven => Owner::Ours(address),
+        (Some(stack), address) if **stack == *scope.stack => Owner::Unproven(address),
+        (Some(stack), _) => Owner::Stack(stack.clone()),
+        (None, _) => Owner::Foreign,
     }
 }
 
@@ -73,6 +88,30 @@ pub(crate) fn decode(text: &str) -> Option<Address> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_tags_alone_prove_nothing() {
+        let scope = Scope {
+            stack: "fleet".into(),
+            primary: "a".into(),
+            standby: "b".into(),
+            secrets: std::sync::Arc::default(),
+        };
+        let address = Address::parse("pool.x/group").unwrap();
+        let tags = |more: &[(&str, &str)]| -> Tags {
+            let two = [(STACK, "fleet"), (ADDRESS, "pool.x/group")];
+            two.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let (ours, not) = (Owner::Ours(address.clone()), Owner::Unproven(Some(address)));
+        assert_eq!(owner(&tags(&[]), &scope), not);
+        assert_eq!(owner(&tags(&[(SPEC, "by hand")]), &scope), not);
+        assert_eq!(owner(&tags(&[(SPEC, "0123456789abcdef")]), &scope), ours);
+        assert_eq!(owner_by_name(&tags(&[(SPEC, "0123456789abcdef")]), &scope, "somebodys"), not);
+        assert_eq!(owner_by_name(&tags(&[]), &scope, "drstack-fleet-pool-x"), ours);
+        let mut half = tags(&[]);
+        half.remove(ADDRESS);
+        assert_eq!(owner(&half, &scope), Owner::Unproven(None));
+    }
 
     #[test]
     fn addresses_survive_as_tag_values() {

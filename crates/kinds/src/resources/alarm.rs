@@ -83,12 +83,12 @@ mod aws {
     use std::collections::BTreeSet;
 
     use aws_sdk_cloudwatch::types::{ComparisonOperator, MetricAlarm, Statistic};
-    use drstack_core::cloud::{Call, CloudError, Owner};
+    use drstack_core::cloud::{Call, CloudError};
     use drstack_core::kind::FieldChange;
 
     use super::{Alarm, AlarmLive, AlarmSpec, MISSING};
     use crate::aws::cloudwatch::{PERIOD, alarms_by_name, dimensions, no_alarm, put_tags, tag_list, tags_of};
-    use crate::aws::tags::{owned, owner};
+    use crate::aws::tags::{owned, owner_by_name};
     use crate::aws::{Driver, LOOKS, Looked, Seen, Target, absent, by_id};
     use crate::resources::traffic_switch::{METRIC, NAMESPACE};
     use futures_util::{StreamExt, TryStreamExt};
@@ -114,7 +114,7 @@ mod aws {
             }
             found.retain(|alarm| !except.contains(alarm.alarm_name().unwrap_or_default()));
             let mut seen = seen_all(at, found).await?;
-            seen.retain(|alarm| matches!(alarm.owner, Owner::Ours(_)));
+            seen.retain(|alarm| alarm.owner.claims());
             Ok(seen)
         }
 
@@ -198,6 +198,7 @@ mod aws {
             condition,
             missing: text(&alarm.treat_missing_data),
         };
-        Ok(Seen { id: text(&alarm.alarm_name), owner: owner(&tags, at.scope), live })
+        let name = text(&alarm.alarm_name);
+        Ok(Seen { owner: owner_by_name(&tags, at.scope, &name), id: name, live })
     }
 }

@@ -203,7 +203,7 @@ mod aws {
     /// The control bucket is the stack's too, and no copy.
     fn is_copy(seen: &Seen<()>) -> bool {
         use drstack_core::cloud::Owner;
-        matches!(&seen.owner, Owner::Ours(address) if !address.is_within("control"))
+        matches!(&seen.owner, Owner::Ours(address) | Owner::Unproven(Some(address)) if !address.is_within("control"))
     }
 
     async fn look(at: &Target<'_>, bucket: &str) -> Result<Option<Seen<BucketLive>>, CloudError> {

@@ -29,6 +29,7 @@ impl Kind for InstanceProfile {
     const NAME: &'static str = "instance-profile";
     const SUMMARY: &'static str = "instance profile that gives a pool's instances their role";
     const LOOKUP: Lookup = Lookup::Name;
+    const KEEPS_NAME: bool = true;
     const PLACES: &'static [Place] = &[Place::Global];
     const OPERATIONS: &'static [Operation] = &[
         operation("iam", "AddRoleToInstanceProfile"),
@@ -45,6 +46,14 @@ impl Kind for InstanceProfile {
 
     fn diff(spec: &InstanceProfileSpec, live: &InstanceProfileLive) -> Vec<FieldChange> {
         FieldChange::of("role", &live.role.as_str(), &spec.role.text()).into_iter().collect()
+    }
+
+    fn under_its_name(
+        spec: &InstanceProfileSpec,
+        id: &str,
+        _live: &InstanceProfileLive,
+    ) -> InstanceProfileSpec {
+        InstanceProfileSpec { name: id.to_owned(), ..spec.clone() }
     }
 
     fn expect(spec: &InstanceProfileSpec, _id: &str) -> InstanceProfileLive {
@@ -69,7 +78,7 @@ mod aws {
     use drstack_core::kind::FieldChange;
 
     use super::{InstanceProfile, InstanceProfileLive, InstanceProfileSpec};
-    use crate::aws::tags::{Tags, owned, owner};
+    use crate::aws::tags::{Tags, owned, owner_by_name};
     use crate::aws::{Driver, Looked, Seen, Target, absent, each, has_code, iam};
 
     const NONE: &[&str] = &["NoSuchEntity", "NoSuchEntityException"];
@@ -116,7 +125,7 @@ mod aws {
             let found = look(at, &spec.name).await?.ok_or_else(gone)?;
             match &found.owner {
                 // Its role comes by the update that follows where the difference shows.
-                Owner::Ours(_) => Ok(found),
+                Owner::Ours(_) | Owner::Unproven(Some(_)) => Ok(found),
                 _ => Err(CloudError::Invalid {
                     operation: OPERATION.to_owned(),
                     code: "EntityAlreadyExists".to_owned(),
@@ -127,11 +136,17 @@ mod aws {
 
         async fn update(
             at: &Target<'_>,
-            _: &Call,
+            call: &Call,
             name: &str,
             spec: &InstanceProfileSpec,
-            _: &[FieldChange],
+            changes: &[FieldChange],
         ) -> Result<(), CloudError> {
+            if changes.iter().any(FieldChange::is_of_address) {
+                const TAG: &str = "iam:TagInstanceProfile";
+                let tag = at.iam().tag_instance_profile().instance_profile_name(name);
+                let tag = tag.set_tags(Some(iam::tag_list(TAG, &owned(call, spec))?)).send().await;
+                tag.map_err(|error| at.failed(TAG, error))?;
+            }
             let live = look(at, name).await?.map(|seen| seen.live.role).unwrap_or_default();
             if live == spec.role.text() {
                 return Ok(());
@@ -167,6 +182,6 @@ mod aws {
             profile.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
         let role = profile.roles.into_iter().next().map(|role| role.role_name).unwrap_or_default();
         let live = InstanceProfileLive { role };
-        Ok(Some(Seen { id: name.to_owned(), owner: owner(&tags, at.scope), live }))
+        Ok(Some(Seen { id: name.to_owned(), owner: owner_by_name(&tags, at.scope, name), live }))
     }
 }

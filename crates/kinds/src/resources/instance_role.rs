@@ -62,6 +62,7 @@ impl Kind for InstanceRole {
     const NAME: &'static str = "instance-role";
     const SUMMARY: &'static str = "IAM role of a pool's instances, allowed to read what the stack names";
     const LOOKUP: Lookup = Lookup::Name;
+    const KEEPS_NAME: bool = true;
     const PLACES: &'static [Place] = &[Place::Global];
     const OPERATIONS: &'static [Operation] = &[
         operation("iam", "CreateRole"),
@@ -86,6 +87,10 @@ impl Kind for InstanceRole {
         changes.into_iter().flatten().collect()
     }
 
+    fn under_its_name(spec: &InstanceRoleSpec, id: &str, _live: &InstanceRoleLive) -> InstanceRoleSpec {
+        InstanceRoleSpec { name: id.to_owned(), ..spec.clone() }
+    }
+
     fn expect(spec: &InstanceRoleSpec, _id: &str) -> InstanceRoleLive {
         InstanceRoleLive { trust: trust(), policy: policy(spec) }
     }
@@ -108,7 +113,7 @@ mod aws {
     use drstack_core::kind::FieldChange;
 
     use super::{InstanceRole, InstanceRoleLive, InstanceRoleSpec, policy, trust};
-    use crate::aws::tags::{owned, owner};
+    use crate::aws::tags::{owned, owner_by_name};
     use crate::aws::{Driver, Looked, Seen, Target, iam};
 
     /// Last part of its address.
@@ -167,7 +172,7 @@ mod aws {
     }
 
     fn seen(at: &Target<'_>, name: &str, role: iam::Role) -> Seen<InstanceRoleLive> {
-        let owner = owner(&role.tags, at.scope);
+        let owner = owner_by_name(&role.tags, at.scope, name);
         Seen { id: name.to_owned(), owner, live: InstanceRoleLive { trust: role.trust, policy: role.policy } }
     }
 }

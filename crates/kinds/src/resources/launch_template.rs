@@ -58,6 +58,7 @@ impl Kind for LaunchTemplate {
     const NAME: &'static str = "launch-template";
     const SUMMARY: &'static str = "launch template with numbered versions, IMDSv2 and tags";
     const LOOKUP: Lookup = Lookup::Tag;
+    const KEEPS_NAME: bool = true;
     const VOLATILE: &'static [&'static str] = &["version"];
     const OPERATIONS: &'static [Operation] = &[
         operation("ec2", "CreateLaunchTemplate"),
@@ -84,6 +85,10 @@ impl Kind for LaunchTemplate {
             FieldChange::of("tokens_required", &live.tokens_required, &true),
         ];
         changes.into_iter().flatten().collect()
+    }
+
+    fn under_its_name(spec: &LaunchTemplateSpec, _id: &str, live: &LaunchTemplateLive) -> LaunchTemplateSpec {
+        LaunchTemplateSpec { name: live.name.clone(), ..spec.clone() }
     }
 
     fn expect(spec: &LaunchTemplateSpec, _id: &str) -> LaunchTemplateLive {
@@ -135,7 +140,7 @@ mod aws {
 
     use super::{LaunchTemplate, LaunchTemplateLive, LaunchTemplateSpec, texts};
     use crate::aws::ec2::{made, owned, tag, tag_list, tag_map, tagged};
-    use crate::aws::tags::{named, owner};
+    use crate::aws::tags::{named, owner_by_name};
     use crate::aws::{Driver, Looked, Seen, Target, absent, each, user_data};
     use crate::facts::Disk;
 
@@ -346,6 +351,6 @@ mod aws {
             tokens_required: data.metadata_options.and_then(|it| it.http_tokens)
                 == Some(LaunchTemplateHttpTokensState::Required),
         };
-        Seen { id, owner: owner(&tag_map(template.tags), at.scope), live }
+        Seen { id, owner: owner_by_name(&tag_map(template.tags), at.scope, &live.name), live }
     }
 }

@@ -130,7 +130,7 @@ mod aws {
             }
             let all = each_of(there, |(name, value)| seen(at, name, value)).await;
             let all: Result<Vec<_>, _> = all.into_iter().filter_map(Result::transpose).collect();
-            Ok(all?.into_iter().filter(|seen| matches!(seen.owner, Owner::Ours(_))).collect())
+            Ok(all?.into_iter().filter(|seen| seen.owner.claims()).collect())
         }
 
         async fn create(
@@ -156,7 +156,7 @@ mod aws {
             }
             match Self::read(at, std::slice::from_ref(&spec.name)).await.pop() {
                 // What it says is compared next.
-                Some(Ok(Some(seen))) if matches!(seen.owner, Owner::Ours(_)) => Ok(seen),
+                Some(Ok(Some(seen))) if seen.owner.claims() => Ok(seen),
                 Some(Err(error)) => Err(error),
                 _ => Err(at.failed(OPERATION, error)),
             }

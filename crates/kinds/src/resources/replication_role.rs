@@ -77,6 +77,7 @@ impl Kind for ReplicationRole {
     const NAME: &'static str = "replication-role";
     const SUMMARY: &'static str = "IAM role with which S3 replicates one bucket";
     const LOOKUP: Lookup = Lookup::Name;
+    const KEEPS_NAME: bool = true;
     const PLACES: &'static [Place] = &[Place::Global];
     const DATA: DataRole = DataRole::Feeds;
     const OPERATIONS: &'static [Operation] = &[
@@ -101,6 +102,14 @@ impl Kind for ReplicationRole {
             FieldChange::of("policy", &live.policy, &policy(spec)),
         ];
         changes.into_iter().flatten().collect()
+    }
+
+    fn under_its_name(
+        spec: &ReplicationRoleSpec,
+        id: &str,
+        _live: &ReplicationRoleLive,
+    ) -> ReplicationRoleSpec {
+        ReplicationRoleSpec { name: id.to_owned(), ..spec.clone() }
     }
 
     fn expect(spec: &ReplicationRoleSpec, id: &str) -> ReplicationRoleLive {
@@ -131,7 +140,7 @@ mod aws {
     use drstack_core::kind::FieldChange;
 
     use super::{ReplicationRole, ReplicationRoleLive, ReplicationRoleSpec, policy, trust};
-    use crate::aws::tags::{owned, owner};
+    use crate::aws::tags::{owned, owner_by_name};
     use crate::aws::{Driver, Looked, Seen, Target, iam};
 
     /// Last part of its address.
@@ -190,7 +199,7 @@ mod aws {
     }
 
     fn seen(at: &Target<'_>, name: &str, role: iam::Role) -> Seen<ReplicationRoleLive> {
-        let owner = owner(&role.tags, at.scope);
+        let owner = owner_by_name(&role.tags, at.scope, name);
         Seen {
             id: name.to_owned(),
             owner,

@@ -138,7 +138,7 @@ mod aws {
     use super::{ReplicationRule, ReplicationRuleLive, ReplicationRuleSpec, role_beside};
     use crate::aws::s3::{NO_BUCKET, built};
     use crate::aws::tags::decode;
-    use crate::aws::{Driver, Looked, Seen, Target, each, has_code, iam, passing};
+    use crate::aws::{Driver, Looked, Seen, Target, each, each_of, has_code, iam, passing};
 
     const PUT: &str = "s3:PutReplicationConfiguration";
 
@@ -160,16 +160,21 @@ mod aws {
         ) -> Result<Vec<Seen<ReplicationRuleLive>>, CloudError> {
             let global = Target { place: Place::Global, ..*at };
             let mut buckets = iam::role_sources(&global).await?;
-            let except: BTreeSet<&str> = except.iter().map(|id| split(id).0).collect();
-            buckets.retain(|bucket| !except.contains(bucket.as_str()));
+            // A bucket that the stack names may have a rule of the name that its component had before.
+            buckets.extend(except.iter().map(|id| split(id).0.to_owned()));
+            buckets.sort();
+            buckets.dedup();
+            let rules = each_of(buckets, |bucket| async move {
+                let (role, rules) = config(at, &bucket).await?.unwrap_or_default();
+                let seen = rules.iter().map(|rule| seen(at.scope, &bucket, &role, rule));
+                Ok::<Vec<_>, CloudError>(seen.collect())
+            });
+            let except: BTreeSet<&String> = except.iter().collect();
             let mut ours = Vec::new();
-            for bucket in &buckets {
-                let config = config(at, bucket).await?;
-                ours.extend(config.into_iter().flat_map(|(role, rules)| {
-                    rules.into_iter().map(move |rule| seen(at.scope, bucket, &role, &rule))
-                }));
+            for rules in rules.await {
+                ours.extend(rules?);
             }
-            ours.retain(|seen| matches!(seen.owner, Owner::Ours(_)));
+            ours.retain(|seen| matches!(seen.owner, Owner::Ours(_)) && !except.contains(&seen.id));
             Ok(ours)
         }
 

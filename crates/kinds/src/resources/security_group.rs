@@ -48,6 +48,7 @@ impl Kind for SecurityGroup {
     const NAME: &'static str = "security-group";
     const SUMMARY: &'static str = "security group of the standby region's instances";
     const LOOKUP: Lookup = Lookup::Tag;
+    const KEEPS_NAME: bool = true;
     const OPERATIONS: &'static [Operation] = &[
         operation("ec2", "AuthorizeSecurityGroupIngress"),
         operation("ec2", "CreateSecurityGroup"),
@@ -67,6 +68,10 @@ impl Kind for SecurityGroup {
             FieldChange::of("other", &live.other, &Vec::new()),
         ];
         changes.into_iter().flatten().collect()
+    }
+
+    fn under_its_name(spec: &SecurityGroupSpec, _id: &str, live: &SecurityGroupLive) -> SecurityGroupSpec {
+        SecurityGroupSpec { name: live.name.clone(), ..spec.clone() }
     }
 
     fn expect(spec: &SecurityGroupSpec, _id: &str) -> SecurityGroupLive {
@@ -97,7 +102,7 @@ mod aws {
 
     use super::{Ingress, SecurityGroup, SecurityGroupLive, SecurityGroupSpec};
     use crate::aws::ec2::{filter, made, owned, tag, tag_map, tagged};
-    use crate::aws::tags::{named, owner};
+    use crate::aws::tags::{named, owner_by_name};
     use crate::aws::{Driver, Looked, Seen, Target, absent, by_id, has_code};
 
     const OPEN: &str = "ec2:AuthorizeSecurityGroupIngress";
@@ -140,7 +145,7 @@ mod aws {
                 ingress: Vec::new(),
                 other: Vec::new(),
             };
-            Ok(Seen { id, owner: owner(&named(call, spec), at.scope), live })
+            Ok(Seen { id, owner: owner_by_name(&named(call, spec), at.scope, &spec.name), live })
         }
 
         async fn update(
@@ -230,6 +235,7 @@ mod aws {
             ingress,
             other,
         };
-        Seen { id: group.group_id.unwrap_or_default(), owner: owner(&tag_map(group.tags), at.scope), live }
+        let owner = owner_by_name(&tag_map(group.tags), at.scope, &live.name);
+        Seen { id: group.group_id.unwrap_or_default(), owner, live }
     }
 }

@@ -127,7 +127,7 @@ mod aws {
             names.retain(|name| !except.contains(name));
             let all = each(&names, |name| async move { look(at, &name).await }).await;
             let all: Result<Vec<_>, _> = all.into_iter().filter_map(Result::transpose).collect();
-            Ok(all?.into_iter().filter(|seen| matches!(seen.owner, Owner::Ours(_))).collect())
+            Ok(all?.into_iter().filter(|seen| seen.owner.claims()).collect())
         }
 
         async fn create(

@@ -15,6 +15,10 @@ pub(crate) struct Draft {
     network: u64,
     /// By how much its pools are larger than random ones.
     times: u32,
+    /// The name of the module that it has beside them, if any.
+    module: Option<&'static str>,
+    /// The component that has another name than it was drawn with: its kind, that name and the one that it has.
+    renamed: Option<(&'static str, &'static str)>,
 }
 
 /// One component: its kind, its name and a number that decides everything else of it.
@@ -29,7 +33,14 @@ const NAMES: [&str; 2] = ["a", "b"];
 pub(crate) fn drafts() -> impl Strategy<Value = Draft> {
     let part = (0..KINDS.len(), 0..NAMES.len(), any::<u64>());
     (0..Posture::ALL.len(), prop::collection::vec(part, 1..9), any::<u64>()).prop_map(
-        |(posture, parts, network)| Draft { posture: Posture::ALL[posture], parts, network, times: 1 },
+        |(posture, parts, network)| Draft {
+            posture: Posture::ALL[posture],
+            parts,
+            network,
+            times: 1,
+            module: None,
+            renamed: None,
+        },
     )
 }
 
@@ -37,6 +48,23 @@ impl Draft {
     /// The same with pools of which one alone may be too large to be launched at once.
     pub(crate) fn with_large_pools(&self) -> Self {
         Self { times: LARGE, ..self.clone() }
+    }
+
+    /// The same with a module beside its components.
+    pub(crate) fn with_module(&self) -> Self {
+        Self { module: Some("training"), ..self.clone() }
+    }
+
+    /// The same with another name for one of its components, or for its module.
+    pub(crate) fn renamed(&self, which: usize) -> Self {
+        let parts = self.parts.iter().map(|(kind, name, _)| (KINDS[*kind], NAMES[*name]));
+        let parts =
+            parts.filter(|(kind, _)| *kind != "fence").chain([("fence", "writers"), ("network", "always")]);
+        let parts: Vec<_> = parts.collect();
+        match which % (parts.len() + 1) {
+            0 => Self { module: Some("learning"), ..self.clone() },
+            one => Self { renamed: Some(parts[one - 1]), ..self.clone() },
+        }
     }
 
     /// The stack as it was drawn.
@@ -101,7 +129,14 @@ impl Draft {
                 let _ = writeln!(out, "[[{kind}.{name}.check]]\n{check}");
             }
         }
-        out
+        if let Some(module) = self.module {
+            let _ =
+                writeln!(out, "\n[module.{module}]\nsource = \"training\"\nbucket = \"acme-checkpoints\"");
+        }
+        let Some((kind, name)) = self.renamed else { return out };
+        [("[", "]"), ("[[", ".check]]"), ("\"@", "\"")].iter().fold(out, |out, (before, after)| {
+            out.replace(&format!("{before}{kind}.{name}{after}"), &format!("{before}{kind}.renamed{after}"))
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::succession::Succession;
 use super::{Draft, Reach, token};
 use crate::address::Address;
 use crate::cloud::{Found, Owner};
@@ -14,12 +15,7 @@ use crate::plan::{Intent, Remark, Step};
 
 impl Draft<'_> {
     /// Deletes `owned`, but for data and what feeds it; `apart` stays, since it is not targeted.
-    pub(super) fn remove(
-        &mut self,
-        owned: Vec<&Owned>,
-        apart: Vec<&Owned>,
-        reason: &str,
-    ) -> Result<(), ShapeError> {
+    pub(super) fn remove(&mut self, owned: Vec<&Owned>, apart: Vec<&Owned>) -> Result<(), ShapeError> {
         // Data first: what feeds a copy that stays, stays with it.
         let apart = apart.into_iter().filter(|it| self.holds_data(it.kind));
         let apart: Vec<String> = apart.map(|it| it.address.component().to_string()).collect();
@@ -29,25 +25,52 @@ impl Draft<'_> {
                 self.keep_data(&owned.address);
             }
         }
-        for owned in owned {
+        let mut all = self.succession(&owned)?;
+        for (owned, succession) in owned.iter().zip(&mut all) {
+            if let Some(why) = self.stays_with_data(owned) {
+                *succession = Succession::Stays(why);
+            }
+        }
+        self.stay_with(&owned, &mut all)?;
+        for (owned, succession) in owned.into_iter().zip(all) {
             let Some(kind) = self.kinds.get(owned.kind) else { continue };
-            let component = owned.address.component().to_string();
-            match kind.data() {
-                DataRole::Holds if !self.may_delete(&owned.address) => {}
-                DataRole::Feeds if self.kept_data.contains(&component) => {
-                    let text = "it feeds data that stays".to_owned();
+            match succession {
+                // It is said already.
+                _ if self.holds_data(owned.kind) && !self.may_delete(&owned.address) => {}
+                Succession::Stays(text) => {
                     self.report.kept.push(Remark { address: owned.address.to_string(), text });
                 }
-                DataRole::Feeds if self.unlisted_data => {
-                    let text = "it may feed data that could not be listed".to_owned();
-                    self.report.kept.push(Remark { address: owned.address.to_string(), text });
-                }
-                _ => {
-                    self.delete(kind, owned.place, &owned.address, &owned.found, reason, false)?;
+                Succession::After(steps) => {
+                    let reason = self.reason_to_remove(owned);
+                    let id = self.delete(kind, owned.place, &owned.address, &owned.found, reason, false)?;
+                    self.steps[id].needs.extend(steps);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Why `owned` goes.
+    fn reason_to_remove(&self, owned: &Owned) -> &'static str {
+        if self.options.intent == Intent::Destroy {
+            return "the stack is destroyed";
+        }
+        if self.want.resources.contains_key(&owned.address) {
+            return "another one stands in its place";
+        }
+        match self.moved.is_gone(&owned.address.component()) {
+            true => "the stack no longer names it",
+            false => "its component needs none in this posture and mode",
+        }
+    }
+
+    /// Why `owned` stays as long as the data of its component does.
+    fn stays_with_data(&self, owned: &Owned) -> Option<String> {
+        let feeds = self.kinds.get(owned.kind).is_some_and(|kind| kind.data() == DataRole::Feeds);
+        if feeds && self.kept_data.contains(owned.address.component().as_str()) {
+            return Some("it feeds data that stays".to_owned());
+        }
+        (feeds && self.unlisted_data).then(|| "it may feed data that could not be listed".to_owned())
     }
 
     pub(super) fn destroy(
@@ -91,7 +114,7 @@ impl Draft<'_> {
                 Look::Absent => {}
             }
         }
-        self.remove(owned.iter().collect(), apart.iter().collect(), "the stack is destroyed")
+        self.remove(owned.iter().collect(), apart.iter().collect())
     }
 
     pub(super) fn delete(

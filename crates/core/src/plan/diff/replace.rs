@@ -6,7 +6,8 @@ use super::older::{Older, keeps_older};
 use super::{Draft, Spare, fields, token};
 use crate::cloud::Found;
 use crate::graph::Resource;
-use crate::kind::{Action, Compared, DataRole, DynKind, FieldChange, Lookup, ShapeError};
+use crate::kind::{Action, Compared, DataRole, DynKind, FieldChange, Lookup, Readiness, ShapeError};
+use crate::plan::Remark;
 
 impl Draft<'_> {
     /// Two steps. What AWS names can stand twice, so the new one comes first and the old one goes last; a name cannot.
@@ -52,8 +53,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// `found` and what it says; where there are two (a replacement was interrupted, or kept the older copy), the one
-    /// that needs no other.
+    /// `found` and what it says; where there are several (a replacement was interrupted, or kept the older copy), the one that needs no
+    /// other. `None` where more than one could be it.
     pub(super) fn better_twin<'b>(
         &mut self,
         kind: &'static dyn DynKind,
@@ -61,27 +62,60 @@ impl Draft<'_> {
         found: &'b Found,
         in_scope: bool,
         spare: &mut Spare<'b>,
-    ) -> Result<(&'b Found, Compared), ShapeError> {
+    ) -> Result<Option<(&'b Found, Compared)>, ShapeError> {
         let compared = self.compare(kind, resource, found)?;
-        if !compared.changes.iter().any(|change| change.replace) {
-            return Ok((found, compared));
+        let is_older = must_be_replaced(&compared);
+        // Of what is looked up by a name there is one alone.
+        if resource.name.is_some() || keeps_older(kind) && !is_older {
+            return Ok(Some((found, compared)));
         }
-        let Some(twins) = spare.by_address.get_mut(&(resource.address.clone(), kind.name())) else {
-            return Ok((found, compared));
-        };
-        for at in 0..twins.len() {
-            let twin = &twins[at].found;
-            let others = self.compare(kind, resource, twin)?;
-            if !others.changes.iter().any(|change| change.replace) {
-                twins.remove(at);
-                if keeps_older(kind) {
-                    self.older.push(Older::of(kind, resource, found, None));
-                } else if in_scope && !self.takes_over() {
-                    self.delete(kind, resource.place, &resource.address, found, "it was replaced", true)?;
-                }
-                return Ok((twin, others));
+        let key = (resource.address.clone(), kind.name());
+        let twins = spare.by_address.remove(&key).unwrap_or_default();
+        let (mut alike, mut rest) = (Vec::new(), Vec::new());
+        for twin in twins {
+            let others = self.compare(kind, resource, &twin.found)?;
+            let taken = keeps_older(kind) && !alike.is_empty();
+            match must_be_replaced(&others) || taken {
+                true => rest.push(twin),
+                false => alike.push((&twin.found, others)),
             }
         }
-        Ok((found, compared))
+        spare.by_address.insert(key, rest);
+        let before = if is_older { None } else { Some((found, compared.clone())) };
+        let candidates: Vec<_> = before.into_iter().chain(alike).collect();
+        if candidates.is_empty() {
+            return Ok(Some((found, compared)));
+        }
+        let one = self.only_one_in_use(kind, resource, candidates)?;
+        if let (true, Some((_, newer))) = (is_older, &one) {
+            if keeps_older(kind) {
+                self.older.push(Older::of(kind, resource, found, None));
+            } else if in_scope && !self.takes_over() {
+                self.retire(kind, resource, found, &newer.ready)?;
+            }
+        }
+        Ok(one)
     }
+
+    /// Takes away what was replaced; while it serves and what replaced it does not yet, it stays.
+    fn retire(
+        &mut self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        old: &Found,
+        newer: &Readiness,
+    ) -> Result<(), ShapeError> {
+        let serves = kind.serving(&old.live)?.is_some_and(|serving| serving > 0);
+        if serves && *newer != Readiness::Ready {
+            let text = format!("`{}` serves until what replaces it is ready", old.id);
+            self.held.extend(kind.links(&old.live)?);
+            self.report.kept.push(Remark { address: resource.address.to_string(), text });
+            return Ok(());
+        }
+        self.delete(kind, resource.place, &resource.address, old, "it was replaced", true).map(drop)
+    }
+}
+
+fn must_be_replaced(compared: &Compared) -> bool {
+    compared.changes.iter().any(|change| change.replace)
 }

@@ -211,10 +211,12 @@ async fn put(at: &Target<'_>, spec: &DnsRecordSpec) -> Result<(), CloudError> {
             }
         }
     }
-    // Records of one name are of one policy, and those of another type are others: with another one they go and come in this batch.
+    // Records of one name are of one policy, and those of another type or mark are others: with another one they go and come in this batch.
+    let marks = SIDES.map(|side| format!("{}{side}", spec.mark));
     let stays = ours.iter().all(|set| {
         let is_alias = set.alias_target.is_some();
-        set.weight.is_some() == spec.weighted.is_some() && is_alias == spec.aliases.is_some()
+        let is_marked = marks.iter().any(|mark| set.set_identifier() == Some(mark.as_str()));
+        set.weight.is_some() == spec.weighted.is_some() && is_alias == spec.aliases.is_some() && is_marked
     });
     let action = if stays { ChangeAction::Upsert } else { ChangeAction::Create };
     let share = spec.weighted.map(|first| share_of(&ours).unwrap_or(first));

@@ -15,7 +15,7 @@ use drstack_core::kind::{FieldChange, Shortage};
 
 use super::{Group, GroupLive, GroupSpec, Reserved, texts};
 use crate::aws::ec2::filter;
-use crate::aws::tags::{SPEC, STACK, Tags, named, owner};
+use crate::aws::tags::{SPEC, STACK, Tags, named, owner_by_name};
 use crate::aws::{Driver, Looked, Seen, Target, by_id, each_of, has_code, limit_in, passing};
 
 mod fleet;
@@ -114,6 +114,8 @@ impl Driver for Group {
         spec: &GroupSpec,
         _: &[FieldChange],
     ) -> Result<(), CloudError> {
+        // A pool that was renamed keeps its group, and that its name.
+        let spec = &GroupSpec { name: name.to_owned(), ..spec.clone() };
         let members = Members::of(at, name).await?;
         let live = &members.live;
         let mut size_now = Size { min: spec.min, max: spec.max, desired: spec.desired };
@@ -496,5 +498,6 @@ fn seen(
         short,
         status: group.status,
     };
-    Seen { id: group.auto_scaling_group_name.unwrap_or_default(), owner: owner(&tags, at.scope), live }
+    let name = group.auto_scaling_group_name.unwrap_or_default();
+    Seen { owner: owner_by_name(&tags, at.scope, &name), id: name, live }
 }

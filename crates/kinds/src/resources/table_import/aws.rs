@@ -42,7 +42,7 @@ impl Driver for TableImport {
         if let Some(seen) = look(at, &spec.table).await? {
             // One that a run was cut off while making has no tags yet, and its import says what it was made of.
             let is_begun = seen.owner == Owner::Foreign && seen.live.export.is_some();
-            return match is_begun || matches!(seen.owner, Owner::Ours(_)) {
+            return match is_begun || seen.owner.claims() {
                 true => Ok(seen),
                 false => Err(CloudError::Invalid {
                     operation: IMPORT.to_owned(),

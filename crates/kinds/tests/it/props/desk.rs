@@ -257,7 +257,8 @@ impl Cloud for Desk {
     ) -> BoxFuture<'a, Result<(), CloudError>> {
         let changed = async move {
             let spec = planted::all_at_once(self.flaw, spec);
-            let changed = self.sim.update(kind, call, id, &spec, changes);
+            let sent = planted::with_old_tags(self.flaw, call, changes);
+            let changed = self.sim.update(kind, &sent, id, &spec, changes);
             let changed = planted::without_hold(self.flaw, &self.sim, kind, &call.scope, id, changed).await;
             planted::launch_last(self.flaw, &self.sim, kind, &call.scope, id);
             changed

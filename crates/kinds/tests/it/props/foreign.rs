@@ -68,6 +68,11 @@ fn what_belongs_to_others_is_the_same_bytes_whatever_happens() {
 }
 
 #[test]
+fn two_tags_that_are_taken_for_proof_are_found_by_the_property_of_others() {
+    finds((cases(), trouble()), |(case, trouble)| check(&case, trouble, Some(Flaw::TrustsTags)));
+}
+
+#[test]
 fn a_deletion_of_what_belongs_to_others_is_found_by_the_property_of_others() {
     finds((cases(), trouble()), |(case, trouble)| check(&case, trouble, Some(Flaw::TakesOthers)));
 }

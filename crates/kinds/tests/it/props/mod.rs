@@ -9,6 +9,7 @@ mod foreign;
 mod night;
 mod planted;
 mod program;
+mod renamed;
 mod scene;
 mod sequence;
 mod service;
@@ -16,6 +17,7 @@ mod stale;
 mod takeover;
 mod throttled;
 mod together;
+mod twins;
 mod unanswered;
 
 use std::fmt::Debug;

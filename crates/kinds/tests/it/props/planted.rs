@@ -4,14 +4,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use drstack_core::cloud::{Call, Scope, sha256};
+use drstack_core::address::Address;
+use drstack_core::cloud::{Call, Owner, Scope, sha256};
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::{Condition, ControlStore, StoreError, Stored, Version};
 use drstack_core::graph::Graph;
-use drstack_core::kind::{Action, Place};
+use drstack_core::kind::{Action, FieldChange, Place};
 use drstack_core::minimum::Minimums;
 use drstack_core::objective::Standing;
-use drstack_core::observe::{Keep, Observed, Owned};
+use drstack_core::observe::{Claim, Keep, Observed, Owned};
 use drstack_core::plan::{Intent, Plan};
 use drstack_core::verdict::{Evidence, Pool};
 use drstack_sim::Sim;
@@ -57,6 +58,16 @@ pub(crate) enum Flaw {
     ShrinksFirst,
     /// What a part that fails over waits for stays in standby.
     PartAlone,
+    /// What the stack no longer names goes at once, whatever comes in its place.
+    GoesAtOnce,
+    /// What is recognised under another address keeps its old tags.
+    KeepsTags,
+    /// Nothing is recognised under another address.
+    KnowsNoMoves,
+    /// Two tags are proof enough.
+    TrustsTags,
+    /// Of two that stand for one address the first by id is it, and the other goes.
+    FirstTwin,
     /// A group that goes back to spot ends an instance before it launches the one in its place.
     LaunchesLast,
     /// A failover whose steps are done counts as recovered, whatever serves and answers.
@@ -141,6 +152,49 @@ pub(super) fn skip_orphans(flaw: Option<Flaw>, seen: &mut Observed) {
 pub(super) fn take_others(flaw: Option<Flaw>, seen: &mut Observed, others: Vec<Owned>) {
     if flaw == Some(Flaw::TakesOthers) {
         seen.others.extend(others);
+    }
+}
+
+/// Lets go of `others` without waiting for anything.
+pub(super) fn goes_at_once(flaw: Option<Flaw>, plan: &mut Plan) {
+    if flaw == Some(Flaw::GoesAtOnce) {
+        plan.steps.iter_mut().filter(|it| it.action == Action::Delete).for_each(|it| it.needs.clear());
+    }
+}
+
+/// `call` with the address that stands in the tags already.
+pub(super) fn with_old_tags(flaw: Option<Flaw>, call: &Call, changes: &[FieldChange]) -> Call {
+    let renamed = changes.iter().find(|it| it.is_of_address()).filter(|_| flaw == Some(Flaw::KeepsTags));
+    let from = renamed.and_then(|it| Address::parse(it.from.as_str()?));
+    Call { address: from.unwrap_or_else(|| call.address.clone()), ..call.clone() }
+}
+
+/// Hides from `seen` for which addresses orphans were made, and that they serve: each is one for itself.
+pub(super) fn know_no_moves(flaw: Option<Flaw>, graph: &Graph, seen: &mut Observed) {
+    if flaw == Some(Flaw::KnowsNoMoves) {
+        for owned in seen.others.iter_mut().filter(|it| !graph.resources.contains_key(&it.address)) {
+            owned.address = Address::parse(&format!("orphan.{}/{}", owned.kind, owned.found.id)).unwrap();
+        }
+    }
+}
+
+/// Takes what has two tags for the stack's.
+pub(super) fn trust_tags(flaw: Option<Flaw>, seen: &mut Observed) {
+    if flaw == Some(Flaw::TrustsTags) {
+        for Claim { kind, place, mut found } in std::mem::take(&mut seen.unproven) {
+            let Owner::Unproven(Some(address)) = found.owner else { continue };
+            found.owner = Owner::Ours(address.clone());
+            seen.others.push(Owned { kind, place, address, found });
+        }
+    }
+}
+
+/// Takes the first of two by its id, and the others away.
+pub(super) fn take_first_twin(flaw: Option<Flaw>, graph: &Graph, seen: &mut Observed) {
+    if flaw == Some(Flaw::FirstTwin) {
+        for owned in seen.others.iter_mut().filter(|it| graph.resources.contains_key(&it.address)) {
+            owned.address = Address::parse(&format!("orphan.{}/{}", owned.kind, owned.found.id)).unwrap();
+        }
     }
 }
 

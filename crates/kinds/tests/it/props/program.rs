@@ -229,10 +229,14 @@ impl Program<'_> {
         }
         planted::skip_orphans(self.flaw, &mut seen);
         planted::take_others(self.flaw, &mut seen, self.desk.others());
+        planted::trust_tags(self.flaw, &mut seen);
+        planted::know_no_moves(self.flaw, &compiled.graph, &mut seen);
+        planted::take_first_twin(self.flaw, &compiled.graph, &mut seen);
         let (mut plan, report) =
             plan(&compiled.graph, &seen, &kinds, &task.stack.facts, options).map_err(End::failed)?;
         planted::delete_first(self.flaw, &mut plan);
         planted::open_gates(self.flaw, &options.intent, &mut plan);
+        planted::goes_at_once(self.flaw, &mut plan);
         let Observed { seen, .. } = seen;
         Ok(Planned {
             plan,

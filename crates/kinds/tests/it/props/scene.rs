@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use drstack_core::address::Address;
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::control::witness;
 use drstack_core::kind::Lookup;
@@ -65,6 +66,12 @@ impl Case {
     /// The same with pools of more instances than may be launched at once.
     pub(crate) fn with_large_pools(&self) -> Self {
         Self { before: None, wanted: self.wanted.with_large_pools(), ..self.clone() }
+    }
+
+    /// The same where its stack stands already, under another name of one component or of its module.
+    pub(crate) fn with_a_rename(&self, which: usize) -> Self {
+        let before = self.wanted.with_module();
+        Self { wanted: before.renamed(which), before: Some(before), ..self.clone() }
     }
 
     /// The same where nothing stands yet.
@@ -260,7 +267,8 @@ impl Scene {
     /// What belongs to others, to the byte.
     pub(crate) fn foreign(&self, sim: &Sim) -> BTreeMap<String, String> {
         let world = sim.world();
-        let all = objects(&world).filter(|(.., object)| object.owner == Holder::Foreign);
+        let is_foreign = |it: &Holder| matches!(it, Holder::Foreign | Holder::Claimed { .. });
+        let all = objects(&world).filter(|(.., object)| is_foreign(&object.owner));
         // What a run has begun to make has its token, and no tags yet.
         all.filter(|(.., object)| object.token.is_empty())
             .map(|(kind, region, id, object)| {
@@ -358,6 +366,15 @@ fn plant_foreign(sim: &Sim, stack: &Stack) {
                 let live = kind.expect(&sample.spec, &id).unwrap();
                 sim.put(sample.kind, &scope, *place, &Found { id, owner: Owner::Foreign, live }).unwrap();
             }
+            if kind.is_setting() || kind.verifies() {
+                continue;
+            }
+            // Somebody gave his own the tags of the stack.
+            let id = format!("theirs-tagged-{number}");
+            let live = kind.expect(&sample.spec, &id).unwrap();
+            let address = Address::parse(&format!("pool.theirs/{}", sample.kind));
+            sim.put(sample.kind, &scope, *place, &Found { id, owner: Owner::Unproven(address), live })
+                .unwrap();
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What serves: instances of the stack's groups, looked at whenever a program calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use drstack_core::budget::{AT_ONCE, PER_SECOND};
@@ -19,6 +19,10 @@ struct Seen {
     /// By id, what served at the beginning, without what was interrupted since.
     least: BTreeMap<String, u64>,
     dips: Vec<String>,
+    /// What has to be there at each look: data, and what feeds it.
+    stands: BTreeSet<String>,
+    /// What all groups together have to serve, whichever they are.
+    in_all: Option<u64>,
     /// By id, the size at the last look.
     sizes: BTreeMap<String, u64>,
     /// When groups were seen to have been raised, and by how many instances.
@@ -32,6 +36,17 @@ impl Service {
         let (mut least, wanted, sizes) = sim.see(|world| (serving(world), wanted(world), sizes(world)));
         least.iter_mut().for_each(|(group, least)| *least = wanted[group].min(*least));
         (service.seen().least, service.seen().sizes) = (least, sizes);
+        service
+    }
+
+    /// From here on data and what feeds it has to stand, and as many instances to serve, whichever they are.
+    pub(crate) fn of_all(sim: &Sim) -> Self {
+        let service = Self::of(sim);
+        let stands = sim.see(stands);
+        let mut seen = service.seen();
+        let in_all = std::mem::take(&mut seen.least).into_values().sum();
+        (seen.stands, seen.in_all) = (stands, Some(in_all));
+        drop(seen);
         service
     }
 
@@ -59,6 +74,13 @@ impl Service {
         let fewer: Vec<String> =
             fewer.map(|(group, least)| format!("{at} {group}: {:?} of {least}", now.get(group))).collect();
         seen.dips.extend(fewer);
+        let (serves, now_stands) = (now.values().sum::<u64>(), sim.see(stands));
+        let gone: Vec<String> =
+            seen.stands.difference(&now_stands).map(|it| format!("{at} {it} is gone")).collect();
+        seen.dips.extend(gone);
+        if let Some(least) = seen.in_all.filter(|least| serves < *least) {
+            seen.dips.push(format!("{at} {serves} of {least} serve"));
+        }
         let before = |id: &str| seen.sizes.get(id).copied().unwrap_or(0);
         let raised: u64 = sizes.iter().map(|(id, size)| size.saturating_sub(before(id))).sum();
         if raised > 0 {
@@ -89,6 +111,25 @@ impl Service {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.lock().unwrap()
     }
+}
+
+/// The stack's data by what AWS calls it, and from where to where it is replicated.
+fn stands(world: &World) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for (kind, _, id, object) in super::scene::objects(world) {
+        if !matches!(object.owner, Holder::Stack { .. }) {
+            continue;
+        }
+        match kind {
+            "bucket" | "table-replica" | "table-import" | "image" => drop(all.insert(format!("{kind} {id}"))),
+            "replication-rule" => {
+                let from = id.split('/').next().unwrap_or_default();
+                all.insert(format!("replication from {from} to {}", object.live["destination"]));
+            }
+            _ => {}
+        }
+    }
+    all
 }
 
 /// Sizes of the stack's groups by id, as people count them.

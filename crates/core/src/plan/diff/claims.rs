@@ -1,0 +1,220 @@
+//! Claims: what says of itself that it is the stack's, or that it stands for an address which something else stands for too.
+//!
+//! Tags can be copied. What they alone vouch for is named and left alone, and of two that are as good as each other none is chosen.
+
+use std::borrow::Cow;
+
+use super::Draft;
+use crate::address::Address;
+use crate::cloud::{Found, Owner};
+use crate::graph::Resource;
+use crate::kind::{Compared, DynKind, ShapeError};
+use crate::observe::{Claim, Look};
+use crate::plan::Remark;
+
+/// Whose something is that was found in the place of a wanted resource.
+pub(super) enum Whose<'f> {
+    /// The resource's own.
+    Its,
+    /// That of an address which the stack no longer names.
+    Moved(&'f Address),
+    /// Nobody's yet: a run was cut off while making it.
+    Begun,
+    /// Not to be touched; what there is to say of it is said.
+    Others,
+}
+
+impl<'a> Draft<'a> {
+    /// What there is of `resource`; `None` where it is to be made, or cannot be now.
+    pub(super) fn present(
+        &mut self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        look: Option<&'a Look>,
+        in_scope: bool,
+    ) -> Result<Option<&'a Found>, ShapeError> {
+        match (look, self.claim(kind, resource)) {
+            (Some(Look::Present(found)), _) => return Ok(Some(found)),
+            // Nothing is taken away now, and what there is serves.
+            (Some(Look::Absent), Some(claim)) if self.takes_over() => return Ok(Some(claim)),
+            (Some(Look::Absent), Some(claim)) => self.block_claimed(resource, claim),
+            (Some(Look::Absent), None) => self.create(kind, resource, in_scope, "it does not exist")?,
+            (Some(Look::Unknown(error)), _) => {
+                self.block(&resource.address, format!("could not look: {error}; {}", error.hint()));
+            }
+            (None, _) => self.block(&resource.address, "nobody looked".to_owned()),
+        }
+        Ok(None)
+    }
+
+    /// Whose `found` is. Where `resource` cannot have it, that is said.
+    pub(super) fn whose<'f>(
+        &mut self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        found: &'f Found,
+    ) -> Whose<'f> {
+        let id = &found.id;
+        let text = match &found.owner {
+            Owner::Setting => return Whose::Its,
+            Owner::Ours(address) if *address == resource.address => return Whose::Its,
+            Owner::Ours(address) if self.moved.may_be(address, &resource.address) => {
+                return Whose::Moved(address);
+            }
+            Owner::Ours(address) if self.serves_in_its_place(kind, resource, address) => {
+                let text = format!("`{id}` is there for {address}: it serves as it is");
+                self.report.notes.push(Remark { address: resource.address.to_string(), text });
+                self.report.unchanged += 1;
+                return Whose::Others;
+            }
+            Owner::Ours(address) => self.taken_by(kind, found, address),
+            Owner::Unproven(Some(address)) if self.takes_over() && *address == resource.address => {
+                return Whose::Its;
+            }
+            Owner::Unproven(_) => {
+                self.block_claimed(resource, found);
+                return Whose::Others;
+            }
+            Owner::Stack(other) => format!("`{id}` belongs to stack `{other}`; name another one"),
+            Owner::Foreign if self.begun.contains(&resource.address) => return Whose::Begun,
+            Owner::Foreign => format!("`{id}` exists and is not drstack's; name another one, or remove it"),
+        };
+        self.block(&resource.address, text);
+        Whose::Others
+    }
+
+    /// What only its tags say is `resource`, which is not there else. What drstack names is known by that: it is not asked about.
+    pub(super) fn claim(&self, kind: &'static dyn DynKind, resource: &Resource) -> Option<&'a Found> {
+        if resource.name.is_some() || resource.spec.get("name").is_some() {
+            return None;
+        }
+        let claims = |it: &&Claim| {
+            let is_same = it.kind == kind.name() && it.place == resource.place;
+            is_same && it.found.owner == Owner::Unproven(Some(resource.address.clone()))
+        };
+        self.seen.unproven.iter().find(claims).map(|it| &it.found)
+    }
+
+    pub(super) fn block_claimed(&mut self, resource: &Resource, found: &Found) {
+        let text = format!(
+            "`{}` has the tags of this stack, and nothing proves that drstack made it: remove its tag `drstack:stack` where it is \
+             something else; where it is the stack's, give it the tag `drstack:spec` with the value 0000000000000000",
+            found.id
+        );
+        self.block(&resource.address, text);
+    }
+
+    /// Why `found` is not `resource`'s, and what to do.
+    pub(super) fn taken_by(&self, kind: &'static dyn DynKind, found: &Found, of: &Address) -> String {
+        let (id, component) = (&found.id, of.component());
+        match (self.want.resources.contains_key(of), kind.keeps_name()) {
+            (true, true) => format!("`{id}` is the name that {of} keeps; give this component another name"),
+            (true, false) => format!(
+                "`{id}` exists for {of}, which the stack names still; give {component} a name that it has not had, apply, and then \
+                 this one"
+            ),
+            (false, _) => format!(
+                "`{id}` exists for {of} of this stack, which is another sort of thing; run `drstack plan` after that is gone"
+            ),
+        }
+    }
+
+    /// `resource` with the name that `found` has, where such things keep theirs.
+    pub(super) fn under_its_name<'r>(
+        &self,
+        kind: &'static dyn DynKind,
+        resource: &'r Resource,
+        found: &Found,
+    ) -> Result<Cow<'r, Resource>, ShapeError> {
+        if !kind.keeps_name() {
+            return Ok(Cow::Borrowed(resource));
+        }
+        let spec = kind.under_its_name(&resource.spec, &found.id, &found.live)?;
+        Ok(if spec == resource.spec {
+            Cow::Borrowed(resource)
+        } else {
+            Cow::Owned(Resource { spec, ..resource.clone() })
+        })
+    }
+
+    /// Of several that are all as `resource` is wanted the one that is in use; `None`, and it is said, where that is not one of them
+    /// alone. The others stay as they are.
+    pub(super) fn only_one_in_use<'b>(
+        &mut self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        mut all: Vec<(&'b Found, Compared)>,
+    ) -> Result<Option<(&'b Found, Compared)>, ShapeError> {
+        if all.len() < 2 {
+            return Ok(all.pop());
+        }
+        let mut used = Vec::new();
+        for (at, (found, _)) in all.iter().enumerate() {
+            if self.is_in_use(kind, found)? {
+                used.push(at);
+            }
+        }
+        let one = match used[..] {
+            [only] => only,
+            // A takeover takes nothing away: any of them is better than none.
+            _ if self.takes_over() => used.first().copied().unwrap_or(0),
+            _ => {
+                let ids: Vec<String> = all.iter().map(|(it, _)| format!("`{}`", it.id)).collect();
+                let text = format!(
+                    "{} all stand for this address, and it is not certain which of them is in use; delete the others, or remove \
+                     their tag `drstack:stack`",
+                    ids.join(" and ")
+                );
+                self.block(&resource.address, text);
+                return Ok(None);
+            }
+        };
+        let one = all.swap_remove(one);
+        for (other, _) in all {
+            let text = format!(
+                "`{}` stands for the same address as `{}`, which is in use; delete it, or remove its tag `drstack:stack`",
+                other.id, one.0.id
+            );
+            self.report.kept.push(Remark { address: resource.address.to_string(), text });
+        }
+        Ok(Some(one))
+    }
+
+    /// Whether instances of it serve, or anything that was seen holds on to it.
+    fn is_in_use(&self, kind: &'static dyn DynKind, found: &Found) -> Result<bool, ShapeError> {
+        if let Some(serving) = kind.serving(&found.live)? {
+            return Ok(serving > 0);
+        }
+        let names: Vec<String> = kind.outputs(&found.id, &found.live)?.into_values().collect();
+        let looked =
+            self.want.resources.iter().filter_map(|(address, it)| match self.seen.seen.get(address) {
+                Some(Look::Present(found)) => Some((self.kinds.get(&it.kind)?, found)),
+                _ => None,
+            });
+        let listed = self.seen.others.iter().filter_map(|it| Some((self.kinds.get(it.kind)?, &it.found)));
+        for (kind, holder) in looked.chain(listed) {
+            if holder.id != found.id && kind.links(&holder.live)?.iter().any(|link| names.contains(link)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Names what has the stack's tags without proof.
+    pub(super) fn name_claims(&mut self) {
+        for Claim { kind, found, .. } in &self.seen.unproven {
+            let Owner::Unproven(address) = &found.owner else { continue };
+            let address = address.as_ref().map_or_else(|| (*kind).to_owned(), Address::to_string);
+            let said = |it: &Remark| it.address == address && it.text.contains(&format!("`{}`", found.id));
+            if self.report.blocked.iter().any(said) {
+                continue;
+            }
+            let text = format!(
+                "{kind} `{}` has the tags of this stack, and nothing proves that drstack made it: it is left alone; remove its tag \
+                 `drstack:stack`, or delete it yourself",
+                found.id
+            );
+            self.report.kept.push(Remark { address, text });
+        }
+    }
+}

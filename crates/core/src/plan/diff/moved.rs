@@ -1,0 +1,270 @@
+//! Moved: what stands under an address that the stack no longer names, and is what another address of it wants now.
+//!
+//! A component that is renamed, or whose module is, wants the very objects that it has. They are recognised, and keep all but the
+//! address in their tags. Where that is not certain nothing is recognised: then the new one is made before the old one goes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::address::{Address, ComponentAddress};
+use crate::cloud::{Found, Owner};
+use crate::graph::{Graph, Resource};
+use crate::kind::{DynKind, KindRegistry, Lookup, ShapeError};
+use crate::link::{KNOWN_LATER, resolve};
+use crate::observe::{Look, Observed, Owned};
+
+/// What was recognised.
+#[derive(Default)]
+pub(super) struct Moved {
+    /// What is found by its tag, by the address that wants it.
+    looks: BTreeMap<Address, Look>,
+    /// Places of those among what is owned.
+    taken: BTreeSet<usize>,
+    /// Components by the one that they were.
+    to: BTreeMap<ComponentAddress, ComponentAddress>,
+    /// Components that stand in the cloud and not in the graph.
+    gone: BTreeSet<ComponentAddress>,
+}
+
+impl Moved {
+    /// What `want` has under other addresses.
+    pub(super) fn find(want: &Graph, seen: &Observed, kinds: &KindRegistry) -> Result<Self, ShapeError> {
+        let wanted: BTreeSet<ComponentAddress> = want.resources.keys().map(Address::component).collect();
+        let mut moved = Self::default();
+        let named = seen.seen.values().filter_map(|look| match look {
+            Look::Present(Found { owner: Owner::Ours(of), .. }) => Some(of),
+            _ => None,
+        });
+        let all = seen.others.iter().map(|it| &it.address).chain(named).map(Address::component);
+        moved.gone.extend(all.filter(|it| !wanted.contains(it)));
+        if moved.gone.is_empty() {
+            return Ok(moved);
+        }
+        let search = Search::of(want, seen, kinds, &moved.gone);
+        moved.to = search.pairs(&wanted)?;
+        for (old, new) in &moved.to {
+            for (address, at) in search.claims(old, new)? {
+                moved.looks.insert(address.clone(), Look::Present(seen.others[at].found.clone()));
+                moved.taken.insert(at);
+            }
+        }
+        Ok(moved)
+    }
+
+    /// What stands in the place of `address` under another one.
+    pub(super) fn look(&self, address: &Address) -> Option<&Look> {
+        self.looks.get(address)
+    }
+
+    /// What is owned and nothing wants.
+    pub(super) fn rest<'b>(&self, others: &'b [Owned]) -> impl Iterator<Item = &'b Owned> {
+        others.iter().enumerate().filter(|(at, _)| !self.taken.contains(at)).map(|(_, owned)| owned)
+    }
+
+    /// Whether the stack no longer names that component.
+    pub(super) fn is_gone(&self, component: &ComponentAddress) -> bool {
+        self.gone.contains(component)
+    }
+
+    /// Whether that component had another name.
+    pub(super) fn is_renamed(&self, component: &ComponentAddress) -> bool {
+        self.to.values().any(|to| to == component)
+    }
+
+    /// Whether `of`, which the stack no longer names, may have become `resource`: the same part of a component of the same kind.
+    pub(super) fn may_be(&self, of: &Address, resource: &Address) -> bool {
+        let (old, new) = (of.component(), resource.component());
+        self.is_gone(&old) && of.resource() == resource.resource() && old.kind() == new.kind()
+    }
+
+    /// Whether `resource` may take the place of `of`, which is not taken over as it is.
+    pub(super) fn may_succeed(&self, of: &Address, resource: &Address) -> bool {
+        let to = self.to.get(&of.component());
+        self.may_be(of, resource) && to.is_none_or(|to| *to == resource.component())
+    }
+}
+
+/// Which component is which.
+struct Search<'a> {
+    want: &'a Graph,
+    seen: &'a Observed,
+    kinds: &'a KindRegistry,
+    gone: &'a BTreeSet<ComponentAddress>,
+    /// What is owned, by address: places among all that is.
+    owned: BTreeMap<&'a Address, Vec<usize>>,
+}
+
+impl<'a> Search<'a> {
+    fn of(
+        want: &'a Graph,
+        seen: &'a Observed,
+        kinds: &'a KindRegistry,
+        gone: &'a BTreeSet<ComponentAddress>,
+    ) -> Self {
+        let mut owned: BTreeMap<&Address, Vec<usize>> = BTreeMap::new();
+        for (at, it) in seen.others.iter().enumerate() {
+            owned.entry(&it.address).or_default().push(at);
+        }
+        Self { want, seen, kinds, gone, owned }
+    }
+
+    /// Components that were renamed, by their old address: those whose names lead to what the old one has, and those of which each is
+    /// the only one that is like the other.
+    fn pairs(
+        &self,
+        wanted: &BTreeSet<ComponentAddress>,
+    ) -> Result<BTreeMap<ComponentAddress, ComponentAddress>, ShapeError> {
+        let mut pairs = self.by_names();
+        let known: BTreeSet<&ComponentAddress> = pairs.values().collect();
+        let open = wanted.iter().filter(|it| !known.contains(it));
+        let mut alike: BTreeMap<&ComponentAddress, Vec<&ComponentAddress>> = BTreeMap::new();
+        for new in open {
+            for old in self.gone.iter().filter(|it| it.kind() == new.kind() && !pairs.contains_key(*it)) {
+                if self.are_alike(old, new)? {
+                    alike.entry(new).or_default().push(old);
+                }
+            }
+        }
+        for (new, olds) in &mut alike {
+            // A module that was renamed has its components under their own names still, and those of `for_each` their keys.
+            let distance = |old: &&ComponentAddress| old.distance(new).unwrap_or(usize::MAX);
+            let nearest = olds.iter().map(distance).min();
+            olds.retain(|old| Some(distance(old)) == nearest);
+        }
+        let likes = |old: &ComponentAddress| alike.values().filter(|olds| olds.contains(&old)).count();
+        pairs.extend(alike.iter().filter_map(|(new, olds)| match olds[..] {
+            [old] if likes(old) == 1 => Some((old.clone(), (*new).clone())),
+            _ => None,
+        }));
+        Ok(pairs)
+    }
+
+    /// Components of which one has what another one's names lead to.
+    fn by_names(&self) -> BTreeMap<ComponentAddress, ComponentAddress> {
+        let mut found: BTreeMap<ComponentAddress, BTreeSet<ComponentAddress>> = BTreeMap::new();
+        for (address, look) in &self.seen.seen {
+            if let Look::Present(Found { owner: Owner::Ours(of), .. }) = look {
+                let (old, new) = (of.component(), address.component());
+                if self.gone.contains(&old) && old.kind() == new.kind() && of.resource() == address.resource()
+                {
+                    found.entry(old).or_default().insert(new);
+                }
+            }
+        }
+        let only = |(old, mut news): (_, BTreeSet<_>)| (news.len() == 1).then(|| (old, news.pop_first()));
+        let mut pairs = BTreeMap::new();
+        let mut taken = BTreeSet::new();
+        for (old, new) in found.into_iter().filter_map(only) {
+            if let Some(new) = new.filter(|it| taken.insert(it.clone())) {
+                pairs.insert(old, new);
+            }
+        }
+        pairs
+    }
+
+    /// What `new` finds by its tag and has not, and `old` has, once: places among what is owned.
+    fn parts(&self, old: &ComponentAddress, new: &ComponentAddress) -> Vec<(&'a Resource, usize)> {
+        let mut parts = Vec::new();
+        for resource in self.of_component(new) {
+            let by_tag = self.is_by_tag(resource);
+            let is_absent = self.seen.seen.get(&resource.address) == Some(&Look::Absent);
+            let at = Address::new(old, resource.address.resource());
+            let here = |at: &&usize| {
+                let owned = &self.seen.others[**at];
+                owned.kind == resource.kind && owned.place == resource.place
+            };
+            let there: Vec<&usize> = self.owned.get(&at).into_iter().flatten().filter(here).collect();
+            if let (true, true, [only]) = (by_tag, is_absent, &there[..]) {
+                parts.push((resource, **only));
+            }
+        }
+        parts
+    }
+
+    /// Whether it is found by its tag, if need be.
+    fn is_by_tag(&self, resource: &Resource) -> bool {
+        let kind = self.kinds.get(&resource.kind);
+        kind.is_some_and(|kind| kind.lookup() == Lookup::Tag || kind.keeps_name())
+    }
+
+    fn of_component(&self, component: &ComponentAddress) -> impl Iterator<Item = &'a Resource> {
+        let from = self.want.resources.range(Address::new(component, "")..);
+        let prefix = format!("{component}/");
+        from.map(|(_, it)| it).take_while(move |it| it.address.as_str().starts_with(&prefix))
+    }
+
+    /// Whether all that `new` lacks is what `old` has, but for the address; and it lacks something that is there.
+    fn are_alike(&self, old: &ComponentAddress, new: &ComponentAddress) -> Result<bool, ShapeError> {
+        let has_both = self.of_component(new).filter(|it| self.is_by_tag(it)).any(|resource| {
+            let there = matches!(self.seen.seen.get(&resource.address), Some(Look::Present(found))
+                if found.owner == Owner::Ours(resource.address.clone()));
+            there && self.owned.contains_key(&Address::new(old, resource.address.resource()))
+        });
+        let parts = self.parts(old, new);
+        if has_both || parts.is_empty() {
+            return Ok(false);
+        }
+        for (resource, at) in &parts {
+            let Some(kind) = self.kinds.get(&resource.kind) else { return Ok(false) };
+            let differs = self.differs(kind, resource, &self.seen.others[*at].found, &parts)?;
+            // How many instances run follows what the primary runs, which changes by itself.
+            let counts = kind.demand(&resource.spec)?.is_some();
+            if differs.iter().any(|replace| *replace || !counts) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What of `old` becomes what of `new`: all that does not have to be made anew for it.
+    fn claims(
+        &self,
+        old: &ComponentAddress,
+        new: &ComponentAddress,
+    ) -> Result<Vec<(&'a Address, usize)>, ShapeError> {
+        let parts = self.parts(old, new);
+        let mut claims = Vec::new();
+        for (resource, at) in &parts {
+            let Some(kind) = self.kinds.get(&resource.kind) else { continue };
+            let differs = self.differs(kind, resource, &self.seen.others[*at].found, &parts)?;
+            if !differs.contains(&true) {
+                claims.push((&resource.address, *at));
+            }
+        }
+        Ok(claims)
+    }
+
+    /// For each field in which `found` certainly is not what `resource` wants: whether it would have to be made anew.
+    fn differs(
+        &self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        found: &Found,
+        parts: &[(&Resource, usize)],
+    ) -> Result<Vec<bool>, ShapeError> {
+        let mut spec = kind.under_its_name(&resource.spec, &found.id, &found.live)?;
+        resolve(&mut spec, &|address, output| {
+            let part = parts.iter().find(|(it, _)| it.address == *address);
+            let target = match (part, self.seen.seen.get(address)) {
+                (Some((_, at)), _) => &self.seen.others[*at].found,
+                (None, Some(Look::Present(found))) => found,
+                _ => return Some(KNOWN_LATER.to_owned()),
+            };
+            let kind = self.kinds.get(&self.want.resources.get(address)?.kind)?;
+            kind.outputs(&target.id, &target.live).ok()?.remove(output)
+        });
+        let changes = kind.compare(&spec, &found.id, &found.live)?.changes;
+        Ok(changes.iter().filter(|it| !is_open(&it.to)).map(|it| it.replace).collect())
+    }
+}
+
+/// Whether it holds what nobody can know yet.
+fn is_open(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text == KNOWN_LATER,
+        Value::Array(items) => items.iter().any(is_open),
+        Value::Object(fields) => fields.values().any(is_open),
+        _ => false,
+    }
+}

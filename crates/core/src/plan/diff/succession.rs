@@ -1,0 +1,150 @@
+//! Succession: what the stack no longer names goes only once what comes in its place is there.
+
+use std::collections::BTreeSet;
+
+use super::Draft;
+use crate::cloud::Found;
+use crate::graph::Resource;
+use crate::kind::{Action, DataRole, DynKind, Place, ShapeError};
+use crate::link::KNOWN_LATER;
+use crate::objective::Mode;
+use crate::observe::{Look, Owned};
+use crate::plan::{Intent, StepId};
+
+/// What has to be before something may go.
+pub(super) enum Succession {
+    /// These steps.
+    After(Vec<StepId>),
+    /// It stays; why.
+    Stays(String),
+}
+
+impl Draft<'_> {
+    /// What has to be before each of `owned` may go.
+    pub(super) fn succession(&self, owned: &[&Owned]) -> Result<Vec<Succession>, ShapeError> {
+        let data = self.data_that_stays(owned);
+        let of = |it: &&Owned| match self.kinds.get(it.kind) {
+            Some(kind) if self.options.intent != Intent::Destroy => self.succession_of(kind, it, &data),
+            _ => Ok(Succession::After(Vec::new())),
+        };
+        owned.iter().map(of).collect()
+    }
+
+    /// Names of data that is there after this plan.
+    fn data_that_stays(&self, owned: &[&Owned]) -> BTreeSet<String> {
+        let wanted = self.want.resources.iter().filter(|(_, it)| self.holds_data(&it.kind));
+        let wanted = wanted.filter_map(|(address, it)| match self.seen.seen.get(address) {
+            Some(Look::Present(Found { id, .. })) => Some(id.clone()),
+            _ => it.name.clone(),
+        });
+        let kept = owned.iter().filter(|it| self.holds_data(it.kind) && !self.may_delete(&it.address));
+        wanted.chain(kept.map(|it| it.found.id.clone())).collect()
+    }
+
+    fn succession_of(
+        &self,
+        kind: &'static dyn DynKind,
+        owned: &Owned,
+        data: &BTreeSet<String>,
+    ) -> Result<Succession, ShapeError> {
+        let feeds = match kind.data() {
+            DataRole::Feeds => kind.links(&owned.found.live)?.into_iter().find(|link| data.contains(link)),
+            _ => None,
+        };
+        let serves = kind.serving(&owned.found.live)?.is_some_and(|serving| serving > 0);
+        let (mut steps, mut fed) = (Vec::new(), false);
+        for resource in self.want.resources.values().filter(|it| self.succeeds(it, owned)) {
+            let address = &resource.address;
+            if let Some(data) = &feeds {
+                if !feeds_the_same(kind, resource, data)? {
+                    continue;
+                }
+                fed = true;
+            }
+            if self.blocked.contains(address) {
+                return Ok(Succession::Stays(format!("`{}` goes once {address} is there", owned.found.id)));
+            }
+            let not_ready = self.not_ready.contains(address);
+            match self.ready_by.get(address) {
+                Some(step) if not_ready || self.steps[*step].action == Action::Create => steps.push(*step),
+                None if not_ready && (serves || feeds.is_some()) => {
+                    return Ok(Succession::Stays(format!(
+                        "`{}` goes once {address} is ready",
+                        owned.found.id
+                    )));
+                }
+                _ => {}
+            }
+        }
+        Ok(match feeds {
+            Some(data) if !fed => Succession::Stays(format!("it feeds `{data}`, which stays")),
+            _ => Succession::After(steps),
+        })
+    }
+
+    /// Where traffic has moved and what moved it has another name now, the new one moves it too before anything heeds that alone.
+    pub(super) fn moves_traffic_first(&mut self) {
+        if self.options.mode != Mode::Active {
+            return;
+        }
+        for switch in 0..self.steps.len() {
+            let step = &self.steps[switch];
+            let component = step.address.component();
+            let switches = self.kinds.get(&step.kind).is_some_and(|kind| kind.switches_traffic());
+            if !switches || step.place != Place::Standby || !self.moved.is_renamed(&component) {
+                continue;
+            }
+            let before = self.before(switch);
+            for (id, step) in self.steps.iter_mut().enumerate() {
+                let heeds = step.action == Action::Update && step.place != Place::Standby;
+                if heeds && step.address.component() == component && !before.contains(&id) {
+                    step.needs.push(switch);
+                }
+            }
+        }
+    }
+
+    /// All steps that have to have ended before this one begins.
+    fn before(&self, id: StepId) -> BTreeSet<StepId> {
+        let mut all = BTreeSet::new();
+        let mut open = vec![id];
+        while let Some(id) = open.pop() {
+            open.extend(self.steps[id].before().filter(|it| all.insert(*it)));
+        }
+        all
+    }
+
+    /// Whether `resource` comes in the place of `owned`.
+    fn succeeds(&self, resource: &Resource, owned: &Owned) -> bool {
+        let is_same_sort = resource.kind == owned.kind && resource.place == owned.place;
+        is_same_sort
+            && (resource.address == owned.address
+                || self.moved.may_succeed(&owned.address, &resource.address))
+    }
+
+    /// What of `owned` is held on to by what of it stays: it stays too.
+    pub(super) fn stay_with(&self, owned: &[&Owned], all: &mut [Succession]) -> Result<(), ShapeError> {
+        let stays = |it: &Succession| matches!(it, Succession::Stays(_));
+        let mut open: Vec<usize> = (0..all.len()).filter(|at| stays(&all[*at])).collect();
+        while let Some(at) = open.pop() {
+            let Some(kind) = self.kinds.get(owned[at].kind) else { continue };
+            let links = kind.links(&owned[at].found.live)?;
+            for (other, it) in owned.iter().enumerate().filter(|(other, _)| *other != at) {
+                let Some(kind) = self.kinds.get(it.kind) else { continue };
+                let mut names = kind.outputs(&it.found.id, &it.found.live)?.into_values();
+                if !stays(&all[other]) && names.any(|name| links.contains(&name)) {
+                    let why = format!("`{}` is held on to by `{}`", it.found.id, owned[at].found.id);
+                    all[other] = Succession::Stays(why);
+                    open.push(other);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether `resource`, once it is there, feeds the data of this name.
+fn feeds_the_same(kind: &'static dyn DynKind, resource: &Resource, data: &str) -> Result<bool, ShapeError> {
+    let live = kind.expect(&resource.spec, resource.name.as_deref().unwrap_or(KNOWN_LATER))?;
+    Ok(kind.links(&live)?.iter().any(|link| link == data))
+}

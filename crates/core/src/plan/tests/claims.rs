@@ -1,0 +1,98 @@
+//! What the planner promises where tags say more than is so.
+
+use super::*;
+use crate::observe::Claim;
+
+fn live(size: u32, link: Option<&str>) -> Value {
+    json!({"size": size, "fixed": "a", "link": link})
+}
+
+fn a(id: &str, size: u32) -> Found {
+    found(id, "x.x/a", live(size, None))
+}
+
+/// The first stands for `x.x/a`, as do the others; `b` holds on to `used`.
+fn twins(kind: &'static str, all: &[Found], used: Option<&str>) -> Observed {
+    let b = found("b", "x.x/b", live(1, used));
+    let mut seen = seen(vec![("x.x/a", Look::Present(all[0].clone())), ("x.x/b", Look::Present(b))]);
+    let owned = |it: &Found| Owned { kind, place: Place::Standby, address: at("x.x/a"), found: it.clone() };
+    seen.others = all[1..].iter().map(owned).collect();
+    seen
+}
+
+#[test]
+fn what_has_the_tags_without_proof_is_named_and_left_alone() {
+    let unproven = Found { owner: Owner::Unproven(Some(at("y.y/a"))), ..a("theirs", 1) };
+    let half = Found { owner: Owner::Unproven(None), ..a("half", 1) };
+    let claim = |found| Claim { kind: "tagged", place: Place::Standby, found };
+    let seen = Observed { unproven: vec![claim(unproven), claim(half)], ..both() };
+    for intent in [Intent::Converge, Intent::Destroy] {
+        let (plan, report) = made(&pair(1, "a"), &seen, &options(intent));
+        let ids: Vec<&str> = plan.steps.iter().filter_map(|it| it.id.as_deref()).collect();
+        assert!(!ids.contains(&"theirs") && !ids.contains(&"half"), "{ids:?}");
+        let named: Vec<&str> = report.kept.iter().map(|it| it.address.as_str()).collect();
+        assert_eq!(named, ["y.y/a", "tagged"]);
+        assert!(report.kept[0].text.contains("`theirs`") && report.kept[1].text.contains("`half`"));
+    }
+}
+
+#[test]
+fn nothing_is_made_beside_what_may_be_it_and_a_takeover_uses_that() {
+    let unproven = Found { owner: Owner::Unproven(Some(at("x.x/a"))), ..a("a-1", 1) };
+    let mut seen = both();
+    seen.seen.insert(at("x.x/a"), Look::Absent);
+    seen.unproven.push(Claim { kind: "tagged", place: Place::Standby, found: unproven });
+    let (plan, report) = made(&pair(1, "a"), &seen, &options(Intent::Converge));
+    assert!(plan.is_empty(), "{plan:?}");
+    assert!(report.blocked[0].text.contains("`drstack:stack`"), "{report:?}");
+    let (plan, _) = made(&pair(2, "a"), &seen, &options(Intent::Failover));
+    assert_eq!(lines(&plan), ["Update x.x/a []"]);
+}
+
+#[test]
+fn of_two_that_stand_for_one_address_the_one_in_use_is_it_and_the_other_is_left_alone() {
+    for order in [["a-1", "a-2"], ["a-2", "a-1"]] {
+        let seen = twins("tagged", &order.map(|id| a(id, 1)), Some("a-2"));
+        let (plan, report) = made(&pair(1, "a"), &seen, &options(Intent::Converge));
+        assert!(plan.is_empty(), "{plan:?}");
+        assert_eq!(plan.outputs[&at("x.x/a")]["id"], "a-2");
+        assert!(kept(&report)[0].starts_with("x.x/a: `a-1` stands for the same address as `a-2`"));
+    }
+}
+
+#[test]
+fn of_two_that_may_both_be_it_none_is_chosen() {
+    let seen = twins("tagged", &[a("a-1", 1), a("a-2", 1)], None);
+    let (plan, report) = made(&pair(1, "a"), &seen, &options(Intent::Converge));
+    assert!(plan.is_empty(), "{plan:?}");
+    assert!(report.blocked[0].text.starts_with("`a-1` and `a-2` all stand for this address"), "{report:?}");
+}
+
+#[test]
+fn a_twin_that_serves_is_never_deleted_for_an_empty_one() {
+    let graph = want(vec![Resource::tagged::<Serving>(at("x.x/a"), Place::Standby, &spec(None))]);
+    for order in [[a("a-0", 0), a("a-1", 1)], [a("a-1", 1), a("a-2", 0)]] {
+        let seen = twins("serving", &order, None);
+        let (plan, report) = made(&graph, &seen, &options(Intent::Converge));
+        assert!(plan.is_empty(), "{plan:?}");
+        assert_eq!(plan.outputs[&at("x.x/a")]["id"], "a-1");
+        assert_eq!(kept(&report).len(), 1);
+    }
+}
+
+#[test]
+fn what_was_replaced_stays_until_what_replaces_it_serves() {
+    let graph = want(vec![Resource::tagged::<Serving>(
+        at("x.x/a"),
+        Place::Standby,
+        &Spec { size: 2, fixed: "z".into(), link: None },
+    )]);
+    let new = |size| Found { live: json!({"size": size, "fixed": "z", "link": null}), ..a("a-2", size) };
+    let seen = |size| twins("serving", &[a("a-1", 2), new(size)], None);
+    let (plan, _) = made(&graph, &seen(2), &options(Intent::Converge));
+    assert_eq!(lines(&plan), ["Delete x.x/a []"]);
+    assert_eq!(plan.steps[0].id.as_deref(), Some("a-1"));
+    let (plan, report) = made(&graph, &seen(0), &options(Intent::Converge));
+    assert_eq!(lines(&plan), ["Update x.x/a []"]);
+    assert_eq!(kept(&report), ["x.x/a: `a-1` serves until what replaces it is ready"]);
+}

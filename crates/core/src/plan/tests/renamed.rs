@@ -1,0 +1,150 @@
+//! What the planner promises where a component has another address than what it has.
+
+use super::*;
+
+fn live(size: u32, fixed: &str, link: Option<&str>) -> Value {
+    json!({"size": size, "fixed": fixed, "link": link})
+}
+
+fn owned(kind: &'static str, id: &str, address: &str, live: Value) -> Owned {
+    Owned { kind, place: Place::Standby, address: at(address), found: found(id, address, live) }
+}
+
+fn tagged<K: Kind<Spec = Spec>>(address: &str, size: u32, fixed: &str) -> Resource {
+    let spec = Spec { size, fixed: fixed.into(), link: None };
+    Resource::tagged::<K>(at(address), Place::Standby, &spec)
+}
+
+/// The data `d` of `x.new`, made for `x.old`, with the feed that `x.old` had; `feed` is what is seen of the new one.
+fn fed(feed: Look) -> (Graph, Observed) {
+    let link = Some(Link::Known("d".to_owned()));
+    let graph = want(vec![
+        Resource::named::<Data>(at("x.new/d"), Place::Standby, "d", &spec(None)),
+        Resource::named::<Feed>(at("x.new/f"), Place::Standby, "f-new", &spec(link)),
+    ]);
+    let data = Look::Present(found("d", "x.old/d", live(1, "a", None)));
+    let mut seen = seen(vec![("x.new/d", data), ("x.new/f", feed)]);
+    seen.others.push(owned("feed", "f-old", "x.old/f", live(1, "a", Some("d"))));
+    (graph, seen)
+}
+
+#[test]
+fn what_a_name_leads_to_is_tagged_anew_in_place() {
+    let graph = want(vec![Resource::named::<Data>(at("x.new/d"), Place::Standby, "d", &spec(None))]);
+    let seen = seen(vec![("x.new/d", Look::Present(found("d", "x.old/d", live(1, "a", None))))]);
+    let (plan, report) = made(&graph, &seen, &options(Intent::Converge));
+    assert_eq!(lines(&plan), ["Update x.new/d []"]);
+    assert_eq!(plan.steps[0].reason, "renamed: it was x.old/d");
+    assert_eq!(plan.steps[0].changes, [FieldChange::of_address(&at("x.old/d"), &at("x.new/d"))]);
+    assert_eq!((report.blocked, report.kept), (vec![], vec![]));
+}
+
+#[test]
+fn a_takeover_uses_what_has_another_address_and_leaves_its_tags() {
+    let graph = |size| want(vec![tagged::<Tagged>("x.new/a", size, "a")]);
+    let mut seen = seen(vec![("x.new/a", Look::Absent)]);
+    seen.others = vec![owned("tagged", "a-1", "x.old/a", live(1, "a", None))];
+    let (plan, report) = made(&graph(1), &seen, &options(Intent::Failover));
+    assert!(plan.is_empty() && report.blocked.is_empty(), "{plan:?} {report:?}");
+    assert_eq!(plan.outputs[&at("x.new/a")]["id"], "a-1");
+}
+
+#[test]
+fn what_is_found_by_its_tag_is_recognised_where_one_alone_is_like_it() {
+    let graph = want(vec![
+        tagged::<Tagged>("x.new/a", 1, "a"),
+        Resource::tagged::<Tagged>(at("x.new/b"), Place::Standby, &spec(Some(Link::id(&at("x.new/a"))))),
+    ]);
+    let mut seen = seen(vec![("x.new/a", Look::Absent), ("x.new/b", Look::Absent)]);
+    seen.others = vec![
+        owned("tagged", "a-1", "x.old/a", live(1, "a", None)),
+        owned("tagged", "b-1", "x.old/b", live(1, "a", Some("a-1"))),
+    ];
+    let (plan, report) = made(&graph, &seen, &options(Intent::Converge));
+    assert_eq!(lines(&plan), ["Update x.new/a []", "Update x.new/b [0]"]);
+    assert_eq!(plan.steps.iter().filter_map(|it| it.id.as_deref()).collect::<Vec<_>>(), ["a-1", "b-1"]);
+    assert_eq!((report.blocked, report.kept), (vec![], vec![]));
+}
+
+#[test]
+fn a_module_that_is_renamed_has_its_components_under_their_own_names() {
+    let graph = want(vec![
+        tagged::<Tagged>("module.n.x.one/a", 1, "a"),
+        tagged::<Tagged>("module.n.x.two/a", 1, "a"),
+    ]);
+    let mut seen = seen(vec![("module.n.x.one/a", Look::Absent), ("module.n.x.two/a", Look::Absent)]);
+    seen.others = vec![
+        owned("tagged", "a-2", "module.o.x.one/a", live(1, "a", None)),
+        owned("tagged", "a-1", "module.o.x.two/a", live(1, "a", None)),
+    ];
+    let (plan, _) = made(&graph, &seen, &options(Intent::Converge));
+    assert_eq!(lines(&plan), ["Update module.n.x.one/a []", "Update module.n.x.two/a []"]);
+    assert_eq!(plan.steps[0].id.as_deref(), Some("a-2"));
+}
+
+#[test]
+fn where_two_are_alike_the_new_one_is_made_before_either_goes() {
+    let graph = want(vec![tagged::<Serving>("x.new/a", 1, "a")]);
+    let mut seen = seen(vec![("x.new/a", Look::Absent)]);
+    seen.others = vec![
+        owned("serving", "a-1", "x.one/a", live(1, "a", None)),
+        owned("serving", "a-2", "x.two/a", live(1, "a", None)),
+    ];
+    let (plan, _) = made(&graph, &seen, &options(Intent::Converge));
+    assert_eq!(lines(&plan), ["Create x.new/a []", "Delete x.one/a [0]", "Delete x.two/a [0]"]);
+}
+
+#[test]
+fn what_serves_goes_once_what_comes_in_its_place_is_ready() {
+    let graph = want(vec![tagged::<Serving>("x.new/a", 3, "a")]);
+    let now = |size| seen(vec![("x.new/a", Look::Present(found("a-2", "x.new/a", live(size, "a", None))))]);
+    let old = owned("serving", "a-1", "x.old/a", live(3, "z", None));
+    let with = |seen: Observed| Observed { others: vec![old.clone()], ..seen };
+    // Not all of it serves, and another size is wanted of it: that has to be done first.
+    let (plan, _) = made(&graph, &with(now(1)), &options(Intent::Converge));
+    assert_eq!(lines(&plan), ["Update x.new/a []", "Delete x.old/a [0]"]);
+    let (plan, _) = made(&graph, &with(now(3)), &options(Intent::Converge));
+    assert_eq!(lines(&plan), ["Delete x.old/a []"]);
+}
+
+#[test]
+fn what_feeds_kept_data_goes_after_its_successor_is_made() {
+    let (graph, seen) = fed(Look::Absent);
+    let (plan, _) = made(&graph, &seen, &options(Intent::Converge));
+    assert_eq!(lines(&plan), ["Update x.new/d []", "Create x.new/f []", "Delete x.old/f [1]"]);
+}
+
+#[test]
+fn what_feeds_kept_data_stays_while_its_successor_is_blocked() {
+    let error = CloudError::Throttled { operation: "toy:Read".into() };
+    let theirs = Found { owner: Owner::Foreign, ..found("f-new", "x.new/f", live(1, "a", Some("d"))) };
+    for feed in [Look::Unknown(error), Look::Present(theirs)] {
+        let (graph, seen) = fed(feed);
+        let (plan, report) = made(&graph, &seen, &options(Intent::Converge));
+        assert_eq!(lines(&plan), ["Update x.new/d []"]);
+        assert_eq!(report.kept[0].text, "`f-old` goes once x.new/f is there");
+    }
+}
+
+#[test]
+fn what_feeds_kept_data_stays_where_nothing_comes_in_its_place() {
+    let (mut graph, mut seen) = fed(Look::Absent);
+    graph.resources.remove(&at("x.new/f"));
+    seen.seen.remove(&at("x.new/f"));
+    let (plan, report) = made(&graph, &seen, &options(Intent::Converge));
+    assert_eq!(lines(&plan), ["Update x.new/d []"]);
+    assert_eq!(report.kept[0].text, "it feeds `d`, which stays");
+}
+
+#[test]
+fn what_the_stack_names_still_is_no_others() {
+    let graph = want(vec![
+        Resource::named::<Data>(at("x.a/d"), Place::Standby, "one", &spec(None)),
+        Resource::named::<Data>(at("x.b/d"), Place::Standby, "two", &spec(None)),
+    ]);
+    let swapped = |id: &str, address: &str| Look::Present(found(id, address, live(1, "a", None)));
+    let seen = seen(vec![("x.a/d", swapped("one", "x.b/d")), ("x.b/d", swapped("two", "x.a/d"))]);
+    let (plan, report) = made(&graph, &seen, &options(Intent::Converge));
+    assert!(plan.is_empty(), "{plan:?}");
+    assert!(report.blocked[0].text.contains("give x.b a name that it has not had"), "{report:?}");
+}
