@@ -24,6 +24,7 @@ mod fleet;
 mod kills;
 #[cfg(feature = "aws")]
 mod launches;
+mod levels;
 #[cfg(feature = "aws")]
 mod main_job;
 mod mutated;
