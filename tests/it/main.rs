@@ -26,6 +26,7 @@ mod forgotten;
 mod kills;
 #[cfg(feature = "aws")]
 mod launches;
+mod levels;
 #[cfg(feature = "aws")]
 mod main_job;
 mod mutated;
