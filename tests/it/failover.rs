@@ -349,7 +349,7 @@ fn handing_back_restores_what_stood_and_waits_for_the_primary() {
 #[test]
 fn a_rehearsal_changes_nothing_and_a_part_leaves_the_rest() {
     let Some(server) = Server::moto() else { return };
-    let machine = with_pools(&server, "rto = \"30m\"\n");
+    let machine = with_pools(&server, "rto = \"30m\"\n[[pool.ranking.check]]\ncommand = [\"true\"]\n");
     let before = server.boto().world(STANDBY, &[]);
     server.find();
     let ran = machine.run(["failover", "s", "--dry-run"]).ok();
