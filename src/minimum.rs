@@ -108,9 +108,9 @@ pub(crate) fn command(args: &FailoverArgs) -> String {
         None => words.push(crate::args::typed(&args.stack)),
     }
     words.extend(args.only.iter().flat_map(|it| ["--only".to_owned(), quoted(it)]));
-    if args.planned {
-        words.push("--planned".to_owned());
-    }
+    words.extend(args.not_waiting_for.iter().flat_map(|it| ["--not-waiting-for".to_owned(), quoted(it)]));
+    let flags = [(args.planned, "--planned"), (args.without_control, "--without-control")];
+    words.extend(flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag.to_owned()));
     words.join(" ")
 }
 

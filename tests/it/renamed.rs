@@ -120,7 +120,7 @@ fn a_name_that_leads_to_the_stack_is_answered_all_the_time() {
 #[test]
 fn once_traffic_has_moved_the_new_alarm_moves_it_before_it_is_heeded() {
     let machine = machine();
-    run(&machine, "failover s --auto-approve").ok();
+    run(&machine, "failover s --auto-approve").unasked();
     let done = renamed(&machine, ["traffic.api", "traffic.web"]);
     let at =
         |step: &str| done.iter().position(|it| it == step).unwrap_or_else(|| panic!("{step}: {done:#?}"));

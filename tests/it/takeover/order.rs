@@ -138,7 +138,7 @@ fn traffic_stays_where_its_pool_fails_and_the_hint_moves_it_without() {
     let ran = run(&machine, "failover s --auto-approve", Some("denied.toml")).code(1);
     assert!(!ran.stderr.contains(&format!("changed {SWITCH}")), "{ran:?}");
     let says = "traffic.api has not moved: it waits for pool.serving/group, which failed";
-    let hint = "`drstack failover --not-waiting-for pool.serving`";
+    let hint = "`drstack failover s --not-waiting-for pool.serving`";
     assert!(ran.stderr.contains(says) && ran.stderr.contains(hint), "{ran:?}");
     let slip = run(&machine, "failover s --auto-approve --not-waiting-for pool.srving", None).code(64);
     assert!(slip.stderr.contains("did you mean `pool.serving`?"), "{slip:?}");
