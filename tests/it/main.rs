@@ -2,6 +2,7 @@
 //!
 //! What needs AWS endpoints is behind the feature `aws`; the rest is part of the fast loop.
 
+mod accounts;
 mod bundle;
 #[cfg(feature = "aws")]
 mod calls;

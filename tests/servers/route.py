@@ -11,6 +11,8 @@ Prints `PORT=<port>` once it listens, on loopback only. Under `/__route/`:
   POST reset                                    the servers behind are empty again
   POST fail?region=R&operation=O&code=C&status=S[&times=N]    that operation fails there, always or the next N times
   POST scarce?region=R&left=N&code=C            fleets there get N instances more, and this error for the rest (fleets.py)
+  GET  bare                                     {"REGION/s3/OPERATION": count} of what drstack asked without saying whose the bucket is
+  POST squat?bucket=B&account=A                 a bucket of that name belongs to that account (owners.py)
   POST up                                       all answer again, and the counts start over
 """
 
@@ -22,6 +24,7 @@ import re
 import urllib.parse
 
 from fleets import Fleets
+from owners import Owners
 from reserve import Reserved
 from retire import Retired
 
@@ -46,6 +49,7 @@ class Router:
         self.default, self.routes = default, routes
         self.calls, self.down, self.latency, self.failing = collections.Counter(), {}, 0.0, {}
         self.gone, self.retired, self.reserved, self.fleets = {}, Retired(), Reserved(), Fleets()
+        self.owners = Owners()
 
     def port(self, region, service):
         return self.routes.get(f"{service}@{region}", self.default)
@@ -86,8 +90,12 @@ class Router:
             self.failing[query["region"], query["operation"]] = [query["code"], query["status"], times]
         elif url.path.endswith("/scarce"):
             self.fleets.tell(query["region"], int(query["left"]), query["code"])
+        elif url.path.endswith("/bare"):
+            answer = dict(sorted(self.owners.bare.items()))
+        elif url.path.endswith("/squat"):
+            self.owners.give(query["bucket"], query["account"])
         elif url.path.endswith("/up"):
-            self.fleets = Fleets()
+            self.fleets, self.owners = Fleets(), Owners()
             self.down, self.gone, self.calls, self.failing = {}, {}, collections.Counter(), {}
         body = json.dumps(answer).encode()
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
@@ -141,6 +149,9 @@ class Router:
                     return
                 if error := self.error(region, service, operation):
                     writer.write(error)
+                    continue
+                if service == "s3" and (refusal := self.owners.refusal(region, operation, head, header)):
+                    writer.write(self.refusal(service, *refusal))
                     continue
                 port = self.port(region, service)
                 if service == "autoscaling" and self.reserved.refuses(body):

@@ -10,6 +10,7 @@ mod planted;
 mod program;
 mod scene;
 mod service;
+mod squatted;
 mod stale;
 mod takeover;
 mod throttled;
