@@ -17,6 +17,7 @@ mod session;
 mod takeover;
 mod ui;
 mod views;
+mod vouched;
 
 fn main() -> std::process::ExitCode {
     match <args::Args as clap::Parser>::try_parse() {

@@ -11,6 +11,7 @@ mod checks;
 mod cli;
 #[cfg(feature = "aws")]
 mod cold;
+mod commands;
 mod diagnostics;
 mod drstack;
 mod events;
