@@ -249,6 +249,9 @@ pub(crate) struct FailoverArgs {
     /// Only this address, `tier=N` or `tag:KEY=VALUE`, with what it needs; may be repeated
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) only: Vec<String>,
+    /// Run the commands of a bundle that no key of yours and no file of yours vouches for
+    #[arg(long)]
+    pub(crate) unsigned: bool,
     /// Say every step and the calls it would make, and make none of them
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -19,7 +19,8 @@ use drstack_core::observe::{Look, Observed, look_again};
 use drstack_core::plan::skeleton::Skeleton;
 use drstack_core::plan::stability::Rehearsal;
 use drstack_core::plan::{Intent, Options};
-use drstack_core::stack::{Declared, Stack, is_bucket_name, is_region};
+use drstack_core::stack::{Stack, is_bucket_name, is_region};
+use jiff::Timestamp;
 
 use crate::args::{BundleArgs, FailoverArgs, Global};
 use crate::cloud::control_store;
@@ -28,6 +29,7 @@ use crate::files;
 use crate::planning::{Planned, shape_failure};
 use crate::session::{Alone, Rehearsed, Session, store_failure};
 use crate::ui::Ui;
+use crate::vouched::Vouched;
 
 /// What a complete run does with the bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -279,6 +281,8 @@ impl Session {
     ) -> Result<Self, Failure> {
         if let Some(url) = &args.bundle.bundle {
             let (session, bundle) = Self::from_bundle(ui, global, url, &args.bundle).await?;
+            let vouched = Vouched::of(args.bundle.verify_key.is_some(), None, &session.stack);
+            vouched.expect(ui, args)?;
             return Ok(session.for_takeover(bundle, args.planned));
         }
         let session = Self::open(ui, global, &args.stack).await?;
@@ -290,9 +294,8 @@ impl Session {
         }
         let StackFacts { name, control, .. } = session.stack.facts.clone();
         let key = verify_key(&args.bundle)?.or(session.stack.signing.clone());
-        let is_required = key.is_some();
         let url = Url { control, stack: name };
-        let Some((bundle, stack)) = opened(&*session.store, &url, key.as_ref()).await? else {
+        let Some((bundle, stack, signed_by)) = opened(&*session.store, &url, key.as_ref()).await? else {
             ui.warn("warning: no apply was ever complete: taking over with what there is");
             if args.planned {
                 return Ok(session);
@@ -301,8 +304,10 @@ impl Session {
             let alone = Some(Alone { facts: kept.facts, known: BTreeMap::new() });
             return Ok(Self { alone, ..session });
         };
+        // Who may write to the control bucket may write any hash: what is run is compared itself.
+        Vouched::of(key.is_some(), Some(&session.stack), &stack).expect(ui, args)?;
+        ui.note(&age(&bundle, signed_by.as_ref(), session.now()));
         if stack.hash != session.stack.hash {
-            expect_signed_commands(&stack, is_required)?;
             ui.note(&format!(
                 "The files of the stack have changed since it was last applied ({:.0}): taking over with what was applied.",
                 bundle.applied_at
@@ -345,7 +350,7 @@ impl Session {
             let store = control_store(global, &url.control, &url.stack, region).await?;
             opened(&*store, &url, verify_key.as_ref()).await?
         };
-        let Some((bundle, stack)) = found else {
+        let Some((bundle, stack, signed_by)) = found else {
             let message = format!("there is no bundle in `{}`", url.control);
             let hint =
                 "each complete `drstack apply` publishes it; without one, `STACK` names the stack's folder";
@@ -360,16 +365,24 @@ impl Session {
         }
         tracing::debug!(run = bundle.run, applied_at = %bundle.applied_at, "opened the bundle");
         let session = Self::connected(ui, global, stack).await?;
+        ui.note(&age(&bundle, signed_by.as_ref(), session.now()));
         Ok((session.remembering(&bundle), bundle))
     }
 }
 
-/// The published bundle and its stack, after everything that speaks against it; `None` where none is published.
+/// How old the bundle is and who signed it: one that was signed is not for that the newest.
+fn age(bundle: &Bundle, signed_by: Option<&PublicKey>, now: Timestamp) -> String {
+    let age = crate::views::duration(now.duration_since(bundle.applied_at).unsigned_abs());
+    let signed = signed_by.map_or_else(|| "not signed".to_owned(), |key| format!("signed by {key}"));
+    format!("The bundle is {age} old: published {:.0} by run {}, {signed}.", bundle.applied_at, bundle.run)
+}
+
+/// The published bundle, its stack and the key that signed it, after everything that speaks against it; `None` where none is published.
 async fn opened(
     store: &dyn ControlStore,
     url: &Url,
     verify_key: Option<&PublicKey>,
-) -> Result<Option<(Bundle, Stack)>, Failure> {
+) -> Result<Option<(Bundle, Stack, Option<PublicKey>)>, Failure> {
     let Some(bytes) = published::bundle(store).await.map_err(|error| store_failure(&error))? else {
         return Ok(None);
     };
@@ -385,25 +398,10 @@ async fn opened(
     if let (None, Some(key)) = (verify_key, &bundle.stack.signing) {
         check(key).await?;
     }
+    let signed_by = verify_key.or(bundle.stack.signing.as_ref()).cloned();
     let stack =
         bundle.is_of(&url.stack, &url.control).and_then(|()| bundle.stack(&drstack_kinds::components()));
-    Ok(Some((bundle, stack.map_err(|error| refused(&error))?)))
-}
-
-/// Whoever may write to the control bucket must not decide what runs on the operator's machine: where checks of the published
-/// stack are commands, its signature has to have been asked for.
-fn expect_signed_commands(stack: &Stack, is_required: bool) -> Result<(), Failure> {
-    let runs = |check: &Declared| check.spec.get("command").is_some_and(|it| !it.is_null());
-    let Some(component) = stack.components.values().find(|it| it.checks.iter().any(runs)) else {
-        return Ok(());
-    };
-    if is_required {
-        return Ok(());
-    }
-    let message =
-        format!("a check of {} runs a command, and nothing says whose bundle this is", component.address);
-    let hint = "sign it (`signing` in `[stack]`) and name the key: `--verify-key PUBLIC_KEY`; or run it in the stack's folder";
-    Err(Failure::new(Exit::Invalid, message, hint))
+    Ok(Some((bundle, stack.map_err(|error| refused(&error))?, signed_by)))
 }
 
 fn verify_key(args: &BundleArgs) -> Result<Option<PublicKey>, Failure> {

@@ -97,9 +97,15 @@ fn world_failure(error: &drstack_sim::WorldError) -> Failure {
 
 #[cfg(feature = "aws")]
 async fn aws(scope: &Scope) -> Result<Connected, Failure> {
+    use drstack_core::cloud::CloudError;
     use drstack_kinds::aws::{Aws, AwsCloud};
     let aws = Aws::connect(&scope.primary, &scope.standby).await.map_err(|error| {
-        let hint = "set `AWS_PROFILE`, or the other variables of the AWS command line; `--cloud sim` needs no account";
+        let hint = match error {
+            CloudError::Denied { .. } => {
+                "set `AWS_PROFILE`, or the other variables of the AWS command line; `--cloud sim` needs no account"
+            }
+            _ => "set `AWS_ACCOUNT_ID` to the digits of the account, so that nobody has to be asked for it",
+        };
         Failure::new(Exit::Failed, error, hint)
     })?;
     Ok(Connected { cloud: Arc::new(AwsCloud::new(aws)), simulated: false })

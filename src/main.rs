@@ -20,6 +20,7 @@ mod takeover;
 mod ui;
 mod verdict;
 mod views;
+mod vouched;
 
 fn main() -> std::process::ExitCode {
     match <args::Args as clap::Parser>::try_parse() {

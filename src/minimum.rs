@@ -107,9 +107,15 @@ pub(crate) fn command(args: &FailoverArgs) -> String {
         }
         None => words.push(crate::args::typed(&args.stack)),
     }
+    let key = args.bundle.verify_key.iter();
+    words.extend(key.flat_map(|key| ["--verify-key".to_owned(), quoted(key)]));
     words.extend(args.only.iter().flat_map(|it| ["--only".to_owned(), quoted(it)]));
     words.extend(args.not_waiting_for.iter().flat_map(|it| ["--not-waiting-for".to_owned(), quoted(it)]));
-    let flags = [(args.planned, "--planned"), (args.without_control, "--without-control")];
+    let flags = [
+        (args.planned, "--planned"),
+        (args.unsigned, "--unsigned"),
+        (args.without_control, "--without-control"),
+    ];
     words.extend(flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag.to_owned()));
     words.join(" ")
 }

@@ -1,5 +1,6 @@
 //! `drstack failover`: takes over in the standby region, with no call to any other unless it is planned.
 
+use drstack_core::bundle::commands;
 use drstack_core::control::lock::{self, FAILOVER};
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::engine::journal::{self, Entry};
@@ -76,7 +77,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
         return Err(Failure::new(Exit::Failed, "nothing of the takeover can be done now", hint));
     }
     if !args.run.auto_approve {
-        super::confirm(ui, "Take over now?")?;
+        super::confirm(ui, &question(&shown))?;
     }
     let decided = session.now();
     // What has begun already goes on: the standby region may have been written to.
@@ -113,6 +114,15 @@ async fn served_already(session: &Session, shown: &Planned, command: &str) -> En
         }
     }
     judged.end(session, false, command)
+}
+
+/// What is asked before anything is done.
+fn question(shown: &Planned) -> String {
+    match commands::of_plan(&shown.plan).len() {
+        0 => "Take over now?".to_owned(),
+        1 => "Take over now, and run the command above on this machine?".to_owned(),
+        count => format!("Take over now, and run the {count} commands above on this machine?"),
+    }
 }
 
 /// The plan, once all of the standby region could be looked at, or after some tries.

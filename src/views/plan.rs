@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use drstack_core::bundle::commands;
 use drstack_core::kind::{Action, KindRegistry};
 use drstack_core::plan::skeleton::{Bone, Skeleton};
 use drstack_core::plan::stability::Rehearsal;
@@ -70,6 +71,9 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: &Intent) -> String 
         for change in &step.changes {
             let note = if change.replace { "  (forces replacement)" } else { "" };
             let _ = writeln!(out, "      {}: {} -> {}{note}", change.field, change.from, change.to);
+        }
+        if let Some(command) = commands::of_step(step) {
+            let _ = writeln!(out, "      runs on this machine: {}", command.line());
         }
     }
     for (title, remarks) in sections(report) {
@@ -210,11 +214,14 @@ pub(crate) fn lines(plan: &Plan, report: &PlanReport) -> Vec<(&'static str, Valu
         .iter()
         .enumerate()
         .map(|(id, step)| {
-            let value = json!({
+            let mut value = json!({
                 "step": id, "action": step.action, "address": step.address, "kind": step.kind, "region": step.region,
                 "id": step.id, "reason": step.reason, "changes": step.changes, "needs": step.needs, "after": step.after, "replaces": step.replaces,
                 "estimate_seconds": step.estimate,
             });
+            if let (Some(command), Some(fields)) = (commands::of_step(step), value.as_object_mut()) {
+                fields.insert("command".to_owned(), json!(command.argv));
+            }
             ("step", value)
         })
         .collect();

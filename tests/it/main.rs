@@ -2,6 +2,7 @@
 //!
 //! What needs AWS endpoints is behind the feature `aws`; the rest is part of the fast loop.
 
+mod accounts;
 mod bundle;
 #[cfg(feature = "aws")]
 mod calls;
@@ -10,6 +11,7 @@ mod checks;
 mod cli;
 #[cfg(feature = "aws")]
 mod cold;
+mod commands;
 mod diagnostics;
 mod drstack;
 mod events;

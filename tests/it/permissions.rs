@@ -106,7 +106,7 @@ fn action(call: &str) -> String {
         "route53" => by_path(ROUTE53),
         "monitoring" => format!("cloudwatch:{operation}"),
         // The service that is signed for, and the prefix of its actions.
-        "application-autoscaling" | "autoscaling" | "dynamodb" | "ec2" | "iam" | "ssm" => {
+        "application-autoscaling" | "autoscaling" | "dynamodb" | "ec2" | "iam" | "ssm" | "sts" => {
             format!("{service}:{operation}")
         }
         _ => call.to_owned(),
@@ -128,6 +128,7 @@ fn calls_and_policy_are_the_same() {
     let mut run = |machine: &crate::drstack::Drstack, args: &[&str], code: i32| {
         server.find();
         machine.run(args).code(code);
+        assert_eq!(server.bare(), BTreeMap::new(), "{args:?} named no owner of a bucket");
         for (call, count) in server.calls() {
             *seen.entry(action(&call)).or_default() += count;
         }

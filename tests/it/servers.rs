@@ -131,6 +131,16 @@ impl Server {
         self.control("POST", &format!("scarce?region={region}&left={left}&code={code}"));
     }
 
+    /// Requests of drstack that named a bucket and not whose it has to be, by `REGION/s3/OPERATION`.
+    pub(crate) fn bare(&self) -> BTreeMap<String, u64> {
+        serde_json::from_str(&self.control("GET", "bare")).expect("the router answers counts")
+    }
+
+    /// Until the next [`find`](Self::find) a bucket of this name belongs to that account.
+    pub(crate) fn squat(&self, bucket: &str, account: &str) {
+        self.control("POST", &format!("squat?bucket={bucket}&account={account}"));
+    }
+
     /// The servers behind are empty again.
     pub(crate) fn reset(&self) {
         self.control("POST", "reset");

@@ -13,6 +13,8 @@ Prints `PORT=<port>` once it listens, on loopback only. Under `/__route/`:
   POST hold?region=R&operation=O&path=P         that operation hears nothing there where its path holds P, and does nothing; counted as
                                                 "held O"
   POST scarce?region=R&left=N&code=C            fleets there get N instances more, and this error for the rest (fleets.py)
+  GET  bare                                     {"REGION/s3/OPERATION": count} of what drstack asked without saying whose the bucket is
+  POST squat?bucket=B&account=A                 a bucket of that name belongs to that account (owners.py)
   POST up                                       all answer again, and the counts start over
 """
 
@@ -24,6 +26,7 @@ import re
 import urllib.parse
 
 from fleets import Fleets
+from owners import Owners
 from reserve import Reserved
 from retire import Retired
 
@@ -49,6 +52,7 @@ class Router:
         self.calls, self.down, self.latency, self.failing = collections.Counter(), {}, 0.0, {}
         self.gone, self.retired, self.reserved, self.fleets = {}, Retired(), Reserved(), Fleets()
         self.holding = []
+        self.owners = Owners()
 
     def port(self, region, service):
         return self.routes.get(f"{service}@{region}", self.default)
@@ -94,8 +98,12 @@ class Router:
             self.holding.append((query["region"], query["operation"], query["path"]))
         elif url.path.endswith("/scarce"):
             self.fleets.tell(query["region"], int(query["left"]), query["code"])
+        elif url.path.endswith("/bare"):
+            answer = dict(sorted(self.owners.bare.items()))
+        elif url.path.endswith("/squat"):
+            self.owners.give(query["bucket"], query["account"])
         elif url.path.endswith("/up"):
-            self.fleets, self.holding = Fleets(), []
+            self.fleets, self.holding, self.owners = Fleets(), [], Owners()
             self.down, self.gone, self.calls, self.failing = {}, {}, collections.Counter(), {}
         body = json.dumps(answer).encode()
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
@@ -152,6 +160,9 @@ class Router:
                     return
                 if error := self.error(region, service, operation):
                     writer.write(error)
+                    continue
+                if service == "s3" and (refusal := self.owners.refusal(region, operation, head, header)):
+                    writer.write(self.refusal(service, *refusal))
                     continue
                 port = self.port(region, service)
                 if service == "autoscaling" and self.reserved.refuses(body):

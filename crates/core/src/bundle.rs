@@ -1,5 +1,6 @@
 //! The bundle: all that a failover needs of the machine it was prepared on, as bytes that tell whether they were changed.
 
+pub mod commands;
 #[cfg(test)]
 mod tests;
 

@@ -68,6 +68,11 @@ impl std::fmt::Debug for Secrets {
     }
 }
 
+/// Says that `bucket` was refused to a caller who expects `account` to own it: S3 does not tell which of the two is why.
+pub fn not_of_account(bucket: &str, account: &str) -> String {
+    format!("bucket `{bucket}` may belong to another account than {account}")
+}
+
 /// SHA-256 in lower-case hex.
 pub fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest;
@@ -232,6 +237,11 @@ impl CloudError {
     pub fn hint(&self) -> String {
         match self {
             Self::Throttled { .. } => "run `drstack apply` again, or lower `--parallelism`".to_owned(),
+            Self::Denied { operation, .. } if operation.starts_with("s3:") => {
+                format!(
+                    "name another bucket if this one is another account's; if not, allow `{operation}` to these credentials: `docs/iam-policy.json` lists what drstack needs"
+                )
+            }
             Self::Denied { operation, .. } => {
                 format!(
                     "allow `{operation}` to these credentials; `docs/iam-policy.json` lists what drstack needs"

@@ -35,6 +35,11 @@ impl FactQuery {
         Self { kind: kind.to_owned(), name: name.to_owned(), place: Place::Standby }
     }
 
+    /// Asks which account the credentials belong to: every bucket of the stack has to be that account's.
+    pub fn account() -> Self {
+        Self::standby("account", "")
+    }
+
     /// The key under which the answer is kept.
     pub fn key(&self) -> String {
         let place = match self.place {

@@ -66,7 +66,13 @@ pub fn policy() -> Value {
     for (service, actions) in by_service {
         let resource = if service == "iam" { json!(IAM_PATHS) } else { json!("*") };
         let sid: String = service.split('-').map(capital).collect();
-        statements.push(json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}));
+        let mut statement = json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource});
+        if service == "s3" {
+            // No bucket of another account, whatever its policy allows.
+            statement["Condition"] =
+                json!({"StringEqualsIfExists": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}});
+        }
+        statements.push(statement);
     }
     json!({"Version": "2012-10-17", "Statement": statements})
 }

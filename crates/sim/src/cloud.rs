@@ -63,6 +63,8 @@ impl Cloud for Sim {
             };
             let except: BTreeSet<&String> = except.iter().collect();
             found.retain(|found| !except.contains(&found.id));
+            // Listings of S3 are of the caller's own buckets.
+            found.retain(|found| self.state().expect_own("", &found.id).is_ok());
             self.release(&pass, &asked).await?;
             Ok(found)
         }
@@ -124,9 +126,17 @@ impl Cloud for Sim {
             let region = region(scope, place);
             let asked = Asked { operation, kind: &query.kind, place, region, subject: &query.name };
             let pass = self.admit(&asked).await?;
-            let value = self.state().world.facts.get(&query.key()).cloned();
+            let value = {
+                let state = self.state();
+                match *query == FactQuery::account() {
+                    true => Ok(Some(Value::from(self.config().account.as_str()))),
+                    false => state
+                        .expect_own(&asked.name(), &query.name)
+                        .map(|()| state.world.facts.get(&query.key()).cloned()),
+                }
+            };
             self.release(&pass, &asked).await?;
-            Ok(value.map(|value| Captured { value, secrets: Secrets::default() }))
+            Ok(value?.map(|value| Captured { value, secrets: Secrets::default() }))
         }
         .boxed()
     }
@@ -147,6 +157,10 @@ impl Cloud for Sim {
             }
             let (age, now) = {
                 let mut state = self.state();
+                if let Copied::Objects { primary, standby, .. } = copied {
+                    state.expect_own("object:read", primary)?;
+                    state.expect_own("object:read", standby)?;
+                }
                 (state.age() - state.begun, state.now())
             };
             Ok(backlog::sides(self.config().backlog.get(copied.name()), copied, age, now, since))
@@ -204,7 +218,9 @@ impl Sim {
                         operation: asked.name(),
                         message: format!("simulated, for {id}"),
                     }),
-                    false => Ok(state.look(self.config(), kind, scope, place, id)),
+                    false => state
+                        .expect_own(&asked.name(), id)
+                        .map(|()| state.look(self.config(), kind, scope, place, id)),
                 })
                 .collect()
         };
@@ -239,7 +255,11 @@ impl Sim {
         let ended = {
             let mut state = self.state();
             let config = self.config();
-            effect(&Effect { config, kind: dyn_kind, call, operation: &name }, &mut state)
+            let mut own = call.name.as_deref().into_iter().chain([subject]);
+            match own.try_for_each(|id| state.expect_own(&name, id)) {
+                Ok(()) => effect(&Effect { config, kind: dyn_kind, call, operation: &name }, &mut state),
+                Err(error) => Err(error),
+            }
         };
         // A refusal is an answer too.
         self.release(&pass, &asked).await?;

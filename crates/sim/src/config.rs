@@ -16,6 +16,8 @@ use crate::calls::Operation;
 pub struct SimConfig {
     /// Decides every id and every random choice.
     pub seed: u64,
+    /// The account that the credentials belong to.
+    pub account: String,
     /// How long a call takes, beside the work it does: `"40ms"`.
     #[schemars(with = "String")]
     pub latency: SignedDuration,
@@ -62,6 +64,7 @@ impl Default for SimConfig {
     fn default() -> Self {
         Self {
             seed: 1,
+            account: "123456789012".to_owned(),
             latency: SignedDuration::from_millis(40),
             jitter: SignedDuration::from_millis(10),
             work: BTreeMap::new(),

@@ -33,7 +33,13 @@ impl SimControl {
         let (operation, place) = (Operation::Control, Place::Standby);
         let asked = Asked { operation, kind: what, place, region: &self.scope.standby, subject };
         let pass = self.sim.admit(&asked).await?;
-        let answer = effect(&mut self.sim.state());
+        let answer = {
+            let mut state = self.sim.state();
+            match state.expect_own(&asked.name(), &self.bucket) {
+                Ok(()) => effect(&mut state),
+                Err(error) => Err(error.into()),
+            }
+        };
         // A refusal is an answer too.
         self.sim.release(&pass, &asked).await?;
         answer

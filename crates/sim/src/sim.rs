@@ -133,6 +133,17 @@ impl Sim {
         let _ = died.wait_for(|died| *died).await;
     }
 
+    /// Gives a bucket of this name, which may or may not be there, to another account.
+    pub fn give(&self, bucket: &str, account: &str) -> Result<(), WorldError> {
+        let (bucket, account) = (bucket.to_owned(), account.to_owned());
+        commit(&mut self.state(), Change::Account { bucket, account })
+    }
+
+    /// From here on calls do not say which account they expect to own a bucket.
+    pub fn trust_names(&self) {
+        self.state().trusting = true;
+    }
+
     /// Puts a resource there as another tool would, in place of what is there.
     pub fn put(&self, kind: &str, scope: &Scope, place: Place, found: &Found) -> Result<(), WorldError> {
         let key = Key::new(kind, region(scope, place), &found.id);

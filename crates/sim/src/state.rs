@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use drstack_core::calls::RefusedCall;
 pub(crate) use drstack_core::calls::region;
-use drstack_core::cloud::CloudError;
+use drstack_core::cloud::{CloudError, not_of_account};
 use drstack_core::kind::KindRegistry;
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -36,6 +36,8 @@ pub(crate) struct State {
     pub(crate) down: BTreeSet<String>,
     /// Every attempt of this run.
     pub(crate) calls: Vec<CallRecord>,
+    /// Whether calls do not say which account they expect to own a bucket.
+    pub(crate) trusting: bool,
     /// Whether nothing may leave the standby region any more.
     pub(crate) alone: bool,
     /// What was not sent because of that.
@@ -69,6 +71,7 @@ impl State {
             disk,
             down: terms.config.down.clone(),
             calls: Vec::new(),
+            trusting: false,
             alone: false,
             refused: Vec::new(),
             matched: vec![0; terms.config.faults.len()],
@@ -132,6 +135,20 @@ impl State {
             self.wake(age);
         }
         Ok(())
+    }
+
+    /// Refuses a bucket that another account owns, or what lies in it (`BUCKET/RULE`), as S3 does where a call names the owner that it
+    /// expects.
+    pub(crate) fn expect_own(&self, operation: &str, id: &str) -> Result<(), CloudError> {
+        let bucket = id.split('/').next().unwrap_or_default();
+        let account = &self.terms.config.account;
+        match self.world.accounts.get(bucket) {
+            Some(owner) if owner != account && !self.trusting => Err(CloudError::Denied {
+                operation: operation.to_owned(),
+                message: not_of_account(bucket, account),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// As [`State::commit`], for a call named `operation`.

@@ -23,6 +23,9 @@ pub struct World {
     pub facts: BTreeMap<String, Value>,
     /// Control buckets by name.
     pub buckets: BTreeMap<String, Bucket>,
+    /// Buckets that other accounts own, and which account does: it lets everybody in who does not ask whose they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accounts: BTreeMap<String, String>,
     /// Everything that was ever put there from the start, so that what has gone since does not come back.
     pub seeded: BTreeSet<String>,
     /// What the fields above say, turned round.
@@ -204,6 +207,8 @@ pub(crate) enum Change {
     Store { bucket: String, key: String, body: Body },
     /// Something is no longer stored there.
     Remove { bucket: String, key: String },
+    /// A bucket belongs to this account.
+    Account { bucket: String, account: String },
     /// A program opened the world, the how manieth.
     Run(u64),
 }
@@ -310,6 +315,7 @@ impl World {
                     bucket.objects.remove(&key);
                 }
             }
+            Change::Account { bucket, account } => drop(self.accounts.insert(bucket, account)),
             Change::Run(runs) => self.runs = runs,
         }
     }

@@ -1,5 +1,6 @@
 //! Clients of the two regions, made once from the user's environment.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -9,6 +10,7 @@ use aws_credential_types::provider::ProvideCredentials;
 use drstack_core::cloud::CloudError;
 use drstack_core::kind::Place;
 
+use super::account::{self, ExpectOwner};
 use super::gather::Gather;
 use super::interceptor::{Log, Watch};
 use super::once::{Answers, Moments, Together, Told};
@@ -26,6 +28,13 @@ const CONNECT: Duration = Duration::from_secs(3);
 const ATTEMPT: Duration = Duration::from_secs(20);
 /// Longest that a call may take with all of its attempts.
 const OPERATION: Duration = Duration::from_secs(60);
+
+/// A client whose every call is watched: there is no other way to make one here.
+macro_rules! client {
+    ($sdk:ident, $config:expr, $watch:expr) => {
+        $sdk::Client::from_conf($sdk::config::Builder::from($config).interceptor($watch).build())
+    };
+}
 
 /// Clients of one region.
 pub(crate) struct Clients {
@@ -46,6 +55,8 @@ pub(crate) struct Clients {
 pub struct Aws {
     primary: Clients,
     standby: Clients,
+    /// Whose the credentials are.
+    pub(crate) account: Arc<str>,
     pub(crate) told: Told,
     /// The stack's roles, name and path.
     pub(crate) roles: Together<Vec<(String, String)>>,
@@ -67,7 +78,7 @@ impl Aws {
     /// Clients for `primary` and `standby`, with the credentials, profile and endpoints of the environment.
     ///
     /// # Errors
-    /// [`CloudError::Denied`] where no credentials are to be found.
+    /// [`CloudError::Denied`] where no credentials are to be found; others where nobody says which account they belong to.
     pub async fn connect(primary: &str, standby: &str) -> Result<Self, CloudError> {
         let config = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(standby.to_owned()))
@@ -76,11 +87,17 @@ impl Aws {
             .await;
         let denied = |message: String| CloudError::Denied { operation: "credentials".to_owned(), message };
         let provider = config.credentials_provider().ok_or_else(|| denied("no credentials".to_owned()))?;
-        provider.provide_credentials().await.map_err(|error| denied(super::chain(&error)))?;
+        let credentials =
+            provider.provide_credentials().await.map_err(|error| denied(super::chain(&error)))?;
         let log = Log::default();
+        // The standby region's own: the one of the whole partition is run from the region that may be lost.
+        let watch = Watch::new("sts", standby, &log);
+        let sts = client!(aws_sdk_sts, &regional(&config, standby, ATTEMPTS), watch);
+        let account = account::of_caller(&credentials, &sts, standby).await?;
         Ok(Self {
-            primary: Clients::new(&config, primary, PRIMARY_ATTEMPTS, &log),
-            standby: Clients::new(&config, standby, ATTEMPTS, &log),
+            primary: Clients::new(&config, primary, PRIMARY_ATTEMPTS, &log, &account),
+            standby: Clients::new(&config, standby, ATTEMPTS, &log, &account),
+            account,
             told: Told::default(),
             roles: Together::default(),
             checks: Together::default(),
@@ -111,19 +128,13 @@ impl Aws {
     }
 }
 
-/// A client whose every call is watched: there is no other way to make one here.
-macro_rules! client {
-    ($sdk:ident, $config:expr, $watch:expr) => {
-        $sdk::Client::from_conf($sdk::config::Builder::from($config).interceptor($watch).build())
-    };
-}
-
 impl Clients {
-    fn new(shared: &SdkConfig, region: &str, attempts: u32, log: &Log) -> Self {
+    fn new(shared: &SdkConfig, region: &str, attempts: u32, log: &Log, account: &Arc<str>) -> Self {
         let config = regional(shared, region, attempts);
         let watch = |service| Watch::new(service, region, log);
+        let s3 = s3_config(&config).interceptor(watch("s3")).interceptor(ExpectOwner::new(account));
         Self {
-            s3: aws_sdk_s3::Client::from_conf(s3_config(&config).interceptor(watch("s3")).build()),
+            s3: aws_sdk_s3::Client::from_conf(s3.build()),
             dynamodb: client!(aws_sdk_dynamodb, &config, watch("dynamodb")),
             ec2: client!(aws_sdk_ec2, &config, watch("ec2")),
             autoscaling: client!(aws_sdk_autoscaling, &config, watch("autoscaling")),

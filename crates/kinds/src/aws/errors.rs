@@ -163,6 +163,10 @@ where
         None if code.is_empty() => format!("HTTP {status}: {}", chain(error)),
         None => format!("{code} (HTTP {status})"),
     };
+    let message = match super::account::suspicion(refusal.raw(), code) {
+        Some(suspicion) => format!("{message}; {suspicion}"),
+        None => message,
+    };
     match code {
         _ if THROTTLED.contains(&code) => CloudError::Throttled { operation },
         _ if DENIED.contains(&code) => CloudError::Denied { operation, message },

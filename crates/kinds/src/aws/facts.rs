@@ -18,8 +18,8 @@ use serde::Serialize;
 use super::ec2::{filter, tag_map};
 use super::{LOOKS, Target, disks, dynamodb, reservations, route53, s3, templates, user_data};
 use crate::facts::{
-    BucketFact, DnsFact, GroupFact, ImageFact, KeyPart, NetworkFact, TableFact, TableIndex, TableShape,
-    Throughput, ZonesFact, is_zone_id, network_tags,
+    AccountFact, BucketFact, DnsFact, GroupFact, ImageFact, KeyPart, NetworkFact, TableFact, TableIndex,
+    TableShape, Throughput, ZonesFact, is_zone_id, network_tags,
 };
 use crate::resources::bucket::MANAGED;
 use crate::resources::{dns_record, replication_rule};
@@ -49,6 +49,7 @@ async fn one(
 ) -> Answer {
     let at = &Target { place: query.place, region: at.scope.region(query.place), ..*at };
     match query.kind.as_str() {
+        "account" => plain(Some(AccountFact(at.aws.account.to_string()))),
         "dns" => plain(dns(at, &query.name).await?),
         "bucket" => plain(bucket(at, &query.name).await?),
         "group" => {

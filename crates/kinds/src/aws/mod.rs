@@ -2,6 +2,7 @@
 //!
 //! [`Cloud`]: drstack_core::cloud::Cloud
 
+mod account;
 mod clients;
 mod cloud;
 pub(crate) mod cloudwatch;

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{PRIMARY, yes};
+use super::{PRIMARY, account, simulated_account, yes};
 use crate::facts::BucketFact;
 use crate::names;
 use crate::resources::bucket::BucketSpec;
@@ -115,7 +115,7 @@ impl Component for Bucket {
     }
 
     fn facts(spec: &BucketTable, _stack: &StackFacts) -> Vec<FactQuery> {
-        vec![FactQuery::primary("bucket", &spec.name)]
+        vec![FactQuery::primary("bucket", &spec.name), FactQuery::account()]
     }
 
     fn compile(spec: &BucketTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
@@ -140,7 +140,7 @@ impl Component for Bucket {
             let help = format!("say under which key of {} the copies are kept: `kms_key`", cx.stack.standby);
             out.warn("DR215", "name", message, help);
         }
-        let partition = names::partition(&cx.stack.standby).to_owned();
+        let (partition, account) = (names::partition(&cx.stack.standby).to_owned(), account(cx));
         let bucket = out.add(Resource::named::<BucketKind>(
             cx.resource("bucket"),
             Place::Standby,
@@ -179,6 +179,7 @@ impl Component for Bucket {
                     partition: partition.clone(),
                     kms_key: spec.kms_key.clone(),
                     source_kms_key,
+                    account: account.clone(),
                 };
                 let role = Resource::named::<ReplicationRole>(
                     cx.resource("replication-role"),
@@ -195,6 +196,7 @@ impl Component for Bucket {
             bucket: spec.name.clone(),
             rule,
             destination: standby.clone(),
+            account,
             role,
             delete_markers: spec.delete_markers,
             time_control: spec.replication_time_control,
@@ -220,6 +222,7 @@ impl Component for Bucket {
 
     fn seeds(spec: &BucketTable, _stack: &StackFacts, _address: &ComponentAddress) -> Vec<Seed> {
         vec![
+            simulated_account(),
             Seed::Fact {
                 query: FactQuery::primary("bucket", &spec.name),
                 value: json!({"versioning": false}),

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::image::{simulated, standby};
 use super::table::RESTORED;
-use super::{Bucket, Network, Table};
+use super::{Bucket, Network, Table, account, simulated_account};
 use crate::facts::GroupFact;
 use crate::names;
 use crate::resources::group::fleet::Engine;
@@ -188,7 +188,8 @@ impl Component for Pool {
 
     fn facts(spec: &PoolTable, _stack: &StackFacts) -> Vec<FactQuery> {
         let group = spec.follows.iter().map(|group| FactQuery::primary("group", group));
-        group.chain(reservations::facts(spec)).collect()
+        let account = (!spec.buckets.is_empty()).then(FactQuery::account);
+        group.chain(reservations::facts(spec)).chain(account).collect()
     }
 
     fn compile(spec: &PoolTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
@@ -264,6 +265,7 @@ impl Component for Pool {
         let types = non_empty(&spec.instance_types).unwrap_or_else(|| vec!["g5.xlarge".to_owned()]);
         let capacity = spec.capacity.unwrap_or(4);
         let mut seeds = reservations::seeds(spec, &types, capacity);
+        seeds.extend((!spec.buckets.is_empty()).then(simulated_account));
         let Some(group) = &spec.follows else { return seeds };
         let value = json!({
             "image": simulated(group), "types": types, "capacity": capacity, "max": capacity,
@@ -428,6 +430,7 @@ fn profile(
     let arns = |links: Vec<Link>| links.into_iter().map(|link| link.text().to_owned());
     let mut role = InstanceRoleSpec {
         name: name.clone(),
+        account: account(cx),
         buckets: spec.buckets.iter().flat_map(|it| arns(cx.export(it, "arn"))).collect(),
         tables: spec.tables.iter().flat_map(|it| arns(cx.export(it, "arn"))).collect(),
     };

@@ -31,7 +31,15 @@ pub const OPERATIONS: &[Operation] = &[
     operation("s3", "GetBucketVersioning"),
     operation("s3", "GetEncryptionConfiguration"),
     operation("s3", "GetReplicationConfiguration"),
+    operation("sts", "GetCallerIdentity"),
 ];
+
+/// The account of the simulated cloud where its settings name no other.
+pub const SIMULATED_ACCOUNT: &str = "123456789012";
+
+/// The account that the stack's credentials belong to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountFact(pub String);
 
 /// A bucket of the primary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

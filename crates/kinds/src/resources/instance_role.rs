@@ -6,13 +6,16 @@ use drstack_core::kind::{FieldChange, Halfway, Kind, Lookup, Operation, Place};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::operation;
+use super::{operation, owned_by};
 
 /// What is wanted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct InstanceRoleSpec {
     /// Its name.
     pub name: String,
+    /// The account that has to own the buckets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// ARNs of buckets whose objects may be read.
     pub buckets: Vec<String>,
     /// ARNs of tables that may be read.
@@ -44,9 +47,16 @@ pub fn policy(spec: &InstanceRoleSpec) -> Value {
     let allow = |actions: &[&str], on: &[String]| {
         (!on.is_empty()).then(|| json!({"Effect": "Allow", "Action": actions, "Resource": on}))
     };
+    // The ARN of a bucket does not say whose it is; that of a table does.
+    let of_account = |mut statement: Value| {
+        if let Some(account) = &spec.account {
+            statement["Condition"] = owned_by(account);
+        }
+        statement
+    };
     let statements = [
-        allow(&["s3:ListBucket"], &spec.buckets),
-        allow(&["s3:GetObject"], &objects),
+        allow(&["s3:ListBucket"], &spec.buckets).map(of_account),
+        allow(&["s3:GetObject"], &objects).map(of_account),
         allow(
             &["dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:Query"],
             &items,

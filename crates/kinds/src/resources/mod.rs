@@ -32,6 +32,7 @@ pub mod writer_fence;
 
 use drstack_core::kind::{DynKind, Erased, Operation};
 use drstack_core::link::Link;
+use serde_json::{Value, json};
 
 pub use alarm::Alarm;
 pub use bucket::Bucket;
@@ -96,6 +97,11 @@ pub const ALL: &[&dyn DynKind] = &[
 
 pub(crate) const fn operation(service: &'static str, action: &'static str) -> Operation {
     Operation { service, action }
+}
+
+/// The condition of a statement about buckets that holds only while `account` owns them.
+pub(crate) fn owned_by(account: &str) -> Value {
+    json!({"StringEquals": {"aws:ResourceAccount": account}})
 }
 
 /// The texts of links whose order means nothing, sorted.

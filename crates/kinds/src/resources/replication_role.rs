@@ -7,7 +7,7 @@ use drstack_core::kind::{DataRole, FieldChange, Halfway, Kind, Lookup, Operation
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::operation;
+use super::{operation, owned_by};
 
 /// What is wanted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct ReplicationRoleSpec {
     /// Key of the primary bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_kms_key: Option<String>,
+    /// The account that has to own both buckets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
 }
 
 /// What IAM reports.
@@ -61,6 +64,12 @@ pub fn policy(spec: &ReplicationRoleSpec) -> Value {
         json!({"Effect": "Allow", "Action": ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
             "Resource": format!("{destination}/*")}),
     ];
+    // The ARN of a bucket does not say whose it is.
+    if let Some(account) = &spec.account {
+        for statement in &mut statements {
+            statement["Condition"] = owned_by(account);
+        }
+    }
     // Only ARNs can be granted; an alias or an id is granted by the key's own policy.
     let granted = [(&spec.source_kms_key, "kms:Decrypt"), (&spec.kms_key, "kms:Encrypt")];
     statements.extend(granted.into_iter().filter_map(|(key, action)| {

@@ -17,6 +17,9 @@ pub struct ReplicationRuleSpec {
     pub rule: String,
     /// The standby bucket.
     pub destination: String,
+    /// The account that has to own it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// ARN of the role.
     pub role: Link,
     /// Delete markers are replicated too; always said, since the schema's default depends on its version.
@@ -37,6 +40,9 @@ pub struct ReplicationRuleLive {
     pub whole_bucket: bool,
     /// The standby bucket.
     pub destination: String,
+    /// The account that it says owns that bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// ARN of the configuration's role.
     pub role: String,
     /// Delete markers are replicated too.
@@ -98,6 +104,7 @@ impl Kind for ReplicationRule {
         let changes = [
             FieldChange::of("whole_bucket", &live.whole_bucket, &true),
             FieldChange::of("destination", &live.destination, &spec.destination),
+            FieldChange::of("account", &live.account, &spec.account),
             FieldChange::of("role", &live.role.as_str(), &spec.role.text()),
             FieldChange::of("delete_markers", &live.delete_markers, &spec.delete_markers),
             FieldChange::of("time_control", &live.time_control, &spec.time_control),
@@ -110,6 +117,7 @@ impl Kind for ReplicationRule {
         ReplicationRuleLive {
             whole_bucket: true,
             destination: spec.destination.clone(),
+            account: spec.account.clone(),
             role: spec.role.text().to_owned(),
             delete_markers: spec.delete_markers,
             time_control: spec.time_control,
@@ -258,6 +266,7 @@ mod aws {
             destination: destination
                 .map(|it| it.bucket.rsplit(':').next().unwrap_or_default().to_owned())
                 .unwrap_or_default(),
+            account: destination.and_then(|it| it.account.clone()),
             role: role.to_owned(),
             delete_markers: enabled(markers.map(DeleteMarkerReplicationStatus::as_str)),
             time_control: enabled(time),
@@ -324,6 +333,7 @@ mod aws {
         let minutes = || ReplicationTimeValue::builder().minutes(TIME_CONTROL).build();
         let mut destination = Destination::builder()
             .bucket(format!("arn:{}:s3:::{}", spec.partition, spec.destination))
+            .set_account(spec.account.clone())
             .set_encryption_configuration(
                 spec.kms_key
                     .as_ref()

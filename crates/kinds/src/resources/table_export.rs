@@ -206,6 +206,7 @@ mod aws {
             .table_arn(&arn)
             .client_token(token)
             .s3_bucket(&spec.bucket)
+            .s3_bucket_owner(&*at.aws.account)
             .s3_prefix(&spec.prefix)
             .s3_sse_algorithm(S3SseAlgorithm::Aes256)
             .export_type(ExportType::FullExport)

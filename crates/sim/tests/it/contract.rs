@@ -54,6 +54,46 @@ fn ids_depend_on_seed_and_token_and_not_on_the_order_of_calls() {
 }
 
 #[test]
+fn a_bucket_of_another_account_is_refused_by_name_whoever_the_tags_say_it_is() {
+    run(async {
+        let sim = sim("account = '111122223333'");
+        let ours = Owner::Ours(Address::parse("toy.api/group").unwrap());
+        let live = json!({"net": "n", "size": 1, "colour": ""});
+        for id in ["api", "api/rule"] {
+            let found = Found { id: id.to_owned(), owner: ours.clone(), live: live.clone() };
+            sim.put("group", &scope("fleet"), Place::Standby, &found).unwrap();
+        }
+        sim.give("api", "444455556666").unwrap();
+        sim.give("own", "111122223333").unwrap();
+        let before = sim.inventory();
+        let said = "bucket `api` may belong to another account than 111122223333";
+        let refused = |error: CloudError| {
+            assert!(matches!(&error, CloudError::Denied { message, .. } if message == said), "{error}");
+        };
+        for id in ["api", "api/rule"] {
+            refused(read(&sim, "group", &[id]).await.swap_remove(0).unwrap_err());
+            let (call, spec) = (call("group", id), group("n", 2));
+            refused(sim.create("group", &call, &spec).await.unwrap_err());
+            refused(sim.update("group", &call, id, &spec, &[]).await.unwrap_err());
+            refused(sim.delete("group", &call, id).await.unwrap_err());
+        }
+        assert_eq!(sim.list_owned("group", &scope("fleet"), Place::Standby, &[]).await.unwrap(), []);
+        refused(sim.capture(&scope("fleet"), &FactQuery::primary("bucket", "api")).await.unwrap_err());
+        let Err(StoreError::Cloud(error)) = sim.control(&scope("fleet"), "api").ensure().await else {
+            panic!("the control bucket of another account was taken");
+        };
+        refused(error);
+        assert_eq!(sim.inventory(), before);
+        assert_eq!(read(&sim, "group", &["own"]).await, [Ok(None)]);
+        let account = sim.capture(&scope("fleet"), &FactQuery::account()).await.unwrap().unwrap();
+        assert_eq!(account.value, json!("111122223333"));
+        // Who does not ask whose a bucket is, finds what its tags say: that is why every call asks.
+        sim.trust_names();
+        assert_eq!(read(&sim, "group", &["api"]).await.swap_remove(0).unwrap().unwrap().owner, ours);
+    });
+}
+
+#[test]
 fn what_is_not_ours_is_left_alone() {
     run(async {
         let sim = sim("");

@@ -54,6 +54,7 @@ impl Driver for TableImport {
         let export = spec.export.text();
         let source = S3BucketSource::builder()
             .s3_bucket(&spec.bucket)
+            .s3_bucket_owner(&*at.aws.account)
             .s3_key_prefix(format!("{}{export}/data/", folder(&spec.prefix)));
         let import = at
             .dynamodb()

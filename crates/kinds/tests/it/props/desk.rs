@@ -71,6 +71,7 @@ pub(crate) struct Started {
 
 impl Desk {
     pub(crate) fn at(sim: &Sim, flaw: Option<Flaw>, nap: Option<Nap>) -> Self {
+        planted::name_no_owner(flaw, sim);
         let asleep = Arc::new(watch::Sender::new(None));
         Self {
             sim: sim.clone(),

@@ -13,6 +13,7 @@ mod renamed;
 mod scene;
 mod sequence;
 mod service;
+mod squatted;
 mod stale;
 mod takeover;
 mod throttled;

@@ -30,6 +30,7 @@ pub(super) fn samples() -> Vec<Sample> {
     };
     let reader = InstanceRoleSpec {
         name: "drstack-fleet-pool-instances".into(),
+        account: Some("123456789012".into()),
         buckets: vec!["arn:aws:s3:::acme-models-us-west-2".into()],
         tables: vec!["arn:aws:dynamodb:us-west-2:*:table/features".into()],
     };
@@ -40,10 +41,12 @@ pub(super) fn samples() -> Vec<Sample> {
         partition: "aws".into(),
         kms_key: None,
         source_kms_key: None,
+        account: Some("123456789012".into()),
     };
     let keys = ReplicationRoleSpec {
         kms_key: Some("arn:aws:kms:us-west-2:123456789012:key/1".into()),
         source_kms_key: Some("arn:aws:kms:us-east-1:123456789012:key/2".into()),
+        account: None,
         ..replication.clone()
     };
     vec![

@@ -1,0 +1,60 @@
+//! Who vouches for the commands of a bundle: whoever may write to the control bucket must not decide what runs on the operator's machine.
+
+use std::collections::BTreeSet;
+
+use drstack_core::bundle::commands::{Command, commands, foreign};
+use drstack_core::stack::Stack;
+
+use crate::args::FailoverArgs;
+use crate::exit::{Exit, Failure};
+use crate::ui::Ui;
+use crate::views::count;
+
+/// Commands that nobody vouches for. A bundle names its own hash and its own key: neither counts.
+pub(crate) struct Vouched {
+    nobodys: BTreeSet<Command>,
+    /// Whether files of the stack are at hand.
+    has_files: bool,
+}
+
+impl Vouched {
+    /// Of the `published` stack: all are vouched for where a key of the caller's has signed it, else those that the caller's `own`
+    /// files have too.
+    pub(crate) fn of(signed: bool, own: Option<&Stack>, published: &Stack) -> Self {
+        let nobodys = match (signed, own) {
+            (true, _) => BTreeSet::new(),
+            (false, Some(own)) => foreign(published, own),
+            (false, None) => commands(published),
+        };
+        Self { nobodys, has_files: own.is_some() }
+    }
+
+    /// Refuses to go on with them, unless nothing is run or the caller accepts them; what would run is named.
+    pub(crate) fn expect(&self, ui: Ui, args: &FailoverArgs) -> Result<(), Failure> {
+        if self.nobodys.is_empty() || args.watch {
+            return Ok(());
+        }
+        let what = match self.has_files {
+            true => "the bundle in the control bucket runs what these files do not",
+            false => "the bundle runs",
+        };
+        let all: Vec<String> = self.nobodys.iter().map(|it| format!("  {it}")).collect();
+        let commands = count(self.nobodys.len(), "command");
+        let message = format!(
+            "{what}, and no key says whose it is: {commands} would run on this machine\n{}",
+            all.join("\n")
+        );
+        if args.unsigned || args.dry_run {
+            ui.warn(&format!("warning: {message}"));
+            return Ok(());
+        }
+        let files = match self.has_files {
+            true => "`drstack apply` publishes what the files say",
+            false => "run it in the stack's folder, whose files say the same",
+        };
+        let hint = format!(
+            "name the key that signs the bundle: `--verify-key PUBLIC_KEY`; or {files}; or accept these commands: `--unsigned`"
+        );
+        Err(Failure::new(Exit::Usage, message, hint))
+    }
+}
