@@ -74,21 +74,30 @@ pub(crate) async fn carry_out(
         let finished = CancellationToken::new();
         let mut sink = |event: Event| {
             if matches!(event, Event::RunFinished { .. }) {
-                finished.cancel();
+                clock.done = Some(session.now());
             }
             note_moment(session, &planned.plan, &event, &mut clock);
             ramps.note(&event, session.now());
             progress.show(&event);
         };
-        let run =
-            session.execute(&planned, Some(&begun), lock, change.purpose, change.parallelism, &mut sink);
+        // Not at the last step: what calls of an earlier run undo afterwards is counted too.
+        let run = async {
+            let run =
+                session.execute(&planned, Some(&begun), lock, change.purpose, change.parallelism, &mut sink);
+            let summary = run.await;
+            finished.cancel();
+            summary
+        };
         let counted = counts.sample(session, &finished).map(Ok);
         // A run that does not come to its end is not waited for by whoever counts.
         let (summary, ()) = tokio::try_join!(run, counted)?;
         counts.conclude(session, &planned, &summary).await;
         summary
     };
-    clock.done = Some(session.now());
+    // What was up stayed up, unless something of it had to be done again.
+    if clock.done.is_none() || !summary.redone.is_empty() {
+        clock.done = Some(session.now());
+    }
     let complete = summary.is_complete() && planned.report.blocked.is_empty();
     let region = match change.mode {
         Mode::Active => session.stack.facts.standby.clone(),
@@ -184,7 +193,14 @@ async fn end(
     // Until now it was the log of the steps: what a takeover called is to be seen whole.
     session.keep_calls(&report.run, &session.cloud.calls()).await;
     ui.note(&format!("Kept as `{folder}/report.md` in `{}`.", session.stack.facts.control));
-    match (report.complete, summary.unfinished.is_empty()) {
+    let interrupted = !summary.unfinished.is_empty();
+    if !summary.in_flight.is_empty() && !interrupted {
+        let open: Vec<String> = summary.in_flight.iter().map(ToString::to_string).collect();
+        let hint = format!("run `drstack {}` again: it looks at them anew", report.purpose);
+        let message = format!("calls of an earlier run may have changed {}", open.join(", "));
+        return Err(Failure::new(Exit::Failed, message, hint));
+    }
+    match (report.complete, !interrupted) {
         (true, _) if report.missed() => Ok(Exit::NotReady),
         (true, _) => Ok(Exit::Done),
         (false, false) => Ok(Exit::Interrupted),

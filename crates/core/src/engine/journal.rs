@@ -80,6 +80,9 @@ pub enum Entry {
         /// It was a creation, and a look found nothing of it.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         without_trace: bool,
+        /// Nothing answered its last call, which may still have its effect.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unanswered: bool,
         /// Why.
         error: String,
     },
@@ -116,7 +119,7 @@ pub enum JournalError {
 }
 
 /// Whether a run may still start calls. Clones share one answer.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Permit {
     lease: Option<Lease>,
     ended: CancellationToken,
@@ -143,22 +146,33 @@ pub struct Journal {
 struct Begun {
     before: BTreeSet<Address>,
     now: BTreeMap<StepId, Address>,
+    /// Steps whose calls may be under way, whatever they do.
+    open: BTreeMap<StepId, Address>,
 }
 
 impl Begun {
     fn hear(&mut self, entry: &Entry) {
         match entry {
             Entry::RunStarted { begun, .. } => self.before.extend(begun.iter().cloned()),
-            Entry::Intent { step, address, action: Action::Create, .. } => {
-                self.now.insert(*step, address.clone());
+            Entry::Intent { step, address, action, .. } => {
+                self.open.insert(*step, address.clone());
+                if *action == Action::Create {
+                    self.now.insert(*step, address.clone());
+                }
             }
             Entry::Done { step, .. } => {
+                self.open.remove(step);
                 if let Some(address) = self.now.remove(step) {
                     self.before.remove(&address);
                 }
             }
-            Entry::Failed { step, without_trace: true, .. } => {
-                self.now.remove(step);
+            Entry::Failed { step, without_trace, unanswered, .. } => {
+                if *without_trace {
+                    self.now.remove(step);
+                }
+                if !*unanswered {
+                    self.open.remove(step);
+                }
             }
             _ => {}
         }
@@ -166,6 +180,10 @@ impl Begun {
 
     fn all(&self) -> BTreeSet<Address> {
         self.before.iter().chain(self.now.values()).cloned().collect()
+    }
+
+    fn unsettled(&self) -> BTreeSet<Address> {
+        self.open.values().cloned().collect()
     }
 }
 
@@ -186,6 +204,11 @@ impl Journal {
     /// What was begun to be made, by this run or before, and is not known to be done.
     pub fn begun(&self) -> BTreeSet<Address> {
         self.begun.all()
+    }
+
+    /// What a call of this run is on that has not ended, or has ended without an answer.
+    pub fn unsettled(&self) -> BTreeSet<Address> {
+        self.begun.unsettled()
     }
 
     /// The same journal of a run that may start calls only as long as `lease` lasts.
@@ -239,14 +262,31 @@ impl Journal {
     }
 }
 
-/// What `run` and those before it began to make, and is not known to be done.
+/// What a run leaves to whoever comes after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// What it and those before it began to make, and is not known to be done.
+    pub begun: BTreeSet<Address>,
+    /// What its calls are on that may still have their effect: nothing says how they ended.
+    pub unsettled: BTreeSet<Address>,
+}
+
+/// What `run` leaves behind, by its journal.
 ///
 /// # Errors
 /// What the store says. Lines that cannot be read, of another version or cut short, count as nothing begun.
-pub async fn begun(store: &dyn ControlStore, run: &str) -> Result<BTreeSet<Address>, StoreError> {
+pub async fn left(store: &dyn ControlStore, run: &str) -> Result<Left, StoreError> {
     let mut begun = Begun::default();
     entries(store, run).await?.iter().for_each(|entry| begun.hear(entry));
-    Ok(begun.all())
+    Ok(Left { begun: begun.all(), unsettled: begun.unsettled() })
+}
+
+/// [`Left::begun`] alone.
+///
+/// # Errors
+/// As [`left`].
+pub async fn begun(store: &dyn ControlStore, run: &str) -> Result<BTreeSet<Address>, StoreError> {
+    left(store, run).await.map(|left| left.begun)
 }
 
 /// What `run` has written so far; lines that cannot be read are left out.

@@ -55,6 +55,8 @@ pub struct Aws {
     pub(crate) changed: Moments,
     /// What EC2 Fleet answered, by the group that it launched for.
     pub(crate) fleets: Answers<Answer>,
+    /// For the objects of the control bucket, whose calls need no lease: they take it, renew it and give it back.
+    pub(crate) records: aws_sdk_s3::Client,
     /// What was called.
     pub(crate) log: Log,
     /// The standby region.
@@ -78,7 +80,11 @@ impl Aws {
         let provider = config.credentials_provider().ok_or_else(|| denied("no credentials".to_owned()))?;
         provider.provide_credentials().await.map_err(|error| denied(super::chain(&error)))?;
         let log = Log::default();
+        let records = s3_config(&regional(&config, standby, ATTEMPTS));
         Ok(Self {
+            records: aws_sdk_s3::Client::from_conf(
+                records.interceptor(Watch::of_records(standby, &log)).build(),
+            ),
             primary: Clients::new(&config, primary, PRIMARY_ATTEMPTS, &log),
             standby: Clients::new(&config, standby, ATTEMPTS, &log),
             told: Told::default(),

@@ -82,6 +82,7 @@ async fn lock(sim: &Sim, run: &Run) -> Lock {
         since: now,
         until: now,
         epoch: 0,
+        in_flight: Default::default(),
     };
     Lock::take(Arc::clone(&run.store), holder, now).await.unwrap()
 }

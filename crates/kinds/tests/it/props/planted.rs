@@ -40,6 +40,10 @@ pub(crate) enum Flaw {
     AllAtOnce,
     /// Spot instances go when on-demand ones are asked for, not once they serve.
     NoHold,
+    /// A run asks whether it may call when a step begins, and not at each attempt; and it goes on when its lock is lost.
+    AsksOnce,
+    /// A takeover is done when its plan is, whatever calls of earlier runs land afterwards.
+    LooksOnce,
     /// A group that goes back to spot ends an instance before it launches the one in its place.
     LaunchesLast,
 }

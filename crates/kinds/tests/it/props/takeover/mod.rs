@@ -6,6 +6,7 @@ mod deaths;
 mod dips;
 mod faults;
 mod handed_back;
+mod late;
 mod lost;
 mod old_side;
 mod operators;
