@@ -23,6 +23,8 @@ mod fleet;
 #[cfg(feature = "aws")]
 mod kills;
 #[cfg(feature = "aws")]
+mod late;
+#[cfg(feature = "aws")]
 mod launches;
 #[cfg(feature = "aws")]
 mod main_job;

@@ -119,6 +119,16 @@ impl Server {
         self.control("POST", &what);
     }
 
+    /// From now on `operation` in `region` is held where its request holds `body`; `how` is `late`, `hang` or an error's code, as `route.py` says.
+    pub(crate) fn hold(&self, region: &str, operation: &str, body: &str, how: &str) {
+        self.control("POST", &format!("hold?region={region}&operation={operation}&body={body}&how={how}"));
+    }
+
+    /// What is held is let go.
+    pub(crate) fn release(&self) {
+        self.control("POST", "release");
+    }
+
     /// From now on EC2 Fleet gets no more than `left` instances in `region`, and `code` for the rest.
     pub(crate) fn scarce(&self, region: &str, left: u32, code: &str) {
         self.control("POST", &format!("scarce?region={region}&left={left}&code={code}"));

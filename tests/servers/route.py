@@ -10,6 +10,10 @@ Prints `PORT=<port>` once it listens, on loopback only. Under `/__route/`:
   POST slow?ms=N                                each call takes so much longer on its way
   POST reset                                    the servers behind are empty again
   POST fail?region=R&operation=O&code=C&status=S[&times=N]    that operation fails there, always or the next N times
+  POST hold?region=R&operation=O&body=TEXT&how=late|hang|CODE    that operation, where its request holds the text, is held until it is let go:
+                                                `late`, then the first of them has its effect, though its caller may be gone; `hang`, then it
+                                                has it for a caller that still waits; with an error's code, until then that is the answer
+  POST release                                  what is held is let go
   POST scarce?region=R&left=N&code=C            fleets there get N instances more, and this error for the rest (fleets.py)
   POST up                                       all answer again, and the counts start over
 """
@@ -45,6 +49,7 @@ class Router:
     def __init__(self, default, routes):
         self.default, self.routes = default, routes
         self.calls, self.down, self.latency, self.failing = collections.Counter(), {}, 0.0, {}
+        self.held, self.let_go = [], asyncio.Event()
         self.gone, self.retired, self.reserved, self.fleets = {}, Retired(), Reserved(), Fleets()
 
     def port(self, region, service):
@@ -63,6 +68,20 @@ class Router:
         code, status, _ = rule
         rule[2] -= 1
         return self.refusal(service, code, status)
+
+    async def hold(self, region, service, operation, body, reader):
+        """Keeps a request that is to be held: an answer in place of the server's, `False` where its caller is gone, else nothing."""
+        for rule in self.held:
+            if (rule["region"], rule["operation"]) != (region, operation) or rule["body"].encode() not in body:
+                continue
+            rule["seen"] += 1
+            if rule["how"] not in ("late", "hang"):
+                return self.refusal(service, rule["how"], 503 if rule["how"] == "ServiceUnavailable" else 400)
+            is_first = rule["seen"] == 1
+            await self.let_go.wait()
+            # A request that the server has had is done, whoever waits for it; one that is still on its way goes with its connection.
+            return None if rule["how"] == "late" and is_first or not reader.at_eof() else False
+        return None
 
     def refusal(self, service, code, status):
         kind = "application/x-amz-json-1.0" if service == "dynamodb" else "text/xml"
@@ -84,6 +103,11 @@ class Router:
         elif url.path.endswith("/fail"):
             times = int(query.get("times", 1 << 30))
             self.failing[query["region"], query["operation"]] = [query["code"], query["status"], times]
+        elif url.path.endswith("/hold"):
+            self.held, self.let_go = [{**query, "seen": 0}], asyncio.Event()
+        elif url.path.endswith("/release"):
+            self.held = []
+            self.let_go.set()
         elif url.path.endswith("/scarce"):
             self.fleets.tell(query["region"], int(query["left"]), query["code"])
         elif url.path.endswith("/up"):
@@ -141,6 +165,12 @@ class Router:
                     return
                 if error := self.error(region, service, operation):
                     writer.write(error)
+                    continue
+                kept = await self.hold(region, service, operation, body, reader)
+                if kept is False:
+                    return
+                if kept:
+                    writer.write(kept)
                     continue
                 port = self.port(region, service)
                 if service == "autoscaling" and self.reserved.refuses(body):

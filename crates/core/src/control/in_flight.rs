@@ -66,20 +66,4 @@ impl InFlight {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_call_is_in_flight_until_it_must_have_landed_and_no_clock_of_others_makes_that_longer() {
-        let at = |seconds| Timestamp::from_second(seconds).unwrap();
-        let on = |name: &str| BTreeSet::from([Address::parse(name).unwrap()]);
-        let calls = InFlight::default().and(on("pool.a/group"), at(60)).and(on("pool.b/group"), at(9_000));
-        assert_eq!(calls.clone().at(at(79)).addresses().count(), 2);
-        let later = calls.at(at(80));
-        assert_eq!(later.addresses().map(Address::as_str).collect::<Vec<_>>(), ["pool.b/group"]);
-        assert_eq!(later.until(), Some(at(160)));
-        let text = serde_json::to_string(&later).unwrap();
-        assert_eq!(serde_json::from_str::<InFlight>(&text).unwrap(), later);
-        assert!(later.at(at(160)).is_empty());
-    }
-}
+mod tests;
