@@ -82,6 +82,13 @@ impl Session {
         if let Some(error) = &lost {
             self.ui.warn(&format!("warning: {error}; what was running is stopped"));
         }
+        if let (None, Some(until)) = (change, lock.in_flight().until()) {
+            let names: Vec<String> = lock.in_flight().addresses().map(ToString::to_string).collect();
+            self.ui.note(&format!(
+                "Calls of an earlier run may still change {} until {until:.0}: run `drstack plan` after that",
+                names.join(", ")
+            ));
+        }
         for address in result.iter().flat_map(|summary| &summary.redone) {
             self.ui.warn(&format!("a call of an earlier run undid {address}: it was done again"));
         }
@@ -128,7 +135,7 @@ impl Session {
         }
         if !unseen.is_empty() {
             self.ui.note(&format!(
-                "Calls of an earlier run may still change {}, which a failover does not look at: run `drstack plan` once {} answers",
+                "Calls of an earlier run may still change {}, which is not looked at now: run `drstack plan` once {} answers",
                 names(unseen),
                 self.scope.primary
             ));

@@ -98,6 +98,9 @@ pub(crate) async fn carry_out(
     if clock.done.is_none() || !summary.redone.is_empty() {
         clock.done = Some(session.now());
     }
+    if !summary.redone.is_empty() {
+        clock.capacity = clock.done;
+    }
     let complete = summary.is_complete() && planned.report.blocked.is_empty();
     let region = match change.mode {
         Mode::Active => session.stack.facts.standby.clone(),
@@ -223,7 +226,7 @@ fn said(plan: &Plan, step: usize, what: &str) -> String {
 /// When the last step of its sort was done, as far as the run has come.
 fn note_moment(session: &Session, plan: &Plan, event: &Event, clock: &mut Clock) {
     let Event::StepFinished { step, outcome: Outcome::Done, .. } = event else { return };
-    let step = &plan.steps[*step];
+    let Some(step) = plan.steps.get(*step) else { return };
     let Some(kind) = session.kinds.get(&step.kind) else { return };
     let now = Some(session.now());
     if kind.verifies() {

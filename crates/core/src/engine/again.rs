@@ -18,8 +18,9 @@ use crate::component::StackFacts;
 use crate::control::in_flight::InFlight;
 use crate::graph::Graph;
 use crate::kind::{KindRegistry, Place};
-use crate::observe::{Look, observe, observe_alone};
-use crate::plan::{Options, Plan, StepId, plan};
+use crate::link::resolve;
+use crate::observe::{Look, Observed, observe, observe_alone};
+use crate::plan::{Options, Plan, Step, StepId, plan};
 
 /// How often what was undone is done again. Once does: nothing lands any more by then. What differs even after that is something else's work.
 const ROUNDS: usize = 3;
@@ -114,7 +115,8 @@ impl Again<'_> {
             if options.drain.is_cancelled() || options.stop.is_cancelled() {
                 return open(summary);
             }
-            let Some(undone) = self.undone(in_flight, journal, &rest).await else { return open(summary) };
+            let undone = self.undone(in_flight, &summary, journal, &rest).await;
+            let Some(undone) = undone else { return open(summary) };
             if undone.is_empty() {
                 return Ok(summary);
             }
@@ -122,7 +124,8 @@ impl Again<'_> {
                 break;
             }
             let known = self.numbers();
-            let mut retell = |event| retold(event, &undone, &known).into_iter().for_each(&mut *sink);
+            let first = self.plan.steps.len();
+            let mut retell = |event| retold(event, &undone, &known, first).into_iter().for_each(&mut *sink);
             let cloud = Arc::clone(&self.cloud);
             let redone =
                 execute(&undone, cloud, self.kinds, self.scope, journal, options, &mut retell).await?;
@@ -138,6 +141,7 @@ impl Again<'_> {
     async fn undone(
         &self,
         in_flight: &InFlight,
+        summary: &RunSummary,
         journal: &Journal,
         rest: &impl AsyncFn(Duration),
     ) -> Option<Plan> {
@@ -162,13 +166,32 @@ impl Again<'_> {
                 return None;
             }
             // A check is asked each time, and says nothing of what is undone.
-            let is_check = |kind: &str| kinds.get(kind).is_some_and(|kind| kind.verifies());
-            if plan.steps.iter().all(|step| is_check(&step.kind)) {
+            let is_check = |step: &Step| kinds.get(&step.kind).is_some_and(|kind| kind.verifies());
+            let is_as_it_was =
+                |step: &Step| is_check(step) || self.is_degraded_as_before(step, &plan, &seen, summary);
+            if plan.steps.iter().all(is_as_it_was) {
                 plan.steps.clear();
             }
             return Some(plan);
         }
         None
+    }
+
+    /// Whether `step` is there for nothing but what this run could not have, and said so: it was as it is now.
+    fn is_degraded_as_before(&self, step: &Step, plan: &Plan, seen: &Observed, summary: &RunSummary) -> bool {
+        let is_degraded = summary.degraded.iter().any(|(id, _)| self.plan.steps[*id].address == step.address);
+        let (Some(kind), Some(left)) = (self.kinds.get(&step.kind), summary.left.get(&step.address)) else {
+            return false;
+        };
+        let Some(Look::Present(now)) = seen.seen.get(&step.address) else { return false };
+        let mut spec = step.spec.clone();
+        resolve(&mut spec, &|address, output| plan.outputs.get(address)?.get(output).cloned());
+        let serving = |found: &Found| kind.serving(&found.live).ok().flatten();
+        let changes = |found: &Found| kind.diff(&spec, &found.live).ok();
+        is_degraded
+            && serving(now) >= serving(left)
+            && changes(now).is_some()
+            && changes(now) == changes(left)
     }
 
     /// What is in flight, and what needs it: that may be gone with it.
@@ -197,19 +220,19 @@ impl Again<'_> {
     }
 }
 
-/// `event` of doing `undone` again as one of the plan that was executed first; none where that had no such step.
-fn retold(event: Event, undone: &Plan, known: &BTreeMap<&Address, StepId>) -> Option<Event> {
-    let of = |step: StepId| known.get(&undone.steps[step].address).copied();
+/// `event` of doing `undone` again as one of the plan that was executed first; steps which that did not have come after its own.
+fn retold(event: Event, undone: &Plan, known: &BTreeMap<&Address, StepId>, first: usize) -> Option<Event> {
+    let of = |step: StepId| known.get(&undone.steps[step].address).copied().unwrap_or(first + step);
     Some(match event {
         Event::RunStarted { .. } | Event::RunFinished { .. } => return None,
         Event::Draining { .. } => event,
         Event::StepStarted { step, address, action } => {
-            Event::StepStarted { step: of(step)?, address, action }
+            Event::StepStarted { step: of(step), address, action }
         }
-        Event::StepWaiting { step, waiting_for } => Event::StepWaiting { step: of(step)?, waiting_for },
-        Event::StepDegraded { step, address, rung } => Event::StepDegraded { step: of(step)?, address, rung },
+        Event::StepWaiting { step, waiting_for } => Event::StepWaiting { step: of(step), waiting_for },
+        Event::StepDegraded { step, address, rung } => Event::StepDegraded { step: of(step), address, rung },
         Event::StepFinished { step, address, action, outcome, elapsed } => {
-            Event::StepFinished { step: of(step)?, address, action, outcome, elapsed }
+            Event::StepFinished { step: of(step), address, action, outcome, elapsed }
         }
     })
 }
