@@ -60,16 +60,7 @@ impl Session {
         // Blocked, it is not complete anyway; and an apply works for the same world as the runs before it.
         let waits = change.is_some() && planned.report.blocked.is_empty();
         let earlier = if waits { lock.in_flight().clone() } else { InFlight::default() };
-        let again = Again {
-            cloud: Arc::clone(&self.cloud),
-            kinds: &self.kinds,
-            scope: &self.scope,
-            stack: &self.stack.facts,
-            graph: &planned.compiled.graph,
-            options: &planned.options,
-            plan: &planned.plan,
-            known: self.alone.as_ref().map(|alone| &alone.known),
-        };
+        let again = self.again(planned);
         let (result, lost) = {
             let say = |seen: &InFlight, unseen: &InFlight| self.say_in_flight(seen, unseen);
             let run = again.execute(&earlier, &mut journal, &options, tokio::time::sleep, say, sink);
@@ -82,16 +73,7 @@ impl Session {
         if let Some(error) = &lost {
             self.ui.warn(&format!("warning: {error}; what was running is stopped"));
         }
-        if let (None, Some(until)) = (change, lock.in_flight().until()) {
-            let names: Vec<String> = lock.in_flight().addresses().map(ToString::to_string).collect();
-            self.ui.note(&format!(
-                "Calls of an earlier run may still change {} until {until:.0}: run `drstack plan` after that",
-                names.join(", ")
-            ));
-        }
-        for address in result.iter().flat_map(|summary| &summary.redone) {
-            self.ui.warn(&format!("a call of an earlier run undid {address}: it was done again"));
-        }
+        self.say_landed(change.is_some(), lock.in_flight(), result.as_ref().ok());
         let complete =
             result.as_ref().is_ok_and(RunSummary::is_complete) && planned.report.blocked.is_empty();
         let concluded = match &result {
@@ -124,9 +106,34 @@ impl Session {
         }
     }
 
+    /// The plan, and what it takes to look again at what calls of earlier runs undo.
+    fn again<'a>(&'a self, planned: &'a Planned) -> Again<'a> {
+        Again {
+            cloud: Arc::clone(&self.cloud),
+            kinds: &self.kinds,
+            scope: &self.scope,
+            stack: &self.stack.facts,
+            graph: &planned.compiled.graph,
+            options: &planned.options,
+            plan: &planned.plan,
+            known: self.alone.as_ref().map(|alone| &alone.known),
+        }
+    }
+
+    /// What calls of earlier runs undid, or may still undo after a run that does not wait for them.
+    fn say_landed(&self, waited: bool, in_flight: &InFlight, summary: Option<&RunSummary>) {
+        for address in summary.iter().flat_map(|summary| &summary.redone) {
+            self.ui.warn(&format!("a call of an earlier run undid {address}: it was done again"));
+        }
+        if let (false, Some(until)) = (waited, in_flight.until()) {
+            self.ui.note(&format!(
+                "Calls of an earlier run may still change {} until {until:.0}: run `drstack plan` after that",
+                names(in_flight)
+            ));
+        }
+    }
+
     fn say_in_flight(&self, seen: &InFlight, unseen: &InFlight) {
-        let names =
-            |calls: &InFlight| calls.addresses().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         if let Some(until) = seen.until() {
             self.ui.note(&format!(
                 "Calls of an earlier run may still change {}: waiting until {until:.0}, then looking again",
@@ -163,6 +170,10 @@ impl Session {
             self.ui.warn(&format!("warning: the log of this run's calls was not kept: {error}"));
         }
     }
+}
+
+fn names(in_flight: &InFlight) -> String {
+    in_flight.addresses().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// `run`, which the first Ctrl-C drains and the second one stops.

@@ -102,13 +102,15 @@ pub enum Entry {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum JournalError {
     /// Another run took over.
-    #[error("another run took over run {run}; nothing more was started")]
+    #[error("another run took over run {run}; nothing more was started, and what was running is stopped")]
     Fenced {
         /// The run that was sealed.
         run: String,
     },
     /// The lease of the run's lock ran out, or the lock was lost.
-    #[error("the lock of run {run} was not renewed in time; nothing more was started")]
+    #[error(
+        "the lock of run {run} was not renewed in time; nothing more was started, and what was running is stopped"
+    )]
     Lapsed {
         /// The run.
         run: String,
