@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use drstack_core::calls::CallNote;
 use drstack_core::control::StoreError;
-use drstack_core::control::lock::{FAILBACK, FAILOVER, Lock, LockError, RENEW};
+use drstack_core::control::in_flight::InFlight;
+use drstack_core::control::lock::{FAILBACK, FAILOVER, Lock, LockError};
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records;
+use drstack_core::engine::again::Again;
 use drstack_core::engine::event::Event;
-use drstack_core::engine::execute::{ExecuteOptions, RunSummary, execute};
+use drstack_core::engine::execute::{ExecuteOptions, RunSummary};
 use drstack_core::engine::journal::{Journal, JournalError};
+use drstack_core::engine::keep::{keeping, leave_in_flight};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{Exit, Failure};
@@ -50,27 +53,24 @@ impl Session {
         let mut journal = Journal::new(Arc::clone(&self.store), &lock.holder().run)
             .under(lock.lease())
             .after(lock.begun().clone());
-        let cloud = Arc::clone(&self.cloud);
-        let mut lost = None;
-        let result = {
-            let run = execute(&planned.plan, cloud, &self.kinds, &self.scope, &mut journal, &options, sink);
-            tokio::pin!(run);
-            loop {
-                tokio::select! {
-                    result = &mut run => break result,
-                    _ = tokio::signal::ctrl_c() => {
-                        if drain.is_cancelled() { stop.cancel() } else { drain.cancel() }
-                    }
-                    () = tokio::time::sleep(RENEW.unsigned_abs()), if lost.is_none() => {
-                        if let Err(error) = lock.renew(self.cloud.now()).await {
-                            self.ui.warn(&format!("warning: {error}; nothing more is started"));
-                            lost = Some(error);
-                            drain.cancel();
-                        }
-                    }
-                }
-            }
+        self.cloud.under(Some(journal.permit()));
+        // Blocked, it is not complete anyway; and an apply works for the same world as the runs before it.
+        let waits = change.is_some() && planned.report.blocked.is_empty();
+        let earlier = if waits { lock.in_flight().clone() } else { InFlight::default() };
+        let again = self.again(planned);
+        let (result, lost) = {
+            let say = |seen: &InFlight, unseen: &InFlight| self.say_in_flight(seen, unseen);
+            let run = again.execute(&earlier, &mut journal, &options, tokio::time::sleep, say, sink);
+            let run = until_told(run, &drain, &stop);
+            let now = || self.cloud.now();
+            keeping(&mut lock, now, tokio::time::sleep, &stop, run).await
         };
+        // Nothing of the run is under way any more.
+        self.cloud.under(None);
+        if let Some(error) = &lost {
+            self.ui.warn(&format!("warning: {error}; what was running is stopped"));
+        }
+        self.say_landed(change.is_some(), lock.in_flight(), result.as_ref().ok());
         let complete =
             result.as_ref().is_ok_and(RunSummary::is_complete) && planned.report.blocked.is_empty();
         let concluded = match &result {
@@ -80,6 +80,8 @@ impl Session {
             _ => Ok(()),
         };
         if lost.is_none() {
+            let settled = complete && change.is_some();
+            leave_in_flight(&mut lock, &journal, settled, self.cloud.now());
             let (run, begun) = (lock.holder().run.clone(), journal.begun());
             // Before the lock is given back: a call that is under way has no end yet.
             let calls = self.cloud.calls();
@@ -87,7 +89,9 @@ impl Session {
             released.map_err(|error| self.lock_failure(&error))?;
         }
         if drain.is_cancelled() && lost.is_none() && !complete {
-            self.ui.warn("interrupted: what was running is finished; run the command again to go on");
+            let running = if stop.is_cancelled() { "stopped" } else { "finished" };
+            self.ui
+                .warn(&format!("interrupted: what was running is {running}; run the command again to go on"));
         }
         match (result, lost) {
             (_, Some(error)) => Err(self.lock_failure(&error)),
@@ -105,6 +109,49 @@ impl Session {
             StoreError::Refused { .. } => self.lock_failure(&LockError::Lost),
             _ => store_failure(&error),
         })
+    }
+
+    /// The plan, and what it takes to look again at what calls of earlier runs undo.
+    fn again<'a>(&'a self, planned: &'a Planned) -> Again<'a> {
+        Again {
+            cloud: Arc::clone(&self.cloud),
+            kinds: &self.kinds,
+            scope: &self.scope,
+            stack: &self.stack.facts,
+            graph: &planned.compiled.graph,
+            options: &planned.options,
+            plan: &planned.plan,
+            known: self.alone.as_ref().map(|alone| &alone.known),
+        }
+    }
+
+    /// What calls of earlier runs undid, or may still undo after a run that does not wait for them.
+    fn say_landed(&self, waited: bool, in_flight: &InFlight, summary: Option<&RunSummary>) {
+        for address in summary.iter().flat_map(|summary| &summary.redone) {
+            self.ui.warn(&format!("a call of an earlier run undid {address}: it was done again"));
+        }
+        if let (false, Some(until)) = (waited, in_flight.until()) {
+            self.ui.note(&format!(
+                "Calls of an earlier run may still change {} until {until:.0}: run `drstack plan` after that",
+                names(in_flight)
+            ));
+        }
+    }
+
+    fn say_in_flight(&self, seen: &InFlight, unseen: &InFlight) {
+        if let Some(until) = seen.until() {
+            self.ui.note(&format!(
+                "Calls of an earlier run may still change {}: waiting until {until:.0}, then looking again",
+                names(seen)
+            ));
+        }
+        if !unseen.is_empty() {
+            self.ui.note(&format!(
+                "Calls of an earlier run may still change {}, which is not looked at now: run `drstack plan` once {} answers",
+                names(unseen),
+                self.scope.primary
+            ));
+        }
     }
 
     /// What a complete run leaves behind: the bundle, the mode.
@@ -126,6 +173,27 @@ impl Session {
     pub(crate) async fn keep_calls(&self, run: &str, calls: &[CallNote]) {
         if let Err(error) = records::keep_calls(&*self.store, run, calls).await {
             self.ui.warn(&format!("warning: the log of this run's calls was not kept: {error}"));
+        }
+    }
+}
+
+fn names(in_flight: &InFlight) -> String {
+    in_flight.addresses().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// `run`, which the first Ctrl-C drains and the second one stops.
+async fn until_told<T>(
+    run: impl Future<Output = T>,
+    drain: &CancellationToken,
+    stop: &CancellationToken,
+) -> T {
+    tokio::pin!(run);
+    loop {
+        tokio::select! {
+            result = &mut run => return result,
+            _ = tokio::signal::ctrl_c() => {
+                if drain.is_cancelled() { stop.cancel() } else { drain.cancel() }
+            }
         }
     }
 }

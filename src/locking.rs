@@ -29,7 +29,7 @@ impl Session {
         let (lock, from) = taken.map_err(|error| self.lock_failure(&error))?;
         if let Some(Holder { owner, host, purpose, .. }) = from {
             self.ui.warn(&format!(
-                "took the lock from `drstack {purpose}` of {owner} on {host}: it starts nothing more"
+                "took the lock from `drstack {purpose}` of {owner} on {host}: it starts nothing more, and what it has running is stopped"
             ));
         }
         Ok(lock)
@@ -82,6 +82,7 @@ impl Session {
             since: now,
             until: now,
             epoch: 1,
+            in_flight: Default::default(),
         }
     }
 
@@ -95,7 +96,7 @@ impl Session {
                 );
                 Failure::new(Exit::Locked, error, hint)
             }
-            LockError::Lost => {
+            LockError::Lost | LockError::Lapsed => {
                 Failure::new(Exit::Locked, error, "run `drstack plan` to see where things stand")
             }
             LockError::Broken(_) => {

@@ -33,6 +33,8 @@ use crate::views::restored::{left, restored};
 /// A plan, and all that was seen on the way to it.
 pub(crate) struct Planned {
     pub(crate) plan: Plan,
+    /// What it was asked for.
+    pub(crate) options: Options,
     pub(crate) report: PlanReport,
     pub(crate) compiled: Compiled,
     /// What was seen of each wanted resource.
@@ -146,6 +148,7 @@ impl Session {
         let (elsewhere, then) = (elsewhere(&compiled, &seen), Then::after(options));
         Ok(Planned {
             plan,
+            options: options.clone(),
             report,
             compiled,
             seen: seen.seen,
@@ -391,6 +394,7 @@ impl Session {
             .map_err(|error| shape_failure(&error))?;
         Ok(Planned {
             plan,
+            options: options.clone(),
             report,
             compiled,
             seen: BTreeMap::new(),

@@ -79,21 +79,33 @@ pub(crate) async fn carry_out(
         let finished = CancellationToken::new();
         let mut sink = |event: Event| {
             if matches!(event, Event::RunFinished { .. }) {
-                finished.cancel();
+                clock.done = Some(session.now());
             }
             note_moment(session, &planned.plan, &event, &mut clock);
             ramps.note(&event, session.now());
             progress.show(&event);
         };
-        let run =
-            session.execute(&planned, Some(&begun), lock, change.purpose, change.parallelism, &mut sink);
+        // Not at the last step: what calls of an earlier run undo afterwards is counted too.
+        let run = async {
+            let run =
+                session.execute(&planned, Some(&begun), lock, change.purpose, change.parallelism, &mut sink);
+            let summary = run.await;
+            finished.cancel();
+            summary
+        };
         let counted = counts.sample(session, &finished).map(Ok);
         // A run that does not come to its end is not waited for by whoever counts.
         let (summary, ()) = tokio::try_join!(run, counted)?;
         counts.conclude(session, &planned, &summary).await;
         summary
     };
-    clock.done = Some(session.now());
+    // What was up stayed up, unless something of it had to be done again.
+    if clock.done.is_none() || !summary.redone.is_empty() {
+        clock.done = Some(session.now());
+    }
+    if !summary.redone.is_empty() {
+        clock.capacity = clock.done;
+    }
     let served = kept.standing().mode == Mode::Active && kept.is_complete();
     let judged = session.judge(&planned, &begun.standing(), served, &summary, counts.is_short()).await?;
     let complete = judged.evidence.complete;
@@ -227,7 +239,14 @@ async fn end(
     if !session.without_control {
         ui.note(&format!("Kept as `{folder}/report.md` in `{}`.", session.stack.facts.control));
     }
-    match (report.complete, summary.unfinished.is_empty()) {
+    let interrupted = !summary.unfinished.is_empty();
+    if !summary.in_flight.is_empty() && !interrupted {
+        let open: Vec<String> = summary.in_flight.iter().map(ToString::to_string).collect();
+        let hint = format!("run `{}` again: it looks at them anew", change.command);
+        let message = format!("calls of an earlier run may have changed {}", open.join(", "));
+        return Err(Failure::new(Exit::Failed, message, hint));
+    }
+    match (report.complete, !interrupted) {
         (true, _) if report.verdict.is_some() => judged.end(session, report.missed(), &change.command),
         (true, _) => Ok(Exit::Done),
         (false, false) => Ok(Exit::Interrupted),
@@ -252,7 +271,7 @@ fn said(plan: &Plan, step: usize, what: &str) -> String {
 /// When the last step of its sort was done, as far as the run has come.
 fn note_moment(session: &Session, plan: &Plan, event: &Event, clock: &mut Clock) {
     let Event::StepFinished { step, outcome: Outcome::Done, .. } = event else { return };
-    let step = &plan.steps[*step];
+    let Some(step) = plan.steps.get(*step) else { return };
     let Some(kind) = session.kinds.get(&step.kind) else { return };
     let now = Some(session.now());
     if kind.verifies() {

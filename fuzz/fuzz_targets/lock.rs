@@ -21,6 +21,7 @@ fn wanted() -> Holder {
         since: moment,
         until: moment,
         epoch: 1,
+        in_flight: Default::default(),
     }
 }
 

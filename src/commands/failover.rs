@@ -156,8 +156,8 @@ async fn watch(session: &Session) -> Ended {
     loop {
         let entries =
             journal::entries(&*session.store, &holder.run).await.map_err(|error| store_failure(&error))?;
-        for entry in &entries[told.min(entries.len())..] {
-            if let Some(text) = news(entry, &entries) {
+        for (number, entry) in entries.iter().enumerate().skip(told) {
+            if let Some(text) = news(entry, &entries[..=number]) {
                 ui.result(&text);
             }
         }
@@ -179,8 +179,9 @@ async fn watch(session: &Session) -> Ended {
 }
 
 fn news(entry: &Entry, all: &[Entry]) -> Option<String> {
+    // A run that does something again counts its steps anew.
     let address = |of: usize| {
-        all.iter().find_map(|entry| match entry {
+        all.iter().rev().find_map(|entry| match entry {
             Entry::Intent { step, address, .. } if *step == of => Some(address.to_string()),
             _ => None,
         })

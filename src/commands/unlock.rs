@@ -40,7 +40,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &StackArgs, force: bool) 
     };
     ui.note(&format!(
         "{} on {} holds the lock for `{}` since {:.0}, run {}. {alive}\n\
-         Breaking it ends that run: what it is doing now is finished, and nothing more is started.",
+         Breaking it ends that run: it starts nothing more, and what it is doing now is stopped once it notices.",
         held.owner, held.host, held.purpose, held.since, held.run
     ));
     ask(ui, force, "Break it?")?;

@@ -105,7 +105,7 @@ fn the_account_is_kept_in_facts_and_bundle_and_asked_anew_where_an_older_version
     let text = String::from_utf8(older.to_bytes().expect("JSON")).expect("text");
     all["world"]["buckets"]["drstack-demo-us-west-2"]["objects"]["bundle.json"] = text.into();
     std::fs::write(path, all.to_string()).expect("write");
-    machine.run(["failover", "s", "--auto-approve", "--cloud", "sim"]).ok();
+    machine.run(["failover", "s", "--auto-approve", "--cloud", "sim"]).unasked();
     machine.run(["failback", "s", "--auto-approve", "--cloud", "sim"]).ok();
     machine.run(apply).ok();
     let bundle = kept(&machine, "bundle.json");

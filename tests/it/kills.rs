@@ -125,7 +125,7 @@ fn an_apply_killed_anywhere_on_fakecloud_is_finished_by_the_next() {
 /// Starts an apply, and kills it once `operation` was held `times` times; its lock is then free to be taken over.
 fn killed_while_held(server: &Server, machine: &Drstack, operation: &str, times: u64) {
     let mut child = start(machine);
-    let (begin, held) = (Instant::now(), format!("held {operation}"));
+    let (begin, held) = (Instant::now(), format!("swallowed {operation}"));
     let count = || {
         server.calls().iter().filter(|(call, _)| call.ends_with(&held)).map(|(_, count)| count).sum::<u64>()
     };
@@ -152,11 +152,11 @@ fn what_a_killed_run_had_begun_is_finished_although_the_next_was_killed_before_i
         copies.iter().map(|name| world["buckets"][name]["tags"].clone()).collect()
     };
     // Both copies are there, and neither has its tags.
-    server.hold(STANDBY, "PUT Bucket tagging", &format!("-{STANDBY}"));
+    server.swallow(STANDBY, "PUT Bucket tagging", &format!("-{STANDBY}"));
     killed_while_held(&server, &machine, "PUT Bucket tagging", 2);
     assert!(owners().iter().all(|tags| tags["drstack:stack"].is_null()), "{:?}", owners());
     // The next one has the lock, and has written nothing of its own.
-    server.hold(STANDBY, "PUT Object", "/journal/000000.jsonl");
+    server.swallow(STANDBY, "PUT Object", "/journal/000000.jsonl");
     killed_while_held(&server, &machine, "PUT Object", 1);
     let kept = server.boto().run("objects", &json!({ "region": STANDBY, "bucket": "acme-control" }));
     let keys = kept.as_object().expect("objects").keys();

@@ -27,6 +27,8 @@ mod forgotten;
 #[cfg(feature = "aws")]
 mod kills;
 #[cfg(feature = "aws")]
+mod late;
+#[cfg(feature = "aws")]
 mod launches;
 mod levels;
 #[cfg(feature = "aws")]

@@ -120,10 +120,20 @@ impl Server {
     }
 
     /// From now on `operation` in `region` is not let through where its path holds `path`, and its caller hears nothing. Counted as
-    /// `held OPERATION`.
-    pub(crate) fn hold(&self, region: &str, operation: &str, path: &str) {
+    /// `swallowed OPERATION`.
+    pub(crate) fn swallow(&self, region: &str, operation: &str, path: &str) {
         let operation = operation.replace(' ', "%20");
-        self.control("POST", &format!("hold?region={region}&operation={operation}&path={path}"));
+        self.control("POST", &format!("swallow?region={region}&operation={operation}&path={path}"));
+    }
+
+    /// From now on `operation` in `region` is held where its request holds `body`; `how` is `late`, `hang` or an error's code, as `route.py` says.
+    pub(crate) fn hold(&self, region: &str, operation: &str, body: &str, how: &str) {
+        self.control("POST", &format!("hold?region={region}&operation={operation}&body={body}&how={how}"));
+    }
+
+    /// What is held is let go.
+    pub(crate) fn release(&self) {
+        self.control("POST", "release");
     }
 
     /// From now on EC2 Fleet gets no more than `left` instances in `region`, and `code` for the rest.

@@ -10,8 +10,12 @@ Prints `PORT=<port>` once it listens, on loopback only. Under `/__route/`:
   POST slow?ms=N                                each call takes so much longer on its way
   POST reset                                    the servers behind are empty again
   POST fail?region=R&operation=O&code=C&status=S[&times=N]    that operation fails there, always or the next N times
-  POST hold?region=R&operation=O&path=P         that operation hears nothing there where its path holds P, and does nothing; counted as
-                                                "held O"
+  POST swallow?region=R&operation=O&path=P      that operation hears nothing there where its path holds P, and does nothing; counted as
+                                                "swallowed O"
+  POST hold?region=R&operation=O&body=TEXT&how=late|hang|CODE    that operation, where its request holds the text, is held until it is let go:
+                                                `late`, then the first of them has its effect, though its caller may be gone; `hang`, then it
+                                                has it for a caller that still waits; with an error's code, until then that is the answer
+  POST release                                  what is held is let go
   POST scarce?region=R&left=N&code=C            fleets there get N instances more, and this error for the rest (fleets.py)
   GET  bare                                     {"REGION/s3/OPERATION": count} of what drstack asked without saying whose the bucket is
   POST squat?bucket=B&account=A                 a bucket of that name belongs to that account (owners.py)
@@ -50,8 +54,9 @@ class Router:
     def __init__(self, default, routes):
         self.default, self.routes = default, routes
         self.calls, self.down, self.latency, self.failing = collections.Counter(), {}, 0.0, {}
+        self.held, self.let_go = [], asyncio.Event()
         self.gone, self.retired, self.reserved, self.fleets = {}, Retired(), Reserved(), Fleets()
-        self.holding = []
+        self.swallowing = []
         self.owners = Owners()
 
     def port(self, region, service):
@@ -71,8 +76,22 @@ class Router:
         rule[2] -= 1
         return self.refusal(service, code, status)
 
-    def is_held(self, region, operation, path):
-        return any(held[:2] == (region, operation) and held[2] in path for held in self.holding)
+    def swallows(self, region, operation, path):
+        return any(swallowed[:2] == (region, operation) and swallowed[2] in path for swallowed in self.swallowing)
+
+    async def hold(self, region, service, operation, body, reader):
+        """Keeps a request that is to be held: an answer in place of the server's, `False` where its caller is gone, else nothing."""
+        for rule in self.held:
+            if (rule["region"], rule["operation"]) != (region, operation) or rule["body"].encode() not in body:
+                continue
+            rule["seen"] += 1
+            if rule["how"] not in ("late", "hang"):
+                return self.refusal(service, rule["how"], 503 if rule["how"] == "ServiceUnavailable" else 400)
+            is_first = rule["seen"] == 1
+            await self.let_go.wait()
+            # A request that the server has had is done, whoever waits for it; one that is still on its way goes with its connection.
+            return None if rule["how"] == "late" and is_first or not reader.at_eof() else False
+        return None
 
     def refusal(self, service, code, status):
         kind = "application/x-amz-json-1.0" if service == "dynamodb" else "text/xml"
@@ -95,7 +114,12 @@ class Router:
             times = int(query.get("times", 1 << 30))
             self.failing[query["region"], query["operation"]] = [query["code"], query["status"], times]
         elif url.path.endswith("/hold"):
-            self.holding.append((query["region"], query["operation"], query["path"]))
+            self.held, self.let_go = [{**query, "seen": 0}], asyncio.Event()
+        elif url.path.endswith("/swallow"):
+            self.swallowing.append((query["region"], query["operation"], query["path"]))
+        elif url.path.endswith("/release"):
+            self.held = []
+            self.let_go.set()
         elif url.path.endswith("/scarce"):
             self.fleets.tell(query["region"], int(query["left"]), query["code"])
         elif url.path.endswith("/bare"):
@@ -103,7 +127,7 @@ class Router:
         elif url.path.endswith("/squat"):
             self.owners.give(query["bucket"], query["account"])
         elif url.path.endswith("/up"):
-            self.fleets, self.holding, self.owners = Fleets(), [], Owners()
+            self.fleets, self.swallowing, self.owners = Fleets(), [], Owners()
             self.down, self.gone, self.calls, self.failing = {}, {}, collections.Counter(), {}
         body = json.dumps(answer).encode()
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
@@ -147,8 +171,8 @@ class Router:
                 self.calls[f"{region}/{service}/{operation}"] += 1
                 await asyncio.sleep(self.latency)
                 how = self.lost(region, service)
-                if self.is_held(region, operation, path.decode()):
-                    self.calls[f"{region}/{service}/held {operation}"] += 1
+                if self.swallows(region, operation, path.decode()):
+                    self.calls[f"{region}/{service}/swallowed {operation}"] += 1
                     how = "hang"
                 if how == "hang":
                     await reader.read()  # until the caller gives up
@@ -163,6 +187,12 @@ class Router:
                     continue
                 if service == "s3" and (refusal := self.owners.refusal(region, operation, head, header)):
                     writer.write(self.refusal(service, *refusal))
+                    continue
+                kept = await self.hold(region, service, operation, body, reader)
+                if kept is False:
+                    return
+                if kept:
+                    writer.write(kept)
                     continue
                 port = self.port(region, service)
                 if service == "autoscaling" and self.reserved.refuses(body):

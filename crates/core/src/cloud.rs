@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::address::Address;
 use crate::calls::{CallNote, RefusedCall};
 use crate::control::ControlStore;
+use crate::engine::journal::Permit;
 use crate::facts::FactQuery;
 use crate::kind::{FieldChange, Place};
 use crate::sides::{Copied, Sides};
@@ -217,6 +218,12 @@ pub enum CloudError {
         /// Where it would have gone.
         region: String,
     },
+    /// It was not sent: the lock of the run that wanted it is over.
+    #[error("{operation} was not sent: this run does not hold the stack's lock any more")]
+    Lapsed {
+        /// Which call.
+        operation: String,
+    },
     /// Anything else.
     #[error("{operation} failed: {message}")]
     Other {
@@ -264,6 +271,7 @@ impl CloudError {
             Self::Forbidden { .. } => {
                 "run `drstack plan --mode active` to see which step needs it, and `drstack apply` once the primary answers".to_owned()
             }
+            Self::Lapsed { .. } => "run `drstack plan` to see where things stand".to_owned(),
             Self::Other { .. } => "run again; `RUST_LOG=drstack=debug` says more".to_owned(),
         }
     }
@@ -351,6 +359,10 @@ pub trait Cloud: Send + Sync + 'static {
     fn throttled(&self, _kind: &str, _scope: &Scope, _place: Place) -> u64 {
         0
     }
+    /// From here on each attempt at a call that changes anything asks `permit` first, retries included, and is refused with
+    /// [`CloudError::Lapsed`] once that does not hold; `None` ends this. What the control store writes is no such call: lock and journal
+    /// have conditions of their own.
+    fn under(&self, _permit: Option<Permit>) {}
     /// From here on nothing may leave the standby region: every call to another region, or to a control plane of the whole partition
     /// ([`crate::calls::is_global`]), answers [`CloudError::Forbidden`] and is never sent. There is no way back: a takeover ends
     /// with the program. A cloud that does nothing here sends nothing anywhere.

@@ -31,6 +31,11 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Whether it changes a resource.
+    pub fn is_change(self) -> bool {
+        matches!(self, Self::Create | Self::Update | Self::Delete)
+    }
+
     /// Its name in settings and messages.
     pub fn name(self) -> &'static str {
         match self {

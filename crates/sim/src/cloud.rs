@@ -1,5 +1,6 @@
 //! The driver contract, kept by the sim: each call is let in, has its effect, takes its time and is answered.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +8,11 @@ use std::time::Duration;
 use drstack_core::calls::{CallNote, RefusedCall};
 use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Read, Scope, Secrets};
 use drstack_core::control::ControlStore;
+use drstack_core::engine::journal::Permit;
 use drstack_core::facts::FactQuery;
 use drstack_core::kind::{DynKind, FieldChange, Place};
 use drstack_core::sides::{Copied, Sides};
-use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::future::{BoxFuture, FutureExt, TryFutureExt};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -26,6 +28,26 @@ use crate::world::Key;
 
 /// Ids that one bulk call can ask for, as with most bulk calls of AWS.
 const BULK: usize = 100;
+
+/// What a change does.
+enum Work<'a> {
+    /// The call of this number of a creation.
+    Create(Cow<'a, Value>, usize),
+    Update(Cow<'a, str>, Cow<'a, Value>),
+    Delete(Cow<'a, str>),
+}
+
+impl Work<'_> {
+    fn into_owned(self) -> Work<'static> {
+        match self {
+            Self::Create(spec, number) => Work::Create(Cow::Owned(spec.into_owned()), number),
+            Self::Update(id, spec) => {
+                Work::Update(Cow::Owned(id.into_owned()), Cow::Owned(spec.into_owned()))
+            }
+            Self::Delete(id) => Work::Delete(Cow::Owned(id.into_owned())),
+        }
+    }
+}
 
 impl Cloud for Sim {
     fn read<'a>(
@@ -78,11 +100,10 @@ impl Cloud for Sim {
         spec: &'a Value,
     ) -> BoxFuture<'a, Result<Found, CloudError>> {
         async move {
-            let subject = call.address.as_str();
             let mut number = 0;
             loop {
-                let next = |effect: &Effect<'_>, state: &mut State| effect.create(state, spec, number);
-                let made = self.change(Operation::Create, kind, call, subject, next).await?;
+                let work = Work::Create(Cow::Borrowed(spec), number);
+                let made = self.change(Operation::Create, kind, call, call.address.as_str(), work).await?;
                 if let Some(found) = made {
                     return Ok(found);
                 }
@@ -100,10 +121,8 @@ impl Cloud for Sim {
         spec: &'a Value,
         _changes: &'a [FieldChange],
     ) -> BoxFuture<'a, Result<(), CloudError>> {
-        self.change(Operation::Update, kind, call, id, |effect, state| {
-            Ok(((), effect.update(state, id, spec)?))
-        })
-        .boxed()
+        let work = Work::Update(Cow::Borrowed(id), Cow::Borrowed(spec));
+        self.change(Operation::Update, kind, call, id, work).map_ok(drop).boxed()
     }
 
     fn delete<'a>(
@@ -112,8 +131,8 @@ impl Cloud for Sim {
         call: &'a Call,
         id: &'a str,
     ) -> BoxFuture<'a, Result<(), CloudError>> {
-        self.change(Operation::Delete, kind, call, id, |effect, state| Ok(((), effect.delete(state, id)?)))
-            .boxed()
+        let work = Work::Delete(Cow::Borrowed(id));
+        self.change(Operation::Delete, kind, call, id, work).map_ok(drop).boxed()
     }
 
     fn capture<'a>(
@@ -181,6 +200,10 @@ impl Cloud for Sim {
         self.state().throttled.get(&by).copied().unwrap_or(0)
     }
 
+    fn under(&self, permit: Option<Permit>) {
+        self.own_seat().under(permit);
+    }
+
     fn stand_alone(&self) {
         self.state().alone = true;
     }
@@ -231,14 +254,14 @@ impl Sim {
     }
 
     /// One change to one resource: waits for the work before it, has its effect, and answers when its own work is done.
-    async fn change<'a, T>(
-        &'a self,
+    async fn change(
+        &self,
         operation: Operation,
         kind: &'static str,
-        call: &'a Call,
-        subject: &'a str,
-        effect: impl FnOnce(&Effect<'_>, &mut State) -> Result<(T, u64), CloudError>,
-    ) -> Result<T, CloudError> {
+        call: &Call,
+        subject: &str,
+        work: Work<'_>,
+    ) -> Result<Option<Found>, CloudError> {
         let (place, region) = (call.place, region(&call.scope, call.place));
         let asked = Asked { operation, kind, place, region, subject };
         let dyn_kind: &'static dyn DynKind = self.kinds().get(kind).ok_or_else(|| CloudError::Invalid {
@@ -247,18 +270,15 @@ impl Sim {
             message: format!("no kind is called {kind}"),
         })?;
         let pass = self.admit(&asked).await?;
-        self.sleep_until(|state| {
-            state.world.get(&Key::new(kind, region, subject)).map_or(0, |object| object.ready)
-        })
-        .await;
         let name = asked.name();
-        let ended = {
-            let mut state = self.state();
-            let config = self.config();
-            let mut own = call.name.as_deref().into_iter().chain([subject]);
-            match own.try_for_each(|id| state.expect_own(&name, id)) {
-                Ok(()) => effect(&Effect { config, kind: dyn_kind, call, operation: &name }, &mut state),
-                Err(error) => Err(error),
+        let ended = match pass.late {
+            Some(span) => self.lands_late(span, dyn_kind, call.clone(), name, work.into_owned()).await,
+            None => {
+                self.sleep_until(|state| {
+                    state.world.get(&Key::new(kind, region, subject)).map_or(0, |object| object.ready)
+                })
+                .await;
+                self.land(dyn_kind, call, &name, &work)
             }
         };
         // A refusal is an answer too.
@@ -266,6 +286,46 @@ impl Sim {
         let (answer, done) = ended?;
         self.sleep_until(|_| done).await;
         Ok(answer)
+    }
+
+    fn land(
+        &self,
+        kind: &'static dyn DynKind,
+        call: &Call,
+        operation: &str,
+        work: &Work<'_>,
+    ) -> Result<(Option<Found>, u64), CloudError> {
+        let mut state = self.state();
+        let subject = match work {
+            Work::Create(..) => call.address.as_str(),
+            Work::Update(id, _) | Work::Delete(id) => id,
+        };
+        let mut own = call.name.as_deref().into_iter().chain([subject]);
+        own.try_for_each(|id| state.expect_own(operation, id))?;
+        let effect = Effect { config: self.config(), kind, call, operation };
+        match work {
+            Work::Create(spec, number) => effect.create(&mut state, spec, *number),
+            Work::Update(id, spec) => effect.update(&mut state, id, spec).map(|done| (None, done)),
+            Work::Delete(id) => effect.delete(&mut state, id).map(|done| (None, done)),
+        }
+    }
+
+    /// The call is on its way: whoever made it may be gone when it lands.
+    async fn lands_late(
+        &self,
+        span: Duration,
+        kind: &'static dyn DynKind,
+        call: Call,
+        operation: String,
+        work: Work<'static>,
+    ) -> Result<(Option<Found>, u64), CloudError> {
+        let (sim, lost) =
+            (self.clone(), CloudError::Other { operation: operation.clone(), message: String::new() });
+        let landing = tokio::spawn(async move {
+            tokio::time::sleep(span).await;
+            sim.land(kind, &call, &operation, &work)
+        });
+        landing.await.unwrap_or(Err(lost))
     }
 
     /// Sleeps until the world is that old.

@@ -20,6 +20,9 @@ pub const ATTEMPTS: u32 = 10;
 const BACKOFF: Duration = Duration::from_millis(200);
 const BACKOFF_MOST: Duration = Duration::from_secs(20);
 
+/// How often a change is tried that goes astray since it is refused.
+const COMES_BACK: Duration = Duration::from_secs(2);
+
 /// A call that wants in.
 pub(crate) struct Asked<'a> {
     pub(crate) operation: Operation,
@@ -38,6 +41,8 @@ pub(crate) struct Pass {
     dies: bool,
     /// Every other answer of a bulk read is missing.
     pub(crate) partial: bool,
+    /// It has its effect only after so long, whatever becomes of its caller.
+    pub(crate) late: Option<Duration>,
 }
 
 /// What is decided about one attempt.
@@ -83,8 +88,19 @@ impl Sim {
     /// Lets a call in, late, after some attempts, or not at all.
     pub(crate) async fn admit(&self, asked: &Asked<'_>) -> Result<Pass, CloudError> {
         self.expect_allowed(asked)?;
+        let change = self.own_seat().begins(asked.operation);
+        // A client that is told to come back later does so, for as long as nobody stops it.
+        while change.is_some_and(|change| change.is_refused()) {
+            let now = self.state().now();
+            self.own_seat().sends(asked.name(), now)?;
+            tokio::time::sleep(COMES_BACK).await;
+        }
         let mut backoff = BACKOFF;
         for attempt in 1..=ATTEMPTS {
+            if change.is_some() {
+                let now = self.state().now();
+                self.own_seat().sends(asked.name(), now)?;
+            }
             let verdict = self.state().decide(self.config(), asked, attempt);
             if verdict.dies {
                 self.die().await;
@@ -96,12 +112,15 @@ impl Sim {
             }
             let bulk = asked.operation == Operation::Read;
             match verdict.failure {
-                None => return Ok(Pass { dies: verdict.dies_after, ..Pass::default() }),
+                None => {
+                    let late = change.and_then(|change| change.late());
+                    return Ok(Pass { dies: verdict.dies_after, late, ..Pass::default() });
+                }
                 Some(Failure::TimeoutAfterEffect) => {
-                    return Ok(Pass { answer_lost: true, dies: verdict.dies_after, partial: false });
+                    return Ok(Pass { answer_lost: true, dies: verdict.dies_after, ..Pass::default() });
                 }
                 Some(Failure::Partial) if bulk => {
-                    return Ok(Pass { partial: true, dies: verdict.dies_after, answer_lost: false });
+                    return Ok(Pass { partial: true, dies: verdict.dies_after, ..Pass::default() });
                 }
                 Some(Failure::Throttled) => {
                     tokio::time::sleep(backoff.mul_f64(verdict.patience)).await;

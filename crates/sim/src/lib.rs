@@ -16,6 +16,7 @@ mod disk;
 mod effect;
 mod exchange;
 mod gate;
+mod seat;
 mod sim;
 mod state;
 mod world;
@@ -25,6 +26,7 @@ pub use config::{Backlog, ConfigError, Failure, Fault, SimConfig};
 pub use disk::WorldError;
 pub use exchange::Exchange;
 pub use gate::ATTEMPTS;
+pub use seat::{Astray, Way};
 pub use sim::Sim;
 pub use world::{Bucket, Holder, Object, World};
 

@@ -8,13 +8,14 @@ use drstack_core::cloud::{Found, Scope};
 use drstack_core::component::Seed;
 use drstack_core::facts::FactQuery;
 use drstack_core::kind::{KindRegistry, Place};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::calls::CallRecord;
 use crate::config::{SimConfig, millis};
 use crate::disk::{Disk, WorldError};
+use crate::seat::{Astray, Seat};
 use crate::state::{State, Terms, region};
 use crate::world::{Change, Holder, Key, Object, World};
 
@@ -25,6 +26,7 @@ use crate::world::{Change, Holder, Key, Object, World};
 #[derive(Clone)]
 pub struct Sim {
     inner: Arc<Inner>,
+    seat: Arc<Seat>,
 }
 
 struct Inner {
@@ -79,7 +81,26 @@ impl Sim {
         let mut state = State::new(world, disk, terms.clone());
         commit(&mut state, Change::Run(run))?;
         let inner = Inner { terms, state: Mutex::new(state), died: watch::Sender::new(false) };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), seat: Arc::new(Seat::new(None)) })
+    }
+
+    /// The same cloud for another program, one of whose changes may go astray.
+    pub fn seat(&self, astray: Option<Astray>) -> Self {
+        Self { inner: Arc::clone(&self.inner), seat: Arc::new(Seat::new(astray)) }
+    }
+
+    /// Ends when the change that is to go astray has begun.
+    pub async fn goes_astray(&self) {
+        self.seat.goes_astray().await;
+    }
+
+    /// When this seat's attempts at changes were sent.
+    pub fn attempts(&self) -> Vec<Timestamp> {
+        self.seat.attempts()
+    }
+
+    pub(crate) fn own_seat(&self) -> &Seat {
+        &self.seat
     }
 
     /// Writes the world into one file. Closing does the same; a program that is killed leaves world and log, which

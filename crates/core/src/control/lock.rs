@@ -5,14 +5,16 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::in_flight::InFlight;
 use super::{Condition, ControlStore, StoreError, Version};
 use crate::address::Address;
-use crate::engine::journal;
+use crate::engine::journal::{self, Left};
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +34,9 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(10);
 
 /// How often taking a lock away is tried against a holder that renews it meanwhile; one renewal comes in [`RENEW`].
 const TRIES: usize = 3;
+
+/// How soon a sign of life is given again that the store did not take.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// The purpose of a takeover's run.
 pub const FAILOVER: &str = "failover";
@@ -56,6 +61,9 @@ pub struct Holder {
     pub until: Timestamp,
     /// Rises with each holder: a later one has a higher number.
     pub epoch: u64,
+    /// Calls of runs before it that may still land.
+    #[serde(default, skip_serializing_if = "InFlight::is_empty")]
+    pub in_flight: InFlight,
 }
 
 impl Holder {
@@ -74,6 +82,9 @@ pub enum LockError {
     /// It was ours, and somebody took it over.
     #[error("the lock was taken over by another run")]
     Lost,
+    /// It could not be renewed as long as the lease lasted.
+    #[error("the lock was not renewed in time: the control bucket did not answer")]
+    Lapsed,
     /// What is stored is not a lock: another version's, or damaged.
     #[error("`{KEY}` in the control bucket cannot be read: {0}")]
     Broken(serde_json::Error),
@@ -102,6 +113,9 @@ enum Record {
         /// What runs began to make, and may have made.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         begun: BTreeSet<Address>,
+        /// Calls of runs that may still land.
+        #[serde(default, skip_serializing_if = "InFlight::is_empty")]
+        in_flight: InFlight,
     },
 }
 
@@ -153,9 +167,9 @@ pub struct Peek {
 /// What the store says.
 pub async fn peek(store: &dyn ControlStore) -> Result<Peek, LockError> {
     Ok(match stored(store).await {
-        Ok(Some((Record::Free { epoch, begun }, _))) => Peek { free_since: Some(epoch), begun },
+        Ok(Some((Record::Free { epoch, begun, .. }, _))) => Peek { free_since: Some(epoch), begun },
         Ok(Some((Record::Held { holder, begun }, _))) => {
-            Peek { free_since: None, begun: journal::begun(store, &holder.run, begun).await? }
+            Peek { free_since: None, begun: journal::left(store, &holder.run, begun).await?.begun }
         }
         Ok(None) => Peek { free_since: Some(0), begun: retraced(store).await? },
         Err(LockError::Broken(_)) => Peek { free_since: None, begun: retraced(store).await? },
@@ -173,8 +187,9 @@ pub async fn peek(store: &dyn ControlStore) -> Result<Peek, LockError> {
 pub async fn break_lock(store: &dyn ControlStore, by: &str) -> Result<(), LockError> {
     let Some((Record::Held { holder, begun }, _)) = stored(store).await? else { return Ok(()) };
     journal::seal(store, &holder.run, by).await?;
-    let begun = journal::begun(store, &holder.run, begun).await?;
-    give_back(store, &holder, None, &begun).await
+    let Left { begun, unsettled } = journal::left(store, &holder.run, begun).await?;
+    let broken = Holder { in_flight: holder.in_flight.clone().and(unsettled, holder.until), ..holder };
+    give_back(store, &broken, None, &begun).await
 }
 
 /// Frees a lock that cannot be read, after sealing the journal of the last run, which may have been its holder. True
@@ -191,16 +206,18 @@ pub async fn replace_broken(store: &dyn ControlStore, by: &str, now: Timestamp) 
     if let Some(last) = runs.last() {
         journal::seal(store, last, by).await?;
     }
-    let begun = journal::retraced(store, &runs).await?;
+    let Left { begun, unsettled } = journal::retraced(store, &runs).await?;
+    // Nobody knows until when its lease lasts either.
+    let in_flight = InFlight::default().and(unsettled, later(now, LEASE));
     // Nobody knows the last epoch; seconds since 1970 are more than any stack has had holders.
     let epoch = u64::try_from(now.as_second()).unwrap_or(0);
-    store.put(KEY, body(&Record::Free { epoch, begun }), Condition::Matches(version)).await?;
+    store.put(KEY, body(&Record::Free { epoch, begun, in_flight }), Condition::Matches(version)).await?;
     Ok(true)
 }
 
 /// What was begun, where no lock says it: as the journals have it.
 async fn retraced(store: &dyn ControlStore) -> Result<BTreeSet<Address>, StoreError> {
-    journal::retraced(store, &journal::runs(store).await?).await
+    Ok(journal::retraced(store, &journal::runs(store).await?).await?.begun)
 }
 
 impl Lock {
@@ -248,26 +265,31 @@ impl Lock {
         yields: &(dyn Fn(&Holder) -> bool + Sync),
     ) -> Result<(Self, Option<Holder>), LockError> {
         let (mut from, mut unlocked) = (None, BTreeSet::new());
-        let (epoch, condition, begun) = match stored(&*store).await? {
+        let (epoch, condition, begun, in_flight) = match stored(&*store).await? {
             // Nobody ever held it, or somebody removed it.
             None => {
                 unlocked = journal::runs(&*store).await?;
-                (1, Condition::Absent, journal::retraced(&*store, &unlocked).await?)
+                let begun = journal::retraced(&*store, &unlocked).await?.begun;
+                (1, Condition::Absent, begun, InFlight::default())
             }
-            Some((Record::Free { epoch, begun }, version)) => (epoch + 1, Condition::Matches(version), begun),
+            Some((Record::Free { epoch, begun, in_flight }, version)) => {
+                (epoch + 1, Condition::Matches(version), begun, in_flight)
+            }
             Some((Record::Held { holder: held, .. }, _)) if held.until > now && !yields(&held) => {
                 return Err(LockError::Held(Box::new(held)));
             }
             // Sealed first: were the lock taken first and its taker died in between, nobody would seal this journal.
             Some((Record::Held { holder: held, begun }, version)) => {
                 journal::seal(&*store, &held.run, &wanted.run).await?;
-                let begun = journal::begun(&*store, &held.run, begun).await?;
+                let Left { begun, unsettled } = journal::left(&*store, &held.run, begun).await?;
+                let in_flight = held.in_flight.clone().and(unsettled, held.until);
                 let epoch = held.epoch + 1;
                 from = Some(held).filter(|held| held.until > now);
-                (epoch, Condition::Matches(version), begun)
+                (epoch, Condition::Matches(version), begun, in_flight)
             }
         };
-        let holder = Holder { since: now, until: later(now, LEASE), epoch, ..wanted };
+        let in_flight = in_flight.at(now);
+        let holder = Holder { since: now, until: later(now, LEASE), epoch, in_flight, ..wanted };
         let record = Record::Held { holder: holder.clone(), begun: begun.clone() };
         let version = match store.put(KEY, body(&record), condition).await {
             Ok(version) => version,
@@ -281,16 +303,19 @@ impl Lock {
         let until = watch::Sender::new(holder.until);
         let mut lock = Self { store, holder, version, until, begun };
         if let Some(last) = unlocked.last() {
-            lock.seal_unlocked(last).await?;
+            lock.seal_unlocked(last, now).await?;
         }
         Ok((lock, from))
     }
 
-    /// Seals the `last` run of a lock that was removed, and keeps what it has begun meanwhile. Only once the lock is ours: before, it may
+    /// Seals the `last` run of a lock that was removed, and keeps what it has begun meanwhile and may still change. Only once the lock is ours: before, it may
     /// have been the run of whoever was faster.
-    async fn seal_unlocked(&mut self, last: &str) -> Result<(), LockError> {
+    async fn seal_unlocked(&mut self, last: &str, now: Timestamp) -> Result<(), LockError> {
         journal::seal(&*self.store, last, &self.holder.run).await?;
-        self.begun.extend(journal::begun(&*self.store, last, BTreeSet::new()).await?);
+        let Left { begun, unsettled } = journal::left(&*self.store, last, BTreeSet::new()).await?;
+        self.begun.extend(begun);
+        // Nobody knows until when the lease of the lock that was removed lasts.
+        self.holder.in_flight = self.holder.in_flight.clone().and(unsettled, later(now, LEASE));
         self.version = self.write(&self.holder, self.version.clone()).await?;
         Ok(())
     }
@@ -298,6 +323,16 @@ impl Lock {
     /// What runs before this one began to make, and may have made.
     pub fn begun(&self) -> &BTreeSet<Address> {
         &self.begun
+    }
+
+    /// Calls of runs before this one that may still land.
+    pub fn in_flight(&self) -> &InFlight {
+        &self.holder.in_flight
+    }
+
+    /// What is known of calls in flight by now: the next sign of life, or the giving back, says it to whoever comes next.
+    pub fn set_in_flight(&mut self, in_flight: InFlight) {
+        self.holder.in_flight = in_flight;
     }
 
     /// Who holds it: this run.
@@ -340,6 +375,38 @@ impl Lock {
         self.until.send_replace(renewed.until);
         self.holder = renewed;
         Ok(())
+    }
+
+    /// Gives signs of life until the lock is lost, or its lease is over by the clock with none taken; says which. From then on the lease
+    /// does not hold. `rest` pauses on the machine's own clock.
+    pub async fn keep(&mut self, now: impl Fn() -> Timestamp, rest: impl AsyncFn(Duration)) -> LockError {
+        let mut pause = RENEW.unsigned_abs();
+        let mut refused = None;
+        loop {
+            rest(pause).await;
+            // An answer that never comes must not outlast the lease, and a machine that slept through it has none.
+            let left = self.left(now());
+            let renewed = tokio::time::timeout(left, self.renew(now())).await;
+            match renewed {
+                Ok(Ok(())) => (pause, refused) = (RENEW.unsigned_abs(), None),
+                Ok(Err(error @ LockError::Store(_))) if !left.is_zero() => {
+                    (pause, refused) = (AGAIN.min(left), Some(error));
+                }
+                Ok(Err(error)) => return self.ended(error),
+                Err(_) => return self.ended(refused.unwrap_or(LockError::Lapsed)),
+            }
+        }
+    }
+
+    /// How long it may be relied on.
+    fn left(&self, now: Timestamp) -> Duration {
+        let until = self.holder.until.checked_sub(MARGIN).unwrap_or(Timestamp::MIN);
+        Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO)
+    }
+
+    fn ended(&self, why: LockError) -> LockError {
+        self.until.send_replace(Timestamp::MIN);
+        why
     }
 
     /// Gives a sign of life where one is due, and demands that the lock is still ours by the clock: the machine may have slept.
@@ -393,7 +460,8 @@ async fn give_back(
     mut version: Option<Version>,
     begun: &BTreeSet<Address>,
 ) -> Result<(), LockError> {
-    let free = body(&Record::Free { epoch: ours.epoch, begun: begun.clone() });
+    let (begun, in_flight) = (begun.clone(), ours.in_flight.clone());
+    let free = body(&Record::Free { epoch: ours.epoch, begun, in_flight });
     let mut last = None;
     for _ in 0..=TRIES {
         let version = match version.take() {
@@ -414,7 +482,7 @@ async fn give_back(
 }
 
 /// `span` after `now`; at the end of the calendar, whatever a clock says.
-fn later(now: Timestamp, span: SignedDuration) -> Timestamp {
+pub(super) fn later(now: Timestamp, span: SignedDuration) -> Timestamp {
     now.checked_add(span).unwrap_or(Timestamp::MAX)
 }
 

@@ -1,5 +1,6 @@
 //! The control store: the bucket in the standby region with lock, facts and journals, as conditional reads and writes.
 
+pub mod in_flight;
 pub mod lock;
 #[cfg(test)]
 pub(crate) mod memory;

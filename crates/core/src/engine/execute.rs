@@ -17,7 +17,7 @@ use super::pace::Pace;
 use super::schedule::Schedule;
 use super::step::{Ended, Job};
 use crate::address::Address;
-use crate::cloud::{Cloud, Found, Scope, sha256};
+use crate::cloud::{Cloud, CloudError, Found, Scope, sha256};
 use crate::kind::{Action, KindRegistry};
 use crate::link::resolve;
 use crate::plan::{Plan, Step, StepId};
@@ -58,6 +58,10 @@ pub struct RunSummary {
     pub held: Vec<(StepId, StepId)>,
     /// Steps not started, or not finished, because the run was stopped.
     pub unfinished: Vec<StepId>,
+    /// What calls of an earlier run undid and this one did again.
+    pub redone: Vec<Address>,
+    /// What calls of an earlier run may have undone, or may yet undo: nobody could see that they did not.
+    pub in_flight: Vec<Address>,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -65,7 +69,8 @@ pub struct RunSummary {
 impl RunSummary {
     /// True when every step is done.
     pub fn is_complete(&self) -> bool {
-        self.failed.is_empty() && self.skipped == 0 && self.unfinished.is_empty()
+        let is_done = self.failed.is_empty() && self.skipped == 0 && self.unfinished.is_empty();
+        is_done && self.in_flight.is_empty()
     }
 }
 
@@ -75,7 +80,8 @@ impl RunSummary {
 /// [`Event::StepFinished`].
 ///
 /// # Errors
-/// [`JournalError`] when the journal cannot be written or the lease ran out: then nothing more is started, and what runs is finished.
+/// [`JournalError`] when the journal cannot be written: then nothing more is started, and what runs is finished. Where another run sealed it,
+/// or the lease ran out, what runs is stopped too.
 pub async fn execute(
     plan: &Plan,
     cloud: Arc<dyn Cloud>,
@@ -107,10 +113,14 @@ pub async fn execute(
         run.heed(options);
         let ready = run.take_ready(options);
         run.intend(&ready);
-        run.write(journal).await;
+        run.write(journal, &mut tasks, &options.stop).await;
         if !ready.is_empty() {
             run.check(journal, cloud.now());
         }
+        let ready = match run.is_over() {
+            true => run.stop(&mut tasks).await,
+            false => ready,
+        };
         // Ctrl-C may have come while the journal was written.
         let may_start = run.broken.is_none() && !is_told_to_end(options);
         for id in ready {
@@ -133,7 +143,7 @@ pub async fn execute(
         }
         tokio::select! {
             biased;
-            () = options.stop.cancelled() => run.stop(&mut tasks).await,
+            () = options.stop.cancelled() => drop(run.stop(&mut tasks).await),
             () = options.drain.cancelled(), if !run.draining => {}
             // Before ends: no step waits after it ended.
             Some((step, waiting_for)) = heard.recv() => (run.sink)(Event::StepWaiting { step, waiting_for }),
@@ -149,7 +159,7 @@ pub async fn execute(
         }
     }
     run.entries.push(Entry::RunFinished { at: cloud.now() });
-    run.write(journal).await;
+    run.write(journal, &mut tasks, &options.stop).await;
     run.finish(begin.elapsed())
 }
 
@@ -220,14 +230,30 @@ impl Run<'_> {
         if self.draining { Vec::new() } else { self.schedule.take_ready(free) }
     }
 
-    /// Writes one segment with all that gathered: nothing starts before its intent is durable.
-    async fn write(&mut self, journal: &mut Journal) {
+    /// Writes one segment with all that gathered: nothing starts before its intent is durable. A stop is heeded meanwhile: the store
+    /// may be what does not answer.
+    async fn write(&mut self, journal: &mut Journal, tasks: &mut JoinSet<Ended>, stop: &CancellationToken) {
         let entries = std::mem::take(&mut self.entries);
         if self.broken.is_some() {
             return;
         }
-        self.broken = journal.append(&entries).await.err();
+        let write = journal.append(&entries);
+        tokio::pin!(write);
+        let written = tokio::select! {
+            biased;
+            written = &mut write => written,
+            () = stop.cancelled() => {
+                tasks.abort_all();
+                write.await
+            }
+        };
+        self.broken = written.err();
         self.draining |= self.broken.is_some();
+    }
+
+    /// Whether the run has nothing more to say: its journal is sealed, or its lease over.
+    fn is_over(&self) -> bool {
+        matches!(self.broken, Some(JournalError::Fenced { .. } | JournalError::Lapsed { .. }))
     }
 
     /// The run may have been held up while its intents were written, and its lock be somebody else's by now.
@@ -245,7 +271,8 @@ impl Run<'_> {
         }
     }
 
-    async fn stop(&mut self, tasks: &mut JoinSet<Ended>) {
+    /// Stops what runs; nothing is ready any more.
+    async fn stop(&mut self, tasks: &mut JoinSet<Ended>) -> Vec<StepId> {
         self.draining = true;
         tasks.abort_all();
         // What had ended before counts as it ended.
@@ -254,6 +281,7 @@ impl Run<'_> {
         }
         let aborted: Vec<StepId> = self.started.keys().copied().collect();
         aborted.into_iter().for_each(|id| self.abandon(id));
+        Vec::new()
     }
 
     fn intend(&mut self, ready: &[StepId]) {
@@ -344,7 +372,9 @@ impl Run<'_> {
             }
             Err(error) => {
                 let without_trace = ended.without_trace;
-                self.entries.push(Entry::Failed { step: id, without_trace, error: error.to_string() });
+                let unanswered = matches!(error, StepError::Cloud { error: CloudError::Unreachable { .. } });
+                let said = error.to_string();
+                self.entries.push(Entry::Failed { step: id, without_trace, unanswered, error: said });
                 self.summary.failed.push((id, error.clone()));
                 Outcome::Failed { error }
             }

@@ -80,6 +80,9 @@ pub enum Entry {
         /// It was a creation, and a look found nothing of it.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         without_trace: bool,
+        /// Nothing answered its last call, which may still have its effect.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unanswered: bool,
         /// Why.
         error: String,
     },
@@ -99,13 +102,15 @@ pub enum Entry {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum JournalError {
     /// Another run took over.
-    #[error("another run took over run {run}; nothing more was started")]
+    #[error("another run took over run {run}; nothing more was started, and what was running is stopped")]
     Fenced {
         /// The run that was sealed.
         run: String,
     },
     /// The lease of the run's lock ran out, or the lock was lost.
-    #[error("the lock of run {run} was not renewed in time; nothing more was started")]
+    #[error(
+        "the lock of run {run} was not renewed in time; nothing more was started, and what was running is stopped"
+    )]
     Lapsed {
         /// The run.
         run: String,
@@ -116,7 +121,7 @@ pub enum JournalError {
 }
 
 /// Whether a run may still start calls. Clones share one answer.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Permit {
     lease: Option<Lease>,
     ended: CancellationToken,
@@ -143,23 +148,37 @@ pub struct Journal {
 struct Begun {
     before: BTreeSet<Address>,
     now: BTreeMap<StepId, Address>,
+    /// Steps whose calls may be under way, whatever they do.
+    open: BTreeMap<StepId, Address>,
+    /// What else may have a call under way: a damaged line names it, or its step's number came twice.
+    beside: BTreeSet<Address>,
 }
 
 impl Begun {
     fn hear(&mut self, entry: &Entry) {
         match entry {
             Entry::RunStarted { begun, .. } => self.before.extend(begun.iter().cloned()),
-            Entry::Intent { step, address, action: Action::Create, .. } => {
+            Entry::Intent { step, address, action, .. } => {
                 // A number that comes twice is no reason to forget whose it was.
-                self.before.extend(self.now.insert(*step, address.clone()).filter(|it| it != address));
+                let other = self.open.insert(*step, address.clone()).filter(|it| it != address);
+                self.beside.extend(other);
+                if *action == Action::Create {
+                    self.before.extend(self.now.insert(*step, address.clone()).filter(|it| it != address));
+                }
             }
             Entry::Done { step, .. } => {
+                self.open.remove(step);
                 if let Some(address) = self.now.remove(step) {
                     self.before.remove(&address);
                 }
             }
-            Entry::Failed { step, without_trace: true, .. } => {
-                self.now.remove(step);
+            Entry::Failed { step, without_trace, unanswered, .. } => {
+                if *without_trace {
+                    self.now.remove(step);
+                }
+                if !*unanswered {
+                    self.open.remove(step);
+                }
             }
             _ => {}
         }
@@ -170,12 +189,18 @@ impl Begun {
         let text = String::from_utf8_lossy(line);
         for (at, _) in text.match_indices('"') {
             let quoted = serde_json::Deserializer::from_str(&text[at..]).into_iter::<String>().next();
-            self.before.extend(quoted.and_then(Result::ok).and_then(|it| named(&it)));
+            let named = quoted.and_then(Result::ok).and_then(|it| named(&it));
+            self.beside.extend(named.clone());
+            self.before.extend(named);
         }
     }
 
     fn all(&self) -> BTreeSet<Address> {
         self.before.iter().chain(self.now.values()).cloned().collect()
+    }
+
+    fn unsettled(&self) -> BTreeSet<Address> {
+        self.open.values().chain(&self.beside).cloned().collect()
     }
 }
 
@@ -208,6 +233,11 @@ impl Journal {
     /// What was begun to be made, by this run or before, and is not known to be done.
     pub fn begun(&self) -> BTreeSet<Address> {
         self.begun.all()
+    }
+
+    /// What a call of this run is on that has not ended, or has ended without an answer.
+    pub fn unsettled(&self) -> BTreeSet<Address> {
+        self.begun.unsettled()
     }
 
     /// The same journal of a run that may start calls only as long as `lease` lasts.
@@ -261,41 +291,47 @@ impl Journal {
     }
 }
 
-/// What `run` began to make, and those before it, which began `before`, and is not known to be done.
+/// What a run leaves to whoever comes after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// What it and those before it began to make, and is not known to be done.
+    pub begun: BTreeSet<Address>,
+    /// What its calls are on that may still have their effect: nothing says how they ended.
+    pub unsettled: BTreeSet<Address>,
+}
+
+/// What `run` leaves behind, and those before it, which began `before`.
 ///
 /// # Errors
 /// What the store says. Of lines that cannot be read, of another version or damaged, all that they name counts as begun: what was
 /// begun and is taken for somebody else's stands in the way for good, and the other way round one more look is made.
-pub async fn begun(
+pub async fn left(
     store: &dyn ControlStore,
     run: &str,
     before: BTreeSet<Address>,
-) -> Result<BTreeSet<Address>, StoreError> {
+) -> Result<Left, StoreError> {
     Ok(heard(&written(store, run).await?, before))
 }
 
-fn heard(lines: &[Vec<u8>], before: BTreeSet<Address>) -> BTreeSet<Address> {
-    let mut begun = Begun { before, now: BTreeMap::new() };
+fn heard(lines: &[Vec<u8>], before: BTreeSet<Address>) -> Left {
+    let mut begun = Begun { before, ..Begun::default() };
     for line in lines {
         match serde_json::from_slice(line) {
             Ok(entry) => begun.hear(&entry),
             Err(_) => begun.hear_damaged(line),
         }
     }
-    begun.all()
+    Left { begun: begun.all(), unsettled: begun.unsettled() }
 }
 
-/// What `runs` began to make and is not known to be done, from their journals alone: for when there is no lock that says it.
+/// What `runs` leave behind, from their journals alone: for when there is no lock that says it.
 ///
 /// It goes back from the last run to the first one that says what those before it had begun. The runs on that way died before they
 /// wrote anything, so that each costs no more than its seal.
 ///
 /// # Errors
 /// What the store says.
-pub async fn retraced(
-    store: &dyn ControlStore,
-    runs: &BTreeSet<String>,
-) -> Result<BTreeSet<Address>, StoreError> {
+pub async fn retraced(store: &dyn ControlStore, runs: &BTreeSet<String>) -> Result<Left, StoreError> {
     let is_start =
         |line: &Vec<u8>| matches!(serde_json::from_slice::<Entry>(line), Ok(Entry::RunStarted { .. }));
     let mut back = Vec::new();
@@ -307,7 +343,11 @@ pub async fn retraced(
             break;
         }
     }
-    Ok(back.iter().rev().fold(BTreeSet::new(), |before, lines| heard(lines, before)))
+    let with = |all: Left, lines: &Vec<Vec<u8>>| {
+        let Left { begun, unsettled } = heard(lines, all.begun);
+        Left { begun, unsettled: all.unsettled.into_iter().chain(unsettled).collect() }
+    };
+    Ok(back.iter().rev().fold(Left::default(), with))
 }
 
 /// The runs of which anything is kept, in the order in which they began: their names begin with that moment.

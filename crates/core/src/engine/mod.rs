@@ -1,8 +1,10 @@
 //! The engine: makes a plan true.
 
+pub mod again;
 pub mod event;
 pub mod execute;
 pub mod journal;
+pub mod keep;
 mod launches;
 mod pace;
 mod raise;

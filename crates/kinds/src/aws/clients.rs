@@ -66,6 +66,8 @@ pub struct Aws {
     pub(crate) changed: Moments,
     /// What EC2 Fleet answered, by the group that it launched for.
     pub(crate) fleets: Answers<Answer>,
+    /// For the objects of the control bucket, whose calls need no lease: they take it, renew it and give it back.
+    pub(crate) records: aws_sdk_s3::Client,
     /// What was called.
     pub(crate) log: Log,
     /// The standby region.
@@ -94,7 +96,14 @@ impl Aws {
         let watch = Watch::new("sts", standby, &log);
         let sts = client!(aws_sdk_sts, &regional(&config, standby, ATTEMPTS), watch);
         let account = account::of_caller(&credentials, &sts, standby).await?;
+        let records = s3_config(&regional(&config, standby, ATTEMPTS));
         Ok(Self {
+            records: aws_sdk_s3::Client::from_conf(
+                records
+                    .interceptor(Watch::of_records(standby, &log))
+                    .interceptor(ExpectOwner::new(&account))
+                    .build(),
+            ),
             primary: Clients::new(&config, primary, PRIMARY_ATTEMPTS, &log, &account),
             standby: Clients::new(&config, standby, ATTEMPTS, &log, &account),
             account,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use drstack_core::calls::{CallNote, GLOBAL, RefusedCall};
 use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Read, Scope};
 use drstack_core::control::ControlStore;
+use drstack_core::engine::journal::Permit;
 use drstack_core::facts::FactQuery;
 use drstack_core::kind::{FieldChange, Place};
 use drstack_core::sides::{Copied, Sides};
@@ -151,6 +152,10 @@ impl Cloud for AwsCloud {
         let regions = [scope.region(place), GLOBAL];
         let by = services.iter().flat_map(|service| regions.iter().map(move |region| (service, region)));
         by.map(|(service, region)| self.0.log.throttled(service, region)).sum()
+    }
+
+    fn under(&self, permit: Option<Permit>) {
+        self.0.log.under(permit);
     }
 
     fn stand_alone(&self) {

@@ -1,4 +1,5 @@
-//! What sees every call: each attempt is noted, throttling is counted, and a cloud that stands alone sends nothing elsewhere.
+//! What sees every call: each attempt is noted, throttling is counted, a cloud that stands alone sends nothing elsewhere, and no
+//! attempt at a change is sent for a run whose lock is over.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,8 @@ use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use drstack_core::calls::{CallNote, GLOBAL, RefusedCall};
+use drstack_core::cloud::CloudError;
+use drstack_core::engine::journal::Permit;
 use jiff::Timestamp;
 
 use super::errors::is_throttling;
@@ -37,9 +40,16 @@ struct Inner {
     throttled: BTreeMap<(String, String), u64>,
     /// The only region that may be called, once there is no more than one.
     alone: Option<String>,
+    /// What the run under way may do; none while no run is.
+    permit: Option<Permit>,
 }
 
 impl Log {
+    /// From here on each attempt at a change asks `permit`.
+    pub(crate) fn under(&self, permit: Option<Permit>) {
+        self.inner().permit = permit;
+    }
+
     /// From here on only `standby` may be called.
     pub(crate) fn stand_alone(&self, standby: &str) {
         self.inner().alone = Some(standby.to_owned());
@@ -75,6 +85,8 @@ pub(crate) struct Watch {
     /// Where its calls go; [`GLOBAL`] for services of the whole partition.
     region: String,
     log: Log,
+    /// Whether its calls need no permit: those on lock and journal, which are conditional writes.
+    is_of_records: bool,
 }
 
 /// An attempt that is under way.
@@ -93,8 +105,32 @@ impl Watch {
     /// For a client of `service` in `region`.
     pub(crate) fn new(service: &'static str, region: &str, log: &Log) -> Self {
         let region = if matches!(service, "iam" | "route53") { GLOBAL } else { region };
-        Self { service, region: region.to_owned(), log: log.clone() }
+        Self { service, region: region.to_owned(), log: log.clone(), is_of_records: false }
     }
+
+    /// For the client that reads and writes the objects of the control bucket.
+    pub(crate) fn of_records(region: &str, log: &Log) -> Self {
+        Self { is_of_records: true, ..Self::new("s3", region, log) }
+    }
+
+    /// Refuses an attempt at a change once the run's lock is over. Asked of the clock each time: the machine may have slept since the
+    /// last attempt, and the lock be somebody else's by now.
+    fn expect_permit(&self, operation: &str, permit: Option<&Permit>) -> Result<(), CloudError> {
+        let is_free = self.is_of_records || is_read(operation);
+        match permit {
+            Some(permit) if !is_free && !permit.holds(Timestamp::now()) => {
+                Err(CloudError::Lapsed { operation: format!("{}:{operation}", self.service) })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether an operation changes nothing, by its name. What is called otherwise counts as a change.
+fn is_read(operation: &str) -> bool {
+    ["BatchGet", "Describe", "Get", "Head", "List", "Query", "Scan"]
+        .iter()
+        .any(|start| operation.starts_with(start))
 }
 
 fn operation(config: &ConfigBag) -> String {
@@ -129,10 +165,13 @@ impl Intercept for Watch {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        let operation = operation(config);
+        let mut log = self.log.inner();
+        self.expect_permit(&operation, log.permit.as_ref())?;
         // What says nothing more of itself was given up by its caller.
         let note = CallNote {
             service: self.service.to_owned(),
-            operation: operation(config),
+            operation,
             region: self.region.clone(),
             at: Timestamp::now(),
             millis: 0,
@@ -141,7 +180,6 @@ impl Intercept for Watch {
             error: Some("abandoned".to_owned()),
             request_id: None,
         };
-        let mut log = self.log.inner();
         let number = (log.notes.len() < MOST_NOTES).then_some(log.notes.len());
         if number.is_some() {
             log.notes.push(note);

@@ -136,7 +136,7 @@ impl ControlStore for Store {
         Box::pin(async move {
             const OPERATION: &str = "s3:GetObject";
             let at = self.at();
-            let answer = match at.buckets().get_object().bucket(&self.bucket).key(key).send().await {
+            let answer = match self.aws.records.get_object().bucket(&self.bucket).key(key).send().await {
                 Ok(answer) => answer,
                 Err(error) if has_code(&error, &["NoSuchKey"]) => return Ok(None),
                 Err(error) => return Err(self.failed(OPERATION, error)),
@@ -159,7 +159,7 @@ impl ControlStore for Store {
     ) -> BoxFuture<'a, Result<Version, StoreError>> {
         Box::pin(async move {
             let at = self.at();
-            let put = at.buckets().put_object().bucket(&self.bucket).key(key).body(body.into());
+            let put = self.aws.records.put_object().bucket(&self.bucket).key(key).body(body.into());
             let conditional = condition != Condition::Always;
             let put = match condition {
                 Condition::Always => put,
@@ -182,7 +182,7 @@ impl ControlStore for Store {
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            let gone = self.at().buckets().delete_object().bucket(&self.bucket).key(key).send().await;
+            let gone = self.aws.records.delete_object().bucket(&self.bucket).key(key).send().await;
             gone.map(drop).map_err(|error| self.failed("s3:DeleteObject", error))
         })
     }
@@ -190,7 +190,7 @@ impl ControlStore for Store {
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
         Box::pin(async move {
             let at = self.at();
-            let list = at.buckets().list_objects_v2().bucket(&self.bucket).prefix(prefix);
+            let list = self.aws.records.list_objects_v2().bucket(&self.bucket).prefix(prefix);
             let mut pages = list.into_paginator().send();
             let mut keys = Vec::new();
             while let Some(page) = pages.next().await {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use drstack_core::cloud::{Cloud, Found, Owner};
+use drstack_core::cloud::{Call, Cloud, CloudError, Found, Owner};
 use drstack_core::control::lock::{Holder, Lock};
 use drstack_core::engine::journal::{Entry, Journal, JournalError, seal};
 use drstack_core::kind::Place;
-use drstack_sim::Sim;
+use drstack_sim::{Astray, Sim, Way};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -82,6 +82,7 @@ async fn lock(sim: &Sim, run: &Run) -> Lock {
         since: now,
         until: now,
         epoch: 0,
+        in_flight: Default::default(),
     };
     Lock::take(Arc::clone(&run.store), holder, now).await.unwrap()
 }
@@ -149,4 +150,77 @@ fn a_refused_call_is_tried_again_only_as_long_as_the_lease_lasts() {
             assert!(tried_for < tries_for + 5 && tried_for > tries_for - 15, "{tried_for}");
         });
     }
+}
+
+/// What it has under way is for a world that is another run's.
+#[test]
+fn a_run_that_hears_of_its_seal_stops_what_it_has_under_way() {
+    run(async {
+        // One group ends while both nets are being made, and its end is what the journal does not take any more.
+        let sim = sim("work = { group = '2m', net = '1h' }");
+        let plan = todo(&sim, &want()).await;
+        let mut run = Run::new(&sim, "r").await;
+        let store = Arc::clone(&run.store);
+        tokio::spawn(async move {
+            sleep(MINUTE).await;
+            seal(&*store, "r", "next").await.unwrap();
+        });
+        let begin = sim.now();
+        let ended = run.execute(&sim, &plan).await;
+        assert!(matches!(ended, Err(JournalError::Fenced { .. })), "{ended:?}");
+        assert!(sim.now().duration_since(begin).as_mins() < 4, "it waited for the nets");
+        assert_eq!(run.that(&plan, "done"), ["toy.solo/group"]);
+        assert_eq!(run.that(&plan, "unfinished").len(), 5);
+        finish(&sim, &want()).await;
+    });
+}
+
+#[test]
+fn an_attempt_at_a_change_asks_the_permit_and_a_look_does_not() {
+    run(async {
+        let astray = Astray { change: 1, span: MINUTE, how: Way::Refused };
+        let sim = sim("jitter = '0s'").seat(Some(astray));
+        let run = Run::new(&sim, "r").await;
+        let lock = lock(&sim, &run).await;
+        let permit = Journal::new(Arc::clone(&run.store), "r").under(lock.lease()).permit();
+        sim.under(Some(permit));
+        let begin = sim.now();
+        let call = Call {
+            scope: scope("fleet"),
+            place: Place::Standby,
+            address: at("toy.solo/group"),
+            name: Some("solo".to_owned()),
+            token: "0".repeat(64),
+        };
+        let spec = json!({"net": "n", "size": 1, "colour": ""});
+        let refused = sim.create("group", &call, &spec).await.unwrap_err();
+        assert!(matches!(refused, CloudError::Lapsed { .. }) && !refused.is_transient(), "{refused}");
+        let last = sim.attempts().into_iter().max().unwrap();
+        assert!(last.duration_since(begin).as_secs() < 50, "an attempt after the lease: {last}");
+        let seen = sim.read("group", &call.scope, Place::Standby, &["solo".to_owned()]).await;
+        assert_eq!(seen, [Ok(None)]);
+        sim.under(None);
+        sim.create("group", &call, &spec).await.unwrap();
+    });
+}
+
+#[test]
+fn a_late_change_has_its_effect_though_its_caller_is_gone() {
+    run(async {
+        let astray = Astray { change: 1, span: MINUTE, how: Way::Late };
+        let sim = sim("").seat(Some(astray));
+        let call = Call {
+            scope: scope("fleet"),
+            place: Place::Standby,
+            address: at("toy.solo/group"),
+            name: Some("solo".to_owned()),
+            token: "0".repeat(64),
+        };
+        let spec = json!({"net": "n", "size": 1, "colour": ""});
+        let given_up = tokio::time::timeout(MINUTE / 2, sim.create("group", &call, &spec)).await;
+        assert!(given_up.is_err());
+        assert_eq!(sim.inventory().len(), 0);
+        sleep(MINUTE).await;
+        assert_eq!(sim.inventory().len(), 1);
+    });
 }

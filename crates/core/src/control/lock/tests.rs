@@ -20,6 +20,7 @@ fn wanted(run: &str) -> Holder {
         since: at(0),
         until: at(0),
         epoch: 0,
+        in_flight: InFlight::default(),
     }
 }
 
@@ -294,7 +295,7 @@ proptest::proptest! {
         from in 0..300_usize, length in 0..30_usize, piece in "[a-z0-9{}:,\"-]{0,12}", free in proptest::bool::ANY,
     ) {
         let mut bytes = match free {
-            true => body(&Record::Free { epoch: 3, begun: BTreeSet::new() }),
+            true => body(&Record::Free { epoch: 3, begun: BTreeSet::new(), in_flight: InFlight::default() }),
             false => bytes_of(&wanted("a")),
         };
         let from = from % (bytes.len() + 1);
@@ -341,7 +342,7 @@ async fn what_was_begun_is_handed_on_until_somebody_says_it_is_done() {
         intent(1, "made"),
         intent(2, "refused"),
         Entry::Done { step: 1, id: "made".to_owned() },
-        Entry::Failed { step: 2, without_trace: true, error: String::new() },
+        Entry::Failed { step: 2, without_trace: true, unanswered: false, error: String::new() },
     ];
     Journal::new(store.clone(), "a").append(&entries).await.unwrap();
     assert_eq!(peek(&*store).await.unwrap(), Peek { free_since: None, begun: begun(&["lost"]) });
@@ -402,7 +403,11 @@ async fn a_run_that_gives_signs_of_life_meanwhile_does_not_keep_the_lock_from_a_
 async fn a_run_that_ends_at_the_same_moment_does_not_keep_the_lock_from_a_change_of_mode() {
     let store = store();
     let apply = take(&store, "apply", 0).await.unwrap();
-    let free = body(&Record::Free { epoch: apply.holder().epoch, begun: BTreeSet::new() });
+    let free = body(&Record::Free {
+        epoch: apply.holder().epoch,
+        begun: BTreeSet::new(),
+        in_flight: InFlight::default(),
+    });
     store.meddle(move |objects| {
         objects.insert(KEY.to_owned(), free);
     });

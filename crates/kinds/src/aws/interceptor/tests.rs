@@ -1,4 +1,5 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client;
@@ -9,18 +10,27 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
-use drstack_core::cloud::CloudError;
+use drstack_core::cloud::{Cloud, CloudError, Scope};
+use drstack_core::control::lock::{Holder, Lock};
+use drstack_core::engine::journal::Journal;
+use drstack_sim::{Sim, SimConfig};
+use jiff::SignedDuration;
 
 use super::super::errors::classify;
 use super::*;
 
 /// A server that answers each attempt with the next of these, and counts what reaches it.
 #[derive(Clone, Debug)]
-struct Wire(Arc<(Vec<(u16, &'static str)>, AtomicUsize)>);
+struct Wire(Arc<(Vec<(u16, &'static str)>, AtomicUsize)>, Duration);
 
 impl Wire {
     fn of(answers: &[(u16, &'static str)]) -> Self {
-        Self(Arc::new((answers.to_vec(), AtomicUsize::new(0))))
+        Self(Arc::new((answers.to_vec(), AtomicUsize::new(0))), Duration::ZERO)
+    }
+
+    /// The same, which takes so long for each answer.
+    fn after(self, span: Duration) -> Self {
+        Self(self.0, span)
     }
 
     fn heard(&self) -> usize {
@@ -34,7 +44,11 @@ impl HttpConnector for Wire {
         let (status, body) = self.0.0[number];
         let mut answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
         answer.headers_mut().insert("x-amzn-requestid", format!("request-{number}"));
-        HttpConnectorFuture::ready(Ok(answer))
+        let span = self.1;
+        HttpConnectorFuture::new(async move {
+            tokio::time::sleep(span).await;
+            Ok(answer)
+        })
     }
 }
 
@@ -99,6 +113,77 @@ async fn a_cloud_that_stands_alone_sends_nothing_elsewhere() {
     assert_eq!(wire.heard(), 2);
     assert_eq!(log.refused().len(), 1);
     assert_eq!(log.notes().len(), 2, "what was refused is no call");
+}
+
+/// The permit of a run whose lease lasts for `left` from now, by the machine's clock.
+async fn permit(left: SignedDuration) -> Permit {
+    let scope = Scope {
+        stack: "fleet".into(),
+        primary: "us-east-1".into(),
+        standby: "us-west-2".into(),
+        secrets: Arc::default(),
+    };
+    let sim = Sim::in_memory(SimConfig::default(), crate::kinds(), &scope, Vec::new()).unwrap();
+    let store = sim.control(&scope, "acme");
+    store.ensure().await.unwrap();
+    // Nothing is begun in the last ten seconds of the minute that a lease lasts.
+    let since = Timestamp::now() - SignedDuration::from_secs(50) + left;
+    let holder = Holder {
+        owner: "anna".to_owned(),
+        host: "laptop".to_owned(),
+        purpose: "apply".to_owned(),
+        run: "run".to_owned(),
+        since,
+        until: since,
+        epoch: 1,
+        in_flight: Default::default(),
+    };
+    let lock = Lock::take(Arc::clone(&store), holder, since).await.unwrap();
+    Journal::new(store, "run").under(lock.lease()).permit()
+}
+
+/// The client would try it again: the lease ran out meanwhile.
+#[tokio::test]
+async fn a_second_attempt_at_a_change_is_not_sent_once_the_lease_is_over() {
+    let wire = Wire::of(&[THROTTLED, TABLES, TABLES]).after(Duration::from_millis(400));
+    let log = Log::default();
+    let client = client(&wire, "us-west-2", &log);
+    log.under(Some(permit(SignedDuration::from_millis(300)).await));
+    let refused = client.delete_table().table_name("features").send().await.unwrap_err();
+    let error = classify("dynamodb:DeleteTable", "us-west-2", &refused);
+    assert_eq!(error, CloudError::Lapsed { operation: "dynamodb:DeleteTable".to_owned() }, "{refused:?}");
+    assert!(!error.is_transient());
+    assert_eq!((wire.heard(), log.notes().len()), (1, 1), "the second attempt was never sent");
+    client.list_tables().send().await.unwrap();
+    assert_eq!(wire.heard(), 2, "whoever only looks needs no lease");
+    log.under(None);
+    assert!(client.delete_table().table_name("features").send().await.is_ok());
+}
+
+#[test]
+fn what_is_not_known_to_read_counts_as_a_change() {
+    let operations = crate::kinds();
+    let names = operations.iter().flat_map(|kind| kind.operations()).map(|it| it.action);
+    let reads: Vec<&str> = names.filter(|name| is_read(name)).collect();
+    let starts = ["BatchGet", "Describe", "Get", "List", "Query", "Scan"];
+    assert!(reads.iter().all(|name| starts.iter().any(|start| name.starts_with(start))), "{reads:?}");
+    for change in
+        ["PutParameter", "UpdateAutoScalingGroup", "DeleteVpc", "CopyImage", "ExportTableToPointInTime", ""]
+    {
+        assert!(!is_read(change), "{change}");
+    }
+}
+
+/// Lock and journal are written by a client of their own, with conditions: giving the lock back comes after the lease.
+#[test]
+fn what_is_written_to_the_records_needs_no_lease() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let permit = runtime.block_on(permit(SignedDuration::from_secs(-1)));
+    let log = Log::default();
+    let [records, others] = [Watch::of_records("us-west-2", &log), Watch::new("s3", "us-west-2", &log)];
+    assert!(records.expect_permit("PutObject", Some(&permit)).is_ok());
+    assert!(others.expect_permit("PutObject", Some(&permit)).is_err());
+    assert!(others.expect_permit("PutObject", None).is_ok());
 }
 
 #[test]

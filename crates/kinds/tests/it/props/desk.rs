@@ -9,11 +9,11 @@ use drstack_core::calls::{CallNote, RefusedCall};
 use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Owner, Read, Scope};
 use drstack_core::control::witness;
 use drstack_core::control::{Condition, ControlStore, StoreError, Stored, Version};
-use drstack_core::engine::journal::Entry;
+use drstack_core::engine::journal::{Entry, Permit};
 use drstack_core::facts::FactQuery;
 use drstack_core::kind::{FieldChange, Place};
 use drstack_core::observe::Owned;
-use drstack_sim::{Holder, Sim};
+use drstack_sim::{Astray, Holder, Sim};
 use futures_util::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -74,7 +74,7 @@ impl Desk {
         planted::name_no_owner(flaw, sim);
         let asleep = Arc::new(watch::Sender::new(None));
         Self {
-            sim: sim.clone(),
+            sim: sim.seat(None),
             flaw,
             nap,
             service: None,
@@ -93,6 +93,16 @@ impl Desk {
     /// The same, watching the order in which it changes what there is.
     pub(crate) fn in_order(self, watch: &Watch) -> Self {
         Self { watch: Some(watch.clone()), ..self }
+    }
+
+    /// The same, one of whose changes goes astray.
+    pub(crate) fn astray(self, astray: Astray) -> Self {
+        Self { sim: self.sim.seat(Some(astray)), ..self }
+    }
+
+    /// The machine's seat at the cloud.
+    pub(crate) fn seat(&self) -> &Sim {
+        &self.sim
     }
 
     /// The same, where somebody else calls the same cloud at the same time.
@@ -296,6 +306,10 @@ impl Cloud for Desk {
 
     fn throttled(&self, kind: &str, scope: &Scope, place: Place) -> u64 {
         planted::heard(self.flaw, self.sim.throttled(kind, scope, place))
+    }
+
+    fn under(&self, permit: Option<Permit>) {
+        self.sim.under(permit);
     }
 
     fn stand_alone(&self) {

@@ -68,6 +68,10 @@ pub(crate) enum Flaw {
     TrustsTags,
     /// Of two that stand for one address the first by id is it, and the other goes.
     FirstTwin,
+    /// A run asks whether it may call when a step begins, and not at each attempt; and it goes on when its lock is lost.
+    AsksOnce,
+    /// A takeover is done when its plan is, whatever calls of earlier runs land afterwards.
+    LooksOnce,
     /// A group that goes back to spot ends an instance before it launches the one in its place.
     LaunchesLast,
     /// A failover whose steps are done counts as recovered, whatever serves and answers.

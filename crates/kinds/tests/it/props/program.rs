@@ -7,14 +7,17 @@ use drstack_core::address::Address;
 use drstack_core::bundle::{Bundle, untouched};
 use drstack_core::cloud::{Cloud, Found, Scope};
 use drstack_core::compile::{compile, queries};
-use drstack_core::control::lock::{Holder, Lock, LockError, RENEW, break_lock, peek};
+use drstack_core::control::in_flight::InFlight;
+use drstack_core::control::lock::{Holder, Lock, LockError, break_lock, peek};
 use drstack_core::control::mode::{KeptMode, mode};
 use drstack_core::control::published::{publish, published};
 use drstack_core::control::records::{self, Kept};
 use drstack_core::control::witness;
 use drstack_core::control::{ControlStore, StoreError};
-use drstack_core::engine::execute::{ExecuteOptions, PARALLELISM, RunSummary, execute};
+use drstack_core::engine::again::Again;
+use drstack_core::engine::execute::{ExecuteOptions, PARALLELISM, RunSummary};
 use drstack_core::engine::journal::{Journal, JournalError};
+use drstack_core::engine::keep::{keeping, leave_in_flight};
 use drstack_core::facts::Facts;
 use drstack_core::graph::{Graph, Resource};
 use drstack_core::kind::Place;
@@ -337,6 +340,7 @@ impl Program<'_> {
             since: now,
             until: now,
             epoch: 1,
+            in_flight: Default::default(),
         }
     }
 
@@ -355,12 +359,11 @@ impl Program<'_> {
             StoreError::Refused { .. } => End::of(LockError::Lost),
             error => End::failed(error),
         })?;
-        let drain = CancellationToken::new();
         let options = ExecuteOptions {
             parallelism: PARALLELISM,
             purpose: task.purpose.to_owned(),
             insist: task.purpose != "apply",
-            drain: drain.clone(),
+            drain: CancellationToken::new(),
             stop: CancellationToken::new(),
         };
         let mut journal = Journal::new(store, &self.run).after(lock.begun().clone());
@@ -368,23 +371,34 @@ impl Program<'_> {
             journal = journal.under(lock.lease());
         }
         let (cloud, kinds, scope) = (Arc::new(self.desk.clone()), drstack_kinds::kinds(), scope(task.stack));
-        let mut lost = None;
-        let result = {
-            let mut sink = |_| {};
-            let run = execute(&planned.plan, cloud, &kinds, &scope, &mut journal, &options, &mut sink);
-            tokio::pin!(run);
-            loop {
-                tokio::select! {
-                    result = &mut run => break result,
-                    () = self.desk.rest(RENEW.unsigned_abs()), if lost.is_none() => {
-                        if let Err(error) = lock.renew(self.desk.now()).await {
-                            lost = Some(error);
-                            drain.cancel();
-                        }
-                    }
-                }
-            }
+        if self.flaw != Some(Flaw::AsksOnce) {
+            cloud.under(Some(journal.permit()));
+        }
+        let looks =
+            self.flaw != Some(Flaw::LooksOnce) && change.is_some() && planned.report.blocked.is_empty();
+        let earlier = if looks { lock.in_flight().clone() } else { InFlight::default() };
+        let again = Again {
+            cloud: cloud.clone(),
+            kinds: &kinds,
+            scope: &scope,
+            stack: &task.stack.facts,
+            graph: &planned.graph,
+            options: &task.options,
+            plan: &planned.plan,
+            known: task.alone.as_ref().map(|alone| &alone.known),
         };
+        let (result, lost) = {
+            let (now, rest) = (|| self.desk.now(), async |span| self.desk.rest(span).await);
+            let mut sink = |_| {};
+            let run = again.execute(&earlier, &mut journal, &options, rest, |_, _| {}, &mut sink);
+            let stop = if self.flaw == Some(Flaw::AsksOnce) {
+                CancellationToken::new()
+            } else {
+                options.stop.clone()
+            };
+            keeping(&mut lock, now, rest, &stop, run).await
+        };
+        cloud.under(None);
         if let Some(error) = lost {
             return Err(End::of(error));
         }
@@ -394,6 +408,7 @@ impl Program<'_> {
             Ok(summary) if complete => self.settle(task, planned, change, summary, &mut lock).await,
             _ => Ok(()),
         };
+        leave_in_flight(&mut lock, &journal, complete && change.is_some(), self.desk.now());
         lock.release(&journal.begun()).await.map_err(End::of)?;
         let summary = result.map_err(|error| match error {
             JournalError::Store(error) => End::failed(error),

@@ -7,6 +7,7 @@ mod dips;
 mod faults;
 mod forgotten;
 mod handed_back;
+mod late;
 mod lost;
 mod old_side;
 mod operators;
