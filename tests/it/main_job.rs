@@ -344,7 +344,15 @@ fn rules_and_roles_of_others_stay() {
     assert_eq!(ids, [json!("by-hand"), json!("drstack-fleet-bucket.models")]);
     nothing_to_do(&machine);
     machine
-        .run(["destroy", "s", "--auto-approve", "--delete-data", "bucket", "--delete-data", "bucket.models"])
+        .run([
+            "destroy",
+            "s",
+            "--auto-approve",
+            "--delete-data",
+            "bucket.archive",
+            "--delete-data",
+            "bucket.models",
+        ])
         .ok();
     let after = boto.world(PRIMARY, &["buckets", "roles"]);
     let rules = |world: &Value| world["buckets"]["acme-models"]["replication"].clone();

@@ -14,6 +14,7 @@ documents and the tests need it, it is mended here, and only here:
 * A batch of record changes cannot make what an earlier one made, though it takes away what stands in its place.
 * CloudWatch knows no CBOR, which is what SDKs speak to it: see `cbor.py`.
 * Exports of tables say no time and leave no manifest, and imports cannot be listed: see `exports.py`.
+* A launch template shows the tags that it was made with, whatever `CreateTags` puts later.
 * A launch template's second and later versions keep their user data as plain text, on which launching from them fails.
 """
 
@@ -223,6 +224,7 @@ def main():
     DynamoDBBackend.tag_resource = tag_resource
     S3Response.get_bucket_replication = get_bucket_replication
     LaunchTemplate.create_version = create_version
+    LaunchTemplate.tags = property(lambda self: self.get_tags(), lambda self, _: None)
     VPCEndPoint.get_filter_value = endpoint_filter
     S3Serializer._serialized_result_to_response = wrap
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)

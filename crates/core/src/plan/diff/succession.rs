@@ -54,6 +54,10 @@ impl Draft<'_> {
         let serves = kind.serving(&owned.found.live)?.is_some_and(|serving| serving > 0);
         let (mut steps, mut fed) = (Vec::new(), false);
         for resource in self.want.resources.values().filter(|it| self.succeeds(it, owned)) {
+            // What was only given another name or id within its component waits where somebody would miss it meanwhile.
+            if resource.address == owned.address && feeds.is_none() && !serves {
+                continue;
+            }
             let address = &resource.address;
             if let Some(data) = &feeds {
                 if !feeds_the_same(kind, resource, data)? {
