@@ -114,7 +114,7 @@ class Router:
             times = int(query.get("times", 1 << 30))
             self.failing[query["region"], query["operation"]] = [query["code"], query["status"], times]
         elif url.path.endswith("/hold"):
-            self.held, self.let_go = [{**query, "seen": 0}], asyncio.Event()
+            self.held, self.let_go = [{"body": "", **query, "seen": 0}], asyncio.Event()
         elif url.path.endswith("/swallow"):
             self.swallowing.append((query["region"], query["operation"], query["path"]))
         elif url.path.endswith("/release"):

@@ -158,7 +158,6 @@ impl ControlStore for Store {
         condition: Condition,
     ) -> BoxFuture<'a, Result<Version, StoreError>> {
         Box::pin(async move {
-            let at = self.at();
             let put = self.aws.records.put_object().bucket(&self.bucket).key(key).body(body.into());
             let conditional = condition != Condition::Always;
             let put = match condition {
@@ -189,7 +188,6 @@ impl ControlStore for Store {
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
         Box::pin(async move {
-            let at = self.at();
             let list = self.aws.records.list_objects_v2().bucket(&self.bucket).prefix(prefix);
             let mut pages = list.into_paginator().send();
             let mut keys = Vec::new();
