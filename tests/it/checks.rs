@@ -65,6 +65,7 @@ fn looked_at(endpoint: &str, probe: &Value) -> Option<(String, String)> {
         .env("AWS_ENDPOINT_URL", endpoint)
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_ACCOUNT_ID", "123456789012")
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env(SPEC, spec.to_string())
         .output()

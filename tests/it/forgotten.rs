@@ -30,7 +30,7 @@ fn a_deleted_record_of_the_mode_steps_nothing_down() {
     apply(&machine);
     assert_eq!(told(&boto, "mode"), Value::Null, "nothing is kept before the first failover");
     server.find();
-    machine.run(["failover", "s", "--auto-approve"]).ok();
+    machine.run(["failover", "s", "--auto-approve"]).unasked();
     let writes = server.calls();
     assert_eq!(
         writes[&format!("{STANDBY}/ssm/PutParameter")],

@@ -17,7 +17,7 @@ use crate::cloud::{Cloud, Found, Scope};
 use crate::component::StackFacts;
 use crate::control::in_flight::InFlight;
 use crate::graph::Graph;
-use crate::kind::{KindRegistry, Place};
+use crate::kind::{Action, KindRegistry, Place};
 use crate::link::resolve;
 use crate::observe::{Look, Observed, observe, observe_alone};
 use crate::plan::{Options, Plan, Step, StepId, plan};
@@ -165,10 +165,12 @@ impl Again<'_> {
             if report.blocked.iter().any(|it| around.iter().any(|address| it.address == address.as_str())) {
                 return None;
             }
-            // A check is asked each time, and says nothing of what is undone.
+            // A check is asked each time, and says nothing of what is undone; nor does an update without a difference.
             let is_check = |step: &Step| kinds.get(&step.kind).is_some_and(|kind| kind.verifies());
-            let is_as_it_was =
-                |step: &Step| is_check(step) || self.is_degraded_as_before(step, &plan, &seen, summary);
+            let differs = |step: &Step| step.action != Action::Update || !step.changes.is_empty();
+            let is_as_it_was = |step: &Step| {
+                is_check(step) || !differs(step) || self.is_degraded_as_before(step, &plan, &seen, summary)
+            };
             if plan.steps.iter().all(is_as_it_was) {
                 plan.steps.clear();
             }
