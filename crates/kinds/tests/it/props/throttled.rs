@@ -58,7 +58,10 @@ fn an_apply_at_a_limited_rate_completes() {
     holds((cases(), 3..30_u32), |(case, rate)| check_rate(&case, rate));
 }
 
-/// So many buckets, in a region that takes so many calls a second: more buckets than steps are at work at once.
+/// Calls that make one bucket.
+const CALLS: u32 = 6;
+
+/// So many buckets, in a region that takes the calls of so many a second: more buckets than steps are at work at once.
 #[derive(Clone, Debug)]
 struct Crowd {
     buckets: usize,
@@ -85,7 +88,8 @@ fn check_pace(crowd: &Crowd, flaw: Option<Flaw>) {
         let bucket = |it| format!("[bucket.b{it}]\nname = \"acme-{it}\"\n");
         let stack = stack(&format!("{HEAD}{}", (0..crowd.buckets).map(bucket).collect::<String>()));
         let latency = SignedDuration::from_millis(crowd.latency);
-        let config = SimConfig { seed: crowd.seed, latency, rate: Some(crowd.rate), ..SimConfig::default() };
+        let config =
+            SimConfig { seed: crowd.seed, latency, rate: Some(CALLS * crowd.rate), ..SimConfig::default() };
         let sim = Sim::in_memory(config, drstack_kinds::kinds(), &scope(&stack), seeds(&stack)).unwrap();
         let desk = Desk::at(&sim, flaw, None);
         let program = Program {
