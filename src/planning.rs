@@ -144,7 +144,10 @@ impl Session {
             // An apply that ends well promises that the stack can fail over.
             report.blocked.extend(rehearsal.violations.iter().cloned());
         }
-        report.notes.extend(unanswered.iter().cloned().map(|remark| self.aged(remark, &facts.facts)));
+        let blocks = |remark: &&Remark| report.blocked.iter().any(|it| it.text.contains(&remark.text));
+        let notes = unanswered.iter().filter(|it| !blocks(it));
+        let notes: Vec<Remark> = notes.cloned().map(|remark| self.aged(remark, &facts.facts)).collect();
+        report.notes.extend(notes);
         let (elsewhere, then) = (elsewhere(&compiled, &seen), Then::after(options));
         Ok(Planned {
             plan,

@@ -13,6 +13,7 @@
   table-tag            key, value         adds or changes a tag
   table-replica        replica            removes a replica
   group-sizes          min, max, desired  sets the sizes
+  group-desired        desired            sets the desired capacity alone, as scaling does
   group-tag            key, value         adds or changes a tag
   group-delete         -                  removes the group and its instances
   template-default     version            makes another version the default
@@ -131,6 +132,7 @@ CHANGES = {
         TableName=name, ReplicaUpdates=[{"Delete": {"RegionName": wanted["replica"]}}]
     ),
     "group-sizes": group_sizes,
+    "group-desired": lambda: on.autoscaling.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=wanted["desired"]),
     "group-tag": group_tag,
     "group-delete": lambda: on.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True),
     "template-default": lambda: template_default(wanted["version"]),

@@ -362,7 +362,7 @@ impl<'a> Draft<'a> {
         };
         self.blocked.insert(resource.address.clone());
         let address = resource.address.component().to_string();
-        let text = format!("no change without what it rests on: {}", lacking.text);
+        let text = format!("the primary is left as it is: {}", lacking.text);
         let remark = Remark { address, text };
         if !self.report.blocked.contains(&remark) {
             self.report.blocked.push(remark);

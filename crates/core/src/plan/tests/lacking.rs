@@ -15,7 +15,7 @@ fn blocked(report: &PlanReport) -> Vec<String> {
     report.blocked.iter().map(|it| format!("{}: {}", it.address, it.text)).collect()
 }
 
-const SAID: &str = "x.x: no change without what it rests on: s3:Get was denied; allow it";
+const SAID: &str = "x.x: the primary is left as it is: s3:Get was denied; allow it";
 
 #[test]
 fn what_lacks_its_fact_has_no_step_and_neither_has_what_needs_it() {
