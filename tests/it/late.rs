@@ -117,7 +117,6 @@ fn round(server: &Server, number: u64, random: &mut fastrand::Rng) {
     let asked = json!({ "region": STANDBY, "path": "/drstack/fleet" });
     let parameters: Value = server.boto().run("parameters", &asked);
     assert_eq!(parameters["/drstack/fleet/active-region"]["value"], STANDBY, "{what}\n{ran:?}");
-    println!("{what}");
 }
 
 #[test]
