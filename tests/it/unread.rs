@@ -102,7 +102,7 @@ fn a_group_that_is_scaled_down_for_the_night_is_failed_over_with_the_capacity_of
     assert!(said.contains("DR238") && said.contains("of 1, from 12 on"), "{said}");
     assert_eq!(desired(&server), 3);
 
-    failover(&machine).ok();
+    failover(&machine).unasked();
     assert_eq!(desired(&server), 12);
 }
 

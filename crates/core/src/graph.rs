@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::Address;
-use crate::facts::Lacking;
+use crate::facts::{FactQuery, Facts, Lacking};
 use crate::kind::Place;
 use crate::link::{Link, targets};
 
@@ -91,6 +91,12 @@ impl Resource {
     #[must_use]
     pub fn whatever_is_answered(self) -> Self {
         Self { rests_on_facts: false, ..self }
+    }
+
+    /// The same, which rests on the answer to `query` alone: without one nothing is changed for it.
+    #[must_use]
+    pub fn resting_on(self, query: &FactQuery, facts: &Facts) -> Self {
+        Self { rests_on_facts: false, lacking: facts.lacks(query), ..self }
     }
 
     /// The same, which the standby region gets by a change of the primary.

@@ -436,10 +436,12 @@ fn profile(
     };
     role.buckets.sort();
     role.tables.sort();
-    let role = out.add(
-        Resource::named::<InstanceRole>(cx.resource("instance-role"), Place::Global, &name, &role)
-            .whatever_is_answered(),
-    );
+    let is_owned = !role.buckets.is_empty();
+    let role = Resource::named::<InstanceRole>(cx.resource("instance-role"), Place::Global, &name, &role);
+    let role = out.add(match is_owned {
+        true => role.resting_on(&FactQuery::account(), cx.facts),
+        false => role.whatever_is_answered(),
+    });
     let profile = InstanceProfileSpec { name: name.clone(), role: Link::id(&role) };
     let profile =
         Resource::named::<InstanceProfile>(cx.resource("instance-profile"), Place::Global, &name, &profile);

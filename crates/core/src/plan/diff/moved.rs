@@ -11,7 +11,7 @@ use crate::address::{Address, ComponentAddress};
 use crate::cloud::{Found, Owner};
 use crate::graph::{Graph, Resource};
 use crate::kind::{DynKind, KindRegistry, Lookup, ShapeError};
-use crate::link::{KNOWN_LATER, resolve};
+use crate::link::{KNOWN_LATER, resolve, targets};
 use crate::observe::{Look, Observed, Owned};
 
 /// What was recognised.
@@ -133,11 +133,40 @@ impl<'a> Search<'a> {
             olds.retain(|old| Some(distance(old)) == nearest);
         }
         let likes = |old: &ComponentAddress| alike.values().filter(|olds| olds.contains(&old)).count();
-        pairs.extend(alike.iter().filter_map(|(new, olds)| match olds[..] {
-            [old] if likes(old) == 1 => Some((old.clone(), (*new).clone())),
-            _ => None,
-        }));
+        let only: BTreeMap<_, _> = alike
+            .iter()
+            .filter_map(|(new, olds)| match olds[..] {
+                [old] if likes(old) == 1 => Some((old.clone(), (*new).clone())),
+                _ => None,
+            })
+            .collect();
+        pairs.extend(self.settled(only));
         Ok(pairs)
+    }
+
+    /// Those of `alike` that are so after others of this plan are made, too: what is to be made gets an id that nothing has yet. A run
+    /// that was cut off would recognise the others only until then.
+    fn settled(
+        &self,
+        mut alike: BTreeMap<ComponentAddress, ComponentAddress>,
+    ) -> BTreeMap<ComponentAddress, ComponentAddress> {
+        loop {
+            let parts: BTreeMap<_, _> =
+                alike.iter().map(|(old, new)| (old.clone(), self.parts(old, new))).collect();
+            let found: BTreeSet<&Address> = parts.values().flatten().map(|(it, _)| &it.address).collect();
+            let is_made = |address: &Address| {
+                self.seen.seen.get(address) == Some(&Look::Absent) && !found.contains(address)
+            };
+            let waits = |it: &Resource| {
+                let mut others = targets(&it.spec).into_iter().filter_map(Address::parse);
+                others.any(|other| other.component() != it.address.component() && is_made(&other))
+            };
+            let before = alike.len();
+            alike.retain(|old, _| !parts[old].iter().any(|(it, _)| waits(it)));
+            if alike.len() == before {
+                return alike;
+            }
+        }
     }
 
     /// Components of which one has what another one's names lead to.
@@ -243,11 +272,14 @@ impl<'a> Search<'a> {
         found: &Found,
         parts: &[(&Resource, usize)],
     ) -> Result<Vec<bool>, ShapeError> {
+        let component = resource.address.component();
         let mut spec = kind.under_its_name(&resource.spec, &found.id, &found.live)?;
         resolve(&mut spec, &|address, output| {
             let part = parts.iter().find(|(it, _)| it.address == *address);
             let target = match (part, self.seen.seen.get(address)) {
                 (Some((_, at)), _) => &self.seen.others[*at].found,
+                // It is no other one after it was made: a run that was cut off recognises the same as the one before.
+                (None, _) if address.component() == component => return Some(KNOWN_LATER.to_owned()),
                 (None, Some(Look::Present(found))) => found,
                 _ => return Some(KNOWN_LATER.to_owned()),
             };

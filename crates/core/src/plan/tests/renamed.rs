@@ -67,6 +67,38 @@ fn what_is_found_by_its_tag_is_recognised_where_one_alone_is_like_it() {
 }
 
 #[test]
+fn what_was_made_before_a_run_was_cut_off_changes_nothing_about_what_is_recognised() {
+    let of = |address| Some(Link::id(&at(address)));
+    let graph = |link| {
+        want(vec![
+            Resource::tagged::<Tagged>(at("x.new/a"), Place::Standby, &spec(link)),
+            Resource::named::<Tagged>(at("x.new/role"), Place::Standby, "new", &spec(None)),
+            Resource::named::<Tagged>(at("x.other/a"), Place::Standby, "other", &spec(None)),
+        ])
+    };
+    let now = |role: Look, other: Look| {
+        let mut seen = seen(vec![("x.new/a", Look::Absent), ("x.new/role", role), ("x.other/a", other)]);
+        seen.others = vec![owned("tagged", "a-1", "x.old/a", live(1, "a", Some("theirs")))];
+        seen
+    };
+    let is_made = |address| Look::Present(found(address, address, live(1, "a", None)));
+    let first = |graph: &Graph, seen: &Observed| {
+        let (plan, _) = made(graph, seen, &options(Intent::Converge));
+        lines(&plan).into_iter().find(|line| line.contains("x.new/a")).unwrap_or_default()
+    };
+    // A part of its own that it lacked is one of what changes.
+    let own = graph(of("x.new/role"));
+    for role in [Look::Absent, is_made("x.new/role")] {
+        assert!(first(&own, &now(role, Look::Absent)).starts_with("Update x.new/a"));
+    }
+    // One of another component that is to be made is not what the old one has.
+    let others = graph(of("x.other/a"));
+    for other in [Look::Absent, is_made("x.other/a")] {
+        assert!(first(&others, &now(Look::Absent, other)).starts_with("Create x.new/a"));
+    }
+}
+
+#[test]
 fn a_module_that_is_renamed_has_its_components_under_their_own_names() {
     let graph = want(vec![
         tagged::<Tagged>("module.n.x.one/a", 1, "a"),
