@@ -171,11 +171,10 @@ pub async fn peek(store: &dyn ControlStore) -> Result<Peek, LockError> {
         Ok(Some((Record::Held { holder, begun }, _))) => {
             Peek { free_since: None, begun: journal::left(store, &holder.run, begun).await?.begun }
         }
-        Ok(None) => Peek { free_since: Some(0), begun: retraced(store).await? },
-        Err(LockError::Broken(_)) => Peek { free_since: None, begun: retraced(store).await? },
-        Err(LockError::Store(StoreError::NoBucket { .. })) => {
-            Peek { free_since: Some(0), begun: BTreeSet::new() }
+        Ok(None) | Err(LockError::Store(StoreError::NoBucket { .. })) => {
+            Peek { free_since: Some(0), begun: retraced(store).await? }
         }
+        Err(LockError::Broken(_)) => Peek { free_since: None, begun: retraced(store).await? },
         Err(error) => return Err(error),
     })
 }
@@ -215,9 +214,13 @@ pub async fn replace_broken(store: &dyn ControlStore, by: &str, now: Timestamp) 
     Ok(true)
 }
 
-/// What was begun, where no lock says it: as the journals have it.
+/// What was begun, where no lock says it: as the journals have it. A bucket that is gone by now has none.
 async fn retraced(store: &dyn ControlStore) -> Result<BTreeSet<Address>, StoreError> {
-    Ok(journal::retraced(store, &journal::runs(store).await?).await?.begun)
+    match journal::runs(store).await {
+        Ok(runs) => Ok(journal::retraced(store, &runs).await?.begun),
+        Err(StoreError::NoBucket { .. }) => Ok(BTreeSet::new()),
+        Err(error) => Err(error),
+    }
 }
 
 impl Lock {
