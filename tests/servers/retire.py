@@ -1,7 +1,7 @@
-"""What fakecloud's Auto Scaling does not know and a takeover needs: protection from scaling in, and ending one instance.
+"""What fakecloud's Auto Scaling does not know and a takeover needs: schedules, protection from scaling in, and ending one instance.
 
-fakecloud answers `ValidationError: Action ... is not supported` to both, and an instance that EC2 has ended stays in its group
-and counts. So protection is answered with yes (nothing scales in while instances are exchanged), and ending an instance is
+fakecloud answers `ValidationError: Action ... is not supported` to all three, and an instance that EC2 has ended stays in its group
+and counts. So nothing is scheduled, protection is answered with yes (nothing scales in while instances are exchanged), and ending an instance is
 EC2's TerminateInstances on the same server. Ended ones stay in fakecloud's group and are taken out of what it tells: the group
 in the server wants as many more as there are of them.
 """
@@ -64,6 +64,11 @@ class Retired:
         body = "".join(parts).encode()
         head = re.sub(rb"(\r\ncontent-length:)[^\r]*", rb"\g<1> %d" % len(body), head, flags=re.I)
         return head + b"\r\n\r\n" + body
+
+
+def scheduled(answer):
+    """The answer to a question for scheduled actions: none of a server that knows of none."""
+    return done("DescribeScheduledActions") if b"is not supported" in answer else answer
 
 
 def done(operation):
