@@ -265,7 +265,7 @@ impl Session {
             None => {
                 let facts = &planned.facts.facts;
                 let standing = Standing::from(Mode::Standby);
-                let epoch = standing.epoch + 1;
+                let epoch = standing.epoch.saturating_add(1);
                 let standby = compile(&self.stack, facts, standing).graph;
                 Ok(of(&self.rehearsed(facts, &standby, epoch)?))
             }

@@ -54,6 +54,9 @@ impl Session {
             Doubt::Older(epoch) => {
                 format!("the record of which region serves is an old one (epoch {epoch} in `{control}`)")
             }
+            Doubt::Contradicted(mode) => {
+                format!("the control bucket `{control}` says that {} serves", self.serving(*mode))
+            }
             Doubt::Elsewhere(bucket) => {
                 format!("this stack is kept in the control bucket `{bucket}`, not in `{control}`")
             }
@@ -181,9 +184,14 @@ impl Session {
 
     /// A session for a failover that works from the files of the stack alone, since the control bucket is lost.
     pub(crate) async fn take_over_unkept(mut self, is_planned: bool) -> Result<Self, Failure> {
-        match self.store.get("bundle.json").await {
-            Err(StoreError::NoBucket { .. } | StoreError::Cloud(_)) => {}
-            Ok(_) => {
+        let kept = async || {
+            let bundle = self.store.get("bundle.json").await?;
+            Ok(bundle.or(self.store.get("facts.json").await?))
+        };
+        match kept().await {
+            // One that was emptied is as good as none.
+            Err(StoreError::NoBucket { .. } | StoreError::Cloud(_)) | Ok(None) => {}
+            Ok(Some(_)) => {
                 let message = format!("the control bucket `{}` answers", self.stack.facts.control);
                 return Err(Failure::new(Exit::Usage, message, "leave `--without-control` out"));
             }

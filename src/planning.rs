@@ -68,7 +68,7 @@ impl Planned {
 
     /// Whether no other run can have come between the looking and the taking of `lock`.
     pub(crate) fn still_stands_under(&self, lock: &Lock) -> bool {
-        self.free_since.is_some_and(|epoch| lock.holder().epoch == epoch + 1)
+        self.free_since.is_some_and(|epoch| lock.holder().epoch == epoch.saturating_add(1))
     }
 }
 
@@ -139,7 +139,7 @@ impl Session {
         if (&options.intent, options.mode) == (&Intent::Converge, Mode::Active) {
             report.notes.extend(self.degraded(&compiled.graph, &seen.seen, &now)?);
         }
-        let rehearsal = self.rehearse(options, &facts.facts, &compiled.graph, now.epoch + 1)?;
+        let rehearsal = self.rehearse(options, &facts.facts, &compiled.graph, now.epoch.saturating_add(1))?;
         if let Some(rehearsal) = &rehearsal {
             // An apply that ends well promises that the stack can fail over.
             report.blocked.extend(rehearsal.violations.iter().cloned());

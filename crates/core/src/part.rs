@@ -10,8 +10,8 @@ use crate::compile::compile;
 use crate::component::Seed;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::facts::{Fact, Facts};
-use crate::graph::Waits;
-use crate::kind::{KindRegistry, ShapeError};
+use crate::graph::{Resource, Waits};
+use crate::kind::{KindRegistry, Place, ShapeError};
 use crate::objective::Mode;
 use crate::plan::waits::{Order, Part};
 use crate::stack::Stack;
@@ -32,6 +32,8 @@ pub struct Sequence {
     pub moves: BTreeMap<ComponentAddress, Moves>,
     /// All that a failover restores, raises or checks, with its tier.
     parts: BTreeMap<ComponentAddress, (u8, BTreeSet<Part>)>,
+    /// All else that says which region serves: those who write hear it from there.
+    says_where: BTreeSet<ComponentAddress>,
 }
 
 /// What the live regions of a simulation would answer about `stack`: enough to know who waits for whom, whatever they really say.
@@ -74,6 +76,14 @@ impl Sequence {
                 moves.named.get_or_insert_default().extend(named);
             }
         }
+        let says_another = |(address, it): &(&Address, &Resource)| {
+            let before = standby.resources.get(*address);
+            it.place == Place::Standby && before.is_some_and(|before| before.spec != it.spec)
+        };
+        let others = active.resources.iter().filter(says_another).map(|(address, _)| address.component());
+        let is_other =
+            |it: &ComponentAddress| !sequence.parts.contains_key(it) && !sequence.moves.contains_key(it);
+        sequence.says_where = others.filter(is_other).collect();
         Ok(sequence)
     }
 
@@ -109,9 +119,11 @@ impl Sequence {
         while let Some(component) = open.pop() {
             let waited = self.moves.get(component).into_iter().flat_map(|it| self.before(it));
             let waited = waited.map(|(address, _)| address);
+            // Where traffic goes, writers go: none of them may be told of the other region still.
+            let told = self.moves.get(component).into_iter().flat_map(|_| &self.says_where);
             let read = stack.components.get(component).into_iter().flat_map(|it| &it.refers_to);
             let read = read.filter(|it| self.parts.contains_key(*it) && !self.moves.contains_key(component));
-            for other in waited.chain(read) {
+            for other in waited.chain(told).chain(read) {
                 if !is_named(other) && !along.contains_key(other) {
                     along.insert(other.clone(), component.clone());
                     open.push(other);

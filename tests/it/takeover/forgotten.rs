@@ -137,6 +137,39 @@ fn a_damaged_record_of_the_mode_is_made_anew() {
 }
 
 #[test]
+fn a_record_that_says_another_mode_than_the_second_one_is_not_believed() {
+    let machine = serving();
+    let before = told(&machine);
+    meddle(&machine, |world| {
+        let record = &mut world["buckets"]["demo-control"]["objects"]["mode.json"];
+        let says_standby = record.as_str().expect("a record").replace("active", "standby");
+        assert!(says_standby.contains("\"standby\""), "{says_standby}");
+        *record = says_standby.into();
+    });
+    expect_refused(
+        &machine,
+        "the control bucket `demo-control` says that us-east-1 serves, and the parameter",
+        ANEW,
+    );
+    go_on(&machine, "apply s --mode active --auto-approve");
+    expect_whole(&machine, &before);
+}
+
+#[test]
+fn the_highest_epoch_there_is_does_not_fall() {
+    let machine = serving();
+    meddle(&machine, |world| {
+        let record = &mut world["buckets"]["demo-control"]["objects"]["mode.json"];
+        let highest =
+            record.as_str().expect("a record").replace("\"epoch\":1", &format!("\"epoch\":{}", u64::MAX));
+        assert!(highest.contains(&u64::MAX.to_string()), "{highest}");
+        *record = highest.into();
+    });
+    run(&machine, "failback s --auto-approve", None).ok();
+    assert_eq!(told(&machine)[1]["/drstack/demo/epoch"], u64::MAX.to_string());
+}
+
+#[test]
 fn where_both_records_are_lost_the_fence_says_which_region_serves() {
     let machine = serving();
     meddle(&machine, |world| {
@@ -159,11 +192,18 @@ fn a_failover_from_the_files_needs_no_control_bucket() {
     run(&machine, "apply s --auto-approve", None).ok();
     let early = run(&machine, "failover s --without-control --auto-approve", Some("lost.toml")).code(64);
     assert!(early.stderr.contains("leave `--without-control` out"), "{early:?}");
+    let mut emptied = world(&machine)["world"]["buckets"].clone();
+    emptied["demo-control"]["objects"] = json!({});
     meddle(&machine, |world| world["buckets"] = json!({}));
     let ran = run(&machine, "failover s --without-control --auto-approve", Some("lost.toml")).unasked();
     assert!(ran.stderr.contains("no lock keeps other runs out"), "{ran:?}");
     let parameters = world(&machine)["world"]["objects"]["parameter"]["us-west-2"].clone();
     assert_eq!(parameters["/drstack/demo/active-region"]["live"]["value"], "us-west-2");
+    // A bucket that was emptied is as good as none.
+    meddle(&machine, |world| world["buckets"] = emptied);
+    let again = run(&machine, "failover s --without-control --auto-approve", Some("lost.toml")).code(3);
+    assert!(!again.stderr.contains("`demo-control` answers"), "{again:?}");
+    meddle(&machine, |world| world["buckets"] = json!({}));
     assert_eq!(world(&machine)["world"]["buckets"], json!({}), "no bucket is made in a failover");
     run(&machine, "apply s --auto-approve", None).code(3);
     run(&machine, "apply s --mode active --auto-approve", None).ok();

@@ -1,6 +1,6 @@
 //! Data, then capacity, then checks, then traffic, and the reverse on the way back, in stacks that name nothing in `after`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{LOST, STACK, line, run};
 use crate::drstack::{Drstack, Ran, drstack};
@@ -114,6 +114,14 @@ fn a_part_that_moves_traffic_raises_its_pool_first_and_keeps_it() {
     assert_eq!(line(&ran, "takeover")["in_service"]["after"], 9, "8 of the pool, 1 of the other one");
     let plan = run(&machine, "plan s", None).ok();
     assert!(!plan.stdout.contains(GROUP), "it is in mode active, and stays so: {plan:?}");
+}
+
+#[test]
+fn a_part_that_moves_traffic_tells_the_writers_where_it_went() {
+    let machine = machine("[fence.writers]\n");
+    let ran = run(&machine, "failover s --only traffic.api --auto-approve --json", Some("lost.toml")).ok();
+    assert_eq!(line(&ran, "along")["needs"], json!(["fence.writers", "pool.serving"]));
+    Events::of(&ran).expect(&["fence.writers/epoch", "fence.writers/active-region"]);
 }
 
 #[test]

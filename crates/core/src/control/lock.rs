@@ -276,7 +276,7 @@ impl Lock {
                 (1, Condition::Absent, begun, InFlight::default())
             }
             Some((Record::Free { epoch, begun, in_flight }, version)) => {
-                (epoch + 1, Condition::Matches(version), begun, in_flight)
+                (epoch.saturating_add(1), Condition::Matches(version), begun, in_flight)
             }
             Some((Record::Held { holder: held, .. }, _)) if held.until > now && !yields(&held) => {
                 return Err(LockError::Held(Box::new(held)));
@@ -286,7 +286,7 @@ impl Lock {
                 journal::seal(&*store, &held.run, &wanted.run).await?;
                 let Left { begun, unsettled } = journal::left(&*store, &held.run, begun).await?;
                 let in_flight = held.in_flight.clone().and(unsettled, held.until);
-                let epoch = held.epoch + 1;
+                let epoch = held.epoch.saturating_add(1);
                 from = Some(held).filter(|held| held.until > now);
                 (epoch, Condition::Matches(version), begun, in_flight)
             }

@@ -87,13 +87,14 @@ impl KeptMode {
         all.dedup();
         let whole = mode == Mode::Standby || only.is_empty() || was_whole;
         let only = if whole { Vec::new() } else { all };
-        let epoch = if begun && only == now.only { now.epoch } else { now.epoch + 1 };
+        let epoch = if begun && only == now.only { now.epoch } else { now.epoch.saturating_add(1) };
         // What was accepted holds for this failover alone.
         let minimum = if begun && mode == Mode::Active { now.minimum } else { Minimums::default() };
         Standing { mode, epoch, only, minimum, planned: false }
     }
 
-    /// Records that `run` begins, or goes on with, a change to `standing`: from here on it is another mode.
+    /// Records that `run` begins, or goes on with, a change to `standing`: from here on it is another mode. One that goes on is `since`
+    /// the first of its runs.
     ///
     /// # Errors
     /// [`StoreError::Refused`] when somebody else changed it meanwhile; what the store says.
@@ -105,6 +106,8 @@ impl KeptMode {
         run: &str,
     ) -> Result<Self, StoreError> {
         let run = run.to_owned();
+        let goes_on = |it: &&Record| it.standing.mode == standing.mode && it.since > Timestamp::UNIX_EPOCH;
+        let since = self.record.as_ref().filter(goes_on).map_or(since, |it| it.since.min(since));
         self.put(store, Record { format: FORMAT, standing, since, run, complete: false }).await
     }
 
@@ -199,6 +202,23 @@ mod tests {
         store.fate(&[Fate::AnswerLost]);
         begun.complete(&store).await.unwrap();
         assert!(recorded(&store).await.unwrap().is_complete());
+    }
+
+    #[tokio::test]
+    async fn a_change_that_goes_on_is_since_its_first_run() {
+        let store = Memory::default();
+        store.ensure().await.unwrap();
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let begin = async |kept: &KeptMode, mode, seconds| {
+            kept.begin(&store, kept.next(mode, &[]), at(seconds), "run").await.unwrap()
+        };
+        let since = |kept: &KeptMode| kept.record.as_ref().map(|it| it.since);
+        let first = begin(&KeptMode::default(), Mode::Active, 100).await;
+        let again = begin(&first.complete(&store).await.unwrap(), Mode::Active, 200).await;
+        assert_eq!((since(&first), since(&again)), (Some(at(100)), Some(at(100))));
+        let back = begin(&again, Mode::Standby, 300).await;
+        assert_eq!(since(&back), Some(at(300)));
+        assert_eq!(since(&begin(&back, Mode::Active, 400).await), Some(at(400)));
     }
 
     #[tokio::test]

@@ -58,6 +58,8 @@ pub enum Doubt {
     Damaged(String),
     /// It is older than what the witnesses say.
     Older(u64),
+    /// It is of the same change as the second one, and names this mode, which is another.
+    Contradicted(Mode),
     /// The stack is kept in the control bucket of this name.
     Elsewhere(String),
     /// It is not there, and nobody could look at the second one.
@@ -138,12 +140,15 @@ pub(super) fn weigh(
         }
     };
     let epoch = testimony.record.standing.epoch;
-    let doubt = match known {
-        Some(known) if known > epoch => None,
+    let mode = recorded.record.as_ref().map(|it| it.standing.mode);
+    let doubt = match (known, mode) {
+        (Some(known), _) if known > epoch => None,
         _ if testimony.control != control => Some(Doubt::Elsewhere(testimony.control.clone())),
-        Some(known) if known == epoch => None,
-        Some(known) => Some(Doubt::Older(known)),
-        None => recorded.doubt.clone().or(Some(Doubt::Missing)),
+        (Some(known), Some(mode)) if known == epoch => {
+            (mode != testimony.record.standing.mode).then_some(Doubt::Contradicted(mode))
+        }
+        (Some(known), _) => Some(Doubt::Older(known)),
+        (None, _) => recorded.doubt.clone().or(Some(Doubt::Missing)),
     };
     if doubt.is_none() {
         return KeptMode { testimony: Some(testimony), ..recorded };
@@ -338,6 +343,9 @@ mod tests {
             let elsewhere = weighed(first, Some(testimony(Mode::Active, 2, "theirs")));
             assert_eq!(elsewhere.doubt, Some(Doubt::Elsewhere("theirs".to_owned())));
         }
+        let contradicted = weighed(Some(record(Mode::Standby, 2)), Some(testimony(Mode::Active, 2, "ours")));
+        assert_eq!(contradicted.doubt, Some(Doubt::Contradicted(Mode::Standby)));
+        assert_eq!(contradicted.standing().mode, Mode::Active);
         let first = record(Mode::Active, 3);
         for second in [testimony(Mode::Standby, 2, "theirs"), testimony(Mode::Active, 3, "ours")] {
             let kept = weighed(Some(first.clone()), Some(second));
