@@ -43,6 +43,7 @@ ERRORS = {
     "ec2": "<Response><Errors><Error><Code>{code}</Code><Message>injected</Message></Error></Errors><RequestID>r</RequestID></Response>",
     "s3": "<Error><Code>{code}</Code><Message>injected</Message><RequestId>r</RequestId></Error>",
     "dynamodb": '{{"__type": "com.amazonaws.dynamodb.v20120810#{code}", "message": "injected"}}',
+    "ssm": '{{"__type": "{code}", "message": "injected"}}',
     "": "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>injected</Message></Error><RequestId>r</RequestId></ErrorResponse>",
 }
 # Words in the paths of Route 53; whatever else stands there is an id.
@@ -94,7 +95,7 @@ class Router:
         return None
 
     def refusal(self, service, code, status):
-        kind = "application/x-amz-json-1.0" if service == "dynamodb" else "text/xml"
+        kind = "application/x-amz-json-1.0" if service in ("dynamodb", "ssm") else "text/xml"
         body = ERRORS.get(service, ERRORS[""]).format(code=code).encode()
         return f"HTTP/1.1 {status} Injected\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 

@@ -62,6 +62,13 @@ impl Again<'_> {
         (in_flight.clone().only(is_seen), in_flight.clone().only(|address| !is_seen(address)))
     }
 
+    /// Whether nothing went wrong but with what calls are in flight on: such a call may have taken away what a step was to change.
+    fn is_hindered_by(&self, in_flight: &InFlight, summary: &RunSummary) -> bool {
+        let in_flight: BTreeSet<&Address> = in_flight.addresses().collect();
+        let is_one = |(step, _): &(StepId, _)| in_flight.contains(&self.plan.steps[*step].address);
+        summary.unfinished.is_empty() && summary.in_flight.is_empty() && summary.failed.iter().all(is_one)
+    }
+
     /// Executes the plan, and does again what calls that are in flight from `earlier` runs undo. Once the plan is done, `waits` is told what is waited
     /// for, and what of it nobody will see.
     ///
@@ -78,10 +85,10 @@ impl Again<'_> {
     ) -> Result<RunSummary, JournalError> {
         let cloud = Arc::clone(&self.cloud);
         let summary = execute(self.plan, cloud, self.kinds, self.scope, journal, options, sink).await?;
-        if earlier.is_empty() || !summary.is_complete() {
+        let (seen, unseen) = self.within_sight(earlier);
+        if earlier.is_empty() || !self.is_hindered_by(&seen, &summary) && !summary.is_complete() {
             return Ok(summary);
         }
-        let (seen, unseen) = self.within_sight(earlier);
         waits(&seen, &unseen);
         self.settle(summary, &seen, journal, options, rest, sink).await
     }
@@ -137,7 +144,8 @@ impl Again<'_> {
         open(summary)
     }
 
-    /// The steps that bring back what `in_flight` undid, with the checks of what needs it; `None` where nobody could look.
+    /// The steps that bring back what `in_flight` undid, with the checks of what needs it, and all that is left of a plan that is not done;
+    /// `None` where nobody could look.
     async fn undone(
         &self,
         in_flight: &InFlight,
@@ -146,8 +154,12 @@ impl Again<'_> {
         rest: &impl AsyncFn(Duration),
     ) -> Option<Plan> {
         let around = self.around(in_flight);
-        let targets = around.iter().map(ToString::to_string).collect();
-        let options = Options { targets, ..self.options.clone() };
+        let options = match summary.is_complete() {
+            true => {
+                Options { targets: around.iter().map(ToString::to_string).collect(), ..self.options.clone() }
+            }
+            false => self.options.clone(),
+        };
         let (cloud, kinds, scope) = (&*self.cloud, self.kinds, self.scope);
         for look in 0..LOOKS {
             if look > 0 {
@@ -248,10 +260,18 @@ fn merged(
 ) -> RunSummary {
     let of = |step: StepId| known.get(&undone.steps[step].address).copied();
     let mut all = first;
+    // What failed before, and what that held up, was tried again.
+    let open: BTreeSet<StepId> = all.failed.drain(..).map(|(step, _)| step).collect();
+    let open: BTreeSet<StepId> = all.held.drain(..).map(|(step, _)| step).chain(open).collect();
+    all.failed.extend(second.failed.into_iter().filter_map(|(step, error)| Some((of(step)?, error))));
+    all.held.extend(second.held.into_iter().filter_map(|(step, by)| Some((of(step)?, of(by)?))));
+    all.unfinished.extend(second.unfinished.into_iter().filter_map(of));
+    all.skipped = all.held.len();
+    let is_open =
+        |step: &StepId| all.failed.iter().any(|it| it.0 == *step) || all.held.iter().any(|it| it.0 == *step);
+    all.done += open.iter().filter(|step| !is_open(step)).count();
     all.elapsed += second.elapsed;
     all.left.extend(second.left);
-    all.failed.extend(second.failed.into_iter().filter_map(|(step, error)| Some((of(step)?, error))));
-    all.unfinished.extend(second.unfinished.into_iter().filter_map(of));
     let again: BTreeSet<StepId> = (0..undone.steps.len()).filter_map(of).collect();
     all.degraded.retain(|(step, _)| !again.contains(step));
     all.degraded.extend(second.degraded.into_iter().filter_map(|(step, rung)| Some((of(step)?, rung))));
