@@ -50,7 +50,7 @@ impl Vouched {
         }
         let files = match self.has_files {
             true => "`drstack apply` publishes what the files say",
-            false => "run it in the stack's folder, whose files say the same",
+            false => "run `drstack failover STACK` in the stack's folder, whose files say the same",
         };
         let hint = format!(
             "name the key that signs the bundle: `--verify-key PUBLIC_KEY`; or {files}; or accept these commands: `--unsigned`"

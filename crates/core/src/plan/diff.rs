@@ -64,7 +64,6 @@ pub fn plan(
         held: BTreeSet::new(),
         older: Vec::new(),
         kept_data: BTreeSet::new(),
-        told: BTreeSet::new(),
         begun: &seen.begun,
         unlisted_data: false,
         unready: BTreeMap::new(),
@@ -161,8 +160,6 @@ struct Draft<'a> {
     older: Vec<Older>,
     /// Components some of whose data stays.
     kept_data: BTreeSet<String>,
-    /// Data of which it is said that it stays.
-    told: BTreeSet<Address>,
     /// What a run was cut off while making.
     begun: &'a BTreeSet<Address>,
     /// There may be data that no listing showed.

@@ -316,6 +316,16 @@ fn the_copy_in_use_is_the_current_one_whichever_the_listing_names_first() {
 }
 
 #[test]
+fn of_two_copies_that_are_alike_the_one_in_use_stays_whichever_the_listing_names_first() {
+    for order in [[("c-1", "z"), ("c-2", "z")], [("c-2", "z"), ("c-1", "z")]] {
+        let (plan, report) = made(&user_of_a_copy("z"), &copies(&order, "c-2"), &options(Intent::Converge));
+        assert!(plan.is_empty(), "{plan:?}");
+        assert_eq!(plan.outputs[&at("x.x/c")]["id"], "c-2");
+        assert_eq!(kept(&report), ["x.x/c: `c-1` is an older copy; delete it with `--delete-data x.x/c`"]);
+    }
+}
+
+#[test]
 fn an_older_copy_that_is_wanted_again_is_used_again() {
     let seen = copies(&[("c-2", "z"), ("c-1", "a")], "c-2");
     let (plan, report) = made(&user_of_a_copy("a"), &seen, &options(Intent::Converge));
@@ -341,7 +351,8 @@ fn copies_of_what_is_no_longer_named_are_each_deleted_when_named() {
     seen.seen.clear();
     let (plan, report) = made(&Graph::default(), &seen, &options(Intent::Converge));
     assert!(plan.is_empty());
-    assert_eq!(kept(&report), ["x.x/c: it holds data; delete it with `--delete-data x.x/c`"]);
+    let holds = |id: &str| format!("x.x/c: `{id}` holds data; delete it with `--delete-data x.x/c`");
+    assert_eq!(kept(&report), [holds("c-2"), holds("c-1")]);
     let (plan, _) = made(&Graph::default(), &seen, &deleting(&["x.x/c"]));
     assert_eq!(lines(&plan), ["Delete x.x/c []", "Delete x.x/c []"]);
 }

@@ -96,9 +96,17 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn block_claimed(&mut self, resource: &Resource, found: &Found) {
+        let proof = match &found.owner {
+            Owner::Unproven(None) => {
+                // Values of tags have no brackets.
+                let address = resource.address.as_str().replace("[\"", "=").replace("\"]", "=");
+                format!("`drstack:address` with the value {address}")
+            }
+            _ => "`drstack:spec` with the value 0000000000000000".to_owned(),
+        };
         let text = format!(
             "`{}` has the tags of this stack, and nothing proves that drstack made it: remove its tag `drstack:stack` where it is \
-             something else; where it is the stack's, give it the tag `drstack:spec` with the value 0000000000000000",
+             something else; where it is the stack's, give it the tag {proof}",
             found.id
         );
         self.block(&resource.address, text);
@@ -181,7 +189,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Whether instances of it serve, or anything that was seen holds on to it.
-    fn is_in_use(&self, kind: &'static dyn DynKind, found: &Found) -> Result<bool, ShapeError> {
+    pub(super) fn is_in_use(&self, kind: &'static dyn DynKind, found: &Found) -> Result<bool, ShapeError> {
         if let Some(serving) = kind.serving(&found.live)? {
             return Ok(serving > 0);
         }

@@ -22,7 +22,7 @@ impl Draft<'_> {
         self.kept_data.extend(apart);
         for owned in &owned {
             if self.holds_data(owned.kind) && !self.may_delete(&owned.address) {
-                self.keep_data(&owned.address);
+                self.keep_data(owned);
             }
         }
         let mut all = self.succession(&owned)?;
@@ -176,12 +176,14 @@ impl Draft<'_> {
         }
     }
 
-    pub(super) fn keep_data(&mut self, address: &Address) {
+    pub(super) fn keep_data(&mut self, owned: &Owned) {
+        let Owned { address, found, .. } = owned;
         self.kept_data.insert(address.component().to_string());
-        // Of several copies at one address it is said once.
-        if self.told.insert(address.clone()) {
-            let text = format!("it holds data; delete it with `--delete-data {}`", address.typed());
-            self.report.kept.push(Remark { address: address.to_string(), text });
+        // By its name: that is what `--delete-data` would delete.
+        let text = format!("`{}` holds data; delete it with `--delete-data {}`", found.id, address.typed());
+        let remark = Remark { address: address.to_string(), text };
+        if !self.report.kept.contains(&remark) {
+            self.report.kept.push(remark);
         }
     }
 }

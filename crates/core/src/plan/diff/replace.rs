@@ -7,6 +7,7 @@ use super::{Draft, Spare, fields, token};
 use crate::cloud::Found;
 use crate::graph::Resource;
 use crate::kind::{Action, Compared, DataRole, DynKind, FieldChange, Lookup, Readiness, ShapeError};
+use crate::observe::Owned;
 use crate::plan::Remark;
 
 impl Draft<'_> {
@@ -65,11 +66,21 @@ impl Draft<'_> {
     ) -> Result<Option<(&'b Found, Compared)>, ShapeError> {
         let compared = self.compare(kind, resource, found)?;
         let is_older = must_be_replaced(&compared);
+        let key = (resource.address.clone(), kind.name());
         // Of what is looked up by a name there is one alone.
-        if resource.name.is_some() || keeps_older(kind) && !is_older {
+        if resource.name.is_some() {
             return Ok(Some((found, compared)));
         }
-        let key = (resource.address.clone(), kind.name());
+        if keeps_older(kind) && !is_older {
+            let used = match self.is_in_use(kind, found)? {
+                true => None,
+                false => self.used_twin(kind, resource, spare.by_address.get(&key))?,
+            };
+            let Some((at, compared)) = used else { return Ok(Some((found, compared))) };
+            self.older.push(Older::of(kind, resource, found, None));
+            let twin = spare.by_address.get_mut(&key).map(|twins| twins.remove(at));
+            return Ok(Some((twin.map_or(found, |twin| &twin.found), compared)));
+        }
         let twins = spare.by_address.remove(&key).unwrap_or_default();
         let (mut alike, mut rest) = (Vec::new(), Vec::new());
         for twin in twins {
@@ -95,6 +106,22 @@ impl Draft<'_> {
             }
         }
         Ok(one)
+    }
+
+    /// The first of `twins` that is as `resource` is wanted and in use: its place.
+    fn used_twin(
+        &self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        twins: Option<&Vec<&Owned>>,
+    ) -> Result<Option<(usize, Compared)>, ShapeError> {
+        for (at, twin) in twins.into_iter().flatten().enumerate() {
+            let compared = self.compare(kind, resource, &twin.found)?;
+            if !must_be_replaced(&compared) && self.is_in_use(kind, &twin.found)? {
+                return Ok(Some((at, compared)));
+            }
+        }
+        Ok(None)
     }
 
     /// Takes away what was replaced; while it serves and what replaced it does not yet, it stays.

@@ -37,6 +37,18 @@ fn what_has_the_tags_without_proof_is_named_and_left_alone() {
 }
 
 #[test]
+fn what_lost_the_tag_of_its_address_is_told_which_one_brings_it_back() {
+    let address = at("x.x[\"eta\"]/d");
+    let graph = want(vec![Resource::named::<Data>(address.clone(), Place::Standby, "d", &spec(None))]);
+    let half = Found { owner: Owner::Unproven(None), ..a("d", 1) };
+    let seen = seen(vec![("x.x[\"eta\"]/d", Look::Present(half))]);
+    let (plan, report) = made(&graph, &seen, &options(Intent::Converge));
+    assert!(plan.is_empty(), "{plan:?}");
+    let hint = "give it the tag `drstack:address` with the value x.x=eta=/d";
+    assert!(report.blocked[0].text.ends_with(hint), "{report:?}");
+}
+
+#[test]
 fn nothing_is_made_beside_what_may_be_it_and_a_takeover_uses_that() {
     let unproven = Found { owner: Owner::Unproven(Some(at("x.x/a"))), ..a("a-1", 1) };
     let mut seen = both();
