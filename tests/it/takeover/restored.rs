@@ -45,7 +45,7 @@ fn a_cold_table_is_restored_checked_kept_by_a_failback_and_served_as_it_is_by_th
         "{told}"
     );
     let plan = run(&machine, "plan s --detailed-exitcode", None).ok();
-    let kept = "table.catalogue/table-import: `acme-catalogue` holds data; delete it with `--delete-data table.catalogue/table-import`";
+    let kept = "table.catalogue/table-import: `acme-archive-catalogue` holds data; delete it with `--delete-data table.catalogue/table-import`";
     assert!(plan.stdout.contains(kept), "{plan:?}");
     run(&machine, "apply s --auto-approve", None).ok();
     let again = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).ok();

@@ -1,6 +1,7 @@
 //! What the planner promises, on a toy kind whose spec is a size, a fixed part and a link.
 
 mod claims;
+mod copies;
 mod lacking;
 mod renamed;
 mod sequence;
@@ -254,26 +255,6 @@ fn an_interrupted_replacement_goes_on_with_the_new_one() {
     assert_eq!(plan.steps[1].id.as_deref(), Some("a-1"));
 }
 
-/// `b` (by name) uses the copy `c`, which is made anew where `fixed` changes.
-fn user_of_a_copy(fixed: &str) -> Graph {
-    let c = Spec { size: 1, fixed: fixed.into(), link: None };
-    want(vec![
-        Resource::tagged::<Copy>(at("x.x/c"), Place::Standby, &c),
-        Resource::named::<Named>(at("x.x/b"), Place::Standby, "b", &spec(Some(Link::id(&at("x.x/c"))))),
-    ])
-}
-
-/// Copies by id and `fixed`, in the order of the listing, and `b`, which uses `used`.
-fn copies(all: &[(&str, &str)], used: &str) -> Observed {
-    let copy =
-        |(id, fixed): &(&str, &str)| found(id, "x.x/c", json!({"size": 1, "fixed": fixed, "link": null}));
-    let b = found("b", "x.x/b", json!({"size": 1, "fixed": "a", "link": used}));
-    let mut seen = seen(vec![("x.x/c", Look::Present(copy(&all[0]))), ("x.x/b", Look::Present(b))]);
-    let owned = |found| Owned { kind: "copy", place: Place::Standby, address: at("x.x/c"), found };
-    seen.others = all[1..].iter().map(|it| owned(copy(it))).collect();
-    seen
-}
-
 fn deleting(addresses: &[&str]) -> Options {
     let delete_data = addresses.iter().map(|it| (*it).to_owned()).collect();
     Options { delete_data, ..options(Intent::Converge) }
@@ -282,79 +263,6 @@ fn deleting(addresses: &[&str]) -> Options {
 fn kept(report: &PlanReport) -> Vec<String> {
     assert_eq!(report.blocked, []);
     report.kept.iter().map(|it| format!("{}: {}", it.address, it.text)).collect()
-}
-
-#[test]
-fn a_newer_copy_is_made_beside_the_older_one_which_stays() {
-    let seen = copies(&[("c-1", "a")], "c-1");
-    let (plan, report) = made(&user_of_a_copy("z"), &seen, &options(Intent::Converge));
-    assert_eq!(lines(&plan), ["Create x.x/c []", "Update x.x/b [0]"]);
-    assert!(!plan.steps[0].replaces, "nothing goes");
-    assert_eq!(kept(&report), ["x.x/c: `c-1` is an older copy; delete it with `--delete-data x.x/c`"]);
-}
-
-#[test]
-fn an_older_copy_that_is_named_goes_once_the_newer_one_is_in_use() {
-    let seen = copies(&[("c-1", "a")], "c-1");
-    let (plan, report) = made(&user_of_a_copy("z"), &seen, &deleting(&["x.x/c"]));
-    assert_eq!(lines(&plan), ["Create x.x/c []", "Update x.x/b [0]", "Delete x.x/c [0, 1]"]);
-    assert!(plan.steps[0].replaces && plan.steps[2].replaces);
-    assert_eq!(kept(&report), [""; 0]);
-}
-
-#[test]
-fn the_copy_in_use_is_the_current_one_whichever_the_listing_names_first() {
-    for order in [[("c-1", "a"), ("c-2", "z")], [("c-2", "z"), ("c-1", "a")]] {
-        let (plan, report) = made(&user_of_a_copy("z"), &copies(&order, "c-2"), &options(Intent::Converge));
-        assert!(plan.is_empty(), "{plan:?}");
-        assert_eq!(plan.outputs[&at("x.x/c")]["id"], "c-2");
-        assert_eq!(kept(&report), ["x.x/c: `c-1` is an older copy; delete it with `--delete-data x.x/c`"]);
-        let (plan, _) = made(&user_of_a_copy("z"), &copies(&order, "c-2"), &deleting(&["x.x"]));
-        assert_eq!(lines(&plan), ["Delete x.x/c []"]);
-        assert_eq!(plan.steps[0].id.as_deref(), Some("c-1"));
-    }
-}
-
-#[test]
-fn of_two_copies_that_are_alike_the_one_in_use_stays_whichever_the_listing_names_first() {
-    for order in [[("c-1", "z"), ("c-2", "z")], [("c-2", "z"), ("c-1", "z")]] {
-        let (plan, report) = made(&user_of_a_copy("z"), &copies(&order, "c-2"), &options(Intent::Converge));
-        assert!(plan.is_empty(), "{plan:?}");
-        assert_eq!(plan.outputs[&at("x.x/c")]["id"], "c-2");
-        assert_eq!(kept(&report), ["x.x/c: `c-1` is an older copy; delete it with `--delete-data x.x/c`"]);
-    }
-}
-
-#[test]
-fn an_older_copy_that_is_wanted_again_is_used_again() {
-    let seen = copies(&[("c-2", "z"), ("c-1", "a")], "c-2");
-    let (plan, report) = made(&user_of_a_copy("a"), &seen, &options(Intent::Converge));
-    assert_eq!(lines(&plan), ["Update x.x/b []"]);
-    assert_eq!(plan.steps[0].changes[0].to, "c-1");
-    assert_eq!(kept(&report), ["x.x/c: `c-2` is an older copy; delete it with `--delete-data x.x/c`"]);
-}
-
-#[test]
-fn an_older_copy_stays_while_something_out_of_reach_uses_it() {
-    let targets = vec!["x.x/c".to_owned()];
-    let seen = copies(&[("c-1", "a")], "c-1");
-    let (plan, report) = made(&user_of_a_copy("z"), &seen, &Options { targets, ..deleting(&["x.x/c"]) });
-    assert_eq!(lines(&plan), ["Create x.x/c []"]);
-    assert_eq!(kept(&report), ["x.x/c: `c-1` is an older copy, and still in use"]);
-}
-
-#[test]
-fn copies_of_what_is_no_longer_named_are_each_deleted_when_named() {
-    let mut seen = copies(&[("c-1", "a"), ("c-2", "z")], "c-2");
-    let Some(Look::Present(first)) = seen.seen.remove(&at("x.x/c")) else { unreachable!() };
-    seen.others.push(Owned { kind: "copy", place: Place::Standby, address: at("x.x/c"), found: first });
-    seen.seen.clear();
-    let (plan, report) = made(&Graph::default(), &seen, &options(Intent::Converge));
-    assert!(plan.is_empty());
-    let holds = |id: &str| format!("x.x/c: `{id}` holds data; delete it with `--delete-data x.x/c`");
-    assert_eq!(kept(&report), [holds("c-2"), holds("c-1")]);
-    let (plan, _) = made(&Graph::default(), &seen, &deleting(&["x.x/c"]));
-    assert_eq!(lines(&plan), ["Delete x.x/c []", "Delete x.x/c []"]);
 }
 
 #[test]
