@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use crate::minimum::quoted;
+use crate::accepted::quoted;
 
 /// Gives an AI system on AWS a second region to fall back to.
 #[derive(Parser)]
@@ -266,8 +266,8 @@ pub(crate) struct FailoverArgs {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) not_waiting_for: Vec<String>,
     /// Least capacity to go on with, in this failover: `40%` or `16` of each pool, or `pool.inference=40%` of one; may be repeated
-    #[arg(long, value_name = "MINIMUM", value_parser = crate::minimum::parse)]
-    pub(crate) minimum: Vec<crate::minimum::Accepted>,
+    #[arg(long, value_name = "MINIMUM", value_parser = crate::accepted::parse)]
+    pub(crate) minimum: Vec<crate::accepted::Accepted>,
     /// When the outage was noticed: the recovery time counts from then
     #[arg(long, value_name = "TIME", conflicts_with = "planned", value_parser = crate::commands::failover::moment)]
     pub(crate) detected_at: Option<jiff::Timestamp>,

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use drstack_core::address::Address;
 use drstack_core::bundle::{Bundle, BundleError, untouched};
-use drstack_core::cloud::{Found, Scope};
-use drstack_core::compile::{Compiled, compile};
+use drstack_core::cloud::Found;
+use drstack_core::compile::compile;
 use drstack_core::component::StackFacts;
 use drstack_core::control::lock::Lock;
 use drstack_core::control::published::{self, Published, publish, published, withdraw};
@@ -15,10 +15,10 @@ use drstack_core::control::{ControlStore, StoreError};
 use drstack_core::keys::{KeyError, PrivateKey, PublicKey};
 use drstack_core::kind::Place;
 use drstack_core::objective::{Mode, Standing};
-use drstack_core::observe::{Look, Observed, look_again};
+use drstack_core::observe::{Look, look_again};
+use drstack_core::plan::Options;
 use drstack_core::plan::skeleton::Skeleton;
 use drstack_core::plan::stability::Rehearsal;
-use drstack_core::plan::{Intent, Options};
 use drstack_core::stack::{Stack, is_bucket_name, is_region};
 use jiff::Timestamp;
 
@@ -27,31 +27,10 @@ use crate::cloud::control_store;
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::planning::{Planned, shape_failure};
+use crate::publishing::Then;
 use crate::session::{Alone, Rehearsed, Session, store_failure};
 use crate::ui::Ui;
 use crate::vouched::Vouched;
-
-/// What a complete run does with the bundle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Then {
-    /// The stack stands as it says: the bundle says so too.
-    Publish,
-    /// The stack is gone: so is its bundle.
-    Withdraw,
-    /// Part of the stack was left out, or a takeover goes on from the bundle that it was begun with.
-    Leave,
-}
-
-impl Then {
-    /// After a run with these options.
-    pub(crate) fn after(options: &Options) -> Self {
-        match (&options.intent, options.targets.is_empty()) {
-            (Intent::Converge, true) => Self::Publish,
-            (Intent::Destroy, true) => Self::Withdraw,
-            _ => Self::Leave,
-        }
-    }
-}
 
 /// Where a bundle lies: `s3://CONTROL/STACK`.
 struct Url {
@@ -108,16 +87,6 @@ pub(crate) fn signer(stack: &Stack, file: Option<&Path>) -> Result<Option<Privat
         }
         _ => Ok(key),
     }
-}
-
-/// What was seen outside of the standby region.
-pub(crate) fn elsewhere(compiled: &Compiled, seen: &Observed) -> BTreeMap<Address, Found> {
-    let outside = compiled.graph.resources.values().filter(|it| it.place != Place::Standby);
-    let found = |address: &Address| match seen.seen.get(address) {
-        Some(Look::Present(found)) => Some((address.clone(), found.clone())),
-        _ => None,
-    };
-    outside.filter_map(|it| found(&it.address)).collect()
 }
 
 impl Session {
@@ -413,17 +382,6 @@ fn verify_key(args: &BundleArgs) -> Result<Option<PublicKey>, Failure> {
 
 fn refused(error: &BundleError) -> Failure {
     Failure::new(Exit::Invalid, error, error.hint())
-}
-
-/// The parts of a [`Scope`] that are known before the bundle is read.
-pub(crate) fn scope(stack: &str, standby: &str) -> Scope {
-    // No call for this scope goes to a primary region: it is the standby's twice.
-    Scope {
-        stack: stack.into(),
-        primary: standby.into(),
-        standby: standby.into(),
-        secrets: std::sync::Arc::default(),
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use drstack_sim::{Sim, SimConfig};
 use tokio::runtime::Runtime;
 
 use crate::args::{CloudName, Global};
-use crate::bundle;
 use crate::exit::{Exit, Failure};
 use crate::files;
 
@@ -70,7 +69,7 @@ pub(crate) async fn control_store(
                 return Err(Failure::new(Exit::Failed, message, hint));
             }
             // Its settings are the stack's, and come with it: this is to read one object.
-            let scope = bundle::scope(stack, region.unwrap_or_default());
+            let scope = scope(stack, region.unwrap_or_default());
             let kinds = drstack_kinds::kinds();
             let sim = Sim::open(Path::new(SIM_FOLDER), SimConfig::default(), kinds, &scope, Vec::new());
             Ok(sim.map_err(|error| world_failure(&error))?.control(&scope, bucket))
@@ -80,12 +79,23 @@ pub(crate) async fn control_store(
                 let hint = "name the standby region, where the control bucket lies: `--region us-west-2`";
                 Failure::new(Exit::Usage, format!("the name of `{bucket}` does not say its region"), hint)
             })?;
-            let scope = bundle::scope(stack, region);
+            let scope = scope(stack, region);
             let cloud = aws(&scope).await?.cloud;
             // To read an object takes no other region.
             cloud.stand_alone();
             Ok(cloud.control(&scope, bucket))
         }
+    }
+}
+
+/// The parts of a [`Scope`] that are known before the bundle is read.
+fn scope(stack: &str, standby: &str) -> Scope {
+    // No call for this scope goes to a primary region: it is the standby's twice.
+    Scope {
+        stack: stack.into(),
+        primary: standby.into(),
+        standby: standby.into(),
+        secrets: std::sync::Arc::default(),
     }
 }
 

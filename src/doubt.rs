@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use drstack_core::control::StoreError;
 use drstack_core::control::mode::KeptMode;
+use drstack_core::control::record;
 use drstack_core::control::unkept::Unkept;
 use drstack_core::control::witness::{self, Doubt};
 use drstack_core::facts::Facts;
@@ -164,7 +165,7 @@ impl Session {
     pub(crate) async fn testify(&self, kept: &KeptMode) {
         let control = &self.stack.facts.control;
         if let Err(error) = kept.testify(&*self.cloud, &self.scope, control).await {
-            let name = witness::name(&self.stack.facts.name);
+            let name = record::name(&self.stack.facts.name);
             self.ui.warn(&format!("warning: the mode is not kept a second time, in `{name}`: {error}"));
         }
     }

@@ -1,5 +1,6 @@
 //! drstack: a second region for an AI system on AWS. This is the edge: arguments in, text out.
 
+mod accepted;
 mod args;
 mod bundle;
 mod cloud;
@@ -15,6 +16,7 @@ mod locking;
 mod minimum;
 mod only;
 mod planning;
+mod publishing;
 mod session;
 mod takeover;
 mod ui;

@@ -2,34 +2,16 @@
 
 use std::fmt::Write;
 
-use drstack_core::minimum::{Minimum, Minimums};
+use drstack_core::minimum::Minimums;
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::verdict::{Pool, pools};
 
+use crate::accepted::{Accepted, quoted};
 use crate::args::FailoverArgs;
 use crate::exit::{Exit, Failure};
 use crate::planning::Planned;
 use crate::session::Session;
 use crate::views;
-
-/// What one `--minimum` says.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Accepted {
-    /// None for every pool.
-    pool: Option<String>,
-    minimum: Minimum,
-}
-
-/// `40%`, `16`, `pool.inference=40%`.
-pub(crate) fn parse(text: &str) -> Result<Accepted, String> {
-    // Keys of `for_each` may hold anything, a minimum has no `=`.
-    let (pool, minimum) = match text.rsplit_once('=') {
-        Some((pool, minimum)) => (Some(pool.to_owned()), minimum),
-        None => (None, text),
-    };
-    let minimum = minimum.parse().map_err(|error: drstack_core::minimum::NoMinimum| error.to_string())?;
-    Ok(Accepted { pool, minimum })
-}
 
 impl Session {
     /// Accepts these minimums for the failover that this session is of; each has to name a pool of the stack, or none.
@@ -120,15 +102,6 @@ pub(crate) fn command(args: &FailoverArgs) -> String {
     words.join(" ")
 }
 
-/// `text` as a shell takes it.
-pub(crate) fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=%,@+".contains(c);
-    match !text.is_empty() && text.chars().all(is_plain) {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', "'\\''")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use drstack_core::address::{Address, ComponentAddress};
@@ -138,17 +111,6 @@ mod tests {
     fn pool(address: &str, in_service: u32, is_up: bool) -> Pool {
         let address = Address::new(&ComponentAddress::new(address), "group");
         Pool { address, wanted: 40, in_service: Some(in_service), is_up }
-    }
-
-    #[test]
-    fn a_minimum_is_for_one_pool_or_for_all_and_never_nonsense() {
-        let read = |text: &str| parse(text).ok().map(|it| (it.pool, it.minimum.to_string()));
-        assert_eq!(read("40%"), Some((None, "40%".to_owned())));
-        let keyed = "pool.a[\"x=y\"]";
-        assert_eq!(read(&format!("{keyed}=7")), Some((Some(keyed.to_owned()), "7".to_owned())));
-        for text in ["0%", "101%", "0", "pool.a=0%", "pool.a", "", "="] {
-            assert_eq!(read(text), None, "{text}");
-        }
     }
 
     #[test]

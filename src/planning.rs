@@ -24,8 +24,8 @@ use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step, plan};
 use drstack_core::verdict::{Pool, pools};
 use drstack_kinds::facts::keep;
 
-use crate::bundle::{Then, elsewhere};
 use crate::exit::{Exit, Failure};
+use crate::publishing::{Then, elsewhere};
 use crate::session::{CONTROL, Session, store_failure};
 use crate::views;
 use crate::views::restored::{left, restored};

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use drstack_core::address::Address;
 use drstack_core::cloud::{Cloud, Found, Scope};
-use drstack_core::control::mode::{KeptMode, mode};
+use drstack_core::control::doubt::mode;
+use drstack_core::control::mode::KeptMode;
 use drstack_core::control::{ControlStore, StoreError};
 use drstack_core::facts::Facts;
 use drstack_core::keys::PrivateKey;

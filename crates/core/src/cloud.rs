@@ -1,6 +1,8 @@
 //! The cloud as the core sees it: resource calls, facts of the primary, a control store and a clock.
 
-use std::collections::BTreeMap;
+mod error;
+mod scope;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,74 +14,13 @@ use serde_json::Value;
 use crate::address::Address;
 use crate::calls::{CallNote, RefusedCall};
 use crate::control::ControlStore;
-use crate::engine::journal::Permit;
+use crate::control::lease::Permit;
 use crate::facts::FactQuery;
 use crate::kind::{FieldChange, Place};
 use crate::sides::{Copied, Sides};
 
-/// What a call needs to know about the stack it serves.
-#[derive(Clone, Debug)]
-pub struct Scope {
-    /// Name of the stack, the value of the tag `drstack:stack`.
-    pub stack: Arc<str>,
-    /// The primary region.
-    pub primary: Arc<str>,
-    /// The standby region.
-    pub standby: Arc<str>,
-    /// Values that must never be written down, by their SHA-256 in hex.
-    pub secrets: Arc<Secrets>,
-}
-
-impl Scope {
-    /// The region that `place` means here. Global services are called through the standby's view of them.
-    pub fn region(&self, place: Place) -> &str {
-        match place {
-            Place::Primary => &self.primary,
-            Place::Standby | Place::Global => &self.standby,
-        }
-    }
-}
-
-/// Secret values by their SHA-256 in lower-case hex: user data above all. Has no `Serialize` and prints nothing.
-#[derive(Clone, Default)]
-pub struct Secrets(BTreeMap<String, String>);
-
-impl Secrets {
-    /// Keeps `value` and returns its hash.
-    pub fn keep(&mut self, value: String) -> String {
-        let hash = sha256(value.as_bytes());
-        self.0.insert(hash.clone(), value);
-        hash
-    }
-
-    /// The value with this hash, if it was seen in this run.
-    pub fn get(&self, hash: &str) -> Option<&str> {
-        self.0.get(hash).map(String::as_str)
-    }
-
-    /// Takes over all of `other`.
-    pub fn extend(&mut self, other: Secrets) {
-        self.0.extend(other.0);
-    }
-}
-
-impl std::fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Secrets({})", self.0.len())
-    }
-}
-
-/// Says that `bucket` was refused to a caller who expects `account` to own it: S3 does not tell which of the two is why.
-pub fn not_of_account(bucket: &str, account: &str) -> String {
-    format!("bucket `{bucket}` may belong to another account than {account}")
-}
-
-/// SHA-256 in lower-case hex.
-pub fn sha256(bytes: &[u8]) -> String {
-    use sha2::Digest;
-    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
-    sha2::Sha256::digest(bytes).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
+pub use error::CloudError;
+pub use scope::{Scope, Secrets, not_of_account, sha256};
 
 /// Whose a live resource is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,143 +79,6 @@ pub struct Captured {
     pub value: Value,
     /// User data and the like.
     pub secrets: Secrets,
-}
-
-/// Why a call did not do what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "class")]
-pub enum CloudError {
-    /// The service asked for fewer calls.
-    #[error("{operation} was throttled")]
-    Throttled {
-        /// `ec2:RunInstances`.
-        operation: String,
-    },
-    /// The credentials may not do this.
-    #[error("{operation} was denied: {message}")]
-    Denied {
-        /// `s3:PutBucketReplication`.
-        operation: String,
-        /// What AWS said.
-        message: String,
-    },
-    /// Nothing answered.
-    #[error("{operation} in {region} did not answer: {message}")]
-    Unreachable {
-        /// Which call.
-        operation: String,
-        /// Where.
-        region: String,
-        /// What the client saw.
-        message: String,
-    },
-    /// The region has no such capacity now.
-    #[error("{operation}: no capacity: {message}")]
-    NoCapacity {
-        /// Which call.
-        operation: String,
-        /// What AWS said.
-        message: String,
-    },
-    /// An account limit.
-    #[error("{operation}: over a quota: {message}")]
-    Quota {
-        /// Which call.
-        operation: String,
-        /// What AWS said.
-        message: String,
-    },
-    /// Something of that name exists or is being changed.
-    #[error("{operation}: conflict: {message}")]
-    Conflict {
-        /// Which call.
-        operation: String,
-        /// What AWS said.
-        message: String,
-    },
-    /// What has to be so is not so now, and may be later: a check that does not pass.
-    #[error("{operation} does not pass: {message}")]
-    NotYet {
-        /// Which look.
-        operation: String,
-        /// What was seen.
-        message: String,
-    },
-    /// AWS will never accept this request.
-    #[error("{operation} refused: {code}: {message}")]
-    Invalid {
-        /// Which call.
-        operation: String,
-        /// AWS's error code.
-        code: String,
-        /// What AWS said.
-        message: String,
-    },
-    /// It was not sent: it would have left the standby region while the cloud was told to stand alone.
-    #[error("{operation} was not sent to {region}: a takeover calls nothing outside the standby region")]
-    Forbidden {
-        /// Which call.
-        operation: String,
-        /// Where it would have gone.
-        region: String,
-    },
-    /// It was not sent: the lock of the run that wanted it is over.
-    #[error("{operation} was not sent: this run does not hold the stack's lock any more")]
-    Lapsed {
-        /// Which call.
-        operation: String,
-    },
-    /// Anything else.
-    #[error("{operation} failed: {message}")]
-    Other {
-        /// Which call.
-        operation: String,
-        /// What was said.
-        message: String,
-    },
-}
-
-impl CloudError {
-    /// Whether the same call may succeed later without anybody changing anything.
-    pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Throttled { .. } | Self::Unreachable { .. } | Self::Other { .. })
-    }
-
-    /// What to do next, as an imperative sentence.
-    pub fn hint(&self) -> String {
-        match self {
-            Self::Throttled { .. } => "run `drstack apply` again, or lower `--parallelism`".to_owned(),
-            Self::Denied { operation, .. } if operation.starts_with("s3:") => {
-                format!(
-                    "name another bucket if this one is another account's; if not, allow `{operation}` to these credentials: `docs/iam-policy.json` lists what drstack needs"
-                )
-            }
-            Self::Denied { operation, .. } => {
-                format!(
-                    "allow `{operation}` to these credentials; `docs/iam-policy.json` lists what drstack needs"
-                )
-            }
-            Self::Unreachable { region, .. } => {
-                format!("check the network and whether {region} is up, then run again")
-            }
-            Self::NoCapacity { .. } => "name more instance types in the pool, then run again".to_owned(),
-            Self::Quota { .. } => {
-                "raise the quota in Service Quotas for the standby region, then run again".to_owned()
-            }
-            Self::Conflict { operation, .. } | Self::Invalid { operation, .. } if !operation.contains(':') => {
-                // No service said so: drstack asked something itself, and that does not hold.
-                "mend what it names, then run the same command again".to_owned()
-            }
-            Self::Conflict { .. } => "run `drstack plan` to see what exists now".to_owned(),
-            Self::NotYet { .. } => "mend what it looks at in the standby region, then run again: it looks anew".to_owned(),
-            Self::Invalid { .. } => "correct the stack; `drstack validate` checks it".to_owned(),
-            Self::Forbidden { .. } => {
-                "run `drstack plan --mode active` to see which step needs it, and `drstack apply` once the primary answers".to_owned()
-            }
-            Self::Lapsed { .. } => "run `drstack plan` to see where things stand".to_owned(),
-            Self::Other { .. } => "run again; `RUST_LOG=drstack=debug` says more".to_owned(),
-        }
-    }
 }
 
 /// Answers of one bulk read, in the order of the ids asked for: `Ok(None)` is certainly absent, `Err` is "could not look".

@@ -4,6 +4,7 @@
 
 mod erased;
 mod operation;
+mod place;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,18 +18,7 @@ use crate::sides::Copied;
 
 pub use erased::{Compared, DynKind, Erased, KindRegistry, ShapeError};
 pub use operation::{Action, Operation};
-
-/// Where a resource lives, seen from the stack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Place {
-    /// In the primary region: only replication may be switched on here.
-    Primary,
-    /// In the standby region.
-    Standby,
-    /// In a service of the whole partition, such as IAM.
-    Global,
-}
+pub use place::Place;
 
 /// How a live resource is found again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::address::Address;
 use crate::cloud::{Captured, Cloud, CloudError, Found, Owner, Scope, Secrets};
-use crate::control::witness;
+use crate::control::record;
 use crate::facts::{Fact, FactQuery, Facts};
 use crate::graph::{Graph, Resource};
 use crate::kind::{DynKind, KindRegistry, Place};
@@ -127,7 +127,7 @@ async fn look_at(
     }
     let Observed { seen, others, .. } = &mut all;
     // The second record of the mode is no component's, and outlives them all.
-    let witness = witness::address();
+    let witness = record::address();
     others.retain(|other| other.address != witness);
     // What one kind lists may be what another one looked at by name.
     others.retain(|other| match seen.get(&other.address) {

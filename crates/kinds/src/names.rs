@@ -3,6 +3,11 @@
 use drstack_core::address::ComponentAddress;
 use drstack_core::cloud::sha256;
 
+/// Namespace of the metric that says which region serves.
+pub const NAMESPACE: &str = "drstack";
+/// Name of that metric.
+pub const METRIC: &str = "standby-serves";
+
 /// `text` where it has at most `limit` characters, else its beginning and a hash of the whole.
 pub fn fit(text: &str, limit: usize) -> String {
     if text.len() <= limit {

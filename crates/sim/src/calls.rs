@@ -1,70 +1,11 @@
 //! Calls: what was asked of the sim, in order, for tests and for faults that choose among them.
 
-use std::fmt;
-
 use drstack_core::calls::CallNote;
-use drstack_core::kind::{Action, Place};
+use drstack_core::kind::Place;
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::config::Failure;
-
-/// What a call does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Operation {
-    /// Makes a resource.
-    Create,
-    /// Changes a resource.
-    Update,
-    /// Takes a resource away.
-    Delete,
-    /// Looks resources up.
-    Read,
-    /// Lists what a stack owns.
-    List,
-    /// Asks for a fact.
-    Capture,
-    /// Reads or writes the control bucket.
-    Control,
-}
-
-impl Operation {
-    /// Whether it changes a resource.
-    pub fn is_change(self) -> bool {
-        matches!(self, Self::Create | Self::Update | Self::Delete)
-    }
-
-    /// Its name in settings and messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Delete => "delete",
-            Self::Read => "read",
-            Self::List => "list",
-            Self::Capture => "capture",
-            Self::Control => "control",
-        }
-    }
-}
-
-impl From<Action> for Operation {
-    fn from(action: Action) -> Self {
-        match action {
-            Action::Create => Self::Create,
-            Action::Update => Self::Update,
-            Action::Delete => Self::Delete,
-        }
-    }
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use crate::operation::{Failure, Operation};
 
 /// One attempt of one call. A call that is throttled and tried again is recorded each time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

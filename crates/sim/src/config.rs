@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::calls::Operation;
+use crate::operation::{Failure, Operation};
 
 /// How the simulated cloud behaves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -126,41 +126,6 @@ pub struct Fault {
     /// Only the call of this number among those that match, counted from 1 in each run.
     #[serde(default)]
     pub at: Option<u64>,
-}
-
-/// How a call goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Failure {
-    /// The service asks for fewer calls; the call is tried again a bounded number of times, as the SDK does.
-    Throttled,
-    /// The credentials may not do it.
-    Denied,
-    /// The service fails.
-    Internal,
-    /// It is done, and the answer never comes.
-    TimeoutAfterEffect,
-    /// The region has no such capacity.
-    NoCapacity,
-    /// An account limit.
-    Quota,
-    /// Of a bulk read every other answer is missing; any other call fails as with `internal`.
-    Partial,
-}
-
-impl Failure {
-    /// Its name in the call log, as in settings.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Throttled => "throttled",
-            Self::Denied => "denied",
-            Self::Internal => "internal",
-            Self::TimeoutAfterEffect => "timeout-after-effect",
-            Self::NoCapacity => "no-capacity",
-            Self::Quota => "quota",
-            Self::Partial => "partial",
-        }
-    }
 }
 
 /// Settings that cannot be used.

@@ -5,8 +5,8 @@ use drstack_core::control::{Condition, ControlStore, StoreError, Version};
 use drstack_core::kind::Place;
 use futures_util::future::{BoxFuture, FutureExt};
 
-use crate::calls::Operation;
 use crate::gate::Asked;
+use crate::operation::Operation;
 use crate::sim::Sim;
 use crate::state::State;
 use crate::world::{Body, Bucket, Change};

@@ -5,31 +5,16 @@ use std::collections::BTreeMap;
 
 use drstack_core::cloud::CloudError;
 use drstack_core::kind::{Demand, DynKind, ShapeError};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::capacity::{Given, Taken, add, allocate};
 use crate::config::{SimConfig, millis};
 use crate::effect::{Effect, LETTING_GO};
 use crate::state::State;
-use crate::world::{Change, Key, Object};
+use crate::world::{Change, Exchange, Key, Object};
 
 /// More than this are never exchanged: no group has so many, and a damaged world would keep whoever opens it busy for ever.
 const MOST: u32 = 100_000;
-
-/// Instances that make way for others.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Exchange {
-    /// When its next step is done; of one that has stopped, when that was last so.
-    pub next: u64,
-    /// How long a launch takes.
-    pub takes: u64,
-    /// What is to serve, and what an instance of each type counts.
-    pub wanted: Demand,
-    /// The on-demand instances that still serve, by type.
-    pub on_demand: BTreeMap<String, u32>,
-}
 
 /// How an update goes from on-demand to spot.
 pub(crate) struct Swap {

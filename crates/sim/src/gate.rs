@@ -6,9 +6,10 @@ use drstack_core::calls::RefusedCall;
 use drstack_core::cloud::CloudError;
 use drstack_core::kind::{Action, Place};
 
-use crate::calls::{CallRecord, Operation};
-use crate::config::{Failure, SimConfig, duration, millis};
+use crate::calls::CallRecord;
+use crate::config::{SimConfig, duration, millis};
 use crate::dice;
+use crate::operation::{Failure, Operation};
 use crate::sim::Sim;
 use crate::state::State;
 

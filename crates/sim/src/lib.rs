@@ -16,19 +16,20 @@ mod disk;
 mod effect;
 mod exchange;
 mod gate;
+mod operation;
 mod seat;
 mod sim;
 mod state;
 mod world;
 
-pub use calls::{CallRecord, Operation};
-pub use config::{Backlog, ConfigError, Failure, Fault, SimConfig};
+pub use calls::CallRecord;
+pub use config::{Backlog, ConfigError, Fault, SimConfig};
 pub use disk::WorldError;
-pub use exchange::Exchange;
 pub use gate::ATTEMPTS;
+pub use operation::{Failure, Operation};
 pub use seat::{Astray, Way};
 pub use sim::Sim;
-pub use world::{Bucket, Holder, Object, World};
+pub use world::{Bucket, Exchange, Holder, Object, World};
 
 /// A runtime whose clock stands still while anybody works and jumps to the next deadline when all wait.
 pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

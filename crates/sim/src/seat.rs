@@ -4,12 +4,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use drstack_core::cloud::CloudError;
-use drstack_core::engine::journal::Permit;
+use drstack_core::control::lease::Permit;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::calls::Operation;
+use crate::operation::Operation;
 
 /// One change that goes astray.
 #[derive(Clone, Copy, Debug)]

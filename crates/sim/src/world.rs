@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use drstack_core::address::Address;
 use drstack_core::cloud::{Found, Owner};
+use drstack_core::kind::Demand;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use crate::exchange::Exchange;
 
 /// All that exists. Times are milliseconds since the world began.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -60,6 +59,20 @@ pub struct Object {
     /// Those of them that make way for others, where any do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchange: Option<Box<Exchange>>,
+}
+
+/// Instances that make way for others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// When its next step is done; of one that has stopped, when that was last so.
+    pub next: u64,
+    /// How long a launch takes.
+    pub takes: u64,
+    /// What is to serve, and what an instance of each type counts.
+    pub wanted: Demand,
+    /// The on-demand instances that still serve, by type.
+    pub on_demand: BTreeMap<String, u32>,
 }
 
 impl Object {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::lock::{LEASE, later};
+use super::lease::{LEASE, later};
 use crate::address::Address;
 
 /// How long after the end of its lease a run's last call may still have its effect. An attempt is sent before the lease's last 10 s and given

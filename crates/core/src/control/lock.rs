@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::in_flight::InFlight;
 use super::{Condition, ControlStore, StoreError, Version};
 use crate::address::Address;
+use crate::control::lease::{LEASE, Lease, MARGIN, later};
 use crate::engine::journal::{self, Left};
 
 #[cfg(test)]
@@ -22,15 +23,8 @@ mod tests;
 /// Key of the lock.
 const KEY: &str = "lock.json";
 
-/// How long a lock is held without a sign of life. Three missed renewals; short enough for whoever waits at night.
-pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
-
 /// How often the holder gives a sign of life.
 pub const RENEW: SignedDuration = SignedDuration::from_secs(20);
-
-/// How long before its lease ends a holder starts nothing more: more than clocks that are set by NTP differ and a call
-/// takes to be sent, less than two missed renewals leave.
-const MARGIN: SignedDuration = SignedDuration::from_secs(10);
 
 /// How often taking a lock away is tried against a holder that renews it meanwhile; one renewal comes in [`RENEW`].
 const TRIES: usize = 3;
@@ -126,17 +120,6 @@ pub struct Lock {
     version: Version,
     until: watch::Sender<Timestamp>,
     begun: BTreeSet<Address>,
-}
-
-/// How long the run may rely on its lock. Clones see every renewal, and that the lock was lost.
-#[derive(Clone, Debug)]
-pub struct Lease(watch::Receiver<Timestamp>);
-
-impl Lease {
-    /// Whether the lock is still this run's, by the run's own clock.
-    pub fn holds(&self, now: Timestamp) -> bool {
-        later(now, MARGIN) < *self.0.borrow()
-    }
 }
 
 /// The holder, if there is one.
@@ -482,11 +465,6 @@ async fn give_back(
         }
     }
     last.map_or(Ok(()), |error| Err(error.into()))
-}
-
-/// `span` after `now`; at the end of the calendar, whatever a clock says.
-pub(super) fn later(now: Timestamp, span: SignedDuration) -> Timestamp {
-    now.checked_add(span).unwrap_or(Timestamp::MAX)
 }
 
 /// Whether both are the same taking of the lock, renewed or not.

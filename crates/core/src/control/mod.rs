@@ -1,11 +1,14 @@
 //! The control store: the bucket in the standby region with lock, facts and journals, as conditional reads and writes.
 
+pub mod doubt;
 pub mod in_flight;
+pub mod lease;
 pub mod lock;
 #[cfg(test)]
 pub(crate) mod memory;
 pub mod mode;
 pub mod published;
+pub mod record;
 pub mod records;
 pub mod unkept;
 pub mod witness;

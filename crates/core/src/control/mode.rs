@@ -2,34 +2,15 @@
 //! a second time in the standby region ([`crate::control::witness`]), so that a record that is lost is not taken for one that never was.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
-use crate::cloud::{Cloud, Scope};
-use crate::control::witness::{Doubt, Testimony, testimony, weigh};
+use crate::control::record::{FORMAT, Record};
+use crate::control::witness::{Doubt, Testimony};
 use crate::control::{Condition, ControlStore, StoreError, Version};
 use crate::minimum::Minimums;
 use crate::objective::{Mode, Standing};
 use crate::plan::{Intent, Options};
 
 const KEY: &str = "mode.json";
-
-/// The format this build writes.
-pub(super) const FORMAT: u32 = 1;
-
-/// Which region serves, since when, and by which run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
-    pub(super) format: u32,
-    /// Mode and epoch.
-    #[serde(flatten)]
-    pub standing: Standing,
-    /// When the run that changed it began.
-    pub since: Timestamp,
-    /// That run.
-    pub run: String,
-    /// Whether it has come to its end: a takeover that was cut off is in mode active already, and goes on when run again.
-    pub complete: bool,
-}
 
 /// The record as it is kept, and which version of it this is.
 #[derive(Clone, Debug, Default)]
@@ -143,23 +124,8 @@ impl KeptMode {
     }
 }
 
-/// The record of the stack whose control bucket is `control`, held against what is kept a second time.
-///
-/// # Errors
-/// What the store says; a record of a newer format is an error and not an absence. One that cannot be read, or is not there although it
-/// was, is a [`Doubt`].
-pub async fn mode(
-    store: &dyn ControlStore,
-    cloud: &dyn Cloud,
-    scope: &Scope,
-    control: &str,
-) -> Result<KeptMode, StoreError> {
-    let (recorded, testimony) = tokio::join!(recorded(store), testimony(cloud, scope));
-    Ok(weigh(recorded?, testimony, scope, control))
-}
-
 /// What the control bucket says; in doubt where that is damaged.
-async fn recorded(store: &dyn ControlStore) -> Result<KeptMode, StoreError> {
+pub(super) async fn recorded(store: &dyn ControlStore) -> Result<KeptMode, StoreError> {
     let (body, version) = match store.get(KEY).await {
         Ok(Some((body, version))) => (body, Some(version)),
         Ok(None) | Err(StoreError::NoBucket { .. }) => return Ok(KeptMode::default()),

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::address::{Address, ComponentAddress};
-use crate::control::lock::Lease;
+use crate::control::lease::{Lease, Permit};
 use crate::control::{Condition, ControlStore, StoreError};
 use crate::kind::Action;
 use crate::plan::StepId;
@@ -118,20 +118,6 @@ pub enum JournalError {
     /// The control bucket cannot be written.
     #[error("the journal cannot be written: {0}")]
     Store(StoreError),
-}
-
-/// Whether a run may still start calls. Clones share one answer.
-#[derive(Clone, Debug)]
-pub struct Permit {
-    lease: Option<Lease>,
-    ended: CancellationToken,
-}
-
-impl Permit {
-    /// True as long as the lease lasts and the journal can be written.
-    pub fn holds(&self, now: Timestamp) -> bool {
-        !self.ended.is_cancelled() && self.lease.as_ref().is_none_or(|lease| lease.holds(now))
-    }
 }
 
 /// The journal of one run, at its end.

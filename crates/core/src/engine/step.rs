@@ -9,11 +9,11 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::event::StepError;
-use super::journal::Permit;
 use super::launches::Budget;
 use super::pace::Line;
 use super::wait::Pauses;
 use crate::cloud::{Call, Cloud, CloudError, Found, Scope};
+use crate::control::lease::Permit;
 use crate::kind::{Action, DataRole, DynKind, FieldChange, Limit, Readiness, Rung, Shortage, Wait};
 use crate::link::has_links;
 use crate::plan::{Step, StepId};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use drstack_core::calls::{CallNote, GLOBAL, RefusedCall};
 use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Read, Scope};
 use drstack_core::control::ControlStore;
-use drstack_core::engine::journal::Permit;
+use drstack_core::control::lease::Permit;
 use drstack_core::facts::FactQuery;
 use drstack_core::kind::{FieldChange, Place};
 use drstack_core::sides::{Copied, Sides};

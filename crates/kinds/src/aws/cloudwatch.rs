@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::Target;
 use super::tags::Tags;
-use crate::resources::traffic_switch::{METRIC, NAMESPACE};
+use crate::names::{METRIC, NAMESPACE};
 
 /// Seconds of one datapoint: the standard resolution, the only one that Route 53 watches.
 pub(crate) const PERIOD: i32 = 60;

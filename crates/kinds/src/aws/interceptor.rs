@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use drstack_core::calls::{CallNote, GLOBAL, RefusedCall};
 use drstack_core::cloud::CloudError;
-use drstack_core::engine::journal::Permit;
+use drstack_core::control::lease::Permit;
 use jiff::Timestamp;
 
 use super::errors::is_throttling;

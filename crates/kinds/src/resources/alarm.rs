@@ -8,7 +8,7 @@ use drstack_core::kind::{FieldChange, Kind, Lookup, Operation};
 use serde::{Deserialize, Serialize};
 
 use super::operation;
-use super::traffic_switch::{METRIC, NAMESPACE};
+use crate::names::{METRIC, NAMESPACE};
 
 /// When it alarms: as soon as one minute holds a 1, whatever else that minute holds.
 const CONDITION: &str = "Maximum of 60 s GreaterThanOrEqualToThreshold 1, 1 of 1";
@@ -90,7 +90,7 @@ mod aws {
     use crate::aws::cloudwatch::{PERIOD, alarms_by_name, dimensions, no_alarm, put_tags, tag_list, tags_of};
     use crate::aws::tags::{owned, owner_by_name};
     use crate::aws::{Driver, LOOKS, Looked, Seen, Target, absent, by_id};
-    use crate::resources::traffic_switch::{METRIC, NAMESPACE};
+    use crate::names::{METRIC, NAMESPACE};
     use futures_util::{StreamExt, TryStreamExt};
 
     /// The value from which on it alarms.

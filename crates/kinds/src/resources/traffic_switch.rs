@@ -11,11 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use super::operation;
 
-/// Namespace of the metric.
-pub const NAMESPACE: &str = "drstack";
-/// Name of the metric.
-pub const METRIC: &str = "standby-serves";
-
 /// What is wanted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TrafficSwitchSpec {
@@ -102,9 +97,10 @@ mod aws {
     use drstack_core::cloud::{Call, CloudError, Owner};
     use drstack_core::kind::FieldChange;
 
-    use super::{METRIC, NAMESPACE, TrafficSwitch, TrafficSwitchLive, TrafficSwitchSpec, dimension};
+    use super::{TrafficSwitch, TrafficSwitchLive, TrafficSwitchSpec, dimension};
     use crate::aws::cloudwatch::{PERIOD, alarms_by_name, dimensions, newest, now};
     use crate::aws::{Driver, Looked, Seen, Target};
+    use crate::names::{METRIC, NAMESPACE};
 
     const PUT: &str = "cloudwatch:PutMetricData";
 

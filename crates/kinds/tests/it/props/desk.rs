@@ -7,9 +7,10 @@ use std::time::Duration;
 use drstack_core::address::Address;
 use drstack_core::calls::{CallNote, RefusedCall};
 use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Owner, Read, Scope};
-use drstack_core::control::witness;
+use drstack_core::control::lease::Permit;
+use drstack_core::control::record;
 use drstack_core::control::{Condition, ControlStore, StoreError, Stored, Version};
-use drstack_core::engine::journal::{Entry, Permit};
+use drstack_core::engine::journal::Entry;
 use drstack_core::facts::FactQuery;
 use drstack_core::kind::{FieldChange, Place};
 use drstack_core::observe::Owned;
@@ -179,7 +180,7 @@ impl Desk {
         call: &Call,
         done: impl Future<Output = Result<T, CloudError>>,
     ) -> Result<T, CloudError> {
-        match call.address == witness::address() {
+        match call.address == record::address() {
             true => self.ask(done).await,
             false => self.change(format!("{what} {}", call.address), &call.token, done).await,
         }

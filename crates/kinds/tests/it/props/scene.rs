@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use drstack_core::address::Address;
 use drstack_core::cloud::{Found, Owner};
-use drstack_core::control::witness;
+use drstack_core::control::record;
 use drstack_core::kind::Lookup;
 use drstack_core::plan::{Intent, Plan};
 use drstack_core::stack::Stack;
@@ -301,7 +301,7 @@ pub(crate) fn expect_intended(desk: &Desk) {
 
 /// All that is there, but for the second record of the mode, which is no component's.
 pub(crate) fn objects(world: &World) -> impl Iterator<Item = (&str, &str, &str, &drstack_sim::Object)> {
-    let record = witness::address();
+    let record = record::address();
     let all = world.objects.iter().flat_map(|(kind, regions)| {
         regions.iter().flat_map(move |(region, objects)| {
             objects.iter().map(move |(id, object)| (kind.as_str(), region.as_str(), id.as_str(), object))

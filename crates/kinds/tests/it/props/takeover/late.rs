@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use drstack_core::cloud::Cloud;
-use drstack_core::control::lock::{LEASE, holder};
+use drstack_core::control::lease::LEASE;
+use drstack_core::control::lock::holder;
 use drstack_sim::{Astray, Sim, Way};
 use proptest::prelude::*;
 use tokio::time::{sleep, timeout};

@@ -20,7 +20,8 @@ mod verdict;
 use std::collections::BTreeSet;
 
 use drstack_core::cloud::Cloud;
-use drstack_core::control::mode::{KeptMode, mode};
+use drstack_core::control::doubt::mode;
+use drstack_core::control::mode::KeptMode;
 use drstack_core::kind::DataRole;
 use drstack_core::objective::Mode;
 use drstack_sim::{Sim, SimConfig};

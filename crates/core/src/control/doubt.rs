@@ -1,0 +1,224 @@
+//! Doubts about the mode: what the control bucket says, held against its second copy and against what serves.
+
+use jiff::Timestamp;
+
+use crate::cloud::{Cloud, CloudError, Scope};
+use crate::control::mode::{KeptMode, recorded};
+use crate::control::record::{FORMAT, Record, name};
+use crate::control::witness::{Doubt, Sign, TRIES, Testimony, keep, testimony};
+use crate::control::{ControlStore, StoreError};
+use crate::kind::Witness;
+use crate::objective::{Mode, Standing};
+
+/// The record of the stack whose control bucket is `control`, held against what is kept a second time.
+///
+/// # Errors
+/// What the store says; a record of a newer format is an error and not an absence. One that cannot be read, or is not there although it
+/// was, is a [`Doubt`].
+pub async fn mode(
+    store: &dyn ControlStore,
+    cloud: &dyn Cloud,
+    scope: &Scope,
+    control: &str,
+) -> Result<KeptMode, StoreError> {
+    let (recorded, testimony) = tokio::join!(recorded(store), testimony(cloud, scope));
+    Ok(weigh(recorded?, testimony, scope, control))
+}
+
+/// What the control bucket says (`recorded`), held against what is kept a second time.
+fn weigh(
+    recorded: KeptMode,
+    testimony: Result<Option<Testimony>, CloudError>,
+    scope: &Scope,
+    control: &str,
+) -> KeptMode {
+    let known = recorded.record.as_ref().map(|it| it.standing.epoch);
+    let testimony = match testimony {
+        Ok(Some(testimony)) => testimony,
+        // With a first record nobody needs the second one.
+        Ok(None) => return recorded,
+        Err(error) => {
+            let unseen = || Doubt::Unseen(error);
+            let doubt = if known.is_none() { recorded.doubt.or_else(|| Some(unseen())) } else { None };
+            return KeptMode { doubt, ..recorded };
+        }
+    };
+    let epoch = testimony.record.standing.epoch;
+    let mode = recorded.record.as_ref().map(|it| it.standing.mode);
+    let doubt = match (known, mode) {
+        (Some(known), _) if known > epoch => None,
+        _ if testimony.control != control => Some(Doubt::Elsewhere(testimony.control.clone())),
+        (Some(known), Some(mode)) if known == epoch => {
+            (mode != testimony.record.standing.mode).then_some(Doubt::Contradicted(mode))
+        }
+        (Some(known), _) => Some(Doubt::Older(known)),
+        (None, _) => recorded.doubt.clone().or(Some(Doubt::Missing)),
+    };
+    if doubt.is_none() {
+        return KeptMode { testimony: Some(testimony), ..recorded };
+    }
+    let record = Some(Record { complete: false, ..testimony.record.clone() });
+    let witnesses = vec![format!("the parameter `{}`", name(&scope.stack))];
+    KeptMode { record, doubt, witnesses, testimony: Some(testimony), ..recorded }
+}
+
+impl KeptMode {
+    /// The same held against what was seen: in doubt where that is of a change of mode which is not recorded.
+    #[must_use]
+    pub fn beside(self, signs: &[Sign]) -> Self {
+        let epoch = |sign: &Sign| if let Witness::Epoch(epoch) = sign.witness { epoch } else { 0 };
+        let epoch = signs.iter().map(epoch).max().unwrap_or_default();
+        let known = self.record.as_ref().map(|it| it.standing.epoch);
+        if signs.is_empty() || known.is_some_and(|known| epoch <= known) {
+            return self;
+        }
+        let serves = signs.iter().any(|it| !matches!(it.witness, Witness::Epoch(_)));
+        let mode = if serves { Mode::Active } else { Mode::Standby };
+        let standing = Standing { mode, epoch: epoch.max(u64::from(serves)), ..Standing::default() };
+        let since = Timestamp::UNIX_EPOCH;
+        let record = Record { format: FORMAT, standing, since, run: "unknown".to_owned(), complete: false };
+        let doubt = self.doubt.or(Some(known.map_or(Doubt::Missing, Doubt::Older)));
+        let witnesses = signs.iter().map(|it| it.address.to_string()).collect();
+        Self { record: Some(record), doubt, witnesses, ..self }
+    }
+
+    /// Whether the second record says something else than the first one, which is in no doubt.
+    pub fn is_kept_once(&self, control: &str) -> bool {
+        let Some(record) = self.record.as_ref().filter(|_| self.doubt.is_none()) else { return false };
+        let same =
+            |it: &Testimony| it.record.standing.epoch == record.standing.epoch && it.control == control;
+        !self.testimony.as_ref().is_some_and(same)
+    }
+
+    /// Keeps the record a second time. One that is newer stays.
+    ///
+    /// # Errors
+    /// What the cloud says.
+    pub async fn testify(&self, cloud: &dyn Cloud, scope: &Scope, control: &str) -> Result<(), CloudError> {
+        let Some(record) = self.record.clone() else { return Ok(()) };
+        let testimony = Testimony { record, control: control.to_owned(), in_part: false };
+        let mut tries = 1;
+        loop {
+            match keep(cloud, scope, &testimony, self.testimony.is_some()).await {
+                Err(error) if error.is_transient() && tries < TRIES => tries += 1,
+                done => return done,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Address;
+    use crate::control::witness::{LONGEST, broken};
+
+    fn scope() -> Scope {
+        let [stack, primary, standby] = ["demo", "us-east-1", "us-west-2"].map(Into::into);
+        Scope { stack, primary, standby, secrets: std::sync::Arc::default() }
+    }
+
+    fn record(mode: Mode, epoch: u64) -> Record {
+        let standing = Standing { mode, epoch, ..Standing::default() };
+        Record {
+            format: FORMAT,
+            standing,
+            since: Timestamp::UNIX_EPOCH,
+            run: "run".to_owned(),
+            complete: true,
+        }
+    }
+
+    fn recorded(record: Option<Record>) -> KeptMode {
+        KeptMode { record, ..KeptMode::default() }
+    }
+
+    fn testimony(mode: Mode, epoch: u64, control: &str) -> Testimony {
+        Testimony { record: record(mode, epoch), control: control.to_owned(), in_part: false }
+    }
+
+    fn weighed(first: Option<Record>, second: Option<Testimony>) -> KeptMode {
+        weigh(recorded(first), Ok(second), &scope(), "ours")
+    }
+
+    fn sign(witness: Witness) -> Sign {
+        Sign { address: Address::parse("fence.writers/it").unwrap(), witness }
+    }
+
+    #[test]
+    fn a_record_that_is_missing_while_it_is_kept_a_second_time_is_a_doubt() {
+        let kept = weighed(None, Some(testimony(Mode::Active, 3, "ours")));
+        assert_eq!(kept.doubt, Some(Doubt::Missing));
+        assert_eq!(
+            (kept.standing().mode, kept.standing().epoch, kept.is_complete()),
+            (Mode::Active, 3, false)
+        );
+        assert_eq!(kept.next(Mode::Active, &[]).epoch, 3, "it goes on");
+        assert_eq!(kept.next(Mode::Standby, &[]).epoch, 4);
+        assert_eq!(weighed(None, None).doubt, None, "it never failed over");
+    }
+
+    #[test]
+    fn an_older_record_or_another_bucket_is_a_doubt_and_an_older_second_record_is_none() {
+        let older = weighed(Some(record(Mode::Active, 1)), Some(testimony(Mode::Standby, 2, "ours")));
+        assert_eq!((older.doubt.clone(), older.standing().epoch), (Some(Doubt::Older(1)), 2));
+        for first in [None, Some(record(Mode::Standby, 1)), Some(record(Mode::Active, 2))] {
+            let elsewhere = weighed(first, Some(testimony(Mode::Active, 2, "theirs")));
+            assert_eq!(elsewhere.doubt, Some(Doubt::Elsewhere("theirs".to_owned())));
+        }
+        let contradicted = weighed(Some(record(Mode::Standby, 2)), Some(testimony(Mode::Active, 2, "ours")));
+        assert_eq!(contradicted.doubt, Some(Doubt::Contradicted(Mode::Standby)));
+        assert_eq!(contradicted.standing().mode, Mode::Active);
+        let first = record(Mode::Active, 3);
+        for second in [testimony(Mode::Standby, 2, "theirs"), testimony(Mode::Active, 3, "ours")] {
+            let kept = weighed(Some(first.clone()), Some(second));
+            assert_eq!((kept.doubt, kept.record.as_ref()), (None, Some(&first)));
+        }
+    }
+
+    #[test]
+    fn who_could_not_look_at_the_second_record_does_not_take_a_missing_first_one_for_none() {
+        let weigh = |first| weigh(recorded(first), Err(broken("no answer".to_owned())), &scope(), "ours");
+        assert!(matches!(weigh(None).doubt, Some(Doubt::Unseen(_))));
+        assert_eq!(weigh(Some(record(Mode::Standby, 2))).doubt, None);
+    }
+
+    #[test]
+    fn what_applications_are_told_of_a_failover_is_a_witness_of_it() {
+        let traffic = weighed(None, None).beside(&[sign(Witness::Traffic)]);
+        assert_eq!((traffic.doubt.clone(), traffic.standing().mode), (Some(Doubt::Missing), Mode::Active));
+        assert_eq!(traffic.standing().epoch, 1);
+        let signs = [sign(Witness::Epoch(4)), sign(Witness::Region("us-west-2".to_owned()))];
+        let fence = weighed(None, None).beside(&signs);
+        assert_eq!((fence.standing().mode, fence.standing().epoch), (Mode::Active, 4));
+        // Handed back: no epoch falls.
+        let back = weighed(None, None).beside(&[sign(Witness::Epoch(4))]);
+        assert_eq!((back.doubt.clone(), back.standing().mode), (Some(Doubt::Missing), Mode::Standby));
+        assert_eq!(back.next(Mode::Active, &[]).epoch, 5);
+        let behind = weighed(Some(record(Mode::Standby, 2)), None).beside(&signs);
+        assert_eq!((behind.doubt.clone(), behind.standing().epoch), (Some(Doubt::Older(2)), 4));
+    }
+
+    #[test]
+    fn signs_of_what_is_recorded_are_no_doubt() {
+        let signs = [sign(Witness::Epoch(2)), sign(Witness::Traffic)];
+        for record in [record(Mode::Active, 2), record(Mode::Standby, 3)] {
+            let kept = weighed(Some(record.clone()), None).beside(&signs);
+            assert_eq!((kept.doubt, kept.record), (None, Some(record)));
+        }
+    }
+
+    #[test]
+    fn a_second_record_that_is_too_long_says_so_and_leaves_out_the_parts_alone() {
+        let only = (0..400).map(|it| format!("pool.inference-{it}")).collect();
+        let mut long = testimony(Mode::Active, 1, "ours");
+        long.record.standing.only = only;
+        let text = long.text();
+        assert!(text.len() <= LONGEST, "{}", text.len());
+        let read: Testimony = serde_json::from_str(&text).unwrap();
+        assert!(read.in_part && read.record.standing.only.is_empty());
+        let kept = weighed(None, Some(read));
+        let named = ["pool.inference-1".to_owned()];
+        assert_eq!(kept.next(Mode::Active, &named).only, named);
+    }
+}

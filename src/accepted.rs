@@ -1,0 +1,48 @@
+//! Words of the command line: what `--minimum` accepts, and how a text is typed so that a shell takes it.
+
+use drstack_core::minimum::Minimum;
+
+/// What one `--minimum` says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Accepted {
+    /// None for every pool.
+    pub(crate) pool: Option<String>,
+    /// The least that serves.
+    pub(crate) minimum: Minimum,
+}
+
+/// `40%`, `16`, `pool.inference=40%`.
+pub(crate) fn parse(text: &str) -> Result<Accepted, String> {
+    // Keys of `for_each` may hold anything, a minimum has no `=`.
+    let (pool, minimum) = match text.rsplit_once('=') {
+        Some((pool, minimum)) => (Some(pool.to_owned()), minimum),
+        None => (None, text),
+    };
+    let minimum = minimum.parse().map_err(|error: drstack_core::minimum::NoMinimum| error.to_string())?;
+    Ok(Accepted { pool, minimum })
+}
+
+/// `text` as a shell takes it.
+pub(crate) fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=%,@+".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minimum_is_for_one_pool_or_for_all_and_never_nonsense() {
+        let read = |text: &str| parse(text).ok().map(|it| (it.pool, it.minimum.to_string()));
+        assert_eq!(read("40%"), Some((None, "40%".to_owned())));
+        let keyed = "pool.a[\"x=y\"]";
+        assert_eq!(read(&format!("{keyed}=7")), Some((Some(keyed.to_owned()), "7".to_owned())));
+        for text in ["0%", "101%", "0", "pool.a=0%", "pool.a", "", "="] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What a run leaves to publish: whether the bundle is written or withdrawn, and what of the primary goes into it.
+
+use std::collections::BTreeMap;
+
+use drstack_core::address::Address;
+use drstack_core::cloud::Found;
+use drstack_core::compile::Compiled;
+use drstack_core::kind::Place;
+use drstack_core::observe::{Look, Observed};
+use drstack_core::plan::{Intent, Options};
+
+/// What a complete run does with the bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// The stack stands as it says: the bundle says so too.
+    Publish,
+    /// The stack is gone: so is its bundle.
+    Withdraw,
+    /// Part of the stack was left out, or a takeover goes on from the bundle that it was begun with.
+    Leave,
+}
+
+impl Then {
+    /// After a run with these options.
+    pub(crate) fn after(options: &Options) -> Self {
+        match (&options.intent, options.targets.is_empty()) {
+            (Intent::Converge, true) => Self::Publish,
+            (Intent::Destroy, true) => Self::Withdraw,
+            _ => Self::Leave,
+        }
+    }
+}
+
+/// What was seen outside of the standby region.
+pub(crate) fn elsewhere(compiled: &Compiled, seen: &Observed) -> BTreeMap<Address, Found> {
+    let outside = compiled.graph.resources.values().filter(|it| it.place != Place::Standby);
+    let found = |address: &Address| match seen.seen.get(address) {
+        Some(Look::Present(found)) => Some((address.clone(), found.clone())),
+        _ => None,
+    };
+    outside.filter_map(|it| found(&it.address)).collect()
+}
