@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_autoscaling::types::{
-    Activity, AutoScalingGroup as Answer, Filter, Instance, LifecycleState, ScalingActivityStatusCode, Tag,
+    Activity, AutoScalingGroup as Answer, Filter, Instance, LifecycleState, ScalingActivityStatusCode,
 };
 use aws_sdk_ec2::types::{InstanceLifecycleType, InstanceStateName};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -20,8 +20,10 @@ use crate::aws::{Driver, Looked, Seen, Target, by_id, each_of, has_code, limit_i
 
 mod fleet;
 mod policy;
+mod tags;
 
 use policy::{policy, units, weights};
+use tags::{tags, tags_of};
 
 /// Names that one question may hold.
 const NAMES: usize = 50;
@@ -439,24 +441,6 @@ fn is_after(activity: &Activity, since: Option<SystemTime>) -> bool {
     let start = activity.start_time.map_or(0, |it| it.secs());
     let since = since.and_then(|it| it.duration_since(SystemTime::UNIX_EPOCH).ok());
     since.is_none_or(|since| u64::try_from(start).is_ok_and(|start| start >= since.as_secs()))
-}
-
-fn tags(name: &str, tags: &Tags) -> Vec<Tag> {
-    let tag = |(key, value): (&String, &String)| {
-        Tag::builder()
-            .key(key)
-            .value(value)
-            .resource_id(name)
-            .resource_type("auto-scaling-group")
-            .propagate_at_launch(true)
-            .build()
-    };
-    tags.iter().map(tag).collect()
-}
-
-fn tags_of(group: &Answer) -> Tags {
-    let all = group.tags.iter().flatten();
-    all.filter_map(|tag| Some((tag.key.clone()?, tag.value.clone()?))).collect()
 }
 
 fn seen(
