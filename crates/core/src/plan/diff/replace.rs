@@ -72,9 +72,11 @@ impl Draft<'_> {
             return Ok(Some((found, compared)));
         }
         if keeps_older(kind) && !is_older {
-            let used = match self.is_in_use(kind, found)? {
-                true => None,
-                false => self.used_twin(kind, resource, spare.by_address.get(&key))?,
+            // Who uses what is only looked for where there is a choice: that takes a look at everything.
+            let twins = spare.by_address.get(&key).filter(|twins| !twins.is_empty());
+            let used = match twins {
+                Some(_) if !self.is_in_use(kind, found)? => self.used_twin(kind, resource, twins)?,
+                _ => None,
             };
             let Some((at, compared)) = used else { return Ok(Some((found, compared))) };
             self.older.push(Older::of(kind, resource, found, None));
