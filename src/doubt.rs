@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use drstack_core::control::StoreError;
+use drstack_core::control::lock::holder;
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::record;
 use drstack_core::control::unkept::Unkept;
@@ -185,14 +186,17 @@ impl Session {
 
     /// A session for a failover that works from the files of the stack alone, since the control bucket is lost.
     pub(crate) async fn take_over_unkept(mut self, is_planned: bool) -> Result<Self, Failure> {
-        let kept = async || {
+        let is_kept = async || {
             let bundle = self.store.get("bundle.json").await?;
-            Ok(bundle.or(self.store.get("facts.json").await?))
+            let facts = self.store.get("facts.json").await?;
+            // A run that has just begun has its lock there, and nothing else.
+            let lock = holder(&*self.store).await;
+            Ok(bundle.or(facts).is_some() || !matches!(lock, Ok(None)))
         };
-        match kept().await {
+        match is_kept().await {
             // One that was emptied is as good as none.
-            Err(StoreError::NoBucket { .. } | StoreError::Cloud(_)) | Ok(None) => {}
-            Ok(Some(_)) => {
+            Err(StoreError::NoBucket { .. } | StoreError::Cloud(_)) | Ok(false) => {}
+            Ok(true) => {
                 let message = format!("the control bucket `{}` answers", self.stack.facts.control);
                 return Err(Failure::new(Exit::Usage, message, "leave `--without-control` out"));
             }

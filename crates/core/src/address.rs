@@ -101,6 +101,11 @@ impl Address {
         Self([component.as_str(), "/", resource].concat().into())
     }
 
+    /// The text as the value of a tag, which may not have brackets: the brackets of `pool.inference["eta"]` become `=eta=`.
+    pub fn as_tag(&self) -> String {
+        self.as_str().replace("[\"", "=").replace("\"]", "=")
+    }
+
     /// The address with this text, or `None` where it has no `/`.
     pub fn parse(text: &str) -> Option<Self> {
         text.split_once('/').map(|_| Self(text.into()))

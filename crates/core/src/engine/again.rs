@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::event::Event;
+use super::event::{Event, StepError};
 use super::execute::{ExecuteOptions, RunSummary, execute};
 use super::journal::{Journal, JournalError};
 use crate::address::Address;
-use crate::cloud::{Cloud, Found, Scope};
+use crate::cloud::{Cloud, CloudError, Found, Scope};
 use crate::component::StackFacts;
 use crate::control::in_flight::InFlight;
 use crate::graph::Graph;
@@ -62,11 +62,22 @@ impl Again<'_> {
         (in_flight.clone().only(is_seen), in_flight.clone().only(|address| !is_seen(address)))
     }
 
-    /// Whether nothing went wrong but with what calls are in flight on: such a call may have taken away what a step was to change.
-    fn is_hindered_by(&self, in_flight: &InFlight, summary: &RunSummary) -> bool {
+    /// Whether no step failed, or only such as a call in flight may have undermined: it may have deleted what the step was to change. A
+    /// shortage, a denial and a missed deadline have other causes, and would only be waited for twice.
+    fn may_go_on(&self, in_flight: &InFlight, summary: &RunSummary) -> bool {
         let in_flight: BTreeSet<&Address> = in_flight.addresses().collect();
-        let is_one = |(step, _): &(StepId, _)| in_flight.contains(&self.plan.steps[*step].address);
-        summary.unfinished.is_empty() && summary.in_flight.is_empty() && summary.failed.iter().all(is_one)
+        let is_undermined = |(step, error): &(StepId, StepError)| {
+            let is_gone = match error {
+                StepError::NeverReady { .. } => true,
+                StepError::Cloud { error } => matches!(
+                    error,
+                    CloudError::Conflict { .. } | CloudError::Invalid { .. } | CloudError::Other { .. }
+                ),
+                StepError::Deadline { .. } | StepError::Internal { .. } => false,
+            };
+            is_gone && in_flight.contains(&self.plan.steps[*step].address)
+        };
+        summary.unfinished.is_empty() && summary.failed.iter().all(is_undermined)
     }
 
     /// Executes the plan, and does again what calls that are in flight from `earlier` runs undo. Once the plan is done, `waits` is told what is waited
@@ -86,7 +97,7 @@ impl Again<'_> {
         let cloud = Arc::clone(&self.cloud);
         let summary = execute(self.plan, cloud, self.kinds, self.scope, journal, options, sink).await?;
         let (seen, unseen) = self.within_sight(earlier);
-        if earlier.is_empty() || !self.is_hindered_by(&seen, &summary) && !summary.is_complete() {
+        if earlier.is_empty() || !self.may_go_on(&seen, &summary) {
             return Ok(summary);
         }
         waits(&seen, &unseen);

@@ -29,7 +29,7 @@ pub(crate) fn owned(call: &Call, spec: &impl Serialize) -> Tags {
     let wanted = serde_json::to_vec(spec).unwrap_or_default();
     [
         (STACK, call.scope.stack.to_string()),
-        (ADDRESS, encode(&call.address)),
+        (ADDRESS, call.address.as_tag()),
         (SPEC, sha256(&wanted)[..SPEC_DIGITS].to_owned()),
     ]
     .map(|(key, value)| (key.to_owned(), value))
@@ -66,12 +66,7 @@ fn owner_proven(tags: &Tags, scope: &Scope, is_proven: bool) -> Owner {
     }
 }
 
-/// Tag values take letters, digits and `+ - = . _ : / @`: the brackets of `pool.inference["eta"]` become `=eta=`.
-pub(crate) fn encode(address: &Address) -> String {
-    address.as_str().replace("[\"", "=").replace("\"]", "=")
-}
-
-/// The address that `encode` wrote; replication rules write theirs in the same way.
+/// The address whose [`Address::as_tag`] this is; replication rules write theirs in the same way.
 pub(crate) fn decode(text: &str) -> Option<Address> {
     let mut address = String::with_capacity(text.len());
     for (at, part) in text.split('=').enumerate() {
@@ -117,7 +112,7 @@ mod tests {
     fn addresses_survive_as_tag_values() {
         for text in ["bucket.models/bucket", "module.svc[\"a-1\"].pool.p[\"x\"]/group"] {
             let address = Address::parse(text).unwrap();
-            let value = encode(&address);
+            let value = address.as_tag();
             let allowed = |c: char| c.is_ascii_alphanumeric() || "+-=._:/@".contains(c);
             assert!(value.chars().all(allowed), "{value}");
             assert_eq!(decode(&value), Some(address));

@@ -98,9 +98,7 @@ impl<'a> Draft<'a> {
     pub(super) fn block_claimed(&mut self, resource: &Resource, found: &Found) {
         let proof = match &found.owner {
             Owner::Unproven(None) => {
-                // Values of tags have no brackets.
-                let address = resource.address.as_str().replace("[\"", "=").replace("\"]", "=");
-                format!("`drstack:address` with the value {address}")
+                format!("`drstack:address` with the value {}", resource.address.as_tag())
             }
             _ => "`drstack:spec` with the value 0000000000000000".to_owned(),
         };

@@ -18,6 +18,8 @@ pub(super) struct Older {
     found: Found,
     /// The step that makes the newer one, where it is not there yet.
     newer: Option<StepId>,
+    /// It is as wanted too, and not the one in use.
+    is_twin: bool,
 }
 
 impl Older {
@@ -28,7 +30,13 @@ impl Older {
         found: &Found,
         newer: Option<StepId>,
     ) -> Self {
-        Self { kind, place: resource.place, address: resource.address.clone(), found: found.clone(), newer }
+        let (address, found) = (resource.address.clone(), found.clone());
+        Self { kind, place: resource.place, address, found, newer, is_twin: false }
+    }
+
+    /// `found`, which is as `resource` is wanted, while another one is in use.
+    pub(super) fn twin(kind: &'static dyn DynKind, resource: &Resource, found: &Found) -> Self {
+        Self { is_twin: true, ..Self::of(kind, resource, found, None) }
     }
 }
 
@@ -46,7 +54,7 @@ impl Draft<'_> {
                 Some(kind) if keeps_older(kind) && self.outputs.contains_key(&owned.address) => {
                     let Owned { place, address, found, .. } = owned.clone();
                     let newer = self.ready_by.get(&address).copied();
-                    self.older.push(Older { kind, place, address, found, newer });
+                    self.older.push(Older { kind, place, address, found, newer, is_twin: false });
                 }
                 _ => rest.push(owned),
             }
@@ -56,15 +64,20 @@ impl Draft<'_> {
 
     /// An older copy stays, unless its address is named and nothing that stays as it is uses it.
     pub(super) fn settle_older(&mut self) -> Result<(), ShapeError> {
-        for Older { kind, place, address, found, newer } in std::mem::take(&mut self.older) {
+        for Older { kind, place, address, found, newer, is_twin } in std::mem::take(&mut self.older) {
             if !self.is_target(&address) {
                 continue;
             }
             let is_used = self.held.contains(&found.id);
             if is_used || !self.may_delete(&address) {
-                let text = match is_used {
-                    true => format!("`{}` is an older copy, and still in use", found.id),
-                    false => {
+                let text = match (is_used, is_twin) {
+                    (true, _) => format!("`{}` is an older copy, and still in use", found.id),
+                    (false, true) => format!(
+                        "`{}` is another copy, and not in use: remove its tag `drstack:stack` where it is not the stack's; else \
+                         delete it with `--delete-data {address}`",
+                        found.id
+                    ),
+                    (false, false) => {
                         format!("`{}` is an older copy; delete it with `--delete-data {address}`", found.id)
                     }
                 };

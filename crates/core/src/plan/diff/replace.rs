@@ -79,7 +79,7 @@ impl Draft<'_> {
                 _ => None,
             };
             let Some((at, compared)) = used else { return Ok(Some((found, compared))) };
-            self.older.push(Older::of(kind, resource, found, None));
+            self.older.push(Older::twin(kind, resource, found));
             let twin = spare.by_address.get_mut(&key).map(|twins| twins.remove(at));
             return Ok(Some((twin.map_or(found, |twin| &twin.found), compared)));
         }

@@ -14,7 +14,7 @@ use drstack_core::kind::Limit;
 
 use super::{Lifecycle, Members, has_code, serves, size};
 use crate::aws::ec2::{filter, owned, tagged};
-use crate::aws::tags::{encode, named};
+use crate::aws::tags::named;
 use crate::aws::{Target, limit_in, passing};
 use crate::resources::group::fleet::{
     Answer, BURST, Launched, Next, Refusal, Stage, Subnet, next, pools, token,
@@ -105,7 +105,7 @@ fn is_loose(instance: &Instance, members: &[Member]) -> bool {
 
 /// The instances that Fleet launched for the group, those that have ended too.
 async fn of_burst(at: &Target<'_>, call: &Call) -> Result<Vec<Instance>, CloudError> {
-    let of_group = filter(&format!("tag:{BURST}"), [encode(&call.address)]);
+    let of_group = filter(&format!("tag:{BURST}"), [call.address.as_tag()]);
     let ask = at.ec2().describe_instances().filters(owned(at)).filters(of_group);
     let mut pages = ask.into_paginator().send();
     let mut found = Vec::new();
@@ -172,7 +172,7 @@ async fn launch(at: &Target<'_>, call: &Call, spec: &GroupSpec, count: u32) -> R
     let order =
         OnDemandOptionsRequest::builder().allocation_strategy(FleetOnDemandAllocationStrategy::Prioritized);
     let mut tags = named(call, spec);
-    tags.insert(BURST.to_owned(), encode(&call.address));
+    tags.insert(BURST.to_owned(), call.address.as_tag());
     let ask = at
         .ec2()
         .create_fleet()
