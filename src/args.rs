@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use crate::accepted::quoted;
+use drstack_app::accepted::{Accepted, parse, quoted};
+use drstack_app::failure::{Failure, Status};
+use drstack_app::open::BundleAt;
+use drstack_core::keys::{KeyError, PublicKey};
 
 /// Gives an AI system on AWS a second region to fall back to.
 #[derive(Parser)]
@@ -175,6 +178,23 @@ pub(crate) struct BundleArgs {
     pub(crate) verify_key: Option<String>,
 }
 
+impl BundleArgs {
+    /// Where the bundle lies, where one is named.
+    pub(crate) fn at(&self) -> Result<Option<BundleAt>, Failure> {
+        let Some(url) = self.bundle.clone() else { return Ok(None) };
+        Ok(Some(BundleAt { url, region: self.region.clone(), verify_key: self.verify_key()? }))
+    }
+
+    /// The key that has to have signed the bundle, where one is named.
+    pub(crate) fn verify_key(&self) -> Result<Option<PublicKey>, Failure> {
+        let key = self.verify_key.as_deref().map(str::parse).transpose();
+        key.map_err(|error: KeyError| {
+            let hint = drstack_core::keys::PUBLIC_KEY_HELP;
+            Failure::new(Status::Usage, format!("`--verify-key`: {error}"), hint)
+        })
+    }
+}
+
 #[derive(ClapArgs, Clone)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
@@ -259,17 +279,17 @@ pub(crate) struct FailoverArgs {
     #[arg(long)]
     pub(crate) planned: bool,
     /// How long a planned takeover waits for replication; after that nothing is changed
-    #[arg(long, value_name = "TIME", requires = "planned", default_value = crate::drain::AT_MOST)]
+    #[arg(long, value_name = "TIME", requires = "planned", default_value = drstack_app::ops::drain::AT_MOST)]
     pub(crate) drain_timeout: jiff::SignedDuration,
     /// What is not waited for, since you have looked at it yourself: traffic moves without it, and a planned failover does not wait for its
     /// replication; may be repeated
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) not_waiting_for: Vec<String>,
     /// Least capacity to go on with, in this failover: `40%` or `16` of each pool, or `pool.inference=40%` of one; may be repeated
-    #[arg(long, value_name = "MINIMUM", value_parser = crate::accepted::parse)]
-    pub(crate) minimum: Vec<crate::accepted::Accepted>,
+    #[arg(long, value_name = "MINIMUM", value_parser = parse)]
+    pub(crate) minimum: Vec<Accepted>,
     /// When the outage was noticed: the recovery time counts from then
-    #[arg(long, value_name = "TIME", conflicts_with = "planned", value_parser = crate::commands::failover::moment)]
+    #[arg(long, value_name = "TIME", conflicts_with = "planned", value_parser = moment)]
     pub(crate) detected_at: Option<jiff::Timestamp>,
     /// Take over although the control bucket is lost: no lock keeps others out, no journal is kept
     #[arg(long, conflicts_with_all = ["bundle", "watch"])]
@@ -358,4 +378,9 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 fn parallelism(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|it| (1..=1000).contains(it)).ok_or_else(|| "a number from 1 to 1000".to_owned())
+}
+
+/// When the outage was noticed.
+fn moment(text: &str) -> Result<jiff::Timestamp, String> {
+    text.parse().map_err(|_| "write it as 2026-11-24T03:00:00Z".to_owned())
 }

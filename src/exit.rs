@@ -1,6 +1,10 @@
-//! Exit codes, and failures that carry one.
+//! Exit codes.
 
 use std::process::ExitCode;
+
+use drstack_app::failure::Status;
+
+pub(crate) use drstack_app::failure::Failure;
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,21 +33,19 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A failure, in words for the user, with the way out.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    /// How the program ends.
-    pub(crate) exit: Exit,
-    /// What is wrong; rendered diagnostics where `hint` is `None`.
-    pub(crate) message: String,
-    /// What to do next, as an imperative sentence.
-    pub(crate) hint: Option<String>,
-}
-
-impl Failure {
-    /// A failure with a way out.
-    #[expect(clippy::needless_pass_by_value, reason = "callers hand over errors and texts alike")]
-    pub(crate) fn new(exit: Exit, message: impl ToString, hint: impl Into<String>) -> Self {
-        Self { exit, message: message.to_string(), hint: Some(hint.into()) }
+impl From<Status> for Exit {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Done => Self::Done,
+            Status::Failed => Self::Failed,
+            Status::NotReady => Self::NotReady,
+            Status::Locked => Self::Locked,
+            Status::Usage => Self::Usage,
+            Status::Invalid => Self::Invalid,
+            Status::Interrupted => Self::Interrupted,
+        }
     }
 }
+
+/// What a command ends with.
+pub(crate) type Ended = Result<Exit, Failure>;

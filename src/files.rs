@@ -3,10 +3,12 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use drstack_app::failure::Status;
+use drstack_core::keys::PrivateKey;
 use drstack_core::stack::{InputValue, InputValues, ReadFiles};
 
 use crate::args::StackArgs;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 
 /// Prefix of environment variables that give inputs.
 const INPUT_PREFIX: &str = "DRSTACK_INPUT_";
@@ -45,8 +47,18 @@ pub(crate) fn plan_bytes(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// The text of the key file at `path`.
-pub(crate) fn key_text(path: &Path) -> Result<String, String> {
+fn key_text(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes(path, MOST_TEXT)?).map_err(|_| "it is not text".to_owned())
+}
+
+/// The private key in the file at `path`.
+pub(crate) fn private_key(path: &Path) -> Result<PrivateKey, Failure> {
+    let fail = |message: String| {
+        let hint = "name a file that `drstack keys new FILE` has written";
+        Failure::new(Status::Usage, format!("`{}`: {message}", path.display()), hint)
+    };
+    let text = key_text(path).map_err(fail)?;
+    PrivateKey::from_text(&text).map_err(|error| fail(error.to_string()))
 }
 
 /// Writes a private key that nobody else may read, and never over a file.
@@ -91,7 +103,7 @@ pub(crate) fn inputs(args: &StackArgs) -> Result<InputValues, Failure> {
     if let Some(path) = &args.inputs {
         let hint = "write it as TOML, one `name = value` a line";
         let fail =
-            |message: String| Failure::new(Exit::Usage, format!("`{}`: {message}", path.display()), hint);
+            |message: String| Failure::new(Status::Usage, format!("`{}`: {message}", path.display()), hint);
         let text = Disk.read(path).map_err(fail)?;
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             let line = error.span().map(|span| line_of(text.as_bytes(), span.start));
@@ -125,6 +137,6 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
             _ => error.to_string(),
         };
         let hint = "name a folder that exists and that you may write to";
-        Failure::new(Exit::Failed, format!("cannot write `{}`: {what}", path.display()), hint)
+        Failure::new(Status::Failed, format!("cannot write `{}`: {what}", path.display()), hint)
     })
 }

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use drstack_app::failure::Status;
 use drstack_core::compile::check;
 use drstack_core::diagnostic::{Diagnostic, MOST_SHOWN, Severity, Sources, render};
 use drstack_core::stack::{Failed, Stack, load};
 
 use crate::args::StackArgs;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::files;
 use crate::ui::Ui;
 
@@ -47,5 +48,5 @@ fn invalid(ui: Ui, problems: &[Diagnostic], left_out: usize, sources: &Sources, 
     let more =
         if left_out == 0 { String::new() } else { format!(", and {left_out} more that are not shown") };
     let message = format!("{}{count} in `{}`{more}", render(problems, sources, ui.color), entry.display());
-    Failure { exit: Exit::Invalid, message, hint: None }
+    Failure { status: Status::Invalid, message, hint: None }
 }

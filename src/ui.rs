@@ -91,12 +91,15 @@ impl Ui {
     pub(crate) fn failure(self, failure: &Failure) {
         match &failure.hint {
             Some(hint) => {
-                let line = json!({"message": failure.message, "hint": hint, "exit": failure.exit as u8});
+                let line = json!({"message": failure.message, "hint": hint, "exit": Exit::from(failure.status) as u8});
                 self.line("error", line);
                 err(&format!("error: {}\n\nhint: {hint}", failure.message));
             }
             None => {
-                self.line("error", json!({"message": failure.message, "exit": failure.exit as u8}));
+                self.line(
+                    "error",
+                    json!({"message": failure.message, "exit": Exit::from(failure.status) as u8}),
+                );
                 err(failure.message.trim_end());
             }
         }

@@ -1,8 +1,9 @@
 //! `drstack explain`: a diagnostic's page.
 
+use drstack_app::failure::Status;
 use drstack_core::diagnostic::codes::CODES;
 
-use super::Ended;
+use crate::exit::Ended;
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 
@@ -10,7 +11,7 @@ pub(super) fn run(ui: Ui, code: &str) -> Ended {
     let Some((code, title, page)) = CODES.iter().find(|(it, _, _)| it.eq_ignore_ascii_case(code)) else {
         let known: Vec<&str> = CODES.iter().map(|(code, _, _)| *code).collect();
         return Err(Failure::new(
-            Exit::Usage,
+            Status::Usage,
             format!("there is no diagnostic `{code}`"),
             format!("known: {}", known.join(", ")),
         ));

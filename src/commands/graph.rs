@@ -1,23 +1,15 @@
 //! `drstack graph`: draws what is wanted.
 
-use drstack_core::plan::{Intent, Options};
-
-use super::Ended;
 use crate::args::{Global, GraphArgs, GraphFormat};
-use crate::exit::Exit;
-use crate::session::Session;
+use crate::commands::Edge;
+use crate::exit::{Ended, Exit};
 use crate::ui::Ui;
 use crate::views::{graph, svg};
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &GraphArgs) -> Ended {
-    let mut session = Session::open(ui, global, &args.stack).await?;
-    let options = Options {
-        intent: Intent::Converge,
-        mode: args.mode.into(),
-        targets: Vec::new(),
-        delete_data: Default::default(),
-    };
-    let planned = session.first_apply(&options).await?;
+    let edge = Edge::of(ui, global, None);
+    let mut session = edge.open(&args.stack).await?;
+    let planned = drstack_app::ops::graph::graph(&mut session, args.mode.into()).await?;
     let (all, critical) = (&planned.compiled.graph, graph::critical(&planned.plan));
     if ui.json {
         ui.line("graph", graph::json(all, &critical));

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::Ended;
+use drstack_app::failure::Status;
+
+use crate::exit::Ended;
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::ui::Ui;
@@ -14,11 +16,11 @@ pub(super) fn run(ui: Ui, dir: &Path) -> Ended {
     let path = dir.join("stack.toml");
     if path.exists() {
         let hint = "name another folder, or remove the file first";
-        return Err(Failure::new(Exit::Usage, format!("`{}` exists", path.display()), hint));
+        return Err(Failure::new(Status::Usage, format!("`{}` exists", path.display()), hint));
     }
     std::fs::create_dir_all(dir).map_err(|error| {
         Failure::new(
-            Exit::Failed,
+            Status::Failed,
             format!("cannot make `{}`: {error}", dir.display()),
             "name a folder that you may write to",
         )

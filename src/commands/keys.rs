@@ -1,10 +1,10 @@
 //! `drstack keys`: the keys that sign bundles.
 
+use drstack_app::failure::Status;
 use drstack_core::keys::{PrivateKey, PublicKey};
 
-use super::Ended;
 use crate::args::KeysCommand;
-use crate::bundle::private_key;
+use crate::exit::Ended;
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::ui::Ui;
@@ -15,7 +15,7 @@ pub(super) fn run(ui: Ui, command: &KeysCommand) -> Ended {
             let mut bytes = [0; 32];
             getrandom::fill(&mut bytes).map_err(|error| {
                 let message = format!("the system has no random numbers: {error}");
-                Failure::new(Exit::Failed, message, "make the key on another machine")
+                Failure::new(Status::Failed, message, "make the key on another machine")
             })?;
             let key = PrivateKey::from_random(&bytes);
             files::write_key(file, &key.to_text()).map_err(|error| {
@@ -23,11 +23,11 @@ pub(super) fn run(ui: Ui, command: &KeysCommand) -> Ended {
                 match error.kind() {
                     std::io::ErrorKind::AlreadyExists => {
                         let hint = "name a new file: what a lost key has signed can never be signed again";
-                        Failure::new(Exit::Usage, format!("`{path}` exists"), hint)
+                        Failure::new(Status::Usage, format!("`{path}` exists"), hint)
                     }
                     _ => {
                         let hint = "name a folder that exists and that you may write to";
-                        Failure::new(Exit::Failed, format!("cannot write `{path}`: {error}"), hint)
+                        Failure::new(Status::Failed, format!("cannot write `{path}`: {error}"), hint)
                     }
                 }
             })?;
@@ -39,7 +39,7 @@ pub(super) fn run(ui: Ui, command: &KeysCommand) -> Ended {
                 key.public()
             ));
         }
-        KeysCommand::Show { file } => say(ui, &private_key(file)?.public()),
+        KeysCommand::Show { file } => say(ui, &files::private_key(file)?.public()),
     }
     Ok(Exit::Done)
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use super::Ended;
+use crate::exit::Ended;
 use crate::exit::Exit;
 use crate::ui::Ui;
 

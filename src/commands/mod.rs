@@ -4,7 +4,7 @@ mod apply;
 mod destroy;
 mod explain;
 mod failback;
-pub(crate) mod failover;
+mod failover;
 mod graph;
 mod init;
 mod keys;
@@ -12,21 +12,55 @@ mod kinds;
 mod plan;
 mod unlock;
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use clap::CommandFactory;
-use drstack_core::control::lock::Lock;
+use drstack_app::app::{App, Catalog};
+use drstack_app::failure::{Status, shape_failure};
+use drstack_app::session::Session;
 use drstack_core::diagnostic::render;
 use drstack_core::part::Sequence;
 use drstack_core::stack::Stack;
 
-use crate::args::{Args, Command};
-use crate::cloud::runtime;
-use crate::exit::{Exit, Failure};
+use crate::args::{Args, CloudName, Command, Global, StackArgs};
+use crate::connect::{Known, runtime};
+use crate::exit::{Ended, Exit, Failure};
 use crate::loading::load_stack;
-use crate::planning::shape_failure;
+use crate::machine::Machine;
+use crate::screen::Screen;
 use crate::ui::Ui;
 
-/// What a command ends with.
-pub(crate) type Ended = Result<Exit, Failure>;
+/// The application as the arguments of every command want it, and the screen that it speaks to.
+pub(crate) struct Edge {
+    pub(crate) app: App,
+    ui: Ui,
+    screen: Arc<Screen>,
+}
+
+impl Edge {
+    /// Of a command that draws its run in the file `timings`, where one is named.
+    pub(crate) fn of(ui: Ui, global: &Global, timings: Option<PathBuf>) -> Self {
+        let screen = Arc::new(Screen::new(ui, global.cloud == CloudName::Sim, timings));
+        let catalog =
+            Catalog::new(drstack_kinds::components(), drstack_kinds::kinds(), drstack_kinds::facts::keep);
+        let clouds = Arc::new(Known::by(global));
+        let app = App { catalog, clouds, host: Arc::new(Machine), operator: screen.clone() };
+        Self { app, ui, screen }
+    }
+
+    /// Loads a stack and connects to its cloud.
+    pub(crate) async fn open(&self, args: &StackArgs) -> Result<Session, Failure> {
+        Session::open(&self.app, load_stack(self.ui, args)?).await
+    }
+
+    /// Ends a command as its operation ended.
+    pub(crate) fn ended(&self, ended: Result<Status, Failure>) -> Ended {
+        let written = self.screen.write_chart();
+        let status = ended?;
+        written.map(|()| status.into())
+    }
+}
 
 /// Runs the command that `args` name.
 pub(crate) fn run(args: &Args) -> Exit {
@@ -35,7 +69,7 @@ pub(crate) fn run(args: &Args) -> Exit {
         Ok(exit) => exit,
         Err(failure) => {
             ui.failure(&failure);
-            failure.exit
+            failure.status.into()
         }
     }
 }
@@ -44,7 +78,7 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
     let global = &args.global;
     if let Some(dir) = &global.folder {
         std::env::set_current_dir(dir).map_err(|error| {
-            Failure::new(Exit::Usage, format!("-C {}: {error}", dir.display()), "name a folder")
+            Failure::new(Status::Usage, format!("-C {}: {error}", dir.display()), "name a folder")
         })?;
     }
     match &args.command {
@@ -87,7 +121,7 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
             let mut page = Vec::new();
             clap_mangen::Man::new(Args::command())
                 .render(&mut page)
-                .map_err(|error| Failure::new(Exit::Failed, error, "`drstack --help` says the same"))?;
+                .map_err(|error| Failure::new(Status::Failed, error, "`drstack --help` says the same"))?;
             ui.raw(&String::from_utf8_lossy(&page));
             Ok(Exit::Done)
         }
@@ -97,7 +131,7 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
 /// Says what traffic of `stack` waits for, and what an `after` leaves out.
 fn in_order(ui: Ui, stack: &Stack) -> Result<(), Failure> {
     let sequence = Sequence::of(stack, &drstack_kinds::kinds()).map_err(|error| shape_failure(&error))?;
-    plan::order(ui, &sequence);
+    crate::views::order::show(ui, &sequence);
     let warnings = sequence.left_out(stack);
     for warning in &warnings {
         ui.line("diagnostic", crate::views::diagnostic(warning, &stack.sources));
@@ -106,24 +140,4 @@ fn in_order(ui: Ui, stack: &Stack) -> Result<(), Failure> {
         ui.note(render(&warnings, &stack.sources, ui.color).trim_end());
     }
     Ok(())
-}
-
-/// Goes on where somebody says yes.
-pub(crate) fn confirm(ui: Ui, question: &str) -> Result<(), Failure> {
-    match ui.confirm(question) {
-        Some(true) => Ok(()),
-        Some(false) => Err(Failure::new(Exit::Failed, "nothing was changed", "answer `yes` to go on")),
-        None => {
-            let hint = "add `--auto-approve`, or run it on a terminal";
-            Err(Failure::new(Exit::Usage, "nobody is there to ask", hint))
-        }
-    }
-}
-
-/// Gives back a lock under which nothing was begun.
-pub(crate) async fn release(lock: Lock) -> Result<(), Failure> {
-    let begun = lock.begun().clone();
-    lock.release(&begun)
-        .await
-        .map_err(|error| Failure::new(Exit::Failed, error, "`drstack unlock` frees the stack"))
 }

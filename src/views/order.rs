@@ -9,9 +9,16 @@ use drstack_core::plan::{Plan, Step, StepId};
 use serde_json::{Value, json};
 
 use super::listed;
+use crate::ui::Ui;
+
+/// What traffic waits for, for people and programs.
+pub(crate) fn show(ui: Ui, sequence: &Sequence) {
+    ui.result(&text(sequence));
+    lines(sequence).into_iter().for_each(|line| ui.line("order", line));
+}
 
 /// The order for people; nothing for a stack that moves no traffic.
-pub(crate) fn text(sequence: &Sequence) -> String {
+fn text(sequence: &Sequence) -> String {
     let mut out = String::new();
     for (moves, traffic) in alike(sequence) {
         let of = |part: Part| -> Vec<&str> {
@@ -32,7 +39,7 @@ pub(crate) fn text(sequence: &Sequence) -> String {
 }
 
 /// The same for programs: one line for each that moves traffic.
-pub(crate) fn lines(sequence: &Sequence) -> Vec<Value> {
+fn lines(sequence: &Sequence) -> Vec<Value> {
     let line = |(moves, traffic): (&Moves, Vec<&str>)| {
         let after: Vec<&str> = sequence.before(moves).map(|(address, _)| address.as_str()).collect();
         json!({"traffic": traffic, "after": after})

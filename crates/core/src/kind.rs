@@ -244,6 +244,8 @@ pub trait Kind: Send + Sync + 'static {
     const KEEPS_NAME: bool = false;
     /// What it has to do with data.
     const DATA: DataRole = DataRole::None;
+    /// True for data that a failover restores from an export: [`crate::restored`] says from which.
+    const RESTORED: bool = false;
     /// How long it may take to be ready.
     const WAIT: Wait = Wait::SHORT;
     /// Updates that one change may take, each once what the one before it did is ready: more than one for kinds that

@@ -24,6 +24,7 @@ pub mod objective;
 pub mod observe;
 pub mod part;
 pub mod plan;
+pub mod restored;
 pub mod sides;
 pub mod stack;
 pub mod verdict;

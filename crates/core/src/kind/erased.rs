@@ -54,6 +54,7 @@ pub trait DynKind: Send + Sync {
     fn after_takeover(&self) -> bool;
     fn keeps_name(&self) -> bool;
     fn data(&self) -> DataRole;
+    fn restored(&self) -> bool;
     fn wait(&self) -> Wait;
     fn rounds(&self) -> usize;
     fn volatile(&self) -> &'static [&'static str];
@@ -129,6 +130,9 @@ impl<K: Kind> DynKind for Erased<K> {
     }
     fn keeps_name(&self) -> bool {
         K::KEEPS_NAME
+    }
+    fn restored(&self) -> bool {
+        K::RESTORED
     }
     fn data(&self) -> DataRole {
         K::DATA

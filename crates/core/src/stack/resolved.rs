@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -87,6 +88,11 @@ pub enum Unresolvable {
 }
 
 impl Stack {
+    /// The shortest RTO that the stack or one of its components asks for.
+    pub fn rto(&self) -> Option<SignedDuration> {
+        self.components.values().filter_map(|it| it.objective.rto).chain(self.objective.rto).min()
+    }
+
     /// The stack as data.
     pub fn resolve(&self) -> ResolvedStack {
         ResolvedStack {

@@ -6,14 +6,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation};
+use drstack_core::restored::{AS_OF, EXPORT};
 use serde::{Deserialize, Serialize};
 
 use super::operation;
-
-/// Output: the id of the export.
-pub const EXPORT: &str = "export";
-/// Output: the moment of which it shows the table.
-pub const AS_OF: &str = "as_of";
 
 /// What is wanted: any complete export.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use drstack_core::kind::{Action, DataRole, FieldChange, Halfway, Kind, Lookup, Operation, Readiness, Wait};
 use drstack_core::link::{KNOWN_LATER, Link};
+use drstack_core::restored::EXPORT;
 use serde::{Deserialize, Serialize};
 
 use super::operation;
 use super::standby_table::{Settings, StandbyTable};
-use super::table_copy::EXPORT;
 use crate::facts::TableShape;
 
 /// What is wanted.
@@ -54,6 +54,7 @@ impl Kind for TableImport {
     const SUMMARY: &'static str = "table of the standby region that a takeover restored from an export";
     const LOOKUP: Lookup = Lookup::Name;
     const DATA: DataRole = DataRole::Holds;
+    const RESTORED: bool = true;
     const WAIT: Wait = Wait::LONG;
     const OPERATIONS: &'static [Operation] = &[
         operation("dynamodb", "DeleteTable"),

@@ -15,9 +15,9 @@ use drstack_core::engine::journal::{Journal, JournalError};
 use drstack_core::engine::keep::{keeping, leave_in_flight};
 use tokio_util::sync::CancellationToken;
 
-use crate::exit::{Exit, Failure};
-use crate::planning::Planned;
-use crate::session::{Session, store_failure};
+use crate::failure::{Failure, Status, mode_failure, store_failure};
+use crate::planned::Planned;
+use crate::session::Session;
 
 impl Session {
     /// Executes `planned` under `lock`, which is kept alive meanwhile and given back at the end. The `change` of mode that it makes is
@@ -59,16 +59,17 @@ impl Session {
         let earlier = if waits { lock.in_flight().clone() } else { InFlight::default() };
         let again = self.again(planned);
         let (result, lost) = {
+            let rest = async |span| self.app.host.rest(span).await;
             let say = |seen: &InFlight, unseen: &InFlight| self.say_in_flight(seen, unseen);
-            let run = again.execute(&earlier, &mut journal, &options, tokio::time::sleep, say, sink);
-            let run = until_told(run, &drain, &stop);
+            let run = again.execute(&earlier, &mut journal, &options, rest, say, sink);
+            let run = self.until_interrupted(run, &drain, &stop);
             let now = || self.cloud.now();
-            keeping(&mut lock, now, tokio::time::sleep, &stop, run).await
+            keeping(&mut lock, now, rest, &stop, run).await
         };
         // Nothing of the run is under way any more.
         self.cloud.under(None);
         if let Some(error) = &lost {
-            self.ui.warn(&format!("warning: {error}; what was running is stopped"));
+            self.warn(&format!("warning: {error}; what was running is stopped"));
         }
         self.say_landed(change.is_some(), lock.in_flight(), result.as_ref().ok());
         let complete =
@@ -90,14 +91,13 @@ impl Session {
         }
         if drain.is_cancelled() && lost.is_none() && !complete {
             let running = if stop.is_cancelled() { "stopped" } else { "finished" };
-            self.ui
-                .warn(&format!("interrupted: what was running is {running}; run the command again to go on"));
+            self.warn(&format!("interrupted: what was running is {running}; run the command again to go on"));
         }
         match (result, lost) {
             (_, Some(error)) => Err(self.lock_failure(&error)),
             (Ok(summary), None) => concluded.map(|()| summary),
             (Err(error @ (JournalError::Fenced { .. } | JournalError::Lapsed { .. })), None) => {
-                Err(Failure::new(Exit::Locked, error, "run `drstack plan` to see where things stand"))
+                Err(Failure::new(Status::Locked, error, "run `drstack plan` to see where things stand"))
             }
             (Err(JournalError::Store(error)), None) => Err(store_failure(&error)),
         }
@@ -128,10 +128,10 @@ impl Session {
     /// What calls of earlier runs undid, or may still undo after a run that does not wait for them.
     fn say_landed(&self, waited: bool, in_flight: &InFlight, summary: Option<&RunSummary>) {
         for address in summary.iter().flat_map(|summary| &summary.redone) {
-            self.ui.warn(&format!("a call of an earlier run undid {address}: it was done again"));
+            self.warn(&format!("a call of an earlier run undid {address}: it was done again"));
         }
         if let (false, Some(until)) = (waited, in_flight.until()) {
-            self.ui.note(&format!(
+            self.note(&format!(
                 "Calls of an earlier run may still change {} until {until:.0}: run `drstack plan` after that",
                 names(in_flight)
             ));
@@ -140,13 +140,13 @@ impl Session {
 
     fn say_in_flight(&self, seen: &InFlight, unseen: &InFlight) {
         if let Some(until) = seen.until() {
-            self.ui.note(&format!(
+            self.note(&format!(
                 "Calls of an earlier run may still change {}: waiting until {until:.0}, then looking again",
                 names(seen)
             ));
         }
         if !unseen.is_empty() {
-            self.ui.note(&format!(
+            self.note(&format!(
                 "Calls of an earlier run may still change {}, which is not looked at now: run `drstack plan` once {} answers",
                 names(unseen),
                 self.scope.primary
@@ -172,39 +172,29 @@ impl Session {
     /// Keeps the log of all calls until now beside the journal of `run`. A run that went well does not fail for want of it.
     pub(crate) async fn keep_calls(&self, run: &str, calls: &[CallNote]) {
         if let Err(error) = records::keep_calls(&*self.store, run, calls).await {
-            self.ui.warn(&format!("warning: the log of this run's calls was not kept: {error}"));
+            self.warn(&format!("warning: the log of this run's calls was not kept: {error}"));
+        }
+    }
+
+    /// `run`, which the first interruption drains and the second one stops.
+    async fn until_interrupted<T>(
+        &self,
+        run: impl Future<Output = T>,
+        drain: &CancellationToken,
+        stop: &CancellationToken,
+    ) -> T {
+        tokio::pin!(run);
+        loop {
+            tokio::select! {
+                result = &mut run => return result,
+                () = self.app.host.interrupted() => {
+                    if drain.is_cancelled() { stop.cancel() } else { drain.cancel() }
+                }
+            }
         }
     }
 }
 
 fn names(in_flight: &InFlight) -> String {
     in_flight.addresses().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// `run`, which the first Ctrl-C drains and the second one stops.
-async fn until_told<T>(
-    run: impl Future<Output = T>,
-    drain: &CancellationToken,
-    stop: &CancellationToken,
-) -> T {
-    tokio::pin!(run);
-    loop {
-        tokio::select! {
-            result = &mut run => return result,
-            _ = tokio::signal::ctrl_c() => {
-                if drain.is_cancelled() { stop.cancel() } else { drain.cancel() }
-            }
-        }
-    }
-}
-
-/// Somebody else changes the mode at the same time.
-pub(crate) fn mode_failure(error: &StoreError) -> Failure {
-    match error {
-        StoreError::Refused { .. } => {
-            let hint = "`drstack failover --watch` shows what the other run does";
-            Failure::new(Exit::Locked, "another run changed the mode at the same moment", hint)
-        }
-        _ => store_failure(error),
-    }
 }

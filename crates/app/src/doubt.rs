@@ -1,23 +1,15 @@
-//! Doubts about which region serves, at the edge: what is said of one, and how the record is made anew.
+//! Doubts about which region serves: what is said of one, and how the record is made anew.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use drstack_core::control::StoreError;
-use drstack_core::control::lock::holder;
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::record;
-use drstack_core::control::unkept::Unkept;
 use drstack_core::control::witness::{self, Doubt};
-use drstack_core::facts::Facts;
 use drstack_core::objective::Mode;
 use drstack_core::plan::{Intent, Options};
 
-use crate::args::RunArgs;
-use crate::commands::confirm;
-use crate::executing::mode_failure;
-use crate::exit::{Exit, Failure};
-use crate::session::{Alone, Session, store_failure};
+use crate::failure::{Failure, Status, mode_failure};
+use crate::operator::News;
+use crate::session::Session;
+use crate::steps::lock::release;
 
 impl Session {
     /// Which region serves, for a run that keeps to it: a doubt about that ends the program.
@@ -31,7 +23,7 @@ impl Session {
         let doubt = kept.doubt.as_ref()?;
         if let Doubt::Unseen(error) = doubt {
             let message = format!("which region serves is not known: {error}");
-            return Some(Failure::new(Exit::Failed, message, error.hint()));
+            return Some(Failure::new(Status::Failed, message, error.hint()));
         }
         let hint = match (doubt, &kept.record) {
             (Doubt::Elsewhere(bucket), Some(_)) => {
@@ -42,7 +34,7 @@ impl Session {
             }
             _ => self.ways(kept),
         };
-        Some(Failure::new(Exit::NotReady, self.doubted(doubt, kept), hint))
+        Some(Failure::new(Status::NotReady, self.doubted(doubt, kept), hint))
     }
 
     /// What is in doubt, and who says otherwise.
@@ -97,7 +89,7 @@ impl Session {
             // Handing back has the time to look again; taking over has not.
             Some(Doubt::Unseen(_)) if self.alone.is_none() => self.in_doubt(kept).map_or(Ok(()), Err),
             Some(doubt) => {
-                self.ui.warn(&format!("warning: {}", self.doubted(doubt, kept)));
+                self.warn(&format!("warning: {}", self.doubted(doubt, kept)));
                 Ok(())
             }
             None => Ok(()),
@@ -105,7 +97,7 @@ impl Session {
     }
 
     /// Records that the stack is in `mode`, where there is a doubt about that and what serves says so too.
-    pub(crate) async fn record_anew(&mut self, mode: Mode, run: &RunArgs) -> Result<(), Failure> {
+    pub(crate) async fn record_anew(&mut self, mode: Mode, auto_approve: bool) -> Result<(), Failure> {
         let options =
             Options { intent: Intent::Converge, mode, targets: Vec::new(), delete_data: Default::default() };
         self.stated = true;
@@ -124,13 +116,13 @@ impl Session {
                     "{} serves: an apply does not change the mode",
                     self.serving(kept.standing().mode)
                 );
-                return Err(Failure::new(Exit::Usage, message, format!("use {change}")));
+                return Err(Failure::new(Status::Usage, message, format!("use {change}")));
             }
             Some(Doubt::Unseen(_)) => return self.in_doubt(&kept).map_or(Ok(()), Err),
             Some(doubt) if is_said => {
                 let message = self.doubted(doubt, &kept);
                 return Err(Failure::new(
-                    Exit::NotReady,
+                    Status::NotReady,
                     message,
                     format!("use {change}: it records the mode anew"),
                 ));
@@ -138,12 +130,12 @@ impl Session {
             Some(_) if is_in_part && mode == Mode::Active => {
                 let message = "only parts of the stack had failed over, and which ones is not known any more";
                 let hint = "run `drstack failover --only ADDRESS`, with each of them, or `drstack failover`";
-                return Err(Failure::new(Exit::NotReady, message, hint));
+                return Err(Failure::new(Status::NotReady, message, hint));
             }
-            Some(doubt) => self.ui.warn(&format!("warning: {}", self.doubted(doubt, &kept))),
+            Some(doubt) => self.warn(&format!("warning: {}", self.doubted(doubt, &kept))),
         }
-        if !run.auto_approve {
-            confirm(self.ui, &format!("Record that {} serves?", self.serving(mode)))?;
+        if !auto_approve {
+            self.app.operator.approve(&format!("Record that {} serves?", self.serving(mode)))?;
         }
         let lock = self.lock("apply").await?;
         let standing = kept.next(mode, &kept.standing().only);
@@ -152,13 +144,10 @@ impl Session {
             Ok(begun) => begun.complete(&*self.store).await,
             Err(error) => Err(error),
         };
-        crate::commands::release(lock).await?;
+        release(lock).await?;
         let done = done.map_err(|error| mode_failure(&error))?;
         self.testify(&done).await;
-        let region = self.serving(mode).to_owned();
-        self.ui
-            .line("mode_recorded", serde_json::json!({"mode": mode.name(), "epoch": done.standing().epoch}));
-        self.ui.result(&format!("Recorded: {region} serves (epoch {}).\n", done.standing().epoch));
+        self.tell(News::ModeRecorded { mode, region: self.serving(mode), epoch: done.standing().epoch });
         Ok(())
     }
 
@@ -167,7 +156,7 @@ impl Session {
         let control = &self.stack.facts.control;
         if let Err(error) = kept.testify(&*self.cloud, &self.scope, control).await {
             let name = record::name(&self.stack.facts.name);
-            self.ui.warn(&format!("warning: the mode is not kept a second time, in `{name}`: {error}"));
+            self.warn(&format!("warning: the mode is not kept a second time, in `{name}`: {error}"));
         }
     }
 
@@ -181,35 +170,6 @@ impl Session {
     /// Removes the second record, before the first one goes with the control bucket.
     pub(crate) async fn forget_mode(&self) -> Result<(), Failure> {
         let gone = witness::forget(&*self.cloud, &self.scope).await;
-        gone.map_err(|error| Failure::new(Exit::Failed, &error, error.hint()))
-    }
-
-    /// A session for a failover that works from the files of the stack alone, since the control bucket is lost.
-    pub(crate) async fn take_over_unkept(mut self, is_planned: bool) -> Result<Self, Failure> {
-        let is_kept = async || {
-            let bundle = self.store.get("bundle.json").await?;
-            let facts = self.store.get("facts.json").await?;
-            // A run that has just begun has its lock there, and nothing else.
-            let lock = holder(&*self.store).await;
-            Ok(bundle.or(facts).is_some() || !matches!(lock, Ok(None)))
-        };
-        match is_kept().await {
-            // One that was emptied is as good as none.
-            Err(StoreError::NoBucket { .. } | StoreError::Cloud(_)) | Ok(false) => {}
-            Ok(true) => {
-                let message = format!("the control bucket `{}` answers", self.stack.facts.control);
-                return Err(Failure::new(Exit::Usage, message, "leave `--without-control` out"));
-            }
-            Err(error) => return Err(store_failure(&error)),
-        }
-        self.ui.warn(
-            "warning: failing over without the control bucket: no lock keeps other runs out, nothing is kept of this one, and what the primary last said is lost",
-        );
-        self.store = Arc::new(Unkept::default());
-        self.without_control = true;
-        if !is_planned {
-            self.alone = Some(Alone { facts: Facts::default(), known: BTreeMap::new() });
-        }
-        Ok(self)
+        gone.map_err(|error| Failure::new(Status::Failed, &error, error.hint()))
     }
 }

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::part::Sequence;
 use drstack_core::stack::Stack;
-use serde_json::json;
 
-use crate::exit::{Exit, Failure};
-use crate::planning::shape_failure;
+use crate::failure::{Failure, Status, shape_failure};
+use crate::operator::News;
 use crate::session::Session;
-use crate::views;
+use crate::text;
 
 /// The addresses that `names` stand for: themselves, the components of a tier for `tier=N`, those that carry a tag for `tag:KEY=VALUE`.
 pub(crate) fn addresses(stack: &Stack, names: &[String]) -> Result<Vec<String>, Failure> {
@@ -49,9 +48,7 @@ impl Session {
             by_whom.entry(whom).or_default().push(component);
         }
         for (whom, all) in by_whom {
-            self.ui.note(&format!("Along with {whom}, which needs it first: {}.", views::listed(&all)));
-            let along: Vec<&str> = all.iter().map(|it| it.as_str()).collect();
-            self.ui.line("along", json!({"address": whom.as_str(), "needs": along}));
+            self.tell(News::Along { component: whom, needs: &all });
         }
         Ok(named.into_iter().chain(along.into_keys().map(|it| it.to_string())).collect())
     }
@@ -64,13 +61,13 @@ impl Session {
             let is_known = known.iter().any(|it| ComponentAddress::new(it).is_within(name));
             // What else a planned one waits for is known once it has looked.
             if !is_known && !is_planned {
-                let hint = match views::nearest(name, known.iter().cloned()) {
+                let hint = match text::nearest(name, known.iter().cloned()) {
                     Some(it) => format!("did you mean `{it}`?"),
                     None if known.is_empty() => "leave it out: traffic waits for nothing".to_owned(),
-                    None => format!("traffic waits for {}", views::listed(&known.iter().collect::<Vec<_>>())),
+                    None => format!("traffic waits for {}", text::listed(&known.iter().collect::<Vec<_>>())),
                 };
                 return Err(Failure::new(
-                    Exit::Usage,
+                    Status::Usage,
                     format!("`{name}` is nothing that is waited for"),
                     hint,
                 ));
@@ -86,7 +83,7 @@ fn of_tier(stack: &Stack, tier: &str) -> Result<Vec<String>, Failure> {
     let all: Vec<String> = it.map(|it| it.address.to_string()).collect();
     if all.is_empty() {
         let hint = "tiers are 1 to 3; `tier = 1` in a component puts it there";
-        return Err(Failure::new(Exit::Usage, format!("no component is of tier `{tier}`"), hint));
+        return Err(Failure::new(Status::Usage, format!("no component is of tier `{tier}`"), hint));
     }
     Ok(all)
 }
@@ -94,7 +91,7 @@ fn of_tier(stack: &Stack, tier: &str) -> Result<Vec<String>, Failure> {
 fn of_tag(stack: &Stack, tag: &str) -> Result<Vec<String>, Failure> {
     let Some((key, value)) = tag.split_once('=') else {
         let hint = "write it as `tag:team=search`";
-        return Err(Failure::new(Exit::Usage, format!("`tag:{tag}` says no value"), hint));
+        return Err(Failure::new(Status::Usage, format!("`tag:{tag}` says no value"), hint));
     };
     let has = |tags: &std::collections::BTreeMap<String, String>| tags.get(key).is_some_and(|it| it == value);
     let it = stack.components.values().filter(|it| has(&it.tags));
@@ -102,14 +99,14 @@ fn of_tag(stack: &Stack, tag: &str) -> Result<Vec<String>, Failure> {
     if all.is_empty() {
         let tags = stack.components.values().flat_map(|it| &it.tags);
         let known: Vec<String> = tags.map(|(key, value)| format!("{key}={value}")).collect();
-        let hint = match (views::nearest(tag, known.iter().cloned()), known.is_empty()) {
+        let hint = match (text::nearest(tag, known.iter().cloned()), known.is_empty()) {
             (Some(it), _) => format!("did you mean `tag:{it}`?"),
             (None, false) => {
                 "the stack has other tags: `tag = { ... }` in its components says which".to_owned()
             }
             (None, true) => format!("`tag = {{ {key} = \"{value}\" }}` in a component gives it that tag"),
         };
-        return Err(Failure::new(Exit::Usage, format!("no component has the tag `{tag}`"), hint));
+        return Err(Failure::new(Status::Usage, format!("no component has the tag `{tag}`"), hint));
     }
     Ok(all)
 }

@@ -9,9 +9,8 @@ use drstack_core::objective::Standing;
 use drstack_core::observe::{Look, look_again};
 use drstack_core::verdict::{Evidence, Verdict, groups};
 
-use crate::commands::Ended;
-use crate::exit::{Exit, Failure};
-use crate::planning::{Planned, shape_failure};
+use crate::failure::{Ended, Failure, Status, shape_failure};
+use crate::planned::Planned;
 use crate::session::Session;
 
 /// How often a failed look at what serves is repeated, and the pause between: a verdict is worth some seconds.
@@ -58,7 +57,7 @@ impl Session {
             if !seen.values().any(|look| matches!(look, Look::Unknown(_))) {
                 break;
             }
-            tokio::time::sleep(PAUSE).await;
+            self.app.host.rest(PAUSE).await;
             seen = look().await;
         }
         seen
@@ -78,13 +77,13 @@ impl Judged {
     /// How the program ends after a failover of which every step is done; `missed` is whether that took longer than the RTO.
     pub(crate) fn end(&self, session: &Session, missed: bool, command: &str) -> Ended {
         match self.verdict {
-            Verdict::Recovered | Verdict::Degraded if missed => Ok(Exit::NotReady),
-            Verdict::Recovered | Verdict::Degraded => Ok(Exit::Done),
-            Verdict::NothingToDo if self.evidence.is_asked() => Ok(Exit::Done),
+            Verdict::Recovered | Verdict::Degraded if missed => Ok(Status::NotReady),
+            Verdict::Recovered | Verdict::Degraded => Ok(Status::Done),
+            Verdict::NothingToDo if self.evidence.is_asked() => Ok(Status::Done),
             Verdict::Partial => Err(self.empty(session, command)),
             Verdict::Capacity | Verdict::NothingToDo => Err(unasked(session, &self.evidence)),
             // Whoever calls this has said what failed.
-            Verdict::NotComplete => Ok(Exit::Failed),
+            Verdict::NotComplete => Ok(Status::Failed),
         }
     }
 
@@ -95,7 +94,7 @@ impl Judged {
         if let Some(pool) = unseen.first() {
             let message = format!("could not see what serves in {}: this is no recovery", pool.component());
             let hint = format!("run `{command}` again: it looks again, and finished steps are not repeated");
-            return Failure::new(Exit::Failed, message, hint);
+            return Failure::new(Status::Failed, message, hint);
         }
         let names: Vec<String> = empty.iter().map(|pool| pool.component().to_string()).collect();
         let message = format!("nothing is in service in {}: this is no recovery", names.join(", "));
@@ -110,7 +109,7 @@ impl Judged {
             ),
             None => format!("run `{command}` again: it brings what is missing"),
         };
-        Failure::new(Exit::Failed, message, hint)
+        Failure::new(Status::Failed, message, hint)
     }
 }
 
@@ -129,5 +128,5 @@ fn unasked(session: &Session, evidence: &Evidence) -> Failure {
     let hint = format!(
         "ask it yourself now; so that the next failover asks, write a check, `[[{place}.check]]` (docs/checks.md), and run `drstack apply`"
     );
-    Failure::new(Exit::NotReady, message, hint)
+    Failure::new(Status::NotReady, message, hint)
 }

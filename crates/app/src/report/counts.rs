@@ -11,10 +11,10 @@ use drstack_core::observe::Look;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::planning::Planned;
+use crate::planned::Planned;
+use crate::report::timeline::InService;
 use crate::session::Session;
-use crate::views;
-use crate::views::takeover::InService;
+use crate::text;
 
 /// How often the instances in service are counted. One bulk call each time, and no dip that lasts a minute goes unseen.
 const SAMPLE: Duration = Duration::from_secs(10);
@@ -56,7 +56,7 @@ impl Counts {
 
     /// Counts now and then, and once more after the last step of a run that took longer than that has `finished`.
     pub(crate) async fn sample(&mut self, session: &Session, finished: &CancellationToken) {
-        while finished.run_until_cancelled(tokio::time::sleep(SAMPLE)).await.is_some() {
+        while finished.run_until_cancelled(session.app.host.rest(SAMPLE)).await.is_some() {
             self.count(session).await;
         }
         if self.is_long {
@@ -127,7 +127,7 @@ impl Counts {
     /// What Auto Scaling has yet to exchange, once it was handed back.
     pub(crate) fn left_on_demand(&self) -> Vec<String> {
         let left = self.on_demand.iter().filter(|(_, count)| **count > 0);
-        left.map(|(address, count)| format!("{address}: {}", views::count(*count as usize, "instance")))
+        left.map(|(address, count)| format!("{address}: {}", text::count(*count as usize, "instance")))
             .collect()
     }
 

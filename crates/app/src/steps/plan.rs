@@ -5,72 +5,30 @@ use std::sync::Arc;
 
 use drstack_core::address::Address;
 use drstack_core::budget;
-use drstack_core::cloud::{Found, Scope};
+use drstack_core::cloud::Scope;
 use drstack_core::compile::{Compiled, compile, queries};
-use drstack_core::control::lock::{Lock, Peek, peek};
+use drstack_core::control::lock::{Peek, peek};
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records::{self, Kept};
 use drstack_core::control::witness;
-use drstack_core::diagnostic::{Diagnostic, MOST_SHOWN, render};
+use drstack_core::diagnostic::{Diagnostic, MOST_SHOWN};
 use drstack_core::facts::{Fact, Facts};
 use drstack_core::graph::Graph;
-use drstack_core::kind::{Place, ShapeError};
+use drstack_core::kind::Place;
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_alone};
 use drstack_core::part::Sequence;
 use drstack_core::plan::stability::{Rehearsal, rehearse};
 use drstack_core::plan::waits::go_without;
-use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step, plan};
+use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step};
 use drstack_core::verdict::{Pool, pools};
-use drstack_kinds::facts::keep;
 
-use crate::exit::{Exit, Failure};
-use crate::publishing::{Then, elsewhere};
-use crate::session::{CONTROL, Session, store_failure};
-use crate::views;
-use crate::views::restored::{left, restored};
-
-/// A plan, and all that was seen on the way to it.
-pub(crate) struct Planned {
-    pub(crate) plan: Plan,
-    /// What it was asked for.
-    pub(crate) options: Options,
-    pub(crate) report: PlanReport,
-    pub(crate) compiled: Compiled,
-    /// What was seen of each wanted resource.
-    pub(crate) seen: BTreeMap<Address, Look>,
-    /// What a takeover would do and need once all of this stands; none where the plan is for something else.
-    pub(crate) rehearsal: Option<Rehearsal>,
-    /// Questions that nothing answered now.
-    pub(crate) unanswered: Vec<Remark>,
-    /// Questions whose answer is another one than the last time.
-    pub(crate) moved: Vec<String>,
-    pub(crate) facts: Kept,
-    /// Levels are among them that no run has kept yet.
-    pub(crate) has_new_levels: bool,
-    /// What was seen of the primary region and of global services.
-    pub(crate) elsewhere: BTreeMap<Address, Found>,
-    /// What becomes of the bundle once all of it is done.
-    pub(crate) then: Then,
-    /// The mode as it was after the lock was looked at.
-    pub(crate) mode: KeptMode,
-    /// What traffic waits for; none where nothing moves any.
-    pub(crate) sequence: Option<Sequence>,
-    /// [`Peek::free_since`] before anything was looked at.
-    free_since: Option<u64>,
-}
-
-impl Planned {
-    /// Whether something that a takeover needs could not be looked at.
-    pub(crate) fn has_failed_looks(&self) -> bool {
-        self.seen.values().any(|look| matches!(look, Look::Unknown(_)))
-    }
-
-    /// Whether no other run can have come between the looking and the taking of `lock`.
-    pub(crate) fn still_stands_under(&self, lock: &Lock) -> bool {
-        self.free_since.is_some_and(|epoch| lock.holder().epoch == epoch.saturating_add(1))
-    }
-}
+use crate::failure::{Failure, Status, shape_failure, store_failure};
+use crate::planned::Planned;
+use crate::report::restored::{left, restored};
+use crate::session::{CONTROL, Session};
+use crate::steps::then::{Then, elsewhere};
+use crate::text;
 
 /// What a plan is made from, but for the looks.
 struct Basis {
@@ -94,9 +52,9 @@ fn moved(before: &Facts, now: &Facts) -> Vec<String> {
 
 impl Session {
     /// Observes and plans.
-    pub(crate) async fn plan(&mut self, options: &Options) -> Result<Planned, Failure> {
+    pub async fn plan(&mut self, options: &Options) -> Result<Planned, Failure> {
         let Scope { primary, standby, .. } = &self.scope;
-        let _busy = self.ui.busy(format!("Looking at {primary} and {standby}"));
+        let _busy = self.busy(format!("Looking at {primary} and {standby}"));
         // Without it nobody knows what is somebody else's and what a run was cut off while making.
         let Peek { free_since, begun } =
             peek(&*self.store).await.map_err(|error| self.lock_failure(&error))?;
@@ -105,7 +63,7 @@ impl Session {
         // Asked after the lock was looked at: a change of mode later than that shows in the lock.
         if !self.stated && mode.is_past(&options.intent, options.mode) {
             let hint = "run it again to see what is to be done now";
-            return Err(Failure::new(Exit::Locked, "the mode changed since this run began", hint));
+            return Err(Failure::new(Status::Locked, "the mode changed since this run began", hint));
         }
         let mut seen = self.look(&compiled.graph).await;
         let mode = self.weighed(mode, options, &facts.facts, &mut compiled, &seen)?;
@@ -116,8 +74,9 @@ impl Session {
         tracing::debug!(others = seen.others.len(), begun = begun.len(), ?free_since, "observed");
         seen.begun = begun;
         self.check_addresses(options, &compiled.graph, &seen)?;
-        let (plan, mut report) = plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
-            .map_err(|error| shape_failure(&error))?;
+        let (plan, mut report) =
+            (self.app.catalog.planner)(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
+                .map_err(|error| shape_failure(&error))?;
         for step in &plan.steps {
             tracing::debug!(address = %step.address, action = ?step.action, "planned");
         }
@@ -130,11 +89,11 @@ impl Session {
         report.notes.extend(self.unrehearsed(options, &plan, &report, now.mode));
         report.notes.extend(self.unseen(&compiled.graph));
         if options.mode == Mode::Standby && options.intent != Intent::Destroy {
-            report.notes.extend(left(&report, &self.stack.facts, &options.intent));
+            report.notes.extend(left(&report, &self.kinds, &self.stack.facts, &options.intent));
         }
         if options.mode == Mode::Active {
             let restores = |it: &Remark| plan.steps.iter().any(|step| *it.address == *step.address.as_str());
-            report.notes.extend(restored(&plan, self.cloud.now()).into_iter().filter(restores));
+            report.notes.extend(restored(&plan, &self.kinds, self.cloud.now()).into_iter().filter(restores));
         }
         if (&options.intent, options.mode) == (&Intent::Converge, Mode::Active) {
             report.notes.extend(self.degraded(&compiled.graph, &seen.seen, &now)?);
@@ -181,7 +140,8 @@ impl Session {
                 let mut queries = queries(&self.stack);
                 queries.retain(|it| it.place == Place::Standby);
                 (
-                    capture(&*self.cloud, &self.scope, &queries, alone.facts.clone(), keep).await,
+                    capture(&*self.cloud, &self.scope, &queries, alone.facts.clone(), self.app.catalog.keep)
+                        .await,
                     Vec::new(),
                     false,
                 )
@@ -189,8 +149,14 @@ impl Session {
             None => {
                 kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
                 let before = std::mem::take(&mut kept.facts);
-                let seen =
-                    capture(&*self.cloud, &self.scope, &queries(&self.stack), before.clone(), keep).await;
+                let seen = capture(
+                    &*self.cloud,
+                    &self.scope,
+                    &queries(&self.stack),
+                    before.clone(),
+                    self.app.catalog.keep,
+                )
+                .await;
                 let moved = moved(&before, &seen.facts);
                 let has_new_levels = seen.facts.has_new_levels(&before);
                 (seen, moved, has_new_levels)
@@ -228,14 +194,11 @@ impl Session {
                 compiled.problems.sort_by_key(|it| it.severity);
                 compiled.problems.truncate(MOST_SHOWN);
             }
-            let text = render(&compiled.problems, &self.stack.sources, self.ui.color);
-            for problem in &compiled.problems {
-                self.ui.line("diagnostic", crate::views::diagnostic(problem, &self.stack.sources));
-            }
+            let text = self.app.operator.diagnose(&compiled.problems, &self.stack.sources);
             if compiled.has_errors() {
-                return Err(Failure { exit: Exit::Invalid, message: text, hint: None });
+                return Err(Failure { status: Status::Invalid, message: text, hint: None });
             }
-            self.ui.note(text.trim_end());
+            self.note(text.trim_end());
         }
         let unanswered = seen.failed;
         Ok(Basis { facts: kept, has_new_levels, unanswered, moved, mode, compiled, sequence })
@@ -304,7 +267,7 @@ impl Session {
     }
 
     /// A takeover with this epoch, from the world that `standby` describes.
-    pub(crate) fn rehearsed(&self, facts: &Facts, standby: &Graph, epoch: u64) -> Result<Rehearsal, Failure> {
+    pub fn rehearsed(&self, facts: &Facts, standby: &Graph, epoch: u64) -> Result<Rehearsal, Failure> {
         let standing = Standing { epoch, ..Mode::Active.into() };
         let active = compile(&self.stack, facts, standing).graph;
         rehearse(standby, &active, &self.kinds, &self.stack.facts).map_err(|error| shape_failure(&error))
@@ -364,7 +327,7 @@ impl Session {
     /// Addresses on the command line that name nothing: a slip of the keyboard must not end as "nothing to do".
     fn check_addresses(&self, options: &Options, want: &Graph, seen: &Observed) -> Result<(), Failure> {
         let known = || want.resources.keys().chain(seen.others.iter().map(|it| &it.address));
-        let hint = |name: &str| match views::closest(name, known()) {
+        let hint = |name: &str| match text::closest(name, known()) {
             Some(it) => format!("did you mean `{it}`?"),
             None => "`drstack graph` shows the addresses of the stack".to_owned(),
         };
@@ -373,28 +336,29 @@ impl Session {
         // What is to be taken away may be gone already.
         if let (Some(target), true) = (target, options.intent != Intent::Destroy) {
             let message = format!("`{target}` names nothing of this stack");
-            return Err(Failure::new(Exit::Usage, message, hint(target)));
+            return Err(Failure::new(Status::Usage, message, hint(target)));
         }
         let is_no_data = |name: &&String| *name != CONTROL && !known().any(|it| it.is_named_by(name));
         if let Some(name) = options.delete_data.iter().find(is_no_data) {
             let message = format!("`--delete-data {name}` names no component and no resource of this stack");
-            return Err(Failure::new(Exit::Usage, message, hint(name)));
+            return Err(Failure::new(Status::Usage, message, hint(name)));
         }
         if let Some(name) = target {
-            self.ui.warn(&format!("warning: `{name}` names nothing that exists; {}", hint(name)));
+            self.warn(&format!("warning: `{name}` names nothing that exists; {}", hint(name)));
         }
         Ok(())
     }
 
     /// As if nothing stood yet: the graph, and the steps that would make all of it.
-    pub(crate) async fn first_apply(&mut self, options: &Options) -> Result<Planned, Failure> {
+    pub async fn first_apply(&mut self, options: &Options) -> Result<Planned, Failure> {
         let Basis { facts, has_new_levels, unanswered, moved, mode, compiled, .. } =
             self.compiled(options).await?;
         let nothing =
             compiled.graph.resources.keys().map(|address| (address.clone(), Look::Absent)).collect();
         let seen = Observed { seen: nothing, ..Observed::default() };
-        let (plan, report) = plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
-            .map_err(|error| shape_failure(&error))?;
+        let (plan, report) =
+            (self.app.catalog.planner)(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
+                .map_err(|error| shape_failure(&error))?;
         Ok(Planned {
             plan,
             options: options.clone(),
@@ -419,11 +383,7 @@ impl Session {
         let text = match facts.answers.get(&remark.address) {
             Some(fact) => {
                 let age = self.cloud.now().duration_since(fact.captured_at);
-                format!(
-                    "using the answer of {} ago: {}",
-                    crate::views::duration(age.unsigned_abs()),
-                    remark.text
-                )
+                format!("using the answer of {} ago: {}", text::duration(age.unsigned_abs()), remark.text)
             }
             None => format!("no answer, and none is kept: {}", remark.text),
         };
@@ -438,8 +398,4 @@ fn said(look: &Look) -> String {
         Look::Present(_) => "present".to_owned(),
         Look::Unknown(error) => error.to_string(),
     }
-}
-
-pub(crate) fn shape_failure(error: &ShapeError) -> Failure {
-    Failure::new(Exit::Failed, error, "another version of drstack made this; use that one, or report it")
 }

@@ -7,11 +7,10 @@ use drstack_core::objective::{Mode, Standing};
 use drstack_core::verdict::{Pool, pools};
 
 use crate::accepted::{Accepted, quoted};
-use crate::args::FailoverArgs;
-use crate::exit::{Exit, Failure};
-use crate::planning::Planned;
+use crate::failure::{Failure, Status};
+use crate::planned::Planned;
 use crate::session::Session;
-use crate::views;
+use crate::text;
 
 impl Session {
     /// Accepts these minimums for the failover that this session is of; each has to name a pool of the stack, or none.
@@ -22,12 +21,12 @@ impl Session {
         };
         if let Some(pool) = all.iter().filter_map(|it| it.pool.as_deref()).find(|pool| !is_pool(pool)) {
             let known = self.stack.components.values().filter(|it| it.component.name() == "pool");
-            let hint = match views::nearest(pool, known.map(|it| it.address.to_string())) {
+            let hint = match text::nearest(pool, known.map(|it| it.address.to_string())) {
                 Some(it) => format!("did you mean `{it}`?"),
                 None => "`drstack graph` shows the addresses of the stack".to_owned(),
             };
             return Err(Failure::new(
-                Exit::Usage,
+                Status::Usage,
                 format!("--minimum: `{pool}` names no pool of this stack"),
                 hint,
             ));
@@ -75,31 +74,6 @@ pub(crate) fn with_minimum(command: &str, pools: &[Pool]) -> Option<String> {
         .ok()?;
     }
     (!short.is_empty()).then_some(text)
-}
-
-/// The command that goes on with the failover of `args`, as one types it.
-pub(crate) fn command(args: &FailoverArgs) -> String {
-    let mut words = vec!["drstack failover".to_owned()];
-    match &args.bundle.bundle {
-        Some(url) => {
-            words.extend(["--bundle".to_owned(), quoted(url)]);
-            words.extend(
-                args.bundle.region.iter().flat_map(|region| ["--region".to_owned(), region.to_owned()]),
-            );
-        }
-        None => words.push(crate::args::typed(&args.stack)),
-    }
-    let key = args.bundle.verify_key.iter();
-    words.extend(key.flat_map(|key| ["--verify-key".to_owned(), quoted(key)]));
-    words.extend(args.only.iter().flat_map(|it| ["--only".to_owned(), quoted(it)]));
-    words.extend(args.not_waiting_for.iter().flat_map(|it| ["--not-waiting-for".to_owned(), quoted(it)]));
-    let flags = [
-        (args.planned, "--planned"),
-        (args.unsigned, "--unsigned"),
-        (args.without_control, "--without-control"),
-    ];
-    words.extend(flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag.to_owned()));
-    words.join(" ")
 }
 
 #[cfg(test)]

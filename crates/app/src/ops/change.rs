@@ -1,4 +1,4 @@
-//! A change of mode, from the decision to the report: what `failover` and `failback` share.
+//! A change of mode, from the decision to the report: what failover and failback share.
 
 use std::collections::BTreeSet;
 
@@ -14,18 +14,17 @@ use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::{Ended, release};
-use crate::counts::Counts;
-use crate::executing::mode_failure;
-use crate::exit::{Exit, Failure};
+use crate::failure::{Ended, Failure, Status, mode_failure, store_failure};
 use crate::minimum::with_minimum;
-use crate::planning::Planned;
-use crate::session::{Session, store_failure};
-use crate::verdict::Judged;
-use crate::views;
-use crate::views::data::Data;
-use crate::views::restored::restored;
-use crate::views::takeover::{Clock, Report};
+use crate::operator::{News, Run};
+use crate::planned::Planned;
+use crate::report::counts::Counts;
+use crate::report::data::Data;
+use crate::report::judged::Judged;
+use crate::report::restored::restored;
+use crate::report::timeline::{Clock, Report};
+use crate::session::Session;
+use crate::steps::lock::release;
 
 /// What a change of mode is to be.
 pub(crate) struct Change<'a> {
@@ -74,7 +73,7 @@ pub(crate) async fn carry_out(
     let facts_age_seconds = session.oldest_fact(&planned.facts.facts);
     let mut counts = Counts::of(session, &planned);
     let mut ramps = Ramps::of(session, &planned.plan);
-    let mut progress = views::progress::Progress::new(session.ui, session.simulated);
+    let operator = session.app.operator.clone();
     let summary = {
         let finished = CancellationToken::new();
         let mut sink = |event: Event| {
@@ -83,7 +82,7 @@ pub(crate) async fn carry_out(
             }
             note_moment(session, &planned.plan, &event, &mut clock);
             ramps.note(&event, session.now());
-            progress.show(&event);
+            operator.hear(&event);
         };
         // Not at the last step: what calls of an earlier run undo afterwards is counted too.
         let run = async {
@@ -126,10 +125,14 @@ pub(crate) async fn carry_out(
         verdict: (change.purpose == FAILOVER).then_some(judged.verdict),
         recovery_seconds: (complete && recovered).then(|| seconds_until_served(&clock, ramped)).flatten(),
         ramped_seconds: (!ramped.is_zero()).then(|| ramped.as_secs_f64()),
-        rto_seconds: if change.purpose == FAILOVER { session.rto().map(|it| it.as_secs()) } else { None },
+        rto_seconds: if change.purpose == FAILOVER {
+            session.stack.rto().map(|it| it.as_secs())
+        } else {
+            None
+        },
         rpo: "not measured: no heartbeats are written yet",
         restored: match change.purpose == FAILOVER {
-            true => restored(&planned.plan, change.detected)
+            true => restored(&planned.plan, &session.kinds, change.detected)
                 .into_iter()
                 .map(|it| format!("{}: {}", it.address, it.text))
                 .collect(),
@@ -203,13 +206,10 @@ async fn end(
     judged: &Judged,
     change: &Change<'_>,
 ) -> Ended {
-    let ui = session.ui;
-    let verb = if report.purpose == FAILOVER { "Failover" } else { "Failback" };
-    ui.result(&views::progress::summary(verb, summary));
-    ui.result(&report.text());
-    let value =
-        serde_json::to_value(report).map_err(|error| Failure::new(Exit::Failed, error, "report this"))?;
-    ui.line("takeover", value.clone());
+    let is_failover = report.purpose == FAILOVER;
+    let run = if is_failover { Run::Failover } else { Run::Failback };
+    session.tell(News::Finished { run, plan: &planned.plan, summary });
+    session.tell(News::Report { report, evidence: &judged.evidence });
     let accepting =
         with_minimum(&change.command, &judged.evidence.pools).filter(|_| report.verdict.is_some());
     for (step, error) in &summary.failed {
@@ -219,37 +219,40 @@ async fn end(
             Some(command) if is_short => format!("accept what is in service: `{command}`"),
             _ => error.hint(),
         };
-        ui.step_failure(address.as_str(), &error.to_string(), &hint);
+        session.tell(News::StepFailed { address: address.as_str(), message: error.to_string(), hint });
     }
-    if report.purpose == FAILOVER {
-        for line in views::order::held(&planned.plan, &session.kinds, &summary.held, &change.command) {
-            ui.warn(&line);
-        }
+    if is_failover {
+        let (plan, kinds, held) = (&planned.plan, &session.kinds, summary.held.as_slice());
+        session.tell(News::Held { plan, kinds, held, again: &change.command });
     }
     let folder = format!("runs/{}", report.run);
     let page = |name: &str, body: String| {
         let key = format!("{folder}/{name}");
         async move { session.store.put(&key, body.into_bytes(), Condition::Always).await }
     };
-    let pages =
-        tokio::try_join!(page("report.json", format!("{value:#}\n")), page("report.md", report.markdown()));
+    let value =
+        serde_json::to_value(report).map_err(|error| Failure::new(Status::Failed, error, "report this"))?;
+    let pages = tokio::try_join!(
+        page("report.json", format!("{value:#}\n")),
+        page("report.md", session.app.operator.page(report))
+    );
     pages.map_err(|error| store_failure(&error))?;
     // Until now it was the log of the steps: what a takeover called is to be seen whole.
     session.keep_calls(&report.run, &session.cloud.calls()).await;
     if !session.without_control {
-        ui.note(&format!("Kept as `{folder}/report.md` in `{}`.", session.stack.facts.control));
+        session.note(&format!("Kept as `{folder}/report.md` in `{}`.", session.stack.facts.control));
     }
     let interrupted = !summary.unfinished.is_empty();
     if !summary.in_flight.is_empty() && !interrupted {
         let open: Vec<String> = summary.in_flight.iter().map(ToString::to_string).collect();
         let hint = format!("run `{}` again: it looks at them anew", change.command);
         let message = format!("calls of an earlier run may have changed {}", open.join(", "));
-        return Err(Failure::new(Exit::Failed, message, hint));
+        return Err(Failure::new(Status::Failed, message, hint));
     }
     match (report.complete, !interrupted) {
         (true, _) if report.verdict.is_some() => judged.end(session, report.missed(), &change.command),
-        (true, _) => Ok(Exit::Done),
-        (false, false) => Ok(Exit::Interrupted),
+        (true, _) => Ok(Status::Done),
+        (false, false) => Ok(Status::Interrupted),
         (false, true) => {
             let command = &change.command;
             let again = format!("run `{command}` again; finished steps are not repeated");
@@ -259,7 +262,7 @@ async fn end(
                 ),
                 None => format!("fix the errors above and {again}"),
             };
-            Err(Failure::new(Exit::Failed, format!("the {} is not complete", report.purpose), hint))
+            Err(Failure::new(Status::Failed, format!("the {} is not complete", report.purpose), hint))
         }
     }
 }

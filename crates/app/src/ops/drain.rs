@@ -9,14 +9,15 @@ use drstack_core::part::Sequence;
 use drstack_core::sides::Copied;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::exit::{Exit, Failure};
-use crate::planning::Planned;
+use crate::failure::{Failure, Status};
+use crate::operator::News;
+use crate::planned::Planned;
+use crate::report::data::Data;
 use crate::session::Session;
-use crate::views;
-use crate::views::data::Data;
+use crate::text;
 
 /// How long to wait for replication where nobody says: S3 promises 15 minutes for its time control, and is faster as a rule.
-pub(crate) const AT_MOST: &str = "15m";
+pub const AT_MOST: &str = "15m";
 
 /// How often the two sides are compared: S3 and DynamoDB bring most within seconds, and each look lists all there is.
 const POLL: Duration = Duration::from_secs(10);
@@ -33,7 +34,7 @@ pub(crate) async fn sides(
     planned: &Planned,
     since: Option<Timestamp>,
 ) -> Result<Vec<Data>, Failure> {
-    let _busy = session.ui.busy("Comparing both sides".to_owned());
+    let _busy = session.busy("Comparing both sides".to_owned());
     Ok(compared(session, &copies(session, planned, None)?, since).await)
 }
 
@@ -47,7 +48,7 @@ pub(crate) async fn backlog(
 }
 
 async fn compared(session: &Session, copied: &Copies, since: Option<Timestamp>) -> Vec<Data> {
-    let _busy = session.ui.busy("Comparing the data of both regions".to_owned());
+    let _busy = session.busy("Comparing the data of both regions".to_owned());
     let looked = look(&*session.cloud, &session.scope, copied, since).await;
     looked.into_iter().map(|(address, it)| Data::new(&address, &copied[&address], it)).collect()
 }
@@ -58,7 +59,7 @@ fn copies(
     of: Option<&BTreeSet<ComponentAddress>>,
 ) -> Result<Copies, Failure> {
     copied(&planned.compiled.graph, &session.kinds, of)
-        .map_err(|error| Failure::new(Exit::Failed, error, "report this, with the stack"))
+        .map_err(|error| Failure::new(Status::Failed, error, "report this, with the stack"))
 }
 
 /// What is to be waited for: a name that stands for no data must not make somebody believe that it is not.
@@ -69,12 +70,12 @@ fn awaited(session: &Session, planned: &Planned, patience: &Patience<'_>) -> Res
         let is_of_order = || planned.sequence.iter().flat_map(Sequence::parts).any(|it| it.is_within(name));
         if !copied.keys().any(|it| it.is_within(name)) && !is_of_order() {
             let known: Vec<String> = copied.keys().map(|it| it.component().to_string()).collect();
-            let hint = match views::nearest(name, known.iter().cloned()) {
+            let hint = match text::nearest(name, known.iter().cloned()) {
                 Some(it) => format!("did you mean `{it}`?"),
                 None if known.is_empty() => "leave it out: there is no data to wait for".to_owned(),
                 None => format!("what is waited for is {}", known.join(", ")),
             };
-            return Err(Failure::new(Exit::Usage, format!("`{name}` is no data that is waited for"), hint));
+            return Err(Failure::new(Status::Usage, format!("`{name}` is no data that is waited for"), hint));
         }
     }
     copied.retain(|it, _| !patience.except.iter().any(|name| it.is_within(name)));
@@ -124,10 +125,7 @@ pub(crate) async fn drain(
         show(session, &all, now, &mut said);
         failed = if all.iter().any(|it| it.sides.is_none()) { failed + 1 } else { 0 };
         if all.iter().all(|it| it.is_drained(begun)) {
-            session.ui.result(&format!(
-                "Replication has drained: nothing is left to arrive in {}, as of {now:.0}.\n",
-                session.stack.facts.standby
-            ));
+            session.tell(News::Drained { standby: &session.stack.facts.standby, now });
             return Ok(now);
         }
         let waited = now.duration_since(begun);
@@ -135,26 +133,20 @@ pub(crate) async fn drain(
         if failed >= LOOKS || all.iter().any(Data::is_untold) || over.is_none_or(|it| it > at_most) {
             return Err(not_drained(&all, begun, now));
         }
-        let _busy = session.ui.busy("Waiting for replication".to_owned());
-        tokio::time::sleep(POLL).await;
+        let _busy = session.busy("Waiting for replication".to_owned());
+        session.app.host.rest(POLL).await;
     }
 }
 
 /// Says what has changed since the last look.
 fn show(session: &Session, all: &[Data], now: Timestamp, said: &mut Vec<String>) {
-    for data in all {
-        session.ui.line("backlog", data.line(now));
-    }
     // Ages grow at each look; only another number is news.
     let news: Vec<String> = all
         .iter()
         .map(|it| format!("{:?}{:?}", it.sides.as_ref().map(|it| (it.waiting, it.reported)), it.error))
         .collect();
-    for (at, data) in all.iter().enumerate() {
-        if said.get(at) != news.get(at) {
-            session.ui.note(&format!("  {now:.0}  {}", data.backlog(now)));
-        }
-    }
+    let changed: Vec<usize> = (0..all.len()).filter(|at| said.get(*at) != news.get(*at)).collect();
+    session.tell(News::Draining { data: all, changed: &changed, now });
     *said = news;
 }
 
@@ -163,7 +155,7 @@ fn not_drained(all: &[Data], begun: Timestamp, now: Timestamp) -> Failure {
     let left: Vec<String> = all.iter().filter(|it| !it.is_drained(begun)).map(|it| it.backlog(now)).collect();
     let message = format!(
         "replication has not drained after {}: {}",
-        views::duration(now.duration_since(begun).unsigned_abs()),
+        text::duration(now.duration_since(begun).unsigned_abs()),
         left.join("; ")
     );
     let unseen = all.iter().any(|it| it.sides.is_none());
@@ -177,5 +169,5 @@ fn not_drained(all: &[Data], begun: Timestamp, now: Timestamp) -> Failure {
              and run it again; `--drain-timeout 1h` waits longer"
         }
     };
-    Failure::new(Exit::NotReady, message, hint)
+    Failure::new(Status::NotReady, message, hint)
 }

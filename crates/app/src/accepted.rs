@@ -1,18 +1,18 @@
-//! Words of the command line: what `--minimum` accepts, and how a text is typed so that a shell takes it.
+//! Words that an operator types: a minimum that is accepted, and how a text is typed so that a shell takes it.
 
 use drstack_core::minimum::Minimum;
 
 /// What one `--minimum` says.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Accepted {
+pub struct Accepted {
     /// None for every pool.
-    pub(crate) pool: Option<String>,
+    pub pool: Option<String>,
     /// The least that serves.
-    pub(crate) minimum: Minimum,
+    pub minimum: Minimum,
 }
 
 /// `40%`, `16`, `pool.inference=40%`.
-pub(crate) fn parse(text: &str) -> Result<Accepted, String> {
+pub fn parse(text: &str) -> Result<Accepted, String> {
     // Keys of `for_each` may hold anything, a minimum has no `=`.
     let (pool, minimum) = match text.rsplit_once('=') {
         Some((pool, minimum)) => (Some(pool.to_owned()), minimum),
@@ -23,7 +23,7 @@ pub(crate) fn parse(text: &str) -> Result<Accepted, String> {
 }
 
 /// `text` as a shell takes it.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=%,@+".contains(c);
     match !text.is_empty() && text.chars().all(is_plain) {
         true => text.to_owned(),

@@ -6,9 +6,9 @@ use std::time::Duration;
 use drstack_core::control::StoreError;
 use drstack_core::control::lock::{self, FAILOVER, Holder, Lock, LockError};
 
-use crate::exit::{Exit, Failure};
-use crate::session::{Session, store_failure};
-use crate::ui::Busy;
+use crate::failure::{Failure, Status, store_failure};
+use crate::operator::Busy;
+use crate::session::Session;
 
 /// How often a takeover looks whether another one still lives: some times while a holder gives one sign of life.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(4);
@@ -28,7 +28,7 @@ impl Session {
         }
         let (lock, from) = taken.map_err(|error| self.lock_failure(&error))?;
         if let Some(Holder { owner, host, purpose, .. }) = from {
-            self.ui.warn(&format!(
+            self.warn(&format!(
                 "took the lock from `drstack {purpose}` of {owner} on {host}: it starts nothing more, and what it has running is stopped"
             ));
         }
@@ -43,7 +43,7 @@ impl Session {
     /// Waits while `first` holds the lock and it is not known whether it lives: it gives a sign of life, or its lease ends.
     async fn until_alive_or_dead(&self, first: &Holder) -> Result<(), Failure> {
         let Holder { owner, host, purpose, .. } = first;
-        self.ui.note(&format!(
+        self.note(&format!(
             "`drstack {purpose}` of {owner} on {host} has the lock: waiting for a sign of life"
         ));
         // Bounded: a lease that nobody renews ends.
@@ -52,7 +52,7 @@ impl Session {
             if !held.is_some_and(|(holder, _)| holder == *first) {
                 break;
             }
-            tokio::time::sleep(SIGN_OF_LIFE).await;
+            self.app.host.rest(SIGN_OF_LIFE).await;
         }
         Ok(())
     }
@@ -66,17 +66,17 @@ impl Session {
     }
 
     fn taking(&self) -> Busy {
-        self.ui.busy(format!("Taking the lock in `{}`", self.stack.facts.control))
+        self.busy(format!("Taking the lock in `{}`", self.stack.facts.control))
     }
 
     /// A new run for `purpose`, which is to hold the lock.
     fn holder(&self, purpose: &str) -> Holder {
         let now = self.now();
-        let run = format!("{}-{:08x}", now.strftime("%Y%m%dT%H%M%SZ"), fastrand::u32(..));
+        let run = self.app.host.run(now);
         tracing::debug!(run, purpose, "taking the lock");
         Holder {
-            owner: whoami::username().unwrap_or_else(|_| "unknown".to_owned()),
-            host: gethostname::gethostname().to_string_lossy().into_owned(),
+            owner: self.app.host.user(),
+            host: self.app.host.name(),
             purpose: purpose.to_owned(),
             run,
             since: now,
@@ -90,23 +90,31 @@ impl Session {
         match error {
             LockError::Held(holder) => {
                 let left = holder.until.duration_since(self.cloud.now());
-                let left = crate::views::duration(left.unsigned_abs());
+                let left = crate::text::duration(left.unsigned_abs());
                 let hint = format!(
                     "wait: without a sign of life the lock is free in {left}; `drstack unlock` breaks it"
                 );
-                Failure::new(Exit::Locked, error, hint)
+                Failure::new(Status::Locked, error, hint)
             }
             LockError::Lost | LockError::Lapsed => {
-                Failure::new(Exit::Locked, error, "run `drstack plan` to see where things stand")
+                Failure::new(Status::Locked, error, "run `drstack plan` to see where things stand")
             }
             LockError::Broken(_) => {
-                Failure::new(Exit::Locked, error, "run `drstack unlock`: it puts a new one in its place")
+                Failure::new(Status::Locked, error, "run `drstack unlock`: it puts a new one in its place")
             }
             // Somebody took it and gave it back in between.
             LockError::Store(refused @ StoreError::Refused { .. }) => {
-                Failure::new(Exit::Locked, refused, "run it again to see what is to be done now")
+                Failure::new(Status::Locked, refused, "run it again to see what is to be done now")
             }
             LockError::Store(error) => store_failure(error),
         }
     }
+}
+
+/// Gives back a lock under which nothing was begun.
+pub(crate) async fn release(lock: Lock) -> Result<(), Failure> {
+    let begun = lock.begun().clone();
+    lock.release(&begun)
+        .await
+        .map_err(|error| Failure::new(Status::Failed, error, "`drstack unlock` frees the stack"))
 }

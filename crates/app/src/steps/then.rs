@@ -11,7 +11,7 @@ use drstack_core::plan::{Intent, Options};
 
 /// What a complete run does with the bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Then {
+pub enum Then {
     /// The stack stands as it says: the bundle says so too.
     Publish,
     /// The stack is gone: so is its bundle.

@@ -5,10 +5,24 @@ use std::collections::BTreeSet;
 use drstack_core::bundle::commands::{Command, commands, foreign};
 use drstack_core::stack::Stack;
 
-use crate::args::FailoverArgs;
-use crate::exit::{Exit, Failure};
-use crate::ui::Ui;
-use crate::views::count;
+use crate::failure::{Failure, Status};
+use crate::session::Session;
+use crate::text::count;
+
+/// What a failover may rely on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trust {
+    /// The primary answers: it is asked.
+    pub planned: bool,
+    /// Commands of a bundle are run although nobody vouches for them.
+    pub unsigned: bool,
+    /// Nothing is done, so that no command runs.
+    pub dry_run: bool,
+    /// Nothing is even planned.
+    pub watch: bool,
+    /// The control bucket is lost.
+    pub without_control: bool,
+}
 
 /// Commands that nobody vouches for. A bundle names its own hash and its own key: neither counts.
 pub(crate) struct Vouched {
@@ -30,8 +44,8 @@ impl Vouched {
     }
 
     /// Refuses to go on with them, unless nothing is run or the caller accepts them; what would run is named.
-    pub(crate) fn expect(&self, ui: Ui, args: &FailoverArgs) -> Result<(), Failure> {
-        if self.nobodys.is_empty() || args.watch {
+    pub(crate) fn expect(&self, session: &Session, trust: &Trust) -> Result<(), Failure> {
+        if self.nobodys.is_empty() || trust.watch {
             return Ok(());
         }
         let what = match self.has_files {
@@ -44,8 +58,8 @@ impl Vouched {
             "{what}, and no key says whose it is: {commands} would run on this machine\n{}",
             all.join("\n")
         );
-        if args.unsigned || args.dry_run {
-            ui.warn(&format!("warning: {message}"));
+        if trust.unsigned || trust.dry_run {
+            session.warn(&format!("warning: {message}"));
             return Ok(());
         }
         let files = match self.has_files {
@@ -55,6 +69,6 @@ impl Vouched {
         let hint = format!(
             "name the key that signs the bundle: `--verify-key PUBLIC_KEY`; or {files}; or accept these commands: `--unsigned`"
         );
-        Err(Failure::new(Exit::Usage, message, hint))
+        Err(Failure::new(Status::Usage, message, hint))
     }
 }

@@ -1,0 +1,80 @@
+//! How an operation ends, and failures in words for the user.
+
+use drstack_core::control::StoreError;
+use drstack_core::kind::ShapeError;
+
+/// How an operation ends. The command line makes its exit codes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// All done.
+    Done,
+    /// Failed or incomplete.
+    Failed,
+    /// Not ready for what was asked, or an objective was missed.
+    NotReady,
+    /// Locked by another run, or the plan is stale.
+    Locked,
+    /// Wrong usage.
+    Usage,
+    /// The stack is invalid.
+    Invalid,
+    /// Interrupted.
+    Interrupted,
+}
+
+/// What an operation ends with.
+pub type Ended = Result<Status, Failure>;
+
+/// A failure, in words for the user, with the way out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// How the operation ends.
+    pub status: Status,
+    /// What is wrong; rendered diagnostics where `hint` is `None`.
+    pub message: String,
+    /// What to do next, as an imperative sentence.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure with a way out.
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand over errors and texts alike")]
+    pub fn new(status: Status, message: impl ToString, hint: impl Into<String>) -> Self {
+        Self { status, message: message.to_string(), hint: Some(hint.into()) }
+    }
+}
+
+/// What to say when the control bucket cannot be used.
+pub fn store_failure(error: &StoreError) -> Failure {
+    let hint = match error {
+        StoreError::Refused { .. } => "run again".to_owned(),
+        StoreError::NoBucket { .. } => {
+            "while the primary is lost, `drstack failover STACK --without-control` takes over without it; while the primary serves, `drstack apply` makes it"
+                .to_owned()
+        }
+        StoreError::Newer { .. } => "use the newer drstack".to_owned(),
+        StoreError::Broken { key, .. } => {
+            format!(
+                "bring back an older version of `{key}`, or delete it while the primary answers: it is asked anew"
+            )
+        }
+        StoreError::Cloud(error) => error.hint(),
+    };
+    Failure::new(Status::Failed, format!("control bucket: {error}"), hint)
+}
+
+/// What to say of a spec or live value that does not have its kind's shape.
+pub fn shape_failure(error: &ShapeError) -> Failure {
+    Failure::new(Status::Failed, error, "another version of drstack made this; use that one, or report it")
+}
+
+/// What to say when the mode cannot be recorded.
+pub fn mode_failure(error: &StoreError) -> Failure {
+    match error {
+        StoreError::Refused { .. } => {
+            let hint = "`drstack failover --watch` shows what the other run does";
+            Failure::new(Status::Locked, "another run changed the mode at the same moment", hint)
+        }
+        _ => store_failure(error),
+    }
+}

@@ -1,0 +1,23 @@
+//! The machine that runs an operation.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+
+/// The machine that runs an operation, as the application sees it.
+///
+/// Guarantees: `rest` pauses on the machine's own clock, which stands still while the machine sleeps; `interrupted` ends each time
+/// somebody asks the program to stop.
+pub trait Host: Send + Sync {
+    /// The user, for the lock and the journal.
+    fn user(&self) -> String;
+    /// The machine's name, for the lock and the journal.
+    fn name(&self) -> String;
+    /// The name of a run that begins `now`: another one each time, and in order of time.
+    fn run(&self, now: Timestamp) -> String;
+    /// Pauses.
+    fn rest(&self, span: Duration) -> BoxFuture<'_, ()>;
+    /// Ends when somebody asks the program to stop.
+    fn interrupted(&self) -> BoxFuture<'_, ()>;
+}

@@ -1,0 +1,256 @@
+//! Opening a session: from the files of a stack, from its published bundle, or for a failover.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use drstack_core::bundle::{Bundle, BundleError};
+use drstack_core::component::{ComponentRegistry, StackFacts};
+use drstack_core::control::lock::holder;
+use drstack_core::control::published;
+use drstack_core::control::records::facts;
+use drstack_core::control::unkept::Unkept;
+use drstack_core::control::{ControlStore, StoreError};
+use drstack_core::facts::Facts;
+use drstack_core::keys::PublicKey;
+use drstack_core::stack::{Stack, is_bucket_name, is_region};
+use jiff::Timestamp;
+
+use crate::app::App;
+use crate::failure::{Failure, Status, store_failure};
+use crate::planned::Rehearsed;
+use crate::session::{Alone, Session};
+use crate::text::duration;
+use crate::trust::{Trust, Vouched};
+
+/// Where a bundle lies: `s3://CONTROL/STACK`.
+struct Url {
+    control: String,
+    stack: String,
+}
+
+impl Url {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let parts = text.strip_prefix("s3://").and_then(|it| it.trim_end_matches('/').split_once('/'));
+        match parts {
+            Some((control, stack)) if is_bucket_name(control) && !stack.is_empty() => {
+                Ok(Self { control: control.to_owned(), stack: stack.to_owned() })
+            }
+            _ => {
+                let hint = "write `s3://CONTROL/STACK`: the control bucket, and the stack's name";
+                Err(Failure::new(Status::Usage, format!("`{text}` names no bundle"), hint))
+            }
+        }
+    }
+
+    /// The region that the bucket's name tells: a stack that names no `control` has `drstack-STACK-REGION`.
+    fn region(&self) -> Option<&str> {
+        let rest = self.control.strip_prefix("drstack-")?.strip_prefix(&*self.stack)?;
+        rest.strip_prefix('-').filter(|it| is_region(it))
+    }
+}
+
+/// A stack by what was published of it.
+#[derive(Clone, Debug)]
+pub struct BundleAt {
+    /// Where it lies: `s3://CONTROL/STACK`.
+    pub url: String,
+    /// Region of the control bucket, where its name does not say it.
+    pub region: Option<String>,
+    /// The bundle has to be signed by the owner of this key.
+    pub verify_key: Option<PublicKey>,
+}
+
+/// How a failover finds its stack.
+pub enum Source {
+    /// By the files of the stack, and the bundle in its control bucket; signed by this key, where one is named.
+    Files(Box<Stack>, Option<PublicKey>),
+    /// By its bundle alone.
+    Bundle(BundleAt),
+}
+
+impl Session {
+    /// Opens a session for a failover: from here on no other region than the standby's is called, unless it is planned. It works from what
+    /// the last complete apply left in the control bucket, whatever the files of the stack say by now.
+    ///
+    /// # Errors
+    /// The bundle cannot be read or trusted, or its cloud not be reached.
+    pub async fn for_failover(app: &App, source: Source, trust: &Trust) -> Result<Self, Failure> {
+        let (stack, verify_key) = match source {
+            Source::Bundle(at) => {
+                let (session, bundle) = Self::from_bundle(app, &at).await?;
+                Vouched::of(at.verify_key.is_some(), None, &session.stack).expect(&session, trust)?;
+                return Ok(session.working_from(bundle, trust.planned));
+            }
+            Source::Files(stack, verify_key) => (*stack, verify_key),
+        };
+        let session = Self::open(app, stack).await?;
+        if !trust.planned {
+            session.cloud.stand_alone();
+        }
+        if trust.without_control {
+            return session.without_control(trust.planned).await;
+        }
+        let StackFacts { name, control, .. } = session.stack.facts.clone();
+        let key = verify_key.or(session.stack.signing.clone());
+        let url = Url { control, stack: name };
+        let components = &app.catalog.components;
+        let Some((bundle, stack, signed_by)) =
+            opened(&*session.store, components, &url, key.as_ref()).await?
+        else {
+            session.warn("warning: no apply was ever complete: taking over with what there is");
+            if trust.planned {
+                return Ok(session);
+            }
+            let kept = facts(&*session.store).await.map_err(|error| store_failure(&error))?;
+            let alone = Some(Alone { facts: kept.facts, known: BTreeMap::new() });
+            return Ok(Self { alone, ..session });
+        };
+        // Who may write to the control bucket may write any hash: what is run is compared itself.
+        Vouched::of(key.is_some(), Some(&session.stack), &stack).expect(&session, trust)?;
+        session.note(&age(&bundle, signed_by.as_ref(), session.now()));
+        if stack.hash != session.stack.hash {
+            session.note(&format!(
+                "The files of the stack have changed since it was last applied ({:.0}): taking over with what was applied.",
+                bundle.applied_at
+            ));
+        }
+        Ok(Self { stack, ..session }.remembering(&bundle).working_from(bundle, trust.planned))
+    }
+
+    /// A planned failover asks the primary; any other has to do with what was left in the bundle.
+    fn working_from(self, bundle: Bundle, is_planned: bool) -> Self {
+        if is_planned {
+            return self;
+        }
+        self.cloud.stand_alone();
+        let Bundle { facts, elsewhere, data, .. } = bundle;
+        let known = elsewhere.into_iter().chain(data).collect();
+        Self { alone: Some(Alone { facts, known }), ..self }
+    }
+
+    /// Keeps what the failover was expected to do.
+    fn remembering(self, bundle: &Bundle) -> Self {
+        let skeleton = bundle.rehearsed.clone();
+        Self { rehearsed: skeleton.map(|skeleton| Rehearsed { at: bundle.applied_at, skeleton }), ..self }
+    }
+
+    /// Opens the session of the stack whose bundle lies there, and that bundle: neither files of the stack nor the primary region are
+    /// needed.
+    ///
+    /// # Errors
+    /// The bundle cannot be read or trusted, or its cloud not be reached.
+    pub async fn from_bundle(app: &App, at: &BundleAt) -> Result<(Self, Bundle), Failure> {
+        let url = Url::parse(&at.url)?;
+        let _busy = app.operator.busy(format!("Reading the bundle in `{}`", url.control));
+        let found = {
+            let region = at.region.as_deref().or(url.region());
+            // Given back before the stack's own cloud is opened: a simulated one is opened once.
+            let store = app.clouds.control(&url.control, &url.stack, region).await?;
+            opened(&*store, &app.catalog.components, &url, at.verify_key.as_ref()).await?
+        };
+        let Some((bundle, stack, signed_by)) = found else {
+            let message = format!("there is no bundle in `{}`", url.control);
+            let hint =
+                "each complete `drstack apply` publishes it; without one, `STACK` names the stack's folder";
+            return Err(Failure::new(Status::Failed, message, hint));
+        };
+        if bundle.drstack != env!("CARGO_PKG_VERSION") {
+            app.operator.note(&format!(
+                "The bundle was published by drstack {}, this is {}.",
+                bundle.drstack,
+                env!("CARGO_PKG_VERSION")
+            ));
+        }
+        tracing::debug!(run = bundle.run, applied_at = %bundle.applied_at, "opened the bundle");
+        let session = Self::open(app, stack).await?;
+        session.note(&age(&bundle, signed_by.as_ref(), session.now()));
+        Ok((session.remembering(&bundle), bundle))
+    }
+
+    /// The session for a failover that works from the files of the stack alone, since the control bucket is lost.
+    async fn without_control(mut self, is_planned: bool) -> Result<Self, Failure> {
+        let is_kept = async || {
+            let bundle = self.store.get("bundle.json").await?;
+            let facts = self.store.get("facts.json").await?;
+            // A run that has just begun has its lock there, and nothing else.
+            let lock = holder(&*self.store).await;
+            Ok(bundle.or(facts).is_some() || !matches!(lock, Ok(None)))
+        };
+        match is_kept().await {
+            // One that was emptied is as good as none.
+            Err(StoreError::NoBucket { .. } | StoreError::Cloud(_)) | Ok(false) => {}
+            Ok(true) => {
+                let message = format!("the control bucket `{}` answers", self.stack.facts.control);
+                return Err(Failure::new(Status::Usage, message, "leave `--without-control` out"));
+            }
+            Err(error) => return Err(store_failure(&error)),
+        }
+        self.warn(
+            "warning: failing over without the control bucket: no lock keeps other runs out, nothing is kept of this one, and what the primary last said is lost",
+        );
+        self.store = Arc::new(Unkept::default());
+        self.without_control = true;
+        if !is_planned {
+            self.alone = Some(Alone { facts: Facts::default(), known: BTreeMap::new() });
+        }
+        Ok(self)
+    }
+}
+
+/// How old the bundle is and who signed it: one that was signed is not for that the newest.
+fn age(bundle: &Bundle, signed_by: Option<&PublicKey>, now: Timestamp) -> String {
+    let age = duration(now.duration_since(bundle.applied_at).unsigned_abs());
+    let signed = signed_by.map_or_else(|| "not signed".to_owned(), |key| format!("signed by {key}"));
+    format!("The bundle is {age} old: published {:.0} by run {}, {signed}.", bundle.applied_at, bundle.run)
+}
+
+/// The published bundle, its stack and the key that signed it, after everything that speaks against it; `None` where none is published.
+async fn opened(
+    store: &dyn ControlStore,
+    components: &ComponentRegistry,
+    url: &Url,
+    verify_key: Option<&PublicKey>,
+) -> Result<Option<(Bundle, Stack, Option<PublicKey>)>, Failure> {
+    let Some(bytes) = published::bundle(store).await.map_err(|error| store_failure(&error))? else {
+        return Ok(None);
+    };
+    let check = async |key: &PublicKey| {
+        let signatures = published::signatures(store).await.map_err(|error| store_failure(&error))?;
+        key.check(&bytes, &signatures).map_err(|error| refused(&error.into()))
+    };
+    // The caller's key first: what is not signed by it is not even read.
+    if let Some(key) = verify_key {
+        check(key).await?;
+    }
+    let bundle = Bundle::from_bytes(&bytes).map_err(|error| refused(&error))?;
+    if let (None, Some(key)) = (verify_key, &bundle.stack.signing) {
+        check(key).await?;
+    }
+    let signed_by = verify_key.or(bundle.stack.signing.as_ref()).cloned();
+    let stack = bundle.is_of(&url.stack, &url.control).and_then(|()| bundle.stack(components));
+    Ok(Some((bundle, stack.map_err(|error| refused(&error))?, signed_by)))
+}
+
+/// That a bundle cannot be used.
+pub(crate) fn refused(error: &BundleError) -> Failure {
+    Failure::new(Status::Invalid, error, error.hint())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Url;
+
+    #[test]
+    fn only_a_name_that_is_derived_from_the_region_tells_it() {
+        let region = |url: &str| Url::parse(url).ok().unwrap().region().map(str::to_owned);
+        assert_eq!(region("s3://drstack-my-app-us-west-2/my-app").as_deref(), Some("us-west-2"));
+        for other in [
+            "s3://acme-us-west-2/my-app",
+            "s3://drstack-my-app-prod/my-app",
+            "s3://drstack-my-app/my-app",
+            "s3://drstack-us-west-2/my-app",
+        ] {
+            assert_eq!(region(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The operations, one file each.
+
+pub mod apply;
+mod change;
+pub mod destroy;
+pub mod drain;
+pub mod failback;
+pub mod failover;
+mod finish;
+pub mod graph;
+pub mod plan;
+pub mod unlock;
+pub mod watch;

@@ -1,0 +1,105 @@
+//! Makes the standby region match the stack.
+
+use std::collections::BTreeSet;
+
+use drstack_core::keys::PrivateKey;
+use drstack_core::objective::Mode;
+use drstack_core::plan::file::PlanFile;
+use drstack_core::plan::{Intent, Options};
+
+use crate::failure::{Ended, Failure, Status};
+use crate::operator::Run;
+use crate::ops::finish::{Approval, finish};
+use crate::planned::Planned;
+use crate::session::Session;
+use crate::steps::publish::signer;
+
+/// What is to be applied, and how.
+pub struct Apply {
+    /// A plan that was kept: exactly this is done.
+    pub file: Option<PlanFile>,
+    /// Which mode the stack is in, where its record is lost.
+    pub mode: Option<Mode>,
+    /// Only these addresses and what they need; all where none are named.
+    pub targets: Vec<String>,
+    /// Data that may be deleted.
+    pub delete_data: BTreeSet<String>,
+    /// Signs the bundle.
+    pub signing_key: Option<PrivateKey>,
+    /// The operator is not asked.
+    pub auto_approve: bool,
+    /// Steps at work at once.
+    pub parallelism: usize,
+    /// The stack and its inputs, as one types them.
+    pub typed: String,
+}
+
+/// Makes the standby region match the stack of `session`.
+///
+/// # Errors
+/// Nothing was done, or not all of it.
+pub async fn apply(session: &mut Session, how: Apply) -> Ended {
+    if let Some(mode) = how.mode {
+        session.record_anew(mode, how.auto_approve).await?;
+    }
+    // After a takeover the standby region serves, and stays as that wants it until it is handed back.
+    let mode = session.sure_mode().await?;
+    let options = match &how.file {
+        Some(file) => file.options.clone(),
+        None => Options {
+            intent: Intent::Converge,
+            mode: mode.standing().mode,
+            targets: how.targets,
+            delete_data: how.delete_data,
+        },
+    };
+    if options.intent != Intent::Converge {
+        let hint = "taking over is `drstack failover`, handing back `drstack failback`";
+        return Err(Failure::new(Status::Usage, "a plan that changes the mode cannot be applied", hint));
+    }
+    if options.mode != mode.standing().mode {
+        let message = "the mode changed since this plan was made";
+        return Err(Failure::new(Status::Locked, message, "look at a new one: `drstack plan --out FILE`"));
+    }
+    if !mode.is_complete() {
+        return Err(unfinished(session, &options, &how.typed).await);
+    }
+    session.signer = signer(&session.stack, how.signing_key)?;
+    let shown = session.plan(&options).await?;
+    if let Some(file) = &how.file {
+        check(file, session, &shown)?;
+    }
+    session.show(&shown, &options.intent);
+    if shown.plan.is_empty() {
+        if !shown.report.blocked.is_empty() {
+            return Ok(Status::Failed);
+        }
+        session.publish_unchanged(&options, shown).await?;
+        session.keep_twice(&mode).await;
+        return Ok(Status::Done);
+    }
+    let is_approved = how.auto_approve || how.file.is_some();
+    let approval = if is_approved { Approval::Given } else { Approval::Ask("Make it so?") };
+    let status = finish(session, &options, shown, Run::Apply, how.parallelism, approval).await?;
+    session.keep_twice(&mode).await;
+    Ok(status)
+}
+
+/// That a change of mode has to come to its end first, and how.
+async fn unfinished(session: &mut Session, options: &Options, typed: &str) -> Failure {
+    let message = format!("a change to mode `{}` is not complete", options.mode.name());
+    let again = |command: &str| format!("drstack {command} {typed}");
+    let hint = match options.mode {
+        Mode::Active => match session.plan(options).await {
+            Ok(seen) => session.way_on(&seen, &again("failover")),
+            Err(_) => format!("run `{}` again: it goes on from there", again("failover")),
+        },
+        Mode::Standby => format!("run `{}` again: it goes on from there", again("failback")),
+    };
+    Failure::new(Status::Locked, message, hint)
+}
+
+fn check(file: &PlanFile, session: &Session, now: &Planned) -> Result<(), Failure> {
+    file.check(&session.stack.hash, &now.plan)
+        .map_err(|error| Failure::new(Status::Locked, error, "look at a new one: `drstack plan --out FILE`"))
+}

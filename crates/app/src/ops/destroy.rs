@@ -1,0 +1,67 @@
+//! Deletes what the stack owns; data stays unless named.
+
+use std::collections::BTreeSet;
+
+use drstack_core::objective::Mode;
+use drstack_core::plan::{Intent, Options};
+
+use crate::failure::{Ended, Failure, Status, store_failure};
+use crate::operator::{News, Run};
+use crate::ops::finish::{Approval, finish};
+use crate::session::{CONTROL, Session};
+
+/// What is to be deleted, and how.
+pub struct Destroy {
+    /// Only these addresses and what needs them; all where none are named.
+    pub targets: Vec<String>,
+    /// Data that goes too.
+    pub delete_data: BTreeSet<String>,
+    /// The operator is not asked.
+    pub auto_approve: bool,
+    /// Steps at work at once.
+    pub parallelism: usize,
+    /// The stack and its inputs, as one types them.
+    pub typed: String,
+}
+
+/// Deletes what the stack of `session` owns.
+///
+/// # Errors
+/// Nothing was done, or not all of it.
+pub async fn destroy(session: &mut Session, how: Destroy) -> Ended {
+    let kept = session.sure_mode().await?;
+    if kept.standing().mode == Mode::Active || !kept.is_complete() {
+        let message = format!("{} serves: taking this away would be an outage", session.stack.facts.standby);
+        let hint = format!("hand back first: `drstack failback {}`", how.typed);
+        return Err(Failure::new(Status::NotReady, message, hint));
+    }
+    let options = Options {
+        intent: Intent::Destroy,
+        mode: Mode::Standby,
+        targets: how.targets,
+        delete_data: how.delete_data,
+    };
+    let shown = session.plan(&options).await?;
+    session.show(&shown, &options.intent);
+    let blocked = !shown.report.blocked.is_empty();
+    let status = match shown.plan.is_empty() {
+        true if blocked => Status::Failed,
+        true => Status::Done,
+        false => {
+            let approval =
+                if how.auto_approve { Approval::Given } else { Approval::Ask("Take all this away?") };
+            finish(session, &options, shown, Run::Destroy, how.parallelism, approval).await?
+        }
+    };
+    if status != Status::Done || !options.delete_data.contains(CONTROL) {
+        return Ok(status);
+    }
+    if !options.targets.is_empty() {
+        let hint = "leave `--target` out to remove the control bucket";
+        return Err(Failure::new(Status::Usage, "the control bucket goes only with the whole stack", hint));
+    }
+    session.forget_mode().await?;
+    session.store.destroy().await.map_err(|error| store_failure(&error))?;
+    session.tell(News::ControlDeleted(&session.stack.facts.control));
+    Ok(status)
+}

@@ -1,0 +1,178 @@
+//! Moves back to the primary region, which has to answer.
+
+use drstack_core::address::Address;
+use drstack_core::component::StackFacts;
+use drstack_core::control::lock::FAILBACK;
+use drstack_core::control::mode::KeptMode;
+use drstack_core::kind::Place;
+use drstack_core::objective::Mode;
+use drstack_core::observe::Look;
+use drstack_core::plan::{Intent, Options};
+
+use crate::failure::{Ended, Failure, Status};
+use crate::operator::{News, Run};
+use crate::ops::change::{Change, carry_out};
+use crate::ops::drain::sides;
+use crate::ops::finish::{Approval, finish};
+use crate::planned::Planned;
+use crate::report::restored::left;
+use crate::session::Session;
+
+/// How to fail back.
+#[derive(Clone, Debug)]
+pub struct Failback {
+    /// Show what would be done, and do nothing.
+    pub dry_run: bool,
+    /// The operator is not asked.
+    pub auto_approve: bool,
+    /// Steps at work at once.
+    pub parallelism: usize,
+    /// The stack and its inputs, as one types them.
+    pub typed: String,
+}
+
+/// Moves the stack of `session` back to the primary region.
+///
+/// # Errors
+/// It was not begun, or is not complete.
+pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
+    session.stated = true;
+    let kept = session.mode().await?;
+    if kept.record.is_some() && serves(session, &kept) {
+        return Ok(Status::Done);
+    }
+    let options = Options {
+        intent: Intent::Failback,
+        mode: Mode::Standby,
+        targets: Vec::new(),
+        delete_data: Default::default(),
+    };
+    let mut shown = session.plan(&options).await?;
+    let kept = shown.mode.clone();
+    // Where nothing is recorded, what serves has been asked by now.
+    if serves(session, &kept) {
+        return Ok(Status::Done);
+    }
+    session.warn_of_doubt(&kept)?;
+    expect_primary(session, &shown).map_err(|failure| or_forward(session, &shown, &kept, how, failure))?;
+    let first = match kept.standing().mode {
+        Mode::Active => first_phase(session, &shown).await?,
+        // An earlier one came further.
+        Mode::Standby => None,
+    };
+    let since = kept.since();
+    let data = sides(session, &shown, since).await?;
+    let apart = left(&shown.report, &session.kinds, &session.stack.facts, &options.intent);
+    let apart: Vec<String> = apart.into_iter().map(|it| format!("{}: {}", it.address, it.text)).collect();
+    let StackFacts { primary, standby, .. } = &session.stack.facts;
+    let moved = &shown.moved;
+    session.tell(News::Divergence { data: &data, apart: &apart, moved, primary, standby, since });
+    if let Some((first, begin)) = &first {
+        session.tell(News::FirstPhase);
+        session.show(begin, &first.intent);
+    }
+    session.show(&shown, &options.intent);
+    if how.dry_run {
+        if let Some((_, begin)) = &first {
+            session.tell(News::Calls(&begin.plan, &session.kinds));
+        }
+        session.tell(News::Calls(&shown.plan, &session.kinds));
+        return Ok(if shown.report.blocked.is_empty() { Status::Done } else { Status::Failed });
+    }
+    if !shown.report.blocked.is_empty() {
+        let hint = "mend what cannot be done now as it says there, then run it again";
+        return Err(Failure::new(Status::NotReady, "handing back is not possible now", hint));
+    }
+    if !how.auto_approve {
+        session.app.operator.approve("Hand back now?")?;
+    }
+    let decided = session.now();
+    if let Some((first, begin)) = first {
+        match finish(session, &first, begin, Run::FirstPhase, how.parallelism, Approval::Given).await? {
+            Status::Done => {}
+            other => return Ok(other),
+        }
+        shown = session.plan(&options).await?;
+        expect_primary(session, &shown)?;
+    }
+    let change = Change {
+        mode: Mode::Standby,
+        purpose: FAILBACK,
+        options: &options,
+        parallelism: how.parallelism,
+        command: format!("drstack failback {}", how.typed),
+        detected: decided,
+        decided,
+        drained: None,
+        data,
+        not_compared: apart,
+    };
+    carry_out(session, shown, kept, &change).await
+}
+
+/// `failure` of a primary that does not answer: where a failover is not complete, there is another way than back.
+fn or_forward(
+    session: &Session,
+    shown: &Planned,
+    kept: &KeptMode,
+    how: &Failback,
+    failure: Failure,
+) -> Failure {
+    if kept.standing().mode != Mode::Active || kept.is_complete() {
+        return failure;
+    }
+    let on = session.way_on(shown, &format!("drstack failover {}", how.typed));
+    Failure { hint: failure.hint.map(|hint| format!("{hint}; to fail over all the same, {on}")), ..failure }
+}
+
+/// Whether the primary serves, with a word about it.
+fn serves(session: &Session, kept: &KeptMode) -> bool {
+    let serves = kept.standing().mode == Mode::Standby && kept.is_complete();
+    if serves {
+        session.tell(News::PrimaryServes(&session.stack.facts.primary));
+    }
+    serves
+}
+
+/// First phase of a failback: traffic resources that an unplanned failover had to skip.
+async fn first_phase(session: &mut Session, shown: &Planned) -> Result<Option<(Options, Planned)>, Failure> {
+    let is_left =
+        |kind: &str| session.kinds.get(kind).is_some_and(|it| it.after_takeover() && it.switches_traffic());
+    // Where nothing has switched, the primary has its traffic still: a planned takeover came no further than its shares.
+    let switched = |at: &Address| {
+        let of = shown.plan.steps.iter().filter(|it| it.address.component() == at.component());
+        of.filter_map(|it| session.kinds.get(&it.kind))
+            .any(|it| it.switches_traffic() && !it.after_takeover())
+    };
+    let left = shown.compiled.graph.resources.values();
+    let left = left.filter(|it| is_left(&it.kind) && switched(&it.address));
+    let targets: Vec<String> = left.map(|it| it.address.to_string()).collect();
+    if targets.is_empty() {
+        return Ok(None);
+    }
+    let options =
+        Options { intent: Intent::Converge, mode: Mode::Active, targets, delete_data: Default::default() };
+    let begin = session.plan(&options).await?;
+    let is_needed = !begin.plan.is_empty() || !begin.report.blocked.is_empty();
+    Ok(is_needed.then_some((options, begin)))
+}
+
+/// Refuses while anything of the primary cannot be seen, or does not answer.
+pub(crate) fn expect_primary(session: &Session, shown: &Planned) -> Result<(), Failure> {
+    let graph = &shown.compiled.graph.resources;
+    let unseen = shown.seen.iter().find_map(|(address, look)| match look {
+        Look::Unknown(error) if graph.get(address).is_some_and(|it| it.place != Place::Standby) => {
+            Some(format!("{address}: {error}"))
+        }
+        _ => None,
+    });
+    let unanswered = shown.unanswered.first().map(|it| format!("{}: {}", it.address, it.text));
+    match unseen.or(unanswered) {
+        None => Ok(()),
+        Some(what) => {
+            let primary = &session.stack.facts.primary;
+            let hint = format!("wait until {primary} is well again, then run it again; nothing was changed");
+            Err(Failure::new(Status::NotReady, format!("{primary} does not answer yet: {what}"), hint))
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Moves to the standby region, with no call to any other unless it is planned.
+
+use drstack_core::bundle::commands;
+use drstack_core::control::lock::FAILOVER;
+use drstack_core::engine::execute::RunSummary;
+use drstack_core::objective::Mode;
+use drstack_core::plan::{Intent, Options};
+use drstack_core::verdict::Verdict;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::accepted::Accepted;
+use crate::failure::{Ended, Failure, Status};
+use crate::operator::News;
+use crate::ops::change::{Change, carry_out};
+use crate::ops::drain::{Patience, backlog, drain};
+use crate::ops::failback::expect_primary;
+use crate::part::addresses;
+use crate::planned::Planned;
+use crate::session::Session;
+
+/// How often a failed look is repeated before a takeover goes on with what it has seen, and the pause between: what is wrong for
+/// longer than this is wrong for good, and the clock runs.
+const LOOKS: usize = 4;
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// How to fail over.
+#[derive(Clone, Debug)]
+pub struct Failover {
+    /// Only these addresses, tiers or tags, with what they need; all where none are named.
+    pub only: Vec<String>,
+    /// The primary answers: replication is waited for first.
+    pub planned: bool,
+    /// How long.
+    pub drain_timeout: SignedDuration,
+    /// What is not waited for.
+    pub not_waiting_for: Vec<String>,
+    /// Least capacity to go on with.
+    pub minimum: Vec<Accepted>,
+    /// When the outage was noticed; now where nobody says it.
+    pub detected_at: Option<Timestamp>,
+    /// Show what would be done, and do nothing.
+    pub dry_run: bool,
+    /// The operator is not asked.
+    pub auto_approve: bool,
+    /// Steps at work at once.
+    pub parallelism: usize,
+    /// What goes on with it, as one types it.
+    pub command: String,
+}
+
+/// Moves the stack of `session`, which was opened for it, to the standby region.
+///
+/// # Errors
+/// It was not begun, is not complete, or is no recovery.
+pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
+    session.accept(&how.minimum)?;
+    session.stated = true;
+    let detected = how.detected_at.unwrap_or_else(|| session.now());
+    let options = options(session, how)?;
+    let patience =
+        Patience { only: &options.targets, except: &how.not_waiting_for, at_most: how.drain_timeout };
+    if how.dry_run {
+        session.show_rehearsed();
+    }
+    let shown = look_and_plan(session, &options).await?;
+    let kept = shown.mode.clone();
+    session.warn_of_doubt(&kept)?;
+    if how.planned {
+        expect_primary(session, &shown)?;
+    }
+    session.show(&shown, &options.intent);
+    if how.dry_run {
+        if how.planned {
+            let data = backlog(session, &shown, &patience).await?;
+            session.tell(News::Backlog { data: &data, now: session.now() });
+        }
+        session.tell(News::Calls(&shown.plan, &session.kinds));
+        return Ok(if shown.report.blocked.is_empty() { Status::Done } else { Status::Failed });
+    }
+    let serves = kept.standing().mode == Mode::Active && kept.is_complete();
+    if serves && shown.plan.is_empty() && shown.report.blocked.is_empty() {
+        return served_already(session, &shown, &how.command).await;
+    }
+    if shown.plan.is_empty() && !shown.report.blocked.is_empty() {
+        let hint = "mend what cannot be done now as it says there, then run it again; the mode is as it was";
+        return Err(Failure::new(Status::Failed, "nothing of the takeover can be done now", hint));
+    }
+    if !how.auto_approve {
+        session.app.operator.approve(&question(&shown))?;
+    }
+    let decided = session.now();
+    // What has begun already goes on: the standby region may have been written to.
+    let drained = match how.planned && kept.standing().mode == Mode::Standby {
+        true => Some(drain(session, &shown, &patience).await?),
+        false => None,
+    };
+    let change = Change {
+        mode: Mode::Active,
+        purpose: FAILOVER,
+        options: &options,
+        parallelism: how.parallelism,
+        command: how.command.clone(),
+        detected: detected.min(decided),
+        decided,
+        drained,
+        data: Vec::new(),
+        not_compared: Vec::new(),
+    };
+    carry_out(session, shown, kept, &change).await
+}
+
+/// What a failover like this would do, without showing it.
+///
+/// # Errors
+/// The stack is invalid, or something that every plan needs does not answer.
+pub async fn planned(session: &mut Session, how: &Failover) -> Result<Planned, Failure> {
+    session.accept(&how.minimum)?;
+    session.stated = true;
+    let options = options(session, how)?;
+    session.plan(&options).await
+}
+
+fn options(session: &mut Session, how: &Failover) -> Result<Options, Failure> {
+    session.go_without(&how.not_waiting_for, how.planned)?;
+    let named = addresses(&session.stack, &how.only)?;
+    Ok(Options {
+        intent: if how.planned { Intent::Planned } else { Intent::Failover },
+        mode: Mode::Active,
+        targets: session.part(named)?,
+        delete_data: Default::default(),
+    })
+}
+
+/// How it ends where a failover has come to its end and left nothing to do.
+async fn served_already(session: &Session, shown: &Planned, command: &str) -> Ended {
+    let nothing = RunSummary::default();
+    let judged = session.judge(shown, &shown.mode.standing(), true, &nothing, true).await?;
+    if judged.verdict == Verdict::NothingToDo {
+        session.tell(News::StandbyServes(&session.stack.facts.standby));
+    }
+    for pool in &judged.evidence.pools {
+        if let Some(short) = pool.shortfall() {
+            session.tell(News::Degraded(format!("{}: {short}", pool.address)));
+        }
+    }
+    judged.end(session, false, command)
+}
+
+/// What is asked before anything is done.
+fn question(shown: &Planned) -> String {
+    match commands::of_plan(&shown.plan).len() {
+        0 => "Take over now?".to_owned(),
+        1 => "Take over now, and run the command above on this machine?".to_owned(),
+        count => format!("Take over now, and run the {count} commands above on this machine?"),
+    }
+}
+
+/// The plan, once all of the standby region could be looked at, or after some tries.
+async fn look_and_plan(session: &mut Session, options: &Options) -> Result<Planned, Failure> {
+    let mut planned = session.plan(options).await?;
+    for _ in 1..LOOKS {
+        if !planned.has_failed_looks() {
+            break;
+        }
+        session.app.host.rest(PAUSE).await;
+        planned = session.plan(options).await?;
+    }
+    Ok(planned)
+}

@@ -1,0 +1,72 @@
+//! Approve, lock, look again, execute: the second half of every operation that keeps to the mode.
+
+use drstack_core::control::lock::FAILBACK;
+use drstack_core::plan::Options;
+
+use crate::failure::{Ended, Failure, Status};
+use crate::operator::{News, Run};
+use crate::planned::Planned;
+use crate::session::Session;
+use crate::steps::lock::release;
+
+/// Whether the operator has agreed.
+pub(crate) enum Approval {
+    /// Yes.
+    Given,
+    /// This has to be asked.
+    Ask(&'static str),
+}
+
+/// Executes what was `shown`.
+pub(crate) async fn finish(
+    session: &mut Session,
+    options: &Options,
+    shown: Planned,
+    run: Run,
+    parallelism: usize,
+    approval: Approval,
+) -> Ended {
+    if let Approval::Ask(question) = approval {
+        session.app.operator.approve(question)?;
+    }
+    let purpose = match run {
+        Run::Destroy => "destroy",
+        Run::FirstPhase => FAILBACK,
+        _ => "apply",
+    };
+    let lock = session.lock(purpose).await?;
+    let planned = match shown.still_stands_under(&lock) {
+        true => shown,
+        false => match session.plan(options).await {
+            // What was shown is what is done: if another run changed the world meanwhile, nothing is.
+            Ok(planned) if planned.plan == shown.plan => planned,
+            Ok(_) => {
+                release(lock).await?;
+                let hint = "run it again to see what is to be done now";
+                return Err(Failure::new(
+                    Status::Locked,
+                    "the world changed while this plan was shown",
+                    hint,
+                ));
+            }
+            Err(failure) => {
+                release(lock).await?;
+                return Err(failure);
+            }
+        },
+    };
+    let operator = session.app.operator.clone();
+    let mut sink = |event| operator.hear(&event);
+    let summary = session.execute(&planned, None, lock, purpose, parallelism, &mut sink).await?;
+    session.tell(News::Finished { run, plan: &planned.plan, summary: &summary });
+    for (step, error) in &summary.failed {
+        let address = planned.plan.steps[*step].address.as_str();
+        session.tell(News::StepFailed { address, message: error.to_string(), hint: error.hint() });
+    }
+    let complete = summary.is_complete() && planned.report.blocked.is_empty();
+    match (complete, summary.unfinished.is_empty()) {
+        (true, _) => Ok(Status::Done),
+        (false, true) => Ok(Status::Failed),
+        (false, false) => Ok(Status::Interrupted),
+    }
+}

@@ -1,0 +1,48 @@
+//! What the run that holds the lock does.
+
+use drstack_core::control::lock::{self, Holder};
+use drstack_core::engine::journal::{self, Entry};
+
+use crate::failure::{Failure, Status, store_failure};
+use crate::session::Session;
+
+/// How often there may be news.
+const NEWS: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Follows the run that holds the lock until it ends: tells `hear` first who holds it, then of each new entry of its journal, beside all
+/// entries until then. False where no run holds it.
+///
+/// # Errors
+/// The run gives no sign of life, or the control bucket does not answer.
+pub async fn watch(
+    session: &Session,
+    mut begin: impl FnMut(&Holder),
+    mut hear: impl FnMut(&Entry, &[Entry]),
+) -> Result<bool, Failure> {
+    let held = lock::holder(&*session.store).await;
+    let Some((holder, _)) =
+        held.map_err(|error| Failure::new(Status::Failed, error, "`drstack unlock` frees it"))?
+    else {
+        return Ok(false);
+    };
+    begin(&holder);
+    let mut heard = 0;
+    loop {
+        let entries =
+            journal::entries(&*session.store, &holder.run).await.map_err(|error| store_failure(&error))?;
+        for (number, entry) in entries.iter().enumerate().skip(heard) {
+            hear(entry, &entries[..=number]);
+        }
+        heard = entries.len();
+        let now = lock::holder(&*session.store).await.ok().flatten();
+        let is_held = now.as_ref().is_some_and(|(it, _)| it.run == holder.run);
+        match now {
+            _ if !is_held => return Ok(true),
+            Some((it, _)) if it.until < session.now() => {
+                let hint = format!("take over from it: run `drstack {}` again", holder.purpose);
+                return Err(Failure::new(Status::Failed, "the run gives no sign of life", hint));
+            }
+            _ => session.app.host.rest(NEWS).await,
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! What an operation has to report: data, no text.
+
+pub(crate) mod counts;
+pub mod data;
+pub(crate) mod judged;
+pub(crate) mod restored;
+pub mod timeline;

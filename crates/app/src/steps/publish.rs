@@ -1,0 +1,204 @@
+//! Publishing: what a failover will need, signed, and when it is written or withdrawn.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use drstack_core::address::Address;
+use drstack_core::bundle::{Bundle, untouched};
+use drstack_core::cloud::Found;
+use drstack_core::compile::compile;
+use drstack_core::control::StoreError;
+use drstack_core::control::lock::Lock;
+use drstack_core::control::published::{Published, publish, published, withdraw};
+use drstack_core::keys::PrivateKey;
+use drstack_core::kind::Place;
+use drstack_core::objective::{Mode, Standing};
+use drstack_core::observe::{Look, look_again};
+use drstack_core::plan::Options;
+use drstack_core::plan::skeleton::Skeleton;
+use drstack_core::plan::stability::Rehearsal;
+use drstack_core::stack::Stack;
+
+use crate::failure::{Failure, Status, shape_failure, store_failure};
+use crate::open::refused;
+use crate::planned::Planned;
+use crate::session::Session;
+use crate::steps::then::Then;
+
+/// Who signs the bundle of `stack`: nobody where neither the stack nor the caller names a key.
+///
+/// # Errors
+/// The stack wants another key, or one where there is none.
+pub fn signer(stack: &Stack, key: Option<PrivateKey>) -> Result<Option<PrivateKey>, Failure> {
+    match (&stack.signing, &key) {
+        (Some(wanted), None) => {
+            let message =
+                format!("the stack's bundle is signed by {wanted}, and its private key is not at hand");
+            let hint = "name its file with `--signing-key FILE`, or in DRSTACK_SIGNING_KEY";
+            Err(Failure::new(Status::Usage, message, hint))
+        }
+        (Some(wanted), Some(key)) if *wanted != key.public() => {
+            let message =
+                format!("the stack's bundle is signed by {wanted}, and this key is {}", key.public());
+            let hint = "name the file of that key, or write this one into the stack: `signing` in `[stack]`";
+            Err(Failure::new(Status::Usage, message, hint))
+        }
+        _ => Ok(key),
+    }
+}
+
+impl Session {
+    /// What a complete run of `planned`, which has `made` its data, does with the bundle, under `lock`.
+    pub(crate) async fn conclude(
+        &self,
+        planned: &Planned,
+        made: &BTreeMap<Address, Found>,
+        lock: &mut Lock,
+    ) -> Result<(), Failure> {
+        if planned.then == Then::Leave {
+            return Ok(());
+        }
+        if planned.then == Then::Withdraw {
+            self.hold(lock).await?;
+            return withdraw(&*self.store).await.map_err(|error| store_failure(&error));
+        }
+        let bundle = self.bundle(planned, made, &lock.holder().run).await?;
+        let was = published(&*self.store).await.map_err(|error| store_failure(&error))?;
+        let bytes = bundle.to_bytes().map_err(|error| refused(&error))?;
+        let signature = self.signer.as_ref().map(|key| key.sign(&bytes));
+        self.hold(lock).await?;
+        publish(&*self.store, &was, bytes, signature.as_deref()).await.map_err(|error| {
+            let hint = "run `drstack apply` again: with nothing else to do it publishes the bundle";
+            Failure::new(Status::Failed, format!("the bundle is not published: {error}"), hint)
+        })?;
+        tracing::debug!(run = bundle.run, signed = signature.is_some(), "published the bundle");
+        Ok(())
+    }
+
+    /// Whoever lost the lock leaves the bundle to the one who has it: asked last, since looking and signing may take longer than a
+    /// lease, and heeded by the clock, since the answer may.
+    pub(crate) async fn hold(&self, lock: &mut Lock) -> Result<(), Failure> {
+        lock.hold(|| self.now()).await.map_err(|error| self.lock_failure(&error))
+    }
+
+    /// Keeps levels that were not kept yet and publishes the bundle where there was nothing else to do, if the published one says
+    /// something else.
+    pub(crate) async fn publish_unchanged(
+        &mut self,
+        options: &Options,
+        shown: Planned,
+    ) -> Result<(), Failure> {
+        if shown.then != Then::Publish {
+            return Ok(());
+        }
+        let is_published = self.is_published(&shown).await?;
+        if is_published && !shown.has_new_levels {
+            return Ok(());
+        }
+        let mut lock = match self.lock("apply").await {
+            Ok(lock) => lock,
+            // Whoever holds it has looked as well, and keeps what he saw.
+            Err(_) if is_published => return Ok(()),
+            Err(failure) => return Err(failure),
+        };
+        let done = self.publish_under(&mut lock, options, shown, is_published).await;
+        let begun = lock.begun().clone();
+        lock.release(&begun).await.map_err(|error| self.lock_failure(&error))?;
+        done
+    }
+
+    async fn publish_under(
+        &mut self,
+        lock: &mut Lock,
+        options: &Options,
+        shown: Planned,
+        is_published: bool,
+    ) -> Result<(), Failure> {
+        let planned = if shown.still_stands_under(lock) { shown } else { self.plan(options).await? };
+        match planned.plan.is_empty() && planned.report.blocked.is_empty() {
+            true => {
+                lock.confirm(|| self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
+                self.keep_facts(&planned).await?;
+                if is_published {
+                    return Ok(());
+                }
+                self.conclude(&planned, &BTreeMap::new(), lock).await
+            }
+            false => {
+                let hint = "run it again to see what is to be done now";
+                Err(Failure::new(Status::Locked, "the world changed while this plan was shown", hint))
+            }
+        }
+    }
+
+    /// Whether what is published would fail over to the same, and is signed as the stack wants.
+    async fn is_published(&self, planned: &Planned) -> Result<bool, Failure> {
+        let now = match published(&*self.store).await {
+            Ok(Published { bundle: Some(bytes), signatures, .. }) => (bytes, signatures),
+            Ok(_) | Err(StoreError::NoBucket { .. }) => return Ok(false),
+            Err(error) => return Err(store_failure(&error)),
+        };
+        let signed = self.signer.as_ref().is_none_or(|key| key.public().check(&now.0, &now.1).is_ok());
+        let wanted = self.bundle(planned, &BTreeMap::new(), "").await?;
+        // What cannot be read is published anew.
+        Ok(signed && Bundle::from_bytes(&now.0).is_ok_and(|it| it.says_the_same_as(&wanted)))
+    }
+
+    /// What a failover from now on would need, once `planned` has `made` its data.
+    async fn bundle(
+        &self,
+        planned: &Planned,
+        made: &BTreeMap<Address, Found>,
+        run: &str,
+    ) -> Result<Bundle, Failure> {
+        let mut elsewhere = planned.elsewhere.clone();
+        let changed: BTreeSet<&Address> = planned.plan.steps.iter().map(|step| &step.address).collect();
+        let resources = planned.compiled.graph.resources.values();
+        let changed = resources.filter(|it| it.place != Place::Standby && changed.contains(&it.address));
+        for (address, look) in look_again(&*self.cloud, &self.kinds, &self.scope, changed).await {
+            let message = match look {
+                Look::Present(found) => {
+                    elsewhere.insert(address, found);
+                    continue;
+                }
+                Look::Absent => format!("{address} is not there any more"),
+                Look::Unknown(error) => format!("{address}: {error}"),
+            };
+            let hint = "run `drstack apply` again: with nothing else to do it publishes the bundle";
+            return Err(Failure::new(
+                Status::Failed,
+                format!("the bundle is not published: {message}"),
+                hint,
+            ));
+        }
+        let takeover = self.skeleton(planned)?;
+        let Planned { compiled, seen, plan, .. } = planned;
+        let data = untouched(&compiled.graph, seen, plan, made, &takeover, &self.kinds)
+            .map_err(|error| shape_failure(&error))?;
+        Ok(Bundle {
+            drstack: env!("CARGO_PKG_VERSION").to_owned(),
+            run: run.to_owned(),
+            applied_at: self.now(),
+            stack: self.stack.resolve(),
+            facts: planned.facts.facts.clone(),
+            elsewhere,
+            data,
+            rehearsed: Some(takeover),
+        })
+    }
+
+    /// What a takeover would do once all of `planned` stands.
+    fn skeleton(&self, planned: &Planned) -> Result<Skeleton, Failure> {
+        let of = |rehearsal: &Rehearsal| Skeleton::of(&rehearsal.plan);
+        match &planned.rehearsal {
+            Some(rehearsal) => Ok(of(rehearsal)),
+            // While the standby region serves, it is the next takeover that counts: the one after handing back.
+            None => {
+                let facts = &planned.facts.facts;
+                let standing = Standing::from(Mode::Standby);
+                let epoch = standing.epoch.saturating_add(1);
+                let standby = compile(&self.stack, facts, standing).graph;
+                Ok(of(&self.rehearsed(facts, &standby, epoch)?))
+            }
+        }
+    }
+}

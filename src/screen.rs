@@ -1,0 +1,220 @@
+//! The operator at a terminal: what an operation tells becomes text and JSON lines.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use drstack_app::failure::{Failure, Status};
+use drstack_app::operator::{Busy, News, Operator, Run};
+use drstack_app::planned::Planned;
+use drstack_app::report::timeline::Report;
+use drstack_core::diagnostic::{Diagnostic, Sources, render};
+use drstack_core::engine::event::Event;
+use drstack_core::engine::execute::RunSummary;
+use drstack_core::plan::{Intent, Plan};
+use drstack_core::stack::Stack;
+use serde_json::json;
+
+use crate::files;
+use crate::ui::Ui;
+use crate::views;
+use crate::views::gantt::Timings;
+use crate::views::progress::Progress;
+
+/// The operator at a terminal.
+pub(crate) struct Screen {
+    ui: Ui,
+    running: Mutex<Running>,
+    /// Where the chart of a run goes.
+    timings: Option<PathBuf>,
+}
+
+/// A run that is under way, or has ended.
+struct Running {
+    progress: Progress,
+    timings: Timings,
+    chart: Option<String>,
+}
+
+impl Screen {
+    /// Of a run whose time is not real where it is `simulated`, and whose chart goes to `timings`.
+    pub(crate) fn new(ui: Ui, simulated: bool, timings: Option<PathBuf>) -> Self {
+        let (progress, clock) = (Progress::new(ui, simulated), Timings::new());
+        Self { ui, running: Mutex::new(Running { progress, timings: clock, chart: None }), timings }
+    }
+
+    /// Writes the chart of the last run, where one was asked for.
+    pub(crate) fn write_chart(&self) -> Result<(), Failure> {
+        if let (Some(path), Some(chart)) = (&self.timings, self.running().chart.take()) {
+            files::write(path, chart.as_bytes())?;
+            self.ui.note(&format!("When each step ran is drawn in `{}`.", path.display()));
+        }
+        Ok(())
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn plan(&self, stack: &Stack, warnings: &[String], planned: &Planned, intent: &Intent) {
+        let ui = self.ui;
+        if *intent == Intent::Converge {
+            ui.result(&views::plan::posture(stack));
+            ui.line("posture", views::plan::posture_line(stack));
+        }
+        ui.result(&views::plan::text(&planned.plan, &planned.report, intent));
+        if let Some(sequence) = planned.sequence.as_ref().filter(|_| *intent != Intent::Failback) {
+            views::order::show(ui, sequence);
+        }
+        for (kind, value) in views::plan::lines(&planned.plan, &planned.report) {
+            ui.line(kind, value);
+        }
+        if *intent == Intent::Converge {
+            for warning in warnings {
+                ui.warn(&format!("warning: {warning}"));
+            }
+        }
+        if let Some(rehearsal) = planned.rehearsal.as_ref().filter(|_| planned.report.blocked.is_empty()) {
+            ui.result(&views::plan::takeover(rehearsal, stack.rto()));
+        }
+        if !planned.report.blocked.is_empty() {
+            ui.warn("hint: mend what cannot be done now as it says there, then run it again");
+        }
+    }
+
+    fn finished(&self, run: Run, plan: &Plan, summary: &RunSummary) {
+        let ui = self.ui;
+        let verb = match run {
+            Run::Apply => "Apply",
+            Run::Destroy => "Destroy",
+            Run::Failover => "Failover",
+            // The rest of it comes after this, and says so itself.
+            Run::FirstPhase => "First part",
+            Run::Failback => "Failback",
+        };
+        ui.result(&views::progress::summary(verb, summary));
+        let mut running = self.running();
+        let timings = std::mem::replace(&mut running.timings, Timings::new());
+        // A change of mode says the same in its report.
+        if matches!(run, Run::Failover | Run::Failback) {
+            return;
+        }
+        for (step, rung) in &summary.degraded {
+            ui.result(&format!("DEGRADED {}: {rung}\n", plan.steps[*step].address));
+        }
+        if let Some(sentence) = timings.sentence(plan) {
+            ui.result(&sentence);
+        }
+        running.chart = Some(timings.svg(plan));
+    }
+}
+
+impl Operator for Screen {
+    fn note(&self, text: &str) {
+        self.ui.note(text);
+    }
+
+    fn warn(&self, text: &str) {
+        self.ui.warn(text);
+    }
+
+    fn busy(&self, text: String) -> Busy {
+        Box::new(self.ui.busy(text))
+    }
+
+    fn hear(&self, event: &Event) {
+        let mut running = self.running();
+        if let Event::RunStarted { .. } = event {
+            running.timings = Timings::new();
+        }
+        running.timings.hear(event);
+        running.progress.show(event);
+    }
+
+    fn tell(&self, news: News<'_>) {
+        let ui = self.ui;
+        match news {
+            News::Plan { stack, warnings, planned, intent } => self.plan(stack, &warnings, planned, intent),
+            News::Calls(plan, kinds) => ui.result(&views::plan::calls(plan, kinds)),
+            News::Rehearsed(it) => {
+                ui.result(&views::plan::rehearsed(it.at, &it.skeleton));
+                ui.line("rehearsed", views::plan::rehearsed_line(it.at, &it.skeleton));
+            }
+            News::Along { component, needs } => {
+                ui.note(&format!(
+                    "Along with {component}, which needs it first: {}.",
+                    drstack_app::text::listed(needs)
+                ));
+                let needs: Vec<&str> = needs.iter().map(|it| it.as_str()).collect();
+                ui.line("along", json!({"address": component.as_str(), "needs": needs}));
+            }
+            News::Backlog { data, now } => {
+                data.iter().for_each(|it| ui.line("backlog", views::data::line(it, now)));
+                ui.result(&views::data::backlog(data, now));
+            }
+            News::Draining { data, changed, now } => {
+                data.iter().for_each(|it| ui.line("backlog", views::data::line(it, now)));
+                let changed = changed.iter().filter_map(|at| data.get(*at));
+                changed.for_each(|it| ui.note(&format!("  {now:.0}  {}", it.backlog(now))));
+            }
+            News::Drained { standby, now } => ui.result(&format!(
+                "Replication has drained: nothing is left to arrive in {standby}, as of {now:.0}.\n"
+            )),
+            News::Divergence { data, apart, moved, primary, standby, since } => {
+                for it in data {
+                    ui.line("divergence", serde_json::to_value(it).unwrap_or_default());
+                }
+                ui.result(&views::plan::divergence(standby, since, moved));
+                ui.result(&views::data::divergence(data, apart, primary, standby));
+            }
+            News::PrimaryServes(primary) => {
+                ui.result(&format!("{primary} serves: there is nothing to hand back.\n"));
+            }
+            News::StandbyServes(standby) => {
+                ui.result(&format!("Nothing to do: {standby} serves already.\n"));
+            }
+            News::Degraded(text) => ui.result(&format!("DEGRADED {text}\n")),
+            News::FirstPhase => ui.note(
+                "Before that, the standby region keeps all traffic, whatever the primary's health; it then goes back share by share:",
+            ),
+            News::Finished { run, plan, summary } => self.finished(run, plan, summary),
+            News::Report { report, .. } => {
+                ui.result(&views::takeover::text(report));
+                ui.line("takeover", serde_json::to_value(report).unwrap_or_default());
+            }
+            News::StepFailed { address, message, hint } => ui.step_failure(address, &message, &hint),
+            News::Held { plan, kinds, held, again } => {
+                views::order::held(plan, kinds, held, again).iter().for_each(|line| ui.warn(line));
+            }
+            News::ModeRecorded { mode, region, epoch } => {
+                ui.line("mode_recorded", json!({"mode": mode.name(), "epoch": epoch}));
+                ui.result(&format!("Recorded: {region} serves (epoch {epoch}).\n"));
+            }
+            News::ControlDeleted(bucket) => {
+                ui.line("control_deleted", json!({"bucket": bucket}));
+                ui.result(&format!("Control bucket `{bucket}` is deleted.\n"));
+            }
+        }
+    }
+
+    fn diagnose(&self, problems: &[Diagnostic], sources: &Sources) -> String {
+        for problem in problems {
+            self.ui.line("diagnostic", views::diagnostic(problem, sources));
+        }
+        render(problems, sources, self.ui.color)
+    }
+
+    fn approve(&self, question: &str) -> Result<(), Failure> {
+        match self.ui.confirm(question) {
+            Some(true) => Ok(()),
+            Some(false) => Err(Failure::new(Status::Failed, "nothing was changed", "answer `yes` to go on")),
+            None => {
+                let hint = "add `--auto-approve`, or run it on a terminal";
+                Err(Failure::new(Status::Usage, "nobody is there to ask", hint))
+            }
+        }
+    }
+
+    fn page(&self, report: &Report) -> String {
+        views::takeover::markdown(report)
+    }
+}
