@@ -12,6 +12,7 @@ use drstack_core::engine::event::Event;
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::plan::{Intent, Plan};
 use drstack_core::stack::Stack;
+use drstack_core::verdict::Verdict;
 use serde_json::json;
 
 use crate::files;
@@ -169,10 +170,16 @@ impl Operator for Screen {
             News::PrimaryServes(primary) => {
                 ui.result(&format!("{primary} serves: there is nothing to hand back.\n"));
             }
-            News::StandbyServes(standby) => {
-                ui.result(&format!("Nothing to do: {standby} serves already.\n"));
+            News::StandbyServes { standby, verdict, evidence } => {
+                if verdict == Verdict::NothingToDo {
+                    ui.result(&format!("Nothing to do: {standby} serves already.\n"));
+                }
+                for pool in &evidence.pools {
+                    if let Some(short) = pool.shortfall() {
+                        ui.result(&format!("DEGRADED {}: {short}\n", pool.address));
+                    }
+                }
             }
-            News::Degraded(text) => ui.result(&format!("DEGRADED {text}\n")),
             News::FirstPhase => ui.note(
                 "Before that, the standby region keeps all traffic, whatever the primary's health; it then goes back share by share:",
             ),

@@ -8,7 +8,7 @@ use drstack_core::kind::KindRegistry;
 use drstack_core::objective::Mode;
 use drstack_core::plan::{Intent, Plan, StepId};
 use drstack_core::stack::Stack;
-use drstack_core::verdict::Evidence;
+use drstack_core::verdict::{Evidence, Verdict};
 use jiff::Timestamp;
 
 use crate::failure::Failure;
@@ -106,10 +106,15 @@ pub enum News<'a> {
     },
     /// The primary serves: there is nothing to fail back from.
     PrimaryServes(&'a str),
-    /// The standby region serves, as it should: there is nothing to do.
-    StandbyServes(&'a str),
-    /// What serves with less than is wanted.
-    Degraded(String),
+    /// The standby region serves already: an earlier failover has come to its end.
+    StandbyServes {
+        /// Which.
+        standby: &'a str,
+        /// What that comes to.
+        verdict: Verdict,
+        /// What the verdict follows from.
+        evidence: &'a Evidence,
+    },
     /// The first phase of a failback follows.
     FirstPhase,
     /// A run has ended.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use drstack_core::address::Address;
 use drstack_core::cloud::Found;
 use drstack_core::compile::Compiled;
-use drstack_core::control::lock::Lock;
+use drstack_core::control::lock::{Lock, Peek};
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records::Kept;
 use drstack_core::observe::Look;
@@ -47,8 +47,8 @@ pub struct Planned {
     pub mode: KeptMode,
     /// What traffic waits for; none where nothing moves any.
     pub sequence: Option<Sequence>,
-    /// [`Peek::free_since`] before anything was looked at.
-    pub(crate) free_since: Option<u64>,
+    /// The lock before anything was looked at.
+    pub(crate) peek: Peek,
 }
 
 impl Planned {
@@ -59,7 +59,7 @@ impl Planned {
 
     /// Whether no other run can have come between the looking and the taking of `lock`.
     pub fn still_stands_under(&self, lock: &Lock) -> bool {
-        self.free_since.is_some_and(|epoch| lock.holder().epoch == epoch.saturating_add(1))
+        self.peek.free_since.is_some_and(|epoch| lock.holder().epoch == epoch.saturating_add(1))
     }
 }
 

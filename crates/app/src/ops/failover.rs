@@ -5,7 +5,6 @@ use drstack_core::control::lock::FAILOVER;
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::objective::Mode;
 use drstack_core::plan::{Intent, Options};
-use drstack_core::verdict::Verdict;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::accepted::Accepted;
@@ -135,14 +134,8 @@ fn options(session: &mut Session, how: &Failover) -> Result<Options, Failure> {
 async fn served_already(session: &Session, shown: &Planned, command: &str) -> Ended {
     let nothing = RunSummary::default();
     let judged = session.judge(shown, &shown.mode.standing(), true, &nothing, true).await?;
-    if judged.verdict == Verdict::NothingToDo {
-        session.tell(News::StandbyServes(&session.stack.facts.standby));
-    }
-    for pool in &judged.evidence.pools {
-        if let Some(short) = pool.shortfall() {
-            session.tell(News::Degraded(format!("{}: {short}", pool.address)));
-        }
-    }
+    let (standby, evidence) = (&session.stack.facts.standby, &judged.evidence);
+    session.tell(News::StandbyServes { standby, verdict: judged.verdict, evidence });
     judged.end(session, false, command)
 }
 

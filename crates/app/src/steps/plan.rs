@@ -30,6 +30,9 @@ use crate::session::{CONTROL, Session};
 use crate::steps::then::{Then, elsewhere};
 use crate::text;
 
+/// How often it is looked again where another run changed something meanwhile that stands in the way.
+const LOOKS: usize = 3;
+
 /// What a plan is made from, but for the looks.
 struct Basis {
     facts: Kept,
@@ -52,12 +55,30 @@ fn moved(before: &Facts, now: &Facts) -> Vec<String> {
 
 impl Session {
     /// Observes and plans.
+    ///
+    /// # Errors
+    /// The stack is invalid, which region serves is in doubt, or the control bucket does not answer.
     pub async fn plan(&mut self, options: &Options) -> Result<Planned, Failure> {
+        let mut planned = self.plan_once(options).await?;
+        for _ in 1..LOOKS {
+            if planned.report.blocked.is_empty() || self.peek().await? == planned.peek {
+                break;
+            }
+            // What another run was making while this one looked is no stranger's.
+            planned = self.plan_once(options).await?;
+        }
+        Ok(planned)
+    }
+
+    async fn peek(&self) -> Result<Peek, Failure> {
+        peek(&*self.store).await.map_err(|error| self.lock_failure(&error))
+    }
+
+    async fn plan_once(&mut self, options: &Options) -> Result<Planned, Failure> {
         let Scope { primary, standby, .. } = &self.scope;
         let _busy = self.busy(format!("Looking at {primary} and {standby}"));
         // Without it nobody knows what is somebody else's and what a run was cut off while making.
-        let Peek { free_since, begun } =
-            peek(&*self.store).await.map_err(|error| self.lock_failure(&error))?;
+        let peek = self.peek().await?;
         let Basis { facts, has_new_levels, unanswered, moved, mode, mut compiled, sequence } =
             self.compiled(options).await?;
         // Asked after the lock was looked at: a change of mode later than that shows in the lock.
@@ -71,8 +92,9 @@ impl Session {
         for (address, look) in &seen.seen {
             tracing::debug!(%address, look = said(look), "looked");
         }
+        let Peek { free_since, begun } = &peek;
         tracing::debug!(others = seen.others.len(), begun = begun.len(), ?free_since, "observed");
-        seen.begun = begun;
+        seen.begun.clone_from(begun);
         self.check_addresses(options, &compiled.graph, &seen)?;
         let (plan, mut report) =
             (self.app.catalog.planner)(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
@@ -123,7 +145,7 @@ impl Session {
             then,
             mode,
             sequence,
-            free_since,
+            peek,
         })
     }
 
@@ -331,7 +353,10 @@ impl Session {
             Some(it) => format!("did you mean `{it}`?"),
             None => "`drstack graph` shows the addresses of the stack".to_owned(),
         };
-        let is_unknown = |name: &&String| *name != CONTROL && !known().any(|it| it.is_within(name));
+        // A component may have no resource: a network that is there already, in mode standby.
+        let is_declared = |name: &str| self.stack.components.keys().any(|it| it.is_within(name));
+        let is_unknown =
+            |name: &&String| *name != CONTROL && !is_declared(name) && !known().any(|it| it.is_within(name));
         let target = options.targets.iter().find(is_unknown);
         // What is to be taken away may be gone already.
         if let (Some(target), true) = (target, options.intent != Intent::Destroy) {
@@ -374,7 +399,7 @@ impl Session {
             then: Then::Leave,
             mode,
             sequence: None,
-            free_since: None,
+            peek: Peek::default(),
         })
     }
 

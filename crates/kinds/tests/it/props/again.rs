@@ -12,7 +12,8 @@ use super::{finds, holds, run};
 /// Addresses of the data that a destroy leaves.
 async fn data(scene: &Scene, sim: &Sim) -> BTreeSet<String> {
     let kept = scene.plan(&scene.later(sim), Intent::Destroy).await.report.kept;
-    kept.into_iter().map(|it| it.address).collect()
+    // What carries the stack's tags and is not proven to be the stack's is kept whatever is named.
+    kept.into_iter().map(|it| it.address).filter(|it| !it.contains(".theirs/")).collect()
 }
 
 async fn destroyed(scene: &Scene, sim: &Sim, run: &str) -> Sim {

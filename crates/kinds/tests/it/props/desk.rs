@@ -231,7 +231,11 @@ impl Cloud for Desk {
         place: Place,
         ids: &'a [String],
     ) -> BoxFuture<'a, Read> {
-        self.ask(self.sim.read(kind, scope, place, ids)).boxed()
+        async move {
+            let there = self.ask(self.sim.read(kind, scope, place, ids)).await;
+            planted::trust_absence(self.flaw, kind, scope, ids, there)
+        }
+        .boxed()
     }
 
     fn list_owned<'a>(
@@ -302,7 +306,9 @@ impl Cloud for Desk {
     }
 
     fn now(&self) -> Timestamp {
-        self.sim.now()
+        let (slept, now) = (self.nap.map(|nap| nap.span), self.sim.now());
+        let has_slept = self.asleep.borrow().is_some_and(|until| until <= Instant::now());
+        planted::told_time(self.flaw, now, slept.filter(|_| has_slept).unwrap_or_default())
     }
 
     fn throttled(&self, kind: &str, scope: &Scope, place: Place) -> u64 {
@@ -310,7 +316,9 @@ impl Cloud for Desk {
     }
 
     fn under(&self, permit: Option<Permit>) {
-        self.sim.under(permit);
+        if planted::asks(self.flaw) {
+            self.sim.under(permit);
+        }
     }
 
     fn stand_alone(&self) {

@@ -4,22 +4,27 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use drstack_app::accepted::Accepted;
+use drstack_app::app::{Catalog, Planner};
+use drstack_app::session::Session;
 use drstack_core::address::Address;
-use drstack_core::cloud::{Call, Owner, Scope, sha256};
-use drstack_core::control::mode::KeptMode;
+use drstack_core::cloud::{Call, Owner, Read, Scope, sha256};
+use drstack_core::control::record;
 use drstack_core::control::{Condition, ControlStore, StoreError, Stored, Version};
 use drstack_core::graph::Graph;
 use drstack_core::kind::{Action, FieldChange, Place};
-use drstack_core::minimum::Minimums;
-use drstack_core::objective::Standing;
 use drstack_core::observe::{Claim, Keep, Observed, Owned};
+use drstack_core::part::Sequence;
 use drstack_core::plan::{Intent, Plan};
+use drstack_core::stack::Stack;
 use drstack_core::verdict::{Evidence, Pool};
 use drstack_sim::Sim;
 use futures_util::future::{BoxFuture, FutureExt};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::time::sleep;
+
+use super::desk::Desk;
 
 /// A mistake that drstack does not make.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,7 +37,7 @@ pub(crate) enum Flaw {
     NoOrphans,
     /// A replacement takes its predecessor away first.
     DeleteFirst,
-    /// A run goes on when its lease has run out.
+    /// A run goes on when its lease has run out: its machine's clock does not show that it slept.
     NoLease,
     /// What belongs to somebody else counts as an orphan of this stack.
     TakesOthers,
@@ -70,7 +75,7 @@ pub(crate) enum Flaw {
     FirstTwin,
     /// A run asks whether it may call when a step begins, and not at each attempt; and it goes on when its lock is lost.
     AsksOnce,
-    /// A takeover is done when its plan is, whatever calls of earlier runs land afterwards.
+    /// A takeover is done when its plan is, whatever calls of earlier runs land afterwards: by its machine's clock all of them have landed.
     LooksOnce,
     /// A group that goes back to spot ends an instance before it launches the one in its place.
     LaunchesLast,
@@ -84,12 +89,69 @@ pub(crate) enum Flaw {
     NamesNoOwner,
 }
 
-/// The mode as the program takes it.
-pub(super) fn trust_absence(flaw: Option<Flaw>, kept: KeptMode) -> KeptMode {
-    match (flaw, &kept.doubt) {
-        (Some(Flaw::TrustsAbsence), Some(_)) => KeptMode::default(),
-        _ => kept,
+/// The catalogue of a program at `desk`: a planner that sees the world as the flaw wants it, and whose plans go wrong.
+pub(super) fn catalog(flaw: Option<Flaw>, desk: &Desk) -> Catalog {
+    let catalog = Catalog::new(drstack_kinds::components(), drstack_kinds::kinds(), keep(flaw));
+    let (desk, planner) = (desk.clone(), catalog.planner.clone());
+    let flawed: Arc<Planner> = Arc::new(move |graph, seen, kinds, stack, options| {
+        let (mut graph, mut seen) = (graph.clone(), seen.clone());
+        guess(flaw, &mut graph);
+        skip_orphans(flaw, &mut seen);
+        take_others(flaw, &mut seen, desk.others());
+        trust_tags(flaw, &mut seen);
+        know_no_moves(flaw, &graph, &mut seen);
+        take_first_twin(flaw, &graph, &mut seen);
+        let (mut plan, report) = planner(&graph, &seen, kinds, stack, options)?;
+        delete_first(flaw, &mut plan);
+        open_gates(flaw, &options.intent, &mut plan);
+        goes_at_once(flaw, &mut plan);
+        Ok((plan, report))
+    });
+    Catalog { planner: flawed, ..catalog }
+}
+
+/// A session for a failover that knows nothing of other regions, and looks there.
+pub(super) fn look_everywhere(flaw: Option<Flaw>, session: Session) -> Session {
+    match flaw {
+        Some(Flaw::LooksAtPrimary) => Session { alone: None, ..session },
+        _ => session,
     }
+}
+
+/// What a failover of a part goes without.
+pub(super) fn go_alone(flaw: Option<Flaw>, stack: &Stack, only: &[String]) -> Vec<String> {
+    if flaw != Some(Flaw::PartAlone) || only.is_empty() {
+        return Vec::new();
+    }
+    let sequence = Sequence::of(stack, &drstack_kinds::kinds()).unwrap();
+    sequence.parts().map(ToString::to_string).collect()
+}
+
+/// What is `there`, as the program hears of it: the second record of the mode is not.
+pub(super) fn trust_absence(
+    flaw: Option<Flaw>,
+    kind: &str,
+    scope: &Scope,
+    ids: &[String],
+    there: Read,
+) -> Read {
+    let is_record = kind == "parameter" && ids == [record::name(&scope.stack)];
+    if flaw == Some(Flaw::TrustsAbsence) && is_record { vec![Ok(None)] } else { there }
+}
+
+/// The time as the program hears of it: by a clock that stands still while the machine sleeps, so that a lease never ends; or by one that is
+/// an hour ahead, so that everything has landed.
+pub(super) fn told_time(flaw: Option<Flaw>, now: Timestamp, slept: Duration) -> Timestamp {
+    match flaw {
+        Some(Flaw::NoLease) => now - slept,
+        Some(Flaw::LooksOnce) => now + SignedDuration::from_hours(1),
+        _ => now,
+    }
+}
+
+/// Whether the cloud asks before each attempt whether it may call.
+pub(super) fn asks(flaw: Option<Flaw>) -> bool {
+    !matches!(flaw, Some(Flaw::AsksOnce | Flaw::NoLease | Flaw::LooksOnce))
 }
 
 /// Makes calls on `sim` that do not say whose a bucket has to be.
@@ -126,14 +188,14 @@ pub(super) fn heard(flaw: Option<Flaw>, throttled: u64) -> u64 {
 }
 
 /// Makes the resources of `graph` rest on nothing.
-pub(super) fn guess(flaw: Option<Flaw>, graph: &mut Graph) {
+fn guess(flaw: Option<Flaw>, graph: &mut Graph) {
     if flaw == Some(Flaw::GuessesFacts) {
         graph.resources.values_mut().for_each(|it| it.lacking = None);
     }
 }
 
 /// What is kept of an answer.
-pub(super) fn keep(flaw: Option<Flaw>) -> Keep {
+fn keep(flaw: Option<Flaw>) -> Keep {
     if flaw == Some(Flaw::Momentary) { |_, _, fact| fact } else { drstack_kinds::facts::keep }
 }
 
@@ -146,30 +208,27 @@ pub(super) fn hopeful(flaw: Option<Flaw>, evidence: Evidence) -> Evidence {
     Evidence { pools: pools.collect(), asked_service: evidence.steps, asked_data: evidence.steps, ..evidence }
 }
 
-/// `standing` without the minimums that were accepted.
-pub(super) fn forget_minimum(flaw: Option<Flaw>, standing: Standing) -> Standing {
-    match flaw {
-        Some(Flaw::ForgetsMinimum) => Standing { minimum: Minimums::default(), ..standing },
-        _ => standing,
-    }
+/// The minimums that the program hears of.
+pub(super) fn forget_minimum(flaw: Option<Flaw>, accepted: &[Accepted]) -> Vec<Accepted> {
+    if flaw == Some(Flaw::ForgetsMinimum) { Vec::new() } else { accepted.to_vec() }
 }
 
 /// Leaves out of `seen` what the graph does not name.
-pub(super) fn skip_orphans(flaw: Option<Flaw>, seen: &mut Observed) {
+fn skip_orphans(flaw: Option<Flaw>, seen: &mut Observed) {
     if flaw == Some(Flaw::NoOrphans) {
         seen.others.clear();
     }
 }
 
 /// Adds to `seen` what is there of others.
-pub(super) fn take_others(flaw: Option<Flaw>, seen: &mut Observed, others: Vec<Owned>) {
+fn take_others(flaw: Option<Flaw>, seen: &mut Observed, others: Vec<Owned>) {
     if flaw == Some(Flaw::TakesOthers) {
         seen.others.extend(others);
     }
 }
 
 /// Lets go of `others` without waiting for anything.
-pub(super) fn goes_at_once(flaw: Option<Flaw>, plan: &mut Plan) {
+fn goes_at_once(flaw: Option<Flaw>, plan: &mut Plan) {
     if flaw == Some(Flaw::GoesAtOnce) {
         plan.steps.iter_mut().filter(|it| it.action == Action::Delete).for_each(|it| it.needs.clear());
     }
@@ -183,7 +242,7 @@ pub(super) fn with_old_tags(flaw: Option<Flaw>, call: &Call, changes: &[FieldCha
 }
 
 /// Hides from `seen` for which addresses orphans were made, and that they serve: each is one for itself.
-pub(super) fn know_no_moves(flaw: Option<Flaw>, graph: &Graph, seen: &mut Observed) {
+fn know_no_moves(flaw: Option<Flaw>, graph: &Graph, seen: &mut Observed) {
     if flaw == Some(Flaw::KnowsNoMoves) {
         for owned in seen.others.iter_mut().filter(|it| !graph.resources.contains_key(&it.address)) {
             owned.address = Address::parse(&format!("orphan.{}/{}", owned.kind, owned.found.id)).unwrap();
@@ -192,7 +251,7 @@ pub(super) fn know_no_moves(flaw: Option<Flaw>, graph: &Graph, seen: &mut Observ
 }
 
 /// Takes what has two tags for the stack's.
-pub(super) fn trust_tags(flaw: Option<Flaw>, seen: &mut Observed) {
+fn trust_tags(flaw: Option<Flaw>, seen: &mut Observed) {
     if flaw == Some(Flaw::TrustsTags) {
         for Claim { kind, place, mut found } in std::mem::take(&mut seen.unproven) {
             let Owner::Unproven(Some(address)) = found.owner else { continue };
@@ -203,7 +262,7 @@ pub(super) fn trust_tags(flaw: Option<Flaw>, seen: &mut Observed) {
 }
 
 /// Takes the first of two by its id, and the others away.
-pub(super) fn take_first_twin(flaw: Option<Flaw>, graph: &Graph, seen: &mut Observed) {
+fn take_first_twin(flaw: Option<Flaw>, graph: &Graph, seen: &mut Observed) {
     if flaw == Some(Flaw::FirstTwin) {
         for owned in seen.others.iter_mut().filter(|it| graph.resources.contains_key(&it.address)) {
             owned.address = Address::parse(&format!("orphan.{}/{}", owned.kind, owned.found.id)).unwrap();
@@ -212,7 +271,7 @@ pub(super) fn take_first_twin(flaw: Option<Flaw>, graph: &Graph, seen: &mut Obse
 }
 
 /// Turns the edges of replacements round.
-pub(super) fn delete_first(flaw: Option<Flaw>, plan: &mut Plan) {
+fn delete_first(flaw: Option<Flaw>, plan: &mut Plan) {
     if flaw != Some(Flaw::DeleteFirst) {
         return;
     }
@@ -229,7 +288,7 @@ pub(super) fn delete_first(flaw: Option<Flaw>, plan: &mut Plan) {
 }
 
 /// Opens the gates of a failover, or of the way back: what each step waits for by itself is left.
-pub(super) fn open_gates(flaw: Option<Flaw>, intent: &Intent, plan: &mut Plan) {
+fn open_gates(flaw: Option<Flaw>, intent: &Intent, plan: &mut Plan) {
     let opens = match flaw {
         Some(Flaw::TrafficFirst) => intent.takes_over(),
         Some(Flaw::ShrinksFirst) => *intent == Intent::Failback,
@@ -289,6 +348,7 @@ pub(super) fn launch_last(flaw: Option<Flaw>, sim: &Sim, kind: &'static str, sco
 pub(super) fn late(flaw: Option<Flaw>, store: Arc<dyn ControlStore>) -> Arc<dyn ControlStore> {
     match flaw {
         Some(Flaw::LateJournal) => Arc::new(Late { store, behind: Mutex::new(None) }),
+        Some(Flaw::AsksOnce) => Arc::new(Deaf { store }),
         Some(Flaw::EndlessLock) => {
             Arc::new(Locks { store, change: |lock| lock["until"] = "2199-01-01T00:00:00Z".into() })
         }
@@ -303,6 +363,11 @@ pub(super) fn late(flaw: Option<Flaw>, store: Arc<dyn ControlStore>) -> Arc<dyn 
 struct Late {
     store: Arc<dyn ControlStore>,
     behind: Mutex<Option<(String, Vec<u8>)>>,
+}
+
+/// Says that a sign of life was taken, when the lock has long been another run's.
+struct Deaf {
+    store: Arc<dyn ControlStore>,
 }
 
 /// Stores locks that are held with a change.
@@ -370,6 +435,39 @@ impl ControlStore for Locks {
             body = lock.to_string().into_bytes();
         }
         self.store.put(key, body, condition)
+    }
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.delete(key)
+    }
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        self.store.list(prefix)
+    }
+    fn destroy(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.store.destroy()
+    }
+}
+
+impl ControlStore for Deaf {
+    fn ensure(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.store.ensure()
+    }
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
+        self.store.get(key)
+    }
+    fn put<'a>(
+        &'a self,
+        key: &'a str,
+        body: Vec<u8>,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<Version, StoreError>> {
+        async move {
+            let is_renewal = key == "lock.json" && matches!(condition, Condition::Matches(_));
+            match self.store.put(key, body, condition).await {
+                Err(StoreError::Refused { .. }) if is_renewal => Ok(String::new()),
+                other => other,
+            }
+        }
+        .boxed()
     }
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         self.store.delete(key)

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use drstack_app::planned::Planned;
 use drstack_core::address::Address;
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::control::record;
@@ -15,7 +16,7 @@ use proptest::prelude::*;
 
 use super::desk::{Desk, Nap};
 use super::planted::Flaw;
-use super::program::{End, Planned, Program, scope};
+use super::program::{End, Program, scope};
 use crate::loaded::{seeds, stack};
 use crate::random::{Draft, drafts};
 use crate::samples::samples;
@@ -229,7 +230,7 @@ impl Scene {
         let desk = self.desk(sim, None);
         match self.program(&desk, "plan").plan(intent).await {
             Ok(planned) => planned,
-            Err(end) => panic!("{end:?}"),
+            Err(failure) => panic!("{failure:?}"),
         }
     }
 
@@ -237,13 +238,13 @@ impl Scene {
     /// named, and that what is not the stack's is as it was. Returns all that is there.
     pub(crate) async fn finished(&self, sim: &Sim) -> Vec<String> {
         let now = self.later(sim);
-        let Planned { plan, report, graph, .. } = self.plan(&now, Intent::Converge).await;
+        let Planned { plan, report, compiled, .. } = self.plan(&now, Intent::Converge).await;
         assert_eq!(left_to_do(&plan), [""; 0], "left to do");
         assert_eq!((&report.blocked, &report.waiting), (&vec![], &vec![]));
         let kept: BTreeSet<&str> = report.kept.iter().map(|it| it.address.as_str()).collect();
         let world = now.world();
         for (address, count) in owned(&world) {
-            let wanted = usize::from(graph.resources.keys().any(|it| it.as_str() == address));
+            let wanted = usize::from(compiled.graph.resources.keys().any(|it| it.as_str() == address));
             assert!(
                 count == wanted || kept.contains(address.as_str()),
                 "{count} of {address}, kept are {kept:?}"

@@ -46,7 +46,7 @@ fn check(case: &Case, whole: bool, flaw: Option<Flaw>) {
         let mut scene = Scene::of(&case.afresh(), None).await;
         scene.plant(flaw);
         let sim = scene.begin();
-        let graph = scene.plan(&sim, Intent::Converge).await.graph;
+        let graph = scene.plan(&sim, Intent::Converge).await.compiled.graph;
         let all = graph.resources.into_values().filter(|it| it.kind == "bucket");
         let buckets: Vec<Resource> = all.take(if whole { usize::MAX } else { 1 }).collect();
         squat(&sim, &scene, &buckets);

@@ -1,7 +1,6 @@
 //! Taking over in random disasters, and handing back. Each file is one property; here is what they have in common: a world in
 //! which a stack stands in standby, and how a takeover of it ends where nothing goes wrong but the loss of the primary.
 
-mod carry;
 mod deaths;
 mod dips;
 mod faults;

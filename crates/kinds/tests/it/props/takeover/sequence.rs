@@ -55,7 +55,7 @@ fn check(case: &Case, (mishap, at): &(Mishap, Index), which: Option<Index>, flaw
         });
         let look = disaster.begin();
         let active = disaster.scene.program_with(&disaster.desk(&look), "look", None);
-        let active = active.plan_failover(&[]).await.unwrap_or_else(|end| panic!("{end:?}")).graph;
+        let active = active.plan_failover(&[]).await.unwrap_or_else(|end| panic!("{end:?}")).compiled.graph;
         let watch = Watch::failover(&disaster.scene.stack, &active);
         let desk = disaster.desk(&sim).in_order(&watch);
         tokio::select! {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use drstack_app::accepted::Accepted;
 use drstack_core::address::ComponentAddress;
-use drstack_core::minimum::{Minimum, Minimums};
+use drstack_core::minimum::Minimum;
 use drstack_core::verdict::{Evidence, Verdict};
 use drstack_sim::{Holder, Sim};
 
@@ -20,27 +21,32 @@ async fn failover(
     disaster: &Disaster,
     sim: &Sim,
     run: &str,
-    minimum: &Minimums,
+    minimum: &[Accepted],
 ) -> (End, Option<(Verdict, Evidence)>) {
     let desk = disaster.desk(sim);
     let program = disaster.scene.program_with(&desk, run, disaster.flaw);
-    let program = Program { minimum: minimum.clone(), ..program };
+    let program = Program { minimum: minimum.to_vec(), ..program };
     let end = program.failover(&[]).await;
     let judged = program.judged.lock().unwrap().take();
     (end, judged)
 }
 
 /// The minimums that the hint of a failover names; none where no pool is short, or where one has nothing in service.
-fn named(evidence: &Evidence) -> Option<Minimums> {
-    let mut named = Minimums::default();
-    for pool in evidence.pools.iter().filter(|pool| !pool.is_up) {
-        named.accept(Some(pool.component().as_str()), pool.acceptable()?);
-    }
-    (!named.is_empty()).then_some(named)
+fn named(evidence: &Evidence) -> Option<Vec<Accepted>> {
+    let short = evidence.pools.iter().filter(|pool| !pool.is_up);
+    let named: Option<Vec<Accepted>> = short
+        .map(|pool| Some(Accepted { pool: Some(pool.component().to_string()), minimum: pool.acceptable()? }))
+        .collect();
+    named.filter(|named| !named.is_empty())
 }
 
 /// Demands of what is called recovered that each pool serves, with the accepted minimum at least, and that something asked answered.
-fn expect_earned(disaster: &Disaster, sim: &Sim, judged: Option<&(Verdict, Evidence)>, accepted: &Minimums) {
+fn expect_earned(
+    disaster: &Disaster,
+    sim: &Sim,
+    judged: Option<&(Verdict, Evidence)>,
+    accepted: &[Accepted],
+) {
     let Some((verdict, _)) = judged.filter(|(verdict, _)| verdict.is_recovery()) else { return };
     let world = disaster.later(sim).world();
     let serving = serving(&world);
@@ -49,7 +55,12 @@ fn expect_earned(disaster: &Disaster, sim: &Sim, judged: Option<&(Verdict, Evide
     for (id, group) in groups {
         let Holder::Stack { address, .. } = &group.owner else { continue };
         pools += 1;
-        let share = match accepted.of(&address.component()) {
+        let component = address.component();
+        let share = match accepted
+            .iter()
+            .find(|it| it.pool.as_deref() == Some(component.as_str()))
+            .map(|it| it.minimum)
+        {
             Some(Minimum::Share(share)) => share.min(60),
             Some(Minimum::Instances(_)) => 0,
             None => 60,
@@ -75,8 +86,8 @@ fn check(case: &Case, shortage: &Shortage, flaw: Option<Flaw>) {
         let disaster = Disaster::of(case, flaw).await;
         let world = disaster.scene.stands.world();
         let sim = disaster.begin_with(|config| shortage.limit(&world, config));
-        let (_, judged) = failover(&disaster, &sim, "short", &Minimums::default()).await;
-        expect_earned(&disaster, &sim, judged.as_ref(), &Minimums::default());
+        let (_, judged) = failover(&disaster, &sim, "short", &[]).await;
+        expect_earned(&disaster, &sim, judged.as_ref(), &[]);
         let Some(accepted) = judged.and_then(|(_, evidence)| named(&evidence)) else { return };
         let later = |sim: &Sim| {
             disaster.scene.after_with(sim, |config| {
@@ -90,7 +101,7 @@ fn check(case: &Case, shortage: &Shortage, flaw: Option<Flaw>) {
         expect_earned(&disaster, &sim, judged.as_ref(), &accepted);
         // The same shortage is no failure again, to whoever does not know of it.
         let sim = later(&sim);
-        let (end, judged) = failover(&disaster, &sim, "again", &Minimums::default()).await;
+        let (end, judged) = failover(&disaster, &sim, "again", &[]).await;
         expect_done(end);
         expect_earned(&disaster, &sim, judged.as_ref(), &accepted);
     });
