@@ -9,7 +9,8 @@ use drstack_core::control::ControlStore;
 use drstack_core::graph::Graph;
 use drstack_core::kind::{KindRegistry, ShapeError};
 use drstack_core::observe::{Keep, Observed};
-use drstack_core::plan::{Options, Plan, PlanReport};
+use drstack_core::plan::stability::{Rehearsal, rehearse};
+use drstack_core::plan::{Options, Plan, PlanReport, plan};
 use drstack_core::stack::Stack;
 use futures_util::future::BoxFuture;
 
@@ -17,10 +18,42 @@ use crate::failure::Failure;
 use crate::host::Host;
 use crate::operator::Operator;
 
-/// Makes a plan: [`drstack_core::plan::plan`].
-pub type Planner = dyn Fn(&Graph, &Observed, &KindRegistry, &StackFacts, &Options) -> Result<(Plan, PlanReport), ShapeError>
-    + Send
-    + Sync;
+/// Makes plans: [`Core`], unless a caller brings another one.
+pub trait Planner: Send + Sync {
+    /// What it takes to make what was `seen` what `graph` wants.
+    ///
+    /// # Errors
+    /// A spec or live value that does not have its kind's shape.
+    fn plan(
+        &self,
+        graph: &Graph,
+        seen: &Observed,
+        kinds: &KindRegistry,
+        stack: &StackFacts,
+        options: &Options,
+    ) -> Result<(Plan, PlanReport), ShapeError> {
+        plan(graph, seen, kinds, stack, options)
+    }
+
+    /// What a failover would do and need once all of `standby` is there.
+    ///
+    /// # Errors
+    /// A spec that does not have its kind's shape.
+    fn rehearse(
+        &self,
+        standby: &Graph,
+        active: &Graph,
+        kinds: &KindRegistry,
+        stack: &StackFacts,
+    ) -> Result<Rehearsal, ShapeError> {
+        rehearse(standby, active, kinds, stack)
+    }
+}
+
+/// The planner of the core.
+pub struct Core;
+
+impl Planner for Core {}
 
 /// What stacks are made of.
 #[derive(Clone)]
@@ -32,13 +65,13 @@ pub struct Catalog {
     /// What is kept of an answer of the primary beside an earlier one.
     pub keep: Keep,
     /// How a plan is made.
-    pub planner: Arc<Planner>,
+    pub planner: Arc<dyn Planner>,
 }
 
 impl Catalog {
     /// These components and kinds, with the planner of the core.
     pub fn new(components: ComponentRegistry, kinds: KindRegistry, keep: Keep) -> Self {
-        Self { components, kinds, keep, planner: Arc::new(drstack_core::plan::plan) }
+        Self { components, kinds, keep, planner: Arc::new(Core) }
     }
 }
 

@@ -18,7 +18,7 @@ use drstack_core::kind::Place;
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_alone};
 use drstack_core::part::Sequence;
-use drstack_core::plan::stability::{Rehearsal, rehearse};
+use drstack_core::plan::stability::Rehearsal;
 use drstack_core::plan::waits::go_without;
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step};
 use drstack_core::verdict::{Pool, pools};
@@ -96,9 +96,12 @@ impl Session {
         tracing::debug!(others = seen.others.len(), begun = begun.len(), ?free_since, "observed");
         seen.begun.clone_from(begun);
         self.check_addresses(options, &compiled.graph, &seen)?;
-        let (plan, mut report) =
-            (self.app.catalog.planner)(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
-                .map_err(|error| shape_failure(&error))?;
+        let (plan, mut report) = self
+            .app
+            .catalog
+            .planner
+            .plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
+            .map_err(|error| shape_failure(&error))?;
         for step in &plan.steps {
             tracing::debug!(address = %step.address, action = ?step.action, "planned");
         }
@@ -292,7 +295,8 @@ impl Session {
     pub fn rehearsed(&self, facts: &Facts, standby: &Graph, epoch: u64) -> Result<Rehearsal, Failure> {
         let standing = Standing { epoch, ..Mode::Active.into() };
         let active = compile(&self.stack, facts, standing).graph;
-        rehearse(standby, &active, &self.kinds, &self.stack.facts).map_err(|error| shape_failure(&error))
+        let rehearsal = self.app.catalog.planner.rehearse(standby, &active, &self.kinds, &self.stack.facts);
+        rehearsal.map_err(|error| shape_failure(&error))
     }
 
     /// Where a takeover is another one than was rehearsed.
@@ -381,9 +385,12 @@ impl Session {
         let nothing =
             compiled.graph.resources.keys().map(|address| (address.clone(), Look::Absent)).collect();
         let seen = Observed { seen: nothing, ..Observed::default() };
-        let (plan, report) =
-            (self.app.catalog.planner)(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
-                .map_err(|error| shape_failure(&error))?;
+        let (plan, report) = self
+            .app
+            .catalog
+            .planner
+            .plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
+            .map_err(|error| shape_failure(&error))?;
         Ok(Planned {
             plan,
             options: options.clone(),

@@ -14,6 +14,7 @@ use drstack_core::engine::journal::Entry;
 use drstack_core::facts::FactQuery;
 use drstack_core::kind::{FieldChange, Place};
 use drstack_core::observe::Owned;
+use drstack_core::sides::{Copied, Sides};
 use drstack_sim::{Astray, Holder, Sim};
 use futures_util::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
@@ -298,6 +299,19 @@ impl Cloud for Desk {
         query: &'a FactQuery,
     ) -> BoxFuture<'a, Result<Option<Captured>, CloudError>> {
         self.ask(self.sim.capture(scope, query)).boxed()
+    }
+
+    fn sides<'a>(
+        &'a self,
+        scope: &'a Scope,
+        copied: &'a Copied,
+        since: Option<Timestamp>,
+    ) -> BoxFuture<'a, Result<Sides, CloudError>> {
+        async move {
+            let sides = self.ask(self.sim.sides(scope, copied, since)).await?;
+            Ok(planted::drained(self.flaw, sides))
+        }
+        .boxed()
     }
 
     fn control(&self, scope: &Scope, bucket: &str) -> Arc<dyn ControlStore> {

@@ -20,6 +20,7 @@ mod throttled;
 mod together;
 mod twins;
 mod unanswered;
+mod violated;
 
 use std::fmt::Debug;
 

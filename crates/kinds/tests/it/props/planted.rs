@@ -1,21 +1,25 @@
 //! Planted bugs: what the properties are there to find. Each is done to the program from outside, by what stands between
 //! it and the cloud, so that nothing of it is in the product. For each a named property must fail.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use drstack_app::accepted::Accepted;
-use drstack_app::app::{Catalog, Planner};
+use drstack_app::app::{Catalog, Core, Planner};
 use drstack_app::session::Session;
 use drstack_core::address::Address;
 use drstack_core::cloud::{Call, Owner, Read, Scope, sha256};
+use drstack_core::component::StackFacts;
 use drstack_core::control::record;
 use drstack_core::control::{Condition, ControlStore, StoreError, Stored, Version};
 use drstack_core::graph::Graph;
-use drstack_core::kind::{Action, FieldChange, Place};
+use drstack_core::kind::{Action, FieldChange, KindRegistry, Place, ShapeError};
 use drstack_core::observe::{Claim, Keep, Observed, Owned};
 use drstack_core::part::Sequence;
-use drstack_core::plan::{Intent, Plan};
+use drstack_core::plan::stability::Rehearsal;
+use drstack_core::plan::{Intent, Options, Plan, PlanReport};
+use drstack_core::sides::Sides;
 use drstack_core::stack::Stack;
 use drstack_core::verdict::{Evidence, Pool};
 use drstack_sim::Sim;
@@ -87,27 +91,63 @@ pub(crate) enum Flaw {
     TrustsAbsence,
     /// Calls do not say which account they expect to own a bucket.
     NamesNoOwner,
+    /// A failover keeps facts, although it asked nobody.
+    WritesFacts,
+    /// A planned failover does not wait for replication.
+    SkipsDrain,
+    /// What a failover would need of the primary stops no apply.
+    BlocksNothing,
+    /// An apply publishes the bundle although its lock is lost.
+    PublishesLate,
 }
 
 /// The catalogue of a program at `desk`: a planner that sees the world as the flaw wants it, and whose plans go wrong.
 pub(super) fn catalog(flaw: Option<Flaw>, desk: &Desk) -> Catalog {
     let catalog = Catalog::new(drstack_kinds::components(), drstack_kinds::kinds(), keep(flaw));
-    let (desk, planner) = (desk.clone(), catalog.planner.clone());
-    let flawed: Arc<Planner> = Arc::new(move |graph, seen, kinds, stack, options| {
-        let (mut graph, mut seen) = (graph.clone(), seen.clone());
+    Catalog { planner: Arc::new(Flawed { flaw, desk: desk.clone() }), ..catalog }
+}
+
+struct Flawed {
+    flaw: Option<Flaw>,
+    desk: Desk,
+}
+
+impl Planner for Flawed {
+    fn plan(
+        &self,
+        graph: &Graph,
+        seen: &Observed,
+        kinds: &KindRegistry,
+        stack: &StackFacts,
+        options: &Options,
+    ) -> Result<(Plan, PlanReport), ShapeError> {
+        let (flaw, mut graph, mut seen) = (self.flaw, graph.clone(), seen.clone());
         guess(flaw, &mut graph);
         skip_orphans(flaw, &mut seen);
-        take_others(flaw, &mut seen, desk.others());
+        take_others(flaw, &mut seen, self.desk.others());
         trust_tags(flaw, &mut seen);
         know_no_moves(flaw, &graph, &mut seen);
         take_first_twin(flaw, &graph, &mut seen);
-        let (mut plan, report) = planner(&graph, &seen, kinds, stack, options)?;
+        let (mut plan, report) = Core.plan(&graph, &seen, kinds, stack, options)?;
         delete_first(flaw, &mut plan);
         open_gates(flaw, &options.intent, &mut plan);
         goes_at_once(flaw, &mut plan);
         Ok((plan, report))
-    });
-    Catalog { planner: flawed, ..catalog }
+    }
+
+    fn rehearse(
+        &self,
+        standby: &Graph,
+        active: &Graph,
+        kinds: &KindRegistry,
+        stack: &StackFacts,
+    ) -> Result<Rehearsal, ShapeError> {
+        let mut rehearsal = Core.rehearse(standby, active, kinds, stack)?;
+        if self.flaw == Some(Flaw::BlocksNothing) {
+            rehearsal.violations.clear();
+        }
+        Ok(rehearsal)
+    }
 }
 
 /// A session for a failover that knows nothing of other regions, and looks there.
@@ -147,6 +187,12 @@ pub(super) fn told_time(flaw: Option<Flaw>, now: Timestamp, slept: Duration) -> 
         Some(Flaw::LooksOnce) => now + SignedDuration::from_hours(1),
         _ => now,
     }
+}
+
+/// What `sides` of data look like to the program.
+pub(super) fn drained(flaw: Option<Flaw>, sides: Sides) -> Sides {
+    let all = Sides { is_whole: true, ..Sides::default() };
+    if flaw == Some(Flaw::SkipsDrain) { all } else { sides }
 }
 
 /// Whether the cloud asks before each attempt whether it may call.
@@ -348,7 +394,11 @@ pub(super) fn launch_last(flaw: Option<Flaw>, sim: &Sim, kind: &'static str, sco
 pub(super) fn late(flaw: Option<Flaw>, store: Arc<dyn ControlStore>) -> Arc<dyn ControlStore> {
     match flaw {
         Some(Flaw::LateJournal) => Arc::new(Late { store, behind: Mutex::new(None) }),
-        Some(Flaw::AsksOnce) => Arc::new(Deaf { store }),
+        Some(Flaw::AsksOnce) => Arc::new(Deaf { store, from_the_end: false, ended: AtomicBool::new(false) }),
+        Some(Flaw::PublishesLate) => {
+            Arc::new(Deaf { store, from_the_end: true, ended: AtomicBool::new(false) })
+        }
+        Some(Flaw::WritesFacts) => Arc::new(Scribe { store }),
         Some(Flaw::EndlessLock) => {
             Arc::new(Locks { store, change: |lock| lock["until"] = "2199-01-01T00:00:00Z".into() })
         }
@@ -367,6 +417,14 @@ struct Late {
 
 /// Says that a sign of life was taken, when the lock has long been another run's.
 struct Deaf {
+    store: Arc<dyn ControlStore>,
+    /// Once the run has no more steps.
+    from_the_end: bool,
+    ended: AtomicBool,
+}
+
+/// Writes the facts anew whenever the mode is written.
+struct Scribe {
     store: Arc<dyn ControlStore>,
 }
 
@@ -461,11 +519,47 @@ impl ControlStore for Deaf {
         condition: Condition,
     ) -> BoxFuture<'a, Result<Version, StoreError>> {
         async move {
-            let is_renewal = key == "lock.json" && matches!(condition, Condition::Matches(_));
+            if key.starts_with("runs/") && String::from_utf8_lossy(&body).contains("run_finished") {
+                self.ended.store(true, Ordering::Relaxed);
+            }
+            let is_time = !self.from_the_end || self.ended.load(Ordering::Relaxed);
+            let is_renewal = is_time && key == "lock.json" && matches!(condition, Condition::Matches(_));
             match self.store.put(key, body, condition).await {
                 Err(StoreError::Refused { .. }) if is_renewal => Ok(String::new()),
                 other => other,
             }
+        }
+        .boxed()
+    }
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.delete(key)
+    }
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        self.store.list(prefix)
+    }
+    fn destroy(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.store.destroy()
+    }
+}
+
+impl ControlStore for Scribe {
+    fn ensure(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.store.ensure()
+    }
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
+        self.store.get(key)
+    }
+    fn put<'a>(
+        &'a self,
+        key: &'a str,
+        body: Vec<u8>,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<Version, StoreError>> {
+        async move {
+            if let ("mode.json", Some((facts, _))) = (key, self.store.get("facts.json").await?) {
+                self.store.put("facts.json", facts, Condition::Always).await?;
+            }
+            self.store.put(key, body, condition).await
         }
         .boxed()
     }

@@ -75,6 +75,11 @@ impl Case {
         Self { wanted: before.renamed(which), before: Some(before), ..self.clone() }
     }
 
+    /// The stack that is wanted.
+    pub(crate) fn text(&self) -> String {
+        self.wanted.text()
+    }
+
     /// The same where nothing stands yet.
     pub(crate) fn afresh(&self) -> Self {
         Self { before: None, ..self.clone() }

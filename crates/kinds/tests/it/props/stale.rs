@@ -76,3 +76,8 @@ fn a_stale_holder_that_wakes_up_starts_no_call_and_writes_nothing() {
 fn a_lease_that_nobody_heeds_is_found_by_the_property_of_stale_holders() {
     finds(naps(), |case| check(case, Some(Flaw::NoLease)));
 }
+
+#[test]
+fn a_bundle_that_is_published_after_the_lock_is_lost_is_found_by_the_property_of_stale_holders() {
+    finds(naps(), |case| check(case, Some(Flaw::PublishesLate)));
+}

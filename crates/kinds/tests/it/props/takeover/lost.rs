@@ -68,3 +68,8 @@ fn a_takeover_completes_whenever_the_region_is_lost() {
 fn a_look_at_the_primary_is_found_by_the_property_of_lost_regions() {
     finds(cases(), |case| check(&case, Some(Flaw::LooksAtPrimary)));
 }
+
+#[test]
+fn a_takeover_that_writes_facts_is_found_by_the_property_of_lost_regions() {
+    finds(cases(), |case| check(&case, Some(Flaw::WritesFacts)));
+}

@@ -3,6 +3,7 @@
 
 mod deaths;
 mod dips;
+mod drained;
 mod faults;
 mod forgotten;
 mod handed_back;
@@ -107,6 +108,9 @@ impl Disaster {
 
     fn expect_fair(&self, sim: &Sim, desk: &Desk, service: &Service) {
         expect_intended(desk);
+        // It asked nobody: what it works from is no news.
+        let facts: Vec<_> = desk.writes().into_iter().filter(|(_, key)| key == "facts.json").collect();
+        assert!(facts.is_empty(), "{facts:?}");
         service.expect_no_dip();
         expect_alone(sim);
     }

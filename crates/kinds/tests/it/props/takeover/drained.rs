@@ -1,0 +1,99 @@
+//! A planned failover changes nothing before replication has brought everything, and nothing at all where that takes too long; from the other
+//! side it comes back to the world as it was.
+
+use std::collections::BTreeMap;
+
+use drstack_app::ops::failover::Failover;
+use drstack_core::cloud::Cloud;
+use drstack_core::copies::copied;
+use drstack_core::objective::Mode;
+use drstack_core::plan::Intent;
+use drstack_sim::{Backlog, Sim};
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use crate::props::desk::Desk;
+use crate::props::planted::Flaw;
+use crate::props::program::{End, Program};
+use crate::props::scene::{Case, Scene, cases, expect_done, expect_intended, left_to_do, shape};
+use crate::props::{finds, holds, run};
+
+/// How many seconds replication takes, and how many the operator waits for it. A look comes each ten seconds.
+fn drains() -> impl Strategy<Value = (i64, i64)> {
+    prop_oneof![
+        2 => (0..600_i64, 900..1200_i64),
+        1 => (300..2000_i64, 60..200_i64),
+    ]
+}
+
+/// The world in standby, with something yet to arrive of all data.
+async fn behind(scene: &Scene, seconds: i64) -> (Sim, bool) {
+    let planned = scene.plan(&scene.later(&scene.stands), Intent::Converge).await;
+    let copied = copied(&planned.compiled.graph, &drstack_kinds::kinds(), None).unwrap();
+    let drains = Some(SignedDuration::from_secs(seconds));
+    let backlog: BTreeMap<String, Backlog> = copied
+        .values()
+        .map(|it| (it.name().to_owned(), Backlog { waiting: 10, drains, ..Backlog::default() }))
+        .collect();
+    let has_data = !backlog.is_empty();
+    (scene.after_with(&scene.stands, |config| config.backlog = backlog), has_data)
+}
+
+async fn planned(scene: &Scene, desk: &Desk, waits: i64, flaw: Option<Flaw>) -> End {
+    let program: Program<'_> = scene.program_with(desk, "planned", flaw);
+    let how = Failover { planned: true, drain_timeout: SignedDuration::from_secs(waits), ..program.how(&[]) };
+    program.fail_over(&how).await
+}
+
+fn check(case: &Case, (drains, waits): (i64, i64), flaw: Option<Flaw>) {
+    run(async {
+        let scene = Scene::of(case, None).await;
+        let (sim, has_data) = behind(&scene, drains).await;
+        let begun = sim.now();
+        let desk = Desk::at(&sim, flaw, None);
+        let end = planned(&scene, &desk, waits, flaw).await;
+        expect_intended(&desk);
+        if has_data && drains > waits {
+            assert!(matches!(end, End::Failed(_)), "{end:?}");
+            assert!(desk.changes().is_empty() && desk.writes().is_empty(), "{:?}", desk.changes());
+            return;
+        }
+        assert!(matches!(end, End::Done(_)), "{end:?}");
+        let drained = begun + SignedDuration::from_secs(if has_data { drains } else { 0 });
+        let early: Vec<_> = desk.changes().into_iter().filter(|it| it.at < drained).collect();
+        assert!(early.is_empty(), "drained at {drained}: {early:#?}");
+        let early: Vec<_> = desk.writes().into_iter().filter(|(at, _)| *at < drained).collect();
+        assert!(early.is_empty(), "drained at {drained}: {early:#?}");
+        and_back(&scene, &sim).await;
+    });
+}
+
+/// Demands that the failover has come to its end, and that a failback restores the world as it was.
+async fn and_back(scene: &Scene, sim: &Sim) {
+    let sim = scene.later(sim);
+    let desk = scene.desk(&sim, None);
+    let look = scene.program(&desk, "look").plan(Intent::Converge).await.unwrap();
+    assert_eq!((look.mode.standing().mode, look.mode.is_complete()), (Mode::Active, true));
+    assert_eq!(left_to_do(&look.plan), [""; 0], "left to do");
+    let sim = scene.later(&sim);
+    expect_done(scene.program(&scene.desk(&sim, None), "back").failback().await);
+    let sim = scene.after_with(&sim, |config| config.between_runs = SignedDuration::from_hours(4));
+    let usual = |world| -> Vec<String> {
+        // Numbers that only rise, and tables that the failover restored.
+        let is_usual = |it: &String| {
+            !it.contains("/parameter/") && !(it.contains("/table-import/") && it.contains(" Stack "))
+        };
+        shape(&world).into_iter().filter(is_usual).collect()
+    };
+    assert_eq!(usual(sim.world()), usual(scene.stands.world()));
+}
+
+#[test]
+fn a_planned_failover_waits_for_replication_and_comes_back() {
+    holds((cases(), drains()), |(case, drains)| check(&case, drains, None));
+}
+
+#[test]
+fn a_planned_failover_that_skips_the_drain_is_found() {
+    finds((cases(), drains()), |(case, drains)| check(&case, drains, Some(Flaw::SkipsDrain)));
+}
