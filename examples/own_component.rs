@@ -7,26 +7,32 @@
 
 use std::error::Error;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use drstack_core::cloud::{Cloud, Scope, Secrets};
-use drstack_core::compile::{compile, queries};
+use drstack_app::app::{App, Catalog, Clouds};
+use drstack_app::failure::{Failure, Status};
+use drstack_app::host::Host;
+use drstack_app::operator::{News, Operator};
+use drstack_app::ops::apply::{Apply, apply};
+use drstack_app::ops::plan::{Plan, plan};
+use drstack_app::report::timeline::Report;
+use drstack_app::session::Session;
+use drstack_core::cloud::{Cloud, Scope};
 use drstack_core::component::{CompileCx, Component, ComponentRegistry, ErasedComponent, Ref, ResourceSet};
+use drstack_core::control::ControlStore;
 use drstack_core::diagnostic::render;
 use drstack_core::engine::event::{Event, Outcome};
-use drstack_core::engine::execute::{ExecuteOptions, PARALLELISM, execute};
-use drstack_core::engine::journal::Journal;
-use drstack_core::facts::Facts;
+use drstack_core::engine::execute::PARALLELISM;
 use drstack_core::graph::Resource;
 use drstack_core::kind::{Erased, FieldChange, Kind, KindRegistry, Lookup, Operation, Place};
 use drstack_core::link::Link;
-use drstack_core::objective::Mode;
-use drstack_core::observe::{capture, observe};
-use drstack_core::plan::{Intent, Options, Plan, plan};
 use drstack_core::stack::{InputValues, ReadFiles, Stack, load};
 use drstack_kinds::components::Pool;
-use drstack_kinds::facts::keep;
 use drstack_sim::{Sim, SimConfig};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -137,10 +143,37 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// What was done on the first run, and how many steps a second one would have.
 pub(crate) fn story() -> Result<Vec<String>, Box<dyn Error>> {
     drstack_sim::runtime()?.block_on(async {
-        let world = World::new()?;
-        let mut said = world.apply(&world.plan().await?).await?;
-        said.push(format!("planned again: {} steps", world.plan().await?.steps.len()));
-        Ok(said)
+        let components =
+            [drstack_kinds::components::ALL, &[&ErasedComponent::<DashboardComponent>::NEW as _]];
+        let kinds = [drstack_kinds::resources::ALL, &[&Erased::<Dashboard>::NEW as _]];
+        let catalog = Catalog::new(
+            ComponentRegistry::new(&components.concat()),
+            KindRegistry::new(&kinds.concat()),
+            drstack_kinds::facts::keep,
+        );
+        let stack = load(Path::new("stack.toml"), &InputValues::new(), &catalog.components, &Text)
+            .map_err(|failed| render(&failed.problems, &failed.sources, false))?
+            .stack;
+        let operator = Arc::new(Listener::default());
+        let here = Arc::new(Here { kinds: catalog.kinds.clone() });
+        let app = App { catalog, clouds: here.clone(), host: here, operator: operator.clone() };
+        let mut session = Session::open(&app, stack).await.map_err(|failure| failure.message)?;
+        let how = Apply {
+            file: None,
+            mode: None,
+            targets: Vec::new(),
+            delete_data: Default::default(),
+            signing_key: None,
+            auto_approve: true,
+            parallelism: PARALLELISM,
+            typed: "demo".to_owned(),
+        };
+        apply(&mut session, how).await.map_err(|failure| failure.message)?;
+        let again = Plan { mode: None, targets: Vec::new(), delete_data: Default::default(), failover: None };
+        let (_, again) = plan(&mut session, again).await.map_err(|failure| failure.message)?;
+        let mut made = std::mem::take(&mut *operator.heard());
+        made.push(format!("planned again: {} steps", again.plan.steps.len()));
+        Ok(made)
     })
 }
 
@@ -153,76 +186,82 @@ impl ReadFiles for Text {
     }
 }
 
-/// A stack and a simulated cloud that know the built-in kinds and those of this file.
-struct World {
-    stack: Stack,
+/// The machine, and a simulated cloud in its memory that knows the kinds of this file.
+struct Here {
     kinds: KindRegistry,
-    scope: Scope,
-    cloud: Arc<dyn Cloud>,
 }
 
-impl World {
-    fn new() -> Result<Self, Box<dyn Error>> {
-        let own = [&ErasedComponent::<DashboardComponent>::NEW as _];
-        let components = ComponentRegistry::new(&[drstack_kinds::components::ALL, &own].concat());
-        let own = [&Erased::<Dashboard>::NEW as _];
-        let kinds = KindRegistry::new(&[drstack_kinds::resources::ALL, &own].concat());
-        let stack = load(Path::new("stack.toml"), &InputValues::new(), &components, &Text)
-            .map_err(|failed| render(&failed.problems, &failed.sources, false))?
-            .stack;
-        let scope = Scope {
-            stack: stack.facts.name.as_str().into(),
-            primary: stack.facts.primary.as_str().into(),
-            standby: stack.facts.standby.as_str().into(),
-            secrets: Arc::new(Secrets::default()),
-        };
+impl Clouds for Here {
+    fn connect<'a>(
+        &'a self,
+        stack: &'a Stack,
+        scope: &'a Scope,
+    ) -> BoxFuture<'a, Result<Arc<dyn Cloud>, Failure>> {
         let declared = stack.components.values();
         let seeds = declared.flat_map(|it| it.component.seeds(&it.spec, &stack.facts, &it.address)).collect();
-        let cloud = Arc::new(Sim::in_memory(SimConfig::default(), kinds.clone(), &scope, seeds)?);
-        Ok(Self { stack, kinds, scope, cloud })
+        let sim = Sim::in_memory(SimConfig::default(), self.kinds.clone(), scope, seeds);
+        let sim = sim.map(|sim| Arc::new(sim) as Arc<dyn Cloud>);
+        let failure = |error| Failure::new(Status::Failed, error, "write other settings");
+        std::future::ready(sim.map_err(failure)).boxed()
     }
 
-    async fn plan(&self) -> Result<Plan, Box<dyn Error>> {
-        let said = capture(&*self.cloud, &self.scope, &queries(&self.stack), Facts::default(), keep).await;
-        let want = compile(&self.stack, &said.facts, Mode::Standby);
-        if want.has_errors() {
-            return Err(render(&want.problems, &self.stack.sources, false).into());
-        }
-        let seen = observe(&*self.cloud, &self.kinds, &self.scope, &want.graph).await;
-        let options = Options {
-            intent: Intent::Converge,
-            mode: Mode::Standby,
-            targets: Vec::new(),
-            delete_data: Default::default(),
-        };
-        let (plan, _report) = plan(&want.graph, &seen, &self.kinds, &self.stack.facts, &options)?;
-        Ok(plan)
+    fn control<'a>(
+        &'a self,
+        bucket: &'a str,
+        _: &'a str,
+        _: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Arc<dyn ControlStore>, Failure>> {
+        let message = format!("`{bucket}` is in the memory of another program");
+        std::future::ready(Err(Failure::new(Status::Usage, message, "name the stack"))).boxed()
+    }
+}
+
+impl Host for Here {
+    fn user(&self) -> String {
+        "you".to_owned()
     }
 
-    /// Carries the plan out. The program takes the stack's lock first; here nobody else is there.
-    async fn apply(&self, plan: &Plan) -> Result<Vec<String>, Box<dyn Error>> {
-        let store = self.cloud.control(&self.scope, &self.stack.facts.control);
-        store.ensure().await?;
-        let mut journal = Journal::new(store, "example");
-        let options = ExecuteOptions {
-            parallelism: PARALLELISM,
-            purpose: "apply".to_owned(),
-            insist: false,
-            drain: Default::default(),
-            stop: Default::default(),
-        };
-        let mut said = Vec::new();
-        let mut sink = |event: Event| {
-            if let Event::StepFinished { address, outcome: Outcome::Done, .. } = event {
-                said.push(format!("made {address}"));
-            }
-        };
-        let cloud = Arc::clone(&self.cloud);
-        let summary =
-            execute(plan, cloud, &self.kinds, &self.scope, &mut journal, &options, &mut sink).await?;
-        if !summary.is_complete() {
-            return Err(format!("{summary:?}").into());
+    fn name(&self) -> String {
+        "here".to_owned()
+    }
+
+    fn run(&self, now: Timestamp) -> String {
+        now.to_string()
+    }
+
+    fn rest(&self, span: Duration) -> BoxFuture<'_, ()> {
+        tokio::time::sleep(span).boxed()
+    }
+
+    fn interrupted(&self) -> BoxFuture<'_, ()> {
+        std::future::pending().boxed()
+    }
+}
+
+/// Notes what was made.
+#[derive(Default)]
+struct Listener(Mutex<Vec<String>>);
+
+impl Listener {
+    fn heard(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Operator for Listener {
+    fn hear(&self, event: &Event) {
+        if let Event::StepFinished { address, outcome: Outcome::Done, .. } = event {
+            self.heard().push(format!("made {address}"));
         }
-        Ok(said)
+    }
+
+    fn tell(&self, _: News<'_>) {}
+
+    fn approve(&self, _: &str) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn page(&self, report: &Report) -> String {
+        format!("{report:?}")
     }
 }

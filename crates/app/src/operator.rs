@@ -1,7 +1,7 @@
 //! The operator: hears what goes on, and decides.
 
 use drstack_core::address::ComponentAddress;
-use drstack_core::diagnostic::{Diagnostic, Sources};
+use drstack_core::diagnostic::{Diagnostic, Sources, render};
 use drstack_core::engine::event::Event;
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::kind::KindRegistry;
@@ -19,20 +19,25 @@ use crate::report::timeline::Report;
 /// A sign of life: it is shown until this is dropped.
 pub type Busy = Box<dyn Send>;
 
-/// Whoever an operation works for: a person at a terminal, a pipeline, a test.
+/// Whoever an operation works for: a person at a terminal, a pipeline, a test. One who wants to hear nothing on the way answers two
+/// questions, and is told the results.
 pub trait Operator: Send + Sync {
     /// Something to know on the way.
-    fn note(&self, text: &str);
+    fn note(&self, _text: &str) {}
     /// Something to know even by who wants to hear little.
-    fn warn(&self, text: &str);
+    fn warn(&self, _text: &str) {}
     /// Something goes on that takes a while.
-    fn busy(&self, text: String) -> Busy;
+    fn busy(&self, _text: String) -> Busy {
+        Box::new(())
+    }
     /// Something has come to a result.
     fn tell(&self, news: News<'_>);
     /// Something happened in a run.
-    fn hear(&self, event: &Event);
+    fn hear(&self, _event: &Event) {}
     /// Shows what is wrong with a stack and returns it as text.
-    fn diagnose(&self, problems: &[Diagnostic], sources: &Sources) -> String;
+    fn diagnose(&self, problems: &[Diagnostic], sources: &Sources) -> String {
+        render(problems, sources, false)
+    }
     /// Asks before something is changed.
     ///
     /// # Errors

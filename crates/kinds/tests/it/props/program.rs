@@ -10,7 +10,7 @@ use drstack_app::app::{App, Clouds};
 use drstack_app::failure::{Failure, Status};
 use drstack_app::host::Host;
 use drstack_app::open::Source;
-use drstack_app::operator::{Busy, News, Operator};
+use drstack_app::operator::{News, Operator};
 use drstack_app::ops::apply::{Apply, apply};
 use drstack_app::ops::destroy::{Destroy, destroy};
 use drstack_app::ops::failback::{Failback, failback};
@@ -22,8 +22,6 @@ use drstack_app::session::Session;
 use drstack_app::trust::Trust;
 use drstack_core::cloud::{Cloud, Scope};
 use drstack_core::control::ControlStore;
-use drstack_core::diagnostic::{Diagnostic, Sources, render};
-use drstack_core::engine::event::Event;
 use drstack_core::engine::execute::PARALLELISM;
 use drstack_core::plan::{Intent, Options};
 use drstack_core::stack::Stack;
@@ -276,14 +274,6 @@ impl Ear {
 }
 
 impl Operator for Ear {
-    fn note(&self, _: &str) {}
-    fn warn(&self, _: &str) {}
-    fn hear(&self, _: &Event) {}
-
-    fn busy(&self, _: String) -> Busy {
-        Box::new(())
-    }
-
     fn tell(&self, news: News<'_>) {
         let mut heard = self.heard();
         match news {
@@ -300,10 +290,6 @@ impl Operator for Ear {
             }
             _ => {}
         }
-    }
-
-    fn diagnose(&self, problems: &[Diagnostic], sources: &Sources) -> String {
-        render(problems, sources, false)
     }
 
     fn approve(&self, question: &str) -> Result<(), Failure> {
