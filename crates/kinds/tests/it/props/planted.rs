@@ -1,8 +1,7 @@
 //! Planted bugs: what the properties are there to find. Each is done to the program from outside, by what stands between
 //! it and the cloud, so that nothing of it is in the product. For each a named property must fail.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use drstack_app::accepted::Accepted;
@@ -12,7 +11,6 @@ use drstack_core::address::Address;
 use drstack_core::cloud::{Call, Owner, Read, Scope, sha256};
 use drstack_core::component::StackFacts;
 use drstack_core::control::record;
-use drstack_core::control::{Condition, ControlStore, StoreError, Stored, Version};
 use drstack_core::graph::Graph;
 use drstack_core::kind::{Action, FieldChange, KindRegistry, Place, ShapeError};
 use drstack_core::observe::{Claim, Keep, Observed, Owned};
@@ -23,12 +21,15 @@ use drstack_core::sides::Sides;
 use drstack_core::stack::Stack;
 use drstack_core::verdict::{Evidence, Pool};
 use drstack_sim::Sim;
-use futures_util::future::{BoxFuture, FutureExt};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::time::sleep;
 
 use super::desk::Desk;
+
+mod store;
+
+pub(super) use store::late;
 
 /// A mistake that drstack does not make.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -387,189 +388,5 @@ pub(super) fn launch_last(flaw: Option<Flaw>, sim: &Sim, kind: &'static str, sco
             live[least] = live[least].as_u64().unwrap().saturating_sub(1).into();
         })
         .unwrap();
-    }
-}
-
-/// `store`, or one that is late, or keeps locks for ever or not whole.
-pub(super) fn late(flaw: Option<Flaw>, store: Arc<dyn ControlStore>) -> Arc<dyn ControlStore> {
-    match flaw {
-        Some(Flaw::LateJournal) => Arc::new(Late { store, behind: Mutex::new(None) }),
-        Some(Flaw::AsksOnce) => Arc::new(Deaf { store, from_the_end: false, ended: AtomicBool::new(false) }),
-        Some(Flaw::PublishesLate) => {
-            Arc::new(Deaf { store, from_the_end: true, ended: AtomicBool::new(false) })
-        }
-        Some(Flaw::WritesFacts) => Arc::new(Scribe { store }),
-        Some(Flaw::EndlessLock) => {
-            Arc::new(Locks { store, change: |lock| lock["until"] = "2199-01-01T00:00:00Z".into() })
-        }
-        Some(Flaw::ForgetfulLock) => {
-            Arc::new(Locks { store, change: |lock| lock["begun"] = Value::Array(Vec::new()) })
-        }
-        _ => store,
-    }
-}
-
-/// Stores each segment of a journal only when the next one comes.
-struct Late {
-    store: Arc<dyn ControlStore>,
-    behind: Mutex<Option<(String, Vec<u8>)>>,
-}
-
-/// Says that a sign of life was taken, when the lock has long been another run's.
-struct Deaf {
-    store: Arc<dyn ControlStore>,
-    /// Once the run has no more steps.
-    from_the_end: bool,
-    ended: AtomicBool,
-}
-
-/// Writes the facts anew whenever the mode is written.
-struct Scribe {
-    store: Arc<dyn ControlStore>,
-}
-
-/// Stores locks that are held with a change.
-struct Locks {
-    store: Arc<dyn ControlStore>,
-    change: fn(&mut Value),
-}
-
-impl ControlStore for Late {
-    fn ensure(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.store.ensure()
-    }
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
-        self.store.get(key)
-    }
-    fn put<'a>(
-        &'a self,
-        key: &'a str,
-        body: Vec<u8>,
-        condition: Condition,
-    ) -> BoxFuture<'a, Result<Version, StoreError>> {
-        async move {
-            if !key.starts_with("runs/") {
-                return self.store.put(key, body, condition).await;
-            }
-            let mine = Some((key.to_owned(), body));
-            let behind =
-                std::mem::replace(&mut *self.behind.lock().unwrap_or_else(PoisonError::into_inner), mine);
-            match behind {
-                Some((key, body)) => self.store.put(&key, body, condition).await,
-                None => Ok(String::new()),
-            }
-        }
-        .boxed()
-    }
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.delete(key)
-    }
-    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        self.store.list(prefix)
-    }
-    fn destroy(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.store.destroy()
-    }
-}
-
-impl ControlStore for Locks {
-    fn ensure(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.store.ensure()
-    }
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
-        self.store.get(key)
-    }
-    fn put<'a>(
-        &'a self,
-        key: &'a str,
-        body: Vec<u8>,
-        condition: Condition,
-    ) -> BoxFuture<'a, Result<Version, StoreError>> {
-        let mut body = body;
-        if let Ok(mut lock) = serde_json::from_slice::<Value>(&body)
-            && lock.get("until").is_some()
-        {
-            (self.change)(&mut lock);
-            body = lock.to_string().into_bytes();
-        }
-        self.store.put(key, body, condition)
-    }
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.delete(key)
-    }
-    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        self.store.list(prefix)
-    }
-    fn destroy(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.store.destroy()
-    }
-}
-
-impl ControlStore for Deaf {
-    fn ensure(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.store.ensure()
-    }
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
-        self.store.get(key)
-    }
-    fn put<'a>(
-        &'a self,
-        key: &'a str,
-        body: Vec<u8>,
-        condition: Condition,
-    ) -> BoxFuture<'a, Result<Version, StoreError>> {
-        async move {
-            if key.starts_with("runs/") && String::from_utf8_lossy(&body).contains("run_finished") {
-                self.ended.store(true, Ordering::Relaxed);
-            }
-            let is_time = !self.from_the_end || self.ended.load(Ordering::Relaxed);
-            let is_renewal = is_time && key == "lock.json" && matches!(condition, Condition::Matches(_));
-            match self.store.put(key, body, condition).await {
-                Err(StoreError::Refused { .. }) if is_renewal => Ok(String::new()),
-                other => other,
-            }
-        }
-        .boxed()
-    }
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.delete(key)
-    }
-    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        self.store.list(prefix)
-    }
-    fn destroy(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.store.destroy()
-    }
-}
-
-impl ControlStore for Scribe {
-    fn ensure(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.store.ensure()
-    }
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
-        self.store.get(key)
-    }
-    fn put<'a>(
-        &'a self,
-        key: &'a str,
-        body: Vec<u8>,
-        condition: Condition,
-    ) -> BoxFuture<'a, Result<Version, StoreError>> {
-        async move {
-            if let ("mode.json", Some((facts, _))) = (key, self.store.get("facts.json").await?) {
-                self.store.put("facts.json", facts, Condition::Always).await?;
-            }
-            self.store.put(key, body, condition).await
-        }
-        .boxed()
-    }
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.delete(key)
-    }
-    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        self.store.list(prefix)
-    }
-    fn destroy(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.store.destroy()
     }
 }
