@@ -85,7 +85,7 @@ pub(crate) enum Command {
     Validate(StackArgs),
     /// Show what apply would do
     #[command(
-        after_help = "Examples:\n  drstack plan stacks/fleet-routing --cloud sim\n  drstack plan . --detailed-exitcode   # exit 2 when there is something to do\n  drstack plan . --out today.plan && drstack apply today.plan\n  drstack plan . --mode active         # what a takeover would change\n  drstack plan --bundle s3://acme-drstack-usw2/fleet-routing --region us-west-2 --mode active   # the same, from an empty folder"
+        after_help = "Examples:\n  drstack plan stacks/fleet-routing --cloud sim\n  drstack plan . --detailed-exitcode   # exit 2 when there is something to do\n  drstack plan . --out today.plan && drstack apply today.plan\n  drstack plan . --mode active         # what a failover would change\n  drstack plan --bundle s3://acme-drstack-usw2/fleet-routing --region us-west-2 --mode active   # the same, from an empty folder"
     )]
     Plan(PlanArgs),
     /// Make the standby region what the stack says
@@ -98,12 +98,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  drstack destroy .\n  drstack destroy . --delete-data bucket.models --delete-data control"
     )]
     Destroy(DestroyArgs),
-    /// Take over in the standby region: no other region is called, unless it is planned
+    /// Fail over to the standby region: no other region is called, unless it is planned
     #[command(
         after_help = "Examples:\n  drstack failover . --dry-run                     # every call it would make\n  drstack failover . --auto-approve                # from a runbook\n  drstack failover . --only pool.inference         # a part, with what it needs\n  drstack failover --bundle s3://CONTROL/STACK --region us-west-2     # in an empty folder\n  drstack failover . --planned                     # while the primary still answers: waits for replication first\n  drstack failover . --watch                       # what another operator's run is doing\n  drstack failover . --minimum 40%                 # go on with less than the minimum of the stack\n\nRun it again after any failure: it goes on from where it stands.\n\nExit codes: 0 what serves was asked and answered, within the RTO; 1 not complete, or nothing is in service; 3 later than the RTO, or no check asked what serves; 4 locked, 130 interrupted"
     )]
     Failover(FailoverArgs),
-    /// Hand back to the primary region, once that answers again
+    /// Fail back to the primary region, once that answers again
     #[command(after_help = "Examples:\n  drstack failback . --dry-run\n  drstack failback .")]
     Failback(FailbackArgs),
     /// Draw the graph of resources
@@ -201,7 +201,7 @@ pub(crate) struct PlanArgs {
     pub(crate) stack: StackArgs,
     #[command(flatten)]
     pub(crate) bundle: BundleArgs,
-    /// Waiting, or taken over; as the stack is now where not said
+    /// Mode to plan for [default: the current one]
     #[arg(long, value_enum)]
     pub(crate) mode: Option<ModeName>,
     /// Keep the plan in a file for `apply`
@@ -275,10 +275,10 @@ pub(crate) struct FailoverArgs {
     /// Say every step and the calls it would make, and make none of them
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// While the primary answers: wait until replication has brought everything to the standby region, then take over
+    /// While the primary answers: wait until replication has brought everything to the standby region, then fail over
     #[arg(long)]
     pub(crate) planned: bool,
-    /// How long a planned takeover waits for replication; after that nothing is changed
+    /// How long a planned failover waits for replication; after that nothing is changed
     #[arg(long, value_name = "TIME", requires = "planned", default_value = drstack_app::ops::drain::AT_MOST)]
     pub(crate) drain_timeout: jiff::SignedDuration,
     /// What is not waited for, since you have looked at it yourself: traffic moves without it, and a planned failover does not wait for its
@@ -291,7 +291,7 @@ pub(crate) struct FailoverArgs {
     /// When the outage was noticed: the recovery time counts from then
     #[arg(long, value_name = "TIME", conflicts_with = "planned", value_parser = moment)]
     pub(crate) detected_at: Option<jiff::Timestamp>,
-    /// Take over although the control bucket is lost: no lock keeps others out, no journal is kept
+    /// Fail over although the control bucket is lost: no lock keeps others out, no journal is kept
     #[arg(long, conflicts_with_all = ["bundle", "watch"])]
     pub(crate) without_control: bool,
     /// Show what the run that holds the lock is doing
@@ -331,7 +331,7 @@ pub(crate) struct GraphArgs {
     /// As what
     #[arg(long, value_enum, default_value = "mermaid")]
     pub(crate) format: GraphFormat,
-    /// Waiting, or taken over
+    /// Standby, or active
     #[arg(long, value_enum, default_value = "standby")]
     pub(crate) mode: ModeName,
 }

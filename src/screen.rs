@@ -75,10 +75,10 @@ impl Screen {
             }
         }
         if let Some(rehearsal) = planned.rehearsal.as_ref().filter(|_| planned.report.blocked.is_empty()) {
-            ui.result(&views::plan::takeover(rehearsal, stack.rto()));
+            ui.result(&views::plan::failover(rehearsal, stack.rto(), !planned.plan.is_empty()));
         }
         if !planned.report.blocked.is_empty() {
-            ui.warn("hint: mend what cannot be done now as it says there, then run it again");
+            ui.warn("hint: fix the items under \"Blocked\", then run it again");
         }
     }
 
@@ -168,7 +168,7 @@ impl Operator for Screen {
                 ui.result(&views::data::divergence(data, apart, primary, standby));
             }
             News::PrimaryServes(primary) => {
-                ui.result(&format!("{primary} serves: there is nothing to hand back.\n"));
+                ui.result(&format!("{primary} serves: there is nothing to fail back from.\n"));
             }
             News::StandbyServes { standby, verdict, evidence } => {
                 if verdict == Verdict::NothingToDo {
@@ -185,8 +185,8 @@ impl Operator for Screen {
             ),
             News::Finished { run, plan, summary } => self.finished(run, plan, summary),
             News::Report { report, .. } => {
-                ui.result(&views::takeover::text(report));
-                ui.line("takeover", serde_json::to_value(report).unwrap_or_default());
+                ui.result(&views::report::text(report));
+                ui.line("report", serde_json::to_value(report).unwrap_or_default());
             }
             News::StepFailed { address, message, hint } => ui.step_failure(address, &message, &hint),
             News::Held { plan, kinds, held, again } => {
@@ -213,15 +213,17 @@ impl Operator for Screen {
     fn approve(&self, question: &str) -> Result<(), Failure> {
         match self.ui.confirm(question) {
             Some(true) => Ok(()),
-            Some(false) => Err(Failure::new(Status::Failed, "nothing was changed", "answer `yes` to go on")),
+            Some(false) => {
+                Err(Failure::new(Status::Failed, "cancelled: nothing was changed", "answer `yes` to go on"))
+            }
             None => {
                 let hint = "add `--auto-approve`, or run it on a terminal";
-                Err(Failure::new(Status::Usage, "nobody is there to ask", hint))
+                Err(Failure::new(Status::Usage, "cannot ask for confirmation: no terminal", hint))
             }
         }
     }
 
     fn page(&self, report: &Report) -> String {
-        views::takeover::markdown(report)
+        views::report::markdown(report)
     }
 }

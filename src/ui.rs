@@ -35,7 +35,7 @@ impl Drop for Busy {
 pub(crate) const TICK: Duration = Duration::from_millis(200);
 
 /// Version of the JSON lines; rises when a field changes its meaning. `schemas/events.schema.json` describes them.
-const JSON_VERSION: u32 = 1;
+const JSON_VERSION: u32 = 2;
 
 impl Ui {
     /// As the arguments and the environment say.
@@ -121,7 +121,7 @@ impl Ui {
         err(&format!("\nerror: {address}: {message}\n\nhint: {hint}"));
     }
 
-    /// Asks until the answer is clear: `None` when nobody is there to ask.
+    /// Asks until the answer is clear: `None` when there is no terminal.
     pub(crate) fn confirm(self, question: &str) -> Option<bool> {
         if !std::io::stdin().is_terminal() {
             return None;

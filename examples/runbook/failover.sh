@@ -1,5 +1,5 @@
 #!/bin/sh
-# Takes over in the standby region, from any machine that has drstack and credentials: no file of the stack is needed.
+# Fails over in the standby region, from any machine that has drstack and credentials: no file of the stack is needed.
 #   DRSTACK_VERIFY_KEY=ed25519:... STANDBY=us-west-2 CONTROL=acme-drstack-usw2 STACK=fleet-routing \
 #     examples/runbook/failover.sh [--dry-run | ...]
 # The key is the public half of the one that the stack's applies sign with (`drstack keys show FILE`): without it, who may write to the
@@ -18,7 +18,7 @@ export DRSTACK_VERIFY_KEY
 export AWS_REGION="$STANDBY" AWS_STS_REGIONAL_ENDPOINTS=regional    # nothing is asked of another region
 
 drstack=${DRSTACK:-drstack}
-tries=5             # a takeover that was cut short goes on where it stood
+tries=5             # a failover that was cut short goes on where it stood
 while :; do
     status=0
     "$drstack" failover --bundle "s3://$CONTROL/$STACK" --region "$STANDBY" --auto-approve "$@" || status=$?

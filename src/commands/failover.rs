@@ -86,7 +86,7 @@ async fn follow(ui: Ui, session: &Session) -> Ended {
     );
     let end = match is_held.await? {
         true => "The run has ended.\n",
-        false => "Nobody is taking over: no run holds the lock.\n",
+        false => "No failover is running: no run holds the lock.\n",
     };
     ui.result(end);
     Ok(Exit::Done)
@@ -107,6 +107,6 @@ fn news(entry: &Entry, all: &[Entry]) -> Option<String> {
         Entry::Degraded { step, rung } => format!("  DEGRADED {}: {rung}\n", address(*step)?),
         Entry::Failed { step, error, .. } => format!("  FAILED {}: {error}\n", address(*step)?),
         Entry::RunFinished { .. } => "  finished\n".to_owned(),
-        Entry::Sealed { by } => format!("  taken over by {by}\n"),
+        Entry::Sealed { by } => format!("  stopped: run {by} took the lock\n"),
     })
 }

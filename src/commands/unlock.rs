@@ -26,7 +26,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &StackArgs, force: bool) 
         }
         Held::By { holder, is_alive } => {
             let alive = match is_alive {
-                true => "It gave a sign of life within the last minute.",
+                true => "It renewed its lease within the last minute.",
                 false => "Its lease ran out.",
             };
             ui.note(&format!(
@@ -51,6 +51,6 @@ fn ask(ui: Ui, force: bool, question: &str) -> Result<(), Failure> {
     match ui.confirm(question) {
         Some(true) => Ok(()),
         Some(false) => Err(Failure::new(Status::Failed, "the lock stands", "answer `yes` to break it")),
-        None => Err(Failure::new(Status::Usage, "nobody is there to ask", "add `--force`")),
+        None => Err(Failure::new(Status::Usage, "cannot ask for confirmation: no terminal", "add `--force`")),
     }
 }

@@ -65,7 +65,7 @@ mod tests {
         let text = divergence(&[data(sides)], &apart, "us-east-1", "us-west-2");
         assert!(text.contains("  table.cold/table-import: not compared\n"), "{text}");
         let said = "bucket.models: 3 objects only in us-west-2, 0 only in us-east-1, 1 on both sides and not the same (9 objects compared); \
-                    written since the takeover: 4 in us-west-2, 0 in us-east-1; `acme-models` has more, which was not looked at";
+                    written since the failover: 4 in us-west-2, 0 in us-east-1; `acme-models` has more, which was not looked at";
         assert!(text.contains(said) && text.contains("ETags are not compared"), "{text}");
     }
 }

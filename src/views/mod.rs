@@ -6,8 +6,8 @@ pub(crate) mod graph;
 pub(crate) mod order;
 pub(crate) mod plan;
 pub(crate) mod progress;
+pub(crate) mod report;
 pub(crate) mod svg;
-pub(crate) mod takeover;
 
 pub(crate) use drstack_app::text::{count, duration, listed};
 use drstack_core::diagnostic::{Diagnostic, Severity, Sources};

@@ -7,12 +7,15 @@ use drstack_core::bundle::commands;
 use drstack_core::kind::{Action, KindRegistry};
 use drstack_core::plan::skeleton::{Bone, Skeleton};
 use drstack_core::plan::stability::Rehearsal;
-use drstack_core::plan::{Intent, Plan, PlanReport, Remark, Step};
+use drstack_core::plan::{Intent, MISSING, Plan, PlanReport, Remark, Step};
 use drstack_core::stack::Stack;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{count, duration};
+
+/// What an estimate rests on.
+const BASIS: &str = "typical AWS times, not measured in your account";
 
 /// Additions, changes and deletions; a replacement is one of each end.
 pub(crate) fn tally(plan: &Plan) -> (usize, usize, usize) {
@@ -28,7 +31,7 @@ pub(crate) fn posture(stack: &Stack) -> String {
         None => format!("no {name}"),
     };
     format!(
-        "Posture {}: recovers in {}, loses {} of data, costs {}. Asked for: {}, {}.\n\n",
+        "Posture {}: recovery time {}, data loss {}, cost {}. Asked for: {}, {}.\n\n",
         stack.posture.name(),
         band.rto,
         band.rpo,
@@ -66,8 +69,8 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: &Intent) -> String 
             (Action::Delete, Some(id)) => format!("{} `{id}`: ", step.kind),
             _ => String::new(),
         };
-        let _ =
-            writeln!(out, "{symbol} {:<24} {:<14} {id}{}", step.address.resource(), step.region, step.reason);
+        let line = format!("{symbol} {:<24} {:<14} {id}{}", step.address.resource(), step.region, why(step));
+        let _ = writeln!(out, "{}", line.trim_end());
         for change in &step.changes {
             let note = if change.replace { "  (forces replacement)" } else { "" };
             let _ = writeln!(out, "      {}: {} -> {}{note}", change.field, change.from, change.to);
@@ -93,16 +96,26 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: &Intent) -> String 
     let _ = writeln!(out, "\nPlan: {add} to add, {change} to change, {destroy} to destroy.");
     let (path, length) = plan.critical_path();
     let address = |id: &usize| &plan.steps[*id].address;
-    let longest = match path.as_slice() {
+    let critical = match path.as_slice() {
         [] => return out,
-        [only] => format!("for {}, which takes longest", address(only)),
-        [first, .., last] => {
-            let (steps, first, last) = (count(path.len(), "step"), address(first), address(last));
-            format!("on the longest path, {steps} from {first} to {last}")
-        }
+        [only] => address(only).to_string(),
+        [first, last] => format!("{} -> {}", address(first), address(last)),
+        [first, .., last] => format!("{} -> ... -> {}", address(first), address(last)),
     };
-    let _ = writeln!(out, "Estimate: {} {longest} (built-in priors, not measured here).", duration(length));
+    let _ = writeln!(out, "Estimated time: {} (critical path {critical}; {BASIS}).", duration(length));
     out
+}
+
+/// Why there is a step, where that does not follow from its symbol and its fields.
+fn why(step: &Step) -> &str {
+    let is_plain = match step.action {
+        Action::Create => step.reason == MISSING,
+        Action::Update => {
+            step.changes.iter().all(|it| step.reason.contains(&it.field)) && !step.changes.is_empty()
+        }
+        Action::Delete => false,
+    };
+    if is_plain { "" } else { &step.reason }
 }
 
 fn symbol(action: Action, replaces: bool) -> &'static str {
@@ -118,40 +131,43 @@ fn symbol(action: Action, replaces: bool) -> &'static str {
 /// Why there are no steps.
 fn nothing(report: &PlanReport, intent: &Intent) -> String {
     match intent {
-        _ if !report.blocked.is_empty() => "Nothing can be done until that is mended.".to_owned(),
+        _ if !report.blocked.is_empty() => "Nothing can be done until that is fixed.".to_owned(),
         Intent::Destroy if report.kept.is_empty() => {
             "Nothing to destroy: nothing of the stack exists.".to_owned()
         }
-        Intent::Destroy => "Nothing to destroy: what exists stays.".to_owned(),
-        _ => format!("Nothing to do: {} as wanted.", count(report.unchanged, "resource")),
+        Intent::Destroy => "Nothing left to destroy.".to_owned(),
+        _ => match report.unchanged {
+            1 => "No changes. 1 resource matches the stack.".to_owned(),
+            all => format!("No changes. {all} resources match the stack."),
+        },
     }
 }
 
-/// What a takeover would take, once all of the plan is done.
-pub(crate) fn takeover(rehearsal: &Rehearsal, rto: Option<SignedDuration>) -> String {
-    let (path, length) = rehearsal.plan.critical_path();
-    let steps = count(rehearsal.plan.steps.len(), "step");
-    let Some(last) = path.last() else {
-        return "A takeover would have nothing to do.\n".to_owned();
-    };
-    let longest = &rehearsal.plan.steps[*last].address;
-    let against = match rto.map(|it| (it, it.unsigned_abs() < length)) {
-        Some((rto, true)) => format!(", OVER the RTO of {rto:#}"),
-        Some((rto, false)) => format!(", within the RTO of {rto:#}"),
+/// What a failover would take, once all of the plan is done.
+pub(crate) fn failover(rehearsal: &Rehearsal, rto: Option<SignedDuration>, has_steps: bool) -> String {
+    let (_, length) = rehearsal.plan.critical_path();
+    let when = if has_steps { "A failover after this apply" } else { "A failover now" };
+    if rehearsal.plan.steps.is_empty() {
+        return format!("{when} would have nothing to do.\n");
+    }
+    let rto = match rto.map(|it| (it, it.unsigned_abs() < length)) {
+        Some((rto, true)) => format!("RTO {rto:#}: MISSED; "),
+        Some((rto, false)) => format!("RTO {rto:#}: met; "),
         None => String::new(),
     };
     format!(
-        "A takeover: {steps}, about {}{against} (built-in priors), up to {longest}. `drstack plan --mode active` shows it.\n",
-        duration(length)
+        "{when} would take about {}, in {} ({rto}{BASIS}). `drstack plan --mode active` shows it.\n",
+        duration(length),
+        count(rehearsal.plan.steps.len(), "step")
     )
 }
 
-/// What a takeover was expected to do at `at`, step by step.
+/// What a failover was expected to do at `at`, step by step.
 pub(crate) fn rehearsed(at: Timestamp, skeleton: &Skeleton) -> String {
     let time = |seconds: f64| duration(Duration::from_secs_f64(seconds.max(0.0)));
     let steps = count(skeleton.steps.len(), "step");
     let mut out =
-        format!("The apply of {at:.0} expected a takeover of {steps}, about {}:\n", time(skeleton.estimate));
+        format!("The apply of {at:.0} expected a failover of {steps}, about {}:\n", time(skeleton.estimate));
     for bone in &skeleton.steps {
         let symbol = symbol(bone.action, false);
         let _ = writeln!(out, "{symbol} {:<34} {:<14} {}", bone.address, bone.region, time(bone.estimate));
@@ -185,7 +201,7 @@ pub(crate) fn calls(plan: &Plan, kinds: &KindRegistry) -> String {
     out
 }
 
-/// What has gone apart since the takeover at `since`, as far as it is known.
+/// What has gone apart since the failover at `since`, as far as it is known.
 pub(crate) fn divergence(standby: &str, since: Option<Timestamp>, moved: &[String]) -> String {
     let since = since.map_or_else(String::new, |it| format!(" since {it:.0}"));
     let mut out = format!("{standby} has served{since}.\n");
@@ -200,8 +216,8 @@ pub(crate) fn divergence(standby: &str, since: Option<Timestamp>, moved: &[Strin
 
 fn sections(report: &PlanReport) -> [(&'static str, &[Remark]); 4] {
     [
-        ("Cannot be done now:", &report.blocked),
-        ("Stays:", &report.kept),
+        ("Blocked:", &report.blocked),
+        ("Kept:", &report.kept),
         ("Not ready yet:", &report.waiting),
         ("Notes:", &report.notes),
     ]

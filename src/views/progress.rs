@@ -120,7 +120,7 @@ fn finished(address: &str, action: Action, outcome: &Outcome, elapsed: Duration)
         Outcome::Failed { error } => format!("  FAILED {} {address}: {error}", doing(action)),
         Outcome::Skipped { .. } => format!("  skipped {address}: something it needs failed"),
         Outcome::Unfinished => {
-            format!("  CUT OFF {} {address}: the next run looks what became of it", doing(action))
+            format!("  STOPPED while {} {address}: the next run checks its state", doing(action))
         }
     }
 }

@@ -89,7 +89,7 @@ fn a_bundle_is_all_that_another_machine_needs() {
     let machine = applied();
     let other = elsewhere(&machine);
     let idle = run(&other, &format!("plan --bundle {URL} --detailed-exitcode")).ok();
-    assert!(idle.stdout.contains("Nothing to do: "), "{idle:?}");
+    assert!(idle.stdout.contains("No changes. "), "{idle:?}");
     let steps = |ran: Ran| -> Vec<Value> {
         ran.ok().json().into_iter().filter(|line| line["type"] == "step").collect()
     };
@@ -100,16 +100,16 @@ fn a_bundle_is_all_that_another_machine_needs() {
 }
 
 #[test]
-fn a_takeover_does_not_look_at_data_that_it_leaves_alone() {
+fn a_failover_does_not_look_at_data_that_it_leaves_alone() {
     let machine = applied();
     let path = machine.folder().join(WORLD);
     let mut world: Value = serde_json::from_slice(&std::fs::read(&path).expect("a world")).expect("JSON");
     let copies = world["world"]["objects"]["bucket"]["us-west-2"].as_object_mut().expect("copies");
     copies.remove("acme-models-us-west-2").expect("a copy");
     std::fs::write(&path, world.to_string()).expect("write");
-    // Who looks sees that it is gone, and that no takeover could make it.
+    // Who looks sees that it is gone, and that no failover could make it.
     let looked = run(&machine, "plan s --mode active").code(1);
-    assert!(looked.stdout.contains("bucket.models/bucket: a takeover would have to make it"), "{looked:?}");
+    assert!(looked.stdout.contains("bucket.models/bucket: a failover would have to make it"), "{looked:?}");
     // Instances do not wait for it: whether data can be read is what checks are there for.
     let other = elsewhere(&machine);
     let taken = run(&other, &format!("failover --bundle {URL} --auto-approve")).unasked();
@@ -287,11 +287,11 @@ fn keys_are_private_and_never_overwritten() {
 }
 
 #[test]
-fn a_takeover_is_held_against_what_was_rehearsed() {
+fn a_failover_is_held_against_what_was_rehearsed() {
     let machine = applied();
     let dry = |world: &Drstack| run(world, &format!("failover --bundle {URL} --dry-run")).ok();
     let said = dry(&elsewhere(&machine));
-    assert!(said.stdout.contains(" expected a takeover of 1 step, about "), "{said:?}");
+    assert!(said.stdout.contains(" expected a failover of 1 step, about "), "{said:?}");
     assert!(said.stdout.contains("  ~ pool.serving/group") && !said.stdout.contains("bundle: "), "{said:?}");
     let rehearsed =
         run(&elsewhere(&machine), &format!("failover --bundle {URL} --dry-run --json")).ok().json();

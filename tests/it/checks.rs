@@ -231,7 +231,7 @@ fn writers_of_the_primary_are_denied_once_it_answers_again_and_keep_what_is_thei
     server.black_out("hang");
     machine.run(["failover", "s", "--auto-approve"]).unasked();
     server.find();
-    assert_eq!(inline(), before, "a takeover calls no IAM");
+    assert_eq!(inline(), before, "a failover calls no IAM");
     apply(&machine);
     nothing_to_do(&machine);
     let denied = inline();

@@ -153,12 +153,18 @@ fn a_target_or_data_that_names_nothing_is_refused_and_a_kind_is_no_name() {
 fn nothing_is_changed_without_approval() {
     let machine = with(COUNTED);
     let ran = run(&machine, "apply s --cloud sim").code(64);
-    assert!(ran.stderr.contains("nobody is there to ask\n\nhint: add `--auto-approve`"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("cannot ask for confirmation: no terminal\n\nhint: add `--auto-approve`"),
+        "{ran:?}"
+    );
     run(&machine, "plan s --cloud sim --detailed-exitcode").code(2);
     run(&machine, "apply s --cloud sim --auto-approve").ok();
     let destroy = "destroy s --cloud sim --delete-data bucket.some --delete-data control";
     let ran = run(&machine, destroy).code(64);
-    assert!(ran.stderr.contains("nobody is there to ask\n\nhint: add `--auto-approve`"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("cannot ask for confirmation: no terminal\n\nhint: add `--auto-approve`"),
+        "{ran:?}"
+    );
     run(&machine, "plan s --cloud sim --detailed-exitcode").code(0);
 }
 
@@ -167,7 +173,7 @@ fn a_destroy_of_nothing_says_so() {
     let machine = with(POOL);
     let destroy = "destroy s --cloud sim --auto-approve";
     let ran = run(&machine, destroy).ok();
-    assert!(ran.stdout.ends_with("\nNothing to destroy: what exists stays.\n"), "{ran:?}");
+    assert!(ran.stdout.ends_with("\nNothing left to destroy.\n"), "{ran:?}");
     machine.write("s/stack.toml", &POOL.replace("[bucket.models]\nname = \"acme-models\"\n", ""));
     let ran = run(&machine, destroy).ok();
     assert_eq!(ran.stdout, "Nothing to destroy: nothing of the stack exists.\n");

@@ -1,4 +1,4 @@
-//! A cold table against servers that nobody here wrote: exported by an apply, restored by a takeover whose primary hangs, kept by a
+//! A cold table against servers that nobody here wrote: exported by an apply, restored by a failover whose primary hangs, kept by a
 //! failback, and gone when it is named.
 
 use std::process::Stdio;
@@ -27,7 +27,7 @@ item     = { pk = "a" }
 writable = true
 "#;
 
-/// A takeover.
+/// A failover.
 const FAILOVER: [&str; 4] = ["failover", "s", "--auto-approve", "--json"];
 
 /// Longest until a server has been asked for an import.
@@ -98,16 +98,16 @@ fn restored_on(server: &Server) {
     assert_eq!(imports(server), 1);
     server.find();
     expect_restored(server);
-    let report = ran.json().into_iter().find(|line| line["type"] == "takeover").expect("a report");
+    let report = ran.json().into_iter().find(|line| line["type"] == "report").expect("a report");
     let restored = report["restored"][0].as_str().expect("what was restored");
     assert!(restored.contains("it holds what was there at 20"), "{restored}");
 
-    // The region that serves has nothing to do but to check; nobody exports, and handing back keeps what was written here.
+    // The region that serves has nothing to do but to check; nobody exports, and a failback keeps what was written here.
     let checks = expected(&[("create", "table.features/check-1")]);
     assert_eq!(steps(&machine.run(["plan", "s", "--json"]).ok()), checks);
     assert_eq!(steps(&apply(&machine)), checks);
     let back = machine.run(["failback", "s", "--auto-approve"]).ok();
-    assert!(back.stdout.contains("is in us-west-2 alone: nobody hands it back"), "{back:?}");
+    assert!(back.stdout.contains("is in us-west-2 alone: the failback does not copy it"), "{back:?}");
     assert!(back.stdout.contains("NOT COMPARED table.features/table-import"), "{back:?}");
     nothing_to_do(&machine);
     expect_restored(server);
@@ -182,9 +182,9 @@ fn an_export_that_is_gone_from_the_bucket_is_made_anew() {
     nothing_to_do(&machine);
 }
 
-/// What an earlier takeover restored is data: the next one serves it as it stands, says so, and so does each apply after it.
+/// What an earlier failover restored is data: the next one serves it as it stands, says so, and so does each apply after it.
 #[test]
-fn a_second_takeover_replaces_nothing_that_the_first_one_restored() {
+fn a_second_failover_replaces_nothing_that_the_first_one_restored() {
     let Some(server) = Server::moto() else { return };
     let (machine, boto) = (applied(&server), server.boto());
     machine.run(FAILOVER).ok();
@@ -199,8 +199,8 @@ fn a_second_takeover_replaces_nothing_that_the_first_one_restored() {
     let again = machine.run(FAILOVER).ok();
     assert_eq!((imports(&server), calls_elsewhere(&server)), (0, Vec::new()));
     let stays = "export cannot be changed in place; it stays as it is";
-    assert!(again.stdout.contains(&format!("{stays}: a takeover replaces nothing")), "{again:?}");
-    let report = again.json().into_iter().find(|line| line["type"] == "takeover").expect("a report");
+    assert!(again.stdout.contains(&format!("{stays}: a failover replaces nothing")), "{again:?}");
+    let report = again.json().into_iter().find(|line| line["type"] == "report").expect("a report");
     assert_eq!((&report["complete"], &report["restored"]), (&json!(true), &json!([])));
     server.find();
     assert_eq!(texts(&table(&boto, STANDBY)).len(), 3);

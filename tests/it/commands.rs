@@ -107,7 +107,7 @@ fn an_unsigned_bundle_with_commands_is_refused_and_names_them_and_the_ways_on() 
 }
 
 #[test]
-fn an_unsigned_bundle_without_commands_takes_over_as_ever() {
+fn an_unsigned_bundle_without_commands_fails_over_as_ever() {
     let other = elsewhere(&applied(&stack("", "")));
     let ran = run(&other, &format!("{FAILOVER} --auto-approve")).unasked();
     assert!(ran.stderr.contains("The bundle is ") && ran.stderr.contains(", not signed."), "{ran:?}");

@@ -198,10 +198,10 @@ fn a_command_runs_in_its_own_home() {
     let ran = machine.run(["--version"]);
     assert!(ran.stderr.is_empty(), "{ran:?}");
     ran.ok();
-    let line = "{\"version\":1,\"type\":\"lock\",\"state\":\"free\"}\n";
+    let line = "{\"version\":2,\"type\":\"lock\",\"state\":\"free\"}\n";
     let ran = Ran { code: 0, stdout: line.repeat(2), stderr: String::new() };
     assert_eq!(
         ran.json(),
-        [1, 2].map(|_| serde_json::json!({"version": 1, "type": "lock", "state": "free"}))
+        [1, 2].map(|_| serde_json::json!({"version": 2, "type": "lock", "state": "free"}))
     );
 }

@@ -34,7 +34,7 @@ fn choices(schema: &Value) -> BTreeSet<String> {
 /// An event as `--json` writes it.
 fn line(event: &Event) -> Value {
     let mut line = serde_json::to_value(event).expect("JSON");
-    line["version"] = json!(1);
+    line["version"] = json!(2);
     line["type"] = json!("event");
     line
 }
@@ -125,10 +125,10 @@ fn every_event_fits_the_schema_and_comes_back_from_its_line() {
 #[test]
 fn what_is_no_line_of_drstack_is_refused() {
     let good =
-        json!({"version": 1, "type": "kept", "address": "bucket.models/bucket", "text": "it holds data"});
+        json!({"version": 2, "type": "kept", "address": "bucket.models/bucket", "text": "it holds data"});
     assert_eq!(refusals(&good), "");
     for (field, value) in
-        [("version", json!(2)), ("type", json!("keeps")), ("text", json!(1)), ("more", json!(1))]
+        [("version", json!(3)), ("type", json!("keeps")), ("text", json!(1)), ("more", json!(1))]
     {
         let mut bad = good.clone();
         bad[field] = value;

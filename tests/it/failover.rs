@@ -1,397 +1,247 @@
-//! Taking over and handing back against servers that nobody here wrote, with the primary region dead in each way it dies.
+//! Failing over and a failback on the simulated cloud, as the runbook says it.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+mod exchanged;
+mod forgotten;
+mod order;
+mod part;
+mod planned;
+mod restored;
+mod traffic;
+mod verdict;
+mod writers;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::drstack::{Drstack, Ran, drstack};
-use crate::main_job::{apply, nothing_to_do, seed, stack};
-use crate::servers::{Boto, PRIMARY, STANDBY, Server};
 
-/// Time that each call takes on its way, so that waiting for a dead region would show.
-pub(crate) const LATENCY: Duration = Duration::from_millis(10);
+const RUNBOOK: &str = include_str!("../../docs/runbook.md");
 
-/// A takeover with a dead primary takes as long as one with a live one; so much more is noise of a busy machine, and far
-/// less than the first attempt at one call that hangs.
-const NOISE: Duration = Duration::from_secs(4);
+const STACK: &str = r#"
+[stack]
+name    = "demo"
+primary = "us-east-1"
+standby = "us-west-2"
+posture = "warm"
+control = "demo-control"
+rto     = "15m"
 
-/// Two pools, data, traffic and a fence.
-pub(crate) fn whole_stack() -> String {
-    format!(
-        r#"{}
-[pool.ranking]
-follows = "rank"
-network = "@network.standby"
-tier    = 2
+[bucket.models]
+name = "acme-models"
 
-[traffic.api]
-zone           = "example.com"
-record         = "api"
-adopt          = true
-primary_target = "east.example.com"
-standby_target = "west.example.com"
-probe          = "https://api.example.com/healthz"
-watch          = false
+[network.standby]
+cidr = "10.64.0.0/16"
 
-[fence.writers]
-"#,
-        stack("warm")
-    )
+[pool.serving]
+follows        = "serve"
+network        = "@network.standby"
+instance_types = ["g5.xlarge"]
+capacity       = 8
+buckets        = ["@bucket.models"]
+tier           = 1
+
+[pool.batch]
+follows        = "batch"
+network        = "@network.standby"
+instance_types = ["g4dn.xlarge"]
+capacity       = 4
+tier           = 3
+"#;
+
+/// What a failover asks of it.
+const CHECK: &str = "[[pool.serving.check]]\nhttp = \"https://standby.example.com/healthz\"\n";
+
+/// The primary region and the services of the whole partition do not answer.
+const LOST: &str = "down = [\"us-east-1\", \"global\"]\n";
+
+fn machine() -> Drstack {
+    machine_of(STACK)
 }
 
-pub(crate) fn seed_whole(boto: &Boto<'_>) {
-    seed(boto);
-    boto.seed(&json!([
-        { "kind": "group", "name": "rank", "types": ["m5.large"], "capacity": 4 },
-        { "kind": "zone", "name": "example.com", "records": [
-            { "name": "api.example.com", "type": "CNAME", "ttl": 60, "values": ["east.example.com"] },
-        ]},
-    ]));
+/// The same stack, which is asked whether it answers.
+fn asked() -> Drstack {
+    machine_of(&format!("{STACK}{CHECK}"))
 }
 
-/// A world with the whole stack applied.
-fn applied(server: &Server) -> Drstack {
-    server.reset();
-    server.find();
-    seed_whole(&server.boto());
-    let machine = server.drstack();
-    machine.write("s/stack.toml", &whole_stack());
-    apply(&machine);
+fn machine_of(stack: &str) -> Drstack {
+    let machine = drstack();
+    machine.write("s/stack.toml", stack);
+    machine.write("lost.toml", LOST);
+    run(&machine, "apply s --auto-approve", None).ok();
     machine
 }
 
-pub(crate) fn failover(machine: &Drstack) -> Ran {
-    machine.run(["failover", "s", "--auto-approve", "--json"])
+/// `drstack ARGS` on the simulated cloud, under other settings where some are named.
+fn run(machine: &Drstack, args: &str, settings: Option<&str>) -> Ran {
+    let more: &[&str] = if let Some(file) = settings { &["--sim", file] } else { &[] };
+    machine.run([&["--cloud", "sim"], more, &args.split(' ').collect::<Vec<_>>()[..]].concat())
 }
 
-/// The report of a takeover or a handing back.
-#[track_caller]
-pub(crate) fn report(ran: &Ran) -> Value {
-    let lines = ran.json();
-    lines
-        .iter()
-        .find(|line| line["type"] == "takeover")
-        .unwrap_or_else(|| panic!("no report\n{ran:?}"))
-        .clone()
+/// The last line of this type that `drstack ARGS --json` writes.
+fn line(ran: &Ran, kind: &str) -> Value {
+    ran.json().into_iter().rfind(|line| line["type"] == kind).unwrap_or_else(|| panic!("no {kind}: {ran:?}"))
 }
 
-/// What went to the primary region, and to services of the whole partition.
-pub(crate) fn calls_elsewhere(server: &Server) -> BTreeMap<String, u64> {
-    let mut calls = server.calls();
-    calls
-        .retain(|call, _| !call.starts_with(STANDBY) || call.contains("/iam/") || call.contains("/route53/"));
-    calls
+/// The steps of a plan or a run, in the order in which they are done.
+fn done(ran: &Ran) -> Vec<String> {
+    let lines = ran.json().into_iter().filter(|line| line["event"] == "step_finished");
+    lines.map(|line| line["address"].as_str().expect("an address").to_owned()).collect()
 }
 
-/// Calls that `permissions.rs` cannot see on moto.
-#[track_caller]
-fn expect_called(server: &Server, operation: &str) {
-    let name = format!("{STANDBY}/autoscaling/{operation}");
-    assert!(server.calls().contains_key(&name), "{name} in {:?}", server.calls());
-}
-
-/// A group of the standby region.
-fn group(world: &Value, pool: &str) -> Value {
-    world["groups"][format!("drstack-fleet-pool-{pool}")].clone()
-}
-
-/// Full size, on-demand, from the version that the apply made.
-#[track_caller]
-pub(crate) fn expect_full(world: &Value, pool: &str, capacity: u64) {
-    let group = group(world, pool);
-    assert_eq!(group["sizes"]["desired"], capacity, "{group:#}");
-    let distribution = &group["mixed"]["InstancesDistribution"];
-    assert_eq!(distribution["OnDemandPercentageAboveBaseCapacity"], 100, "{group:#}");
-    assert_eq!(group["mixed"]["LaunchTemplate"]["LaunchTemplateSpecification"]["Version"], "1");
-    let ids = group["instances"].as_array().expect("instances");
-    let on_demand = ids.iter().filter(|id| {
-        let instance = &world["instances"][id.as_str().expect("an id")];
-        instance["state"] == "running" && instance["lifecycle"] == "on-demand"
-    });
-    assert_eq!(on_demand.count() as u64, capacity, "{group:#}\n{:#}", world["instances"]);
+/// The fenced commands of the runbook, with the folder in the place of `STACK`.
+fn commands() -> Vec<String> {
+    let fenced = RUNBOOK.split("```\n").skip(1).step_by(2).flat_map(str::lines);
+    fenced.map(|line| line.strip_prefix("drstack ").expect("a command").replace("STACK", "s")).collect()
 }
 
 #[test]
-fn a_dead_primary_is_not_asked_and_costs_no_time() {
-    let Some(server) = Server::moto() else { return };
-    let mut healthy = None;
-    for how in ["", "hang", "reset", "503"] {
-        let machine = applied(&server);
-        // moto evaluates no alarms.
-        let alarm = json!({ "region": STANDBY, "do": "alarm", "alarm": "drstack-fleet-traffic-api", "state": "ALARM" });
-        server.boto().run("traffic", &alarm);
-        server.find();
-        server.slow(LATENCY);
-        if !how.is_empty() {
-            server.black_out(how);
-        }
-        let begin = Instant::now();
-        let ran = failover(&machine).unasked();
-        let took = begin.elapsed();
-        println!("primary `{how}`: took over in {took:?}");
-        assert_eq!(calls_elsewhere(&server), BTreeMap::new(), "{how}");
-        // A group's tags are right already, and each call of a takeover is waited for.
-        let tagging = format!("{STANDBY}/autoscaling/CreateOrUpdateTags");
-        assert!(!server.calls().contains_key(&tagging), "{:?}", server.calls());
-        let healthy = *healthy.get_or_insert(took);
-        assert!(took < healthy + NOISE, "{how}: {took:?}, and {healthy:?} with the primary alive\n{ran:?}");
-        let report = report(&ran);
-        assert_eq!((&report["complete"], &report["epoch"]), (&json!(true), &json!(1)), "{report:#}");
-        assert_eq!(report["refused_calls"], json!([]));
-        assert_eq!(report["in_service"], json!({ "before": 3, "fewest": 3, "after": 12 }), "{report:#}");
-
-        let again = machine.run(["failover", "s", "--auto-approve"]).unasked();
-        assert!(again.stdout.contains("serves already"), "{again:?}");
-        server.slow(Duration::ZERO);
-        server.find();
-        let world = server.boto().world(STANDBY, &["groups", "instances"]);
-        expect_full(&world, "inference", 8);
-        expect_full(&world, "ranking", 4);
+fn every_command_of_the_runbook_does_what_it_says() {
+    let machine = asked();
+    let commands = commands();
+    assert_eq!(commands.len(), 8, "{commands:?}");
+    let mut served = false;
+    for command in &commands {
+        // A failback, and failing over on purpose, are for when the primary answers.
+        let answers = command.starts_with("failback") || command.contains("--planned");
+        let settings = (!answers).then_some("lost.toml");
+        let ran = run(&machine, command, settings).ok();
+        served |= command.ends_with("failover s --auto-approve");
+        let says = match command.as_str() {
+            "failover s --dry-run" if !served => "pool.serving/group in us-west-2: autoscaling:",
+            // To ask once more.
+            "failover s --dry-run" => "Plan: 1 to add, 0 to change, 0 to destroy.",
+            "failover s --auto-approve" => "the RTO of 15m 0s is met.",
+            "failover s --watch" => "No failover is running",
+            "failover s --planned --dry-run" => "bucket.models: nothing to arrive",
+            "failover s --planned --auto-approve" => "Replication has drained",
+            "failback s --dry-run" => "us-west-2 has served since",
+            _ => "Failed back to us-east-1",
+        };
+        assert!(ran.stdout.contains(says), "{command}: {ran:?}");
     }
+    let left = run(&machine, "plan s", None).ok();
+    assert!(left.stdout.contains("Plan: 1 to add, 0 to change"), "the check is asked each time: {left:?}");
 }
 
-/// Instances of a pool's group that run, as on-demand and as spot.
-fn running(world: &Value, pool: &str) -> (usize, usize) {
-    let group = group(world, pool);
-    let ids = group["instances"].as_array().cloned().unwrap_or_default();
-    let of = |lifecycle: &str| {
-        let ours = ids.iter().filter(|id| {
-            let instance = &world["instances"][id.as_str().unwrap_or_default()];
-            instance["state"] == "running" && instance["lifecycle"] == lifecycle
-        });
-        ours.count()
+#[test]
+fn a_failover_needs_no_folder_and_no_primary() {
+    let machine = machine();
+    std::fs::remove_dir_all(machine.folder().join("s")).expect("remove the stack");
+    let args = "failover --bundle s3://demo-control/demo --auto-approve --json";
+    let report = line(&run(&machine, args, Some("lost.toml")).unasked(), "report");
+    assert_eq!((&report["complete"], &report["epoch"]), (&true.into(), &1.into()), "{report}");
+    assert_eq!(report["refused_calls"], serde_json::json!([]), "{report}");
+    let serving = |when: &str| report["in_service"][when].as_u64().expect("a count");
+    assert_eq!((serving("before"), serving("fewest"), serving("after")), (3, 3, 12), "{report}");
+}
+
+#[test]
+fn the_first_tier_has_its_capacity_before_the_third_asks_for_any() {
+    let machine = machine();
+    let ran = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).unasked();
+    let events: Vec<Value> = ran.json().into_iter().filter(|line| line["type"] == "event").collect();
+    let at = |event: &str, address: &str| {
+        let is = |it: &Value| it["event"] == event && it["address"] == address;
+        events.iter().position(is).unwrap_or_else(|| panic!("no {event} of {address}: {events:?}"))
     };
-    (of("on-demand"), of("spot"))
+    assert!(at("step_finished", "pool.serving/group") < at("step_started", "pool.batch/group"));
 }
 
 #[test]
-fn spot_instances_give_way_to_on_demand_ones_on_fakecloud() {
-    let Some(server) = Server::fakecloud(&[]) else { return };
-    seed(&server.boto());
-    let machine = server.drstack();
-    machine.write("s/stack.toml", &stack("warm"));
-    apply(&machine);
-    let before = server.boto().world(STANDBY, &["groups", "instances"]);
-    assert_eq!(running(&before, "inference"), (0, 2), "{before:#}");
-    server.find();
-    server.black_out("hang");
-    let ran = failover(&machine).unasked();
-    assert_eq!(calls_elsewhere(&server), BTreeMap::new());
-    expect_called(&server, "SetInstanceProtection");
-    expect_called(&server, "TerminateInstanceInAutoScalingGroup");
-    server.find();
-    let report = report(&ran);
-    assert_eq!(report["in_service"], json!({ "before": 2, "fewest": 2, "after": 8 }), "{report:#}");
-    let world = server.boto().world(STANDBY, &["groups", "instances"]);
-    assert_eq!(running(&world, "inference"), (8, 0), "{ran:?}\n{world:#}");
-    expect_full(&world, "inference", 8);
-    nothing_to_do(&machine);
+fn what_on_demand_lacks_comes_from_spot_and_a_later_run_brings_the_rest() {
+    let machine = machine();
+    machine.write("short.toml", &format!("{LOST}on_demand = {{ \"g5.xlarge\" = 5 }}\n"));
+    let ran = run(&machine, "failover s --auto-approve", Some("short.toml")).unasked();
+    assert!(ran.stdout.contains("DEGRADED pool.serving/group: spot for what on-demand lacks"), "{ran:?}");
+    let again = run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    assert!(again.stdout.contains("1 step done") && !again.stdout.contains("DEGRADED"), "{again:?}");
+    let nothing = run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    assert!(nothing.stdout.contains("us-west-2 serves already."), "{nothing:?}");
 }
 
-/// Of GPU instances where the test seeds such a group.
-pub(crate) use crate::reservations::one_pool as gpus;
-
-/// vCPUs of on-demand G instances that an account may run in a region: 0 at first, and only ever raised.
-pub(crate) const GPUS: &str = "L-DB2E81BA";
-/// Those of on-demand standard instances: 5 at first. As many may run on spot.
-pub(crate) const STANDARD: &str = "L-1216C47A";
-
-pub(crate) fn allow(server: &Server, region: &str, quota: &str, vcpus: u32) {
-    let quota = json!({ "region": region, "service": "ec2", "code": quota, "value": vcpus });
-    server.boto().run("quota", &quota);
-}
-
-/// A group that says yes and gives four of ten: what counts is what runs.
 #[test]
-fn what_a_quota_denies_is_taken_from_spot_until_it_is_raised() {
-    let Some(server) = Server::fakecloud(&["--enforce-quotas"]) else { return };
-    allow(&server, PRIMARY, GPUS, 200);
-    server.boto().seed(
-        &json!([{ "kind": "group", "name": "serve", "types": ["g5.xlarge", "g4dn.xlarge"], "capacity": 10 }]),
+fn below_the_minimum_it_is_not_up_and_a_rerun_succeeds_once_there_is_capacity() {
+    let machine = machine();
+    machine.write("short.toml", &format!("{LOST}capacity = {{ \"g5.xlarge\" = 4 }}\n"));
+    let ran = run(&machine, "failover s --auto-approve", Some("short.toml")).code(1);
+    assert!(
+        ran.stdout.contains("FAILED pool.serving/group")
+            && ran.stderr.contains("run `drstack failover s` again")
     );
-    let machine = server.drstack();
-    machine.write("s/stack.toml", &gpus(""));
-    apply(&machine);
-    allow(&server, STANDBY, GPUS, 16);
-    server.find();
-    server.black_out("hang");
-    let ran = failover(&machine).unasked();
-    expect_called(&server, "DescribeScalingActivities");
-    server.find();
-    let report = report(&ran);
-    assert_eq!(report["complete"], true, "{report:#}");
-    assert!(report["degraded"].to_string().contains("spot for what on-demand lacks"), "{report:#}");
-    let world = server.boto().world(STANDBY, &["groups", "instances"]);
-    assert_eq!(running(&world, "inference"), (4, 6), "{ran:?}\n{world:#}");
-    allow(&server, STANDBY, GPUS, 200);
-    failover(&machine).unasked();
-    let world = server.boto().world(STANDBY, &["groups", "instances"]);
-    assert_eq!(running(&world, "inference"), (10, 0), "{world:#}");
+    // The third tier does not go without because the first one did.
+    assert!(ran.stderr.contains("changed pool.batch/group"), "{ran:?}");
+    let refused = run(&machine, "apply s --auto-approve", None).code(4);
+    assert!(refused.stderr.contains("a change to mode `active` is not complete"), "{refused:?}");
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    run(&machine, "plan s --detailed-exitcode", None).ok();
 }
 
-/// On-demand and spot are exhausted: two of each is all there is.
 #[test]
-fn where_the_region_has_too_little_the_minimum_decides() {
-    let Some(server) = Server::fakecloud(&["--enforce-quotas"]) else { return };
-    allow(&server, PRIMARY, STANDARD, 200);
-    server.boto().seed(
-        &json!([{ "kind": "group", "name": "serve", "types": ["m5.large", "c5.large"], "capacity": 8 }]),
+fn a_missed_objective_is_said_by_the_exit_code() {
+    let machine = asked();
+    let args = "failover s --auto-approve --detected-at 2025-12-31T23:00:00Z";
+    let ran = run(&machine, args, Some("lost.toml")).code(3);
+    assert!(ran.stdout.contains("the RTO of 15m 0s is MISSED."), "{ran:?}");
+}
+
+#[test]
+fn a_failback_shows_what_has_gone_apart() {
+    let machine = machine();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    machine.write("apart.toml", "backlog = { acme-models = { waiting = 2, standby_only = 9 } }\n");
+    let dry = run(&machine, "failback s --dry-run", Some("apart.toml")).ok();
+    let says =
+        "bucket.models: 9 objects only in us-west-2, 2 only in us-east-1, 0 on both sides and not the same";
+    assert!(
+        dry.stdout.contains(says) && dry.stdout.contains("written since the failover: 9 in us-west-2"),
+        "{dry:?}"
     );
-    let machine = server.drstack();
-    machine.write("s/stack.toml", &gpus("minimum = \"60%\""));
-    apply(&machine);
-    server.find();
-    server.black_out("hang");
-    let ran = failover(&machine).code(1);
-    let failed = report(&ran);
-    assert_eq!(failed["complete"], false, "{failed:#}");
-    let said = failed["failed"].to_string();
-    assert!(said.contains("4 of 8 instances in service") && said.contains("exceeded"), "{said}");
-
-    // The command of the hint, while nothing has changed.
-    let accepting = ["failover", "s", "--minimum", "50%"];
-    assert!(ran.stderr.contains(&format!("run `drstack {}`", accepting.join(" "))), "{ran:?}");
-    let on = machine.run([&accepting[..], &["--auto-approve", "--json"]].concat()).unasked();
-    let accepted = report(&on);
-    assert_eq!((&accepted["complete"], &accepted["verdict"]), (&json!(true), &json!("capacity")));
-    assert!(accepted["degraded"].to_string().contains("at least 4 of 8 instances"), "{accepted:#}");
-    assert_eq!(accepted["in_service"]["after"], 4, "{accepted:#}");
-    let again = report(&failover(&machine).unasked());
-    assert!(again["degraded"].to_string().contains("at least 4 of 8 instances"), "{again:#}");
-
-    server.find();
-    allow(&server, STANDBY, STANDARD, 200);
-    server.black_out("hang");
-    failover(&machine).unasked();
-    server.find();
-    let world = server.boto().world(STANDBY, &["groups", "instances"]);
-    assert_eq!(running(&world, "inference"), (8, 0), "{world:#}");
-}
-
-/// The same region, and half of the instances are enough to be up: the shortfall is said, and a later run brings the rest.
-#[test]
-fn fewer_instances_than_asked_are_up_and_degraded_above_the_minimum() {
-    let Some(server) = Server::fakecloud(&["--enforce-quotas"]) else { return };
-    allow(&server, PRIMARY, STANDARD, 200);
-    server.boto().seed(
-        &json!([{ "kind": "group", "name": "serve", "types": ["m5.large", "c5.large"], "capacity": 8 }]),
-    );
-    let machine = server.drstack();
-    machine.write("s/stack.toml", &gpus("minimum = \"50%\""));
-    apply(&machine);
-    server.find();
-    server.black_out("hang");
-    let ran = failover(&machine).unasked();
-    let degraded = report(&ran);
-    assert_eq!(degraded["complete"], true, "{degraded:#}");
-    assert!(degraded["degraded"].to_string().contains("at least 4 of 8 instances"), "{degraded:#}");
-    assert_eq!(degraded["in_service"]["after"], 4, "{degraded:#}");
-
-    server.find();
-    allow(&server, STANDBY, STANDARD, 200);
-    server.black_out("hang");
-    let ran = failover(&machine).unasked();
-    assert_eq!(report(&ran)["degraded"], json!([]), "{ran:?}");
-    server.find();
-    let world = server.boto().world(STANDBY, &["groups", "instances"]);
-    assert_eq!(running(&world, "inference"), (8, 0), "{world:#}");
-}
-
-/// Two pools and their network: what a takeover needs no alarm for.
-pub(crate) fn pools(more: &str) -> String {
-    gpus(&format!("[pool.ranking]\nfollows = \"rank\"\nnetwork = \"@network.standby\"\ntier = 2\n{more}"))
-}
-
-/// A world with two pools in standby.
-pub(crate) fn with_pools(server: &Server, more: &str) -> Drstack {
-    server.reset();
-    server.find();
-    server.slow(Duration::ZERO);
-    server.boto().seed(&json!([
-        { "kind": "group", "name": "serve", "types": ["m5.large", "c5.large"], "capacity": 8 },
-        { "kind": "group", "name": "rank", "types": ["m5.large"], "capacity": 4 },
-    ]));
-    let machine = server.drstack();
-    machine.write("s/stack.toml", &pools(more));
-    apply(&machine);
-    server.find();
-    machine
+    let ran = run(&machine, "failback s --auto-approve --json", Some("apart.toml")).ok();
+    assert_eq!(line(&ran, "divergence")["sides"]["standby_only"], 9);
+    assert_eq!(line(&ran, "report")["data"][0]["sides"]["standby_only"], 9);
 }
 
 #[test]
-fn handing_back_restores_what_stood_and_waits_for_the_primary() {
-    let Some(server) = Server::moto() else { return };
-    let machine = with_pools(&server, "");
-    let sizes = |world: &Value| {
-        let groups = world["groups"].as_object().expect("groups").iter();
-        let of = |it: &Value| json!([it["sizes"], it["mixed"], it["tags"]]);
-        groups.map(|(name, it)| (name.clone(), of(it))).collect::<BTreeMap<_, _>>()
-    };
-    let before = server.boto().world(STANDBY, &["groups", "launch_templates"]);
-    failover(&machine).unasked();
-    let active = server.boto().world(STANDBY, &["groups", "launch_templates"]);
-    for how in ["hang", "reset", "503"] {
-        server.black_out(how);
-        let ran = machine.run(["failback", "s", "--auto-approve"]).code(3);
-        assert!(ran.stderr.contains("does not answer yet"), "{ran:?}");
-        server.find();
-        assert_eq!(server.boto().world(STANDBY, &["groups", "launch_templates"]), active, "{how}");
-    }
-    let ran = machine.run(["failback", "s", "--auto-approve", "--json"]).ok();
-    assert_eq!(report(&ran)["complete"], true, "{ran:?}");
-    let after = server.boto().world(STANDBY, &["groups", "launch_templates"]);
-    assert_eq!(sizes(&after), sizes(&before));
-    assert_eq!(after["launch_templates"], before["launch_templates"]);
-    nothing_to_do(&machine);
+fn while_the_standby_region_serves_nothing_takes_that_away() {
+    let machine = machine();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    let refused = run(&machine, "destroy s --auto-approve", None).code(3);
+    assert!(refused.stderr.contains("fail back first"), "{refused:?}");
+    let refused = run(&machine, "failback s --auto-approve", Some("lost.toml")).code(3);
+    assert!(refused.stderr.contains("us-east-1 does not answer yet"), "{refused:?}");
+    run(&machine, "plan s --detailed-exitcode", None).ok();
 }
 
 #[test]
-fn a_rehearsal_changes_nothing_and_a_part_leaves_the_rest() {
-    let Some(server) = Server::moto() else { return };
-    let machine = with_pools(&server, "rto = \"30m\"\n[[pool.ranking.check]]\ncommand = [\"true\"]\n");
-    let before = server.boto().world(STANDBY, &[]);
-    server.find();
-    let ran = machine.run(["failover", "s", "--dry-run"]).ok();
-    let calls = server.calls();
-    let reads = ["Describe", "List", "Get", "GET ", "HEAD "];
-    let writes: Vec<&String> = calls
-        .keys()
-        .filter(|call| {
-            call.rsplit('/').next().is_some_and(|it| !reads.iter().any(|read| it.starts_with(read)))
-        })
-        .collect();
-    assert!(writes.is_empty(), "{writes:?}\n{ran:?}");
-    assert_eq!(server.boto().world(STANDBY, &[]), before);
-
-    // Noticed long ago: the RTO is missed, and the rest is done all the same.
-    let long_ago = ["--detected-at", "2020-01-01T00:00:00Z", "--only", "pool.ranking"];
-    let ran = machine.run(["failover", "s", "--auto-approve", "--json"].iter().chain(&long_ago)).code(3);
-    assert_eq!(report(&ran)["complete"], true, "{ran:?}");
-    let text = report(&ran)["recovery_seconds"].to_string();
-    assert!(report(&ran)["recovery_seconds"].as_f64().is_some_and(|it| it > 1800.0), "{text}");
-    let world = server.boto().world(STANDBY, &[]);
-    expect_full(&world, "ranking", 4);
-    let name = "drstack-fleet-pool-inference";
-    assert_eq!(world["groups"][name], before["groups"][name]);
-    for section in ["vpcs", "route_tables", "security_groups", "launch_templates", "images"] {
-        assert_eq!(world[section], before[section], "{section}");
+fn a_failover_that_is_killed_anywhere_is_finished_by_the_next() {
+    for call in (4..60).step_by(7) {
+        let machine = machine();
+        machine.write("dies.toml", &format!("{LOST}kill_at = {call}\n"));
+        let died = run(&machine, "failover s --auto-approve", Some("dies.toml"));
+        assert!([3, 137].contains(&died.code), "{call}: {died:?}");
+        // Whoever comes next waits until the dead run's lease is over, which the clock between two runs brings.
+        run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+        run(&machine, "plan s --detailed-exitcode", None).ok();
     }
 }
 
-/// The environment still names the lost region, and nothing says where the control bucket lies.
 #[test]
-fn where_a_bundle_lies_is_told_and_never_asked_of_a_region_that_may_be_lost() {
-    let Some(server) = Server::moto() else { return };
-    applied(&server);
-    server.find();
-    server.black_out("hang");
-    let other = drstack().at(server.endpoint(), PRIMARY);
-    let failover = ["failover", "--bundle", "s3://acme-control/fleet", "--dry-run"];
-    let ran = other.run(failover).code(64);
-    assert!(ran.stderr.contains("--region us-west-2"), "{ran:?}");
-    assert_eq!(server.calls(), BTreeMap::new());
-    let ran = other.run([&failover[..], &["--region", STANDBY]].concat()).ok();
-    assert!(ran.stdout.contains("pool.inference/group in us-west-2: autoscaling:"), "{ran:?}");
-    assert_eq!(calls_elsewhere(&server), BTreeMap::new());
+fn a_cold_pool_gets_its_group_from_the_failover_and_all_else_from_the_apply() {
+    let machine = drstack();
+    machine.write("lost.toml", LOST);
+    machine.write("s/stack.toml", &STACK.replace("\"warm\"", "\"cold\"").replace("15m", "4h"));
+    let ran = run(&machine, "apply s --auto-approve", None).ok();
+    assert!(
+        ran.stdout.contains("A failover after this apply would take about ")
+            && ran.stdout.contains(", in 2 steps (RTO 4h: met; "),
+        "{ran:?}"
+    );
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+}
+
+#[test]
+fn a_failover_before_any_apply_says_what_is_missing_and_changes_nothing() {
+    let machine = drstack();
+    machine.write("s/stack.toml", STACK);
+    let ran = run(&machine, "failover s --auto-approve", None);
+    assert!(ran.code != 0 && ran.stderr.contains("hint: "), "{ran:?}");
 }

@@ -94,16 +94,18 @@ fn a_killed_destroy_is_completed_by_the_next() {
     run(&machine, &format!("{destroy} --sim sim.toml")).code(KILLED);
     run(&machine, destroy).ok();
     let ran = run(&machine, destroy).ok();
-    assert!(ran.stdout.contains("Nothing to destroy"), "{ran:?}");
+    assert!(ran.stdout.contains("Nothing left to destroy"), "{ran:?}");
 }
 
 #[test]
 fn a_live_lock_says_who_holds_it_and_until_when() {
     let machine = died();
     let ran = apply(&machine, "between_runs = \"1s\"\n").code(4);
-    for part in
-        [" holds the lock for `apply` since 2026-01-01T", "\n\nhint: wait: ", "`drstack unlock` breaks it"]
-    {
+    for part in [
+        " holds the lock for `apply` since 2026-01-01T",
+        "\n\nhint: wait: ",
+        "`drstack unlock` removes it now",
+    ] {
         assert!(ran.stderr.contains(part), "{part} in {ran:?}");
     }
     mended(&machine);
@@ -114,9 +116,12 @@ fn a_lock_is_broken_only_on_purpose() {
     let machine = died();
     let unlock = "unlock s --sim soon.toml";
     let ran = run(&machine, unlock).code(64);
-    for part in
-        ["holds the lock for `apply`", "a sign of life", "nobody is there to ask", "hint: add `--force`"]
-    {
+    for part in [
+        "holds the lock for `apply`",
+        "It renewed its lease",
+        "cannot ask for confirmation: no terminal",
+        "hint: add `--force`",
+    ] {
         assert!(ran.stderr.contains(part), "{part} in {ran:?}");
     }
     let ran = run(&machine, &format!("{unlock} --force --json")).ok();
@@ -172,14 +177,11 @@ fn a_look_that_is_denied_blocks_what_hangs_on_it_and_nothing_else() {
     let machine = machine();
     let denied = "[[faults]]\nkind = \"table-replica\"\noperation = \"read\"\nerror = \"denied\"\n";
     let ran = apply(&machine, denied).code(1);
-    assert!(
-        ran.stdout.contains("Cannot be done now:\n  table.features/table-replica: could not look: "),
-        "{ran:?}"
-    );
+    assert!(ran.stdout.contains("Blocked:\n  table.features/table-replica: could not look: "), "{ran:?}");
     assert!(ran.stdout.contains("allow `table-replica:read` to these credentials"), "{ran:?}");
     assert!(ran.stderr.contains("created bucket.models/bucket"), "{ran:?}");
     let ran = apply(&machine, denied).code(1);
-    assert!(ran.stdout.ends_with("\nNothing can be done until that is mended.\n"), "{ran:?}");
+    assert!(ran.stdout.ends_with("\nNothing can be done until that is fixed.\n"), "{ran:?}");
     mended(&machine);
 }
 

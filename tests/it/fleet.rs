@@ -1,4 +1,4 @@
-//! A takeover whose instances EC2 Fleet launches and the group adopts.
+//! A failover whose instances EC2 Fleet launches and the group adopts.
 //!
 //! moto launches what a fleet of type `instant` asks for and attaches it, and knows neither scarcity nor idempotency tokens:
 //! `tests/servers/fleets.py` is scarce in its place. Its groups run everything on-demand.
@@ -7,7 +7,7 @@ use crate::drstack::drstack;
 use crate::reservations::one_pool;
 
 #[test]
-fn who_launches_is_nothing_to_the_standby_and_to_what_a_takeover_ends_in() {
+fn who_launches_is_nothing_to_the_standby_and_to_what_a_failover_ends_in() {
     let group = |engine: &str| {
         let machine = drstack();
         machine.write("s/stack.toml", &one_pool(engine));
@@ -106,7 +106,7 @@ mod servers {
         let world = server.boto().world(STANDBY, &["groups", "instances"]);
         assert_eq!(world["groups"][GROUP]["sizes"]["desired"], 2);
         assert_eq!(world["instances"].as_object().expect("instances").len(), 2);
-        // The next takeover is one of its own, and makes room where somebody has made the group small.
+        // The next failover is one of its own, and makes room where somebody has made the group small.
         server.boto().drift(STANDBY, "group-sizes", GROUP, json!({ "min": 2, "max": 2, "desired": 2 }));
         server.find();
         failover(&machine).unasked();
@@ -114,7 +114,7 @@ mod servers {
         expect_whole(&server, 8);
     }
 
-    /// A takeover that is killed between the launch and the adoption, and whose lock is free again.
+    /// A failover that is killed between the launch and the adoption, and whose lock is free again.
     fn killed(server: &Server, machine: &Drstack) {
         server.fail(STANDBY, "AttachInstances", ("ResourceContention", 400), None);
         let mut command = machine.command(["failover", "s", "--auto-approve"]);
@@ -144,7 +144,7 @@ mod servers {
 
     /// Killed between the launch and the adoption.
     #[test]
-    fn what_a_killed_takeover_launched_is_adopted_by_the_next_and_not_launched_again() {
+    fn what_a_killed_failover_launched_is_adopted_by_the_next_and_not_launched_again() {
         let Some(server) = Server::moto() else { return };
         let machine = applied(&server, 8, "");
         killed(&server, &machine);
@@ -175,9 +175,9 @@ mod servers {
         expect_whole(&server, 8);
     }
 
-    /// The group is as it was before the takeover: nothing of it differs. What it has carries the tag too, and stays.
+    /// The group is as it was before the failover: nothing of it differs. What it has carries the tag too, and stays.
     #[test]
-    fn a_handing_back_ends_what_a_killed_takeover_launched_and_no_group_has() {
+    fn a_failing_back_ends_what_a_killed_failover_launched_and_no_group_has() {
         let Some(server) = Server::moto() else { return };
         let machine = applied(&server, 8, "");
         let before = server.boto().world(STANDBY, &["groups", "instances"]);
@@ -191,19 +191,19 @@ mod servers {
         assert_eq!(world["groups"][GROUP]["sizes"], before["groups"][GROUP]["sizes"]);
         server.find();
         let ran = machine.run(["failback", "s", "--auto-approve"]).ok();
-        assert!(ran.stdout.contains("a takeover may have left instances beside it"), "{ran:?}");
+        assert!(ran.stdout.contains("a failover may have left instances beside it"), "{ran:?}");
         assert_eq!(calls(&server, "ec2/TerminateInstances"), 1, "{:?}", server.calls());
         let world = server.boto().world(STANDBY, &["groups", "instances"]);
         assert_eq!(world["groups"][GROUP]["instances"], before["groups"][GROUP]["instances"]);
         let left = |world: &Value| world["instances"].as_object().expect("instances").len();
         assert_eq!(left(&world), 2, "{:#?}", world["instances"]);
-        // Once is enough, and who has nothing to hand back asks nothing.
+        // Once is enough, and who has nothing to fail back asks nothing.
         server.find();
         nothing_to_do(&machine);
         assert!(!server.calls().keys().any(|it| it.ends_with("ec2/TerminateInstances")));
     }
 
-    /// A cold pool's group goes with the handing back; another engine's is not searched before it goes.
+    /// A cold pool's group goes with the a failback; another engine's is not searched before it goes.
     #[test]
     fn with_the_group_goes_what_was_launched_for_it() {
         let Some(server) = Server::moto() else { return };

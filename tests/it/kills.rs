@@ -122,7 +122,7 @@ fn an_apply_killed_anywhere_on_fakecloud_is_finished_by_the_next() {
     killed_anywhere(kills(), || Server::fakecloud(&[]));
 }
 
-/// Starts an apply, and kills it once `operation` was held `times` times; its lock is then free to be taken over.
+/// Starts an apply, and kills it once `operation` was held `times` times; its lock is then free to be taken.
 fn killed_while_held(server: &Server, machine: &Drstack, operation: &str, times: u64) {
     let mut child = start(machine);
     let (begin, held) = (Instant::now(), format!("swallowed {operation}"));
@@ -216,7 +216,7 @@ fn a_plan_changes_nothing() {
     let (server, machine) = fresh(server);
     let before = (server.boto().world(PRIMARY, &[]), server.boto().world(STANDBY, &[]));
     machine.run(["plan", "s", "--detailed-exitcode"]).code(2);
-    // Nothing was applied yet: a takeover would need what is not there.
+    // Nothing was applied yet: a failover would need what is not there.
     machine.run(["plan", "s", "--mode", "active"]).code(1);
     assert_eq!((server.boto().world(PRIMARY, &[]), server.boto().world(STANDBY, &[])), before);
     assert_eq!(json!(null), server.boto().world(STANDBY, &["buckets"])["buckets"]["acme-control"]);

@@ -73,7 +73,7 @@ fn until_called(server: &Server, operation: &str) {
 }
 
 /// The failover of another machine, in the middle or at the end of which the held call is let go.
-fn taken_over(server: &Server, moment: Option<Duration>) -> Ran {
+fn failed_over(server: &Server, moment: Option<Duration>) -> Ran {
     let other = server.drstack();
     other.write("s/stack.toml", &pools(FENCE));
     let Some(moment) = moment else {
@@ -101,7 +101,7 @@ fn round(server: &Server, number: u64, random: &mut fastrand::Rng) {
     // What the service has had has its effect within the time that an attempt takes and some seconds; what hangs may do so for ever.
     let moment = (how == "late" || random.bool()).then(|| Duration::from_millis(random.u64(1_000..20_000)));
     let what = format!("round {number}: {} {how}, let go after {moment:?}", old.operation);
-    let ran = taken_over(server, moment);
+    let ran = failed_over(server, moment);
     let taken_in = Instant::now();
     let ended = child.wait_with_output().expect("wait for drstack");
     assert!(taken_in.elapsed() < Duration::from_secs(5), "{what}: the old run went on");

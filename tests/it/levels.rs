@@ -22,7 +22,7 @@ fn an_apply_that_changes_nothing_keeps_the_capacity_that_it_saw_once_a_day() {
     machine.write("later.toml", "between_runs = \"30h\"\n");
     let apply = |sim: &str| {
         let ran = machine.run(["apply", "s", "--auto-approve", "--cloud", "sim", "--sim", sim]).ok();
-        (ran.stdout.contains("Nothing to do"), levels(&machine))
+        (ran.stdout.contains("No changes."), levels(&machine))
     };
     let (_, first) = apply("soon.toml");
     assert_eq!((first.as_array().map(Vec::len), &first[0]["value"]), (Some(1), &Value::from(4)));

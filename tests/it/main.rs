@@ -16,7 +16,6 @@ mod diagnostics;
 mod drstack;
 mod events;
 mod examples;
-#[cfg(feature = "aws")]
 mod failover;
 mod failures;
 #[cfg(feature = "aws")]
@@ -31,6 +30,8 @@ mod late;
 #[cfg(feature = "aws")]
 mod launches;
 mod levels;
+#[cfg(feature = "aws")]
+mod lost_region;
 #[cfg(feature = "aws")]
 mod main_job;
 mod mutated;
@@ -50,7 +51,6 @@ mod secrets;
 mod servers;
 mod sizes;
 mod stacks;
-mod takeover;
 #[cfg(feature = "aws")]
 mod traffic;
 #[cfg(feature = "aws")]

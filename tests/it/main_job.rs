@@ -378,7 +378,7 @@ fn facts_outlive_the_primary() {
     assert_eq!(
         steps,
         expected(&[("update", "pool.inference/group")]),
-        "a takeover is planned from facts alone"
+        "a failover is planned from facts alone"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Takeovers that do not have it to themselves: killed and interrupted ones, a second operator, an apply on the old side.
+//! Failovers that do not have it to themselves: killed and interrupted ones, a second operator, an apply on the old side.
 
 use std::collections::BTreeMap;
 use std::process::{Child, Stdio};
@@ -30,13 +30,13 @@ fn start(machine: &Drstack, args: &[&str]) -> Child {
 
 const FAILOVER: [&str; 3] = ["failover", "s", "--auto-approve"];
 
-/// What a takeover does first.
+/// What a failover does first.
 const RAISE: &str = "/UpdateAutoScalingGroup";
 
 #[test]
-fn a_takeover_killed_anywhere_is_finished_by_the_next() {
+fn a_failover_killed_anywhere_is_finished_by_the_next() {
     let Some(server) = Server::moto() else { return };
-    // Half as many as of applies: the next takeover waits for what the killed one may have had in flight.
+    // Half as many as of applies: the next failover waits for what the killed one may have had in flight.
     let kills = kills().div_ceil(2);
     let machine = with_pools(&server, "");
     let before = counts(&server.boto().world(STANDBY, &[]));
@@ -88,7 +88,7 @@ fn a_second_operator_is_told_and_may_watch() {
 }
 
 #[test]
-fn a_takeover_stops_an_apply_that_is_still_at_work() {
+fn a_failover_stops_an_apply_that_is_still_at_work() {
     let Some(server) = Server::moto() else { return };
     let machine = with_pools(&server, "");
     machine.write("s/stack.toml", &pools("[bucket.more]\nname = \"acme-more\"\n"));
@@ -116,7 +116,7 @@ fn a_takeover_stops_an_apply_that_is_still_at_work() {
 
 /// What one Ctrl-C leaves is finished by the next run, and so is what two leave; neither has to be unlocked, and no instance that served is lost.
 #[test]
-fn a_takeover_that_is_interrupted_once_or_twice_is_finished_by_the_next() {
+fn a_failover_that_is_interrupted_once_or_twice_is_finished_by_the_next() {
     let Some(server) = Server::moto() else { return };
     for times in [1, 2] {
         let machine = with_pools(&server, "");

@@ -17,7 +17,7 @@ fn what_the_usual_types_lack_comes_from_larger_ones_until_there_is_enough() {
     let run = |args: &[&str]| machine.run([&["--cloud", "sim"], args].concat());
     let failover = |settings: &[&str]| {
         let ran = run(&[&["failover", "s", "--auto-approve", "--json"], settings].concat()).unasked();
-        let report = ran.json().into_iter().rfind(|line| line["type"] == "takeover").expect("a report");
+        let report = ran.json().into_iter().rfind(|line| line["type"] == "report").expect("a report");
         let path = machine.folder().join(".drstack/sim/world.json");
         let world: Value = serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
         let groups = world["world"]["objects"]["group"]["us-west-2"].as_object().expect("groups").clone();
@@ -92,7 +92,7 @@ mod servers {
     }
 
     fn degraded(ran: &Ran) -> Value {
-        let report = ran.json().into_iter().rfind(|line| line["type"] == "takeover").expect("a report");
+        let report = ran.json().into_iter().rfind(|line| line["type"] == "report").expect("a report");
         report["degraded"].clone()
     }
 

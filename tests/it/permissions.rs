@@ -11,7 +11,7 @@ use crate::servers::{PRIMARY, STANDBY, Server};
 const IMPLIED: &[(&str, &str)] = &[
     ("autoscaling:CreateOrUpdateTags", "groups made with tags"),
     ("autoscaling:DescribeScalingActivities", "a group that lacks instances, which moto's never do"),
-    ("autoscaling:SetInstanceProtection", "a takeover from spot, of which moto's groups have none"),
+    ("autoscaling:SetInstanceProtection", "a failover from spot, of which moto's groups have none"),
     ("autoscaling:TerminateInstanceInAutoScalingGroup", "the same"),
     ("dynamodb:CreateTable", "replicas"),
     ("dynamodb:CreateTableReplica", "replicas"),
@@ -161,7 +161,7 @@ fn calls_and_policy_are_the_same() {
     // No check asks it.
     run(&machine, &["failover", "s", "--auto-approve"], 3);
     alarm("OK");
-    // As a takeover that was cut off leaves it.
+    // As a failover that was cut off leaves it.
     let tags = json!({ "drstack:stack": "fleet", "drstack:burst": "pool.inference/group" });
     boto.drift(STANDBY, "launch", "drstack-fleet-pool-inference", json!({ "tags": tags }));
     run(&machine, &["failback", "s", "--auto-approve"], 0);

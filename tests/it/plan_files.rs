@@ -92,7 +92,7 @@ fn a_plan_file_brings_its_own_inputs_and_targets() {
 }
 
 #[test]
-fn a_plan_of_a_takeover_is_shown_and_kept_but_not_applied() {
+fn a_plan_of_a_failover_is_shown_and_kept_but_not_applied() {
     let machine = planned(&[]);
     apply(&machine, &[]).ok();
     machine.run(["plan", "s", "--cloud", "sim", "--out", "today.plan", "--mode", "active"]).ok();

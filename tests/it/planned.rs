@@ -1,4 +1,4 @@
-//! Planned takeovers and what a failback shows, against servers that nobody here wrote.
+//! Planned failovers and what a failback shows, against servers that nobody here wrote.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -98,7 +98,7 @@ fn failback_shows(machine: &Drstack) -> (Ran, Vec<Value>) {
 
 /// moto replicates nothing: somebody else brings what is missing while drstack waits for it.
 #[test]
-fn a_planned_takeover_begins_once_the_last_object_is_there() {
+fn a_planned_failover_begins_once_the_last_object_is_there() {
     let Some(server) = Server::moto() else { return };
     let machine = applied(&server, false);
     let boto = server.boto();
@@ -144,7 +144,7 @@ fn a_planned_takeover_begins_once_the_last_object_is_there() {
         (&drained["waiting"], &drained["compared"], &drained["is_whole"]),
         (&json!(0), &json!(4), &json!(true))
     );
-    let report = lines.iter().rfind(|it| it["type"] == "takeover").expect("a report");
+    let report = lines.iter().rfind(|it| it["type"] == "report").expect("a report");
     assert_eq!(report["complete"], true, "{report:#}");
     assert!(report["clock"]["drained"].is_string() && report["clock"]["detected"].is_null(), "{report:#}");
     let standby = boto.world(STANDBY, &["groups"]);
@@ -161,7 +161,7 @@ fn a_planned_takeover_begins_once_the_last_object_is_there() {
 }
 
 #[test]
-fn a_primary_that_does_not_answer_is_nothing_for_a_planned_takeover() {
+fn a_primary_that_does_not_answer_is_nothing_for_a_planned_failover() {
     let Some(server) = Server::moto() else { return };
     let machine = applied(&server, false);
     let before = server.boto().world(STANDBY, &["groups"]);
@@ -172,7 +172,7 @@ fn a_primary_that_does_not_answer_is_nothing_for_a_planned_takeover() {
     assert_eq!(server.boto().world(STANDBY, &["groups"]), before);
 }
 
-/// S3 says in whole seconds when something was written: what was written in the one in which a takeover begins counts as written since.
+/// S3 says in whole seconds when something was written: what was written in the one in which a failover begins counts as written since.
 fn until_the_next_second() {
     let now = || jiff::Timestamp::now().as_second();
     let this = now();
@@ -205,7 +205,7 @@ fn replication_drains_by_itself_and_a_table_carries_its_own_way_back() {
     assert_eq!((&sides["standby_only"], &sides["changed"]), (&json!(0), &Value::Null), "{ran:?}");
     let ran = machine.run(["failback", "s", "--auto-approve", "--json"]).ok();
     let lines = ran.json();
-    let report = lines.iter().rfind(|it| it["type"] == "takeover").expect("a report");
+    let report = lines.iter().rfind(|it| it["type"] == "report").expect("a report");
     assert_eq!(report["data"][0]["sides"]["standby_only"], 1, "{report:#}");
     let left: Vec<&str> =
         report["on_demand"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();

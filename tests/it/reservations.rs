@@ -1,4 +1,4 @@
-//! Reserved capacity: left alone in standby, used first by a takeover, and left alone again once it has been handed back.
+//! Reserved capacity: left alone in standby, used first by a failover, and left alone again once it has been failed back.
 //!
 //! Reservations themselves are fakecloud's. What a group does with them neither server keeps, so `tests/servers/reserve.py` keeps
 //! what drstack sends and gives it back to drstack and to boto3: the requests are proven, their effect on launches is AWS's.
@@ -38,7 +38,7 @@ fn simulated(machine: &Drstack) -> Value {
 }
 
 #[test]
-fn a_takeover_uses_what_is_reserved_and_nothing_else_does() {
+fn a_failover_uses_what_is_reserved_and_nothing_else_does() {
     let machine = drstack();
     let arn = "arn:aws:resource-groups:us-west-2:123456789012:group/gpus";
     machine.write("s/stack.toml", &one_pool(&format!("reservations = [\"cr-0abc\", \"{arn}\"]")));

@@ -53,7 +53,7 @@ fn lives_and_dies(stack: &Path) {
     assert!(!first.is_empty(), "{}", stack.display());
     run(&machine, "apply", stack, &["--auto-approve"]).ok();
     let plan = run(&machine, "plan", stack, &["--detailed-exitcode"]).ok();
-    assert!(plan.stdout.contains("\nNothing to do: "), "{plan:?}");
+    assert!(plan.stdout.contains("\nNo changes. "), "{plan:?}");
     run(&machine, "plan", stack, &["--mode", "active"]).ok();
     for (format, begin) in [("dot", "digraph"), ("mermaid", "graph LR"), ("json", "{"), ("svg", "<svg")] {
         let graph = run(&machine, "graph", stack, &["--format", format]).ok();

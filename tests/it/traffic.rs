@@ -126,7 +126,7 @@ const MADE: [(&str, &str); 5] = [
 ];
 
 #[test]
-fn a_record_is_taken_over_kept_and_put_back() {
+fn a_record_is_sealed_kept_and_put_back() {
     let Some(server) = Server::moto() else { return };
     let boto = server.boto();
     let zone = seed(&boto);
@@ -145,7 +145,7 @@ fn a_record_is_taken_over_kept_and_put_back() {
     assert_eq!(records(&boto, &zone).1, others);
     nothing_to_do(&machine);
     let elsewhere = server.drstack();
-    // The record is ours now: nothing is left to be taken over.
+    // The record is ours now: nothing is left to be adopted.
     elsewhere.write("s/stack.toml", &stack(""));
     nothing_to_do(&elsewhere);
 
@@ -190,7 +190,7 @@ fn a_record_is_taken_over_kept_and_put_back() {
 }
 
 #[test]
-fn records_that_are_no_simple_one_are_never_taken_over() {
+fn records_that_are_no_simple_one_are_never_failed_over() {
     let Some(server) = Server::moto() else { return };
     let boto = server.boto();
     let zone = seed(&boto);
@@ -225,7 +225,7 @@ fn dns_follows_the_switch() {
     };
     assert_eq!(answer(), json!(["alb-east.example.com"]));
 
-    // What a takeover would do: writing the metric, and looking whether the standby answers.
+    // What a failover would do: writing the metric, and looking whether the standby answers.
     let switch = expected(&[("update", "traffic.api/traffic-switch")]);
     let watch = ("create", "traffic.api/answer");
     let ran = machine.run(["plan", "s", "--mode", "active", "--json"]).ok();
@@ -263,7 +263,7 @@ fn dns_follows_the_switch() {
 
 /// The record's name leads nowhere from here: only the standby's own host can have answered, for the record's name.
 #[test]
-fn a_takeover_waits_until_the_standby_answers_for_the_record() {
+fn a_failover_waits_until_the_standby_answers_for_the_record() {
     let Some(server) = Server::moto() else { return };
     let boto = server.boto();
     seed(&boto);

@@ -1,4 +1,4 @@
-"""What fakecloud's Auto Scaling does not know and a takeover needs: schedules, protection from scaling in, and ending one instance.
+"""What fakecloud's Auto Scaling does not know and a failover needs: schedules, protection from scaling in, and ending one instance.
 
 fakecloud answers `ValidationError: Action ... is not supported` to all three, and an instance that EC2 has ended stays in its group
 and counts. So nothing is scheduled, protection is answered with yes (nothing scales in while instances are exchanged), and ending an instance is

@@ -86,7 +86,7 @@ impl Session {
     /// What a run that changes the mode has to say of a doubt, before it goes on from what serves.
     pub(crate) fn warn_of_doubt(&self, kept: &KeptMode) -> Result<(), Failure> {
         match &kept.doubt {
-            // Handing back has the time to look again; taking over has not.
+            // A failback has the time to look again; failing over has not.
             Some(Doubt::Unseen(_)) if self.alone.is_none() => self.in_doubt(kept).map_or(Ok(()), Err),
             Some(doubt) => {
                 self.warn(&format!("warning: {}", self.doubted(doubt, kept)));

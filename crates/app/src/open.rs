@@ -97,7 +97,7 @@ impl Session {
         let Some((bundle, stack, signed_by)) =
             opened(&*session.store, components, &url, key.as_ref()).await?
         else {
-            session.warn("warning: no apply was ever complete: taking over with what there is");
+            session.warn("warning: no apply was ever complete: failing over with what there is");
             if trust.planned {
                 return Ok(session);
             }
@@ -110,7 +110,7 @@ impl Session {
         session.note(&age(&bundle, signed_by.as_ref(), session.now()));
         if stack.hash != session.stack.hash {
             session.note(&format!(
-                "The files of the stack have changed since it was last applied ({:.0}): taking over with what was applied.",
+                "The files of the stack have changed since it was last applied ({:.0}): failing over with what was applied.",
                 bundle.applied_at
             ));
         }

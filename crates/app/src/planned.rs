@@ -29,7 +29,7 @@ pub struct Planned {
     pub compiled: Compiled,
     /// What was seen of each wanted resource.
     pub seen: BTreeMap<Address, Look>,
-    /// What a takeover would do and need once all of this stands; none where the plan is for something else.
+    /// What a failover would do and need once all of this stands; none where the plan is for something else.
     pub rehearsal: Option<Rehearsal>,
     /// Questions that nothing answered now.
     pub unanswered: Vec<Remark>,
@@ -52,7 +52,7 @@ pub struct Planned {
 }
 
 impl Planned {
-    /// Whether something that a takeover needs could not be looked at.
+    /// Whether something that a failover needs could not be looked at.
     pub fn has_failed_looks(&self) -> bool {
         self.seen.values().any(|look| matches!(look, Look::Unknown(_)))
     }
@@ -63,7 +63,7 @@ impl Planned {
     }
 }
 
-/// What a takeover was expected to do when it was last rehearsed.
+/// What a failover was expected to do when it was last rehearsed.
 pub struct Rehearsed {
     /// When.
     pub at: Timestamp,

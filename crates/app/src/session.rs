@@ -37,13 +37,13 @@ pub struct Session {
     pub store: Arc<dyn ControlStore>,
     /// Signs the bundle.
     pub signer: Option<PrivateKey>,
-    /// What the last complete apply left for a takeover, which asks nobody else; none while not taking over.
+    /// What the last complete apply left for a failover, which asks nobody else; none while not failing over.
     pub alone: Option<Alone>,
     /// The operator has said which region serves, or is to: a doubt about it holds nothing up.
     pub stated: bool,
     /// The control bucket is lost: what is kept there ends with the program.
     pub without_control: bool,
-    /// What the bundle that it was opened from says of a takeover.
+    /// What the bundle that it was opened from says of a failover.
     pub rehearsed: Option<Rehearsed>,
     /// The minimums that this run accepts for its failover.
     pub accepted: Minimums,
@@ -53,7 +53,7 @@ pub struct Session {
     pub scope: Scope,
 }
 
-/// What a takeover works from.
+/// What a failover works from.
 #[derive(Default)]
 pub struct Alone {
     /// What the primary said.

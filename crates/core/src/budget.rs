@@ -1,4 +1,4 @@
-//! Launch budget: whether the instances that a takeover has to launch fit into the RTO; pure.
+//! Launch budget: whether the instances that a failover has to launch fit into the RTO; pure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -54,7 +54,7 @@ pub fn check(
     };
     let over = total - AT_ONCE;
     let message = format!(
-        "a takeover launches {total} instances: EC2 allows {AT_ONCE} at once and {PER_SECOND} a second after that, \
+        "a failover launches {total} instances: EC2 allows {AT_ONCE} at once and {PER_SECOND} a second after that, \
          so the other {over} take {needed:#}, and the RTO is {rto:#}"
     );
     let origin = largest.and_then(|(component, _)| stack.components.get(component)?.origin.first().cloned());

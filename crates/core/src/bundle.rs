@@ -45,12 +45,12 @@ pub struct Bundle {
     /// either. Empty in what older builds published.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<Address, Found>,
-    /// What a takeover was rehearsed to do; none in what older builds published.
+    /// What a failover was rehearsed to do; none in what older builds published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rehearsed: Option<Skeleton>,
 }
 
-/// Data in the standby region that can be relied on, and that `takeover` leaves as it is: of what was `seen` what `plan` left alone, and
+/// Data in the standby region that can be relied on, and that `failover` leaves as it is: of what was `seen` what `plan` left alone, and
 /// what it `made`.
 ///
 /// # Errors
@@ -60,11 +60,11 @@ pub fn untouched(
     seen: &BTreeMap<Address, Look>,
     plan: &Plan,
     made: &BTreeMap<Address, Found>,
-    takeover: &Skeleton,
+    failover: &Skeleton,
     kinds: &KindRegistry,
 ) -> Result<BTreeMap<Address, Found>, ShapeError> {
     let changed: BTreeSet<&Address> = plan.steps.iter().map(|step| &step.address).collect();
-    let taken: BTreeSet<&Address> = takeover.steps.iter().map(|bone| &bone.address).collect();
+    let taken: BTreeSet<&Address> = failover.steps.iter().map(|bone| &bone.address).collect();
     let mut untouched = BTreeMap::new();
     for resource in graph.resources.values() {
         let address = &resource.address;

@@ -113,7 +113,7 @@ mod tests {
         let error = refused.error();
         assert_eq!(
             error.to_string(),
-            "iam:GetRole was not sent to global: a takeover calls nothing outside the standby region"
+            "iam:GetRole was not sent to global: a failover calls nothing outside the standby region"
         );
         assert!(!error.is_transient(), "trying again does not help");
         assert!(error.hint().contains("plan --mode active"));

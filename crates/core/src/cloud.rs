@@ -168,7 +168,7 @@ pub trait Cloud: Send + Sync + 'static {
     /// have conditions of their own.
     fn under(&self, _permit: Option<Permit>) {}
     /// From here on nothing may leave the standby region: every call to another region, or to a control plane of the whole partition
-    /// ([`crate::calls::is_global`]), answers [`CloudError::Forbidden`] and is never sent. There is no way back: a takeover ends
+    /// ([`crate::calls::is_global`]), answers [`CloudError::Forbidden`] and is never sent. There is no way back: a failover ends
     /// with the program. A cloud that does nothing here sends nothing anywhere.
     fn stand_alone(&self) {}
     /// Calls that were refused because the cloud stands alone.

@@ -115,7 +115,7 @@ pub fn compile(stack: &Stack, facts: &Facts, standing: impl Into<Standing>) -> C
         let mut checks = Vec::new();
         for (number, check) in (1..).zip(&declared.checks) {
             let set = compiled.add(stack, check, number, facts, (mode, &standing), &exports);
-            // What has not taken over does not have to be up; that a check makes no sense is said all the same.
+            // What has not failed over does not have to be up; that a check makes no sense is said all the same.
             if mode == Mode::Active {
                 let before = compiled.standby_of(check.refers_to.iter().chain([&declared.address]));
                 checks.extend(

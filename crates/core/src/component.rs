@@ -114,11 +114,11 @@ pub struct CompileCx<'a> {
     pub address: &'a ComponentAddress,
     /// Its posture: its own, else the stack's.
     pub posture: Posture,
-    /// Waiting, or taken over.
+    /// Standby, or active.
     pub mode: Mode,
     /// Rises at each change of mode; 0 before the first.
     pub epoch: u64,
-    /// Whether it takes over on purpose, while the primary answers.
+    /// Whether it fails over on purpose, while the primary answers.
     pub planned: bool,
     /// The least capacity that an operator accepted for it in this failover.
     pub minimum: Option<Minimum>,

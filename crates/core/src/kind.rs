@@ -235,10 +235,10 @@ pub trait Kind: Send + Sync + 'static {
     const VERIFIES: bool = false;
     /// True for what moves traffic from one region to the other.
     const SWITCHES_TRAFFIC: bool = false;
-    /// True for what a takeover leaves as it is, whatever mode active wants of it: it takes both regions. The first apply after a
-    /// takeover brings it. Handing back begins with it where it switches traffic, else with undoing it. What switches traffic is part of
-    /// a planned takeover too, which has both regions.
-    const AFTER_TAKEOVER: bool = false;
+    /// True for what a failover leaves as it is, whatever mode active wants of it: it takes both regions. The first apply after a
+    /// failover brings it. A failback begins with it where it switches traffic, else with undoing it. What switches traffic is part of
+    /// a planned failover too, which has both regions.
+    const AFTER_FAILOVER: bool = false;
     /// True for what is named after its address and can never be renamed: under another address it keeps the name that it has, and is
     /// found by its tag where nothing has the new name.
     const KEEPS_NAME: bool = false;
@@ -315,7 +315,7 @@ pub trait Kind: Send + Sync + 'static {
     fn demand(_spec: &Self::Spec) -> Option<Demand> {
         None
     }
-    /// Instances that the cloud launches, at most, to make `live` what a takeover wants; all of them where nothing is known of what
+    /// Instances that the cloud launches, at most, to make `live` what a failover wants; all of them where nothing is known of what
     /// is there. Only so many at once as the account may launch ([`crate::budget::AT_ONCE`]).
     fn launches(_spec: &Self::Spec, _live: Option<&Self::Live>) -> u32 {
         0
@@ -324,7 +324,7 @@ pub trait Kind: Send + Sync + 'static {
     fn up_to(spec: &Self::Spec, _live: Option<&Self::Live>, _launches: u32) -> Self::Spec {
         spec.clone()
     }
-    /// Whether a takeover that was cut off may have left something for it that no look shows: handing back goes there although nothing
+    /// Whether a failover that was cut off may have left something for it that no look shows: a failback goes there although nothing
     /// differs.
     fn may_leave_unseen(_spec: &Self::Spec) -> bool {
         false

@@ -21,7 +21,7 @@ pub enum Posture {
     Hot,
 }
 
-/// Waiting, or taken over.
+/// Standby, or active.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
@@ -35,17 +35,17 @@ pub enum Mode {
 /// Which region serves, and since which change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
-    /// Waiting, or taken over.
+    /// Standby, or active.
     pub mode: Mode,
     /// Rises at each change of mode; 0 before the first.
     pub epoch: u64,
-    /// Addresses that alone have taken over; empty where all of the stack has.
+    /// Addresses that alone have failed over; empty where all of the stack has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
     /// The minimums that an operator accepted for this failover, below those of the stack.
     #[serde(default, skip_serializing_if = "Minimums::is_empty")]
     pub minimum: Minimums,
-    /// Whether it takes over on purpose while the primary answers; of a run, and never kept.
+    /// Whether it fails over on purpose while the primary answers; of a run, and never kept.
     #[serde(skip)]
     pub planned: bool,
 }
@@ -111,7 +111,7 @@ impl Posture {
             Self::Cold => (2 * 3600, 8 * 3600, "2-8 h", "hours", "5-15 % of the primary"),
             Self::PilotLight => (30 * 60, 60 * 60, "30-60 min", "minutes", "more than cold, less than warm"),
             Self::Warm => (5 * 60, 30 * 60, "10-30 min", "minutes", "20-40 % of the primary"),
-            Self::Hot => (0, 60, "seconds", "near zero", "80-100 % of the primary"),
+            Self::Hot => (0, 60, "seconds", "almost none", "80-100 % of the primary"),
         };
         Band { rto_floor, rto_usual, rto, rpo, cost }
     }

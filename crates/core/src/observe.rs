@@ -88,8 +88,8 @@ pub async fn observe(cloud: &dyn Cloud, kinds: &KindRegistry, scope: &Scope, gra
     look_at(cloud, kinds, scope, graph, wanted).await
 }
 
-/// What a takeover sees: it asks the standby region alone, and there only for what it may have to change. The rest is as `known` says:
-/// absent what that does not name. What nobody wants is not listed: a takeover removes nothing.
+/// What a failover sees: it asks the standby region alone, and there only for what it may have to change. The rest is as `known` says:
+/// absent what that does not name. What nobody wants is not listed: a failover removes nothing.
 pub async fn observe_alone(
     cloud: &dyn Cloud,
     kinds: &KindRegistry,

@@ -151,7 +151,7 @@ impl Sim {
     }
 
     /// Whether such a change of such a resource goes to a control plane of the whole partition, as its kind declares: the plan of a
-    /// takeover is judged by the same.
+    /// failover is judged by the same.
     fn calls_a_global_plane(&self, asked: &Asked<'_>) -> bool {
         let action = match asked.operation {
             Operation::Create => Action::Create,

@@ -66,14 +66,14 @@ fn a_pair_becomes_one_by_weight_and_back() {
     }
 }
 
-/// The web server stands for both sides: for the standby in the takeover, for the primary while it gets its share back.
+/// The web server stands for both sides: for the standby in the failover, for the primary while it gets its share back.
 #[test]
 fn a_failback_gives_the_primary_its_share_back_step_by_step() {
     let Some(server) = Server::moto() else { return };
     let boto = server.boto();
     let zone = seed_leading_to(&boto, "alb-east.localhost");
     let machine = server.drstack();
-    // One answer in the takeover, twenty at 0 %; at 5 % it is busy, twice, and well from then on.
+    // One answer in the failover, twenty at 0 %; at 5 % it is busy, twice, and well from then on.
     let Some(web) = Web::start(RECORD, machine.folder(), "200x21,503x2,200") else { return };
     let authority = machine.folder().join("ca.pem").display().to_string();
     let machine = machine.env("SSL_CERT_FILE", &authority);
@@ -93,14 +93,14 @@ fn a_failback_gives_the_primary_its_share_back_step_by_step() {
     server.black_out("hang");
     machine.run(["failover", "s", "--auto-approve"]).ok();
     server.find();
-    assert_eq!(weights(&boto, &zone), serves, "a takeover calls Route 53 not at all");
+    assert_eq!(weights(&boto, &zone), serves, "a failover calls Route 53 not at all");
     alarm("OK");
 
     // To 0 %, to 5 %, and to 0 % again since it was busy.
     server.find();
     let failed = machine.run(["failback", "s", "--auto-approve"]).code(1);
     assert!(failed.stderr.contains("with a share of 5 %: 2 of 2 probes failed"), "{failed:?}");
-    assert!(failed.stderr.contains("hint: mend what it names, then run"), "{failed:?}");
+    assert!(failed.stderr.contains("hint: fix what it names, then run"), "{failed:?}");
     assert_eq!((changes(&server), weights(&boto, &zone)), (3, alone));
 
     // It goes on from there: 5 %, 25 %, 100 %.
@@ -110,14 +110,14 @@ fn a_failback_gives_the_primary_its_share_back_step_by_step() {
     let asked = std::fs::read_to_string(machine.folder().join("asked")).expect("it was asked");
     assert_eq!(asked.lines().count(), 1 + 20 + 2 + 4 * 20, "before each share, and once it had all");
     assert!(server.calls().keys().any(|call| call.ends_with("/GET healthcheck/*/*")), "{:?}", server.calls());
-    // moto's minutes begin when they are asked for: it may take the 1 of the takeover into the minute of the 0.
+    // moto's minutes begin when they are asked for: it may take the 1 of the failover into the minute of the 0.
     let left = steps(&machine.run(["plan", "s", "--json"]).ok());
     assert!(left.is_subset(&expected(&[("update", "traffic.api/traffic-switch")])), "{left:?}");
 }
 
 /// The web server stands for the standby region, which is given traffic that the primary could still answer.
 #[test]
-fn a_planned_takeover_gives_the_standby_its_share_step_by_step() {
+fn a_planned_failover_gives_the_standby_its_share_step_by_step() {
     let Some(server) = Server::moto() else { return };
     let boto = server.boto();
     let zone = seed(&boto);

@@ -42,7 +42,7 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
     if let Some(mode) = how.mode {
         session.record_anew(mode, how.auto_approve).await?;
     }
-    // After a takeover the standby region serves, and stays as that wants it until it is handed back.
+    // After a failover the standby region serves, and stays as that wants it until it is failed back.
     let mode = session.sure_mode().await?;
     let options = match &how.file {
         Some(file) => file.options.clone(),
@@ -54,12 +54,12 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
         },
     };
     if options.intent != Intent::Converge {
-        let hint = "taking over is `drstack failover`, handing back `drstack failback`";
+        let hint = "use `drstack failover` to fail over, `drstack failback` to fail back";
         return Err(Failure::new(Status::Usage, "a plan that changes the mode cannot be applied", hint));
     }
     if options.mode != mode.standing().mode {
         let message = "the mode changed since this plan was made";
-        return Err(Failure::new(Status::Locked, message, "look at a new one: `drstack plan --out FILE`"));
+        return Err(Failure::new(Status::Locked, message, "make a new plan: `drstack plan --out FILE`"));
     }
     if !mode.is_complete() {
         return Err(unfinished(session, &options, &how.typed).await);
@@ -79,7 +79,7 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
         return Ok(Status::Done);
     }
     let is_approved = how.auto_approve || how.file.is_some();
-    let approval = if is_approved { Approval::Given } else { Approval::Ask("Make it so?") };
+    let approval = if is_approved { Approval::Given } else { Approval::Ask("Apply these changes?") };
     let status = finish(session, &options, shown, Run::Apply, how.parallelism, approval).await?;
     session.keep_twice(&mode).await;
     Ok(status)
@@ -101,5 +101,5 @@ async fn unfinished(session: &mut Session, options: &Options, typed: &str) -> Fa
 
 fn check(file: &PlanFile, session: &Session, now: &Planned) -> Result<(), Failure> {
     file.check(&session.stack.hash, &now.plan)
-        .map_err(|error| Failure::new(Status::Locked, error, "look at a new one: `drstack plan --out FILE`"))
+        .map_err(|error| Failure::new(Status::Locked, error, "make a new plan: `drstack plan --out FILE`"))
 }

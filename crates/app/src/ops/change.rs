@@ -63,7 +63,7 @@ pub(crate) async fn carry_out(
         }
     };
     let mut clock = Clock {
-        // Nothing was lost that a planned takeover could have noticed.
+        // Nothing was lost that a planned failover could have noticed.
         detected: (change.purpose == FAILOVER && change.drained.is_none()).then_some(change.detected),
         decided: Some(change.decided),
         drained: change.drained,
@@ -112,7 +112,7 @@ pub(crate) async fn carry_out(
         Mode::Active => session.stack.facts.standby.clone(),
         Mode::Standby => session.stack.facts.primary.clone(),
     };
-    // A handing back is not measured against an objective, and ramps before all else.
+    // A failback is not measured against an objective, and ramps before all else.
     let ramped = if change.purpose == FAILOVER { ramps.alone } else { SignedDuration::ZERO };
     let recovered = change.purpose != FAILOVER || judged.verdict.is_recovery();
     let report = Report {
@@ -237,7 +237,7 @@ async fn end(
         page("report.md", session.app.operator.page(report))
     );
     pages.map_err(|error| store_failure(&error))?;
-    // Until now it was the log of the steps: what a takeover called is to be seen whole.
+    // Until now it was the log of the steps: what a failover called is to be seen whole.
     session.keep_calls(&report.run, &session.cloud.calls()).await;
     if !session.without_control {
         session.note(&format!("Kept as `{folder}/report.md` in `{}`.", session.stack.facts.control));
@@ -286,7 +286,7 @@ fn note_moment(session: &Session, plan: &Plan, event: &Event, clock: &mut Clock)
     }
 }
 
-/// Until it serves: the last of what stands for serving, else the end of the run. While a planned takeover waits for replication, and for as
+/// Until it serves: the last of what stands for serving, else the end of the run. While a planned failover waits for replication, and for as
 /// long as it only `ramped`, the primary serves.
 fn seconds_until_served(clock: &Clock, ramped: SignedDuration) -> Option<f64> {
     let served = [clock.capacity, clock.checked, clock.traffic].into_iter().flatten().max().or(clock.done)?;

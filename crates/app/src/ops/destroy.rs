@@ -32,7 +32,7 @@ pub async fn destroy(session: &mut Session, how: Destroy) -> Ended {
     let kept = session.sure_mode().await?;
     if kept.standing().mode == Mode::Active || !kept.is_complete() {
         let message = format!("{} serves: taking this away would be an outage", session.stack.facts.standby);
-        let hint = format!("hand back first: `drstack failback {}`", how.typed);
+        let hint = format!("fail back first: `drstack failback {}`", how.typed);
         return Err(Failure::new(Status::NotReady, message, hint));
     }
     let options = Options {
@@ -48,8 +48,7 @@ pub async fn destroy(session: &mut Session, how: Destroy) -> Ended {
         true if blocked => Status::Failed,
         true => Status::Done,
         false => {
-            let approval =
-                if how.auto_approve { Approval::Given } else { Approval::Ask("Take all this away?") };
+            let approval = if how.auto_approve { Approval::Given } else { Approval::Ask("Delete all this?") };
             finish(session, &options, shown, Run::Destroy, how.parallelism, approval).await?
         }
     };

@@ -1,4 +1,4 @@
-//! A planned takeover waits until replication has brought everything: how much is left is counted, and shown, until it is none.
+//! A planned failover waits until replication has brought everything: how much is left is counted, and shown, until it is none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub const AT_MOST: &str = "15m";
 /// How often the two sides are compared: S3 and DynamoDB bring most within seconds, and each look lists all there is.
 const POLL: Duration = Duration::from_secs(10);
 
-/// Looks in a row that fail before waiting is given up: a primary that is silent for so long is not there for a planned takeover.
+/// Looks in a row that fail before waiting is given up: a primary that is silent for so long is not there for a planned failover.
 const LOOKS: usize = 4;
 
 /// What `planned` keeps in both regions.
@@ -38,7 +38,7 @@ pub(crate) async fn sides(
     Ok(compared(session, &copies(session, planned, None)?, since).await)
 }
 
-/// What a planned takeover would wait for, as it is now.
+/// What a planned failover would wait for, as it is now.
 pub(crate) async fn backlog(
     session: &Session,
     planned: &Planned,
@@ -160,7 +160,7 @@ fn not_drained(all: &[Data], begun: Timestamp, now: Timestamp) -> Failure {
     );
     let unseen = all.iter().any(|it| it.sides.is_none());
     let hint = match all.iter().any(Data::is_untold) {
-        _ if unseen => "nothing was changed; without `--planned` a takeover asks nothing of the primary",
+        _ if unseen => "nothing was changed; without `--planned` a failover asks nothing of the primary",
         true => {
             "nothing was changed; look at the metrics of its replication, then run it again with `--not-waiting-for ADDRESS`"
         }

@@ -80,11 +80,11 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
         return Ok(if shown.report.blocked.is_empty() { Status::Done } else { Status::Failed });
     }
     if !shown.report.blocked.is_empty() {
-        let hint = "mend what cannot be done now as it says there, then run it again";
-        return Err(Failure::new(Status::NotReady, "handing back is not possible now", hint));
+        let hint = "fix the items under \"Blocked\", then run it again";
+        return Err(Failure::new(Status::NotReady, "a failback is not possible now", hint));
     }
     if !how.auto_approve {
-        session.app.operator.approve("Hand back now?")?;
+        session.app.operator.approve("Fail back now?")?;
     }
     let decided = session.now();
     if let Some((first, begin)) = first {
@@ -137,12 +137,12 @@ fn serves(session: &Session, kept: &KeptMode) -> bool {
 /// First phase of a failback: traffic resources that an unplanned failover had to skip.
 async fn first_phase(session: &mut Session, shown: &Planned) -> Result<Option<(Options, Planned)>, Failure> {
     let is_left =
-        |kind: &str| session.kinds.get(kind).is_some_and(|it| it.after_takeover() && it.switches_traffic());
-    // Where nothing has switched, the primary has its traffic still: a planned takeover came no further than its shares.
+        |kind: &str| session.kinds.get(kind).is_some_and(|it| it.after_failover() && it.switches_traffic());
+    // Where nothing has switched, the primary has its traffic still: a planned failover came no further than its shares.
     let switched = |at: &Address| {
         let of = shown.plan.steps.iter().filter(|it| it.address.component() == at.component());
         of.filter_map(|it| session.kinds.get(&it.kind))
-            .any(|it| it.switches_traffic() && !it.after_takeover())
+            .any(|it| it.switches_traffic() && !it.after_failover())
     };
     let left = shown.compiled.graph.resources.values();
     let left = left.filter(|it| is_left(&it.kind) && switched(&it.address));

@@ -17,7 +17,7 @@ use crate::part::addresses;
 use crate::planned::Planned;
 use crate::session::Session;
 
-/// How often a failed look is repeated before a takeover goes on with what it has seen, and the pause between: what is wrong for
+/// How often a failed look is repeated before a failover goes on with what it has seen, and the pause between: what is wrong for
 /// longer than this is wrong for good, and the clock runs.
 const LOOKS: usize = 4;
 const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
@@ -81,8 +81,8 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
         return served_already(session, &shown, &how.command).await;
     }
     if shown.plan.is_empty() && !shown.report.blocked.is_empty() {
-        let hint = "mend what cannot be done now as it says there, then run it again; the mode is as it was";
-        return Err(Failure::new(Status::Failed, "nothing of the takeover can be done now", hint));
+        let hint = "fix the items under \"Blocked\", then run it again; the mode is unchanged";
+        return Err(Failure::new(Status::Failed, "no step of the failover is possible now", hint));
     }
     if !how.auto_approve {
         session.app.operator.approve(&question(&shown))?;
@@ -142,9 +142,9 @@ async fn served_already(session: &Session, shown: &Planned, command: &str) -> En
 /// What is asked before anything is done.
 fn question(shown: &Planned) -> String {
     match commands::of_plan(&shown.plan).len() {
-        0 => "Take over now?".to_owned(),
-        1 => "Take over now, and run the command above on this machine?".to_owned(),
-        count => format!("Take over now, and run the {count} commands above on this machine?"),
+        0 => "Fail over now?".to_owned(),
+        1 => "Fail over now, and run the command above on this machine?".to_owned(),
+        count => format!("Fail over now, and run the {count} commands above on this machine?"),
     }
 }
 

@@ -39,8 +39,8 @@ pub async fn watch(
         match now {
             _ if !is_held => return Ok(true),
             Some((it, _)) if it.until < session.now() => {
-                let hint = format!("take over from it: run `drstack {}` again", holder.purpose);
-                return Err(Failure::new(Status::Failed, "the run gives no sign of life", hint));
+                let hint = format!("run `drstack {}` again: it takes the lock from that run", holder.purpose);
+                return Err(Failure::new(Status::Failed, "the run no longer renews its lease", hint));
             }
             _ => session.app.host.rest(NEWS).await,
         }

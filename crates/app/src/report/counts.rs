@@ -124,7 +124,7 @@ impl Counts {
         }
     }
 
-    /// What Auto Scaling has yet to exchange, once it was handed back.
+    /// What Auto Scaling has yet to exchange, once it was failed back.
     pub(crate) fn left_on_demand(&self) -> Vec<String> {
         let left = self.on_demand.iter().filter(|(_, count)| **count > 0);
         left.map(|(address, count)| format!("{address}: {}", text::count(*count as usize, "instance")))

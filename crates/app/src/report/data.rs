@@ -98,7 +98,7 @@ impl Data {
         if let Some(changed) = sides.changed {
             let _ = write!(
                 out,
-                "; written since the takeover: {} in {standby}, {} in {primary}",
+                "; written since the failover: {} in {standby}, {} in {primary}",
                 changed.standby, changed.primary
             );
         }

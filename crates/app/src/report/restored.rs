@@ -37,12 +37,13 @@ pub(crate) fn left(
     let text = match intent {
         Intent::Failback => {
             format!(
-                "a takeover restored it, and it is not compared: what was written to it is in {} alone: nobody hands it back",
+                "a failover restored it, and it is not compared: what was written to it is in {} alone: the failback does not copy it",
                 stack.standby
             )
         }
-        _ => "a takeover restored it: the next one serves it as it stands then, and restores nothing"
-            .to_owned(),
+        _ => {
+            "a failover restored it: the next one serves it as it is by then, and restores nothing".to_owned()
+        }
     };
     let kept = restored::kept(report, kinds).into_iter();
     kept.map(|address| Remark { address: address.to_owned(), text: text.clone() }).collect()

@@ -13,7 +13,7 @@ pub struct Clock {
     pub detected: Option<Timestamp>,
     /// Somebody said yes.
     pub decided: Option<Timestamp>,
-    /// Nothing was left to replicate: a planned takeover waits for that.
+    /// Nothing was left to replicate: a planned failover waits for that.
     pub drained: Option<Timestamp>,
     /// The first step began.
     pub started: Option<Timestamp>,
@@ -27,7 +27,7 @@ pub struct Clock {
     pub done: Option<Timestamp>,
 }
 
-/// How a takeover, or a handing back, went. Holds addresses, times and counts.
+/// How a failover, or a failback, went. Holds addresses, times and counts.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The stack.
@@ -48,7 +48,7 @@ pub struct Report {
     pub clock: Clock,
     /// From the detection (of a failback: from the decision; of a planned failover: from when replication had drained) until it serves: until checks pass and traffic has moved, where there are any.
     pub recovery_seconds: Option<f64>,
-    /// For how long a planned takeover did nothing but move traffic share by share, which `recovery_seconds` leaves out: the primary serves
+    /// For how long a planned failover did nothing but move traffic share by share, which `recovery_seconds` leaves out: the primary serves
     /// meanwhile.
     pub ramped_seconds: Option<f64>,
     /// What the stack asks for.
@@ -69,7 +69,7 @@ pub struct Report {
     pub failed: Vec<String>,
     /// How old the facts were that it worked from.
     pub facts_age_seconds: Option<i64>,
-    /// How the two sides of the data compared before: of a handing back what had gone apart.
+    /// How the two sides of the data compared before: of a failback what had gone apart.
     pub data: Vec<Data>,
     /// Restored tables, which nobody compared: what was written to them stays where it is.
     pub not_compared: Vec<String>,

@@ -38,7 +38,7 @@ impl Session {
         );
         // Looking and planning may have taken most of the lease, or all of it.
         lock.confirm(|| self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
-        // A takeover asked nobody: what it works from is no news.
+        // A failover asked nobody: what it works from is no news.
         if self.alone.is_none() {
             self.keep_facts(planned).await?;
         }

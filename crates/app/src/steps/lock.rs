@@ -10,21 +10,21 @@ use crate::failure::{Failure, Status, store_failure};
 use crate::operator::Busy;
 use crate::session::Session;
 
-/// How often a takeover looks whether another one still lives: some times while a holder gives one sign of life.
+/// How often a failover looks whether another one still lives: some times while a holder gives one sign of life.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(4);
 
 impl Session {
-    /// Takes the stack's lock for a takeover or a handing back: from a run of any other kind it is taken away, and whoever takes over or
-    /// hands back already is waited for until it is known whether it lives.
+    /// Takes the stack's lock for a failover or a failback: from a run of any other kind it is taken away, and whoever fails over or
+    /// fails back already is waited for until it is known whether it lives.
     pub(crate) async fn lock_over(&self, purpose: &str) -> Result<Lock, Failure> {
-        // Making it, or mending its settings, is nothing for a takeover: without it there is nothing to take over with.
+        // Making it, or mending its settings, is nothing for a failover: without it there is nothing to fail over with.
         if purpose != FAILOVER {
             self.store.ensure().await.map_err(|error| store_failure(&error))?;
         }
-        let mut taken = self.take_over(purpose).await;
+        let mut taken = self.take_lock(purpose).await;
         if let Err(LockError::Held(holder)) = &taken {
             self.until_alive_or_dead(holder).await?;
-            taken = self.take_over(purpose).await;
+            taken = self.take_lock(purpose).await;
         }
         let (lock, from) = taken.map_err(|error| self.lock_failure(&error))?;
         if let Some(Holder { owner, host, purpose, .. }) = from {
@@ -35,9 +35,9 @@ impl Session {
         Ok(lock)
     }
 
-    async fn take_over(&self, purpose: &str) -> Result<(Lock, Option<Holder>), LockError> {
+    async fn take_lock(&self, purpose: &str) -> Result<(Lock, Option<Holder>), LockError> {
         let _busy = self.taking();
-        Lock::take_over(Arc::clone(&self.store), self.holder(purpose), self.now()).await
+        Lock::take_from_others(Arc::clone(&self.store), self.holder(purpose), self.now()).await
     }
 
     /// Waits while `first` holds the lock and it is not known whether it lives: it gives a sign of life, or its lease ends.
@@ -92,7 +92,7 @@ impl Session {
                 let left = holder.until.duration_since(self.cloud.now());
                 let left = crate::text::duration(left.unsigned_abs());
                 let hint = format!(
-                    "wait: without a sign of life the lock is free in {left}; `drstack unlock` breaks it"
+                    "wait: the lock expires in {left} if that run is dead; `drstack unlock` removes it now"
                 );
                 Failure::new(Status::Locked, error, hint)
             }

@@ -260,7 +260,7 @@ impl Session {
         Ok(mode)
     }
 
-    /// Whether a takeover's launches fit into the RTO.
+    /// Whether a failover's launches fit into the RTO.
     fn budget(&self, facts: &Facts, mode: Mode, graph: &Graph) -> Result<Option<Diagnostic>, Failure> {
         let other = if mode == Mode::Active { Mode::Standby } else { Mode::Active };
         let other = compile(&self.stack, facts, other).graph;
@@ -268,7 +268,7 @@ impl Session {
         budget::check(&self.stack, standby, active, &self.kinds).map_err(|error| shape_failure(&error))
     }
 
-    /// Looks at all that is wanted; at a takeover only at what it may change, and at the record of the rest.
+    /// Looks at all that is wanted; at a failover only at what it may change, and at the record of the rest.
     async fn look(&self, graph: &Graph) -> Observed {
         match &self.alone {
             None => observe(&*self.cloud, &self.kinds, &self.scope, graph).await,
@@ -276,7 +276,7 @@ impl Session {
         }
     }
 
-    /// What a takeover would do and need once all of `standby` stands.
+    /// What a failover would do and need once all of `standby` stands.
     fn rehearse(
         &self,
         options: &Options,
@@ -291,7 +291,7 @@ impl Session {
         self.rehearsed(facts, standby, epoch).map(Some)
     }
 
-    /// A takeover with this epoch, from the world that `standby` describes.
+    /// A failover with this epoch, from the world that `standby` describes.
     pub fn rehearsed(&self, facts: &Facts, standby: &Graph, epoch: u64) -> Result<Rehearsal, Failure> {
         let standing = Standing { epoch, ..Mode::Active.into() };
         let active = compile(&self.stack, facts, standing).graph;
@@ -299,12 +299,12 @@ impl Session {
         rehearsal.map_err(|error| shape_failure(&error))
     }
 
-    /// Where a takeover is another one than was rehearsed.
+    /// Where a failover is another one than was rehearsed.
     fn unrehearsed(&self, options: &Options, plan: &Plan, report: &PlanReport, now: Mode) -> Option<Remark> {
-        let rehearsed = self.rehearsed.as_ref().filter(|_| options.intent.takes_over())?;
+        let rehearsed = self.rehearsed.as_ref().filter(|_| options.intent.fails_over())?;
         // What takes both regions is no part of what is rehearsed without the primary.
         let is_rehearsed = |it: &&Step| {
-            it.place == Place::Standby || !self.kinds.get(&it.kind).is_some_and(|it| it.after_takeover())
+            it.place == Place::Standby || !self.kinds.get(&it.kind).is_some_and(|it| it.after_failover())
         };
         let steps = plan.steps.iter().filter(is_rehearsed).cloned().collect();
         let plan = &Plan { steps, ..Plan::default() };

@@ -170,9 +170,9 @@ impl Session {
                 hint,
             ));
         }
-        let takeover = self.skeleton(planned)?;
+        let failover = self.skeleton(planned)?;
         let Planned { compiled, seen, plan, .. } = planned;
-        let data = untouched(&compiled.graph, seen, plan, made, &takeover, &self.kinds)
+        let data = untouched(&compiled.graph, seen, plan, made, &failover, &self.kinds)
             .map_err(|error| shape_failure(&error))?;
         Ok(Bundle {
             drstack: env!("CARGO_PKG_VERSION").to_owned(),
@@ -182,16 +182,16 @@ impl Session {
             facts: planned.facts.facts.clone(),
             elsewhere,
             data,
-            rehearsed: Some(takeover),
+            rehearsed: Some(failover),
         })
     }
 
-    /// What a takeover would do once all of `planned` stands.
+    /// What a failover would do once all of `planned` stands.
     fn skeleton(&self, planned: &Planned) -> Result<Skeleton, Failure> {
         let of = |rehearsal: &Rehearsal| Skeleton::of(&rehearsal.plan);
         match &planned.rehearsal {
             Some(rehearsal) => Ok(of(rehearsal)),
-            // While the standby region serves, it is the next takeover that counts: the one after handing back.
+            // While the standby region serves, it is the next failover that counts: the one after a failback.
             None => {
                 let facts = &planned.facts.facts;
                 let standing = Standing::from(Mode::Standby);

@@ -16,7 +16,7 @@ pub enum Then {
     Publish,
     /// The stack is gone: so is its bundle.
     Withdraw,
-    /// Part of the stack was left out, or a takeover goes on from the bundle that it was begun with.
+    /// Part of the stack was left out, or a failover goes on from the bundle that it was begun with.
     Leave,
 }
 

@@ -99,7 +99,7 @@ fn what_a_failover_would_not_notice_makes_no_other_bundle() {
 }
 
 #[test]
-fn a_bundle_of_before_takeovers_were_rehearsed_is_read_and_replaced() {
+fn a_bundle_of_before_failovers_were_rehearsed_is_read_and_replaced() {
     let older = Bundle { rehearsed: None, ..bundle() };
     let bytes = older.to_bytes().unwrap();
     assert!(!String::from_utf8_lossy(&bytes).contains("rehearsed"));

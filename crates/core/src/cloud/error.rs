@@ -73,7 +73,7 @@ pub enum CloudError {
         message: String,
     },
     /// It was not sent: it would have left the standby region while the cloud was told to stand alone.
-    #[error("{operation} was not sent to {region}: a takeover calls nothing outside the standby region")]
+    #[error("{operation} was not sent to {region}: a failover calls nothing outside the standby region")]
     Forbidden {
         /// Which call.
         operation: String,
@@ -125,7 +125,7 @@ impl CloudError {
             }
             Self::Conflict { operation, .. } | Self::Invalid { operation, .. } if !operation.contains(':') => {
                 // No service said so: drstack asked something itself, and that does not hold.
-                "mend what it names, then run the same command again".to_owned()
+                "fix what it names, then run the same command again".to_owned()
             }
             Self::Conflict { .. } => "run `drstack plan` to see what exists now".to_owned(),
             Self::NotYet { .. } => "mend what it looks at in the standby region, then run again: it looks anew".to_owned(),

@@ -45,7 +45,7 @@ impl Secrets {
         self.0.get(hash).map(String::as_str)
     }
 
-    /// Takes over all of `other`.
+    /// Fails over all of `other`.
     pub fn extend(&mut self, other: Secrets) {
         self.0.extend(other.0);
     }

@@ -191,7 +191,7 @@ mod tests {
         let signs = [sign(Witness::Epoch(4)), sign(Witness::Region("us-west-2".to_owned()))];
         let fence = weighed(None, None).beside(&signs);
         assert_eq!((fence.standing().mode, fence.standing().epoch), (Mode::Active, 4));
-        // Handed back: no epoch falls.
+        // Failed back: no epoch falls.
         let back = weighed(None, None).beside(&[sign(Witness::Epoch(4))]);
         assert_eq!((back.doubt.clone(), back.standing().mode), (Some(Doubt::Missing), Mode::Standby));
         assert_eq!(back.next(Mode::Active, &[]).epoch, 5);

@@ -32,10 +32,10 @@ const TRIES: usize = 3;
 /// How soon a sign of life is given again that the store did not take.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// The purpose of a takeover's run.
+/// The purpose of a failover's run.
 pub const FAILOVER: &str = "failover";
 
-/// That of a handing back.
+/// That of a failback.
 pub const FAILBACK: &str = "failback";
 
 /// Who holds the lock, and what for.
@@ -74,7 +74,7 @@ pub enum LockError {
     #[error("{} on {} holds the lock for `{}` since {:.0}", .0.owner, .0.host, .0.purpose, .0.since)]
     Held(Box<Holder>),
     /// It was ours, and somebody took it over.
-    #[error("the lock was taken over by another run")]
+    #[error("another run took the lock")]
     Lost,
     /// It could not be renewed as long as the lease lasted.
     #[error("the lock was not renewed in time: the control bucket did not answer")]
@@ -207,7 +207,7 @@ async fn retraced(store: &dyn ControlStore) -> Result<BTreeSet<Address>, StoreEr
 }
 
 impl Lock {
-    /// Takes the lock; one whose lease ran out is taken over, after sealing its holder's journal.
+    /// Takes the lock; one whose lease ran out is taken, after sealing its holder's journal.
     ///
     /// # Errors
     /// [`LockError::Held`] when somebody else holds it or was faster.
@@ -225,7 +225,7 @@ impl Lock {
     ///
     /// # Errors
     /// [`LockError::Held`] when another change of mode holds it.
-    pub async fn take_over(
+    pub async fn take_from_others(
         store: Arc<dyn ControlStore>,
         wanted: Holder,
         now: Timestamp,

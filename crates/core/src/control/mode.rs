@@ -1,4 +1,4 @@
-//! The mode: which region serves, kept beside the lock. Whoever plans reads it; only a takeover and a handing back change it. It is kept
+//! The mode: which region serves, kept beside the lock. Whoever plans reads it; only a failover and a failback change it. It is kept
 //! a second time in the standby region ([`crate::control::witness`]), so that a record that is lost is not taken for one that never was.
 
 use jiff::Timestamp;
@@ -45,22 +45,22 @@ impl KeptMode {
     /// The standing that a run with these options plans for.
     pub fn standing_for(&self, options: &Options) -> Standing {
         let now = self.standing();
-        let only = if options.intent.takes_over() { &options.targets[..] } else { &now.only[..] };
+        let only = if options.intent.fails_over() { &options.targets[..] } else { &now.only[..] };
         Standing { planned: options.intent == Intent::Planned, ..self.next(options.mode, only) }
     }
 
-    /// Whether a run that keeps the mode as it is was meant for another one: somebody took over, or handed back, since it began.
+    /// Whether a run that keeps the mode as it is was meant for another one: somebody failed over, or failed back, since it began.
     pub fn is_past(&self, intent: &Intent, mode: Mode) -> bool {
         matches!(intent, Intent::Converge | Intent::Destroy) && self.standing().mode != mode
     }
 
-    /// The standing of a change to `mode` that goes on, or begins: a change that begins raises the epoch. A takeover of
-    /// `only` these addresses adds them to what has taken over already; of all where there are none.
+    /// The standing of a change to `mode` that goes on, or begins: a change that begins raises the epoch. A failover of
+    /// `only` these addresses adds them to what has failed over already; of all where there are none.
     pub fn next(&self, mode: Mode, only: &[String]) -> Standing {
         let now = self.standing();
         let begun = now.mode == mode;
         let mut all = if begun && now.mode == Mode::Active { now.only.clone() } else { Vec::new() };
-        // Which parts have taken over may be lost with the record: those that are named now are the ones that are known.
+        // Which parts have failed over may be lost with the record: those that are named now are the ones that are known.
         let is_in_part = self.testimony.as_ref().is_some_and(|it| self.doubt.is_some() && it.in_part);
         let was_whole = begun && now.only.is_empty() && !is_in_part;
         all.extend(only.iter().cloned());
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_takeover_of_a_part_grows_and_is_handed_back_whole() {
+    async fn a_failover_of_a_part_grows_and_is_failed_back_whole() {
         let store = Memory::default();
         store.ensure().await.unwrap();
         let only = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
@@ -212,11 +212,11 @@ mod tests {
             Standing { mode: Mode::Standby, epoch: 3, ..Standing::default() }
         );
         let kept = put(kept, whole.clone()).await;
-        assert_eq!(kept.next(Mode::Active, &only(&["pool.a"])), whole, "a part of what has taken over");
+        assert_eq!(kept.next(Mode::Active, &only(&["pool.a"])), whole, "a part of what has failed over");
     }
 
     #[tokio::test]
-    async fn an_accepted_minimum_is_kept_until_it_is_handed_back() {
+    async fn an_accepted_minimum_is_kept_until_it_is_failed_back() {
         let store = Memory::default();
         store.ensure().await.unwrap();
         let mut active = KeptMode::default().next(Mode::Active, &[]);

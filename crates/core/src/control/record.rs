@@ -20,7 +20,7 @@ pub struct Record {
     pub since: Timestamp,
     /// That run.
     pub run: String,
-    /// Whether it has come to its end: a takeover that was cut off is in mode active already, and goes on when run again.
+    /// Whether it has come to its end: a failover that was cut off is in mode active already, and goes on when run again.
     pub complete: bool,
 }
 

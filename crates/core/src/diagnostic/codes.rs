@@ -165,11 +165,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "DR218",
         "a cold table is only exported",
-        "Each apply exports a cold table to `exports/STACK/TABLE` in the control bucket, unless an export of the last 24 hours (or of its RPO, where that is less) is there. A takeover imports the newest complete export into a table of the same name, with the keys and global indexes that the primary's table had when it was last asked. What was written since that export is lost with the primary.",
+        "Each apply exports a cold table to `exports/STACK/TABLE` in the control bucket, unless an export of the last 24 hours (or of its RPO, where that is less) is there. A failover imports the newest complete export into a table of the same name, with the keys and global indexes that the primary's table had when it was last asked. What was written since that export is lost with the primary.",
     ),
     (
         "DR219",
-        "an image that is not to be had",
+        "image not found",
         "Images of one's own are copied; images of others are found by name and owner in the standby region, where their publisher has to have put them.",
     ),
     (
@@ -207,7 +207,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "DR235",
         "reserved capacity that is not there, or does not fit",
-        "A Capacity Reservation that a pool names has to exist in the standby region and should be for one of the pool's instance types. One that ended is done without in a takeover.",
+        "A Capacity Reservation that a pool names has to exist in the standby region and should be for one of the pool's instance types. One that ended is done without in a failover.",
     ),
     (
         "DR236",
@@ -217,7 +217,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "DR237",
         "EC2 Fleet cannot launch for this pool",
-        "`engine = \"fleet\"` has EC2 Fleet launch on-demand instances of the pool's usual types, which its group adopts. It goes neither with spot in a takeover, nor with reservations, nor with types of other sizes: leave one of the two out.",
+        "`engine = \"fleet\"` has EC2 Fleet launch on-demand instances of the pool's usual types, which its group adopts. It goes neither with spot in a failover, nor with reservations, nor with types of other sizes: leave one of the two out.",
     ),
     (
         "DR238",
@@ -242,7 +242,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "DR252",
         "the record is somebody else's",
-        "The name is answered by a record that drstack did not make. With `adopt = true` a CNAME that leads to `primary_target` is taken over in one change, and put back by `destroy`; anything else stays as it is.",
+        "The name is answered by a record that drstack did not make. With `adopt = true` a CNAME that leads to `primary_target` is adopted in one change, and put back by `destroy`; anything else stays as it is.",
     ),
     (
         "DR253",
@@ -287,7 +287,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "DR263",
         "a check of a copy that does not exist",
-        "A cold table is in the standby region once a takeover has restored it, which needs the keys that the primary's table had when it was last asked. Of this table nobody knows them.",
+        "A cold table is in the standby region once a failover has restored it, which needs the keys that the primary's table had when it was last asked. Of this table nobody knows them.",
     ),
     (
         "DR270",

@@ -34,7 +34,7 @@ pub struct ExecuteOptions {
     pub parallelism: usize,
     /// `apply`, `destroy`: for the journal.
     pub purpose: String,
-    /// A takeover: whatever may pass by itself is tried again, where an apply leaves it to the next one.
+    /// A failover: whatever may pass by itself is tried again, where an apply leaves it to the next one.
     pub insist: bool,
     /// Begin nothing more, finish what runs.
     pub drain: CancellationToken,

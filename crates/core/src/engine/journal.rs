@@ -1,6 +1,6 @@
 //! The journal: what a run is about to do and what came of it, written to the control store as it happens.
 //!
-//! A journal is numbered segments, each written only if absent. That is the fence too: whoever takes over seals the old
+//! A journal is numbered segments, each written only if absent. That is the fence too: whoever takes the lock seals the old
 //! run by writing its next segment, and the old run, which writes its intents before any call, is refused.
 //!
 //! A run may be held up between the answer to its last segment and the calls whose intents that holds, or between two
@@ -91,7 +91,7 @@ pub enum Entry {
         /// When.
         at: Timestamp,
     },
-    /// Another run took over; nothing may follow.
+    /// Another run took the lock; nothing may follow.
     Sealed {
         /// Which one.
         by: String,
@@ -101,8 +101,10 @@ pub enum Entry {
 /// Why the journal cannot go on.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum JournalError {
-    /// Another run took over.
-    #[error("another run took over run {run}; nothing more was started, and what was running is stopped")]
+    /// Another run took the lock.
+    #[error(
+        "another run took the lock from run {run}; nothing more was started, and what was running is stopped"
+    )]
     Fenced {
         /// The run that was sealed.
         run: String,

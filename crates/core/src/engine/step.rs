@@ -46,7 +46,7 @@ pub(super) struct Job {
     pub(super) line: Arc<Line>,
     /// What its launches are taken from.
     pub(super) budget: Arc<Budget>,
-    /// Whatever may pass by itself is tried again, a look that failed too: a takeover goes forward.
+    /// Whatever may pass by itself is tried again, a look that failed too: a failover goes forward.
     pub(super) insist: bool,
 }
 
@@ -334,7 +334,7 @@ impl Job {
         match self.permit.holds(cloud.now()) {
             true => Ok(()),
             false => {
-                let message = format!("another run took over before `{what}` was finished");
+                let message = format!("another run took the lock before `{what}` was finished");
                 Err(StepError::NeverReady { message })
             }
         }
@@ -418,7 +418,7 @@ impl Job {
         let Some(pause) = pauses.next() else { return Err(error.into()) };
         self.note(error.to_string());
         sleep(pause).await;
-        // A second try is a call like the first, and the run may have been taken over meanwhile.
+        // A second try is a call like the first, and another run may have the lock by now.
         if self.permit.holds(cloud.now()) { Ok(()) } else { Err(error.into()) }
     }
 

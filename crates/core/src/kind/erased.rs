@@ -51,7 +51,7 @@ pub trait DynKind: Send + Sync {
     fn is_setting(&self) -> bool;
     fn verifies(&self) -> bool;
     fn switches_traffic(&self) -> bool;
-    fn after_takeover(&self) -> bool;
+    fn after_failover(&self) -> bool;
     fn keeps_name(&self) -> bool;
     fn data(&self) -> DataRole;
     fn restored(&self) -> bool;
@@ -125,8 +125,8 @@ impl<K: Kind> DynKind for Erased<K> {
     fn switches_traffic(&self) -> bool {
         K::SWITCHES_TRAFFIC
     }
-    fn after_takeover(&self) -> bool {
-        K::AFTER_TAKEOVER
+    fn after_failover(&self) -> bool {
+        K::AFTER_FAILOVER
     }
     fn keeps_name(&self) -> bool {
         K::KEEPS_NAME

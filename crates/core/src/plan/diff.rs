@@ -1,13 +1,13 @@
 //! Diff: wanted against seen, as steps with edges; pure.
 
 mod claims;
+mod failover;
 mod moved;
 mod older;
 mod reach;
 mod remove;
 mod replace;
 mod succession;
-mod takeover;
 mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,7 +73,7 @@ pub fn plan(
         report: PlanReport::default(),
     };
     draft.unlisted_data = seen.unlisted.iter().any(|(kind, ..)| draft.holds_data(kind));
-    let forward = options.mode == Mode::Active || options.intent.takes_over();
+    let forward = options.mode == Mode::Active || options.intent.fails_over();
     let in_order = forward && options.intent != Intent::Destroy;
     let order = in_order.then(|| Order::of(want, kinds)).transpose()?;
     let scope = Reach::of(want, options, order.as_ref());
@@ -86,7 +86,7 @@ pub fn plan(
                 let look = moved.look(address).or_else(|| seen.seen.get(address));
                 draft.converge(resource, look, scope.contains(address), &mut spare)?;
             }
-            if draft.takes_over() {
+            if draft.fails_over() {
                 draft.refuse_violations();
             } else {
                 let rest = draft.without_older(spare.rest());
@@ -189,7 +189,7 @@ impl<'a> Draft<'a> {
         if kind.verifies() {
             return self.create(kind, resource, in_scope, "it has to hold");
         }
-        if self.takes_over() && resource.place != Place::Standby && !self.moves_by_shares(kind) {
+        if self.fails_over() && resource.place != Place::Standby && !self.moves_by_shares(kind) {
             let found =
                 look.and_then(|look| if let Look::Present(found) = look { Some(found) } else { None });
             return self.elsewhere(kind, resource, found);
@@ -197,8 +197,8 @@ impl<'a> Draft<'a> {
         let Some(found) = self.present(kind, resource, look, in_scope)? else { return Ok(()) };
         let from = match self.whose(kind, resource, found) {
             Whose::Its => None,
-            // A takeover uses what there is, under whatever name; the next apply rewrites its tags.
-            Whose::Moved(from) => Some(from).filter(|_| !self.takes_over()),
+            // A failover uses what there is, under whatever name; the next apply rewrites its tags.
+            Whose::Moved(from) => Some(from).filter(|_| !self.fails_over()),
             Whose::Begun => {
                 return self.create(kind, resource, in_scope, "a run was cut off while making it");
             }
@@ -232,7 +232,7 @@ impl<'a> Draft<'a> {
             return Ok(());
         }
         if changes.iter().any(|change| change.replace) {
-            if self.takes_over() || self.serves_data(kind, resource) {
+            if self.fails_over() || self.serves_data(kind, resource) {
                 self.leaves_as_it_is(resource, &fields(&changes, ["cannot be changed in place"; 2]));
                 return Ok(());
             }

@@ -32,17 +32,17 @@ pub enum Intent {
     Converge,
     /// Take away what the stack owns.
     Destroy,
-    /// Take over in the standby region: nothing outside of it is called, nothing is taken away.
+    /// Fail over to the standby region: nothing outside of it is called, nothing is taken away.
     Failover,
-    /// Take over on purpose while the primary answers: what moves traffic by shares may be called too.
+    /// Fail over on purpose while the primary answers: what moves traffic by shares may be called too.
     Planned,
-    /// Hand back to the primary: what moved traffic goes first, what served shrinks after it.
+    /// Fail back to the primary: what moved traffic goes first, what served shrinks after it.
     Failback,
 }
 
 impl Intent {
-    /// Whether the standby region takes over, on purpose or not.
-    pub fn takes_over(&self) -> bool {
+    /// Whether the standby region serves, on purpose or not.
+    pub fn fails_over(&self) -> bool {
         matches!(self, Self::Failover | Self::Planned)
     }
 }
@@ -62,6 +62,9 @@ pub struct Options {
 
 /// Index of a step within its plan.
 pub type StepId = usize;
+
+/// The reason of a step that creates what is not there.
+pub const MISSING: &str = "it does not exist";
 
 /// One change to one resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,7 +91,7 @@ pub struct Step {
     pub id: Option<String>,
     /// Steps that must be done before.
     pub needs: Vec<StepId>,
-    /// Steps that must have ended before, done or not: an earlier wave of a takeover.
+    /// Steps that must have ended before, done or not: an earlier wave of a failover.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<StepId>,
     /// True for both halves of a replacement.

@@ -1,4 +1,4 @@
-//! The skeleton of a takeover: what it was rehearsed to do while all was well, small enough to be kept beside the stack.
+//! The skeleton of a failover: what it was rehearsed to do while all was well, small enough to be kept beside the stack.
 
 use std::collections::BTreeSet;
 
@@ -43,7 +43,7 @@ pub struct Bone {
 }
 
 impl Skeleton {
-    /// Of the takeover that `plan` is.
+    /// Of the failover that `plan` is.
     pub fn of(plan: &Plan) -> Self {
         let bone = |step: &super::Step| Bone {
             action: step.action,

@@ -1,4 +1,4 @@
-//! Static stability: a takeover must not need what died with the primary. Found out while the primary is well; pure.
+//! Static stability: a failover must not need what died with the primary. Found out while the primary is well; pure.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::link::{KNOWN_LATER, resolve};
 use crate::objective::Mode;
 use crate::observe::{Look, Observed};
 
-/// What a takeover would do if it began once everything stands as `standby` says.
+/// What a failover would do if it began once everything stands as `standby` says.
 #[derive(Clone, Debug, Default)]
 pub struct Rehearsal {
     /// Its plan; the estimates are its predicted time.
@@ -24,7 +24,7 @@ pub struct Rehearsal {
     pub violations: Vec<Remark>,
 }
 
-/// Takes over from the world that `standby` describes, as the kinds say it would look.
+/// Fails over from the world that `standby` describes, as the kinds say it would look.
 ///
 /// # Errors
 /// A spec that does not have its kind's shape.
@@ -37,16 +37,16 @@ pub fn rehearse(
     let seen = as_wanted(standby, active, kinds)?;
     let with =
         |intent| Options { intent, mode: Mode::Active, targets: Vec::new(), delete_data: Default::default() };
-    // What an apply in mode active would do is all that a takeover needs, wherever it stands.
+    // What an apply in mode active would do is all that a failover needs, wherever it stands.
     let (whole, _) = plan(active, &seen, kinds, stack, &with(Intent::Converge))?;
     let needed =
-        whole.steps.iter().filter(|step| !kinds.get(&step.kind).is_some_and(|it| it.after_takeover()));
+        whole.steps.iter().filter(|step| !kinds.get(&step.kind).is_some_and(|it| it.after_failover()));
     let violations = needed.filter_map(|step| violation(step, kinds)).collect();
     let (plan, report) = plan(active, &seen, kinds, stack, &with(Intent::Failover))?;
     Ok(Rehearsal { plan, report, violations })
 }
 
-/// Why `step` cannot be part of a takeover, if it cannot.
+/// Why `step` cannot be part of a failover, if it cannot.
 pub fn violation(step: &Step, kinds: &KindRegistry) -> Option<Remark> {
     let kind = kinds.get(&step.kind)?;
     let why = match step.place {
@@ -60,7 +60,7 @@ pub fn violation(step: &Step, kinds: &KindRegistry) -> Option<Remark> {
             format!("it calls {home}")
         }
     };
-    let text = format!("a takeover would have to {} it ({}), and {why}", verb(step.action), step.reason);
+    let text = format!("a failover would have to {} it ({}), and {why}", verb(step.action), step.reason);
     Some(Remark { address: step.address.to_string(), text })
 }
 

@@ -2,10 +2,10 @@
 
 mod claims;
 mod copies;
+mod failover;
 mod lacking;
 mod renamed;
 mod sequence;
-mod takeover;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -129,7 +129,7 @@ toy! {
     Lookup::Name,
     DataRole::None,
     const SWITCHES_TRAFFIC: bool = true;
-    const AFTER_TAKEOVER: bool = true;
+    const AFTER_FAILOVER: bool = true;
 }
 toy!(Ask, "ask", Lookup::Name, DataRole::None, const VERIFIES: bool = true;);
 toy!(
@@ -390,7 +390,7 @@ fn what_feeds_data_stays_even_where_it_alone_is_the_target() {
         let options = Options { targets: vec!["y.y/f".to_owned()], ..options(intent) };
         let (plan, report) = made(&Graph::default(), &seen, &options);
         assert!(plan.is_empty(), "{plan:?}");
-        assert_eq!(report.kept[0].text, "it feeds data that stays");
+        assert_eq!(report.kept[0].text, "it still replicates a bucket that is kept");
     }
 }
 

@@ -38,7 +38,7 @@ fn judge(var: &dyn Fn(&str) -> Option<String>, sections: &Sections, primary: &st
     let mut said = Vec::new();
     for name in ENDPOINTS {
         if var(name).is_some_and(|url| url.contains(primary)) {
-            said.push(format!("`{name}` leads to {primary}: unset it before a takeover"));
+            said.push(format!("`{name}` leads to {primary}: unset it before a failover"));
         }
     }
     // The SDK asks in this order, and takes the first answer.
@@ -60,7 +60,7 @@ fn judge(var: &dyn Fn(&str) -> Option<String>, sections: &Sections, primary: &st
     let by_machine = MACHINE.iter().any(|name| var(name).is_some());
     if asks_machine && by_machine && region.as_deref() == Some(primary) {
         said.push(format!(
-            "credentials come from this machine, which stands in {primary}: take over from a machine elsewhere"
+            "credentials come from this machine, which stands in {primary}: fail over from a machine elsewhere"
         ));
     }
     said
@@ -89,7 +89,7 @@ fn of_profile(
     let sso = session.unwrap_or(profile).get("sso_region");
     if sso.is_some_and(|region| region == primary) {
         return Some(format!(
-            "profile `{name}` signs in through IAM Identity Center in {primary}: keep a profile with another way in for takeovers"
+            "profile `{name}` signs in through IAM Identity Center in {primary}: keep a profile with another way in for failovers"
         ));
     }
     let program = profile.get("credential_process")?;

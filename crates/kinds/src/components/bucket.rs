@@ -44,7 +44,7 @@ pub enum Holds {
 pub struct BucketTable {
     /// The primary bucket.
     pub name: String,
-    /// The standby bucket; `NAME-STANDBY_REGION` where not said.
+    /// The standby bucket; default `NAME-STANDBY_REGION`.
     pub standby_name: Option<String>,
     /// What it holds.
     #[serde(default = "data")]

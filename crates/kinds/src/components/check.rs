@@ -1,4 +1,4 @@
-//! `[[KIND.NAME.check]]`: what has to hold before a component that took over counts as up.
+//! `[[KIND.NAME.check]]`: what has to hold before a component that failed over counts as up.
 //!
 //! One check looks at one thing, and the key that says at what comes first: `http`, `table`, `object` or `command`.
 
@@ -24,9 +24,9 @@ use crate::resources::check::{CheckSpec, KeyValue, Probe};
 #[serde(deny_unknown_fields)]
 pub struct CheckTable {
     /// An address that answers, `https://api.example.com/healthz`. It is asked from where drstack runs, and a redirect is an
-    /// answer like any other. Nothing of the primary region should stand in it: a takeover asks it.
+    /// answer like any other. Nothing of the primary region should stand in it: a failover asks it.
     pub http: Option<String>,
-    /// The status that `http` answers with; 200 where not said.
+    /// The status that `http` answers with; default 200.
     pub status: Option<u16>,
     /// A text that the answer of `http` holds, in its first MiB.
     pub contains: Option<String>,
@@ -94,7 +94,7 @@ const FORMS: [(&str, &[&str]); 4] = [
     ("command", &[]),
 ];
 
-/// Shortest and longest time for one attempt, in seconds: a connection takes tens of milliseconds, and a takeover waits for it.
+/// Shortest and longest time for one attempt, in seconds: a connection takes tens of milliseconds, and a failover waits for it.
 const TIMES: (i64, i64) = (1, 3600);
 /// Time for one answer of a web server or of DynamoDB: far longer than either takes while it is well.
 const ANSWER: u32 = 10;
@@ -138,7 +138,7 @@ pub struct Check;
 
 impl Component for Check {
     const NAME: &'static str = "check";
-    const SUMMARY: &'static str = "what has to hold before a component that took over counts as up";
+    const SUMMARY: &'static str = "what has to hold before a component that failed over counts as up";
     type Spec = CheckTable;
 
     fn check(spec: &CheckTable, _stack: &StackFacts, _posture: Posture, out: &mut Vec<Problem>) {

@@ -22,7 +22,7 @@ use crate::resources::{Parameter, WriterFence};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FenceTable {
-    /// Names of IAM roles with which applications write in the primary region. From the first `drstack apply` after a takeover on
+    /// Names of IAM roles with which applications write in the primary region. From the first `drstack apply` after a failover on
     /// a policy denies them to write `buckets` and `tables` there; `drstack failback` lifts it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deny_writers: Vec<String>,

@@ -22,7 +22,7 @@ use crate::resources::image::ImageSpec;
 pub struct ImageTable {
     /// The primary's image: its id, or the name of one of the account's own, of which the newest counts.
     pub source: String,
-    /// Key of the standby region that encrypts the copy; the region's default key where not said.
+    /// Key of the standby region that encrypts the copy; default: the region's default key.
     pub kms_key: Option<String>,
 }
 

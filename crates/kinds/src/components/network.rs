@@ -29,7 +29,7 @@ use crate::resources::{GatewayEndpoint, RouteTable, SecurityGroup, Subnet, Vpc};
 pub struct NetworkTable {
     /// Address range of a new network, /16 to /25: `10.64.0.0/16`.
     pub cidr: Option<String>,
-    /// Zones of a new network, two at least; the region's first three where not said.
+    /// Zones of a new network, two at least; default: the region's first three.
     #[serde(default)]
     pub zones: Vec<String>,
     /// What may come in from elsewhere to instances of a new network.

@@ -1,4 +1,4 @@
-//! `[pool.NAME]`: instances that serve, none or some of them in standby, all of them once it has taken over.
+//! `[pool.NAME]`: instances that serve, none or some of them in standby, all of them after a failover.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use super::{Bucket, Network, Table, account, simulated_account};
 use crate::facts::GroupFact;
 use crate::names;
 use crate::resources::group::fleet::Engine;
-use crate::resources::group::{GroupSpec, Step, Takeover};
+use crate::resources::group::{Failover, GroupSpec, Step};
 use crate::resources::instance_profile::InstanceProfileSpec;
 use crate::resources::instance_role::InstanceRoleSpec;
 use crate::resources::launch_template::LaunchTemplateSpec;
@@ -41,10 +41,10 @@ pub struct PoolTable {
     pub follows: Option<String>,
     /// Where the instances run.
     pub network: Ref<Network>,
-    /// Instance types, best first: the ladder that a takeover climbs down.
+    /// Instance types, best first: the ladder that a failover climbs down.
     #[serde(default)]
     pub instance_types: Vec<String>,
-    /// Types of other sizes, for what neither on-demand nor spot has of `instance_types` in a takeover: how many of the usual
+    /// Types of other sizes, for what neither on-demand nor spot has of `instance_types` in a failover: how many of the usual
     /// instances one of each does the work of.
     #[serde(default)]
     pub larger: BTreeMap<String, u32>,
@@ -53,18 +53,18 @@ pub struct PoolTable {
     pub smaller: BTreeMap<String, u32>,
     /// Usual instances that serve the whole load.
     pub capacity: Option<u32>,
-    /// Capacity that is reserved in the standby region, left alone until the pool takes over and used first then: ids of Capacity
+    /// Capacity that is reserved in the standby region, left alone until the pool fails over and used first then: ids of Capacity
     /// Reservations, or ARNs of resource groups of them.
     #[serde(default)]
     pub reservations: Vec<String>,
-    /// Share of `capacity` that runs in standby: 25 % in a warm pool, 100 % in a hot one, where not said.
+    /// Share of `capacity` that runs in standby: default 25 % in a warm pool, 100 % in a hot one.
     pub standby_share: Option<Share>,
-    /// Share of `capacity` with which a takeover counts as up, where the region has no more to give: 60 % where not said.
+    /// Share of `capacity` with which a failover counts as up, where the region has no more to give: default 60 %.
     pub minimum: Option<Share>,
     /// How instances are bought.
     #[serde(default)]
     pub purchase: Purchase,
-    /// Who launches what a takeover lacks: the Auto Scaling group, or EC2 Fleet at once, whose instances the group adopts.
+    /// Who launches what a failover lacks: the Auto Scaling group, or EC2 Fleet at once, whose instances the group adopts.
     #[serde(default, skip_serializing_if = "Engine::is_default")]
     pub engine: Engine,
     /// The image: `"@image.NAME"`, or the id of an image of the standby region.
@@ -88,7 +88,7 @@ pub struct Purchase {
     /// While the primary serves.
     #[serde(default = "spot")]
     pub standby: PurchaseOption,
-    /// Once the standby region has taken over.
+    /// Once the standby region serves.
     #[serde(default = "on_demand")]
     pub active: PurchaseOption,
 }
@@ -153,7 +153,7 @@ const NAME_LIMIT: usize = 64;
 const WARM_SHARE: u32 = 25;
 /// Help for a pool without instance types.
 const INSTANCE_TYPES: &str = "write them, best first: `instance_types = [\"g5.xlarge\"]`";
-/// The share with which a takeover counts as up where the stack does not say it: most of the load, with the rest shed.
+/// The share with which a failover counts as up where the stack does not say it: most of the load, with the rest shed.
 const MINIMUM_SHARE: u32 = 60;
 /// The shares that are usual for warm pools, in per cent.
 const WARM_BAND: std::ops::RangeInclusive<u32> = 20..=30;
@@ -164,7 +164,7 @@ pub struct Pool;
 impl Component for Pool {
     const NAME: &'static str = "pool";
     const SUMMARY: &'static str =
-        "instances that serve: a share of them in standby, all of them after a takeover";
+        "instances that serve: a share of them in standby, all of them after a failover";
     type Spec = PoolTable;
 
     fn check(spec: &PoolTable, stack: &StackFacts, posture: Posture, out: &mut Vec<Problem>) {
@@ -232,7 +232,7 @@ impl Component for Pool {
         let desired = match (cx.mode, cx.posture) {
             (Mode::Active, _) => units(capacity),
             (Mode::Standby, Posture::Cold) => {
-                out.notes.push("cold: the group is made when the standby region takes over".to_owned());
+                out.notes.push("cold: the group is made when the standby region serves".to_owned());
                 return;
             }
             (Mode::Standby, _) => units(part(capacity, share)),
@@ -250,7 +250,7 @@ impl Component for Pool {
             on_demand_percentage: spec.purchase.on_demand_percentage(cx.mode),
             reserved,
             by_fleet: spec.engine == Engine::Fleet,
-            takeover: (cx.mode == Mode::Active).then(|| Takeover {
+            failover: (cx.mode == Mode::Active).then(|| Failover {
                 minimum: minimum(spec, cx, capacity, unit),
                 rung: Step::Whole,
                 up_to: None,

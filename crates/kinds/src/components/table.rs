@@ -65,11 +65,11 @@ impl Component for Table {
         }
         if posture == Posture::Cold {
             let message = format!(
-                "`{}` is in {} only as exports: a takeover restores what the last one holds",
+                "`{}` is in {} only as exports: a failover restores what the last one holds",
                 spec.name, stack.standby
             );
             let help =
-                "run `drstack apply` by the clock, or choose `posture = \"pilot-light\"` for a replica";
+                "run `drstack apply` on a schedule, or choose `posture = \"pilot-light\"` for a replica";
             out.push(Problem::warning("DR218", "name", message, help));
         }
     }
@@ -139,7 +139,7 @@ impl Component for Table {
     }
 }
 
-/// Copies that are restored from exports. Once the standby region has taken over, nothing of the primary is exported: the primary may
+/// Copies that are restored from exports. Once the standby region serves, nothing of the primary is exported: the primary may
 /// be gone, and what is written from then on is in the restored table.
 fn cold(spec: &TableTable, fact: &Known<TableFact>, cx: &CompileCx<'_>, out: &mut ResourceSet) {
     let recovery = out.add(Resource::named::<TableRecovery>(

@@ -1,6 +1,6 @@
-//! `[traffic.NAME]`: a DNS name that leads to the primary, and to the standby region once that has taken over.
+//! `[traffic.NAME]`: a DNS name that leads to the primary, and to the standby region after a failover.
 //!
-//! All of it is made while both regions are there, the same in every posture and mode. A takeover only writes a metric in
+//! All of it is made while both regions are there, the same in every posture and mode. A failover only writes a metric in
 //! the standby region: the alarm on it makes a health check unhealthy, and DNS follows without a call to Route 53.
 
 mod place;
@@ -56,10 +56,10 @@ pub struct TrafficTable {
     /// the tiers before it. `[]`: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Vec<Ref<Pool>>>,
-    /// A simple CNAME of that name that leads to `primary_target` is taken over; `destroy` puts one back.
+    /// A simple CNAME of that name that leads to `primary_target` is adopted; `destroy` puts one back.
     #[serde(default)]
     pub adopt: bool,
-    /// Once traffic has moved, a takeover waits until `standby_target` answers what `probe` asks of the record's name. It is
+    /// Once traffic has moved, a failover waits until `standby_target` answers what `probe` asks of the record's name. It is
     /// asked from where drstack runs. `false` where it cannot be asked from there.
     #[serde(default = "yes")]
     pub watch: bool,
@@ -70,9 +70,9 @@ pub struct TrafficTable {
     /// said.
     pub standby_share: Option<Share>,
     /// With `policy = "weighted"`: `["5%", "25%", "100%"]` gives the primary its share back in these steps at a failback, each once
-    /// the primary answered well for `ramp_pause`; a planned takeover gives it to the standby region in the same steps.
+    /// the primary answered well for `ramp_pause`; a planned failover gives it to the standby region in the same steps.
     pub ramp: Option<Vec<Share>>,
-    /// How long each step of `ramp` is held; `1m` where not said.
+    /// How long each step of `ramp` is held; default `1m`.
     pub ramp_pause: Option<String>,
 }
 
@@ -105,7 +105,7 @@ pub struct Traffic;
 
 impl Component for Traffic {
     const NAME: &'static str = "traffic";
-    const SUMMARY: &'static str = "a DNS name that leads to the standby region once that has taken over";
+    const SUMMARY: &'static str = "a DNS name that leads to the standby region after a failover";
     type Spec = TrafficTable;
 
     fn check(spec: &TrafficTable, _stack: &StackFacts, _posture: Posture, out: &mut Vec<Problem>) {
@@ -256,7 +256,7 @@ fn watch(
     }
     let Some(url) = probe.of(record) else {
         let text = format!(
-            "`probe` asks another name than `{record}`: a takeover does not ask whether the standby region answers that"
+            "`probe` asks another name than `{record}`: a failover does not ask whether the standby region answers that"
         );
         return out.notes.push(text);
     };

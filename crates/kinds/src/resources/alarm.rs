@@ -155,7 +155,7 @@ mod aws {
             .put_metric_alarm()
             .alarm_name(&spec.name)
             .alarm_description(
-                "Takes traffic off the primary; drstack writes its metric when the standby region takes over",
+                "Takes traffic off the primary; drstack writes its metric when the standby region serves",
             )
             .actions_enabled(false)
             .namespace(NAMESPACE)

@@ -14,7 +14,7 @@ pub struct BucketSpec {
     pub source: String,
     /// Days after which versions that are no longer the latest expire; 0 for never.
     pub old_versions_days: u32,
-    /// The KMS key that encrypts it; keys that S3 manages where not said: they need no key policy in a failover.
+    /// The KMS key that encrypts it; default: keys that S3 manages, which need no key policy in a failover.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! A check: something that has to hold in the standby region before what took over counts as up.
+//! A check: something that has to hold in the standby region before what failed over counts as up.
 //!
 //! It stands for no object: nobody looks for it, nobody owns it. Each plan in mode active makes it, and making it means to look once;
 //! the engine tries again until it holds.
@@ -87,7 +87,7 @@ pub struct Check;
 
 impl Kind for Check {
     const NAME: &'static str = "check";
-    const SUMMARY: &'static str = "something that has to hold before what took over counts as up";
+    const SUMMARY: &'static str = "something that has to hold before what failed over counts as up";
     const LOOKUP: Lookup = Lookup::Name;
     const VERIFIES: bool = true;
     /// A program that loads models of tens of GiB answers after minutes; what is not up after a quarter of an hour is broken.

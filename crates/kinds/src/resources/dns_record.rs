@@ -39,7 +39,7 @@ pub struct DnsRecordSpec {
     pub aliases: Option<AliasZones>,
     /// The check that says whether the primary is answered.
     pub check: Link,
-    /// A simple record that leads to the primary is taken over.
+    /// A simple record that leads to the primary is adopted.
     pub adopt: bool,
     /// Both are answered by weight, at first the primary in so many of 100 cases; else the primary while it is healthy. From
     /// then on the weights are those of [`DnsWeights`](super::DnsWeights).

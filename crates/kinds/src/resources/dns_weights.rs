@@ -1,6 +1,6 @@
 //! How a pair of weighted records shares what is asked of its name. It may change share by share, each held for a while in
-//! which the side that gets more has to answer well: how a region that was handed back to gets its users back, and how the other one gets
-//! them in a planned takeover.
+//! which the side that gets more has to answer well: how a region that was failed back to gets its users back, and how the other one gets
+//! them in a planned failover.
 //!
 //! The shares that stand say how far it came, so that whoever goes on does so from there. Shares of the primary and of the standby
 //! make 100 in one change: there is no moment in which neither is answered.
@@ -95,7 +95,7 @@ impl Kind for DnsWeights {
     const PLACES: &'static [Place] = &[Place::Global];
     const SETTING: bool = true;
     const SWITCHES_TRAFFIC: bool = true;
-    const AFTER_TAKEOVER: bool = true;
+    const AFTER_FAILOVER: bool = true;
     const ROUNDS: usize = MOST_SHARES;
     const OPERATIONS: &'static [Operation] = &[
         operation("route53", "ChangeResourceRecordSets"),
@@ -166,7 +166,7 @@ mod tests {
 
     const RAMPS: [&[u32]; 6] =
         [&[5, 25, 100], &[100], &[4, 22, 90], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &[0], &[80]];
-    /// Those of planned takeovers.
+    /// Those of planned failovers.
     const DOWN: [&[u32]; 3] = [&[95, 75, 0], &[86, 68, 0], &[5, 4, 3, 2, 1, 0]];
 
     /// Whatever share stands, whoever goes on and wherever it is cut off: never both sides off, and never a dead primary.

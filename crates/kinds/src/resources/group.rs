@@ -1,6 +1,6 @@
 //! A pool's Auto Scaling group: types in the stack's order, spot or on-demand, at the size the posture wants.
 //!
-//! A takeover goes in two rounds. First the purchase option is switched and the size raised by as many as run on spot,
+//! A failover goes in two rounds. First the purchase option is switched and the size raised by as many as run on spot,
 //! which are protected from scaling in; once enough on-demand instances serve, the spot ones are retired. So what is in
 //! service never falls below what it was.
 
@@ -24,7 +24,7 @@ mod rungs;
 pub mod sizes;
 
 use reserved::Reserved;
-pub use rungs::{Step, Takeover};
+pub use rungs::{Failover, Step};
 use sizes::Sizes;
 
 /// What is wanted.
@@ -54,12 +54,12 @@ pub struct GroupSpec {
     /// Whether its on-demand instances go into reserved capacity; none where the stack names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved: Option<Reserved>,
-    /// In a takeover EC2 Fleet launches what is missing, and not the group.
+    /// In a failover EC2 Fleet launches what is missing, and not the group.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_fleet: bool,
-    /// That it takes over, and how far it may go down for that; none while the primary serves.
+    /// That it fails over, and how far it may go down for that; none while the primary serves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub takeover: Option<Takeover>,
+    pub failover: Option<Failover>,
 }
 
 /// What Auto Scaling and EC2 report.
@@ -109,8 +109,8 @@ impl GroupSpec {
     /// Spot instances that it can do without, once `live` is there: all of them where it wants on-demand ones, those that are
     /// too many where it wants spot for what these lack.
     fn surplus(&self, live: &GroupLive) -> u32 {
-        match self.takeover {
-            Some(Takeover { rung: Step::Whole, .. }) if self.on_demand_percentage == 100 => live.spot,
+        match self.failover {
+            Some(Failover { rung: Step::Whole, .. }) if self.on_demand_percentage == 100 => live.spot,
             Some(_) => {
                 let over = live.in_service().saturating_sub(self.desired);
                 self.in_whole_instances(over).min(live.spot)
@@ -121,11 +121,11 @@ impl GroupSpec {
 
     /// Whether what serves lets the surplus go.
     fn is_served_by(&self, live: &GroupLive) -> bool {
-        match self.takeover {
-            Some(Takeover { rung: Step::Whole, .. }) if self.on_demand_percentage == 100 => {
+        match self.failover {
+            Some(Failover { rung: Step::Whole, .. }) if self.on_demand_percentage == 100 => {
                 live.on_demand >= self.desired
             }
-            Some(Takeover { rung: Step::Fewer, minimum, .. }) => live.in_service() >= minimum,
+            Some(Failover { rung: Step::Fewer, minimum, .. }) => live.in_service() >= minimum,
             _ => live.in_service() >= self.desired,
         }
     }
@@ -169,7 +169,7 @@ impl Kind for Group {
 
     fn diff(spec: &GroupSpec, live: &GroupLive) -> Vec<FieldChange> {
         // While instances are exchanged the group may be larger than it will be.
-        let max = if spec.takeover.is_some() { live.max.max(spec.max) } else { spec.max };
+        let max = if spec.failover.is_some() { live.max.max(spec.max) } else { spec.max };
         // On a lower rung the share of on-demand follows from what was to be had.
         let percentage = if spec.is_lowered() { 0 } else { spec.on_demand_percentage };
         let surplus = spec.surplus(live);
@@ -216,7 +216,7 @@ impl Kind for Group {
 
     fn expect_after(spec: &GroupSpec, id: &str, before: &GroupLive) -> GroupLive {
         let expected = Self::expect(spec, id);
-        match spec.takeover {
+        match spec.failover {
             None => expected,
             Some(_) if spec.is_served_by(before) => {
                 let spot = before.spot - spec.surplus(before);
@@ -227,9 +227,9 @@ impl Kind for Group {
                     ..expected
                 }
             }
-            Some(takeover) => {
+            Some(failover) => {
                 let desired = spec.size_beside(Some(before));
-                let on_demand = match takeover.rung {
+                let on_demand = match failover.rung {
                     Step::Whole => on_demand(spec).min(desired.saturating_sub(spec.surplus(before))),
                     Step::Spot | Step::Sizes | Step::Fewer => before.on_demand,
                 };
@@ -267,12 +267,12 @@ impl Kind for Group {
         if spec.is_served_by(live) {
             return Readiness::Ready;
         }
-        let whole = matches!(spec.takeover, Some(Takeover { rung: Step::Whole, .. }));
+        let whole = matches!(spec.failover, Some(Failover { rung: Step::Whole, .. }));
         let text = match whole && spec.on_demand_percentage == 100 {
             true => format!("{} of {} on-demand {} in service", live.on_demand, spec.desired, spec.noun()),
             false => format!("{} of {} in service", live.in_service(), spec.words(spec.desired)),
         };
-        match (&live.short, spec.takeover) {
+        match (&live.short, spec.failover) {
             (Some(why), _) if why.limit == Limit::Never => {
                 Readiness::Failed(format!("{text}; no launch can succeed: {}", why.message))
             }
@@ -331,8 +331,8 @@ impl Kind for Group {
     }
 
     fn left_on_demand(spec: &GroupSpec, live: &GroupLive) -> u32 {
-        // A takeover retires and raises by itself; after it the exchange is Auto Scaling's.
-        if spec.takeover.is_none() && spec.on_demand_percentage == 0 {
+        // A failover retires and raises by itself; after it the exchange is Auto Scaling's.
+        if spec.failover.is_none() && spec.on_demand_percentage == 0 {
             live.on_demand / live.unit()
         } else {
             0

@@ -14,7 +14,7 @@ pub struct ImageSpec {
     pub source: String,
     /// Name of the copy.
     pub name: String,
-    /// Key of the standby region that encrypts it; the region's default key where not said.
+    /// Key of the standby region that encrypts it; default: the region's default key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
 }

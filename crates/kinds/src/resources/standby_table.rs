@@ -25,7 +25,7 @@ pub struct StandbyTable {
 /// What is wanted of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
-    /// Key of the standby region that encrypts it; a key that AWS owns where not said.
+    /// Key of the standby region that encrypts it; default: a key that AWS owns.
     pub kms_key: Option<String>,
     /// Point-in-time recovery, which each replica has for itself.
     pub point_in_time_recovery: bool,

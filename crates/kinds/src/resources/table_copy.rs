@@ -1,4 +1,4 @@
-//! The newest complete export of a table, as it stands in the control bucket: what a takeover restores the table from. Nobody makes
+//! The newest complete export of a table, as it stands in the control bucket: what a failover restores the table from. Nobody makes
 //! it here: an export of the primary does, and its manifest is written last (DynamoDB Developer Guide, "DynamoDB table export
 //! output format").
 
@@ -45,7 +45,7 @@ pub struct TableCopy;
 impl Kind for TableCopy {
     const NAME: &'static str = "table-copy";
     const SUMMARY: &'static str =
-        "newest complete export of a table in the control bucket, which a takeover restores";
+        "newest complete export of a table in the control bucket, which a failover restores";
     const LOOKUP: Lookup = Lookup::Name;
     const SETTING: bool = true;
     const OPERATIONS: &'static [Operation] = &[operation("s3", "GetObject"), operation("s3", "ListBucket")];

@@ -1,4 +1,4 @@
-//! A table of the standby region that a takeover restored from an export. It is data from then on: nobody exports it back, and
+//! A table of the standby region that a failover restored from an export. It is data from then on: nobody exports it back, and
 //! nothing but `--delete-data` removes it.
 //!
 //! An import makes a new table and takes none of its capacity; the table is in service when the import is complete (DynamoDB
@@ -51,7 +51,7 @@ pub struct TableImport;
 
 impl Kind for TableImport {
     const NAME: &'static str = "table-import";
-    const SUMMARY: &'static str = "table of the standby region that a takeover restored from an export";
+    const SUMMARY: &'static str = "table of the standby region that a failover restored from an export";
     const LOOKUP: Lookup = Lookup::Name;
     const DATA: DataRole = DataRole::Holds;
     const RESTORED: bool = true;
@@ -80,7 +80,7 @@ impl Kind for TableImport {
     type Live = TableImportLive;
 
     fn diff(spec: &TableImportSpec, live: &TableImportLive) -> Vec<FieldChange> {
-        // A table of an earlier takeover is of another export than the newest one.
+        // A table of an earlier failover is of another export than the newest one.
         let export = live
             .export
             .as_deref()

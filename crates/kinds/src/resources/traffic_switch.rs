@@ -1,7 +1,7 @@
 //! The switch of traffic: a metric of the standby region, 1 once that region serves. Writing it is an act of the data
 //! plane there; no call to Route 53 is needed for DNS to follow.
 //!
-//! Nobody has written it before the first takeover: no datapoint means 0, and the health check that watches the alarm
+//! Nobody has written it before the first failover: no datapoint means 0, and the health check that watches the alarm
 //! begins as healthy. A minute counts as 1 once it holds a 1: a 0 is written only in a minute that does not.
 
 use std::time::Duration;

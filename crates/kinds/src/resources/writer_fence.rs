@@ -1,6 +1,6 @@
 //! A fence around a writer of the primary region: an inline policy on a role of the user's that denies it to write the primary's
-//! data while the standby region serves. IAM is changed from one region for all, so a takeover leaves it as it is; the first
-//! apply after it, which the primary answers, puts the policy, and handing back begins with lifting it.
+//! data while the standby region serves. IAM is changed from one region for all, so a failover leaves it as it is; the first
+//! apply after it, which the primary answers, puts the policy, and a failback begins with lifting it.
 
 use drstack_core::kind::{FieldChange, Kind, Lookup, Operation, Place};
 use serde::{Deserialize, Serialize};
@@ -81,7 +81,7 @@ impl Kind for WriterFence {
     const LOOKUP: Lookup = Lookup::Name;
     const PLACES: &'static [Place] = &[Place::Global];
     const SETTING: bool = true;
-    const AFTER_TAKEOVER: bool = true;
+    const AFTER_FAILOVER: bool = true;
     const OPERATIONS: &'static [Operation] = &[
         operation("iam", "DeleteRolePolicy"),
         operation("iam", "GetRole"),

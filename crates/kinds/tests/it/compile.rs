@@ -221,7 +221,7 @@ fn the_standby_has_to_answer_for_the_record_once_traffic_has_moved() {
     );
 }
 
-/// By weight all but the weights is the same in both modes, and these only with a ramp: a takeover leaves them as they are.
+/// By weight all but the weights is the same in both modes, and these only with a ramp: a failover leaves them as they are.
 #[test]
 fn a_ramp_ends_with_the_share_that_stands_and_begins_with_none() {
     let weights = |more: &str, mode| {
@@ -249,9 +249,9 @@ fn a_ramp_ends_with_the_share_that_stands_and_begins_with_none() {
     assert_eq!(weights(&ramp, Mode::Active), (90.into(), 0.into(), Value::Null, Value::Null));
 }
 
-/// A planned takeover has both regions: it goes the same way down, before the switch, and asks the standby for it.
+/// A planned failover has both regions: it goes the same way down, before the switch, and asks the standby for it.
 #[test]
-fn a_planned_takeover_ramps_before_it_switches_where_the_standby_can_be_asked() {
+fn a_planned_failover_ramps_before_it_switches_where_the_standby_can_be_asked() {
     let ramp = "policy = \"weighted\"\nstandby_share = \"10%\"\nramp = [\"1%\", \"25%\", \"100%\"]\n";
     let text = reference(Posture::Hot).replace("after          =", &format!("{ramp}after          ="));
     let planned = |text: &str| {

@@ -2,9 +2,9 @@
 
 mod compute;
 mod data;
+mod failover;
 mod identity;
 mod network;
-mod takeover;
 mod traffic;
 
 use drstack_core::kind::Kind;
@@ -44,7 +44,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         network::samples(),
         compute::samples(),
         identity::samples(),
-        takeover::samples(),
+        failover::samples(),
         traffic::samples(),
     ];
     all.into_iter().flatten().collect()

@@ -74,7 +74,7 @@ async fn a_second_taker_is_told_who_holds_it() {
 }
 
 #[tokio::test]
-async fn a_lease_that_ran_out_is_taken_over_and_its_holder_stopped() {
+async fn a_lease_that_ran_out_is_sealed_and_its_holder_stopped() {
     let store = store();
     let mut old = take(&store, "a", 0).await.unwrap();
     let lease = old.lease();
@@ -133,7 +133,7 @@ async fn a_taker_whose_write_never_arrived_hears_that_and_not_that_a_stale_lock_
 }
 
 #[tokio::test]
-async fn a_holder_that_renews_while_it_is_being_taken_over_keeps_the_lock() {
+async fn a_holder_that_renews_while_it_is_being_failed_over_keeps_the_lock() {
     let store = store();
     let old = take(&store, "a", 0).await.unwrap();
     // The taker seals first, and then finds that the lock was renewed.
@@ -177,7 +177,7 @@ async fn a_sign_of_life_that_never_arrived_can_be_given_again() {
 }
 
 #[tokio::test]
-async fn a_lease_ends_before_anybody_may_take_over_and_when_the_lock_is_given_back() {
+async fn a_lease_ends_before_anybody_may_fail_over_and_when_the_lock_is_given_back() {
     let store = store();
     let lock = take(&store, "a", 0).await.unwrap();
     let lease = lock.lease();
@@ -346,7 +346,7 @@ async fn what_was_begun_is_handed_on_until_somebody_says_it_is_done() {
     ];
     Journal::new(store.clone(), "a").append(&entries).await.unwrap();
     assert_eq!(peek(&*store).await.unwrap(), Peek { free_since: None, begun: begun(&["lost"]) });
-    // The second takes over and does nothing about it.
+    // The second takes the lock and does nothing about it.
     let second = take(&store, "b", 60).await.unwrap();
     assert_eq!(*second.begun(), begun(&["lost"]));
     let journal = Journal::new(store.clone(), "b").after(second.begun().clone());
@@ -362,14 +362,14 @@ async fn what_was_begun_is_handed_on_until_somebody_says_it_is_done() {
     assert_eq!(peek(&*store).await.unwrap(), Peek { free_since: Some(3), begun: begun(&[]) });
 }
 
-fn takeover(run: &str) -> Holder {
+fn failover(run: &str) -> Holder {
     Holder { purpose: FAILOVER.to_owned(), ..wanted(run) }
 }
 
 #[tokio::test]
 async fn a_change_of_mode_takes_the_lock_from_any_other_run_and_from_no_change_of_mode() {
     let store = store();
-    let taken = async |run: &str| Lock::take_over(store.clone(), takeover(run), at(1)).await;
+    let taken = async |run: &str| Lock::take_from_others(store.clone(), failover(run), at(1)).await;
     let (free, from) = taken("free").await.unwrap();
     assert_eq!(from, None);
     free.release(&BTreeSet::new()).await.unwrap();
@@ -380,7 +380,7 @@ async fn a_change_of_mode_takes_the_lock_from_any_other_run_and_from_no_change_o
     let refused = taken("second").await.err().unwrap();
     assert!(matches!(&refused, LockError::Held(held) if **held == *first.holder()), "{refused}");
     // One that died is no longer in the way, and nothing was taken away from it.
-    let (last, from) = Lock::take_over(store.clone(), takeover("last"), at(90)).await.unwrap();
+    let (last, from) = Lock::take_from_others(store.clone(), failover("last"), at(90)).await.unwrap();
     assert_eq!((from, last.holder().epoch), (None, 4));
     assert!(is_fenced(&store, "first").await);
 }
@@ -394,8 +394,8 @@ async fn a_run_that_gives_signs_of_life_meanwhile_does_not_keep_the_lock_from_a_
     store.meddle(move |objects| {
         objects.insert(KEY.to_owned(), bytes_of(&renewed));
     });
-    let (lock, from) = Lock::take_over(store.clone(), takeover("takeover"), at(20)).await.unwrap();
-    assert_eq!((from, held_by(&store).await.as_deref()), (Some(expected), Some("takeover")));
+    let (lock, from) = Lock::take_from_others(store.clone(), failover("failover"), at(20)).await.unwrap();
+    assert_eq!((from, held_by(&store).await.as_deref()), (Some(expected), Some("failover")));
     assert_eq!(lock.holder().epoch, 2);
 }
 
@@ -411,9 +411,9 @@ async fn a_run_that_ends_at_the_same_moment_does_not_keep_the_lock_from_a_change
     store.meddle(move |objects| {
         objects.insert(KEY.to_owned(), free);
     });
-    let (lock, from) = Lock::take_over(store.clone(), takeover("takeover"), at(20)).await.unwrap();
+    let (lock, from) = Lock::take_from_others(store.clone(), failover("failover"), at(20)).await.unwrap();
     assert_eq!((from, lock.holder().epoch), (None, 2));
-    assert_eq!(held_by(&store).await.as_deref(), Some("takeover"));
+    assert_eq!(held_by(&store).await.as_deref(), Some("failover"));
 }
 
 /// A run that began a bucket and died, and so many after it that died before they wrote anything.
@@ -438,7 +438,7 @@ async fn what_was_begun_is_known_after_a_chain_of_deaths_of_any_length() {
         assert_eq!(*take(&store, "c", 900).await.unwrap().begun(), begun(&["lost"]), "{length}");
         break_lock(&*store, "unlock").await.unwrap();
         assert_eq!(peek(&*store).await.unwrap().begun, begun(&["lost"]), "{length}");
-        let (last, _) = Lock::take_over(store.clone(), takeover("d"), at(950)).await.unwrap();
+        let (last, _) = Lock::take_from_others(store.clone(), failover("d"), at(950)).await.unwrap();
         assert_eq!(*last.begun(), begun(&["lost"]), "{length}");
     }
 }

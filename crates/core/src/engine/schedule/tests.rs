@@ -151,7 +151,7 @@ impl Model {
         self.estimates[id] + behind.map(|other| self.remaining(other)).fold(0.0, f64::max)
     }
 
-    /// Takes over what the schedule handed out.
+    /// Fails over what the schedule handed out.
     fn take(&mut self, at_most: usize, taken: &[StepId]) -> Result<(), TestCaseError> {
         let ready = self.ready();
         prop_assert_eq!(taken.len(), at_most.min(ready.len()));
@@ -165,7 +165,7 @@ impl Model {
         Ok(())
     }
 
-    /// Takes over that a step ended, and what became impossible by it.
+    /// Fails over that a step ended, and what became impossible by it.
     fn end(&mut self, id: StepId, done: bool, impossible: &[StepId]) -> Result<(), TestCaseError> {
         self.running.remove(&id);
         if done {

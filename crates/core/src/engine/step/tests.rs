@@ -1,4 +1,4 @@
-//! What a step promises to the run that takes over from its own.
+//! What a step promises to the run that takes the lock from its own.
 
 use std::sync::Mutex;
 
@@ -199,8 +199,8 @@ fn job(action: Action, permit: Permit) -> Job {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_launches_starts_nothing_once_its_run_was_taken_over() {
-    for (action, is_taken_over) in
+async fn who_waits_for_launches_starts_nothing_once_its_run_was_failed_over() {
+    for (action, is_sealed) in
         [Action::Create, Action::Update].into_iter().flat_map(|it| [(it, false), (it, true)])
     {
         let store = Arc::new(Memory::default());
@@ -210,7 +210,7 @@ async fn who_waits_for_launches_starts_nothing_once_its_run_was_taken_over() {
         let others = async {
             sleep(Duration::from_secs(2)).await;
             assert_eq!(*region.told.lock().unwrap(), [0; 0], "it waits for launches");
-            if is_taken_over {
+            if is_sealed {
                 seal(&*store, "r", "next").await.unwrap();
                 journal.append(&[Entry::RunFinished { at: region.now() }]).await.unwrap_err();
             }
@@ -218,12 +218,16 @@ async fn who_waits_for_launches_starts_nothing_once_its_run_was_taken_over() {
         let (ended, ()) = tokio::join!(run, others);
         assert_eq!(begin.elapsed().as_secs(), u64::from(10 / PER_SECOND));
         let told = region.told.lock().unwrap().clone();
-        match (is_taken_over, ended.result) {
+        match (is_sealed, ended.result) {
             (false, Ok(_)) => assert_eq!(told, [10]),
             (true, Err(StepError::NeverReady { message })) => {
-                assert_eq!((told, message.contains("another run took over")), (vec![], true), "{message}");
+                assert_eq!(
+                    (told, message.contains("another run took the lock")),
+                    (vec![], true),
+                    "{message}"
+                );
             }
-            (_, result) => panic!("{action:?}, taken over {is_taken_over}: {result:?}"),
+            (_, result) => panic!("{action:?}, failed over {is_sealed}: {result:?}"),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::cloud::{Found, Owner};
 use crate::graph::Resource;
 use crate::kind::{Compared, DynKind, ShapeError};
 use crate::observe::{Claim, Look};
-use crate::plan::Remark;
+use crate::plan::{MISSING, Remark};
 
 /// Whose something is that was found in the place of a wanted resource.
 pub(super) enum Whose<'f> {
@@ -36,9 +36,9 @@ impl<'a> Draft<'a> {
         match (look, self.claim(kind, resource)) {
             (Some(Look::Present(found)), _) => return Ok(Some(found)),
             // Nothing is taken away now, and what there is serves.
-            (Some(Look::Absent), Some(claim)) if self.takes_over() => return Ok(Some(claim)),
+            (Some(Look::Absent), Some(claim)) if self.fails_over() => return Ok(Some(claim)),
             (Some(Look::Absent), Some(claim)) => self.block_claimed(resource, claim),
-            (Some(Look::Absent), None) => self.create(kind, resource, in_scope, "it does not exist")?,
+            (Some(Look::Absent), None) => self.create(kind, resource, in_scope, MISSING)?,
             (Some(Look::Unknown(error)), _) => {
                 self.block(&resource.address, format!("could not look: {error}; {}", error.hint()));
             }
@@ -68,7 +68,7 @@ impl<'a> Draft<'a> {
                 return Whose::Others;
             }
             Owner::Ours(address) => self.taken_by(kind, found, address),
-            Owner::Unproven(Some(address)) if self.takes_over() && *address == resource.address => {
+            Owner::Unproven(Some(address)) if self.fails_over() && *address == resource.address => {
                 return Whose::Its;
             }
             Owner::Unproven(_) => {
@@ -162,8 +162,8 @@ impl<'a> Draft<'a> {
         }
         let one = match used[..] {
             [only] => only,
-            // A takeover takes nothing away: any of them is better than none.
-            _ if self.takes_over() => used.first().copied().unwrap_or(0),
+            // A failover takes nothing away: any of them is better than none.
+            _ if self.fails_over() => used.first().copied().unwrap_or(0),
             _ => {
                 let ids: Vec<String> = all.iter().map(|(it, _)| format!("`{}`", it.id)).collect();
                 let text = format!(

@@ -78,7 +78,7 @@ impl Moved {
         self.is_gone(&old) && of.resource() == resource.resource() && old.kind() == new.kind()
     }
 
-    /// Whether `resource` may take the place of `of`, which is not taken over as it is.
+    /// Whether `resource` may take the place of `of`, which is not kept as it is.
     pub(super) fn may_succeed(&self, of: &Address, resource: &Address) -> bool {
         let to = self.to.get(&of.component());
         self.may_be(of, resource) && to.is_none_or(|to| *to == resource.component())

@@ -103,7 +103,7 @@ impl Draft<'_> {
         if let (true, Some((_, newer))) = (is_older, &one) {
             if keeps_older(kind) {
                 self.older.push(Older::of(kind, resource, found, None));
-            } else if in_scope && !self.takes_over() {
+            } else if in_scope && !self.fails_over() {
                 self.retire(kind, resource, found, &newer.ready)?;
             }
         }

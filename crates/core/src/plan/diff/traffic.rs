@@ -151,7 +151,7 @@ impl Draft<'_> {
         Ok(parts)
     }
 
-    /// Handing back, and whatever else leads traffic to the primary: what moved traffic lets go first, and only then what served
+    /// A failback, and whatever else leads traffic to the primary: what moved traffic lets go first, and only then what served
     /// shrinks or goes. The edges between changes turn round.
     pub(super) fn let_go_before_shrinking(&mut self, want: &Graph) -> Result<(), ShapeError> {
         let traffic = self.traffic(|kind_is_for_later| !kind_is_for_later);
@@ -159,10 +159,10 @@ impl Draft<'_> {
             return self.by_shares(want);
         }
         let traffic = self.traffic(|_| true);
-        // What was put on the primary after the takeover is lifted before anybody is sent there.
+        // What was put on the primary after the failover is lifted before anybody is sent there.
         let lifts = |step: &Step| {
             let kind = self.kinds.get(&step.kind);
-            kind.is_some_and(|kind| kind.after_takeover() && !kind.switches_traffic())
+            kind.is_some_and(|kind| kind.after_failover() && !kind.switches_traffic())
         };
         let lifted: Vec<StepId> =
             self.steps.iter().enumerate().filter(|(_, step)| lifts(step)).map(|(id, _)| id).collect();
@@ -220,11 +220,11 @@ impl Draft<'_> {
         self.gate(vec![Gate { needs: traffic, holds, after: Vec::new() }]);
     }
 
-    /// Steps that move traffic, of kinds that are, or are not, for after a takeover.
+    /// Steps that move traffic, of kinds that are, or are not, for after a failover.
     fn traffic(&self, of: impl Fn(bool) -> bool) -> Vec<StepId> {
         let is_meant = |step: &Step| {
             let kind = self.kinds.get(&step.kind).filter(|kind| kind.switches_traffic());
-            step.action != Action::Delete && kind.is_some_and(|kind| of(kind.after_takeover()))
+            step.action != Action::Delete && kind.is_some_and(|kind| of(kind.after_failover()))
         };
         self.steps.iter().enumerate().filter(|(_, step)| is_meant(step)).map(|(id, _)| id).collect()
     }

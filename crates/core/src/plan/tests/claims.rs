@@ -49,7 +49,7 @@ fn what_lost_the_tag_of_its_address_is_told_which_one_brings_it_back() {
 }
 
 #[test]
-fn nothing_is_made_beside_what_may_be_it_and_a_takeover_uses_that() {
+fn nothing_is_made_beside_what_may_be_it_and_a_failover_uses_that() {
     let unproven = Found { owner: Owner::Unproven(Some(at("x.x/a"))), ..a("a-1", 1) };
     let mut seen = both();
     seen.seen.insert(at("x.x/a"), Look::Absent);

@@ -40,7 +40,7 @@ fn what_a_name_leads_to_is_tagged_anew_in_place() {
 }
 
 #[test]
-fn a_takeover_uses_what_has_another_address_and_leaves_its_tags() {
+fn a_failover_uses_what_has_another_address_and_leaves_its_tags() {
     let graph = |size| want(vec![tagged::<Tagged>("x.new/a", size, "a")]);
     let mut seen = seen(vec![("x.new/a", Look::Absent)]);
     seen.others = vec![owned("tagged", "a-1", "x.old/a", live(1, "a", None))];

@@ -41,7 +41,7 @@ fn standing(size: u32) -> Observed {
     seen(all)
 }
 
-fn takes_over(graph: &Graph, seen: &Observed) -> (Plan, PlanReport) {
+fn fails_over(graph: &Graph, seen: &Observed) -> (Plan, PlanReport) {
     made(graph, seen, &Options { mode: Mode::Active, ..options(Intent::Failover) })
 }
 
@@ -71,7 +71,7 @@ fn texts(remarks: &[Remark]) -> Vec<String> {
 
 #[test]
 fn data_comes_before_capacity_before_checks_before_traffic_of_its_tier_and_those_before() {
-    let (plan, report) = takes_over(&parts(4), &standing(2));
+    let (plan, report) = fails_over(&parts(4), &standing(2));
     assert_eq!(report.blocked, []);
     assert_eq!(before(&plan, "d.two/table"), [""; 0]);
     assert_eq!(before(&plan, "p.one/group"), ["d.one"]);
@@ -84,7 +84,7 @@ fn data_comes_before_capacity_before_checks_before_traffic_of_its_tier_and_those
 
 #[test]
 fn only_traffic_needs_all_of_it_and_the_rest_goes_on_where_something_fails() {
-    let (plan, _) = takes_over(&parts(4), &standing(2));
+    let (plan, _) = fails_over(&parts(4), &standing(2));
     assert_eq!(needed(&plan, "p.two/group"), [""; 0]);
     assert_eq!(needed(&plan, "c.two/check"), [""; 0]);
     assert_eq!(needed(&plan, "t.one/switch"), ["c.one", "d.one", "p.one"]);
@@ -92,7 +92,7 @@ fn only_traffic_needs_all_of_it_and_the_rest_goes_on_where_something_fails() {
 
 #[test]
 fn the_predicted_time_of_a_failover_counts_what_traffic_waits_for() {
-    let (mut plan, _) = takes_over(&parts(4), &standing(2));
+    let (mut plan, _) = fails_over(&parts(4), &standing(2));
     for step in &mut plan.steps {
         step.estimate = match step.kind.as_str() {
             "data" => 600.0,
@@ -116,7 +116,7 @@ fn an_after_of_the_stack_names_all_that_traffic_waits_for() {
     (switch.waits, switch.after) = (Waits::Named, vec![at("p.three/group")]);
     let switch = graph.resources.get_mut(&at("t.one/switch")).unwrap();
     switch.waits = Waits::Named;
-    let (plan, _) = takes_over(&graph, &standing(2));
+    let (plan, _) = fails_over(&graph, &standing(2));
     assert_eq!(before(&plan, "t.two/switch"), ["p.three"]);
     assert_eq!(before(&plan, "t.one/switch"), [""; 0]);
 }
@@ -126,7 +126,7 @@ fn traffic_stays_while_what_it_waits_for_cannot_be_made_and_the_way_on_is_said()
     let denied = || Look::Unknown(CloudError::Throttled { operation: "toy:Read".into() });
     let mut seen = standing(2);
     seen.seen.insert(at("p.two/group"), denied());
-    let (plan, report) = takes_over(&parts(4), &seen);
+    let (plan, report) = fails_over(&parts(4), &seen);
     let steps: Vec<&str> = plan.steps.iter().map(|it| it.address.as_str()).collect();
     assert!(steps.contains(&"t.one/switch") && steps.contains(&"p.three/group"), "{steps:?}");
     assert!(!steps.contains(&"t.two/switch"), "{steps:?}");
@@ -136,7 +136,7 @@ fn traffic_stays_while_what_it_waits_for_cannot_be_made_and_the_way_on_is_said()
     // What the operator goes without is not waited for.
     let mut graph = parts(4);
     go_without(&mut graph, &kinds(), &["p.two".to_owned()]);
-    let (plan, _) = takes_over(&graph, &seen);
+    let (plan, _) = fails_over(&graph, &seen);
     assert_eq!(before(&plan, "t.two/switch"), ["c.one", "c.two", "d.one", "d.two", "p.one"]);
 }
 
@@ -164,7 +164,7 @@ fn a_target_that_moves_traffic_takes_along_what_it_waits_for() {
 }
 
 #[test]
-fn handing_back_nothing_shrinks_before_all_traffic_has_left() {
+fn failing_back_nothing_shrinks_before_all_traffic_has_left() {
     let (plan, _) = made(&parts(2), &standing(4), &options(Intent::Failback));
     for pool in ["p.one/group", "p.two/group", "p.three/group"] {
         assert_eq!(needed(&plan, pool), ["t.one", "t.two"], "{pool}");
@@ -203,7 +203,7 @@ fn the_edges_of_an_order_grow_with_the_stack_and_not_with_its_square() {
         };
         let graph = want((0..count).flat_map(each).collect());
         let seen = graph.resources.keys().map(|it| (it.as_str(), live(2, it.as_str()))).collect();
-        let (plan, _) = takes_over(&graph, &super::seen(seen));
+        let (plan, _) = fails_over(&graph, &super::seen(seen));
         assert_eq!(plan.steps.len(), 2 * count as usize);
         let of_gates = plan.gates.iter().map(|it| it.before().count() + it.holds.len()).sum::<usize>();
         of_gates + plan.steps.iter().map(|it| it.before().count()).sum::<usize>()

@@ -14,7 +14,7 @@ pub(super) fn problems(spec: &PoolTable) -> Vec<Problem> {
     let all = [
         (
             spec.purchase.active == PurchaseOption::Spot,
-            "Fleet launches on-demand instances, and this pool takes over on spot",
+            "Fleet launches on-demand instances, and this pool fails over on spot",
             "leave out `engine`, or the `active` of `purchase`",
         ),
         (

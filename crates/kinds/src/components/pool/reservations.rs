@@ -1,4 +1,4 @@
-//! `reservations` of a pool: capacity that was reserved in the standby region for the day of a takeover.
+//! `reservations` of a pool: capacity that was reserved in the standby region for the day of a failover.
 
 use drstack_core::component::{CompileCx, Problem, ResourceSet, Seed, StackFacts};
 use drstack_core::facts::{FactQuery, Known};
@@ -21,7 +21,7 @@ pub(super) fn problems(spec: &PoolTable, stack: &StackFacts) -> Vec<Problem> {
         let message = match form(text, &stack.standby) {
             Form::Neither => format!("`{text}` is neither a Capacity Reservation nor a resource group"),
             Form::Elsewhere(region) => {
-                format!("`{text}` is in {region}, and the pool takes over in {}", stack.standby)
+                format!("`{text}` is in {region}, and the pool fails over in {}", stack.standby)
             }
             _ if spec.reservations[..at].contains(text) => {
                 format!("`{text}` stands twice in `reservations`")
@@ -32,7 +32,7 @@ pub(super) fn problems(spec: &PoolTable, stack: &StackFacts) -> Vec<Problem> {
     }
     if spec.purchase.active == PurchaseOption::Spot && !spec.reservations.is_empty() {
         let message =
-            "reserved capacity is on-demand, and this pool takes over on spot: nothing would use it";
+            "reserved capacity is on-demand, and this pool fails over on spot: nothing would use it";
         let help = "leave out `reservations`, or the `active` of `purchase`";
         out.push(Problem::error("DR234", field, message, help));
     }
@@ -69,7 +69,7 @@ pub(super) fn reserved(
                 );
                 out.error("DR235", "reservations", message, "correct the id, or leave it out");
             }
-            // No reason to stop a takeover: the next rung is on-demand capacity that is not reserved.
+            // No reason to stop a failover: the next rung is on-demand capacity that is not reserved.
             (Known::Absent, Mode::Active) => {
                 out.notes.push(format!("Capacity Reservation `{text}` has ended: the pool does without it"));
             }

@@ -10,7 +10,7 @@ use crate::resources::dns_record::{MARK_LIMIT, SIDES, mark};
 /// How records begin, as people say them, that answer the same questions as an alias.
 const ADDRESSES: [&str; 3] = ["A ", "AAAA ", "CNAME "];
 
-/// Zone id and full name of the record, where both are known and the name is free, ours or to be taken over.
+/// Zone id and full name of the record, where both are known and the name is free, ours or to be adopted.
 pub(super) fn place(
     spec: &TrafficTable,
     cx: &CompileCx<'_>,
@@ -58,12 +58,11 @@ pub(super) fn place(
     match (is_alone && mine, found.first()) {
         (_, None) => {}
         (true, Some(found)) if spec.adopt => {
-            out.notes
-                .push(format!("`{record}` ({found}) is taken over in one change; destroying puts it back"));
+            out.notes.push(format!("`{record}` ({found}) is adopted in one change; destroying puts it back"));
         }
         (true, Some(found)) => {
             let message = format!("`{record}` exists and is not drstack's: {found}");
-            out.error("DR252", "record", message, "write `adopt = true` to have it taken over");
+            out.error("DR252", "record", message, "write `adopt = true` to adopt it");
             return None;
         }
         (false, Some(found)) => {

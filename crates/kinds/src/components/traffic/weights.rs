@@ -84,8 +84,8 @@ pub(super) fn standing(spec: &TrafficTable) -> Option<u32> {
 /// Whom a side is asked by: what users ask for, and the host that has to answer.
 type Asked = (String, String);
 
-/// The weights of `pair`. With a ramp a region that took over serves alone until it hands back: a primary that is healthy
-/// again must not get everybody at once. A planned takeover goes there by the same shares, where it is known what the standby answers.
+/// The weights of `pair`. With a ramp a region that failed over serves alone until it fails back: a primary that is healthy
+/// again must not get everybody at once. A planned failover goes there by the same shares, where it is known what the standby answers.
 pub(super) fn of(
     spec: &TrafficTable,
     cx: &CompileCx<'_>,

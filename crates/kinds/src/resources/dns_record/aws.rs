@@ -201,7 +201,7 @@ async fn put(at: &Target<'_>, spec: &DnsRecordSpec) -> Result<(), CloudError> {
             }
             _ => {
                 let message = format!(
-                    "{} `{}` exists and is not drstack's; `adopt = true` takes over a CNAME that leads to `{}`",
+                    "{} `{}` exists and is not drstack's; `adopt = true` adopts a CNAME that leads to `{}`",
                     set.r#type.as_str(),
                     spec.record,
                     spec.primary

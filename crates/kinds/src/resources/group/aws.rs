@@ -75,7 +75,7 @@ impl Driver for Group {
 
     async fn create(at: &Target<'_>, call: &Call, spec: &GroupSpec) -> Result<Seen<GroupLive>, CloudError> {
         const OPERATION: &str = "autoscaling:CreateAutoScalingGroup";
-        let by_fleet = spec.by_fleet && spec.takeover.is_some();
+        let by_fleet = spec.by_fleet && spec.failover.is_some();
         if by_fleet && let Some(found) = the_one(at, spec).await? {
             // It goes on where it was left off.
             return filled(at, call, spec, found).await;
@@ -121,7 +121,7 @@ impl Driver for Group {
         let members = Members::of(at, name).await?;
         let live = &members.live;
         let mut size_now = Size { min: spec.min, max: spec.max, desired: spec.desired };
-        if spec.takeover.is_none() {
+        if spec.failover.is_none() {
             members.protect(at, name, false).await?;
         } else if spec.is_served_by(live) {
             let left = members.retire(at, name, spec).await?;
@@ -157,7 +157,7 @@ impl Driver for Group {
         // Neither needs the other.
         let (put, tagged) = tokio::join!(put, members.tag(at, name, call, spec));
         put.and(tagged)?;
-        match spec.by_fleet && spec.takeover.is_none() {
+        match spec.by_fleet && spec.failover.is_none() {
             true => fleet::end_loose(at, call, &members.instances).await,
             false => Ok(()),
         }
@@ -256,8 +256,8 @@ impl Members {
         Ok(Self { live, tags, instances, lifecycles })
     }
 
-    /// Gives the group the tags that it has not. A takeover, which is waited for, leaves what was wanted of it as it was before: it is so again
-    /// once it is handed back.
+    /// Gives the group the tags that it has not. A failover, which is waited for, leaves what was wanted of it as it was before: it is so again
+    /// once it is failed back.
     async fn tag(
         &self,
         at: &Target<'_>,
@@ -267,7 +267,7 @@ impl Members {
     ) -> Result<(), CloudError> {
         let mut wanted = named(call, spec);
         wanted.retain(|key, value| {
-            let stays = spec.takeover.is_some() && key == SPEC;
+            let stays = spec.failover.is_some() && key == SPEC;
             !stays && self.tags.get(key) != Some(value)
         });
         if wanted.is_empty() {

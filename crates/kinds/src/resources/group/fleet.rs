@@ -1,4 +1,4 @@
-//! A takeover's burst launched by EC2 Fleet: one request of type `instant`, answered with instances and with an error for each pool
+//! A failover's burst launched by EC2 Fleet: one request of type `instant`, answered with instances and with an error for each pool
 //! of capacity that had none. The group adopts what was launched, and all is as if it had launched it itself.
 //!
 //! An update is called until nothing is left to do for Fleet; [`next`] says what that is. What was launched is found by its tag, so
@@ -17,7 +17,7 @@ use super::{GroupSpec, Step};
 /// The tag of what was launched, with the address of the group that it is for.
 pub const BURST: &str = "drstack:burst";
 
-/// Who launches the instances that a takeover lacks.
+/// Who launches the instances that a failover lacks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Engine {
@@ -36,7 +36,7 @@ impl Engine {
 }
 
 /// For so long the same request is taken for a repetition, which EC2 answers with what it launched before. What a run that was cut off
-/// has launched is seen well before; a takeover that is tried again later wants to be answered anew.
+/// has launched is seen well before; a failover that is tried again later wants to be answered anew.
 const REPETITION: Duration = Duration::from_secs(5 * 60);
 
 /// An instance that Fleet launched for a group and that has not ended.
@@ -167,7 +167,7 @@ impl GroupSpec {
     /// Whether what is missing is launched by Fleet. On a lower rung the group goes on by itself.
     pub fn is_launched_by_fleet(&self) -> bool {
         self.by_fleet
-            && self.takeover.is_some_and(|it| it.rung == Step::Whole)
+            && self.failover.is_some_and(|it| it.rung == Step::Whole)
             && self.on_demand_percentage == 100
     }
 }
@@ -258,7 +258,7 @@ mod tests {
             serde_json::from_value(serde_json::json!({
                 "name": "g", "template": "lt-1", "template_version": "1", "subnets": [], "types": ["g5.xlarge"],
                 "min": 4, "max": 4, "desired": 4, "on_demand_percentage": 100,
-                "by_fleet": by_fleet, "takeover": { "minimum": 2 },
+                "by_fleet": by_fleet, "failover": { "minimum": 2 },
             }))
             .unwrap()
         };

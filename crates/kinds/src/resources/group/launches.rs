@@ -1,20 +1,20 @@
-//! What a takeover has Auto Scaling launch, and the size to which a group is raised while not all of it may be launched at once.
+//! What a failover has Auto Scaling launch, and the size to which a group is raised while not all of it may be launched at once.
 
-use super::{GroupLive, GroupSpec, Step, Takeover};
+use super::{Failover, GroupLive, GroupSpec, Step};
 
 impl GroupSpec {
     /// The size that an update asks for beside `live`: while spot instances serve on, the others come on top of them.
     pub(super) fn size_beside(&self, live: Option<&GroupLive>) -> u32 {
-        let all = match (self.takeover, live) {
-            (Some(Takeover { rung: Step::Whole, .. }), Some(live)) => self.desired + self.surplus(live),
+        let all = match (self.failover, live) {
+            (Some(Failover { rung: Step::Whole, .. }), Some(live)) => self.desired + self.surplus(live),
             _ => self.desired,
         };
-        all.min(self.takeover.and_then(|it| it.up_to).unwrap_or(u32::MAX))
+        all.min(self.failover.and_then(|it| it.up_to).unwrap_or(u32::MAX))
     }
 
     /// Instances that Auto Scaling is asked to launch, at most.
     pub(super) fn launches_beside(&self, live: Option<&GroupLive>) -> u32 {
-        if self.takeover.is_none() || live.is_some_and(|live| self.is_served_by(live)) {
+        if self.failover.is_none() || live.is_some_and(|live| self.is_served_by(live)) {
             return 0;
         }
         self.size_beside(live).saturating_sub(self.there(live)).div_ceil(self.least_of_a_launch())
@@ -24,7 +24,7 @@ impl GroupSpec {
     pub(super) fn raised_by(&self, live: Option<&GroupLive>, launches: u32) -> Self {
         let more = launches.saturating_mul(self.least_of_a_launch());
         let up_to = Some(self.there(live).saturating_add(more));
-        Self { takeover: self.takeover.map(|it| Takeover { up_to, ..it }), ..self.clone() }
+        Self { failover: self.failover.map(|it| Failover { up_to, ..it }), ..self.clone() }
     }
 
     /// What needs no launch any more. On a lower rung what was asked for before did not come.
@@ -54,7 +54,7 @@ mod tests {
         serde_json::from_value(json!({
             "name": "g", "template": "lt-1", "template_version": "1", "subnets": [], "types": ["g5.xlarge"],
             "min": 1500, "max": 1500, "desired": 1500, "on_demand_percentage": 100,
-            "takeover": { "minimum": 900 },
+            "failover": { "minimum": 900 },
         }))
         .unwrap()
     }
@@ -81,19 +81,19 @@ mod tests {
         let full = GroupLive { on_demand: 1500, spot: 0, ..warm(0) };
         assert_eq!(spec.launches_beside(Some(&full)), 0);
         assert_eq!(spec.launches_beside(None), 1500);
-        assert_eq!(GroupSpec { takeover: None, ..spec }.launches_beside(None), 0);
+        assert_eq!(GroupSpec { failover: None, ..spec }.launches_beside(None), 0);
     }
 
-    /// Handed back, a group of the standby's size is ready with what there is: on-demand instances stay until spot ones serve.
+    /// Failed back, a group of the standby's size is ready with what there is: on-demand instances stay until spot ones serve.
     #[test]
-    fn on_demand_instances_that_a_takeover_left_count_as_serving_and_are_told() {
+    fn on_demand_instances_that_a_failover_left_count_as_serving_and_are_told() {
         let standby =
-            GroupSpec { takeover: None, on_demand_percentage: 0, min: 375, max: 375, desired: 375, ..spec() };
+            GroupSpec { failover: None, on_demand_percentage: 0, min: 375, max: 375, desired: 375, ..spec() };
         for (on_demand, spot) in [(1500, 0), (375, 0), (200, 175), (0, 375)] {
             let live = GroupLive { on_demand, spot, ..Group::expect(&standby, "g") };
             assert_eq!(Group::ready(&standby, &live), drstack_core::kind::Readiness::Ready);
             assert_eq!(Group::left_on_demand(&standby, &live), on_demand);
-            assert_eq!(Group::left_on_demand(&spec(), &live), 0, "a takeover wants them");
+            assert_eq!(Group::left_on_demand(&spec(), &live), 0, "a failover wants them");
         }
     }
 }

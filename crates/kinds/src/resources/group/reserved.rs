@@ -1,4 +1,4 @@
-//! Reserved capacity of a group: left alone while the primary serves, used up first once the group takes over.
+//! Reserved capacity of a group: left alone while the primary serves, used up first once the group fails over.
 //!
 //! It is set on the group, beside its mixed-instances policy, and not in the launch template: there it would hold for spot
 //! instances too, which cannot go into a reservation
@@ -32,7 +32,7 @@ const DEFAULT: &str = "default";
 const RESERVATION: &str = "cr-";
 
 impl Reserved {
-    /// Not touched. Auto Scaling's default would use up an open reservation that waits for a takeover.
+    /// Not touched. Auto Scaling's default would use up an open reservation that waits for a failover.
     pub fn untouched() -> Self {
         Self { preference: NONE.to_owned(), targets: Vec::new() }
     }

@@ -5,15 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use super::GroupSpec;
 
-/// How a group takes over where it does not get all that it wants.
+/// How a group fails over where it does not get all that it wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Takeover {
+pub struct Failover {
     /// The least capacity with which it counts as up.
     pub minimum: u32,
     /// Where on its ladder it stands.
     #[serde(default)]
     pub rung: Step,
-    /// The size to which it is raised for now, where the account may not launch all of it at once; it takes over all the same as if this
+    /// The size to which it is raised for now, where the account may not launch all of it at once; it fails over all the same as if this
     /// were not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub up_to: Option<u32>,
@@ -59,25 +59,25 @@ impl TryFrom<u8> for Step {
 }
 
 impl GroupSpec {
-    /// Whether it takes over on a rung below the first.
+    /// Whether it fails over on a rung below the first.
     pub(super) fn is_lowered(&self) -> bool {
-        self.takeover.is_some_and(|it| it.rung != Step::Whole)
+        self.failover.is_some_and(|it| it.rung != Step::Whole)
     }
 
     /// The rungs below the one it stands on.
     pub(super) fn rungs(&self) -> Vec<Rung<Self>> {
-        let Some(takeover) = self.takeover else { return Vec::new() };
-        let at = |rung| Self { takeover: Some(Takeover { rung, ..takeover }), ..self.clone() };
+        let Some(failover) = self.failover else { return Vec::new() };
+        let at = |rung| Self { failover: Some(Failover { rung, ..failover }), ..self.clone() };
         let mut rungs = Vec::new();
-        if takeover.rung == Step::Whole && self.on_demand_percentage > 0 {
+        if failover.rung == Step::Whole && self.on_demand_percentage > 0 {
             rungs.push(Rung { name: "spot for what on-demand lacks".to_owned(), spec: at(Step::Spot) });
         }
-        if let (Step::Whole | Step::Spot, Some(sizes)) = (takeover.rung, &self.sizes) {
+        if let (Step::Whole | Step::Spot, Some(sizes)) = (failover.rung, &self.sizes) {
             let name = format!("other sizes for the rest: {}", sizes.others.join(", "));
             rungs.push(Rung { name, spec: at(Step::Sizes) });
         }
-        if takeover.rung != Step::Fewer && takeover.minimum < self.desired {
-            let name = format!("at least {} of {}", takeover.minimum, self.words(self.desired));
+        if failover.rung != Step::Fewer && failover.minimum < self.desired {
+            let name = format!("at least {} of {}", failover.minimum, self.words(self.desired));
             rungs.push(Rung { name, spec: at(Step::Fewer) });
         }
         rungs

@@ -21,7 +21,7 @@ pub struct Sizes {
 impl GroupSpec {
     /// Types on the rung it stands on. Usual types that just came short stand behind the others.
     pub(super) fn types_now(&self) -> Vec<String> {
-        let with_others = self.takeover.is_some_and(|it| it.rung.has_other_sizes());
+        let with_others = self.failover.is_some_and(|it| it.rung.has_other_sizes());
         let others = self.sizes.as_ref().filter(|_| with_others).map(|it| it.others.clone());
         others.unwrap_or_default().into_iter().chain(self.types.iter().cloned()).collect()
     }

@@ -4,6 +4,7 @@
 mod again;
 mod deaths;
 mod desk;
+mod failover;
 mod faults;
 mod foreign;
 mod night;
@@ -15,7 +16,6 @@ mod sequence;
 mod service;
 mod squatted;
 mod stale;
-mod takeover;
 mod throttled;
 mod together;
 mod twins;

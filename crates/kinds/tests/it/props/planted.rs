@@ -50,7 +50,7 @@ pub(crate) enum Flaw {
     EndlessLock,
     /// The record of a lock that is held does not say what was begun before.
     ForgetfulLock,
-    /// A takeover looks at all regions.
+    /// A failover looks at all regions.
     LooksAtPrimary,
     /// Steps start as if nothing was ever throttled.
     Deaf,
@@ -80,7 +80,7 @@ pub(crate) enum Flaw {
     FirstTwin,
     /// A run asks whether it may call when a step begins, and not at each attempt; and it goes on when its lock is lost.
     AsksOnce,
-    /// A takeover is done when its plan is, whatever calls of earlier runs land afterwards: by its machine's clock all of them have landed.
+    /// A failover is done when its plan is, whatever calls of earlier runs land afterwards: by its machine's clock all of them have landed.
     LooksOnce,
     /// A group that goes back to spot ends an instance before it launches the one in its place.
     LaunchesLast,
@@ -222,9 +222,9 @@ pub(super) fn without_token(flaw: Option<Flaw>, call: &Call, now: Timestamp) -> 
 pub(super) fn all_at_once(flaw: Option<Flaw>, spec: &Value) -> Value {
     let mut spec = spec.clone();
     if flaw == Some(Flaw::AllAtOnce)
-        && let Some(takeover) = spec.get_mut("takeover").and_then(Value::as_object_mut)
+        && let Some(failover) = spec.get_mut("failover").and_then(Value::as_object_mut)
     {
-        takeover.remove("up_to");
+        failover.remove("up_to");
     }
     spec
 }
@@ -337,7 +337,7 @@ fn delete_first(flaw: Option<Flaw>, plan: &mut Plan) {
 /// Opens the gates of a failover, or of the way back: what each step waits for by itself is left.
 fn open_gates(flaw: Option<Flaw>, intent: &Intent, plan: &mut Plan) {
     let opens = match flaw {
-        Some(Flaw::TrafficFirst) => intent.takes_over(),
+        Some(Flaw::TrafficFirst) => intent.fails_over(),
         Some(Flaw::ShrinksFirst) => *intent == Intent::Failback,
         _ => false,
     };

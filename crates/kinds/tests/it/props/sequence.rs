@@ -106,7 +106,7 @@ fn musts(stack: &Stack, active: &Graph, traffic: &ComponentAddress) -> Vec<Must>
     let resources =
         active.resources.values().filter(|it| is_meant(&stack.components[&it.address.component()]));
     let must = |it: &drstack_core::graph::Resource| match it.kind.as_str() {
-        "group" => Some(Must::Serve(it.address.clone(), it.spec["takeover"]["minimum"].as_u64().unwrap())),
+        "group" => Some(Must::Serve(it.address.clone(), it.spec["failover"]["minimum"].as_u64().unwrap())),
         "table-import" => Some(Must::Hold(it.address.clone())),
         // Of the tables that a named pool reads only what is restored is meant.
         "check" if named.is_none() || it.address.as_str().starts_with("pool.") => {

@@ -1,4 +1,4 @@
-//! A holder of the lock that sleeps through its lease and wakes up after a take-over starts no call and writes nothing.
+//! A holder of the lock that sleeps through its lease and wakes up after another run took the lock starts no call and writes nothing.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn naps() -> impl Strategy<Value = (Case, Index, u64)> {
 }
 
 /// Tries until it is done: the sleeper may wake just before, and renew its lease.
-async fn take_over(scene: &Scene, desk: &Desk) {
+async fn take_turn(scene: &Scene, desk: &Desk) {
     for run in 0..20 {
         match scene.program(desk, &format!("next-{run}")).apply().await {
             End::Done(_) => return,
@@ -46,7 +46,7 @@ fn check((case, answer, longer): (Case, Index, u64), flaw: Option<Flaw>) {
             let asleep = tokio::time::timeout(Duration::from_secs(10 * 3600), sleepy.falls_asleep()).await;
             if asleep.is_ok() {
                 sleep(LEASE).await;
-                take_over(&scene, &other).await;
+                take_turn(&scene, &other).await;
             }
         });
         let taken = other.writes().into_iter().find(|(_, key)| key == "lock.json").map(|(at, _)| at);
@@ -55,11 +55,11 @@ fn check((case, answer, longer): (Case, Index, u64), flaw: Option<Flaw>) {
             && held < taken
         {
             let started: Vec<_> = sleepy.changes().into_iter().filter(|change| change.at > taken).collect();
-            assert!(started.is_empty(), "taken over at {taken}: {started:#?}");
+            assert!(started.is_empty(), "lock taken at {taken}: {started:#?}");
             // The log of its own calls is nobody else's.
             let is_late = |(at, key): &(_, String)| *at > taken && key != "runs/first/calls.jsonl";
             let written: Vec<_> = sleepy.writes().into_iter().filter(is_late).collect();
-            assert!(written.is_empty(), "taken over at {taken}: {written:#?}");
+            assert!(written.is_empty(), "lock taken at {taken}: {written:#?}");
             assert!(!matches!(end, End::Failed(_)), "{end:?}");
         }
         expect_intended(&sleepy);

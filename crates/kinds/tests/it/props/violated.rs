@@ -57,7 +57,7 @@ fn check(case: &Case, flaw: Option<Flaw>) {
         let sim = scene.begin();
         let end = scene.apply(&sim, "first").await;
         let End::Failed(why) = end else { panic!("{end:?}") };
-        let expected = "anchor.it/parameter: a takeover would have to change it";
+        let expected = "anchor.it/parameter: a failover would have to change it";
         assert!(why.contains(expected) && why.contains("it is in the primary region"), "{why}");
         let is_published =
             sim.see(|world| world.buckets.values().any(|it| it.objects.contains_key("bundle.json")));

@@ -3,7 +3,7 @@
 use drstack_kinds::facts::Disk;
 use drstack_kinds::resources::group::reserved::Reserved;
 use drstack_kinds::resources::group::sizes::Sizes;
-use drstack_kinds::resources::group::{GroupSpec, Step, Takeover};
+use drstack_kinds::resources::group::{Failover, GroupSpec, Step};
 use drstack_kinds::resources::image::ImageSpec;
 use drstack_kinds::resources::launch_template::LaunchTemplateSpec;
 use drstack_kinds::resources::{Group, Image, LaunchTemplate};
@@ -15,13 +15,13 @@ pub(super) fn samples() -> Vec<Sample> {
     const LARGER: &str = "while instances are exchanged the group may be larger than it will be";
     const ACTIVE: Unseen = &[("max", LARGER), ("on_demand", STATE), ("status", STATE)];
     const MIXED: Unseen = &[("max", LARGER), ("status", STATE)];
-    const TAKEOVER: Unseen = &[
+    const FAILOVER: Unseen = &[
         ("name", "made from the address, by which it is found: another address is another group"),
-        ("takeover.minimum", "how far it may go down, which only matters while it is waited for"),
+        ("failover.minimum", "how far it may go down, which only matters while it is waited for"),
     ];
     const FLEET: Unseen = &[
-        TAKEOVER[0],
-        TAKEOVER[1],
+        FAILOVER[0],
+        FAILOVER[1],
         ("by_fleet", "who launches what is missing, and none of what is there by then"),
     ];
     const SMALL: &str = "it is less than an instance that could go";
@@ -33,7 +33,7 @@ pub(super) fn samples() -> Vec<Sample> {
         ("sizes.others.*", UNUSED),
         ("sizes.units.g5.2xlarge", UNUSED),
         ("sizes.units.g5.large", UNUSED),
-        ("takeover.minimum", "how far it may go down, which only matters while it is waited for"),
+        ("failover.minimum", "how far it may go down, which only matters while it is waited for"),
     ];
     const GROUP_NAME: Unseen =
         &[("name", "made from the address, by which it is found: another address is another group")];
@@ -41,8 +41,8 @@ pub(super) fn samples() -> Vec<Sample> {
     const LOWERED: Unseen = &[
         ("name", "made from the address, by which it is found: another address is another group"),
         ("on_demand_percentage", LOWER),
-        ("takeover.minimum", "how far it may go down, which only matters while it is waited for"),
-        ("takeover.rung", LOWER),
+        ("failover.minimum", "how far it may go down, which only matters while it is waited for"),
+        ("failover.rung", LOWER),
     ];
     const COPY: &str = "made from the address and `source`, and `source` shows";
     const IMAGE: Unseen = &[("name", COPY)];
@@ -88,10 +88,10 @@ pub(super) fn samples() -> Vec<Sample> {
         sizes: None,
         reserved: None,
         by_fleet: false,
-        takeover: None,
+        failover: None,
     };
-    let taken = Takeover { minimum: 2, rung: Step::Whole, up_to: None };
-    let active = GroupSpec { on_demand_percentage: 100, takeover: Some(taken), ..group.clone() };
+    let taken = Failover { minimum: 2, rung: Step::Whole, up_to: None };
+    let active = GroupSpec { on_demand_percentage: 100, failover: Some(taken), ..group.clone() };
     let targets = vec!["cr-1".into(), "arn:aws:resource-groups:us-west-2:123456789012:group/gpus".into()];
     let fleet = GroupSpec { by_fleet: true, ..active.clone() };
     let reserved = GroupSpec { reserved: Some(Reserved::first(targets)), ..active.clone() };
@@ -102,10 +102,10 @@ pub(super) fn samples() -> Vec<Sample> {
             .into(),
     };
     let sized = GroupSpec { sizes: Some(sizes), desired: 6, ..active.clone() };
-    let others = Takeover { rung: Step::Sizes, ..taken };
-    let others = GroupSpec { takeover: Some(others), ..sized.clone() };
-    let mixed = Takeover { rung: Step::Spot, ..taken };
-    let mixed = GroupSpec { takeover: Some(mixed), ..active.clone() };
+    let others = Failover { rung: Step::Sizes, ..taken };
+    let others = GroupSpec { failover: Some(others), ..sized.clone() };
+    let mixed = Failover { rung: Step::Spot, ..taken };
+    let mixed = GroupSpec { failover: Some(mixed), ..active.clone() };
     let empty = GroupSpec { min: 0, desired: 0, on_demand_percentage: 100, ..group.clone() };
     vec![
         sample::<Image>(&image, &[("state", STATE)], IMAGE),
@@ -118,9 +118,9 @@ pub(super) fn samples() -> Vec<Sample> {
         sample::<LaunchTemplate>(&full, TEMPLATE, &[]),
         sample::<Group>(&group, GROUP, GROUP_NAME),
         sample::<Group>(&empty, GROUP, GROUP_NAME),
-        sample::<Group>(&active, ACTIVE, TAKEOVER),
+        sample::<Group>(&active, ACTIVE, FAILOVER),
         sample::<Group>(&fleet, ACTIVE, FLEET),
-        sample::<Group>(&reserved, ACTIVE, TAKEOVER),
+        sample::<Group>(&reserved, ACTIVE, FAILOVER),
         sample::<Group>(&mixed, MIXED, LOWERED),
         sample::<Group>(&sized, ACTIVE, SIZED),
         sample::<Group>(&others, OTHERS, &LOWERED[..3]),

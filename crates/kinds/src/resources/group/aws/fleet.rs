@@ -76,7 +76,7 @@ pub(super) async fn burst(
     })
 }
 
-/// Ends what Fleet launched for the group and no group has: a takeover that was cut off has left it. Of its `members` EC2 may not know
+/// Ends what Fleet launched for the group and no group has: a failover that was cut off has left it. Of its `members` EC2 may not know
 /// yet that they are.
 pub(super) async fn end_loose(at: &Target<'_>, call: &Call, members: &[Member]) -> Result<(), CloudError> {
     let found = of_burst(at, call).await?;

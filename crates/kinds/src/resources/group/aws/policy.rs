@@ -39,7 +39,7 @@ pub(super) fn policy(spec: &GroupSpec, live: Option<&GroupLive>) -> MixedInstanc
 /// On-demand capacity to begin with, and the per cent of it above that.
 fn shares(spec: &GroupSpec, live: Option<&GroupLive>) -> (u32, u32) {
     let (on_demand, spot) = live.map_or((0, 0), |live| (live.on_demand, live.spot));
-    match spec.takeover.map(|it| it.rung) {
+    match spec.failover.map(|it| it.rung) {
         None | Some(Step::Whole) => (0, spec.on_demand_percentage),
         // What spot could not give is on-demand of another size; the spot instances stay.
         Some(Step::Sizes) if spec.on_demand_percentage > 0 => (spec.desired.saturating_sub(spot), 0),

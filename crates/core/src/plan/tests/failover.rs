@@ -1,4 +1,4 @@
-//! What a takeover and a handing back promise, and what is known of a takeover beforehand.
+//! What a failover and a failback promise, and what is known of a failover beforehand.
 
 use super::*;
 use crate::plan::stability::rehearse;
@@ -45,7 +45,7 @@ fn user_of_elsewhere(place: Place) -> Graph {
 #[test]
 fn nothing_elsewhere_is_planned_and_its_record_is_what_links_lead_to() {
     for place in [Place::Primary, Place::Global] {
-        // The record says another size than is wanted: that is not a takeover's to mend.
+        // The record says another size than is wanted: that is not a failover's to mend.
         let mut seen = both();
         seen.seen.insert(
             at("x.x/a"),
@@ -76,7 +76,7 @@ fn nothing_is_replaced_and_nothing_is_taken_away() {
     seen.others.push(Owned { kind: "named", place: Place::Standby, address: at("z.z/n"), found: orphan });
     let (plan, report) = made(&pair(1, "z"), &seen, &options(Intent::Failover));
     assert!(plan.is_empty(), "{plan:?}");
-    let said = "x.x/a: fixed cannot be changed in place; it stays as it is: a takeover replaces nothing";
+    let said = "x.x/a: fixed cannot be changed in place; it stays as it is: a failover replaces nothing";
     assert_eq!(texts(&report.notes), [said]);
     let (plan, _) = made(&pair(1, "z"), &seen, &options(Intent::Converge));
     assert!(plan.steps.iter().any(|step| step.action == Action::Delete), "an apply does both");
@@ -110,7 +110,7 @@ fn a_bucket_is_not_made_and_what_needs_it_is_left_out() {
     let absent = ["x.x/a", "x.x/b", "y.y/c"].map(|address| (address, Look::Absent));
     let (plan, report) = made(&user_of_a_bucket(), &seen(absent.into()), &options(Intent::Failover));
     assert_eq!(lines(&plan), ["Create y.y/c []"]);
-    let said = "x.x/a: a takeover would have to make it (it does not exist), and it calls S3's bucket names \
+    let said = "x.x/a: a failover would have to make it (it does not exist), and it calls S3's bucket names \
                 (us-east-1); run `drstack apply` while the primary answers";
     assert_eq!(texts(&report.blocked), [said]);
 }
@@ -168,7 +168,7 @@ fn switched_seen(size: u32) -> Observed {
 }
 
 #[test]
-fn handing_back_lets_traffic_go_before_what_served_shrinks() {
+fn failing_back_lets_traffic_go_before_what_served_shrinks() {
     let (plan, _) = made(&switched(4), &switched_seen(1), &options(Intent::Failover));
     assert_eq!(lines(&plan), ["Update a.a/p []", "Update t.t/s [0]"]);
     let (plan, _) = made(&switched(1), &switched_seen(4), &options(Intent::Failback));
@@ -176,7 +176,7 @@ fn handing_back_lets_traffic_go_before_what_served_shrinks() {
 }
 
 #[test]
-fn handing_back_takes_away_what_only_the_takeover_needed_once_traffic_is_gone() {
+fn failing_back_takes_away_what_only_the_failover_needed_once_traffic_is_gone() {
     let mut seen = switched_seen(4);
     let made_by_it = found("n", "z.z/n", json!({"size": 1, "fixed": "a", "link": null}));
     seen.others.push(Owned { kind: "named", place: Place::Standby, address: at("z.z/n"), found: made_by_it });
@@ -185,7 +185,7 @@ fn handing_back_takes_away_what_only_the_takeover_needed_once_traffic_is_gone() 
 }
 
 #[test]
-fn handing_back_goes_to_what_may_have_left_something_that_no_look_shows() {
+fn failing_back_goes_to_what_may_have_left_something_that_no_look_shows() {
     let burst = |size| {
         let spec = sized(size, None);
         want(vec![Resource::named::<Burst>(at("a.a/b"), Place::Standby, "a.a/b", &spec)])
@@ -193,7 +193,7 @@ fn handing_back_goes_to_what_may_have_left_something_that_no_look_shows() {
     let seen = there(&[("a.a/b", 2)]);
     let (plan, _) = made(&burst(2), &seen, &options(Intent::Failback));
     assert_eq!(lines(&plan), ["Update a.a/b []"]);
-    assert_eq!(plan.steps[0].reason, "a takeover may have left instances beside it");
+    assert_eq!(plan.steps[0].reason, "a failover may have left instances beside it");
     for intent in [Intent::Converge, Intent::Failover, Intent::Planned] {
         assert!(made(&burst(2), &seen, &options(intent.clone())).0.is_empty(), "{intent:?}");
     }
@@ -202,7 +202,7 @@ fn handing_back_goes_to_what_may_have_left_something_that_no_look_shows() {
 }
 
 #[test]
-fn a_rehearsal_says_what_a_takeover_does_from_what_will_stand() {
+fn a_rehearsal_says_what_a_failover_does_from_what_will_stand() {
     let rehearsal = rehearse(&switched(1), &switched(4), &kinds(), &stack()).unwrap();
     assert_eq!(lines(&rehearsal.plan), ["Update a.a/p []", "Update t.t/s [0]"]);
     assert_eq!(rehearsal.violations, []);
@@ -221,9 +221,9 @@ fn a_rehearsal_names_each_call_that_would_leave_the_region() {
     active.resources.extend(user_of_a_bucket().resources);
     let rehearsal = rehearse(&standby, &active, &kinds(), &stack()).unwrap();
     let said = [
-        "g.g/g: a takeover would have to change it (size differs), and it calls a service of the whole partition",
-        "p.p/p: a takeover would have to change it (size differs), and it is in the primary region, us-east-1",
-        "x.x/a: a takeover would have to make it (it does not exist), and it calls S3's bucket names (us-east-1)",
+        "g.g/g: a failover would have to change it (size differs), and it calls a service of the whole partition",
+        "p.p/p: a failover would have to change it (size differs), and it is in the primary region, us-east-1",
+        "x.x/a: a failover would have to make it (it does not exist), and it calls S3's bucket names (us-east-1)",
     ];
     let mut violations = texts(&rehearsal.violations);
     violations.sort();
@@ -261,8 +261,8 @@ fn data_of_the_same_component_serves_in_the_place_of_what_is_wanted() {
     let live = json!({"size": 1, "fixed": "a", "link": null});
     for (of, blocked) in [("x.x/replica", 0), ("y.y/replica", 1)] {
         let seen = seen(vec![("x.x/restored", Look::Present(found("d", of, live.clone())))]);
-        let takeover = Options { mode: Mode::Active, ..options(Intent::Failover) };
-        let (plan, report) = made(&graph, &seen, &takeover);
+        let failover = Options { mode: Mode::Active, ..options(Intent::Failover) };
+        let (plan, report) = made(&graph, &seen, &failover);
         assert!(plan.is_empty(), "{plan:?}");
         assert_eq!((report.blocked.len(), report.notes.len()), (blocked, 1 - blocked), "{of}: {report:?}");
         let (_, report) = made(&graph, &seen, &options(Intent::Converge));

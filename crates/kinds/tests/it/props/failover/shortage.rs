@@ -1,4 +1,4 @@
-//! The region is short of capacity, or the account of quota: a takeover is up, up with less and above its minimum, or has failed and
+//! The region is short of capacity, or the account of quota: a failover is up, up with less and above its minimum, or has failed and
 //! says why; and run again once there is enough, it comes to the end of any other.
 
 use std::collections::BTreeMap;
@@ -86,6 +86,6 @@ fn expect_above_minimum(now: &World, before: &World) {
 }
 
 #[test]
-fn a_takeover_in_a_region_that_is_short_ends_well_or_says_why_and_goes_on_later() {
+fn a_failover_in_a_region_that_is_short_ends_well_or_says_why_and_goes_on_later() {
     holds((cases(), shortages()), |(case, shortage)| check(&case, &shortage));
 }

@@ -1,4 +1,4 @@
-//! The primary and the services of the whole partition are lost, at whichever moment: a takeover calls neither, and completes.
+//! The primary and the services of the whole partition are lost, at whichever moment: a failover calls neither, and completes.
 
 use std::time::Duration;
 
@@ -53,12 +53,12 @@ fn check_during(case: &Case, millis: u64, dies: bool) {
 }
 
 #[test]
-fn a_takeover_calls_nothing_outside_the_standby_region_and_completes() {
+fn a_failover_calls_nothing_outside_the_standby_region_and_completes() {
     holds(cases(), |case| check(&case, None));
 }
 
 #[test]
-fn a_takeover_completes_whenever_the_region_is_lost() {
+fn a_failover_completes_whenever_the_region_is_lost() {
     holds((cases(), 0..600_000_u64, any::<bool>()), |(case, millis, dies)| {
         check_during(&case, millis, dies);
     });
@@ -70,6 +70,6 @@ fn a_look_at_the_primary_is_found_by_the_property_of_lost_regions() {
 }
 
 #[test]
-fn a_takeover_that_writes_facts_is_found_by_the_property_of_lost_regions() {
+fn a_failover_that_writes_facts_is_found_by_the_property_of_lost_regions() {
     finds(cases(), |case| check(&case, Some(Flaw::WritesFacts)));
 }

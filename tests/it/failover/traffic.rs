@@ -30,7 +30,7 @@ fn without_an_answer_of_the_standby_it_is_not_up_and_traffic_stays_moved() {
     assert!(ran.stdout.contains("FAILED traffic.api/answer"), "{ran:?}");
     assert!(ran.stderr.contains("run `drstack failover s` again"), "{ran:?}");
     let again = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).ok();
-    let clock = &line(&again, "takeover")["clock"];
+    let clock = &line(&again, "report")["clock"];
     assert!(clock["checked"].is_string() && clock["traffic"].is_null(), "traffic had moved: {clock}");
     let back = run(&machine, "failback s --auto-approve", None).ok();
     assert!(!back.stderr.contains("traffic.api/answer"), "{back:?}");
@@ -68,7 +68,7 @@ fn traffic_comes_back_share_by_share_before_anything_shrinks() {
     };
     assert!(at("step_finished", weights) < at("step_started", "pool.serving/group"), "{events:?}");
     run(&machine, "plan s --detailed-exitcode", None).ok();
-    // After a takeover that nobody handed back, an apply may bring it beforehand.
+    // After a failover that nobody failed back, an apply may bring it beforehand.
     run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
     let kept = run(&machine, "apply s --auto-approve", None).ok();
     assert!(kept.stderr.contains(weights) || kept.stdout.contains(weights), "{kept:?}");
@@ -80,7 +80,7 @@ fn traffic_comes_back_share_by_share_before_anything_shrinks() {
 }
 
 #[test]
-fn a_planned_takeover_moves_traffic_share_by_share_before_it_switches_and_goes_back_from_anywhere() {
+fn a_planned_failover_moves_traffic_share_by_share_before_it_switches_and_goes_back_from_anywhere() {
     let machine = drstack();
     let ramp = "policy = \"weighted\"\nstandby_share = \"10%\"\nramp = [\"5%\", \"25%\", \"100%\"]\n";
     machine.write("s/stack.toml", &format!("{STACK}{TRAFFIC}{ramp}"));
@@ -99,7 +99,7 @@ fn a_planned_takeover_moves_traffic_share_by_share_before_it_switches_and_goes_b
         "a minute before each of three shares, and one after: {ramp}"
     );
 
-    // Stopped on its way: the switch is not touched, and handing back does not take from the primary what it has.
+    // Stopped on its way: the switch is not touched, and a failback does not take from the primary what it has.
     let denied = "[[faults]]\nkind = \"dns-weights\"\noperation = \"update\"\nat = 2\nerror = \"denied\"\n";
     machine.write("dies.toml", denied);
     let failed = run(&machine, "failover s --planned --auto-approve", Some("dies.toml")).code(1);

@@ -1,4 +1,4 @@
-//! Calls go wrong, one of them in whichever way or a third of them by throttling: the takeover ends as any other.
+//! Calls go wrong, one of them in whichever way or a third of them by throttling: the failover ends as any other.
 
 use drstack_sim::{Failure, Fault};
 use proptest::prelude::*;
@@ -57,16 +57,16 @@ fn check_rate(case: &Case, rate: u32) {
 }
 
 #[test]
-fn a_takeover_in_which_a_call_goes_wrong_is_finished_by_the_next() {
+fn a_failover_in_which_a_call_goes_wrong_is_finished_by_the_next() {
     holds((cases(), select(&FAILURES[..]), any::<Index>()), |(case, error, at)| check(&case, error, at));
 }
 
 #[test]
-fn a_takeover_with_a_third_of_its_calls_throttled_completes() {
+fn a_failover_with_a_third_of_its_calls_throttled_completes() {
     holds(cases(), |case| check_share(&case));
 }
 
 #[test]
-fn a_takeover_at_a_limited_rate_completes() {
+fn a_failover_at_a_limited_rate_completes() {
     holds((cases(), 3..30_u32), |(case, rate)| check_rate(&case, rate));
 }

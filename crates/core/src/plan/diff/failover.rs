@@ -1,6 +1,6 @@
-//! Taking over and handing back: what is different when the primary is dead, or just back.
+//! Failing over and a failback: what is different when the primary is dead, or just back.
 //!
-//! A takeover calls nothing outside the standby region, replaces nothing and takes nothing away; what is not as it should be
+//! A failover calls nothing outside the standby region, replaces nothing and takes nothing away; what is not as it should be
 //! and cannot be mended under these rules stays as it is, and is said.
 
 use std::collections::BTreeMap;
@@ -16,14 +16,14 @@ use crate::plan::stability::violation;
 use crate::plan::{Intent, Remark, order};
 
 impl Draft<'_> {
-    /// True while taking over.
-    pub(super) fn takes_over(&self) -> bool {
-        self.options.intent.takes_over()
+    /// True while failing over.
+    pub(super) fn fails_over(&self) -> bool {
+        self.options.intent.fails_over()
     }
 
-    /// Whether `kind` moves traffic in a takeover that has both regions, before the switch does for good.
+    /// Whether `kind` moves traffic in a failover that has both regions, before the switch does for good.
     pub(super) fn moves_by_shares(&self, kind: &'static dyn DynKind) -> bool {
-        self.options.intent == Intent::Planned && kind.after_takeover() && kind.switches_traffic()
+        self.options.intent == Intent::Planned && kind.after_failover() && kind.switches_traffic()
     }
 
     /// Something outside the standby region: the last apply left a record of it, which is taken as it is.
@@ -66,8 +66,8 @@ impl Draft<'_> {
 
     /// What is not mended, since mending it would mean to replace it.
     pub(super) fn leaves_as_it_is(&mut self, resource: &Resource, fields: &str) {
-        let text = match self.takes_over() {
-            true => format!("{fields}; it stays as it is: a takeover replaces nothing"),
+        let text = match self.fails_over() {
+            true => format!("{fields}; it stays as it is: a failover replaces nothing"),
             false => format!("{fields}; it stays as it is: it holds what the standby region serves"),
         };
         self.report.notes.push(Remark { address: resource.address.to_string(), text });
@@ -80,16 +80,16 @@ impl Draft<'_> {
         resource: &Resource,
         ready: &Readiness,
     ) -> Result<Option<&'static str>, ShapeError> {
-        let lacks = self.takes_over() && *ready != Readiness::Ready;
+        let lacks = self.fails_over() && *ready != Readiness::Ready;
         if lacks && kind.demand(&resource.spec)?.is_some() {
             return Ok(Some("not all of its instances serve"));
         }
-        let hands_back = self.options.intent == Intent::Failback;
-        let may_leave = hands_back && kind.may_leave_unseen(&resource.spec)?;
-        Ok(may_leave.then_some("a takeover may have left instances beside it"))
+        let fails_back = self.options.intent == Intent::Failback;
+        let may_leave = fails_back && kind.may_leave_unseen(&resource.spec)?;
+        Ok(may_leave.then_some("a failover may have left instances beside it"))
     }
 
-    /// Takes out the steps that a takeover may not make; each is said.
+    /// Takes out the steps that a failover may not make; each is said.
     pub(super) fn refuse_violations(&mut self) {
         for (id, step) in self.steps.iter().enumerate() {
             let kind = self.kinds.get(&step.kind).filter(|_| step.action == Action::Update);

@@ -1,4 +1,4 @@
-//! Two operators take over at once: one does it, the other one is told so, and nothing is there twice.
+//! Two operators fail over at once: one does it, the other one is told so, and nothing is there twice.
 
 use std::time::Duration;
 
@@ -46,6 +46,6 @@ fn check(case: &Case, late: u64) {
 }
 
 #[test]
-fn of_two_operators_one_takes_over_and_nothing_is_there_twice() {
+fn of_two_operators_one_fails_over_and_nothing_is_there_twice() {
     holds((cases(), late()), |(case, late)| check(&case, late));
 }

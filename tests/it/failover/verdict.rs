@@ -45,7 +45,7 @@ fn a_failover_that_is_short_of_its_minimum_goes_on_with_the_command_that_its_hin
     assert_eq!(command, "failover s --minimum pool.serving=52%");
     let on = run(&machine, &format!("{command} --auto-approve --json"), Some("short.toml")).ok();
     assert!(moved(&on), "{on:?}");
-    let report = line(&on, "takeover");
+    let report = line(&on, "report");
     assert_eq!((&report["verdict"], &report["complete"]), (&json!("degraded"), &json!(true)), "{report:#}");
     let serving = json!({ "address": "pool.serving/group", "wanted": 40, "in_service": 21 });
     assert!(report["pools"].as_array().is_some_and(|it| it.contains(&serving)), "{report:#}");
@@ -86,7 +86,7 @@ fn each_command_after_a_short_failover_names_one_that_works() {
     let refused = run(&machine, "destroy s --auto-approve", Some("back.toml")).code(3);
     assert_eq!(named(&refused), "failback s");
     let back = run(&machine, "failback s --auto-approve", Some("back.toml")).ok();
-    assert!(back.stdout.contains("Handed back to us-east-1"), "{back:?}");
+    assert!(back.stdout.contains("Failed back to us-east-1"), "{back:?}");
     run(&machine, "destroy s --auto-approve", Some("back.toml")).ok();
 }
 
@@ -104,7 +104,7 @@ fn a_minimum_that_makes_no_sense_is_refused() {
 fn nothing_in_service_is_never_a_recovery() {
     let machine = machine_of(&format!("{STACK}{CHECK}").replace("capacity       = 8", "capacity       = 0"));
     let ran = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).code(1);
-    let report = line(&ran, "takeover");
+    let report = line(&ran, "report");
     assert_eq!((&report["verdict"], &report["recovery_seconds"]), (&json!("partial"), &Value::Null));
     assert!(ran.stderr.contains("nothing is in service in pool.serving: this is no recovery"), "{ran:?}");
     let starts = "--region us-west-2 --auto-scaling-group-name drstack-demo-pool-serving --min-size N";
@@ -129,7 +129,7 @@ fn nothing_in_service_is_never_a_recovery() {
 fn what_nobody_asks_is_capacity_and_a_failover_that_only_asks_again_did_nothing() {
     let machine = machine();
     let ran = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).unasked();
-    let report = line(&ran, "takeover");
+    let report = line(&ran, "report");
     assert_eq!((&report["verdict"], &report["recovery_seconds"]), (&json!("capacity"), &Value::Null));
     assert!(ran.stderr.contains("`[[pool.batch.check]]`"), "{ran:?}");
     let again = run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
@@ -137,7 +137,7 @@ fn what_nobody_asks_is_capacity_and_a_failover_that_only_asks_again_did_nothing(
 
     let machine = super::asked();
     let verdict = |settings| {
-        line(&run(&machine, "failover s --auto-approve --json", Some(settings)).ok(), "takeover")["verdict"]
+        line(&run(&machine, "failover s --auto-approve --json", Some(settings)).ok(), "report")["verdict"]
             .clone()
     };
     assert_eq!([verdict("lost.toml"), verdict("lost.toml")], ["recovered", "nothing-to-do"]);
@@ -157,5 +157,5 @@ fn a_failover_that_does_nothing_recovered_nothing() {
     let hot = hot.replace("tier           = 3", "purchase = { standby = \"on-demand\" }");
     let machine = machine_of(&hot);
     let ran = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).unasked();
-    assert_eq!(line(&ran, "takeover")["verdict"], "nothing-to-do", "{ran:?}");
+    assert_eq!(line(&ran, "report")["verdict"], "nothing-to-do", "{ran:?}");
 }

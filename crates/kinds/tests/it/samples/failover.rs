@@ -1,4 +1,4 @@
-//! What a takeover checks and says.
+//! What a failover checks and says.
 
 use drstack_kinds::resources::check::{CheckSpec, KeyValue, Probe};
 use drstack_kinds::resources::parameter::ParameterSpec;

@@ -4,7 +4,7 @@ use super::{LOST, STACK, done, run};
 use crate::drstack::drstack;
 
 #[test]
-fn the_primarys_writers_are_denied_by_the_first_apply_after_a_takeover_until_it_is_handed_back() {
+fn the_primarys_writers_are_denied_by_the_first_apply_after_a_failover_until_it_is_failed_back() {
     let machine = drstack();
     let fence = "[fence.writers]\ndeny_writers = [\"serving-writers\"]\nbuckets = [\"@bucket.models\"]\n";
     let traffic = "[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nprimary_target = \"east.example.com\"\nstandby_target = \"west.example.com\"\nprobe = \"https://api.example.com/healthz\"\nwatch = false\n";

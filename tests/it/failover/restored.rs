@@ -1,4 +1,4 @@
-//! Tables that a takeover restores from an export.
+//! Tables that a failover restores from an export.
 
 use super::{LOST, done, line, run};
 use crate::drstack::{Drstack, drstack};
@@ -27,17 +27,17 @@ fn planned(machine: &Drstack) -> Vec<String> {
 }
 
 #[test]
-fn a_cold_table_is_restored_checked_kept_by_a_failback_and_served_as_it_is_by_the_next_takeover() {
+fn a_cold_table_is_restored_checked_kept_by_a_failback_and_served_as_it_is_by_the_next_failover() {
     let machine = archive();
     run(&machine, "plan s --detailed-exitcode", None).ok();
     let ran = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).ok();
     assert_eq!(done(&ran), ["table.catalogue/table-import", "table.catalogue/check-1"], "{ran:?}");
-    let restored = &line(&ran, "takeover")["restored"];
+    let restored = &line(&ran, "report")["restored"];
     assert_eq!(restored.as_array().map(Vec::len), Some(1), "{restored}");
     // An apply of the region that serves leaves it alone, and so does a failback.
     assert_eq!(planned(&machine), CHECKED);
     let back = run(&machine, "failback s --auto-approve --json", None).ok();
-    let apart = line(&back, "takeover")["not_compared"].clone();
+    let apart = line(&back, "report")["not_compared"].clone();
     let told = apart[0].as_str().expect("the restored table");
     assert_eq!(apart.as_array().map(Vec::len), Some(1), "{apart}");
     assert!(
@@ -49,7 +49,7 @@ fn a_cold_table_is_restored_checked_kept_by_a_failback_and_served_as_it_is_by_th
     assert!(plan.stdout.contains(kept), "{plan:?}");
     run(&machine, "apply s --auto-approve", None).ok();
     let again = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).ok();
-    assert_eq!(line(&again, "takeover")["complete"], true, "{again:?}");
+    assert_eq!(line(&again, "report")["complete"], true, "{again:?}");
     run(&machine, "failback s --auto-approve", None).ok();
     run(&machine, "apply s --auto-approve --delete-data table.catalogue", None).ok();
     assert!(!run(&machine, "plan s", None).ok().stdout.contains("holds data"));
@@ -57,7 +57,7 @@ fn a_cold_table_is_restored_checked_kept_by_a_failback_and_served_as_it_is_by_th
 
 #[test]
 fn a_restore_that_is_killed_at_any_call_brings_one_table() {
-    // More calls than the takeover makes.
+    // More calls than the failover makes.
     for call in 1..200 {
         // Before the call's effect, and after it.
         let how = if call % 2 == 0 { "kill_at" } else { "kill_after" };
@@ -73,5 +73,5 @@ fn a_restore_that_is_killed_at_any_call_brings_one_table() {
             return;
         }
     }
-    panic!("the takeover makes more calls than that");
+    panic!("the failover makes more calls than that");
 }

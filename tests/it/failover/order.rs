@@ -84,9 +84,9 @@ fn the_order_is_said_by_validate_and_plan_and_counted_in_the_predicted_time() {
     }
     // The table is restored, two tiers of pools are raised: 600 and twice 180 seconds. An apply says so beforehand.
     let shown = run(&machine, "failover s --dry-run", Some("lost.toml")).ok();
-    assert!(shown.stdout.contains("Estimate: 16m 0s"), "{shown:?}");
+    assert!(shown.stdout.contains("Estimated time: 16m 0s"), "{shown:?}");
     let shown = run(&machine, "plan s", None).ok();
-    assert!(shown.stdout.contains("about 16m 0s, OVER the RTO of 15m"), "{shown:?}");
+    assert!(shown.stdout.contains("would take about 16m 0s, in 6 steps (RTO 15m: MISSED; "), "{shown:?}");
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_part_that_moves_traffic_raises_its_pool_first_and_keeps_it() {
     assert!(shown.stderr.contains(says) && shown.stdout.contains(GROUP), "{shown:?}");
     let ran = run(&machine, "failover s --only traffic.api --auto-approve --json", Some("lost.toml")).ok();
     Events::of(&ran).expect(&[GROUP, SWITCH]);
-    assert_eq!(line(&ran, "takeover")["in_service"]["after"], 9, "8 of the pool, 1 of the other one");
+    assert_eq!(line(&ran, "report")["in_service"]["after"], 9, "8 of the pool, 1 of the other one");
     let plan = run(&machine, "plan s", None).ok();
     assert!(!plan.stdout.contains(GROUP), "it is in mode active, and stays so: {plan:?}");
 }

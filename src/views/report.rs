@@ -49,7 +49,7 @@ fn first_sentence(report: &Report) -> String {
     let region = &report.region;
     match report.verdict {
         _ if !report.complete => format!("The {} is NOT COMPLETE: what failed is below.", report.purpose),
-        None => format!("Handed back to {region} in {}.", took(report)),
+        None => format!("Failed back to {region} in {}.", took(report)),
         Some(Verdict::Recovered) => format!("Recovered in {}; {}.", took(report), objective(report)),
         Some(Verdict::Degraded) => format!(
             "Recovered in {} with less than is wanted (DEGRADED, below); {}.",
@@ -102,14 +102,15 @@ fn sentences(report: &Report) -> Vec<String> {
             "Instances in service: {before} before, never fewer than {fewest}, {after} at the end."
         ));
     }
-    out.extend(report.on_demand.iter().map(|it| {
-        format!(
-            "ON-DEMAND STILL {it}, where spot is wanted: Auto Scaling exchanges them once spot instances serve, and keeps them where there are none."
-        )
-    }));
+    out.extend(
+        report
+            .on_demand
+            .iter()
+            .map(|it| format!("{it} still on-demand; Auto Scaling replaces them as spot becomes available.")),
+    );
     if let Some(age) = report.facts_age_seconds {
         let age = duration(Duration::from_secs(age.unsigned_abs()));
-        out.push(format!("Worked from facts that were {age} old."));
+        out.push(format!("Primary data used: captured {age} ago."));
     }
     out.extend(report.not_compared.iter().map(|it| format!("NOT COMPARED {it}.")));
     out.extend(report.degraded.iter().map(|it| format!("DEGRADED {it}")));
@@ -117,7 +118,7 @@ fn sentences(report: &Report) -> Vec<String> {
     if !report.refused_calls.is_empty() {
         let calls = count(report.refused_calls.len(), "call");
         out.push(format!(
-            "{calls} refused, since a takeover may not make them: {}",
+            "{calls} refused, since a failover may not make them: {}",
             report.refused_calls.join(", ")
         ));
     }

@@ -1,6 +1,6 @@
-//! Handing back restores the world as it was before the takeover, but for the tables that it restored, which hold data; and on the way
+//! A failback restores the world as it was before the failover, but for the tables that it restored, which hold data; and on the way
 //! no group serves with less than it had in standby, nor while Auto Scaling exchanges on-demand instances for spot ones. What spot lacks
-//! stays on-demand, and a takeover may come at any moment of that.
+//! stays on-demand, and a failover may come at any moment of that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::props::{finds, holds, run};
 /// Until all is exchanged, however large the pools of a random stack are.
 const EXCHANGED: SignedDuration = SignedDuration::from_hours(4);
 
-/// What is short of spot when it is handed back, and how many seconds later it is looked at.
+/// What is short of spot when it is failed back, and how many seconds later it is looked at.
 #[derive(Clone, Debug, Default)]
 struct Lack {
     /// Spot instances to be had of each type.
@@ -82,13 +82,13 @@ fn check(case: &Case, lack: &Lack, flaw: Option<Flaw>) {
         let Err(_) = timeout(span, service.look_each_second(&sim)).await;
         service.expect_no_dip();
         expect_wanted(&disaster, &sim, &active, lack).await;
-        taken_over_again(&disaster, &sim).await;
+        failed_over_again(&disaster, &sim).await;
         let sim = disaster.scene.after_with(&sim, |config| config.between_runs = EXCHANGED);
         let before = without_epochs(shape(&disaster.scene.stands.world()));
         let mut after = without_epochs(shape(&sim.world()));
         after.retain(|it| !it.contains("/table-import/") || !it.contains(" Stack "));
         expect_equal(&after, &before);
-        // An apply has nothing to do, and a second takeover comes to the same end as the first one.
+        // An apply has nothing to do, and a second failover comes to the same end as the first one.
         disaster.scene.applied(&sim, "apply").await;
     });
 }
@@ -116,8 +116,8 @@ async fn expect_wanted(disaster: &Disaster, sim: &Sim, active: &World, lack: &La
     }
 }
 
-/// Demands that a takeover which begins now comes to the end of the first one.
-async fn taken_over_again(disaster: &Disaster, sim: &Sim) {
+/// Demands that a failover which begins now comes to the end of the first one.
+async fn failed_over_again(disaster: &Disaster, sim: &Sim) {
     let sim = disaster.later(sim);
     expect_done(disaster.failover(&sim, "again").await);
     let there = shape(&disaster.later(&sim).world());
@@ -137,6 +137,6 @@ fn a_failback_restores_the_world_as_it_was() {
 }
 
 #[test]
-fn a_group_that_ends_before_it_launches_is_found_by_the_property_of_handing_back() {
+fn a_group_that_ends_before_it_launches_is_found_by_the_property_of_failing_back() {
     finds(cases(), |case| check(&case, &Lack::default(), Some(Flaw::LaunchesLast)));
 }

@@ -72,7 +72,7 @@ fn check(case: &Case, loss: Loss, end: Option<Index>, forward: bool, flaw: Optio
             expect_done(disaster.failover(&sim, "again").await);
             disaster.expect_same(&sim).await;
         } else {
-            handed_back(&disaster, &sim).await;
+            failed_back(&disaster, &sim).await;
         }
     });
 }
@@ -98,8 +98,8 @@ async fn has_begun(disaster: &Disaster, sim: &Sim) -> bool {
     kept.testimony.is_some()
 }
 
-/// Hands back, and demands that the epoch rose and an apply has nothing left to do.
-async fn handed_back(disaster: &Disaster, sim: &Sim) {
+/// Fails back, and demands that the epoch rose and an apply has nothing left to do.
+async fn failed_back(disaster: &Disaster, sim: &Sim) {
     let desk = disaster.desk(sim);
     expect_done(disaster.scene.program_with(&desk, "back", None).failback().await);
     let kept = disaster.mode(sim).await;

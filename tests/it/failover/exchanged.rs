@@ -33,8 +33,8 @@ fn a_failback_says_what_is_on_demand_still_and_so_do_plans_until_spot_is_to_be_h
     assert_eq!(bought(&machine), numbers((4, 0), (8, 0)));
     machine.write("lack.toml", "between_runs = \"1h\"\nspot = { \"g4dn.xlarge\" = 0, \"g5.xlarge\" = 1 }");
     let back = run(&machine, "failback s --auto-approve", Some("lack.toml")).ok();
-    assert!(back.stdout.contains("ON-DEMAND STILL pool.batch/group: 1 instance,"), "{back:?}");
-    assert!(back.stdout.contains("ON-DEMAND STILL pool.serving/group: 2 instances,"), "{back:?}");
+    assert!(back.stdout.contains("pool.batch/group: 1 instance still on-demand;"), "{back:?}");
+    assert!(back.stdout.contains("pool.serving/group: 2 instances still on-demand;"), "{back:?}");
     assert_eq!(bought(&machine), numbers((1, 0), (2, 0)));
     // An hour later one spot instance serves, and no more are to be had.
     let lacking = plan(&machine, "lack.toml");
@@ -53,14 +53,14 @@ fn a_failback_says_what_is_on_demand_still_and_so_do_plans_until_spot_is_to_be_h
 }
 
 #[test]
-fn a_takeover_may_come_while_instances_are_exchanged() {
+fn a_failover_may_come_while_instances_are_exchanged() {
     let machine = machine();
     run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
     run(&machine, "failback s --auto-approve", None).ok();
     // A spot instance was launched and the on-demand one beside it not ended yet.
     machine.write("soon.toml", "between_runs = \"3m 2s\"\ndown = [\"us-east-1\", \"global\"]");
     let soon = run(&machine, "failover s --auto-approve --json", Some("soon.toml")).unasked();
-    let report = line(&soon, "takeover");
+    let report = line(&soon, "report");
     assert_eq!(report["complete"], true, "{report}");
     assert_eq!(report["in_service"]["after"], 12, "{report}");
     assert!(report["in_service"]["fewest"].as_u64() >= Some(3), "{report}");

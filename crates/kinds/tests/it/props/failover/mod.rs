@@ -1,12 +1,12 @@
-//! Taking over in random disasters, and handing back. Each file is one property; here is what they have in common: a world in
-//! which a stack stands in standby, and how a takeover of it ends where nothing goes wrong but the loss of the primary.
+//! Failing over in random disasters, and a failback. Each file is one property; here is what they have in common: a world in
+//! which a stack stands in standby, and how a failover of it ends where nothing goes wrong but the loss of the primary.
 
 mod deaths;
 mod dips;
 mod drained;
+mod failed_back;
 mod faults;
 mod forgotten;
-mod handed_back;
 mod late;
 mod lost;
 mod old_side;
@@ -34,13 +34,13 @@ use super::service::Service;
 
 /// The name of a run that is stopped at a call which is chosen from those of an undisturbed one, and that of the latter: the weather is
 /// drawn by what is called, the name is part of the journal's keys, and in other weather there are other calls.
-const FIRST: &str = "takeover";
+const FIRST: &str = "failover";
 
 /// See the module.
 struct Disaster {
     scene: Scene,
     flaw: Option<Flaw>,
-    /// Calls of an undisturbed takeover, and how long it took in milliseconds.
+    /// Calls of an undisturbed failover, and how long it took in milliseconds.
     calls: u64,
     millis: u64,
     undisturbed: Vec<String>,
@@ -92,7 +92,7 @@ impl Disaster {
         Desk::at(sim, self.flaw, None)
     }
 
-    /// A takeover at a desk of its own: whatever happens, nothing leaves the region, nothing dips and nothing is done that is not
+    /// A failover at a desk of its own: whatever happens, nothing leaves the region, nothing dips and nothing is done that is not
     /// in the journal before.
     async fn failover(&self, sim: &Sim, run: &str) -> End {
         self.failover_of(sim, run, &[]).await
@@ -115,7 +115,7 @@ impl Disaster {
         expect_alone(sim);
     }
 
-    /// Demands that the takeover of `sim` has come to its end: nothing is left to do, nothing is there twice, all data is still there,
+    /// Demands that the failover of `sim` has come to its end: nothing is left to do, nothing is there twice, all data is still there,
     /// and the epoch rose once. Returns all that is there.
     async fn finished(&self, sim: &Sim) -> Vec<String> {
         let now = self.later(sim);
@@ -151,7 +151,7 @@ impl Disaster {
         assert_eq!(self.scene.foreign(now), self.scene.foreign(&self.scene.stands), "what belongs to others");
     }
 
-    /// Demands that the world of `sim` is the one that an undisturbed takeover leaves.
+    /// Demands that the world of `sim` is the one that an undisturbed failover leaves.
     async fn expect_same(&self, sim: &Sim) {
         let there = self.finished(sim).await;
         let only = |these: &[String], those: &[String]| -> Vec<String> {
@@ -170,13 +170,13 @@ impl Disaster {
 
 /// Demands that nothing was sent out of the standby region, nor tried, since the cloud was told to stand alone.
 fn expect_alone(sim: &Sim) {
-    assert_eq!(sim.refused(), [], "not to be called in a takeover");
+    assert_eq!(sim.refused(), [], "not to be called in a failover");
     let home = "us-west-2";
     let away: Vec<_> = sim.calls().into_iter().filter(|call| call.region != home).collect();
-    assert!(away.is_empty(), "called in a takeover: {away:#?}");
+    assert!(away.is_empty(), "called in a failover: {away:#?}");
 }
 
-/// The same without the most instances that a group may have, which only rises in a takeover.
+/// The same without the most instances that a group may have, which only rises in a failover.
 fn without_most(text: &str) -> String {
     match text.split_once("\"max\":") {
         Some((before, after)) => {

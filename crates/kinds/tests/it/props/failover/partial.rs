@@ -1,4 +1,4 @@
-//! A takeover of one component, and of what that waits for, leaves every other resource as it is, to the byte.
+//! A failover of one component, and of what that waits for, leaves every other resource as it is, to the byte.
 
 use std::collections::BTreeMap;
 
@@ -41,12 +41,12 @@ fn check(case: &Case, which: Index) {
         let end = disaster.failover_of(&sim, "part", std::slice::from_ref(named)).await;
         assert!(matches!(end, End::Done(_)), "{end:?}");
         let after = others(&disaster.later(&sim).world(), &only);
-        assert_eq!(after, before, "{only:?} alone were to take over");
+        assert_eq!(after, before, "{only:?} alone were to fail over");
         assert_eq!(disaster.mode(&sim).await.standing().only, only);
     });
 }
 
 #[test]
-fn a_takeover_of_one_component_and_what_it_waits_for_leaves_all_others_to_the_byte() {
+fn a_failover_of_one_component_and_what_it_waits_for_leaves_all_others_to_the_byte() {
     holds((cases(), any::<Index>()), |(case, which)| check(&case, which));
 }

@@ -26,7 +26,7 @@ fn check(case: &Case, flaw: Option<Flaw>) {
 }
 
 #[test]
-fn a_takeover_launches_no_faster_than_the_account_may() {
+fn a_failover_launches_no_faster_than_the_account_may() {
     holds(cases(), |case| check(&case, None));
 }
 

@@ -1,4 +1,4 @@
-//! The program dies in a takeover, at whichever call: run again from another machine, it ends as if nothing had happened.
+//! The program dies in a failover, at whichever call: run again from another machine, it ends as if nothing had happened.
 
 use drstack_core::cloud::Cloud;
 use drstack_core::control::lock::break_lock;
@@ -50,11 +50,11 @@ fn check((case, at, (after, unlock)): (Case, Index, Death), flaw: Option<Flaw>) 
 }
 
 #[test]
-fn a_takeover_killed_at_any_call_is_finished_by_the_next() {
+fn a_failover_killed_at_any_call_is_finished_by_the_next() {
     holds(deaths(), |case| check(case, None));
 }
 
 #[test]
-fn a_journal_that_is_written_late_is_found_by_the_property_of_deaths_in_a_takeover() {
+fn a_journal_that_is_written_late_is_found_by_the_property_of_deaths_in_a_failover() {
     finds(deaths(), |case| check(case, Some(Flaw::LateJournal)));
 }

@@ -1,4 +1,4 @@
-//! What serves when a takeover begins serves throughout, also while spot instances are interrupted.
+//! What serves when a failover begins serves throughout, also while spot instances are interrupted.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::props::{finds, holds, run};
 /// Until Auto Scaling has others in their place.
 const RELAUNCH: SignedDuration = SignedDuration::from_mins(2);
 
-/// Some spot instances are gone, at this moment of the takeover.
+/// Some spot instances are gone, at this moment of the failover.
 #[derive(Clone, Debug)]
 struct Interruption {
     at: Index,
@@ -74,7 +74,7 @@ fn check(case: &Case, interruptions: &[Interruption], flaw: Option<Flaw>) {
 }
 
 #[test]
-fn what_serves_never_gets_fewer_in_a_takeover() {
+fn what_serves_never_gets_fewer_in_a_failover() {
     holds((cases(), interruptions()), |(case, interruptions)| check(&case, &interruptions, None));
 }
 

@@ -1,4 +1,4 @@
-//! An apply that was left running on the old side starts no call and writes nothing once somebody has taken over.
+//! An apply that was left running on the old side starts no call and writes nothing once somebody has failed over.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::props::program::End;
 use crate::props::scene::{Case, Scene, cases, expect_intended};
 use crate::props::{finds, holds, run};
 
-/// When the machine falls asleep, and for how many seconds: it wakes in the middle of the takeover, or long after it.
+/// When the machine falls asleep, and for how many seconds: it wakes in the middle of the failover, or long after it.
 fn naps() -> impl Strategy<Value = (Case, Index, u64)> {
     (cases(), any::<Index>(), prop_oneof![80..120_u64, 120..4000_u64])
 }
@@ -41,15 +41,15 @@ fn check((case, answer, seconds): (Case, Index, u64), flaw: Option<Flaw>) {
             return;
         }
         let lock = desk.writes().into_iter().find(|(_, key)| key == "lock.json").map(|(at, _)| at);
-        let Some(taken_at) = lock else { panic!("nobody took over: {taken:?}") };
+        let Some(taken_at) = lock else { panic!("nobody took the lock: {taken:?}") };
         let held = sleepy.writes().into_iter().any(|(at, key)| key == "lock.json" && at < taken_at);
         let started: Vec<_> = sleepy.changes().into_iter().filter(|change| change.at > taken_at).collect();
         // Whoever had not begun yet asks for the lock, and is told that the mode is another. The log of its own calls is nobody else's.
         let is_own = |key: &str| key == "runs/old/calls.jsonl" || !held && key == "lock.json";
         let is_late = |(at, key): &(_, String)| *at > taken_at && !is_own(key);
         let written: Vec<_> = sleepy.writes().into_iter().filter(is_late).collect();
-        assert!(started.is_empty(), "taken over at {taken_at}, held {held}: {started:#?}");
-        assert!(written.is_empty(), "taken over at {taken_at}, held {held}: {written:#?}");
+        assert!(started.is_empty(), "lock taken at {taken_at}, held {held}: {started:#?}");
+        assert!(written.is_empty(), "lock taken at {taken_at}, held {held}: {written:#?}");
         assert!(matches!(taken, End::Done(_)), "{taken:?}");
     });
 }
@@ -59,7 +59,7 @@ fn is_published(sim: &drstack_sim::Sim) -> bool {
 }
 
 #[test]
-fn an_apply_left_running_on_the_old_side_starts_and_writes_nothing_after_a_takeover() {
+fn an_apply_left_running_on_the_old_side_starts_and_writes_nothing_after_a_failover() {
     holds(naps(), |case| check(case, None));
 }
 

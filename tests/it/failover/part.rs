@@ -1,10 +1,10 @@
-//! Taking over a part of the stack.
+//! Failing over a part of the stack.
 
 use super::{LOST, STACK, done, machine, run};
 use crate::drstack::drstack;
 
 #[test]
-fn a_takeover_of_a_part_leaves_the_rest_and_an_apply_keeps_it_so() {
+fn a_failover_of_a_part_leaves_the_rest_and_an_apply_keeps_it_so() {
     let machine = machine();
     let ran = run(&machine, "failover s --only tier=1 --auto-approve", Some("lost.toml")).unasked();
     assert!(ran.stdout.contains("1 step done") && !ran.stderr.contains("pool.batch"), "{ran:?}");
@@ -17,7 +17,7 @@ fn a_takeover_of_a_part_leaves_the_rest_and_an_apply_keeps_it_so() {
 }
 
 #[test]
-fn what_carries_a_tag_is_taken_over_with_what_it_needs_and_by_its_bundle_too() {
+fn what_carries_a_tag_is_sealed_with_what_it_needs_and_by_its_bundle_too() {
     let machine = drstack();
     let stack = STACK.replace("tier           = 1", "tag            = { team = \"search\" }");
     machine.write("s/stack.toml", &stack);

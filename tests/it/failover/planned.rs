@@ -1,4 +1,4 @@
-//! Planned takeovers: nothing begins before all that was written has arrived.
+//! Planned failovers: nothing begins before all that was written has arrived.
 
 use super::{LOST, STACK, asked, line, machine, run};
 use crate::drstack::{Ran, drstack};
@@ -10,7 +10,7 @@ fn backlog(ran: &Ran, address: &str) -> Vec<u64> {
 }
 
 #[test]
-fn a_planned_takeover_waits_until_nothing_is_left_to_arrive() {
+fn a_planned_failover_waits_until_nothing_is_left_to_arrive() {
     let machine = asked();
     machine.write("busy.toml", "backlog = { acme-models = { waiting = 120, drains = \"2m\" } }\n");
     let dry = run(&machine, "failover s --planned --dry-run", Some("busy.toml")).ok();
@@ -22,7 +22,7 @@ fn a_planned_takeover_waits_until_nothing_is_left_to_arrive() {
     let last = lines.iter().rposition(|it| it["type"] == "backlog").expect("a look");
     let first = lines.iter().position(|it| it["event"] == "run_started").expect("a run");
     assert!(last < first, "nothing begins before it has drained");
-    let report = line(&ran, "takeover");
+    let report = line(&ran, "report");
     let moment = |of: &str| {
         report["clock"][of].as_str().expect("a moment").parse::<jiff::Timestamp>().expect("a time")
     };
@@ -35,7 +35,7 @@ fn a_planned_takeover_waits_until_nothing_is_left_to_arrive() {
 }
 
 #[test]
-fn a_planned_takeover_that_cannot_drain_changes_nothing() {
+fn a_planned_failover_that_cannot_drain_changes_nothing() {
     let machine = machine();
     let said = |settings: &str, says: &[&str]| {
         machine.write("sim.toml", settings);
@@ -78,7 +78,7 @@ fn a_bucket_too_large_to_compare_has_drained_once_s3_counts_none() {
 }
 
 #[test]
-fn a_planned_takeover_of_a_part_waits_for_what_that_part_refers_to() {
+fn a_planned_failover_of_a_part_waits_for_what_that_part_refers_to() {
     let machine = machine();
     machine.write("busy.toml", "backlog = { acme-models = { waiting = 5 } }\n");
     run(
@@ -97,7 +97,7 @@ fn a_planned_takeover_of_a_part_waits_for_what_that_part_refers_to() {
 }
 
 #[test]
-fn a_planned_takeover_that_is_killed_anywhere_is_finished_without_the_primary() {
+fn a_planned_failover_that_is_killed_anywhere_is_finished_without_the_primary() {
     let mut deaths = 0;
     for call in (20..90).step_by(10) {
         let machine = machine();

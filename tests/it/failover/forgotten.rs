@@ -225,5 +225,5 @@ fn a_stack_that_never_failed_over_is_asked_nothing() {
     let ran = run(&machine, "apply s --mode active --auto-approve", None).code(64);
     assert!(ran.stderr.contains("`drstack failover`"), "{ran:?}");
     let same = run(&machine, "failback s", None).ok();
-    assert!(same.stdout.contains("nothing to hand back"), "{same:?}");
+    assert!(same.stdout.contains("nothing to fail back from"), "{same:?}");
 }

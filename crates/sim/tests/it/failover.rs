@@ -49,7 +49,7 @@ fn a_journal_whose_answers_are_lost_goes_on() {
 }
 
 #[test]
-fn a_run_that_was_taken_over_starts_nothing_more() {
+fn a_run_that_was_failed_over_starts_nothing_more() {
     run(async {
         let sim = sim("");
         let plan = todo(&sim, &want()).await;

@@ -1,5 +1,5 @@
-//! A call of a run that the takeover took the lock from has its effect late, at whichever moment: once nothing can land any more, the world is
-//! that of the takeover.
+//! A call of a run that the failover took the lock from has its effect late, at whichever moment: once nothing can land any more, the world is
+//! that of the failover.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::props::program::{End, scope};
 use crate::props::scene::{Case, Scene, cases, expect_intended, left_to_do};
 use crate::props::{finds, holds, run};
 
-/// What the old run does, which of its changes goes astray and how, and when somebody takes over: so many milliseconds after that change was
+/// What the old run does, which of its changes goes astray and how, and when somebody fails over: so many milliseconds after that change was
 /// sent.
 #[derive(Clone, Debug)]
 struct Old {
@@ -93,7 +93,7 @@ fn check((case, old): (Case, Old), flaw: Option<Flaw>) {
     });
 }
 
-/// Demands that a takeover is done, with nothing left to do once everything has landed: what lands in its way fails no step of it.
+/// Demands that a failover is done, with nothing left to do once everything has landed: what lands in its way fails no step of it.
 async fn expect_taken(scene: &Scene, sim: &Sim, taken: End) {
     match taken {
         End::Done(_) => {}
@@ -117,13 +117,13 @@ fn is_published(sim: &Sim) -> bool {
 }
 
 #[test]
-fn a_call_that_lands_after_its_run_was_sealed_does_not_outlive_the_takeover() {
+fn a_call_that_lands_after_its_run_was_sealed_does_not_outlive_the_failover() {
     assert!(LEASE.as_secs() < 400, "some attempts go on for longer than any lease");
     holds((cases(), olds()), |case| check(case, None));
 }
 
 #[test]
-fn a_takeover_that_does_not_look_again_is_found_by_the_property_of_late_calls() {
+fn a_failover_that_does_not_look_again_is_found_by_the_property_of_late_calls() {
     finds((cases(), going(Way::Late, 5_000..29_000)), |case| check(case, Some(Flaw::LooksOnce)));
 }
 
