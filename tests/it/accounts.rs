@@ -118,7 +118,7 @@ mod on_moto {
 
     use serde_json::json;
 
-    use crate::failover::{seed_whole, whole_stack};
+    use crate::lost_region::{seed_whole, whole_stack};
     use crate::main_job::{apply, seed, stack};
     use crate::servers::{PRIMARY, STANDBY, Server};
 

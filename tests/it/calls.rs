@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::failover::failover;
+use crate::lost_region::failover;
 use crate::main_job::{apply, seed, stack};
 use crate::servers::{STANDBY, Server};
 

@@ -42,8 +42,8 @@ mod servers {
 
     use super::one_pool;
     use crate::drstack::Drstack;
-    use crate::failover::{expect_full, failover, report};
     use crate::kills::until_called;
+    use crate::lost_region::{expect_full, failover, report};
     use crate::main_job::{apply, nothing_to_do};
     use crate::servers::{STANDBY, Server};
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::failover::{expect_full, pools, with_pools};
+use crate::lost_region::{expect_full, pools, with_pools};
 use crate::main_job::{apply, nothing_to_do};
 use crate::servers::{Boto, STANDBY, Server};
 

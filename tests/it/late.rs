@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::drstack::{Drstack, Ran};
-use crate::failover::{expect_full, failover, pools, report};
+use crate::lost_region::{expect_full, failover, pools, report};
 use crate::main_job::{apply, nothing_to_do};
 use crate::servers::{STANDBY, Server};
 
@@ -50,7 +50,7 @@ const FENCE: &str = "[fence.writers]\n";
 /// A world with two pools and a fence, in which there is something to do for an apply: a group is smaller, and the fence says something else.
 fn begin(server: &Server) -> Drstack {
     server.release();
-    let machine = crate::failover::with_pools(server, FENCE);
+    let machine = crate::lost_region::with_pools(server, FENCE);
     let name = "drstack-fleet-pool-inference";
     server.boto().drift(STANDBY, "group-sizes", name, json!({ "min": 1, "max": 8, "desired": 1 }));
     let set = json!({ "region": STANDBY, "path": "/drstack/fleet", "set": { "/drstack/fleet/active-region": "nowhere" } });

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::failover::failover;
+use crate::lost_region::failover;
 use crate::main_job::{apply, nothing_to_do};
 use crate::servers::{STANDBY, Server};
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::drstack::Drstack;
-use crate::failover::{LATENCY, calls_elsewhere, expect_full, failover, pools, with_pools};
 use crate::kills::{interrupt, kills, until_called};
+use crate::lost_region::{LATENCY, calls_elsewhere, expect_full, failover, pools, with_pools};
 use crate::servers::{STANDBY, Server};
 
 /// What the standby region holds of each sort.

@@ -54,7 +54,7 @@ mod servers {
     use serde_json::{Value, json};
 
     use crate::drstack::Ran;
-    use crate::failover::{GPUS, STANDARD, allow, failover};
+    use crate::lost_region::{GPUS, STANDARD, allow, failover};
     use crate::main_job::{apply, nothing_to_do};
     use crate::reservations::one_pool;
     use crate::servers::{PRIMARY, STANDBY, Server};

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::drstack::{Drstack, Ran};
 use crate::events::refusals;
-use crate::failover::gpus;
+use crate::lost_region::gpus;
 use crate::main_job::apply;
 use crate::servers::{Boto, PRIMARY, STANDBY, Server};
 

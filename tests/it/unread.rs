@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::drstack::{Drstack, Ran};
-use crate::failover::failover;
+use crate::lost_region::failover;
 use crate::main_job::{apply, nothing_to_do};
 use crate::reservations::one_pool;
 use crate::servers::{PRIMARY, STANDBY, Server};

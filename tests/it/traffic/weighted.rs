@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::{ADOPT, ALARM, RECORD, expect_pair, records, seed, seed_leading_to, stack, with_alarm};
-use crate::failover::report;
+use crate::lost_region::report;
 use crate::main_job::{apply, expected, nothing_to_do, steps};
 use crate::servers::{Boto, STANDBY, Server, Web};
 
