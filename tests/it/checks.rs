@@ -190,7 +190,7 @@ fn an_application_writes_where_the_fence_says_and_never_with_an_older_epoch() {
     boto.seed(&json!([{ "kind": "table", "name": "orders" }]));
     apply(&machine);
     parameters(&boto, &json!({ "/drstack/fleet/epoch": "7" }));
-    let doc = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/fence.md");
+    let doc = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guide/fence.md");
     let application = |region: &str, more: Value| {
         let mut args = json!({ "doc": doc, "stack": "fleet", "standby": STANDBY, "region": region });
         args.as_object_mut().expect("a table").extend(more.as_object().expect("a table").clone());

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::drstack::{Drstack, Ran, drstack};
 
-const RUNBOOK: &str = include_str!("../../docs/runbook.md");
+const RUNBOOK: &str = include_str!("../../docs/guide/runbook.md");
 
 const STACK: &str = r#"
 [stack]

@@ -105,7 +105,7 @@ impl Posture {
         }
     }
 
-    /// Its band: the four recovery patterns as the disaster-recovery literature gives them (see docs/postures.md).
+    /// Its band: the four recovery patterns as the disaster-recovery literature gives them (see docs/guide/postures.md).
     pub fn band(self) -> Band {
         let (rto_floor, rto_usual, rto, rpo, cost) = match self {
             Self::Cold => (2 * 3600, 8 * 3600, "2-8 h", "hours", "5-15 % of the primary"),

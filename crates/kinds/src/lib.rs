@@ -5,10 +5,13 @@ pub mod components;
 pub mod facts;
 pub mod names;
 pub mod policy;
-pub mod resources;
+pub mod registry;
+pub mod services;
 
 #[cfg(feature = "aws")]
 pub mod aws;
+
+pub use registry::resources;
 
 use drstack_core::component::ComponentRegistry;
 use drstack_core::kind::KindRegistry;

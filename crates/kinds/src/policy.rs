@@ -6,8 +6,8 @@ use drstack_core::kind::Operation;
 use serde_json::{Value, json};
 
 use crate::facts;
-use crate::resources::group::fleet::BURST;
-use crate::resources::operation;
+use crate::services::autoscaling::group::fleet::BURST;
+use crate::services::operation;
 
 /// What the control bucket needs beside what standby buckets do.
 pub const CONTROL: &[Operation] =

@@ -1,4 +1,4 @@
-"""Runs the snippet of docs/fence.md as an application would.
+"""Runs the snippet of docs/guide/fence.md as an application would.
 
 In: {"doc": path of the page, "stack", "standby", "region": where the application runs, "table"?, "pk"?, "epoch"?: an older one}
 Out: {"may_write", "epoch", "written": whether the item could be written, or null without a table}

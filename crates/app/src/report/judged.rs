@@ -126,7 +126,7 @@ fn unasked(session: &Session, evidence: &Evidence) -> Failure {
     let component = component.or_else(|| session.stack.components.keys().next().cloned());
     let place = component.map_or_else(|| "COMPONENT".to_owned(), |it| it.without_keys());
     let hint = format!(
-        "ask it yourself now; so that the next failover asks, write a check, `[[{place}.check]]` (docs/checks.md), and run `drstack apply`"
+        "ask it yourself now; so that the next failover asks, write a check, `[[{place}.check]]` (docs/guide/checks.md), and run `drstack apply`"
     );
     Failure::new(Status::NotReady, message, hint)
 }

@@ -1,4 +1,4 @@
-//! Doubts about the mode: what the control bucket says, held against its second copy and against what serves.
+//! Doubts about the mode: compares the control bucket with its second copy and with what serves.
 
 use jiff::Timestamp;
 
@@ -10,11 +10,12 @@ use crate::control::{ControlStore, StoreError};
 use crate::kind::Witness;
 use crate::objective::{Mode, Standing};
 
-/// The record of the stack whose control bucket is `control`, held against what is kept a second time.
+/// Reads the mode of the stack whose control bucket is `control`, and checks it against the second
+/// record.
 ///
 /// # Errors
-/// What the store says; a record of a newer format is an error and not an absence. One that cannot be read, or is not there although it
-/// was, is a [`Doubt`].
+/// The store's errors; a record of a newer format is an error, not an absence. A record that cannot
+/// be read, or is missing although it existed, is a [`Doubt`].
 pub async fn mode(
     store: &dyn ControlStore,
     cloud: &dyn Cloud,
@@ -25,7 +26,7 @@ pub async fn mode(
     Ok(weigh(recorded?, testimony, scope, control))
 }
 
-/// What the control bucket says (`recorded`), held against what is kept a second time.
+/// Compares the control bucket (`recorded`) with the second record.
 fn weigh(
     recorded: KeptMode,
     testimony: Result<Option<Testimony>, CloudError>,
@@ -35,7 +36,7 @@ fn weigh(
     let known = recorded.record.as_ref().map(|it| it.standing.epoch);
     let testimony = match testimony {
         Ok(Some(testimony)) => testimony,
-        // With a first record nobody needs the second one.
+        // The first record is enough without the second one.
         Ok(None) => return recorded,
         Err(error) => {
             let unseen = || Doubt::Unseen(error);
@@ -63,7 +64,8 @@ fn weigh(
 }
 
 impl KeptMode {
-    /// The same held against what was seen: in doubt where that is of a change of mode which is not recorded.
+    /// Compares the mode with observed signs; in doubt if they show a change of mode that is not
+    /// recorded.
     #[must_use]
     pub fn beside(self, signs: &[Sign]) -> Self {
         let epoch = |sign: &Sign| if let Witness::Epoch(epoch) = sign.witness { epoch } else { 0 };
@@ -82,7 +84,7 @@ impl KeptMode {
         Self { record: Some(record), doubt, witnesses, ..self }
     }
 
-    /// Whether the second record says something else than the first one, which is in no doubt.
+    /// True if the second record is missing or differs from the first one, which is in no doubt.
     pub fn is_kept_once(&self, control: &str) -> bool {
         let Some(record) = self.record.as_ref().filter(|_| self.doubt.is_none()) else { return false };
         let same =
@@ -90,10 +92,10 @@ impl KeptMode {
         !self.testimony.as_ref().is_some_and(same)
     }
 
-    /// Keeps the record a second time. One that is newer stays.
+    /// Writes the record a second time; a newer one is left in place.
     ///
     /// # Errors
-    /// What the cloud says.
+    /// The cloud's errors.
     pub async fn testify(&self, cloud: &dyn Cloud, scope: &Scope, control: &str) -> Result<(), CloudError> {
         let Some(record) = self.record.clone() else { return Ok(()) };
         let testimony = Testimony { record, control: control.to_owned(), in_part: false };
@@ -191,7 +193,7 @@ mod tests {
         let signs = [sign(Witness::Epoch(4)), sign(Witness::Region("us-west-2".to_owned()))];
         let fence = weighed(None, None).beside(&signs);
         assert_eq!((fence.standing().mode, fence.standing().epoch), (Mode::Active, 4));
-        // Failed back: no epoch falls.
+        // Failed back: epochs never fall.
         let back = weighed(None, None).beside(&[sign(Witness::Epoch(4))]);
         assert_eq!((back.doubt.clone(), back.standing().mode), (Some(Doubt::Missing), Mode::Standby));
         assert_eq!(back.next(Mode::Active, &[]).epoch, 5);

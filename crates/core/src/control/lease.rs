@@ -4,25 +4,27 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// How long a lock is held without a sign of life. Three missed renewals; short enough for whoever waits at night.
+/// Lease duration: three renewal periods. Short, because an on-call operator may be waiting for it
+/// to expire.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
-/// How long before its lease ends a holder starts nothing more: more than clocks that are set by NTP differ and a call
-/// takes to be sent, less than two missed renewals leave.
+/// How long before the end of its lease a holder starts no more calls.
+///
+/// More than NTP clocks differ plus the time to send a call; less than two missed renewals leave.
 pub(super) const MARGIN: SignedDuration = SignedDuration::from_secs(10);
 
-/// How long the run may rely on its lock. Clones see every renewal, and that the lock was lost.
+/// Lease that a run relies on. Clones see every renewal, and the loss of the lock.
 #[derive(Clone, Debug)]
 pub struct Lease(pub(super) watch::Receiver<Timestamp>);
 
 impl Lease {
-    /// Whether the lock is still this run's, by the run's own clock.
+    /// True if the lock is still this run's, by the run's own clock.
     pub fn holds(&self, now: Timestamp) -> bool {
         later(now, MARGIN) < *self.0.borrow()
     }
 }
 
-/// Whether a run may still start calls. Clones share one answer.
+/// Permission of a run to start calls. Clones share its state.
 #[derive(Clone, Debug)]
 pub struct Permit {
     pub(crate) lease: Option<Lease>,
@@ -36,7 +38,7 @@ impl Permit {
     }
 }
 
-/// `span` after `now`; at the end of the calendar, whatever a clock says.
+/// Returns `now` plus `span`, at most the end of the calendar, whatever the clock says.
 pub(super) fn later(now: Timestamp, span: SignedDuration) -> Timestamp {
     now.checked_add(span).unwrap_or(Timestamp::MAX)
 }

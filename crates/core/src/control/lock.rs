@@ -1,7 +1,8 @@
-//! The lock: one object, taken, kept and given back by conditional writes, with a lease that can run out.
+//! The lock: one object, taken, renewed and released by conditional writes, with a lease that can
+//! expire.
 //!
-//! The object is never removed: one that is given back says so and keeps its epoch. An unconditional removal could hit
-//! the lock of whoever took it meanwhile.
+//! The object is never deleted: a released lock is marked free and keeps its epoch. An
+//! unconditional delete could hit the lock of a run that has taken it meanwhile.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,25 +21,25 @@ use crate::engine::journal::{self, Left};
 #[cfg(test)]
 mod tests;
 
-/// Key of the lock.
+/// Key of the lock object.
 const KEY: &str = "lock.json";
 
-/// How often the holder gives a sign of life.
+/// Renewal period of the lease.
 pub const RENEW: SignedDuration = SignedDuration::from_secs(20);
 
-/// How often taking a lock away is tried against a holder that renews it meanwhile; one renewal comes in [`RENEW`].
+/// Attempts to take the lock from a holder that renews it meanwhile; it renews once per [`RENEW`].
 const TRIES: usize = 3;
 
-/// How soon a sign of life is given again that the store did not take.
+/// Pause before a failed renewal is retried.
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// The purpose of a failover's run.
 pub const FAILOVER: &str = "failover";
 
-/// That of a failback.
+/// The purpose of a failback's run.
 pub const FAILBACK: &str = "failback";
 
-/// Who holds the lock, and what for.
+/// The lock holder, and what it holds the lock for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// The user.
@@ -47,21 +48,21 @@ pub struct Holder {
     pub host: String,
     /// `apply`, `destroy`, [`FAILOVER`], [`FAILBACK`].
     pub purpose: String,
-    /// The run it is for.
+    /// Run that holds the lock.
     pub run: String,
-    /// When it was taken.
+    /// When the lock was taken.
     pub since: Timestamp,
-    /// Until when it is held without a sign of life.
+    /// When the lease expires unless it is renewed.
     pub until: Timestamp,
-    /// Rises with each holder: a later one has a higher number.
+    /// Epoch: rises with each holder.
     pub epoch: u64,
-    /// Calls of runs before it that may still land.
+    /// Calls of earlier runs that may still land.
     #[serde(default, skip_serializing_if = "InFlight::is_empty")]
     pub in_flight: InFlight,
 }
 
 impl Holder {
-    /// Whether its run decides which region serves.
+    /// True if its run decides which region serves.
     pub fn changes_mode(&self) -> bool {
         matches!(self.purpose.as_str(), FAILOVER | FAILBACK)
     }
@@ -70,41 +71,42 @@ impl Holder {
 /// Why the lock was not taken or kept.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Somebody else holds it.
+    /// Another run holds it.
     #[error("{} on {} holds the lock for `{}` since {:.0}", .0.owner, .0.host, .0.purpose, .0.since)]
     Held(Box<Holder>),
-    /// It was ours, and somebody took it over.
+    /// It was this run's, and another run took it.
     #[error("another run took the lock")]
     Lost,
-    /// It could not be renewed as long as the lease lasted.
+    /// It could not be renewed before the lease expired.
     #[error("the lock was not renewed in time: the control bucket did not answer")]
     Lapsed,
-    /// What is stored is not a lock: another version's, or damaged.
+    /// The stored object is not a lock: another version's, or damaged.
     #[error("`{KEY}` in the control bucket cannot be read: {0}")]
     Broken(serde_json::Error),
-    /// The control store.
+    /// The control store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// What is stored.
+/// The stored lock object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 enum Record {
-    /// Somebody holds it, or did until the lease ran out.
+    /// A run holds it, or held it until the lease expired.
     Held {
-        /// Who.
+        /// The holder.
         #[serde(flatten)]
         holder: Holder,
-        /// What runs before the holder's began to make, and may have made: its journal says so too, but only once it is begun.
+        /// Creations that earlier runs began and may have finished. The holder's journal has them
+        /// too, but only once it is started.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         begun: BTreeSet<Address>,
     },
-    /// It was given back or broken.
+    /// It was released or broken.
     Free {
-        /// That of the last holder.
+        /// Epoch of the last holder.
         epoch: u64,
-        /// What runs began to make, and may have made.
+        /// Creations that runs began and may have finished.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         begun: BTreeSet<Address>,
         /// Calls of runs that may still land.
@@ -113,7 +115,7 @@ enum Record {
     },
 }
 
-/// The lock, held.
+/// The lock, held by this run.
 pub struct Lock {
     store: Arc<dyn ControlStore>,
     holder: Holder,
@@ -122,10 +124,10 @@ pub struct Lock {
     begun: BTreeSet<Address>,
 }
 
-/// The holder, if there is one.
+/// Reads the lock holder, if there is one.
 ///
 /// # Errors
-/// [`LockError::Broken`] and what the store says.
+/// [`LockError::Broken`] and the store's errors.
 pub async fn holder(store: &dyn ControlStore) -> Result<Option<(Holder, Version)>, LockError> {
     Ok(match stored(store).await? {
         Some((Record::Held { holder, .. }, version)) => Some((holder, version)),
@@ -133,21 +135,25 @@ pub async fn holder(store: &dyn ControlStore) -> Result<Option<(Holder, Version)
     })
 }
 
-/// What the lock tells somebody who only looks.
+/// What a run that does not take the lock can learn from it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Peek {
-    /// The epoch of the last holder while nobody holds the lock, 0 where nobody ever did; `None` while somebody does.
-    /// Whoever takes the lock at the very next epoch knows that no run came between: what it saw before still stands.
+    /// Epoch of the last holder while the lock is free, 0 if it was never held; `None` while it is
+    /// held.
+    ///
+    /// A run that takes the lock at the very next epoch knows that no run came between, so what it
+    /// observed before is still valid.
     pub free_since: Option<u64>,
-    /// What runs began to make and are not known to have done: it may be there without the stack's tags.
+    /// Creations that are not known to be done: the objects may exist without the stack's tags.
     pub begun: BTreeSet<Address>,
 }
 
-/// Looks at the lock, and at the journal of a run that still holds it or died with it. A lock that is lost or cannot be read is no
-/// reason to know nothing: the journals of the last runs say what was begun.
+/// Reads the lock without taking it, and the journal of a run that still holds it or died with it.
+///
+/// If the lock is lost or cannot be parsed, the journals of the last runs tell what was begun.
 ///
 /// # Errors
-/// What the store says.
+/// The store's errors.
 pub async fn peek(store: &dyn ControlStore) -> Result<Peek, LockError> {
     Ok(match stored(store).await {
         Ok(Some((Record::Free { epoch, begun, .. }, _))) => Peek { free_since: Some(epoch), begun },
@@ -162,10 +168,10 @@ pub async fn peek(store: &dyn ControlStore) -> Result<Peek, LockError> {
     })
 }
 
-/// Takes the lock from whoever holds it, after sealing the holder's journal so that it starts nothing more.
+/// Breaks the lock, after sealing the holder's journal so that it starts nothing more.
 ///
 /// # Errors
-/// [`LockError::Held`] when it changed hands meanwhile, and what the store says.
+/// [`LockError::Held`] if it changed hands meanwhile, and the store's errors.
 pub async fn break_lock(store: &dyn ControlStore, by: &str) -> Result<(), LockError> {
     let Some((Record::Held { holder, begun }, _)) = stored(store).await? else { return Ok(()) };
     journal::seal(store, &holder.run, by).await?;
@@ -174,11 +180,12 @@ pub async fn break_lock(store: &dyn ControlStore, by: &str) -> Result<(), LockEr
     give_back(store, &broken, None, &begun).await
 }
 
-/// Frees a lock that cannot be read, after sealing the journal of the last run, which may have been its holder. True
-/// where there was one.
+/// Frees a lock that cannot be parsed; returns true if there was one.
+///
+/// First it seals the journal of the last run, which may have been the holder.
 ///
 /// # Errors
-/// What the store says.
+/// The store's errors.
 pub async fn replace_broken(store: &dyn ControlStore, by: &str, now: Timestamp) -> Result<bool, LockError> {
     let Some((found, version)) = store.get(KEY).await? else { return Ok(false) };
     if serde_json::from_slice::<Record>(&found).is_ok() {
@@ -189,15 +196,15 @@ pub async fn replace_broken(store: &dyn ControlStore, by: &str, now: Timestamp) 
         journal::seal(store, last, by).await?;
     }
     let Left { begun, unsettled } = journal::retraced(store, &runs).await?;
-    // Nobody knows until when its lease lasts either.
+    // The end of its lease is unknown too.
     let in_flight = InFlight::default().and(unsettled, later(now, LEASE));
-    // Nobody knows the last epoch; seconds since 1970 are more than any stack has had holders.
+    // The last epoch is unknown; seconds since 1970 are more than any stack has had holders.
     let epoch = u64::try_from(now.as_second()).unwrap_or(0);
     store.put(KEY, body(&Record::Free { epoch, begun, in_flight }), Condition::Matches(version)).await?;
     Ok(true)
 }
 
-/// What was begun, where no lock says it: as the journals have it. A bucket that is gone by now has none.
+/// Reads from the journals what was begun, when no lock says it. A deleted bucket has none.
 async fn retraced(store: &dyn ControlStore) -> Result<BTreeSet<Address>, StoreError> {
     match journal::runs(store).await {
         Ok(runs) => Ok(journal::retraced(store, &runs).await?.begun),
@@ -207,10 +214,11 @@ async fn retraced(store: &dyn ControlStore) -> Result<BTreeSet<Address>, StoreEr
 }
 
 impl Lock {
-    /// Takes the lock; one whose lease ran out is taken, after sealing its holder's journal.
+    /// Takes the lock if it is free or its lease expired; seals the journal of an expired holder
+    /// first.
     ///
     /// # Errors
-    /// [`LockError::Held`] when somebody else holds it or was faster.
+    /// [`LockError::Held`] if another run holds it or was faster.
     pub async fn take(
         store: Arc<dyn ControlStore>,
         wanted: Holder,
@@ -220,11 +228,12 @@ impl Lock {
         Ok(lock)
     }
 
-    /// Takes the lock for a change of mode: from a run of any other kind it is taken away, since that run works for a world
-    /// that is no more. Says whom it was taken away from.
+    /// Takes the lock for a change of mode, even from a holder with any other purpose.
+    ///
+    /// That holder's run works toward an obsolete state. Returns the holder that lost the lock.
     ///
     /// # Errors
-    /// [`LockError::Held`] when another change of mode holds it.
+    /// [`LockError::Held`] if another change of mode holds it.
     pub async fn take_from_others(
         store: Arc<dyn ControlStore>,
         wanted: Holder,
@@ -233,9 +242,9 @@ impl Lock {
         let yields = |held: &Holder| !held.changes_mode();
         for _ in 0..TRIES {
             match Self::take_from(Arc::clone(&store), wanted.clone(), now, &yields).await {
-                // It gave a sign of life meanwhile: it is sealed, and gives no more than one in [`RENEW`].
+                // It renewed meanwhile: it is sealed, and renews only once per [`RENEW`].
                 Err(LockError::Held(held)) if yields(&held) => {}
-                // It gave the lock back meanwhile, or another one did.
+                // The lock was released meanwhile, by it or by another run.
                 Err(LockError::Store(StoreError::Refused { .. })) => {}
                 other => return other,
             }
@@ -243,7 +252,7 @@ impl Lock {
         Self::take_from(store, wanted, now, &yields).await
     }
 
-    /// Takes the lock if nobody holds it, from whose lease ran out, and from whoever `yields`.
+    /// Takes the lock if it is free, if its lease expired, or if its holder `yields`.
     async fn take_from(
         store: Arc<dyn ControlStore>,
         wanted: Holder,
@@ -252,7 +261,7 @@ impl Lock {
     ) -> Result<(Self, Option<Holder>), LockError> {
         let (mut from, mut unlocked) = (None, BTreeSet::new());
         let (epoch, condition, begun, in_flight) = match stored(&*store).await? {
-            // Nobody ever held it, or somebody removed it.
+            // It was never held, or the object was deleted.
             None => {
                 unlocked = journal::runs(&*store).await?;
                 let begun = journal::retraced(&*store, &unlocked).await?.begun;
@@ -264,7 +273,8 @@ impl Lock {
             Some((Record::Held { holder: held, .. }, _)) if held.until > now && !yields(&held) => {
                 return Err(LockError::Held(Box::new(held)));
             }
-            // Sealed first: were the lock taken first and its taker died in between, nobody would seal this journal.
+            // Seal first: if the lock were taken first and its new holder died in between, no run
+            // would seal this journal.
             Some((Record::Held { holder: held, begun }, version)) => {
                 journal::seal(&*store, &held.run, &wanted.run).await?;
                 let Left { begun, unsettled } = journal::left(&*store, &held.run, begun).await?;
@@ -294,52 +304,54 @@ impl Lock {
         Ok((lock, from))
     }
 
-    /// Seals the `last` run of a lock that was removed, and keeps what it has begun meanwhile and may still change. Only once the lock is ours: before, it may
-    /// have been the run of whoever was faster.
+    /// Seals the `last` run of a deleted lock, and records what it has begun and may still change.
+    ///
+    /// Only once the lock is ours: before that, it may have been the run of a faster rival.
     async fn seal_unlocked(&mut self, last: &str, now: Timestamp) -> Result<(), LockError> {
         journal::seal(&*self.store, last, &self.holder.run).await?;
         let Left { begun, unsettled } = journal::left(&*self.store, last, BTreeSet::new()).await?;
         self.begun.extend(begun);
-        // Nobody knows until when the lease of the lock that was removed lasts.
+        // The end of the deleted lock's lease is unknown.
         self.holder.in_flight = self.holder.in_flight.clone().and(unsettled, later(now, LEASE));
         self.version = self.write(&self.holder, self.version.clone()).await?;
         Ok(())
     }
 
-    /// What runs before this one began to make, and may have made.
+    /// Returns the creations that earlier runs began and may have finished.
     pub fn begun(&self) -> &BTreeSet<Address> {
         &self.begun
     }
 
-    /// Calls of runs before this one that may still land.
+    /// Returns the calls of earlier runs that may still land.
     pub fn in_flight(&self) -> &InFlight {
         &self.holder.in_flight
     }
 
-    /// What is known of calls in flight by now: the next sign of life, or the giving back, says it to whoever comes next.
+    /// Sets the calls in flight; the next renewal or the release hands them on.
     pub fn set_in_flight(&mut self, in_flight: InFlight) {
         self.holder.in_flight = in_flight;
     }
 
-    /// Who holds it: this run.
+    /// Returns the holder: this run.
     pub fn holder(&self) -> &Holder {
         &self.holder
     }
 
-    /// When the next sign of life is due.
+    /// Returns when the next renewal is due.
     pub fn due(&self) -> Timestamp {
         self.holder.until.checked_sub(LEASE - RENEW).unwrap_or(Timestamp::MIN)
     }
 
-    /// How long it may be relied on, for whoever starts calls under it.
+    /// Returns the lease, for calls that are made under the lock.
     pub fn lease(&self) -> Lease {
         Lease(self.until.subscribe())
     }
 
-    /// Gives a sign of life.
+    /// Renews the lease.
     ///
     /// # Errors
-    /// [`LockError::Lost`] when somebody took it over; what the store says, after which it may be tried again.
+    /// [`LockError::Lost`] if another run took the lock; the store's errors, after which the
+    /// renewal may be retried.
     pub async fn renew(&mut self, now: Timestamp) -> Result<(), LockError> {
         let renewed = Holder { until: later(now, LEASE), ..self.holder.clone() };
         self.version = match self.write(&renewed, self.version.clone()).await {
@@ -347,7 +359,7 @@ impl Lock {
             Err(error) => match holder(&*self.store).await? {
                 // The answer was lost, the write was not.
                 Some((held, version)) if held == renewed => version,
-                // That of an earlier sign of life was.
+                // The write of an earlier renewal arrived late.
                 Some((held, version)) if is_same(&held, &renewed) && version != self.version => {
                     self.write(&renewed, version).await?
                 }
@@ -363,14 +375,16 @@ impl Lock {
         Ok(())
     }
 
-    /// Gives signs of life until the lock is lost, or its lease is over by the clock with none taken; says which. From then on the lease
-    /// does not hold. `rest` pauses on the machine's own clock.
+    /// Renews the lease until the lock is lost or the lease expires by the clock; returns which.
+    ///
+    /// From then on the lease does not hold. `rest` pauses on the machine's own clock.
     pub async fn keep(&mut self, now: impl Fn() -> Timestamp, rest: impl AsyncFn(Duration)) -> LockError {
         let mut pause = RENEW.unsigned_abs();
         let mut refused = None;
         loop {
             rest(pause).await;
-            // An answer that never comes must not outlast the lease, and a machine that slept through it has none.
+            // A missing answer must not outlast the lease; after the machine slept through the
+            // lease, no time is left.
             let left = self.left(now());
             let renewed = tokio::time::timeout(left, self.renew(now())).await;
             match renewed {
@@ -384,7 +398,7 @@ impl Lock {
         }
     }
 
-    /// How long it may be relied on.
+    /// Returns how long the lease may still be relied on.
     fn left(&self, now: Timestamp) -> Duration {
         let until = self.holder.until.checked_sub(MARGIN).unwrap_or(Timestamp::MIN);
         Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO)
@@ -395,10 +409,10 @@ impl Lock {
         why
     }
 
-    /// Gives a sign of life where one is due, and demands that the lock is still ours by the clock: the machine may have slept.
+    /// Renews the lease if due, and checks that it holds by the clock: the machine may have slept.
     ///
     /// # Errors
-    /// As [`Lock::renew`], and [`LockError::Lost`] where the lease is over.
+    /// As [`Lock::renew`], and [`LockError::Lost`] if the lease is over.
     pub async fn confirm(&mut self, now: impl Fn() -> Timestamp) -> Result<(), LockError> {
         if self.due() <= now() {
             self.renew(now()).await?;
@@ -406,7 +420,8 @@ impl Lock {
         self.expect_lease(now())
     }
 
-    /// Gives a sign of life, and demands that the lock is still ours by the clock: the answer may have taken longer than the lease lasts.
+    /// Renews the lease, and checks that it holds by the clock: the answer may have outlasted the
+    /// lease.
     ///
     /// # Errors
     /// As [`Lock::confirm`].
@@ -419,14 +434,15 @@ impl Lock {
         if self.lease().holds(now) { Ok(()) } else { Err(LockError::Lost) }
     }
 
-    /// Gives the lock back, if it is still ours, and says what has been begun and is not known to be done.
+    /// Releases the lock if it is still ours, and records the creations that are not known to be
+    /// done.
     ///
     /// # Errors
-    /// What the store says.
+    /// The store's errors.
     pub async fn release(self, begun: &BTreeSet<Address>) -> Result<(), LockError> {
         self.until.send_replace(Timestamp::MIN);
         match give_back(&*self.store, &self.holder, Some(self.version), begun).await {
-            // It is somebody else's by now.
+            // Another run holds it by now.
             Err(LockError::Held(_)) => Ok(()),
             other => other,
         }
@@ -438,8 +454,9 @@ impl Lock {
     }
 }
 
-/// Marks the lock of `ours` as free; its holder knows the `version` that it has written. That somebody else holds it by now is
-/// [`LockError::Held`].
+/// Marks the lock of `ours` as free; its holder knows the `version` that it wrote.
+///
+/// If another run holds it by now, returns [`LockError::Held`].
 async fn give_back(
     store: &dyn ControlStore,
     ours: &Holder,
@@ -458,7 +475,7 @@ async fn give_back(
                 Some((held, _)) => return Err(LockError::Held(Box::new(held))),
             },
         };
-        // Whatever the answer is, what is stored tells.
+        // Whatever the answer is, reading shows what is stored.
         match store.put(KEY, free.clone(), Condition::Matches(version)).await {
             Ok(_) => return Ok(()),
             Err(error) => last = Some(error),
@@ -467,7 +484,7 @@ async fn give_back(
     last.map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// Whether both are the same taking of the lock, renewed or not.
+/// True if both are the same taking of the lock, renewed or not.
 fn is_same(one: &Holder, other: &Holder) -> bool {
     (&one.run, one.epoch) == (&other.run, other.epoch)
 }
@@ -478,6 +495,6 @@ async fn stored(store: &dyn ControlStore) -> Result<Option<(Record, Version)>, L
 }
 
 fn body(record: &Record) -> Vec<u8> {
-    // Strings, numbers and times: always has a JSON form.
+    // Strings, numbers and times always have a JSON form.
     serde_json::to_vec(record).unwrap_or_default()
 }

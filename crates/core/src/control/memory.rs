@@ -1,4 +1,4 @@
-//! A control store in memory, for tests: conditional as S3 is, and failing when it is told to.
+//! A control store in memory, for tests: conditional as S3 is, with failures on demand.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
@@ -8,21 +8,21 @@ use futures_util::future::{BoxFuture, FutureExt};
 use super::{Condition, ControlStore, StoreError, Stored, Version};
 use crate::cloud::{CloudError, sha256};
 
-/// What becomes of a write.
+/// Fate of a write.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Fate {
-    /// It happens and is answered.
+    /// The write happens and is answered.
     Answered,
-    /// It happens, and the answer is lost.
+    /// The write happens, and the answer is lost.
     AnswerLost,
-    /// It never arrives.
+    /// The write never arrives.
     Lost,
 }
 
-/// What somebody else does to the objects in between.
+/// A change that another actor makes to the objects in between.
 type Meddling = Box<dyn FnOnce(&mut BTreeMap<String, Vec<u8>>) + Send>;
 
-/// Objects by key. Each call lets others go first, so that calls made at once are interleaved one by one.
+/// Objects by key. Each call yields first, so that concurrent calls interleave one by one.
 #[derive(Default)]
 pub(crate) struct Memory {
     objects: Mutex<BTreeMap<String, Vec<u8>>>,
@@ -31,24 +31,24 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// The next writes fare like this, those after them well.
+    /// Sets the fates of the next writes; later ones succeed.
     pub(crate) fn fate(&self, fates: &[Fate]) {
         self.fates.lock().unwrap().extend(fates);
     }
 
-    /// Somebody does this just before the next write.
+    /// Runs `meddling` as another actor just before the next write.
     pub(crate) fn meddle(&self, meddling: impl FnOnce(&mut BTreeMap<String, Vec<u8>>) + Send + 'static) {
         *self.meddling.lock().unwrap() = Some(Box::new(meddling));
     }
 
-    /// The lines of every object whose key starts with `prefix`, in order.
+    /// Returns the lines of every object whose key starts with `prefix`, in order.
     pub(crate) fn lines(&self, prefix: &str) -> Vec<String> {
         let objects = self.objects.lock().unwrap();
         let bodies = objects.iter().filter(|(key, _)| key.starts_with(prefix)).map(|(_, body)| body);
         bodies.flat_map(|body| std::str::from_utf8(body).unwrap().lines().map(str::to_owned)).collect()
     }
 
-    /// The stored objects.
+    /// Returns the stored objects.
     pub(crate) fn objects(&self) -> BTreeMap<String, Vec<u8>> {
         self.objects.lock().unwrap().clone()
     }
@@ -79,7 +79,7 @@ impl Memory {
     }
 }
 
-/// As S3's ETag: the same bytes have the same version.
+/// Like S3's ETag: the same bytes have the same version.
 fn version(body: &[u8]) -> Version {
     sha256(body)
 }

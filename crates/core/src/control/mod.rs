@@ -23,7 +23,7 @@ pub type Version = String;
 /// An object's body and its version.
 pub type Stored = (Vec<u8>, Version);
 
-/// When a write may happen.
+/// Condition of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// Always.
@@ -37,7 +37,7 @@ pub enum Condition {
 /// Why a write did not happen.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The condition did not hold: somebody else wrote first.
+    /// The condition did not hold: another writer was first.
     #[error("somebody else wrote `{key}` first")]
     Refused {
         /// The key.
@@ -49,20 +49,20 @@ pub enum StoreError {
         /// Its name.
         bucket: String,
     },
-    /// What is stored there is damaged, or another version's.
+    /// The stored object is damaged, or another version wrote it.
     #[error("`{key}` cannot be read: {message}")]
     Broken {
         /// The key.
         key: String,
-        /// What is wrong with it.
+        /// The parse error.
         message: String,
     },
-    /// What is stored there is of a format that this build does not know.
+    /// The stored object has a format that this build does not know.
     #[error("`{key}` cannot be read: {message}")]
     Newer {
         /// The key.
         key: String,
-        /// What is wrong with it.
+        /// The reason.
         message: String,
     },
     /// The call failed.
@@ -72,13 +72,15 @@ pub enum StoreError {
 
 /// Objects under keys, with conditional writes.
 ///
-/// Guarantees: of any number of writers with `Condition::Absent` on one key exactly one succeeds; a write that answered
-/// an error either happened or did not, and reading tells which.
+/// Guarantees: of any number of writers with `Condition::Absent` on one key exactly one succeeds; a
+/// write that returned an error either happened or did not, and reading shows which.
 pub trait ControlStore: Send + Sync {
-    /// Makes the bucket (versioned, encrypted, closed to the public, tagged) where it is missing; mends it where it is not so.
-    /// A bucket of that name which belongs to another account or lies in another region is an error.
+    /// Creates the bucket (versioned, encrypted, closed to the public, tagged) if it is missing,
+    /// and restores these settings if they differ.
+    ///
+    /// A bucket of that name in another account or region is an error.
     fn ensure(&self) -> BoxFuture<'_, Result<(), StoreError>>;
-    /// What is stored under `key`.
+    /// Reads the object under `key`.
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>>;
     /// Stores `body` under `key` if `condition` holds.
     fn put<'a>(
@@ -87,10 +89,10 @@ pub trait ControlStore: Send + Sync {
         body: Vec<u8>,
         condition: Condition,
     ) -> BoxFuture<'a, Result<Version, StoreError>>;
-    /// Removes `key`; removing what is absent is success.
+    /// Deletes `key`; deleting an absent key is a success.
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
-    /// Keys that start with `prefix`, sorted.
+    /// Lists the keys that start with `prefix`, sorted.
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
-    /// Removes the bucket and everything in it, old versions too.
+    /// Deletes the bucket and everything in it, including old versions.
     fn destroy(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 }

@@ -1,5 +1,8 @@
-//! The mode: which region serves, kept beside the lock. Whoever plans reads it; only a failover and a failback change it. It is kept
-//! a second time in the standby region ([`crate::control::witness`]), so that a record that is lost is not taken for one that never was.
+//! The mode: which region serves, stored beside the lock.
+//!
+//! Every plan reads it; only a failover and a failback change it. It is stored again in the standby
+//! region ([`crate::control::witness`]), so that a lost record is not taken for one that never
+//! existed.
 
 use jiff::Timestamp;
 
@@ -12,55 +15,61 @@ use crate::plan::{Intent, Options};
 
 const KEY: &str = "mode.json";
 
-/// The record as it is kept, and which version of it this is.
+/// The stored record with its version.
 #[derive(Clone, Debug, Default)]
 pub struct KeptMode {
-    /// The record; none before the first change. In doubt it is what the witnesses say, as of a change that has not come to its end.
+    /// The record; `None` before the first change. In doubt it is what the witnesses say, marked as
+    /// an incomplete change.
     pub record: Option<Record>,
-    /// Why the record is not to be relied on.
+    /// Why the record cannot be relied on.
     pub doubt: Option<Doubt>,
-    /// Who says what `record` says in its place, as people read it.
+    /// Witnesses that `record` is taken from while in doubt, for people.
     pub witnesses: Vec<String>,
-    /// What is kept a second time, as far as it was seen.
+    /// The second record, as far as it could be read.
     pub testimony: Option<Testimony>,
     pub(super) version: Option<Version>,
 }
 
 impl KeptMode {
-    /// Which region serves: the primary, before the first change.
+    /// Returns which region serves: the primary, before the first change.
     pub fn standing(&self) -> Standing {
         self.record.as_ref().map(|record| record.standing.clone()).unwrap_or_default()
     }
 
-    /// Whether a change to this mode has come to its end, without any doubt.
+    /// True if the change to this mode is complete, beyond doubt.
     pub fn is_complete(&self) -> bool {
         self.doubt.is_none() && self.record.as_ref().is_none_or(|record| record.complete)
     }
 
-    /// When the change to this mode began, as far as that is known.
+    /// Returns when the change to this mode began, if known.
     pub fn since(&self) -> Option<Timestamp> {
         self.record.as_ref().map(|record| record.since).filter(|it| *it != Timestamp::UNIX_EPOCH)
     }
 
-    /// The standing that a run with these options plans for.
+    /// Returns the standing that a run with these options plans for.
     pub fn standing_for(&self, options: &Options) -> Standing {
         let now = self.standing();
         let only = if options.intent.fails_over() { &options.targets[..] } else { &now.only[..] };
         Standing { planned: options.intent == Intent::Planned, ..self.next(options.mode, only) }
     }
 
-    /// Whether a run that keeps the mode as it is was meant for another one: somebody failed over, or failed back, since it began.
+    /// True if a run that does not change the mode was planned for another mode.
+    ///
+    /// Then a failover or failback has happened since the run began.
     pub fn is_past(&self, intent: &Intent, mode: Mode) -> bool {
         matches!(intent, Intent::Converge | Intent::Destroy) && self.standing().mode != mode
     }
 
-    /// The standing of a change to `mode` that goes on, or begins: a change that begins raises the epoch. A failover of
-    /// `only` these addresses adds them to what has failed over already; of all where there are none.
+    /// Returns the standing of a change to `mode` that begins or resumes.
+    ///
+    /// A change that begins raises the epoch. A failover of `only` these addresses adds them to
+    /// those that have failed over already; an empty list means all.
     pub fn next(&self, mode: Mode, only: &[String]) -> Standing {
         let now = self.standing();
         let begun = now.mode == mode;
         let mut all = if begun && now.mode == Mode::Active { now.only.clone() } else { Vec::new() };
-        // Which parts have failed over may be lost with the record: those that are named now are the ones that are known.
+        // The list of failed-over parts may be lost with the record: then only the parts named now
+        // are known.
         let is_in_part = self.testimony.as_ref().is_some_and(|it| self.doubt.is_some() && it.in_part);
         let was_whole = begun && now.only.is_empty() && !is_in_part;
         all.extend(only.iter().cloned());
@@ -69,16 +78,17 @@ impl KeptMode {
         let whole = mode == Mode::Standby || only.is_empty() || was_whole;
         let only = if whole { Vec::new() } else { all };
         let epoch = if begun && only == now.only { now.epoch } else { now.epoch.saturating_add(1) };
-        // What was accepted holds for this failover alone.
+        // An accepted minimum holds for this failover only.
         let minimum = if begun && mode == Mode::Active { now.minimum } else { Minimums::default() };
         Standing { mode, epoch, only, minimum, planned: false }
     }
 
-    /// Records that `run` begins, or goes on with, a change to `standing`: from here on it is another mode. One that goes on is `since`
-    /// the first of its runs.
+    /// Records that `run` begins or resumes a change to `standing`; from here on that is the mode.
+    ///
+    /// A resumed change keeps the `since` of its first run.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] when somebody else changed it meanwhile; what the store says.
+    /// [`StoreError::Refused`] if another run changed it meanwhile; the store's errors.
     pub async fn begin(
         &self,
         store: &dyn ControlStore,
@@ -92,7 +102,7 @@ impl KeptMode {
         self.put(store, Record { format: FORMAT, standing, since, run, complete: false }).await
     }
 
-    /// Records that the change which this record is of has come to its end.
+    /// Records that the change is complete.
     ///
     /// # Errors
     /// As [`KeptMode::begin`].
@@ -103,14 +113,14 @@ impl KeptMode {
         }
     }
 
-    /// The same once this record stands in the control bucket.
+    /// Returns the mode after this record was written to the control bucket.
     fn recorded(&self, record: Record, version: Version) -> Self {
         let testimony = self.testimony.clone();
         Self { record: Some(record), version: Some(version), testimony, ..Self::default() }
     }
 
     async fn put(&self, store: &dyn ControlStore, record: Record) -> Result<Self, StoreError> {
-        // Numbers, times and names: always has a JSON form.
+        // Numbers, times and names always have a JSON form.
         let body = serde_json::to_vec(&record).unwrap_or_default();
         let condition = self.version.clone().map_or(Condition::Absent, Condition::Matches);
         match store.put(KEY, body.clone(), condition).await {
@@ -124,7 +134,7 @@ impl KeptMode {
     }
 }
 
-/// What the control bucket says; in doubt where that is damaged.
+/// Reads the record in the control bucket; in doubt if it is damaged.
 pub(super) async fn recorded(store: &dyn ControlStore) -> Result<KeptMode, StoreError> {
     let (body, version) = match store.get(KEY).await {
         Ok(Some((body, version))) => (body, Some(version)),
@@ -241,7 +251,7 @@ mod tests {
         let damaged = recorded(&store).await.unwrap();
         assert!(matches!(damaged.doubt, Some(Doubt::Damaged(_))), "{damaged:?}");
         assert!(!damaged.is_complete());
-        // It is replaced, and never passed by.
+        // It is replaced, and never ignored.
         let standing = damaged.next(Mode::Active, &[]);
         damaged.begin(&store, standing, Timestamp::UNIX_EPOCH, "run").await.unwrap();
         assert_eq!(recorded(&store).await.unwrap().standing().epoch, 1);

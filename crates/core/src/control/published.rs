@@ -1,37 +1,40 @@
-//! The published bundle: `bundle.json` in the control bucket, and beside it who signed it.
+//! The published bundle: `bundle.json` in the control bucket, with its signatures beside it.
 
 use crate::control::{Condition, ControlStore, StoreError, Version};
 
 const BUNDLE: &str = "bundle.json";
 const SIGNATURES: &str = "bundle.json.sig";
 
-/// Signatures that are kept. Each is written before its bundle, so that a run which dies in between leaves the older
-/// bundle with its own; so many may die in a row.
+/// Number of signatures kept.
+///
+/// Each is written before its bundle, so a run that dies in between leaves the older bundle with
+/// its own signature; this many runs may die in a row.
 const SIGNATURES_KEPT: usize = 8;
 
-/// What is published, and which versions it has.
+/// The published objects and their versions.
 #[derive(Clone, Debug, Default)]
 pub struct Published {
-    /// The bundle's bytes; `None` where there is none.
+    /// The bundle's bytes; `None` if none is published.
     pub bundle: Option<Vec<u8>>,
-    /// Signatures, one a line: one of them is the bundle's.
+    /// Signatures, one per line; one of them is the bundle's.
     pub signatures: String,
     bundle_version: Option<Version>,
     signatures_version: Option<Version>,
 }
 
-/// What is published; nothing where the bucket is empty.
+/// Reads the published bundle and signatures; both are empty if the bucket is.
 ///
 /// # Errors
-/// What the store says, [`StoreError::NoBucket`] among it.
+/// The store's errors, including [`StoreError::NoBucket`].
 pub async fn published(store: &dyn ControlStore) -> Result<Published, StoreError> {
-    // The bundle first: its signature was there before it.
+    // Read the bundle first: its signature was written before it.
     let (bundle, bundle_version) = store.get(BUNDLE).await?.unzip();
     let (signatures, signatures_version) = store.get(SIGNATURES).await?.unzip();
     Ok(Published { bundle, signatures: text(signatures), bundle_version, signatures_version })
 }
 
-/// The bundle's bytes, for whoever may not need its [`signatures`]; `None` where none is published.
+/// Reads the bundle's bytes only, for callers that may not need its [`signatures`]; `None` if none
+/// is published.
 ///
 /// # Errors
 /// As [`published`].
@@ -39,7 +42,7 @@ pub async fn bundle(store: &dyn ControlStore) -> Result<Option<Vec<u8>>, StoreEr
     Ok(store.get(BUNDLE).await?.map(|(bytes, _)| bytes))
 }
 
-/// The signatures beside a [`bundle`] that was read before: they were there before it.
+/// Reads the signatures for a [`bundle`] read earlier; they were written before it.
 ///
 /// # Errors
 /// As [`published`].
@@ -47,15 +50,15 @@ pub async fn signatures(store: &dyn ControlStore) -> Result<String, StoreError> 
     Ok(text(store.get(SIGNATURES).await?.map(|(bytes, _)| bytes)))
 }
 
-/// What is not text is no signature.
+/// Anything that is not text is no signature.
 fn text(signatures: Option<Vec<u8>>) -> String {
     signatures.and_then(|it| String::from_utf8(it).ok()).unwrap_or_default()
 }
 
-/// Publishes `bundle` in place of what `was` published.
+/// Publishes `bundle` in place of `was`.
 ///
 /// # Errors
-/// [`StoreError::Refused`] when another run has published its own meanwhile; what the store says.
+/// [`StoreError::Refused`] if another run has published its own meanwhile; the store's errors.
 pub async fn publish(
     store: &dyn ControlStore,
     was: &Published,
@@ -71,10 +74,10 @@ pub async fn publish(
     put(store, BUNDLE, bundle, was.bundle_version.as_ref()).await
 }
 
-/// Takes the bundle away: what it would bring back is gone.
+/// Deletes the published bundle, once what it would restore is gone.
 ///
 /// # Errors
-/// What the store says.
+/// The store's errors.
 pub async fn withdraw(store: &dyn ControlStore) -> Result<(), StoreError> {
     store.delete(BUNDLE).await?;
     store.delete(SIGNATURES).await

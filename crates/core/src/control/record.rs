@@ -1,4 +1,5 @@
-//! The record of the mode: which region serves, as it is kept in the control bucket and a second time in the standby region.
+//! The mode record: which region serves, stored in the control bucket and again in the standby
+//! region.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,20 +17,21 @@ pub struct Record {
     /// Mode and epoch.
     #[serde(flatten)]
     pub standing: Standing,
-    /// When the run that changed it began.
+    /// Start of the run that changed the mode.
     pub since: Timestamp,
-    /// That run.
+    /// Id of that run.
     pub run: String,
-    /// Whether it has come to its end: a failover that was cut off is in mode active already, and goes on when run again.
+    /// True once the change is complete. An interrupted failover is in mode active already, and
+    /// resumes when it is run again.
     pub complete: bool,
 }
 
-/// The address of the second record.
+/// Returns the address of the second record.
 pub fn address() -> Address {
     Address::new(&ComponentAddress::new("control"), "mode")
 }
 
-/// The name of the second record.
+/// Returns the name of the second record.
 pub fn name(stack: &str) -> String {
     format!("/drstack/{stack}/mode")
 }

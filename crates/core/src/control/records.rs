@@ -1,4 +1,4 @@
-//! Records: what the control store keeps beside lock and journals.
+//! Other records in the control store, beside lock and journals: facts and call logs.
 
 use crate::calls::{CallNote, lines};
 use crate::control::{Condition, ControlStore, StoreError, Version};
@@ -6,7 +6,7 @@ use crate::facts::Facts;
 
 const FACTS: &str = "facts.json";
 
-/// Facts as they are kept, and which version of what is stored they stand for.
+/// Stored facts, with the version that they replace.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
     /// The facts.
@@ -14,10 +14,10 @@ pub struct Kept {
     version: Option<Version>,
 }
 
-/// The last captured facts; none where there is no bucket or nothing was captured yet.
+/// Reads the last captured facts; empty if there is no bucket or nothing was captured yet.
 ///
 /// # Errors
-/// What the store says; facts that cannot be read are an error, not an absence.
+/// The store's errors; facts that cannot be parsed are an error, not an absence.
 pub async fn facts(store: &dyn ControlStore) -> Result<Kept, StoreError> {
     match store.get(FACTS).await {
         Ok(Some((body, version))) => {
@@ -30,12 +30,12 @@ pub async fn facts(store: &dyn ControlStore) -> Result<Kept, StoreError> {
     }
 }
 
-/// Keeps `kept` in place of the version that it stands for.
+/// Stores `kept` in place of the version that it was read from.
 ///
 /// # Errors
-/// [`StoreError::Refused`] when another run has kept its own meanwhile; what the store says.
+/// [`StoreError::Refused`] if another run has stored its own meanwhile; the store's errors.
 pub async fn keep_facts(store: &dyn ControlStore, kept: &Kept) -> Result<(), StoreError> {
-    // Strings, times and JSON: always has a JSON form.
+    // Strings, times and JSON always have a JSON form.
     let body = serde_json::to_vec(&kept.facts).unwrap_or_default();
     let condition = kept.version.clone().map_or(Condition::Absent, Condition::Matches);
     let Err(error) = store.put(FACTS, body.clone(), condition).await else { return Ok(()) };
@@ -46,10 +46,10 @@ pub async fn keep_facts(store: &dyn ControlStore, kept: &Kept) -> Result<(), Sto
     }
 }
 
-/// Keeps the log of the calls of `run`, at `runs/RUN/calls.jsonl`.
+/// Stores the call log of `run` at `runs/RUN/calls.jsonl`.
 ///
 /// # Errors
-/// What the store says.
+/// The store's errors.
 pub async fn keep_calls(store: &dyn ControlStore, run: &str, notes: &[CallNote]) -> Result<(), StoreError> {
     store.put(&format!("runs/{run}/calls.jsonl"), lines(notes), Condition::Always).await.map(drop)
 }

@@ -1,5 +1,6 @@
-//! A control store that ends with the program: for a failover whose control bucket is lost. It locks nobody else out, and what it
-//! holds is in nobody's reach afterwards.
+//! A control store that ends with the program, for a failover whose control bucket is lost.
+//!
+//! It excludes no other run, and its contents are lost at the end.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,9 +1,10 @@
-//! Witnesses of the mode: what says which region serves, beside the record in the control bucket.
+//! Witnesses of the mode: what shows which region serves, beside the record in the control bucket.
 //!
-//! Each change of mode keeps its record a second time, as a parameter of the standby region, before it changes anything else. What an
-//! application and its clients are told of the mode are witnesses too. So a record that was lost, damaged or replaced by an older one, and a
-//! control bucket of another name, are a [`Doubt`] and never the mode of a stack that was never failed over: no epoch falls, and what serves
-//! goes on serving, until somebody says which region does.
+//! Each change of mode writes its record a second time, as a parameter in the standby region,
+//! before it changes anything else. The resources that publish the mode to applications and their
+//! clients are witnesses too. So a record that was lost, damaged or replaced by an older one, or a
+//! control bucket of another name, is a [`Doubt`] and never read as a stack that never failed over.
+//! No epoch falls, and what serves goes on serving until the operator decides which region does.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,57 +17,57 @@ use crate::kind::{FieldChange, KindRegistry, Place, ShapeError, Witness};
 use crate::objective::{Mode, Standing};
 use crate::observe::{Look, Observed};
 
-/// The kind as which the second record is kept.
+/// Kind of the second record.
 const KIND: &str = "parameter";
-/// What the errors of reading and keeping it name.
+/// Operation that errors of reading and writing it name.
 const OPERATION: &str = "mode";
 /// Most characters of a parameter, by the API reference of `PutParameter`.
 pub(super) const LONGEST: usize = 4096;
-/// How often a call that may succeed later is tried, at once: a failover does not wait for it.
+/// Attempts of a transient call, without a pause: a failover does not wait for it.
 pub(super) const TRIES: usize = 3;
 
-/// The record of a change of mode as it is kept a second time.
+/// The second record of a change of mode.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Testimony {
-    /// The record, as of the beginning of the change.
+    /// The record, as of the start of the change.
     #[serde(flatten)]
     pub record: Record,
-    /// The control bucket that has the first one.
+    /// Name of the control bucket that holds the first record.
     pub control: String,
-    /// Whether only parts had failed over, which were too many to name.
+    /// True if only parts had failed over and they were too many to name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_part: bool,
 }
 
-/// Why the record in the control bucket is not to be relied on.
+/// Why the record in the control bucket cannot be relied on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Doubt {
-    /// It is not there.
+    /// The record is missing.
     Missing,
-    /// It cannot be read.
+    /// The record cannot be parsed.
     Damaged(String),
-    /// It is older than what the witnesses say.
+    /// The record, with this epoch, is older than the witnesses.
     Older(u64),
-    /// It is of the same change as the second one, and names this mode, which is another.
+    /// The record has the same epoch as the second one, but this other mode.
     Contradicted(Mode),
-    /// The stack is kept in the control bucket of this name.
+    /// The stack's control bucket is the one of this name.
     Elsewhere(String),
-    /// It is not there, and nobody could look at the second one.
+    /// The record is missing, and the second one could not be read.
     Unseen(CloudError),
 }
 
-/// What one resource says.
+/// Evidence of the mode from one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sign {
-    /// Which.
+    /// The resource.
     pub address: Address,
-    /// What it says.
+    /// What it shows.
     pub witness: Witness,
 }
 
 impl Testimony {
     pub(super) fn text(&self) -> String {
-        // Numbers, times and names: always has a JSON form.
+        // Numbers, times and names always have a JSON form.
         let text = serde_json::to_string(self).unwrap_or_default();
         if text.chars().count() <= LONGEST {
             return text;
@@ -78,10 +79,10 @@ impl Testimony {
     }
 }
 
-/// What is kept a second time; `None` before the first change of mode.
+/// Reads the second record; `None` before the first change of mode.
 ///
 /// # Errors
-/// What the cloud says; a record that cannot be read is an error and not an absence.
+/// The cloud's errors; a record that cannot be parsed is an error, not an absence.
 pub async fn testimony(cloud: &dyn Cloud, scope: &Scope) -> Result<Option<Testimony>, CloudError> {
     let names = [name(&scope.stack)];
     let mut tries = 1;
@@ -110,7 +111,7 @@ pub(super) fn broken(message: String) -> CloudError {
     CloudError::Conflict { operation: OPERATION.to_owned(), message }
 }
 
-/// What the resources of the standby region say about a failover; nothing where they are as if there had never been one.
+/// Returns the evidence of a failover in the standby region; empty if its resources show none.
 ///
 /// # Errors
 /// A live value that is not of its kind's shape.
@@ -170,14 +171,14 @@ pub(super) async fn keep(
     cloud.update(KIND, &call("update"), &name, &spec, &changes.into_iter().collect::<Vec<_>>()).await
 }
 
-/// Removes the second record, with the control bucket.
+/// Deletes the second record, together with the control bucket.
 ///
 /// # Errors
-/// What the cloud says.
+/// The cloud's errors.
 pub async fn forget(cloud: &dyn Cloud, scope: &Scope) -> Result<(), CloudError> {
     let names = [name(&scope.stack)];
     let found = cloud.read(KIND, scope, Place::Standby, &names).await.pop().transpose()?.flatten();
-    // What is no record of a mode is somebody else's.
+    // A parameter that is not a mode record is not ours.
     if found.is_none_or(|it| parsed(&it).is_err()) {
         return Ok(());
     }

@@ -109,7 +109,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "DR201",
         "the RTO is shorter than the posture allows",
-        "A posture has a shortest time in which it can recover; docs/postures.md has the bands.",
+        "A posture has a shortest time in which it can recover; docs/guide/postures.md has the bands.",
     ),
     (
         "DR202",
@@ -222,12 +222,12 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "DR238",
         "a group that is far below its capacity",
-        "The Auto Scaling group that a pool follows has a desired capacity of 0, or fell by more than half. The highest capacity of the last 7 days, or what a scheduled action sets, is what a failover starts; `capacity` in the stack goes before both. docs/capacity.md has the rest.",
+        "The Auto Scaling group that a pool follows has a desired capacity of 0, or fell by more than half. The highest capacity of the last 7 days, or what a scheduled action sets, is what a failover starts; `capacity` in the stack goes before both. docs/guide/capacity.md has the rest.",
     ),
     (
         "DR240",
         "launching takes longer than the RTO",
-        "EC2 lets an account launch 1,000 instances at once in a region, and 2 a second after that. docs/postures.md has the arithmetic; AWS raises the budget on request.",
+        "EC2 lets an account launch 1,000 instances at once in a region, and 2 a second after that. docs/guide/postures.md has the arithmetic; AWS raises the budget on request.",
     ),
     (
         "DR250",
@@ -257,7 +257,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "DR255",
         "shares of traffic that do not go together",
-        "`standby_share`, `ramp` and `ramp_pause` go with `policy = \"weighted\"`. A ramp is of rising shares and ends with 100 %; `probe` is asked between two of them, so it needs `watch`. docs/traffic.md shows how a failback takes them.",
+        "`standby_share`, `ramp` and `ramp_pause` go with `policy = \"weighted\"`. A ramp is of rising shares and ends with 100 %; `probe` is asked between two of them, so it needs `watch`. docs/guide/traffic.md shows how a failback takes them.",
     ),
     (
         "DR256",
@@ -272,7 +272,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "DR260",
         "a check looks at nothing, or at several things",
-        "A check has one of `http`, `table`, `object` and `command`; docs/checks.md shows each.",
+        "A check has one of `http`, `table`, `object` and `command`; docs/guide/checks.md shows each.",
     ),
     (
         "DR261",
@@ -297,7 +297,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "DR271",
         "a fence that denies nothing, or nobody",
-        "`deny_writers` goes with `buckets` or `tables`: the roles are denied to write these in the primary region while the standby region serves. docs/fence.md shows it.",
+        "`deny_writers` goes with `buckets` or `tables`: the roles are denied to write these in the primary region while the standby region serves. docs/guide/fence.md shows it.",
     ),
     (
         "DR290",

@@ -1,7 +1,8 @@
-//! Again: what calls in flight undid after a change of mode was made, seen once they must have landed, and done once more.
+//! Repairs what calls in flight undid after a change of mode, once they must have landed.
 //!
-//! A change of mode seals the run that it takes the lock from, which sends nothing more. What that run had sent by then may land at any moment
-//! until [`FLIGHT`] after its lease, and would leave the world of a run that is no more. So the change of mode is not complete before that.
+//! A change of mode seals the journal of the run that it takes the lock from; that run sends
+//! nothing more. What it had already sent may land at any moment until [`FLIGHT`] after its lease,
+//! and would restore a state that is obsolete. So the change of mode is not complete before that.
 //!
 //! [`FLIGHT`]: crate::control::in_flight::FLIGHT
 
@@ -22,35 +23,36 @@ use crate::link::resolve;
 use crate::observe::{Look, Observed, observe, observe_alone};
 use crate::plan::{Options, Plan, Step, StepId, plan};
 
-/// How often what was undone is done again. Once does: nothing lands any more by then. What differs even after that is something else's work.
+/// Most rounds of repair. One is enough, since nothing lands after it; what differs even then is
+/// the work of another actor.
 const ROUNDS: usize = 3;
 
-/// How often looks are repeated that fail, and the pause between.
+/// Attempts of an observe that fails, and the pause between them.
 const LOOKS: usize = 4;
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// A plan that was executed, and what is needed to make it again.
+/// An executed plan, with what is needed to plan it again.
 pub struct Again<'a> {
     /// The cloud.
     pub cloud: Arc<dyn Cloud>,
-    /// Kinds.
+    /// Known kinds.
     pub kinds: &'a KindRegistry,
     /// The stack's scope.
     pub scope: &'a Scope,
     /// The stack's name and regions.
     pub stack: &'a StackFacts,
-    /// What was wanted.
+    /// The desired state.
     pub graph: &'a Graph,
-    /// What the plan was asked for.
+    /// Options of the plan.
     pub options: &'a Options,
-    /// What was done.
+    /// The executed plan.
     pub plan: &'a Plan,
-    /// What is not looked at, where the standby region stands alone.
+    /// Resources that are not observed when only the standby region is reachable.
     pub known: Option<&'a BTreeMap<Address, Found>>,
 }
 
 impl Again<'_> {
-    /// What of `in_flight` can be looked at, and what cannot, since it stands where this run may not look.
+    /// Splits `in_flight` into what this run can observe and what it cannot.
     fn within_sight(&self, in_flight: &InFlight) -> (InFlight, InFlight) {
         let wanted = |address: &Address| self.graph.resources.get(address);
         let is_seen = |address: &Address| {
@@ -62,8 +64,11 @@ impl Again<'_> {
         (in_flight.clone().only(is_seen), in_flight.clone().only(|address| !is_seen(address)))
     }
 
-    /// Whether no step failed, or only such as a call in flight may have undermined: it may have deleted what the step was to change. A
-    /// shortage, a denial and a missed deadline have other causes, and would only be waited for twice.
+    /// True if no step failed, except for steps that a call in flight may have undermined by
+    /// deleting their resource.
+    ///
+    /// A shortage, a denial or a missed deadline has another cause, and waiting for it again would
+    /// not help.
     fn may_go_on(&self, in_flight: &InFlight, summary: &RunSummary) -> bool {
         let in_flight: BTreeSet<&Address> = in_flight.addresses().collect();
         let is_undermined = |(step, error): &(StepId, StepError)| {
@@ -80,8 +85,10 @@ impl Again<'_> {
         summary.unfinished.is_empty() && summary.failed.iter().all(is_undermined)
     }
 
-    /// Executes the plan, and does again what calls that are in flight from `earlier` runs undo. Once the plan is done, `waits` is told what is waited
-    /// for, and what of it nobody will see.
+    /// Executes the plan, and repairs what calls in flight from `earlier` runs undo.
+    ///
+    /// Once the plan is done, `waits` is called with the resources that are waited for and those
+    /// that cannot be observed.
     ///
     /// # Errors
     /// As [`execute`].
@@ -104,8 +111,10 @@ impl Again<'_> {
         self.settle(summary, &seen, journal, options, rest, sink).await
     }
 
-    /// Waits until `in_flight` must have landed, and does again what of the plan it undid; returns `summary` with what came of that. Nothing is
-    /// waited for where nothing is in flight. `rest` pauses on the machine's own clock.
+    /// Waits until `in_flight` must have landed, and repairs what it undid; returns the merged
+    /// summary.
+    ///
+    /// Returns at once if nothing is in flight. `rest` pauses on the machine's own clock.
     async fn settle(
         &self,
         summary: RunSummary,
@@ -117,7 +126,7 @@ impl Again<'_> {
     ) -> Result<RunSummary, JournalError> {
         let Some(until) = in_flight.until() else { return Ok(summary) };
         let mut summary = summary;
-        // Looks may lag behind what lands last, and behind what this run has just made.
+        // Reads may lag behind what lands last, and behind what this run has just created.
         let left = Duration::try_from(until.duration_since(self.cloud.now())).unwrap_or(Duration::ZERO);
         let landed = rest(left + self.cloud.consistency());
         tokio::select! {
@@ -155,8 +164,10 @@ impl Again<'_> {
         open(summary)
     }
 
-    /// The steps that bring back what `in_flight` undid, with the checks of what needs it, and all that is left of a plan that is not done;
-    /// `None` where nobody could look.
+    /// Plans the repair of what `in_flight` undid; `None` if the resources could not be observed.
+    ///
+    /// The plan includes the checks of what needs those resources. If the first plan is not
+    /// complete, it includes all that is left of it.
     async fn undone(
         &self,
         in_flight: &InFlight,
@@ -188,7 +199,8 @@ impl Again<'_> {
             if report.blocked.iter().any(|it| around.iter().any(|address| it.address == address.as_str())) {
                 return None;
             }
-            // A check is asked each time, and says nothing of what is undone; nor does an update without a difference.
+            // A check runs each time, so it says nothing about what was undone; neither does an
+            // update without a difference.
             let is_check = |step: &Step| kinds.get(&step.kind).is_some_and(|kind| kind.verifies());
             let differs = |step: &Step| step.action != Action::Update || !step.changes.is_empty();
             let is_as_it_was = |step: &Step| {
@@ -202,7 +214,8 @@ impl Again<'_> {
         None
     }
 
-    /// Whether `step` is there for nothing but what this run could not have, and said so: it was as it is now.
+    /// True if `step` only asks for what this run could not get and has already reported as
+    /// degraded.
     fn is_degraded_as_before(&self, step: &Step, plan: &Plan, seen: &Observed, summary: &RunSummary) -> bool {
         let is_degraded = summary.degraded.iter().any(|(id, _)| self.plan.steps[*id].address == step.address);
         let (Some(kind), Some(left)) = (self.kinds.get(&step.kind), summary.left.get(&step.address)) else {
@@ -219,7 +232,7 @@ impl Again<'_> {
             && changes(now) == changes(left)
     }
 
-    /// What is in flight, and what needs it: that may be gone with it.
+    /// Returns what is in flight and what needs it, which may be gone too.
     fn around(&self, in_flight: &InFlight) -> BTreeSet<&Address> {
         let mut needed_by: BTreeMap<Address, Vec<&Address>> = BTreeMap::new();
         for (address, resource) in &self.graph.resources {
@@ -239,13 +252,13 @@ impl Again<'_> {
         around
     }
 
-    /// The numbers that the steps on each resource have in the plan.
+    /// Returns the step ids of the plan by resource.
     fn numbers(&self) -> BTreeMap<&Address, StepId> {
         self.plan.steps.iter().enumerate().map(|(id, step)| (&step.address, id)).collect()
     }
 }
 
-/// `event` of doing `undone` again as one of the plan that was executed first; steps which that did not have come after its own.
+/// Translates an `event` of the repair to the step ids of the first plan; new steps follow its own.
 fn retold(event: Event, undone: &Plan, known: &BTreeMap<&Address, StepId>, first: usize) -> Option<Event> {
     let of = |step: StepId| known.get(&undone.steps[step].address).copied().unwrap_or(first + step);
     Some(match event {
@@ -262,7 +275,8 @@ fn retold(event: Event, undone: &Plan, known: &BTreeMap<&Address, StepId>, first
     })
 }
 
-/// The first run's end with that of the second, which did `undone` again, in the first one's numbers.
+/// Merges the summary of the repair `undone` into that of the first run, with the first run's step
+/// ids.
 fn merged(
     first: RunSummary,
     second: RunSummary,
@@ -271,7 +285,7 @@ fn merged(
 ) -> RunSummary {
     let of = |step: StepId| known.get(&undone.steps[step].address).copied();
     let mut all = first;
-    // What failed before, and what that held up, was tried again.
+    // The repair retried what had failed before, and what that held up.
     let open: BTreeSet<StepId> = all.failed.drain(..).map(|(step, _)| step).collect();
     let open: BTreeSet<StepId> = all.held.drain(..).map(|(step, _)| step).chain(open).collect();
     all.failed.extend(second.failed.into_iter().filter_map(|(step, error)| Some((of(step)?, error))));

@@ -1,4 +1,4 @@
-//! Events: all that a run says, for views, journal and reports. The JSON form is documented in schemas/.
+//! Events of a run, for views, journal and reports. The JSON form is documented in schemas/.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use crate::plan::StepId;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Outcome {
-    /// Done and ready.
+    /// The step is done and its resource ready.
     Done,
-    /// It failed.
+    /// The step failed.
     Failed {
-        /// Why.
+        /// The cause.
         error: StepError,
     },
-    /// Not started, since something before it did not finish.
+    /// Not started, because a step before it did not finish.
     Skipped {
-        /// Which step.
+        /// The step that did not finish.
         because: StepId,
     },
-    /// Not started, or not finished, since the run was told to stop.
+    /// Not started, or not finished, because the run was stopped.
     Unfinished,
 }
 
@@ -33,37 +33,37 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case", tag = "cause")]
 pub enum StepError {
-    /// A call failed.
+    /// A cloud call failed.
     #[error(transparent)]
     Cloud {
         /// The call's error.
         #[from]
         error: CloudError,
     },
-    /// It was made, but did not become ready in time.
+    /// The resource was created or changed but did not become ready in time.
     #[error("not ready after {seconds} s: {waiting_for}")]
     Deadline {
-        /// How long was waited.
+        /// Time waited, in seconds.
         seconds: u64,
-        /// What for.
+        /// The condition waited for.
         waiting_for: String,
     },
-    /// The cloud says it never will be ready.
+    /// The cloud reports that the resource will never be ready.
     #[error("{message}")]
     NeverReady {
-        /// What the cloud says.
+        /// Message of the cloud.
         message: String,
     },
-    /// A fault of drstack's own: an open link, a shape that does not fit.
+    /// A bug in drstack: an open link, or a value of the wrong shape.
     #[error("internal: {message}")]
     Internal {
-        /// What.
+        /// Description of the bug.
         message: String,
     },
 }
 
 impl StepError {
-    /// What to do next, as an imperative sentence.
+    /// Returns what to do next, as an imperative sentence.
     pub fn hint(&self) -> String {
         match self {
             Self::Cloud { error } => error.hint(),
@@ -80,58 +80,58 @@ impl StepError {
 pub enum Event {
     /// The run began.
     RunStarted {
-        /// Its id.
+        /// Run id.
         run: String,
-        /// Steps to do.
+        /// Number of steps.
         steps: usize,
     },
-    /// A step began.
+    /// A step started.
     StepStarted {
-        /// Which.
+        /// The step.
         step: StepId,
         /// Its resource.
         address: Address,
-        /// What is done.
+        /// The action.
         action: Action,
-        /// What AWS calls what is deleted.
+        /// Id of the AWS object that a delete step deletes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<String>,
     },
     /// A step's call is done and its resource is not ready yet.
     StepWaiting {
-        /// Which.
+        /// The step.
         step: StepId,
-        /// What for.
+        /// The condition waited for.
         waiting_for: String,
     },
-    /// A step is done with less than was wanted: a rung of its ladder was climbed down.
+    /// A step is done with less than the stack wants: it fell back to a lower rung of its ladder.
     StepDegraded {
-        /// Which.
+        /// The step.
         step: StepId,
         /// Its resource.
         address: Address,
-        /// Which rung, and why.
+        /// The rung and the reason.
         rung: String,
     },
     /// A step ended.
     StepFinished {
-        /// Which.
+        /// The step.
         step: StepId,
         /// Its resource.
         address: Address,
-        /// What was done.
+        /// The action.
         action: Action,
-        /// What AWS calls what was deleted.
+        /// Id of the AWS object that a delete step deleted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<String>,
-        /// How it ended.
+        /// The outcome.
         #[serde(flatten)]
         outcome: Outcome,
-        /// How long it took.
+        /// Duration of the step.
         #[serde(rename = "elapsed_seconds", with = "seconds")]
         elapsed: Duration,
     },
-    /// Ctrl-C: what runs is finished, nothing more is begun.
+    /// Ctrl-C: running steps finish, and no more start.
     Draining {
         /// Steps still running.
         running: usize,
@@ -142,17 +142,17 @@ pub enum Event {
         done: usize,
         /// Steps failed.
         failed: usize,
-        /// Steps not started because of those.
+        /// Steps not started because another one failed.
         skipped: usize,
         /// Steps not started, or not finished, because the run was stopped.
         unfinished: usize,
-        /// How long it took.
+        /// Duration of the run.
         #[serde(rename = "elapsed_seconds", with = "seconds")]
         elapsed: Duration,
     },
 }
 
-/// Durations as seconds, as everywhere in the JSON lines.
+/// Serializes durations as seconds, as everywhere in the JSON lines.
 mod seconds {
     use std::time::Duration;
 

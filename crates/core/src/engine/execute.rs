@@ -1,4 +1,4 @@
-//! Execute: one loop owns schedule, journal and events; tasks only return values.
+//! The execution loop: one loop owns schedule, journal and events; tasks only return values.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,22 +23,25 @@ use crate::kind::{Action, KindRegistry};
 use crate::link::resolve;
 use crate::plan::{Plan, Step, StepId};
 
-/// Steps at work at once unless the user says otherwise: enough to hide 40 ms of latency, few enough for EC2's
-/// smaller token buckets.
+/// Default number of concurrent steps.
+///
+/// Enough to hide 40 ms of latency, few enough for EC2's smaller token buckets.
 pub const PARALLELISM: usize = 64;
 
 /// How a plan is executed.
 #[derive(Clone)]
 pub struct ExecuteOptions {
-    /// Steps at work at once.
+    /// Number of concurrent steps.
     pub parallelism: usize,
-    /// `apply`, `destroy`: for the journal.
+    /// Purpose for the journal: `apply`, `destroy`.
     pub purpose: String,
-    /// A failover: whatever may pass by itself is tried again, where an apply leaves it to the next one.
+    /// True for a failover: the engine retries whatever may pass by itself, where an apply leaves
+    /// it to the next apply.
     pub insist: bool,
-    /// Begin nothing more, finish what runs.
+    /// Start nothing more, finish what runs.
     pub drain: CancellationToken,
-    /// Stop at once: what runs is left as it is. Only a write to the journal that is under way is waited for.
+    /// Stop at once and leave running steps as they are. Only a journal write in progress is waited
+    /// for.
     pub stop: CancellationToken,
 }
 
@@ -49,40 +52,42 @@ pub struct RunSummary {
     pub done: usize,
     /// Steps that failed, and why.
     pub failed: Vec<(StepId, StepError)>,
-    /// Rungs of ladders that were climbed down: steps that are done with less than was wanted, and what of.
+    /// Steps that are done with less than the stack wants, with the rung of the ladder they fell
+    /// back to.
     pub degraded: Vec<(StepId, String)>,
-    /// What holds data or runs instances and was made or changed, as it was seen last.
+    /// Last observed state of created or updated resources that hold data or run instances.
     pub left: BTreeMap<Address, Found>,
-    /// Steps not started because of those.
+    /// Steps not started because another one failed.
     pub skipped: usize,
-    /// The same steps, each with the one that failed.
+    /// The skipped steps, each with the step that failed.
     pub held: Vec<(StepId, StepId)>,
     /// Steps not started, or not finished, because the run was stopped.
     pub unfinished: Vec<StepId>,
-    /// What calls of an earlier run undid and this one did again.
+    /// Resources that this run changed again because calls of an earlier run had undone them.
     pub redone: Vec<Address>,
-    /// What calls of an earlier run may have undone, or may yet undo: nobody could see that they did not.
+    /// Resources that calls of an earlier run may have undone or may yet undo, and that could not
+    /// be verified.
     pub in_flight: Vec<Address>,
-    /// How long it took.
+    /// Duration of the run.
     pub elapsed: Duration,
 }
 
 impl RunSummary {
-    /// True when every step is done.
+    /// True if every step is done and no call is in flight.
     pub fn is_complete(&self) -> bool {
         let is_done = self.failed.is_empty() && self.skipped == 0 && self.unfinished.is_empty();
         is_done && self.in_flight.is_empty()
     }
 }
 
-/// Makes `plan` true. A step that fails stops what depends on it and nothing else.
+/// Executes `plan`. A failed step stops its dependents and nothing else.
 ///
 /// Guarantees: no call starts before its intent is in the journal; each step ends in exactly one
 /// [`Event::StepFinished`].
 ///
 /// # Errors
-/// [`JournalError`] when the journal cannot be written: then nothing more is started, and what runs is finished. Where another run sealed it,
-/// or the lease ran out, what runs is stopped too.
+/// [`JournalError`] if the journal cannot be written: then nothing more is started, and what runs
+/// is finished. If another run sealed the journal, or the lease expired, what runs is stopped too.
 pub async fn execute(
     plan: &Plan,
     cloud: Arc<dyn Cloud>,
@@ -122,7 +127,7 @@ pub async fn execute(
             true => run.stop(&mut tasks).await,
             false => ready,
         };
-        // Ctrl-C may have come while the journal was written.
+        // Ctrl-C may have arrived during the journal write.
         let may_start = run.broken.is_none() && !is_told_to_end(options);
         for id in ready {
             if !may_start {
@@ -146,12 +151,12 @@ pub async fn execute(
             biased;
             () = options.stop.cancelled() => drop(run.stop(&mut tasks).await),
             () = options.drain.cancelled(), if !run.draining => {}
-            // Before ends: no step waits after it ended.
+            // Before ends: no step may report waiting after it has ended.
             Some((step, waiting_for)) = heard.recv() => (run.sink)(Event::StepWaiting { step, waiting_for }),
             Some(ended) = tasks.join_next() => {
                 run.learn(&ended, &*cloud, scope);
                 run.join(ended);
-                // Whatever else has ended by now goes into the same segment.
+                // Ends that have arrived by now go into the same segment.
                 while let Some(ended) = tasks.try_join_next() {
                     run.learn(&ended, &*cloud, scope);
                     run.join(ended);
@@ -172,18 +177,18 @@ struct Run<'a> {
     plan: &'a Plan,
     schedule: Schedule,
     outputs: BTreeMap<Address, BTreeMap<String, String>>,
-    /// Steps handed out that have not ended.
+    /// Steps that were started and have not ended.
     started: BTreeMap<StepId, Instant>,
-    /// When creations were done.
+    /// When each creation finished.
     made: BTreeMap<Address, Instant>,
     pace: Pace,
     launches: Launches,
     summary: RunSummary,
-    /// What the next segment of the journal will hold.
+    /// Entries of the next journal segment.
     entries: Vec<Entry>,
-    /// Nothing more is started.
+    /// True once nothing more is started.
     draining: bool,
-    /// Why the journal cannot go on.
+    /// Why the journal cannot be written any more.
     broken: Option<JournalError>,
     sink: &'a mut (dyn FnMut(Event) + Send),
 }
@@ -225,14 +230,15 @@ impl Run<'_> {
     }
 
     fn take_ready(&mut self, options: &ExecuteOptions) -> Vec<StepId> {
-        // With no room at all a run would never end.
+        // Without any room the run would never end.
         let room = options.parallelism.max(1);
         let free = room.saturating_sub(self.schedule.running());
         if self.draining { Vec::new() } else { self.schedule.take_ready(free) }
     }
 
-    /// Writes one segment with all that gathered: nothing starts before its intent is durable. A stop is heeded meanwhile: the store
-    /// may be what does not answer.
+    /// Writes the gathered entries as one segment: nothing starts before its intent is durable.
+    ///
+    /// A stop takes effect during the write, since the store may be what does not answer.
     async fn write(&mut self, journal: &mut Journal, tasks: &mut JoinSet<Ended>, stop: &CancellationToken) {
         let entries = std::mem::take(&mut self.entries);
         if self.broken.is_some() {
@@ -252,12 +258,13 @@ impl Run<'_> {
         self.draining |= self.broken.is_some();
     }
 
-    /// Whether the run has nothing more to say: its journal is sealed, or its lease over.
+    /// True if the run must stop: its journal is sealed or its lease has expired.
     fn is_over(&self) -> bool {
         matches!(self.broken, Some(JournalError::Fenced { .. } | JournalError::Lapsed { .. }))
     }
 
-    /// The run may have been held up while its intents were written, and its lock be somebody else's by now.
+    /// Checks the lease: the run may have stalled while it wrote its intents, and another run may
+    /// hold the lock by now.
     fn check(&mut self, journal: &Journal, now: Timestamp) {
         if self.broken.is_none() {
             self.broken = journal.check(now).err();
@@ -272,11 +279,11 @@ impl Run<'_> {
         }
     }
 
-    /// Stops what runs; nothing is ready any more.
+    /// Stops what runs and returns an empty list of ready steps.
     async fn stop(&mut self, tasks: &mut JoinSet<Ended>) -> Vec<StepId> {
         self.draining = true;
         tasks.abort_all();
-        // What had ended before counts as it ended.
+        // Steps that had ended before the stop count with their own outcome.
         while let Some(ended) = tasks.join_next().await {
             self.join(ended);
         }
@@ -296,7 +303,7 @@ impl Run<'_> {
         }
     }
 
-    /// What is wanted, with the links that are known by now, and those that are not.
+    /// Returns the spec with the links resolved that are known by now, and the open ones.
     fn resolved(&self, step: &Step) -> (Value, Vec<Address>) {
         let mut spec = step.spec.clone();
         let look_up = |address: &Address, output: &str| self.outputs.get(address)?.get(output).cloned();
@@ -304,7 +311,9 @@ impl Run<'_> {
         (spec, open)
     }
 
-    /// The step's token with what its links lead to: a token that comes back with other values is a mistake to AWS.
+    /// Derives the call's token from the step's token and the resolved links.
+    ///
+    /// AWS rejects a token that comes back with other parameters.
     fn token(&self, step: &Step) -> String {
         sha256(format!("{}\n{}", step.token, self.resolved(step).0).as_bytes())
     }
@@ -364,7 +373,8 @@ impl Run<'_> {
                 if self.step(id).action == Action::Create {
                     self.made.insert(self.step(id).address.clone(), Instant::now());
                 }
-                // What takes the old half of a replacement away says nothing about the new one.
+                // Deleting the old half of a replacement does not change the outputs of the new
+                // one.
                 if self.step(id).action != Action::Delete {
                     self.summary.left.extend(live.found.map(|found| (self.step(id).address.clone(), found)));
                     self.outputs.insert(self.step(id).address.clone(), live.outputs);

@@ -1,11 +1,13 @@
-//! The journal: what a run is about to do and what came of it, written to the control store as it happens.
+//! The journal: what a run is about to do and what came of it, written to the control store as it
+//! happens.
 //!
-//! A journal is numbered segments, each written only if absent. That is the fence too: whoever takes the lock seals the old
-//! run by writing its next segment, and the old run, which writes its intents before any call, is refused.
+//! A journal consists of numbered segments, each written only if absent. That is the fence too: the
+//! next lock holder seals the old run by writing its next segment. The old run writes its intents
+//! before any call, so its write is refused.
 //!
-//! A run may be held up between the answer to its last segment and the calls whose intents that holds, or between two
-//! tries of one call. So it looks at its [`Permit`] before each call: it ends with the lease, before which nobody takes
-//! over.
+//! A run may stall between the answer to its last segment and the calls of those intents, or
+//! between two attempts of one call. So it checks its [`Permit`] before each call. The permit ends
+//! with the lease, before which no other run takes over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,82 +25,84 @@ use crate::plan::StepId;
 #[cfg(test)]
 mod tests;
 
-/// How often sealing tries the next number of a run that is still writing. Such a run writes a segment in the time of
-/// one call, sealing takes two; one that is faster this often is alive, and the lock says so next time.
+/// How often sealing tries the next segment of a run that is still writing.
+///
+/// Such a run writes a segment in the time of one call; sealing takes two. A run that is faster
+/// this often is alive, and the lock reports so next time.
 const CHASE: usize = 50;
 
 /// The format this build writes.
 pub const FORMAT: u32 = 1;
 
-/// One line of a journal. Holds addresses, ids and hashes, never a spec.
+/// One line of a journal. It holds addresses, ids and hashes, never a spec.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "entry")]
 pub enum Entry {
-    /// The run began.
+    /// The run started.
     RunStarted {
         /// [`FORMAT`].
         format: u32,
         /// `apply`, `destroy`.
         purpose: String,
-        /// Steps of its plan.
+        /// Number of steps in its plan.
         steps: usize,
-        /// What runs before it began to make, and may have made.
+        /// Resources whose creation earlier runs began, and may have finished.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         begun: BTreeSet<Address>,
-        /// When.
+        /// Start time.
         at: Timestamp,
     },
     /// A call is about to be made.
     Intent {
-        /// Which step.
+        /// The step.
         step: StepId,
         /// Its resource.
         address: Address,
-        /// What is done.
+        /// The action.
         action: Action,
         /// The call's idempotency token.
         token: String,
     },
     /// The step is done and its resource ready.
     Done {
-        /// Which step.
+        /// The step.
         step: StepId,
-        /// The name or id of what it made or changed.
+        /// Name or id of the created or updated object.
         id: String,
     },
-    /// It is done with less than was wanted.
+    /// The step is done with less than the stack wants.
     Degraded {
-        /// Which step.
+        /// The step.
         step: StepId,
-        /// Which rung of its ladder, and why.
+        /// Rung of its ladder that it fell back to, and why.
         rung: String,
     },
     /// The step failed.
     Failed {
-        /// Which step.
+        /// The step.
         step: StepId,
-        /// It was a creation, and a look found nothing of it.
+        /// True if it was a creation and nothing of it was found.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         without_trace: bool,
-        /// Nothing answered its last call, which may still have its effect.
+        /// True if its last call was not answered, so it may still land.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unanswered: bool,
-        /// Why.
+        /// Error message.
         error: String,
     },
-    /// The run ended by itself.
+    /// The run ended on its own.
     RunFinished {
-        /// When.
+        /// End time.
         at: Timestamp,
     },
     /// Another run took the lock; nothing may follow.
     Sealed {
-        /// Which one.
+        /// The run that sealed the journal.
         by: String,
     },
 }
 
-/// Why the journal cannot go on.
+/// Why the journal cannot be written any more.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum JournalError {
     /// Another run took the lock.
@@ -109,7 +113,7 @@ pub enum JournalError {
         /// The run that was sealed.
         run: String,
     },
-    /// The lease of the run's lock ran out, or the lock was lost.
+    /// The lease of the run's lock expired, or the lock was lost.
     #[error(
         "the lock of run {run} was not renewed in time; nothing more was started, and what was running is stopped"
     )]
@@ -122,7 +126,7 @@ pub enum JournalError {
     Store(StoreError),
 }
 
-/// The journal of one run, at its end.
+/// The journal of one run, open at its end.
 pub struct Journal {
     store: Arc<dyn ControlStore>,
     run: String,
@@ -131,14 +135,16 @@ pub struct Journal {
     begun: Begun,
 }
 
-/// What was begun to be made and is not known to be done: it may be there without the stack's tags.
+/// Creations that began and are not known to be done: the objects may exist without the stack's
+/// tags.
 #[derive(Default)]
 struct Begun {
     before: BTreeSet<Address>,
     now: BTreeMap<StepId, Address>,
-    /// Steps whose calls may be under way, whatever they do.
+    /// Steps whose calls may be under way, whatever their action.
     open: BTreeMap<StepId, Address>,
-    /// What else may have a call under way: a damaged line names it, or its step's number came twice.
+    /// Other resources with a possible call: from a damaged line, or from a step id that came
+    /// twice.
     beside: BTreeSet<Address>,
 }
 
@@ -147,7 +153,7 @@ impl Begun {
         match entry {
             Entry::RunStarted { begun, .. } => self.before.extend(begun.iter().cloned()),
             Entry::Intent { step, address, action, .. } => {
-                // A number that comes twice is no reason to forget whose it was.
+                // A repeated step id must not lose the first resource.
                 let other = self.open.insert(*step, address.clone()).filter(|it| it != address);
                 self.beside.extend(other);
                 if *action == Action::Create {
@@ -172,7 +178,7 @@ impl Begun {
         }
     }
 
-    /// A line that is no entry, another version's or damaged: what it names may be what it says was begun.
+    /// Handles a damaged line, or one of another version: whatever it names may have been begun.
     fn hear_damaged(&mut self, line: &[u8]) {
         let text = String::from_utf8_lossy(line);
         for (at, _) in text.match_indices('"') {
@@ -192,7 +198,7 @@ impl Begun {
     }
 }
 
-/// The address with this text, if it looks like one: `bucket.models/bucket`, with or without keys.
+/// Parses an address if `text` looks like one: `bucket.models/bucket`, with or without keys.
 fn named(text: &str) -> Option<Address> {
     let is_plain = |part: &str| {
         !part.is_empty() && part.chars().all(|it| it.is_ascii_alphanumeric() || matches!(it, '.' | '_' | '-'))
@@ -205,46 +211,47 @@ fn named(text: &str) -> Option<Address> {
 }
 
 impl Journal {
-    /// The journal of a new run.
+    /// Creates the journal of a new run.
     pub fn new(store: Arc<dyn ControlStore>, run: &str) -> Self {
         let permit = Permit { lease: None, ended: CancellationToken::new() };
         Self { store, run: run.to_owned(), next: 0, permit, begun: Begun::default() }
     }
 
-    /// The same journal of a run that comes after others, which began to make `begun`.
+    /// Sets what earlier runs began to create.
     #[must_use]
     pub fn after(mut self, begun: BTreeSet<Address>) -> Self {
         self.begun.before = begun;
         self
     }
 
-    /// What was begun to be made, by this run or before, and is not known to be done.
+    /// Returns the creations begun by this run or earlier ones that are not known to be done.
     pub fn begun(&self) -> BTreeSet<Address> {
         self.begun.all()
     }
 
-    /// What a call of this run is on that has not ended, or has ended without an answer.
+    /// Returns the resources with a call of this run that has not ended, or ended without an
+    /// answer.
     pub fn unsettled(&self) -> BTreeSet<Address> {
         self.begun.unsettled()
     }
 
-    /// The same journal of a run that may start calls only as long as `lease` lasts.
+    /// Limits the run's calls to the duration of `lease`.
     #[must_use]
     pub fn under(self, lease: Lease) -> Self {
         Self { permit: Permit { lease: Some(lease), ..self.permit }, ..self }
     }
 
-    /// The run it is of.
+    /// Returns the id of its run.
     pub fn run(&self) -> &str {
         &self.run
     }
 
-    /// Whether the run may still start calls.
+    /// Returns the permit: whether the run may still start calls.
     pub fn permit(&self) -> Permit {
         self.permit.clone()
     }
 
-    /// Whether what was written may be started at `now`.
+    /// Checks that the written intents may be started at `now`.
     ///
     /// # Errors
     /// [`JournalError::Lapsed`] when the lease ran out.
@@ -252,10 +259,11 @@ impl Journal {
         if self.permit.holds(now) { Ok(()) } else { Err(JournalError::Lapsed { run: self.run.clone() }) }
     }
 
-    /// Writes `entries` as the next segment; they are durable when this returns. After an error the permit has ended.
+    /// Writes `entries` as the next segment; they are durable on return. After an error the permit
+    /// has ended.
     ///
     /// # Errors
-    /// [`JournalError::Fenced`] when another run wrote this segment, else what the store says.
+    /// [`JournalError::Fenced`] if another run wrote this segment, otherwise the store's error.
     pub async fn append(&mut self, entries: &[Entry]) -> Result<(), JournalError> {
         if entries.is_empty() {
             return Ok(());
@@ -269,7 +277,7 @@ impl Journal {
         Ok(())
     }
 
-    /// The answer may have been lost after the write: what is stored tells.
+    /// Checks for a write whose answer was lost, by comparing what is stored.
     async fn expect_own(&self, key: &str, body: &[u8], error: StoreError) -> Result<(), JournalError> {
         match self.store.get(key).await {
             Ok(Some((stored, _))) if stored == body => Ok(()),
@@ -279,20 +287,21 @@ impl Journal {
     }
 }
 
-/// What a run leaves to whoever comes after it.
+/// What a run leaves to its successor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Left {
-    /// What it and those before it began to make, and is not known to be done.
+    /// Creations that it or earlier runs began and that are not known to be done.
     pub begun: BTreeSet<Address>,
-    /// What its calls are on that may still have their effect: nothing says how they ended.
+    /// Resources with calls that may still land, since their outcome is unknown.
     pub unsettled: BTreeSet<Address>,
 }
 
-/// What `run` leaves behind, and those before it, which began `before`.
+/// Reads what `run` leaves behind, and the earlier runs, which began `before`.
 ///
 /// # Errors
-/// What the store says. Of lines that cannot be read, of another version or damaged, all that they name counts as begun: what was
-/// begun and is taken for somebody else's stands in the way for good, and the other way round one more look is made.
+/// The store's errors. Lines that cannot be read, of another version or damaged, count all that
+/// they name as begun: an object that was begun and is taken for foreign would block the address
+/// for good, while the opposite error costs only one more read.
 pub async fn left(
     store: &dyn ControlStore,
     run: &str,
@@ -312,13 +321,14 @@ fn heard(lines: &[Vec<u8>], before: BTreeSet<Address>) -> Left {
     Left { begun: begun.all(), unsettled: begun.unsettled() }
 }
 
-/// What `runs` leave behind, from their journals alone: for when there is no lock that says it.
+/// Reads what `runs` leave behind from their journals alone, for when there is no lock that says
+/// it.
 ///
-/// It goes back from the last run to the first one that says what those before it had begun. The runs on that way died before they
-/// wrote anything, so that each costs no more than its seal.
+/// It goes back from the last run to the first one that records what earlier runs had begun. The
+/// runs in between died before they wrote anything, so each costs no more than reading its seal.
 ///
 /// # Errors
-/// What the store says.
+/// The store's errors.
 pub async fn retraced(store: &dyn ControlStore, runs: &BTreeSet<String>) -> Result<Left, StoreError> {
     let is_start =
         |line: &Vec<u8>| matches!(serde_json::from_slice::<Entry>(line), Ok(Entry::RunStarted { .. }));
@@ -338,25 +348,25 @@ pub async fn retraced(store: &dyn ControlStore, runs: &BTreeSet<String>) -> Resu
     Ok(back.iter().rev().fold(Left::default(), with))
 }
 
-/// The runs of which anything is kept, in the order in which they began: their names begin with that moment.
+/// Lists the runs with stored objects, oldest first: their names begin with the start time.
 ///
 /// # Errors
-/// What the store says.
+/// The store's errors.
 pub async fn runs(store: &dyn ControlStore) -> Result<BTreeSet<String>, StoreError> {
     let keys = store.list("runs/").await?;
     Ok(keys.iter().filter_map(|key| key.split('/').nth(1)).map(str::to_owned).collect())
 }
 
-/// What `run` has written so far; lines that cannot be read are left out.
+/// Reads the entries of `run`, and skips lines that cannot be parsed.
 ///
 /// # Errors
-/// What the store says.
+/// The store's errors.
 pub async fn entries(store: &dyn ControlStore, run: &str) -> Result<Vec<Entry>, StoreError> {
     let lines = written(store, run).await?;
     Ok(lines.iter().filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
-/// The lines that `run` has written so far, as they are.
+/// Reads the raw lines of `run`.
 async fn written(store: &dyn ControlStore, run: &str) -> Result<Vec<Vec<u8>>, StoreError> {
     let mut all = Vec::new();
     for key in store.list(&format!("runs/{run}/journal/")).await? {
@@ -370,12 +380,14 @@ async fn written(store: &dyn ControlStore, run: &str) -> Result<Vec<Vec<u8>>, St
 /// Seals the journal of `run` in the name of `by`: from here on `run` starts no call.
 ///
 /// # Errors
-/// What the store says; [`StoreError::Refused`] when `run` is alive and writes faster than it can be sealed.
+/// The store's errors; [`StoreError::Refused`] if `run` is alive and writes faster than it can be
+/// sealed.
 pub async fn seal(store: &dyn ControlStore, run: &str, by: &str) -> Result<(), StoreError> {
     let body = lines(&[Entry::Sealed { by: by.to_owned() }]);
     let mut key = String::new();
     for _ in 0..CHASE {
-        // The run may still be writing: the segment that is ours is the first one that it does not have.
+        // The run may still be writing: the seal goes into the first segment that it has not
+        // written.
         let next = store.list(&format!("runs/{run}/journal/")).await?.len() as u64;
         key = segment(run, next);
         let Err(error) = store.put(&key, body.clone(), Condition::Absent).await else { return Ok(()) };
@@ -396,7 +408,7 @@ fn segment(run: &str, number: u64) -> String {
 fn lines(entries: &[Entry]) -> Vec<u8> {
     let mut body = Vec::new();
     for entry in entries {
-        // Strings, numbers and times: always has a JSON form.
+        // Strings, numbers and times always have a JSON form.
         body.extend(serde_json::to_vec(entry).unwrap_or_default());
         body.push(b'\n');
     }

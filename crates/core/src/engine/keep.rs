@@ -1,4 +1,4 @@
-//! A run under its lock: the lock is renewed as long as the run takes, and the run is stopped where that fails.
+//! Runs a future while renewing its lock, and stops the future if the lock is lost.
 
 use std::time::Duration;
 
@@ -9,9 +9,11 @@ use super::journal::Journal;
 use crate::control::in_flight::InFlight;
 use crate::control::lock::{Lock, LockError};
 
-/// Lets `run` go on to its end while `lock` is renewed. Where the lock is lost, or its lease is over, `stop` is cancelled, which has to end
-/// the run at once: what it still has under way works for a world that is another run's by then. The answer is the run's, and why the lock
-/// was lost if it was.
+/// Runs `run` to its end while renewing `lock`; returns its result and why the lock was lost, if it
+/// was.
+///
+/// If the lock is lost or its lease expires, `stop` is cancelled. That must end the run at once: by
+/// then another run may own the stack, and calls still under way would work on its resources.
 pub async fn keeping<T>(
     lock: &mut Lock,
     now: impl Fn() -> Timestamp,
@@ -29,8 +31,10 @@ pub async fn keeping<T>(
     (run.await, Some(lost))
 }
 
-/// Leaves to whoever takes the lock next what may still land: the calls of this run's `journal` that were cut off, and those of earlier runs
-/// unless they are `settled`.
+/// Hands over calls that may still land to the next lock holder.
+///
+/// These are the interrupted calls in this run's `journal`, and those of earlier runs unless they
+/// are `settled`.
 pub fn leave_in_flight(lock: &mut Lock, journal: &Journal, settled: bool, now: Timestamp) {
     let earlier = if settled { InFlight::default() } else { lock.in_flight().clone() };
     lock.set_in_flight(earlier.and(journal.unsettled(), now).at(now));

@@ -1,7 +1,7 @@
-//! The account's budget of launches: several steps draw on it, in the order in which they come.
+//! The account's launch budget: steps draw on it in the order in which they arrive.
 //!
-//! EC2 keeps it for an account in a region, and so does a run, which takes it to be full when it begins. Who wants more than is there gets
-//! what is there, and the rest in parts.
+//! EC2 keeps one per account and region. A run keeps its own, which it assumes to be full at the
+//! start. A step that wants more than is left gets what is left, and the rest in parts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,9 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::budget::{AT_ONCE, PER_SECOND};
 
-/// Launches of a part, unless less is wanted: a minute's worth. Fewer would be calls without end, more would keep other pools waiting.
+/// Most launches in one part: a minute's worth.
+///
+/// Fewer would mean endless calls, more would keep other pools waiting.
 const PART: u32 = PER_SECOND * 60;
 
 /// Budgets by region.
@@ -22,14 +24,14 @@ pub(super) struct Launches {
     budgets: BTreeMap<String, Arc<Budget>>,
 }
 
-/// See the module.
+/// Launch budget of one region.
 #[derive(Debug)]
 pub(super) struct Budget(Mutex<Left>);
 
 #[derive(Debug)]
 struct Left {
     launches: u32,
-    /// As of when.
+    /// Time of the last refill.
     at: Instant,
 }
 
@@ -46,7 +48,7 @@ impl Launches {
 }
 
 impl Budget {
-    /// Takes `wanted` launches if so many are there and nobody waits for any.
+    /// Takes `wanted` launches if they are available and no step is waiting for any.
     pub(super) fn take_at_once(&self, wanted: u32) -> bool {
         let Ok(mut left) = self.0.try_lock() else { return false };
         left.refill(Instant::now());
@@ -57,7 +59,7 @@ impl Budget {
         is_enough
     }
 
-    /// Takes as many of `wanted` launches as there are, once there are enough for a part. Whoever came before is served before.
+    /// Takes up to `wanted` launches once there are enough for a part. Callers are served in order.
     pub(super) async fn take(&self, wanted: u32) -> u32 {
         let mut left = self.0.lock().await;
         let enough = wanted.min(PART);
@@ -77,12 +79,12 @@ impl Left {
         let due = now.duration_since(self.at).as_millis() * u128::from(PER_SECOND) / 1000;
         let due = u32::try_from(due).unwrap_or(u32::MAX);
         self.launches = self.launches.saturating_add(due).min(AT_ONCE);
-        // What is not a whole launch yet stays due.
+        // Fractions of a launch stay due.
         self.at = if self.launches == AT_ONCE { now } else { self.at + spent_on(due) };
     }
 }
 
-/// The time in which the budget grows by so many launches.
+/// Returns the time in which the budget grows by this many launches.
 fn spent_on(launches: u32) -> Duration {
     Duration::from_millis(u64::from(launches) * 1000 / u64::from(PER_SECOND))
 }

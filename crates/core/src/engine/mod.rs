@@ -1,4 +1,4 @@
-//! The engine: makes a plan true.
+//! The engine: executes a plan.
 
 pub mod again;
 pub mod event;

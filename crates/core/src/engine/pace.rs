@@ -1,8 +1,8 @@
-//! Pace: how fast steps start, by kind and region, learned from throttling.
+//! Pacing: how fast steps start, by kind and region, learned from throttling.
 //!
-//! Each line moves at a rate that grows by a little with each call that went through and is halved by one that was throttled. As long as
-//! nothing was throttled there is no rate, and nothing waits. Who waits stands in line and is told nothing of when: what is learned
-//! meanwhile counts for all of them.
+//! Each line has a rate that grows a little with each successful call and is halved by a throttled
+//! one. Until something is throttled there is no rate, and nothing waits. Waiting steps queue and
+//! get no start time in advance, so what is learned meanwhile applies to all of them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// Calls per second after the first throttling: what the smallest of EC2's own buckets refills with.
+/// Calls per second after the first throttling: the refill rate of EC2's smallest bucket.
 const FIRST: f64 = 10.0;
-/// The slowest: below this a throttled service would be indistinguishable from a dead one.
+/// Lowest rate: below it a throttled service could not be told from a dead one.
 const LEAST: f64 = 0.5;
-/// What a second of calls that went through adds to the rate.
+/// Increase of the rate per second of successful calls.
 const STEP: f64 = 0.05;
-/// For how long throttling is answered once: calls that were under way together are refused together.
+/// Time in which throttling halves the rate only once: concurrent calls are refused together.
 const ONCE: Duration = Duration::from_secs(1);
 
 /// Lines by kind and region.
@@ -26,25 +26,25 @@ pub(super) struct Pace {
     lines: BTreeMap<(String, String), Arc<Line>>,
 }
 
-/// Steps of one kind in one region, in the order in which they came.
+/// Queue of the steps of one kind in one region, in order of arrival.
 #[derive(Debug)]
 pub(super) struct Line {
     begin: Instant,
-    /// Whoever has it is first in line.
+    /// Its holder is first in line.
     turn: tokio::sync::Mutex<()>,
     rate: Mutex<Rate>,
 }
 
-/// What was learned. Times are since the run began.
+/// Learned rate. Times are since the start of the run.
 #[derive(Debug, Default)]
 struct Rate {
-    /// Calls per second; none as long as nothing holds them back.
+    /// Calls per second; `None` until something is throttled.
     rate: Option<f64>,
-    /// When the last call started.
+    /// Start of the last call.
     last: Option<Duration>,
     /// When the rate was last halved.
     halved: Option<Duration>,
-    /// How many attempts were throttled, as the cloud counts them.
+    /// Throttled attempts, as counted by the cloud.
     throttled: u64,
 }
 
@@ -53,7 +53,7 @@ impl Pace {
         Self { begin, lines: BTreeMap::new() }
     }
 
-    /// Where steps of this kind in this region wait.
+    /// Returns the queue of this kind in this region.
     pub(super) fn line(&mut self, kind: &str, region: &str) -> Arc<Line> {
         let line = self.lines.entry((kind.to_owned(), region.to_owned()));
         let begin = self.begin;
@@ -64,7 +64,8 @@ impl Pace {
 }
 
 impl Line {
-    /// Waits until one more call may start. `throttled` says how many attempts of such calls were refused by now.
+    /// Waits until one more call may start. `throttled` returns the number of refused attempts so
+    /// far.
     pub(super) async fn wait(&self, throttled: impl Fn() -> u64) {
         let _turn = self.turn.lock().await;
         loop {
@@ -76,7 +77,7 @@ impl Line {
         }
     }
 
-    /// A call ended; by now the cloud has counted `throttled` refused attempts of such calls.
+    /// Learns from an ended call; `throttled` is the cloud's count of refused attempts so far.
     pub(super) fn hear(&self, throttled: u64) {
         let now = self.begin.elapsed();
         let mut rate = self.rate();
@@ -86,13 +87,13 @@ impl Line {
     }
 
     fn rate(&self) -> MutexGuard<'_, Rate> {
-        // Numbers that stand for themselves: a panic elsewhere leaves none half written.
+        // The numbers are independent, so a panic elsewhere leaves none half written.
         self.rate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Rate {
-    /// Starts a call, or says how long to wait until it may be asked for again.
+    /// Starts a call, or returns how long to wait before the next attempt.
     fn start(&mut self, throttled: u64, now: Duration) -> Duration {
         self.hear(throttled, now);
         let next = match (self.rate, self.last) {
@@ -105,7 +106,7 @@ impl Rate {
         next.saturating_sub(now)
     }
 
-    /// Whether more was throttled than was known of; then it is slower from here on.
+    /// Slows down and returns true if more attempts were throttled than known before.
     fn hear(&mut self, throttled: u64, now: Duration) -> bool {
         if throttled <= self.throttled {
             return false;
@@ -129,7 +130,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Starts so many calls one after another, the first of them at `now`; returns when the last one may.
+    /// Starts `count` calls one after another from `now`; returns when the last one may start.
     fn last_of(rate: &mut Rate, count: u32, throttled: u64, mut now: Duration) -> Duration {
         for _ in 0..count {
             while let wait @ Duration { .. } = rate.start(throttled, now)
@@ -186,7 +187,7 @@ mod tests {
             line.rate().halved = None;
         };
         tokio::join!(waiting, learning);
-        // Two of them at ten a second, three at five.
+        // Two of them at ten per second, three at five.
         assert_eq!(begin.elapsed().as_millis(), 800);
         let other = pace.line("vpc", "us-east-1");
         for _ in 0..100 {
@@ -195,7 +196,7 @@ mod tests {
         assert_eq!(begin.elapsed().as_millis(), 800, "another region");
     }
 
-    /// Against a service that takes so many calls a second, and counts what it refuses.
+    /// Simulates a service with a limit of calls per second that counts what it refuses.
     #[test]
     fn the_pace_settles_below_the_limit() {
         for limit in [1.0, 3.0, 8.0, 40.0] {

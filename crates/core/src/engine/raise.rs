@@ -1,4 +1,4 @@
-//! Launches of a step, within the account's budget: where that has too few left, capacity is raised in parts.
+//! Launches of a step within the account's budget: if it is short, capacity is raised in parts.
 
 use serde_json::Value;
 
@@ -9,7 +9,8 @@ use crate::budget::PER_SECOND;
 use crate::cloud::{Call, Cloud, CloudError};
 
 impl Job {
-    /// How many instances `spec` may be made with at first; none where all of them may be launched.
+    /// Returns how many instances `spec` may be created with at first; `None` if all can be
+    /// launched.
     pub(super) async fn first_part(&self, spec: &Value) -> Result<Option<u32>, StepError> {
         let all = self.kind.launches(spec, None).map_err(|error| shape(&error))?;
         if all == 0 || self.budget.take_at_once(all) {
@@ -19,14 +20,16 @@ impl Job {
         Ok((some < all).then_some(some))
     }
 
-    /// `spec` with no more than these.
+    /// Returns `spec` limited to this many launches.
     pub(super) fn part_of(&self, spec: &Value, launches: Option<u32>) -> Result<Value, StepError> {
         let part = launches.map(|some| self.kind.up_to(spec, None, some).map_err(|error| shape(&error)));
         part.unwrap_or_else(|| Ok(spec.clone()))
     }
 
-    /// Raises what is there, `live` or what a look finds, so far that the rest of `spec` may be launched at once. Nothing is waited for
-    /// but the budget: the parts come into service as they come.
+    /// Raises the existing capacity until the rest of `spec` can be launched at once.
+    ///
+    /// The current state is `live`, or is read. Only the budget is waited for: the engine does not
+    /// wait until the parts are in service.
     pub(super) async fn raise(
         &self,
         cloud: &dyn Cloud,
@@ -35,7 +38,7 @@ impl Job {
         spec: &Value,
         live: Option<&Value>,
     ) -> Result<(), StepError> {
-        // Without a look it is known how many these are at most.
+        // Without the live state only the upper bound is known.
         let most = self.kind.launches(spec, live).map_err(|error| shape(&error))?;
         if most == 0 || self.budget.take_at_once(most) {
             return Ok(());
@@ -44,7 +47,7 @@ impl Job {
             Some(live) => live.clone(),
             None => match self.look(cloud, &[id.to_owned()]).await? {
                 Some(found) => found.live,
-                // The update itself will tell.
+                // The update itself will report that it is absent.
                 None => return Ok(()),
             },
         };
@@ -74,7 +77,7 @@ impl Job {
         let mut pauses = Pauses::of(super::step::SETTLE);
         while let Err(error) = cloud.update(self.kind.name(), call, id, part, &[]).await {
             match error {
-                // The ladder is for the update of all of it, which meets the same limit.
+                // The full update meets the same limit and handles it with the ladder.
                 CloudError::NoCapacity { .. } | CloudError::Quota { .. } => return Ok(()),
                 error => self.settle(cloud, error, &mut pauses).await?,
             }

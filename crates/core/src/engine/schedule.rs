@@ -1,4 +1,4 @@
-//! The schedule: what may start now, and what has become impossible; pure and total.
+//! The schedule: which steps may start now, and which have become impossible; pure and total.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -8,10 +8,10 @@ use crate::plan::{Plan, StepId, gate};
 #[cfg(test)]
 mod tests;
 
-/// Where a step stands.
+/// State of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stand {
-    /// Something before it is not done.
+    /// A dependency is not done.
     Waiting,
     /// It may start.
     Ready,
@@ -21,33 +21,36 @@ pub enum Stand {
     Done,
     /// It failed.
     Failed,
-    /// It will never start: this step before it did not finish.
+    /// It will never start: this step, which it needs, did not finish.
     Impossible(StepId),
-    /// It will never start: nothing more was to be handed out.
+    /// It will never start: the schedule was stopped.
     Stopped,
 }
 
 /// A plan in progress.
 ///
-/// Guarantees: every step is handed out at most once, never before all it needs is done and all it comes after has ended, and
-/// is impossible if and only if something it needs did not finish. What stands behind a gate needs, or comes after, what is in front of it. Each step ends once: by [`Schedule::finish`], in what that returns, or in what
-/// [`Schedule::stop`] returns.
+/// Guarantees: every step is handed out at most once, never before all that it needs is done and
+/// all that it comes after has ended. A step is impossible if and only if something it needs did
+/// not finish. A step behind a gate needs, or comes after, the steps in front of the gate. Each
+/// step ends once: by [`Schedule::finish`], in what that returns, or in what [`Schedule::stop`]
+/// returns.
 pub struct Schedule {
     stands: Vec<Stand>,
     left: Vec<usize>,
     dependents: Vec<Vec<StepId>>,
     /// Steps that come after this one, however it ends.
     followers: Vec<Vec<StepId>>,
-    /// Seconds from the start of the step to the end of the longest path behind it.
+    /// Seconds from the start of the step to the end of its longest path.
     remaining: Vec<f64>,
     ready: BinaryHeap<Ready>,
     open: usize,
     running: usize,
-    /// How many of these are steps. Behind them stand the gates, which nobody is handed: one is done as soon as it may start.
+    /// Number of nodes that are steps. The gates follow them; a gate is never handed out, and is
+    /// done as soon as it may start.
     steps: usize,
 }
 
-/// Longest remaining path first, then the smaller id.
+/// Priority: the longest remaining path first, then the smaller id.
 struct Ready(f64, StepId);
 
 impl PartialEq for Ready {
@@ -68,7 +71,7 @@ impl Ord for Ready {
 }
 
 impl Schedule {
-    /// A schedule of `plan`, whose steps stand after what they need.
+    /// Creates the schedule of `plan`, whose steps are in topological order.
     pub fn new(plan: &Plan) -> Self {
         let steps = &plan.steps;
         let count = steps.len() + plan.gates.len();
@@ -106,7 +109,7 @@ impl Schedule {
         schedule
     }
 
-    /// Up to `at_most` steps that may start now, most urgent first; they are running from here on.
+    /// Returns up to `at_most` steps that may start now, most urgent first; they count as running.
     pub fn take_ready(&mut self, at_most: usize) -> Vec<StepId> {
         let mut taken = Vec::new();
         while taken.len() < at_most {
@@ -118,7 +121,7 @@ impl Schedule {
         taken
     }
 
-    /// A running step ended; returns the steps that have become impossible by it.
+    /// Ends a running step; returns the steps that have become impossible.
     pub fn finish(&mut self, id: StepId, done: bool) -> Vec<StepId> {
         assert_eq!(self.stands[id], Stand::Running, "step {id} was not running");
         self.running -= 1;
@@ -142,14 +145,14 @@ impl Schedule {
             }
         }
         impossible.sort_unstable();
-        // Only now is it known which of them can start at all.
+        // Only now is it known which followers can start at all.
         for ended in std::iter::once(id).chain(impossible.iter().copied()) {
             self.release(self.followers[ended].clone());
         }
         impossible
     }
 
-    /// One thing less stands before each of `ids`.
+    /// Removes one dependency from each of `ids`.
     fn release(&mut self, ids: Vec<StepId>) {
         for id in ids {
             self.left[id] -= 1;
@@ -157,7 +160,7 @@ impl Schedule {
         }
     }
 
-    /// Nothing more is handed out; returns the steps that were neither handed out nor impossible, each once.
+    /// Stops handing out steps; returns each step that was neither handed out nor impossible, once.
     pub fn stop(&mut self) -> Vec<StepId> {
         self.ready.clear();
         let never = |id: &StepId| matches!(self.stands[*id], Stand::Waiting | Stand::Ready);
@@ -167,12 +170,12 @@ impl Schedule {
         left
     }
 
-    /// How many steps are running.
+    /// Returns the number of running steps.
     pub fn running(&self) -> usize {
         self.running
     }
 
-    /// True when nothing runs and nothing is left to start.
+    /// True if nothing runs and nothing is left to start.
     pub fn is_done(&self) -> bool {
         self.open == 0
     }
@@ -191,14 +194,14 @@ impl Schedule {
     }
 }
 
-/// For each step of `plan` the seconds from its start to the end of the longest path behind it.
+/// Returns the seconds from the start of each step to the end of its longest path.
 fn remaining(plan: &Plan) -> Vec<f64> {
     let behind = gate::of_each(plan.steps.len(), &plan.gates);
     let mut in_front: Vec<Vec<usize>> = vec![Vec::new(); plan.steps.len()];
     for (number, gate) in plan.gates.iter().enumerate() {
         gate.before().for_each(|step| in_front[step].push(number));
     }
-    // The longest path behind each gate: of a step, and so of those in front of a gate, all that come later are known.
+    // The longest path behind each gate. The loop runs backwards, so all later steps are known.
     let mut gates = vec![0.0_f64; plan.gates.len()];
     let mut remaining: Vec<f64> = plan.steps.iter().map(|step| step.estimate).collect();
     for (id, step) in plan.steps.iter().enumerate().rev() {

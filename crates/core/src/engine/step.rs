@@ -1,4 +1,4 @@
-//! One step at work: its call, its retries, and the wait until it is ready.
+//! Execution of one step: its call, its retries, and the wait until it is ready.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,65 +21,69 @@ use crate::plan::{Step, StepId};
 #[cfg(test)]
 mod tests;
 
-/// How long a call is repeated that is refused because something is still being changed: a role that is not known
-/// everywhere yet (AWS says up to 90 s), a table that takes one replica update at a time.
+/// How long a call is retried that is refused because something is still changing.
+///
+/// Examples: a role that has not propagated yet (AWS says up to 90 s), a table that takes one
+/// replica update at a time.
 pub(super) const SETTLE: Wait = Wait {
     deadline: Duration::from_secs(180),
     first: Duration::from_millis(500),
     slowest: Duration::from_secs(10),
 };
 
-/// A step with all it needs.
+/// A step with everything that it needs to run.
 pub(super) struct Job {
     pub(super) id: StepId,
     pub(super) step: Step,
-    /// Links resolved.
+    /// Spec with the links resolved.
     pub(super) spec: Value,
     pub(super) kind: &'static dyn DynKind,
     pub(super) scope: Scope,
     pub(super) notes: UnboundedSender<(StepId, String)>,
     pub(super) permit: Permit,
-    /// When a deletion may begin: once every look finds what takes its place. Were the old one gone before, whoever looks in between
-    /// would see neither, and make a third.
+    /// Earliest start of the delete half of a replacement.
+    ///
+    /// It waits until the new resource is visible to eventually consistent reads; otherwise a
+    /// concurrent run would see neither and create a third.
     pub(super) not_before: Option<Instant>,
-    /// Where it waits until the pace allows it to begin.
+    /// Queue that paces the start of the step.
     pub(super) line: Arc<Line>,
-    /// What its launches are taken from.
+    /// Budget that its launches are taken from.
     pub(super) budget: Arc<Budget>,
-    /// Whatever may pass by itself is tried again, a look that failed too: a failover goes forward.
+    /// Retry whatever may pass by itself, failed reads too: a failover must go forward.
     pub(super) insist: bool,
 }
 
-/// What a step left behind: nothing after a deletion.
+/// Output of a step; empty after a deletion.
 #[derive(Debug, Default)]
 pub(super) struct Left {
     pub(super) id: String,
     pub(super) outputs: BTreeMap<String, String>,
-    /// What was seen last, of what holds data or runs instances.
+    /// Last observed state, for kinds that hold data or run instances.
     pub(super) found: Option<Found>,
-    /// Rungs of the ladder that were climbed down, with why.
+    /// Rungs of the ladder that the step fell back to, with reasons.
     pub(super) climbed: Vec<String>,
 }
 
-/// Rungs that are left.
+/// Remaining rungs.
 type Ladder = std::vec::IntoIter<Rung<Value>>;
 
-/// What is wanted now, and what is left to want.
+/// Desired state of a step, and its remaining fallbacks.
 struct Pursuit {
     spec: Value,
     ladder: Ladder,
     climbed: Vec<String>,
-    /// Updates that may follow.
+    /// Number of updates that may follow.
     rounds: usize,
-    /// It was just made.
+    /// True if the resource was just created.
     creation: bool,
 }
 
-/// What waiting came to.
+/// Result of waiting until ready.
 enum Reached {
     Ready(Found),
     Short(Found, Shortage),
-    /// Not ready for as long as its kind waits, and why.
+    /// Not ready within its kind's deadline, and why.
     Late(Found, StepError),
 }
 
@@ -87,7 +91,7 @@ enum Reached {
 pub(super) struct Ended {
     pub(super) step: StepId,
     pub(super) result: Result<Left, StepError>,
-    /// After a creation that failed: a look found nothing of it.
+    /// True if a creation failed and nothing of it was found.
     pub(super) without_trace: bool,
 }
 
@@ -119,14 +123,17 @@ impl Job {
         Ended { step: self.id, result, without_trace }
     }
 
-    /// Whether a creation that failed certainly left nothing: it may be made of several calls, of which the first had its effect. Looks
-    /// may miss for some time what that left, and a call that nobody answered may still be on its way.
+    /// True if a failed creation certainly left nothing.
+    ///
+    /// A creation may consist of several calls, of which the first succeeded. Reads may lag behind
+    /// what that left, and a call without an answer may still be on its way.
     async fn left_nothing(&self, cloud: &dyn Cloud, error: &StepError) -> bool {
         let (Action::Create, Some(name)) = (self.step.action, &self.step.id) else { return false };
         if matches!(error, StepError::Cloud { error: CloudError::Unreachable { .. } }) {
             return false;
         }
-        // What carries its tags from the start tells whose it is.
+        // A resource that is created with its tags can be attributed at once, so the read need not
+        // be late.
         let tells = self.kind.halfway(&self.spec, name).is_ok_and(|it| it.first().is_none_or(|it| it.tagged));
         let (begin, mut pauses) = (Instant::now(), Pauses::of(SETTLE));
         loop {
@@ -141,15 +148,15 @@ impl Job {
         }
     }
 
-    /// Makes it, and then whatever the making alone does not bring: settings and tags that take a call of their own.
+    /// Creates the resource, and then applies the settings and tags that take calls of their own.
     async fn create(&self, cloud: &dyn Cloud, call: &Call) -> Result<Left, StepError> {
-        // What a check waits for is not AWS's to settle, and takes as long as its kind says.
+        // What a check waits for is not AWS's to settle, so it may take as long as its kind allows.
         let mut pauses = Pauses::of(if self.kind.verifies() { self.kind.wait() } else { SETTLE });
         let mut ladder = self.ladder()?;
         let mut spec = self.spec.clone();
         let mut climbed = Vec::new();
         let part = self.first_part(&spec).await?;
-        // Launches may have been waited for.
+        // The launch budget may have been waited for, so the lease may have expired.
         self.expect_permit(cloud, self.step.address.as_str())?;
         let found = loop {
             match cloud.create(self.kind.name(), call, &self.part_of(&spec, part)?).await {
@@ -183,12 +190,14 @@ impl Job {
         self.pursue(cloud, call, found, pursuit).await
     }
 
-    /// What an update would change, where nothing differs by now. The plan compared links that a step before this one
-    /// has closed since, perhaps with what they led to all the time: a run that was cut off had come as far, and looks
-    /// had not shown it yet.
+    /// Returns the live resource if an update has nothing to change any more.
+    ///
+    /// The plan compared links that an earlier step has resolved since, perhaps to their old
+    /// targets: an interrupted run may have done that step, and reads had not shown it yet.
     async fn as_wanted_by_now(&self, cloud: &dyn Cloud, id: &str) -> Result<Option<Found>, StepError> {
         let waited_for_links = !self.step.needs.is_empty() && has_links(&self.step.spec);
-        // An update without a difference is there for something else, and an address stands in no live value.
+        // An update without a difference has another purpose, and no live value contains the
+        // address.
         let beside = self.step.changes.is_empty() || self.step.changes.iter().any(FieldChange::is_of_address);
         if !waited_for_links || beside {
             return Ok(None);
@@ -196,13 +205,13 @@ impl Job {
         let ids = [id.to_owned()];
         match self.look(cloud, &ids).await? {
             Some(found) if self.differences(&self.spec, &found)?.is_empty() => Ok(Some(found)),
-            // Absent may be a look that lags: the update itself will tell.
+            // An absent result may be a stale read: the update itself will report that.
             _ => Ok(None),
         }
     }
 
-    /// Waits until `found` is ready, changes what is not as wanted then, and climbs down the ladder where the cloud has no
-    /// more to give.
+    /// Waits until `found` is ready, updates what does not match, and falls back along the ladder
+    /// when the cloud has no more capacity.
     async fn pursue(
         &self,
         cloud: &dyn Cloud,
@@ -240,7 +249,7 @@ impl Job {
                     format!("`{}` was made with another {}: {}", found.id, change.field, change.from);
                 return Err(StepError::NeverReady { message });
             }
-            // A rung may want no more than patience with what is there.
+            // A rung may differ only in being content with what exists.
             if !changes.is_empty() {
                 let Found { id, live, .. } = found;
                 found = self.change(cloud, call, &id, Some(&live), &mut pursuit, &changes).await?;
@@ -248,7 +257,7 @@ impl Job {
         }
     }
 
-    /// One update of what is there, `live` where that is known, and what is there after it.
+    /// Updates the resource once and returns its new state; `live` is its current state, if known.
     async fn change(
         &self,
         cloud: &dyn Cloud,
@@ -273,7 +282,7 @@ impl Job {
         loop {
             match self.look(cloud, &ids).await? {
                 Some(found) => return Ok(found),
-                // It may have been made just before: reads may lag behind that.
+                // It may have just been created: reads may lag behind that.
                 None if begin.elapsed() <= cloud.consistency() => {
                     self.pause(&mut pauses, format!("`{id}` is not to be seen")).await?;
                 }
@@ -289,7 +298,8 @@ impl Job {
         Ok(self.kind.ladder(&self.spec).map_err(|error| shape(&error))?.into_iter())
     }
 
-    /// The next rung that is content with what is `there`: what came too late is no failure where less is enough.
+    /// Returns the next rung that is satisfied by the current state: arriving late is no failure if
+    /// less is enough.
     fn content_with(&self, ladder: &mut Ladder, there: &Found) -> Result<Option<Rung<Value>>, StepError> {
         for rung in ladder {
             if self.kind.ready(&rung.spec, &there.live).map_err(|error| shape(&error))? == Readiness::Ready {
@@ -299,7 +309,7 @@ impl Job {
         Ok(None)
     }
 
-    /// What is wanted from here on; that it is less than before is said, and kept to be said at the end.
+    /// Falls back to `rung` and returns its spec; reports the shortage now and again at the end.
     fn climb(&self, rung: Rung<Value>, why: &Shortage, climbed: &mut Vec<String>) -> Value {
         let said = format!("{}: {}", rung.name, why.message);
         self.note(said.clone());
@@ -329,7 +339,7 @@ impl Job {
         self.expect_permit(cloud, self.step.address.as_str())
     }
 
-    /// Some time has passed since the step began.
+    /// Checks the lease, since time has passed since the step started.
     pub(super) fn expect_permit(&self, cloud: &dyn Cloud, what: &str) -> Result<(), StepError> {
         match self.permit.holds(cloud.now()) {
             true => Ok(()),
@@ -375,7 +385,7 @@ impl Job {
             let ids = [found.id.clone()];
             match self.look(cloud, &ids).await? {
                 Some(now) => found = now,
-                // Reads may lag behind the creation; absent for longer than that is gone.
+                // Reads may lag behind the creation; if it stays absent for longer, it is gone.
                 None if begin.elapsed() <= cloud.consistency() => {}
                 None => return Err(StepError::NeverReady { message: format!("`{}` went away", found.id) }),
             }
@@ -402,7 +412,7 @@ impl Job {
         }
     }
 
-    /// Waits where the refusal passes by itself and the run may call again, else gives the error back.
+    /// Pauses if the error is transient and the run may call again; otherwise returns the error.
     pub(super) async fn settle(
         &self,
         cloud: &dyn Cloud,
@@ -418,7 +428,7 @@ impl Job {
         let Some(pause) = pauses.next() else { return Err(error.into()) };
         self.note(error.to_string());
         sleep(pause).await;
-        // A second try is a call like the first, and another run may have the lock by now.
+        // A retry is a call like the first, and another run may hold the lock by now.
         if self.permit.holds(cloud.now()) { Ok(()) } else { Err(error.into()) }
     }
 
@@ -431,12 +441,12 @@ impl Job {
     }
 
     pub(super) fn note(&self, waiting_for: String) {
-        // The loop that listens outlives its tasks; when it is gone nobody wants to know.
+        // The receiving loop outlives its tasks, so a send error can be ignored.
         let _ = self.notes.send((self.id, waiting_for));
     }
 }
 
-/// What a refused call says of a limit, if that is why.
+/// Returns the shortage that a refused call reports, if any.
 fn shortage(error: &CloudError) -> Option<Shortage> {
     let (limit, message) = match error {
         CloudError::NoCapacity { message, .. } => (Limit::Capacity, message.clone()),

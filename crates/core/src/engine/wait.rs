@@ -1,10 +1,10 @@
-//! Waiting as a value: when to look again, and when to give up.
+//! Waiting as a value: when to poll again, and when to give up.
 
 use std::time::Duration;
 
 use crate::kind::Wait;
 
-/// The pauses between looks; ends when the deadline is used up.
+/// Pauses between polls; the iterator ends when the deadline is used up.
 #[derive(Clone, Debug)]
 pub struct Pauses {
     next: Duration,
@@ -13,7 +13,7 @@ pub struct Pauses {
 }
 
 impl Pauses {
-    /// The pauses that `wait` describes.
+    /// Creates the pauses that `wait` describes.
     pub fn of(wait: Wait) -> Self {
         Self { next: wait.first, slowest: wait.slowest, left: wait.deadline }
     }

@@ -1,4 +1,4 @@
-//! Diff: wanted against seen, as steps with edges; pure.
+//! The diff of desired and observed state, as steps with edges; pure.
 
 mod claims;
 mod failover;
@@ -31,7 +31,7 @@ use crate::link::{KNOWN_LATER, has_links, resolve};
 use crate::objective::Mode;
 use crate::observe::{Look, Observed, Owned};
 
-/// The steps that make `seen` what `want` says (or take it away), and what is to be said about the rest.
+/// Plans the steps that make `seen` match `want` (or delete it), and reports the rest.
 ///
 /// # Errors
 /// A spec or live value that does not have its kind's shape: made by another version of drstack.
@@ -112,7 +112,7 @@ pub fn plan(
     Ok((Plan { steps, outputs: draft.outputs, gates }, draft.report))
 }
 
-/// Owned resources that no wanted one has claimed yet, by address.
+/// Owned resources that no desired resource has claimed yet, by address.
 struct Spare<'a> {
     by_address: BTreeMap<(Address, &'static str), Vec<&'a Owned>>,
 }
@@ -134,42 +134,43 @@ impl<'a> Spare<'a> {
 struct Draft<'a> {
     want: &'a Graph,
     seen: &'a Observed,
-    /// What stands under another address.
+    /// Resources that exist under another address.
     moved: &'a Moved,
     kinds: &'a KindRegistry,
     stack: &'a StackFacts,
     options: &'a Options,
     steps: Vec<Step>,
-    /// The step after which a wanted resource is as wanted.
+    /// Step after which a desired resource matches the stack.
     ready_by: BTreeMap<Address, usize>,
-    /// Wanted resources that cannot be made now.
+    /// Desired resources that cannot be created or changed now.
     blocked: BTreeSet<Address>,
-    /// Wanted resources that are there and cannot be relied on yet.
+    /// Desired resources that exist but are not ready yet.
     not_ready: BTreeSet<Address>,
-    /// Outputs of the wanted resources that are live.
+    /// Outputs of the desired resources that are live.
     outputs: BTreeMap<Address, BTreeMap<String, String>>,
-    /// Outputs that a step of this plan will change; `None` stands for all of them.
+    /// Outputs that a step of this plan will change; `None` means all of them.
     unsure: BTreeMap<Address, Option<&'static [&'static str]>>,
-    /// Deletions by what is deleted: (kind is not needed, ids are unique per place).
+    /// Delete steps by the id or output of the deleted object (ids are unique per place, so no kind
+    /// is needed).
     deletes: BTreeMap<String, Vec<usize>>,
-    /// Steps on live resources, with the ids the live one holds on to now.
+    /// Steps on live resources, with the ids that the live object refers to now.
     holders: Vec<(usize, Vec<String>)>,
-    /// Ids that wanted resources hold on to which no step of this plan changes.
+    /// Ids that desired resources refer to and that no step of this plan changes.
     held: BTreeSet<String>,
-    /// Copies that newer ones replace.
+    /// Copies that newer copies replace.
     older: Vec<Older>,
-    /// Components some of whose data stays.
+    /// Components that keep some of their data.
     kept_data: BTreeSet<String>,
-    /// What a run was cut off while making.
+    /// Resources whose creation was interrupted.
     begun: &'a BTreeSet<Address>,
-    /// There may be data that no listing showed.
+    /// True if a failed listing may have hidden data.
     unlisted_data: bool,
-    /// What is as wanted and cannot be relied on yet, and what about it.
+    /// Resources that match the stack but are not ready yet, and why.
     unready: BTreeMap<Address, String>,
     /// Steps that raise capacity.
     growing: BTreeSet<StepId>,
     gates: Vec<Gate>,
-    /// Steps that are not made after all.
+    /// Steps that are dropped from the plan.
     out: BTreeSet<StepId>,
     report: PlanReport,
 }
@@ -197,7 +198,8 @@ impl<'a> Draft<'a> {
         let Some(found) = self.present(kind, resource, look, in_scope)? else { return Ok(()) };
         let from = match self.whose(kind, resource, found) {
             Whose::Its => None,
-            // A failover uses what there is, under whatever name; the next apply rewrites its tags.
+            // A failover uses what exists, under whatever address; the next apply rewrites the
+            // tags.
             Whose::Moved(from) => Some(from).filter(|_| !self.fails_over()),
             Whose::Begun => {
                 return self.create(kind, resource, in_scope, "a run was cut off while making it");
@@ -351,8 +353,11 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Whether `resource` is left alone since the fact that it rests on was not answered. Beside an earlier answer it may stay as it
-    /// is where that `is_as_wanted`; beside none nobody knows what is wanted. Said once of each component.
+    /// True if `resource` must be left alone because the primary fact behind it could not be
+    /// captured.
+    ///
+    /// With an earlier answer the planner can keep the resource if it `is_as_wanted`; without one
+    /// the desired state is unknown. Reported once per component.
     fn lacks_its_fact(&mut self, resource: &Resource, is_as_wanted: bool) -> bool {
         let Some(lacking) = resource.lacking.as_ref().filter(|it| !(it.kept && is_as_wanted)) else {
             return false;
@@ -368,7 +373,7 @@ impl<'a> Draft<'a> {
     }
 
     fn waits_for_blocked(&mut self, resource: &Resource) -> bool {
-        // The first by name: the same one is told each time.
+        // The first by name, so that the report is deterministic.
         let Some(need) = resource.needed().filter(|need| self.blocked.contains(*need)).min() else {
             return false;
         };
@@ -417,7 +422,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The fields that decide, and the verb for one of them or for several.
+/// Formats the deciding fields with the verb for one of them or for several.
 fn fields(changes: &[FieldChange], [one, several]: [&str; 2]) -> String {
     let replacing = changes.iter().any(|change| change.replace);
     let names: Vec<&str> = changes
@@ -429,7 +434,7 @@ fn fields(changes: &[FieldChange], [one, several]: [&str; 2]) -> String {
     format!("{} {verb}", names.join(", "))
 }
 
-/// 64 hex digits that are the same exactly when stack, address, action and wanted state are.
+/// Returns 64 hex digits that are equal exactly if stack, address, action and spec are equal.
 fn token(stack: &str, address: &Address, action: Action, spec: &Value) -> String {
     sha256(format!("{stack}\n{address}\n{action:?}\n{spec}").as_bytes())
 }

@@ -1,4 +1,4 @@
-//! Plan files: a plan on disk, with all that applying it needs and nothing secret.
+//! Plan files: a plan on disk with all that applying it needs, and no secrets.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use super::{Options, Plan, PlanReport};
 /// The format this build writes, and the only one it reads.
 pub const FORMAT: u32 = 1;
 
-/// A plan with what it was made from.
+/// A plan with the inputs that it was made from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlanFile {
     /// [`FORMAT`].
@@ -18,52 +18,46 @@ pub struct PlanFile {
     pub inputs: Vec<(String, String)>,
     /// `--inputs FILE`, as typed.
     pub input_file: Option<String>,
-    /// [`crate::stack::Stack::hash`] at the time.
+    /// [`crate::stack::Stack::hash`] at planning time.
     pub stack_hash: String,
-    /// What was planned.
+    /// Options of the planner.
     pub options: Options,
     /// The plan.
     pub plan: Plan,
-    /// What it does not show as steps.
+    /// What the planner reported beside the steps.
     pub report: PlanReport,
 }
 
 /// Why a plan file cannot be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanFileError {
-    /// Not a plan file.
+    /// The file is not a plan file.
     #[error("not a drstack plan file: {0}")]
     Broken(#[from] serde_json::Error),
-    /// It begins as one and ends too early.
+    /// The file starts as a plan file and ends too early.
     #[error("cut short: it ends after {0} bytes, in the middle of the plan")]
     Cut(usize),
-    /// Another version wrote it.
+    /// Another version of drstack wrote the file.
     #[error("the format is {found}, this drstack reads {FORMAT}")]
     Format {
-        /// What the file says.
+        /// Format in the file.
         found: u32,
     },
-    /// The stack's text, a module or an input is not what was planned.
+    /// The stack's text, a module or an input changed since planning.
     #[error("the stack, a module or an input changed since this plan was made")]
     StackMoved,
-    /// Planning again gives other steps.
+    /// A new plan has different steps.
     #[error("the world changed since this plan was made: {0}")]
     WorldMoved(String),
 }
 
 impl PlanFile {
-    /// The file's bytes.
-    ///
-    /// # Errors
-    /// None in practice: all parts have a JSON form.
+    /// Serializes the plan file.
     pub fn to_bytes(&self) -> Result<Vec<u8>, PlanFileError> {
         Ok(serde_json::to_vec(self)?)
     }
 
-    /// Reads the file's bytes.
-    ///
-    /// # Errors
-    /// [`PlanFileError::Broken`], [`PlanFileError::Cut`] and [`PlanFileError::Format`].
+    /// Parses a plan file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PlanFileError> {
         #[derive(Deserialize)]
         struct Head {
@@ -80,7 +74,7 @@ impl PlanFile {
         Ok(serde_json::from_slice(bytes)?)
     }
 
-    /// Whether `stack_hash` and a plan made `now` are still those of the file.
+    /// Checks that `stack_hash` and a plan made `now` still match the file.
     ///
     /// # Errors
     /// [`PlanFileError::StackMoved`] and [`PlanFileError::WorldMoved`].

@@ -1,29 +1,29 @@
-//! Gates: what many steps wait for at once, said once and not for each two of them.
+//! Gates: dependencies that many steps share, stored once instead of once per pair of steps.
 
 use serde::{Deserialize, Serialize};
 
 use super::StepId;
 
-/// A point of a plan: the steps that it holds start once those in front of it have come to their end.
+/// A barrier in a plan: the steps that it holds start once the steps in front of it have ended.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
-    /// Steps that must be done before.
+    /// Steps that must succeed before the gate opens.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<StepId>,
-    /// Steps that must have ended before, done or not.
+    /// Steps that must end before the gate opens, done or not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<StepId>,
-    /// Steps that wait here, in rising order.
+    /// Steps that wait for the gate, in rising order.
     pub holds: Vec<StepId>,
 }
 
 impl Gate {
-    /// Steps that have ended when it opens.
+    /// Returns the steps that have ended when the gate opens.
     pub fn before(&self) -> impl Iterator<Item = StepId> + '_ {
         self.needs.iter().chain(&self.after).copied()
     }
 
-    /// The same gate among steps with other numbers: what has none is gone.
+    /// Returns the gate with new step numbers; steps without a new number are dropped.
     pub(super) fn renumbered(&self, new: impl Fn(StepId) -> Option<StepId>) -> Self {
         let all = |steps: &[StepId]| {
             let mut all: Vec<StepId> = steps.iter().filter_map(|it| new(*it)).collect();
@@ -34,7 +34,7 @@ impl Gate {
     }
 }
 
-/// For each of so many steps the gates that it stands behind.
+/// Returns, for each of `steps` steps, the gates that hold it.
 pub(crate) fn of_each(steps: usize, gates: &[Gate]) -> Vec<Vec<usize>> {
     let mut behind = vec![Vec::new(); steps];
     for (number, gate) in gates.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The plan: the difference between wanted and live as a graph of steps, each with why.
+//! The plan: the difference between the stack and the cloud, as a graph of steps with reasons.
 
 pub mod file;
 pub mod skeleton;
@@ -28,33 +28,34 @@ pub use gate::Gate;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Intent {
-    /// Make the cloud what the stack says.
+    /// Make the cloud match the stack.
     Converge,
-    /// Take away what the stack owns.
+    /// Delete what the stack owns.
     Destroy,
-    /// Fail over to the standby region: nothing outside of it is called, nothing is taken away.
+    /// Fail over to the standby region: call nothing outside that region, delete nothing.
     Failover,
-    /// Fail over on purpose while the primary answers: what moves traffic by shares may be called too.
+    /// Fail over on purpose while the primary answers: the traffic kinds that move shares may be
+    /// called too.
     Planned,
-    /// Fail back to the primary: what moved traffic goes first, what served shrinks after it.
+    /// Fail back to the primary: release traffic first, then shrink what served it.
     Failback,
 }
 
 impl Intent {
-    /// Whether the standby region serves, on purpose or not.
+    /// True for an unplanned or a planned failover.
     pub fn fails_over(&self) -> bool {
         matches!(self, Self::Failover | Self::Planned)
     }
 }
 
-/// What to plan, beside the wanted and the seen.
+/// Options of the planner, beside the graph and the observed state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
-    /// What for.
+    /// Purpose of the run.
     pub intent: Intent,
-    /// For which mode the graph was compiled.
+    /// Mode that the graph was compiled for.
     pub mode: Mode,
-    /// Only these addresses and what they need; all where empty.
+    /// Limit the plan to these addresses and what they need; empty means all.
     pub targets: Vec<String>,
     /// Addresses whose data may be deleted.
     pub delete_data: BTreeSet<String>,
@@ -63,41 +64,41 @@ pub struct Options {
 /// Index of a step within its plan.
 pub type StepId = usize;
 
-/// The reason of a step that creates what is not there.
+/// Reason of a step that creates a resource that does not exist.
 pub const MISSING: &str = "it does not exist";
 
 /// One change to one resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// Which resource.
+    /// The resource.
     pub address: Address,
-    /// Its kind's name.
+    /// Name of its kind.
     pub kind: String,
-    /// Where.
+    /// Place of the resource.
     pub place: Place,
     /// The region, as AWS names it.
     pub region: String,
-    /// What is done.
+    /// The action: create, update or delete.
     pub action: Action,
-    /// Why, for people; nothing branches on it.
+    /// Reason, for people; no code branches on it.
     pub reason: String,
     /// The fields that change; empty for creations and deletions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<FieldChange>,
-    /// What is wanted, links open; `null` for deletions.
+    /// Desired spec, with unresolved links; `null` for deletions.
     #[serde(default)]
     pub spec: Value,
-    /// Name, or id of what exists; `None` where AWS will choose it.
+    /// Name or id of the existing object; `None` where AWS chooses it on creation.
     pub id: Option<String>,
-    /// Steps that must be done before.
+    /// Steps that must succeed before this one starts.
     pub needs: Vec<StepId>,
-    /// Steps that must have ended before, done or not: an earlier wave of a failover.
+    /// Steps that must end before this one starts, done or not: an earlier wave of a failover.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<StepId>,
     /// True for both halves of a replacement.
     #[serde(default)]
     pub replaces: bool,
-    /// How long it usually takes, in seconds.
+    /// Usual duration, in seconds.
     pub estimate: f64,
     /// Idempotency token.
     pub token: String,
@@ -106,25 +107,25 @@ pub struct Step {
 }
 
 impl Step {
-    /// What AWS calls what it deletes.
+    /// Id of the AWS object that this step deletes.
     pub fn deleted_id(&self) -> Option<String> {
         self.id.clone().filter(|_| self.action == Action::Delete)
     }
 
-    /// Steps that have ended when this one starts.
+    /// Returns the steps that have ended when this one starts.
     pub fn before(&self) -> impl Iterator<Item = StepId> + '_ {
         self.needs.iter().chain(&self.after).copied()
     }
 }
 
-/// Steps in an order in which each comes after what it needs.
+/// Steps in topological order: each comes after the steps that it needs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The steps.
     pub steps: Vec<Step>,
-    /// What is live already and links may point to: outputs by address.
+    /// Outputs of the live resources, by address; links may point to them.
     pub outputs: std::collections::BTreeMap<Address, std::collections::BTreeMap<String, String>>,
-    /// What many steps wait for at once, beside what each waits for by itself.
+    /// Dependencies that many steps share, beside each step's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<Gate>,
 }
@@ -132,43 +133,45 @@ pub struct Plan {
 /// A sentence about one address.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Remark {
-    /// Which resource, or component.
+    /// The resource or component.
     pub address: String,
-    /// What about it.
+    /// The sentence.
     pub text: String,
 }
 
-/// What the plan does not show as steps.
+/// What the planner reports beside the steps.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlanReport {
-    /// Resources that are as wanted.
+    /// Number of resources that match the stack.
     pub unchanged: usize,
-    /// What stays although the stack no longer wants it, and why.
+    /// Resources that are kept although the stack no longer names them, and why.
     pub kept: Vec<Remark>,
-    /// What cannot be done, and why: foreign resources, looks that failed. Not empty means the run ends with exit 1.
+    /// Resources that cannot be changed now, and why: foreign objects, failed observes. If this is
+    /// not empty, the run ends with exit code 1.
     pub blocked: Vec<Remark>,
-    /// What exists but is not ready yet.
+    /// Resources that exist but are not ready yet.
     pub waiting: Vec<Remark>,
-    /// What components had to say.
+    /// Notes of components and of the planner.
     pub notes: Vec<Remark>,
 }
 
 impl Plan {
-    /// True when there is nothing to do.
+    /// True if the plan has no steps.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// Steps that have ended when `step` starts: those that it waits for by itself, and those in front of its gates.
+    /// Returns the steps that have ended when `step` starts: its own dependencies and those of its
+    /// gates.
     pub fn before(&self, step: StepId) -> impl Iterator<Item = StepId> + '_ {
         let gates = self.gates.iter().filter(move |gate| gate.holds.binary_search(&step).is_ok());
         self.steps[step].before().chain(gates.flat_map(Gate::before))
     }
 
-    /// The steps of the longest path by estimate, first to last, and its length.
+    /// Returns the critical path by estimate, first step to last, and its length.
     pub fn critical_path(&self) -> (Vec<StepId>, Duration) {
         let behind = gate::of_each(self.steps.len(), &self.gates);
-        // Whoever stands behind a gate stands behind the last of those in front of it.
+        // A step behind a gate waits for the last step in front of the gate.
         let mut last: Vec<Option<Option<StepId>>> = vec![None; self.gates.len()];
         let mut best: Vec<(f64, Option<StepId>)> = Vec::with_capacity(self.steps.len());
         for (id, step) in self.steps.iter().enumerate() {

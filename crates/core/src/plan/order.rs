@@ -1,4 +1,4 @@
-//! Orders: resources and steps, each after what it needs; the same input gives the same order.
+//! Topological orders of resources and steps; the same input always gives the same order.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -8,8 +8,9 @@ use super::{Step, StepId};
 use crate::address::Address;
 use crate::graph::{Graph, Resource};
 
-/// Resources of `graph`, each after what it needs, else by name. Needs outside the graph do not count; what lies on a
-/// cycle (compiling makes none) comes last.
+/// Sorts the resources of `graph`: each after what it needs, otherwise by name.
+///
+/// Needs outside the graph do not count. Resources on a cycle (the compiler makes none) come last.
 pub(super) fn topological(graph: &Graph) -> Vec<&Resource> {
     let (addresses, resources): (Vec<&Address>, Vec<&Resource>) = graph.resources.iter().unzip();
     let index = |need: &str| addresses.binary_search_by(|address| address.as_str().cmp(need)).ok();
@@ -18,7 +19,7 @@ pub(super) fn topological(graph: &Graph) -> Vec<&Resource> {
     sort(&needs).into_iter().map(|at| resources[at]).collect()
 }
 
-/// `steps` in an order in which each comes after what it needs, renumbered, and `gates` with the new numbers.
+/// Sorts and renumbers `steps` so that each comes after what it needs; `gates` get the new numbers.
 pub(super) fn sorted(mut steps: Vec<Step>, gates: &[Gate]) -> (Vec<Step>, Vec<Gate>) {
     for step in &mut steps {
         for before in [&mut step.needs, &mut step.after] {
@@ -46,7 +47,9 @@ pub(super) fn sorted(mut steps: Vec<Step>, gates: &[Gate]) -> (Vec<Step>, Vec<Ga
     (steps, gates)
 }
 
-/// What each step waits for, and behind the steps what each gate does: a gate is one more node, by which many lead to many.
+/// Returns the dependencies of each step, followed by those of each gate.
+///
+/// A gate is one more node, so many-to-many dependencies need few edges.
 fn nodes(steps: &[Step], gates: &[Gate]) -> Vec<Vec<StepId>> {
     let behind = gate::of_each(steps.len(), gates);
     let of_step = |(step, gates): (&Step, &Vec<usize>)| -> Vec<StepId> {
@@ -56,12 +59,12 @@ fn nodes(steps: &[Step], gates: &[Gate]) -> Vec<Vec<StepId>> {
     of_steps.chain(gates.iter().map(|gate| gate.before().collect())).collect()
 }
 
-/// Steps, each after what it needs.
+/// Returns the step ids, each after what it needs.
 pub(super) fn of_steps(steps: &[Step]) -> Vec<StepId> {
     sort(&nodes(steps, &[]))
 }
 
-/// Kahn's algorithm; among those that are ready the smallest index goes first.
+/// Sorts by Kahn's algorithm; among the ready nodes the smallest index goes first.
 fn sort(needs: &[Vec<usize>]) -> Vec<usize> {
     let mut left: Vec<usize> = needs.iter().map(Vec::len).collect();
     let mut dependents = vec![Vec::new(); needs.len()];

@@ -1,4 +1,6 @@
-//! The skeleton of a failover: what it was rehearsed to do while all was well, small enough to be kept beside the stack.
+//! Summary of the rehearsed failover plan, small enough to be stored beside the stack.
+//!
+//! The rehearsal ran while the primary was healthy.
 
 use std::collections::BTreeSet;
 
@@ -8,42 +10,43 @@ use super::{Gate, Plan};
 use crate::address::Address;
 use crate::kind::Action;
 
-/// Steps that a sentence names before it only counts them: what fits into two lines of a terminal.
+/// Steps that a sentence names before it only counts them: as many as fit into two terminal lines.
 const NAMED: usize = 5;
 
-/// Steps in an order in which each comes after what it needs, without what they would write.
+/// Steps of a rehearsed plan in topological order, without their specs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Skeleton {
     /// The steps.
     pub steps: Vec<Bone>,
-    /// Predicted time of the longest path, in seconds.
+    /// Predicted time of the critical path, in seconds.
     pub estimate: f64,
-    /// What many of them wait for at once.
+    /// Dependencies that many steps share.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<Gate>,
 }
 
-/// One step of it.
+/// One step of a rehearsed plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bone {
-    /// What is done.
+    /// The action.
     pub action: Action,
-    /// To which resource.
+    /// The resource.
     pub address: Address,
-    /// Its kind's name.
+    /// Name of its kind.
     pub kind: String,
     /// The region, as AWS names it.
     pub region: String,
-    /// Steps that have ended when it starts, by their place in the skeleton, beside those in front of its gates.
+    /// Steps that have ended when it starts, by index in the skeleton, beside those in front of its
+    /// gates.
     pub before: Vec<usize>,
     /// Predicted time, in seconds.
     pub estimate: f64,
 }
 
 impl Skeleton {
-    /// Of the failover that `plan` is.
+    /// Summarizes `plan`, which is a failover.
     pub fn of(plan: &Plan) -> Self {
         let bone = |step: &super::Step| Bone {
             action: step.action,
@@ -60,7 +63,7 @@ impl Skeleton {
         }
     }
 
-    /// Whether the steps are the same, however long they are thought to take.
+    /// True if both have the same steps, whatever their estimates.
     pub fn says_the_same_as(&self, other: &Self) -> bool {
         let timeless = |it: &Self| -> Vec<Bone> {
             it.steps.iter().map(|bone| Bone { estimate: 0.0, ..bone.clone() }).collect()
@@ -68,7 +71,9 @@ impl Skeleton {
         timeless(self) == timeless(other) && self.gates == other.gates
     }
 
-    /// What `plan` does beyond what was rehearsed, and, where `plan` is `whole`, what it has no need for; `None` where it does just that.
+    /// Describes how `plan` differs from the rehearsed one; `None` if it does not.
+    ///
+    /// Steps that `plan` no longer needs count only if `plan` is `whole`.
     pub fn differences(&self, plan: &Plan, whole: bool) -> Option<String> {
         let rehearsed: BTreeSet<_> = self.steps.iter().map(|bone| (&bone.address, bone.action)).collect();
         let now: BTreeSet<_> = plan.steps.iter().map(|step| (&step.address, step.action)).collect();

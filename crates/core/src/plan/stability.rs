@@ -1,4 +1,6 @@
-//! Static stability: a failover must not need what died with the primary. Found out while the primary is well; pure.
+//! Static stability: a failover must not need what failed with the primary.
+//!
+//! Checked while the primary is healthy; pure.
 
 use std::collections::BTreeMap;
 
@@ -13,18 +15,19 @@ use crate::link::{KNOWN_LATER, resolve};
 use crate::objective::Mode;
 use crate::observe::{Look, Observed};
 
-/// What a failover would do if it began once everything stands as `standby` says.
+/// Result of rehearsing a failover from the state that `standby` describes.
 #[derive(Clone, Debug, Default)]
 pub struct Rehearsal {
-    /// Its plan; the estimates are its predicted time.
+    /// The failover plan; its estimates are the predicted time.
     pub plan: Plan,
-    /// What is said beside the plan.
+    /// What the planner reported beside the plan.
     pub report: PlanReport,
-    /// What it would need outside the standby region, each with the step that leads there: empty for a stack that can fail over.
+    /// Steps that the failover would need outside the standby region; empty if the stack can fail
+    /// over.
     pub violations: Vec<Remark>,
 }
 
-/// Fails over from the world that `standby` describes, as the kinds say it would look.
+/// Plans a failover from the state that `standby` describes, as the kinds expect it.
 ///
 /// # Errors
 /// A spec that does not have its kind's shape.
@@ -37,7 +40,7 @@ pub fn rehearse(
     let seen = as_wanted(standby, active, kinds)?;
     let with =
         |intent| Options { intent, mode: Mode::Active, targets: Vec::new(), delete_data: Default::default() };
-    // What an apply in mode active would do is all that a failover needs, wherever it stands.
+    // The steps of an apply in mode active are all that a failover needs, in whatever region.
     let (whole, _) = plan(active, &seen, kinds, stack, &with(Intent::Converge))?;
     let needed =
         whole.steps.iter().filter(|step| !kinds.get(&step.kind).is_some_and(|it| it.after_failover()));
@@ -46,7 +49,7 @@ pub fn rehearse(
     Ok(Rehearsal { plan, report, violations })
 }
 
-/// Why `step` cannot be part of a failover, if it cannot.
+/// Returns why `step` cannot be part of a failover, if it cannot.
 pub fn violation(step: &Step, kinds: &KindRegistry) -> Option<Remark> {
     let kind = kinds.get(&step.kind)?;
     let why = match step.place {
@@ -72,7 +75,7 @@ fn verb(action: Action) -> &'static str {
     }
 }
 
-/// The world in which all of `graph` is as wanted, seen with the eyes of `wanted`.
+/// Simulates an observe of `wanted` in a cloud where all of `graph` matches.
 fn as_wanted(graph: &Graph, wanted: &Graph, kinds: &KindRegistry) -> Result<Observed, ShapeError> {
     let mut outputs: BTreeMap<_, BTreeMap<String, String>> = BTreeMap::new();
     let mut seen = Observed::default();
@@ -101,7 +104,7 @@ fn made(
     name: Option<&str>,
     spec: &Value,
 ) -> Result<Found, ShapeError> {
-    // An id that AWS would choose is as good as any other here.
+    // Any id will do where AWS would choose one.
     let id = match (kind.lookup(), name) {
         (Lookup::Name, Some(name)) => name.to_owned(),
         _ => format!("({address})"),

@@ -1,4 +1,6 @@
-//! The order of a failover, from what kinds are: data, then capacity, then checks, then traffic, within a tier and those before it.
+//! Order of a failover: data, capacity, checks, traffic, within a tier and the tiers before it.
+//!
+//! The order follows from the properties of the kinds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,21 +9,21 @@ use crate::address::Address;
 use crate::graph::{Graph, Resource, Waits};
 use crate::kind::{DataRole, DynKind, KindRegistry, Place, ShapeError};
 
-/// Where a resource stands in that order.
+/// Phase of a failover that a resource belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// It holds data.
     Data,
     /// It runs instances.
     Capacity,
-    /// It has to hold before anything counts as up.
+    /// It is a check, which must hold before anything counts as up.
     Check,
     /// It moves traffic.
     Traffic,
 }
 
 impl Part {
-    /// The part of a resource of `kind` with this spec at `place`; none where the order does not care.
+    /// Returns the phase of a resource of `kind` with `spec` at `place`; `None` if it has none.
     ///
     /// # Errors
     /// A spec that does not have its kind's shape.
@@ -46,23 +48,24 @@ impl Part {
     }
 }
 
-/// Who stands where in a graph of mode active.
+/// Phases of the resources of a graph in mode active.
 #[derive(Debug)]
 pub struct Order<'a> {
-    /// What moves traffic, and whatever cannot be before that has moved, such as the check that it arrives.
+    /// Resources that move traffic, and those that must come after it, such as the check that
+    /// traffic arrives.
     traffic: Vec<&'a Resource>,
     /// What traffic waits for, by tier.
     before: BTreeMap<u8, Vec<(&'a Address, Part)>>,
 }
 
 impl<'a> Order<'a> {
-    /// The order in `graph`.
+    /// Computes the order of `graph`.
     ///
     /// # Errors
     /// A spec that does not have its kind's shape.
     pub fn of(graph: &'a Graph, kinds: &KindRegistry) -> Result<Self, ShapeError> {
         let mut order = Self { traffic: Vec::new(), before: BTreeMap::new() };
-        // What comes after traffic by itself is not waited for by any.
+        // Traffic does not wait for resources that themselves come after traffic.
         let mut later: BTreeSet<&str> = BTreeSet::new();
         for resource in order::topological(graph) {
             let Some(kind) = kinds.get(&resource.kind) else { continue };
@@ -82,17 +85,17 @@ impl<'a> Order<'a> {
         Ok(order)
     }
 
-    /// What moves traffic.
+    /// Returns the resources that move traffic.
     pub fn traffic(&self) -> impl Iterator<Item = &'a Resource> + '_ {
         self.traffic.iter().copied()
     }
 
-    /// All that traffic may have to wait for.
+    /// Returns all resources that traffic may have to wait for.
     pub fn all(&self) -> impl Iterator<Item = (&'a Address, Part)> + '_ {
         self.before.values().flatten().copied()
     }
 
-    /// What `resource`, which moves traffic, waits for beside what it needs in the graph.
+    /// Returns what `resource`, which moves traffic, waits for beside its needs in the graph.
     pub fn before(&self, resource: &'a Resource) -> impl Iterator<Item = (&'a Address, Part)> + '_ {
         let tiers = match resource.waits {
             Waits::Named => 0,
@@ -104,7 +107,7 @@ impl<'a> Order<'a> {
 }
 
 impl Resource {
-    /// Whether it moves although `address` is not up.
+    /// True if it may move although `address` is not up.
     pub(crate) fn goes_without(&self, address: &Address) -> bool {
         match &self.waits {
             Waits::Except(names) => names.iter().any(|name| address.is_within(name)),
@@ -113,7 +116,7 @@ impl Resource {
     }
 }
 
-/// Lets what moves traffic in `graph` go without `names`.
+/// Lets the traffic resources of `graph` move without waiting for `names`.
 pub fn go_without(graph: &mut Graph, kinds: &KindRegistry, names: &[String]) {
     if names.is_empty() {
         return;

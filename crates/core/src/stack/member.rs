@@ -13,7 +13,7 @@ use crate::component::DynComponent;
 use crate::diagnostic::Span;
 
 /// Components and modules of one stack, all keys of `for_each` counted: some 200,000 resources, which is twice what
-/// docs/performance.md measures, so that a number that is wrong by some digits ends in an error and not in all of the memory.
+/// docs/dev/performance.md measures, so that a number that is wrong by some digits ends in an error and not in all of the memory.
 const MOST_MEMBERS: usize = 100_000;
 
 /// Bytes of a stack once every `for_each` and module is written out: six kilobytes for each of [`MOST_MEMBERS`]. What

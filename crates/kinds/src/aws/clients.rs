@@ -14,9 +14,9 @@ use super::account::{self, ExpectOwner};
 use super::gather::Gather;
 use super::interceptor::{Log, Watch};
 use super::once::{Answers, Moments, Together, Told};
-use super::route53::Check;
-use crate::resources::group::aws::Standing;
-use crate::resources::group::fleet::Answer;
+use crate::services::autoscaling::group::aws::Standing;
+use crate::services::autoscaling::group::fleet::Answer;
+use crate::services::route53::calls::Check;
 
 /// Attempts of one call, the first included: rides out throttling for some seconds, then says so.
 const ATTEMPTS: u32 = 5;

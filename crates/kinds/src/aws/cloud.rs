@@ -14,9 +14,10 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::drivers::{DynDriver, driver};
+use super::drivers::DynDriver;
 use super::store::Store;
 use super::{Aws, Target, facts, sides};
+use crate::resources::driver;
 
 impl Aws {
     fn target<'a>(self: &'a Arc<Self>, scope: &'a Scope, place: Place) -> Target<'a> {

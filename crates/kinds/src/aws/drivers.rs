@@ -9,10 +9,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Driver, Seen, Target};
-use crate::resources;
 
 /// A [`Driver`] with its types erased to JSON.
-pub(super) trait DynDriver: Send + Sync {
+pub(crate) trait DynDriver: Send + Sync {
     fn read<'a>(&self, at: &'a Target<'a>, ids: &'a [String]) -> BoxFuture<'a, Read>;
     fn list_owned<'a>(
         &self,
@@ -42,45 +41,10 @@ pub(super) trait DynDriver: Send + Sync {
 }
 
 /// The bridge from [`Driver`] to [`DynDriver`].
-struct Erased<K>(PhantomData<fn() -> K>);
+pub(crate) struct ErasedDriver<K>(PhantomData<fn() -> K>);
 
-impl<K> Erased<K> {
-    const NEW: Self = Self(PhantomData);
-}
-
-/// The driver of the kind of this name.
-pub(super) fn driver(kind: &str) -> Option<&'static dyn DynDriver> {
-    Some(match kind {
-        "alarm" => &Erased::<resources::Alarm>::NEW,
-        "bucket" => &Erased::<resources::Bucket>::NEW,
-        "bucket-versioning" => &Erased::<resources::BucketVersioning>::NEW,
-        "check" => &Erased::<resources::Check>::NEW,
-        "dns-record" => &Erased::<resources::DnsRecord>::NEW,
-        "dns-weights" => &Erased::<resources::DnsWeights>::NEW,
-        "gateway-endpoint" => &Erased::<resources::GatewayEndpoint>::NEW,
-        "group" => &Erased::<resources::Group>::NEW,
-        "health-check" => &Erased::<resources::HealthCheck>::NEW,
-        "image" => &Erased::<resources::Image>::NEW,
-        "instance-profile" => &Erased::<resources::InstanceProfile>::NEW,
-        "instance-role" => &Erased::<resources::InstanceRole>::NEW,
-        "launch-template" => &Erased::<resources::LaunchTemplate>::NEW,
-        "parameter" => &Erased::<resources::Parameter>::NEW,
-        "replication-role" => &Erased::<resources::ReplicationRole>::NEW,
-        "replication-rule" => &Erased::<resources::ReplicationRule>::NEW,
-        "route-table" => &Erased::<resources::RouteTable>::NEW,
-        "security-group" => &Erased::<resources::SecurityGroup>::NEW,
-        "subnet" => &Erased::<resources::Subnet>::NEW,
-        "table-copy" => &Erased::<resources::TableCopy>::NEW,
-        "table-export" => &Erased::<resources::TableExport>::NEW,
-        "table-import" => &Erased::<resources::TableImport>::NEW,
-        "table-recovery" => &Erased::<resources::TableRecovery>::NEW,
-        "table-replica" => &Erased::<resources::TableReplica>::NEW,
-        "table-stream" => &Erased::<resources::TableStream>::NEW,
-        "traffic-switch" => &Erased::<resources::TrafficSwitch>::NEW,
-        "vpc" => &Erased::<resources::Vpc>::NEW,
-        "writer-fence" => &Erased::<resources::WriterFence>::NEW,
-        _ => return None,
-    })
+impl<K> ErasedDriver<K> {
+    pub(crate) const NEW: Self = Self(PhantomData);
 }
 
 fn found<K: Driver>(seen: Seen<K::Live>) -> Result<Found, CloudError> {
@@ -97,7 +61,7 @@ fn shape<K: Driver>(what: &str, error: &serde_json::Error) -> CloudError {
     CloudError::Other { operation: K::NAME.to_owned(), message: format!("unexpected {what}: {error}") }
 }
 
-impl<K: Driver> DynDriver for Erased<K> {
+impl<K: Driver> DynDriver for ErasedDriver<K> {
     fn read<'a>(&self, at: &'a Target<'a>, ids: &'a [String]) -> BoxFuture<'a, Read> {
         Box::pin(async move {
             let looked = K::read(at, ids).await;
@@ -148,7 +112,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_driver() {
         for kind in crate::kinds().iter() {
-            assert!(super::driver(kind.name()).is_some(), "{} has no driver", kind.name());
+            assert!(crate::resources::driver(kind.name()).is_some(), "{} has no driver", kind.name());
         }
     }
 }

@@ -15,14 +15,21 @@ use drstack_core::kind::Place;
 use futures_util::StreamExt;
 use serde::Serialize;
 
-use super::ec2::{filter, tag_map};
-use super::{LOOKS, Target, disks, dynamodb, reservations, route53, s3, templates, user_data};
+use super::{LOOKS, Target, disks};
 use crate::facts::{
     AccountFact, BucketFact, DnsFact, GroupFact, ImageFact, KeyPart, NetworkFact, TableFact, TableIndex,
     TableShape, Throughput, ZonesFact, is_zone_id, network_tags,
 };
-use crate::resources::bucket::MANAGED;
-use crate::resources::{dns_record, replication_rule};
+use crate::services::dynamodb::calls as dynamodb;
+use crate::services::ec2::calls::{filter, tag_map};
+use crate::services::ec2::reservations;
+use crate::services::ec2::templates;
+use crate::services::ec2::user_data;
+use crate::services::route53::calls as route53;
+use crate::services::route53::dns_record;
+use crate::services::s3::bucket::MANAGED;
+use crate::services::s3::calls as s3;
+use crate::services::s3::replication_rule;
 
 /// Names that one question may hold.
 const NAMES: usize = 50;

@@ -5,31 +5,22 @@
 mod account;
 mod clients;
 mod cloud;
-pub(crate) mod cloudwatch;
 mod credentials;
 mod driver;
 mod drivers;
-pub(crate) mod dynamodb;
-pub(crate) mod ec2;
 mod errors;
 mod facts;
 pub(crate) mod gather;
-pub(crate) mod iam;
 mod interceptor;
 pub(crate) mod once;
-pub(crate) mod probe;
-mod reservations;
-pub(crate) mod route53;
-pub(crate) mod s3;
 mod sides;
 mod store;
 pub(crate) mod tags;
-mod templates;
-pub(crate) mod user_data;
 
 pub use clients::Aws;
 pub use cloud::AwsCloud;
 pub use driver::{Driver, Looked, Seen, Target};
+pub(crate) use drivers::{DynDriver, ErasedDriver};
 pub(crate) use errors::{absent, chain, has_code, limit_in, passing};
 
 use std::collections::BTreeMap;

@@ -8,8 +8,9 @@ use drstack_core::cloud::{CloudError, sha256};
 use drstack_core::sides::{Copied, Entry, Listed, Reported, Sides, compare};
 use jiff::Timestamp;
 
-use super::cloudwatch::{self, Told};
-use super::{Target, dynamodb};
+use super::Target;
+use crate::services::cloudwatch::calls::{Told, lately};
+use crate::services::dynamodb::calls as dynamodb;
 
 /// Versions and deletion marks that are listed of one side of a bucket: 200 calls, some 20 seconds, and 40 MB of memory.
 const MOST_VERSIONS: usize = 200_000;
@@ -94,7 +95,7 @@ async fn of_rule(
     let dimensions = &[("SourceBucket", from), ("DestinationBucket", to), ("RuleId", rule)];
     let told = |name| Told { namespace: "AWS/S3", name, dimensions };
     let told = [told("OperationsPendingReplication"), told("ReplicationLatency")];
-    let found = cloudwatch::lately(standby, &told).await?;
+    let found = lately(standby, &told).await?;
     let [waiting, latency] = found.as_slice() else { return Ok(None) };
     let Some((second, count)) = waiting else { return Ok(None) };
     let of_then = latency.filter(|(then, _)| then == second).map(|(_, seconds)| seconds);
@@ -109,7 +110,7 @@ async fn of_rule(
 async fn of_table(primary: &Target<'_>, to: &str, table: &str) -> Result<Option<Reported>, CloudError> {
     let dimensions = &[("TableName", table), ("ReceivingRegion", to)];
     let told = [Told { namespace: "AWS/DynamoDB", name: "ReplicationLatency", dimensions }];
-    let found = cloudwatch::lately(primary, &told).await?;
+    let found = lately(primary, &told).await?;
     Ok(found.first().copied().flatten().and_then(|(second, millis)| {
         let at = Timestamp::from_second(second).ok()?;
         Some(Reported { at, waiting: None, latency: Some(millis / 1000.0) })

@@ -11,7 +11,8 @@ use drstack_core::kind::Place;
 use futures_util::future::BoxFuture;
 
 use super::tags::{ADDRESS, STACK, Tags, owner};
-use super::{Aws, Target, has_code, s3};
+use super::{Aws, Target, has_code};
+use crate::services::s3::calls as s3;
 
 /// Days for which old versions of locks, facts and journals are kept.
 const OLD_VERSIONS_DAYS: u32 = 30;

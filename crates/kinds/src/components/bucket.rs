@@ -16,11 +16,11 @@ use serde_json::json;
 use super::{PRIMARY, account, simulated_account, yes};
 use crate::facts::BucketFact;
 use crate::names;
-use crate::resources::bucket::BucketSpec;
-use crate::resources::bucket_versioning::BucketVersioningSpec;
-use crate::resources::replication_role::ReplicationRoleSpec;
-use crate::resources::replication_rule::{ReplicationRuleSpec, rule_id};
 use crate::resources::{Bucket as BucketKind, BucketVersioning, ReplicationRole, ReplicationRule};
+use crate::services::iam::replication_role::ReplicationRoleSpec;
+use crate::services::s3::bucket::BucketSpec;
+use crate::services::s3::bucket_versioning::BucketVersioningSpec;
+use crate::services::s3::replication_rule::{ReplicationRuleSpec, rule_id};
 
 /// What a bucket holds.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]

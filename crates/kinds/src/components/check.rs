@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Bucket, Table};
 use crate::resources::Check as CheckKind;
-use crate::resources::check::{CheckSpec, KeyValue, Probe};
+use crate::services::checks::check::{CheckSpec, KeyValue, Probe};
 
 /// `[[KIND.NAME.check]]`
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -1,5 +1,5 @@
 //! `[fence.NAME]`: says to the application which region may write, and since which change of mode; where it is asked to, it denies the
-//! primary's writers to write while the standby region serves. docs/fence.md shows its use.
+//! primary's writers to write while the standby region serves. docs/guide/fence.md shows its use.
 
 use drstack_core::address::ComponentAddress;
 use drstack_core::cloud::{Found, Owner};
@@ -14,9 +14,9 @@ use serde_json::json;
 
 use super::{Bucket, PRIMARY, Table};
 use crate::names;
-use crate::resources::parameter::{ACTIVE_REGION, EPOCH, ParameterSpec, folder};
-use crate::resources::writer_fence::WriterFenceSpec;
 use crate::resources::{Parameter, WriterFence};
+use crate::services::iam::writer_fence::WriterFenceSpec;
+use crate::services::ssm::parameter::{ACTIVE_REGION, EPOCH, ParameterSpec, folder};
 
 /// `[fence.NAME]`
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::facts::ImageFact;
 use crate::names;
 use crate::resources::Image as ImageKind;
-use crate::resources::image::ImageSpec;
+use crate::services::ec2::image::ImageSpec;
 
 /// `[image.NAME]`
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

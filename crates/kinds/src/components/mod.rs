@@ -15,25 +15,8 @@ use serde_json::json;
 
 use crate::facts::{AccountFact, SIMULATED_ACCOUNT};
 
-pub use bucket::Bucket;
+pub use crate::registry::components::*;
 pub use check::Check;
-pub use fence::Fence;
-pub use image::Image;
-pub use network::Network;
-pub use pool::Pool;
-pub use table::Table;
-pub use traffic::Traffic;
-
-/// Every component.
-pub const ALL: &[&dyn DynComponent] = &[
-    &ErasedComponent::<Bucket>::NEW,
-    &ErasedComponent::<Fence>::NEW,
-    &ErasedComponent::<Image>::NEW,
-    &ErasedComponent::<Network>::NEW,
-    &ErasedComponent::<Pool>::NEW,
-    &ErasedComponent::<Table>::NEW,
-    &ErasedComponent::<Traffic>::NEW,
-];
 
 /// What stands below any of them: `[[pool.inference.check]]`.
 pub const CHECK: &dyn DynComponent = &ErasedComponent::<Check>::NEW;

@@ -16,12 +16,12 @@ use serde_json::json;
 
 use crate::facts::{NetworkFact, ZonesFact, network};
 use crate::names;
-use crate::resources::gateway_endpoint::GatewayEndpointSpec;
-use crate::resources::route_table::RouteTableSpec;
-use crate::resources::security_group::{Ingress, SecurityGroupSpec};
-use crate::resources::subnet::SubnetSpec;
-use crate::resources::vpc::VpcSpec;
 use crate::resources::{GatewayEndpoint, RouteTable, SecurityGroup, Subnet, Vpc};
+use crate::services::ec2::gateway_endpoint::GatewayEndpointSpec;
+use crate::services::ec2::route_table::RouteTableSpec;
+use crate::services::ec2::security_group::{Ingress, SecurityGroupSpec};
+use crate::services::ec2::subnet::SubnetSpec;
+use crate::services::ec2::vpc::VpcSpec;
 
 /// `[network.NAME]`: either `cidr`, or `vpc` with its ids, or `tags`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

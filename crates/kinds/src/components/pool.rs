@@ -19,12 +19,12 @@ use super::table::RESTORED;
 use super::{Bucket, Network, Table, account, simulated_account};
 use crate::facts::GroupFact;
 use crate::names;
-use crate::resources::group::fleet::Engine;
-use crate::resources::group::{Failover, GroupSpec, Step};
-use crate::resources::instance_profile::InstanceProfileSpec;
-use crate::resources::instance_role::InstanceRoleSpec;
-use crate::resources::launch_template::LaunchTemplateSpec;
 use crate::resources::{Group, InstanceProfile, InstanceRole, LaunchTemplate};
+use crate::services::autoscaling::group::fleet::Engine;
+use crate::services::autoscaling::group::{Failover, GroupSpec, Step};
+use crate::services::ec2::launch_template::LaunchTemplateSpec;
+use crate::services::iam::instance_profile::InstanceProfileSpec;
+use crate::services::iam::instance_role::InstanceRoleSpec;
 
 mod engine;
 mod image_choice;

@@ -16,14 +16,14 @@ use serde_json::json;
 use super::{PRIMARY, yes};
 use crate::facts::{TableFact, TableShape};
 use crate::names::partition;
-use crate::resources::standby_table::Settings;
-use crate::resources::table_copy::{TableCopySpec, copy_id};
-use crate::resources::table_export::{TableExportSpec, export_id, prefix};
-use crate::resources::table_import::TableImportSpec;
-use crate::resources::table_recovery::TableRecoverySpec;
-use crate::resources::table_replica::TableReplicaSpec;
-use crate::resources::table_stream::{TableStreamSpec, VIEW};
 use crate::resources::{TableCopy, TableExport, TableImport, TableRecovery, TableReplica, TableStream};
+use crate::services::dynamodb::standby_table::Settings;
+use crate::services::dynamodb::table_copy::{TableCopySpec, copy_id};
+use crate::services::dynamodb::table_export::{TableExportSpec, export_id, prefix};
+use crate::services::dynamodb::table_import::TableImportSpec;
+use crate::services::dynamodb::table_recovery::TableRecoverySpec;
+use crate::services::dynamodb::table_replica::TableReplicaSpec;
+use crate::services::dynamodb::table_stream::{TableStreamSpec, VIEW};
 
 /// Hours after which the next apply exports a cold table anew, where its RPO asks for no less: cold promises an RPO of hours. An
 /// RPO of less than an hour counts as one hour: an export takes minutes by itself.

@@ -30,12 +30,12 @@ use super::pool::Share;
 use super::table::RESTORED;
 use crate::facts;
 use crate::names;
-use crate::resources::alarm::AlarmSpec;
-use crate::resources::check::{CheckSpec, Probe as Asked};
-use crate::resources::dns_record::{DnsRecordSpec, mark, record_id};
-use crate::resources::health_check::HealthCheckSpec;
-use crate::resources::traffic_switch::{TrafficSwitchSpec, dimension};
 use crate::resources::{Alarm, Check, DnsRecord, DnsWeights, HealthCheck, TrafficSwitch};
+use crate::services::checks::check::{CheckSpec, Probe as Asked};
+use crate::services::cloudwatch::alarm::AlarmSpec;
+use crate::services::cloudwatch::traffic_switch::{TrafficSwitchSpec, dimension};
+use crate::services::route53::dns_record::{DnsRecordSpec, mark, record_id};
+use crate::services::route53::health_check::HealthCheckSpec;
 
 /// `[traffic.NAME]`
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use capacity::{Lower, keep};
 
-use crate::resources::operation;
+use crate::services::operation;
 
 /// What asking for facts may call.
 pub const OPERATIONS: &[Operation] = &[

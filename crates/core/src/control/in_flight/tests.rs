@@ -1,4 +1,4 @@
-//! What may still land is known to whoever takes the lock next, and no run relies on a lock that nobody renews.
+//! The next lock holder knows what may still land, and no run relies on a lock that is not renewed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use crate::engine::journal::{Entry, Journal};
 use crate::engine::keep::{keeping, leave_in_flight};
 use crate::kind::Action;
 
-/// So many seconds after the beginning.
+/// Returns the time this many seconds after the start.
 fn at(seconds: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
 }
@@ -50,7 +50,7 @@ async fn fail_over(store: &Arc<Memory>, run: &str, seconds: i64) -> Lock {
     Lock::take_from_others(store.clone(), wanted(run, FAILOVER), at(seconds)).await.unwrap().0
 }
 
-/// A run that has called for `open` and been answered neither way, and for others that have ended.
+/// A run with unanswered calls for `open`, and with other calls that have ended.
 async fn begins(store: &Arc<Memory>, run: &str, open: &[&str]) -> Journal {
     let names: Vec<&str> =
         ["done", "refused", "unanswered"].into_iter().chain(open.iter().copied()).collect();
@@ -89,7 +89,7 @@ async fn whoever_takes_the_lock_knows_what_may_still_land_through_any_chain_of_r
     let first = fail_over(&store, "b", 10).await;
     let of_a = InFlight::default().and(on(&["x", "unanswered"]), at(60));
     assert_eq!(*first.in_flight(), of_a);
-    // It dies at once, and so does the next: each adds what it has called for.
+    // The run dies at once, and so does the next: each adds its own calls.
     begins(&store, "b", &["y"]).await;
     let second = fail_over(&store, "c", 71).await;
     let of_both = of_a.and(on(&["y", "unanswered"]), at(70));
@@ -106,7 +106,7 @@ async fn breaking_a_lock_forgets_nothing_that_may_still_land() {
     let of_a = InFlight::default().and(on(&["x", "unanswered"]), at(60));
     let apply = take(&store, "b", 1).await;
     assert_eq!(*apply.in_flight(), of_a);
-    // One that does not wait hands it on.
+    // A run that does not wait hands the calls on.
     apply.release(&BTreeSet::new()).await.unwrap();
     assert_eq!(*fail_over(&store, "c", 2).await.in_flight(), of_a);
 }
@@ -125,7 +125,7 @@ async fn a_run_that_was_stopped_gives_the_lock_back_with_what_it_has_in_flight()
     assert!(next.in_flight().is_empty(), "it has seen to them");
 }
 
-/// A store whose writes are never answered from some moment on.
+/// A store whose writes stop being answered at some moment.
 struct Silent(Arc<Memory>, AtomicBool);
 
 impl ControlStore for Silent {
@@ -157,7 +157,7 @@ impl ControlStore for Silent {
     }
 }
 
-/// How long a run under `lock` goes on, and why it ended; it would take ten minutes.
+/// Returns how long a ten-minute run under `lock` lasts, and why it ended.
 async fn runs(lock: &mut Lock) -> (u64, Option<LockError>) {
     let begin = Instant::now();
     let now = || at(0) + SignedDuration::try_from(begin.elapsed()).unwrap();

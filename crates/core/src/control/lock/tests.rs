@@ -1,4 +1,4 @@
-//! What the lock promises: one holder at a time, and whoever lost it is stopped.
+//! Tests of the lock's guarantees: one holder at a time, and a run that lost the lock is stopped.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::control::memory::{Fate, Memory};
 use crate::engine::journal::{Entry, Journal, JournalError};
 
-/// So many seconds after the beginning.
+/// Returns the time this many seconds after the start.
 fn at(seconds: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
 }
@@ -36,7 +36,7 @@ async fn held_by(store: &Memory) -> Option<String> {
     holder(store).await.unwrap().map(|(holder, _)| holder.run)
 }
 
-/// Whether `run` can still write its journal.
+/// True if `run` can no longer write its journal.
 async fn is_fenced(store: &Arc<Memory>, run: &str) -> bool {
     let entries = [Entry::RunFinished { at: at(0) }];
     let written = Journal::new(store.clone(), run).append(&entries).await;
@@ -57,7 +57,7 @@ async fn a_lock_is_taken_renewed_and_given_back() {
     assert_eq!(holder(&*store).await.unwrap().unwrap().0, *lock.holder());
     lock.release(&BTreeSet::new()).await.unwrap();
     assert_eq!(held_by(&store).await, None);
-    // Nobody was in the way, so nobody was sealed.
+    // The lock was free, so no run was sealed.
     assert_eq!(store.lines("runs/"), [""; 0]);
     let next = take(&store, "b", 30).await.unwrap();
     assert_eq!(next.holder().epoch, 2);
@@ -255,7 +255,7 @@ async fn a_lock_is_confirmed_without_a_call_until_a_sign_of_life_is_due_and_held
     assert_eq!(lock.holder().until, at(80));
     lock.hold(|| at(21)).await.unwrap();
     assert_eq!(lock.holder().until, at(81));
-    // The answer came when the lease was over: by then somebody else may have the lock.
+    // The answer came after the lease: another run may hold the lock by then.
     let clock = std::cell::RefCell::new(vec![at(200), at(30)]);
     let held = lock.hold(|| clock.borrow_mut().pop().unwrap()).await;
     assert!(matches!(held, Err(LockError::Lost)), "{held:?}");
@@ -289,7 +289,8 @@ async fn a_clock_at_the_end_of_the_calendar_ends_in_no_panic() {
 proptest::proptest! {
     #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
 
-    /// Whatever the bytes are, looking at them ends; what is no lock stays until somebody unlocks, and then is one.
+    /// Reading any bytes terminates; an invalid lock stays until the operator unlocks, and is valid
+    /// afterwards.
     #[test]
     fn a_mutated_lock_is_understood_or_refused_until_it_is_replaced(
         from in 0..300_usize, length in 0..30_usize, piece in "[a-z0-9{}:,\"-]{0,12}", free in proptest::bool::ANY,
@@ -335,7 +336,8 @@ fn started(begun: BTreeSet<Address>) -> Entry {
 #[tokio::test]
 async fn what_was_begun_is_handed_on_until_somebody_says_it_is_done() {
     let store = store();
-    // The first run is cut off after it began three buckets, finished one and was refused another.
+    // The first run is interrupted after it began three buckets, finished one and was refused
+    // another.
     take(&store, "a", 0).await.unwrap();
     let entries = [
         intent(0, "lost"),

@@ -1,4 +1,4 @@
-//! What the journal promises, whatever becomes of its writes.
+//! Tests of the journal's guarantees, whatever happens to its writes.
 
 use super::*;
 use crate::control::memory::{Fate, Memory};
@@ -128,7 +128,8 @@ async fn a_seal_that_never_arrived_is_an_error() {
 proptest::proptest! {
     #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
 
-    /// What a damaged line still names counts as begun; the lines around it count as they stand.
+    /// What a damaged line still names counts as begun; the intact lines around it count as
+    /// written.
     #[test]
     fn a_mutated_journal_tells_what_its_whole_lines_say_and_what_the_others_name(
         from in 0..2000_usize, length in 0..40_usize, piece in "[a-z0-9{}:,\"\n-]{0,12}",
@@ -164,14 +165,14 @@ async fn a_line_that_cannot_be_read_counts_as_begun_with_all_that_it_names() {
     let at = |text: &str| Address::parse(text).unwrap();
     let keyed = "module.a.pool.b[\"x/y\"]/group";
     let lines = [
-        // Of another version: an action and an entry that this one does not know.
+        // Of another version: an action and an entry that this version does not know.
         r#"{"entry":"intent","step":0,"address":"bucket.new/bucket","action":"adopt","token":"a/b"}"#
             .to_owned(),
         format!(
             r#"{{"entry":"planned","begun":["table.t/table-replica",{}]}}"#,
             serde_json::to_string(keyed).unwrap()
         ),
-        // Cut short.
+        // Truncated.
         r#"{"entry":"intent","step":1,"address":"bucket.cut/bucket","acti"#.to_owned(),
         r#"denied: see "https://docs.aws/x" and "arn:aws:s3:::a.b/c" or "some/path" "#.to_owned(),
     ];

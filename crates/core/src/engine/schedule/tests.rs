@@ -1,4 +1,4 @@
-//! What the schedule promises, on plans of nothing but needs and estimates.
+//! Tests of the schedule's guarantees, on plans with only needs and estimates.
 
 use std::collections::BTreeSet;
 
@@ -79,7 +79,7 @@ fn what_is_done_after_a_stop_starts_nothing() {
     assert!(schedule.is_done());
 }
 
-/// What is done to a schedule next: take up to so many, end one of those that run, or stop.
+/// Next operation on a schedule: take up to this many steps, end a running one, or stop.
 #[derive(Clone, Debug)]
 enum Act {
     Take(usize),
@@ -87,7 +87,7 @@ enum Act {
     Stop,
 }
 
-/// For each step its estimate and, of the steps before it, those that it needs.
+/// Generates an estimate and needs (earlier steps only) for each step.
 fn graphs() -> impl Strategy<Value = Vec<(f64, Vec<StepId>)>> {
     let step = (0_u8..20, prop::collection::vec(any::<prop::sample::Index>(), 0..4));
     prop::collection::vec(step, 0..24).prop_map(|steps| {
@@ -109,7 +109,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     prop::collection::vec(act, 0..80)
 }
 
-/// The same promises kept in the plainest way: sets, and every question answered anew from the graph.
+/// Reference model of the schedule: sets, with every answer recomputed from the graph.
 #[derive(Default)]
 struct Model {
     needs: Vec<Vec<StepId>>,
@@ -151,7 +151,7 @@ impl Model {
         self.estimates[id] + behind.map(|other| self.remaining(other)).fold(0.0, f64::max)
     }
 
-    /// Fails over what the schedule handed out.
+    /// Checks the steps that the schedule handed out.
     fn take(&mut self, at_most: usize, taken: &[StepId]) -> Result<(), TestCaseError> {
         let ready = self.ready();
         prop_assert_eq!(taken.len(), at_most.min(ready.len()));
@@ -165,7 +165,7 @@ impl Model {
         Ok(())
     }
 
-    /// Fails over that a step ended, and what became impossible by it.
+    /// Records that a step ended, and checks what became impossible.
     fn end(&mut self, id: StepId, done: bool, impossible: &[StepId]) -> Result<(), TestCaseError> {
         self.running.remove(&id);
         if done {
@@ -187,7 +187,7 @@ impl Model {
         Ok(())
     }
 
-    /// Each step ended in exactly one way, and the ways fit each other.
+    /// Checks that each step ended in exactly one way, and that the ways are consistent.
     fn check_end(&self) -> Result<(), TestCaseError> {
         let ways = [&self.done, &self.failed, &self.impossible, &self.stopped];
         prop_assert_eq!(ways.iter().map(|way| way.len()).sum::<usize>(), self.needs.len());
@@ -237,7 +237,7 @@ proptest! {
         for act in &acts {
             pair.act(act)?;
         }
-        // Whatever happened: as long as it is not done, taking and ending leads on.
+        // Until the schedule is done, taking and ending steps must make progress.
         for _ in 0..=graph.len() {
             pair.act(&Act::Take(graph.len()))?;
             for id in pair.model.running.clone() {

@@ -1,4 +1,4 @@
-//! What a step promises to the run that takes the lock from its own.
+//! Tests of what a step guarantees to the run that takes the lock from its own.
 
 use std::sync::Mutex;
 
@@ -19,7 +19,7 @@ use crate::engine::pace::Pace;
 use crate::facts::FactQuery;
 use crate::kind::{Erased, Halfway, Kind, Lookup, Operation, Place};
 
-/// Instances.
+/// Number of instances.
 #[derive(Clone, Serialize, Deserialize)]
 struct Size(u32);
 
@@ -47,7 +47,7 @@ impl Kind for Pool {
     }
 }
 
-/// A pool of which seven instances come up, and no error says why there are no more.
+/// A pool that gets only seven instances, without an error that says why.
 struct Slow;
 
 impl Kind for Slow {
@@ -79,11 +79,11 @@ impl Kind for Slow {
 /// A region with one pool.
 #[derive(Default)]
 struct Region {
-    /// The sizes that it was told to have.
+    /// Sizes that it was asked for.
     told: Mutex<Vec<u32>>,
-    /// What is answered to whoever makes a pool.
+    /// Error for every creation of a pool.
     refusal: Option<CloudError>,
-    /// From when on looks show what a refused creation left; never where it left nothing.
+    /// When reads start to show what a refused creation left; `None` if it left nothing.
     shows_from: Option<Instant>,
 }
 
@@ -156,7 +156,7 @@ impl Cloud for Region {
     }
 }
 
-/// What wants ten instances of an account that may launch none now.
+/// A job that wants ten instances in an account whose launch budget is empty.
 fn job(action: Action, permit: Permit) -> Job {
     let begin = Instant::now();
     let budget = Launches::new(begin).of("us-west-2");
@@ -241,7 +241,7 @@ async fn a_failed_creation_left_nothing_only_where_no_look_can_miss_what_it_left
         region: "us-west-2".to_owned(),
         message: "no answer".to_owned(),
     };
-    // What a call without an answer leaves may come at any time.
+    // A call without an answer may land at any time.
     for (refusal, shows, without_trace) in
         [(&denied, None, true), (&denied, Some(8), false), (&unanswered, None, false)]
     {

@@ -1,6 +1,7 @@
-//! Claims: what says of itself that it is the stack's, or that it stands for an address which something else stands for too.
+//! Claims: objects with the stack's tags that may not be the stack's, or duplicates of an address.
 //!
-//! Tags can be copied. What they alone vouch for is named and left alone, and of two that are as good as each other none is chosen.
+//! Tags can be copied. An object that only its tags vouch for is reported and left alone, and of
+//! two equal candidates the planner chooses neither.
 
 use std::borrow::Cow;
 
@@ -12,20 +13,20 @@ use crate::kind::{Compared, DynKind, ShapeError};
 use crate::observe::{Claim, Look};
 use crate::plan::{MISSING, Remark};
 
-/// Whose something is that was found in the place of a wanted resource.
+/// Owner of an object that was found in the place of a desired resource.
 pub(super) enum Whose<'f> {
-    /// The resource's own.
+    /// The resource itself.
     Its,
-    /// That of an address which the stack no longer names.
+    /// An address that the stack no longer names.
     Moved(&'f Address),
-    /// Nobody's yet: a run was cut off while making it.
+    /// No owner yet: a run was interrupted while creating it.
     Begun,
-    /// Not to be touched; what there is to say of it is said.
+    /// Another owner; the object must not be touched, and the planner has reported why.
     Others,
 }
 
 impl<'a> Draft<'a> {
-    /// What there is of `resource`; `None` where it is to be made, or cannot be now.
+    /// Returns the object that exists for `resource`; `None` if it must be created or is blocked.
     pub(super) fn present(
         &mut self,
         kind: &'static dyn DynKind,
@@ -35,7 +36,7 @@ impl<'a> Draft<'a> {
     ) -> Result<Option<&'a Found>, ShapeError> {
         match (look, self.claim(kind, resource)) {
             (Some(Look::Present(found)), _) => return Ok(Some(found)),
-            // Nothing is taken away now, and what there is serves.
+            // A failover deletes nothing and uses what exists.
             (Some(Look::Absent), Some(claim)) if self.fails_over() => return Ok(Some(claim)),
             (Some(Look::Absent), Some(claim)) => self.block_claimed(resource, claim),
             (Some(Look::Absent), None) => self.create(kind, resource, in_scope, MISSING)?,
@@ -47,7 +48,7 @@ impl<'a> Draft<'a> {
         Ok(None)
     }
 
-    /// Whose `found` is. Where `resource` cannot have it, that is said.
+    /// Returns the owner of `found`; reports why if `resource` cannot have it.
     pub(super) fn whose<'f>(
         &mut self,
         kind: &'static dyn DynKind,
@@ -83,7 +84,9 @@ impl<'a> Draft<'a> {
         Whose::Others
     }
 
-    /// What only its tags say is `resource`, which is not there else. What drstack names is known by that: it is not asked about.
+    /// Returns the object that only its tags tie to `resource`, which does not exist otherwise.
+    ///
+    /// Resources that drstack names are recognized by name, so they have no claims.
     pub(super) fn claim(&self, kind: &'static dyn DynKind, resource: &Resource) -> Option<&'a Found> {
         if resource.name.is_some() || resource.spec.get("name").is_some() {
             return None;
@@ -110,7 +113,7 @@ impl<'a> Draft<'a> {
         self.block(&resource.address, text);
     }
 
-    /// Why `found` is not `resource`'s, and what to do.
+    /// Returns why `found` does not belong to `resource`, and what to do about it.
     pub(super) fn taken_by(&self, kind: &'static dyn DynKind, found: &Found, of: &Address) -> String {
         let (id, component) = (&found.id, of.component());
         match (self.want.resources.contains_key(of), kind.keeps_name()) {
@@ -125,7 +128,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// `resource` with the name that `found` has, where such things keep theirs.
+    /// Returns `resource` with the name of `found`, for kinds that keep their name.
     pub(super) fn under_its_name<'r>(
         &self,
         kind: &'static dyn DynKind,
@@ -143,8 +146,9 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// Of several that are all as `resource` is wanted the one that is in use; `None`, and it is said, where that is not one of them
-    /// alone. The others stay as they are.
+    /// Chooses the one object in use of several that all match `resource`.
+    ///
+    /// Reports and returns `None` if not exactly one is in use. The others are left as they are.
     pub(super) fn only_one_in_use<'b>(
         &mut self,
         kind: &'static dyn DynKind,
@@ -162,7 +166,7 @@ impl<'a> Draft<'a> {
         }
         let one = match used[..] {
             [only] => only,
-            // A failover takes nothing away: any of them is better than none.
+            // A failover deletes nothing, so any of them is better than none.
             _ if self.fails_over() => used.first().copied().unwrap_or(0),
             _ => {
                 let ids: Vec<String> = all.iter().map(|(it, _)| format!("`{}`", it.id)).collect();
@@ -186,7 +190,7 @@ impl<'a> Draft<'a> {
         Ok(Some(one))
     }
 
-    /// Whether instances of it serve, or anything that was seen holds on to it.
+    /// True if its instances serve, or any observed object refers to it.
     pub(super) fn is_in_use(&self, kind: &'static dyn DynKind, found: &Found) -> Result<bool, ShapeError> {
         if let Some(serving) = kind.serving(&found.live)? {
             return Ok(serving > 0);
@@ -206,7 +210,7 @@ impl<'a> Draft<'a> {
         Ok(false)
     }
 
-    /// Names what has the stack's tags without proof.
+    /// Reports objects that have the stack's tags without proof.
     pub(super) fn name_claims(&mut self) {
         for Claim { kind, found, .. } in &self.seen.unproven {
             let Owner::Unproven(address) = &found.owner else { continue };

@@ -1,7 +1,7 @@
-//! Failing over and a failback: what is different when the primary is dead, or just back.
+//! Failover and failback: what changes in planning when the primary is lost, or just back.
 //!
-//! A failover calls nothing outside the standby region, replaces nothing and takes nothing away; what is not as it should be
-//! and cannot be mended under these rules stays as it is, and is said.
+//! During a failover the planner emits steps in the standby region only, and never a replace or
+//! delete. Drift that would need one is left in place and reported as a note.
 
 use std::collections::BTreeMap;
 
@@ -16,17 +16,18 @@ use crate::plan::stability::violation;
 use crate::plan::{Intent, Remark, order};
 
 impl Draft<'_> {
-    /// True while failing over.
+    /// True during a failover, planned or not.
     pub(super) fn fails_over(&self) -> bool {
         self.options.intent.fails_over()
     }
 
-    /// Whether `kind` moves traffic in a failover that has both regions, before the switch does for good.
+    /// True if `kind` moves shares of traffic in a planned failover, before the switch moves it for
+    /// good.
     pub(super) fn moves_by_shares(&self, kind: &'static dyn DynKind) -> bool {
         self.options.intent == Intent::Planned && kind.after_failover() && kind.switches_traffic()
     }
 
-    /// Something outside the standby region: the last apply left a record of it, which is taken as it is.
+    /// Uses the last recorded state of a resource outside the standby region, without comparing it.
     pub(super) fn elsewhere(
         &mut self,
         kind: &'static dyn DynKind,
@@ -45,7 +46,9 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Whether it is data that the standby region serves: nobody replaces that without being told to.
+    /// True if `resource` is data that the standby region serves.
+    ///
+    /// The planner does not replace such data without the operator's permission.
     pub(super) fn serves_data(&self, kind: &'static dyn DynKind, resource: &Resource) -> bool {
         self.options.mode == Mode::Active
             && kind.data() == DataRole::Holds
@@ -53,8 +56,10 @@ impl Draft<'_> {
             && !self.may_delete(&resource.address)
     }
 
-    /// Whether what has the name of `resource` is data of the same component, and serves as well: a table that another posture has
-    /// left there.
+    /// True if the object with the name of `resource` is data of the same component and serves as
+    /// well.
+    ///
+    /// Example: a table that another posture has left there.
     pub(super) fn serves_in_its_place(
         &self,
         kind: &'static dyn DynKind,
@@ -64,7 +69,7 @@ impl Draft<'_> {
         of.component() == resource.address.component() && self.serves_data(kind, resource)
     }
 
-    /// What is not mended, since mending it would mean to replace it.
+    /// Notes drift that is left in place because only a replacement could fix it.
     pub(super) fn leaves_as_it_is(&mut self, resource: &Resource, fields: &str) {
         let text = match self.fails_over() {
             true => format!("{fields}; it stays as it is: a failover replaces nothing"),
@@ -73,7 +78,10 @@ impl Draft<'_> {
         self.report.notes.push(Remark { address: resource.address.to_string(), text });
     }
 
-    /// Why something that is as wanted has to be pushed once more: what it runs is not there, or more than that may be.
+    /// Returns why a resource that matches the stack is updated all the same.
+    ///
+    /// A failover retries capacity that is not all in service. A failback updates capacity that a
+    /// failover may have left unrecorded instances beside.
     pub(super) fn reason_beside_differences(
         &self,
         kind: &'static dyn DynKind,
@@ -89,7 +97,7 @@ impl Draft<'_> {
         Ok(may_leave.then_some("a failover may have left instances beside it"))
     }
 
-    /// Takes out the steps that a failover may not make; each is said.
+    /// Drops the steps that a failover may not take, and reports each as blocked.
     pub(super) fn refuse_violations(&mut self) {
         for (id, step) in self.steps.iter().enumerate() {
             let kind = self.kinds.get(&step.kind).filter(|_| step.action == Action::Update);
@@ -104,7 +112,7 @@ impl Draft<'_> {
         self.spread();
     }
 
-    /// What needs a step that is not made is not made either.
+    /// Drops the steps that need a dropped step.
     pub(super) fn spread(&mut self) {
         for id in order::of_steps(&self.steps) {
             if self.steps[id].needs.iter().any(|need| self.out.contains(need)) && self.out.insert(id) {
@@ -113,7 +121,7 @@ impl Draft<'_> {
         }
     }
 
-    /// Forgets the steps that are not made.
+    /// Removes the dropped steps and renumbers the rest.
     pub(super) fn leave_out(&mut self) {
         if self.out.is_empty() {
             return;

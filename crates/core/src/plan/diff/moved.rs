@@ -1,7 +1,9 @@
-//! Moved: what stands under an address that the stack no longer names, and is what another address of it wants now.
+//! Renames: objects under an address that the stack no longer names, which another address wants
+//! now.
 //!
-//! A component that is renamed, or whose module is, wants the very objects that it has. They are recognised, and keep all but the
-//! address in their tags. Where that is not certain nothing is recognised: then the new one is made before the old one goes.
+//! A renamed component, or one in a renamed module, wants the very objects that it has. The planner
+//! recognizes them and changes only the address in their tags. If a match is uncertain it
+//! recognizes nothing, and creates the new object before it deletes the old one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,21 +16,21 @@ use crate::kind::{DynKind, KindRegistry, Lookup, ShapeError};
 use crate::link::{KNOWN_LATER, resolve, targets};
 use crate::observe::{Look, Observed, Owned};
 
-/// What was recognised.
+/// The recognized renames.
 #[derive(Default)]
 pub(super) struct Moved {
-    /// What is found by its tag, by the address that wants it.
+    /// Objects that are found by tag, by the address that wants them.
     looks: BTreeMap<Address, Look>,
-    /// Places of those among what is owned.
+    /// Indexes of those objects in the list of owned resources.
     taken: BTreeSet<usize>,
-    /// Components by the one that they were.
+    /// New component by old component.
     to: BTreeMap<ComponentAddress, ComponentAddress>,
-    /// Components that stand in the cloud and not in the graph.
+    /// Components that exist in the cloud but not in the graph.
     gone: BTreeSet<ComponentAddress>,
 }
 
 impl Moved {
-    /// What `want` has under other addresses.
+    /// Finds what `want` has under other addresses.
     pub(super) fn find(want: &Graph, seen: &Observed, kinds: &KindRegistry) -> Result<Self, ShapeError> {
         let wanted: BTreeSet<ComponentAddress> = want.resources.keys().map(Address::component).collect();
         let mut moved = Self::default();
@@ -52,46 +54,48 @@ impl Moved {
         Ok(moved)
     }
 
-    /// What stands in the place of `address` under another one.
+    /// Returns the object that exists for `address` under another address.
     pub(super) fn look(&self, address: &Address) -> Option<&Look> {
         self.looks.get(address)
     }
 
-    /// What is owned and nothing wants.
+    /// Returns the owned resources that no rename has claimed.
     pub(super) fn rest<'b>(&self, others: &'b [Owned]) -> impl Iterator<Item = &'b Owned> {
         others.iter().enumerate().filter(|(at, _)| !self.taken.contains(at)).map(|(_, owned)| owned)
     }
 
-    /// Whether the stack no longer names that component.
+    /// True if the stack no longer names the component.
     pub(super) fn is_gone(&self, component: &ComponentAddress) -> bool {
         self.gone.contains(component)
     }
 
-    /// Whether that component had another name.
+    /// True if the component had another name.
     pub(super) fn is_renamed(&self, component: &ComponentAddress) -> bool {
         self.to.values().any(|to| to == component)
     }
 
-    /// Whether `of`, which the stack no longer names, may have become `resource`: the same part of a component of the same kind.
+    /// True if `of`, which the stack no longer names, may have become `resource`.
+    ///
+    /// They must be the same part of components of the same kind.
     pub(super) fn may_be(&self, of: &Address, resource: &Address) -> bool {
         let (old, new) = (of.component(), resource.component());
         self.is_gone(&old) && of.resource() == resource.resource() && old.kind() == new.kind()
     }
 
-    /// Whether `resource` may take the place of `of`, which is not kept as it is.
+    /// True if `resource` may take the place of `of`, which is not kept as it is.
     pub(super) fn may_succeed(&self, of: &Address, resource: &Address) -> bool {
         let to = self.to.get(&of.component());
         self.may_be(of, resource) && to.is_none_or(|to| *to == resource.component())
     }
 }
 
-/// Which component is which.
+/// Search for the renames of components.
 struct Search<'a> {
     want: &'a Graph,
     seen: &'a Observed,
     kinds: &'a KindRegistry,
     gone: &'a BTreeSet<ComponentAddress>,
-    /// What is owned, by address: places among all that is.
+    /// Owned resources by address: indexes in the list of all.
     owned: BTreeMap<&'a Address, Vec<usize>>,
 }
 
@@ -109,8 +113,10 @@ impl<'a> Search<'a> {
         Self { want, seen, kinds, gone, owned }
     }
 
-    /// Components that were renamed, by their old address: those whose names lead to what the old one has, and those of which each is
-    /// the only one that is like the other.
+    /// Returns the renamed components, new by old address.
+    ///
+    /// A rename is known by names that lead to the old component's objects, or if each of the two
+    /// is the only one that is like the other.
     fn pairs(
         &self,
         wanted: &BTreeSet<ComponentAddress>,
@@ -127,7 +133,8 @@ impl<'a> Search<'a> {
             }
         }
         for (new, olds) in &mut alike {
-            // A module that was renamed has its components under their own names still, and those of `for_each` their keys.
+            // In a renamed module the components keep their own names, and those of `for_each`
+            // their keys.
             let distance = |old: &&ComponentAddress| old.distance(new).unwrap_or(usize::MAX);
             let nearest = olds.iter().map(distance).min();
             olds.retain(|old| Some(distance(old)) == nearest);
@@ -144,8 +151,10 @@ impl<'a> Search<'a> {
         Ok(pairs)
     }
 
-    /// Those of `alike` that are so after others of this plan are made, too: what is to be made gets an id that nothing has yet. A run
-    /// that was cut off would recognise the others only until then.
+    /// Drops the matches of `alike` that would not hold once other objects of this plan exist.
+    ///
+    /// A created object gets an id that nothing refers to yet, so after an interruption the next
+    /// run would no longer recognize them.
     fn settled(
         &self,
         mut alike: BTreeMap<ComponentAddress, ComponentAddress>,
@@ -169,7 +178,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Components of which one has what another one's names lead to.
+    /// Returns components whose objects another component's names lead to.
     fn by_names(&self) -> BTreeMap<ComponentAddress, ComponentAddress> {
         let mut found: BTreeMap<ComponentAddress, BTreeSet<ComponentAddress>> = BTreeMap::new();
         for (address, look) in &self.seen.seen {
@@ -192,7 +201,9 @@ impl<'a> Search<'a> {
         pairs
     }
 
-    /// What `new` finds by its tag and has not, and `old` has, once: places among what is owned.
+    /// Returns resources that `new` finds by tag and lacks, and of which `old` has exactly one.
+    ///
+    /// Each comes with its index in the list of owned resources.
     fn parts(&self, old: &ComponentAddress, new: &ComponentAddress) -> Vec<(&'a Resource, usize)> {
         let mut parts = Vec::new();
         for resource in self.of_component(new) {
@@ -211,7 +222,7 @@ impl<'a> Search<'a> {
         parts
     }
 
-    /// Whether it is found by its tag, if need be.
+    /// True if the resource can be found by its tag.
     fn is_by_tag(&self, resource: &Resource) -> bool {
         let kind = self.kinds.get(&resource.kind);
         kind.is_some_and(|kind| kind.lookup() == Lookup::Tag || kind.keeps_name())
@@ -223,7 +234,8 @@ impl<'a> Search<'a> {
         from.map(|(_, it)| it).take_while(move |it| it.address.as_str().starts_with(&prefix))
     }
 
-    /// Whether all that `new` lacks is what `old` has, but for the address; and it lacks something that is there.
+    /// True if `old` has, but for the address, all that `new` lacks, and `new` lacks something that
+    /// exists.
     fn are_alike(&self, old: &ComponentAddress, new: &ComponentAddress) -> Result<bool, ShapeError> {
         let has_both = self.of_component(new).filter(|it| self.is_by_tag(it)).any(|resource| {
             let there = matches!(self.seen.seen.get(&resource.address), Some(Look::Present(found))
@@ -237,7 +249,7 @@ impl<'a> Search<'a> {
         for (resource, at) in &parts {
             let Some(kind) = self.kinds.get(&resource.kind) else { return Ok(false) };
             let differs = self.differs(kind, resource, &self.seen.others[*at].found, &parts)?;
-            // How many instances run follows what the primary runs, which changes by itself.
+            // The number of instances follows the primary, so it changes by itself.
             let counts = kind.demand(&resource.spec)?.is_some();
             if differs.iter().any(|replace| *replace || !counts) {
                 return Ok(false);
@@ -246,7 +258,8 @@ impl<'a> Search<'a> {
         Ok(true)
     }
 
-    /// What of `old` becomes what of `new`: all that does not have to be made anew for it.
+    /// Returns the objects of `old` that become those of `new`: all that need no replacement for
+    /// it.
     fn claims(
         &self,
         old: &ComponentAddress,
@@ -264,7 +277,8 @@ impl<'a> Search<'a> {
         Ok(claims)
     }
 
-    /// For each field in which `found` certainly is not what `resource` wants: whether it would have to be made anew.
+    /// Returns, for each field that certainly differs between `found` and `resource`, if it forces
+    /// replacement.
     fn differs(
         &self,
         kind: &'static dyn DynKind,
@@ -278,7 +292,8 @@ impl<'a> Search<'a> {
             let part = parts.iter().find(|(it, _)| it.address == *address);
             let target = match (part, self.seen.seen.get(address)) {
                 (Some((_, at)), _) => &self.seen.others[*at].found,
-                // It is no other one after it was made: a run that was cut off recognises the same as the one before.
+                // Its own parts count as unknown both before and after they are created, so a run
+                // after an interruption recognizes the same objects as the one before.
                 (None, _) if address.component() == component => return Some(KNOWN_LATER.to_owned()),
                 (None, Some(Look::Present(found))) => found,
                 _ => return Some(KNOWN_LATER.to_owned()),
@@ -291,7 +306,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Whether it holds what nobody can know yet.
+/// True if the value contains something that is known only later.
 fn is_open(value: &Value) -> bool {
     match value {
         Value::String(text) => text == KNOWN_LATER,

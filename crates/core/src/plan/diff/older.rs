@@ -1,6 +1,7 @@
-//! Older copies: data that AWS names can stand twice, so a newer copy is made beside the older one, which stays.
+//! Older copies: data whose ids AWS chooses can exist twice, so a newer copy is created beside the
+//! older one, which is kept.
 //!
-//! A rollout must neither wait for a permission to delete data nor take such a permission for itself.
+//! A rollout must neither wait for permission to delete data nor grant itself that permission.
 
 use super::Draft;
 use crate::address::Address;
@@ -16,14 +17,14 @@ pub(super) struct Older {
     place: Place,
     address: Address,
     found: Found,
-    /// The step that makes the newer one, where it is not there yet.
+    /// The step that creates the newer copy, if it does not exist yet.
     newer: Option<StepId>,
-    /// It is as wanted too, and not the one in use.
+    /// True if it matches the stack too but is not the copy in use.
     is_twin: bool,
 }
 
 impl Older {
-    /// `found`, which stands for `resource` until the step `newer` is done.
+    /// Describes `found`, the copy of `resource` until the step `newer` is done.
     pub(super) fn of(
         kind: &'static dyn DynKind,
         resource: &Resource,
@@ -34,19 +35,19 @@ impl Older {
         Self { kind, place: resource.place, address, found, newer, is_twin: false }
     }
 
-    /// `found`, which is as `resource` is wanted, while another one is in use.
+    /// Describes `found`, which matches `resource` while another copy is in use.
     pub(super) fn twin(kind: &'static dyn DynKind, resource: &Resource, found: &Found) -> Self {
         Self { is_twin: true, ..Self::of(kind, resource, found, None) }
     }
 }
 
-/// True for data of which an older copy can stand beside the newer one.
+/// True for kinds of data of which an older copy can exist beside the newer one.
 pub(super) fn keeps_older(kind: &dyn DynKind) -> bool {
     kind.data() == DataRole::Holds && kind.lookup() == Lookup::Tag
 }
 
 impl Draft<'_> {
-    /// `spare` without the older copies of what is wanted and there: those are remembered as such.
+    /// Returns `spare` without the older copies of resources that exist; remembers those copies.
     pub(super) fn without_older<'b>(&mut self, spare: impl Iterator<Item = &'b Owned>) -> Vec<&'b Owned> {
         let mut rest = Vec::new();
         for owned in spare {
@@ -62,7 +63,8 @@ impl Draft<'_> {
         rest
     }
 
-    /// An older copy stays, unless its address is named and nothing that stays as it is uses it.
+    /// Keeps each older copy, unless the operator named its address and no unchanged resource uses
+    /// it.
     pub(super) fn settle_older(&mut self) -> Result<(), ShapeError> {
         for Older { kind, place, address, found, newer, is_twin } in std::mem::take(&mut self.older) {
             if !self.is_target(&address) {

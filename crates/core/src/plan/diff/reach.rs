@@ -1,4 +1,4 @@
-//! How far a plan reaches that is asked for less than the whole stack.
+//! Scope of a plan that is limited to targets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,11 +7,13 @@ use crate::graph::{Graph, Resource};
 use crate::plan::waits::Order;
 use crate::plan::{Intent, Options};
 
-/// Targets and what they need; everything (`None`) where there are no targets. A destroy takes what needs the targets instead.
+/// The targets and what they need; `None` (everything) without targets.
+///
+/// A destroy takes in what needs the targets instead.
 pub(super) struct Reach<'a>(Option<BTreeSet<&'a Address>>);
 
 impl<'a> Reach<'a> {
-    /// In mode active traffic takes what it waits for along.
+    /// Computes the scope; in mode active traffic takes in what it waits for.
     pub(super) fn of(want: &'a Graph, options: &Options, order: Option<&Order<'a>>) -> Self {
         Self((!options.targets.is_empty()).then(|| around_targets(want, options, order)))
     }

@@ -1,4 +1,6 @@
-//! What goes: orphans, what is destroyed and the old half of replacements; data stays unless it is named.
+//! Deletes: orphans, destroyed resources and the old half of replacements.
+//!
+//! Data is kept unless the operator names it.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +16,9 @@ use crate::observe::{Look, Observed, Owned};
 use crate::plan::{Intent, Remark, Step};
 
 impl Draft<'_> {
-    /// Deletes `owned`, but for data and what feeds it; `apart` stays, since it is not targeted.
+    /// Deletes `owned`, except data and what feeds it; `apart` stays, since it is not targeted.
     pub(super) fn remove(&mut self, owned: Vec<&Owned>, apart: Vec<&Owned>) -> Result<(), ShapeError> {
-        // Data first: what feeds a copy that stays, stays with it.
+        // Data comes first: what feeds a copy that is kept is kept with it.
         let apart = apart.into_iter().filter(|it| self.holds_data(it.kind));
         let apart: Vec<String> = apart.map(|it| it.address.component().to_string()).collect();
         self.kept_data.extend(apart);
@@ -35,7 +37,7 @@ impl Draft<'_> {
         for (owned, succession) in owned.into_iter().zip(all) {
             let Some(kind) = self.kinds.get(owned.kind) else { continue };
             match succession {
-                // It is said already.
+                // Reported above, by `keep_data`.
                 _ if self.holds_data(owned.kind) && !self.may_delete(&owned.address) => {}
                 Succession::Stays(text) => {
                     self.report.kept.push(Remark { address: owned.address.to_string(), text });
@@ -50,7 +52,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Why `owned` goes.
+    /// Returns why `owned` is deleted.
     fn reason_to_remove(&self, owned: &Owned) -> &'static str {
         if self.options.intent == Intent::Destroy {
             return "the stack is destroyed";
@@ -64,7 +66,7 @@ impl Draft<'_> {
         }
     }
 
-    /// Why `owned` stays as long as the data of its component does.
+    /// Returns why `owned` is kept as long as the data of its component is.
     fn stays_with_data(&self, owned: &Owned) -> Option<String> {
         let feeds = self.kinds.get(owned.kind).is_some_and(|kind| kind.data() == DataRole::Feeds);
         if feeds && self.kept_data.contains(owned.address.component().as_str()) {
@@ -146,7 +148,8 @@ impl Draft<'_> {
         let id = self.steps.len();
         self.steps.push(step);
         self.deletes.entry(found.id.clone()).or_default().push(id);
-        // An output such as a name or an ARN is what others hold on to, as often as the id.
+        // Other resources refer to an object by an output, such as a name or an ARN, as often as by
+        // its id.
         for output in kind.outputs(&found.id, &found.live)?.into_values().filter(|output| *output != found.id)
         {
             self.deletes.entry(output).or_default().push(id);
@@ -155,7 +158,8 @@ impl Draft<'_> {
         Ok(id)
     }
 
-    /// Whatever is deleted goes after everything that holds on to it now, and after what needs it in the graph.
+    /// Orders each deletion after the steps on what refers to the object now, and after what needs
+    /// it in the graph.
     pub(super) fn let_go_first(&mut self, want: &Graph) {
         for (holder, links) in std::mem::take(&mut self.holders) {
             for delete in links.iter().filter_map(|link| self.deletes.get(link)).flatten() {
@@ -179,7 +183,7 @@ impl Draft<'_> {
     pub(super) fn keep_data(&mut self, owned: &Owned) {
         let Owned { address, found, .. } = owned;
         self.kept_data.insert(address.component().to_string());
-        // By its name: that is what `--delete-data` would delete.
+        // By its typed name, which `--delete-data` takes.
         let text = format!("`{}` holds data; delete it with `--delete-data {}`", found.id, address.typed());
         let remark = Remark { address: address.to_string(), text };
         if !self.report.kept.contains(&remark) {

@@ -1,4 +1,4 @@
-//! Replacing what cannot be changed in place, and what an interrupted replacement has left.
+//! Replacement of what cannot be changed in place, and recovery from interrupted replacements.
 
 use serde_json::Value;
 
@@ -11,8 +11,11 @@ use crate::observe::Owned;
 use crate::plan::Remark;
 
 impl Draft<'_> {
-    /// Two steps. What AWS names can stand twice, so the new one comes first and the old one goes last; a name cannot.
-    /// Where both hold data the old one is a matter of its own: see [`super::older`].
+    /// Adds the two steps of a replacement.
+    ///
+    /// Objects whose ids AWS chooses can exist twice, so the new one is created first and the old
+    /// one deleted last; a name cannot exist twice. If both hold data, [`super::older`] decides
+    /// about the old one.
     pub(super) fn replace(
         &mut self,
         kind: &'static dyn DynKind,
@@ -36,7 +39,7 @@ impl Draft<'_> {
             return Ok(());
         }
         let new = self.push(kind, resource, Action::Create, reason.clone(), changes, resource.name.clone());
-        // A spec with open links can be the same for old and new; their creations must not be.
+        // A spec with open links can be equal for old and new; their creation tokens must differ.
         let made_anew = Value::from(vec![resource.spec.to_string(), found.id.clone()]);
         self.steps[new].token = token(&self.stack.name, &resource.address, Action::Create, &made_anew);
         if beside {
@@ -54,8 +57,10 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// `found` and what it says; where there are several (a replacement was interrupted, or kept the older copy), the one that needs no
-    /// other. `None` where more than one could be it.
+    /// Returns the current object and its comparison, chosen from `found` and its twins.
+    ///
+    /// There are several if a replacement was interrupted or kept the older copy; the one that
+    /// needs no replacement wins. `None` if more than one qualifies.
     pub(super) fn better_twin<'b>(
         &mut self,
         kind: &'static dyn DynKind,
@@ -67,12 +72,13 @@ impl Draft<'_> {
         let compared = self.compare(kind, resource, found)?;
         let is_older = must_be_replaced(&compared);
         let key = (resource.address.clone(), kind.name());
-        // Of what is looked up by a name there is one alone.
+        // A name identifies exactly one object.
         if resource.name.is_some() {
             return Ok(Some((found, compared)));
         }
         if keeps_older(kind) && !is_older {
-            // Who uses what is only looked for where there is a choice: that takes a look at everything.
+            // Search for users only if there is a choice, since it scans everything that was
+            // observed.
             let twins = spare.by_address.get(&key).filter(|twins| !twins.is_empty());
             let used = match twins {
                 Some(_) if !self.is_in_use(kind, found)? => self.used_twin(kind, resource, twins)?,
@@ -110,7 +116,7 @@ impl Draft<'_> {
         Ok(one)
     }
 
-    /// The first of `twins` that is as `resource` is wanted and in use: its place.
+    /// Returns the index of the first of `twins` that matches `resource` and is in use.
     fn used_twin(
         &self,
         kind: &'static dyn DynKind,
@@ -126,7 +132,7 @@ impl Draft<'_> {
         Ok(None)
     }
 
-    /// Takes away what was replaced; while it serves and what replaced it does not yet, it stays.
+    /// Deletes a replaced object, or keeps it while it serves and its replacement is not ready.
     fn retire(
         &mut self,
         kind: &'static dyn DynKind,

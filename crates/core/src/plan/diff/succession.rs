@@ -1,4 +1,4 @@
-//! Succession: what the stack no longer names goes only once what comes in its place is there.
+//! Succession: what the stack no longer names is deleted only once its successor exists.
 
 use std::collections::BTreeSet;
 
@@ -11,16 +11,16 @@ use crate::objective::Mode;
 use crate::observe::{Look, Owned};
 use crate::plan::{Intent, StepId};
 
-/// What has to be before something may go.
+/// Condition for deleting an object.
 pub(super) enum Succession {
-    /// These steps.
+    /// Delete after these steps.
     After(Vec<StepId>),
-    /// It stays; why.
+    /// Keep it, for this reason.
     Stays(String),
 }
 
 impl Draft<'_> {
-    /// What has to be before each of `owned` may go.
+    /// Returns the condition for deleting each of `owned`.
     pub(super) fn succession(&self, owned: &[&Owned]) -> Result<Vec<Succession>, ShapeError> {
         let data = self.data_that_stays(owned);
         let of = |it: &&Owned| match self.kinds.get(it.kind) {
@@ -30,7 +30,7 @@ impl Draft<'_> {
         owned.iter().map(of).collect()
     }
 
-    /// Names of data that is there after this plan.
+    /// Returns the names of the data that exists after this plan.
     fn data_that_stays(&self, owned: &[&Owned]) -> BTreeSet<String> {
         let wanted = self.want.resources.iter().filter(|(_, it)| self.holds_data(&it.kind));
         let wanted = wanted.filter_map(|(address, it)| match self.seen.seen.get(address) {
@@ -54,7 +54,8 @@ impl Draft<'_> {
         let serves = kind.serving(&owned.found.live)?.is_some_and(|serving| serving > 0);
         let (mut steps, mut fed) = (Vec::new(), false);
         for resource in self.want.resources.values().filter(|it| self.succeeds(it, owned)) {
-            // What was only given another name or id within its component waits where somebody would miss it meanwhile.
+            // An object that only got another name or id within its component waits only if it
+            // serves or feeds data meanwhile.
             if resource.address == owned.address && feeds.is_none() && !serves {
                 continue;
             }
@@ -86,7 +87,9 @@ impl Draft<'_> {
         })
     }
 
-    /// Where traffic has moved and what moved it has another name now, the new one moves it too before anything heeds that alone.
+    /// Moves traffic by a renamed switch before anything relies on the new switch alone.
+    ///
+    /// Applies while traffic is on the standby region (mode active).
     pub(super) fn moves_traffic_first(&mut self) {
         if self.options.mode != Mode::Active {
             return;
@@ -108,7 +111,7 @@ impl Draft<'_> {
         }
     }
 
-    /// All steps that have to have ended before this one begins.
+    /// Returns all steps, direct or not, that must have ended before this one starts.
     fn before(&self, id: StepId) -> BTreeSet<StepId> {
         let mut all = BTreeSet::new();
         let mut open = vec![id];
@@ -118,7 +121,7 @@ impl Draft<'_> {
         all
     }
 
-    /// Whether `resource` comes in the place of `owned`.
+    /// True if `resource` takes the place of `owned`.
     fn succeeds(&self, resource: &Resource, owned: &Owned) -> bool {
         let is_same_sort = resource.kind == owned.kind && resource.place == owned.place;
         is_same_sort
@@ -126,7 +129,7 @@ impl Draft<'_> {
                 || self.moved.may_succeed(&owned.address, &resource.address))
     }
 
-    /// What of `owned` is held on to by what of it stays: it stays too.
+    /// Keeps those of `owned` that a kept one refers to.
     pub(super) fn stay_with(&self, owned: &[&Owned], all: &mut [Succession]) -> Result<(), ShapeError> {
         let stays = |it: &Succession| matches!(it, Succession::Stays(_));
         let mut open: Vec<usize> = (0..all.len()).filter(|at| stays(&all[*at])).collect();
@@ -147,7 +150,7 @@ impl Draft<'_> {
     }
 }
 
-/// Whether `resource`, once it is there, feeds the data of this name.
+/// True if `resource`, once created, feeds the data of this name.
 fn feeds_the_same(kind: &'static dyn DynKind, resource: &Resource, data: &str) -> Result<bool, ShapeError> {
     let live = kind.expect(&resource.spec, resource.name.as_deref().unwrap_or(KNOWN_LATER))?;
     Ok(kind.links(&live)?.iter().any(|link| link == data))

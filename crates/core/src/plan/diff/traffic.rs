@@ -1,5 +1,8 @@
-//! Traffic moves last, and leaves first: data, then capacity, then checks, then traffic; on the way back what moved traffic lets go
-//! before anything shrinks. Nobody has to write it: it follows from what the kinds say of themselves.
+//! Order of traffic: it moves last and leaves first.
+//!
+//! Failover order is data, then capacity, then checks, then traffic. On the way back traffic is
+//! released before anything shrinks. The operator does not write this order: it follows from what
+//! the kinds declare.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,14 +13,14 @@ use crate::kind::{Action, ShapeError};
 use crate::plan::waits::{Order, Part};
 use crate::plan::{Gate, Intent, Remark, Step, StepId, order};
 
-/// What a sentence names before it only counts.
+/// Names in a sentence before the rest is only counted.
 const NAMED: usize = 5;
 
-/// What stands in the way, and what is known of it beside that it cannot be done now.
+/// Address of a blocker, and what is known about it beside that it is blocked.
 type InTheWay<'a> = (&'a str, Option<&'a str>);
 
 impl Draft<'_> {
-    /// Takes out the steps that move traffic while what they wait for is not there and cannot be made now; each is said.
+    /// Drops traffic steps whose dependencies do not exist and cannot be created now; reports each.
     pub(super) fn hold_traffic_back(&mut self, order: &Order<'_>) {
         if self.blocked.is_empty() && self.unready.is_empty() {
             return;
@@ -51,7 +54,7 @@ impl Draft<'_> {
         self.spread();
     }
 
-    /// That traffic stays where it is, why, and what to do.
+    /// Formats why traffic stays in place, and what to do.
     pub(super) fn way_on(&self, in_the_way: &[InTheWay<'_>]) -> String {
         let said = |(address, why): &InTheWay<'_>| match why {
             Some(why) => format!("{address} ({why})"),
@@ -73,8 +76,11 @@ impl Draft<'_> {
         )
     }
 
-    /// A failover in order: gates between data, capacity, checks and traffic of each tier and those before it. Where data or capacity
-    /// fails, the rest of the capacity and the checks go on all the same; traffic does not.
+    /// Adds the gates of a failover: data, capacity, checks and traffic of each tier and those
+    /// before it.
+    ///
+    /// If data or capacity fails, the rest of the capacity and the checks still run; traffic does
+    /// not move.
     pub(super) fn in_order(&mut self, want: &Graph) -> Result<(), ShapeError> {
         let parts = self.parts()?;
         let of_part = |part: Part, tiers: &dyn Fn(u8) -> bool| -> Vec<StepId> {
@@ -90,7 +96,8 @@ impl Draft<'_> {
             let from = |part, first: u8| of_part(part, &|it| it >= first);
             let later = [from(Part::Capacity, tier), from(Part::Check, tier)].concat();
             gates.push(Gate { after: data.clone(), holds: later, needs: Vec::new() });
-            // Regions run out of capacity on such days, and the first tier is the one that must have it.
+            // Regions run out of capacity in a regional outage, and the first tier must get it
+            // first.
             let later = [from(Part::Capacity, tier + 1), from(Part::Check, tier)].concat();
             gates.push(Gate { after: capacity.clone(), holds: later, needs: Vec::new() });
             let needs = [data, capacity, checks].concat();
@@ -113,7 +120,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Adds those that hold something back.
+    /// Adds the gates that hold something back.
     fn gate(&mut self, gates: Vec<Gate>) {
         for mut gate in gates {
             gate.holds.sort_unstable();
@@ -123,14 +130,16 @@ impl Draft<'_> {
         }
     }
 
-    /// The part of each step, where it can wait and be waited for as such. What comes after a later part by itself is none: a check
-    /// that users are answered comes after traffic.
+    /// Returns the phase of each step that can wait, and be waited for, by phase.
+    ///
+    /// A step that itself comes after a later phase has none: the check that users get answers
+    /// comes after traffic.
     fn parts(&self) -> Result<Vec<Option<Part>>, ShapeError> {
         let part = |step: &Step| -> Result<Option<Part>, ShapeError> {
             let Some(kind) = self.kinds.get(&step.kind).filter(|_| step.action != Action::Delete) else {
                 return Ok(None);
             };
-            // Data that is there already is not waited for: what changes about it is a setting.
+            // Existing data is not waited for: a change of it is only a setting.
             let part = Part::of(kind, &step.spec, step.place)?;
             Ok(part.filter(|part| *part != Part::Data || step.action == Action::Create))
         };
@@ -151,15 +160,18 @@ impl Draft<'_> {
         Ok(parts)
     }
 
-    /// A failback, and whatever else leads traffic to the primary: what moved traffic lets go first, and only then what served
-    /// shrinks or goes. The edges between changes turn round.
+    /// Orders a failback, or any other move of traffic to the primary.
+    ///
+    /// Traffic is released first, and only then does what served it shrink or go. The edges between
+    /// updates are reversed.
     pub(super) fn let_go_before_shrinking(&mut self, want: &Graph) -> Result<(), ShapeError> {
         let traffic = self.traffic(|kind_is_for_later| !kind_is_for_later);
         if self.options.intent != Intent::Failback && traffic.is_empty() {
             return self.by_shares(want);
         }
         let traffic = self.traffic(|_| true);
-        // What was put on the primary after the failover is lifted before anybody is sent there.
+        // Lift what was put on the primary after the failover (fences) before traffic returns to
+        // it.
         let lifts = |step: &Step| {
             let kind = self.kinds.get(&step.kind);
             kind.is_some_and(|kind| kind.after_failover() && !kind.switches_traffic())
@@ -189,7 +201,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// In standby, where shares of the traffic change: capacity that they need comes before them, and what they leave shrinks after.
+    /// Orders changes of traffic shares in standby: grow the capacity they need first, shrink what
+    /// they leave after.
     fn by_shares(&mut self, want: &Graph) -> Result<(), ShapeError> {
         let named =
             |step: &Step| want.resources.get(&step.address).is_some_and(|it| it.waits == Waits::Named);
@@ -207,7 +220,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// `traffic` is done before any of `holds`, but for what it needs itself.
+    /// Orders `traffic` before `holds`, except for what traffic itself needs.
     fn leave_first(&mut self, traffic: Vec<StepId>, mut holds: Vec<StepId>) {
         let mut needed = BTreeSet::new();
         let mut open = traffic.clone();
@@ -220,7 +233,7 @@ impl Draft<'_> {
         self.gate(vec![Gate { needs: traffic, holds, after: Vec::new() }]);
     }
 
-    /// Steps that move traffic, of kinds that are, or are not, for after a failover.
+    /// Returns the steps that move traffic, filtered by whether their kind runs after a failover.
     fn traffic(&self, of: impl Fn(bool) -> bool) -> Vec<StepId> {
         let is_meant = |step: &Step| {
             let kind = self.kinds.get(&step.kind).filter(|kind| kind.switches_traffic());
@@ -229,7 +242,7 @@ impl Draft<'_> {
         self.steps.iter().enumerate().filter(|(_, step)| is_meant(step)).map(|(id, _)| id).collect()
     }
 
-    /// Whether a step makes or changes what runs instances.
+    /// True if the step creates or updates something that runs instances in the standby region.
     fn runs(&self, id: StepId) -> Result<bool, ShapeError> {
         let step = &self.steps[id];
         let Some(kind) = self.kinds.get(&step.kind).filter(|_| step.action != Action::Delete) else {

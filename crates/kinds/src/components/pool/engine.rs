@@ -3,7 +3,7 @@
 use drstack_core::component::Problem;
 
 use super::{PoolTable, PurchaseOption};
-use crate::resources::group::fleet::Engine;
+use crate::services::autoscaling::group::fleet::Engine;
 
 /// What is wrong with it.
 pub(super) fn problems(spec: &PoolTable) -> Vec<Problem> {

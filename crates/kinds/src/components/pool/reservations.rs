@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{PoolTable, PurchaseOption};
 use crate::facts::ReservationFact;
-use crate::resources::group::reserved::Reserved;
+use crate::services::autoscaling::group::reserved::Reserved;
 
 /// Help for what is no reservation.
 const FORMS: &str =

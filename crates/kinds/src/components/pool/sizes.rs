@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use drstack_core::component::Problem;
 
 use super::{PoolTable, no_type};
-use crate::resources::group::sizes::Sizes;
+use crate::services::autoscaling::group::sizes::Sizes;
 
 /// The most units that an instance may count: what Auto Scaling takes as `WeightedCapacity`
 /// (<https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_LaunchTemplateOverrides.html>).

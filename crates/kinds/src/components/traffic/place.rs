@@ -5,7 +5,7 @@ use drstack_core::facts::Known;
 
 use super::TrafficTable;
 use crate::facts::{self, DnsFact, SimpleRecord};
-use crate::resources::dns_record::{MARK_LIMIT, SIDES, mark};
+use crate::services::route53::dns_record::{MARK_LIMIT, SIDES, mark};
 
 /// How records begin, as people say them, that answer the same questions as an alias.
 const ADDRESSES: [&str; 3] = ["A ", "AAAA ", "CNAME "];

@@ -1,6 +1,6 @@
 //! Names in DNS, and the HTTPS address that says whether a side is well.
 
-use crate::resources::health_check::HealthCheckSpec;
+use crate::services::route53::health_check::HealthCheckSpec;
 
 /// Longest DNS name, and longest part of one.
 const DNS_LIMITS: (usize, usize) = (253, 63);

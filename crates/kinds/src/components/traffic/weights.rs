@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 
 use super::{Policy, TrafficTable};
 use crate::components::pool::Share;
-use crate::resources::dns_weights::{DnsWeightsSpec, Gate, MOST_SHARES};
+use crate::services::route53::dns_weights::{DnsWeightsSpec, Gate, MOST_SHARES};
 
 /// Seconds that a step is held where nothing is said: as long as resolvers keep an answer, and within which Route 53's servers
 /// know of a change.

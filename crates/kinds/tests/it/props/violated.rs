@@ -8,7 +8,7 @@ use drstack_core::kind::Place;
 use drstack_core::objective::Mode;
 use drstack_core::stack::{InputValues, Stack, load};
 use drstack_kinds::resources::Parameter;
-use drstack_kinds::resources::parameter::ParameterSpec;
+use drstack_kinds::services::ssm::parameter::ParameterSpec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,12 +1,12 @@
 //! Images, templates and groups.
 
 use drstack_kinds::facts::Disk;
-use drstack_kinds::resources::group::reserved::Reserved;
-use drstack_kinds::resources::group::sizes::Sizes;
-use drstack_kinds::resources::group::{Failover, GroupSpec, Step};
-use drstack_kinds::resources::image::ImageSpec;
-use drstack_kinds::resources::launch_template::LaunchTemplateSpec;
 use drstack_kinds::resources::{Group, Image, LaunchTemplate};
+use drstack_kinds::services::autoscaling::group::reserved::Reserved;
+use drstack_kinds::services::autoscaling::group::sizes::Sizes;
+use drstack_kinds::services::autoscaling::group::{Failover, GroupSpec, Step};
+use drstack_kinds::services::ec2::image::ImageSpec;
+use drstack_kinds::services::ec2::launch_template::LaunchTemplateSpec;
 
 use super::{GIVEN, STATE, Sample, Unseen, known, sample};
 

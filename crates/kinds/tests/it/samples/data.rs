@@ -1,20 +1,20 @@
 //! Buckets, tables and what replicates them.
 
 use drstack_kinds::facts::{KeyPart, TableIndex, TableShape, Throughput};
-use drstack_kinds::resources::bucket::BucketSpec;
-use drstack_kinds::resources::bucket_versioning::BucketVersioningSpec;
-use drstack_kinds::resources::replication_rule::ReplicationRuleSpec;
-use drstack_kinds::resources::standby_table::Settings;
-use drstack_kinds::resources::table_copy::TableCopySpec;
-use drstack_kinds::resources::table_export::TableExportSpec;
-use drstack_kinds::resources::table_import::TableImportSpec;
-use drstack_kinds::resources::table_recovery::TableRecoverySpec;
-use drstack_kinds::resources::table_replica::TableReplicaSpec;
-use drstack_kinds::resources::table_stream::TableStreamSpec;
 use drstack_kinds::resources::{
     Bucket, BucketVersioning, ReplicationRule, TableCopy, TableExport, TableImport, TableRecovery,
     TableReplica, TableStream,
 };
+use drstack_kinds::services::dynamodb::standby_table::Settings;
+use drstack_kinds::services::dynamodb::table_copy::TableCopySpec;
+use drstack_kinds::services::dynamodb::table_export::TableExportSpec;
+use drstack_kinds::services::dynamodb::table_import::TableImportSpec;
+use drstack_kinds::services::dynamodb::table_recovery::TableRecoverySpec;
+use drstack_kinds::services::dynamodb::table_replica::TableReplicaSpec;
+use drstack_kinds::services::dynamodb::table_stream::TableStreamSpec;
+use drstack_kinds::services::s3::bucket::BucketSpec;
+use drstack_kinds::services::s3::bucket_versioning::BucketVersioningSpec;
+use drstack_kinds::services::s3::replication_rule::ReplicationRuleSpec;
 
 use super::{GIVEN, NAMED, STATE, Sample, Unseen, known, sample};
 

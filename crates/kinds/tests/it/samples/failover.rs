@@ -1,8 +1,8 @@
 //! What a failover checks and says.
 
-use drstack_kinds::resources::check::{CheckSpec, KeyValue, Probe};
-use drstack_kinds::resources::parameter::ParameterSpec;
 use drstack_kinds::resources::{Check, Parameter};
+use drstack_kinds::services::checks::check::{CheckSpec, KeyValue, Probe};
+use drstack_kinds::services::ssm::parameter::ParameterSpec;
 
 use super::{NAMED, Sample, Unseen, sample};
 

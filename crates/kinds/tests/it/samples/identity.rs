@@ -1,10 +1,10 @@
 //! Roles, profiles and fences.
 
-use drstack_kinds::resources::instance_profile::InstanceProfileSpec;
-use drstack_kinds::resources::instance_role::InstanceRoleSpec;
-use drstack_kinds::resources::replication_role::ReplicationRoleSpec;
-use drstack_kinds::resources::writer_fence::WriterFenceSpec;
 use drstack_kinds::resources::{InstanceProfile, InstanceRole, ReplicationRole, WriterFence};
+use drstack_kinds::services::iam::instance_profile::InstanceProfileSpec;
+use drstack_kinds::services::iam::instance_role::InstanceRoleSpec;
+use drstack_kinds::services::iam::replication_role::ReplicationRoleSpec;
+use drstack_kinds::services::iam::writer_fence::WriterFenceSpec;
 
 use super::{GIVEN, NAMED, Sample, Unseen, known, sample};
 

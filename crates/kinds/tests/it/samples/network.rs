@@ -1,11 +1,11 @@
 //! Networks.
 
-use drstack_kinds::resources::gateway_endpoint::GatewayEndpointSpec;
-use drstack_kinds::resources::route_table::RouteTableSpec;
-use drstack_kinds::resources::security_group::{Ingress, SecurityGroupSpec};
-use drstack_kinds::resources::subnet::SubnetSpec;
-use drstack_kinds::resources::vpc::VpcSpec;
 use drstack_kinds::resources::{GatewayEndpoint, RouteTable, SecurityGroup, Subnet, Vpc};
+use drstack_kinds::services::ec2::gateway_endpoint::GatewayEndpointSpec;
+use drstack_kinds::services::ec2::route_table::RouteTableSpec;
+use drstack_kinds::services::ec2::security_group::{Ingress, SecurityGroupSpec};
+use drstack_kinds::services::ec2::subnet::SubnetSpec;
+use drstack_kinds::services::ec2::vpc::VpcSpec;
 
 use super::{STATE, Sample, known, sample};
 

@@ -1,11 +1,11 @@
 //! Names and what decides where they lead.
 
-use drstack_kinds::resources::alarm::AlarmSpec;
-use drstack_kinds::resources::dns_record::DnsRecordSpec;
-use drstack_kinds::resources::dns_weights::{DnsWeightsSpec, Gate};
-use drstack_kinds::resources::health_check::HealthCheckSpec;
-use drstack_kinds::resources::traffic_switch::TrafficSwitchSpec;
 use drstack_kinds::resources::{Alarm, DnsRecord, DnsWeights, HealthCheck, TrafficSwitch};
+use drstack_kinds::services::cloudwatch::alarm::AlarmSpec;
+use drstack_kinds::services::cloudwatch::traffic_switch::TrafficSwitchSpec;
+use drstack_kinds::services::route53::dns_record::DnsRecordSpec;
+use drstack_kinds::services::route53::dns_weights::{DnsWeightsSpec, Gate};
+use drstack_kinds::services::route53::health_check::HealthCheckSpec;
 
 use super::{NAMED, Sample, Unseen, known, sample};
 

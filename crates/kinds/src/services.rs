@@ -1,0 +1,31 @@
+//! Services of AWS, a folder each: its calls, and its resources with a pure half and a calling one.
+
+pub mod autoscaling;
+pub mod checks;
+pub mod cloudwatch;
+pub mod dynamodb;
+pub mod ec2;
+pub mod iam;
+pub mod route53;
+pub mod s3;
+pub mod ssm;
+
+use drstack_core::kind::Operation;
+use drstack_core::link::Link;
+use serde_json::{Value, json};
+
+pub(crate) const fn operation(service: &'static str, action: &'static str) -> Operation {
+    Operation { service, action }
+}
+
+/// The condition of a statement about buckets that holds only while `account` owns them.
+pub(crate) fn owned_by(account: &str) -> Value {
+    json!({"StringEquals": {"aws:ResourceAccount": account}})
+}
+
+/// The texts of links whose order means nothing, sorted.
+pub(crate) fn texts(links: &[Link]) -> Vec<String> {
+    let mut texts: Vec<String> = links.iter().map(|link| link.text().to_owned()).collect();
+    texts.sort();
+    texts
+}

@@ -1,0 +1,350 @@
+//! A pool's Auto Scaling group: types in the stack's order, spot or on-demand, at the size the posture wants.
+//!
+//! A failover goes in two rounds. First the purchase option is switched and the size raised by as many as run on spot,
+//! which are protected from scaling in; once enough on-demand instances serve, the spot ones are retired. So what is in
+//! service never falls below what it was.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use drstack_core::kind::{
+    Action, Demand, FieldChange, Kind, Limit, Lookup, Operation, Readiness, Rung, Shortage, Wait,
+};
+use drstack_core::link::Link;
+use serde::{Deserialize, Serialize};
+
+use crate::services::{operation, texts};
+
+#[cfg(feature = "aws")]
+pub(crate) mod aws;
+pub mod fleet;
+mod launches;
+pub mod reserved;
+mod rungs;
+pub mod sizes;
+
+use reserved::Reserved;
+pub use rungs::{Failover, Step};
+use sizes::Sizes;
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GroupSpec {
+    /// Its name.
+    pub name: String,
+    /// Id of the launch template.
+    pub template: Link,
+    /// Number of the template's version: a name such as `$Latest` would change instances without a step.
+    pub template_version: Link,
+    /// Subnets.
+    pub subnets: Vec<Link>,
+    /// Instance types, best first.
+    pub types: Vec<String>,
+    /// Types of other sizes, where it has any: then all that follows counts in units and not in instances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sizes: Option<Sizes>,
+    /// Fewest instances.
+    pub min: u32,
+    /// Most instances.
+    pub max: u32,
+    /// Instances wanted now.
+    pub desired: u32,
+    /// Per cent of the instances that are on-demand; the rest is spot.
+    pub on_demand_percentage: u32,
+    /// Whether its on-demand instances go into reserved capacity; none where the stack names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Reserved>,
+    /// In a failover EC2 Fleet launches what is missing, and not the group.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_fleet: bool,
+    /// That it fails over, and how far it may go down for that; none while the primary serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failover: Option<Failover>,
+}
+
+/// What Auto Scaling and EC2 report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupLive {
+    /// Id of the launch template.
+    pub template: String,
+    /// Number of the template's version.
+    pub template_version: String,
+    /// Subnets, sorted.
+    pub subnets: Vec<String>,
+    /// Instance types, best first.
+    pub types: Vec<String>,
+    /// Units that an instance of each type counts; empty where instances are counted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<String, u32>,
+    /// Fewest instances.
+    pub min: u32,
+    /// Most instances.
+    pub max: u32,
+    /// Instances wanted now.
+    pub desired: u32,
+    /// Per cent of the instances that are on-demand.
+    pub on_demand_percentage: u32,
+    /// Whether its on-demand instances go into reserved capacity; none where nobody said anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Reserved>,
+    /// On-demand instances that serve: in service, healthy and running.
+    pub on_demand: u32,
+    /// Spot instances that serve.
+    pub spot: u32,
+    /// Why the last launch came to nothing, while fewer serve than are wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short: Option<Shortage>,
+    /// `Delete in progress`, while it is being deleted.
+    pub status: Option<String>,
+}
+
+impl GroupLive {
+    /// Instances that serve.
+    pub fn in_service(&self) -> u32 {
+        self.on_demand + self.spot
+    }
+}
+
+impl GroupSpec {
+    /// Spot instances that it can do without, once `live` is there: all of them where it wants on-demand ones, those that are
+    /// too many where it wants spot for what these lack.
+    fn surplus(&self, live: &GroupLive) -> u32 {
+        match self.failover {
+            Some(Failover { rung: Step::Whole, .. }) if self.on_demand_percentage == 100 => live.spot,
+            Some(_) => {
+                let over = live.in_service().saturating_sub(self.desired);
+                self.in_whole_instances(over).min(live.spot)
+            }
+            None => 0,
+        }
+    }
+
+    /// Whether what serves lets the surplus go.
+    fn is_served_by(&self, live: &GroupLive) -> bool {
+        match self.failover {
+            Some(Failover { rung: Step::Whole, .. }) if self.on_demand_percentage == 100 => {
+                live.on_demand >= self.desired
+            }
+            Some(Failover { rung: Step::Fewer, minimum, .. }) => live.in_service() >= minimum,
+            _ => live.in_service() >= self.desired,
+        }
+    }
+}
+
+/// See the module.
+pub struct Group;
+
+impl Kind for Group {
+    const NAME: &'static str = "group";
+    const SUMMARY: &'static str = "Auto Scaling group with a mixed-instances policy, spot or on-demand";
+    const LOOKUP: Lookup = Lookup::Tag;
+    const WAIT: Wait = Wait {
+        // An instance boots, and loads its models, within minutes; a region short of spot takes longer or fails.
+        deadline: Duration::from_secs(15 * 60),
+        first: Duration::from_secs(1),
+        slowest: Duration::from_secs(10),
+    };
+    // Raise and retire, and once more for what was interrupted or replaced meanwhile.
+    const ROUNDS: usize = 3;
+    const OPERATIONS: &'static [Operation] = &[
+        operation("autoscaling", "AttachInstances"),
+        operation("autoscaling", "CreateAutoScalingGroup"),
+        operation("autoscaling", "CreateOrUpdateTags"),
+        operation("autoscaling", "DeleteAutoScalingGroup"),
+        operation("autoscaling", "DescribeAutoScalingGroups"),
+        operation("autoscaling", "DescribeScalingActivities"),
+        operation("autoscaling", "SetInstanceProtection"),
+        operation("autoscaling", "TerminateInstanceInAutoScalingGroup"),
+        operation("autoscaling", "UpdateAutoScalingGroup"),
+        operation("ec2", "CreateFleet"),
+        operation("ec2", "DescribeInstances"),
+        operation("ec2", "DescribeSubnets"),
+        operation("ec2", "RunInstances"),
+        operation("ec2", "TerminateInstances"),
+        operation("iam", "CreateServiceLinkedRole"),
+        operation("iam", "PassRole"),
+    ];
+    type Spec = GroupSpec;
+    type Live = GroupLive;
+
+    fn diff(spec: &GroupSpec, live: &GroupLive) -> Vec<FieldChange> {
+        // While instances are exchanged the group may be larger than it will be.
+        let max = if spec.failover.is_some() { live.max.max(spec.max) } else { spec.max };
+        // On a lower rung the share of on-demand follows from what was to be had.
+        let percentage = if spec.is_lowered() { 0 } else { spec.on_demand_percentage };
+        let surplus = spec.surplus(live);
+        let changes = [
+            FieldChange::of("template", &live.template.as_str(), &spec.template.text()),
+            FieldChange::of(
+                "template_version",
+                &live.template_version.as_str(),
+                &spec.template_version.text(),
+            ),
+            FieldChange::of("subnets", &live.subnets, &texts(&spec.subnets)),
+            FieldChange::of("types", &live.types, &spec.types_now()),
+            FieldChange::of("weights", &live.weights, &spec.weights()),
+            FieldChange::of("min", &live.min, &spec.min),
+            FieldChange::of("max", &live.max, &max),
+            FieldChange::of("desired", &live.desired, &spec.desired),
+            FieldChange::of("on_demand_percentage", &live.on_demand_percentage, &percentage),
+            FieldChange::of("reserved", &live.reserved, &spec.reserved),
+            FieldChange::of("spot", &live.spot, &(live.spot - surplus)),
+        ];
+        changes.into_iter().flatten().collect()
+    }
+
+    fn expect(spec: &GroupSpec, _id: &str) -> GroupLive {
+        let desired = spec.size_beside(None);
+        let on_demand = on_demand(spec).min(desired);
+        GroupLive {
+            template: spec.template.text().to_owned(),
+            template_version: spec.template_version.text().to_owned(),
+            subnets: texts(&spec.subnets),
+            types: spec.types_now(),
+            weights: spec.weights(),
+            min: spec.min,
+            max: spec.max,
+            desired,
+            on_demand_percentage: if spec.is_lowered() { 0 } else { spec.on_demand_percentage },
+            reserved: spec.reserved.clone(),
+            on_demand,
+            spot: desired - on_demand,
+            short: None,
+            status: None,
+        }
+    }
+
+    fn expect_after(spec: &GroupSpec, id: &str, before: &GroupLive) -> GroupLive {
+        let expected = Self::expect(spec, id);
+        match spec.failover {
+            None => expected,
+            Some(_) if spec.is_served_by(before) => {
+                let spot = before.spot - spec.surplus(before);
+                GroupLive {
+                    on_demand: before.on_demand.min(spec.desired),
+                    spot,
+                    max: before.max.max(spec.max),
+                    ..expected
+                }
+            }
+            Some(failover) => {
+                let desired = spec.size_beside(Some(before));
+                let on_demand = match failover.rung {
+                    Step::Whole => on_demand(spec).min(desired.saturating_sub(spec.surplus(before))),
+                    Step::Spot | Step::Sizes | Step::Fewer => before.on_demand,
+                };
+                let spot = desired.saturating_sub(on_demand);
+                let max = before.max.max(spec.max).max(desired);
+                GroupLive { desired, on_demand, spot, max, ..expected }
+            }
+        }
+    }
+
+    fn during(spec: &GroupSpec, id: &str, before: &GroupLive) -> GroupLive {
+        let after = Self::expect_after(spec, id, before);
+        match spec.is_served_by(before) {
+            true => after,
+            // What is wanted is known at once, what serves takes its time.
+            false => GroupLive { on_demand: before.on_demand, spot: before.spot, ..after },
+        }
+    }
+
+    fn short(live: &GroupLive, got: u32, why: &Shortage) -> Option<GroupLive> {
+        let on_demand = live.on_demand.min(got);
+        // Of on-demand instances only these were asked for; those on spot are there already.
+        let spot = if live.on_demand_percentage == 0 { got - on_demand } else { live.spot };
+        Some(GroupLive { on_demand, spot, short: Some(why.clone()), ..live.clone() })
+    }
+
+    fn ladder(spec: &GroupSpec) -> Vec<Rung<GroupSpec>> {
+        spec.rungs()
+    }
+
+    fn ready(spec: &GroupSpec, live: &GroupLive) -> Readiness {
+        if let Some(status) = &live.status {
+            return Readiness::Waiting(format!("the group says: {status}"));
+        }
+        if spec.is_served_by(live) {
+            return Readiness::Ready;
+        }
+        let whole = matches!(spec.failover, Some(Failover { rung: Step::Whole, .. }));
+        let text = match whole && spec.on_demand_percentage == 100 {
+            true => format!("{} of {} on-demand {} in service", live.on_demand, spec.desired, spec.noun()),
+            false => format!("{} of {} in service", live.in_service(), spec.words(spec.desired)),
+        };
+        match (&live.short, spec.failover) {
+            (Some(why), _) if why.limit == Limit::Never => {
+                Readiness::Failed(format!("{text}; no launch can succeed: {}", why.message))
+            }
+            (None, _) => Readiness::Waiting(text),
+            (Some(why), None) => {
+                Readiness::Waiting(format!("{text}; the last launch failed: {}", why.message))
+            }
+            (Some(why), Some(_)) => {
+                Readiness::Short(Shortage { limit: why.limit, message: format!("{text}: {}", why.message) })
+            }
+        }
+    }
+
+    fn links(live: &GroupLive) -> Vec<String> {
+        [vec![live.template.clone()], live.subnets.clone()].concat()
+    }
+
+    fn prior(action: Action) -> Duration {
+        // Launching and booting; the SDK's users see 2 to 4 minutes for GPU images.
+        if action == Action::Delete { Duration::from_secs(120) } else { Duration::from_secs(180) }
+    }
+
+    fn demand(spec: &GroupSpec) -> Option<Demand> {
+        // Where usual types are to be had, none of another size is launched for them.
+        let mut types = spec.types_now();
+        types.rotate_right(spec.types.len());
+        let weights = spec.weights();
+        let count = spec.size_beside(None);
+        Some(Demand { types, weights, count, on_demand: on_demand(spec).min(count) })
+    }
+
+    fn launches(spec: &GroupSpec, live: Option<&GroupLive>) -> u32 {
+        spec.launches_beside(live)
+    }
+
+    fn up_to(spec: &GroupSpec, live: Option<&GroupLive>, launches: u32) -> GroupSpec {
+        spec.raised_by(live, launches)
+    }
+
+    fn may_leave_unseen(spec: &GroupSpec) -> bool {
+        spec.by_fleet
+    }
+
+    fn serving(live: &GroupLive) -> Option<u32> {
+        Some(live.in_service() / live.unit())
+    }
+
+    fn bought(live: &GroupLive) -> Option<Demand> {
+        let (types, weights) = (live.types.clone(), live.weights.clone());
+        Some(Demand { types, weights, count: live.in_service(), on_demand: live.on_demand })
+    }
+
+    fn exchanged(live: &GroupLive, on_demand: u32, spot: u32) -> GroupLive {
+        let short = live.short.clone().filter(|_| on_demand + spot < live.desired);
+        GroupLive { on_demand, spot, short, ..live.clone() }
+    }
+
+    fn left_on_demand(spec: &GroupSpec, live: &GroupLive) -> u32 {
+        // A failover retires and raises by itself; after it the exchange is Auto Scaling's.
+        if spec.failover.is_none() && spec.on_demand_percentage == 0 {
+            live.on_demand / live.unit()
+        } else {
+            0
+        }
+    }
+}
+
+/// On-demand instances among those that are wanted.
+fn on_demand(spec: &GroupSpec) -> u32 {
+    if spec.is_lowered() {
+        return 0;
+    }
+    let on_demand = u64::from(spec.desired) * u64::from(spec.on_demand_percentage) / 100;
+    u32::try_from(on_demand).unwrap_or(spec.desired)
+}

@@ -1,0 +1,487 @@
+//! The calls of a group: Auto Scaling, and EC2 for what its instances are.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_autoscaling::types::{
+    Activity, AutoScalingGroup as Answer, Filter, Instance, LifecycleState, ScalingActivityStatusCode,
+};
+use aws_sdk_ec2::types::{InstanceLifecycleType, InstanceStateName};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use drstack_core::cloud::{Call, CloudError};
+use drstack_core::kind::{FieldChange, Shortage};
+
+use super::{Group, GroupLive, GroupSpec, Reserved, texts};
+use crate::aws::tags::{SPEC, STACK, Tags, named, owner_by_name};
+use crate::aws::{Driver, Looked, Seen, Target, by_id, each_of, has_code, limit_in, passing};
+use crate::services::ec2::calls::filter;
+
+mod fleet;
+mod policy;
+mod tags;
+
+use policy::{policy, units, weights};
+use tags::{tags, tags_of};
+
+/// Names that one question may hold.
+const NAMES: usize = 50;
+
+/// Instances that one filter of EC2 may name.
+const IDS: usize = 200;
+
+/// Instances whose protection one call may change.
+const PROTECTED: usize = 50;
+
+/// Spot instances that are retired before it is looked again whether enough others serve.
+const FEW: usize = 5;
+
+/// Newest activities of a group that tell how its last launches went.
+const ACTIVITIES: i32 = 20;
+
+/// For how long a launch that failed says something about now, where it is not known when the group was last changed:
+/// Auto Scaling tries again within minutes.
+const LATELY: Duration = Duration::from_secs(10 * 60);
+
+/// What Auto Scaling answers when a group is not there, among other things; reading tells.
+const INVALID: &[&str] = &["ValidationError"];
+
+impl Target<'_> {
+    fn autoscaling(&self) -> &aws_sdk_autoscaling::Client {
+        &self.aws.at(self.place).autoscaling
+    }
+}
+
+impl Driver for Group {
+    async fn read(at: &Target<'_>, ids: &[String]) -> Looked<GroupLive> {
+        match standing(at, ids).await {
+            Ok(found) => by_id(ids, explained(at, found.into_values().collect()).await),
+            Err(error) => by_id(ids, Err(error)),
+        }
+    }
+
+    async fn list_owned(at: &Target<'_>, _: &[String]) -> Result<Vec<Seen<GroupLive>>, CloudError> {
+        let owned = Filter::builder().name(format!("tag:{STACK}")).values(&*at.scope.stack).build();
+        let mut found = Vec::new();
+        let mut pages =
+            at.autoscaling().describe_auto_scaling_groups().filters(owned).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| at.failed("autoscaling:DescribeAutoScalingGroups", error))?;
+            found.extend(page.auto_scaling_groups.unwrap_or_default());
+        }
+        explained(at, with_instances(at, found).await?).await
+    }
+
+    async fn create(at: &Target<'_>, call: &Call, spec: &GroupSpec) -> Result<Seen<GroupLive>, CloudError> {
+        const OPERATION: &str = "autoscaling:CreateAutoScalingGroup";
+        let by_fleet = spec.by_fleet && spec.failover.is_some();
+        if by_fleet && let Some(found) = the_one(at, spec).await? {
+            // It goes on where it was left off.
+            return filled(at, call, spec, found).await;
+        }
+        let first = if spec.is_launched_by_fleet() { 0 } else { spec.size_beside(None) };
+        let make = at
+            .autoscaling()
+            .create_auto_scaling_group()
+            .auto_scaling_group_name(&spec.name)
+            .mixed_instances_policy(policy(spec, None))
+            .min_size(size(spec.min.min(first)))
+            .max_size(size(spec.max))
+            .desired_capacity(size(first))
+            .vpc_zone_identifier(texts(&spec.subnets).join(","))
+            .capacity_rebalance(true)
+            .set_capacity_reservation_specification(Reserved::said(spec.reserved.as_ref(), None))
+            .set_tags(Some(tags(&spec.name, &named(call, spec))));
+        match make.send().await {
+            Ok(_) => {}
+            Err(error) if has_code(&error, &["AlreadyExists", "AlreadyExistsFault"]) => {}
+            // A template or a profile that was just made is not known everywhere yet.
+            Err(error) if has_code(&error, INVALID) => {
+                return Err(passing(OPERATION, &error));
+            }
+            Err(error) => return Err(at.failed(OPERATION, error)),
+        }
+        let found = the_one(at, spec).await?.ok_or_else(|| CloudError::Conflict {
+            operation: OPERATION.to_owned(),
+            message: format!("`{}` is not to be seen yet", spec.name),
+        })?;
+        if by_fleet { filled(at, call, spec, found).await } else { ours(spec, found) }
+    }
+
+    async fn update(
+        at: &Target<'_>,
+        call: &Call,
+        name: &str,
+        spec: &GroupSpec,
+        _: &[FieldChange],
+    ) -> Result<(), CloudError> {
+        // A pool that was renamed keeps its group, and that its name.
+        let spec = &GroupSpec { name: name.to_owned(), ..spec.clone() };
+        let members = Members::of(at, name).await?;
+        let live = &members.live;
+        let mut size_now = Size { min: spec.min, max: spec.max, desired: spec.desired };
+        if spec.failover.is_none() {
+            members.protect(at, name, false).await?;
+        } else if spec.is_served_by(live) {
+            let left = members.retire(at, name, spec).await?;
+            // What is still in the group counts: a smaller size would take on-demand instances out.
+            size_now.desired = size_now.desired.max(left);
+            size_now.max = live.max.max(size_now.max);
+        } else {
+            members.protect(at, name, true).await?;
+            if spec.is_launched_by_fleet() {
+                fleet::burst(at, call, spec, &members).await?;
+            }
+            size_now.desired = spec.size_beside(Some(live));
+            size_now.min = size_now.min.min(size_now.desired);
+            size_now.max = live.max.max(size_now.max).max(size_now.desired);
+        }
+        at.aws.changed.now(name);
+        let reserved = Reserved::said(spec.reserved.as_ref(), live.reserved.as_ref());
+        let put = at
+            .autoscaling()
+            .update_auto_scaling_group()
+            .auto_scaling_group_name(name)
+            .mixed_instances_policy(policy(spec, Some(live)))
+            .min_size(size(size_now.min))
+            .max_size(size(size_now.max))
+            .desired_capacity(size(size_now.desired))
+            .vpc_zone_identifier(texts(&spec.subnets).join(","))
+            .capacity_rebalance(true)
+            .set_capacity_reservation_specification(reserved);
+        let put = async {
+            let done = put.send().await;
+            done.map(drop).map_err(|error| at.failed("autoscaling:UpdateAutoScalingGroup", error))
+        };
+        // Neither needs the other.
+        let (put, tagged) = tokio::join!(put, members.tag(at, name, call, spec));
+        put.and(tagged)?;
+        match spec.by_fleet && spec.failover.is_none() {
+            true => fleet::end_loose(at, call, &members.instances).await,
+            false => Ok(()),
+        }
+    }
+
+    async fn delete(at: &Target<'_>, call: &Call, name: &str) -> Result<(), CloudError> {
+        // Before the group goes: a run that was cut off in between comes here again.
+        fleet::end_loose(at, call, &[]).await?;
+        let gone = at.autoscaling().delete_auto_scaling_group().auto_scaling_group_name(name);
+        let Err(error) = gone.force_delete(true).send().await else { return Ok(()) };
+        let names = [name.to_owned()];
+        let left = Self::read(at, &names).await.into_iter().next().transpose()?.flatten();
+        match left {
+            None => Ok(()),
+            Some(left) if left.live.status.is_some() => Ok(()),
+            Some(_) => Err(at.failed("autoscaling:DeleteAutoScalingGroup", error)),
+        }
+    }
+}
+
+/// The group of this name, whoever's it is.
+async fn the_one(at: &Target<'_>, spec: &GroupSpec) -> Result<Option<Seen<GroupLive>>, CloudError> {
+    let names = [spec.name.clone()];
+    Ok(Group::read(at, &names).await.into_iter().next().transpose()?.flatten())
+}
+
+/// What was found in the place of what is to be made, if it is this stack's.
+fn ours(spec: &GroupSpec, found: Seen<GroupLive>) -> Result<Seen<GroupLive>, CloudError> {
+    match &found.owner {
+        drstack_core::cloud::Owner::Ours(_) => Ok(found),
+        _ => Err(CloudError::Invalid {
+            operation: "autoscaling:CreateAutoScalingGroup".to_owned(),
+            code: "AlreadyExists".to_owned(),
+            message: format!("group `{}` exists and is not this stack's", spec.name),
+        }),
+    }
+}
+
+/// A group that was made empty, filled by EC2 Fleet.
+async fn filled(
+    at: &Target<'_>,
+    call: &Call,
+    spec: &GroupSpec,
+    found: Seen<GroupLive>,
+) -> Result<Seen<GroupLive>, CloudError> {
+    let empty = ours(spec, found)?;
+    Group::update(at, call, &spec.name, spec, &[]).await?;
+    Ok(the_one(at, spec).await?.unwrap_or(empty))
+}
+
+fn size(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// How large the group is to be now.
+struct Size {
+    min: u32,
+    max: u32,
+    desired: u32,
+}
+
+/// A group as it is now, and what its instances are.
+#[derive(Clone)]
+pub(crate) struct Standing {
+    group: Answer,
+    lifecycles: BTreeMap<String, Lifecycle>,
+}
+
+/// A group and its instances.
+struct Members {
+    live: GroupLive,
+    tags: Tags,
+    instances: Vec<Instance>,
+    lifecycles: BTreeMap<String, Lifecycle>,
+}
+
+/// What EC2 says of an instance.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Lifecycle {
+    OnDemand,
+    Spot,
+    /// It does not run: whatever its group believes, it does not serve.
+    Down,
+}
+
+impl Members {
+    async fn of(at: &Target<'_>, name: &str) -> Result<Self, CloudError> {
+        let found = standing(at, &[name.to_owned()]).await?.remove(name);
+        let Standing { group, lifecycles } = found.ok_or_else(|| CloudError::Conflict {
+            operation: "autoscaling:DescribeAutoScalingGroups".to_owned(),
+            message: format!("`{name}` is not to be seen"),
+        })?;
+        let instances = group.instances.clone().unwrap_or_default();
+        let tags = tags_of(&group);
+        let live = seen(at, group, &lifecycles, None).live;
+        Ok(Self { live, tags, instances, lifecycles })
+    }
+
+    /// Gives the group the tags that it has not. A failover, which is waited for, leaves what was wanted of it as it was before: it is so again
+    /// once it is failed back.
+    async fn tag(
+        &self,
+        at: &Target<'_>,
+        name: &str,
+        call: &Call,
+        spec: &GroupSpec,
+    ) -> Result<(), CloudError> {
+        let mut wanted = named(call, spec);
+        wanted.retain(|key, value| {
+            let stays = spec.failover.is_some() && key == SPEC;
+            !stays && self.tags.get(key) != Some(value)
+        });
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let tag = at.autoscaling().create_or_update_tags().set_tags(Some(tags(name, &wanted)));
+        tag.send().await.map(drop).map_err(|error| at.failed("autoscaling:CreateOrUpdateTags", error))
+    }
+
+    /// Ids of the spot instances that serve.
+    fn spot(&self) -> Vec<&Instance> {
+        let is_spot = |it: &&Instance| serves(it, &self.lifecycles) == Some(Lifecycle::Spot);
+        self.instances.iter().filter(is_spot).collect()
+    }
+
+    /// Whether scaling in may take the spot instances.
+    async fn protect(&self, at: &Target<'_>, name: &str, protect: bool) -> Result<(), CloudError> {
+        let all: Vec<&Instance> = match protect {
+            true => self.spot(),
+            false => self.instances.iter().collect(),
+        };
+        let other = all.into_iter().filter(|it| it.protected_from_scale_in != Some(protect));
+        let ids: Vec<String> = other.filter_map(|it| it.instance_id.clone()).collect();
+        for ids in ids.chunks(PROTECTED) {
+            let set = at.autoscaling().set_instance_protection().auto_scaling_group_name(name);
+            let set = set.protected_from_scale_in(protect).set_instance_ids(Some(ids.to_vec()));
+            let operation = "autoscaling:SetInstanceProtection";
+            set.send().await.map_err(|error| gone_meanwhile(at, operation, error))?;
+        }
+        Ok(())
+    }
+
+    /// Retires the spot instances that `spec` can do without, a few at a time and each few only while enough others serve.
+    /// Returns the capacity that the group is left with.
+    async fn retire(&self, at: &Target<'_>, name: &str, spec: &GroupSpec) -> Result<u32, CloudError> {
+        const OPERATION: &str = "autoscaling:TerminateInstanceInAutoScalingGroup";
+        let (mut surplus, mut gone, mut ids) = (spec.surplus(&self.live), 0, Vec::new());
+        for (instance, id) in self.spot().into_iter().filter_map(|it| Some((it, it.instance_id.as_ref()?))) {
+            let units = units(instance, &self.live.weights);
+            if units <= surplus {
+                (surplus, gone) = (surplus - units, gone + units);
+                ids.push(id.clone());
+            }
+        }
+        for (round, few) in ids.chunks(FEW).enumerate() {
+            if round > 0 && !spec.is_served_by(&Self::of(at, name).await?.live) {
+                let message = format!("`{name}`: others have to serve before more spot instances go");
+                return Err(CloudError::Conflict { operation: OPERATION.to_owned(), message });
+            }
+            for id in few {
+                let end = at.autoscaling().terminate_instance_in_auto_scaling_group().instance_id(id);
+                let end = end.should_decrement_desired_capacity(self.live.desired > spec.desired);
+                end.send().await.map_err(|error| gone_meanwhile(at, OPERATION, error))?;
+            }
+        }
+        Ok(self.live.in_service().saturating_sub(gone).min(self.live.desired.saturating_sub(gone)))
+    }
+}
+
+/// An instance that was interrupted since it was looked at is refused as invalid; the next look does not find it any more.
+fn gone_meanwhile<E>(at: &Target<'_>, operation: &str, error: SdkError<E, HttpResponse>) -> CloudError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match has_code(&error, INVALID) {
+        true => passing(operation, &error),
+        false => at.failed(operation, error),
+    }
+}
+
+/// The groups of these names, along with what other steps ask for at the same moment.
+async fn standing(at: &Target<'_>, names: &[String]) -> Result<BTreeMap<String, Standing>, CloudError> {
+    let question = |names: Vec<String>| async move {
+        let parts: Vec<Vec<String>> = names.chunks(NAMES).map(<[String]>::to_vec).collect();
+        let asked = each_of(parts, |names| async move {
+            let ask = at.autoscaling().describe_auto_scaling_groups();
+            let answer = ask.set_auto_scaling_group_names(Some(names)).send().await;
+            let answer = answer.map_err(|error| at.failed("autoscaling:DescribeAutoScalingGroups", error))?;
+            Ok(answer.auto_scaling_groups.unwrap_or_default())
+        });
+        let groups: Vec<Vec<Answer>> = asked.await.into_iter().collect::<Result<_, CloudError>>()?;
+        let found = with_instances(at, groups.into_iter().flatten().collect()).await?;
+        let name = |it: &Standing| it.group.auto_scaling_group_name.clone();
+        Ok(found.into_iter().filter_map(|it| Some((name(&it)?, it))).collect())
+    };
+    at.aws.at(at.place).groups.ask(names, question).await
+}
+
+/// Groups with what EC2 says of their instances. One that it does not know yet is not among them.
+async fn with_instances(at: &Target<'_>, groups: Vec<Answer>) -> Result<Vec<Standing>, CloudError> {
+    let instances = groups.iter().flat_map(|it| it.instances.iter().flatten());
+    let ids: Vec<String> = instances.filter_map(|it| it.instance_id.clone()).collect();
+    let parts: Vec<Vec<String>> = ids.chunks(IDS).map(<[String]>::to_vec).collect();
+    let asked = each_of(parts, |ids| async move { lifecycles(at, &ids).await }).await;
+    let mut known = BTreeMap::new();
+    for part in asked {
+        known.extend(part?);
+    }
+    let with = |group: Answer| {
+        let ids = group.instances.iter().flatten().filter_map(|it| it.instance_id.as_ref());
+        let lifecycles = ids.filter_map(|id| Some((id.clone(), *known.get(id)?))).collect();
+        Standing { group, lifecycles }
+    };
+    Ok(groups.into_iter().map(with).collect())
+}
+
+async fn lifecycles(at: &Target<'_>, ids: &[String]) -> Result<Vec<(String, Lifecycle)>, CloudError> {
+    let mut found = Vec::new();
+    let ask = at.ec2().describe_instances().filters(filter("instance-id", ids.iter().map(String::as_str)));
+    let mut pages = ask.into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| at.failed("ec2:DescribeInstances", error))?;
+        let reservations = page.reservations.unwrap_or_default().into_iter();
+        for instance in reservations.flat_map(|it| it.instances.unwrap_or_default()) {
+            let state = instance.state.and_then(|it| it.name);
+            let lifecycle = match (state, instance.instance_lifecycle) {
+                (
+                    Some(InstanceStateName::Pending | InstanceStateName::Running),
+                    Some(InstanceLifecycleType::Spot),
+                ) => Lifecycle::Spot,
+                (Some(InstanceStateName::Pending | InstanceStateName::Running), _) => Lifecycle::OnDemand,
+                _ => Lifecycle::Down,
+            };
+            found.extend(instance.instance_id.map(|id| (id, lifecycle)));
+        }
+    }
+    Ok(found)
+}
+
+/// As what an instance serves, if it does.
+fn serves(instance: &Instance, lifecycles: &BTreeMap<String, Lifecycle>) -> Option<Lifecycle> {
+    let well = instance.lifecycle_state == Some(LifecycleState::InService)
+        && instance.health_status.as_deref().is_some_and(|it| it.eq_ignore_ascii_case("healthy"));
+    let lifecycle = lifecycles.get(instance.instance_id.as_deref()?).copied()?;
+    (well && lifecycle != Lifecycle::Down).then_some(lifecycle)
+}
+
+/// Groups with why their launches fail, where fewer instances serve than are wanted.
+async fn explained(at: &Target<'_>, groups: Vec<Standing>) -> Result<Vec<Seen<GroupLive>>, CloudError> {
+    let look = |Standing { group, lifecycles }: Standing| async move {
+        let found = seen(at, group.clone(), &lifecycles, None);
+        if found.live.in_service() >= found.live.desired {
+            return Ok(found);
+        }
+        let short = shortage(at, &found.id).await?;
+        Ok(seen(at, group, &lifecycles, short))
+    };
+    each_of(groups, look).await.into_iter().collect()
+}
+
+/// What the newest launch came to, if that is nothing.
+async fn shortage(at: &Target<'_>, name: &str) -> Result<Option<Shortage>, CloudError> {
+    let ask = at.autoscaling().describe_scaling_activities().auto_scaling_group_name(name);
+    let answer = ask.max_records(ACTIVITIES).send().await;
+    let answer = answer.map_err(|error| at.failed("autoscaling:DescribeScalingActivities", error))?;
+    let since = at.aws.changed.of(name).or_else(|| SystemTime::now().checked_sub(LATELY));
+    let activities = answer.activities.unwrap_or_default().into_iter();
+    let mut newest: Vec<Activity> = activities.filter(|it| is_after(it, since)).collect();
+    newest.sort_by_key(|it| std::cmp::Reverse(it.start_time));
+    // Something is still being tried, or has come right: then nothing is short yet.
+    let failed = match newest.first().and_then(|it| it.status_code.as_ref()) {
+        Some(ScalingActivityStatusCode::Failed | ScalingActivityStatusCode::Cancelled) => newest.first(),
+        _ => None,
+    };
+    let message = failed.and_then(|it| it.status_message.clone().or(it.description.clone()));
+    Ok(message.and_then(|message| limit_in(&message).map(|limit| Shortage { limit, message })))
+}
+
+/// Activities carry whole seconds.
+fn is_after(activity: &Activity, since: Option<SystemTime>) -> bool {
+    let start = activity.start_time.map_or(0, |it| it.secs());
+    let since = since.and_then(|it| it.duration_since(SystemTime::UNIX_EPOCH).ok());
+    since.is_none_or(|since| u64::try_from(start).is_ok_and(|start| start >= since.as_secs()))
+}
+
+fn seen(
+    at: &Target<'_>,
+    group: Answer,
+    lifecycles: &BTreeMap<String, Lifecycle>,
+    short: Option<Shortage>,
+) -> Seen<GroupLive> {
+    let tags = tags_of(&group);
+    let mixed = group.mixed_instances_policy;
+    let distribution = mixed.as_ref().and_then(|it| it.instances_distribution.clone());
+    let choice = mixed.and_then(|it| it.launch_template);
+    let template = choice.as_ref().and_then(|it| it.launch_template_specification.clone());
+    let overrides = choice.and_then(|it| it.overrides).unwrap_or_default();
+    let weights = weights(&overrides);
+    let count_of = |lifecycle: Lifecycle| -> u32 {
+        let all = group.instances.as_deref().unwrap_or_default().iter();
+        all.filter(|it| serves(it, lifecycles) == Some(lifecycle)).map(|it| units(it, &weights)).sum()
+    };
+    let (on_demand, spot) = (count_of(Lifecycle::OnDemand), count_of(Lifecycle::Spot));
+    let text = group.vpc_zone_identifier.unwrap_or_default();
+    let mut subnets: Vec<String> =
+        text.split(',').map(|it| it.trim().to_owned()).filter(|it| !it.is_empty()).collect();
+    subnets.sort();
+    let count = |number: Option<i32>| number.and_then(|it| u32::try_from(it).ok()).unwrap_or(0);
+    let live = GroupLive {
+        template: template.as_ref().and_then(|it| it.launch_template_id.clone()).unwrap_or_default(),
+        template_version: template.and_then(|it| it.version).unwrap_or_default(),
+        subnets,
+        types: overrides.into_iter().filter_map(|it| it.instance_type).collect(),
+        weights,
+        min: count(group.min_size),
+        max: count(group.max_size),
+        desired: count(group.desired_capacity),
+        on_demand_percentage: count(distribution.and_then(|it| it.on_demand_percentage_above_base_capacity)),
+        reserved: group.capacity_reservation_specification.and_then(Reserved::seen),
+        on_demand,
+        spot,
+        short,
+        status: group.status,
+    };
+    let name = group.auto_scaling_group_name.unwrap_or_default();
+    Seen { owner: owner_by_name(&tags, at.scope, &name), id: name, live }
+}

@@ -1,0 +1,67 @@
+//! The mixed-instances policy of a group: which types, what each counts, and how they are bought.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_autoscaling::types::{
+    Instance, InstancesDistribution, LaunchTemplate as Choice, LaunchTemplateOverrides,
+    LaunchTemplateSpecification, MixedInstancesPolicy,
+};
+
+use super::size;
+use crate::services::autoscaling::group::{GroupLive, GroupSpec, Step};
+
+/// How instances are bought, beside those that are there.
+pub(super) fn policy(spec: &GroupSpec, live: Option<&GroupLive>) -> MixedInstancesPolicy {
+    let template = LaunchTemplateSpecification::builder()
+        .launch_template_id(spec.template.text())
+        .version(spec.template_version.text());
+    let weights = spec.weights();
+    let overrides = spec.types_now().into_iter().map(|kind| {
+        let weight = weights.get(&kind).map(u32::to_string);
+        LaunchTemplateOverrides::builder().instance_type(kind).set_weighted_capacity(weight).build()
+    });
+    let choice = Choice::builder()
+        .launch_template_specification(template.build())
+        .set_overrides(Some(overrides.collect()));
+    let (base, percentage) = shares(spec, live);
+    let distribution = InstancesDistribution::builder()
+        .on_demand_base_capacity(size(base))
+        .on_demand_percentage_above_base_capacity(size(percentage))
+        // The stack's order is the ladder; for spot, AWS recommends to weigh price and depth of the pools.
+        .on_demand_allocation_strategy("prioritized")
+        .spot_allocation_strategy("price-capacity-optimized");
+    MixedInstancesPolicy::builder()
+        .launch_template(choice.build())
+        .instances_distribution(distribution.build())
+        .build()
+}
+
+/// On-demand capacity to begin with, and the per cent of it above that.
+fn shares(spec: &GroupSpec, live: Option<&GroupLive>) -> (u32, u32) {
+    let (on_demand, spot) = live.map_or((0, 0), |live| (live.on_demand, live.spot));
+    match spec.failover.map(|it| it.rung) {
+        None | Some(Step::Whole) => (0, spec.on_demand_percentage),
+        // What spot could not give is on-demand of another size; the spot instances stay.
+        Some(Step::Sizes) if spec.on_demand_percentage > 0 => (spec.desired.saturating_sub(spot), 0),
+        // What is there on-demand stays, and spot fills the rest.
+        Some(Step::Spot | Step::Sizes | Step::Fewer) => (on_demand, 0),
+    }
+}
+
+/// What each type counts, where that is said.
+pub(super) fn weights(overrides: &[LaunchTemplateOverrides]) -> BTreeMap<String, u32> {
+    let weight = |it: &LaunchTemplateOverrides| {
+        Some((it.instance_type.clone()?, it.weighted_capacity.as_ref()?.parse().ok()?))
+    };
+    overrides.iter().filter_map(weight).collect()
+}
+
+/// What an instance counts in a group of these weights. One of a type that the group no longer names keeps what it had.
+pub(super) fn units(instance: &Instance, weights: &BTreeMap<String, u32>) -> u32 {
+    if weights.is_empty() {
+        return 1;
+    }
+    let of_group = instance.instance_type.as_ref().and_then(|of| weights.get(of).copied());
+    let own = || instance.weighted_capacity.as_ref().and_then(|it| it.parse().ok());
+    of_group.or_else(own).unwrap_or(1)
+}

@@ -1,0 +1,130 @@
+//! A check: something that has to hold in the standby region before what failed over counts as up.
+//!
+//! It stands for no object: nobody looks for it, nobody owns it. Each plan in mode active makes it, and making it means to look once;
+//! the engine tries again until it holds.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Wait};
+use serde::{Deserialize, Serialize};
+
+use crate::services::operation;
+
+/// What is wanted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckSpec {
+    /// What is looked at.
+    pub probe: Probe,
+    /// Longest that one attempt may take, in seconds.
+    pub timeout: u32,
+}
+
+/// What is looked at, and what has to be so.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Probe {
+    /// A web server answers.
+    Http {
+        /// Whom to ask.
+        url: String,
+        /// The status it answers with.
+        status: u16,
+        /// A text in the answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        contains: Option<String>,
+    },
+    /// What users ask for is answered by one host, whatever the name in it leads to. Route 53's measure counts: a status of 2xx
+    /// or 3xx is well.
+    Answer {
+        /// What users ask for.
+        url: String,
+        /// DNS name of the host.
+        host: String,
+    },
+    /// A table of the standby region is in service.
+    Table {
+        /// Its name.
+        name: String,
+        /// Key of an item that it has; empty for none.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        item: BTreeMap<String, KeyValue>,
+        /// The item can be written, and is.
+        writable: bool,
+    },
+    /// A bucket of the standby region holds an object.
+    Object {
+        /// The bucket.
+        bucket: String,
+        /// The object.
+        key: String,
+        /// SHA-256 of its content in lower-case hex.
+        sha256: String,
+    },
+    /// A program ends with exit code 0.
+    Command(Vec<String>),
+}
+
+/// One attribute of an item's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum KeyValue {
+    /// A text.
+    Text(String),
+    /// A number.
+    Number(i64),
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckLive {
+    /// What holds.
+    pub held: CheckSpec,
+}
+
+/// See the module.
+pub struct Check;
+
+impl Kind for Check {
+    const NAME: &'static str = "check";
+    const SUMMARY: &'static str = "something that has to hold before what failed over counts as up";
+    const LOOKUP: Lookup = Lookup::Name;
+    const VERIFIES: bool = true;
+    /// A program that loads models of tens of GiB answers after minutes; what is not up after a quarter of an hour is broken.
+    const WAIT: Wait = Wait {
+        deadline: Duration::from_secs(15 * 60),
+        first: Duration::from_millis(500),
+        slowest: Duration::from_secs(10),
+    };
+    const OPERATIONS: &'static [Operation] = &[
+        operation("dynamodb", "DescribeTable"),
+        operation("dynamodb", "GetItem"),
+        operation("dynamodb", "UpdateItem"),
+        operation("s3", "GetObject"),
+        operation("s3", "ListBucket"),
+    ];
+    type Spec = CheckSpec;
+    type Live = CheckLive;
+
+    fn diff(spec: &CheckSpec, live: &CheckLive) -> Vec<FieldChange> {
+        FieldChange::of("held", &live.held, spec).into_iter().collect()
+    }
+
+    fn expect(spec: &CheckSpec, _id: &str) -> CheckLive {
+        CheckLive { held: spec.clone() }
+    }
+
+    fn prior(_action: Action) -> Duration {
+        Duration::from_secs(10)
+    }
+
+    fn asks_service(spec: &CheckSpec) -> bool {
+        match spec.probe {
+            Probe::Http { .. } | Probe::Answer { .. } | Probe::Command(_) => true,
+            Probe::Table { .. } | Probe::Object { .. } => false,
+        }
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws;

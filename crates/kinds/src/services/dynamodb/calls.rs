@@ -1,0 +1,84 @@
+//! What several kinds do with DynamoDB tables.
+
+use aws_sdk_dynamodb::types::{
+    PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, TableDescription, Tag,
+};
+use drstack_core::cloud::CloudError;
+
+use crate::aws::tags::Tags;
+use crate::aws::{Target, absent};
+use crate::services::s3::calls::built;
+
+/// What DynamoDB answers when a table is not there.
+pub(crate) const NO_TABLE: &[&str] = &["ResourceNotFoundException", "TableNotFoundException"];
+
+impl Target<'_> {
+    /// The client for tables here.
+    pub(crate) fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
+        &self.aws.at(self.place).dynamodb
+    }
+}
+
+/// The table of this name.
+pub(crate) async fn table(at: &Target<'_>, name: &str) -> Result<Option<TableDescription>, CloudError> {
+    let answer = at.dynamodb().describe_table().table_name(name).send().await;
+    Ok(absent(at, "dynamodb:DescribeTable", NO_TABLE, answer)?.and_then(|it| it.table))
+}
+
+/// Whether point-in-time recovery is on; `None` where there is no such table.
+pub(crate) async fn recovery(at: &Target<'_>, name: &str) -> Result<Option<bool>, CloudError> {
+    let answer = at.dynamodb().describe_continuous_backups().table_name(name).send().await;
+    let answer = absent(at, "dynamodb:DescribeContinuousBackups", NO_TABLE, answer)?;
+    let status = |it: aws_sdk_dynamodb::types::ContinuousBackupsDescription| {
+        it.point_in_time_recovery_description.and_then(|it| it.point_in_time_recovery_status)
+    };
+    Ok(answer.map(|it| {
+        it.continuous_backups_description.and_then(status) == Some(PointInTimeRecoveryStatus::Enabled)
+    }))
+}
+
+/// Switches point-in-time recovery on or off.
+pub(crate) async fn put_recovery(at: &Target<'_>, name: &str, on: bool) -> Result<(), CloudError> {
+    const OPERATION: &str = "dynamodb:UpdateContinuousBackups";
+    let wanted = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(on).build();
+    let put = at.dynamodb().update_continuous_backups().table_name(name);
+    let put = put.point_in_time_recovery_specification(built(OPERATION, wanted)?).send().await;
+    put.map(drop).map_err(|error| at.failed(OPERATION, error))
+}
+
+/// Makes a table safe from being deleted by accident, or no longer.
+pub(crate) async fn protect(at: &Target<'_>, name: &str, on: bool) -> Result<(), CloudError> {
+    let put = at.dynamodb().update_table().table_name(name).deletion_protection_enabled(on).send().await;
+    put.map(drop).map_err(|error| at.failed("dynamodb:UpdateTable", error))
+}
+
+/// Deletes a table of one region, protected or not.
+pub(crate) async fn remove(at: &Target<'_>, name: &str, found: &TableDescription) -> Result<(), CloudError> {
+    if found.deletion_protection_enabled == Some(true) {
+        protect(at, name, false).await?;
+    }
+    let gone = at.dynamodb().delete_table().table_name(name).send().await;
+    absent(at, "dynamodb:DeleteTable", NO_TABLE, gone).map(drop)
+}
+
+/// Adds tags to a table, or changes them.
+pub(crate) async fn tag(at: &Target<'_>, name: &str, tags: &Tags) -> Result<(), CloudError> {
+    const OPERATION: &str = "dynamodb:TagResource";
+    let arn = table(at, name).await?.and_then(|it| it.table_arn).unwrap_or_default();
+    let tags = tags
+        .iter()
+        .map(|(key, value)| built(OPERATION, Tag::builder().key(key).value(value).build()))
+        .collect::<Result<Vec<_>, _>>()?;
+    let put = at.dynamodb().tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await;
+    put.map(drop).map_err(|error| at.failed(OPERATION, error))
+}
+
+/// Tags of a table.
+pub(crate) async fn tags(at: &Target<'_>, arn: &str) -> Result<Tags, CloudError> {
+    let answer = at.dynamodb().list_tags_of_resource().resource_arn(arn).send().await;
+    // A table that is just being made has no tags yet.
+    let none = &["ResourceNotFoundException"];
+    let answer = absent(at, "dynamodb:ListTagsOfResource", none, answer)?;
+    let tags = answer.and_then(|it| it.tags).unwrap_or_default();
+    Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
+}

@@ -1,0 +1,138 @@
+//! A table of the standby region that a failover restored from an export. It is data from then on: nobody exports it back, and
+//! nothing but `--delete-data` removes it.
+//!
+//! An import makes a new table and takes none of its capacity; the table is in service when the import is complete (DynamoDB
+//! Developer Guide, "DynamoDB data import from Amazon S3: how it works"). It knows no local indexes and no tags.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use drstack_core::kind::{Action, DataRole, FieldChange, Halfway, Kind, Lookup, Operation, Readiness, Wait};
+use drstack_core::link::{KNOWN_LATER, Link};
+use drstack_core::restored::EXPORT;
+use serde::{Deserialize, Serialize};
+
+use super::standby_table::{Settings, StandbyTable};
+use crate::facts::TableShape;
+use crate::services::operation;
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TableImportSpec {
+    /// The table; it has the name of the primary's.
+    pub table: String,
+    /// The bucket of the exports.
+    pub bucket: String,
+    /// Where in that bucket; no `/` at the end.
+    pub prefix: String,
+    /// Id of the export that it is restored from.
+    pub export: Link,
+    /// Keys, indexes and capacity, as the primary's table had them.
+    pub shape: TableShape,
+    /// Key, recovery and protection.
+    #[serde(flatten)]
+    pub settings: Settings,
+}
+
+/// What DynamoDB reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableImportLive {
+    /// The table. It gets its tags once all of its items are there.
+    #[serde(flatten)]
+    pub table: StandbyTable,
+    /// What went wrong with the import, where something did.
+    pub failure: Option<String>,
+    /// The export that it was restored from, where that is known.
+    pub export: Option<String>,
+}
+
+/// See the module.
+pub struct TableImport;
+
+impl Kind for TableImport {
+    const NAME: &'static str = "table-import";
+    const SUMMARY: &'static str = "table of the standby region that a failover restored from an export";
+    const LOOKUP: Lookup = Lookup::Name;
+    const DATA: DataRole = DataRole::Holds;
+    const RESTORED: bool = true;
+    const WAIT: Wait = Wait::LONG;
+    const OPERATIONS: &'static [Operation] = &[
+        operation("dynamodb", "DeleteTable"),
+        operation("dynamodb", "DescribeContinuousBackups"),
+        operation("dynamodb", "DescribeImport"),
+        operation("dynamodb", "DescribeTable"),
+        operation("dynamodb", "ImportTable"),
+        operation("dynamodb", "ListImports"),
+        operation("dynamodb", "ListTagsOfResource"),
+        operation("dynamodb", "TagResource"),
+        operation("dynamodb", "UpdateContinuousBackups"),
+        operation("dynamodb", "UpdateTable"),
+        operation("logs", "CreateLogGroup"),
+        operation("logs", "CreateLogStream"),
+        operation("logs", "DescribeLogGroups"),
+        operation("logs", "DescribeLogStreams"),
+        operation("logs", "PutLogEvents"),
+        operation("logs", "PutRetentionPolicy"),
+        operation("s3", "GetObject"),
+        operation("s3", "ListBucket"),
+    ];
+    type Spec = TableImportSpec;
+    type Live = TableImportLive;
+
+    fn diff(spec: &TableImportSpec, live: &TableImportLive) -> Vec<FieldChange> {
+        // A table of an earlier failover is of another export than the newest one.
+        let export = live
+            .export
+            .as_deref()
+            .filter(|_| spec.export.text() != KNOWN_LATER)
+            .and_then(|export| FieldChange::replacing("export", &export, &spec.export.text()));
+        let mut changes = live.table.differences(&spec.settings);
+        changes.extend(export);
+        changes
+    }
+
+    fn expect(spec: &TableImportSpec, id: &str) -> TableImportLive {
+        TableImportLive {
+            table: StandbyTable::expect(&spec.settings, id),
+            failure: None,
+            export: Some(spec.export.text().to_owned()),
+        }
+    }
+
+    /// It is made without settings and tags, which come once its items are there.
+    fn halfway(spec: &TableImportSpec, id: &str) -> Vec<Halfway<TableImportLive>> {
+        let whole = Self::expect(spec, id);
+        let with_settings = StandbyTable { tagged: false, ..whole.table.clone() };
+        let tables = [whole.table.bare(), with_settings];
+        tables.map(|table| Halfway::untagged(TableImportLive { table, ..whole.clone() })).into()
+    }
+
+    fn ready(spec: &TableImportSpec, live: &TableImportLive) -> Readiness {
+        match (live.table.status.as_str(), &live.failure) {
+            (_, Some(why)) => Readiness::Failed(format!(
+                "`{}` was not restored whole: {why}; delete what is there of it, and run this again",
+                spec.table
+            )),
+            ("ACTIVE" | "UPDATING", None) => Readiness::Ready,
+            ("INACCESSIBLE_ENCRYPTION_CREDENTIALS", None) => {
+                Readiness::Failed(format!("the key of `{}` cannot be used", spec.table))
+            }
+            (_, None) => Readiness::Waiting(format!("the items of `{}` are being imported", spec.table)),
+        }
+    }
+
+    fn outputs(id: &str, live: &TableImportLive) -> BTreeMap<String, String> {
+        let mut outputs = live.table.outputs(id);
+        outputs.insert(EXPORT.to_owned(), live.export.clone().unwrap_or_default());
+        outputs
+    }
+
+    fn prior(action: Action) -> Duration {
+        // AWS gives no number: "import times are directly related to your data's characteristics". Minutes for small tables, as with
+        // replicas; whoever has a large one learns it from the journal of a rehearsal.
+        if action == Action::Create { Duration::from_secs(600) } else { Duration::from_secs(5) }
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws;

@@ -1,0 +1,94 @@
+//! A replica of a primary table in the standby region (global tables, version 2019.11.21), with settings of its own.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use drstack_core::kind::{Action, DataRole, FieldChange, Halfway, Kind, Lookup, Operation, Readiness, Wait};
+use drstack_core::sides::Copied;
+use serde::{Deserialize, Serialize};
+
+use super::standby_table::{Settings, StandbyTable};
+use crate::services::operation;
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TableReplicaSpec {
+    /// The table; a replica has the same name.
+    pub table: String,
+    /// Key, recovery and protection.
+    #[serde(flatten)]
+    pub settings: Settings,
+}
+
+/// See the module.
+pub struct TableReplica;
+
+impl Kind for TableReplica {
+    const NAME: &'static str = "table-replica";
+    const SUMMARY: &'static str = "global-table replica in the standby region, with recovery and protection";
+    const LOOKUP: Lookup = Lookup::Name;
+    const DATA: DataRole = DataRole::Holds;
+    const WAIT: Wait = Wait::LONG;
+    const OPERATIONS: &'static [Operation] = &[
+        operation("dynamodb", "CreateTable"),
+        operation("dynamodb", "CreateTableReplica"),
+        operation("dynamodb", "DeleteItem"),
+        operation("dynamodb", "DeleteTable"),
+        operation("dynamodb", "DeleteTableReplica"),
+        operation("dynamodb", "DescribeContinuousBackups"),
+        operation("dynamodb", "DescribeTable"),
+        operation("dynamodb", "GetItem"),
+        operation("dynamodb", "ListTables"),
+        operation("dynamodb", "ListTagsOfResource"),
+        operation("dynamodb", "PutItem"),
+        operation("dynamodb", "Query"),
+        operation("dynamodb", "Scan"),
+        operation("dynamodb", "TagResource"),
+        operation("dynamodb", "UpdateContinuousBackups"),
+        operation("dynamodb", "UpdateItem"),
+        operation("dynamodb", "UpdateTable"),
+        operation("iam", "CreateServiceLinkedRole"),
+    ];
+    type Spec = TableReplicaSpec;
+    type Live = StandbyTable;
+
+    fn copied(spec: &TableReplicaSpec) -> Option<Copied> {
+        Some(Copied::Items { table: spec.table.clone() })
+    }
+
+    fn diff(spec: &TableReplicaSpec, live: &StandbyTable) -> Vec<FieldChange> {
+        live.differences(&spec.settings)
+    }
+
+    fn expect(spec: &TableReplicaSpec, id: &str) -> StandbyTable {
+        StandbyTable::expect(&spec.settings, id)
+    }
+
+    /// It is made without tags and settings, which come once it is there.
+    fn halfway(spec: &TableReplicaSpec, id: &str) -> Vec<Halfway<StandbyTable>> {
+        let whole = Self::expect(spec, id);
+        vec![Halfway::untagged(whole.bare()), Halfway::tagged(StandbyTable { tagged: true, ..whole.bare() })]
+    }
+
+    fn ready(spec: &TableReplicaSpec, live: &StandbyTable) -> Readiness {
+        match live.status.as_str() {
+            "ACTIVE" => Readiness::Ready,
+            "CREATION_FAILED" | "INACCESSIBLE_ENCRYPTION_CREDENTIALS" => {
+                Readiness::Failed(format!("the replica of `{}` is {}", spec.table, live.status))
+            }
+            other => Readiness::Waiting(format!("the replica of `{}` is {other}", spec.table)),
+        }
+    }
+
+    fn outputs(id: &str, live: &StandbyTable) -> BTreeMap<String, String> {
+        live.outputs(id)
+    }
+
+    fn prior(action: Action) -> Duration {
+        // AWS fills a replica in minutes for small tables, in hours for large ones.
+        if action == Action::Update { Duration::from_secs(5) } else { Duration::from_secs(300) }
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws;

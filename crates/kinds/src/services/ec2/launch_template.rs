@@ -1,0 +1,128 @@
+//! How a pool's instances are launched. Every change makes a version; groups pin it by number.
+
+use std::collections::BTreeMap;
+
+use drstack_core::kind::{FieldChange, Kind, Lookup, Operation};
+use drstack_core::link::Link;
+use serde::{Deserialize, Serialize};
+
+use crate::facts::Disk;
+use crate::services::{operation, texts};
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LaunchTemplateSpec {
+    /// Its name.
+    pub name: String,
+    /// The image.
+    pub image: Link,
+    /// The first choice of instance type; the group's list overrides it.
+    pub instance_type: String,
+    /// SHA-256 of the user data; the text stands in the template and nowhere else.
+    pub user_data_sha256: Option<String>,
+    /// Security groups.
+    pub security_groups: Vec<Link>,
+    /// Name of the instance profile.
+    pub profile: Option<Link>,
+    /// Disks, where they differ from the image's.
+    pub disks: Vec<Disk>,
+}
+
+/// What EC2 reports of the default version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LaunchTemplateLive {
+    /// Its name.
+    pub name: String,
+    /// Number of the default version.
+    pub version: String,
+    /// The image.
+    pub image: String,
+    /// The first choice of instance type.
+    pub instance_type: String,
+    /// SHA-256 of the user data.
+    pub user_data_sha256: Option<String>,
+    /// Security groups, sorted.
+    pub security_groups: Vec<String>,
+    /// Name of the instance profile.
+    pub profile: Option<String>,
+    /// Disks, where they differ from the image's.
+    pub disks: Vec<Disk>,
+    /// The metadata service answers only to session tokens (IMDSv2).
+    pub tokens_required: bool,
+}
+
+/// See the module.
+pub struct LaunchTemplate;
+
+impl Kind for LaunchTemplate {
+    const NAME: &'static str = "launch-template";
+    const SUMMARY: &'static str = "launch template with numbered versions, IMDSv2 and tags";
+    const LOOKUP: Lookup = Lookup::Tag;
+    const KEEPS_NAME: bool = true;
+    const VOLATILE: &'static [&'static str] = &["version"];
+    const OPERATIONS: &'static [Operation] = &[
+        operation("ec2", "CreateLaunchTemplate"),
+        operation("ec2", "CreateLaunchTemplateVersion"),
+        operation("ec2", "CreateTags"),
+        operation("ec2", "DeleteLaunchTemplate"),
+        operation("ec2", "DescribeLaunchTemplateVersions"),
+        operation("ec2", "DescribeLaunchTemplates"),
+        operation("ec2", "ModifyLaunchTemplate"),
+    ];
+    type Spec = LaunchTemplateSpec;
+    type Live = LaunchTemplateLive;
+
+    fn diff(spec: &LaunchTemplateSpec, live: &LaunchTemplateLive) -> Vec<FieldChange> {
+        let profile = spec.profile.as_ref().map(|profile| profile.text().to_owned());
+        let changes = [
+            FieldChange::replacing("name", &live.name, &spec.name),
+            FieldChange::of("image", &live.image.as_str(), &spec.image.text()),
+            FieldChange::of("instance_type", &live.instance_type, &spec.instance_type),
+            FieldChange::of("user_data_sha256", &live.user_data_sha256, &spec.user_data_sha256),
+            FieldChange::of("security_groups", &live.security_groups, &texts(&spec.security_groups)),
+            FieldChange::of("profile", &live.profile, &profile),
+            FieldChange::of("disks", &live.disks, &spec.disks),
+            FieldChange::of("tokens_required", &live.tokens_required, &true),
+        ];
+        changes.into_iter().flatten().collect()
+    }
+
+    fn under_its_name(spec: &LaunchTemplateSpec, _id: &str, live: &LaunchTemplateLive) -> LaunchTemplateSpec {
+        LaunchTemplateSpec { name: live.name.clone(), ..spec.clone() }
+    }
+
+    fn expect(spec: &LaunchTemplateSpec, _id: &str) -> LaunchTemplateLive {
+        LaunchTemplateLive {
+            name: spec.name.clone(),
+            version: "1".to_owned(),
+            image: spec.image.text().to_owned(),
+            instance_type: spec.instance_type.clone(),
+            user_data_sha256: spec.user_data_sha256.clone(),
+            security_groups: texts(&spec.security_groups),
+            profile: spec.profile.as_ref().map(|profile| profile.text().to_owned()),
+            disks: spec.disks.clone(),
+            tokens_required: true,
+        }
+    }
+
+    fn expect_after(spec: &LaunchTemplateSpec, id: &str, before: &LaunchTemplateLive) -> LaunchTemplateLive {
+        let version = before.version.parse::<u64>().map_or(1, |version| version + 1);
+        LaunchTemplateLive { version: version.to_string(), ..Self::expect(spec, id) }
+    }
+
+    fn outputs(id: &str, live: &LaunchTemplateLive) -> BTreeMap<String, String> {
+        [("id", id), ("version", live.version.as_str())]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into()
+    }
+
+    fn links(live: &LaunchTemplateLive) -> Vec<String> {
+        let mut links = live.security_groups.clone();
+        links.push(live.image.clone());
+        links.extend(live.profile.clone());
+        links
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws;

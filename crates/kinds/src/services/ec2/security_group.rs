@@ -1,0 +1,98 @@
+//! The standby network's security group: nothing comes in but what the stack says.
+
+use drstack_core::kind::{FieldChange, Halfway, Kind, Lookup, Operation};
+use drstack_core::link::Link;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::services::operation;
+
+/// A door: a TCP port, open for an address range.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ingress {
+    /// The TCP port.
+    pub port: u16,
+    /// Who may come in: `10.0.0.0/8`.
+    pub from: String,
+}
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SecurityGroupSpec {
+    /// Its name within the VPC.
+    pub name: String,
+    /// Its VPC.
+    pub vpc: Link,
+    /// What may come in, sorted.
+    pub ingress: Vec<Ingress>,
+}
+
+/// What EC2 reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SecurityGroupLive {
+    /// Its name within the VPC.
+    pub name: String,
+    /// Its VPC.
+    pub vpc: String,
+    /// TCP ports by address range, sorted.
+    pub ingress: Vec<Ingress>,
+    /// Doors of any other form, as EC2 describes them: somebody opened them by hand.
+    pub other: Vec<String>,
+}
+
+/// See the module.
+pub struct SecurityGroup;
+
+impl Kind for SecurityGroup {
+    const NAME: &'static str = "security-group";
+    const SUMMARY: &'static str = "security group of the standby region's instances";
+    const LOOKUP: Lookup = Lookup::Tag;
+    const KEEPS_NAME: bool = true;
+    const OPERATIONS: &'static [Operation] = &[
+        operation("ec2", "AuthorizeSecurityGroupIngress"),
+        operation("ec2", "CreateSecurityGroup"),
+        operation("ec2", "CreateTags"),
+        operation("ec2", "DeleteSecurityGroup"),
+        operation("ec2", "DescribeSecurityGroups"),
+        operation("ec2", "RevokeSecurityGroupIngress"),
+    ];
+    type Spec = SecurityGroupSpec;
+    type Live = SecurityGroupLive;
+
+    fn diff(spec: &SecurityGroupSpec, live: &SecurityGroupLive) -> Vec<FieldChange> {
+        let changes = [
+            FieldChange::replacing("name", &live.name, &spec.name),
+            FieldChange::replacing("vpc", &live.vpc.as_str(), &spec.vpc.text()),
+            FieldChange::of("ingress", &live.ingress, &spec.ingress),
+            FieldChange::of("other", &live.other, &Vec::new()),
+        ];
+        changes.into_iter().flatten().collect()
+    }
+
+    fn under_its_name(spec: &SecurityGroupSpec, _id: &str, live: &SecurityGroupLive) -> SecurityGroupSpec {
+        SecurityGroupSpec { name: live.name.clone(), ..spec.clone() }
+    }
+
+    fn expect(spec: &SecurityGroupSpec, _id: &str) -> SecurityGroupLive {
+        SecurityGroupLive {
+            name: spec.name.clone(),
+            vpc: spec.vpc.text().to_owned(),
+            ingress: spec.ingress.clone(),
+            other: Vec::new(),
+        }
+    }
+
+    /// It is made shut; its doors take a call of their own.
+    fn halfway(spec: &SecurityGroupSpec, id: &str) -> Vec<Halfway<SecurityGroupLive>> {
+        let shut = SecurityGroupLive { ingress: Vec::new(), ..Self::expect(spec, id) };
+        vec![Halfway::tagged(shut)]
+    }
+
+    fn links(live: &SecurityGroupLive) -> Vec<String> {
+        vec![live.vpc.clone()]
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws;

@@ -1,0 +1,61 @@
+//! The standby network's VPC.
+
+use drstack_core::kind::{FieldChange, Halfway, Kind, Lookup, Operation};
+use serde::{Deserialize, Serialize};
+
+use crate::services::operation;
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VpcSpec {
+    /// Its address range.
+    pub cidr: String,
+}
+
+/// What EC2 reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VpcLive {
+    /// Its address range.
+    pub cidr: String,
+    /// Instances get DNS names.
+    pub dns_names: bool,
+}
+
+/// See the module.
+pub struct Vpc;
+
+impl Kind for Vpc {
+    const NAME: &'static str = "vpc";
+    const SUMMARY: &'static str = "VPC of the standby region";
+    const LOOKUP: Lookup = Lookup::Tag;
+    const OPERATIONS: &'static [Operation] = &[
+        operation("ec2", "CreateTags"),
+        operation("ec2", "CreateVpc"),
+        operation("ec2", "DeleteVpc"),
+        operation("ec2", "DescribeVpcAttribute"),
+        operation("ec2", "DescribeVpcs"),
+        operation("ec2", "ModifyVpcAttribute"),
+    ];
+    type Spec = VpcSpec;
+    type Live = VpcLive;
+
+    fn diff(spec: &VpcSpec, live: &VpcLive) -> Vec<FieldChange> {
+        let changes = [
+            FieldChange::replacing("cidr", &live.cidr, &spec.cidr),
+            FieldChange::of("dns_names", &live.dns_names, &true),
+        ];
+        changes.into_iter().flatten().collect()
+    }
+
+    fn expect(spec: &VpcSpec, _id: &str) -> VpcLive {
+        VpcLive { cidr: spec.cidr.clone(), dns_names: true }
+    }
+
+    /// DNS names take a call of their own.
+    fn halfway(spec: &VpcSpec, _id: &str) -> Vec<Halfway<VpcLive>> {
+        vec![Halfway::tagged(VpcLive { cidr: spec.cidr.clone(), dns_names: false })]
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws;

@@ -1,0 +1,250 @@
+//! What several kinds do with IAM roles.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::types::{EntityType, Tag};
+use drstack_core::address::Address;
+use drstack_core::cloud::{CloudError, Owner};
+use serde_json::Value;
+
+use crate::aws::tags::{self, Tags};
+use crate::aws::{Target, absent, has_code};
+use crate::services::s3::calls::built;
+
+/// Name of the one inline policy of a role that drstack makes.
+const POLICY: &str = "drstack";
+
+/// The most that IAM answers in one page.
+const PAGE: i32 = 1000;
+
+/// What IAM answers when something is not there.
+const NONE: &[&str] = &["NoSuchEntity", "NoSuchEntityException"];
+
+/// A role with its inline policy.
+pub(crate) struct Role {
+    pub(crate) arn: String,
+    pub(crate) trust: Value,
+    /// Null where the inline policy is missing.
+    pub(crate) policy: Value,
+    pub(crate) tags: Tags,
+}
+
+impl Target<'_> {
+    /// The client for roles and profiles.
+    pub(crate) fn iam(&self) -> &aws_sdk_iam::Client {
+        &self.aws.at(self.place).iam
+    }
+}
+
+/// The path under which a stack's roles and profiles stand, so that one listing finds them.
+pub(crate) fn path(at: &Target<'_>) -> String {
+    format!("/drstack/{}/", at.scope.stack)
+}
+
+/// Part of the path of roles that replicate a bucket; the bucket's name follows.
+const SOURCE: &str = "source/";
+
+/// IAM answers policy documents percent-encoded.
+fn document(text: Option<&str>) -> Value {
+    let text = percent_encoding::percent_decode_str(text.unwrap_or_default()).decode_utf8_lossy();
+    serde_json::from_str(&text).unwrap_or(Value::Null)
+}
+
+/// The role of this name.
+pub(crate) async fn role(at: &Target<'_>, name: &str) -> Result<Option<Role>, CloudError> {
+    let (role, policy) = tokio::join!(
+        at.iam().get_role().role_name(name).send(),
+        at.iam().get_role_policy().role_name(name).policy_name(POLICY).send(),
+    );
+    let Some(role) = absent(at, "iam:GetRole", NONE, role)?.and_then(|it| it.role) else { return Ok(None) };
+    let policy = absent(at, "iam:GetRolePolicy", NONE, policy)?;
+    Ok(Some(Role {
+        arn: role.arn,
+        trust: document(role.assume_role_policy_document.as_deref()),
+        policy: policy.map_or(Value::Null, |it| document(Some(&it.policy_document))),
+        tags: role.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
+    }))
+}
+
+/// Roles above which one listing of all of the account's roles is cheaper than asking for each.
+const BULK: usize = 4;
+
+/// The roles of these names, in order.
+pub(crate) async fn roles_by_name(
+    at: &Target<'_>,
+    names: &[String],
+) -> Vec<Result<Option<Role>, CloudError>> {
+    if names.len() < BULK {
+        let looks: Vec<_> = names.iter().map(|name| role(at, name)).collect();
+        return futures_util::future::join_all(looks).await;
+    }
+    match all_roles(at).await {
+        Ok(mut roles) => names.iter().map(|name| Ok(roles.remove(name))).collect(),
+        Err(error) => names.iter().map(|_| Err(error.clone())).collect(),
+    }
+}
+
+async fn all_roles(at: &Target<'_>) -> Result<BTreeMap<String, Role>, CloudError> {
+    let mut roles = BTreeMap::new();
+    let ask = at.iam().get_account_authorization_details().filter(EntityType::Role).max_items(PAGE);
+    let mut pages = ask.into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| at.failed("iam:GetAccountAuthorizationDetails", error))?;
+        for role in page.role_detail_list.unwrap_or_default() {
+            let inline = role.role_policy_list.unwrap_or_default();
+            let policy = inline.iter().find(|it| it.policy_name.as_deref() == Some(POLICY));
+            let found = Role {
+                arn: role.arn.unwrap_or_default(),
+                trust: document(role.assume_role_policy_document.as_deref()),
+                policy: policy.map_or(Value::Null, |it| document(it.policy_document.as_deref())),
+                tags: role.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
+            };
+            roles.insert(role.role_name.unwrap_or_default(), found);
+        }
+    }
+    Ok(roles)
+}
+
+/// Makes a role, or takes the one that is ours already, and gives it its policy. The path of a role that replicates names
+/// its bucket, so that the listing finds that too.
+pub(crate) async fn create_role(
+    at: &Target<'_>,
+    name: &str,
+    source: Option<&str>,
+    trust: &Value,
+    policy: &Value,
+    tags: &Tags,
+) -> Result<(), CloudError> {
+    const OPERATION: &str = "iam:CreateRole";
+    let made = at
+        .iam()
+        .create_role()
+        .role_name(name)
+        .path(source.map_or_else(|| path(at), |bucket| format!("{}{SOURCE}{bucket}/", path(at))))
+        .assume_role_policy_document(trust.to_string())
+        .set_tags(Some(tag_list(OPERATION, tags)?))
+        .send()
+        .await;
+    match made {
+        Ok(_) => {}
+        Err(error) if has_code(&error, &["EntityAlreadyExists", "EntityAlreadyExistsException"]) => {
+            expect_ours(at, name).await?;
+        }
+        Err(error) => return Err(at.failed(OPERATION, error)),
+    }
+    put_policy(at, name, policy).await
+}
+
+async fn expect_ours(at: &Target<'_>, name: &str) -> Result<(), CloudError> {
+    let owner = role(at, name).await?.map(|role| tags::owner_by_name(&role.tags, at.scope, name));
+    match owner {
+        Some(Owner::Ours(_)) => Ok(()),
+        _ => Err(CloudError::Invalid {
+            operation: "iam:CreateRole".to_owned(),
+            code: "EntityAlreadyExists".to_owned(),
+            message: format!("role `{name}` exists and is not this stack's"),
+        }),
+    }
+}
+
+/// Tags as IAM takes them.
+pub(crate) fn tag_list(operation: &str, tags: &Tags) -> Result<Vec<Tag>, CloudError> {
+    tags.iter().map(|(key, value)| built(operation, Tag::builder().key(key).value(value).build())).collect()
+}
+
+/// Gives the role its inline policy, in place of the one it has.
+pub(crate) async fn put_policy(at: &Target<'_>, name: &str, policy: &Value) -> Result<(), CloudError> {
+    put_inline_policy(at, name, POLICY, policy).await
+}
+
+/// The inline policy of this name on somebody's role, null where it has none; `None` where there is no such role.
+pub(crate) async fn inline_policy(
+    at: &Target<'_>,
+    role: &str,
+    name: &str,
+) -> Result<Option<Value>, CloudError> {
+    let (found, policy) = tokio::join!(
+        at.iam().get_role().role_name(role).send(),
+        at.iam().get_role_policy().role_name(role).policy_name(name).send(),
+    );
+    let found = absent(at, "iam:GetRole", NONE, found)?;
+    let policy = absent(at, "iam:GetRolePolicy", NONE, policy)?;
+    Ok(found.map(|_| policy.map_or(Value::Null, |it| document(Some(&it.policy_document)))))
+}
+
+/// Puts an inline policy of this name on a role; its other policies stay as they are.
+pub(crate) async fn put_inline_policy(
+    at: &Target<'_>,
+    role: &str,
+    name: &str,
+    policy: &Value,
+) -> Result<(), CloudError> {
+    let put = at.iam().put_role_policy().role_name(role).policy_name(name);
+    let put = put.policy_document(policy.to_string()).send().await;
+    put.map(drop).map_err(|error| at.failed("iam:PutRolePolicy", error))
+}
+
+/// Takes the inline policy of this name from a role.
+pub(crate) async fn delete_inline_policy(at: &Target<'_>, role: &str, name: &str) -> Result<(), CloudError> {
+    let gone = at.iam().delete_role_policy().role_name(role).policy_name(name).send().await;
+    absent(at, "iam:DeleteRolePolicy", NONE, gone).map(drop)
+}
+
+/// Makes a role what it should be.
+pub(crate) async fn update_role(
+    at: &Target<'_>,
+    name: &str,
+    trust: &Value,
+    policy: &Value,
+    tags: &Tags,
+) -> Result<(), CloudError> {
+    let trusted = at.iam().update_assume_role_policy().role_name(name).policy_document(trust.to_string());
+    trusted.send().await.map_err(|error| at.failed("iam:UpdateAssumeRolePolicy", error))?;
+    put_policy(at, name, policy).await?;
+    let tagged = at.iam().tag_role().role_name(name).set_tags(Some(tag_list("iam:TagRole", tags)?));
+    tagged.send().await.map(drop).map_err(|error| at.failed("iam:TagRole", error))
+}
+
+/// Takes the role and its inline policy away.
+pub(crate) async fn delete_role(at: &Target<'_>, name: &str) -> Result<(), CloudError> {
+    delete_inline_policy(at, name, POLICY).await?;
+    let gone = at.iam().delete_role().role_name(name).send().await;
+    absent(at, "iam:DeleteRole", NONE, gone).map(drop)
+}
+
+/// The stack's roles: name and path.
+async fn roles(at: &Target<'_>) -> Result<Vec<(String, String)>, CloudError> {
+    at.aws.roles.ask(list_roles(at)).await
+}
+
+async fn list_roles(at: &Target<'_>) -> Result<Vec<(String, String)>, CloudError> {
+    let mut roles = Vec::new();
+    let mut pages = at.iam().list_roles().path_prefix(path(at)).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| at.failed("iam:ListRoles", error))?;
+        roles.extend(page.roles.into_iter().map(|role| (role.role_name, role.path)));
+    }
+    Ok(roles)
+}
+
+/// Names of the stack's roles.
+pub(crate) async fn role_names(at: &Target<'_>) -> Result<Vec<String>, CloudError> {
+    Ok(roles(at).await?.into_iter().map(|(name, _)| name).collect())
+}
+
+/// Buckets that the stack's roles replicate, each once.
+pub(crate) async fn role_sources(at: &Target<'_>) -> Result<Vec<String>, CloudError> {
+    let start = format!("{}{SOURCE}", path(at));
+    let bucket = |(_, path): (String, String)| {
+        path.strip_prefix(&start).map(|rest| rest.trim_end_matches('/').to_owned())
+    };
+    let mut buckets: Vec<String> = roles(at).await?.into_iter().filter_map(bucket).collect();
+    buckets.sort();
+    buckets.dedup();
+    Ok(buckets)
+}
+
+/// The address a role was made for, where its resource is called `resource`.
+pub(crate) fn is_for(owner: &Owner, resource: &str) -> bool {
+    matches!(owner, Owner::Ours(address) | Owner::Unproven(Some(address)) if Address::resource(address) == resource)
+}

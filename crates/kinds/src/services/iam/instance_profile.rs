@@ -1,0 +1,74 @@
+//! The instance profile that carries a pool's role.
+
+use drstack_core::kind::{FieldChange, Halfway, Kind, Lookup, Operation, Place};
+use drstack_core::link::Link;
+use serde::{Deserialize, Serialize};
+
+use crate::services::operation;
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InstanceProfileSpec {
+    /// Its name.
+    pub name: String,
+    /// Name of its role.
+    pub role: Link,
+}
+
+/// What IAM reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceProfileLive {
+    /// Name of its role; empty where it has none.
+    pub role: String,
+}
+
+/// See the module.
+pub struct InstanceProfile;
+
+impl Kind for InstanceProfile {
+    const NAME: &'static str = "instance-profile";
+    const SUMMARY: &'static str = "instance profile that gives a pool's instances their role";
+    const LOOKUP: Lookup = Lookup::Name;
+    const KEEPS_NAME: bool = true;
+    const PLACES: &'static [Place] = &[Place::Global];
+    const OPERATIONS: &'static [Operation] = &[
+        operation("iam", "AddRoleToInstanceProfile"),
+        operation("iam", "CreateInstanceProfile"),
+        operation("iam", "DeleteInstanceProfile"),
+        operation("iam", "GetInstanceProfile"),
+        operation("iam", "ListInstanceProfiles"),
+        operation("iam", "PassRole"),
+        operation("iam", "RemoveRoleFromInstanceProfile"),
+        operation("iam", "TagInstanceProfile"),
+    ];
+    type Spec = InstanceProfileSpec;
+    type Live = InstanceProfileLive;
+
+    fn diff(spec: &InstanceProfileSpec, live: &InstanceProfileLive) -> Vec<FieldChange> {
+        FieldChange::of("role", &live.role.as_str(), &spec.role.text()).into_iter().collect()
+    }
+
+    fn under_its_name(
+        spec: &InstanceProfileSpec,
+        id: &str,
+        _live: &InstanceProfileLive,
+    ) -> InstanceProfileSpec {
+        InstanceProfileSpec { name: id.to_owned(), ..spec.clone() }
+    }
+
+    fn expect(spec: &InstanceProfileSpec, _id: &str) -> InstanceProfileLive {
+        InstanceProfileLive { role: spec.role.text().to_owned() }
+    }
+
+    /// Its role takes a call of its own.
+    fn halfway(_spec: &InstanceProfileSpec, _id: &str) -> Vec<Halfway<InstanceProfileLive>> {
+        vec![Halfway::tagged(InstanceProfileLive { role: String::new() })]
+    }
+
+    fn links(live: &InstanceProfileLive) -> Vec<String> {
+        vec![live.role.clone()]
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws;

@@ -1,0 +1,119 @@
+//! The role of a pool's instances: they may read what the stack names, and nothing else.
+
+use std::collections::BTreeMap;
+
+use drstack_core::kind::{FieldChange, Halfway, Kind, Lookup, Operation, Place};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::services::{operation, owned_by};
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InstanceRoleSpec {
+    /// Its name.
+    pub name: String,
+    /// The account that has to own the buckets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// ARNs of buckets whose objects may be read.
+    pub buckets: Vec<String>,
+    /// ARNs of tables that may be read.
+    pub tables: Vec<String>,
+}
+
+/// What IAM reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceRoleLive {
+    /// Who may take it on.
+    pub trust: Value,
+    /// What it may do; null where the inline policy is missing.
+    pub policy: Value,
+}
+
+/// Who may take it on: EC2.
+pub fn trust() -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    })
+}
+
+/// Reading the buckets and tables that the stack names.
+pub fn policy(spec: &InstanceRoleSpec) -> Value {
+    let objects: Vec<String> = spec.buckets.iter().map(|bucket| format!("{bucket}/*")).collect();
+    let indexes = spec.tables.iter().flat_map(|table| [table.clone(), format!("{table}/index/*")]);
+    let items: Vec<String> = indexes.collect();
+    let allow = |actions: &[&str], on: &[String]| {
+        (!on.is_empty()).then(|| json!({"Effect": "Allow", "Action": actions, "Resource": on}))
+    };
+    // The ARN of a bucket does not say whose it is; that of a table does.
+    let of_account = |mut statement: Value| {
+        if let Some(account) = &spec.account {
+            statement["Condition"] = owned_by(account);
+        }
+        statement
+    };
+    let statements = [
+        allow(&["s3:ListBucket"], &spec.buckets).map(of_account),
+        allow(&["s3:GetObject"], &objects).map(of_account),
+        allow(
+            &["dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:Query"],
+            &items,
+        ),
+    ];
+    json!({"Version": "2012-10-17", "Statement": statements.into_iter().flatten().collect::<Vec<_>>()})
+}
+
+/// See the module.
+pub struct InstanceRole;
+
+impl Kind for InstanceRole {
+    const NAME: &'static str = "instance-role";
+    const SUMMARY: &'static str = "IAM role of a pool's instances, allowed to read what the stack names";
+    const LOOKUP: Lookup = Lookup::Name;
+    const KEEPS_NAME: bool = true;
+    const PLACES: &'static [Place] = &[Place::Global];
+    const OPERATIONS: &'static [Operation] = &[
+        operation("iam", "CreateRole"),
+        operation("iam", "DeleteRole"),
+        operation("iam", "DeleteRolePolicy"),
+        operation("iam", "GetAccountAuthorizationDetails"),
+        operation("iam", "GetRole"),
+        operation("iam", "GetRolePolicy"),
+        operation("iam", "ListRoles"),
+        operation("iam", "PutRolePolicy"),
+        operation("iam", "TagRole"),
+        operation("iam", "UpdateAssumeRolePolicy"),
+    ];
+    type Spec = InstanceRoleSpec;
+    type Live = InstanceRoleLive;
+
+    fn diff(spec: &InstanceRoleSpec, live: &InstanceRoleLive) -> Vec<FieldChange> {
+        let changes = [
+            FieldChange::of("trust", &live.trust, &trust()),
+            FieldChange::of("policy", &live.policy, &policy(spec)),
+        ];
+        changes.into_iter().flatten().collect()
+    }
+
+    fn under_its_name(spec: &InstanceRoleSpec, id: &str, _live: &InstanceRoleLive) -> InstanceRoleSpec {
+        InstanceRoleSpec { name: id.to_owned(), ..spec.clone() }
+    }
+
+    fn expect(spec: &InstanceRoleSpec, _id: &str) -> InstanceRoleLive {
+        InstanceRoleLive { trust: trust(), policy: policy(spec) }
+    }
+
+    /// Its policy takes a call of its own.
+    fn halfway(_spec: &InstanceRoleSpec, _id: &str) -> Vec<Halfway<InstanceRoleLive>> {
+        vec![Halfway::tagged(InstanceRoleLive { trust: trust(), policy: Value::Null })]
+    }
+
+    fn outputs(id: &str, _live: &InstanceRoleLive) -> BTreeMap<String, String> {
+        BTreeMap::from([("id".to_owned(), id.to_owned())])
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws;

@@ -1,0 +1,145 @@
+//! The role S3 takes on to replicate one bucket: allowed that, and nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use drstack_core::kind::{DataRole, FieldChange, Halfway, Kind, Lookup, Operation, Place};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::services::{operation, owned_by};
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReplicationRoleSpec {
+    /// Its name.
+    pub name: String,
+    /// The primary bucket.
+    pub source: String,
+    /// The standby bucket.
+    pub destination: String,
+    /// Partition of both.
+    pub partition: String,
+    /// Key of the standby region under which copies are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+    /// Key of the primary bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_kms_key: Option<String>,
+    /// The account that has to own both buckets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+
+/// What IAM reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReplicationRoleLive {
+    /// Its ARN.
+    pub arn: String,
+    /// Who may take it on.
+    pub trust: Value,
+    /// What it may do; null where the inline policy is missing.
+    pub policy: Value,
+}
+
+/// Who may take it on: S3.
+pub fn trust() -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    })
+}
+
+/// Every role's is the same, and every plan compares it.
+static TRUST: LazyLock<Value> = LazyLock::new(trust);
+
+/// What replication needs, as S3's documentation lists it.
+pub fn policy(spec: &ReplicationRoleSpec) -> Value {
+    let arn = |bucket: &str| format!("arn:{}:s3:::{bucket}", spec.partition);
+    let (source, destination) = (arn(&spec.source), arn(&spec.destination));
+    let mut statements = vec![
+        json!({"Effect": "Allow", "Action": ["s3:GetReplicationConfiguration", "s3:ListBucket"], "Resource": source}),
+        json!({"Effect": "Allow", "Action": ["s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"],
+            "Resource": format!("{source}/*")}),
+        json!({"Effect": "Allow", "Action": ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
+            "Resource": format!("{destination}/*")}),
+    ];
+    // The ARN of a bucket does not say whose it is.
+    if let Some(account) = &spec.account {
+        for statement in &mut statements {
+            statement["Condition"] = owned_by(account);
+        }
+    }
+    // Only ARNs can be granted; an alias or an id is granted by the key's own policy.
+    let granted = [(&spec.source_kms_key, "kms:Decrypt"), (&spec.kms_key, "kms:Encrypt")];
+    statements.extend(granted.into_iter().filter_map(|(key, action)| {
+        let key = key.as_deref().filter(|key| key.starts_with("arn:"))?;
+        Some(json!({"Effect": "Allow", "Action": [action], "Resource": key}))
+    }));
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+/// See the module.
+pub struct ReplicationRole;
+
+impl Kind for ReplicationRole {
+    const NAME: &'static str = "replication-role";
+    const SUMMARY: &'static str = "IAM role with which S3 replicates one bucket";
+    const LOOKUP: Lookup = Lookup::Name;
+    const KEEPS_NAME: bool = true;
+    const PLACES: &'static [Place] = &[Place::Global];
+    const DATA: DataRole = DataRole::Feeds;
+    const OPERATIONS: &'static [Operation] = &[
+        operation("iam", "CreateRole"),
+        operation("iam", "DeleteRole"),
+        operation("iam", "DeleteRolePolicy"),
+        operation("iam", "GetAccountAuthorizationDetails"),
+        operation("iam", "GetRole"),
+        operation("iam", "GetRolePolicy"),
+        operation("iam", "ListRoles"),
+        operation("iam", "PassRole"),
+        operation("iam", "PutRolePolicy"),
+        operation("iam", "TagRole"),
+        operation("iam", "UpdateAssumeRolePolicy"),
+    ];
+    type Spec = ReplicationRoleSpec;
+    type Live = ReplicationRoleLive;
+
+    fn diff(spec: &ReplicationRoleSpec, live: &ReplicationRoleLive) -> Vec<FieldChange> {
+        let changes = [
+            FieldChange::of("trust", &live.trust, &TRUST),
+            FieldChange::of("policy", &live.policy, &policy(spec)),
+        ];
+        changes.into_iter().flatten().collect()
+    }
+
+    fn under_its_name(
+        spec: &ReplicationRoleSpec,
+        id: &str,
+        _live: &ReplicationRoleLive,
+    ) -> ReplicationRoleSpec {
+        ReplicationRoleSpec { name: id.to_owned(), ..spec.clone() }
+    }
+
+    fn expect(spec: &ReplicationRoleSpec, id: &str) -> ReplicationRoleLive {
+        ReplicationRoleLive {
+            arn: format!("arn:aws:iam::000000000000:role/{id}"),
+            trust: trust(),
+            policy: policy(spec),
+        }
+    }
+
+    /// Its policy takes a call of its own.
+    fn halfway(spec: &ReplicationRoleSpec, id: &str) -> Vec<Halfway<ReplicationRoleLive>> {
+        vec![Halfway::tagged(ReplicationRoleLive { policy: Value::Null, ..Self::expect(spec, id) })]
+    }
+
+    fn outputs(id: &str, live: &ReplicationRoleLive) -> BTreeMap<String, String> {
+        [("id", id), ("arn", live.arn.as_str())]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into()
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws;

@@ -1,0 +1,166 @@
+//! What several kinds ask of Route 53: the stack's health checks with their tags, zones, and the records of one name.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_route53::types::{
+    HealthCheck, HostedZone, ResourceRecord, ResourceRecordSet, RrType, Tag, TagResourceType,
+};
+use drstack_core::cloud::CloudError;
+
+use crate::aws::tags::{STACK, Tags};
+use crate::aws::{Target, absent};
+
+/// Zone and name of the records that a check decides on.
+pub(crate) const RECORD: &str = "drstack:record";
+/// What Route 53 answers when a zone is not there.
+const NO_ZONE: &[&str] = &["NoSuchHostedZone"];
+/// Checks in one `ListTagsForResources`, by its API reference.
+const TAGGED: usize = 10;
+/// How often the checks are listed while others of them are removed: a stack has a few, which all go within a second.
+const LISTINGS: u32 = 4;
+/// Zones of one name that are looked at: more than one public one is a mistake, private ones stand beside it.
+const ZONES: i32 = 100;
+
+impl Target<'_> {
+    /// The client for zones, records and checks.
+    pub(crate) fn route53(&self) -> &aws_sdk_route53::Client {
+        &self.aws.at(self.place).route53
+    }
+}
+
+/// A health check with its tags.
+#[derive(Clone)]
+pub(crate) struct Check {
+    pub(crate) check: HealthCheck,
+    pub(crate) tags: Tags,
+}
+
+/// How the references of the stack's checks begin; those of stacks whose names begin with this one's do too.
+pub(crate) fn prefix(at: &Target<'_>) -> String {
+    format!("drstack-{}-", at.scope.stack)
+}
+
+/// The checks of the account whose reference begins as the stack's do.
+pub(crate) async fn list_checks(at: &Target<'_>) -> Result<Vec<HealthCheck>, CloudError> {
+    let prefix = prefix(at);
+    let mut found = Vec::new();
+    let mut pages = at.route53().list_health_checks().into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| at.failed("route53:ListHealthChecks", error))?;
+        found.extend(page.health_checks.into_iter().filter(|it| it.caller_reference.starts_with(&prefix)));
+    }
+    Ok(found)
+}
+
+/// The checks that carry the stack's tag.
+pub(crate) async fn owned_checks(at: &Target<'_>) -> Result<Vec<Check>, CloudError> {
+    at.aws.checks.ask(list_tagged(at)).await
+}
+
+async fn list_tagged(at: &Target<'_>) -> Result<Vec<Check>, CloudError> {
+    for _ in 1..LISTINGS {
+        match tagged(at).await {
+            // Of some checks all tags are answered or none: one that went away since fails them, and the next listing is whole.
+            Err(CloudError::Conflict { .. }) => {}
+            answer => return answer,
+        }
+    }
+    tagged(at).await
+}
+
+async fn tagged(at: &Target<'_>) -> Result<Vec<Check>, CloudError> {
+    let checks = list_checks(at).await?;
+    let mut tags: BTreeMap<String, Tags> = BTreeMap::new();
+    for some in checks.chunks(TAGGED) {
+        let ids = some.iter().map(|check| check.id.clone()).collect();
+        let ask = at.route53().list_tags_for_resources().resource_type(TagResourceType::Healthcheck);
+        let answer = ask.set_resource_ids(Some(ids)).send().await;
+        let answer = answer.map_err(|error| at.failed("route53:ListTagsForResources", error))?;
+        for set in answer.resource_tag_sets {
+            let of_one = set.tags.unwrap_or_default().into_iter();
+            let of_one = of_one.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())));
+            tags.insert(set.resource_id.unwrap_or_default(), of_one.collect());
+        }
+    }
+    let with_tags = checks.into_iter().map(|check| {
+        let tags = tags.remove(&check.id).unwrap_or_default();
+        Check { check, tags }
+    });
+    Ok(with_tags.filter(|it| it.tags.get(STACK).is_some_and(|stack| **stack == *at.scope.stack)).collect())
+}
+
+/// Gives a check these tags beside those it has.
+pub(crate) async fn put_tags(at: &Target<'_>, id: &str, tags: &Tags) -> Result<(), CloudError> {
+    let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+    let put = at.route53().change_tags_for_resource().resource_type(TagResourceType::Healthcheck);
+    let put = put.resource_id(id).set_add_tags(Some(tags.collect())).send().await;
+    put.map(drop).map_err(|error| at.failed("route53:ChangeTagsForResource", error))
+}
+
+/// Ids and names of the public zones of the name that is the longest end of `name`, or of the zone with this id.
+pub(crate) async fn zones(at: &Target<'_>, name: &str) -> Result<Vec<(String, String)>, CloudError> {
+    if crate::facts::is_zone_id(name) {
+        let zone = at.route53().get_hosted_zone().id(name).send().await;
+        let zone = absent(at, "route53:GetHostedZone", NO_ZONE, zone)?.and_then(|it| it.hosted_zone);
+        return Ok(zone.into_iter().map(|zone| (plain_id(&zone), plain(&zone.name))).collect());
+    }
+    let name = plain(name);
+    let mut rest = name.as_str();
+    while rest.contains('.') {
+        let ask = at.route53().list_hosted_zones_by_name().dns_name(rest).max_items(ZONES);
+        let answer = ask.send().await.map_err(|error| at.failed("route53:ListHostedZonesByName", error))?;
+        let is_public = |zone: &HostedZone| zone.config.as_ref().is_none_or(|it| !it.private_zone);
+        let named =
+            answer.hosted_zones.into_iter().filter(|zone| plain(&zone.name) == rest && is_public(zone));
+        let named: Vec<_> = named.map(|zone| (plain_id(&zone), plain(&zone.name))).collect();
+        if !named.is_empty() {
+            return Ok(named);
+        }
+        rest = rest.split_once('.').map_or("", |(_, rest)| rest);
+    }
+    Ok(Vec::new())
+}
+
+/// `Z123` of `/hostedzone/Z123`.
+fn plain_id(zone: &HostedZone) -> String {
+    zone.id.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+/// A name as people write it: no dot at its end, lower case.
+pub(crate) fn plain(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// Type and value of a record, as people say it.
+pub(crate) fn describe(set: &ResourceRecordSet) -> String {
+    let values: Vec<&str> = set.resource_records().iter().map(ResourceRecord::value).collect();
+    let value = set
+        .alias_target()
+        .map_or_else(|| values.join(", "), |alias| format!("alias of {}", plain(alias.dns_name())));
+    let routed = if set.set_identifier.is_some() { ", one of several" } else { "" };
+    format!("{} {value}{routed}", set.r#type.as_str())
+}
+
+/// All record sets of one name; none where there is no such zone.
+pub(crate) async fn records(
+    at: &Target<'_>,
+    zone: &str,
+    name: &str,
+) -> Result<Option<Vec<ResourceRecordSet>>, CloudError> {
+    const OPERATION: &str = "route53:ListResourceRecordSets";
+    let mut found = Vec::new();
+    let mut from: (String, Option<RrType>, Option<String>) = (name.to_owned(), None, None);
+    loop {
+        let ask = at.route53().list_resource_record_sets().hosted_zone_id(zone);
+        let ask = ask.start_record_name(from.0).set_start_record_type(from.1);
+        let answer = ask.set_start_record_identifier(from.2).send().await;
+        let Some(answer) = absent(at, OPERATION, NO_ZONE, answer)? else { return Ok(None) };
+        found.extend(answer.resource_record_sets.into_iter().filter(|set| plain(&set.name) == name));
+        match answer.next_record_name {
+            Some(next) if answer.is_truncated && plain(&next) == name => {
+                from = (next, answer.next_record_type, answer.next_record_identifier);
+            }
+            _ => return Ok(Some(found)),
+        }
+    }
+}

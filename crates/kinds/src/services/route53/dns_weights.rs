@@ -1,0 +1,235 @@
+//! How a pair of weighted records shares what is asked of its name. It may change share by share, each held for a while in
+//! which the side that gets more has to answer well: how a region that was failed back to gets its users back, and how the other one gets
+//! them in a planned failover.
+//!
+//! The shares that stand say how far it came, so that whoever goes on does so from there. Shares of the primary and of the standby
+//! make 100 in one change: there is no moment in which neither is answered.
+
+use std::time::Duration;
+
+use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Place};
+use drstack_core::link::Link;
+use serde::{Deserialize, Serialize};
+
+use crate::services::operation;
+
+/// Most shares of one ramp: each takes a minute and more, and nobody waits for longer than half an hour.
+pub const MOST_SHARES: usize = 10;
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DnsWeightsSpec {
+    /// The pair of records.
+    pub pair: Link,
+    /// In how many of 100 cases the primary is answered.
+    pub share: u32,
+    /// Shares that it has for a while on its way there, up or down.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<u32>,
+    /// What has to hold before a side gets more, and once it has all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
+}
+
+/// What users ask for is answered well by the side that gets more, for a while.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Gate {
+    /// What users ask for.
+    pub url: String,
+    /// DNS name of the host that has to answer.
+    pub host: String,
+    /// The check by which Route 53 asks it; none of the standby region, which has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Link>,
+    /// For so long.
+    pub seconds: u32,
+    /// The primary's share from which it begins, and to which it goes back where that is answered badly.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub back: u32,
+}
+
+fn is_none(share: &u32) -> bool {
+    *share == 0
+}
+
+/// What Route 53 reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DnsWeightsLive {
+    /// Zone and name of the pair.
+    pub pair: String,
+    /// In how many of 100 cases the primary is answered while it is healthy.
+    pub primary: u32,
+}
+
+impl DnsWeightsSpec {
+    /// The share that comes after this one.
+    pub fn next(&self, share: u32) -> u32 {
+        let steps = self.steps.iter().copied();
+        match share < self.share {
+            true => steps.filter(|step| (share + 1..self.share).contains(step)).min(),
+            false => steps.filter(|step| (self.share + 1..share).contains(step)).max(),
+        }
+        .unwrap_or(self.share)
+    }
+
+    /// What has to hold for a change from the share that `stands` to the `next` one: nothing where a side gets back what it had.
+    pub fn gate(&self, stands: u32, next: u32) -> Option<&Gate> {
+        self.gate.as_ref().filter(|gate| (next > stands) == gate.raises(self.share))
+    }
+}
+
+impl Gate {
+    /// Whether the primary is the side that gets more, on the way to its `share`.
+    pub fn raises(&self, share: u32) -> bool {
+        share > self.back
+    }
+}
+
+/// See the module.
+pub struct DnsWeights;
+
+impl Kind for DnsWeights {
+    const NAME: &'static str = "dns-weights";
+    const SUMMARY: &'static str = "weights of a pair of Route 53 records, raised share by share";
+    const LOOKUP: Lookup = Lookup::Name;
+    const PLACES: &'static [Place] = &[Place::Global];
+    const SETTING: bool = true;
+    const SWITCHES_TRAFFIC: bool = true;
+    const AFTER_FAILOVER: bool = true;
+    const ROUNDS: usize = MOST_SHARES;
+    const OPERATIONS: &'static [Operation] = &[
+        operation("route53", "ChangeResourceRecordSets"),
+        operation("route53", "GetHealthCheckStatus"),
+        operation("route53", "ListResourceRecordSets"),
+    ];
+    type Spec = DnsWeightsSpec;
+    type Live = DnsWeightsLive;
+
+    fn diff(spec: &DnsWeightsSpec, live: &DnsWeightsLive) -> Vec<FieldChange> {
+        let changes = [
+            FieldChange::of("pair", &live.pair.as_str(), &spec.pair.text()),
+            FieldChange::of("primary", &live.primary, &spec.share),
+        ];
+        changes.into_iter().flatten().collect()
+    }
+
+    fn expect(spec: &DnsWeightsSpec, _id: &str) -> DnsWeightsLive {
+        DnsWeightsLive { pair: spec.pair.text().to_owned(), primary: spec.share }
+    }
+
+    fn expect_after(spec: &DnsWeightsSpec, _id: &str, before: &DnsWeightsLive) -> DnsWeightsLive {
+        DnsWeightsLive { pair: spec.pair.text().to_owned(), primary: spec.next(before.primary) }
+    }
+
+    fn links(live: &DnsWeightsLive) -> Vec<String> {
+        vec![live.pair.clone()]
+    }
+
+    fn prior(_action: Action) -> Duration {
+        Duration::from_secs(3)
+    }
+
+    fn holds(spec: &DnsWeightsSpec) -> Duration {
+        // Before each share, and once the last one stands; less where some of them stand already.
+        let Some(gate) = &spec.gate else { return Duration::ZERO };
+        let times = u32::try_from(spec.steps.len()).unwrap_or(u32::MAX).saturating_add(2);
+        Duration::from_secs(gate.seconds.into()).saturating_mul(times)
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn ramp(shares: &[u32]) -> DnsWeightsSpec {
+        let (share, steps) = shares.split_last().unwrap();
+        let pair = Link::Known("Z1/api.example.com".into());
+        DnsWeightsSpec { pair, share: *share, steps: steps.to_vec(), gate: None }
+    }
+
+    /// Whom Route 53 may answer (developer guide, weighted routing and health checks): of those with a weight the healthy ones, else
+    /// the healthy ones of weight 0, else all. The standby has no check and is healthy.
+    fn answered(share: u32, primary_is_healthy: bool) -> BTreeSet<&'static str> {
+        let sides = [("primary", share, primary_is_healthy), ("standby", 100 - share, true)];
+        let of = |weighted: bool| {
+            let those = sides.iter().filter(|(_, weight, healthy)| (*weight > 0) == weighted && *healthy);
+            those.map(|(side, ..)| *side).collect::<BTreeSet<_>>()
+        };
+        let all = || sides.iter().map(|(side, ..)| *side).collect();
+        [of(true), of(false)].into_iter().find(|them| !them.is_empty()).unwrap_or_else(all)
+    }
+
+    const RAMPS: [&[u32]; 6] =
+        [&[5, 25, 100], &[100], &[4, 22, 90], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &[0], &[80]];
+    /// Those of planned failovers.
+    const DOWN: [&[u32]; 3] = [&[95, 75, 0], &[86, 68, 0], &[5, 4, 3, 2, 1, 0]];
+
+    /// Whatever share stands, whoever goes on and wherever it is cut off: never both sides off, and never a dead primary.
+    #[test]
+    fn one_side_is_answered_in_every_state_and_never_a_dead_primary() {
+        for shares in RAMPS.into_iter().chain(DOWN) {
+            for from in 0..=100 {
+                let mut share = from;
+                for _ in 0..=MOST_SHARES {
+                    assert_eq!(answered(share, false), BTreeSet::from(["standby"]), "{shares:?} at {share}");
+                    let both = answered(share, true);
+                    assert!(
+                        !both.is_empty() && both.contains("standby") == (share < 100),
+                        "{share}: {both:?}"
+                    );
+                    assert_eq!(both.contains("primary"), share > 0, "{share}: {both:?}");
+                    share = ramp(shares).next(share);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_ramp_takes_every_share_in_turn_and_goes_on_from_the_one_that_stands() {
+        for shares in RAMPS {
+            let (spec, last) = (ramp(shares), *shares.last().unwrap());
+            for from in 0..=100 {
+                let mut walked = vec![from];
+                while walked.last() != Some(&last) {
+                    walked.push(spec.next(*walked.last().unwrap()));
+                }
+                let missing: Vec<&u32> =
+                    shares.iter().filter(|it| **it > from && !walked.contains(it)).collect();
+                assert!(missing.is_empty() && walked.len() <= shares.len() + 1, "{shares:?}: {walked:?}");
+                // Down is one step, and never a step too high.
+                assert!(walked.iter().skip(1).all(|it| *it <= last), "{shares:?}: {walked:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_held_is_held_before_each_share_and_after_the_last() {
+        let gate = Gate { url: "u".into(), host: "h".into(), check: None, seconds: 60, back: 90 };
+        let gated = DnsWeightsSpec { gate: Some(gate), ..ramp(&[86, 68, 0]) };
+        assert_eq!(DnsWeights::holds(&gated), Duration::from_secs(240));
+        assert_eq!(DnsWeights::holds(&ramp(&[86, 68, 0])), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_standby_gets_every_share_in_turn_and_only_what_a_side_gains_is_gated() {
+        for shares in DOWN {
+            let gate = Gate { url: "u".into(), host: "h".into(), check: None, seconds: 1, back: 90 };
+            let spec = DnsWeightsSpec { gate: Some(gate), ..ramp(shares) };
+            for from in 0..=100 {
+                let mut walked = vec![from];
+                while walked.last() != Some(&0) {
+                    walked.push(spec.next(*walked.last().unwrap()));
+                }
+                let all: Vec<u32> = shares.iter().copied().filter(|it| *it < from).collect();
+                assert_eq!(walked[1..], all, "{shares:?} from {from}");
+                assert!(walked.windows(2).all(|two| spec.gate(two[0], two[1]).is_some()), "{walked:?}");
+            }
+            assert!(spec.gate(5, 90).is_none(), "going back waits for nobody");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The standby bucket: versioned, encrypted, closed to the public, old versions expiring.
+
+use drstack_core::kind::{DataRole, FieldChange, Halfway, Kind, Lookup, Operation};
+use serde::{Deserialize, Serialize};
+
+use crate::services::operation;
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BucketSpec {
+    /// Its name.
+    pub name: String,
+    /// The primary bucket it is a copy of; becomes its tag `drstack:source`.
+    pub source: String,
+    /// Days after which versions that are no longer the latest expire; 0 for never.
+    pub old_versions_days: u32,
+    /// The KMS key that encrypts it; default: keys that S3 manages, which need no key policy in a failover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+}
+
+/// What S3 reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BucketLive {
+    /// Versioning is enabled.
+    pub versioning: bool,
+    /// Default encryption: `AES256`, or the KMS key; empty where none is set.
+    pub encryption: String,
+    /// All four doors of the public access block are shut.
+    pub public_access_blocked: bool,
+    /// Days after which old versions expire; 0 for never.
+    pub old_versions_days: u32,
+    /// The primary bucket it is a copy of.
+    pub source: String,
+}
+
+/// Encryption by keys that S3 manages.
+pub const MANAGED: &str = "AES256";
+
+impl BucketSpec {
+    fn encryption(&self) -> &str {
+        self.kms_key.as_deref().unwrap_or(MANAGED)
+    }
+}
+
+/// See the module.
+pub struct Bucket;
+
+impl Kind for Bucket {
+    const NAME: &'static str = "bucket";
+    const SUMMARY: &'static str =
+        "S3 bucket in the standby region: versioned, encrypted, closed to the public";
+    const LOOKUP: Lookup = Lookup::Name;
+    const DATA: DataRole = DataRole::Holds;
+    const OPERATIONS: &'static [Operation] = &[
+        operation("s3", "CreateBucket"),
+        operation("s3", "DeleteBucket"),
+        operation("s3", "DeleteObjectVersion"),
+        operation("s3", "GetBucketPublicAccessBlock"),
+        operation("s3", "GetBucketTagging"),
+        operation("s3", "GetBucketVersioning"),
+        operation("s3", "GetEncryptionConfiguration"),
+        operation("s3", "GetLifecycleConfiguration"),
+        operation("s3", "ListAllMyBuckets"),
+        operation("s3", "ListBucket"),
+        operation("s3", "ListBucketVersions"),
+        operation("s3", "PutBucketPublicAccessBlock"),
+        operation("s3", "PutBucketTagging"),
+        operation("s3", "PutBucketVersioning"),
+        operation("s3", "PutEncryptionConfiguration"),
+        operation("s3", "PutLifecycleConfiguration"),
+    ];
+    type Spec = BucketSpec;
+    type Live = BucketLive;
+
+    fn diff(spec: &BucketSpec, live: &BucketLive) -> Vec<FieldChange> {
+        let changes = [
+            FieldChange::of("versioning", &live.versioning, &true),
+            FieldChange::of("encryption", &live.encryption.as_str(), &spec.encryption()),
+            FieldChange::of("public_access_blocked", &live.public_access_blocked, &true),
+            FieldChange::of("old_versions_days", &live.old_versions_days, &spec.old_versions_days),
+            FieldChange::of("source", &live.source, &spec.source),
+        ];
+        changes.into_iter().flatten().collect()
+    }
+
+    fn expect(spec: &BucketSpec, _id: &str) -> BucketLive {
+        BucketLive {
+            versioning: true,
+            encryption: spec.encryption().to_owned(),
+            public_access_blocked: true,
+            old_versions_days: spec.old_versions_days,
+            source: spec.source.clone(),
+        }
+    }
+
+    /// Its name alone, then tags, public access block, versioning, encryption, and last the lifecycle of old versions.
+    fn halfway(spec: &BucketSpec, _id: &str) -> Vec<Halfway<BucketLive>> {
+        let bare = BucketLive {
+            versioning: false,
+            encryption: MANAGED.to_owned(),
+            public_access_blocked: false,
+            old_versions_days: 0,
+            source: String::new(),
+        };
+        let tagged = BucketLive { source: spec.source.clone(), ..bare.clone() };
+        let closed = BucketLive { public_access_blocked: true, ..tagged.clone() };
+        let versioned = BucketLive { versioning: true, ..closed.clone() };
+        let encrypted = BucketLive { encryption: spec.encryption().to_owned(), ..versioned.clone() };
+        let rest = [tagged, closed, versioned, encrypted].map(Halfway::tagged);
+        [Halfway::untagged(bare)].into_iter().chain(rest).collect()
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws;

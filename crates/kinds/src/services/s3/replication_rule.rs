@@ -1,0 +1,156 @@
+//! One rule in a primary bucket's replication configuration. Other rules there are somebody else's and stay.
+
+use drstack_core::address::ComponentAddress;
+use drstack_core::kind::{DataRole, FieldChange, Kind, Lookup, Operation, Place};
+use drstack_core::link::Link;
+use drstack_core::sides::Copied;
+use serde::{Deserialize, Serialize};
+
+use crate::services::operation;
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReplicationRuleSpec {
+    /// The primary bucket.
+    pub bucket: String,
+    /// The rule's id; starts with `drstack-STACK-`.
+    pub rule: String,
+    /// The standby bucket.
+    pub destination: String,
+    /// The account that has to own it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// ARN of the role.
+    pub role: Link,
+    /// Delete markers are replicated too; always said, since the schema's default depends on its version.
+    pub delete_markers: bool,
+    /// 15-minute time control with metrics.
+    pub time_control: bool,
+    /// Partition of the buckets.
+    pub partition: String,
+    /// Key of the standby region under which copies are kept; objects under KMS keys are copied only where it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+}
+
+/// What S3 reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReplicationRuleLive {
+    /// The rule is enabled, has a filter (V2 schema) and takes every object.
+    pub whole_bucket: bool,
+    /// The standby bucket.
+    pub destination: String,
+    /// The account that it says owns that bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// ARN of the configuration's role.
+    pub role: String,
+    /// Delete markers are replicated too.
+    pub delete_markers: bool,
+    /// 15-minute time control with metrics.
+    pub time_control: bool,
+    /// Key under which copies of objects under KMS keys are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+}
+
+/// The rule's id: ownership of what cannot carry tags. Ids take any character, but brackets read badly in XML.
+pub fn rule_id(stack: &str, component: &ComponentAddress) -> String {
+    format!("drstack-{stack}-{}", component.as_str().replace("[\"", "=").replace("\"]", "="))
+}
+
+/// The role to write beside rules of others (`has_others`), where `standing` is written now: S3 has one role for all rules of a bucket.
+///
+/// # Errors
+/// Rules of others replicate under a role that is neither the stack's (`is_ours`) nor the wanted one. It stays.
+pub fn role_beside<'a>(
+    standing: Option<&str>,
+    has_others: bool,
+    wanted: &'a str,
+    is_ours: impl Fn(&str) -> bool,
+) -> Result<&'a str, String> {
+    match standing.filter(|role| has_others && *role != wanted && !is_ours(role)) {
+        None => Ok(wanted),
+        Some(role) => Err(format!(
+            "rules of others replicate as `{role}`, and S3 has one role a bucket: it is not replaced by `{wanted}`"
+        )),
+    }
+}
+
+/// See the module.
+pub struct ReplicationRule;
+
+impl Kind for ReplicationRule {
+    const NAME: &'static str = "replication-rule";
+    const SUMMARY: &'static str = "rule of a primary bucket that copies its objects to the standby bucket";
+    const LOOKUP: Lookup = Lookup::Name;
+    const PLACES: &'static [Place] = &[Place::Primary];
+    const DATA: DataRole = DataRole::Feeds;
+    const OPERATIONS: &'static [Operation] =
+        &[operation("s3", "GetReplicationConfiguration"), operation("s3", "PutReplicationConfiguration")];
+    type Spec = ReplicationRuleSpec;
+    type Live = ReplicationRuleLive;
+
+    fn copied(spec: &ReplicationRuleSpec) -> Option<Copied> {
+        Some(Copied::Objects {
+            primary: spec.bucket.clone(),
+            standby: spec.destination.clone(),
+            deletions: spec.delete_markers,
+            metrics: spec.time_control.then(|| spec.rule.clone()),
+        })
+    }
+
+    fn diff(spec: &ReplicationRuleSpec, live: &ReplicationRuleLive) -> Vec<FieldChange> {
+        let changes = [
+            FieldChange::of("whole_bucket", &live.whole_bucket, &true),
+            FieldChange::of("destination", &live.destination, &spec.destination),
+            FieldChange::of("account", &live.account, &spec.account),
+            FieldChange::of("role", &live.role.as_str(), &spec.role.text()),
+            FieldChange::of("delete_markers", &live.delete_markers, &spec.delete_markers),
+            FieldChange::of("time_control", &live.time_control, &spec.time_control),
+            FieldChange::of("kms_key", &live.kms_key, &spec.kms_key),
+        ];
+        changes.into_iter().flatten().collect()
+    }
+
+    fn expect(spec: &ReplicationRuleSpec, _id: &str) -> ReplicationRuleLive {
+        ReplicationRuleLive {
+            whole_bucket: true,
+            destination: spec.destination.clone(),
+            account: spec.account.clone(),
+            role: spec.role.text().to_owned(),
+            delete_markers: spec.delete_markers,
+            time_control: spec.time_control,
+            kms_key: spec.kms_key.clone(),
+        }
+    }
+
+    fn links(live: &ReplicationRuleLive) -> Vec<String> {
+        vec![live.destination.clone(), live.role.clone()]
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws;
+
+#[cfg(feature = "aws")]
+pub(crate) use aws::{config, is_own_role, whose};
+
+#[cfg(test)]
+mod tests {
+    use super::role_beside;
+
+    #[test]
+    fn a_role_that_is_not_ours_stays_while_rules_of_others_stand() {
+        let (theirs, ours) = ("arn:aws:iam::1:role/theirs", "arn:aws:iam::1:role/drstack/fleet/x");
+        let is_ours = |role: &str| role.contains("/drstack/fleet/");
+        let written = |standing, has_others, wanted| role_beside(standing, has_others, wanted, is_ours);
+        assert!(written(Some(theirs), true, ours).unwrap_err().contains(theirs));
+        assert!(written(Some(theirs), true, "arn:aws:iam::1:role/another").is_err());
+        assert_eq!(written(Some(theirs), true, theirs), Ok(theirs));
+        assert_eq!(written(Some(theirs), false, ours), Ok(ours));
+        let before = "arn:aws:iam::1:role/drstack/fleet/before";
+        assert_eq!(written(Some(before), true, ours), Ok(ours));
+        assert_eq!(written(None, false, ours), Ok(ours));
+    }
+}

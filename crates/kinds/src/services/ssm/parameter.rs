@@ -1,0 +1,71 @@
+//! A parameter of the standby region that says something to the application.
+
+use drstack_core::kind::{FieldChange, Kind, Lookup, Operation, Witness};
+use serde::{Deserialize, Serialize};
+
+use crate::services::operation;
+
+/// What is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ParameterSpec {
+    /// Its name, in the stack's folder.
+    pub name: String,
+    /// Its text.
+    pub value: String,
+}
+
+/// What Systems Manager reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ParameterLive {
+    /// Its text.
+    pub value: String,
+}
+
+/// The parameter that names the region which may write.
+pub const ACTIVE_REGION: &str = "active-region";
+/// The parameter that counts the changes of mode.
+pub const EPOCH: &str = "epoch";
+
+/// Where the parameters of a stack stand, with a `/` at the end.
+pub fn folder(stack: &str) -> String {
+    format!("/drstack/{stack}/")
+}
+
+/// See the module.
+pub struct Parameter;
+
+impl Kind for Parameter {
+    const NAME: &'static str = "parameter";
+    const SUMMARY: &'static str =
+        "SSM parameter in the standby region that says something to the application";
+    const LOOKUP: Lookup = Lookup::Name;
+    const OPERATIONS: &'static [Operation] = &[
+        operation("ssm", "AddTagsToResource"),
+        operation("ssm", "DeleteParameter"),
+        operation("ssm", "GetParameters"),
+        operation("ssm", "GetParametersByPath"),
+        operation("ssm", "ListTagsForResource"),
+        operation("ssm", "PutParameter"),
+    ];
+    type Spec = ParameterSpec;
+    type Live = ParameterLive;
+
+    fn diff(spec: &ParameterSpec, live: &ParameterLive) -> Vec<FieldChange> {
+        FieldChange::of("value", &live.value, &spec.value).into_iter().collect()
+    }
+
+    fn expect(spec: &ParameterSpec, _id: &str) -> ParameterLive {
+        ParameterLive { value: spec.value.clone() }
+    }
+
+    fn witness(id: &str, live: &ParameterLive) -> Option<Witness> {
+        match id.rsplit_once('/')?.1 {
+            ACTIVE_REGION => Some(Witness::Region(live.value.clone())),
+            EPOCH => live.value.parse().ok().map(Witness::Epoch),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(feature = "aws")]
+mod aws;
