@@ -12,22 +12,22 @@ use serde::{Deserialize, Serialize};
 pub struct ComponentAddress(Arc<str>);
 
 impl ComponentAddress {
-    /// The address with this text. Loading a stack is what checks the parts.
+    /// Creates the address with this text. The stack loader checks the parts.
     pub fn new(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// True when `self` is `other` or stands inside it: `module.a.bucket.b` is within `module.a`.
+    /// True if `self` is `other` or inside it: `module.a.bucket.b` is within `module.a`.
     pub fn is_within(&self, other: &str) -> bool {
         is_within(&self.0, other)
     }
 
-    /// The address as it is declared, without the keys of `for_each`: `pool.inference`.
+    /// Returns the address as declared, without the keys of `for_each`: `pool.inference`.
     pub fn without_keys(&self) -> String {
         let mut out = String::with_capacity(self.0.len());
         let mut within = false;
@@ -41,18 +41,19 @@ impl ComponentAddress {
         out
     }
 
-    /// The address as one types it in a shell: in quotes where it has a key of `for_each`.
+    /// Returns the address for a shell: quoted if it has a key of `for_each`.
     pub fn typed(&self) -> String {
         if self.0.contains('[') { format!("'{}'", self.0) } else { self.0.to_string() }
     }
 
-    /// The component's kind: `pool`.
+    /// Returns the component's kind: `pool`.
     pub fn kind(&self) -> &str {
         let at = self.parts();
         at.len().checked_sub(2).and_then(|it| at.get(it)).copied().unwrap_or_default()
     }
 
-    /// In how many names and keys it differs from `other`; `None` where the two are not built alike.
+    /// Counts the names and keys that differ from `other`; `None` if the two have different
+    /// structure.
     pub fn distance(&self, other: &Self) -> Option<usize> {
         let split = |it: &Self| -> Vec<(String, String)> {
             let parts = it.parts().into_iter();
@@ -66,7 +67,7 @@ impl ComponentAddress {
         (these.len() == those.len()).then(|| these.iter().zip(&those).map(differ).sum())
     }
 
-    /// What stands between the dots; a key of `for_each` may hold dots of its own.
+    /// Splits at the dots; a key of `for_each` may hold dots of its own.
     fn parts(&self) -> Vec<&str> {
         let mut inside = false;
         let is_dot = |c: char| {
@@ -76,7 +77,8 @@ impl ComponentAddress {
         self.0.split(is_dot).collect()
     }
 
-    /// The address as a name AWS accepts: letters, digits and single hyphens, `pool-inference-eta`.
+    /// Returns the address as a name that AWS accepts: letters, digits and single hyphens,
+    /// `pool-inference-eta`.
     pub fn slug(&self) -> String {
         let mut slug = String::with_capacity(self.0.len());
         for c in self.0.chars() {
@@ -96,48 +98,51 @@ impl ComponentAddress {
 pub struct Address(Arc<str>);
 
 impl Address {
-    /// The resource named `resource` of `component`.
+    /// Creates the address of `resource` within `component`.
     pub fn new(component: &ComponentAddress, resource: &str) -> Self {
         Self([component.as_str(), "/", resource].concat().into())
     }
 
-    /// The text as the value of a tag, which may not have brackets: the brackets of `pool.inference["eta"]` become `=eta=`.
+    /// Returns the text as the value of a tag, which may not have brackets: the brackets of
+    /// `pool.inference["eta"]` become `=eta=`.
     pub fn as_tag(&self) -> String {
         self.as_str().replace("[\"", "=").replace("\"]", "=")
     }
 
-    /// The address with this text, or `None` where it has no `/`.
+    /// Parses an address; `None` if it has no `/`.
     pub fn parse(text: &str) -> Option<Self> {
         text.split_once('/').map(|_| Self(text.into()))
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The component this resource belongs to.
+    /// Returns the component of the resource.
     pub fn component(&self) -> ComponentAddress {
         ComponentAddress::new(self.split().0)
     }
 
-    /// The part behind the slash.
+    /// Returns the part behind the slash.
     pub fn resource(&self) -> &str {
         self.split().1
     }
 
-    /// The address as one types it in a shell: in quotes where it has a key of `for_each`.
+    /// Returns the address for a shell: quoted if it has a key of `for_each`.
     pub fn typed(&self) -> String {
         if self.0.contains('[') { format!("'{}'", self.0) } else { self.0.to_string() }
     }
 
-    /// True when `target` names this resource, its component, or a module around it.
+    /// True if `target` names this resource, its component, or a module around it.
     pub fn is_within(&self, target: &str) -> bool {
         *self.0 == *target || is_within(self.split().0, target)
     }
 
-    /// True when `named` is this resource, its component with or without keys, or a module around it, in full: the name of a kind alone
-    /// is none of these.
+    /// True if `named` is, in full, this resource, its component with or without keys, or a module
+    /// around it.
+    ///
+    /// The name of a kind alone is none of these.
     pub fn is_named_by(&self, named: &str) -> bool {
         let (component, _) = named.split_once('/').unwrap_or((named, ""));
         self.is_within(named) && ComponentAddress::new(component).parts().len().is_multiple_of(2)
@@ -166,7 +171,7 @@ macro_rules! text {
         }
     };
 }
-/// So that a map by address can be asked with the text of one: both compare alike.
+/// Lets a map by address be looked up with text: both compare alike.
 impl Borrow<str> for Address {
     fn borrow(&self) -> &str {
         &self.0

@@ -1,4 +1,4 @@
-//! Launch budget: whether the instances that a failover has to launch fit into the RTO; pure.
+//! Launch budget: checks that the instances a failover launches fit into the RTO; pure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,19 +11,20 @@ use crate::graph::Graph;
 use crate::kind::{Demand, KindRegistry, ShapeError};
 use crate::stack::Stack;
 
-/// Instances that an account may launch at once in a region: EC2's resource bucket of RunInstances, by default
+/// Burst of instances that an account may launch in a region: EC2's resource bucket of
+/// RunInstances, by default
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>).
 pub const AT_ONCE: u32 = 1000;
 
-/// Instances a second that it may launch after that; same source.
+/// Instances per second that it may launch after the burst; same source.
 pub const PER_SECOND: u32 = 2;
 
-/// The shortest time in which EC2 lets an account launch `instances`.
+/// Returns the shortest time in which EC2 lets an account launch `instances`.
 pub fn shortest(instances: u32) -> Duration {
     Duration::from_secs(u64::from(instances.saturating_sub(AT_ONCE).div_ceil(PER_SECOND)))
 }
 
-/// What is wrong with the RTO, given what stands in `standby` and has to run in `active`.
+/// Checks the RTO against the launches from `standby` to `active`.
 ///
 /// # Errors
 /// A spec that does not have its kind's shape.
@@ -73,7 +74,10 @@ pub fn check(
     }))
 }
 
-/// Spot instances serve on until others have taken their place; they save no launch of an on-demand one.
+/// Returns the launches of one component.
+///
+/// Spot instances keep serving until others have replaced them, so they save no launch of an
+/// on-demand one.
 fn launched(before: Option<&Demand>, after: &Demand) -> u32 {
     let on_demand = |demand: &Demand| demand.instances(demand.on_demand);
     let spot = |demand: &Demand| demand.instances(demand.count - demand.on_demand);

@@ -1,4 +1,5 @@
-//! The bundle: all that a failover needs of the machine it was prepared on, as bytes that tell whether they were changed.
+//! The bundle: all that a failover needs from the machine that prepared it, as tamper-evident
+//! bytes.
 
 pub mod commands;
 #[cfg(test)]
@@ -21,37 +22,43 @@ use crate::plan::Plan;
 use crate::plan::skeleton::Skeleton;
 use crate::stack::{ResolvedStack, Stack, Unresolvable};
 
-/// The format this build writes, and the only one it reads. It rises when what older builds wrote can no longer be read; a field that
-/// they did not know may be missing.
+/// The format this build writes, and the only one it reads.
+///
+/// It rises when the output of older builds can no longer be read; a field that they did not know
+/// may be missing.
 pub const FORMAT: u32 = 1;
 
-/// What the last complete apply knew.
+/// State of the stack at the last complete apply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bundle {
-    /// Version of the drstack that published it.
+    /// Version of drstack that published it.
     pub drstack: String,
-    /// The run that published it.
+    /// Run that published it.
     pub run: String,
-    /// When.
+    /// When it was published.
     pub applied_at: Timestamp,
     /// The stack.
     pub stack: ResolvedStack,
-    /// What the live regions said.
+    /// Captured facts of the live regions.
     pub facts: Facts,
-    /// Last known resources of the primary region and of global services, which a failover does not look at.
+    /// Last known resources of the primary region and of global services, which a failover does not
+    /// observe.
     pub elsewhere: BTreeMap<Address, Found>,
-    /// Copies of data in the standby region that a failover leaves as they are, as the last apply saw them: it does not look at them
-    /// either. Empty in what older builds published.
+    /// Data copies in the standby region that a failover leaves as they are, as observed by the
+    /// last apply.
+    ///
+    /// A failover does not observe them either. Empty in bundles of older builds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<Address, Found>,
-    /// What a failover was rehearsed to do; none in what older builds published.
+    /// The rehearsed failover plan; `None` in bundles of older builds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rehearsed: Option<Skeleton>,
 }
 
-/// Data in the standby region that can be relied on, and that `failover` leaves as it is: of what was `seen` what `plan` left alone, and
-/// what it `made`.
+/// Returns the ready data in the standby region that `failover` leaves as it is.
+///
+/// That is data that was `seen` and that `plan` left alone, or that the run `made`.
 ///
 /// # Errors
 /// A spec or live value that does not have its kind's shape.
@@ -84,30 +91,30 @@ pub fn untouched(
     Ok(untouched)
 }
 
-/// Why a bundle is not used.
+/// Why a bundle is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    /// Not a bundle.
+    /// The bytes are not a bundle.
     #[error("not a drstack bundle: {0}")]
     Broken(#[from] serde_json::Error),
-    /// It begins as one and ends too early.
+    /// The bytes start as a bundle and end too early.
     #[error("cut short: it ends after {0} bytes, in the middle of the bundle")]
     Cut(usize),
-    /// Another version wrote it.
+    /// Another version of drstack wrote it.
     #[error("the bundle's format is {found}, this drstack reads {FORMAT}")]
     Format {
-        /// What it says.
+        /// Format in the bytes.
         found: u32,
     },
-    /// It does not have the hash it names.
+    /// The content does not have the hash that the bundle names.
     #[error(
         "the bundle was changed after it was published: its content does not have the hash that it names"
     )]
     Changed,
-    /// Not for this build.
+    /// This build cannot use its stack.
     #[error("the bundle's stack cannot be used: {0}")]
     Stack(#[from] Unresolvable),
-    /// It is about something else.
+    /// It is the bundle of another stack.
     #[error("the bundle is of stack `{stack}` with control bucket `{control}`")]
     Other {
         /// Its stack.
@@ -115,18 +122,18 @@ pub enum BundleError {
         /// Its control bucket.
         control: String,
     },
-    /// A signature is required.
+    /// A required signature is missing or invalid.
     #[error("the bundle is refused: {0}")]
     NotSigned(#[from] NotSigned),
 }
 
-/// The beginning of a bundle's bytes, up to its body.
+/// Returns the first bytes of a bundle, up to its body.
 fn head(hash: &str) -> String {
     format!("{{\"format\":{FORMAT},\"hash\":\"{hash}\",\"bundle\":")
 }
 
 impl Bundle {
-    /// The bundle's bytes: its body behind its format and the body's SHA-256.
+    /// Serializes the bundle: format and SHA-256 of the body, then the body.
     ///
     /// # Errors
     /// None in practice: all parts have a JSON form.
@@ -135,10 +142,11 @@ impl Bundle {
         Ok([head(&sha256(&body)).as_bytes(), &body, b"}"].concat())
     }
 
-    /// Reads a bundle's bytes; whoever changed one of them is found out.
+    /// Parses a bundle; detects any changed byte.
     ///
     /// # Errors
-    /// [`BundleError::Broken`], [`BundleError::Cut`], [`BundleError::Format`] and [`BundleError::Changed`].
+    /// [`BundleError::Broken`], [`BundleError::Cut`], [`BundleError::Format`] and
+    /// [`BundleError::Changed`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BundleError> {
         #[derive(Deserialize)]
         struct Head {
@@ -152,7 +160,8 @@ impl Bundle {
         if found.format != FORMAT {
             return Err(BundleError::Format { found: found.format });
         }
-        // The bytes themselves are hashed, not what they mean: a number may be read back in another spelling.
+        // Hash the bytes themselves, not their meaning: a number may be serialized in another
+        // spelling.
         let length = head(&sha256(b"")).len();
         let body = bytes.strip_suffix(b"}").and_then(|it| it.get(length..)).ok_or(BundleError::Changed)?;
         if bytes[..length] != *head(&sha256(body)).as_bytes() {
@@ -161,7 +170,9 @@ impl Bundle {
         Ok(serde_json::from_slice(body)?)
     }
 
-    /// Whether it is of this stack with this control bucket: another's, put in its place, is as well signed as its own.
+    /// Checks that it belongs to this stack with this control bucket.
+    ///
+    /// Another stack's bundle, put in its place, is as well signed as its own.
     ///
     /// # Errors
     /// [`BundleError::Other`].
@@ -173,7 +184,8 @@ impl Bundle {
         }
     }
 
-    /// Whether a failover from `other` would be the same: all but who published it and when, and when facts were asked.
+    /// True if a failover from `other` would be the same: compares all but publisher, times and
+    /// capture times.
     pub fn says_the_same_as(&self, other: &Self) -> bool {
         let values = |facts: &Facts| -> Vec<_> {
             facts.answers.iter().map(|(key, fact)| (key.clone(), fact.value.clone())).collect()
@@ -189,7 +201,7 @@ impl Bundle {
             }
     }
 
-    /// The stack, as it was when the bundle was published.
+    /// Returns the stack as it was when the bundle was published.
     ///
     /// # Errors
     /// [`BundleError::Stack`].
@@ -199,7 +211,7 @@ impl Bundle {
 }
 
 impl BundleError {
-    /// What to do next, as an imperative sentence.
+    /// Returns what to do next, as an imperative sentence.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Format { .. } | Self::Stack(_) => {

@@ -1,4 +1,4 @@
-//! Calls: what was asked of the cloud, attempt by attempt, and what may not be asked while a region is lost.
+//! Cloud calls: the log of attempts, and the calls that are refused while a region is lost.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,53 +6,58 @@ use serde::{Deserialize, Serialize};
 use crate::cloud::CloudError;
 use crate::kind::Place;
 
-/// What stands for the region of services of the whole partition.
+/// Stands for the region of services of the whole partition.
 pub const GLOBAL: &str = "global";
 
-/// Services whose control plane is homed in one region of the partition, as IAM prefixes. Source: AWS whitepaper "AWS Fault Isolation
-/// Boundaries", appendix A (partitional services).
+/// Services whose control plane is homed in one region of the partition, as IAM prefixes.
+///
+/// Source: AWS whitepaper "AWS Fault Isolation Boundaries", appendix A (partitional services).
 const GLOBAL_SERVICES: &[&str] = &["iam", "organizations", "route53", "account"];
-/// Operations of regional services that change what one region of the partition keeps for all: names of buckets. Source: the same.
+/// Operations of regional services that change data which one region keeps for the whole partition:
+/// bucket names.
+///
+/// Source: the same.
 const GLOBAL_OPERATIONS: &[(&str, &str)] = &[("s3", "CreateBucket"), ("s3", "DeleteBucket")];
 
-/// One attempt of one call. A call that is tried again is noted each time.
+/// One attempt of one call; each retry has a note of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallNote {
     /// The service, as IAM and its endpoints name it: `s3`, `autoscaling`.
     pub service: String,
     /// The operation as the service names it: `PutObject`.
     pub operation: String,
-    /// Where it went; [`GLOBAL`] for services of the whole partition.
+    /// Region of the call; [`GLOBAL`] for services of the whole partition.
     pub region: String,
-    /// When it was sent.
+    /// Time it was sent.
     pub at: Timestamp,
-    /// Milliseconds until it was answered, or given up.
+    /// Milliseconds until the answer or the timeout.
     pub millis: u64,
     /// 1 for the first attempt of a call.
     pub attempt: u32,
-    /// HTTP status; 0 where nothing was answered.
+    /// HTTP status; 0 without an answer.
     pub status: u16,
-    /// What went wrong, in a word: AWS's error code, or `timeout`.
+    /// Error in a word: AWS's error code, or `timeout`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// AWS's name for the request, which its support asks for.
+    /// AWS's request id, which its support asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
 }
 
-/// A call that was not sent: it would have left the standby region while the cloud was told to stand alone.
+/// A call that was not sent: it would have left the standby region, to which the cloud was
+/// restricted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedCall {
     /// As in [`CallNote`].
     pub service: String,
     /// As in [`CallNote`].
     pub operation: String,
-    /// Where it would have gone.
+    /// Region of the call.
     pub region: String,
 }
 
 impl RefusedCall {
-    /// The refusal of this call, where it may not be made by a stack that stands alone in `standby`.
+    /// Returns the refusal of this call if it would leave `standby`.
     pub fn of(service: &str, operation: &str, region: &str, standby: &str) -> Option<Self> {
         let leaves = region != standby || is_global(service, operation);
         leaves.then(|| Self {
@@ -62,30 +67,31 @@ impl RefusedCall {
         })
     }
 
-    /// As an error of the call.
+    /// Converts the refusal to an error of the call.
     pub fn error(&self) -> CloudError {
         let operation = format!("{}:{}", self.service, self.operation);
         CloudError::Forbidden { operation, region: self.region.clone() }
     }
 }
 
-/// Whether the operation belongs to a control plane of the whole partition, which is homed in one region.
+/// True if the operation belongs to a control plane of the whole partition, which is homed in one
+/// region.
 pub fn is_global(service: &str, operation: &str) -> bool {
     GLOBAL_SERVICES.contains(&service) || GLOBAL_OPERATIONS.contains(&(service, operation))
 }
 
-/// The log as it is kept: one JSON object a line.
+/// Serializes the log: one JSON object per line.
 pub fn lines(notes: &[CallNote]) -> Vec<u8> {
     let mut body = Vec::new();
     for note in notes {
-        // Strings, numbers and times: always has a JSON form.
+        // Strings, numbers and times always have a JSON form.
         body.extend(serde_json::to_vec(note).unwrap_or_default());
         body.push(b'\n');
     }
     body
 }
 
-/// The region of `place` as notes name it.
+/// Returns the region of `place` as call notes name it.
 pub fn region(scope: &crate::cloud::Scope, place: Place) -> &str {
     if place == Place::Global { GLOBAL } else { scope.region(place) }
 }

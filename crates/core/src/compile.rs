@@ -1,4 +1,4 @@
-//! Compile: stack and facts in, graph out; pure.
+//! The compiler: stack and facts in, graph out; pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,24 +17,24 @@ use crate::objective::{Mode, Standing};
 use crate::plan::Remark;
 use crate::stack::{Declared, Stack};
 
-/// What a stack becomes for one mode.
+/// Result of compiling a stack for one mode.
 #[derive(Debug, Default)]
 pub struct Compiled {
-    /// The wanted resources.
+    /// The desired resources.
     pub graph: Graph,
-    /// What is wrong; any error means that the graph must not be used.
+    /// Problems; any error means that the graph must not be used.
     pub problems: Vec<Diagnostic>,
-    /// What components deliberately leave out, and why.
+    /// Notes on what components deliberately leave out, and why.
     pub notes: Vec<Remark>,
 }
 
 impl Compiled {
-    /// True when the graph must not be used.
+    /// True if the graph must not be used.
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
-    /// What a component, or the check of that `number`, becomes; its problems and notes are kept here.
+    /// Compiles a component, or its check with this `number`; stores its problems and notes.
     fn add(
         &mut self,
         stack: &Stack,
@@ -79,12 +79,12 @@ impl Compiled {
         }
     }
 
-    /// What these components have in the standby region.
+    /// Returns the resources of these components in the standby region.
     fn standby_of<'a>(&self, components: impl Iterator<Item = &'a ComponentAddress>) -> Vec<Address> {
         let components: BTreeSet<&ComponentAddress> = components.collect();
         let mut found = Vec::new();
         for component in components {
-            // Addresses of one component stand together, the shortest first.
+            // Addresses of one component are adjacent, the shortest first.
             let from = self.graph.resources.range(Address::new(component, "")..);
             let theirs = from.take_while(|(address, _)| address.component() == *component);
             found.extend(theirs.filter(|(_, it)| it.place == Place::Standby).map(|(at, _)| at.clone()));
@@ -93,7 +93,7 @@ impl Compiled {
     }
 }
 
-/// What the live regions have to be asked before `stack` can be compiled, each question once.
+/// Returns the facts that must be captured before `stack` can be compiled, without duplicates.
 pub fn queries(stack: &Stack) -> Vec<FactQuery> {
     let mut queries: Vec<_> =
         stack.components.values().flat_map(|it| it.component.facts(&it.spec, &stack.facts)).collect();
@@ -102,7 +102,8 @@ pub fn queries(stack: &Stack) -> Vec<FactQuery> {
     queries
 }
 
-/// The resources that `stack` needs in the standby region for a [`Standing`], or for a mode that never changed.
+/// Compiles the resources of `stack` in the standby region for a [`Standing`], or for a mode that
+/// never changed.
 pub fn compile(stack: &Stack, facts: &Facts, standing: impl Into<Standing>) -> Compiled {
     let standing = standing.into();
     let mut compiled = Compiled::default();
@@ -115,7 +116,8 @@ pub fn compile(stack: &Stack, facts: &Facts, standing: impl Into<Standing>) -> C
         let mut checks = Vec::new();
         for (number, check) in (1..).zip(&declared.checks) {
             let set = compiled.add(stack, check, number, facts, (mode, &standing), &exports);
-            // What has not failed over does not have to be up; that a check makes no sense is said all the same.
+            // What has not failed over need not be up, but problems of its checks are reported all
+            // the same.
             if mode == Mode::Active {
                 let before = compiled.standby_of(check.refers_to.iter().chain([&declared.address]));
                 checks.extend(
@@ -132,7 +134,8 @@ pub fn compile(stack: &Stack, facts: &Facts, standing: impl Into<Standing>) -> C
     compiled
 }
 
-/// Components, each after those it refers to. The loader has refused cycles; without one the order is total.
+/// Returns the components, each after those it refers to. The order is total, since the loader has
+/// refused cycles.
 fn in_order(stack: &Stack) -> Vec<&Declared> {
     let mut graph = DiGraph::new();
     let nodes: BTreeMap<_, _> =
@@ -150,7 +153,7 @@ fn in_order(stack: &Stack) -> Vec<&Declared> {
     }
 }
 
-/// What is wrong with the graph of `stack` whatever the live regions will answer: two resources of one name.
+/// Finds problems that do not depend on facts: two resources of one name.
 pub fn check(stack: &Stack) -> Vec<Diagnostic> {
     let nothing = Facts::default();
     let mut problems = compile(stack, &nothing, Mode::Standby).problems;
@@ -158,16 +161,16 @@ pub fn check(stack: &Stack) -> Vec<Diagnostic> {
     problems
 }
 
-/// The code of two resources of one name.
+/// Diagnostic code for two resources of one name.
 const CLASH: &str = "DR290";
 
-/// Two resources that would be one and the same AWS object; said once of each two components.
+/// Finds resources that would be the same AWS object; reports each pair of components once.
 fn clashes(stack: &Stack, graph: &Graph) -> Vec<Diagnostic> {
     let mut owners: BTreeMap<(&str, Place, &str), &Address> = BTreeMap::new();
     let mut pairs = BTreeSet::new();
     let mut found = Vec::new();
     for resource in graph.resources.values() {
-        // What is found by its tag may have a name all the same.
+        // A resource that is found by tag may have a name all the same.
         let within = || resource.spec.get("name").and_then(Value::as_str);
         let Some(name) = resource.name.as_deref().or_else(within) else { continue };
         let Some(first) = owners.insert((&resource.kind, resource.place, name), &resource.address) else {

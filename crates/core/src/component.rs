@@ -1,4 +1,4 @@
-//! Components: what a user writes; pure.
+//! Components: the entries of a stack file; pure.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -19,12 +19,12 @@ use crate::objective::{Mode, Objective, Posture};
 
 /// A reference to a component of kind `T::NAME`, written `"@network.standby"`.
 pub struct Ref<T> {
-    /// Whom it names.
+    /// Address of the component it names.
     pub target: ComponentAddress,
     kind: PhantomData<fn() -> T>,
 }
 
-/// The kinds a [`Ref`] can point to: implemented by the component itself.
+/// The component kinds that a [`Ref`] can point to; implemented for every component.
 pub trait RefTarget {
     /// The component kind: `network`.
     const NAME: &'static str;
@@ -35,7 +35,7 @@ impl<T: Component> RefTarget for T {
 }
 
 impl<T> Ref<T> {
-    /// A reference to `target`, which the loader has made absolute.
+    /// Creates a reference to `target`, which the loader has made absolute.
     pub fn to(target: ComponentAddress) -> Self {
         Self { target, kind: PhantomData }
     }
@@ -69,7 +69,7 @@ impl<'de, T: RefTarget> Deserialize<'de> for Ref<T> {
             ))
         };
         let target = text.strip_prefix('@').ok_or_else(fail)?;
-        // The last `kind.name` pair says what it is; a module in front of it says where.
+        // The last `kind.name` pair is the component; a module may precede it.
         let mut parts = target.rsplit('.');
         let kind = parts.next().and(parts.next());
         if kind != Some(wanted) {
@@ -93,7 +93,7 @@ impl<T: RefTarget> JsonSchema for Ref<T> {
     }
 }
 
-/// What every component knows about the stack around it.
+/// Facts about the stack that every component gets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StackFacts {
     /// Name of the stack.
@@ -106,68 +106,71 @@ pub struct StackFacts {
     pub control: String,
 }
 
-/// What a component is compiled from, beside its own spec.
+/// Context in which a component is compiled, beside its own spec.
 pub struct CompileCx<'a> {
     /// The stack around it.
     pub stack: &'a StackFacts,
     /// Its address.
     pub address: &'a ComponentAddress,
-    /// Its posture: its own, else the stack's.
+    /// Its posture: its own, otherwise the stack's.
     pub posture: Posture,
-    /// Standby, or active.
+    /// The mode: standby or active.
     pub mode: Mode,
-    /// Rises at each change of mode; 0 before the first.
+    /// Epoch: rises at each change of mode; 0 before the first.
     pub epoch: u64,
-    /// Whether it fails over on purpose, while the primary answers.
+    /// True for a planned failover, while the primary answers.
     pub planned: bool,
-    /// The least capacity that an operator accepted for it in this failover.
+    /// The least capacity that the operator accepted for it in this failover.
     pub minimum: Option<Minimum>,
-    /// Its objective: its own, else the stack's.
+    /// Its objective: its own, otherwise the stack's.
     pub objective: Objective,
-    /// What the live regions said.
+    /// Captured facts of the live regions.
     pub facts: &'a Facts,
-    /// What the components it refers to export.
+    /// Exports of the components that it refers to.
     pub exports: &'a BTreeMap<ComponentAddress, Exports>,
-    /// Which of its component's checks it is, from 1; 0 for a component itself.
+    /// Number of this check within its component, from 1; 0 for a component itself.
     pub check: usize,
 }
 
 impl CompileCx<'_> {
-    /// What the component behind `reference` exports under `name`; empty where compiling it failed.
+    /// Returns the export `name` of the component behind `reference`; empty if its compilation
+    /// failed.
     pub fn export<T>(&self, reference: &Ref<T>, name: &str) -> Vec<Link> {
         self.exports.get(&reference.target).and_then(|exports| exports.get(name)).cloned().unwrap_or_default()
     }
 
-    /// Address of the resource `resource` of this component.
+    /// Returns the address of `resource` within this component.
     pub fn resource(&self, resource: &str) -> Address {
         Address::new(self.address, resource)
     }
 }
 
-/// Under this name every component exports its checks: what must not happen before it is known to be up comes after them.
-/// Nothing else does: a check of data that fails must not hold back the capacity that others need.
+/// Name under which every component exports its checks.
+///
+/// Resources that must not change before the component is known to be up come after its checks.
+/// Nothing else does: a failing check of data must not hold back the capacity that others need.
 pub const CHECKS: &str = "checks";
 
-/// Values one component offers to those that refer to it, by name.
+/// Values that a component exports, by name, to those that refer to it.
 pub type Exports = BTreeMap<String, Vec<Link>>;
 
-/// A problem with one field of a component, found by what is known only while compiling.
+/// A problem with one field of a component, found while compiling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Stable code, `DR201`.
     pub code: &'static str,
-    /// An error blocks; a warning travels along.
+    /// An error blocks; a warning does not.
     pub severity: Severity,
-    /// What is wrong, with the arithmetic where there is any.
+    /// The problem, with the arithmetic if there is any.
     pub message: String,
-    /// The field it is about; empty for the component as a whole.
+    /// The field; empty for the component as a whole.
     pub field: &'static str,
-    /// The way out, as an imperative sentence.
+    /// Help, as an imperative sentence.
     pub help: String,
 }
 
 impl Problem {
-    /// An error about `field`.
+    /// Creates an error about `field`.
     pub fn error(
         code: &'static str,
         field: &'static str,
@@ -177,7 +180,7 @@ impl Problem {
         Self { code, severity: Severity::Error, message: message.into(), field, help: help.into() }
     }
 
-    /// A warning about `field`.
+    /// Creates a warning about `field`.
     pub fn warning(
         code: &'static str,
         field: &'static str,
@@ -188,16 +191,16 @@ impl Problem {
     }
 }
 
-/// What a component compiles into.
+/// Result of compiling a component.
 #[derive(Debug, Default)]
 pub struct ResourceSet {
-    /// Resources, in the order they were added.
+    /// Resources, in the order in which they were added.
     pub resources: Vec<Resource>,
-    /// What others may use.
+    /// Values that other components may use.
     pub exports: Exports,
-    /// What is wrong.
+    /// Problems found.
     pub problems: Vec<Problem>,
-    /// Sentences for the plan's report: what is deliberately not done, and why.
+    /// Notes for the plan's report: what is deliberately not done, and why.
     pub notes: Vec<String>,
 }
 
@@ -209,7 +212,7 @@ impl ResourceSet {
         address
     }
 
-    /// Offers `links` under `name` to components that refer to this one.
+    /// Exports `links` under `name` to components that refer to this one.
     pub fn export(&mut self, name: &str, links: Vec<Link>) {
         self.exports.insert(name.to_owned(), links);
     }
@@ -237,48 +240,52 @@ impl ResourceSet {
     }
 }
 
-/// Something the simulator's primary (or standby) region holds before drstack ever ran.
+/// Initial content of the simulator's primary (or standby) region, from before drstack ran.
 #[derive(Clone, Debug)]
 pub enum Seed {
-    /// A live resource, of a kind drstack also drives.
+    /// A live resource, of a kind that drstack also manages.
     Resource {
         /// Kind name.
         kind: &'static str,
-        /// Which region.
+        /// Place of the resource.
         place: crate::kind::Place,
         /// The resource.
         found: Found,
     },
     /// The answer to a fact.
     Fact {
-        /// The question.
+        /// The query.
         query: FactQuery,
         /// The answer.
         value: Value,
     },
 }
 
-/// What a user writes; pure.
+/// A component kind, as written in a stack file; pure.
 ///
-/// Assumes: `spec` passed its own deserialisation, and references exist. Guarantees: the same input adds the same
-/// resources in the same order; nothing is added that the posture and mode do not call for.
+/// Assumes: `spec` passed its own deserialisation, and references exist. Guarantees: the same input
+/// adds the same resources in the same order; nothing is added that the posture and mode do not
+/// call for.
 pub trait Component: Send + Sync + 'static {
     /// Its name in TOML: `[bucket.models]`.
     const NAME: &'static str;
-    /// One line for `drstack kinds`.
+    /// One-line summary for `drstack kinds`.
     const SUMMARY: &'static str;
-    /// What stands in its table, without the keys every component has (`posture`, `rto`, `rpo`, `tier`, `tag`, `for_each`).
+    /// Keys of its table, without those that every component has (`posture`, `rto`, `rpo`, `tier`,
+    /// `tag`, `for_each`).
     type Spec: DeserializeOwned + Serialize + JsonSchema;
 
-    /// What is wrong whatever the live regions will answer: `drstack validate` reports it, and nothing goes on.
+    /// Reports problems that do not depend on facts: `drstack validate` shows them, and nothing
+    /// continues.
     fn check(_spec: &Self::Spec, _stack: &StackFacts, _posture: Posture, _out: &mut Vec<Problem>) {}
-    /// What has to be asked of the live regions before it can be compiled.
+    /// Returns the facts that it needs before it can be compiled.
     fn facts(_spec: &Self::Spec, _stack: &StackFacts) -> Vec<FactQuery> {
         Vec::new()
     }
-    /// The resources this component needs for `cx.posture` and `cx.mode`, with their edges.
+    /// Adds the resources that it needs for `cx.posture` and `cx.mode`, with their edges.
     fn compile(spec: &Self::Spec, cx: &CompileCx<'_>, out: &mut ResourceSet);
-    /// What the simulator's regions hold from the start, so that the stack runs without an account.
+    /// Returns the initial content of the simulator's regions, so that the stack runs without an
+    /// account.
     fn seeds(_spec: &Self::Spec, _stack: &StackFacts, _address: &ComponentAddress) -> Vec<Seed> {
         Vec::new()
     }
@@ -292,7 +299,7 @@ pub trait DynComponent: Send + Sync {
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
     /// Decodes one table of a stack file; the error carries the span of what is wrong.
     fn decode(&self, table: toml::de::ValueDeserializer<'_>) -> Result<Value, toml::de::Error>;
-    /// Whether `spec`, which something else than `decode` made, has the shape of this very type.
+    /// Checks that `spec`, which `decode` did not make, has the shape of this type.
     fn fits(&self, spec: &Value) -> Result<(), serde_json::Error>;
     fn check(&self, spec: &Value, stack: &StackFacts, posture: Posture, out: &mut Vec<Problem>);
     fn facts(&self, spec: &Value, stack: &StackFacts) -> Vec<FactQuery>;
@@ -300,7 +307,7 @@ pub trait DynComponent: Send + Sync {
     fn seeds(&self, spec: &Value, stack: &StackFacts, address: &ComponentAddress) -> Vec<Seed>;
 }
 
-/// The bridge from [`Component`] to [`DynComponent`].
+/// Bridge from [`Component`] to [`DynComponent`].
 pub struct ErasedComponent<C>(PhantomData<fn() -> C>);
 
 impl<C: Component> ErasedComponent<C> {
@@ -308,7 +315,7 @@ impl<C: Component> ErasedComponent<C> {
     pub const NEW: Self = Self(PhantomData);
 
     fn typed(spec: &Value) -> C::Spec {
-        // A spec in JSON was made by `decode` of this very type, or has passed `fits`.
+        // A spec in JSON was made by `decode` of this type, or has passed `fits`.
         C::Spec::deserialize(spec).unwrap_or_else(|error| panic!("spec of {}: {error}", C::NAME))
     }
 }
@@ -344,7 +351,7 @@ impl<C: Component> DynComponent for ErasedComponent<C> {
     }
 }
 
-/// Every component kind a build knows, by name.
+/// The component kinds of a build, by name.
 #[derive(Clone, Default)]
 pub struct ComponentRegistry {
     components: BTreeMap<&'static str, &'static dyn DynComponent>,
@@ -352,29 +359,29 @@ pub struct ComponentRegistry {
 }
 
 impl ComponentRegistry {
-    /// A registry of these components.
+    /// Creates a registry of these components.
     pub fn new(components: &[&'static dyn DynComponent]) -> Self {
         let components = components.iter().map(|component| (component.name(), *component)).collect();
         Self { components, check: None }
     }
 
-    /// The same, and every component may have checks: `[[pool.inference.check]]` is what `check` decodes and compiles.
+    /// Adds checks to every component: `check` decodes and compiles `[[pool.inference.check]]`.
     #[must_use]
     pub fn with_checks(self, check: &'static dyn DynComponent) -> Self {
         Self { check: Some(check), ..self }
     }
 
-    /// What decodes and compiles checks, where this build has any.
+    /// Returns the decoder and compiler of checks, if this build has any.
     pub fn check(&self) -> Option<&'static dyn DynComponent> {
         self.check
     }
 
-    /// The component of this name.
+    /// Returns the component kind of this name.
     pub fn get(&self, name: &str) -> Option<&'static dyn DynComponent> {
         self.components.get(name).copied()
     }
 
-    /// All components, by name.
+    /// Returns all component kinds, by name.
     pub fn iter(&self) -> impl Iterator<Item = &'static dyn DynComponent> + '_ {
         self.components.values().copied()
     }

@@ -1,4 +1,4 @@
-//! What a stack keeps in both regions, and how the two sides of each compare now.
+//! Replicated data of a stack, and the comparison of both sides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,11 @@ use crate::graph::Graph;
 use crate::kind::{KindRegistry, ShapeError};
 use crate::sides::{Copied, Sides};
 
-/// Data compared at once: each takes a listing of both sides, page after page, and holds it in memory.
+/// Number of concurrent comparisons: each lists both sides page by page and holds the listings in
+/// memory.
 const AT_ONCE: usize = 4;
 
-/// What `graph` keeps in both regions, by the resource that does, of these components; of all where none are named.
+/// Returns the data that `graph` replicates, by resource; limited to the components `of`, if given.
 ///
 /// # Errors
 /// A spec has another shape than its kind's.
@@ -34,7 +35,8 @@ pub fn copied(
     Ok(all)
 }
 
-/// Both sides of each of `copied`, several at once; an error says that one could not be looked at.
+/// Compares both sides of each of `copied`, several concurrently; an error means that one could not
+/// be read.
 pub async fn look(
     cloud: &dyn Cloud,
     scope: &Scope,

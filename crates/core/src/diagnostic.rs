@@ -1,4 +1,4 @@
-//! Diagnostics: what is wrong, where, and the way out, as data.
+//! Diagnostics: problem, place and help, as data.
 
 pub mod codes;
 
@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
-/// Problems that are shown of one stack; more than this many say nothing new.
+/// Problems shown of one stack; more than this say nothing new.
 pub const MOST_SHOWN: usize = 100;
 
-/// How bad it is.
+/// Severity of a diagnostic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// It blocks.
+    /// An error, which blocks.
     Error,
-    /// It travels along with success.
+    /// A warning, which does not block.
     Warning,
 }
 
@@ -25,16 +25,16 @@ pub type FileId = usize;
 /// A stretch of a source file, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Span {
-    /// Which file.
+    /// The file.
     pub file: FileId,
-    /// Bytes of it.
+    /// Range of bytes.
     pub range: Range<usize>,
 }
 
 /// A span with a remark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
-    /// Where.
+    /// The span.
     pub span: Span,
     /// The remark beside the caret; may be empty.
     pub text: String,
@@ -45,40 +45,42 @@ pub struct Label {
 pub struct Diagnostic {
     /// Stable code, explained by `drstack explain DR012`.
     pub code: &'static str,
-    /// How bad it is.
+    /// Severity.
     pub severity: Severity,
-    /// What is wrong, in one line.
+    /// The problem, in one line.
     pub message: String,
-    /// Where; the first is the primary place, the others say how it came to be used.
+    /// Places; the first is the primary one, the others show how it came to be used.
     pub labels: Vec<Label>,
-    /// The way out, as an imperative sentence.
+    /// Help, as an imperative sentence.
     pub help: Option<String>,
 }
 
-/// The files a stack was read from.
+/// The files that a stack was read from.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    /// Path as the user would type it, and text.
+    /// Path as the operator would type it, and text.
     pub files: Vec<(PathBuf, String)>,
 }
 
-/// One line of a file, and what of it a label is about.
+/// One line of a file, with the part that a label is about.
 struct Stretch<'a> {
-    /// Its number, from 1.
+    /// Line number, from 1.
     line: usize,
     text: &'a str,
     range: Range<usize>,
 }
 
-/// Where the lines of `text` end.
+/// Returns the offsets of the line ends in `text`.
 fn ends_of(text: &str) -> Vec<usize> {
     text.match_indices('\n').map(|(end, _)| end).collect()
 }
 
-/// The first line of `range`. What follows says no more, and may be user data; all of a large file takes long to show.
+/// Returns the first line of `range`.
+///
+/// The other lines add nothing and may be user data, and all of a large file takes long to show.
 fn stretch<'a>(text: &'a str, ends: &[usize], range: &Range<usize>) -> Stretch<'a> {
     let start = range.start.min(text.len());
-    // What is missing at the end of a file is missing at the end of its last line.
+    // What is missing at the end of a file is shown at the end of its last line.
     let start = if start == text.len() && start > 0 && text.ends_with('\n') { start - 1 } else { start };
     let before = ends.partition_point(|end| *end < start);
     let begin = before.checked_sub(1).map_or(0, |last| ends[last] + 1);
@@ -89,7 +91,7 @@ fn stretch<'a>(text: &'a str, ends: &[usize], range: &Range<usize>) -> Stretch<'
     Stretch { line: before + 1, text: &text[begin..visible.max(stop)], range: start - begin..stop - begin }
 }
 
-/// The diagnostics as rustc would print them: code, message, file, line, column, caret, help.
+/// Renders the diagnostics as rustc would: code, message, file, line, column, caret, help.
 pub fn render(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut out = String::new();

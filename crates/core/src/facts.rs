@@ -1,4 +1,4 @@
-//! Facts: what the live primary said at the last capture, so that they outlive it.
+//! Facts: captured state of the live primary, kept so that it outlives the primary.
 
 mod levels;
 
@@ -13,34 +13,36 @@ use crate::kind::Place;
 
 pub use levels::{DAYS, Level, remember};
 
-/// One question to a live region: `{kind: "group", name: "fleet-inference", place: Primary}`.
+/// One query to a live region: `{kind: "group", name: "fleet-inference", place: Primary}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FactQuery {
-    /// What is asked about: `group`, `table`, `bucket`, `zones`, ... each known to one reader in the kinds crate.
+    /// Kind of fact: `group`, `table`, `bucket`, `zones`, ... each known to one reader in the kinds
+    /// crate.
     pub kind: String,
-    /// Its name; empty where the region has only one.
+    /// Name of the object; empty if the region has only one.
     pub name: String,
-    /// Which region is asked.
+    /// The region to query.
     pub place: Place,
 }
 
 impl FactQuery {
-    /// Asks the primary about `name`.
+    /// Queries the primary about `name`.
     pub fn primary(kind: &str, name: &str) -> Self {
         Self { kind: kind.to_owned(), name: name.to_owned(), place: Place::Primary }
     }
 
-    /// Asks the standby region about `name`.
+    /// Queries the standby region about `name`.
     pub fn standby(kind: &str, name: &str) -> Self {
         Self { kind: kind.to_owned(), name: name.to_owned(), place: Place::Standby }
     }
 
-    /// Asks which account the credentials belong to: every bucket of the stack has to be that account's.
+    /// Queries which account the credentials belong to: every bucket of the stack must be that
+    /// account's.
     pub fn account() -> Self {
         Self::standby("account", "")
     }
 
-    /// The key under which the answer is kept.
+    /// Returns the key under which the answer is stored.
     pub fn key(&self) -> String {
         let place = match self.place {
             Place::Primary => "primary",
@@ -54,60 +56,60 @@ impl FactQuery {
 /// One answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fact {
-    /// When it was asked.
+    /// Time of the query.
     pub captured_at: Timestamp,
-    /// What was answered; `null` when what it is about did not exist.
+    /// The answer; `null` if the object did not exist.
     pub value: Value,
-    /// What a number in it was before, where its highest counts; see [`levels`].
+    /// Earlier values of a number in it whose peak counts; see [`levels`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub levels: Vec<Level>,
 }
 
 impl Fact {
-    /// An answer of this moment.
+    /// Creates an answer of this moment.
     pub fn new(captured_at: Timestamp, value: Value) -> Self {
         Self { captured_at, value, levels: Vec::new() }
     }
 }
 
-/// All answers by [`FactQuery::key`], and which of them could not be asked for anew.
+/// All answers by [`FactQuery::key`], and which queries failed in this run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Facts {
-    /// The answers, fresh or of an earlier run.
+    /// The answers, fresh or from an earlier run.
     pub answers: BTreeMap<String, Fact>,
-    /// Why this run got no answer; never kept, since the next run asks again.
+    /// Why this run got no answer; never stored, since the next run queries again.
     #[serde(skip)]
     pub failed: BTreeMap<String, CloudError>,
 }
 
-/// What is known about one question.
+/// Knowledge about one query.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Known<T> {
     /// The answer.
     Yes(T),
-    /// It was asked for, and does not exist.
+    /// The query was answered: the object does not exist.
     Absent,
-    /// There is no answer. It never stands for a default: nothing is written by it.
+    /// There is no answer. It never means a default, and nothing is written because of it.
     Unknown(NoAnswer),
 }
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
-    /// No run asked before.
+    /// No run has queried it before.
     #[error("no run has asked for it yet")]
     NeverAsked,
-    /// This run asked, and the call failed.
+    /// This run queried it, and the call failed.
     #[error("{0}")]
     Failed(CloudError),
-    /// Another version of drstack kept it in another shape.
+    /// Another version of drstack stored it in another shape.
     #[error("another version of drstack kept the answer")]
     OtherVersion,
 }
 
 impl NoAnswer {
-    /// What to do next, as an imperative sentence.
+    /// Returns what to do next, as an imperative sentence.
     pub fn hint(&self) -> String {
         match self {
             Self::Failed(error) => error.hint(),
@@ -119,11 +121,12 @@ impl NoAnswer {
 }
 
 impl Facts {
-    /// The answer to `query` in the reader's own shape: the one of this run, else the last one that was kept.
+    /// Returns the answer to `query` in the reader's own shape: this run's, otherwise the last
+    /// stored one.
     pub fn get<T: for<'de> Deserialize<'de>>(&self, query: &FactQuery) -> Known<T> {
         let key = query.key();
         let failed = self.failed.get(&key);
-        // A refusal is an answer too, and the kept one must not hide it.
+        // A refusal is an answer too, and a stored one must not hide it.
         if let Some(error @ CloudError::Invalid { .. }) = failed {
             return Known::Unknown(NoAnswer::Failed(error.clone()));
         }
@@ -136,7 +139,8 @@ impl Facts {
         }
     }
 
-    /// Whether a level is not among those that `before` kept: only what is kept counts for the next run.
+    /// True if a level is not among those stored in `before`: only stored levels count for the next
+    /// run.
     pub fn has_new_levels(&self, before: &Facts) -> bool {
         self.answers.iter().any(|(key, fact)| {
             let kept = before.answers.get(key).map_or(&[][..], |it| &it.levels);
@@ -144,7 +148,8 @@ impl Facts {
         })
     }
 
-    /// What a change of the primary lacks that rests on the answer to `query`; none where this run got one.
+    /// Returns what a change of the primary lacks if it depends on `query`; `None` if this run got
+    /// an answer.
     pub(crate) fn lacks(&self, query: &FactQuery) -> Option<Lacking> {
         let key = query.key();
         let failed = self.failed.get(&key);
@@ -163,11 +168,12 @@ impl Facts {
     }
 }
 
-/// A fact that a resource rests on and that this run did not get.
+/// A fact that a resource depends on and that this run did not get.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lacking {
-    /// Why, and what to do about it.
+    /// The reason, and what to do about it.
     pub text: String,
-    /// An earlier answer stands in for it: good enough to compare with, not to change anything by.
+    /// True if there is an earlier answer: good enough to compare with, but not to change anything
+    /// by.
     pub kept: bool,
 }

@@ -1,4 +1,4 @@
-//! The graph of wanted resources.
+//! The graph of desired resources.
 
 use std::collections::BTreeMap;
 
@@ -10,45 +10,45 @@ use crate::facts::{FactQuery, Facts, Lacking};
 use crate::kind::Place;
 use crate::link::{Link, targets};
 
-/// One wanted AWS object.
+/// One desired AWS object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Resource {
     /// Its address.
     pub address: Address,
-    /// Its kind's name.
+    /// Name of its kind.
     pub kind: String,
-    /// Where it lives.
+    /// Place of the resource.
     pub place: Place,
-    /// The name it is looked up by; `None` for kinds found by tag.
+    /// The name that it is looked up by; `None` for kinds found by tag.
     pub name: Option<String>,
-    /// What is wanted, links open.
+    /// Desired spec, with unresolved links.
     pub spec: Value,
-    /// Resources that must be live before it, beside those its spec links to.
+    /// Resources that must be live before it, beside those that its spec links to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<Address>,
     /// The wave of a failover, 1 to 3.
     pub tier: u8,
-    /// It is what the answers to its component's questions make of it: without them nothing is changed for it.
+    /// True if it depends on captured facts: without them the planner changes nothing for it.
     #[serde(skip)]
     pub rests_on_facts: bool,
-    /// The answer that it lacks; the plan has no step for it then.
+    /// The missing fact; if set, the plan has no step for this resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lacking: Option<Lacking>,
-    /// What it waits for beside `after`, where it moves traffic.
+    /// What it waits for beside `after`, if it moves traffic.
     #[serde(default, skip_serializing_if = "Waits::is_default")]
     pub waits: Waits,
 }
 
-/// What a resource that moves traffic waits for.
+/// Dependencies of a resource that moves traffic.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Waits {
     /// Restored data, capacity and checks of its tier and of those before it.
     #[default]
     ByTier,
-    /// The same but for these addresses: the operator goes without them.
+    /// The same, except for these addresses: the operator does not wait for them.
     Except(Vec<String>),
-    /// What the stack names, and nothing else.
+    /// Only what the stack names.
     Named,
 }
 
@@ -59,7 +59,7 @@ impl Waits {
 }
 
 impl Resource {
-    /// A resource of kind `K` that is looked up by `name`.
+    /// Creates a resource of kind `K` that is looked up by `name`.
     pub fn named<K: crate::kind::Kind>(
         address: Address,
         place: Place,
@@ -69,7 +69,7 @@ impl Resource {
         Self { name: Some(name.into()), ..Self::tagged::<K>(address, place, spec) }
     }
 
-    /// A resource of kind `K` that is found by its tag.
+    /// Creates a resource of kind `K` that is found by its tag.
     pub fn tagged<K: crate::kind::Kind>(address: Address, place: Place, spec: &K::Spec) -> Self {
         let spec = serde_json::to_value(spec).unwrap_or(Value::Null);
         Self {
@@ -80,39 +80,41 @@ impl Resource {
             spec,
             after: Vec::new(),
             tier: 2,
-            // What stands outside of the standby region may be somebody else's: nothing there is changed by guess.
+            // Objects outside the standby region may be foreign: the planner changes nothing there
+            // by guess.
             rests_on_facts: place != Place::Standby,
             lacking: None,
             waits: Waits::ByTier,
         }
     }
 
-    /// The same, which is what it is whatever its component's questions are answered.
+    /// Marks it as independent of the captured facts.
     #[must_use]
     pub fn whatever_is_answered(self) -> Self {
         Self { rests_on_facts: false, ..self }
     }
 
-    /// The same, which rests on the answer to `query` alone: without one nothing is changed for it.
+    /// Makes it depend on the answer to `query` only: without one the planner changes nothing for
+    /// it.
     #[must_use]
     pub fn resting_on(self, query: &FactQuery, facts: &Facts) -> Self {
         Self { rests_on_facts: false, lacking: facts.lacks(query), ..self }
     }
 
-    /// The same, which the standby region gets by a change of the primary.
+    /// Marks it as created in the standby region by a change of the primary.
     #[must_use]
     pub fn made_through_the_primary(self) -> Self {
         Self { rests_on_facts: true, ..self }
     }
 
-    /// The same, to be made only after `other` is live.
+    /// Orders it after `other` is live.
     #[must_use]
     pub fn after(mut self, other: &Address) -> Self {
         self.after.push(other.clone());
         self
     }
 
-    /// Everything that must be live before it, each once, sorted.
+    /// Returns all that must be live before it, sorted and without duplicates.
     pub fn needs(&self) -> Vec<Address> {
         let mut needs: Vec<Address> = targets(&self.spec).into_iter().filter_map(Address::parse).collect();
         needs.extend(self.after.iter().cloned());
@@ -121,18 +123,18 @@ impl Resource {
         needs
     }
 
-    /// The same as text, in no order, some more than once: for those who only look them up.
+    /// Returns the same as text, unordered and with duplicates: for callers that only look them up.
     pub(crate) fn needed(&self) -> impl Iterator<Item = &str> {
         targets(&self.spec).into_iter().chain(self.after.iter().map(Address::as_str))
     }
 }
 
-/// An output of the resource at `address` as a link list, for exports.
+/// Returns the ids of the resources at `addresses` as a link list, for exports.
 pub fn ids(addresses: &[Address]) -> Vec<Link> {
     addresses.iter().map(Link::id).collect()
 }
 
-/// Wanted resources by address. Edges are what [`Resource::needs`] says.
+/// Desired resources by address. [`Resource::needs`] gives the edges.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Graph {
     /// The resources.

@@ -1,4 +1,5 @@
-//! Keys that sign bundles: ed25519, written in hexadecimal, which needs no quotes in a shell and no care in TOML.
+//! Keys that sign bundles: ed25519, in hexadecimal, which needs no quotes in a shell or escapes in
+//! TOML.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,58 +7,59 @@ use std::str::FromStr;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What a public key begins with.
+/// Prefix of a public key.
 const PUBLIC: &str = "ed25519:";
-/// What a private key begins with: nobody takes it for a public one.
+/// Prefix of a private key: it cannot be mistaken for a public one.
 const PRIVATE: &str = "drstack-private-key:ed25519:";
-/// Bytes of a key.
+/// Length of a key in bytes.
 const KEY: usize = 32;
-/// Bytes of a signature.
+/// Length of a signature in bytes.
 const SIGNATURE: usize = 64;
 
-/// How a public key is written, as help.
+/// Help text on how to write a public key.
 pub const PUBLIC_KEY_HELP: &str =
     "write the public key as `drstack keys show FILE` prints it: `ed25519:` and 64 hexadecimal digits";
 
-/// Why a text is no key. It says nothing of the text, which may be a secret.
+/// Why a text is not a key. It does not contain the text, which may be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Not a public key.
+    /// It is not a public key.
     #[error("this is not a public key")]
     Public,
-    /// A private key where a public one belongs.
+    /// It is a private key where a public one belongs.
     #[error("this is a private key, and a public one belongs here")]
     Exposed,
-    /// Not a private key.
+    /// It is not a private key.
     #[error("this is not a private key of drstack")]
     Private,
 }
 
-/// Why signatures are not enough.
+/// Why a signature check failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotSigned {
-    /// There is none.
+    /// There is no signature.
     #[error("it is not signed, and a signature by {0} is required")]
     Unsigned(PublicKey),
-    /// None is this key's.
+    /// No signature is by this key.
     #[error("it has no valid signature by {0}")]
     Invalid(PublicKey),
 }
 
-/// Checks signatures; anyone may know it.
+/// A public key, which checks signatures; it is not secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey(Box<VerifyingKey>); // errors name it, and it is large
 
-/// Makes signatures. It has no `Serialize`, prints nothing, and is wiped from memory when it is dropped.
+/// A private key, which makes signatures. It has no `Serialize`, prints nothing, and is wiped from
+/// memory on drop.
 pub struct PrivateKey(SigningKey);
 
 impl PrivateKey {
-    /// The key made of these bytes, which must be random.
+    /// Creates the key from these bytes, which must be random.
     pub fn from_random(bytes: &[u8; KEY]) -> Self {
         Self(SigningKey::from_bytes(bytes))
     }
 
-    /// Reads the text of a key file.
+    /// Parses the text of a key file.
     ///
     /// # Errors
     /// [`KeyError::Private`].
@@ -66,24 +68,24 @@ impl PrivateKey {
         unhex(digits).map(|bytes| Self(SigningKey::from_bytes(&bytes))).ok_or(KeyError::Private)
     }
 
-    /// The text of a key file.
+    /// Returns the text of a key file.
     pub fn to_text(&self) -> String {
         format!("{PRIVATE}{}\n", hex(self.0.as_bytes()))
     }
 
-    /// The other half.
+    /// Returns the public key.
     pub fn public(&self) -> PublicKey {
         PublicKey(Box::new(self.0.verifying_key()))
     }
 
-    /// The signature of `bytes`.
+    /// Signs `bytes`.
     pub fn sign(&self, bytes: &[u8]) -> String {
         hex(&self.0.sign(bytes).to_bytes())
     }
 }
 
 impl PublicKey {
-    /// Whether one of `signatures`, one a line, is this key's of `bytes`.
+    /// Checks that one of `signatures`, one per line, is this key's signature of `bytes`.
     ///
     /// # Errors
     /// [`NotSigned`].
@@ -112,7 +114,7 @@ impl FromStr for PublicKey {
             return Err(KeyError::Exposed);
         }
         let bytes = text.strip_prefix(PUBLIC).and_then(unhex).ok_or(KeyError::Public)?;
-        // A weak key agrees with signatures that nobody made.
+        // A weak key accepts signatures that no private key made.
         let key = VerifyingKey::from_bytes(&bytes).ok().filter(|key| !key.is_weak());
         key.map(|key| Self(Box::new(key))).ok_or(KeyError::Public)
     }
@@ -152,7 +154,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Exactly `N` bytes in lower-case digits: a key has one spelling.
+/// Decodes exactly `N` bytes of lower-case digits: a key has one spelling.
 fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digit = |c: &u8| match c {
         b'0'..=b'9' => Some(c - b'0'),

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::address::Address;
 
-/// An identifier that is known, or an output of another resource that is known once that resource is live.
+/// A known identifier, or an output of another resource that is known once that resource is live.
 ///
 /// In JSON a known one is a string, an open one `{"$ref": "network.standby/vpc", "output": "id"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,29 +15,29 @@ pub enum Link {
     Known(String),
     /// The named output of the resource at this address.
     Of {
-        /// Whose output.
+        /// The resource.
         #[serde(rename = "$ref")]
         address: Address,
-        /// Which output; see [`crate::kind::Kind::outputs`].
+        /// The output; see [`crate::kind::Kind::outputs`].
         output: String,
     },
 }
 
-/// What stands in a preview for an output that no one can know yet. Never sent to a cloud.
+/// Placeholder in a preview for an output that is not known yet. Never sent to a cloud.
 pub const KNOWN_LATER: &str = "(known after apply)";
 
 impl Link {
-    /// The `id` output of the resource at `address`.
+    /// Links to the `id` output of the resource at `address`.
     pub fn id(address: &Address) -> Self {
         Self::output(address, "id")
     }
 
-    /// The output `output` of the resource at `address`.
+    /// Links to the output `output` of the resource at `address`.
     pub fn output(address: &Address, output: &str) -> Self {
         Self::Of { address: address.clone(), output: output.to_owned() }
     }
 
-    /// The text of a link that has been resolved, else [`KNOWN_LATER`].
+    /// Returns the text of a resolved link, otherwise [`KNOWN_LATER`].
     pub fn text(&self) -> &str {
         match self {
             Self::Known(text) => text,
@@ -46,7 +46,7 @@ impl Link {
     }
 }
 
-/// The addresses that the open links within `spec` point to, as text, in order of appearance.
+/// Returns the addresses of the open links within `spec` as text, in order of appearance.
 pub fn targets(spec: &Value) -> Vec<&str> {
     fn walk<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
         match value {
@@ -67,12 +67,12 @@ fn is_address(text: &&str) -> bool {
     text.contains('/')
 }
 
-/// As `map.get`: to compare the few keys that a spec's objects have costs less than to hash one of them.
+/// Like `map.get`: comparing the few keys of a spec's object costs less than hashing one.
 fn field<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     map.iter().find_map(|(key, value)| (key == name).then_some(value))
 }
 
-/// Whether there is an open link within `spec`.
+/// True if `spec` contains an open link.
 pub fn has_links(spec: &Value) -> bool {
     match spec {
         Value::Object(map) => field(map, "$ref").is_some() || map.values().any(has_links),
@@ -81,7 +81,7 @@ pub fn has_links(spec: &Value) -> bool {
     }
 }
 
-/// `spec` with every open link replaced by what `look_up` answers. What it does not know stays open; returns those.
+/// Replaces every open link in `spec` by the result of `look_up`; returns those that stay open.
 pub fn resolve(spec: &mut Value, look_up: &dyn Fn(&Address, &str) -> Option<String>) -> Vec<Address> {
     let mut open = Vec::new();
     walk(spec, look_up, &mut open);

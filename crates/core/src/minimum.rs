@@ -1,4 +1,4 @@
-//! The least capacity that an operator accepts in one failover, below the minimum of the stack.
+//! Minimum capacity that an operator accepts in one failover, below the minimum of the stack.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::ComponentAddress;
 
-/// In the place of an address: every pool.
+/// Key that means every pool, instead of an address.
 const ALL: &str = "all";
 
-/// The least capacity with which a pool counts as up. It is written `40%` or `16`.
+/// The least capacity with which a pool counts as up, written `40%` or `16`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Minimum {
@@ -21,13 +21,14 @@ pub enum Minimum {
     Instances(u32),
 }
 
-/// How a [`Minimum`] is written, for whoever wrote it otherwise.
+/// Parse error of a [`Minimum`]: shows how to write one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("write a share from 1% to 100%, or a number of instances from 1: `40%`, `16`")]
 pub struct NoMinimum;
 
 impl Minimum {
-    /// The highest minimum that `in_service` instances of `wanted` meet; none where none serves.
+    /// Returns the highest minimum that `in_service` instances of `wanted` meet; `None` if none
+    /// serves.
     pub fn met_by(in_service: u32, wanted: u32) -> Option<Self> {
         let per_cent = u64::from(in_service) * 100 / u64::from(wanted.max(1));
         match u32::try_from(per_cent.min(100)).unwrap_or(100) {
@@ -37,7 +38,7 @@ impl Minimum {
         }
     }
 
-    /// Of a `capacity` in usual instances, the ones that have to serve: rounded up, and never none.
+    /// Returns how many usual instances of `capacity` must serve: rounded up, and at least one.
     pub fn of(self, capacity: u32) -> u32 {
         let instances = match self {
             Self::Share(share) => (u64::from(capacity) * u64::from(share)).div_ceil(100),
@@ -90,12 +91,13 @@ impl fmt::Display for Minimum {
 pub struct Minimums(BTreeMap<String, Minimum>);
 
 impl Minimums {
-    /// True where the minimums of the stack hold.
+    /// True if nothing was accepted, so the minimums of the stack hold.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Accepts `minimum` for one pool, or for every pool in the place of all that was accepted before.
+    /// Accepts `minimum` for one pool, or for every pool, which replaces everything accepted
+    /// before.
     pub fn accept(&mut self, pool: Option<&str>, minimum: Minimum) {
         if pool.is_none() {
             self.0.clear();
@@ -103,7 +105,7 @@ impl Minimums {
         self.0.insert(pool.unwrap_or(ALL).to_owned(), minimum);
     }
 
-    /// Accepts what `newer` says beside, and in the place of, what was accepted before.
+    /// Accepts the minimums of `newer`, which override earlier ones.
     pub fn accept_all(&mut self, newer: &Self) {
         if newer.0.contains_key(ALL) {
             self.0.clear();
@@ -111,13 +113,13 @@ impl Minimums {
         self.0.extend(newer.0.iter().map(|(pool, minimum)| (pool.clone(), *minimum)));
     }
 
-    /// What was accepted for the pool at `address`.
+    /// Returns the minimum accepted for the pool at `address`.
     pub fn of(&self, address: &ComponentAddress) -> Option<Minimum> {
         let own = self.0.iter().find(|(pool, _)| address.is_within(pool));
         own.map(|(_, minimum)| *minimum).or_else(|| self.0.get(ALL).copied())
     }
 
-    /// The pools that are named.
+    /// Returns the pools with a minimum of their own.
     pub fn pools(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str).filter(|it| *it != ALL)
     }

@@ -21,7 +21,7 @@ pub enum Posture {
     Hot,
 }
 
-/// Standby, or active.
+/// The mode: standby or active.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
@@ -32,26 +32,27 @@ pub enum Mode {
     Active,
 }
 
-/// Which region serves, and since which change.
+/// Which region serves, and since which change of mode.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
-    /// Standby, or active.
+    /// The mode: standby or active.
     pub mode: Mode,
-    /// Rises at each change of mode; 0 before the first.
+    /// Epoch: rises at each change of mode; 0 before the first.
     pub epoch: u64,
-    /// Addresses that alone have failed over; empty where all of the stack has.
+    /// Addresses that have failed over on their own; empty if the whole stack has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
     /// The minimums that an operator accepted for this failover, below those of the stack.
     #[serde(default, skip_serializing_if = "Minimums::is_empty")]
     pub minimum: Minimums,
-    /// Whether it fails over on purpose while the primary answers; of a run, and never kept.
+    /// True during a planned failover, while the primary answers; belongs to a run and is never
+    /// stored.
     #[serde(skip)]
     pub planned: bool,
 }
 
 impl Standing {
-    /// The mode that the component at `address` is in.
+    /// Returns the mode of the component at `address`.
     pub fn mode_of(&self, address: &ComponentAddress) -> Mode {
         let is_meant = self.only.is_empty() || self.only.iter().any(|it| address.is_within(it));
         if is_meant { self.mode } else { Mode::Standby }
@@ -59,16 +60,16 @@ impl Standing {
 }
 
 impl From<Mode> for Standing {
-    /// As if the mode had never changed.
+    /// Creates a standing as if the mode had never changed.
     fn from(mode: Mode) -> Self {
         Self { mode, ..Self::default() }
     }
 }
 
-/// What a recovery must achieve.
+/// Recovery objective of a stack or component.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Objective {
-    /// Recovery time objective: how long until it serves again.
+    /// Recovery time objective: how long until the stack serves again.
     pub rto: Option<SignedDuration>,
     /// Recovery point objective: how much of the latest data may be lost, as time.
     pub rpo: Option<SignedDuration>,
@@ -76,18 +77,18 @@ pub struct Objective {
     pub tier: u8,
 }
 
-/// What a posture can achieve, and what it costs beside the primary.
+/// RTO, RPO and cost that a posture can achieve.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Band {
     /// Shortest RTO in seconds that the posture can promise.
     pub rto_floor: i64,
-    /// Longest RTO in seconds it usually needs.
+    /// Longest RTO in seconds that it usually needs.
     pub rto_usual: i64,
-    /// RTO as people say it.
+    /// RTO as text.
     pub rto: &'static str,
-    /// RPO as people say it.
+    /// RPO as text.
     pub rpo: &'static str,
-    /// What it costs, as people say it.
+    /// Cost beside the primary, as text.
     pub cost: &'static str,
 }
 
@@ -95,7 +96,7 @@ impl Posture {
     /// All postures, from the least ready to the most.
     pub const ALL: [Posture; 4] = [Self::Cold, Self::PilotLight, Self::Warm, Self::Hot];
 
-    /// Its name in TOML and output.
+    /// Returns its name in TOML and output.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cold => "cold",
@@ -105,7 +106,8 @@ impl Posture {
         }
     }
 
-    /// Its band: the four recovery patterns as the disaster-recovery literature gives them (see docs/guide/postures.md).
+    /// Returns its band: the four recovery patterns of the disaster-recovery literature (see
+    /// docs/guide/postures.md).
     pub fn band(self) -> Band {
         let (rto_floor, rto_usual, rto, rpo, cost) = match self {
             Self::Cold => (2 * 3600, 8 * 3600, "2-8 h", "hours", "5-15 % of the primary"),
@@ -118,7 +120,7 @@ impl Posture {
 }
 
 impl Mode {
-    /// Its name in output.
+    /// Returns its name in output.
     pub fn name(self) -> &'static str {
         match self {
             Self::Standby => "standby",

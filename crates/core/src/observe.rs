@@ -1,6 +1,7 @@
-//! Observe: what the cloud really holds of what is wanted and of what is owned.
+//! Observation: the actual state of desired and owned resources in the cloud.
 //!
-//! Absent, present and could-not-look are three different answers, and stay so to the end.
+//! Absent, present and unknown (the read failed) are three different answers, and stay so to the
+//! end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,57 +17,58 @@ use crate::graph::{Graph, Resource};
 use crate::kind::{DynKind, KindRegistry, Place};
 use crate::plan::Remark;
 
-/// What one look at one wanted resource answered.
+/// Result of observing one desired resource.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Look {
-    /// Certainly not there.
+    /// It certainly does not exist.
     Absent,
-    /// There.
+    /// It exists.
     Present(Found),
-    /// The look failed: nothing is known.
+    /// The read failed, so its state is unknown.
     Unknown(CloudError),
 }
 
-/// A resource the stack owns and the graph does not name, or names a second time.
+/// A resource that the stack owns and the graph does not name, or that duplicates a named one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Owned {
-    /// Its kind's name.
+    /// Name of its kind.
     pub kind: &'static str,
-    /// Where it stands.
+    /// Place of the resource.
     pub place: Place,
-    /// The address it was made for.
+    /// Address that it was created for.
     pub address: Address,
     /// The resource.
     pub found: Found,
 }
 
-/// Something that its tags alone say is the stack's.
+/// An object that only its tags assign to the stack.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
-    /// Its kind's name.
+    /// Name of its kind.
     pub kind: &'static str,
-    /// Where it stands.
+    /// Place of the object.
     pub place: Place,
-    /// The resource.
+    /// The object.
     pub found: Found,
 }
 
-/// What the cloud holds.
+/// Observed state of the cloud.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
-    /// One answer for each wanted resource.
+    /// One result for each desired resource.
     pub seen: BTreeMap<Address, Look>,
-    /// Owned, and not (or not only) wanted.
+    /// Owned resources that are not desired, or are duplicates.
     pub others: Vec<Owned>,
-    /// Tagged as the stack's without anything that proves it, and not what a wanted resource's name leads to.
+    /// Objects tagged as the stack's without proof, and not found by the name of a desired
+    /// resource.
     pub unproven: Vec<Claim>,
-    /// Listings that failed: there may be more that is owned.
+    /// Listings that failed: there may be more owned resources.
     pub unlisted: Vec<(&'static str, Place, CloudError)>,
-    /// What a run was cut off while making: it may be there without the stack's tags.
+    /// Resources whose creation was interrupted: the objects may exist without the stack's tags.
     pub begun: BTreeSet<Address>,
 }
 
-/// Wanted resources by what is asked for all of them at once.
+/// Desired resources, grouped by the bulk read that covers them.
 type Wanted<'a> = BTreeMap<(&'a str, Place), Vec<&'a Resource>>;
 
 fn by_kind<'a>(resources: impl Iterator<Item = &'a Resource>) -> Wanted<'a> {
@@ -77,7 +79,7 @@ fn by_kind<'a>(resources: impl Iterator<Item = &'a Resource>) -> Wanted<'a> {
     wanted
 }
 
-/// Looks at every resource of `graph`, and lists what the stack owns, all kinds at once.
+/// Observes every resource of `graph` and lists what the stack owns, all kinds concurrently.
 pub async fn observe(cloud: &dyn Cloud, kinds: &KindRegistry, scope: &Scope, graph: &Graph) -> Observed {
     let mut wanted = by_kind(graph.resources.values());
     for kind in kinds.iter() {
@@ -88,8 +90,11 @@ pub async fn observe(cloud: &dyn Cloud, kinds: &KindRegistry, scope: &Scope, gra
     look_at(cloud, kinds, scope, graph, wanted).await
 }
 
-/// What a failover sees: it asks the standby region alone, and there only for what it may have to change. The rest is as `known` says:
-/// absent what that does not name. What nobody wants is not listed: a failover removes nothing.
+/// Observes for an unplanned failover: only the standby region, and there only what may have to
+/// change.
+///
+/// The rest is taken from `known`; what `known` does not name counts as absent. Unwanted resources
+/// are not listed, since a failover deletes nothing.
 pub async fn observe_alone(
     cloud: &dyn Cloud,
     kinds: &KindRegistry,
@@ -126,10 +131,10 @@ async fn look_at(
         all.unlisted.extend(part.unlisted);
     }
     let Observed { seen, others, .. } = &mut all;
-    // The second record of the mode is no component's, and outlives them all.
+    // The second record of the mode belongs to no component and outlives them all.
     let witness = record::address();
     others.retain(|other| other.address != witness);
-    // What one kind lists may be what another one looked at by name.
+    // The listing of one kind may include an object that another kind read by name.
     others.retain(|other| match seen.get(&other.address) {
         Some(Look::Present(found)) => {
             found.id != other.found.id || graph.resources[&other.address].kind == other.kind
@@ -139,11 +144,12 @@ async fn look_at(
     all
 }
 
-/// The pause between two looks for what was just made.
+/// Pause between two reads of something that was just created.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Looks again at these resources alone, which were just made or changed: what a look does not find is looked for until none
-/// can miss it any more.
+/// Observes again only these resources, which were just created or changed.
+///
+/// A resource that is not found is read again until eventual consistency can no longer hide it.
 pub async fn look_again(
     cloud: &dyn Cloud,
     kinds: &KindRegistry,
@@ -191,7 +197,7 @@ async fn look(
     for resource in &wanted {
         let answer = match &resource.name {
             Some(name) => named(read.next(), name, &resource.address),
-            // Answered below.
+            // Filled in below.
             None => Look::Absent,
         };
         observed.seen.insert(resource.address.clone(), answer);
@@ -218,11 +224,11 @@ async fn look(
     observed
 }
 
-/// The answer for the resource at `address`, which is looked up by `name`.
+/// Converts the read of the resource at `address`, which is looked up by `name`.
 fn named(read: Option<Result<Option<Found>, CloudError>>, name: &str, address: &Address) -> Look {
     match read {
         Some(Ok(Some(mut found))) => {
-            // It has the name that this very address gives: that is proof enough.
+            // It has the name that only this address gives: that is proof enough.
             if found.owner == Owner::Unproven(Some(address.clone())) {
                 found.owner = Owner::Ours(address.clone());
             }
@@ -237,8 +243,10 @@ fn named(read: Option<Result<Option<Found>, CloudError>>, name: &str, address: &
     }
 }
 
-/// What a listing says of something that was looked at by its name is about the same object. Only what keeps the name that another
-/// wanted address gave it is still to be found under that address.
+/// Drops listed objects that were already read by name.
+///
+/// Only an object that keeps the name which another desired address gave it is still listed under
+/// that address.
 fn leave_out_what_was_looked_at(
     kind: &'static dyn DynKind,
     wanted: &[&Resource],
@@ -256,7 +264,7 @@ fn leave_out_what_was_looked_at(
     }
 }
 
-/// By address; of one address in the order of their ids, so that the order of the listing decides nothing.
+/// Groups by address, sorted by id within one, so that the order of the listing decides nothing.
 fn by_address(mut listed: Vec<Found>) -> BTreeMap<Address, Vec<Found>> {
     listed.sort_by(|a, b| a.id.cmp(&b.id));
     let mut owned: BTreeMap<Address, Vec<Found>> = BTreeMap::new();
@@ -278,25 +286,29 @@ fn take(
     Some(all.remove(at))
 }
 
-/// Facts, freshly asked, with the last answers where nothing answered.
+/// Captured facts: fresh answers, and the last ones for queries that failed.
 #[derive(Debug, Default)]
 pub struct Capture {
     /// All answers, fresh and last.
     pub facts: Facts,
-    /// What must not be written down.
+    /// Values that must never be stored.
     pub secrets: Secrets,
-    /// Questions that nothing answered now, and why.
+    /// Queries that failed now, and why.
     pub failed: Vec<Remark>,
 }
 
-/// What becomes of an answer, beside the one before it: what is kept of both is for the reader of that kind of fact to say.
+/// Merges a fresh answer with the previous one; the reader of that kind of fact decides what is
+/// kept of both.
 pub type Keep = fn(&FactQuery, Option<&Fact>, Fact) -> Fact;
 
-/// Pauses before facts that were throttled are asked for again. The cloud itself gives up after few attempts, since a region that is
-/// lost has to be waited for by each of them; one that throttles is there, and answers within seconds.
+/// Pauses before throttled facts are queried again.
+///
+/// The cloud client itself gives up after few attempts, since each attempt on a lost region costs a
+/// wait. A region that throttles is alive and answers within seconds.
 const THROTTLED: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
-/// Asks `queries`; where nothing answers, what was in `last` stays, with its old time and beside the reason.
+/// Captures `queries`; if one fails, its answer in `last` is kept with its old time, beside the
+/// reason.
 pub async fn capture(
     cloud: &dyn Cloud,
     scope: &Scope,
@@ -329,7 +341,7 @@ pub async fn capture(
 
 type Answer = Result<Option<Captured>, CloudError>;
 
-/// The answers in order; what was throttled is asked for again, as long as [`THROTTLED`] has it.
+/// Returns the answers in order; queries again what was throttled, once per pause in [`THROTTLED`].
 async fn answers(queries: &[FactQuery], ask: impl AsyncFn(&[FactQuery]) -> Vec<Answer>) -> Vec<Answer> {
     let mut answers = ask(queries).await;
     for pause in THROTTLED {
@@ -357,7 +369,8 @@ mod tests {
         Err(CloudError::Throttled { operation: "s3:GetEncryptionConfiguration".to_owned() })
     }
 
-    /// Answers to two questions, the first of which is throttled this many times, and how often somebody asked.
+    /// Returns the answers to two queries, the first of which is throttled `times` times, and the
+    /// number of rounds.
     async fn asked(times: usize) -> (Vec<Answer>, usize) {
         let (queries, rounds) = (["a", "b"].map(|it| FactQuery::primary("bucket", it)), Cell::new(0));
         let answers = answers(&queries, async |asked| {

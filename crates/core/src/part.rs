@@ -1,5 +1,7 @@
-//! Who waits for whom in a failover, component by component, as far as the stack itself says it; pure. It says the order before anything is
-//! done, and what comes along where only a part of the stack fails over.
+//! Order of a failover by component, as far as the stack itself determines it; pure.
+//!
+//! It shows the order before anything is done, and what must fail over along with a part of the
+//! stack.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,27 +18,28 @@ use crate::objective::Mode;
 use crate::plan::waits::{Order, Part};
 use crate::stack::Stack;
 
-/// A component that moves traffic, and what it waits for.
+/// A component that moves traffic, and its dependencies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moves {
     /// Its tier.
     pub tier: u8,
-    /// What the stack names for it to wait for; none where that follows from the tiers.
+    /// Components that the stack names for it to wait for; `None` if that follows from the tiers.
     pub named: Option<BTreeSet<ComponentAddress>>,
 }
 
-/// The order of a failover of a whole stack.
+/// Order of a failover of a whole stack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sequence {
-    /// What moves traffic.
+    /// Components that move traffic.
     pub moves: BTreeMap<ComponentAddress, Moves>,
-    /// All that a failover restores, raises or checks, with its tier.
+    /// Components that a failover restores, raises or checks, with their tiers.
     parts: BTreeMap<ComponentAddress, (u8, BTreeSet<Part>)>,
-    /// All else that says which region serves: those who write hear it from there.
+    /// Other components that publish which region serves: writers read it there.
     says_where: BTreeSet<ComponentAddress>,
 }
 
-/// What the live regions of a simulation would answer about `stack`: enough to know who waits for whom, whatever they really say.
+/// Returns simulated facts for `stack`: enough to know the order, whatever the live regions really
+/// answer.
 fn sketched(stack: &Stack) -> Facts {
     let seeds =
         stack.components.values().flat_map(|it| it.component.seeds(&it.spec, &stack.facts, &it.address));
@@ -48,7 +51,7 @@ fn sketched(stack: &Stack) -> Facts {
 }
 
 impl Sequence {
-    /// The order that `stack` has, whatever the live regions answer.
+    /// Computes the order of `stack`, whatever the live regions answer.
     ///
     /// # Errors
     /// A spec that does not have its kind's shape.
@@ -58,7 +61,7 @@ impl Sequence {
         let order = Order::of(&active, kinds)?;
         let mut sequence = Self::default();
         for (address, part) in order.all() {
-            // Copies that stand already are not restored.
+            // Existing copies are not restored.
             if part != Part::Data || !standby.resources.contains_key(address) {
                 let parts = sequence.parts.entry(address.component());
                 let new = || (active.resources[address].tier, BTreeSet::new());
@@ -87,7 +90,7 @@ impl Sequence {
         Ok(sequence)
     }
 
-    /// What one that moves traffic waits for: whose data is restored, whose capacity serves, whose checks hold.
+    /// Returns what a traffic component waits for: restored data, serving capacity, passing checks.
     pub fn before<'a>(
         &'a self,
         moves: &'a Moves,
@@ -101,15 +104,17 @@ impl Sequence {
         })
     }
 
-    /// Components that a failover restores, raises or checks.
+    /// Returns the components that a failover restores, raises or checks.
     pub fn parts(&self) -> impl Iterator<Item = &ComponentAddress> {
         self.parts.keys()
     }
 
-    /// Components that come along where only `named` ones of `stack` fail over, each with the one that waits for it, or reads it.
+    /// Returns the components that must fail over along with the `named` ones of `stack`.
+    ///
+    /// Each comes with the component that waits for it or reads it.
     pub fn along(&self, stack: &Stack, named: &[String]) -> BTreeMap<ComponentAddress, ComponentAddress> {
         let is_named = |it: &ComponentAddress| named.iter().any(|name| it.is_within(name));
-        // A part may be named by the address of one of its resources, too.
+        // A part may also be named by the address of one of its resources.
         let holds = |it: &ComponentAddress| {
             named.iter().any(|name| name.strip_prefix(it.as_str()).is_some_and(|rest| rest.starts_with('/')))
         };
@@ -119,7 +124,7 @@ impl Sequence {
         while let Some(component) = open.pop() {
             let waited = self.moves.get(component).into_iter().flat_map(|it| self.before(it));
             let waited = waited.map(|(address, _)| address);
-            // Where traffic goes, writers go: none of them may be told of the other region still.
+            // Writers go where traffic goes: none of them may still be pointed at the other region.
             let told = self.moves.get(component).into_iter().flat_map(|_| &self.says_where);
             let read = stack.components.get(component).into_iter().flat_map(|it| &it.refers_to);
             let read = read.filter(|it| self.parts.contains_key(*it) && !self.moves.contains_key(component));
@@ -133,7 +138,8 @@ impl Sequence {
         along
     }
 
-    /// Pools that no traffic waits for although their tier says that it would: warnings about the `after` that leaves them out.
+    /// Warns about pools that an `after` leaves out: their tier would have traffic wait for them,
+    /// and no other traffic does.
     pub fn left_out(&self, stack: &Stack) -> Vec<Diagnostic> {
         let by_tier = self.moves.values().filter(|it| it.named.is_none()).map(|it| it.tier).max();
         let named: BTreeSet<_> = self.moves.values().flat_map(|it| it.named.iter().flatten()).collect();

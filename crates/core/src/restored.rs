@@ -1,4 +1,4 @@
-//! Data that a failover restores from an export: from which one, and of which moment it is.
+//! Data that a failover restores from an export: the export, and the moment that it shows.
 
 use jiff::Timestamp;
 
@@ -6,23 +6,23 @@ use crate::address::Address;
 use crate::kind::{Action, KindRegistry};
 use crate::plan::{Plan, PlanReport};
 
-/// Output of what finds the export, and of what was restored from it: the export's id.
+/// Output of the export's finder and of the restored resource: the export's id.
 pub const EXPORT: &str = "export";
-/// Output of what finds the export: the moment that it shows.
+/// Output of the export's finder: the moment that the export shows.
 pub const AS_OF: &str = "as_of";
 
-/// Data that a plan restores, or that was restored from the export that it would restore.
+/// Data that a plan restores, or that was already restored from the same export.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Restored {
-    /// What holds it.
+    /// Resource that holds the data.
     pub address: Address,
     /// The export's id.
     pub export: String,
-    /// The moment that the export shows, where it says one: later writes are lost with the primary.
+    /// The moment that the export shows, if known: later writes are lost with the primary.
     pub as_of: Option<Timestamp>,
 }
 
-/// What `plan` restores, or finds restored from the export that it would restore.
+/// Returns what `plan` restores, or what was already restored from the export that it would use.
 pub fn restored(plan: &Plan, kinds: &KindRegistry) -> Vec<Restored> {
     let mut all = Vec::new();
     for (source, outputs) in &plan.outputs {
@@ -39,7 +39,7 @@ pub fn restored(plan: &Plan, kinds: &KindRegistry) -> Vec<Restored> {
     all
 }
 
-/// The addresses of restored data that a plan keeps.
+/// Returns the addresses of restored data that a plan keeps.
 pub fn kept<'a>(report: &'a PlanReport, kinds: &KindRegistry) -> Vec<&'a str> {
     let is_restored = |address: &str| {
         let resource = Address::parse(address).map(|it| it.resource().to_owned());

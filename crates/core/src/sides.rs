@@ -1,12 +1,14 @@
-//! The two sides of data that is kept in both regions: what the one has and the other has not. Numbers here are counted, never
-//! guessed; where nobody can count, they say so.
+//! Comparison of data that is replicated between both regions: what one side has and the other
+//! lacks.
+//!
+//! Numbers here are counted, never guessed; if counting is impossible, the result says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// Names of what differs that are kept to be shown; more is no help to a reader.
+/// Number of differing names kept as examples; more do not help a reader.
 const EXAMPLES: usize = 3;
 
 /// Data that a resource keeps in both regions.
@@ -18,12 +20,12 @@ pub enum Copied {
         primary: String,
         /// The standby bucket.
         standby: String,
-        /// Whether what is deleted in the primary goes in the standby too.
+        /// True if deletions in the primary are replicated to the standby.
         deletions: bool,
-        /// Id of the replication rule, where S3 keeps metrics of it.
+        /// Id of the replication rule, if S3 keeps metrics for it.
         metrics: Option<String>,
     },
-    /// Items of a table, which both regions may write.
+    /// Items of a table that both regions may write.
     Items {
         /// The table; it has the same name in both.
         table: String,
@@ -31,7 +33,7 @@ pub enum Copied {
 }
 
 impl Copied {
-    /// Name of what is copied, as the primary knows it.
+    /// Returns the name of the data, as the primary knows it.
     pub fn name(&self) -> &str {
         match self {
             Self::Objects { primary, .. } => primary,
@@ -39,7 +41,7 @@ impl Copied {
         }
     }
 
-    /// What it consists of.
+    /// Returns the unit of the data.
     pub fn unit(&self) -> &'static str {
         match self {
             Self::Objects { .. } => "object",
@@ -53,24 +55,24 @@ impl Copied {
 pub struct Entry {
     /// False for a mark that it was deleted.
     pub is_there: bool,
-    /// What it holds, as far as a listing says: an object's size, an item's hash.
+    /// Content, as far as a listing shows it: an object's size, an item's hash.
     pub content: String,
-    /// Its version; a copy that replication made has the version of what it is a copy of.
+    /// Version; a replica has the version of its original.
     pub version: Option<String>,
-    /// When it was written, where anybody knows.
+    /// When it was written, if known.
     pub modified: Option<Timestamp>,
 }
 
-/// All that one side holds, by key.
+/// The content of one side, by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
-    /// The newest state of each key.
+    /// Newest state of each key.
     pub entries: BTreeMap<String, Entry>,
-    /// Whether that is all. If not, it is all up to the last key.
+    /// True if the listing is complete. Otherwise it is complete up to the last key.
     pub is_whole: bool,
 }
 
-/// Entries that were written at or after a moment.
+/// Number of entries written at or after a moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Changed {
     /// In the primary.
@@ -79,65 +81,70 @@ pub struct Changed {
     pub standby: u64,
 }
 
-/// What the service itself last said of its replication.
+/// Latest replication metrics of the service itself.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Reported {
-    /// The minute that it is about, which is some minutes ago.
+    /// The minute that the metrics are about, some minutes ago.
     pub at: Timestamp,
-    /// Operations that were waiting, as S3 counts them.
+    /// Pending operations, as S3 counts them.
     pub waiting: Option<u64>,
-    /// Seconds that replication took at most. Of a table it is only said of what has arrived: it cannot say that nothing is waiting.
+    /// Maximum replication latency in seconds. For a table it only covers what has arrived, so it
+    /// cannot show that nothing is pending.
     pub latency: Option<f64>,
 }
 
-/// How the two sides compare.
+/// Result of comparing the two sides.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Sides {
-    /// What replication has yet to bring to the standby: writes and, where they are copied, deletions. Where both regions
-    /// write, in either direction.
+    /// Entries that replication has yet to bring to the standby: writes and, if replicated,
+    /// deletions. If both regions write, in either direction.
     pub waiting: u64,
-    /// When the oldest of these was written, where anybody knows.
+    /// When the oldest of these was written, if known.
     pub oldest: Option<Timestamp>,
-    /// Only the primary has it.
+    /// Entries that only the primary has.
     pub primary_only: u64,
-    /// Only the standby has it.
+    /// Entries that only the standby has.
     pub standby_only: u64,
-    /// Both have it, and not the same.
+    /// Entries that both have with different content.
     pub differ: u64,
-    /// What was written since the moment that was asked for; none where nobody knows when something was written.
+    /// Entries written since the requested moment; `None` if write times are not known.
     pub changed: Option<Changed>,
-    /// Keys that were compared.
+    /// Number of keys compared.
     pub compared: u64,
-    /// Whether these were all: if not, the numbers are of the first ones, and there may be more.
+    /// True if all keys were compared; otherwise the numbers cover the first ones, and there may be
+    /// more.
     pub is_whole: bool,
-    /// What the service says, where it was asked and has said anything.
+    /// Metrics of the service, if they were requested and exist.
     pub reported: Option<Reported>,
-    /// Some keys of objects that are not the same on both sides. Items are never named: their keys may be somebody's name.
+    /// Some keys of objects that differ. Items are never named: their keys may be personal names.
     pub examples: Vec<String>,
 }
 
 impl Sides {
-    /// Nobody could count: there is too much of it.
+    /// Result for data that is too large to count.
     pub fn untold() -> Self {
         Self::default()
     }
 
-    /// Whether nothing is waiting for replication, and that is known: all of it was compared, or S3 itself has counted none, and not
-    /// before `since`.
+    /// True if it is known that nothing is pending.
+    ///
+    /// Either everything was compared, or S3 itself has counted none, and not before `since`.
     pub fn is_drained(&self, since: Timestamp) -> bool {
         let none = |it: Reported| it.waiting == Some(0) && it.at >= since;
         self.waiting == 0 && (self.is_whole || self.reported.is_some_and(none))
     }
 }
 
-/// Compares two listings of `copied`. What was written at or after `since` is counted, from the second on in which that lies: S3 says
-/// when something was written in whole seconds, and what may have been is not to be missed.
+/// Compares two listings of `copied`, and counts what was written at or after `since`.
+///
+/// Counting starts at the second that contains `since`: S3 reports write times in whole seconds,
+/// and a possible write must not be missed.
 pub fn compare(copied: &Copied, primary: &Listed, standby: &Listed, since: Option<Timestamp>) -> Sides {
     let last = |side: &Listed| {
         let last = side.entries.last_key_value().map(|(key, _)| key.clone());
         (!side.is_whole).then_some(last).map(Option::unwrap_or_default)
     };
-    // Beyond the end of a listing that was cut off nothing is known.
+    // Beyond the end of a truncated listing nothing is known.
     let end = [last(primary), last(standby)].into_iter().flatten().min();
     let keys: BTreeSet<&String> = primary.entries.keys().chain(standby.entries.keys()).collect();
     let known = keys.into_iter().take_while(|key| end.as_ref().is_none_or(|end| *key <= end));
@@ -150,7 +157,8 @@ pub fn compare(copied: &Copied, primary: &Listed, standby: &Listed, since: Optio
             let after =
                 |it: Option<&Entry>| it.and_then(|it| it.modified).is_some_and(|it| it.as_second() >= since);
             changed.primary += u64::from(after(ours));
-            // A copy has the time of what it is a copy of (S3 User Guide): it was not written over there.
+            // A replica has the write time of its original (S3 User Guide): it was not written in
+            // the standby.
             changed.standby += u64::from(after(theirs) && !is_copy(ours, theirs));
         }
         let waits = sides.count(copied, ours, theirs);
@@ -170,7 +178,7 @@ pub fn compare(copied: &Copied, primary: &Listed, standby: &Listed, since: Optio
 }
 
 impl Sides {
-    /// Counts one key; returns whether replication has yet to bring it.
+    /// Counts one key; returns true if replication has yet to bring it.
     fn count(&mut self, copied: &Copied, primary: Option<&Entry>, standby: Option<&Entry>) -> bool {
         let both_write = matches!(copied, Copied::Items { .. });
         let there = |it: Option<&Entry>| it.is_some_and(|it| it.is_there);
@@ -193,10 +201,11 @@ impl Sides {
     }
 }
 
-/// Whether the standby holds what the primary holds: the same version, or the same content written no earlier.
+/// True if the standby holds what the primary holds: the same version, or equal content written no
+/// earlier.
 fn are_same(primary: Option<&Entry>, standby: Option<&Entry>) -> bool {
     let (Some(primary), Some(standby)) = (primary, standby) else {
-        // A deletion mark with nothing on the other side is as good as nothing.
+        // A delete marker without a counterpart equals nothing.
         return !primary.or(standby).is_some_and(|it| it.is_there);
     };
     if !primary.is_there || !standby.is_there {
@@ -206,7 +215,7 @@ fn are_same(primary: Option<&Entry>, standby: Option<&Entry>) -> bool {
         || primary.content == standby.content && standby.modified >= primary.modified
 }
 
-/// Whether replication made the one of the other.
+/// True if replication made one from the other.
 fn is_copy(primary: Option<&Entry>, standby: Option<&Entry>) -> bool {
     let version = primary.and_then(|it| it.version.as_ref());
     version.is_some() && version == standby.and_then(|it| it.version.as_ref())
@@ -295,7 +304,7 @@ mod tests {
         let sides = compare(&objects(true), &primary, &standby, at(60));
         assert_eq!((sides.waiting, sides.differ, sides.standby_only), (0, 1, 1));
         assert_eq!(sides.changed, Some(Changed { primary: 1, standby: 1 }));
-        // Both were written in the second in which it began.
+        // Both were written in the second in which `since` lies.
         let within = at(90).and_then(|it| it.checked_add(SignedDuration::from_millis(900)).ok());
         let sides = compare(&objects(true), &primary, &standby, within);
         assert_eq!(sides.changed, Some(Changed { primary: 1, standby: 1 }));

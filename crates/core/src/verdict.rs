@@ -1,7 +1,7 @@
-//! Verdict: what a failover has come to, by what serves and by what was asked; pure.
+//! The verdict on a failover, from what serves and what was checked; pure.
 //!
-//! A verdict is earned: recovered means that what serves was asked and answered. What nobody asks is capacity, and what has nothing in
-//! service is neither.
+//! A verdict is earned: recovered means that what serves was checked and answered. Without a check
+//! there is only capacity, and with nothing in service there is neither.
 
 use std::collections::BTreeMap;
 
@@ -20,26 +20,27 @@ use crate::plan::Plan;
 #[cfg(test)]
 mod tests;
 
-/// How a failover ends.
+/// Outcome of a failover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// All that is wanted serves, was asked and answered: exit 0.
+    /// Everything desired serves, was checked and answered: exit 0.
     Recovered,
-    /// What serves was asked and answered, and is less than wanted: exit 0.
+    /// What serves was checked and answered, but is less than the stack wants: exit 0.
     Degraded,
-    /// Every step is done, and a pool that is to serve has nothing in service, or nobody could look: exit 1.
+    /// Every step is done, but a pool that should serve has nothing in service, or could not be
+    /// observed: exit 1.
     Partial,
-    /// It stands, and nobody asked whether it answers: exit 3.
+    /// The capacity is up, but nothing checked if it answers: exit 3.
     Capacity,
-    /// There was nothing to do: exit 0 where what serves was asked and answered, else exit 3.
+    /// There was nothing to do: exit 0 if what serves was checked and answered, otherwise exit 3.
     NothingToDo,
-    /// Steps failed, were stopped or could not be begun: exit 1, or 130 where it was stopped.
+    /// Steps failed, were stopped or could not start: exit 1, or 130 if the run was stopped.
     NotComplete,
 }
 
 impl Verdict {
-    /// The verdict by what is known.
+    /// Derives the verdict from the evidence.
     pub fn of(evidence: &Evidence) -> Self {
         let is_empty = |pool: &Pool| pool.in_service.unwrap_or(0) == 0;
         if !evidence.complete {
@@ -57,39 +58,40 @@ impl Verdict {
         }
     }
 
-    /// Whether the standby region serves again because of this run, and answered.
+    /// True if the standby region serves because of this run, and answered.
     pub fn is_recovery(self) -> bool {
         matches!(self, Self::Recovered | Self::Degraded)
     }
 }
 
-/// A pool that is to serve.
+/// A pool that should serve.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Pool {
-    /// What runs its instances.
+    /// Resource that runs its instances.
     pub address: Address,
-    /// Usual instances that are wanted.
+    /// Number of usual instances that the stack wants.
     pub wanted: u32,
-    /// Those that serve; none where nobody could look.
+    /// Number of instances that serve; `None` if it could not be observed.
     pub in_service: Option<u32>,
-    /// Whether that is as much as a failover accepts.
+    /// True if a failover accepts that number.
     #[serde(skip)]
     pub is_up: bool,
 }
 
 impl Pool {
-    /// The component that it belongs to.
+    /// Returns its component.
     pub fn component(&self) -> ComponentAddress {
         self.address.component()
     }
 
-    /// The minimum with which a failover would go on from here: none where it is up, or nothing serves.
+    /// Returns the minimum with which a failover could continue; `None` if the pool is up or
+    /// nothing serves.
     pub fn acceptable(&self) -> Option<Minimum> {
         let short = self.in_service.filter(|_| !self.is_up);
         short.and_then(|in_service| Minimum::met_by(in_service, self.wanted))
     }
 
-    /// `21 of 40 instances in service`, where that is less than wanted.
+    /// Returns `21 of 40 instances in service` if that is less than the stack wants.
     pub fn shortfall(&self) -> Option<String> {
         let Self { wanted, in_service, .. } = self;
         match in_service {
@@ -100,32 +102,34 @@ impl Pool {
     }
 }
 
-/// What a verdict follows from.
+/// Input of a verdict.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
-    /// Every step is done and nothing was blocked.
+    /// True if every step is done and nothing was blocked.
     pub complete: bool,
-    /// The failover had come to its end before this run.
+    /// True if the failover was complete before this run.
     pub served: bool,
-    /// Steps of the run.
+    /// Number of steps of the run.
     pub steps: usize,
-    /// Steps that changed something, and did not only ask.
+    /// Steps that changed something, so not checks.
     pub changes: usize,
-    /// What is to serve.
+    /// Pools that should serve.
     pub pools: Vec<Pool>,
-    /// Something is there that users ask: a pool, or a name that leads to one.
+    /// True if there is something that users call: a pool, or a name that leads to one.
     pub has_service: bool,
-    /// Checks that asked what users ask.
+    /// Number of checks that called what users call.
     pub asked_service: usize,
-    /// Checks that asked data alone.
+    /// Number of checks of data only.
     pub asked_data: usize,
-    /// Steps that are done with less than was wanted.
+    /// Number of steps done with less than the stack wants.
     pub degraded: usize,
 }
 
 impl Evidence {
-    /// What is known once `plan` was executed, which made `graph` true in `standing`. `served` is whether that had been so before, `seen`
-    /// what was last seen of what runs instances.
+    /// Collects the evidence after `plan` was executed for `graph` in `standing`.
+    ///
+    /// `served` tells if the failover was complete before; `seen` is the last observed state of
+    /// what runs instances.
     ///
     /// # Errors
     /// A spec or live value that does not have its kind's shape.
@@ -159,12 +163,12 @@ impl Evidence {
         Ok(evidence)
     }
 
-    /// Whether what serves was asked: data alone says nothing of a service.
+    /// True if what serves was checked: a check of data says nothing about a service.
     pub fn is_asked(&self) -> bool {
         self.asked_service > 0 || (!self.has_service && self.asked_data > 0)
     }
 
-    /// Whether there is less than was wanted.
+    /// True if there is less than the stack wants.
     pub fn is_degraded(&self) -> bool {
         self.degraded > 0 || self.pools.iter().any(|pool| pool.shortfall().is_some())
     }
@@ -174,7 +178,7 @@ fn serves(resource: &Resource, standing: &Standing) -> bool {
     standing.mode_of(&resource.address.component()) == Mode::Active
 }
 
-/// What runs the instances that are to serve in `standing`.
+/// Returns the resources that run instances and should serve in `standing`.
 pub fn groups<'a>(
     graph: &'a Graph,
     standing: &'a Standing,
@@ -182,12 +186,12 @@ pub fn groups<'a>(
 ) -> impl Iterator<Item = &'a Resource> {
     graph.resources.values().filter(move |it| {
         let demand = kinds.get(&it.kind).map(|kind| kind.demand(&it.spec));
-        // A spec of another shape is told where it is read.
+        // A spec of the wrong shape is reported where it is read.
         serves(it, standing) && !matches!(demand, None | Some(Ok(None)))
     })
 }
 
-/// The pools that are to serve in `standing`, by what was `seen`.
+/// Returns the pools that should serve in `standing`, from what was `seen`.
 ///
 /// # Errors
 /// As [`Evidence::of`].
@@ -214,7 +218,7 @@ pub fn pools(
     Ok(pools)
 }
 
-/// Whether a failover is content with `live`, on the last rung at least.
+/// True if a failover accepts `live`, at least on the last rung.
 fn is_up(kind: &dyn DynKind, spec: &Value, live: &Value) -> Result<bool, ShapeError> {
     let ladder = kind.ladder(spec)?;
     let last = ladder.last().map_or(spec, |rung| &rung.spec);

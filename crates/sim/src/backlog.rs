@@ -1,11 +1,13 @@
-//! Both sides of data, in numbers: the sim has no objects and no items, only how many of them are on their way.
+//! Both sides of replicated data, as numbers: the sim has no objects or items, only counts of
+//! pending ones.
 
 use drstack_core::sides::{Changed, Copied, Reported, Sides};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{Backlog, millis};
 
-/// The two sides of `copied`, `age` milliseconds after the run began. What waits grows fewer evenly.
+/// Compares the two sides of `copied`, `age` milliseconds after the run began. The backlog shrinks
+/// evenly.
 pub(crate) fn sides(
     backlog: Option<&Backlog>,
     copied: &Copied,
@@ -18,7 +20,7 @@ pub(crate) fn sides(
     let left = match drains.map(millis) {
         None => *waiting,
         Some(whole) if age >= whole => 0,
-        // Rounded up: the last one is there when all the time is over.
+        // Rounded up: the last one arrives when the whole time is over.
         Some(whole) => (waiting * (whole - age)).div_ceil(whole),
     };
     let metrics = matches!(copied, Copied::Objects { metrics: Some(_), .. });

@@ -1,4 +1,4 @@
-//! Calls: what was asked of the sim, in order, for tests and for faults that choose among them.
+//! Call log of the sim, in order, for tests and for faults that select calls.
 
 use drstack_core::calls::CallNote;
 use drstack_core::kind::Place;
@@ -7,35 +7,36 @@ use serde::Serialize;
 
 use crate::operation::{Failure, Operation};
 
-/// One attempt of one call. A call that is throttled and tried again is recorded each time.
+/// One attempt of one call. Each retry of a throttled call has its own record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CallRecord {
     /// Its number in this run, from 1.
     pub number: u64,
-    /// What it does.
+    /// The operation.
     pub operation: Operation,
-    /// The resource's kind, the fact's kind, or what is done to the control bucket: `put`.
+    /// Kind of the resource or fact, or the operation on the control bucket: `put`.
     pub kind: String,
-    /// Primary, standby or global.
+    /// Place: primary, standby or global.
     pub place: Place,
-    /// The region that was called; `global` for services of the whole partition.
+    /// Region of the call; `global` for services of the whole partition.
     pub region: String,
     /// An address, an id, ids joined by commas, a key.
     pub subject: String,
-    /// When, in the world's time.
+    /// Time of the call, in the world's time.
     pub at: Timestamp,
-    /// Milliseconds until it was answered or given up; what it set going may take longer.
+    /// Milliseconds until the answer or the timeout; the work that it started may take longer.
     pub millis: u64,
     /// 1 for the first attempt of a call.
     pub attempt: u32,
-    /// What went wrong, if anything did.
+    /// The failure, if any.
     pub failure: Option<Failure>,
-    /// Whether nothing answered.
+    /// True if there was no answer.
     pub lost: bool,
 }
 
 impl CallRecord {
-    /// As the call log has it. There is no HTTP here: 200 stands for an answer, 400 for a refusal.
+    /// Converts it to the call log's format. There is no HTTP here: 200 means an answer, 400 a
+    /// refusal.
     pub(crate) fn note(&self) -> CallNote {
         let error = match (self.lost, self.failure) {
             (true, _) => Some("timeout".to_owned()),

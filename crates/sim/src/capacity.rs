@@ -1,4 +1,4 @@
-//! Capacity: how many instances a region has to give, and an account may take.
+//! Capacity: how many instances a region has available, and an account may run.
 
 use std::collections::BTreeMap;
 
@@ -9,39 +9,40 @@ use crate::config::SimConfig;
 /// The instances that serve a demand.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Given {
-    /// By type.
+    /// Number of instances by type.
     pub(crate) runs: BTreeMap<String, u32>,
-    /// What they count together, of what was wanted.
+    /// Their total weight, as far as the demand wants it.
     pub(crate) count: u32,
-    /// Why these are fewer than were wanted.
+    /// Why there are fewer than demanded.
     pub(crate) short: Option<Shortage>,
 }
 
 /// Instances that run already, by type.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Taken {
-    /// However they were bought.
+    /// All of them, however they were bought.
     pub(crate) all: BTreeMap<String, u32>,
-    /// On-demand ones, which take no spot capacity: those among them, and those that serve on in what asks.
+    /// On-demand instances, which take no spot capacity: those in `all`, and those of the
+    /// requesting resource that keep serving.
     pub(crate) on_demand: BTreeMap<String, u32>,
 }
 
 impl Taken {
-    /// And these.
+    /// Adds these instances.
     pub(crate) fn add(&mut self, all: &BTreeMap<String, u32>, on_demand: &BTreeMap<String, u32>) {
         add(&mut self.all, all);
         add(&mut self.on_demand, on_demand);
     }
 }
 
-/// And these of each type.
+/// Adds the instances of each type.
 pub(crate) fn add(to: &mut BTreeMap<String, u32>, more: &BTreeMap<String, u32>) {
     for (of, count) in more {
         *to.entry(of.clone()).or_insert(0) += count;
     }
 }
 
-/// Which instances serve `demand`, best type first, beside those that run already.
+/// Chooses the instances that serve `demand`, best type first, beside those that already run.
 pub(crate) fn allocate(config: &SimConfig, region: &str, demand: &Demand, taken: &Taken) -> Given {
     let spread = |limit: &dyn Fn(&str) -> Option<u32>| {
         let mut given: BTreeMap<String, u32> = BTreeMap::new();
@@ -83,7 +84,8 @@ pub(crate) fn allocate(config: &SimConfig, region: &str, demand: &Demand, taken:
     Given { runs, count: got, short }
 }
 
-/// What the settings say about a type in a region: of the region itself, else of its zones together, else of the type.
+/// Returns the limit of a type in a region: that of the region, otherwise the sum of its zones,
+/// otherwise that of the type.
 fn limit(limits: &BTreeMap<String, u32>, kind: &str, region: &str) -> Option<u32> {
     if let Some(limit) = limits.get(&format!("{kind}@{region}")) {
         return Some(*limit);
@@ -116,7 +118,7 @@ mod tests {
         let short = given.short.clone().unwrap();
         assert_eq!((short.limit, given.count), (Limit::Capacity, 8));
         assert_eq!(short.message, "9 of g5.xlarge, g4dn.xlarge wanted in us-west-2, 8 to be had");
-        // Nothing is said of g5.xlarge in another region.
+        // There is no limit for g5.xlarge in another region.
         assert_eq!(allocate(&config, "eu-west-1", &demand(9), &taken).short, None);
     }
 
@@ -146,7 +148,7 @@ mod tests {
         let weighted =
             |count| Demand { weights: BTreeMap::from([("g4dn.xlarge".to_owned(), 4)]), ..demand(count) };
         let given = |count| allocate(&config, "us-west-2", &weighted(count), &Taken::default());
-        // One more than wanted, since there is no half of an instance.
+        // One more than wanted, since an instance cannot be split.
         assert_eq!((given(10).runs["g4dn.xlarge"], given(10).count, given(10).short), (2, 10, None));
         assert_eq!((given(12).count, given(12).short.map(|it| it.limit)), (11, Some(Limit::Capacity)));
     }

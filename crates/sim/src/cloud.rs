@@ -1,4 +1,5 @@
-//! The driver contract, kept by the sim: each call is let in, has its effect, takes its time and is answered.
+//! The driver contract of the sim: each call is admitted, takes effect, takes its time and is
+//! answered.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -27,12 +28,12 @@ use crate::sim::Sim;
 use crate::state::{State, region};
 use crate::world::Key;
 
-/// Ids that one bulk call can ask for, as with most bulk calls of AWS.
+/// Most ids in one bulk call, as with most bulk calls of AWS.
 const BULK: usize = 100;
 
-/// What a change does.
+/// Effect of a change.
 enum Work<'a> {
-    /// The call of this number of a creation.
+    /// Creates by call number `usize` of the creation.
     Create(Cow<'a, Value>, usize),
     Update(Cow<'a, str>, Cow<'a, Value>),
     Delete(Cow<'a, str>),
@@ -86,7 +87,7 @@ impl Cloud for Sim {
             };
             let except: BTreeSet<&String> = except.iter().collect();
             found.retain(|found| !except.contains(&found.id));
-            // Listings of S3 are of the caller's own buckets.
+            // S3 lists only the caller's own buckets.
             found.retain(|found| self.state().expect_own("", &found.id).is_ok());
             self.release(&pass, &asked).await?;
             Ok(found)
@@ -161,7 +162,7 @@ impl Cloud for Sim {
         .boxed()
     }
 
-    /// A look at either side: a region that is lost answers neither.
+    /// Compares the two sides; a call to a lost region is not answered.
     fn sides<'a>(
         &'a self,
         scope: &'a Scope,
@@ -254,7 +255,8 @@ impl Sim {
         }
     }
 
-    /// One change to one resource: waits for the work before it, has its effect, and answers when its own work is done.
+    /// Changes one resource: waits for earlier work, takes effect, and answers when its own work is
+    /// done.
     async fn change(
         &self,
         operation: Operation,
@@ -311,7 +313,7 @@ impl Sim {
         }
     }
 
-    /// The call is on its way: whoever made it may be gone when it lands.
+    /// Lets the call land after `span`, even if its caller is gone by then.
     async fn lands_late(
         &self,
         span: Duration,
@@ -329,7 +331,7 @@ impl Sim {
         landing.await.unwrap_or(Err(lost))
     }
 
-    /// Sleeps until the world is that old.
+    /// Sleeps until the world has reached that age.
     async fn sleep_until(&self, age: impl FnOnce(&State) -> u64) {
         let left = {
             let mut state = self.state();

@@ -1,4 +1,5 @@
-//! The control store of the sim: conditional reads and writes as S3 does them, in the standby region of the world.
+//! The control store of the sim: conditional reads and writes as in S3, in the world's standby
+//! region.
 
 use drstack_core::cloud::{CloudError, Scope, sha256};
 use drstack_core::control::{Condition, ControlStore, StoreError, Version};
@@ -23,7 +24,7 @@ impl SimControl {
         Self { sim, scope, bucket }
     }
 
-    /// One call. `what` is the kind it goes by in faults and in the call log.
+    /// Makes one call. `what` is its kind in faults and in the call log.
     async fn call<T>(
         &self,
         what: &str,
@@ -51,7 +52,7 @@ impl SimControl {
     }
 }
 
-/// As S3's ETag: the same bytes have the same version.
+/// Like S3's ETag: the same bytes have the same version.
 fn version(body: &[u8]) -> Version {
     format!("\"{}\"", &sha256(body)[..32])
 }

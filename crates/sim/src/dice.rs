@@ -1,9 +1,9 @@
-//! Dice: every random choice is a hash of the seed and of what is being decided, so that the order in which tasks
-//! happen to run changes none.
+//! Random choices: each is a hash of the seed and of the decision, so that task order changes none.
 
 use drstack_core::cloud::sha256;
 
-/// The hash of these parts in lower-case hex; parts cannot run into each other.
+/// Returns the hash of these parts in lower-case hex; parts are separated, so they cannot run
+/// together.
 pub(crate) fn hash(seed: u64, parts: &[&str]) -> String {
     let mut text = seed.to_string();
     for part in parts {
@@ -13,15 +13,15 @@ pub(crate) fn hash(seed: u64, parts: &[&str]) -> String {
     sha256(text.as_bytes())
 }
 
-/// A number from 0 up to, but not including, 1, drawn by these parts.
+/// Returns a number from 0 up to, but not including, 1, determined by these parts.
 pub(crate) fn roll(seed: u64, parts: &[&str]) -> f64 {
     let hex = hash(seed, parts);
-    // 13 hex digits are 52 bits: what a double holds exactly.
+    // 13 hex digits are 52 bits, which a double holds exactly.
     let drawn = u64::from_str_radix(&hex[..13], 16).unwrap_or(0);
     drawn as f64 / (1_u64 << 52) as f64
 }
 
-/// The id the cloud chooses for a new resource: the kind, shortened as AWS does, and 17 hex digits.
+/// Returns the id for a new resource: the kind, shortened as AWS does, and 17 hex digits.
 pub(crate) fn new_id(seed: u64, kind: &str, parts: &[&str]) -> String {
     let prefix: String = if kind.contains('-') {
         kind.split('-').filter_map(|word| word.chars().next()).collect()

@@ -1,8 +1,9 @@
-//! Disk: a world in a folder, so that the next program finds it.
+//! Storage of a world in a folder, so that the next program finds it.
 //!
-//! `world.json` is the world as it once was, `world.log` what has happened since, one change a line. A change is in the
-//! log before its call answers: a program that is killed loses nothing that it was told had happened, and ten thousand
-//! resources do not mean ten thousand copies of the world. Opening and closing fold the log into the world.
+//! `world.json` is a snapshot of the world, `world.log` the changes since, one per line. A change
+//! is in the log before its call answers: a killed program loses nothing that was acknowledged, and
+//! ten thousand resources do not mean ten thousand copies of the world. Opening and closing fold
+//! the log into the snapshot.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -12,10 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::world::{Change, World};
 
-/// Version of `world.json` and `world.log`.
+/// Format version of `world.json` and `world.log`.
 const FORMAT: u32 = 1;
 
-/// A world that cannot be opened. Nothing on disk was changed.
+/// Why a world cannot be opened. Nothing on disk was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum WorldError {
     /// A newer drstack wrote it.
@@ -28,14 +29,14 @@ pub enum WorldError {
         /// Its format.
         found: u64,
     },
-    /// It is damaged.
+    /// A file is damaged.
     #[error("`{path}` cannot be understood: {message}")]
     Broken {
         /// The file.
         path: PathBuf,
         /// Its folder.
         folder: PathBuf,
-        /// What is wrong.
+        /// Description of the damage.
         message: String,
     },
     /// Another program has it open.
@@ -44,22 +45,22 @@ pub enum WorldError {
         /// Its folder.
         folder: PathBuf,
     },
-    /// The disk said no.
+    /// An I/O error.
     #[error("`{path}`: {source}")]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What it said.
+        /// The error.
         #[source]
         source: io::Error,
     },
-    /// What is to be there from the start does not have the shape its kind expects.
+    /// A seed does not have the shape of its kind.
     #[error(transparent)]
     Seed(#[from] drstack_core::kind::ShapeError),
 }
 
 impl WorldError {
-    /// What to do next, as an imperative sentence.
+    /// Returns what to do next, as an imperative sentence.
     pub fn hint(&self) -> String {
         match self {
             Self::Newer { folder, .. } => {
@@ -78,7 +79,7 @@ struct Format {
     format: u64,
 }
 
-// What this program does not know it would lose when it writes: so it is refused.
+// Refuse unknown fields: this program would lose them when it writes.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Snapshot<W> {
@@ -94,18 +95,18 @@ struct Line<C> {
     change: C,
 }
 
-/// The folder of a world, held by this program alone.
+/// The folder of a world, locked by this program.
 pub(crate) struct Disk {
     folder: PathBuf,
     log: File,
-    /// Held, never read: the lock goes with the handle, even when the program is killed.
+    /// Held, never read: the lock ends with the handle, even if the program is killed.
     _lock: File,
-    /// True when the log holds something.
+    /// True if the log is not empty.
     dirty: bool,
 }
 
 impl Disk {
-    /// Takes the folder and reads the world in it; a new one where there is none.
+    /// Locks the folder and reads its world, or creates a new one.
     pub(crate) fn open(folder: &Path) -> Result<(Self, World), WorldError> {
         let at = |path: &Path| {
             let path = path.to_owned();
@@ -122,7 +123,7 @@ impl Disk {
         let log_path = folder.join("world.log");
         let log = open_for_append(&log_path).map_err(at(&log_path))?;
         let mut disk = Self { folder: folder.to_owned(), log, _lock: lock, dirty: true };
-        // A log never stands alone: it is `world.json` that says which format both have.
+        // A log never exists without `world.json`, which states the format of both.
         if dirty || !folder.join("world.json").exists() {
             disk.fold(&world).map_err(at(folder))?;
         }
@@ -130,7 +131,7 @@ impl Disk {
         Ok((disk, world))
     }
 
-    /// Writes one change down. One write, so that a line is there or is not.
+    /// Appends one change with a single write, so that the line is complete or missing.
     pub(crate) fn append(&mut self, age: u64, change: &Change) -> io::Result<()> {
         let mut line = serde_json::to_vec(&Line { age, change })?;
         line.push(b'\n');
@@ -138,8 +139,10 @@ impl Disk {
         self.log.write_all(&line)
     }
 
-    /// Folds the log into the world: the new world is complete on disk before it takes the old one's name, and a log
-    /// that outlives it says nothing new.
+    /// Folds the log into the snapshot.
+    ///
+    /// The new snapshot is complete on disk before it takes the old one's name, and a log that
+    /// outlives it adds nothing.
     pub(crate) fn fold(&mut self, world: &World) -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         let mut writer = io::BufWriter::new(file.as_file_mut());
@@ -152,7 +155,7 @@ impl Disk {
         Ok(())
     }
 
-    /// What the disk said, with the place.
+    /// Adds the place to an I/O error.
     pub(crate) fn error(&self, source: io::Error) -> WorldError {
         WorldError::Io { path: self.folder.clone(), source }
     }
@@ -166,7 +169,7 @@ fn open_for_append(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-/// The world in this folder, and whether it took the log to know it.
+/// Reads the world in this folder; also returns whether the log had changes.
 fn read(folder: &Path) -> Result<(World, bool), WorldError> {
     let path = folder.join("world.json");
     let broken = |path: &Path, message: String| WorldError::Broken {
@@ -191,10 +194,11 @@ fn read(folder: &Path) -> Result<(World, bool), WorldError> {
     };
     let path = folder.join("world.log");
     let log = contents(&path)?.unwrap_or_default();
-    // What stands behind the last line end was being written when the program died: its call never answered.
+    // The text after the last line end was being written when the program died: its call never
+    // answered.
     let complete = log.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let (lines, torn) = log.split_at(complete);
-    // A last line that only lacks its end can be read all the same.
+    // A last line that lacks only its end can still be parsed.
     let last = Some(torn).filter(|torn| serde_json::from_slice::<Line<Change>>(torn).is_ok());
     for (number, line) in lines.split(|byte| *byte == b'\n').chain(last).enumerate() {
         if line.is_empty() {
@@ -286,7 +290,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens to the files, opening them ends, and what could not be read is as it was.
+        /// Opening damaged files terminates, and unreadable files are left unchanged.
         #[test]
         fn mutated_files_never_panic_and_are_never_lost(
             log in any::<bool>(), at in 0_usize..400, byte in any::<u8>(), cut in any::<bool>(),
@@ -303,7 +307,7 @@ mod tests {
                     prop_assert!(error.hint().contains("delete the folder"), "{error}");
                     prop_assert_eq!(std::fs::read(&path).unwrap(), bytes);
                 }
-                // Only a last line that was cut off is forgotten.
+                // Only a truncated last line is dropped.
                 Ok((_, world)) => {
                     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
                     let least = if log { 3 + lines - usize::from(cut) } else { 6 };

@@ -1,4 +1,4 @@
-//! Effects: what calls do to the world, once they are let in. No time passes here.
+//! Effects of admitted calls on the world. No time passes here.
 
 use drstack_core::cloud::{Call, CloudError, Found, Owner, Scope};
 use drstack_core::kind::{Action, DynKind, Limit, Lookup, Place, ShapeError};
@@ -12,10 +12,10 @@ use crate::dice;
 use crate::state::{State, region};
 use crate::world::{Change, Holder, Key, Object, World};
 
-/// How long it takes to let go of instances that run.
+/// Time to terminate running instances.
 pub(crate) const LETTING_GO: SignedDuration = SignedDuration::from_secs(5);
 
-/// What was made, once nothing is left to be called, and the age at which the work is done.
+/// The created resource, once no further call is needed, and the age at which the work is done.
 pub(crate) type Made = (Option<Found>, u64);
 
 /// A change to one resource.
@@ -23,13 +23,15 @@ pub(crate) struct Effect<'a> {
     pub(crate) config: &'a SimConfig,
     pub(crate) kind: &'static dyn DynKind,
     pub(crate) call: &'a Call,
-    /// Its name in errors.
+    /// Operation name in errors.
     pub(crate) operation: &'a str,
 }
 
 impl Effect<'_> {
-    /// Makes the call of this number, from 0, of those that making it takes; after the last one returns what was made. Returns the age at
-    /// which the work is done, too.
+    /// Makes call `number`, from 0, of those that the creation takes; the last one returns the
+    /// resource.
+    ///
+    /// Also returns the age at which the work is done.
     pub(crate) fn create(&self, state: &mut State, spec: &Value, number: usize) -> Result<Made, CloudError> {
         self.closed(spec)?;
         if number > 0 {
@@ -37,7 +39,7 @@ impl Effect<'_> {
         }
         let key = self.key(self.id()?);
         if self.kind.verifies() {
-            // It holds, and nothing stands there afterwards.
+            // The check passes, and no object exists afterwards.
             let live = self.shaped(self.kind.expect(spec, &key.id))?;
             let owner = Owner::Ours(self.call.address.clone());
             let found = Found { id: key.id, owner, live };
@@ -48,7 +50,8 @@ impl Effect<'_> {
         if let Some(object) = state.world.get(&key) {
             match object.owner.seen_by(stack) {
                 Owner::Ours(_) => {
-                    // As AWS does: a token that comes back with another wish is a mistake, not a repetition.
+                    // Like AWS: a token that comes back with other parameters is an error, not a
+                    // repetition.
                     let changes = self.shaped(self.kind.diff(spec, &object.live))?;
                     if object.token == self.call.token && changes.iter().any(|change| change.replace) {
                         return Err(self.conflict("IdempotentParameterMismatch".to_owned()));
@@ -91,7 +94,7 @@ impl Effect<'_> {
         Ok(if halfway.is_empty() { (Some(found), ready) } else { (None, created) })
     }
 
-    /// A further call of a creation. What somebody else has brought further meanwhile stays as it is.
+    /// Makes a further call of a creation. Progress that another caller has made meanwhile is kept.
     fn go_on(&self, state: &mut State, spec: &Value, number: usize) -> Result<Made, CloudError> {
         let key = self.key(self.id()?);
         let halfway = self.shaped(self.kind.halfway(spec, &key.id))?;
@@ -123,7 +126,7 @@ impl Effect<'_> {
         Ok(if next.is_none() { (Some(found), ready) } else { (None, state.age()) })
     }
 
-    /// Makes it what `spec` says; returns the age at which the work is done.
+    /// Updates the resource to `spec`; returns the age at which the work is done.
     pub(crate) fn update(&self, state: &mut State, id: &str, spec: &Value) -> Result<u64, CloudError> {
         self.closed(spec)?;
         let key = self.key(id.to_owned());
@@ -153,7 +156,7 @@ impl Effect<'_> {
         let during =
             if launches { self.shaped(self.kind.during(spec, id, &before.live))? } else { after.clone() };
         let then = (during != after).then(|| after.clone());
-        // A later round of a change lets go of what is there, which takes no launching.
+        // A later round of a change only terminates instances, which takes no launch.
         let lets_go = self.kind.rounds() > 1 && then.is_none();
         let ready = state.age() + if lets_go { millis(LETTING_GO) } else { self.work(Action::Update) };
         let live = if then.is_some() { during } else { after };
@@ -164,7 +167,7 @@ impl Effect<'_> {
         Ok(ready)
     }
 
-    /// Whose it is once it was changed: a change rewrites the tags of what has any.
+    /// Returns the owner after a change: a change rewrites the tags, if there are any.
     fn tagged(&self, before: &Holder) -> Holder {
         match before {
             Holder::Stack { stack, .. } | Holder::Claimed { stack, .. } => {
@@ -174,16 +177,16 @@ impl Effect<'_> {
         }
     }
 
-    /// Takes it away, with the settings that stand on it; returns the age at which the work is done.
+    /// Deletes it and the settings on it; returns the age at which the work is done.
     pub(crate) fn delete(&self, state: &mut State, id: &str) -> Result<u64, CloudError> {
         let key = self.key(id.to_owned());
         let now = state.age();
         let Some(object) = state.world.get(&key) else { return Ok(now) };
         match object.owner.seen_by(&self.call.scope.stack) {
             Owner::Ours(_) => {}
-            // What no run finished: whoever knows of it may take it away.
+            // No run finished it, so any run that knows of it may delete it.
             Owner::Foreign if object.is_begun() => {}
-            // As AWS does, which asks for no tag: that nothing unproven is deleted is drstack's to see to.
+            // Like AWS, which checks no tags: drstack itself must not delete unproven objects.
             Owner::Unproven(_) => {}
             Owner::Setting => {
                 return Err(self.conflict(format!("{id} is a setting, which cannot be removed")));
@@ -208,8 +211,10 @@ impl Effect<'_> {
         Ok(now + self.work(Action::Delete))
     }
 
-    /// The name it is given, or the id this cloud chooses: by stack, address and token, so that the order of calls
-    /// does not matter and the same token finds the same resource.
+    /// Returns its name, or the id that this cloud chooses.
+    ///
+    /// The id follows from stack, address and token, so the order of calls does not matter and the
+    /// same token finds the same resource.
     fn id(&self) -> Result<String, CloudError> {
         let Call { scope, place, address, name, token } = self.call;
         match (self.kind.lookup(), name) {
@@ -222,7 +227,7 @@ impl Effect<'_> {
         }
     }
 
-    /// The stack, for the address that it is made for.
+    /// Returns the stack as owner, with the address of the call.
     fn holder(&self) -> Holder {
         Holder::Stack { stack: self.call.scope.stack.to_string(), address: self.call.address.clone() }
     }
@@ -235,7 +240,7 @@ impl Effect<'_> {
         }
     }
 
-    /// Refuses what a real cloud could not make sense of: links that nobody resolved.
+    /// Refuses unresolved links, which a real cloud would not understand.
     fn closed(&self, spec: &Value) -> Result<(), CloudError> {
         if let Some(open) = targets(spec).first() {
             return Err(self.invalid("OpenLink", format!("{} still links to {open}", self.call.address)));
@@ -258,7 +263,8 @@ impl Effect<'_> {
         Ok(allocate(self.config, &key.region, &demand, &taken))
     }
 
-    /// The instances that go on running where none are launched: whatever the region is short of, nobody takes them away.
+    /// Returns the instances that keep running if none are launched: a capacity shortage does not
+    /// stop them.
     fn kept(&self, spec: &Value, before: &Object) -> Result<Option<Given>, CloudError> {
         let launches = |live| self.shaped(self.kind.launches(spec, live));
         let Some(demand) = self.shaped(self.kind.demand(spec))? else { return Ok(None) };
@@ -274,11 +280,12 @@ impl Effect<'_> {
         let runs = |of: &String| (of.clone(), before.runs.get(of).copied().unwrap_or(0));
         let there = SimConfig { capacity: demand.types.iter().map(runs).collect(), ..SimConfig::default() };
         let kept = allocate(&there, "", &demand, &Taken::default());
-        // Else some are of a type that is not wanted any more, and are exchanged.
+        // Otherwise some have a type that is no longer wanted, and are replaced.
         Ok(kept.short.is_none().then_some(kept))
     }
 
-    /// `live` with the instances that were to be had; an error for kinds that cannot do with fewer.
+    /// Returns `live` with the instances that were available; an error for kinds that need all of
+    /// them.
     fn granted(&self, live: Value, given: &Given) -> Result<Value, CloudError> {
         let Some(why) = &given.short else { return Ok(live) };
         if let Some(short) = self.shaped(self.kind.short(&live, given.count, why))? {
@@ -310,7 +317,7 @@ impl Effect<'_> {
 }
 
 impl State {
-    /// One resource as the stack sees it, unless it is so new that a look may miss it.
+    /// Returns one resource as the stack sees it, unless it is so new that a read may miss it.
     pub(crate) fn look(
         &self,
         config: &SimConfig,
@@ -323,7 +330,7 @@ impl State {
         self.is_visible(config, object).then(|| World::found(id, object, &scope.stack))
     }
 
-    /// All of one kind that the stack owns there, by id.
+    /// Returns all resources of one kind that the stack owns there, by id.
     pub(crate) fn owned(&self, config: &SimConfig, kind: &str, scope: &Scope, place: Place) -> Vec<Found> {
         self.world
             .of_kind(kind, region(scope, place))

@@ -1,5 +1,8 @@
-//! Exchange: on-demand instances make way for spot ones, one by one, as Auto Scaling does it: it launches before it ends. Where no more
-//! spot is to be had the exchange stops, and the rest serves on.
+//! Exchange of on-demand instances for spot ones, one by one, as Auto Scaling does it: launch
+//! before terminate.
+//!
+//! If no more spot capacity is available, the exchange stops and the remaining instances keep
+//! serving.
 
 use std::collections::BTreeMap;
 
@@ -13,22 +16,25 @@ use crate::effect::{Effect, LETTING_GO};
 use crate::state::State;
 use crate::world::{Change, Exchange, Key, Object};
 
-/// More than this are never exchanged: no group has so many, and a damaged world would keep whoever opens it busy for ever.
+/// Limit of instances in an exchange: no group has so many, and a damaged world would otherwise
+/// loop forever on opening.
 const MOST: u32 = 100_000;
 
-/// How an update goes from on-demand to spot.
+/// An update from on-demand to spot.
 pub(crate) struct Swap {
-    /// What the cloud reports before the first one is exchanged.
+    /// Live value before the first exchange.
     pub(crate) after: Value,
     pub(crate) given: Given,
-    /// Fewer serve than are wanted.
+    /// True if fewer instances serve than desired.
     pub(crate) launches: bool,
     pub(crate) exchange: Exchange,
 }
 
 impl Effect<'_> {
-    /// What remains on-demand at first, where `after` wants fewer on-demand instances than serve: those that serve are kept, but for
-    /// the ones that are too many.
+    /// Plans an update that wants fewer on-demand instances than serve, with what stays on-demand
+    /// at first.
+    ///
+    /// Serving instances are kept, except for surplus ones.
     pub(crate) fn swap(
         &self,
         state: &State,
@@ -69,7 +75,8 @@ impl Effect<'_> {
 }
 
 impl State {
-    /// The instances that others run in the region of `key`, and its own on-demand ones. Nobody counts where nothing is limited.
+    /// Returns the instances of others in the region of `key`, and its own on-demand ones. Skips
+    /// the count if nothing is limited.
     pub(crate) fn taken(&self, key: &Key) -> Result<Taken, ShapeError> {
         let SimConfig { capacity, on_demand, spot, quota, .. } = &self.terms.config;
         let mut taken = Taken::default();
@@ -90,7 +97,7 @@ impl State {
         Ok(taken)
     }
 
-    /// Its on-demand instances, by type.
+    /// Returns its on-demand instances, by type.
     fn on_demand(&self, key: &Key, object: &Object) -> Result<BTreeMap<String, u32>, ShapeError> {
         if let Some(exchange) = &object.exchange {
             return Ok(exchange.on_demand.clone());
@@ -100,7 +107,7 @@ impl State {
         Ok(bought.map(|it| there(&it, &object.runs, it.on_demand).runs).unwrap_or_default())
     }
 
-    /// Exchanges that have stopped go on if they can, now that something has changed.
+    /// Resumes stopped exchanges, if possible after a change.
     pub(crate) fn wake(&mut self, now: u64) {
         for key in std::mem::take(&mut self.stuck) {
             let Some(object) = self.world.get(&key).cloned() else { continue };
@@ -111,13 +118,13 @@ impl State {
         }
     }
 
-    /// What is due of an exchange at this moment, if anything is.
+    /// Performs the step of an exchange that is due now, if any.
     pub(crate) fn exchange(&mut self, at: u64, key: &Key) {
         let Some(object) = self.world.get(key) else { return };
         let Some(exchange) = object.exchange.clone().filter(|it| it.next == at) else { return };
         let mut object = object.clone();
         if object.then.is_some() {
-            // Something else is done to it first.
+            // Other work on it comes first.
             let next = object.ready.saturating_add(exchange.takes);
             return self.go_on(key.clone(), object, Exchange { next, ..*exchange });
         }
@@ -136,14 +143,14 @@ impl State {
                 self.world.apply(Change::Put { key: key.clone(), object: Box::new(object) });
                 self.stuck.insert(key.clone());
             }
-            // Whoever looks at it next hears the same.
+            // The next reader gets the same error.
             Err(error) => {
                 tracing::warn!(target: "drstack", %error, "{} is not exchanged any further", key.id);
             }
         }
     }
 
-    /// Ends an on-demand instance where more serve than are wanted, else launches a spot one.
+    /// Terminates a surplus on-demand instance, or else launches a spot one.
     fn step(
         &self,
         kind: &dyn DynKind,
@@ -178,7 +185,7 @@ impl State {
             exchange.next = exchange.next.saturating_add(millis(LETTING_GO));
             return Ok(Step::Done(exchange));
         }
-        // None is left; what larger types count too much does not count.
+        // None is left; the surplus weight of larger types does not count.
         object.live = kind.exchanged(&object.live, 0, spot.min(exchange.wanted.count))?;
         subtract(&mut object.runs, &exchange.on_demand);
         object.exchange = None;
@@ -192,25 +199,25 @@ impl State {
     }
 }
 
-/// How a step of an exchange went.
+/// Result of one step of an exchange.
 enum Step {
     Done(Exchange),
     Last,
-    /// No spot instance is to be had, or too many are wanted.
+    /// No spot instance is available, or too many are desired.
     Stuck(Exchange),
 }
 
 impl Exchange {
-    /// The same from `ready` on, when the update itself is done.
+    /// Starts the exchange at `ready`, when the update itself is done.
     pub(crate) fn begun(self, ready: u64, takes: u64) -> Self {
         Self { next: ready.saturating_add(takes), takes, ..self }
     }
 
-    /// Ends one of `on_demand` where so many are too many; returns what it counted.
+    /// Terminates one of `on_demand` if the surplus allows it; returns its weight.
     fn ends(&mut self, over: u32, on_demand: u32, runs: &mut BTreeMap<String, u32>) -> Option<u32> {
         let order = least_first(&self.wanted, &self.on_demand);
         let Some(of) = order.into_iter().find(|of| self.wanted.weight(of) <= over) else {
-            // One that was not written down under any type.
+            // An instance that was not recorded under any type.
             let weight = self.wanted.types.first().map_or(1, |of| self.wanted.weight(of));
             return (self.on_demand.is_empty() && on_demand > 0 && weight <= over).then_some(weight);
         };
@@ -221,7 +228,7 @@ impl Exchange {
     }
 }
 
-/// The instances among `runs` that serve `count` of what is wanted, best type first.
+/// Returns the instances among `runs` that make up `count`, best type first.
 fn there(wanted: &Demand, runs: &BTreeMap<String, u32>, count: u32) -> Given {
     let mut types = wanted.types.clone();
     types.extend(runs.keys().filter(|of| !wanted.types.contains(of)).cloned());
@@ -230,13 +237,13 @@ fn there(wanted: &Demand, runs: &BTreeMap<String, u32>, count: u32) -> Given {
     allocate(&there, "", &Demand { types, count, on_demand: 0, ..wanted.clone() }, &Taken::default())
 }
 
-/// The instances among `runs` that make `count`, the least wanted type first.
+/// Returns the instances among `runs` that make up `count`, least wanted type first.
 fn least_wanted(wanted: &Demand, runs: &BTreeMap<String, u32>, count: u32) -> BTreeMap<String, u32> {
     let types = least_first(wanted, runs);
     there(&Demand { types, ..wanted.clone() }, runs, count).runs
 }
 
-/// The types of `runs`, those that are not wanted any more before the others, and the best one last.
+/// Returns the types of `runs`: unwanted ones first, the best one last.
 fn least_first(wanted: &Demand, runs: &BTreeMap<String, u32>) -> Vec<String> {
     let mut types: Vec<String> = runs.keys().cloned().collect();
     let rank = |of: &String| wanted.types.iter().position(|it| it == of).unwrap_or(usize::MAX);
@@ -244,7 +251,7 @@ fn least_first(wanted: &Demand, runs: &BTreeMap<String, u32>) -> Vec<String> {
     types
 }
 
-/// Without these.
+/// Subtracts `less`.
 fn subtract(from: &mut BTreeMap<String, u32>, less: &BTreeMap<String, u32>) {
     for (of, count) in less {
         if let Some(left) = from.get_mut(of) {

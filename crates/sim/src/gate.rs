@@ -1,4 +1,4 @@
-//! The gate: what happens to a call before it has its effect, and between its effect and its answer.
+//! The gate: what happens to a call before its effect, and between effect and answer.
 
 use std::time::Duration;
 
@@ -13,18 +13,20 @@ use crate::operation::{Failure, Operation};
 use crate::sim::Sim;
 use crate::state::State;
 
-/// Attempts of a throttled call before it gives up. With a third of all calls throttled, one call in a hundred
-/// thousand fails.
+/// Attempts of a throttled call before it fails. With a third of all calls throttled, one call in a
+/// hundred thousand fails.
 pub const ATTEMPTS: u32 = 10;
-/// The longest wait before the second attempt, and that before each further one is twice as long, up to [`BACKOFF_MOST`]. How much of it is
-/// waited is drawn, as AWS's clients do it: calls that are refused together would else come back together, and be refused again.
+/// Longest wait before the second attempt; it doubles for each further one, up to [`BACKOFF_MOST`].
+///
+/// The actual wait is a random share of it, as in AWS's clients: calls that are refused together
+/// would otherwise return together, and be refused again.
 const BACKOFF: Duration = Duration::from_millis(200);
 const BACKOFF_MOST: Duration = Duration::from_secs(20);
 
-/// How often a change is tried that goes astray since it is refused.
+/// Retry interval of a change that goes astray by refusals.
 const COMES_BACK: Duration = Duration::from_secs(2);
 
-/// A call that wants in.
+/// A call that requests admission.
 pub(crate) struct Asked<'a> {
     pub(crate) operation: Operation,
     pub(crate) kind: &'a str,
@@ -33,32 +35,32 @@ pub(crate) struct Asked<'a> {
     pub(crate) subject: &'a str,
 }
 
-/// A call that may have its effect, and what is to go wrong afterwards.
+/// An admitted call, and what goes wrong after its effect.
 #[derive(Debug, Default)]
 pub(crate) struct Pass {
-    /// The answer never comes.
+    /// True if the answer is lost.
     answer_lost: bool,
-    /// The program dies before the answer.
+    /// True if the program dies before the answer.
     dies: bool,
-    /// Every other answer of a bulk read is missing.
+    /// True if every other answer of a bulk read is missing.
     pub(crate) partial: bool,
-    /// It has its effect only after so long, whatever becomes of its caller.
+    /// Delay until it takes effect, even if its caller is gone by then.
     pub(crate) late: Option<Duration>,
 }
 
-/// What is decided about one attempt.
+/// Decisions about one attempt.
 struct Verdict {
     latency: Duration,
     down: bool,
     dies: bool,
     dies_after: bool,
     failure: Option<Failure>,
-    /// The share of the longest wait after which a throttled call is tried again.
+    /// Share of the longest wait before a throttled call is retried.
     patience: f64,
 }
 
 impl Asked<'_> {
-    /// Its name in errors: `vpc:create`.
+    /// Returns its name in errors: `vpc:create`.
     pub(crate) fn name(&self) -> String {
         format!("{}:{}", self.kind, self.operation)
     }
@@ -86,11 +88,11 @@ impl Asked<'_> {
 }
 
 impl Sim {
-    /// Lets a call in, late, after some attempts, or not at all.
+    /// Admits a call: with a delay, after some attempts, or not at all.
     pub(crate) async fn admit(&self, asked: &Asked<'_>) -> Result<Pass, CloudError> {
         self.expect_allowed(asked)?;
         let change = self.own_seat().begins(asked.operation);
-        // A client that is told to come back later does so, for as long as nobody stops it.
+        // A client that is asked to come back later does so until it is stopped.
         while change.is_some_and(|change| change.is_refused()) {
             let now = self.state().now();
             self.own_seat().sends(asked.name(), now)?;
@@ -133,7 +135,8 @@ impl Sim {
         Err(asked.failed(Failure::Throttled))
     }
 
-    /// Refuses what would leave the standby region once the cloud stands alone; nothing of it is sent.
+    /// Refuses calls that leave the standby region once the cloud is restricted to it; none of them
+    /// is sent.
     fn expect_allowed(&self, asked: &Asked<'_>) -> Result<(), CloudError> {
         let is_global = asked.place != Place::Standby || self.calls_a_global_plane(asked);
         let mut state = self.state();
@@ -150,8 +153,9 @@ impl Sim {
         Err(error)
     }
 
-    /// Whether such a change of such a resource goes to a control plane of the whole partition, as its kind declares: the plan of a
-    /// failover is judged by the same.
+    /// True if such a change goes to a control plane of the whole partition, as its kind declares.
+    ///
+    /// The planner judges a failover plan by the same rule.
     fn calls_a_global_plane(&self, asked: &Asked<'_>) -> bool {
         let action = match asked.operation {
             Operation::Create => Action::Create,
@@ -163,7 +167,7 @@ impl Sim {
         kind.is_some_and(|kind| kind.operations_of(action).iter().any(|it| it.home().is_some()))
     }
 
-    /// Lets the answer out, unless it is lost.
+    /// Returns the answer, unless it is lost.
     pub(crate) async fn release(&self, pass: &Pass, asked: &Asked<'_>) -> Result<(), CloudError> {
         if pass.dies {
             self.die().await;
@@ -214,7 +218,7 @@ impl State {
         Verdict { latency, down, dies: self.stopped, dies_after, failure, patience }
     }
 
-    /// The first fault that takes this call.
+    /// Chooses the first fault that matches this call.
     fn choose(&mut self, config: &SimConfig, asked: &Asked<'_>, drawn: &str) -> Option<Failure> {
         let mut chosen = None;
         for (number, fault) in config.faults.iter().enumerate() {
@@ -225,7 +229,8 @@ impl State {
             if !matches {
                 continue;
             }
-            // Counted even when another fault takes the call, so that faults do not shift each other.
+            // Count it even if another fault takes the call, so that faults do not shift each
+            // other.
             self.matched[number] += 1;
             let due = fault.at.is_none_or(|at| at == self.matched[number]);
             let share = fault.share.unwrap_or(1.0);
@@ -236,7 +241,7 @@ impl State {
         chosen
     }
 
-    /// Takes one from what the region accepts; a second's worth may be saved up.
+    /// Takes one call from the region's allowance, which saves up at most one second.
     fn is_over_rate(&mut self, config: &SimConfig, region: &str) -> bool {
         let Some(rate) = config.rate.map(f64::from) else { return false };
         let age = self.world.age;
@@ -251,7 +256,7 @@ impl State {
     }
 }
 
-/// `latency`, give or take `jitter`.
+/// Returns `latency` plus or minus `jitter`.
 fn latency(config: &SimConfig, drawn: &str) -> Duration {
     let jitter = millis(config.jitter);
     let spread = dice::roll(config.seed, &["latency", drawn]) * (2 * jitter + 1) as f64;

@@ -1,9 +1,12 @@
-//! A simulated cloud at the level of resource calls: virtual time, seed, latency, faults, capacity, region loss.
+//! A simulated cloud at the level of resource calls: virtual time, seed, latency, faults, capacity,
+//! region loss.
 //!
-//! It knows no kind by name. What a resource looks like once made, what it links to and how many instances it asks
-//! for is said by the kinds' pure halves, so that a new kind is simulated the moment it exists.
+//! It knows no kind by name. The pure halves of the kinds define what a created resource looks
+//! like, what it links to and how many instances it requests, so a new kind is simulated as soon as
+//! it exists.
 //!
-//! Time is tokio's paused clock (see [`runtime`]): whoever sleeps lets the clock jump, so that an hour costs nothing.
+//! Time is tokio's paused clock (see [`runtime`]): a sleeping task lets the clock jump, so an hour
+//! costs nothing.
 
 mod backlog;
 mod calls;
@@ -31,7 +34,8 @@ pub use seat::{Astray, Way};
 pub use sim::Sim;
 pub use world::{Bucket, Exchange, Holder, Object, World};
 
-/// A runtime whose clock stands still while anybody works and jumps to the next deadline when all wait.
+/// Creates a runtime whose clock stops while any task runs, and jumps to the next deadline when all
+/// wait.
 pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()
 }

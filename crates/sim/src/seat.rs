@@ -1,4 +1,4 @@
-//! Seats: several programs at one simulated cloud, and what becomes of the calls of each.
+//! Seats: several programs at one simulated cloud, and what happens to the calls of each.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,20 +14,20 @@ use crate::operation::Operation;
 /// One change that goes astray.
 #[derive(Clone, Copy, Debug)]
 pub struct Astray {
-    /// Which change of the seat, from 1.
+    /// Number of the change within the seat, from 1.
     pub change: u64,
-    /// For how long.
+    /// Duration.
     pub span: Duration,
-    /// In which way.
+    /// The way it goes astray.
     pub how: Way,
 }
 
 /// How a change goes astray.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// It is on its way for so long and has its effect then, whoever may be waiting for it.
+    /// It is delayed for the duration and then takes effect, even if its caller is gone.
     Late,
-    /// Each attempt is refused for so long, and the next one is not.
+    /// Each attempt within the duration is refused, and the next one is not.
     Refused,
 }
 
@@ -46,7 +46,7 @@ struct State {
     attempts: Vec<Timestamp>,
 }
 
-/// A change on its way.
+/// A change in progress.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Change {
     astray: Option<Astray>,
@@ -54,12 +54,13 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// After how long it has its effect, whatever becomes of its caller; none for one that is not late.
+    /// Returns the delay until it takes effect, even if its caller is gone; `None` if it is not
+    /// late.
     pub(crate) fn late(&self) -> Option<Duration> {
         self.astray.filter(|it| it.how == Way::Late).map(|it| it.span)
     }
 
-    /// Whether an attempt at it is refused now.
+    /// True if an attempt at it is refused now.
     pub(crate) fn is_refused(&self) -> bool {
         self.astray.is_some_and(|it| it.how == Way::Refused && self.begun.elapsed() < it.span)
     }
@@ -74,7 +75,7 @@ impl Seat {
         self.state().permit = permit;
     }
 
-    /// A change begins; none for what only looks.
+    /// Begins a change; `None` for operations that only read.
     pub(crate) fn begins(&self, operation: Operation) -> Option<Change> {
         if !operation.is_change() {
             return None;
@@ -88,7 +89,7 @@ impl Seat {
         Some(Change { astray, begun: Instant::now() })
     }
 
-    /// Lets an attempt at a change go, or refuses it once the run's lock is over.
+    /// Permits an attempt at a change, or refuses it once the run's lock is over.
     pub(crate) fn sends(&self, name: String, now: Timestamp) -> Result<(), CloudError> {
         let mut state = self.state();
         if state.permit.as_ref().is_some_and(|permit| !permit.holds(now)) {
@@ -108,7 +109,7 @@ impl Seat {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic elsewhere leaves whole values: each change is one assignment.
+        // Each change is one assignment, so a panic elsewhere leaves whole values.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The sim: a world, its settings, and the hands that may reach into it from outside.
+//! The sim: a world, its settings, and the operations of other tools on it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,10 +19,11 @@ use crate::seat::{Astray, Seat};
 use crate::state::{State, Terms, region};
 use crate::world::{Change, Holder, Key, Object, World};
 
-/// A simulated cloud. Clones are the same cloud.
+/// A simulated cloud. Clones share the same cloud.
 ///
-/// Assumes: it runs on [`crate::runtime`]. Guarantees: the same seed and the same calls make the same world; what a call
-/// answered is on disk, where the world has a folder; no call reads the machine's clock.
+/// Assumes: it runs on [`crate::runtime`]. Guarantees: the same seed and the same calls make the
+/// same world; the effect of an answered call is on disk, if the world has a folder; no call reads
+/// the machine's clock.
 #[derive(Clone)]
 pub struct Sim {
     inner: Arc<Inner>,
@@ -36,7 +37,7 @@ struct Inner {
 }
 
 impl Sim {
-    /// The world in `folder`, made there where there is none. Of `seeds`, what the world has not had before is added.
+    /// Opens the world in `folder`, or creates it. Adds the `seeds` that the world has never had.
     pub fn open(
         folder: &Path,
         config: SimConfig,
@@ -50,7 +51,7 @@ impl Sim {
         Ok(sim)
     }
 
-    /// A new world that nobody keeps.
+    /// Creates a world that is not stored.
     pub fn in_memory(
         config: SimConfig,
         kinds: KindRegistry,
@@ -62,7 +63,7 @@ impl Sim {
         Ok(sim)
     }
 
-    /// A copy of the world as the next program finds it, under other settings. The copy has no folder.
+    /// Copies the world as the next program finds it, with other settings. The copy has no folder.
     pub fn restart(&self, config: SimConfig) -> Result<Self, WorldError> {
         Self::start(self.world(), None, config, self.inner.terms.kinds.clone())
     }
@@ -84,17 +85,17 @@ impl Sim {
         Ok(Self { inner: Arc::new(inner), seat: Arc::new(Seat::new(None)) })
     }
 
-    /// The same cloud for another program, one of whose changes may go astray.
+    /// Returns the same cloud for another program, one of whose changes may go astray.
     pub fn seat(&self, astray: Option<Astray>) -> Self {
         Self { inner: Arc::clone(&self.inner), seat: Arc::new(Seat::new(astray)) }
     }
 
-    /// Ends when the change that is to go astray has begun.
+    /// Waits until the change that goes astray has begun.
     pub async fn goes_astray(&self) {
         self.seat.goes_astray().await;
     }
 
-    /// When this seat's attempts at changes were sent.
+    /// Returns when this seat sent its attempts at changes.
     pub fn attempts(&self) -> Vec<Timestamp> {
         self.seat.attempts()
     }
@@ -103,25 +104,27 @@ impl Sim {
         &self.seat
     }
 
-    /// Writes the world into one file. Closing does the same; a program that is killed leaves world and log, which
-    /// together say as much.
+    /// Writes the world into one file.
+    ///
+    /// Closing does the same; a killed program leaves world and log, which together hold the same
+    /// state.
     pub fn save(&self) -> Result<(), WorldError> {
         self.state().save()
     }
 
-    /// The world as it is now.
+    /// Returns a copy of the current world.
     pub fn world(&self) -> World {
         self.see(World::clone)
     }
 
-    /// What `look` sees of the world as it is now: for whoever looks often.
+    /// Calls `look` with the current world, without a copy: for frequent callers.
     pub fn see<T>(&self, look: impl FnOnce(&World) -> T) -> T {
         let mut state = self.state();
         state.age();
         look(&state.world)
     }
 
-    /// What exists: owner and live value by `region/kind/id`, without times and tokens.
+    /// Returns owner and live value of all resources by `region/kind/id`, without times and tokens.
     pub fn inventory(&self) -> BTreeMap<String, (Holder, Value)> {
         let state = self.state();
         state
@@ -131,12 +134,13 @@ impl Sim {
             .collect()
     }
 
-    /// Every attempt of every call since this run began.
+    /// Returns every attempt of every call since this run began.
     pub fn calls(&self) -> Vec<CallRecord> {
         self.state().calls.clone()
     }
 
-    /// Loses a region: nothing there answers from now on. `global` stands for services of the whole partition.
+    /// Loses a region: nothing there answers from now on. `global` means the services of the whole
+    /// partition.
     pub fn lose(&self, region: &str) {
         self.state().down.insert(region.to_owned());
     }
@@ -146,26 +150,28 @@ impl Sim {
         self.state().down.remove(region);
     }
 
-    /// Ends when the program is to die, as `kill_at` and `kill_after` say. From then on no call answers. A test drops
-    /// what it was running and goes on with [`Sim::restart`]; the program exits.
+    /// Waits until the program must die, as `kill_at` and `kill_after` say. From then on no call
+    /// answers.
+    ///
+    /// A test drops what it was running and continues with [`Sim::restart`]; the program exits.
     pub async fn stopped(&self) {
         let mut died = self.inner.died.subscribe();
         // The sender lives as long as `self`, so waiting cannot fail.
         let _ = died.wait_for(|died| *died).await;
     }
 
-    /// Gives a bucket of this name, which may or may not be there, to another account.
+    /// Gives a bucket of this name, existing or not, to another account.
     pub fn give(&self, bucket: &str, account: &str) -> Result<(), WorldError> {
         let (bucket, account) = (bucket.to_owned(), account.to_owned());
         commit(&mut self.state(), Change::Account { bucket, account })
     }
 
-    /// From here on calls do not say which account they expect to own a bucket.
+    /// Lets calls from now on omit the account that they expect to own a bucket.
     pub fn trust_names(&self) {
         self.state().trusting = true;
     }
 
-    /// Puts a resource there as another tool would, in place of what is there.
+    /// Stores a resource as another tool would, in place of any existing one.
     pub fn put(&self, kind: &str, scope: &Scope, place: Place, found: &Found) -> Result<(), WorldError> {
         let key = Key::new(kind, region(scope, place), &found.id);
         let mut state = self.state();
@@ -184,7 +190,7 @@ impl Sim {
         commit(&mut state, Change::Put { key, object: Box::new(object) })
     }
 
-    /// Changes a live value by hand, as another tool would; `false` where there is none.
+    /// Changes a live value as another tool would; `false` if the resource does not exist.
     pub fn edit(
         &self,
         kind: &str,
@@ -203,8 +209,10 @@ impl Sim {
         Ok(true)
     }
 
-    /// Changes a live value for a while, as an interruption of instances does: what was being done to it goes on, and after `span`
-    /// it is as it was, or as it was to become. `false` where there is none.
+    /// Changes a live value for `span`, as an interruption of instances does; `false` if the
+    /// resource does not exist.
+    ///
+    /// Work in progress continues. Afterwards the value is as before, or as it was to become.
     pub fn interrupt(
         &self,
         kind: &str,
@@ -227,7 +235,8 @@ impl Sim {
         Ok(true)
     }
 
-    /// Takes a resource away by hand, whatever holds on to it; `false` where there is none.
+    /// Deletes a resource as another tool would, whatever refers to it; `false` if it does not
+    /// exist.
     pub fn remove(&self, kind: &str, scope: &Scope, place: Place, id: &str) -> Result<bool, WorldError> {
         let key = Key::new(kind, region(scope, place), id);
         let mut state = self.state();
@@ -238,7 +247,7 @@ impl Sim {
         Ok(was_there)
     }
 
-    /// Changes the answer to a fact; `None` means that what it is about does not exist.
+    /// Changes the answer to a fact; `None` means that its object does not exist.
     pub fn set_fact(&self, query: &FactQuery, value: Option<Value>) -> Result<(), WorldError> {
         let key = query.key();
         let change = match value {
@@ -280,7 +289,7 @@ impl Sim {
         Ok(self.inner.terms.kinds.get(kind).map(|kind| kind.links(live)).transpose()?.unwrap_or_default())
     }
 
-    /// The program dies here: nobody hears anything any more.
+    /// Kills the program: no call answers any more.
     pub(crate) async fn die(&self) -> std::convert::Infallible {
         self.state().stopped = true;
         self.inner.died.send_replace(true);
@@ -288,7 +297,7 @@ impl Sim {
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        // No change is made in halves, so a panic elsewhere leaves the state whole.
+        // Every change is whole, so a panic elsewhere leaves the state valid.
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -315,7 +324,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = state.save() {
-            // Nothing is lost: the log still says it all.
+            // Nothing is lost: the log still has all changes.
             tracing::warn!(target: "drstack", %error, "the simulated world stays unfolded");
         }
     }

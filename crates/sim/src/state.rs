@@ -1,4 +1,4 @@
-//! State: the world, its clock, and what this run remembers of its own calls.
+//! State of a running sim: the world, its clock, and this run's own calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,47 +16,47 @@ use crate::config::SimConfig;
 use crate::disk::Disk;
 use crate::world::{Change, Key, Object, World};
 
-/// When every world begins: 2026-01-01T00:00:00Z. A fixed moment, so that runs repeat to the byte.
+/// Start time of every world: 2026-01-01T00:00:00Z. Fixed, so that runs repeat to the byte.
 const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
-/// What does not change while the sim runs.
+/// Constants of a running sim.
 pub(crate) struct Terms {
     pub(crate) kinds: KindRegistry,
     pub(crate) config: SimConfig,
 }
 
-/// All that changes while the sim runs.
+/// Variables of a running sim.
 pub(crate) struct State {
     pub(crate) terms: Arc<Terms>,
     pub(crate) world: World,
     pub(crate) disk: Option<Disk>,
-    /// The world's age when this run began.
+    /// Age of the world when this run began.
     pub(crate) begun: u64,
     /// Regions that are lost now.
     pub(crate) down: BTreeSet<String>,
     /// Every attempt of this run.
     pub(crate) calls: Vec<CallRecord>,
-    /// Whether calls do not say which account they expect to own a bucket.
+    /// True if calls omit the account that they expect to own a bucket.
     pub(crate) trusting: bool,
-    /// Whether nothing may leave the standby region any more.
+    /// True once calls may not leave the standby region.
     pub(crate) alone: bool,
-    /// What was not sent because of that.
+    /// Calls that were refused because of that.
     pub(crate) refused: Vec<RefusedCall>,
-    /// How often each fault's calls have matched, in the order of the settings.
+    /// Number of matching calls per fault, in the order of the settings.
     pub(crate) matched: Vec<u64>,
-    /// How often the very same call was made.
+    /// Number of repetitions per identical call.
     pub(crate) repeats: BTreeMap<String, u64>,
-    /// Calls a region accepts at once, and the age at which that was so.
+    /// Remaining allowance of calls per region, and the age of that value.
     pub(crate) allowance: BTreeMap<String, (f64, u64)>,
-    /// How many attempts were throttled, by kind and region.
+    /// Throttled attempts, by kind and region.
     pub(crate) throttled: BTreeMap<(String, String), u64>,
     /// True once the program has died.
     pub(crate) stopped: bool,
-    /// What is being worked on, by the age at which something of it is finished.
+    /// Resources with work in progress, by the age at which a part of it is done.
     pub(crate) working: BTreeSet<(u64, Key)>,
     /// Exchanges that have stopped until something else changes.
     pub(crate) stuck: BTreeSet<Key>,
-    /// Where tokio's clock stood when the world's age was last brought up to it.
+    /// Tokio's clock at the last update of the world's age.
     clock: Option<Instant>,
 }
 
@@ -86,11 +86,12 @@ impl State {
         }
     }
 
-    /// The world's age in milliseconds, brought up to tokio's clock. Outside a runtime no time passes.
+    /// Returns the world's age in milliseconds, updated from tokio's clock. Outside a runtime no
+    /// time passes.
     pub(crate) fn age(&mut self) -> u64 {
         if tokio::runtime::Handle::try_current().is_ok() {
             let now = Instant::now();
-            // Another runtime's clock may stand earlier: then time goes on from there.
+            // Another runtime's clock may be earlier: then time continues from there.
             let passed = self.clock.map_or(Duration::ZERO, |clock| now.saturating_duration_since(clock));
             let whole = u64::try_from(passed.as_millis()).unwrap_or(0);
             self.world.age = self.world.age.saturating_add(whole);
@@ -100,7 +101,8 @@ impl State {
         self.world.age
     }
 
-    /// What is finished by now reports so. Nothing is written down for it: what was says when.
+    /// Updates what is done by now. Nothing is logged for it: the stored object says when it is
+    /// done.
     fn finish_work(&mut self) {
         while let Some((at, key)) = self.working.first().cloned().filter(|(at, _)| *at <= self.world.age) {
             self.working.pop_first();
@@ -113,14 +115,14 @@ impl State {
         }
     }
 
-    /// The same as wall-clock time.
+    /// Returns the same as wall-clock time.
     pub(crate) fn now(&mut self) -> Timestamp {
         let age = i64::try_from(self.age()).unwrap_or(i64::MAX);
         // A world too old for the calendar stays at the calendar's end.
         EPOCH.checked_add(jiff::SignedDuration::from_millis(age)).unwrap_or(Timestamp::MAX)
     }
 
-    /// Makes `change` so, on disk first: what could not be written down has not happened.
+    /// Applies `change`, on disk first: a change that cannot be stored has not happened.
     pub(crate) fn commit(&mut self, change: Change) -> std::io::Result<()> {
         let age = self.age();
         if let Some(disk) = &mut self.disk {
@@ -137,8 +139,9 @@ impl State {
         Ok(())
     }
 
-    /// Refuses a bucket that another account owns, or what lies in it (`BUCKET/RULE`), as S3 does where a call names the owner that it
-    /// expects.
+    /// Refuses a bucket of another account, or something in it (`BUCKET/RULE`).
+    ///
+    /// S3 does the same if a call names the owner that it expects.
     pub(crate) fn expect_own(&self, operation: &str, id: &str) -> Result<(), CloudError> {
         let bucket = id.split('/').next().unwrap_or_default();
         let account = &self.terms.config.account;
@@ -151,7 +154,7 @@ impl State {
         }
     }
 
-    /// As [`State::commit`], for a call named `operation`.
+    /// Like [`State::commit`], for a call named `operation`.
     pub(crate) fn change(&mut self, operation: &str, change: Change) -> Result<(), CloudError> {
         self.commit(change).map_err(|error| CloudError::Other {
             operation: operation.to_owned(),

@@ -1,4 +1,4 @@
-//! The world: all that the simulated cloud holds, as values, and the changes that can happen to it.
+//! The world: everything in the simulated cloud as values, and the changes to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,13 +8,13 @@ use drstack_core::kind::Demand;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// All that exists. Times are milliseconds since the world began.
+/// The state of the simulated cloud. Times are milliseconds since the world began.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct World {
-    /// How old the world is.
+    /// Age of the world.
     pub age: u64,
-    /// How many programs have opened it.
+    /// Number of programs that have opened it.
     pub runs: u64,
     /// Resources by kind, region and id.
     pub objects: BTreeMap<String, BTreeMap<String, BTreeMap<String, Object>>>,
@@ -22,12 +22,13 @@ pub struct World {
     pub facts: BTreeMap<String, Value>,
     /// Control buckets by name.
     pub buckets: BTreeMap<String, Bucket>,
-    /// Buckets that other accounts own, and which account does: it lets everybody in who does not ask whose they are.
+    /// Buckets of other accounts, with their owner. Such a bucket admits every call that does not
+    /// name the expected owner.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub accounts: BTreeMap<String, String>,
-    /// Everything that was ever put there from the start, so that what has gone since does not come back.
+    /// All seeds that were ever planted, so that deleted ones do not come back.
     pub seeded: BTreeSet<String>,
-    /// What the fields above say, turned round.
+    /// Reverse index of the fields above.
     #[serde(skip)]
     index: Index,
 }
@@ -36,100 +37,100 @@ pub struct World {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Object {
-    /// Whose it is.
+    /// Owner.
     pub owner: Holder,
-    /// What the cloud reports.
+    /// Live value that the cloud reports.
     pub live: Value,
-    /// What it will report once the last thing done to it is finished, where that is something else.
+    /// Live value after the work in progress, if different.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub then: Option<Value>,
-    /// When it was made.
+    /// When it was created.
     pub created: u64,
-    /// When the last thing done to it is finished.
+    /// When the work in progress is done.
     pub ready: u64,
-    /// The token it was made with; empty for what was there from the start.
+    /// Token of its creation; empty for seeds.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub token: String,
-    /// Ids and names of what it holds on to.
+    /// Ids and names that it refers to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<String>,
     /// Instances it runs, by type.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub runs: BTreeMap<String, u32>,
-    /// Those of them that make way for others, where any do.
+    /// Its instances that are being exchanged, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchange: Option<Box<Exchange>>,
 }
 
-/// Instances that make way for others.
+/// A gradual exchange of instances.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
-    /// When its next step is done; of one that has stopped, when that was last so.
+    /// When its next step is done; for a stopped exchange, when its last step was.
     pub next: u64,
-    /// How long a launch takes.
+    /// Duration of a launch.
     pub takes: u64,
-    /// What is to serve, and what an instance of each type counts.
+    /// Desired instances, with the weight of each type.
     pub wanted: Demand,
-    /// The on-demand instances that still serve, by type.
+    /// On-demand instances that still serve, by type.
     pub on_demand: BTreeMap<String, u32>,
 }
 
 impl Object {
-    /// It was made by a call, and not put there from outside.
+    /// True if a call created it, rather than a seed or another tool.
     pub(crate) fn is_made(&self) -> bool {
         !self.token.is_empty()
     }
 
-    /// It was made by a call, and carries nobody's tags yet.
+    /// True if a call created it and it has no tags yet.
     pub(crate) fn is_begun(&self) -> bool {
         self.is_made() && self.owner == Holder::Foreign
     }
 
-    /// Ages at which it will be another one by itself, the next of each sort.
+    /// Returns the ages at which it changes on its own, the next of each sort.
     pub(crate) fn due(&self) -> impl Iterator<Item = u64> {
         let then = self.then.is_some().then_some(self.ready);
         then.into_iter().chain(self.exchange.as_ref().map(|exchange| exchange.next))
     }
 }
 
-/// Whose a resource is, whoever asks.
+/// Owner of a resource, independent of the caller.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Holder {
-    /// A drstack stack's.
+    /// Owned by a drstack stack.
     Stack {
-        /// Its name.
+        /// Name of the stack.
         stack: String,
-        /// The address it was made for.
+        /// Address that it was created for.
         address: Address,
     },
-    /// Tagged as a drstack stack's, by somebody else.
+    /// Tagged as a drstack stack's by another tool.
     Claimed {
-        /// The name that its tag says.
+        /// Stack name in its tag.
         stack: String,
-        /// The address that its tag says, where it says one.
+        /// Address in its tag, if it has one.
         address: Option<Address>,
     },
-    /// Somebody else's.
+    /// Owned by another tool or by the user.
     Foreign,
-    /// Nobody's: a setting on something of the user's.
+    /// Without owner: a setting on a resource of the user.
     Setting,
 }
 
 impl Holder {
-    /// As `stack` would say it.
+    /// Converts the owner from the view of `stack`.
     pub fn of(owner: &Owner, stack: &str) -> Self {
         match owner {
             Owner::Ours(address) => Self::Stack { stack: stack.to_owned(), address: address.clone() },
             Owner::Unproven(address) => Self::Claimed { stack: stack.to_owned(), address: address.clone() },
-            // Whose address it has, only that stack knows.
+            // Only the other stack knows its address.
             Owner::Stack(_) | Owner::Foreign => Self::Foreign,
             Owner::Setting => Self::Setting,
         }
     }
 
-    /// As it looks to `asking`.
+    /// Converts the owner to the view of the stack `asking`.
     pub fn seen_by(&self, asking: &str) -> Owner {
         match self {
             Self::Stack { stack, address } if stack == asking => Owner::Ours(address.clone()),
@@ -145,32 +146,32 @@ impl Holder {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bucket {
-    /// Which stack made it.
+    /// Stack that created it.
     pub stack: String,
-    /// Where.
+    /// Its region.
     pub region: String,
-    /// What is stored, by key.
+    /// Stored objects, by key.
     #[serde(default)]
     pub objects: BTreeMap<String, Body>,
 }
 
-/// What is stored under a key: text where it is text, so that a world can be read by people.
+/// A stored object: text if it is UTF-8, so that people can read a world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Body {
-    /// UTF-8.
+    /// UTF-8 text.
     Text(String),
-    /// Anything else.
+    /// Other bytes.
     Bytes(Vec<u8>),
 }
 
 impl Body {
-    /// These bytes.
+    /// Converts these bytes.
     pub fn new(bytes: Vec<u8>) -> Self {
         String::from_utf8(bytes).map_or_else(|error| Self::Bytes(error.into_bytes()), Self::Text)
     }
 
-    /// Its bytes.
+    /// Returns its bytes.
     pub fn bytes(&self) -> &[u8] {
         match self {
             Self::Text(text) => text.as_bytes(),
@@ -179,7 +180,7 @@ impl Body {
     }
 }
 
-/// Where a resource is in the world.
+/// Position of a resource in the world.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Key {
     pub(crate) kind: String,
@@ -192,50 +193,50 @@ impl Key {
         Self { kind: kind.to_owned(), region: region.to_owned(), id: id.to_owned() }
     }
 
-    /// As one text, for `seeded`.
+    /// Returns the key as text, for `seeded`.
     pub(crate) fn text(&self) -> String {
         format!("{}/{}/{}", self.region, self.kind, self.id)
     }
 }
 
-/// One thing that happened. Each says how something is afterwards, so that hearing it twice changes nothing.
+/// One change. Each holds the new state, so that applying it twice changes nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Change {
-    /// A resource is so now.
+    /// A resource has this state.
     Put { key: Key, object: Box<Object> },
-    /// A resource is gone.
+    /// A resource was deleted.
     Drop(Key),
-    /// A fact is so now.
+    /// A fact has this value.
     Fact { key: String, value: Value },
-    /// A fact is gone.
+    /// A fact was removed.
     NoFact(String),
-    /// Something was put there from the start.
+    /// A seed was planted.
     Seeded(String),
-    /// An empty control bucket is there.
+    /// An empty control bucket was created.
     Bucket { name: String, stack: String, region: String },
-    /// A control bucket is gone, with all that is in it.
+    /// A control bucket was deleted with its contents.
     NoBucket(String),
-    /// Something is stored in a control bucket.
+    /// An object was stored in a control bucket.
     Store { bucket: String, key: String, body: Body },
-    /// Something is no longer stored there.
+    /// An object was deleted from a control bucket.
     Remove { bucket: String, key: String },
-    /// A bucket belongs to this account.
+    /// A bucket was given to this account.
     Account { bucket: String, account: String },
-    /// A program opened the world, the how manieth.
+    /// A program opened the world, with this run number.
     Run(u64),
 }
 
 #[derive(Clone, Debug, Default)]
 struct Index {
-    /// Resources of this id or name.
+    /// Resources by id or name.
     ids: BTreeMap<String, BTreeSet<Key>>,
-    /// Resources that hold on to this id or name.
+    /// Resources by the id or name that they refer to.
     holders: BTreeMap<String, BTreeSet<Key>>,
 }
 
 impl PartialEq for Index {
-    /// An index says nothing that the world itself does not.
+    /// An index adds nothing to the world that it is built from.
     fn eq(&self, _: &Self) -> bool {
         true
     }
@@ -246,12 +247,12 @@ impl World {
         self.objects.get(&key.kind)?.get(&key.region)?.get(&key.id)
     }
 
-    /// All of one kind in one region.
+    /// Returns all resources of one kind in one region.
     pub(crate) fn of_kind(&self, kind: &str, region: &str) -> impl Iterator<Item = (&String, &Object)> {
         self.objects.get(kind).and_then(|regions| regions.get(region)).into_iter().flatten()
     }
 
-    /// All resources.
+    /// Returns all resources.
     pub(crate) fn all(&self) -> impl Iterator<Item = (Key, &Object)> {
         self.objects.iter().flat_map(|(kind, regions)| {
             regions.iter().flat_map(move |(region, objects)| {
@@ -260,15 +261,16 @@ impl World {
         })
     }
 
-    /// A resource as `stack` sees it.
+    /// Returns a resource as `stack` sees it.
     pub(crate) fn found(id: &str, object: &Object, stack: &str) -> Found {
         Found { id: id.to_owned(), owner: object.owner.seen_by(stack), live: object.live.clone() }
     }
 
-    /// Resources that hold on to this one.
+    /// Returns the resources that refer to this one.
     ///
-    /// A link is a bare id or name, and names repeat: a bucket, a role and a group may share one. Of several bearers of
-    /// a name the one in the holder's own region is meant, and where that leaves more than one, none is accused.
+    /// A link is a bare id or name, and names repeat: a bucket, a role and a group may share one.
+    /// Among several bearers of a name, the link means the one in the holder's own region. If more
+    /// than one is left, none counts.
     pub(crate) fn held_by(&self, key: &Key) -> Vec<Key> {
         let bearers = self.index.ids.get(&key.id);
         let meant = |holder: &Key| {
@@ -293,7 +295,7 @@ impl World {
             .collect()
     }
 
-    /// Makes `change` so.
+    /// Applies `change`.
     pub(crate) fn apply(&mut self, change: Change) {
         match change {
             Change::Put { key, object } => {

@@ -1,4 +1,4 @@
-//! Commands: programs that checks run where drstack runs, and whether two stacks run the same ones.
+//! Commands: programs that checks run on drstack's host; compares those of two stacks.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,21 +12,23 @@ use crate::stack::Stack;
 /// A program that a check of a component runs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Command {
-    /// Whose check it is.
+    /// Component of the check.
     pub component: ComponentAddress,
     /// The program and its arguments.
     pub argv: Vec<String>,
 }
 
 impl Command {
-    /// The command in the field `command` of a check, if that is what it has.
+    /// Parses the field `command` of a check, if it has one.
     fn of(component: &ComponentAddress, value: Option<&Value>) -> Option<Self> {
         let words = value?.as_array()?;
         let argv = words.iter().map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned)).collect();
         Some(Self { component: component.clone(), argv })
     }
 
-    /// The program and its arguments on one line. What a shell would not take as it stands is quoted, and no character of it reaches a
+    /// Returns the program and its arguments on one line.
+    ///
+    /// Words that a shell would not take literally are quoted, and no control character reaches a
     /// terminal raw.
     pub fn line(&self) -> String {
         let is_plain = |word: &str| {
@@ -44,7 +46,7 @@ impl fmt::Display for Command {
     }
 }
 
-/// All commands of `stack`.
+/// Returns all commands of `stack`.
 pub fn commands(stack: &Stack) -> BTreeSet<Command> {
     let all = stack.components.values();
     all.flat_map(|it| it.checks.iter().map(move |check| (&it.address, check)))
@@ -52,17 +54,17 @@ pub fn commands(stack: &Stack) -> BTreeSet<Command> {
         .collect()
 }
 
-/// Commands of `published` that `own` does not have, word for word and for the same component.
+/// Returns the commands of `published` that `own` lacks, word for word and for the same component.
 pub fn foreign(published: &Stack, own: &Stack) -> BTreeSet<Command> {
     commands(published).difference(&commands(own)).cloned().collect()
 }
 
-/// The command that `step` runs; none for steps that run nothing here.
+/// Returns the command that `step` runs, if it runs one on this host.
 pub fn of_step(step: &Step) -> Option<Command> {
     Command::of(&step.address.component(), step.spec.pointer("/probe/command"))
 }
 
-/// All commands that the steps of `plan` run.
+/// Returns all commands that the steps of `plan` run.
 pub fn of_plan(plan: &Plan) -> BTreeSet<Command> {
     plan.steps.iter().filter_map(of_step).collect()
 }

@@ -1,4 +1,4 @@
-//! Bundles: read as they were published, or refused.
+//! Tests of bundles: they are read as published, or refused.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -10,7 +10,7 @@ use crate::facts::Fact;
 use crate::keys::PrivateKey;
 use crate::objective::{Objective, Posture};
 
-/// What may be written in the place of something else.
+/// Replacements for a part of the bytes.
 const PIECES: [&str; 12] =
     ["", "null", "{}", "[]", "-1", "1e400", "\u{0}", "}", "\"", "\n", "\"format\":2", "9999-12-31T23:59:59Z"];
 

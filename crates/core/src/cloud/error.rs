@@ -1,108 +1,109 @@
-//! Why a call did not do what it was asked, and what to do next.
+//! Errors of cloud calls, and what to do next.
 
 use serde::{Deserialize, Serialize};
 
-/// Why a call did not do what it was asked.
+/// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "class")]
 pub enum CloudError {
-    /// The service asked for fewer calls.
+    /// The service throttled the call.
     #[error("{operation} was throttled")]
     Throttled {
         /// `ec2:RunInstances`.
         operation: String,
     },
-    /// The credentials may not do this.
+    /// The credentials do not permit the call.
     #[error("{operation} was denied: {message}")]
     Denied {
         /// `s3:PutBucketReplication`.
         operation: String,
-        /// What AWS said.
+        /// Message of AWS.
         message: String,
     },
-    /// Nothing answered.
+    /// The endpoint did not answer.
     #[error("{operation} in {region} did not answer: {message}")]
     Unreachable {
-        /// Which call.
+        /// The call.
         operation: String,
-        /// Where.
+        /// The region.
         region: String,
-        /// What the client saw.
+        /// Error of the client.
         message: String,
     },
     /// The region has no such capacity now.
     #[error("{operation}: no capacity: {message}")]
     NoCapacity {
-        /// Which call.
+        /// The call.
         operation: String,
-        /// What AWS said.
+        /// Message of AWS.
         message: String,
     },
-    /// An account limit.
+    /// An account quota is exceeded.
     #[error("{operation}: over a quota: {message}")]
     Quota {
-        /// Which call.
+        /// The call.
         operation: String,
-        /// What AWS said.
+        /// Message of AWS.
         message: String,
     },
-    /// Something of that name exists or is being changed.
+    /// An object of that name exists or is being changed.
     #[error("{operation}: conflict: {message}")]
     Conflict {
-        /// Which call.
+        /// The call.
         operation: String,
-        /// What AWS said.
+        /// Message of AWS.
         message: String,
     },
-    /// What has to be so is not so now, and may be later: a check that does not pass.
+    /// A condition does not hold yet, and may later: a check that does not pass.
     #[error("{operation} does not pass: {message}")]
     NotYet {
-        /// Which look.
+        /// The check.
         operation: String,
-        /// What was seen.
+        /// Its observation.
         message: String,
     },
     /// AWS will never accept this request.
     #[error("{operation} refused: {code}: {message}")]
     Invalid {
-        /// Which call.
+        /// The call.
         operation: String,
         /// AWS's error code.
         code: String,
-        /// What AWS said.
+        /// Message of AWS.
         message: String,
     },
-    /// It was not sent: it would have left the standby region while the cloud was told to stand alone.
+    /// The call was not sent: it would have left the standby region, to which the cloud was
+    /// restricted.
     #[error("{operation} was not sent to {region}: a failover calls nothing outside the standby region")]
     Forbidden {
-        /// Which call.
+        /// The call.
         operation: String,
-        /// Where it would have gone.
+        /// The region of the call.
         region: String,
     },
-    /// It was not sent: the lock of the run that wanted it is over.
+    /// The call was not sent: its run no longer holds the lock.
     #[error("{operation} was not sent: this run does not hold the stack's lock any more")]
     Lapsed {
-        /// Which call.
+        /// The call.
         operation: String,
     },
-    /// Anything else.
+    /// Any other failure.
     #[error("{operation} failed: {message}")]
     Other {
-        /// Which call.
+        /// The call.
         operation: String,
-        /// What was said.
+        /// The error message.
         message: String,
     },
 }
 
 impl CloudError {
-    /// Whether the same call may succeed later without anybody changing anything.
+    /// True if the same call may succeed later without any change.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Throttled { .. } | Self::Unreachable { .. } | Self::Other { .. })
     }
 
-    /// What to do next, as an imperative sentence.
+    /// Returns what to do next, as an imperative sentence.
     pub fn hint(&self) -> String {
         match self {
             Self::Throttled { .. } => "run `drstack apply` again, or lower `--parallelism`".to_owned(),
@@ -124,7 +125,7 @@ impl CloudError {
                 "raise the quota in Service Quotas for the standby region, then run again".to_owned()
             }
             Self::Conflict { operation, .. } | Self::Invalid { operation, .. } if !operation.contains(':') => {
-                // No service said so: drstack asked something itself, and that does not hold.
+                // Not an error of a service: a check of drstack itself does not pass.
                 "fix what it names, then run the same command again".to_owned()
             }
             Self::Conflict { .. } => "run `drstack plan` to see what exists now".to_owned(),

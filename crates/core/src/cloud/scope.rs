@@ -1,11 +1,11 @@
-//! What a call needs to know about the stack it serves, and what of it is never written down.
+//! Scope of cloud calls: the stack that they serve, and its secrets, which are never stored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::kind::Place;
 
-/// What a call needs to know about the stack it serves.
+/// What a call needs to know about its stack.
 #[derive(Clone, Debug)]
 pub struct Scope {
     /// Name of the stack, the value of the tag `drstack:stack`.
@@ -14,12 +14,13 @@ pub struct Scope {
     pub primary: Arc<str>,
     /// The standby region.
     pub standby: Arc<str>,
-    /// Values that must never be written down, by their SHA-256 in hex.
+    /// Values that must never be stored, by their SHA-256 in hex.
     pub secrets: Arc<Secrets>,
 }
 
 impl Scope {
-    /// The region that `place` means here. Global services are called through the standby's view of them.
+    /// Returns the region of `place`. Global services are called through the standby region's
+    /// endpoints.
     pub fn region(&self, place: Place) -> &str {
         match place {
             Place::Primary => &self.primary,
@@ -28,24 +29,25 @@ impl Scope {
     }
 }
 
-/// Secret values by their SHA-256 in lower-case hex: user data above all. Has no `Serialize` and prints nothing.
+/// Secret values by their SHA-256 in lower-case hex, above all user data. Has no `Serialize` and
+/// prints nothing.
 #[derive(Clone, Default)]
 pub struct Secrets(BTreeMap<String, String>);
 
 impl Secrets {
-    /// Keeps `value` and returns its hash.
+    /// Stores `value` and returns its hash.
     pub fn keep(&mut self, value: String) -> String {
         let hash = sha256(value.as_bytes());
         self.0.insert(hash.clone(), value);
         hash
     }
 
-    /// The value with this hash, if it was seen in this run.
+    /// Returns the value with this hash, if this run has seen it.
     pub fn get(&self, hash: &str) -> Option<&str> {
         self.0.get(hash).map(String::as_str)
     }
 
-    /// Fails over all of `other`.
+    /// Adds all values of `other`.
     pub fn extend(&mut self, other: Secrets) {
         self.0.extend(other.0);
     }
@@ -57,12 +59,14 @@ impl std::fmt::Debug for Secrets {
     }
 }
 
-/// Says that `bucket` was refused to a caller who expects `account` to own it: S3 does not tell which of the two is why.
+/// Formats that `bucket` was refused to a caller who expects `account` to own it.
+///
+/// S3 does not tell whether the access or the owner is the reason.
 pub fn not_of_account(bucket: &str, account: &str) -> String {
     format!("bucket `{bucket}` may belong to another account than {account}")
 }
 
-/// SHA-256 in lower-case hex.
+/// Returns the SHA-256 in lower-case hex.
 pub fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest;
     let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);

@@ -1,4 +1,4 @@
-//! Levels: the highest that a number was over a time, since one look at it may fall into the night.
+//! Levels: the peak of a number over several days, since one capture may fall into the night.
 
 use std::cmp::Reverse;
 
@@ -6,34 +6,41 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// For so many days a level counts: load repeats by the week, so that the busiest day of the last one is among them.
+/// Number of days that a level counts.
+///
+/// Load repeats weekly, so the busiest day of the last week is among them.
 pub const DAYS: i64 = 7;
 
-/// What a number was at one moment.
+/// Value of a number at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Level {
-    /// When it was read.
+    /// When it was captured.
     pub at: Timestamp,
-    /// What it was.
+    /// The value.
     pub value: u32,
 }
 
 impl Level {
-    /// Whether it is within [`DAYS`] of `now`. One of the future counts no longer: the clock that wrote it was wrong.
+    /// True if it is within [`DAYS`] of `now`. A level too far in the future no longer counts: the
+    /// clock that wrote it was wrong.
     fn counts(&self, now: Timestamp) -> bool {
         now.duration_since(self.at).abs() <= SignedDuration::from_hours(24 * DAYS)
     }
 }
 
-/// Puts `now` behind the levels `before`, and returns the highest that counts. The one before `now` counts however old it is: whoever
-/// looks once a month has seen one night and one day, and a fall shows in the second look at it. What is as low as a later one is
-/// left out, and of one day the highest alone is kept: never more than one a day, the highest first.
+/// Adds `now` to the levels `before`; returns the peak that counts and the levels to store.
+///
+/// The level right before `now` counts however old it is: an operator who applies once a month has
+/// seen one night and one day, and a fall shows in the second capture of it. Levels no higher than
+/// a later one are dropped, and only the peak of each day is kept: at most one per day, the highest
+/// first.
 pub fn remember(before: &[Level], now: Level) -> (Level, Vec<Level>) {
     let last = before.last();
     let mut levels: Vec<Level> =
         before.iter().copied().filter(|it| it.counts(now.at) || Some(it) == last).collect();
     let day = |level: &Level| TimeZone::UTC.to_datetime(level.at).date();
-    // Of what is seen again on one day the first time stays: nothing is to be kept anew for it.
+    // If a value repeats within one day, the first one stays, so that nothing has to be stored
+    // again for it.
     levels.retain(|it| it.value > now.value || it.value == now.value && day(it) == day(&now));
     levels.sort_by_key(|it| Reverse((it.value, it.at)));
     if levels.last().is_none_or(|last| day(last) != day(&now)) {
@@ -52,7 +59,7 @@ mod tests {
         Level { at: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour), value }
     }
 
-    /// The highest after all of these, and how many are kept at most on the way.
+    /// Returns the peak after all of these, and the most levels stored on the way.
     fn after(levels: &[Level]) -> (u32, usize) {
         let (mut kept, mut most, mut highest) = (Vec::new(), 0, 0);
         for now in levels {

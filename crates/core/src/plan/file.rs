@@ -53,11 +53,17 @@ pub enum PlanFileError {
 
 impl PlanFile {
     /// Serializes the plan file.
+    ///
+    /// # Errors
+    /// None in practice: all parts have a JSON form.
     pub fn to_bytes(&self) -> Result<Vec<u8>, PlanFileError> {
         Ok(serde_json::to_vec(self)?)
     }
 
     /// Parses a plan file.
+    ///
+    /// # Errors
+    /// [`PlanFileError::Broken`], [`PlanFileError::Cut`] and [`PlanFileError::Format`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PlanFileError> {
         #[derive(Deserialize)]
         struct Head {

@@ -1,4 +1,4 @@
-//! What the planner promises, on a toy kind whose spec is a size, a fixed part and a link.
+//! Tests of the planner's guarantees, on a toy kind whose spec is a size, a fixed part and a link.
 
 mod claims;
 mod copies;
@@ -94,7 +94,7 @@ toy! {
         Some(Demand { types: Vec::new(), weights: BTreeMap::new(), count: live.size, on_demand: 0 })
     }
     fn ready(_: &Spec, live: &Live) -> Readiness {
-        // One that is odd is still on its way.
+        // An odd size is still in progress.
         match live.size % 2 {
             0 => Readiness::Ready,
             _ => Readiness::Waiting("not all of them serve".to_owned()),

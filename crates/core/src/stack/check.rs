@@ -1,4 +1,5 @@
-//! Checks of a loaded stack: names, regions, cycles, what components know of themselves, and whether a posture can meet its objectives.
+//! Checks of a loaded stack: names, regions, cycles, the components' own checks, and objectives per
+//! posture.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ use crate::component::StackFacts;
 use crate::diagnostic::{Diagnostic, Label, Severity, Span};
 use crate::objective::{Objective, Posture};
 
-/// What the `[stack]` table says of names and regions.
+/// Checks names and regions of the `[stack]` table.
 pub(super) fn head(
     name: Option<&Spanned<String>>,
     primary: Option<&Spanned<String>>,
@@ -51,7 +52,7 @@ pub(super) fn head(
     problems
 }
 
-/// True where [`head`] would find nothing wrong.
+/// True if [`head`] would find no problem.
 pub(super) fn is_sound(facts: &StackFacts) -> bool {
     let StackFacts { name, primary, standby, control } = facts;
     is_stack_name(name)
@@ -61,10 +62,10 @@ pub(super) fn is_sound(facts: &StackFacts) -> bool {
         && is_bucket_name(control)
 }
 
-/// What a bucket may be called, as help.
+/// Help on valid bucket names.
 pub const BUCKET_HELP: &str = "use 3 to 63 lower-case letters, digits, `.` and `-`; a letter or digit first and last, no `..`, no IP address";
 
-/// True when S3 accepts `name` for a bucket.
+/// True if S3 accepts `name` for a bucket.
 pub fn is_bucket_name(name: &str) -> bool {
     let outer = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let inner = |c: char| outer(c) || matches!(c, '-' | '.');
@@ -83,21 +84,21 @@ fn is_stack_name(name: &str) -> bool {
         && name.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
-/// `us-west-2`, `us-gov-west-1`: words of letters, then a number.
+/// True for names like `us-west-2` and `us-gov-west-1`: words of letters, then a number.
 pub fn is_region(text: &str) -> bool {
     let Some((words, number)) = text.rsplit_once('-') else { return false };
     let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase());
     words.contains('-') && words.split('-').all(is_word) && number.parse::<u8>().is_ok()
 }
 
-/// What a component finds wrong with its own table, whatever the regions will answer.
+/// Runs the component's own checks, which do not depend on facts.
 pub(super) fn component(declared: &Declared, stack: &StackFacts) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     declared.component.check(&declared.spec, stack, declared.posture, &mut problems);
     problems.iter().map(|problem| declared.diagnose(problem)).collect()
 }
 
-/// Components that refer to each other in a circle, every edge shown.
+/// Finds cycles of components that refer to each other; shows every edge.
 pub(super) fn cycles(components: &BTreeMap<ComponentAddress, Declared>) -> Vec<Diagnostic> {
     let mut graph = DiGraph::new();
     let nodes: BTreeMap<_, _> = components.keys().map(|address| (address, graph.add_node(address))).collect();
@@ -133,7 +134,9 @@ pub(super) fn cycles(components: &BTreeMap<ComponentAddress, Declared>) -> Vec<D
         .collect()
 }
 
-/// Whether each posture can meet its objective, with the arithmetic. `fields` says where the stack's own stand.
+/// Checks that each posture can meet its objective, and shows the arithmetic.
+///
+/// `fields` has the spans of the stack's own objectives.
 pub(super) fn objectives(
     components: &[Pending],
     posture: Posture,

@@ -1,4 +1,4 @@
-//! The end of loading: references resolved, tables decoded, cycles refused.
+//! Last phase of loading: resolves references, decodes tables, refuses cycles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -20,7 +20,7 @@ use crate::component::{DynComponent, StackFacts};
 use crate::diagnostic::Span;
 
 impl Loader<'_> {
-    /// All components; `facts` where the `[stack]` table is whole.
+    /// Returns all components; runs their own checks if the `[stack]` table is complete (`facts`).
     pub(super) fn finish(&mut self, facts: Option<&StackFacts>) -> BTreeMap<ComponentAddress, Declared> {
         self.outputs();
         self.passed();
@@ -41,7 +41,7 @@ impl Loader<'_> {
         declared
     }
 
-    /// Outputs of modules that name nothing, whether anybody uses them or not.
+    /// Reports module outputs that refer to nothing, used or not.
     fn outputs(&mut self) {
         for (name, scope) in &self.scopes {
             for output in scope.outputs.values() {
@@ -53,7 +53,7 @@ impl Loader<'_> {
         }
     }
 
-    /// References given to modules that name nothing, whether the module uses them or not.
+    /// Reports references given to modules that refer to nothing, used or not.
     fn passed(&mut self) {
         for passed in self.scopes.values().flat_map(|scope| scope.passed.values()) {
             if let Err(Unresolved::New(message, help)) = resolve(&self.scopes, &passed.scope, &passed.target)
@@ -79,7 +79,7 @@ impl Loader<'_> {
         let mut origin = vec![header];
         origin.extend(at.used);
         let (posture, objective, tags) = (own.posture, own.objective, own.tags);
-        // A check may look at its own component, which is no circle.
+        // A check may refer to its own component; that is no cycle.
         let others = checks.iter().flat_map(|check| &check.refers_to).filter(|it| **it != address);
         refers_to.extend(others.cloned());
         let spec = spec?;
@@ -97,7 +97,7 @@ impl Loader<'_> {
         })
     }
 
-    /// The checks of the component at `address`, each declared as a component is.
+    /// Declares the checks of the component at `address`, each like a component.
     fn checked(
         &mut self,
         address: &ComponentAddress,
@@ -128,7 +128,7 @@ impl Loader<'_> {
         declared.collect()
     }
 
-    /// Takes out what the component does not have; a field that was probably meant is `refused` with it.
+    /// Removes and reports unknown fields; a field that was probably meant counts as `refused`.
     fn unknown(
         &mut self,
         component: &'static dyn DynComponent,
@@ -137,7 +137,7 @@ impl Loader<'_> {
         at: &At,
     ) {
         let known = self.fields.entry(component.name()).or_insert_with(|| fields(component));
-        // Posture, tier and the rest of a check are those of its component.
+        // A check has no posture, tier and so on: it uses those of its component.
         let common = COMMON.iter().copied().filter(|_| component.name() != CHECK);
         let all = known.keys().map(String::as_str).filter(|it| *it != HASHED).chain(common);
         let all: Vec<&str> = match known.contains_key(HASHED) {
@@ -161,7 +161,8 @@ impl Loader<'_> {
         keep(table, |key| known.contains_key(key));
     }
 
-    /// Makes references absolute; fields with one that names nothing are taken out and `refused`.
+    /// Makes references absolute; removes fields with an invalid reference and marks them
+    /// `refused`.
     fn refers_to(
         &mut self,
         component: &'static dyn DynComponent,
@@ -206,7 +207,7 @@ impl Loader<'_> {
         refers_to
     }
 
-    /// Decodes the table. A field that is refused is reported and taken out, and the rest tried again.
+    /// Decodes the table. Reports and removes a refused field, and tries the rest again.
     fn spec(
         &mut self,
         component: &'static dyn DynComponent,
@@ -244,7 +245,7 @@ impl Loader<'_> {
         }
     }
 
-    /// The field whose table, written below the component's own, is what the decoder refuses: it does not say.
+    /// Finds the field in a sub-table that the decoder refuses, since its error does not name it.
     fn below(
         &self,
         component: &'static dyn DynComponent,
@@ -269,7 +270,7 @@ impl Loader<'_> {
         (Some(key.get_ref().to_string()), Some(within.unwrap_or_else(|| value.span())))
     }
 
-    /// Reports the value of one field; `reason` is what the decoder said.
+    /// Reports the value of one field; `reason` is the decoder's error.
     fn refuse(
         &mut self,
         component: &'static dyn DynComponent,
@@ -291,7 +292,7 @@ impl Loader<'_> {
         self.problems.push(at.error("DR009", span, message, help));
     }
 
-    /// Reports what the table lacks as a whole; `reason` is what the decoder said.
+    /// Reports missing fields of the table; `reason` is the decoder's error.
     fn incomplete(
         &mut self,
         component: &'static dyn DynComponent,
@@ -307,7 +308,7 @@ impl Loader<'_> {
         let missing = fields.into_iter().flatten().filter(|(field, it)| it.required && is_missing(field));
         let missing: Vec<String> = missing.map(|(field, _)| format!("`{field}`")).collect();
         let (message, help) = match missing.is_empty() {
-            // What is refused is missing too, and has been reported.
+            // A refused field is missing too, and has been reported.
             true if !refused.is_empty() => return,
             true => {
                 (format!("`{name}`: {reason}"), format!("`drstack schema` describes every field of `{name}`"))
@@ -324,7 +325,7 @@ impl Loader<'_> {
     }
 }
 
-/// What the decoder said, in words for people who do not know its types.
+/// Rewrites the decoder's error for readers who do not know its types.
 fn plainly(reason: &str) -> String {
     reason
         .replace("expected u16", "expected an integer from 0 to 65535")

@@ -1,4 +1,4 @@
-//! Decoding: TOML trees that own their text and keep their spans, and problems on the way.
+//! Decoding: TOML trees that own their text and keep their spans; collects problems.
 
 use serde_json::Value;
 use toml::Spanned;
@@ -8,10 +8,10 @@ use super::load::MOST_COLLECTED;
 use super::template::{LONGEST, TemplateError, Variables, expand};
 use crate::diagnostic::{Diagnostic, FileId, Label, Severity, Span};
 
-/// A value with its place in its file.
+/// A value with its span.
 pub(super) type Node = Spanned<DeValue<'static>>;
 
-/// What one file's tables are read with: where errors point to.
+/// Context of the tables of one file: where errors point to.
 #[derive(Clone)]
 pub(super) struct At {
     pub(super) file: FileId,
@@ -26,7 +26,7 @@ impl At {
         Span { file: self.file, range }
     }
 
-    /// Where the modules around it are used, as labels.
+    /// Returns the uses of the modules around it as labels.
     pub(super) fn used_here(&self) -> impl Iterator<Item = Label> + '_ {
         self.used.iter().map(|span| Label { span: span.clone(), text: "used here".to_owned() })
     }
@@ -44,7 +44,7 @@ impl At {
     }
 }
 
-/// The tree of a file's text, and its syntax errors.
+/// Parses a file's text; returns the tree and the syntax errors.
 pub(super) fn parse(at: &At) -> (DeTable<'static>, Vec<Diagnostic>) {
     let (table, errors) = DeTable::parse_recoverable(at.text);
     let problems = errors
@@ -58,13 +58,14 @@ pub(super) fn parse(at: &At) -> (DeTable<'static>, Vec<Diagnostic>) {
     (table.into_inner(), problems)
 }
 
-/// `value` as a node that stands at `span`.
+/// Converts `value` to a node with the span `span`.
 fn node(value: &Value, span: &std::ops::Range<usize>) -> Node {
     let value = match value {
         Value::String(text) => DeValue::String(text.clone().into()),
         Value::Bool(value) => DeValue::Boolean(*value),
         Value::Array(items) => DeValue::Array(items.iter().map(|item| node(item, span)).collect()),
-        // Only numbers are left: inputs have no tables. Their text outlives the tree as the file's does.
+        // Only numbers are left, since inputs have no tables. Their text outlives the tree as the
+        // file's does.
         other => {
             let text: &'static str = Box::leak(other.to_string().into_boxed_str());
             DeValue::parse(text).map_or_else(|_| DeValue::String(text.into()), Spanned::into_inner)
@@ -73,7 +74,8 @@ fn node(value: &Value, span: &std::ops::Range<usize>) -> Node {
     Spanned::new(span.clone(), value)
 }
 
-/// Replaces the templates in all strings within `value`; false where one could not be replaced.
+/// Replaces the templates in all strings within `value`; returns false if one could not be
+/// replaced.
 pub(super) fn expand_all(
     value: &mut Node,
     variables: &Variables,
@@ -155,7 +157,8 @@ fn template_problem(
     })
 }
 
-/// Where the template that is wrong begins and ends within the value at `span`, where its text stands there as it is.
+/// Returns the range of the faulty template within the value at `span`, if the file has its text
+/// verbatim.
 fn template_place(
     error: &TemplateError,
     at: &At,
@@ -175,13 +178,13 @@ fn template_place(
     place.map(|it| span.start + it.start..span.start + it.end)
 }
 
-/// Takes the fields out of `table` that `wanted` does not want.
+/// Keeps the fields of `table` for which `wanted` returns true.
 pub(super) fn keep(table: &mut DeTable<'static>, wanted: impl Fn(&str) -> bool) {
     let fields = std::mem::take(table).into_iter();
     *table = fields.filter(|(key, _)| wanted(key.get_ref().as_ref())).collect();
 }
 
-/// The type of `value` with its article.
+/// Returns the type of `value` with its article.
 pub(super) fn article(value: &DeValue<'_>) -> String {
     match value.type_str() {
         "array" => "a list".to_owned(),
@@ -191,18 +194,20 @@ pub(super) fn article(value: &DeValue<'_>) -> String {
     }
 }
 
-/// Whether `value` is one word or number, which quotes make a text.
+/// True if `value` is a single word or number, which quotes turn into a string.
 pub(super) fn is_single(value: &DeValue<'_>) -> bool {
     !matches!(value, DeValue::Array(_) | DeValue::Table(_))
 }
 
-/// Words that are compared with one that is not known: a stack with more has thousands of components, and comparing each
-/// of as many wrong names with all of them takes minutes.
+/// Most words compared with an unknown one.
+///
+/// A stack with more has thousands of components, and comparing each of as many wrong names with
+/// all of them takes minutes.
 const MOST_COMPARED: usize = 1_000;
 
-/// The one of `known` that was probably meant.
+/// Returns the one of `known` that was probably meant.
 pub(super) fn guess<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    // Jaro-Winkler above 0.7 is the customary line between a slip and another word.
+    // Jaro-Winkler above 0.7 is the customary threshold between a typo and another word.
     known
         .take(MOST_COMPARED)
         .map(|it| (strsim::jaro_winkler(word, it), it))
@@ -211,9 +216,10 @@ pub(super) fn guess<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Opt
         .map(|(_, it)| it)
 }
 
-/// As [`guess`], for words such as `input.company`: where the part in front of the dot is right, only the rest is compared.
+/// Like [`guess`], for words such as `input.company`: if the part before the dot is right, compares
+/// only the rest.
 pub(super) fn guess_dotted<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
-    // `${company}` and `${var.company}` for `${input.company}`.
+    // Covers `${company}` and `${var.company}` for `${input.company}`.
     let tail = word.rsplit('.').next().unwrap_or(word);
     let same_tail = known.clone().find(|it| it.split_once('.').is_some_and(|(_, rest)| rest == tail));
     let Some((head, rest)) = word.split_once('.') else {
@@ -228,7 +234,7 @@ pub(super) fn guess_dotted<'a>(word: &str, known: impl Iterator<Item = &'a str> 
     siblings.find(|(_, rest)| *rest == likely).map(|(whole, _)| whole)
 }
 
-/// Every string within `value` that is a reference, with its place.
+/// Collects every string within `value` that is a reference.
 pub(super) fn references<'a>(value: &'a mut Node, found: &mut Vec<&'a mut Node>) {
     match value.get_ref() {
         DeValue::String(text) if text.starts_with('@') => found.push(value),
@@ -241,7 +247,7 @@ pub(super) fn references<'a>(value: &'a mut Node, found: &mut Vec<&'a mut Node>)
     }
 }
 
-/// The value in JSON; a date becomes its text.
+/// Converts the value to JSON; a date becomes text.
 pub(super) fn to_json(value: &Node) -> Value {
     match value.get_ref() {
         DeValue::String(text) => Value::from(text.as_ref()),

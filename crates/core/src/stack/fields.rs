@@ -1,4 +1,4 @@
-//! What a component's schema says of its fields: which there are, and what to tell who gave one of them a wrong value.
+//! Fields of a component, read from its schema: their names, and the errors for wrong values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,23 +12,23 @@ use crate::component::DynComponent;
 /// The fields of one component kind by name.
 pub(super) type Fields = BTreeMap<String, Field>;
 
-/// What one field takes, as far as that can be said in a line.
+/// Accepted values of one field, as far as one line can describe them.
 #[derive(Default)]
 pub(super) struct Field {
-    /// Whether it has to be there.
+    /// True if the field is required.
     pub(super) required: bool,
-    /// Types of JSON Schema; empty where anything may stand.
+    /// JSON Schema types; empty if any type is accepted.
     types: BTreeSet<String>,
-    /// All words that it takes; empty where there is no such list.
+    /// Accepted words; empty if there is no such list.
     words: Vec<String>,
-    /// The smallest and the largest number that it takes.
+    /// Smallest and largest accepted number.
     minimum: Option<i64>,
     maximum: Option<i64>,
-    /// Whether it, or what it is a list of, can be a reference.
+    /// True if the field, or an item of it, can be a reference.
     refers: bool,
 }
 
-/// A component's own fields.
+/// Returns a component's own fields.
 pub(super) fn fields(component: &dyn DynComponent) -> Fields {
     let mut generator = SchemaGenerator::default();
     let schema = component.schema(&mut generator).to_value();
@@ -65,13 +65,15 @@ impl Field {
         }
     }
 
-    /// Whether no reference can stand in it.
+    /// True if the field cannot hold a reference.
     pub(super) fn is_plain(&self) -> bool {
         !self.types.is_empty() && !self.refers
     }
 
-    /// Message and help for `value`, which the field `name` does not take; `None` where the schema does not say why.
-    /// `templated` says that the value is that of a template.
+    /// Returns message and help for a `value` that the field `name` does not accept; `None` if the
+    /// schema does not say why.
+    ///
+    /// `templated` is true if the value comes from a template.
     pub(super) fn refusal(
         &self,
         name: &str,
@@ -120,7 +122,7 @@ impl Field {
     }
 }
 
-/// The largest number of a format of integers.
+/// Returns the largest number of an integer format.
 fn largest(format: &str) -> Option<i64> {
     match format {
         "uint8" => Some(u8::MAX.into()),
@@ -130,7 +132,7 @@ fn largest(format: &str) -> Option<i64> {
     }
 }
 
-/// Whether a reference can stand somewhere within `schema`: its pattern begins with one.
+/// True if `schema` accepts a reference somewhere: its pattern begins with one.
 fn refers(schema: &Value, definitions: &Map<String, Value>) -> bool {
     let schema = target(schema, definitions);
     let pattern = schema.get("pattern").and_then(Value::as_str);
@@ -140,7 +142,7 @@ fn refers(schema: &Value, definitions: &Map<String, Value>) -> bool {
         || parts("anyOf").chain(parts("oneOf")).any(|part| refers(part, definitions))
 }
 
-/// The schema itself, or the one that it refers to.
+/// Follows the schema's `$ref`, if it has one.
 fn target<'a>(schema: &'a Value, definitions: &'a Map<String, Value>) -> &'a Value {
     let name = schema.get("$ref").and_then(Value::as_str).and_then(|it| it.rsplit('/').next());
     name.and_then(|name| definitions.get(name)).unwrap_or(schema)
@@ -158,7 +160,7 @@ fn fits(value: &DeValue<'_>, kind: &str) -> bool {
     }
 }
 
-/// What it is, and how it is written.
+/// Returns the name of the type, and how to write it.
 fn describe(kind: &str) -> (&'static str, &'static str) {
     match kind {
         "string" => ("a string", "it in quotes"),
@@ -170,7 +172,7 @@ fn describe(kind: &str) -> (&'static str, &'static str) {
     }
 }
 
-/// The type of an input that gives such a value.
+/// Returns the type of an input that gives such a value.
 fn input_type(kind: &str) -> &str {
     match kind {
         "number" => "float",

@@ -17,29 +17,29 @@ use crate::objective::{Objective, Posture};
 /// Keys of `[stack]`; the first four are required.
 const KEYS: [&str; 8] = ["name", "primary", "standby", "posture", "control", "rto", "rpo", "signing"];
 
-/// What to write for the required ones.
+/// Example values of the required keys.
 const EXAMPLES: [(&str, &str); 4] =
     [("name", "demo"), ("primary", "us-east-1"), ("standby", "us-west-2"), ("posture", "warm")];
 
-/// How durations are written.
+/// Help on durations.
 const DURATION_HELP: &str = "write it as `8m`, `1h 30m` or `5s`, in quotes";
 
-/// Help for a template in the `[stack]` table, which is read before the inputs.
+/// Returns the help for a template in the `[stack]` table, which is read before the inputs.
 pub(super) fn no_template(text: &str) -> Option<&'static str> {
     text.contains("${").then_some("write it out: the `[stack]` table knows no templates")
 }
 
-/// The `[stack]` table; what was refused is empty, and has been reported.
+/// The `[stack]` table; fields that were refused and reported are empty.
 pub(super) struct Head {
     pub(super) facts: StackFacts,
     pub(super) posture: Option<Posture>,
     pub(super) objective: Objective,
     pub(super) signing: Option<PublicKey>,
-    /// Where the table's fields stand.
+    /// Spans of the table's fields.
     pub(super) fields: BTreeMap<String, Span>,
 }
 
-/// Posture, objective and tags of one component; what it does not say is the one around it.
+/// Posture, objective and tags of one component, with defaults from around it.
 pub(super) struct Own {
     pub(super) posture: Posture,
     pub(super) objective: Objective,
@@ -98,7 +98,7 @@ impl Loader<'_> {
         Head { facts, posture, objective: Objective { rto, rpo, tier: 2 }, signing, fields }
     }
 
-    /// Required fields that `[stack]` does not have.
+    /// Reports required fields that `[stack]` lacks.
     fn missing(&mut self, table: &DeTable<'static>, header: std::ops::Range<usize>, at: &At) {
         let missing = EXAMPLES.into_iter().filter(|(key, _)| !table.contains_key(*key));
         let (keys, examples): (Vec<_>, Vec<_>) =
@@ -109,7 +109,7 @@ impl Loader<'_> {
         }
     }
 
-    /// The fields that every component has, taken out of its table.
+    /// Removes the fields that every component has from its table and returns them.
     pub(super) fn own(
         &mut self,
         table: &mut DeTable<'static>,
@@ -131,13 +131,13 @@ impl Loader<'_> {
         let tags = self.tags(table, at);
         let own = self.posture(table, at);
         if own.is_none() && fields.contains_key("posture") {
-            // Refused: what cannot be known cannot miss its objective.
+            // Refused: an unknown objective cannot be missed.
             objective = Objective { rto: None, rpo: None, ..objective };
         }
         Own { posture: own.unwrap_or(posture), objective, tags, fields }
     }
 
-    /// A string, taken out of `table`.
+    /// Removes a string from `table` and returns it.
     pub(super) fn text(
         &mut self,
         table: &mut DeTable<'static>,
@@ -198,7 +198,7 @@ impl Loader<'_> {
         let key: Result<PublicKey, _> = text.get_ref().parse();
         key.map_err(|error| {
             let help = no_template(text.get_ref()).unwrap_or(PUBLIC_KEY_HELP);
-            // A problem shows the line it stands in: the private key must not be in it.
+            // A diagnostic shows its source line, which must not contain the private key.
             let place = if error == KeyError::Exposed { header } else { text.span() };
             self.problems.push(at.error("DR017", place, format!("`signing`: {error}"), help.to_owned()));
         })
@@ -216,7 +216,7 @@ impl Loader<'_> {
         tier
     }
 
-    /// `tag = { team = "search" }`: what a part of the stack is chosen by.
+    /// Parses `tag = { team = "search" }`, which selects a part of the stack.
     fn tags(&mut self, table: &mut DeTable<'static>, at: &At) -> BTreeMap<String, String> {
         let Some(node) = take(table, "tag") else { return BTreeMap::new() };
         let help = || "write keys and texts, `tag = { team = \"search\" }`".to_owned();
@@ -264,7 +264,7 @@ impl Head {
     }
 }
 
-/// Where those of `keys` that `table` has are given their value.
+/// Returns the spans of the values of `keys` in `table`.
 fn places(table: &DeTable<'static>, keys: &[&str], at: &At) -> BTreeMap<String, Span> {
     keys.iter().filter_map(|key| Some(((*key).to_owned(), at.span(table.get(*key)?.span())))).collect()
 }

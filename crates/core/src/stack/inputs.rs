@@ -1,4 +1,4 @@
-//! Inputs: what `[inputs]` declares, what is given from outside, and whether the two fit.
+//! Inputs: compares the declarations in `[inputs]` with the given values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,9 +14,9 @@ use crate::diagnostic::{Label, Span};
 
 /// A value for an input.
 pub(super) struct Given {
-    /// The value; `None` where it was refused before.
+    /// The value; `None` if it was refused before.
     value: Option<InputValue>,
-    /// Where a module's user gives it; `None` from the command line and the environment.
+    /// Where a module's user gives it; `None` if it comes from the command line or the environment.
     place: Option<Place>,
 }
 
@@ -26,7 +26,7 @@ struct Place {
     value: Span,
 }
 
-/// Who declares the inputs.
+/// Declarer of the inputs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
     Stack,
@@ -42,7 +42,7 @@ enum InputType {
     List,
 }
 
-/// One input as declared; what was refused is `None`, and has been reported.
+/// One input as declared; `None` marks parts that were refused and reported.
 #[derive(Default)]
 struct Declaration {
     kind: Option<InputType>,
@@ -50,13 +50,14 @@ struct Declaration {
     has_default: bool,
 }
 
-/// Values from the command line and the environment.
+/// Converts values from the command line and the environment.
 pub(super) fn from_outside(inputs: &InputValues) -> BTreeMap<String, Given> {
     let given = |value: &InputValue| Given { value: Some(value.clone()), place: None };
     inputs.iter().map(|(name, value)| (name.clone(), given(value))).collect()
 }
 
-/// Values that the user of a module writes beside its `source`, and those among them that were refused.
+/// Collects the values that a module's user writes beside `source`, including those that were
+/// refused.
 pub(super) fn from_user<'a>(
     values: impl Iterator<Item = (&'a Name, &'a Node)>,
     refused: impl Iterator<Item = &'a String>,
@@ -71,7 +72,7 @@ pub(super) fn from_user<'a>(
 }
 
 impl Loader<'_> {
-    /// Values of declared inputs into `variables`: null for those that were refused.
+    /// Stores the values of declared inputs in `variables`; null for refused ones.
     pub(super) fn inputs(
         &mut self,
         declared: Option<Node>,
@@ -111,7 +112,7 @@ impl Loader<'_> {
         }
     }
 
-    /// `{ type = "integer", default = 40, description = "..." }`
+    /// Parses a declaration: `{ type = "integer", default = 40, description = "..." }`
     fn declaration(&mut self, key: &Name, node: Node, at: &At) -> Declaration {
         let name = key.get_ref().as_ref();
         let span = node.span();
@@ -177,7 +178,7 @@ impl Loader<'_> {
         kind
     }
 
-    /// The value that is given, in the declared type.
+    /// Returns the given value in the declared type.
     fn given(
         &mut self,
         name: &str,
@@ -210,7 +211,7 @@ impl Loader<'_> {
         let example = kind.unwrap_or(InputType::String).example();
         let help = format!("write `{name} = {example}` beside `source`");
         let mut problem = at.error("DR102", key.span(), message, help);
-        // The user of the module is who can mend it, so that place comes first.
+        // The module's user can fix it, so that place comes first.
         let declared = problem.labels.remove(0);
         if let Some(used) = problem.labels.first_mut() {
             used.text.clear();
@@ -279,7 +280,7 @@ impl InputType {
         }
     }
 
-    /// The type that `value` is of.
+    /// Returns the type of `value`.
     fn of(value: &DeValue<'_>) -> Option<Self> {
         match value {
             DeValue::String(_) => Some(Self::String),
@@ -319,7 +320,7 @@ fn coerce(value: &InputValue, kind: InputType) -> Option<Value> {
 fn shown(value: &InputValue) -> String {
     match value {
         InputValue::Text(text) => format!("`{text}`"),
-        // What JSON has no number for: `inf`, `nan`, more than 64 bits.
+        // Numbers without a JSON form: `inf`, `nan`, more than 64 bits.
         InputValue::Value(Value::Null) => "a number out of range".to_owned(),
         InputValue::Value(value) => format!("`{value}`"),
     }

@@ -1,4 +1,4 @@
-//! Loading: files in, a stack or all of its problems out.
+//! The loader: files in, a stack or all of its problems out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -20,43 +20,44 @@ use crate::component::{ComponentRegistry, DynComponent};
 use crate::diagnostic::{Diagnostic, FileId, MOST_SHOWN, Severity, Sources, Span};
 use crate::objective::{Objective, Posture};
 
-/// A key and where it stands.
+/// A key with its span.
 pub(super) type Name = Spanned<std::borrow::Cow<'static, str>>;
 
-/// Problems after which looking for more ends: each takes memory, and [`MOST_SHOWN`] are shown.
+/// Number of problems after which the loader stops collecting: each takes memory, and
+/// [`MOST_SHOWN`] are shown.
 pub(super) const MOST_COLLECTED: usize = 20_000;
 
-/// Inputs of a stack or module; each of its components is read with all of them at hand.
+/// Most inputs of a stack or module; all of them are kept at hand for each of its components.
 pub(super) const MOST_INPUTS: usize = 1_000;
 
-/// Longest message or help, in characters; what a user wrote may be quoted in it, however long it is.
+/// Most characters of a message or help, which may quote the operator's text at any length.
 const MOST_SAID: usize = 1_000;
 
-/// What names are made of.
+/// Help on valid names.
 pub(super) const NAME_HELP: &str = "use 1 to 64 letters, digits, `-` and `_`";
 
-/// Longest name, so that an address with some of them fits into a tag.
+/// Longest name, so that an address with several of them fits into a tag.
 const LONGEST_NAME: usize = 64;
 
 /// Keys that every component has.
 pub(super) const COMMON: [&str; 7] = ["posture", "rto", "rpo", "tier", "tag", "for_each", CHECK];
 
-/// Checks stand in every component: `[[pool.inference.check]]`.
+/// Key of a component's checks: `[[pool.inference.check]]`.
 pub(super) const CHECK: &str = "check";
 
-/// Reads the stack's files; the core itself reads none.
+/// Reader of the stack's files; the core itself does no I/O.
 pub trait ReadFiles {
-    /// The text of the file at `path`.
+    /// Reads the text of the file at `path`.
     ///
     /// # Errors
-    /// What the user is to be told: missing, not UTF-8, not readable.
+    /// The message to show: missing, not UTF-8, not readable.
     fn read(&self, path: &Path) -> Result<String, String>;
 }
 
-/// A value for an input, from outside the stack.
+/// A value for an input, given outside the stack.
 #[derive(Clone, Debug, PartialEq)]
 pub enum InputValue {
-    /// From the command line or the environment: read as the declared type wants it.
+    /// From the command line or the environment: parsed as the declared type.
     Text(String),
     /// From a TOML file.
     Value(Value),
@@ -65,7 +66,7 @@ pub enum InputValue {
 /// Values for inputs by name.
 pub type InputValues = BTreeMap<String, InputValue>;
 
-/// A stack, and the warnings that travel with it.
+/// A stack with its warnings.
 pub struct Loaded {
     /// The stack.
     pub stack: Stack,
@@ -73,12 +74,12 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// All that is wrong.
+/// A stack that could not be loaded.
 #[derive(Debug)]
 pub struct Failed {
     /// The problems, in the order of the files.
     pub problems: Vec<Diagnostic>,
-    /// How many more there are.
+    /// Number of further problems.
     pub left_out: usize,
     /// The files.
     pub sources: Sources,
@@ -125,7 +126,8 @@ pub fn load(
     }
 }
 
-/// In the order of the files, and each once: every key of a `for_each` finds the same.
+/// Sorts the problems in file order and removes duplicates: every key of a `for_each` finds the
+/// same.
 fn in_order(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let place = |span: &Span| (span.file, span.range.start, span.range.end);
     let mut seen = BTreeSet::new();
@@ -137,7 +139,7 @@ fn in_order(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
     problems
 }
 
-/// Cuts a text that nobody would read to its end.
+/// Truncates a text that is too long to read.
 fn clip(text: &mut String) {
     if let Some((end, _)) = text.char_indices().nth(MOST_SAID) {
         text.truncate(end);
@@ -145,7 +147,7 @@ fn clip(text: &mut String) {
     }
 }
 
-/// A component on its way: templates replaced, references not yet resolved.
+/// A component while loading: templates replaced, references not yet resolved.
 pub(super) struct Pending {
     pub(super) address: ComponentAddress,
     pub(super) component: &'static dyn DynComponent,
@@ -154,9 +156,9 @@ pub(super) struct Pending {
     pub(super) header: Span,
     pub(super) table: DeTable<'static>,
     pub(super) own: Own,
-    /// Fields whose value was refused, and reported, already; the table does not have them.
+    /// Fields whose value was refused and reported; the table no longer has them.
     pub(super) refused: BTreeSet<String>,
-    /// Its checks: where each one's header stands, and its table.
+    /// Its checks: span of the header, and the table.
     pub(super) checks: Vec<(Span, DeTable<'static>)>,
 }
 
@@ -170,20 +172,20 @@ pub(super) struct Loader<'a> {
     pub(super) pending: Vec<Pending>,
     pub(super) scopes: Scopes,
     pub(super) secrets: Secrets,
-    /// The texts of the files. They are leaked: a program reads a stack once and keeps it to its end, and a tree without
-    /// a lifetime can be changed.
+    /// Texts of the files. They are leaked: a program reads a stack once and keeps it to its end,
+    /// and a tree without a lifetime can be changed.
     pub(super) texts: Vec<&'static str>,
-    /// What goes into the stack's hash.
+    /// Texts that go into the stack's hash.
     pub(super) read: Vec<String>,
     /// Fields by component kind.
     pub(super) fields: BTreeMap<&'static str, Fields>,
-    /// Components and modules so far.
+    /// Number of components and modules so far.
     pub(super) members: usize,
-    /// Bytes so far, once every `for_each` and module is written out.
+    /// Bytes so far, with every `for_each` and module written out.
     pub(super) written_out: usize,
 }
 
-/// What components of one scope inherit.
+/// Settings that components of one scope inherit.
 #[derive(Clone)]
 pub(super) struct Around {
     pub(super) variables: Variables,
@@ -222,7 +224,7 @@ impl Loader<'_> {
         let given = inputs::from_outside(inputs);
         self.inputs(take(&mut root, "inputs"), &given, Owner::Stack, &mut variables, &at);
         let folder = entry.parent().map(Path::to_path_buf).unwrap_or_default();
-        // A posture that was refused blocks the stack; until then any other stands in for it.
+        // A refused posture blocks the stack; until then any other can replace it.
         let around =
             Around { variables, posture: posture.unwrap_or(Posture::Hot), objective, folder, depth: 0 };
         self.scope("", root, &around, &at);
@@ -245,7 +247,7 @@ impl Loader<'_> {
         })
     }
 
-    /// Reads and parses a file, `used` by these modules; what is wrong with it is reported where it is `named`.
+    /// Reads and parses a file `used` by these modules; reports read errors where it is `named`.
     pub(super) fn open(
         &mut self,
         path: &Path,
@@ -300,7 +302,7 @@ impl Loader<'_> {
         self.problems.push(at.error("DR006", span, message, help.to_owned()));
     }
 
-    /// Everything that stands in one file beside its head.
+    /// Loads everything in one file, beside its head.
     pub(super) fn scope(&mut self, name: &str, table: DeTable<'static>, around: &Around, at: &At) {
         self.scopes.entry(name.to_owned()).or_default();
         for (key, node) in table {
@@ -345,7 +347,8 @@ impl Loader<'_> {
         }
     }
 
-    /// Whether `word` is a field of such a component or module: then its name was left out.
+    /// True if `word` is a field of this component or module: then the component's name was left
+    /// out.
     fn is_field(&mut self, component: Option<&'static dyn DynComponent>, word: &str) -> bool {
         let Some(component) = component else { return word == "source" };
         let fields = self.fields.entry(component.name()).or_insert_with(|| super::fields::fields(component));
@@ -373,7 +376,7 @@ impl Loader<'_> {
         self.refused(scope, kind);
     }
 
-    /// Keeps quiet about references to `name`: it is reported where it is declared.
+    /// Suppresses errors about references to `name`, which was reported where it is declared.
     pub(super) fn refused(&mut self, scope: &str, name: &str) {
         self.scopes.entry(scope.to_owned()).or_default().refused.insert(name.to_owned());
     }
@@ -383,7 +386,7 @@ pub(super) fn take(table: &mut DeTable<'static>, name: &str) -> Option<Node> {
     table.remove(name)
 }
 
-/// Keys and values of the table `name`, if there is one.
+/// Returns keys and values of the table `name`, if there is one.
 pub(super) fn tables(
     node: Option<Node>,
     name: &str,
@@ -402,7 +405,7 @@ pub(super) fn tables(
     }
 }
 
-/// `text` within a message, where it may be empty.
+/// Quotes `text` for a message, even if it is empty.
 pub(super) fn quoted(text: &str) -> String {
     if text.is_empty() { "an empty text".to_owned() } else { format!("`{text}`") }
 }
@@ -412,7 +415,7 @@ pub(super) fn is_name(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
 }
 
-/// `a/b/../c` as `a/c`, so that a path in an error reads well.
+/// Normalizes `a/b/../c` to `a/c`, so that a path in an error reads well.
 pub(super) fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {

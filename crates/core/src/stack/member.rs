@@ -1,4 +1,4 @@
-//! Members: components and modules, one for each key of a `for_each`, within the limits of what one stack may be.
+//! Members: components and modules, one per key of a `for_each`, within the size limits of a stack.
 
 use std::collections::BTreeSet;
 
@@ -12,31 +12,35 @@ use crate::address::ComponentAddress;
 use crate::component::DynComponent;
 use crate::diagnostic::Span;
 
-/// Components and modules of one stack, all keys of `for_each` counted: some 200,000 resources, which is twice what
-/// docs/dev/performance.md measures, so that a number that is wrong by some digits ends in an error and not in all of the memory.
+/// Most components and modules of one stack, with all keys of `for_each` counted.
+///
+/// They make some 200,000 resources, which is twice what docs/dev/performance.md measures. So a
+/// number that is wrong by some digits ends in an error and does not use up all memory.
 const MOST_MEMBERS: usize = 100_000;
 
-/// Bytes of a stack once every `for_each` and module is written out: six kilobytes for each of [`MOST_MEMBERS`]. What
-/// loading takes of memory and time is a small multiple of it.
+/// Most bytes of a stack with every `for_each` and module written out: six kilobytes for each of
+/// [`MOST_MEMBERS`].
+///
+/// Memory and time of loading are a small multiple of it.
 pub(super) const MOST_WRITTEN_OUT: usize = 64 * 1024 * 1024;
 
 /// One component or module, with its key if it has a `for_each`.
 pub(super) struct Member<'a> {
     pub(super) scope: &'a str,
-    /// Its name within the scope: `bucket.models["eta"]`.
+    /// Name within the scope: `bucket.models["eta"]`.
     pub(super) local: String,
     pub(super) absolute: String,
     pub(super) header: Span,
     pub(super) table: DeTable<'static>,
-    /// Fields whose template was refused; the table does not have them.
+    /// Fields whose template was refused; the table no longer has them.
     pub(super) refused: BTreeSet<String>,
 }
 
 impl Loader<'_> {
-    /// Whether more can be read: not too much was written out, nor is too much wrong.
+    /// True if the limits on size and problems allow to load more.
     fn has_room(&mut self, label: &Name, at: &At) -> bool {
         if self.written_out > MOST_WRITTEN_OUT {
-            // Said once: the last problem is looked at first.
+            // Report it once: the search starts at the last problem.
             if !self.problems.iter().rev().any(|it| it.code == "DR122") {
                 let most = MOST_WRITTEN_OUT / (1024 * 1024);
                 let message = format!(
@@ -50,7 +54,7 @@ impl Loader<'_> {
         self.problems.len() <= MOST_COLLECTED
     }
 
-    /// One component or module, once for each key of its `for_each`.
+    /// Loads one component or module, once per key of its `for_each`.
     pub(super) fn member(
         &mut self,
         scope: &str,
@@ -75,7 +79,7 @@ impl Loader<'_> {
         let before = self.members;
         self.members += keys.len();
         if self.members > MOST_MEMBERS {
-            // Said where the limit is passed; all that follows is too much as well.
+            // Report it where the limit is passed; everything after that exceeds it as well.
             if before <= MOST_MEMBERS {
                 let message = format!("the stack has more than {MOST_MEMBERS} components and modules");
                 let help = "split it into several stacks, or shorten a `for_each`".to_owned();
@@ -116,7 +120,7 @@ impl Loader<'_> {
         }
     }
 
-    /// `for_each`: a list of names, or a number of them. `None` where it was refused.
+    /// Evaluates `for_each`: a list of names, or a count. `None` if it was refused.
     fn keys(&mut self, mut node: Node, around: &Around, at: &At) -> Option<Vec<String>> {
         if !expand_all(&mut node, &around.variables, at, &mut self.problems) {
             return None;
@@ -193,14 +197,14 @@ impl Loader<'_> {
         self.pending.push(Pending { address, component, scope, at, header, table, own, refused, checks });
     }
 
-    /// The checks of a component, taken out of its table.
+    /// Removes the checks from a component's table and returns them.
     fn checks(
         &mut self,
         component: &'static dyn DynComponent,
         table: &mut DeTable<'static>,
         at: &At,
     ) -> Vec<(Span, DeTable<'static>)> {
-        // A build without checks has no such key, and says so.
+        // A build without checks has no such key, and reports it as unknown.
         let Some(node) = self.components.check().and_then(|_| take(table, CHECK)) else { return Vec::new() };
         let span = node.span();
         let help = format!("write `[[{}.NAME.{CHECK}]]`, and what has to hold below", component.name());
@@ -227,7 +231,7 @@ impl Loader<'_> {
     }
 }
 
-/// Bytes of a table, roughly: its texts, and what each value takes beside.
+/// Estimates the bytes of a table: its texts, and the overhead of each value.
 fn weight(table: &DeTable<'_>) -> usize {
     table.iter().map(|(key, value)| key.get_ref().len() + weigh(value.get_ref())).sum()
 }
@@ -242,5 +246,5 @@ fn weigh(value: &DeValue<'_>) -> usize {
         }
 }
 
-/// Bytes that a value takes beside its text.
+/// Overhead of a value beside its text, in bytes.
 const VALUE: usize = 64;

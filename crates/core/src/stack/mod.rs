@@ -1,4 +1,4 @@
-//! The stack: what a user's TOML says, loaded.
+//! The stack: a stack file with its modules, loaded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,21 +15,21 @@ use crate::objective::{Objective, Posture};
 pub struct Stack {
     /// Name, regions, control bucket.
     pub facts: StackFacts,
-    /// Posture of components that do not say their own.
+    /// Default posture of components.
     pub posture: Posture,
-    /// Objective of components that do not say their own.
+    /// Default objective of components.
     pub objective: Objective,
-    /// Whose signature its bundle must bear, where it names one.
+    /// Key that must have signed its bundle, if the stack names one.
     pub signing: Option<PublicKey>,
-    /// Components, references resolved to absolute addresses.
+    /// Components, with references resolved to absolute addresses.
     pub components: BTreeMap<ComponentAddress, Declared>,
-    /// The `[sim]` table, for the simulator to read; `null` where there is none.
+    /// The `[sim]` table for the simulator; `null` if there is none.
     pub sim: Value,
-    /// SHA-256 of everything that was read, inputs included.
+    /// SHA-256 of all files read, and of the inputs.
     pub hash: String,
-    /// Secret values that the stack itself states (user data), by hash.
+    /// Secret values in the stack itself (user data), by hash.
     pub secrets: crate::cloud::Secrets,
-    /// What it was read from.
+    /// The files that it was read from.
     pub sources: Sources,
 }
 
@@ -38,28 +38,29 @@ pub struct Stack {
 pub struct Declared {
     /// Its address.
     pub address: ComponentAddress,
-    /// Its kind.
+    /// Its component kind.
     pub component: &'static dyn DynComponent,
-    /// Its table, templates replaced, in the shape of the kind's `Spec`.
+    /// Its table with templates replaced, in the shape of the kind's `Spec`.
     pub spec: Value,
     /// Its posture.
     pub posture: Posture,
     /// Its objective.
     pub objective: Objective,
-    /// What it is chosen by, beside its address: `--only tag:team=search`. AWS does not see them.
+    /// Tags to select it by, beside its address: `--only tag:team=search`. AWS does not see them.
     pub tags: BTreeMap<String, String>,
-    /// Whom it refers to.
+    /// Components that it refers to.
     pub refers_to: BTreeSet<ComponentAddress>,
-    /// Where its table's header stands, then where the modules around it are used, innermost first.
+    /// Span of its table's header, then where the modules around it are used, innermost first.
     pub origin: Vec<Span>,
-    /// Where each of its top-level fields stands.
+    /// Spans of its top-level fields.
     pub fields: BTreeMap<String, Span>,
-    /// What has to hold before it counts as up. A check is declared as a component is, and has its component's address.
+    /// Checks that must pass before it counts as up. A check is declared like a component, and has
+    /// its component's address.
     pub checks: Vec<Declared>,
 }
 
 impl Declared {
-    /// Where `field` stands (its header where it has none), then where the modules around it are used.
+    /// Returns the span of `field` (or of the header), then where the modules around it are used.
     pub(crate) fn labels(&self, field: &str) -> Vec<Label> {
         let own = self.fields.get(field).or(self.origin.first());
         let own = own.map(|span| Label { span: span.clone(), text: String::new() });
@@ -67,7 +68,7 @@ impl Declared {
         own.into_iter().chain(self.origin.iter().skip(1).map(used)).collect()
     }
 
-    /// `problem`, where it stands.
+    /// Converts `problem` to a diagnostic with its place.
     pub(crate) fn diagnose(&self, problem: &Problem) -> Diagnostic {
         Diagnostic {
             code: problem.code,

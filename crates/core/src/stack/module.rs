@@ -1,4 +1,5 @@
-//! Modules: a folder with inputs, components and outputs of its own, used by a stack or another module.
+//! Modules: a folder with its own inputs, components and outputs, used by a stack or another
+//! module.
 
 use toml::de::DeValue;
 
@@ -9,11 +10,11 @@ use super::member::Member;
 use super::scope::{Output, PASSED, Passed};
 use super::template::Variables;
 
-/// Modules within modules; deeper than this is a mistake.
+/// Deepest nesting of modules; more is a mistake.
 const DEEPEST: usize = 100;
 
 impl Loader<'_> {
-    /// One use of a module: its inputs, its components, its outputs.
+    /// Loads one use of a module: inputs, components, outputs.
     pub(super) fn module(&mut self, member: Member<'_>, around: &Around, at: &At) {
         let (scope, local) = (member.scope, member.local.clone());
         if self.module_whole(member, around, at).is_none() {
@@ -21,7 +22,7 @@ impl Loader<'_> {
         }
     }
 
-    /// `None` where the module as a whole was refused.
+    /// Loads the module; `None` if it was refused as a whole.
     fn module_whole(&mut self, member: Member<'_>, around: &Around, at: &At) -> Option<()> {
         let Member { scope, local, absolute, header, mut table, refused } = member;
         if refused.contains("source") {
@@ -80,8 +81,9 @@ impl Loader<'_> {
         Some(())
     }
 
-    /// A reference given as the input `name`, or a list with some: the module sees `@input.name`, and what that names is
-    /// looked up where it was given.
+    /// Passes a reference, or a list with some, as the input `name`.
+    ///
+    /// The module sees `@input.name`, which resolves in the scope where it was given.
     fn pass(&mut self, name: &str, value: &mut Node, (from, to): (&str, &str), at: &At) {
         let range = value.span();
         match value.get_mut() {
@@ -126,7 +128,7 @@ impl Loader<'_> {
     }
 }
 
-/// Inputs and keys of one scope are not known in another.
+/// True for inputs and keys, which other scopes do not know.
 fn is_local(name: &str) -> bool {
     name.starts_with("input.") || name.starts_with("each.")
 }

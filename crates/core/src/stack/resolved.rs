@@ -14,7 +14,7 @@ use crate::diagnostic::Sources;
 use crate::keys::PublicKey;
 use crate::objective::{Objective, Posture};
 
-/// A [`Stack`] without the places its parts were read from, and without its secrets.
+/// A [`Stack`] without its file positions and secrets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResolvedStack {
@@ -24,10 +24,10 @@ pub struct ResolvedStack {
     pub posture: Posture,
     /// Objective of the stack.
     pub objective: Objective,
-    /// Whose signature its bundle must bear.
+    /// Key that must have signed its bundle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing: Option<PublicKey>,
-    /// Components, templates replaced and references absolute.
+    /// Components, with templates replaced and absolute references.
     pub components: BTreeMap<ComponentAddress, ResolvedComponent>,
     /// The `[sim]` table.
     pub sim: Value,
@@ -35,13 +35,13 @@ pub struct ResolvedStack {
     pub hash: String,
 }
 
-/// One component of it.
+/// One component of a resolved stack.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResolvedComponent {
-    /// Its kind's name.
+    /// Name of its kind.
     pub kind: String,
-    /// Its table, in the shape of the kind's `Spec`; user data is only a hash in it.
+    /// Its table, in the shape of the kind's `Spec`; it holds only a hash of user data.
     pub spec: Value,
     /// Its posture.
     pub posture: Posture,
@@ -50,17 +50,17 @@ pub struct ResolvedComponent {
     /// Its tags.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
-    /// Whom it refers to.
+    /// Components that it refers to.
     pub refers_to: BTreeSet<ComponentAddress>,
     /// Its checks, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<ResolvedComponent>,
 }
 
-/// Why a resolved stack is none for this build.
+/// Why this build cannot use a resolved stack.
 #[derive(Debug, thiserror::Error)]
 pub enum Unresolvable {
-    /// No such kind.
+    /// The kind is unknown.
     #[error("`{address}` is of kind `{kind}`, which this drstack does not know")]
     Kind {
         /// The component.
@@ -73,27 +73,27 @@ pub enum Unresolvable {
     Spec {
         /// The component.
         address: ComponentAddress,
-        /// What does not fit.
+        /// The mismatch.
         message: String,
     },
-    /// It refers to what is not there, or to itself on a way round.
+    /// It refers to a missing component, or is part of a cycle.
     #[error("`{address}` refers to what it cannot refer to")]
     Reference {
         /// The component.
         address: ComponentAddress,
     },
-    /// Names, regions or tiers that no stack file may have.
+    /// A name, region, control bucket or tier that no stack file may have.
     #[error("its name, regions, control bucket or tiers are none that a stack can have")]
     Unsound,
 }
 
 impl Stack {
-    /// The shortest RTO that the stack or one of its components asks for.
+    /// Returns the shortest RTO of the stack and its components.
     pub fn rto(&self) -> Option<SignedDuration> {
         self.components.values().filter_map(|it| it.objective.rto).chain(self.objective.rto).min()
     }
 
-    /// The stack as data.
+    /// Converts the stack to data.
     pub fn resolve(&self) -> ResolvedStack {
         ResolvedStack {
             facts: self.facts.clone(),
@@ -124,7 +124,7 @@ impl ResolvedComponent {
         }
     }
 
-    /// The component again, where `component` is what decodes its kind.
+    /// Restores the component; `component` decodes its kind.
     fn declare(
         self,
         address: &ComponentAddress,
@@ -161,10 +161,10 @@ impl ResolvedComponent {
 }
 
 impl ResolvedStack {
-    /// The stack again. Its problems have no places; its secrets are not there.
+    /// Restores the stack, without file positions and secrets.
     ///
     /// # Errors
-    /// [`Unresolvable`]: another version made it, or nobody who was careful.
+    /// [`Unresolvable`]: another version made it, or it was edited wrongly.
     pub fn into_stack(self, registry: &ComponentRegistry) -> Result<Stack, Unresolvable> {
         let tier = |it: &Objective| (1..=3).contains(&it.tier);
         if !check::is_sound(&self.facts)

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::component::ComponentRegistry;
 
-/// The JSON Schema of a stack file with these components.
+/// Generates the JSON Schema of a stack file with these components.
 pub fn schema(components: &ComponentRegistry) -> Value {
     let mut generator = SchemaGenerator::default();
     let duration = json!({"type": "string", "examples": ["8m", "1h 30m", "5s"]});
@@ -90,7 +90,7 @@ pub fn schema(components: &ComponentRegistry) -> Value {
     })
 }
 
-/// Every scalar field of a table may also be a template.
+/// Allows a template for every scalar field of a table.
 fn or_template(table: &mut Value) {
     let Some(properties) = table.get_mut("properties").and_then(Value::as_object_mut) else { return };
     for schema in properties.values_mut() {

@@ -1,4 +1,4 @@
-//! Scopes: which components and modules a reference can name where it stands.
+//! Scopes: the components and modules that a reference can name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -6,32 +6,34 @@ use std::ops::Range;
 use super::decode::{At, guess, guess_dotted};
 use crate::address::ComponentAddress;
 
-/// The stack itself, or one use of a module.
+/// Scope of the stack itself, or of one use of a module.
 #[derive(Default)]
 pub(super) struct Scope {
-    /// `bucket.models`, `pool.inference["eta"]`, each with its absolute address.
+    /// Components by local name (`bucket.models`, `pool.inference["eta"]`), with their absolute
+    /// addresses.
     pub(super) components: BTreeMap<String, ComponentAddress>,
-    /// `training`, `svc["000"]`, each with the absolute name of its scope.
+    /// Modules by local name (`training`, `svc["000"]`), with the absolute names of their scopes.
     pub(super) modules: BTreeMap<String, String>,
-    /// What the module lets its user refer to.
+    /// Outputs, which the module's user may refer to.
     pub(super) outputs: BTreeMap<String, Output>,
     /// References that the module's user gives as inputs: `network`, `buckets[0]`.
     pub(super) passed: BTreeMap<String, Passed>,
-    /// `bucket.models`, `module.training`, or a whole kind: what was refused where it is declared.
+    /// Declarations that were refused: `bucket.models`, `module.training`, or a whole kind.
     pub(super) refused: BTreeSet<String>,
 }
 
 /// One output of a module.
 pub(super) struct Output {
-    /// The reference within the module, without `@`; `None` where it was refused.
+    /// The reference within the module, without `@`; `None` if it was refused.
     pub(super) target: Option<String>,
     pub(super) at: At,
     pub(super) range: Range<usize>,
 }
 
-/// A reference that a module's user gives as an input: it names something where it stands, not within the module.
+/// A reference that a module's user gives as an input; it resolves in the user's scope, not in the
+/// module's.
 pub(super) struct Passed {
-    /// The scope that it stands in.
+    /// Scope of the module's user.
     pub(super) scope: String,
     /// The reference, without `@`.
     pub(super) target: String,
@@ -39,31 +41,32 @@ pub(super) struct Passed {
     pub(super) range: Range<usize>,
 }
 
-/// Why a reference names nothing.
+/// Why a reference cannot be resolved.
 pub(super) enum Unresolved {
-    /// What it names was refused, and reported, where it is declared.
+    /// Its target was refused and reported where it is declared.
     Said,
-    /// What to tell the user: message and help.
+    /// A new problem: message and help.
     New(String, String),
 }
 
-/// What stands before the name of an input that is a reference: `"${input.network}"` is replaced by `"@input.network"`.
+/// Prefix of an input that is a reference: `"${input.network}"` is replaced by `"@input.network"`.
 pub(super) const PASSED: &str = "input.";
 
-/// All scopes by absolute name; the stack's is empty.
+/// All scopes by absolute name; that of the stack is empty.
 pub(super) type Scopes = BTreeMap<String, Scope>;
 
-/// What `reference` (without `@`) names from within `scope`. A module sees what its user gives it as [`PASSED`].
+/// Resolves `reference` (without `@`) within `scope`. A module sees the references that its user
+/// gives it under [`PASSED`].
 pub(super) fn resolve(scopes: &Scopes, scope: &str, reference: &str) -> Result<ComponentAddress, Unresolved> {
     let passed = reference.strip_prefix(PASSED).and_then(|input| scopes.get(scope)?.passed.get(input));
     match passed {
-        // One that names nothing is reported where it is given.
+        // An invalid one is reported where it is given.
         Some(passed) => resolve(scopes, &passed.scope, &passed.target).map_err(|_| Unresolved::Said),
         None => own(scopes, scope, reference),
     }
 }
 
-/// As [`resolve`], for what an output may name: nothing that was passed in, so that no reference runs in a circle.
+/// Like [`resolve`], for outputs: they may not name a passed reference, so that none forms a cycle.
 pub(super) fn own(scopes: &Scopes, scope: &str, reference: &str) -> Result<ComponentAddress, Unresolved> {
     let Some(here) = scopes.get(scope) else { return Err(Unresolved::Said) };
     let Some(rest) = reference.strip_prefix("module.") else {
@@ -81,7 +84,7 @@ pub(super) fn own(scopes: &Scopes, scope: &str, reference: &str) -> Result<Compo
     match there.outputs.get(output) {
         Some(Output { target: Some(target), .. }) => match own(scopes, inner, target) {
             Ok(address) => Ok(address),
-            // The output itself is wrong, and reported where it stands.
+            // The output itself is invalid, and reported at its place.
             Err(_) => Err(Unresolved::Said),
         },
         Some(Output { target: None, .. }) => Err(Unresolved::Said),
@@ -89,12 +92,12 @@ pub(super) fn own(scopes: &Scopes, scope: &str, reference: &str) -> Result<Compo
     }
 }
 
-/// The reference as TOML: a key in it has quotes of its own.
+/// Formats the reference as TOML: a key in it has quotes of its own.
 fn written(reference: &str) -> String {
     if reference.contains('"') { format!("'@{reference}'") } else { format!("\"@{reference}\"") }
 }
 
-/// Help for a reference to what stands within `module`.
+/// Returns the help for a reference to something inside `module`.
 fn in_module(module: &String) -> String {
     format!(
         "module `{module}` has it: name it under `[outputs]` there, and write `\"@module.{module}.OUTPUT\"`"
@@ -139,7 +142,7 @@ impl Scope {
         Unresolved::New(format!("module `{module}` has no output `{output}`"), help)
     }
 
-    /// Whether `name` is, or stands within, something that was refused.
+    /// True if `name` is, or is inside, a refused declaration.
     fn is_refused(&self, name: &str) -> bool {
         let within = |it: &String| {
             name.strip_prefix(it.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// What the names within `${...}` stand for: `input.capacity`, `stack.name`, `each.key`; null where the value was refused.
+/// Values of the names within `${...}`: `input.capacity`, `stack.name`, `each.key`; null if the
+/// value was refused.
 pub(super) type Variables = BTreeMap<String, Value>;
 
-/// Longest text with templates in it once they are replaced, in bytes: four times what EC2 takes as user data.
+/// Longest text after its templates are replaced, in bytes: four times what EC2 accepts as user
+/// data.
 pub(super) const LONGEST: usize = 64 * 1024;
 
 /// Why a template could not be replaced.
@@ -21,12 +23,16 @@ pub(super) enum TemplateError {
     NotText(String),
     /// The text would be longer than [`LONGEST`].
     TooLong,
-    /// A variable whose own value was refused, and reported, before.
+    /// A variable whose own value was refused and reported before.
     Refused,
 }
 
-/// `text` with its templates replaced: `None` where there is none in it, and all that is wrong where there is something. A
-/// string that is exactly one template takes the variable's type; `$${` stands for `${`.
+/// Replaces the templates of `text`; `None` if it has none.
+///
+/// A string that is exactly one template takes the variable's type; `$${` stands for `${`.
+///
+/// # Errors
+/// Everything that is wrong with the templates.
 pub(super) fn expand(text: &str, variables: &Variables) -> Result<Option<Value>, Vec<TemplateError>> {
     if !text.contains("${") {
         return Ok(None);

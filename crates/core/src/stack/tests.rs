@@ -1,4 +1,4 @@
-//! The loader on files in memory, with two small components.
+//! Tests of the loader on in-memory files, with two small components.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -200,7 +200,7 @@ fn an_objective_no_posture_meets_is_refused_with_the_arithmetic() {
     assert!(errors.contains("cold recovers in 2-8 h") && errors.contains("the RPO is 0"), "{errors}");
 }
 
-/// Every problem of `text` behind the usual head.
+/// Returns every problem of `text` after the usual head.
 #[track_caller]
 fn errors(text: &str) -> String {
     load_files(text, &[], &[]).err().unwrap()

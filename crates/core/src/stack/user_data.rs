@@ -1,4 +1,4 @@
-//! User data: the text goes into the launch template and nowhere else, so a spec carries its hash.
+//! User data: the text goes only into the launch template, so a spec carries its hash.
 
 use std::path::Path;
 
@@ -8,15 +8,15 @@ use toml::de::{DeTable, DeValue};
 use super::decode::At;
 use super::load::{Loader, normal};
 
-/// The field in which a component finds the hash of its `user_data`; nobody writes it.
+/// Field with the hash of a component's `user_data`; not for stack files.
 pub(super) const HASHED: &str = "user_data_sha256";
 
-/// Bytes of user data that EC2 takes, before they are encoded
+/// Most bytes of user data that EC2 accepts, before encoding
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html>).
 const MOST_USER_DATA: usize = 16 * 1024;
 
 impl Loader<'_> {
-    /// User data may hold secrets: the spec carries its hash, and only this run knows the text.
+    /// Replaces user data, which may hold secrets, by its hash; only this run knows the text.
     pub(super) fn hide_user_data(&mut self, table: &mut DeTable<'static>, folder: &Path, at: &At) {
         if let Some((key, _)) = table.remove_entry(HASHED) {
             let help = "write `user_data` or `user_data_file`; drstack makes the hash".to_owned();

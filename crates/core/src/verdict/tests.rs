@@ -7,7 +7,7 @@ fn pool(in_service: Option<u32>) -> Pool {
     Pool { address: Address::new(&ComponentAddress::new("pool.a"), "group"), wanted: 40, in_service, is_up }
 }
 
-/// A failover of one pool that was asked and answered.
+/// A complete failover of one pool that was checked and answered.
 fn well() -> Evidence {
     Evidence {
         complete: true,
@@ -23,7 +23,7 @@ fn well() -> Evidence {
 #[test]
 fn recovered_is_what_serves_and_answered() {
     assert_eq!(Verdict::of(&well()), Verdict::Recovered);
-    // What ran at full size needs nothing but to be asked.
+    // A pool that ran at full size only needs a check.
     assert_eq!(Verdict::of(&Evidence { changes: 0, steps: 1, ..well() }), Verdict::Recovered);
     let data = Evidence { pools: Vec::new(), has_service: false, asked_service: 0, asked_data: 1, ..well() };
     assert_eq!(Verdict::of(&data), Verdict::Recovered);
@@ -42,7 +42,7 @@ fn nothing_in_service_is_no_recovery_and_neither_is_what_nobody_saw() {
         let pools = vec![pool(Some(40)), pool(in_service)];
         assert_eq!(Verdict::of(&Evidence { pools, ..well() }), Verdict::Partial);
     }
-    // Nothing is wanted, and so nothing is missing: it serves nobody all the same.
+    // The stack wants no instances, so none are missing, but nothing serves all the same.
     let none = Pool { wanted: 0, is_up: true, ..pool(Some(0)) };
     let nothing = Evidence { pools: vec![none], steps: 0, changes: 0, asked_service: 0, ..well() };
     assert_eq!(Verdict::of(&nothing), Verdict::Partial);

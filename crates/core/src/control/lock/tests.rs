@@ -381,7 +381,7 @@ async fn a_change_of_mode_takes_the_lock_from_any_other_run_and_from_no_change_o
     assert!(is_fenced(&store, "apply").await);
     let refused = taken("second").await.err().unwrap();
     assert!(matches!(&refused, LockError::Held(held) if **held == *first.holder()), "{refused}");
-    // One that died is no longer in the way, and nothing was taken away from it.
+    // An expired holder is not in the way any more, and does not count as having lost the lock.
     let (last, from) = Lock::take_from_others(store.clone(), failover("last"), at(90)).await.unwrap();
     assert_eq!((from, last.holder().epoch), (None, 4));
     assert!(is_fenced(&store, "first").await);

@@ -255,7 +255,8 @@ fn gated(graph: &[(f64, Vec<StepId>)], gates: &[(usize, Vec<prop::sample::Index>
         graph.iter().map(|(estimate, needs)| (*estimate, needs.as_slice())).collect();
     let (mut by_gates, mut by_steps) = (plan(&steps), plan(&steps));
     for (at, members, is_needed) in gates.iter().filter(|_| !graph.is_empty()) {
-        // What is in front of it has smaller numbers than what it holds, so that there is no circle.
+        // Steps in front of a gate have smaller numbers than those it holds, so that there is no
+        // cycle.
         let at = at % graph.len();
         let all: BTreeSet<StepId> = members.iter().map(|it| it.index(graph.len())).collect();
         let (front, holds): (Vec<StepId>, Vec<StepId>) = all.into_iter().partition(|it| *it < at);

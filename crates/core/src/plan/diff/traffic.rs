@@ -170,8 +170,7 @@ impl Draft<'_> {
             return self.by_shares(want);
         }
         let traffic = self.traffic(|_| true);
-        // Lift what was put on the primary after the failover (fences) before traffic returns to
-        // it.
+        // Lift what was put on the primary after the failover before traffic returns to it.
         let lifts = |step: &Step| {
             let kind = self.kinds.get(&step.kind);
             kind.is_some_and(|kind| kind.after_failover() && !kind.switches_traffic())

@@ -1,4 +1,4 @@
-//! What the planner promises where tags say more than is so.
+//! Tests of the planner with tags that are not true.
 
 use super::*;
 use crate::observe::Claim;
@@ -11,7 +11,7 @@ fn a(id: &str, size: u32) -> Found {
     found(id, "x.x/a", live(size, None))
 }
 
-/// The first stands for `x.x/a`, as do the others; `b` holds on to `used`.
+/// The first object is observed for `x.x/a`, the others are listed for it; `b` refers to `used`.
 fn twins(kind: &'static str, all: &[Found], used: Option<&str>) -> Observed {
     let b = found("b", "x.x/b", live(1, used));
     let mut seen = seen(vec![("x.x/a", Look::Present(all[0].clone())), ("x.x/b", Look::Present(b))]);

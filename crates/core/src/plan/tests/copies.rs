@@ -1,8 +1,8 @@
-//! What the planner promises about data of which an older copy can stand beside a newer one.
+//! Tests of the planner with data of which an older copy can exist beside a newer one.
 
 use super::*;
 
-/// `b` (by name) uses the copy `c`, which is made anew where `fixed` changes.
+/// `b` (by name) uses the copy `c`, which is created again if `fixed` changes.
 fn user_of_a_copy(fixed: &str) -> Graph {
     let c = Spec { size: 1, fixed: fixed.into(), link: None };
     want(vec![

@@ -1,4 +1,4 @@
-//! What a failover and a failback promise, and what is known of a failover beforehand.
+//! Tests of failover and failback plans, and of the rehearsal.
 
 use super::*;
 use crate::plan::stability::rehearse;
@@ -21,7 +21,7 @@ fn pool(address: &str, size: u32, tier: u8) -> Resource {
     Resource { tier, ..Resource::named::<Pool>(at(address), Place::Standby, id, &sized(size, None)) }
 }
 
-/// Looks at what is there under its address as name.
+/// Observes objects that exist with their address as name.
 fn there(all: &[(&str, u32)]) -> Observed {
     let look = |size: u32, address: &str| {
         Look::Present(found(address, address, json!({"size": size, "fixed": "a", "link": null})))
@@ -33,7 +33,7 @@ fn texts(remarks: &[Remark]) -> Vec<String> {
     remarks.iter().map(|it| format!("{}: {}", it.address, it.text)).collect()
 }
 
-/// `b` in the standby region uses `a`, which is elsewhere.
+/// `b` in the standby region uses `a`, which is in another region.
 fn user_of_elsewhere(place: Place) -> Graph {
     let link = Link::output(&at("x.x/a"), "id");
     want(vec![
@@ -45,7 +45,7 @@ fn user_of_elsewhere(place: Place) -> Graph {
 #[test]
 fn nothing_elsewhere_is_planned_and_its_record_is_what_links_lead_to() {
     for place in [Place::Primary, Place::Global] {
-        // The record says another size than is wanted: that is not a failover's to mend.
+        // The recorded size differs from the stack: a failover must not fix that.
         let mut seen = both();
         seen.seen.insert(
             at("x.x/a"),
@@ -231,7 +231,7 @@ fn a_rehearsal_names_each_call_that_would_leave_the_region() {
     assert_eq!(lines(&rehearsal.plan), ["Create y.y/c []"], "what may be done is in its plan all the same");
 }
 
-/// Data that the standby region serves, which is wanted another way than it was made.
+/// Data that the standby region serves and that no longer matches the stack.
 #[test]
 fn data_that_serves_is_replaced_only_where_it_is_named() {
     let graph = want(vec![Resource::named::<Data>(
@@ -254,7 +254,8 @@ fn data_that_serves_is_replaced_only_where_it_is_named() {
     assert_eq!(report.blocked.len(), 1, "in standby whoever wants it otherwise has to say so");
 }
 
-/// What another posture left under the same name serves as well; what another component made does not.
+/// Data of the same name left by another posture serves as well; data of another component does
+/// not.
 #[test]
 fn data_of_the_same_component_serves_in_the_place_of_what_is_wanted() {
     let graph = want(vec![Resource::named::<Data>(at("x.x/restored"), Place::Standby, "d", &spec(None))]);

@@ -1,9 +1,9 @@
-//! What is planned for a resource that lacks the fact which it rests on.
+//! Tests of plans for a resource whose captured fact is missing.
 
 use super::*;
 use crate::facts::Lacking;
 
-/// `b` uses `a`, and `a` lacks its fact; an earlier answer stands in for it where something `is_kept`.
+/// `b` uses `a`, and `a` lacks its fact; an earlier answer exists if `is_kept`.
 fn lacking(size: u32, fixed: &str, is_kept: bool) -> Graph {
     let mut graph = pair(size, fixed);
     let text = "s3:Get was denied; allow it".to_owned();

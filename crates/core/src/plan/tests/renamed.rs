@@ -1,4 +1,4 @@
-//! What the planner promises where a component has another address than what it has.
+//! Tests of the planner with components whose address differs from their objects' address.
 
 use super::*;
 
@@ -15,7 +15,8 @@ fn tagged<K: Kind<Spec = Spec>>(address: &str, size: u32, fixed: &str) -> Resour
     Resource::tagged::<K>(at(address), Place::Standby, &spec)
 }
 
-/// The data `d` of `x.new`, made for `x.old`, with the feed that `x.old` had; `feed` is what is seen of the new one.
+/// The data `d` of `x.new`, made for `x.old`, with the feed that `x.old` had; `feed` is the
+/// observed state of the new one.
 fn fed(feed: Look) -> (Graph, Observed) {
     let link = Some(Link::Known("d".to_owned()));
     let graph = want(vec![
@@ -86,12 +87,12 @@ fn what_was_made_before_a_run_was_cut_off_changes_nothing_about_what_is_recognis
         let (plan, _) = made(graph, seen, &options(Intent::Converge));
         lines(&plan).into_iter().find(|line| line.contains("x.new/a")).unwrap_or_default()
     };
-    // A part of its own that it lacked is one of what changes.
+    // A missing part of its own is one of the changes.
     let own = graph(of("x.new/role"));
     for role in [Look::Absent, is_made("x.new/role")] {
         assert!(first(&own, &now(role, Look::Absent)).starts_with("Update x.new/a"));
     }
-    // One of another component that is to be made is not what the old one has.
+    // A part of another component that must be created is not what the old one has.
     let others = graph(of("x.other/a"));
     for other in [Look::Absent, is_made("x.other/a")] {
         assert!(first(&others, &now(Look::Absent, other)).starts_with("Create x.new/a"));
@@ -132,7 +133,7 @@ fn what_serves_goes_once_what_comes_in_its_place_is_ready() {
     let now = |size| seen(vec![("x.new/a", Look::Present(found("a-2", "x.new/a", live(size, "a", None))))]);
     let old = owned("serving", "a-1", "x.old/a", live(3, "z", None));
     let with = |seen: Observed| Observed { others: vec![old.clone()], ..seen };
-    // Not all of it serves, and another size is wanted of it: that has to be done first.
+    // Not all of it serves and the stack wants another size: that update must come first.
     let (plan, _) = made(&graph, &with(now(1)), &options(Intent::Converge));
     assert_eq!(lines(&plan), ["Update x.new/a []", "Delete x.old/a [0]"]);
     let (plan, _) = made(&graph, &with(now(3)), &options(Intent::Converge));

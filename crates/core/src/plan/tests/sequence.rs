@@ -1,4 +1,4 @@
-//! The order of a failover and of the way back, which nobody writes: it follows from what kinds are.
+//! Tests of the order of failover and failback, which follows from the properties of the kinds.
 
 use super::*;
 use crate::graph::Waits;
@@ -12,7 +12,7 @@ fn of<K: Kind<Spec = Spec>>(address: &str, tier: u8, size: u32) -> Resource {
     Resource { tier, ..Resource::named::<K>(at(address), Place::Standby, address, &sized(size)) }
 }
 
-/// Two of each part in tiers 1 and 2, and one of tier 3; nothing names anything.
+/// Two resources of each phase in tiers 1 and 2, and one of tier 3; no resource names another.
 fn parts(size: u32) -> Graph {
     let after_traffic = of::<Ask>("t.one/answer", 1, 1).after(&at("t.one/switch"));
     want(vec![
@@ -33,7 +33,7 @@ fn live(size: u32, address: &str) -> Look {
     Look::Present(found(address, address, json!({"size": size, "fixed": "a", "link": null})))
 }
 
-/// What stands in standby: pools and switches of this size, and no table.
+/// Observed state in standby: pools and switches of this size, and no table.
 fn standing(size: u32) -> Observed {
     let sized = ["p.one/group", "p.two/group", "p.three/group", "t.one/switch", "t.two/switch"];
     let mut all: Vec<_> = sized.into_iter().map(|it| (it, live(size, it))).collect();
@@ -45,7 +45,7 @@ fn fails_over(graph: &Graph, seen: &Observed) -> (Plan, PlanReport) {
     made(graph, seen, &Options { mode: Mode::Active, ..options(Intent::Failover) })
 }
 
-/// Of each step the components that have ended when it starts.
+/// Returns the components that have ended when the step on `address` starts.
 fn before(plan: &Plan, address: &str) -> Vec<String> {
     let id = plan.steps.iter().position(|it| it.address.as_str() == address);
     let id = id.unwrap_or_else(|| panic!("no step {address}: {:?}", lines(plan)));
@@ -54,7 +54,7 @@ fn before(plan: &Plan, address: &str) -> Vec<String> {
     all.into_iter().collect()
 }
 
-/// Steps that must be done before, and not only ended.
+/// Returns the components whose steps must be done before it, not only ended.
 fn needed(plan: &Plan, address: &str) -> Vec<String> {
     let id = plan.steps.iter().position(|it| it.address.as_str() == address).unwrap();
     let gates = plan.gates.iter().filter(|gate| gate.holds.contains(&id)).flat_map(|gate| &gate.needs);
@@ -133,7 +133,7 @@ fn traffic_stays_while_what_it_waits_for_cannot_be_made_and_the_way_on_is_said()
     let said = "t.two/switch: traffic stays where it is: it waits for p.two/group; fix that and run this again, \
                 or go without: `drstack failover --not-waiting-for p.two`";
     assert!(texts(&report.blocked).contains(&said.to_owned()), "{:?}", report.blocked);
-    // What the operator goes without is not waited for.
+    // Traffic does not wait for what the operator goes without.
     let mut graph = parts(4);
     go_without(&mut graph, &kinds(), &["p.two".to_owned()]);
     let (plan, _) = fails_over(&graph, &seen);

@@ -1,5 +1,5 @@
-//! Texts that were good until somebody's hand slipped: loading ends with a stack or with errors that can be shown, never in
-//! a panic.
+//! Mutated stack files: loading ends with a stack or with errors that can be shown, never in a
+//! panic.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -60,7 +60,7 @@ capacity = "${input.size}"
 network = "@net.inner"
 "#;
 
-/// What hands type into TOML, and what parsers trip over.
+/// Tokens that people type into TOML, and that parsers trip over.
 const TOKENS: [&str; 40] = [
     "[",
     "]",
@@ -104,7 +104,7 @@ const TOKENS: [&str; 40] = [
     " ",
 ];
 
-/// One slip: at two places of a text, as shares of its length.
+/// One edit at two places of a text, given as shares of its length.
 #[derive(Clone, Debug)]
 enum Slip {
     Remove(Index, Index),
@@ -113,7 +113,7 @@ enum Slip {
     Replace(Index, Index, &'static str),
 }
 
-/// Longest stretch that one slip touches: about a line, so that something of the text is left.
+/// Longest range of one edit: about a line, so that some of the text is left.
 const STRETCH: usize = 40;
 
 impl Slip {
@@ -151,7 +151,7 @@ fn slip() -> impl Strategy<Value = Slip> {
     ]
 }
 
-/// `text` after some slips, as the file system would hand it out.
+/// Applies some edits to `text`, as the file system would return it.
 fn slipped(text: &str, slips: &[Slip]) -> String {
     let mut bytes = text.as_bytes().to_vec();
     slips.iter().for_each(|slip| slip.apply(&mut bytes));
