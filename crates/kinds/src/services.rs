@@ -29,3 +29,32 @@ pub(crate) fn texts(links: &[Link]) -> Vec<String> {
     texts.sort();
     texts
 }
+
+/// What the error codes of the service with this IAM prefix mean.
+#[cfg(feature = "aws")]
+pub(crate) fn codes(service: &str) -> crate::aws::Codes {
+    match service {
+        "autoscaling" => autoscaling::CODES,
+        "dynamodb" => dynamodb::CODES,
+        "ec2" => ec2::CODES,
+        "iam" => iam::CODES,
+        "route53" => route53::CODES,
+        "s3" => s3::CODES,
+        _ => crate::aws::Codes::default(),
+    }
+}
+
+#[cfg(all(test, feature = "aws"))]
+mod tests {
+    use super::codes;
+
+    #[test]
+    fn a_limit_is_what_its_service_means_by_it() {
+        let code = "LimitExceededException";
+        assert!(codes("dynamodb").is_throttling(code) && !codes("dynamodb").is_quota(code));
+        for service in ["ssm", "cloudwatch", "sqs"] {
+            assert!(codes(service).is_quota(code) && !codes(service).is_throttling(code), "{service}");
+        }
+        assert!(codes("ec2").is_quota("VcpuLimitExceeded") && !codes("s3").is_quota("VcpuLimitExceeded"));
+    }
+}

@@ -10,13 +10,10 @@ use aws_credential_types::provider::ProvideCredentials;
 use drstack_core::cloud::CloudError;
 use drstack_core::kind::Place;
 
-use super::account::{self, ExpectOwner};
-use super::gather::Gather;
+use super::account;
+use super::expect_owner::ExpectOwner;
 use super::interceptor::{Log, Watch};
-use super::once::{Answers, Moments, Together, Told};
-use crate::services::autoscaling::group::aws::Standing;
-use crate::services::autoscaling::group::fleet::Answer;
-use crate::services::route53::calls::Check;
+use super::shared::Shared;
 
 /// Attempts of one call, the first included: rides out throttling for some seconds, then says so.
 const ATTEMPTS: u32 = 5;
@@ -29,26 +26,23 @@ const ATTEMPT: Duration = Duration::from_secs(20);
 /// Longest that a call may take with all of its attempts.
 const OPERATION: Duration = Duration::from_secs(60);
 
-/// A client whose every call is watched: there is no other way to make one here.
-macro_rules! client {
-    ($sdk:ident, $config:expr, $watch:expr) => {
-        $sdk::Client::from_conf($sdk::config::Builder::from($config).interceptor($watch).build())
-    };
+/// The client of one service.
+pub(crate) trait Client: Send + Sync + 'static {
+    /// IAM prefix of the service.
+    const SERVICE: &'static str;
+    /// A client with these settings, whose every call `watch` sees.
+    fn new(config: &SdkConfig, watch: Watch, account: &Arc<str>) -> Self;
 }
 
-/// Clients of one region.
+/// Clients of one region, and what services keep of it.
 pub(crate) struct Clients {
-    pub(crate) s3: aws_sdk_s3::Client,
-    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
-    pub(crate) ec2: aws_sdk_ec2::Client,
-    pub(crate) autoscaling: aws_sdk_autoscaling::Client,
-    pub(crate) scaling: aws_sdk_applicationautoscaling::Client,
-    pub(crate) iam: aws_sdk_iam::Client,
-    pub(crate) ssm: aws_sdk_ssm::Client,
-    pub(crate) route53: aws_sdk_route53::Client,
-    pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
-    /// Groups that steps look at in the same moment.
-    pub(crate) groups: Gather<Standing>,
+    config: SdkConfig,
+    region: String,
+    account: Arc<str>,
+    log: Log,
+    made: Shared,
+    /// What services keep between their calls to this region.
+    pub(crate) shared: Shared,
 }
 
 /// AWS, as one stack sees it: its two regions.
@@ -57,15 +51,10 @@ pub struct Aws {
     standby: Clients,
     /// Whose the credentials are.
     pub(crate) account: Arc<str>,
-    pub(crate) told: Told,
-    /// The stack's roles, name and path.
-    pub(crate) roles: Together<Vec<(String, String)>>,
-    /// The stack's health checks.
-    pub(crate) checks: Together<Vec<Check>>,
-    /// When groups were last changed.
-    pub(crate) changed: Moments,
-    /// What EC2 Fleet answered, by the group that it launched for.
-    pub(crate) fleets: Answers<Answer>,
+    /// Answers that facts were made of: the observe that follows uses each once.
+    pub(crate) told: Shared,
+    /// What services keep between their calls.
+    pub(crate) shared: Shared,
     /// For the objects of the control bucket, whose calls need no lease: they take it, renew it and give it back.
     pub(crate) records: aws_sdk_s3::Client,
     /// What was called.
@@ -94,9 +83,10 @@ impl Aws {
         let log = Log::default();
         // The standby region's own: the one of the whole partition is run from the region that may be lost.
         let watch = Watch::new("sts", standby, &log);
-        let sts = client!(aws_sdk_sts, &regional(&config, standby, ATTEMPTS), watch);
+        let sts = aws_sdk_sts::config::Builder::from(&regional(&config, standby, ATTEMPTS));
+        let sts = aws_sdk_sts::Client::from_conf(sts.interceptor(watch).build());
         let account = account::of_caller(&credentials, &sts, standby).await?;
-        let records = s3_config(&regional(&config, standby, ATTEMPTS));
+        let records = crate::services::s3::settings::of(&regional(&config, standby, ATTEMPTS));
         Ok(Self {
             records: aws_sdk_s3::Client::from_conf(
                 records
@@ -107,11 +97,8 @@ impl Aws {
             primary: Clients::new(&config, primary, PRIMARY_ATTEMPTS, &log, &account),
             standby: Clients::new(&config, standby, ATTEMPTS, &log, &account),
             account,
-            told: Told::default(),
-            roles: Together::default(),
-            checks: Together::default(),
-            changed: Moments::default(),
-            fleets: Answers::default(),
+            told: Shared::default(),
+            shared: Shared::default(),
             log,
             standby_region: standby.to_owned(),
             primary_region: primary.to_owned(),
@@ -139,21 +126,20 @@ impl Aws {
 
 impl Clients {
     fn new(shared: &SdkConfig, region: &str, attempts: u32, log: &Log, account: &Arc<str>) -> Self {
-        let config = regional(shared, region, attempts);
-        let watch = |service| Watch::new(service, region, log);
-        let s3 = s3_config(&config).interceptor(watch("s3")).interceptor(ExpectOwner::new(account));
         Self {
-            s3: aws_sdk_s3::Client::from_conf(s3.build()),
-            dynamodb: client!(aws_sdk_dynamodb, &config, watch("dynamodb")),
-            ec2: client!(aws_sdk_ec2, &config, watch("ec2")),
-            autoscaling: client!(aws_sdk_autoscaling, &config, watch("autoscaling")),
-            scaling: client!(aws_sdk_applicationautoscaling, &config, watch("application-autoscaling")),
-            iam: client!(aws_sdk_iam, &config, watch("iam")),
-            ssm: client!(aws_sdk_ssm, &config, watch("ssm")),
-            route53: client!(aws_sdk_route53, &config, watch("route53")),
-            cloudwatch: client!(aws_sdk_cloudwatch, &config, watch("cloudwatch")),
-            groups: Gather::default(),
+            config: regional(shared, region, attempts),
+            region: region.to_owned(),
+            account: Arc::clone(account),
+            log: log.clone(),
+            made: Shared::default(),
+            shared: Shared::default(),
         }
+    }
+
+    /// The client of a service.
+    pub(crate) fn client<C: Client>(&self) -> Arc<C> {
+        self.made
+            .get_or(|| C::new(&self.config, Watch::new(C::SERVICE, &self.region, &self.log), &self.account))
     }
 }
 
@@ -164,15 +150,6 @@ fn timeouts() -> TimeoutConfig {
         .operation_attempt_timeout(ATTEMPT)
         .operation_timeout(OPERATION)
         .build()
-}
-
-/// Settings of S3's client.
-fn s3_config(config: &SdkConfig) -> aws_sdk_s3::config::Builder {
-    // A server of one's own (moto, MinIO) has no DNS name for each bucket.
-    let own_server = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some_and(|it| !it.is_empty()));
-    aws_sdk_s3::config::Builder::from(config).force_path_style(own_server)
 }
 
 fn regional(shared: &SdkConfig, region: &str, attempts: u32) -> SdkConfig {

@@ -63,3 +63,27 @@ pub trait Driver: Kind {
     /// Takes it away.
     fn delete(at: &Target<'_>, call: &Call, id: &str) -> impl Future<Output = Result<(), CloudError>> + Send;
 }
+
+/// The client of a service, for its folder: the crate, the IAM prefix, and how [`Target`] calls it.
+macro_rules! client {
+    ($sdk:ident, $service:literal, $method:ident) => {
+        impl $crate::aws::Client for $sdk::Client {
+            const SERVICE: &'static str = $service;
+
+            fn new(
+                config: &aws_config::SdkConfig,
+                watch: $crate::aws::Watch,
+                _: &std::sync::Arc<str>,
+            ) -> Self {
+                Self::from_conf($sdk::config::Builder::from(config).interceptor(watch).build())
+            }
+        }
+
+        impl $crate::aws::Target<'_> {
+            pub(crate) fn $method(&self) -> std::sync::Arc<$sdk::Client> {
+                self.aws.at(self.place).client()
+            }
+        }
+    };
+}
+pub(crate) use client;

@@ -21,6 +21,7 @@ use crate::facts::{
     TableShape, Throughput, ZonesFact, is_zone_id, network_tags,
 };
 use crate::services::dynamodb::calls as dynamodb;
+use crate::services::dynamodb::calls::Tables;
 use crate::services::ec2::calls::{filter, tag_map};
 use crate::services::ec2::reservations;
 use crate::services::ec2::templates;
@@ -29,6 +30,7 @@ use crate::services::route53::calls as route53;
 use crate::services::route53::dns_record;
 use crate::services::s3::bucket::MANAGED;
 use crate::services::s3::calls as s3;
+use crate::services::s3::calls::{Replication, Versioning};
 use crate::services::s3::replication_rule;
 
 /// Names that one question may hold.
@@ -89,8 +91,8 @@ async fn bucket(at: &Target<'_>, name: &str) -> Result<Option<BucketFact>, Cloud
     let Some(versioning) = s3::versioning(at, name).await? else { return Ok(None) };
     let (encryption, replication) =
         tokio::try_join!(s3::encryption(at, name), replication_rule::config(at, name))?;
-    at.aws.told.versioning.put(name, versioning);
-    at.aws.told.replication.put(name, replication.clone());
+    at.aws.told.get::<Versioning>().0.put(name, versioning);
+    at.aws.told.get::<Replication>().0.put(name, replication.clone());
     let is_foreign =
         |id: Option<&str>| replication_rule::whose(at.scope, id.unwrap_or_default()) == Owner::Foreign;
     let foreign = replication.filter(|(role, rules)| {
@@ -127,7 +129,7 @@ const TODAYS: &str = "2019.11.21";
 
 async fn table(at: &Target<'_>, name: &str) -> Result<Option<TableFact>, CloudError> {
     let Some(found) = dynamodb::table(at, name).await? else { return Ok(None) };
-    at.aws.told.tables.put(name, found.clone());
+    at.aws.told.get::<Tables>().0.put(name, found.clone());
     let on_demand = found
         .billing_mode_summary
         .as_ref()
@@ -197,9 +199,7 @@ fn customer_key(table: &TableDescription) -> Option<String> {
 async fn autoscaled(at: &Target<'_>, name: &str) -> Result<bool, CloudError> {
     use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
     let ask = at
-        .aws
-        .at(at.place)
-        .scaling
+        .scaling()
         .describe_scalable_targets()
         .service_namespace(ServiceNamespace::Dynamodb)
         .resource_ids(format!("table/{name}"))
@@ -327,7 +327,7 @@ async fn groups_by_name(at: &Target<'_>, names: &[String]) -> Groups {
     let at = &Target { place: Place::Primary, region: &at.scope.primary, ..*at };
     let mut found = Vec::new();
     for names in names.chunks(NAMES) {
-        let ask = at.aws.at(at.place).autoscaling.describe_auto_scaling_groups();
+        let ask = at.autoscaling().describe_auto_scaling_groups();
         let answer = ask.set_auto_scaling_group_names(Some(names.to_vec())).send().await;
         let answer = answer.map_err(|error| at.failed("autoscaling:DescribeAutoScalingGroups", error))?;
         found.extend(answer.auto_scaling_groups.unwrap_or_default());
@@ -362,7 +362,7 @@ async fn scheduled(
         [group] => group.auto_scaling_group_name.clone(),
         _ => None,
     };
-    let ask = at.aws.at(at.place).autoscaling.describe_scheduled_actions();
+    let ask = at.autoscaling().describe_scheduled_actions();
     let mut pages = ask.set_auto_scaling_group_name(only).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| at.failed("autoscaling:DescribeScheduledActions", error))?;

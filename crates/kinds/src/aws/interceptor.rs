@@ -20,7 +20,7 @@ use drstack_core::cloud::CloudError;
 use drstack_core::control::lease::Permit;
 use jiff::Timestamp;
 
-use super::errors::is_throttling;
+use crate::services::codes;
 
 /// Calls that are noted: more than a run over 100,000 resources makes; 200 bytes each.
 const MOST_NOTES: usize = 500_000;
@@ -205,7 +205,7 @@ impl Intercept for Watch {
             None => (0, Some("timeout".to_owned()), None),
         };
         let mut log = self.log.inner();
-        if error.as_deref().is_some_and(is_throttling) || status == 429 {
+        if error.as_deref().is_some_and(|code| codes(self.service).is_throttling(code)) || status == 429 {
             let by = (self.service.to_owned(), self.region.clone());
             *log.throttled.entry(by).or_insert(0) += 1;
         }

@@ -3,25 +3,35 @@
 //! [`Cloud`]: drstack_core::cloud::Cloud
 
 mod account;
+mod answers;
 mod clients;
 mod cloud;
+mod codes;
 mod credentials;
 mod driver;
 mod drivers;
 mod errors;
+mod expect_owner;
 mod facts;
 pub(crate) mod gather;
 mod interceptor;
 pub(crate) mod once;
+mod shared;
 mod sides;
 mod store;
 pub(crate) mod tags;
 
+pub(crate) use answers::absent;
 pub use clients::Aws;
+pub(crate) use clients::Client;
 pub use cloud::AwsCloud;
+pub(crate) use codes::Codes;
+pub(crate) use driver::client;
 pub use driver::{Driver, Looked, Seen, Target};
 pub(crate) use drivers::{DynDriver, ErasedDriver};
-pub(crate) use errors::{absent, chain, has_code, limit_in, passing};
+pub(crate) use errors::{chain, has_code, passing};
+pub(crate) use expect_owner::ExpectOwner;
+pub(crate) use interceptor::Watch;
 
 use std::collections::BTreeMap;
 use std::future::Future;

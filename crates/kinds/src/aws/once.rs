@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Instant, SystemTime};
 
-use aws_sdk_dynamodb::types::TableDescription;
-use aws_sdk_s3::types::ReplicationRule;
 use drstack_core::cloud::CloudError;
 
 /// Answers by name, each handed out once: whoever asks a second time asks AWS.
@@ -27,10 +25,6 @@ impl<T> Once<T> {
     /// The answer, if nobody has had it yet.
     pub(crate) fn take(&self, name: &str) -> Option<T> {
         self.lock().remove(name)
-    }
-
-    fn clear(&self) {
-        self.lock().clear();
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, T>> {
@@ -123,26 +117,6 @@ impl<T: Clone> Answers<T> {
     }
 }
 
-/// What is told of the primary twice.
-#[derive(Default)]
-pub(crate) struct Told {
-    /// Versioning by bucket.
-    pub(crate) versioning: Once<bool>,
-    /// Role and rules by bucket; none where there is no configuration.
-    pub(crate) replication: Once<Option<(String, Vec<ReplicationRule>)>>,
-    /// Tables by name.
-    pub(crate) tables: Once<TableDescription>,
-}
-
-impl Told {
-    /// Forgets what nobody asked for: it is from an earlier look.
-    pub(crate) fn clear(&self) {
-        self.versioning.clear();
-        self.replication.clear();
-        self.tables.clear();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,9 +126,6 @@ mod tests {
         let once = Once::default();
         once.put("a", 1);
         assert_eq!((once.take("a"), once.take("a"), once.take("b")), (Some(1), None, None));
-        once.put("a", 2);
-        once.clear();
-        assert_eq!(once.take("a"), None);
     }
 
     #[tokio::test]

@@ -1,3 +1,22 @@
 //! Amazon EC2 Auto Scaling.
 
 pub mod group;
+
+#[cfg(feature = "aws")]
+crate::aws::client!(aws_sdk_applicationautoscaling, "application-autoscaling", scaling);
+#[cfg(feature = "aws")]
+crate::aws::client!(aws_sdk_autoscaling, "autoscaling", autoscaling);
+
+/// Auto Scaling passes on what EC2 says.
+#[cfg(feature = "aws")]
+pub(crate) const CODES: crate::aws::Codes = crate::aws::Codes {
+    no_capacity: super::ec2::CODES.no_capacity,
+    quota: super::ec2::CODES.quota,
+    throttled: &[],
+    conflict: &[
+        "InvalidAMIID.NotFound",
+        "InvalidLaunchTemplateId.NotFound",
+        "InvalidSubnetID.NotFound",
+        "ScalingActivityInProgress",
+    ],
+};

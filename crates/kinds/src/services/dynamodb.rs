@@ -9,3 +9,15 @@ pub mod table_import;
 pub mod table_recovery;
 pub mod table_replica;
 pub mod table_stream;
+
+#[cfg(feature = "aws")]
+crate::aws::client!(aws_sdk_dynamodb, "dynamodb", dynamodb);
+
+/// `LimitExceededException` asks for patience: too many table operations go on at once.
+#[cfg(feature = "aws")]
+pub(crate) const CODES: crate::aws::Codes = crate::aws::Codes {
+    throttled: &["LimitExceededException"],
+    no_capacity: &[],
+    quota: &[],
+    conflict: &["ContinuousBackupsUnavailableException", "ReplicaNotFoundException"],
+};

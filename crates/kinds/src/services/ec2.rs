@@ -6,6 +6,8 @@ pub mod gateway_endpoint;
 pub mod image;
 pub mod launch_template;
 #[cfg(feature = "aws")]
+pub(crate) mod limits;
+#[cfg(feature = "aws")]
 pub(crate) mod reservations;
 pub mod route_table;
 pub mod security_group;
@@ -15,3 +17,40 @@ pub(crate) mod templates;
 #[cfg(feature = "aws")]
 pub(crate) mod user_data;
 pub mod vpc;
+
+#[cfg(feature = "aws")]
+crate::aws::client!(aws_sdk_ec2, "ec2", ec2);
+
+#[cfg(feature = "aws")]
+pub(crate) const CODES: crate::aws::Codes = crate::aws::Codes {
+    throttled: &[],
+    no_capacity: &[
+        "InsufficientCapacity",
+        "InsufficientHostCapacity",
+        "InsufficientInstanceCapacity",
+        "InsufficientReservedInstanceCapacity",
+        "UnfulfillableCapacity",
+    ],
+    quota: &[
+        "InstanceLimitExceeded",
+        "MaxSpotInstanceCountExceeded",
+        "RouteTableLimitExceeded",
+        "SecurityGroupLimitExceeded",
+        "SubnetLimitExceeded",
+        "VcpuLimitExceeded",
+        "VpcEndpointLimitExceeded",
+        "VpcLimitExceeded",
+    ],
+    conflict: &[
+        "DependencyViolation",
+        "IncorrectState",
+        // Links lead to what is live: what EC2 does not find was made a moment ago.
+        "InvalidAMIID.NotFound",
+        "InvalidAMIID.Unavailable",
+        "InvalidGroup.NotFound",
+        "InvalidLaunchTemplateId.NotFound",
+        "InvalidRouteTableID.NotFound",
+        "InvalidSubnetID.NotFound",
+        "InvalidVpcID.NotFound",
+    ],
+};

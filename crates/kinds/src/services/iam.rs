@@ -6,3 +6,10 @@ pub mod instance_profile;
 pub mod instance_role;
 pub mod replication_role;
 pub mod writer_fence;
+
+#[cfg(feature = "aws")]
+crate::aws::client!(aws_sdk_iam, "iam", iam);
+
+#[cfg(feature = "aws")]
+pub(crate) const CODES: crate::aws::Codes =
+    crate::aws::Codes { throttled: &[], no_capacity: &[], quota: &[], conflict: &["DeleteConflict"] };

@@ -4,4 +4,16 @@ pub mod bucket;
 pub mod bucket_versioning;
 #[cfg(feature = "aws")]
 pub(crate) mod calls;
+#[cfg(feature = "aws")]
+pub(crate) mod client;
 pub mod replication_rule;
+#[cfg(feature = "aws")]
+pub(crate) mod settings;
+
+#[cfg(feature = "aws")]
+pub(crate) const CODES: crate::aws::Codes = crate::aws::Codes {
+    throttled: &[],
+    no_capacity: &[],
+    quota: &["TooManyBuckets"],
+    conflict: &["ConditionalRequestConflict", "OperationAborted"],
+};

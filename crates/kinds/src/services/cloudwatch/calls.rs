@@ -23,13 +23,6 @@ const KEPT: [(i64, i32); 2] = [(15, PERIOD), (455, 3600)];
 /// Seconds of a day.
 const DAY: i64 = 24 * 3600;
 
-impl Target<'_> {
-    /// The client for metrics and alarms.
-    pub(crate) fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
-        &self.aws.at(self.place).cloudwatch
-    }
-}
-
 /// Seconds since 1970.
 pub(crate) fn now() -> i64 {
     Timestamp::now().as_second()

@@ -5,19 +5,17 @@ use aws_sdk_dynamodb::types::{
 };
 use drstack_core::cloud::CloudError;
 
+use crate::aws::once::Once;
 use crate::aws::tags::Tags;
 use crate::aws::{Target, absent};
 use crate::services::s3::calls::built;
 
+/// Tables of the primary by name: the fact was made of them, and the observe that follows uses each once.
+#[derive(Default)]
+pub(crate) struct Tables(pub(crate) Once<TableDescription>);
+
 /// What DynamoDB answers when a table is not there.
 pub(crate) const NO_TABLE: &[&str] = &["ResourceNotFoundException", "TableNotFoundException"];
-
-impl Target<'_> {
-    /// The client for tables here.
-    pub(crate) fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
-        &self.aws.at(self.place).dynamodb
-    }
-}
 
 /// The table of this name.
 pub(crate) async fn table(at: &Target<'_>, name: &str) -> Result<Option<TableDescription>, CloudError> {

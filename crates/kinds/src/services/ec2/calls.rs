@@ -6,13 +6,6 @@ use drstack_core::cloud::CloudError;
 use crate::aws::Target;
 use crate::aws::tags::{STACK, Tags};
 
-impl Target<'_> {
-    /// The client for networks, images and templates here.
-    pub(crate) fn ec2(&self) -> &aws_sdk_ec2::Client {
-        &self.aws.at(self.place).ec2
-    }
-}
-
 /// What is filtered for: one name, some values.
 pub(crate) fn filter<S: Into<String>>(name: &str, values: impl IntoIterator<Item = S>) -> Filter {
     Filter::builder().name(name).set_values(Some(values.into_iter().map(Into::into).collect())).build()

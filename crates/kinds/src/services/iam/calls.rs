@@ -7,9 +7,14 @@ use drstack_core::address::Address;
 use drstack_core::cloud::{CloudError, Owner};
 use serde_json::Value;
 
+use crate::aws::once::Together;
 use crate::aws::tags::{self, Tags};
 use crate::aws::{Target, absent, has_code};
 use crate::services::s3::calls::built;
+
+/// Name and path of the stack's roles, as several kinds ask for them at the same moment.
+#[derive(Default)]
+struct Roles(Together<Vec<(String, String)>>);
 
 /// Name of the one inline policy of a role that drstack makes.
 const POLICY: &str = "drstack";
@@ -27,13 +32,6 @@ pub(crate) struct Role {
     /// Null where the inline policy is missing.
     pub(crate) policy: Value,
     pub(crate) tags: Tags,
-}
-
-impl Target<'_> {
-    /// The client for roles and profiles.
-    pub(crate) fn iam(&self) -> &aws_sdk_iam::Client {
-        &self.aws.at(self.place).iam
-    }
 }
 
 /// The path under which a stack's roles and profiles stand, so that one listing finds them.
@@ -214,7 +212,7 @@ pub(crate) async fn delete_role(at: &Target<'_>, name: &str) -> Result<(), Cloud
 
 /// The stack's roles: name and path.
 async fn roles(at: &Target<'_>) -> Result<Vec<(String, String)>, CloudError> {
-    at.aws.roles.ask(list_roles(at)).await
+    at.aws.shared.get::<Roles>().0.ask(list_roles(at)).await
 }
 
 async fn list_roles(at: &Target<'_>) -> Result<Vec<(String, String)>, CloudError> {

@@ -7,6 +7,7 @@ use aws_sdk_route53::types::{
 };
 use drstack_core::cloud::CloudError;
 
+use crate::aws::once::Together;
 use crate::aws::tags::{STACK, Tags};
 use crate::aws::{Target, absent};
 
@@ -20,13 +21,6 @@ const TAGGED: usize = 10;
 const LISTINGS: u32 = 4;
 /// Zones of one name that are looked at: more than one public one is a mistake, private ones stand beside it.
 const ZONES: i32 = 100;
-
-impl Target<'_> {
-    /// The client for zones, records and checks.
-    pub(crate) fn route53(&self) -> &aws_sdk_route53::Client {
-        &self.aws.at(self.place).route53
-    }
-}
 
 /// A health check with its tags.
 #[derive(Clone)]
@@ -54,7 +48,7 @@ pub(crate) async fn list_checks(at: &Target<'_>) -> Result<Vec<HealthCheck>, Clo
 
 /// The checks that carry the stack's tag.
 pub(crate) async fn owned_checks(at: &Target<'_>) -> Result<Vec<Check>, CloudError> {
-    at.aws.checks.ask(list_tagged(at)).await
+    at.aws.shared.get::<Together<Vec<Check>>>().ask(list_tagged(at)).await
 }
 
 async fn list_tagged(at: &Target<'_>) -> Result<Vec<Check>, CloudError> {

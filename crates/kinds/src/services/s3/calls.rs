@@ -8,8 +8,18 @@ use aws_sdk_s3::types::{
 };
 use drstack_core::cloud::CloudError;
 
+use crate::aws::once::Once;
 use crate::aws::tags::{Tags, owner};
 use crate::aws::{Target, absent, has_code};
+use aws_sdk_s3::types::ReplicationRule;
+
+/// Whether versioning is on, by bucket of the primary: the fact was made of it, and the observe that follows uses it once.
+#[derive(Default)]
+pub(crate) struct Versioning(pub(crate) Once<bool>);
+
+/// Role and rules by bucket of the primary, used in the same way; none where there is no configuration.
+#[derive(Default)]
+pub(crate) struct Replication(pub(crate) Once<Option<(String, Vec<ReplicationRule>)>>);
 
 /// What S3 answers when a bucket is not there.
 pub(crate) const NO_BUCKET: &[&str] = &["NoSuchBucket", "NotFound"];
@@ -21,12 +31,8 @@ const LIFECYCLE_RULE: &str = "drstack-old-versions";
 const UNFINISHED_DAYS: i32 = 7;
 
 impl Target<'_> {
-    pub(crate) fn s3(&self) -> &aws_sdk_s3::Client {
-        &self.aws.at(self.place).s3
-    }
-
     /// The client for buckets here.
-    pub(crate) fn buckets(&self) -> &aws_sdk_s3::Client {
+    pub(crate) fn buckets(&self) -> std::sync::Arc<aws_sdk_s3::Client> {
         self.s3()
     }
 }

@@ -14,15 +14,18 @@ use drstack_core::cloud::{Call, CloudError};
 use drstack_core::kind::{FieldChange, Shortage};
 
 use super::{Group, GroupLive, GroupSpec, Reserved, texts};
+use crate::aws::gather::Gather;
+use crate::aws::once::Moments;
 use crate::aws::tags::{SPEC, STACK, Tags, named, owner_by_name};
-use crate::aws::{Driver, Looked, Seen, Target, by_id, each_of, has_code, limit_in, passing};
+use crate::aws::{Driver, Looked, Seen, Target, by_id, each_of, has_code, passing};
 use crate::services::ec2::calls::filter;
+use crate::services::ec2::limits::limit_in;
 
 mod fleet;
 mod policy;
 mod tags;
 
-use policy::{policy, units, weights};
+use policy::{policy, size, units, weights};
 use tags::{tags, tags_of};
 
 /// Names that one question may hold.
@@ -46,12 +49,6 @@ const LATELY: Duration = Duration::from_secs(10 * 60);
 
 /// What Auto Scaling answers when a group is not there, among other things; reading tells.
 const INVALID: &[&str] = &["ValidationError"];
-
-impl Target<'_> {
-    fn autoscaling(&self) -> &aws_sdk_autoscaling::Client {
-        &self.aws.at(self.place).autoscaling
-    }
-}
 
 impl Driver for Group {
     async fn read(at: &Target<'_>, ids: &[String]) -> Looked<GroupLive> {
@@ -137,7 +134,7 @@ impl Driver for Group {
             size_now.min = size_now.min.min(size_now.desired);
             size_now.max = live.max.max(size_now.max).max(size_now.desired);
         }
-        at.aws.changed.now(name);
+        at.aws.shared.get::<Moments>().now(name);
         let reserved = Reserved::said(spec.reserved.as_ref(), live.reserved.as_ref());
         let put = at
             .autoscaling()
@@ -206,10 +203,6 @@ async fn filled(
     let empty = ours(spec, found)?;
     Group::update(at, call, &spec.name, spec, &[]).await?;
     Ok(the_one(at, spec).await?.unwrap_or(empty))
-}
-
-fn size(count: u32) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 /// How large the group is to be now.
@@ -353,7 +346,7 @@ async fn standing(at: &Target<'_>, names: &[String]) -> Result<BTreeMap<String, 
         let name = |it: &Standing| it.group.auto_scaling_group_name.clone();
         Ok(found.into_iter().filter_map(|it| Some((name(&it)?, it))).collect())
     };
-    at.aws.at(at.place).groups.ask(names, question).await
+    at.aws.at(at.place).shared.get::<Gather<Standing>>().ask(names, question).await
 }
 
 /// Groups with what EC2 says of their instances. One that it does not know yet is not among them.
@@ -423,7 +416,7 @@ async fn shortage(at: &Target<'_>, name: &str) -> Result<Option<Shortage>, Cloud
     let ask = at.autoscaling().describe_scaling_activities().auto_scaling_group_name(name);
     let answer = ask.max_records(ACTIVITIES).send().await;
     let answer = answer.map_err(|error| at.failed("autoscaling:DescribeScalingActivities", error))?;
-    let since = at.aws.changed.of(name).or_else(|| SystemTime::now().checked_sub(LATELY));
+    let since = at.aws.shared.get::<Moments>().of(name).or_else(|| SystemTime::now().checked_sub(LATELY));
     let activities = answer.activities.unwrap_or_default().into_iter();
     let mut newest: Vec<Activity> = activities.filter(|it| is_after(it, since)).collect();
     newest.sort_by_key(|it| std::cmp::Reverse(it.start_time));

@@ -6,6 +6,7 @@ use drstack_core::kind::{FieldChange, Place};
 
 use super::{COMPLETED, IN_PROGRESS, TableExport, TableExportLive, TableExportSpec, export_id, prefix};
 use crate::aws::{Driver, Looked, Seen, Target, each};
+use crate::services::dynamodb::calls::Tables;
 use crate::services::dynamodb::calls::table;
 use crate::services::dynamodb::table_copy::aws::manifest;
 use crate::services::dynamodb::table_copy::{folder, manifest_key};
@@ -55,7 +56,7 @@ async fn look(at: &Target<'_>, id: String) -> Result<Option<Seen<TableExportLive
     let (name, rest) = id.split_once('/').ok_or_else(malformed)?;
     let (hours, bucket) = rest.split_once("h/").ok_or_else(malformed)?;
     let oldest_hours: u64 = hours.parse().map_err(|_| malformed())?;
-    let told = at.aws.told.tables.take(name);
+    let told = at.aws.told.get::<Tables>().0.take(name);
     let found = if let Some(told) = told { Some(told) } else { table(at, name).await? };
     let Some(arn) = found.and_then(|it| it.table_arn) else { return Ok(None) };
     let Some(newest) = newest(at, &arn, bucket, &prefix(&at.scope.stack, name)).await? else {

@@ -5,6 +5,7 @@ use drstack_core::kind::FieldChange;
 use super::{TableStream, TableStreamLive, TableStreamSpec};
 use crate::aws::{Driver, Looked, Seen, Target, each};
 use crate::services::dynamodb::calls as dynamodb;
+use crate::services::dynamodb::calls::Tables;
 use crate::services::s3::calls::built;
 
 const PUT: &str = "dynamodb:UpdateTable";
@@ -55,7 +56,7 @@ async fn put(at: &Target<'_>, table: &str) -> Result<(), CloudError> {
 }
 
 async fn look(at: &Target<'_>, table: &str) -> Result<Option<Seen<TableStreamLive>>, CloudError> {
-    let known = match at.aws.told.tables.take(table) {
+    let known = match at.aws.told.get::<Tables>().0.take(table) {
         Some(found) => Some(found),
         None => dynamodb::table(at, table).await?,
     };

@@ -4,11 +4,12 @@ use drstack_core::kind::FieldChange;
 use super::{BucketVersioning, BucketVersioningLive, BucketVersioningSpec};
 use crate::aws::{Driver, Looked, Seen, Target, each};
 use crate::services::s3::calls as s3;
+use crate::services::s3::calls::Versioning;
 
 impl Driver for BucketVersioning {
     async fn read(at: &Target<'_>, ids: &[String]) -> Looked<BucketVersioningLive> {
         each(ids, |bucket| async move {
-            let enabled = match at.aws.told.versioning.take(&bucket) {
+            let enabled = match at.aws.told.get::<Versioning>().0.take(&bucket) {
                 Some(enabled) => Some(enabled),
                 None => s3::versioning(at, &bucket).await?,
             };

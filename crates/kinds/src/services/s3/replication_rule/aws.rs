@@ -13,6 +13,7 @@ use super::{ReplicationRule, ReplicationRuleLive, ReplicationRuleSpec, role_besi
 use crate::aws::tags::decode;
 use crate::aws::{Driver, Looked, Seen, Target, each, each_of, has_code, passing};
 use crate::services::iam::calls as iam;
+use crate::services::s3::calls::Replication;
 use crate::services::s3::calls::{NO_BUCKET, built};
 
 const PUT: &str = "s3:PutReplicationConfiguration";
@@ -109,7 +110,7 @@ pub(crate) async fn config(at: &Target<'_>, bucket: &str) -> Result<Option<(Stri
 
 async fn look(at: &Target<'_>, id: &str) -> Result<Option<Seen<ReplicationRuleLive>>, CloudError> {
     let (bucket, name) = split(id);
-    let known = match at.aws.told.replication.take(bucket) {
+    let known = match at.aws.told.get::<Replication>().0.take(bucket) {
         Some(known) => known,
         None => config(at, bucket).await?,
     };

@@ -105,12 +105,6 @@ impl Driver for Parameter {
     }
 }
 
-impl Target<'_> {
-    fn ssm(&self) -> &aws_sdk_ssm::Client {
-        &self.aws.at(self.place).ssm
-    }
-}
-
 /// With its owner; `None` where it went away meanwhile.
 async fn seen(
     at: &Target<'_>,

@@ -13,13 +13,15 @@ use drstack_core::cloud::{Call, CloudError};
 use drstack_core::kind::Limit;
 
 use super::{Lifecycle, Members, has_code, serves, size};
+use crate::aws::once::Answers;
 use crate::aws::tags::named;
-use crate::aws::{Target, limit_in, passing};
+use crate::aws::{Target, passing};
 use crate::services::autoscaling::group::fleet::{
     Answer, BURST, Launched, Next, Refusal, Stage, Subnet, next, pools, token,
 };
 use crate::services::autoscaling::group::{GroupSpec, texts};
 use crate::services::ec2::calls::{filter, owned, tagged};
+use crate::services::ec2::limits::limit_in;
 
 const CREATE: &str = "ec2:CreateFleet";
 const ATTACH: &str = "autoscaling:AttachInstances";
@@ -46,7 +48,7 @@ pub(super) async fn burst(
     spec: &GroupSpec,
     members: &Members,
 ) -> Result<(), CloudError> {
-    let fleets = &at.aws.fleets;
+    let fleets = at.aws.shared.get::<Answers<Answer>>();
     let answer = fleets.of(&spec.name);
     let launched = launched(at, call, members, answer.as_ref()).await?;
     let wait =

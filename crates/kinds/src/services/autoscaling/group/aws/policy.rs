@@ -7,8 +7,12 @@ use aws_sdk_autoscaling::types::{
     LaunchTemplateSpecification, MixedInstancesPolicy,
 };
 
-use super::size;
 use crate::services::autoscaling::group::{GroupLive, GroupSpec, Step};
+
+/// A number of instances as Auto Scaling takes it.
+pub(super) fn size(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
 
 /// How instances are bought, beside those that are there.
 pub(super) fn policy(spec: &GroupSpec, live: Option<&GroupLive>) -> MixedInstancesPolicy {

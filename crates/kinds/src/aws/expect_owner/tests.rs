@@ -1,5 +1,6 @@
 use std::sync::{Mutex, PoisonError};
 
+use aws_credential_types::Credentials;
 use aws_sdk_s3::config::{BehaviorVersion, Region};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -7,7 +8,11 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 
+use drstack_core::cloud::CloudError;
+
 use super::*;
+use crate::aws::account::of_caller;
+use crate::aws::errors::classify;
 
 const ACCOUNT: &str = "123456789012";
 const BUCKET: &str = "acme-models-us-west-2";

@@ -1,0 +1,37 @@
+//! Answers of the SDK, for one resource.
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use drstack_core::cloud::CloudError;
+
+use super::Target;
+use super::errors::{classify, has_code};
+
+impl Target<'_> {
+    /// What went wrong with `operation`, such as `s3:PutBucketReplication`.
+    #[expect(clippy::needless_pass_by_value, reason = "it is the last anybody sees of the SDK's error")]
+    pub(crate) fn failed<E>(&self, operation: &str, error: SdkError<E, HttpResponse>) -> CloudError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        classify(operation, self.region, &error)
+    }
+}
+
+/// The answer, or `None` where the service says with one of `codes` that there is nothing.
+pub(crate) fn absent<T, E>(
+    at: &Target<'_>,
+    operation: &str,
+    codes: &[&str],
+    answer: Result<T, SdkError<E, HttpResponse>>,
+) -> Result<Option<T>, CloudError>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if has_code(&error, codes) => Ok(None),
+        Err(error) => Err(at.failed(operation, error)),
+    }
+}
