@@ -28,22 +28,22 @@ pub(crate) struct Args {
 /// What every command takes.
 #[derive(ClapArgs, Clone)]
 pub(crate) struct Global {
-    /// Which cloud: your AWS account, or a simulated one that keeps its world in `.drstack/sim/`
+    /// Cloud to work on: your AWS account, or a simulation kept in `.drstack/sim/`
     #[arg(long, global = true, value_enum, default_value = "aws")]
     pub(crate) cloud: CloudName,
-    /// Settings of the simulated cloud, in place of the stack's `[sim]` table
+    /// Settings of the simulated cloud, instead of the stack's `[sim]` table
     #[arg(long, global = true, value_name = "FILE.toml")]
     pub(crate) sim: Option<PathBuf>,
-    /// Seed of the simulated cloud, in place of the one in its settings: the same seed, the same ids and random choices
+    /// Seed of the simulated cloud: the same seed gives the same ids and choices
     #[arg(long, global = true, value_name = "N")]
     pub(crate) sim_seed: Option<u64>,
-    /// One JSON object a line on stdout
+    /// Print one JSON object a line on stdout
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Only results and what went wrong: no progress, no notes
+    /// Print only results and errors: no progress, no notes
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
-    /// No colour, as with NO_COLOR
+    /// Print without colour, as NO_COLOR does
     #[arg(long, global = true)]
     pub(crate) no_color: bool,
     /// Work in this folder
@@ -61,13 +61,13 @@ pub(crate) enum CloudName {
 /// A stack and its inputs.
 #[derive(ClapArgs, Clone)]
 pub(crate) struct StackArgs {
-    /// A folder with a `stack.toml`, or the file itself
+    /// Folder with a `stack.toml`, or the file itself
     #[arg(default_value = ".")]
     pub(crate) stack: PathBuf,
-    /// Value of an input
+    /// Set an input (lists: a,b; repeatable)
     #[arg(short, value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) input: Vec<(String, String)>,
-    /// Values of inputs, as TOML
+    /// Read inputs from this TOML file
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) inputs: Option<PathBuf>,
 }
@@ -77,7 +77,7 @@ pub(crate) enum Command {
     /// Write a commented stack that validates
     #[command(after_help = "Example:\n  drstack init demo && drstack validate demo")]
     Init {
-        /// The folder to write into; made if need be
+        /// Folder to write into; created if it does not exist
         dir: PathBuf,
     },
     /// Find all problems of a stack, without a network
@@ -88,22 +88,22 @@ pub(crate) enum Command {
         after_help = "Examples:\n  drstack plan stacks/fleet-routing --cloud sim\n  drstack plan . --detailed-exitcode   # exit 2 when there is something to do\n  drstack plan . --out today.plan && drstack apply today.plan\n  drstack plan . --mode active         # what a failover would change\n  drstack plan --bundle s3://acme-drstack-usw2/fleet-routing --region us-west-2 --mode active   # the same, from an empty folder"
     )]
     Plan(PlanArgs),
-    /// Make the standby region what the stack says
+    /// Make the standby region match the stack
     #[command(
         after_help = "Examples:\n  drstack apply stacks/fleet-routing --cloud sim --auto-approve\n  drstack apply today.plan\n  drstack apply . --signing-key signing.key   # signs the bundle it publishes"
     )]
     Apply(ApplyArgs),
-    /// Take away what the stack owns; data copies stay unless named
+    /// Delete the stack's resources in the standby region; keep data unless named
     #[command(
         after_help = "Examples:\n  drstack destroy .\n  drstack destroy . --delete-data bucket.models --delete-data control"
     )]
     Destroy(DestroyArgs),
-    /// Fail over to the standby region: no other region is called, unless it is planned
+    /// Fail over to the standby region, calling no other unless it is planned
     #[command(
-        after_help = "Examples:\n  drstack failover . --dry-run                     # every call it would make\n  drstack failover . --auto-approve                # from a runbook\n  drstack failover . --only pool.inference         # a part, with what it needs\n  drstack failover --bundle s3://CONTROL/STACK --region us-west-2     # in an empty folder\n  drstack failover . --planned                     # while the primary still answers: waits for replication first\n  drstack failover . --watch                       # what another operator's run is doing\n  drstack failover . --minimum 40%                 # go on with less than the minimum of the stack\n\nRun it again after any failure: it goes on from where it stands.\n\nExit codes: 0 what serves was asked and answered, within the RTO; 1 not complete, or nothing is in service; 3 later than the RTO, or no check asked what serves; 4 locked, 130 interrupted"
+        after_help = "Examples:\n  drstack failover . --dry-run                     # every call it would make\n  drstack failover . --auto-approve                # from a runbook\n  drstack failover . --only pool.inference         # a part, with what it needs\n  drstack failover --bundle s3://CONTROL/STACK --region us-west-2     # in an empty folder\n  drstack failover . --planned                     # while the primary still answers: waits for replication first\n  drstack failover . --watch                       # what another operator's run is doing\n  drstack failover . --minimum 40%                 # go on with less than the minimum of the stack\n\nRun it again after any failure: finished steps are not repeated.\n\nExit codes: 0 what serves was asked and answered, within the RTO; 1 not complete, or nothing is in service; 3 later than the RTO, or no check asked what serves; 4 locked, 130 interrupted"
     )]
     Failover(FailoverArgs),
-    /// Fail back to the primary region, once that answers again
+    /// Fail back to the primary region, once it answers again
     #[command(after_help = "Examples:\n  drstack failback . --dry-run\n  drstack failback .")]
     Failback(FailbackArgs),
     /// Draw the graph of resources
@@ -111,16 +111,16 @@ pub(crate) enum Command {
         after_help = "Examples:\n  drstack graph . --format svg > graph.svg\n  drstack graph . --format mermaid"
     )]
     Graph(GraphArgs),
-    /// Break a lock that a dead run left behind
+    /// Remove the lock of a run that died
     #[command(after_help = "Example:\n  drstack unlock . --force")]
     Unlock {
         #[command(flatten)]
         stack: StackArgs,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         force: bool,
     },
-    /// Make and show the keys that sign bundles
+    /// Create and show the keys that sign bundles
     #[command(subcommand, after_help = "Example:\n  drstack keys new ~/.config/drstack/signing.key")]
     Keys(KeysCommand),
     /// Print the JSON Schema of stack files
@@ -132,13 +132,13 @@ pub(crate) enum Command {
     /// Explain a diagnostic
     #[command(after_help = "Example:\n  drstack explain DR201")]
     Explain {
-        /// Its code
+        /// Code of the diagnostic
         code: String,
     },
     /// Print a script that completes commands in your shell
     #[command(after_help = "Example:\n  drstack completions bash > /etc/bash_completion.d/drstack")]
     Completions {
-        /// Which shell
+        /// Shell to complete for
         shell: clap_complete::Shell,
     },
     /// Print the manual page
@@ -148,18 +148,18 @@ pub(crate) enum Command {
 
 #[derive(Subcommand)]
 pub(crate) enum KeysCommand {
-    /// Write a new private key that only you may read, and print its public half
+    /// Write a new private key that only you can read, and print its public half
     #[command(
         after_help = "Examples:\n  drstack keys new ~/.config/drstack/signing.key\n  drstack apply . --signing-key ~/.config/drstack/signing.key"
     )]
     New {
-        /// The file to write; there must be none of that name
+        /// File to write; it must not exist
         file: PathBuf,
     },
     /// Print the public half of a private key
     #[command(after_help = "Example:\n  drstack keys show ~/.config/drstack/signing.key")]
     Show {
-        /// A file that `keys new` has written
+        /// File that `keys new` has written
         file: PathBuf,
     },
 }
@@ -167,13 +167,13 @@ pub(crate) enum KeysCommand {
 /// A stack by what was published of it.
 #[derive(ClapArgs, Clone)]
 pub(crate) struct BundleArgs {
-    /// The stack as its last apply published it, in place of STACK: no file of it is needed
+    /// Use the published bundle instead of local stack files
     #[arg(long, value_name = "s3://CONTROL/STACK", conflicts_with_all = ["stack", "input", "inputs"])]
     pub(crate) bundle: Option<String>,
-    /// Region of the control bucket, where its name (drstack-STACK-REGION) does not say it
+    /// Region of the control bucket, if its name does not end in one
     #[arg(long, value_name = "REGION", requires = "bundle")]
     pub(crate) region: Option<String>,
-    /// Refuse a bundle that the owner of this public key has not signed
+    /// Refuse a bundle that this public key's owner has not signed
     #[arg(long, value_name = "PUBLIC_KEY", env = "DRSTACK_VERIFY_KEY")]
     pub(crate) verify_key: Option<String>,
 }
@@ -204,16 +204,16 @@ pub(crate) struct PlanArgs {
     /// Mode to plan for [default: the current one]
     #[arg(long, value_enum)]
     pub(crate) mode: Option<ModeName>,
-    /// Keep the plan in a file for `apply`
+    /// Write the plan to a file for `apply`
     #[arg(long, value_name = "FILE", conflicts_with = "bundle")]
     pub(crate) out: Option<PathBuf>,
-    /// Only this address and what it needs; may be repeated
+    /// Plan only this address and what it needs (repeatable)
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) target: Vec<String>,
-    /// Data that may be deleted; may be repeated
+    /// Also delete this data, if a change has to (repeatable)
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) delete_data: Vec<String>,
-    /// Exit with 2 when there are changes
+    /// Exit with 2 if there are changes
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
 }
@@ -230,16 +230,16 @@ pub(crate) struct ApplyArgs {
     pub(crate) stack: StackArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
-    /// Record anew which mode the stack is in, where its record is lost
+    /// Record the stack's mode again, if its record is lost
     #[arg(long, value_enum)]
     pub(crate) mode: Option<ModeName>,
-    /// Private key that signs the bundle
+    /// Sign the bundle with this private key
     #[arg(long, value_name = "FILE", env = "DRSTACK_SIGNING_KEY")]
     pub(crate) signing_key: Option<PathBuf>,
-    /// Only this address and what it needs; may be repeated
+    /// Plan only this address and what it needs (repeatable)
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) target: Vec<String>,
-    /// Data that may be deleted; may be repeated
+    /// Also delete this data, if a change has to (repeatable)
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) delete_data: Vec<String>,
 }
@@ -250,10 +250,10 @@ pub(crate) struct DestroyArgs {
     pub(crate) stack: StackArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
-    /// Only this address and what needs it; may be repeated
+    /// Delete only this address and what needs it (repeatable)
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) target: Vec<String>,
-    /// Data that goes too; `control` is the control bucket; may be repeated
+    /// Also delete this data; `control` is the control bucket (repeatable)
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) delete_data: Vec<String>,
 }
@@ -266,35 +266,34 @@ pub(crate) struct FailoverArgs {
     pub(crate) bundle: BundleArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
-    /// Only this address, `tier=N` or `tag:KEY=VALUE`, with what it needs; may be repeated
+    /// Fail over only this address, `tier=N` or `tag:KEY=VALUE`, and what it needs (repeatable)
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) only: Vec<String>,
-    /// Run the commands of a bundle that no key of yours and no file of yours vouches for
+    /// Run a bundle's commands that neither your key nor your files vouch for
     #[arg(long)]
     pub(crate) unsigned: bool,
-    /// Say every step and the calls it would make, and make none of them
+    /// Print the plan and the AWS calls it would make; change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// While the primary answers: wait until replication has brought everything to the standby region, then fail over
+    /// While the primary answers: wait for replication, then fail over
     #[arg(long)]
     pub(crate) planned: bool,
-    /// How long a planned failover waits for replication; after that nothing is changed
+    /// Give up without a change if replication takes longer
     #[arg(long, value_name = "TIME", requires = "planned", default_value = drstack_app::ops::drain::AT_MOST)]
     pub(crate) drain_timeout: jiff::SignedDuration,
-    /// What is not waited for, since you have looked at it yourself: traffic moves without it, and a planned failover does not wait for its
-    /// replication; may be repeated
+    /// Do not wait for this: move traffic without it, or without its replication (repeatable)
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) not_waiting_for: Vec<String>,
-    /// Least capacity to go on with, in this failover: `40%` or `16` of each pool, or `pool.inference=40%` of one; may be repeated
+    /// Accept less capacity in this failover: `40%`, `16`, or `pool.inference=40%` (repeatable)
     #[arg(long, value_name = "MINIMUM", value_parser = parse)]
     pub(crate) minimum: Vec<Accepted>,
-    /// When the outage was noticed: the recovery time counts from then
+    /// Count the recovery time from this moment, when the outage was noticed
     #[arg(long, value_name = "TIME", conflicts_with = "planned", value_parser = moment)]
     pub(crate) detected_at: Option<jiff::Timestamp>,
-    /// Fail over although the control bucket is lost: no lock keeps others out, no journal is kept
+    /// Fail over without the control bucket, if it is lost: no lock, no journal
     #[arg(long, conflicts_with_all = ["bundle", "watch"])]
     pub(crate) without_control: bool,
-    /// Show what the run that holds the lock is doing
+    /// Follow the run that holds the lock
     #[arg(long)]
     pub(crate) watch: bool,
 }
@@ -305,7 +304,7 @@ pub(crate) struct FailbackArgs {
     pub(crate) stack: StackArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
-    /// Say every step and the calls it would make, and make none of them
+    /// Print the plan and the AWS calls it would make; change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
@@ -313,10 +312,10 @@ pub(crate) struct FailbackArgs {
 /// How a run goes.
 #[derive(ClapArgs, Clone)]
 pub(crate) struct RunArgs {
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     pub(crate) auto_approve: bool,
-    /// Steps at work at once
+    /// Run this many steps at once
     #[arg(long, value_name = "N", default_value_t = drstack_core::engine::execute::PARALLELISM, value_parser = parallelism)]
     pub(crate) parallelism: usize,
     /// Draw when each step ran, as SVG
@@ -328,10 +327,10 @@ pub(crate) struct RunArgs {
 pub(crate) struct GraphArgs {
     #[command(flatten)]
     pub(crate) stack: StackArgs,
-    /// As what
+    /// Output format
     #[arg(long, value_enum, default_value = "mermaid")]
     pub(crate) format: GraphFormat,
-    /// Standby, or active
+    /// Mode to draw
     #[arg(long, value_enum, default_value = "standby")]
     pub(crate) mode: ModeName,
 }

@@ -1,4 +1,4 @@
-//! When each step ran: the longest way in a sentence, and all of it as a chart.
+//! When each step ran: the critical path in a sentence, and all of it as a chart.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -70,7 +70,7 @@ impl Timings {
         path
     }
 
-    /// The longest way in a sentence; nothing for a run of one step.
+    /// The critical path in a sentence; nothing for a run of one step.
     pub(crate) fn sentence(&self, plan: &Plan) -> Option<String> {
         let path = self.longest(plan);
         let (first, last) = (path.first()?, path.last()?);
@@ -85,10 +85,10 @@ impl Timings {
             named.splice(NAMED / 2..named.len() - NAMED / 2, [format!("{left_out} more")]);
         }
         let whole = duration(self.steps[last].end.saturating_sub(self.steps[first].start));
-        Some(format!("Longest way, {whole}: {}.\n", named.join(", then ")))
+        Some(format!("Critical path, {whole}: {}.\n", named.join(" -> ")))
     }
 
-    /// One bar a step in the order they began, those of the longest way dark.
+    /// One bar a step in the order they began, those of the critical path dark.
     pub(crate) fn svg(&self, plan: &Plan) -> String {
         let longest = self.longest(plan);
         let mut order: Vec<StepId> = self.steps.keys().copied().collect();
@@ -124,7 +124,7 @@ impl Timings {
         let base = height - MARGIN / 2;
         let _ = writeln!(
             out,
-            "<text x=\"{MARGIN}\" y=\"{base}\" fill=\"#555\">dark: the longest way; red: not done; {} in all</text>",
+            "<text x=\"{MARGIN}\" y=\"{base}\" fill=\"#555\">dark: critical path; red: not done; {} in all</text>",
             duration(end)
         );
         out + "</svg>\n"
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(timings.longest(&plan), [0, 2]);
         assert_eq!(
             timings.sentence(&plan).unwrap(),
-            "Longest way, 7.0s: x.x/slow (5.0s), then x.x/last (2.0s).\n"
+            "Critical path, 7.0s: x.x/slow (5.0s) -> x.x/last (2.0s).\n"
         );
         let chart = timings.svg(&plan);
         assert_eq!(chart.matches("#1f4e79").count(), 2, "{chart}");

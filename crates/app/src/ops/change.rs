@@ -70,7 +70,6 @@ pub(crate) async fn carry_out(
         started: begun.record.as_ref().map(|record| record.since),
         ..Clock::default()
     };
-    let facts_age_seconds = session.oldest_fact(&planned.facts.facts);
     let mut counts = Counts::of(session, &planned);
     let mut ramps = Ramps::of(session, &planned.plan);
     let operator = session.app.operator.clone();
@@ -107,31 +106,48 @@ pub(crate) async fn carry_out(
     }
     let served = kept.standing().mode == Mode::Active && kept.is_complete();
     let judged = session.judge(&planned, &begun.standing(), served, &summary, counts.is_short()).await?;
+    let clock = Times { clock, ramped: ramps.alone };
+    let report = report(session, change, (&planned, &begun, &summary), &judged, &counts, (run, clock));
+    end(session, &planned, &summary, &report, &judged, change).await
+}
+
+/// When what happened, and for how long nothing went on but that traffic moved share by share.
+struct Times {
+    clock: Clock,
+    ramped: SignedDuration,
+}
+
+/// The report of `run`.
+fn report(
+    session: &Session,
+    change: &Change<'_>,
+    (planned, begun, summary): (&Planned, &KeptMode, &RunSummary),
+    judged: &Judged,
+    counts: &Counts,
+    (run, Times { clock, ramped }): (String, Times),
+) -> Report {
+    let is_failover = change.purpose == FAILOVER;
     let complete = judged.evidence.complete;
     let region = match change.mode {
         Mode::Active => session.stack.facts.standby.clone(),
         Mode::Standby => session.stack.facts.primary.clone(),
     };
     // A failback is not measured against an objective, and ramps before all else.
-    let ramped = if change.purpose == FAILOVER { ramps.alone } else { SignedDuration::ZERO };
-    let recovered = change.purpose != FAILOVER || judged.verdict.is_recovery();
-    let report = Report {
+    let ramped = if is_failover { ramped } else { SignedDuration::ZERO };
+    let recovered = !is_failover || judged.verdict.is_recovery();
+    Report {
         stack: session.stack.facts.name.clone(),
         purpose: change.purpose,
         run,
         region,
         epoch: begun.standing().epoch,
         complete,
-        verdict: (change.purpose == FAILOVER).then_some(judged.verdict),
+        verdict: is_failover.then_some(judged.verdict),
         recovery_seconds: (complete && recovered).then(|| seconds_until_served(&clock, ramped)).flatten(),
         ramped_seconds: (!ramped.is_zero()).then(|| ramped.as_secs_f64()),
-        rto_seconds: if change.purpose == FAILOVER {
-            session.stack.rto().map(|it| it.as_secs())
-        } else {
-            None
-        },
+        rto_seconds: if is_failover { session.stack.rto().map(|it| it.as_secs()) } else { None },
         rpo: "not measured: no heartbeats are written yet",
-        restored: match change.purpose == FAILOVER {
+        restored: match is_failover {
             true => restored(&planned.plan, &session.kinds, change.detected)
                 .into_iter()
                 .map(|it| format!("{}: {}", it.address, it.text))
@@ -140,14 +156,14 @@ pub(crate) async fn carry_out(
         },
         in_service: counts.in_service(),
         pools: judged.evidence.pools.clone(),
-        on_demand: if change.purpose == FAILOVER { Vec::new() } else { counts.left_on_demand() },
-        degraded: degraded(&planned.plan, &summary, &judged),
+        on_demand: if is_failover { Vec::new() } else { counts.left_on_demand() },
+        degraded: degraded(&planned.plan, summary, judged),
         failed: summary
             .failed
             .iter()
             .map(|(step, error)| said(&planned.plan, *step, &error.to_string()))
             .collect(),
-        facts_age_seconds,
+        facts_age_seconds: session.oldest_fact(&planned.facts.facts),
         data: change.data.clone(),
         not_compared: change.not_compared.clone(),
         refused_calls: session
@@ -157,8 +173,7 @@ pub(crate) async fn carry_out(
             .map(|it| format!("{}:{} in {}", it.service, it.operation, it.region))
             .collect(),
         clock,
-    };
-    end(session, &planned, &summary, &report, &judged, change).await
+    }
 }
 
 /// What is done with less than was wanted: the rungs that steps climbed down, and what has too few in service without such a step.

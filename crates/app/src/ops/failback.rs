@@ -15,6 +15,7 @@ use crate::ops::change::{Change, carry_out};
 use crate::ops::drain::sides;
 use crate::ops::finish::{Approval, finish};
 use crate::planned::Planned;
+use crate::report::data::Data;
 use crate::report::restored::left;
 use crate::session::Session;
 
@@ -60,13 +61,7 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
         // An earlier one came further.
         Mode::Standby => None,
     };
-    let since = kept.since();
-    let data = sides(session, &shown, since).await?;
-    let apart = left(&shown.report, &session.kinds, &session.stack.facts, &options.intent);
-    let apart: Vec<String> = apart.into_iter().map(|it| format!("{}: {}", it.address, it.text)).collect();
-    let StackFacts { primary, standby, .. } = &session.stack.facts;
-    let moved = &shown.moved;
-    session.tell(News::Divergence { data: &data, apart: &apart, moved, primary, standby, since });
+    let (data, apart) = compare(session, &shown, &kept).await?;
     if let Some((first, begin)) = &first {
         session.tell(News::FirstPhase);
         session.show(begin, &first.intent);
@@ -108,6 +103,22 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
         not_compared: apart,
     };
     carry_out(session, shown, kept, &change).await
+}
+
+/// Shows what has gone apart in the two regions: both sides of all data that is kept in both, and restored data, which is in one alone.
+async fn compare(
+    session: &Session,
+    shown: &Planned,
+    kept: &KeptMode,
+) -> Result<(Vec<Data>, Vec<String>), Failure> {
+    let since = kept.since();
+    let data = sides(session, shown, since).await?;
+    let apart = left(&shown.report, &session.kinds, &session.stack.facts, &Intent::Failback);
+    let apart: Vec<String> = apart.into_iter().map(|it| format!("{}: {}", it.address, it.text)).collect();
+    let StackFacts { primary, standby, .. } = &session.stack.facts;
+    let moved = &shown.moved;
+    session.tell(News::Divergence { data: &data, apart: &apart, moved, primary, standby, since });
+    Ok((data, apart))
 }
 
 /// `failure` of a primary that does not answer: where a failover is not complete, there is another way than back.

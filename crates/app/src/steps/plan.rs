@@ -45,6 +45,14 @@ struct Basis {
     sequence: Option<Sequence>,
 }
 
+/// Answers of the regions, and what was kept before.
+struct Asked {
+    kept: Kept,
+    seen: Capture,
+    moved: Vec<String>,
+    has_new_levels: bool,
+}
+
 /// Questions whose answers differ.
 fn moved(before: &Facts, now: &Facts) -> Vec<String> {
     let differs = |(query, fact): &(&String, &Fact)| {
@@ -105,24 +113,7 @@ impl Session {
         for step in &plan.steps {
             tracing::debug!(address = %step.address, action = ?step.action, "planned");
         }
-        // What a component leaves out matters where it is about to change; saying it every time is noise.
-        let changing: BTreeSet<String> = match options.intent {
-            Intent::Destroy => BTreeSet::new(),
-            _ => plan.steps.iter().map(|step| step.address.component().to_string()).collect(),
-        };
-        report.notes.extend(compiled.notes.iter().filter(|note| changing.contains(&note.address)).cloned());
-        report.notes.extend(self.unrehearsed(options, &plan, &report, now.mode));
-        report.notes.extend(self.unseen(&compiled.graph));
-        if options.mode == Mode::Standby && options.intent != Intent::Destroy {
-            report.notes.extend(left(&report, &self.kinds, &self.stack.facts, &options.intent));
-        }
-        if options.mode == Mode::Active {
-            let restores = |it: &Remark| plan.steps.iter().any(|step| *it.address == *step.address.as_str());
-            report.notes.extend(restored(&plan, &self.kinds, self.cloud.now()).into_iter().filter(restores));
-        }
-        if (&options.intent, options.mode) == (&Intent::Converge, Mode::Active) {
-            report.notes.extend(self.degraded(&compiled.graph, &seen.seen, &now)?);
-        }
+        report.notes.extend(self.notes(options, &compiled, (&plan, &report), &seen, &now)?);
         let rehearsal = self.rehearse(options, &facts.facts, &compiled.graph, now.epoch.saturating_add(1))?;
         if let Some(rehearsal) = &rehearsal {
             // An apply that ends well promises that the stack can fail over.
@@ -152,41 +143,40 @@ impl Session {
         })
     }
 
+    /// What is said beside a plan.
+    fn notes(
+        &self,
+        options: &Options,
+        compiled: &Compiled,
+        (plan, report): (&Plan, &PlanReport),
+        seen: &Observed,
+        now: &Standing,
+    ) -> Result<Vec<Remark>, Failure> {
+        let mut notes = Vec::new();
+        // What a component leaves out matters where it is about to change; saying it every time is noise.
+        let changing: BTreeSet<String> = match options.intent {
+            Intent::Destroy => BTreeSet::new(),
+            _ => plan.steps.iter().map(|step| step.address.component().to_string()).collect(),
+        };
+        notes.extend(compiled.notes.iter().filter(|note| changing.contains(&note.address)).cloned());
+        notes.extend(self.unrehearsed(options, plan, report, now.mode));
+        notes.extend(self.unseen(&compiled.graph));
+        if options.mode == Mode::Standby && options.intent != Intent::Destroy {
+            notes.extend(left(report, &self.kinds, &self.stack.facts, &options.intent));
+        }
+        if options.mode == Mode::Active {
+            let restores = |it: &Remark| plan.steps.iter().any(|step| *it.address == *step.address.as_str());
+            notes.extend(restored(plan, &self.kinds, self.cloud.now()).into_iter().filter(restores));
+        }
+        if (&options.intent, options.mode) == (&Intent::Converge, Mode::Active) {
+            notes.extend(self.degraded(&compiled.graph, &seen.seen, now)?);
+        }
+        Ok(notes)
+    }
+
     /// Facts and graph; errors in the stack end the program, unless it is about to be destroyed.
     async fn compiled(&mut self, options: &Options) -> Result<Basis, Failure> {
-        let mut kept = Kept::default();
-        let (seen, moved, has_new_levels) = match &self.alone {
-            // Nobody may be there to answer: what was said last has to do.
-            Some(alone) if !self.without_control => {
-                (Capture { facts: alone.facts.clone(), ..Capture::default() }, Vec::new(), false)
-            }
-            // What was said last is lost: what the standby region says itself can be asked again.
-            Some(alone) => {
-                let mut queries = queries(&self.stack);
-                queries.retain(|it| it.place == Place::Standby);
-                (
-                    capture(&*self.cloud, &self.scope, &queries, alone.facts.clone(), self.app.catalog.keep)
-                        .await,
-                    Vec::new(),
-                    false,
-                )
-            }
-            None => {
-                kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
-                let before = std::mem::take(&mut kept.facts);
-                let seen = capture(
-                    &*self.cloud,
-                    &self.scope,
-                    &queries(&self.stack),
-                    before.clone(),
-                    self.app.catalog.keep,
-                )
-                .await;
-                let moved = moved(&before, &seen.facts);
-                let has_new_levels = seen.facts.has_new_levels(&before);
-                (seen, moved, has_new_levels)
-            }
-        };
+        let Asked { mut kept, seen, moved, has_new_levels } = self.ask().await?;
         kept.facts = seen.facts;
         let mut secrets = self.stack.secrets.clone();
         secrets.extend(seen.secrets);
@@ -227,6 +217,44 @@ impl Session {
         }
         let unanswered = seen.failed;
         Ok(Basis { facts: kept, has_new_levels, unanswered, moved, mode, compiled, sequence })
+    }
+
+    /// Asks for facts; an unplanned failover works from those that were kept.
+    async fn ask(&self) -> Result<Asked, Failure> {
+        let mut kept = Kept::default();
+        let (seen, moved, has_new_levels) = match &self.alone {
+            // Nobody may be there to answer: what was said last has to do.
+            Some(alone) if !self.without_control => {
+                (Capture { facts: alone.facts.clone(), ..Capture::default() }, Vec::new(), false)
+            }
+            // What was said last is lost: what the standby region says itself can be asked again.
+            Some(alone) => {
+                let mut queries = queries(&self.stack);
+                queries.retain(|it| it.place == Place::Standby);
+                (
+                    capture(&*self.cloud, &self.scope, &queries, alone.facts.clone(), self.app.catalog.keep)
+                        .await,
+                    Vec::new(),
+                    false,
+                )
+            }
+            None => {
+                kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
+                let before = std::mem::take(&mut kept.facts);
+                let seen = capture(
+                    &*self.cloud,
+                    &self.scope,
+                    &queries(&self.stack),
+                    before.clone(),
+                    self.app.catalog.keep,
+                )
+                .await;
+                let moved = moved(&before, &seen.facts);
+                let has_new_levels = seen.facts.has_new_levels(&before);
+                (seen, moved, has_new_levels)
+            }
+        };
+        Ok(Asked { kept, seen, moved, has_new_levels })
     }
 
     /// Compiles the stack for what a run with these options plans for.

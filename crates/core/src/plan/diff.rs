@@ -249,6 +249,17 @@ impl<'a> Draft<'a> {
             (None, Some(beside)) => beside.to_owned(),
             (None, None) => fields(&changes, ["differs", "differ"]),
         };
+        self.update(kind, resource, found, (reason, changes), links)
+    }
+
+    fn update(
+        &mut self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        found: &Found,
+        (reason, changes): (String, Vec<FieldChange>),
+        links: Vec<String>,
+    ) -> Result<(), ShapeError> {
         let id = self.push(kind, resource, Action::Update, reason, changes, Some(found.id.clone()));
         self.steps[id].estimate += kind.holds(&resource.spec)?.as_secs_f64();
         if let (Some(wanted), Some(live)) = (kind.demand(&resource.spec)?, kind.bought(&found.live)?) {

@@ -52,6 +52,20 @@ pub fn schema(components: &ComponentRegistry) -> Value {
     if let Some(all) = definitions.as_object_mut() {
         all.values_mut().for_each(or_template);
     }
+    own_tables(&mut properties, &duration, &posture, &keys);
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "drstack stack",
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["stack"],
+        "properties": properties,
+        "$defs": definitions,
+    })
+}
+
+/// The tables of a stack file that are no component's.
+fn own_tables(properties: &mut Map<String, Value>, duration: &Value, posture: &Value, keys: &Value) {
     properties.insert(
         "stack".to_owned(),
         json!({
@@ -79,15 +93,6 @@ pub fn schema(components: &ComponentRegistry) -> Value {
     or_template(&mut module);
     properties.insert("module".to_owned(), json!({"type": "object", "additionalProperties": module}));
     properties.insert("sim".to_owned(), json!({"type": "object"}));
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "drstack stack",
-        "type": "object",
-        "additionalProperties": false,
-        "required": ["stack"],
-        "properties": properties,
-        "$defs": definitions,
-    })
 }
 
 /// Allows a template for every scalar field of a table.

@@ -120,16 +120,7 @@ impl Component for Bucket {
 
     fn compile(spec: &BucketTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         let standby = spec.standby_name(cx.stack);
-        let fact = match cx.facts.get::<BucketFact>(&FactQuery::primary("bucket", &spec.name)) {
-            Known::Yes(fact) => Some(fact),
-            Known::Absent => {
-                let message = format!("bucket `{}` does not exist in {}", spec.name, cx.stack.primary);
-                out.error("DR210", "name", message, "make it there first, or correct the name");
-                None
-            }
-            // Nothing of the primary is changed then, and the role is not either.
-            Known::Unknown(_) => None,
-        };
+        let fact = asked(spec, cx, out);
         let (source_kms_key, foreign_role) =
             fact.map_or((None, None), |fact| (fact.kms_key, fact.foreign_role));
         if let (Some(key), None) = (&source_kms_key, &spec.kms_key) {
@@ -158,38 +149,7 @@ impl Component for Bucket {
             &spec.name,
             &BucketVersioningSpec { bucket: spec.name.clone() },
         ));
-        let role = match foreign_role {
-            Some(role) => {
-                let message = format!(
-                    "other rules of `{}` replicate as `{role}`, and S3 has one role a bucket",
-                    spec.name
-                );
-                let help = format!(
-                    "allow that role to replicate into `{standby}` too: s3:ReplicateObject, s3:ReplicateDelete, s3:ReplicateTags"
-                );
-                out.warn("DR216", "name", message, help);
-                Link::Known(role)
-            }
-            None => {
-                let name = names::owned(&cx.stack.name, cx.address, "replication", ROLE_LIMIT);
-                let role = ReplicationRoleSpec {
-                    name: name.clone(),
-                    source: spec.name.clone(),
-                    destination: standby.clone(),
-                    partition: partition.clone(),
-                    kms_key: spec.kms_key.clone(),
-                    source_kms_key,
-                    account: account.clone(),
-                };
-                let role = Resource::named::<ReplicationRole>(
-                    cx.resource("replication-role"),
-                    Place::Global,
-                    &name,
-                    &role,
-                );
-                Link::output(&out.add(role), "arn")
-            }
-        };
+        let role = role(spec, cx, foreign_role, source_kms_key, out);
         let rule = rule_id(&cx.stack.name, cx.address);
         let id = format!("{}/{rule}", spec.name);
         let rule = ReplicationRuleSpec {
@@ -237,5 +197,60 @@ impl Component for Bucket {
                 },
             },
         ]
+    }
+}
+
+/// The role that S3 replicates as: the bucket's own, or that of rules which are there already.
+fn role(
+    spec: &BucketTable,
+    cx: &CompileCx<'_>,
+    foreign: Option<String>,
+    source_kms_key: Option<String>,
+    out: &mut ResourceSet,
+) -> Link {
+    let standby = spec.standby_name(cx.stack);
+    match foreign {
+        Some(role) => {
+            let message =
+                format!("other rules of `{}` replicate as `{role}`, and S3 has one role a bucket", spec.name);
+            let help = format!(
+                "allow that role to replicate into `{standby}` too: s3:ReplicateObject, s3:ReplicateDelete, s3:ReplicateTags"
+            );
+            out.warn("DR216", "name", message, help);
+            Link::Known(role)
+        }
+        None => {
+            let name = names::owned(&cx.stack.name, cx.address, "replication", ROLE_LIMIT);
+            let role = ReplicationRoleSpec {
+                name: name.clone(),
+                source: spec.name.clone(),
+                destination: standby.clone(),
+                partition: names::partition(&cx.stack.standby).to_owned(),
+                kms_key: spec.kms_key.clone(),
+                source_kms_key,
+                account: account(cx),
+            };
+            let role = Resource::named::<ReplicationRole>(
+                cx.resource("replication-role"),
+                Place::Global,
+                &name,
+                &role,
+            );
+            Link::output(&out.add(role), "arn")
+        }
+    }
+}
+
+/// What the primary's bucket is like, where that was answered.
+fn asked(spec: &BucketTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Option<BucketFact> {
+    match cx.facts.get::<BucketFact>(&FactQuery::primary("bucket", &spec.name)) {
+        Known::Yes(fact) => Some(fact),
+        Known::Absent => {
+            let message = format!("bucket `{}` does not exist in {}", spec.name, cx.stack.primary);
+            out.error("DR210", "name", message, "make it there first, or correct the name");
+            None
+        }
+        // Nothing of the primary is changed then, and the role is not either.
+        Known::Unknown(_) => None,
     }
 }

@@ -35,6 +35,7 @@ use crate::services::checks::check::{CheckSpec, Probe as Asked};
 use crate::services::cloudwatch::alarm::AlarmSpec;
 use crate::services::cloudwatch::traffic_switch::{TrafficSwitchSpec, dimension};
 use crate::services::route53::dns_record::{DnsRecordSpec, mark, record_id};
+use crate::services::route53::dns_weights::DnsWeightsSpec;
 use crate::services::route53::health_check::HealthCheckSpec;
 
 /// `[traffic.NAME]`
@@ -138,14 +139,7 @@ impl Component for Traffic {
             return;
         };
         let (primary, secondary) = (spec.primary_target.name(), standby.name());
-        if cx.posture == Posture::Hot && spec.policy == Policy::Failover {
-            let text = "hot: the name leads to one region at a time; `policy = \"weighted\"` with a `standby_share` has both answer";
-            out.notes.push(text.to_owned());
-        }
-        if spec.after.as_ref().is_some_and(Vec::is_empty) {
-            let text = "`after = []`: a failover moves traffic at once, whatever serves by then";
-            out.notes.push(text.to_owned());
-        }
+        remark(spec, cx, out);
         let name = names::owned(&cx.stack.name, cx.address, "", ALARM_LIMIT);
         let alarm = AlarmSpec {
             name: name.clone(),
@@ -195,27 +189,8 @@ impl Component for Traffic {
         switch.waits = waits.clone();
         let answers = probe.of(&record).map(|url| (url, secondary.clone()));
         let asked = probe.asked(&record, &primary);
-        let weights = weights::of(spec, cx, (&pair, &endpoint), asked, answers).map(|weights| {
-            let at = cx.resource(DnsWeights::NAME);
-            let resource = Resource::named::<DnsWeights>(at, Place::Global, id, &weights);
-            // It changes weights of the stack's own pair alone, and looks for that itself.
-            let mut resource = resource.whatever_is_answered();
-            resource.waits = waits;
-            match cx.mode {
-                Mode::Standby => {
-                    // Traffic comes back by the switch first, and what served may shrink only after it.
-                    resource.after.push(switch.address.clone());
-                    resource.after.extend(serving);
-                }
-                Mode::Active if weights.gate.is_some() => {
-                    // All of it has gone over by shares before the switch lets none back.
-                    resource.after.extend(serving);
-                    switch.after.push(resource.address.clone());
-                }
-                Mode::Active => {}
-            }
-            resource
-        });
+        let weights = weights::of(spec, cx, (&pair, &endpoint), asked, answers)
+            .map(|weights| in_turn(cx, (id, &weights), waits, serving, &mut switch));
         let switch = out.add(switch);
         out.resources.extend(weights);
         if cx.mode == Mode::Active {
@@ -241,6 +216,47 @@ impl Component for Traffic {
             },
         ]
     }
+}
+
+/// What to know beforehand.
+fn remark(spec: &TrafficTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
+    if cx.posture == Posture::Hot && spec.policy == Policy::Failover {
+        let text = "hot: the name leads to one region at a time; `policy = \"weighted\"` with a `standby_share` has both answer";
+        out.notes.push(text.to_owned());
+    }
+    if spec.after.as_ref().is_some_and(Vec::is_empty) {
+        let text = "`after = []`: a failover moves traffic at once, whatever serves by then";
+        out.notes.push(text.to_owned());
+    }
+}
+
+/// The weights of a pair of records, which change before the switch or after it.
+fn in_turn(
+    cx: &CompileCx<'_>,
+    (id, weights): (String, &DnsWeightsSpec),
+    waits: Waits,
+    serving: Vec<Address>,
+    switch: &mut Resource,
+) -> Resource {
+    let at = cx.resource(DnsWeights::NAME);
+    let resource = Resource::named::<DnsWeights>(at, Place::Global, id, weights);
+    // It changes weights of the stack's own pair alone, and looks for that itself.
+    let mut resource = resource.whatever_is_answered();
+    resource.waits = waits;
+    match cx.mode {
+        Mode::Standby => {
+            // Traffic comes back by the switch first, and what served may shrink only after it.
+            resource.after.push(switch.address.clone());
+            resource.after.extend(serving);
+        }
+        Mode::Active if weights.gate.is_some() => {
+            // All of it has gone over by shares before the switch lets none back.
+            resource.after.extend(serving);
+            switch.after.push(resource.address.clone());
+        }
+        Mode::Active => {}
+    }
+    resource
 }
 
 /// That the standby region answers, once traffic has moved: a check like those that users write.

@@ -10,46 +10,52 @@ use drstack_kinds::services::ec2::launch_template::LaunchTemplateSpec;
 
 use super::{GIVEN, STATE, Sample, Unseen, known, sample};
 
+const GROUP: Unseen = &[("on_demand", STATE), ("spot", STATE), ("status", STATE)];
+const LARGER: &str = "while instances are exchanged the group may be larger than it will be";
+const ACTIVE: Unseen = &[("max", LARGER), ("on_demand", STATE), ("status", STATE)];
+const MIXED: Unseen = &[("max", LARGER), ("status", STATE)];
+const FAILOVER: Unseen = &[
+    ("name", "made from the address, by which it is found: another address is another group"),
+    ("failover.minimum", "how far it may go down, which only matters while it is waited for"),
+];
+const FLEET: Unseen = &[
+    FAILOVER[0],
+    FAILOVER[1],
+    ("by_fleet", "who launches what is missing, and none of what is there by then"),
+];
+const SMALL: &str = "it is less than an instance that could go";
+const OTHERS: Unseen = &[("max", LARGER), ("status", STATE), ("on_demand", SMALL), ("spot", SMALL)];
+const UNUSED: &str = "other sizes are only for a lower rung";
+const SIZED: Unseen = &[
+    ("name", "made from the address, by which it is found: another address is another group"),
+    ("sizes.others", UNUSED),
+    ("sizes.others.*", UNUSED),
+    ("sizes.units.g5.2xlarge", UNUSED),
+    ("sizes.units.g5.large", UNUSED),
+    ("failover.minimum", "how far it may go down, which only matters while it is waited for"),
+];
+const GROUP_NAME: Unseen =
+    &[("name", "made from the address, by which it is found: another address is another group")];
+const LOWER: &str = "on a lower rung it follows from what is to be had";
+const LOWERED: Unseen = &[
+    ("name", "made from the address, by which it is found: another address is another group"),
+    ("on_demand_percentage", LOWER),
+    ("failover.minimum", "how far it may go down, which only matters while it is waited for"),
+    ("failover.rung", LOWER),
+];
+const COPY: &str = "made from the address and `source`, and `source` shows";
+const IMAGE: Unseen = &[("name", COPY)];
+const KEYED: Unseen = &[
+    ("name", COPY),
+    ("kms_key", "an image does not say under which key it is: a new key is for the next copy"),
+];
+const TEMPLATE: Unseen = &[("version", GIVEN)];
+
 pub(super) fn samples() -> Vec<Sample> {
-    const GROUP: Unseen = &[("on_demand", STATE), ("spot", STATE), ("status", STATE)];
-    const LARGER: &str = "while instances are exchanged the group may be larger than it will be";
-    const ACTIVE: Unseen = &[("max", LARGER), ("on_demand", STATE), ("status", STATE)];
-    const MIXED: Unseen = &[("max", LARGER), ("status", STATE)];
-    const FAILOVER: Unseen = &[
-        ("name", "made from the address, by which it is found: another address is another group"),
-        ("failover.minimum", "how far it may go down, which only matters while it is waited for"),
-    ];
-    const FLEET: Unseen = &[
-        FAILOVER[0],
-        FAILOVER[1],
-        ("by_fleet", "who launches what is missing, and none of what is there by then"),
-    ];
-    const SMALL: &str = "it is less than an instance that could go";
-    const OTHERS: Unseen = &[("max", LARGER), ("status", STATE), ("on_demand", SMALL), ("spot", SMALL)];
-    const UNUSED: &str = "other sizes are only for a lower rung";
-    const SIZED: Unseen = &[
-        ("name", "made from the address, by which it is found: another address is another group"),
-        ("sizes.others", UNUSED),
-        ("sizes.others.*", UNUSED),
-        ("sizes.units.g5.2xlarge", UNUSED),
-        ("sizes.units.g5.large", UNUSED),
-        ("failover.minimum", "how far it may go down, which only matters while it is waited for"),
-    ];
-    const GROUP_NAME: Unseen =
-        &[("name", "made from the address, by which it is found: another address is another group")];
-    const LOWER: &str = "on a lower rung it follows from what is to be had";
-    const LOWERED: Unseen = &[
-        ("name", "made from the address, by which it is found: another address is another group"),
-        ("on_demand_percentage", LOWER),
-        ("failover.minimum", "how far it may go down, which only matters while it is waited for"),
-        ("failover.rung", LOWER),
-    ];
-    const COPY: &str = "made from the address and `source`, and `source` shows";
-    const IMAGE: Unseen = &[("name", COPY)];
-    const KEYED: Unseen = &[
-        ("name", COPY),
-        ("kms_key", "an image does not say under which key it is: a new key is for the next copy"),
-    ];
+    launched().into_iter().chain(groups()).collect()
+}
+
+fn launched() -> Vec<Sample> {
     let image =
         ImageSpec { source: "ami-1".into(), name: "drstack-fleet-image-base-ami-1".into(), kms_key: None };
     let template = LaunchTemplateSpec {
@@ -74,7 +80,19 @@ pub(super) fn samples() -> Vec<Sample> {
         }],
         ..template.clone()
     };
-    const TEMPLATE: Unseen = &[("version", GIVEN)];
+    vec![
+        sample::<Image>(&image, &[("state", STATE)], IMAGE),
+        sample::<Image>(
+            &ImageSpec { kms_key: Some("alias/own".into()), ..image },
+            &[("state", STATE)],
+            KEYED,
+        ),
+        sample::<LaunchTemplate>(&template, TEMPLATE, &[]),
+        sample::<LaunchTemplate>(&full, TEMPLATE, &[]),
+    ]
+}
+
+fn groups() -> Vec<Sample> {
     let group = GroupSpec {
         name: "drstack-fleet-pool".into(),
         template: known("lt-1"),
@@ -108,14 +126,6 @@ pub(super) fn samples() -> Vec<Sample> {
     let mixed = GroupSpec { failover: Some(mixed), ..active.clone() };
     let empty = GroupSpec { min: 0, desired: 0, on_demand_percentage: 100, ..group.clone() };
     vec![
-        sample::<Image>(&image, &[("state", STATE)], IMAGE),
-        sample::<Image>(
-            &ImageSpec { kms_key: Some("alias/own".into()), ..image },
-            &[("state", STATE)],
-            KEYED,
-        ),
-        sample::<LaunchTemplate>(&template, TEMPLATE, &[]),
-        sample::<LaunchTemplate>(&full, TEMPLATE, &[]),
         sample::<Group>(&group, GROUP, GROUP_NAME),
         sample::<Group>(&empty, GROUP, GROUP_NAME),
         sample::<Group>(&active, ACTIVE, FAILOVER),

@@ -18,33 +18,66 @@ use drstack_kinds::services::s3::replication_rule::ReplicationRuleSpec;
 
 use super::{GIVEN, NAMED, STATE, Sample, Unseen, known, sample};
 
+const BUCKET: Unseen = &[("name", NAMED)];
+const RULE: Unseen = &[
+    ("bucket", NAMED),
+    ("rule", NAMED),
+    ("partition", "it only goes into the ARN of a bucket, and a region never moves to another partition"),
+];
+const SETTING: Unseen = &[("bucket", NAMED)];
+const REPLICA: Unseen = &[("status", STATE), ("arn", GIVEN)];
+const ANY_KEY: Unseen = &[
+    ("status", STATE),
+    ("arn", GIVEN),
+    ("kms_key", "a stack that names no key takes any: AWS shows the one that it manages here too"),
+];
+const EXPORTED: Unseen = &[("failure", "it says why the state is not the wanted one")];
+const EXPORT: Unseen = &[
+    ("table", NAMED),
+    ("bucket", NAMED),
+    ("prefix", "it is made of stack and table"),
+    ("oldest_hours", NAMED),
+];
+const COPIED: Unseen = &[
+    ("export", "any complete export will do"),
+    ("as_of", "how old it may be is the business of who makes it"),
+];
+const COPY: Unseen = &[("bucket", NAMED), ("prefix", NAMED)];
+const TABLE: Unseen = &[("table", NAMED)];
+const MADE: &str = "it is made so, and whoever changes it afterwards is right";
+const IMPORT: Unseen = &[
+    ("table", NAMED),
+    ("bucket", "where it came from is said by the export"),
+    ("prefix", "where it came from is said by the export"),
+    ("shape.attributes.pk", MADE),
+    ("shape.key", MADE),
+    ("shape.key.*.attribute", MADE),
+    ("shape.key.*.role", MADE),
+    ("shape.indexes", MADE),
+    ("shape.indexes.*.name", MADE),
+    ("shape.indexes.*.key", MADE),
+    ("shape.indexes.*.key.*.attribute", MADE),
+    ("shape.indexes.*.key.*.role", MADE),
+    ("shape.indexes.*.projection", MADE),
+    ("shape.indexes.*.attributes", MADE),
+    ("shape.indexes.*.attributes.*", MADE),
+    ("shape.indexes.*.capacity.read", MADE),
+    ("shape.indexes.*.capacity.write", MADE),
+    ("shape.local_indexes", "no import makes any"),
+    ("shape.local_indexes.*", "no import makes any"),
+    ("shape.capacity.read", MADE),
+    ("shape.capacity.write", MADE),
+];
+const FAILURE: (&str, &str) = ("failure", "it says that it is not ready");
+const KEYED: Unseen = &[("status", STATE), ("arn", GIVEN), FAILURE];
+const ANY_KEY_YET: Unseen = &[
+    ("status", STATE),
+    ("arn", GIVEN),
+    FAILURE,
+    ("kms_key", "a stack that names no key takes any: AWS shows the one that it manages here too"),
+];
+
 pub(super) fn samples() -> Vec<Sample> {
-    const BUCKET: Unseen = &[("name", NAMED)];
-    const RULE: Unseen = &[
-        ("bucket", NAMED),
-        ("rule", NAMED),
-        ("partition", "it only goes into the ARN of a bucket, and a region never moves to another partition"),
-    ];
-    const SETTING: Unseen = &[("bucket", NAMED)];
-    const REPLICA: Unseen = &[("status", STATE), ("arn", GIVEN)];
-    const ANY_KEY: Unseen = &[
-        ("status", STATE),
-        ("arn", GIVEN),
-        ("kms_key", "a stack that names no key takes any: AWS shows the one that it manages here too"),
-    ];
-    const EXPORTED: Unseen = &[("failure", "it says why the state is not the wanted one")];
-    const EXPORT: Unseen = &[
-        ("table", NAMED),
-        ("bucket", NAMED),
-        ("prefix", "it is made of stack and table"),
-        ("oldest_hours", NAMED),
-    ];
-    const COPIED: Unseen = &[
-        ("export", "any complete export will do"),
-        ("as_of", "how old it may be is the business of who makes it"),
-    ];
-    const COPY: Unseen = &[("bucket", NAMED), ("prefix", NAMED)];
-    const TABLE: Unseen = &[("table", NAMED)];
     let bucket = BucketSpec {
         name: "acme-models-us-west-2".into(),
         source: "acme-models".into(),
@@ -98,38 +131,6 @@ fn settings(kms_key: Option<String>) -> Settings {
 
 /// A table that is restored, under no key of its own and under `key`.
 fn restored(key: Option<String>) -> Vec<Sample> {
-    const MADE: &str = "it is made so, and whoever changes it afterwards is right";
-    const IMPORT: Unseen = &[
-        ("table", NAMED),
-        ("bucket", "where it came from is said by the export"),
-        ("prefix", "where it came from is said by the export"),
-        ("shape.attributes.pk", MADE),
-        ("shape.key", MADE),
-        ("shape.key.*.attribute", MADE),
-        ("shape.key.*.role", MADE),
-        ("shape.indexes", MADE),
-        ("shape.indexes.*.name", MADE),
-        ("shape.indexes.*.key", MADE),
-        ("shape.indexes.*.key.*.attribute", MADE),
-        ("shape.indexes.*.key.*.role", MADE),
-        ("shape.indexes.*.projection", MADE),
-        ("shape.indexes.*.attributes", MADE),
-        ("shape.indexes.*.attributes.*", MADE),
-        ("shape.indexes.*.capacity.read", MADE),
-        ("shape.indexes.*.capacity.write", MADE),
-        ("shape.local_indexes", "no import makes any"),
-        ("shape.local_indexes.*", "no import makes any"),
-        ("shape.capacity.read", MADE),
-        ("shape.capacity.write", MADE),
-    ];
-    const FAILURE: (&str, &str) = ("failure", "it says that it is not ready");
-    const KEYED: Unseen = &[("status", STATE), ("arn", GIVEN), FAILURE];
-    const ANY_KEY: Unseen = &[
-        ("status", STATE),
-        ("arn", GIVEN),
-        FAILURE,
-        ("kms_key", "a stack that names no key takes any: AWS shows the one that it manages here too"),
-    ];
     let part = |attribute: &str, role: &str| KeyPart { attribute: attribute.into(), role: role.into() };
     let capacity = Some(Throughput { read: 5, write: 5 });
     let index = TableIndex {
@@ -155,7 +156,7 @@ fn restored(key: Option<String>) -> Vec<Sample> {
         settings: settings(None),
     };
     vec![
-        sample::<TableImport>(&import, ANY_KEY, IMPORT),
+        sample::<TableImport>(&import, ANY_KEY_YET, IMPORT),
         sample::<TableImport>(&TableImportSpec { settings: settings(key), ..import }, KEYED, IMPORT),
     ]
 }

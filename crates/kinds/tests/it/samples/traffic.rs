@@ -9,30 +9,31 @@ use drstack_kinds::services::route53::health_check::HealthCheckSpec;
 
 use super::{NAMED, Sample, Unseen, known, sample};
 
+const ALARM: Unseen = &[("name", NAMED)];
+const PAIR: Unseen = &[
+    ("zone", NAMED),
+    ("record", NAMED),
+    ("mark", "made from the address, by which it is ours: another address is another pair"),
+    ("adopt", "whether a record of others may go, which is asked while making it"),
+];
+const SWITCH: Unseen = &[("alarm", NAMED)];
+const WEIGHTS: Unseen = &[
+    ("steps", "shares on the way, which nothing shows once they are passed"),
+    ("steps.*", "shares on the way, which nothing shows once they are passed"),
+    ("gate.url", "what has to hold on the way"),
+    ("gate.host", "what has to hold on the way"),
+    ("gate.check", "what has to hold on the way"),
+    ("gate.seconds", "what has to hold on the way"),
+];
+const BY_WEIGHT: Unseen = &[
+    ("zone", NAMED),
+    ("record", NAMED),
+    ("mark", "made from the address, by which it is ours: another address is another pair"),
+    ("adopt", "whether a record of others may go, which is asked while making it"),
+    ("weighted", "the share it is made with: from then on another kind has it"),
+];
+
 pub(super) fn samples() -> Vec<Sample> {
-    const ALARM: Unseen = &[("name", NAMED)];
-    const PAIR: Unseen = &[
-        ("zone", NAMED),
-        ("record", NAMED),
-        ("mark", "made from the address, by which it is ours: another address is another pair"),
-        ("adopt", "whether a record of others may go, which is asked while making it"),
-    ];
-    const SWITCH: Unseen = &[("alarm", NAMED)];
-    const WEIGHTS: Unseen = &[
-        ("steps", "shares on the way, which nothing shows once they are passed"),
-        ("steps.*", "shares on the way, which nothing shows once they are passed"),
-        ("gate.url", "what has to hold on the way"),
-        ("gate.host", "what has to hold on the way"),
-        ("gate.check", "what has to hold on the way"),
-        ("gate.seconds", "what has to hold on the way"),
-    ];
-    const BY_WEIGHT: Unseen = &[
-        ("zone", NAMED),
-        ("record", NAMED),
-        ("mark", "made from the address, by which it is ours: another address is another pair"),
-        ("adopt", "whether a record of others may go, which is asked while making it"),
-        ("weighted", "the share it is made with: from then on another kind has it"),
-    ];
     let pair = DnsRecordSpec {
         zone: "Z0123".into(),
         record: "api.example.com".into(),
