@@ -1,4 +1,4 @@
-"""What the comparisons share: moto behind the peers' proxy, what one command took, and the calls that a run made."""
+"""What the comparisons share: moto behind a proxy (peers/proxy.py), what one command took, and the calls that a run made."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import urllib.request
 from datetime import datetime
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PEERS = pathlib.Path(os.environ.get("PEERS", ROOT / "../shared/peers")).resolve()
+PEERS = ROOT / "benches/peers"
 FIELDS = ("wall", "cpu", "tree_mb", "largest_mb", "requests")
 
 
@@ -85,10 +85,10 @@ def terraform_environment(port, plugins, folder):
 
 
 def expect_terraform():
-    """The folder of its provider; ends the program where Terraform or the peers' harness is not at hand."""
+    """The folder of its provider; ends the program where Terraform is not at hand."""
     mirror = pathlib.Path(os.environ.get("TF_PLUGINS") or next(iter(pathlib.Path("/opt").glob("*/registry.terraform.io")), pathlib.Path("/none/x")).parent)
-    if not (shutil.which("terraform") and mirror.is_dir() and PEERS.is_dir()):
-        sys.exit("skipped: terraform, its AWS provider or the peers' harness is not here; nothing was measured")
+    if not (shutil.which("terraform") and mirror.is_dir()):
+        sys.exit("skipped: terraform or its AWS provider is not here; nothing was measured")
     return mirror
 
 
