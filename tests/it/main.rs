@@ -43,6 +43,7 @@ mod permissions;
 mod plan_files;
 #[cfg(feature = "aws")]
 mod planned;
+mod reference;
 mod renamed;
 mod reservations;
 mod schema;

@@ -12,3 +12,4 @@ mod props;
 mod random;
 mod samples;
 mod unanswered;
+mod whole;

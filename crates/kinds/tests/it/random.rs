@@ -26,7 +26,7 @@ type Part = (usize, usize, u64);
 
 /// Makes 1,480 of 37 instances.
 const LARGE: u32 = 40;
-const KINDS: [&str; 7] = ["bucket", "table", "network", "image", "pool", "fence", "traffic"];
+pub(crate) const KINDS: [&str; 7] = ["bucket", "table", "network", "image", "pool", "fence", "traffic"];
 /// Few, so that a second stack has some of the first one's components, with other fields.
 const NAMES: [&str; 2] = ["a", "b"];
 

@@ -1,0 +1,135 @@
+//! The pages of docs/reference are what this build says of itself. `DRSTACK_BLESS=1 cargo test --no-default-features reference` writes them
+//! anew: read the difference as a change of the product.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use drstack_core::diagnostic::codes::CODES;
+use serde_json::Value;
+
+use crate::drstack::drstack;
+
+/// Fields that every component may have.
+const COMMON: [&str; 7] = ["check", "for_each", "posture", "rpo", "rto", "tag", "tier"];
+
+/// Holds the page against what is generated.
+fn expect_page(name: &str, generated: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference").join(name);
+    if std::env::var_os("DRSTACK_BLESS").is_some_and(|it| it == "1") {
+        std::fs::write(&path, generated).expect("write the page");
+    }
+    let page = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        page == generated,
+        "docs/reference/{name} is not what this build says: run it with DRSTACK_BLESS=1"
+    );
+}
+
+/// A description in one line of a table.
+fn cell(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+}
+
+/// What a field may hold: `string`, `list of string`, `"a" or "b"`.
+fn type_of(schema: &Value, definitions: &Value) -> String {
+    if let Some(name) = schema["$ref"].as_str().and_then(|it| it.rsplit('/').next()) {
+        return type_of(&definitions[name], definitions);
+    }
+    let one_of = |all: &[Value]| {
+        // A template is allowed for every scalar, and null stands for a field that is left out.
+        let all = all.iter().filter(|it| it["pattern"] != "\\$\\{.*\\}" && it["type"] != "null");
+        let mut types: Vec<String> = all.map(|it| type_of(it, definitions)).collect();
+        types.dedup();
+        types.join(" or ")
+    };
+    if let Some(all) = schema["anyOf"].as_array().or(schema["oneOf"].as_array()) {
+        return one_of(all);
+    }
+    if let Some(choices) = schema["enum"].as_array() {
+        return choices.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
+    }
+    if !schema["const"].is_null() {
+        return format!("`{}`", schema["const"]);
+    }
+    let of = |name: &str| match name {
+        "array" => format!("list of {}", type_of(&schema["items"], definitions)),
+        "object" if schema["properties"].is_object() => {
+            let fields = schema["properties"].as_object().into_iter().flat_map(|it| it.keys());
+            format!("table of {}", fields.map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", "))
+        }
+        "object" => "table".to_owned(),
+        other => other.to_owned(),
+    };
+    match &schema["type"] {
+        Value::String(name) => of(name),
+        Value::Array(names) => {
+            let names = names.iter().filter_map(Value::as_str).filter(|it| *it != "null");
+            names.map(of).collect::<Vec<_>>().join(" or ")
+        }
+        _ => "any".to_owned(),
+    }
+}
+
+fn fields(out: &mut String, table: &Value, definitions: &Value, of: impl Fn(&str) -> bool) {
+    let required =
+        |name: &str| table["required"].as_array().is_some_and(|all| all.iter().any(|it| it == name));
+    out.push_str("\n| field | type | default | meaning |\n|---|---|---|---|\n");
+    for (name, schema) in table["properties"].as_object().into_iter().flatten().filter(|(name, _)| of(name)) {
+        // Beside a template that may stand for it.
+        let inner = if schema["anyOf"].is_array() { &schema["anyOf"][0] } else { schema };
+        let default = match &inner["default"] {
+            _ if required(name) => "required".to_owned(),
+            Value::Null => "not set".to_owned(),
+            value => format!("`{value}`"),
+        };
+        let meaning = schema["description"].as_str().or(inner["description"].as_str());
+        let (of, meaning) = (cell(&type_of(schema, definitions)), cell(meaning.unwrap_or_default()));
+        let _ = writeln!(out, "| `{name}` | {of} | {} | {meaning} |", cell(&default));
+    }
+}
+
+#[test]
+fn components_and_their_fields_are_listed() {
+    let schema: Value = serde_json::from_str(&drstack().run(["schema"]).ok().stdout).expect("JSON");
+    let (tables, definitions) = (&schema["properties"], &schema["$defs"]);
+    let mut out = "# Components\n\nGenerated from the types that read a stack. A template (`${input.size}`) may stand for every scalar.\n"
+        .to_owned();
+    let is_own = |name: &str| !COMMON.contains(&name);
+    let components = drstack_kinds::components();
+    for component in components.iter() {
+        let _ = write!(out, "\n## `[{}.NAME]`\n\n{}.\n", component.name(), component.summary());
+        fields(&mut out, &tables[component.name()]["additionalProperties"], definitions, is_own);
+    }
+    let check = components.check().expect("checks");
+    let _ = write!(out, "\n## `[[KIND.NAME.{}]]`\n\n{}.\n", check.name(), check.summary());
+    fields(&mut out, &definitions["CheckTable"], definitions, |_| true);
+    out.push_str("\n## Every component\n");
+    let any = &tables["bucket"]["additionalProperties"];
+    fields(&mut out, any, definitions, |name| COMMON.contains(&name));
+    out.push_str("\n## `[stack]`\n");
+    fields(&mut out, &tables["stack"], definitions, |_| true);
+    expect_page("components.md", &out);
+}
+
+#[test]
+fn commands_and_their_options_are_listed() {
+    let machine = drstack();
+    let help = |words: &[&str]| machine.run(words.iter().copied().chain(["--help"])).ok().stdout;
+    let mut out = "# Commands\n\nGenerated: what `--help` prints.\n".to_owned();
+    let whole = help(&[]);
+    let _ = write!(out, "\n## drstack\n\n```text\n{}\n```\n", whole.trim_end());
+    let list = whole.split("Commands:\n").nth(1).and_then(|it| it.split("\n\n").next()).expect("commands");
+    for command in list.lines().filter_map(|line| line.split_whitespace().next()).filter(|it| *it != "help") {
+        let _ = write!(out, "\n## drstack {command}\n\n```text\n{}\n```\n", help(&[command]).trim_end());
+    }
+    expect_page("commands.md", &out);
+}
+
+#[test]
+fn diagnostics_are_listed() {
+    let mut out = "# Diagnostics\n\nGenerated: what `drstack explain CODE` prints.\n\n| code | title | meaning |\n|---|---|---|\n".to_owned();
+    for (code, title, page) in CODES {
+        let _ = writeln!(out, "| {code} | {} | {} |", cell(title), cell(page));
+    }
+    expect_page("diagnostics.md", &out);
+}
