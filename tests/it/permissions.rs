@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use crate::main_job::{apply, seed, stack, values};
-use crate::servers::{PRIMARY, STANDBY, Server};
+use crate::servers::{Boto, PRIMARY, STANDBY, Server};
 
 /// Allowed, and never called by name: AWS asks for these on behalf of a call that is, as its documentation says of each.
 const IMPLIED: &[(&str, &str)] = &[
@@ -113,79 +113,110 @@ fn action(call: &str) -> String {
     }
 }
 
+/// A stack on a server, and all that drstack called there, by the action that it needs.
+struct Life<'a> {
+    server: &'a Server,
+    boto: Boto<'a>,
+    machine: crate::drstack::Drstack,
+    seen: BTreeMap<String, u64>,
+}
+
+impl Life<'_> {
+    /// Runs drstack. Only its own calls count: boto3's are forgotten before.
+    fn run(&mut self, args: &[&str], code: i32) {
+        self.server.find();
+        self.machine.run(args).code(code);
+        assert_eq!(self.server.bare(), BTreeMap::new(), "{args:?} named no owner of a bucket");
+        for (call, count) in self.server.calls() {
+            *self.seen.entry(action(&call)).or_default() += count;
+        }
+    }
+}
+
+const FENCE: &str = "[fence.writers]\n";
+
 #[test]
 fn calls_and_policy_are_the_same() {
     let Some(server) = Server::moto() else { return };
-    let boto = server.boto();
-    seed(&boto);
+    let (boto, machine) = (server.boto(), server.drstack());
+    let mut life = Life { server: &server, boto, machine, seen: BTreeMap::new() };
+    seed(&life.boto);
     let zone = json!({ "kind": "zone", "name": "example.com", "records": [
         { "name": "api.example.com", "type": "CNAME", "ttl": 60, "values": ["east.example.com"] },
     ]});
-    let zone = boto.seed(&json!([zone]))["example.com"]["id"].as_str().expect("an id").to_owned();
-    boto.seed(&json!([{ "kind": "table", "name": "fixed", "provisioned": [5, 5] }, { "kind": "image", "name": "golden" }]));
-    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
-    // Only drstack's own calls count: boto3's are forgotten before each run.
-    let mut run = |machine: &crate::drstack::Drstack, args: &[&str], code: i32| {
-        server.find();
-        machine.run(args).code(code);
-        assert_eq!(server.bare(), BTreeMap::new(), "{args:?} named no owner of a bucket");
-        for (call, count) in server.calls() {
-            *seen.entry(action(&call)).or_default() += count;
-        }
-    };
-    let machine = server.drstack();
+    let zone = life.boto.seed(&json!([zone]))["example.com"]["id"].as_str().expect("an id").to_owned();
+    life.boto.seed(&json!([{ "kind": "table", "name": "fixed", "provisioned": [5, 5] }, { "kind": "image", "name": "golden" }]));
     let text = format!(
         "{}\n[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nadopt = true\nprimary_target = \"east.example.com\"\n\
          standby_target = \"west.example.com\"\nprobe = \"https://api.example.com/\"\nwatch = false\n",
         stack("warm").replace("[pool.inference]", "[pool.inference]\nengine = \"fleet\"")
     );
-    machine.write(
+    life.machine.write(
         "s/stack.toml",
         &format!("{text}[network.there]\ntags = {{ team = \"x\" }}\n[table.fixed]\nname = \"fixed\"\n"),
     );
-    run(&machine, &["plan", "s"], 65);
+    is_made(&mut life, &text);
+    fails_over_and_back(&mut life);
+    drifts(&mut life, &text, &zone);
+    gets_smaller_and_goes(&mut life, &text);
+    compare(life.seen);
+}
+
+fn is_made(life: &mut Life<'_>, text: &str) {
+    life.run(&["plan", "s"], 65);
     let many = "[bucket.many]\nfor_each = [\"a\", \"b\", \"c\", \"d\"]\nname = \"many-${each.key}\"\n";
     let names = ["a", "b", "c", "d"].map(|key| json!({ "kind": "bucket", "name": format!("many-{key}") }));
-    boto.seed(&json!(names));
-    let fence = "[fence.writers]\n";
-    machine.write("s/stack.toml", &format!("{text}[image.golden]\nsource = \"golden\"\n{many}{fence}"));
-    run(&machine, &["apply", "s", "--auto-approve"], 0);
-    run(&machine, &["plan", "s"], 0);
+    life.boto.seed(&json!(names));
+    life.machine.write("s/stack.toml", &format!("{text}[image.golden]\nsource = \"golden\"\n{many}{FENCE}"));
+    life.run(&["apply", "s", "--auto-approve"], 0);
+    life.run(&["plan", "s"], 0);
+}
+
+fn fails_over_and_back(life: &mut Life<'_>) {
     // moto evaluates no alarms.
-    let alarm = |state: &str| {
+    let alarm = |boto: &Boto<'_>, state: &str| {
         let alarm =
             json!({ "region": STANDBY, "do": "alarm", "alarm": "drstack-fleet-traffic-api", "state": state });
         boto.run("traffic", &alarm);
     };
-    alarm("ALARM");
+    alarm(&life.boto, "ALARM");
     // No check asks it.
-    run(&machine, &["failover", "s", "--auto-approve"], 3);
-    alarm("OK");
+    life.run(&["failover", "s", "--auto-approve"], 3);
+    alarm(&life.boto, "OK");
     // As a failover that was cut off leaves it.
     let tags = json!({ "drstack:stack": "fleet", "drstack:burst": "pool.inference/group" });
-    boto.drift(STANDBY, "launch", "drstack-fleet-pool-inference", json!({ "tags": tags }));
-    run(&machine, &["failback", "s", "--auto-approve"], 0);
-    let world = boto.world(STANDBY, &["endpoints", "route_tables"]);
+    life.boto.drift(STANDBY, "launch", "drstack-fleet-pool-inference", json!({ "tags": tags }));
+    life.run(&["failback", "s", "--auto-approve"], 0);
+}
+
+/// What can drift, drifts, so that it is changed too.
+fn drifts(life: &mut Life<'_>, text: &str, zone: &str) {
+    let world = life.boto.world(STANDBY, &["endpoints", "route_tables"]);
     let id = |section: &str, key: &str| {
         let objects = values(&world[section]);
         let ours = objects.iter().find(|it| it["Tags"]["drstack:stack"] == "fleet").expect("ours");
         ours[key].as_str().expect("an id").to_owned()
     };
     let routes = json!({ "route_table": id("route_tables", "RouteTableId") });
-    boto.drift(STANDBY, "endpoint-routes", &id("endpoints", "VpcEndpointId"), routes);
+    life.boto.drift(STANDBY, "endpoint-routes", &id("endpoints", "VpcEndpointId"), routes);
     // What can drift, drifts, so that it is changed too.
     let moved = json!({ "/drstack/fleet/active-region": "elsewhere" });
-    boto.run("parameters", &json!({ "region": STANDBY, "path": "/drstack", "set": moved }));
+    life.boto.run("parameters", &json!({ "region": STANDBY, "path": "/drstack", "set": moved }));
     let role = "drstack-fleet-bucket-models-replication";
-    boto.drift(PRIMARY, "role-policy", role, json!({ "policy": "drstack" }));
-    boto.drift(STANDBY, "template-version", "drstack-fleet-pool-inference", json!({ "type": "t3.nano" }));
-    boto.drift(STANDBY, "alarm-period", "drstack-fleet-traffic-api", json!({}));
+    life.boto.drift(PRIMARY, "role-policy", role, json!({ "policy": "drstack" }));
+    life.boto.drift(
+        STANDBY,
+        "template-version",
+        "drstack-fleet-pool-inference",
+        json!({ "type": "t3.nano" }),
+    );
+    life.boto.drift(STANDBY, "alarm-period", "drstack-fleet-traffic-api", json!({}));
     let datum = json!({ "region": STANDBY, "do": "write", "stack": "fleet", "traffic": "traffic-api", "value": 1.0, "ago": 120 });
-    boto.run("traffic", &datum);
-    machine.write(
+    life.boto.run("traffic", &datum);
+    life.machine.write(
         "s/stack.toml",
         &format!(
-            "{}{fence}",
+            "{}{FENCE}",
             text.replace("https://api.example.com/", "https://api.example.com/healthz")
                 .replace("\"example.com\"", &format!("\"{zone}\""))
                 .replace(
@@ -200,26 +231,27 @@ ingress"
                 )
         ),
     );
-    run(
-        &machine,
+    life.run(
         &["apply", "s", "--auto-approve", "--delete-data", "image.golden", "--delete-data", "bucket.many"],
         0,
     );
-    machine.write(
+}
+
+fn gets_smaller_and_goes(life: &mut Life<'_>, text: &str) {
+    life.machine.write(
         "s/stack.toml",
         &text
             .replace("8080", "8081")
             .replace("[bucket.archive]", "#")
             .replace("name    = \"acme-archive\"\nposture = \"cold\"\ndelete_markers = false", "#"),
     );
-    run(&machine, &["apply", "s", "--auto-approve", "--delete-data", "bucket.archive"], 0);
-    machine.write("s/stack.toml", &stack("cold"));
-    run(&machine, &["apply", "s", "--auto-approve", "--delete-data", "table.features"], 0);
+    life.run(&["apply", "s", "--auto-approve", "--delete-data", "bucket.archive"], 0);
+    life.machine.write("s/stack.toml", &stack("cold"));
+    life.run(&["apply", "s", "--auto-approve", "--delete-data", "table.features"], 0);
     // No check asks it.
-    run(&machine, &["failover", "s", "--auto-approve"], 3);
-    run(&machine, &["failback", "s", "--auto-approve"], 0);
-    run(
-        &machine,
+    life.run(&["failover", "s", "--auto-approve"], 3);
+    life.run(&["failback", "s", "--auto-approve"], 0);
+    life.run(
         &[
             "destroy",
             "s",
@@ -237,7 +269,9 @@ ingress"
         ],
         0,
     );
+}
 
+fn compare(seen: BTreeMap<String, u64>) {
     let policy: BTreeSet<String> = policy_actions();
     let called: BTreeSet<String> = seen.into_keys().collect();
     let missing: Vec<_> = called.difference(&policy).collect();
