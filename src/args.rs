@@ -170,7 +170,7 @@ pub(crate) struct BundleArgs {
     /// Use the published bundle instead of local stack files
     #[arg(long, value_name = "s3://CONTROL/STACK", conflicts_with_all = ["stack", "input", "inputs"])]
     pub(crate) bundle: Option<String>,
-    /// Region of the control bucket, if its name does not end in one
+    /// Region of the control bucket, unless it has its default name
     #[arg(long, value_name = "REGION", requires = "bundle")]
     pub(crate) region: Option<String>,
     /// Refuse a bundle that this public key's owner has not signed

@@ -134,7 +134,7 @@ async fn aws(scope: &Scope) -> Result<Arc<dyn Cloud>, Failure> {
             CloudError::Denied { .. } => {
                 "set `AWS_PROFILE`, or the other variables of the AWS command line; `--cloud sim` needs no account"
             }
-            _ => "set `AWS_ACCOUNT_ID` to the digits of the account, so that nobody has to be asked for it",
+            _ => "set `AWS_ACCOUNT_ID` to the digits of the account, so that drstack need not ask AWS for it",
         };
         Failure::new(Status::Failed, error, hint)
     })?;

@@ -61,7 +61,7 @@ pub(crate) fn private_key(path: &Path) -> Result<PrivateKey, Failure> {
     PrivateKey::from_text(&text).map_err(|error| fail(error.to_string()))
 }
 
-/// Writes a private key that nobody else may read, and never over a file.
+/// Writes a private key that only the user can read, and never over a file.
 pub(crate) fn write_key(path: &Path, text: &str) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);

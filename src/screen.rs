@@ -75,7 +75,7 @@ impl Screen {
             }
         }
         if let Some(rehearsal) = planned.rehearsal.as_ref().filter(|_| planned.report.blocked.is_empty()) {
-            ui.result(&views::plan::failover(rehearsal, stack.rto(), !planned.plan.is_empty()));
+            ui.result(&views::plan::failover(rehearsal, stack.rto(), planned));
         }
         if !planned.report.blocked.is_empty() {
             ui.warn("hint: fix the items under \"Blocked\", then run it again");

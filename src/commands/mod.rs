@@ -57,6 +57,9 @@ impl Edge {
     /// Ends a command as its operation ended.
     pub(crate) fn ended(&self, ended: Result<Status, Failure>) -> Ended {
         let written = self.screen.write_chart();
+        if let (Err(_), Err(failure)) = (&ended, &written) {
+            self.ui.warn(&format!("warning: {}", failure.message));
+        }
         let status = ended?;
         written.map(|()| status.into())
     }

@@ -59,7 +59,7 @@ pub(crate) fn held(plan: &Plan, kinds: &KindRegistry, held: &[(StepId, StepId)],
     let line = |(traffic, failed): (String, &Step)| {
         let without = failed.address.component().typed();
         format!(
-            "{traffic} has not moved: it waits for {}, which failed; mend that and run `{again}` again, or go without: `{again} --not-waiting-for {without}`",
+            "{traffic} has not moved: it waits for {}, which failed; fix that and run `{again}` again, or go without: `{again} --not-waiting-for {without}`",
             failed.address
         )
     };

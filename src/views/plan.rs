@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use drstack_app::planned::Planned;
 use drstack_core::bundle::commands;
 use drstack_core::kind::{Action, KindRegistry};
 use drstack_core::plan::skeleton::{Bone, Skeleton};
@@ -110,9 +111,8 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: &Intent) -> String 
 fn why(step: &Step) -> &str {
     let is_plain = match step.action {
         Action::Create => step.reason == MISSING,
-        Action::Update => {
-            step.changes.iter().all(|it| step.reason.contains(&it.field)) && !step.changes.is_empty()
-        }
+        // The fields are listed below it.
+        Action::Update => step.reason.ends_with(" differs") || step.reason.ends_with(" differ"),
         Action::Delete => false,
     };
     if is_plain { "" } else { &step.reason }
@@ -144,9 +144,13 @@ fn nothing(report: &PlanReport, intent: &Intent) -> String {
 }
 
 /// What a failover would take, once all of the plan is done.
-pub(crate) fn failover(rehearsal: &Rehearsal, rto: Option<SignedDuration>, has_steps: bool) -> String {
+pub(crate) fn failover(rehearsal: &Rehearsal, rto: Option<SignedDuration>, planned: &Planned) -> String {
     let (_, length) = rehearsal.plan.critical_path();
-    let when = if has_steps { "A failover after this apply" } else { "A failover now" };
+    let when = match (planned.plan.is_empty(), planned.report.waiting.is_empty()) {
+        (false, _) => "A failover after this apply",
+        (true, false) => "A failover once all of this is ready",
+        (true, true) => "A failover now",
+    };
     if rehearsal.plan.steps.is_empty() {
         return format!("{when} would have nothing to do.\n");
     }

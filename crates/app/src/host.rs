@@ -8,7 +8,7 @@ use jiff::Timestamp;
 /// The machine that runs an operation, as the application sees it.
 ///
 /// Guarantees: `rest` pauses on the machine's own clock, which stands still while the machine sleeps; `interrupted` ends each time
-/// somebody asks the program to stop.
+/// the user asks the program to stop.
 pub trait Host: Send + Sync {
     /// The user, for the lock and the journal.
     fn user(&self) -> String;
@@ -18,6 +18,6 @@ pub trait Host: Send + Sync {
     fn run(&self, now: Timestamp) -> String;
     /// Pauses.
     fn rest(&self, span: Duration) -> BoxFuture<'_, ()>;
-    /// Ends when somebody asks the program to stop.
+    /// Ends when the user asks the program to stop.
     fn interrupted(&self) -> BoxFuture<'_, ()>;
 }

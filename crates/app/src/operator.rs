@@ -19,12 +19,13 @@ use crate::report::timeline::Report;
 /// A sign of life: it is shown until this is dropped.
 pub type Busy = Box<dyn Send>;
 
-/// Whoever an operation works for: a person at a terminal, a pipeline, a test. One who wants to hear nothing on the way answers two
-/// questions, and is told the results.
+/// The person or program that an operation works for: someone at a terminal, a pipeline, a test.
+///
+/// `tell`, `approve` and `page` are required; the rest is what happens on the way, which an operator may ignore.
 pub trait Operator: Send + Sync {
     /// Something to know on the way.
     fn note(&self, _text: &str) {}
-    /// Something to know even by who wants to hear little.
+    /// Something to know, also in quiet mode.
     fn warn(&self, _text: &str) {}
     /// Something goes on that takes a while.
     fn busy(&self, _text: String) -> Busy {
@@ -41,7 +42,7 @@ pub trait Operator: Send + Sync {
     /// Asks before something is changed.
     ///
     /// # Errors
-    /// The answer was not yes, or there was nobody to ask.
+    /// The answer was not yes, or there is no terminal to ask on.
     fn approve(&self, question: &str) -> Result<(), Failure>;
     /// The page about a change of mode that is kept in the control bucket, as Markdown.
     fn page(&self, report: &Report) -> String;

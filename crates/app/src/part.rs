@@ -38,7 +38,7 @@ impl Session {
         if named.is_empty() {
             return Ok(named);
         }
-        // Whoever names one resource means its component: that is what has a mode.
+        // The name of a resource stands for its component, which is what has a mode.
         let whole = |name: String| Address::parse(&name).map_or(name, |it| it.component().to_string());
         let named: Vec<String> = named.into_iter().map(whole).collect();
         let mut along = self.sequence()?.along(&self.stack, &named);

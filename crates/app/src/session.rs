@@ -37,7 +37,7 @@ pub struct Session {
     pub store: Arc<dyn ControlStore>,
     /// Signs the bundle.
     pub signer: Option<PrivateKey>,
-    /// What the last complete apply left for a failover, which asks nobody else; none while not failing over.
+    /// What the last complete apply left for an unplanned failover, which captures nothing itself; none otherwise.
     pub alone: Option<Alone>,
     /// The operator has said which region serves, or is to: a doubt about it holds nothing up.
     pub stated: bool,

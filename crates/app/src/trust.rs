@@ -1,4 +1,4 @@
-//! Who vouches for the commands of a bundle: whoever may write to the control bucket must not decide what runs on the operator's machine.
+//! Trust in the commands of a bundle: write access to the control bucket must not decide what runs on the operator's machine.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::text::count;
 pub struct Trust {
     /// The primary answers: it is asked.
     pub planned: bool,
-    /// Commands of a bundle are run although nobody vouches for them.
+    /// Run a bundle's commands although no key and no file vouches for them.
     pub unsigned: bool,
     /// Nothing is done, so that no command runs.
     pub dry_run: bool,
@@ -24,9 +24,9 @@ pub struct Trust {
     pub without_control: bool,
 }
 
-/// Commands that nobody vouches for. A bundle names its own hash and its own key: neither counts.
+/// Commands that no key and no file of the caller's vouches for. A bundle names its own hash and its own key: neither counts.
 pub(crate) struct Vouched {
-    nobodys: BTreeSet<Command>,
+    unvouched: BTreeSet<Command>,
     /// Whether files of the stack are at hand.
     has_files: bool,
 }
@@ -35,25 +35,25 @@ impl Vouched {
     /// Of the `published` stack: all are vouched for where a key of the caller's has signed it, else those that the caller's `own`
     /// files have too.
     pub(crate) fn of(signed: bool, own: Option<&Stack>, published: &Stack) -> Self {
-        let nobodys = match (signed, own) {
+        let unvouched = match (signed, own) {
             (true, _) => BTreeSet::new(),
             (false, Some(own)) => foreign(published, own),
             (false, None) => commands(published),
         };
-        Self { nobodys, has_files: own.is_some() }
+        Self { unvouched, has_files: own.is_some() }
     }
 
     /// Refuses to go on with them, unless nothing is run or the caller accepts them; what would run is named.
     pub(crate) fn expect(&self, session: &Session, trust: &Trust) -> Result<(), Failure> {
-        if self.nobodys.is_empty() || trust.watch {
+        if self.unvouched.is_empty() || trust.watch {
             return Ok(());
         }
         let what = match self.has_files {
             true => "the bundle in the control bucket runs what these files do not",
             false => "the bundle runs",
         };
-        let all: Vec<String> = self.nobodys.iter().map(|it| format!("  {it}")).collect();
-        let commands = count(self.nobodys.len(), "command");
+        let all: Vec<String> = self.unvouched.iter().map(|it| format!("  {it}")).collect();
+        let commands = count(self.unvouched.len(), "command");
         let message = format!(
             "{what}, and no key says whose it is: {commands} would run on this machine\n{}",
             all.join("\n")

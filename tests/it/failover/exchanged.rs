@@ -39,12 +39,12 @@ fn a_failback_says_what_is_on_demand_still_and_so_do_plans_until_spot_is_to_be_h
     // An hour later one spot instance serves, and no more are to be had.
     let lacking = plan(&machine, "lack.toml");
     for said in
-        ["pool.batch/group: 1 instance on-demand still", "pool.serving/group: 1 instance on-demand still"]
+        ["pool.batch/group: 1 instance still on-demand", "pool.serving/group: 1 instance still on-demand"]
     {
         assert!(lacking.stdout.contains(said), "{lacking:?}");
     }
     let applied = run(&machine, "apply s --auto-approve", Some("lack.toml")).ok();
-    assert!(applied.stdout.contains("1 instance on-demand still"), "{applied:?}");
+    assert!(applied.stdout.contains("1 instance still on-demand"), "{applied:?}");
     assert_eq!(bought(&machine), numbers((1, 0), (1, 1)));
     machine.write("later.toml", "between_runs = \"1h\"");
     let later = plan(&machine, "later.toml");
@@ -75,7 +75,7 @@ fn an_apply_leaves_an_exchange_alone_and_a_destroy_ends_it() {
     run(&machine, "failback s --auto-approve", None).ok();
     machine.write("soon.toml", "between_runs = \"3m 2s\"\n");
     let applied = run(&machine, "apply s --auto-approve", Some("soon.toml")).ok();
-    assert!(applied.stdout.contains("2 instances on-demand still"), "{applied:?}");
+    assert!(applied.stdout.contains("2 instances still on-demand"), "{applied:?}");
     assert_eq!(bought(&machine), numbers((1, 1), (2, 1)), "one more was launched beside them");
     run(&machine, "destroy s --auto-approve", None).ok();
     assert_eq!(bought(&machine), []);

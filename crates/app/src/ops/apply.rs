@@ -13,6 +13,7 @@ use crate::ops::finish::{Approval, finish};
 use crate::planned::Planned;
 use crate::session::Session;
 use crate::steps::publish::signer;
+use crate::text::count;
 
 /// What is to be applied, and how.
 pub struct Apply {
@@ -79,7 +80,13 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
         return Ok(Status::Done);
     }
     let is_approved = how.auto_approve || how.file.is_some();
-    let approval = if is_approved { Approval::Given } else { Approval::Ask("Apply these changes?") };
+    let approval = match is_approved {
+        true => Approval::Given,
+        false => {
+            let changes = count(shown.plan.steps.len(), "change");
+            Approval::Ask(format!("Apply {changes} to `{}`?", session.stack.facts.name))
+        }
+    };
     let status = finish(session, &options, shown, Run::Apply, how.parallelism, approval).await?;
     session.keep_twice(&mode).await;
     Ok(status)

@@ -37,7 +37,7 @@ pub(crate) struct Change<'a> {
     pub(crate) command: String,
     pub(crate) detected: Timestamp,
     pub(crate) decided: Timestamp,
-    /// When nothing was left to replicate; none where nobody waited for that.
+    /// When nothing was left to replicate; none if the run did not wait for it.
     pub(crate) drained: Option<Timestamp>,
     /// How the two sides of the data compared beforehand.
     pub(crate) data: Vec<Data>,
@@ -92,7 +92,7 @@ pub(crate) async fn carry_out(
             summary
         };
         let counted = counts.sample(session, &finished).map(Ok);
-        // A run that does not come to its end is not waited for by whoever counts.
+        // Counting ends with the run, also where that fails.
         let (summary, ()) = tokio::try_join!(run, counted)?;
         counts.conclude(session, &planned, &summary).await;
         summary
@@ -202,7 +202,7 @@ async fn begin(
 ) -> Result<(Planned, KeptMode), Failure> {
     let planned = match shown.still_stands_under(lock) {
         true => shown,
-        // Whoever had the lock may have changed something: what is to be done now is what counts.
+        // The run that had the lock may have changed something: plan again.
         false => session.plan(change.options).await?,
     };
     let standing = session.accepting(kept.next(change.mode, &change.options.targets));

@@ -9,6 +9,7 @@ use crate::failure::{Ended, Failure, Status, store_failure};
 use crate::operator::{News, Run};
 use crate::ops::finish::{Approval, finish};
 use crate::session::{CONTROL, Session};
+use crate::text::count;
 
 /// What is to be deleted, and how.
 pub struct Destroy {
@@ -48,7 +49,13 @@ pub async fn destroy(session: &mut Session, how: Destroy) -> Ended {
         true if blocked => Status::Failed,
         true => Status::Done,
         false => {
-            let approval = if how.auto_approve { Approval::Given } else { Approval::Ask("Delete all this?") };
+            let approval = match how.auto_approve {
+                true => Approval::Given,
+                false => {
+                    let steps = count(shown.plan.steps.len(), "step");
+                    Approval::Ask(format!("Destroy `{}`, in {steps}?", session.stack.facts.name))
+                }
+            };
             finish(session, &options, shown, Run::Destroy, how.parallelism, approval).await?
         }
     };

@@ -16,7 +16,7 @@ use crate::report::data::Data;
 use crate::session::Session;
 use crate::text;
 
-/// How long to wait for replication where nobody says: S3 promises 15 minutes for its time control, and is faster as a rule.
+/// Default time to wait for replication: S3 promises 15 minutes for its time control, and is faster as a rule.
 pub const AT_MOST: &str = "15m";
 
 /// How often the two sides are compared: S3 and DynamoDB bring most within seconds, and each look lists all there is.
@@ -62,7 +62,7 @@ fn copies(
         .map_err(|error| Failure::new(Status::Failed, error, "report this, with the stack"))
 }
 
-/// What is to be waited for: a name that stands for no data must not make somebody believe that it is not.
+/// Data to wait for. A name that matches no data is an error: a typo must not leave data out unnoticed.
 fn awaited(session: &Session, planned: &Planned, patience: &Patience<'_>) -> Result<Copies, Failure> {
     let of = (!patience.only.is_empty()).then(|| referred(session, patience.only));
     let mut copied = copies(session, planned, of.as_ref())?;
@@ -85,7 +85,7 @@ fn awaited(session: &Session, planned: &Planned, patience: &Patience<'_>) -> Res
 /// The components that `only` names, and all that they refer to.
 fn referred(session: &Session, only: &[String]) -> BTreeSet<ComponentAddress> {
     let components = &session.stack.components;
-    // A resource's name stands for its component: what is inside is one thing to whoever waits for its data.
+    // A resource's name stands for its component, whose data replicates as one.
     let component = |name: &str| name.split_once('/').map_or(name, |(it, _)| it).to_owned();
     let is_meant = |it: &ComponentAddress| only.iter().any(|name| it.is_within(&component(name)));
     let mut open: Vec<ComponentAddress> = components.keys().filter(|it| is_meant(it)).cloned().collect();

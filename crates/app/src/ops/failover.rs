@@ -35,7 +35,7 @@ pub struct Failover {
     pub not_waiting_for: Vec<String>,
     /// Least capacity to go on with.
     pub minimum: Vec<Accepted>,
-    /// When the outage was noticed; now where nobody says it.
+    /// When the outage was noticed [default: now].
     pub detected_at: Option<Timestamp>,
     /// Show what would be done, and do nothing.
     pub dry_run: bool,

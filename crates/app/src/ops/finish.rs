@@ -14,7 +14,7 @@ pub(crate) enum Approval {
     /// Yes.
     Given,
     /// This has to be asked.
-    Ask(&'static str),
+    Ask(String),
 }
 
 /// Executes what was `shown`.
@@ -27,7 +27,7 @@ pub(crate) async fn finish(
     approval: Approval,
 ) -> Ended {
     if let Approval::Ask(question) = approval {
-        session.app.operator.approve(question)?;
+        session.app.operator.approve(&question)?;
     }
     let purpose = match run {
         Run::Destroy => "destroy",

@@ -64,7 +64,7 @@ impl Counts {
         }
     }
 
-    /// Counts at the end of a run: what its steps saw last, unless it was long or a step failed, whose end nobody saw.
+    /// Counts at the end of a run: what its steps saw last, unless it was long or a step failed, whose end no step saw.
     pub(crate) async fn conclude(&mut self, session: &Session, planned: &Planned, summary: &RunSummary) {
         if self.is_long {
             return;
@@ -131,7 +131,7 @@ impl Counts {
             .collect()
     }
 
-    /// Whether the run was so short that nobody had to count on the way.
+    /// Whether the run was too short for a count on the way.
     pub(crate) fn is_short(&self) -> bool {
         !self.is_long
     }

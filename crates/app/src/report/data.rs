@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::text::{count, duration};
 
-/// One bucket or table, and how its two sides compare; or why nobody could look.
+/// One bucket or table, and how its two sides compare, or why drstack could not look.
 #[derive(Clone, Debug, Serialize)]
 pub struct Data {
     /// What keeps it in both regions.
@@ -19,7 +19,7 @@ pub struct Data {
     pub name: String,
     /// `object` or `item`.
     pub unit: &'static str,
-    /// None where nobody could look.
+    /// None if the look failed.
     pub sides: Option<Sides>,
     /// Why not.
     pub error: Option<String>,
@@ -36,7 +36,7 @@ impl Data {
         Self { address, name, unit, sides, error }
     }
 
-    /// Whether there is too much of it to be compared, and nobody else will say how much is waiting.
+    /// Whether there is too much of it to be compared, and the service does not report how much is waiting.
     pub fn is_untold(&self) -> bool {
         let counts = |it: &Sides| it.is_whole || it.reported.is_some_and(|it| it.waiting.is_some());
         self.sides.as_ref().is_some_and(|it| !counts(it))

@@ -82,12 +82,12 @@ impl Judged {
             Verdict::NothingToDo if self.evidence.is_asked() => Ok(Status::Done),
             Verdict::Partial => Err(self.empty(session, command)),
             Verdict::Capacity | Verdict::NothingToDo => Err(unasked(session, &self.evidence)),
-            // Whoever calls this has said what failed.
+            // The caller reports what failed.
             Verdict::NotComplete => Ok(Status::Failed),
         }
     }
 
-    /// That nothing serves, or that nobody could see it, and the way on.
+    /// That nothing serves, or that the look at it failed, and the way on.
     fn empty(&self, session: &Session, command: &str) -> Failure {
         let pools = self.evidence.pools.iter().filter(|pool| pool.in_service.unwrap_or(0) == 0);
         let (unseen, empty): (Vec<_>, Vec<_>) = pools.partition(|pool| pool.in_service.is_none());

@@ -11,7 +11,7 @@ use super::data::Data;
 pub struct Clock {
     /// The outage was noticed: as the operator says, else when the command was started.
     pub detected: Option<Timestamp>,
-    /// Somebody said yes.
+    /// The operator approved.
     pub decided: Option<Timestamp>,
     /// Nothing was left to replicate: a planned failover waits for that.
     pub drained: Option<Timestamp>,
@@ -71,7 +71,7 @@ pub struct Report {
     pub facts_age_seconds: Option<i64>,
     /// How the two sides of the data compared before: of a failback what had gone apart.
     pub data: Vec<Data>,
-    /// Restored tables, which nobody compared: what was written to them stays where it is.
+    /// Restored tables, which drstack does not compare: writes to them stay in the standby region.
     pub not_compared: Vec<String>,
     /// Calls that were refused since they would have left the standby region; always none unless drstack is wrong.
     pub refused_calls: Vec<String>,

@@ -38,7 +38,7 @@ impl Session {
         );
         // Looking and planning may have taken most of the lease, or all of it.
         lock.confirm(|| self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
-        // A failover asked nobody: what it works from is no news.
+        // An unplanned failover captured nothing: its facts are the kept ones.
         if self.alone.is_none() {
             self.keep_facts(planned).await?;
         }
@@ -164,7 +164,7 @@ impl Session {
     ) -> Result<(), Failure> {
         self.conclude(planned, &summary.left, lock).await?;
         let Some(begun) = change else { return Ok(()) };
-        // Whoever took the lock meanwhile and changed the mode has another version of it.
+        // A run that took the lock meanwhile and changed the mode has written another version.
         lock.confirm(|| self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
         begun.complete(&*self.store).await.map(drop).map_err(|error| mode_failure(&error))
     }

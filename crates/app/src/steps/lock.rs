@@ -46,7 +46,7 @@ impl Session {
         self.note(&format!(
             "`drstack {purpose}` of {owner} on {host} has the lock: waiting for a sign of life"
         ));
-        // Bounded: a lease that nobody renews ends.
+        // Bounded: a lease that is not renewed ends.
         while first.until > self.now() {
             let held = lock::holder(&*self.store).await.map_err(|error| self.lock_failure(&error))?;
             if !held.is_some_and(|(holder, _)| holder == *first) {
@@ -102,7 +102,7 @@ impl Session {
             LockError::Broken(_) => {
                 Failure::new(Status::Locked, error, "run `drstack unlock`: it puts a new one in its place")
             }
-            // Somebody took it and gave it back in between.
+            // Another run took it and gave it back in between.
             LockError::Store(refused @ StoreError::Refused { .. }) => {
                 Failure::new(Status::Locked, refused, "run it again to see what is to be done now")
             }

@@ -30,7 +30,7 @@ use crate::session::{CONTROL, Session};
 use crate::steps::then::{Then, elsewhere};
 use crate::text;
 
-/// How often it is looked again where another run changed something meanwhile that stands in the way.
+/// Attempts at a plan in which nothing is blocked by what another run creates at the same time.
 const LOOKS: usize = 3;
 
 /// What a plan is made from, but for the looks.
@@ -69,13 +69,19 @@ impl Session {
     pub async fn plan(&mut self, options: &Options) -> Result<Planned, Failure> {
         let mut planned = self.plan_once(options).await?;
         for _ in 1..LOOKS {
-            if planned.report.blocked.is_empty() || self.peek().await? == planned.peek {
+            if !self.is_overtaken(&planned).await {
                 break;
             }
-            // What another run was making while this one looked is no stranger's.
             planned = self.plan_once(options).await?;
         }
         Ok(planned)
+    }
+
+    /// Whether another run was at work while this one observed, so that what is in the way may be
+    /// what that run was creating. A lock that cannot be read again is no reason to drop the plan:
+    /// executing it takes the lock first.
+    async fn is_overtaken(&self, planned: &Planned) -> bool {
+        !planned.report.blocked.is_empty() && self.peek().await.is_ok_and(|peek| peek != planned.peek)
     }
 
     async fn peek(&self) -> Result<Peek, Failure> {
@@ -85,7 +91,7 @@ impl Session {
     async fn plan_once(&mut self, options: &Options) -> Result<Planned, Failure> {
         let Scope { primary, standby, .. } = &self.scope;
         let _busy = self.busy(format!("Looking at {primary} and {standby}"));
-        // Without it nobody knows what is somebody else's and what a run was cut off while making.
+        // The lock and its journal tell another owner's resource from one that a run was cut off while creating.
         let peek = self.peek().await?;
         let Basis { facts, has_new_levels, unanswered, moved, mode, mut compiled, sequence } =
             self.compiled(options).await?;
@@ -223,7 +229,7 @@ impl Session {
     async fn ask(&self) -> Result<Asked, Failure> {
         let mut kept = Kept::default();
         let (seen, moved, has_new_levels) = match &self.alone {
-            // Nobody may be there to answer: what was said last has to do.
+            // The primary may be lost: the kept answers have to do.
             Some(alone) if !self.without_control => {
                 (Capture { facts: alone.facts.clone(), ..Capture::default() }, Vec::new(), false)
             }
@@ -390,7 +396,7 @@ impl Session {
         let is_unknown =
             |name: &&String| *name != CONTROL && !is_declared(name) && !known().any(|it| it.is_within(name));
         let target = options.targets.iter().find(is_unknown);
-        // What is to be taken away may be gone already.
+        // What a destroy names may be gone already.
         if let (Some(target), true) = (target, options.intent != Intent::Destroy) {
             let message = format!("`{target}` names nothing of this stack");
             return Err(Failure::new(Status::Usage, message, hint(target)));
@@ -438,7 +444,7 @@ impl Session {
         })
     }
 
-    /// A fact that nobody answered, with the age of the answer that is used in its place.
+    /// A fact that was not answered, with the age of the answer that is used in its place.
     fn aged(&self, remark: Remark, facts: &Facts) -> Remark {
         let text = match facts.answers.get(&remark.address) {
             Some(fact) => {

@@ -24,7 +24,7 @@ use crate::planned::Planned;
 use crate::session::Session;
 use crate::steps::then::Then;
 
-/// Who signs the bundle of `stack`: nobody where neither the stack nor the caller names a key.
+/// Returns the key that signs the bundle of `stack`; none if neither the stack nor the caller names one.
 ///
 /// # Errors
 /// The stack wants another key, or one where there is none.
@@ -74,8 +74,10 @@ impl Session {
         Ok(())
     }
 
-    /// Whoever lost the lock leaves the bundle to the one who has it: asked last, since looking and signing may take longer than a
-    /// lease, and heeded by the clock, since the answer may.
+    /// Renews the lease right before publishing.
+    ///
+    /// Observing and signing can outlast it, and only the lock holder may publish. The clock is checked after the answer, which may take
+    /// longer than the lease too.
     pub(crate) async fn hold(&self, lock: &mut Lock) -> Result<(), Failure> {
         lock.hold(|| self.now()).await.map_err(|error| self.lock_failure(&error))
     }
@@ -96,7 +98,7 @@ impl Session {
         }
         let mut lock = match self.lock("apply").await {
             Ok(lock) => lock,
-            // Whoever holds it has looked as well, and keeps what he saw.
+            // The lock holder has observed the same and keeps it.
             Err(_) if is_published => return Ok(()),
             Err(failure) => return Err(failure),
         };

@@ -359,7 +359,9 @@ impl<'a> Draft<'a> {
     fn remark_on_demand(&mut self, resource: &Resource, left: u32) {
         if left > 0 {
             let plural = if left == 1 { "" } else { "s" };
-            let text = format!("{left} instance{plural} on-demand still, where spot is wanted");
+            let text = format!(
+                "{left} instance{plural} still on-demand; Auto Scaling replaces them as spot becomes available"
+            );
             self.report.notes.push(Remark { address: resource.address.to_string(), text });
         }
     }
