@@ -141,14 +141,13 @@ async fn within(
     period: i32,
     queries: Vec<MetricDataQuery>,
 ) -> Result<BTreeMap<String, (i64, f64)>, CloudError> {
-    let now = now();
+    let (start, end) = window(now(), days, period);
     let ask = at
         .cloudwatch()
         .get_metric_data()
         .set_metric_data_queries(Some(queries))
-        .start_time(DateTime::from_secs(now - days * DAY))
-        // The end is not part of it, and a clock may be behind.
-        .end_time(DateTime::from_secs(now + i64::from(period)))
+        .start_time(DateTime::from_secs(start))
+        .end_time(DateTime::from_secs(end))
         .scan_by(ScanBy::TimestampDescending);
     let mut found: BTreeMap<String, (i64, f64)> = BTreeMap::new();
     let mut pages = ask.into_paginator().send();
@@ -164,4 +163,28 @@ async fn within(
         }
     }
     Ok(found)
+}
+
+/// The seconds between which these days are asked for, on the bounds of a period as `GetMetricData` advises: datapoints
+/// of two minutes never fall into one. Never more than `days` back, since older datapoints are kept in longer periods;
+/// the end is not part of it, and a clock may be behind.
+fn window(now: i64, days: i64, period: i32) -> (i64, i64) {
+    let period = i64::from(period);
+    let up = |second: i64| second + (period - second.rem_euclid(period)) % period;
+    (up(now - days * DAY), up(now + 1) + period)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DAY, PERIOD, window};
+
+    #[test]
+    fn the_bounds_of_a_query_are_those_of_its_periods() {
+        for now in [1_800_000_000, 1_800_000_001, 1_800_000_059] {
+            let (start, end) = window(now, 15, PERIOD);
+            assert_eq!((start % 60, end % 60), (0, 0), "{now}");
+            assert!(start >= now - 15 * DAY && start < now - 15 * DAY + 60, "{now}: {start}");
+            assert!(end > now + 60 && end <= now + 120, "{now}: {end}");
+        }
+    }
 }
