@@ -9,7 +9,7 @@ use drstack_core::compile::compile;
 use drstack_core::component::Seed;
 use drstack_core::facts::{Fact, Facts};
 use drstack_core::graph::Graph;
-use drstack_core::kind::{DynKind, KindRegistry};
+use drstack_core::kind::{DynKind, KindRegistry, Role};
 use drstack_core::link::resolve;
 use drstack_core::objective::Mode;
 use drstack_core::observe::{Look, Observed};
@@ -100,7 +100,7 @@ fn live(
     let id = step.id.clone().unwrap_or_else(|| format!("{}-{number:017x}", step.kind));
     let live = kind.expect(&spec, &id).unwrap_or_else(|error| panic!("{error}"));
     let out = kind.outputs(&id, &live).unwrap_or_else(|error| panic!("{error}"));
-    let owner = if kind.is_setting() { Owner::Setting } else { Owner::Ours(step.address.clone()) };
+    let owner = if kind.role() == Role::Setting { Owner::Setting } else { Owner::Ours(step.address.clone()) };
     (Found { id, owner, live }, out)
 }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use clap::CommandFactory;
 use drstack_app::app::{App, Catalog};
-use drstack_app::failure::{Status, shape_failure};
+use drstack_app::failure::Status;
 use drstack_app::session::Session;
 use drstack_core::diagnostic::render;
 use drstack_core::part::Sequence;
@@ -133,7 +133,7 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
 
 /// Says what traffic of `stack` waits for, and what an `after` leaves out.
 fn in_order(ui: Ui, stack: &Stack) -> Result<(), Failure> {
-    let sequence = Sequence::of(stack, &drstack_kinds::kinds()).map_err(|error| shape_failure(&error))?;
+    let sequence = Sequence::of(stack, &drstack_kinds::kinds());
     crate::views::order::show(ui, &sequence);
     let warnings = sequence.left_out(stack);
     for warning in &warnings {

@@ -49,7 +49,7 @@ fn lines(sequence: &Sequence) -> Vec<Value> {
 
 /// Which traffic a failover has not moved, since something that it waits for failed, and the way on.
 pub(crate) fn held(plan: &Plan, kinds: &KindRegistry, held: &[(StepId, StepId)], again: &str) -> Vec<String> {
-    let moves = |step: &Step| kinds.get(&step.kind).is_some_and(|kind| kind.switches_traffic());
+    let moves = |step: &Step| kinds.get(&step.kind).is_some_and(|kind| kind.traffic().is_some());
     let held = held.iter().map(|(held, failed)| (&plan.steps[*held], &plan.steps[*failed]));
     // What moves it in shares and what switches it are one and the same to users.
     let held: BTreeMap<String, &Step> = held

@@ -6,7 +6,7 @@ use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::part::Sequence;
 use drstack_core::stack::Stack;
 
-use crate::failure::{Failure, Status, shape_failure};
+use crate::failure::{Failure, Status};
 use crate::operator::News;
 use crate::session::Session;
 use crate::text;
@@ -28,8 +28,8 @@ pub(crate) fn addresses(stack: &Stack, names: &[String]) -> Result<Vec<String>, 
 
 impl Session {
     /// The order of a failover of the stack.
-    pub(crate) fn sequence(&self) -> Result<Sequence, Failure> {
-        Sequence::of(&self.stack, &self.kinds).map_err(|error| shape_failure(&error))
+    pub(crate) fn sequence(&self) -> Sequence {
+        Sequence::of(&self.stack, &self.kinds)
     }
 
     /// The part that fails over where only `named` addresses are meant: they and what they wait for, which is said. All of it is then in mode
@@ -41,7 +41,7 @@ impl Session {
         // The name of a resource stands for its component, which is what has a mode.
         let whole = |name: String| Address::parse(&name).map_or(name, |it| it.component().to_string());
         let named: Vec<String> = named.into_iter().map(whole).collect();
-        let mut along = self.sequence()?.along(&self.stack, &named);
+        let mut along = self.sequence().along(&self.stack, &named);
         along.retain(|it, _| !self.without.iter().any(|name| it.is_within(name)));
         let mut by_whom: BTreeMap<&ComponentAddress, Vec<&ComponentAddress>> = BTreeMap::new();
         for (component, whom) in &along {
@@ -55,7 +55,7 @@ impl Session {
 
     /// Goes without `names`, each of which has to stand for something: what traffic waits for, or data that is `replicated`.
     pub(crate) fn go_without(&mut self, names: &[String], is_planned: bool) -> Result<(), Failure> {
-        let sequence = self.sequence()?;
+        let sequence = self.sequence();
         let known: BTreeSet<String> = sequence.parts().map(ToString::to_string).collect();
         for name in names {
             let is_known = known.iter().any(|it| ComponentAddress::new(it).is_within(name));

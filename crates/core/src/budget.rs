@@ -88,9 +88,8 @@ fn launched(before: Option<&Demand>, after: &Demand) -> u32 {
 fn demands(graph: &Graph, kinds: &KindRegistry) -> Result<BTreeMap<ComponentAddress, Demand>, ShapeError> {
     let mut demands = BTreeMap::new();
     for resource in graph.resources.values() {
-        let Some(kind) = kinds.get(&resource.kind) else { continue };
-        if let Some(demand) = kind.demand(&resource.spec)? {
-            demands.insert(resource.address.component(), demand);
+        if let Some(capacity) = kinds.get(&resource.kind).and_then(|kind| kind.capacity()) {
+            demands.insert(resource.address.component(), capacity.demand(&resource.spec)?);
         }
     }
     Ok(demands)

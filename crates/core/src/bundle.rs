@@ -16,7 +16,7 @@ use crate::component::ComponentRegistry;
 use crate::facts::Facts;
 use crate::graph::Graph;
 use crate::keys::NotSigned;
-use crate::kind::{DataRole, KindRegistry, Place, Readiness, ShapeError};
+use crate::kind::{KindRegistry, Place, Readiness, ShapeError};
 use crate::observe::Look;
 use crate::plan::Plan;
 use crate::plan::skeleton::Skeleton;
@@ -75,7 +75,7 @@ pub fn untouched(
     let mut untouched = BTreeMap::new();
     for resource in graph.resources.values() {
         let address = &resource.address;
-        let Some(kind) = kinds.get(&resource.kind).filter(|it| it.data() == DataRole::Holds) else {
+        let Some(kind) = kinds.get(&resource.kind).filter(|it| it.role().holds_data()) else {
             continue;
         };
         let found = match (made.get(address), seen.get(address)) {

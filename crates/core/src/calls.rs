@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::CloudError;
+use crate::cloud::{CloudError, Scope};
+use crate::control::lease::Permit;
 use crate::kind::Place;
 
 /// Stands for the region of services of the whole partition.
@@ -42,6 +43,35 @@ pub struct CallNote {
     /// AWS's request id, which its support asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+}
+
+/// The calls that a cloud sends: their log, and the limits on them.
+pub trait Calls {
+    /// Number of attempts of calls on `kind` in the region of `place` that were throttled so far, retried or not: the
+    /// engine's pace follows it.
+    fn throttled(&self, _kind: &str, _scope: &Scope, _place: Place) -> u64 {
+        0
+    }
+    /// From now on each attempt of a call that changes anything, retries included, asks `permit` first, and is refused
+    /// with [`CloudError::Lapsed`] once it does not hold; `None` ends this. Writes of the control store are exempt: lock
+    /// and journal have conditions of their own.
+    fn under(&self, _permit: Option<Permit>) {}
+    /// From now on nothing may leave the standby region: every call to another region, or to a control plane of the
+    /// whole partition ([`is_global`]), answers [`CloudError::Forbidden`] and is never sent. This cannot be undone: a
+    /// failover ends with the program. A cloud that does nothing here sends nothing anywhere.
+    fn stand_alone(&self) {}
+    /// Calls that were refused because the cloud stands alone.
+    fn refused(&self) -> Vec<RefusedCall> {
+        Vec::new()
+    }
+    /// Every attempt of every call so far, in the order they ended.
+    fn calls(&self) -> Vec<CallNote> {
+        Vec::new()
+    }
+    /// Problems of the environment that would show on the day the primary is lost, one sentence each.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A call that was not sent: it would have left the standby region, to which the cloud was

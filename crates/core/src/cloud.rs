@@ -12,9 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::Address;
-use crate::calls::{CallNote, RefusedCall};
+use crate::calls::Calls;
 use crate::control::ControlStore;
-use crate::control::lease::Permit;
 use crate::facts::FactQuery;
 use crate::kind::{FieldChange, Place};
 use crate::sides::{Copied, Sides};
@@ -89,7 +88,7 @@ pub type Read = Vec<Result<Option<Found>, CloudError>>;
 /// Assumes: what a resource links to is live before it is created. Guarantees: the same token twice has the effect of
 /// one call, creating what exists and is ours is success, deleting what is absent is success, and absence is never
 /// reported because a look failed. Calls retry throttling by themselves (one retry layer) and give up in bounded time.
-pub trait Cloud: Send + Sync + 'static {
+pub trait Cloud: Calls + Send + Sync + 'static {
     /// Looks resources of one kind up by name or id, in bulk where the service can.
     fn read<'a>(
         &'a self,
@@ -158,31 +157,6 @@ pub trait Cloud: Send + Sync + 'static {
     fn control(&self, scope: &Scope, bucket: &str) -> Arc<dyn ControlStore>;
     /// Wall-clock time.
     fn now(&self) -> Timestamp;
-    /// How many attempts of calls on `kind` in the region of `place` were refused so far because there were too many,
-    /// tried again or not: what the engine's pace learns from.
-    fn throttled(&self, _kind: &str, _scope: &Scope, _place: Place) -> u64 {
-        0
-    }
-    /// From here on each attempt at a call that changes anything asks `permit` first, retries included, and is refused with
-    /// [`CloudError::Lapsed`] once that does not hold; `None` ends this. What the control store writes is no such call: lock and journal
-    /// have conditions of their own.
-    fn under(&self, _permit: Option<Permit>) {}
-    /// From here on nothing may leave the standby region: every call to another region, or to a control plane of the whole partition
-    /// ([`crate::calls::is_global`]), answers [`CloudError::Forbidden`] and is never sent. There is no way back: a failover ends
-    /// with the program. A cloud that does nothing here sends nothing anywhere.
-    fn stand_alone(&self) {}
-    /// Calls that were refused because the cloud stands alone.
-    fn refused(&self) -> Vec<RefusedCall> {
-        Vec::new()
-    }
-    /// Every attempt of every call so far, in the order they ended.
-    fn calls(&self) -> Vec<CallNote> {
-        Vec::new()
-    }
-    /// What may go wrong on the day the primary is lost and shows in the environment already, one sentence each.
-    fn warnings(&self) -> Vec<String> {
-        Vec::new()
-    }
     /// How long the cloud lets an eventually consistent read lag behind a write.
     fn consistency(&self) -> Duration {
         Duration::from_secs(10)

@@ -27,8 +27,9 @@ pub fn copied(
     let mut all = BTreeMap::new();
     for (address, resource) in &graph.resources {
         let is_of = of.is_none_or(|of| of.iter().any(|it| address.is_within(it.as_str())));
-        let Some(kind) = kinds.get(&resource.kind).filter(|_| is_of) else { continue };
-        if let Some(copied) = kind.copied(&resource.spec)? {
+        let replicates = kinds.get(&resource.kind).and_then(|kind| kind.replication());
+        let Some(replication) = replicates.filter(|_| is_of) else { continue };
+        if let Some(copied) = replication.copied(&resource.spec)? {
             all.insert(address.clone(), copied);
         }
     }

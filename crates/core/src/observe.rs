@@ -120,7 +120,7 @@ async fn look_at(
     wanted: Wanted<'_>,
 ) -> Observed {
     let looks = wanted.into_iter().filter_map(|((name, place), wanted)| {
-        let kind = kinds.get(name).filter(|kind| !kind.verifies())?;
+        let kind = kinds.get(name).filter(|kind| kind.check().is_none())?;
         Some(look(cloud, kind, scope, place, wanted))
     });
     let mut all = Observed::default();
@@ -203,7 +203,7 @@ async fn look(
         observed.seen.insert(resource.address.clone(), answer);
     }
     leave_out_what_was_looked_at(kind, &wanted, &observed.seen, &mut owned);
-    let by_tag = |it: &&&Resource| it.name.is_none() || kind.keeps_name();
+    let by_tag = |it: &&&Resource| it.name.is_none() || kind.keeps_name().is_some();
     for resource in wanted.iter().filter(by_tag) {
         let Some(look @ Look::Absent) = observed.seen.get_mut(&resource.address) else { continue };
         *look = match (take(&mut owned, &resource.address, |_| true), &unlisted) {
@@ -256,7 +256,8 @@ fn leave_out_what_was_looked_at(
     for resource in wanted {
         let Some(Look::Present(found)) = seen.get(&resource.address) else { continue };
         let Owner::Ours(owner) = &found.owner else { continue };
-        let is_of_another = kind.keeps_name() && *owner != resource.address && seen.contains_key(owner);
+        let is_of_another =
+            kind.keeps_name().is_some() && *owner != resource.address && seen.contains_key(owner);
         if !is_of_another {
             let name = resource.name.as_deref();
             take(owned, owner, |other| other.id == found.id || Some(other.id.as_str()) == name);

@@ -13,7 +13,7 @@ use crate::component::Seed;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::facts::{Fact, Facts};
 use crate::graph::{Resource, Waits};
-use crate::kind::{KindRegistry, Place, ShapeError};
+use crate::kind::{KindRegistry, Place};
 use crate::objective::Mode;
 use crate::plan::waits::{Order, Part};
 use crate::stack::Stack;
@@ -52,13 +52,10 @@ fn sketched(stack: &Stack) -> Facts {
 
 impl Sequence {
     /// Computes the order of `stack`, whatever the live regions answer.
-    ///
-    /// # Errors
-    /// A spec that does not have its kind's shape.
-    pub fn of(stack: &Stack, kinds: &KindRegistry) -> Result<Self, ShapeError> {
+    pub fn of(stack: &Stack, kinds: &KindRegistry) -> Self {
         let facts = sketched(stack);
         let [standby, active] = [Mode::Standby, Mode::Active].map(|mode| compile(stack, &facts, mode).graph);
-        let order = Order::of(&active, kinds)?;
+        let order = Order::of(&active, kinds);
         let mut sequence = Self::default();
         for (address, part) in order.all() {
             // Existing copies are not restored.
@@ -87,7 +84,7 @@ impl Sequence {
         let is_other =
             |it: &ComponentAddress| !sequence.parts.contains_key(it) && !sequence.moves.contains_key(it);
         sequence.says_where = others.filter(is_other).collect();
-        Ok(sequence)
+        sequence
     }
 
     /// Returns what a traffic component waits for: restored data, serving capacity, passing checks.

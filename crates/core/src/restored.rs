@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::address::Address;
-use crate::kind::{Action, KindRegistry};
+use crate::kind::{Action, KindRegistry, Role};
 use crate::plan::{Plan, PlanReport};
 
 /// Output of the export's finder and of the restored resource: the export's id.
@@ -27,7 +27,7 @@ pub fn restored(plan: &Plan, kinds: &KindRegistry) -> Vec<Restored> {
     let mut all = Vec::new();
     for (source, outputs) in &plan.outputs {
         let (Some(as_of), Some(export)) = (outputs.get(AS_OF), outputs.get(EXPORT)) else { continue };
-        for kind in kinds.iter().filter(|kind| kind.restored()) {
+        for kind in kinds.iter().filter(|kind| kind.role() == Role::Restored) {
             let address = Address::new(&source.component(), kind.name());
             let is_made = plan.steps.iter().any(|it| it.address == address && it.action == Action::Create);
             let stands = plan.outputs.get(&address).and_then(|it| it.get(EXPORT)) == Some(export);
@@ -43,7 +43,7 @@ pub fn restored(plan: &Plan, kinds: &KindRegistry) -> Vec<Restored> {
 pub fn kept<'a>(report: &'a PlanReport, kinds: &KindRegistry) -> Vec<&'a str> {
     let is_restored = |address: &str| {
         let resource = Address::parse(address).map(|it| it.resource().to_owned());
-        kinds.iter().any(|kind| kind.restored() && resource.as_deref() == Some(kind.name()))
+        kinds.iter().any(|kind| kind.role() == Role::Restored && resource.as_deref() == Some(kind.name()))
     };
     report.kept.iter().map(|it| it.address.as_str()).filter(|it| is_restored(it)).collect()
 }

@@ -150,13 +150,13 @@ impl Evidence {
             ..Self::default()
         };
         let moves_traffic = |it: &Resource| {
-            kinds.get(&it.kind).is_some_and(DynKind::switches_traffic) && serves(it, standing)
+            kinds.get(&it.kind).is_some_and(|kind| kind.traffic().is_some()) && serves(it, standing)
         };
         evidence.has_service = !evidence.pools.is_empty() || graph.resources.values().any(moves_traffic);
         for step in &plan.steps {
-            match kinds.get(&step.kind).filter(|kind| kind.verifies()) {
+            match kinds.get(&step.kind).and_then(|kind| kind.check()) {
                 None => evidence.changes += 1,
-                Some(kind) if kind.asks_service(&step.spec)? => evidence.asked_service += 1,
+                Some(check) if check.asks_service(&step.spec)? => evidence.asked_service += 1,
                 Some(_) => evidence.asked_data += 1,
             }
         }
@@ -185,9 +185,8 @@ pub fn groups<'a>(
     kinds: &'a KindRegistry,
 ) -> impl Iterator<Item = &'a Resource> {
     graph.resources.values().filter(move |it| {
-        let demand = kinds.get(&it.kind).map(|kind| kind.demand(&it.spec));
-        // A spec of the wrong shape is reported where it is read.
-        serves(it, standing) && !matches!(demand, None | Some(Ok(None)))
+        let runs = kinds.get(&it.kind).is_some_and(|kind| kind.capacity().is_some());
+        serves(it, standing) && runs
     })
 }
 
@@ -204,15 +203,16 @@ pub fn pools(
     let mut pools = Vec::new();
     for resource in groups(graph, standing, kinds) {
         let Some(kind) = kinds.get(&resource.kind) else { continue };
-        let demand = kind.demand(&resource.spec)?;
+        let Some(capacity) = kind.capacity() else { continue };
+        let demand = capacity.demand(&resource.spec)?;
         let (in_service, is_up) = match seen.get(&resource.address) {
             Some(Look::Present(found)) => {
-                (kind.serving(&found.live)?, is_up(kind, &resource.spec, &found.live)?)
+                (Some(capacity.serving(&found.live)?), is_up(kind, &resource.spec, &found.live)?)
             }
             Some(Look::Absent) => (Some(0), false),
             Some(Look::Unknown(_)) | None => (None, false),
         };
-        let wanted = demand.map_or(0, |it| it.instances(it.count));
+        let wanted = demand.instances(demand.count);
         pools.push(Pool { address: resource.address.clone(), wanted, in_service, is_up });
     }
     Ok(pools)
@@ -220,7 +220,7 @@ pub fn pools(
 
 /// True if a failover accepts `live`, at least on the last rung.
 fn is_up(kind: &dyn DynKind, spec: &Value, live: &Value) -> Result<bool, ShapeError> {
-    let ladder = kind.ladder(spec)?;
+    let ladder = kind.capacity().map_or(Ok(Vec::new()), |it| it.ladder(spec))?;
     let last = ladder.last().map_or(spec, |rung| &rung.spec);
     Ok(kind.ready(last, live)? == Readiness::Ready)
 }

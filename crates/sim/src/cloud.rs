@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drstack_core::calls::{CallNote, RefusedCall};
+use drstack_core::calls::{CallNote, Calls, RefusedCall};
 use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Read, Scope, Secrets};
 use drstack_core::control::ControlStore;
 use drstack_core::control::lease::Permit;
@@ -197,6 +197,12 @@ impl Cloud for Sim {
         self.state().now()
     }
 
+    fn consistency(&self) -> Duration {
+        duration(self.config().lag)
+    }
+}
+
+impl Calls for Sim {
     fn throttled(&self, kind: &str, scope: &Scope, place: Place) -> u64 {
         let by = (kind.to_owned(), region(scope, place).to_owned());
         self.state().throttled.get(&by).copied().unwrap_or(0)
@@ -216,10 +222,6 @@ impl Cloud for Sim {
 
     fn calls(&self) -> Vec<CallNote> {
         self.state().calls.iter().map(CallRecord::note).collect()
-    }
-
-    fn consistency(&self) -> Duration {
-        duration(self.config().lag)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Effects of admitted calls on the world. No time passes here.
 
 use drstack_core::cloud::{Call, CloudError, Found, Owner, Scope};
-use drstack_core::kind::{Action, DynKind, Limit, Lookup, Place, ShapeError};
+use drstack_core::kind::{Action, DynKind, Limit, Lookup, Place, Role, ShapeError};
 use drstack_core::link::{KNOWN_LATER, targets};
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -38,7 +38,7 @@ impl Effect<'_> {
             return self.go_on(state, spec, number);
         }
         let key = self.key(self.id()?);
-        if self.kind.verifies() {
+        if self.kind.check().is_some() {
             // The check passes, and no object exists afterwards.
             let live = self.shaped(self.kind.expect(spec, &key.id))?;
             let owner = Owner::Ours(self.call.address.clone());
@@ -70,7 +70,7 @@ impl Effect<'_> {
         }
         let owner = match state.world.get(&key) {
             Some(object) => object.owner.clone(),
-            None if self.kind.is_setting() => Holder::Setting,
+            None if self.kind.role() == Role::Setting => Holder::Setting,
             None if halfway.first().is_some_and(|it| !it.tagged) => Holder::Foreign,
             None => self.holder(),
         };
@@ -153,8 +153,10 @@ impl Effect<'_> {
             (None, None) => (after, self.instances(state, &key, spec)?, None),
         };
         let after = self.granted(after, &given)?;
-        let during =
-            if launches { self.shaped(self.kind.during(spec, id, &before.live))? } else { after.clone() };
+        let during = match self.kind.capacity().filter(|_| launches) {
+            Some(capacity) => self.shaped(capacity.during(spec, id, &before.live))?,
+            None => after.clone(),
+        };
         let then = (during != after).then(|| after.clone());
         // A later round of a change only terminates instances, which takes no launch.
         let lets_go = self.kind.rounds() > 1 && then.is_none();
@@ -256,9 +258,11 @@ impl Effect<'_> {
     }
 
     fn instances(&self, state: &State, key: &Key, spec: &Value) -> Result<Given, CloudError> {
-        let Some(demand) = self.shaped(self.kind.demand(spec))?.filter(|demand| demand.count > 0) else {
+        let Some(capacity) = self.kind.capacity() else { return Ok(Given::default()) };
+        let demand = self.shaped(capacity.demand(spec))?;
+        if demand.count == 0 {
             return Ok(Given::default());
-        };
+        }
         let taken = self.shaped(state.taken(key))?;
         Ok(allocate(self.config, &key.region, &demand, &taken))
     }
@@ -266,11 +270,12 @@ impl Effect<'_> {
     /// Returns the instances that keep running if none are launched: a capacity shortage does not
     /// stop them.
     fn kept(&self, spec: &Value, before: &Object) -> Result<Option<Given>, CloudError> {
-        let launches = |live| self.shaped(self.kind.launches(spec, live));
-        let Some(demand) = self.shaped(self.kind.demand(spec))? else { return Ok(None) };
+        let Some(capacity) = self.kind.capacity() else { return Ok(None) };
+        let launches = |live| self.shaped(capacity.launches(spec, live));
+        let demand = self.shaped(capacity.demand(spec))?;
         let serves = match launches(None)? {
             0 => self
-                .shaped(self.kind.bought(&before.live))?
+                .shaped(capacity.bought(&before.live))?
                 .is_some_and(|it| it.count >= demand.count && it.on_demand >= demand.on_demand),
             _ => launches(Some(&before.live))? == 0,
         };
@@ -288,7 +293,9 @@ impl Effect<'_> {
     /// them.
     fn granted(&self, live: Value, given: &Given) -> Result<Value, CloudError> {
         let Some(why) = &given.short else { return Ok(live) };
-        if let Some(short) = self.shaped(self.kind.short(&live, given.count, why))? {
+        if let Some(capacity) = self.kind.capacity()
+            && let Some(short) = self.shaped(capacity.short(&live, given.count, why))?
+        {
             return Ok(short);
         }
         let (operation, message) = (self.operation.to_owned(), why.message.clone());

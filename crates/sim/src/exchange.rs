@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use drstack_core::cloud::CloudError;
-use drstack_core::kind::{Demand, DynKind, ShapeError};
+use drstack_core::kind::{Demand, DynCapacity, ShapeError};
 use serde_json::Value;
 
 use crate::capacity::{Given, Taken, add, allocate};
@@ -43,9 +43,10 @@ impl Effect<'_> {
         before: &Object,
         after: &Value,
     ) -> Result<Option<Swap>, CloudError> {
-        let Some(mut wanted) = self.shaped(self.kind.demand(spec))? else { return Ok(None) };
-        let serving = self.shaped(self.kind.bought(&before.live))?;
-        let Some((serving, then)) = serving.zip(self.shaped(self.kind.bought(after))?) else {
+        let Some(capacity) = self.kind.capacity() else { return Ok(None) };
+        let mut wanted = self.shaped(capacity.demand(spec))?;
+        let serving = self.shaped(capacity.bought(&before.live))?;
+        let Some((serving, then)) = serving.zip(self.shaped(capacity.bought(after))?) else {
             return Ok(None);
         };
         let spot = serving.spot().min(then.spot());
@@ -68,7 +69,7 @@ impl Effect<'_> {
             add(&mut given.runs, &more.runs);
             (given.count, given.short) = (given.count + more.count, more.short);
         }
-        let after = self.shaped(self.kind.exchanged(after, on_demand, then.count - on_demand))?;
+        let after = self.shaped(capacity.exchanged(after, on_demand, then.count - on_demand))?;
         let exchange = Exchange { next: 0, takes: 0, wanted, on_demand: on_demand_runs };
         Ok(Some(Swap { after, given, launches, exchange }))
     }
@@ -128,8 +129,8 @@ impl State {
             let next = object.ready.saturating_add(exchange.takes);
             return self.go_on(key.clone(), object, Exchange { next, ..*exchange });
         }
-        let Some(kind) = self.terms.kinds.get(&key.kind) else { return };
-        match self.step(kind, key, &mut object, *exchange) {
+        let Some(capacity) = self.terms.kinds.get(&key.kind).and_then(|kind| kind.capacity()) else { return };
+        match self.step(capacity, key, &mut object, *exchange) {
             Ok(Step::Done(exchange)) => {
                 self.go_on(key.clone(), object, exchange);
                 self.wake(at);
@@ -153,12 +154,12 @@ impl State {
     /// Terminates a surplus on-demand instance, or else launches a spot one.
     fn step(
         &self,
-        kind: &dyn DynKind,
+        capacity: &dyn DynCapacity,
         key: &Key,
         object: &mut Object,
         mut exchange: Exchange,
     ) -> Result<Step, ShapeError> {
-        let bought = kind.bought(&object.live)?;
+        let bought = capacity.bought(&object.live)?;
         let (count, on_demand) = bought.map_or((0, 0), |it| (it.count, it.on_demand));
         let (spot, over) = (count.saturating_sub(on_demand), count.saturating_sub(exchange.wanted.count));
         if on_demand > MOST {
@@ -166,7 +167,7 @@ impl State {
         }
         if let Some(weight) = exchange.ends(over, on_demand, &mut object.runs) {
             let on_demand = on_demand.saturating_sub(weight);
-            object.live = kind.exchanged(&object.live, on_demand, spot)?;
+            object.live = capacity.exchanged(&object.live, on_demand, spot)?;
             if on_demand > 0 {
                 exchange.next = exchange.next.saturating_add(exchange.takes);
                 return Ok(Step::Done(exchange));
@@ -180,13 +181,13 @@ impl State {
                 return Ok(Step::Stuck(exchange));
             };
             let spot = spot.saturating_add(exchange.wanted.weight(&of));
-            object.live = kind.exchanged(&object.live, on_demand, spot)?;
+            object.live = capacity.exchanged(&object.live, on_demand, spot)?;
             *object.runs.entry(of).or_insert(0) += 1;
             exchange.next = exchange.next.saturating_add(millis(LETTING_GO));
             return Ok(Step::Done(exchange));
         }
         // None is left; the surplus weight of larger types does not count.
-        object.live = kind.exchanged(&object.live, 0, spot.min(exchange.wanted.count))?;
+        object.live = capacity.exchanged(&object.live, 0, spot.min(exchange.wanted.count))?;
         subtract(&mut object.runs, &exchange.on_demand);
         object.exchange = None;
         Ok(Step::Last)

@@ -292,11 +292,11 @@ fn note_moment(session: &Session, plan: &Plan, event: &Event, clock: &mut Clock)
     let Some(step) = plan.steps.get(*step) else { return };
     let Some(kind) = session.kinds.get(&step.kind) else { return };
     let now = Some(session.now());
-    if kind.verifies() {
+    if kind.check().is_some() {
         clock.checked = now;
-    } else if kind.switches_traffic() {
+    } else if kind.traffic().is_some() {
         clock.traffic = now;
-    } else if matches!(kind.demand(&step.spec), Ok(Some(_))) {
+    } else if kind.capacity().is_some() {
         clock.capacity = now;
     }
 }
@@ -321,8 +321,8 @@ struct Ramps {
 impl Ramps {
     fn of(session: &Session, plan: &Plan) -> Self {
         let is_ramp = |step: &Step| {
-            let kind = session.kinds.get(&step.kind);
-            kind.is_some_and(|kind| kind.holds(&step.spec).is_ok_and(|it| !it.is_zero()))
+            let traffic = session.kinds.get(&step.kind).and_then(|kind| kind.traffic());
+            traffic.is_some_and(|it| it.holds(&step.spec).is_ok_and(|it| !it.is_zero()))
         };
         let steps =
             plan.steps.iter().enumerate().filter(|(_, step)| is_ramp(step)).map(|(id, _)| id).collect();

@@ -147,13 +147,14 @@ fn serves(session: &Session, kept: &KeptMode) -> bool {
 
 /// First phase of a failback: traffic resources that an unplanned failover had to skip.
 async fn first_phase(session: &mut Session, shown: &Planned) -> Result<Option<(Options, Planned)>, Failure> {
-    let is_left =
-        |kind: &str| session.kinds.get(kind).is_some_and(|it| it.after_failover() && it.switches_traffic());
+    let is_left = |kind: &str| {
+        session.kinds.get(kind).is_some_and(|it| it.needs_both_regions() && it.traffic().is_some())
+    };
     // Where nothing has switched, the primary has its traffic still: a planned failover came no further than its shares.
     let switched = |at: &Address| {
         let of = shown.plan.steps.iter().filter(|it| it.address.component() == at.component());
         of.filter_map(|it| session.kinds.get(&it.kind))
-            .any(|it| it.switches_traffic() && !it.after_failover())
+            .any(|it| it.traffic().is_some() && !it.needs_both_regions())
     };
     let left = shown.compiled.graph.resources.values();
     let left = left.filter(|it| is_left(&it.kind) && switched(&it.address));

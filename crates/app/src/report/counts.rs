@@ -109,7 +109,8 @@ impl Counts {
             let wanted = self.groups.get(kind).and_then(|groups| groups.get(&id));
             let Some(kind) = session.kinds.get(kind) else { return };
             if let (Ok(Some(found)), Some((address, spec))) = (&look, wanted) {
-                on_demand.insert(address.clone(), kind.left_on_demand(spec, &found.live).unwrap_or(0));
+                let left = kind.capacity().map(|it| it.left_on_demand(spec, &found.live));
+                on_demand.insert(address.clone(), left.and_then(Result::ok).unwrap_or(0));
             }
             match look.map(|found| found.map(|found| kind.serving(&found.live))) {
                 Ok(Some(Ok(Some(serving)))) => sum += serving,

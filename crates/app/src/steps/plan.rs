@@ -203,9 +203,9 @@ impl Session {
             let sequence = None;
             return Ok(Basis { facts: kept, has_new_levels, unanswered, moved, mode, compiled, sequence });
         }
-        let is_traffic = |kind: &str| self.kinds.get(kind).is_some_and(|it| it.switches_traffic());
+        let is_traffic = |kind: &str| self.kinds.get(kind).is_some_and(|it| it.traffic().is_some());
         let moves = compiled.graph.resources.values().any(|it| is_traffic(&it.kind));
-        let sequence = moves.then(|| self.sequence()).transpose()?;
+        let sequence = moves.then(|| self.sequence());
         compiled.problems.extend(sequence.iter().flat_map(|it| it.left_out(&self.stack)));
         if !compiled.has_errors() {
             compiled.problems.extend(self.budget(&kept.facts, options.mode, &compiled.graph)?);
@@ -338,7 +338,7 @@ impl Session {
         let rehearsed = self.rehearsed.as_ref().filter(|_| options.intent.fails_over())?;
         // What takes both regions is no part of what is rehearsed without the primary.
         let is_rehearsed = |it: &&Step| {
-            it.place == Place::Standby || !self.kinds.get(&it.kind).is_some_and(|it| it.after_failover())
+            it.place == Place::Standby || !self.kinds.get(&it.kind).is_some_and(|it| it.needs_both_regions())
         };
         let steps = plan.steps.iter().filter(is_rehearsed).cloned().collect();
         let plan = &Plan { steps, ..Plan::default() };

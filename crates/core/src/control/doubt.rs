@@ -7,7 +7,7 @@ use crate::control::mode::{KeptMode, recorded};
 use crate::control::record::{FORMAT, Record, name};
 use crate::control::witness::{Doubt, Sign, TRIES, Testimony, keep, testimony};
 use crate::control::{ControlStore, StoreError};
-use crate::kind::Witness;
+use crate::kind::Statement;
 use crate::objective::{Mode, Standing};
 
 /// Reads the mode of the stack whose control bucket is `control`, and checks it against the second
@@ -68,13 +68,13 @@ impl KeptMode {
     /// recorded.
     #[must_use]
     pub fn beside(self, signs: &[Sign]) -> Self {
-        let epoch = |sign: &Sign| if let Witness::Epoch(epoch) = sign.witness { epoch } else { 0 };
+        let epoch = |sign: &Sign| if let Statement::Epoch(epoch) = sign.witness { epoch } else { 0 };
         let epoch = signs.iter().map(epoch).max().unwrap_or_default();
         let known = self.record.as_ref().map(|it| it.standing.epoch);
         if signs.is_empty() || known.is_some_and(|known| epoch <= known) {
             return self;
         }
-        let serves = signs.iter().any(|it| !matches!(it.witness, Witness::Epoch(_)));
+        let serves = signs.iter().any(|it| !matches!(it.witness, Statement::Epoch(_)));
         let mode = if serves { Mode::Active } else { Mode::Standby };
         let standing = Standing { mode, epoch: epoch.max(u64::from(serves)), ..Standing::default() };
         let since = Timestamp::UNIX_EPOCH;
@@ -143,7 +143,7 @@ mod tests {
         weigh(recorded(first), Ok(second), &scope(), "ours")
     }
 
-    fn sign(witness: Witness) -> Sign {
+    fn sign(witness: Statement) -> Sign {
         Sign { address: Address::parse("fence.writers/it").unwrap(), witness }
     }
 
@@ -187,14 +187,14 @@ mod tests {
 
     #[test]
     fn what_applications_are_told_of_a_failover_is_a_witness_of_it() {
-        let traffic = weighed(None, None).beside(&[sign(Witness::Traffic)]);
+        let traffic = weighed(None, None).beside(&[sign(Statement::Traffic)]);
         assert_eq!((traffic.doubt.clone(), traffic.standing().mode), (Some(Doubt::Missing), Mode::Active));
         assert_eq!(traffic.standing().epoch, 1);
-        let signs = [sign(Witness::Epoch(4)), sign(Witness::Region("us-west-2".to_owned()))];
+        let signs = [sign(Statement::Epoch(4)), sign(Statement::Region("us-west-2".to_owned()))];
         let fence = weighed(None, None).beside(&signs);
         assert_eq!((fence.standing().mode, fence.standing().epoch), (Mode::Active, 4));
         // Failed back: epochs never fall.
-        let back = weighed(None, None).beside(&[sign(Witness::Epoch(4))]);
+        let back = weighed(None, None).beside(&[sign(Statement::Epoch(4))]);
         assert_eq!((back.doubt.clone(), back.standing().mode), (Some(Doubt::Missing), Mode::Standby));
         assert_eq!(back.next(Mode::Active, &[]).epoch, 5);
         let behind = weighed(Some(record(Mode::Standby, 2)), None).beside(&signs);
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn signs_of_what_is_recorded_are_no_doubt() {
-        let signs = [sign(Witness::Epoch(2)), sign(Witness::Traffic)];
+        let signs = [sign(Statement::Epoch(2)), sign(Statement::Traffic)];
         for record in [record(Mode::Active, 2), record(Mode::Standby, 3)] {
             let kept = weighed(Some(record.clone()), None).beside(&signs);
             assert_eq!((kept.doubt, kept.record), (None, Some(record)));

@@ -13,7 +13,7 @@ use crate::address::Address;
 use crate::cloud::{Call, Cloud, CloudError, Found, Scope, sha256};
 use crate::control::record::{FORMAT, Record, address, name};
 use crate::graph::Graph;
-use crate::kind::{FieldChange, KindRegistry, Place, ShapeError, Witness};
+use crate::kind::{FieldChange, KindRegistry, Place, ShapeError, Statement};
 use crate::objective::{Mode, Standing};
 use crate::observe::{Look, Observed};
 
@@ -62,7 +62,7 @@ pub struct Sign {
     /// The resource.
     pub address: Address,
     /// What it shows.
-    pub witness: Witness,
+    pub witness: Statement,
 }
 
 impl Testimony {
@@ -129,10 +129,12 @@ pub fn signs(
     let others = others.map(|it| (it.kind, &it.address, &it.found));
     let mut signs = Vec::new();
     for (kind, address, found) in wanted.chain(others) {
-        let Some(kind) = kinds.get(kind) else { continue };
-        let says = match kind.witness(&found.id, &found.live)? {
-            Some(Witness::Region(region)) => (*region == *scope.standby).then_some(Witness::Region(region)),
-            Some(Witness::Epoch(0)) | None => None,
+        let Some(witness) = kinds.get(kind).and_then(|kind| kind.witness()) else { continue };
+        let says = match witness.statement(&found.id, &found.live)? {
+            Some(Statement::Region(region)) => {
+                (*region == *scope.standby).then_some(Statement::Region(region))
+            }
+            Some(Statement::Epoch(0)) | None => None,
             other => other,
         };
         signs.extend(says.map(|witness| Sign { address: address.clone(), witness }));

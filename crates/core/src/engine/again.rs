@@ -201,7 +201,7 @@ impl Again<'_> {
             }
             // A check runs each time, so it says nothing about what was undone; neither does an
             // update without a difference.
-            let is_check = |step: &Step| kinds.get(&step.kind).is_some_and(|kind| kind.verifies());
+            let is_check = |step: &Step| kinds.get(&step.kind).is_some_and(|kind| kind.check().is_some());
             let differs = |step: &Step| step.action != Action::Update || !step.changes.is_empty();
             let is_as_it_was = |step: &Step| {
                 is_check(step) || !differs(step) || self.is_degraded_as_before(step, &plan, &seen, summary)

@@ -12,7 +12,7 @@ impl Job {
     /// Returns how many instances `spec` may be created with at first; `None` if all can be
     /// launched.
     pub(super) async fn first_part(&self, spec: &Value) -> Result<Option<u32>, StepError> {
-        let all = self.kind.launches(spec, None).map_err(|error| shape(&error))?;
+        let all = self.launches(spec, None)?;
         if all == 0 || self.budget.take_at_once(all) {
             return Ok(None);
         }
@@ -22,8 +22,7 @@ impl Job {
 
     /// Returns `spec` limited to this many launches.
     pub(super) fn part_of(&self, spec: &Value, launches: Option<u32>) -> Result<Value, StepError> {
-        let part = launches.map(|some| self.kind.up_to(spec, None, some).map_err(|error| shape(&error)));
-        part.unwrap_or_else(|| Ok(spec.clone()))
+        launches.map_or_else(|| Ok(spec.clone()), |some| self.up_to(spec, None, some))
     }
 
     /// Raises the existing capacity until the rest of `spec` can be launched at once.
@@ -39,7 +38,7 @@ impl Job {
         live: Option<&Value>,
     ) -> Result<(), StepError> {
         // Without the live state only the upper bound is known.
-        let most = self.kind.launches(spec, live).map_err(|error| shape(&error))?;
+        let most = self.launches(spec, live)?;
         if most == 0 || self.budget.take_at_once(most) {
             return Ok(());
         }
@@ -51,7 +50,7 @@ impl Job {
                 None => return Ok(()),
             },
         };
-        let all = self.kind.launches(spec, Some(&there)).map_err(|error| shape(&error))?;
+        let all = self.launches(spec, Some(&there))?;
         let mut sum = 0;
         while sum < all {
             if sum > 0 {
@@ -59,11 +58,22 @@ impl Job {
             }
             sum += self.budget.take(all - sum).await;
             if sum < all {
-                let part = self.kind.up_to(spec, Some(&there), sum).map_err(|error| shape(&error))?;
+                let part = self.up_to(spec, Some(&there), sum)?;
                 self.raise_to(cloud, call, id, &part).await?;
             }
         }
         Ok(())
+    }
+
+    /// Returns the maximum number of launches, 0 for kinds that run no instances.
+    fn launches(&self, spec: &Value, live: Option<&Value>) -> Result<u32, StepError> {
+        let launches = self.kind.capacity().map_or(Ok(0), |it| it.launches(spec, live));
+        launches.map_err(|error| shape(&error))
+    }
+
+    fn up_to(&self, spec: &Value, live: Option<&Value>, launches: u32) -> Result<Value, StepError> {
+        let part = self.kind.capacity().map_or_else(|| Ok(spec.clone()), |it| it.up_to(spec, live, launches));
+        part.map_err(|error| shape(&error))
     }
 
     async fn raise_to(

@@ -14,7 +14,7 @@ use super::pace::Line;
 use super::wait::Pauses;
 use crate::cloud::{Call, Cloud, CloudError, Found, Scope};
 use crate::control::lease::Permit;
-use crate::kind::{Action, DataRole, DynKind, FieldChange, Limit, Readiness, Rung, Shortage, Wait};
+use crate::kind::{Action, DynKind, FieldChange, Limit, Readiness, Rung, Shortage, Wait};
 use crate::link::has_links;
 use crate::plan::{Step, StepId};
 
@@ -151,7 +151,7 @@ impl Job {
     /// Creates the resource, and then applies the settings and tags that take calls of their own.
     async fn create(&self, cloud: &dyn Cloud, call: &Call) -> Result<Left, StepError> {
         // What a check waits for is not AWS's to settle, so it may take as long as its kind allows.
-        let mut pauses = Pauses::of(if self.kind.verifies() { self.kind.wait() } else { SETTLE });
+        let mut pauses = Pauses::of(if self.kind.check().is_some() { self.kind.wait() } else { SETTLE });
         let mut ladder = self.ladder()?;
         let mut spec = self.spec.clone();
         let mut climbed = Vec::new();
@@ -295,7 +295,8 @@ impl Job {
     }
 
     fn ladder(&self) -> Result<Ladder, StepError> {
-        Ok(self.kind.ladder(&self.spec).map_err(|error| shape(&error))?.into_iter())
+        let ladder = self.kind.capacity().map_or(Ok(Vec::new()), |it| it.ladder(&self.spec));
+        Ok(ladder.map_err(|error| shape(&error))?.into_iter())
     }
 
     /// Returns the next rung that is satisfied by the current state: arriving late is no failure if
@@ -395,7 +396,7 @@ impl Job {
     fn left(&self, found: &Found, climbed: Vec<String>) -> Result<Left, StepError> {
         let outputs = self.kind.outputs(&found.id, &found.live).map_err(|error| shape(&error))?;
         let serving = self.kind.serving(&found.live).map_err(|error| shape(&error))?;
-        let matters = self.kind.data() == DataRole::Holds || serving.is_some();
+        let matters = self.kind.role().holds_data() || serving.is_some();
         Ok(Left { id: found.id.clone(), outputs, found: matters.then(|| found.clone()), climbed })
     }
 

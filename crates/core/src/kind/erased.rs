@@ -1,30 +1,16 @@
 //! Kinds with their types erased to JSON, as the core sees them, and the list of all that a build knows.
 
 use std::collections::BTreeMap;
-use std::marker::PhantomData;
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::bridge::{Erased, ShapeError, live, spec};
 use super::{
-    Action, DataRole, Demand, FieldChange, Halfway, Kind, Lookup, Operation, Place, Readiness, Rung,
-    Shortage, Wait, Witness, json,
+    Action, Capabilities, Demand, DynCapacity, DynCheck, DynKeepsName, DynReplication, DynRevised,
+    DynTraffic, DynWitness, FieldChange, Halfway, Kind, Lookup, Operation, Place, Readiness, Role, Wait,
+    json,
 };
-use crate::sides::Copied;
-
-/// A spec or live value that does not have the shape its kind expects: a plan file or a world of another version.
-#[derive(Debug, thiserror::Error)]
-#[error("{kind}: {what} has an unexpected shape: {source}")]
-pub struct ShapeError {
-    /// The kind.
-    pub kind: &'static str,
-    /// `spec` or `live`.
-    pub what: &'static str,
-    /// What serde says.
-    #[source]
-    pub source: serde_json::Error,
-}
 
 /// All that a live resource says beside its spec.
 #[derive(Clone, Debug)]
@@ -37,70 +23,114 @@ pub struct Compared {
     pub outputs: BTreeMap<String, String>,
     /// [`Kind::links`]
     pub links: Vec<String>,
-    /// [`Kind::left_on_demand`]
-    pub left_on_demand: u32,
 }
 
 /// A [`Kind`] with its types erased to JSON.
-#[expect(missing_docs, reason = "each method is the one of the same name on `Kind`")]
+#[expect(missing_docs, reason = "each method is the item of the same name on `Kind`")]
 pub trait DynKind: Send + Sync {
     fn name(&self) -> &'static str;
     fn summary(&self) -> &'static str;
     fn lookup(&self) -> Lookup;
     fn places(&self) -> &'static [Place];
-    fn is_setting(&self) -> bool;
-    fn verifies(&self) -> bool;
-    fn switches_traffic(&self) -> bool;
-    fn after_failover(&self) -> bool;
-    fn keeps_name(&self) -> bool;
-    fn data(&self) -> DataRole;
-    fn restored(&self) -> bool;
+    fn role(&self) -> Role;
     fn wait(&self) -> Wait;
-    fn rounds(&self) -> usize;
-    fn volatile(&self) -> &'static [&'static str];
     fn operations(&self) -> &'static [Operation];
-    /// Those of them that a step of this sort may make: what makes something is not called to change it.
-    fn operations_of(&self, action: Action) -> Vec<Operation> {
-        self.operations().iter().filter(|it| it.is_of(action)).copied().collect()
-    }
-    fn diff(&self, spec: &Value, live: &Value) -> Result<Vec<FieldChange>, ShapeError>;
-    /// Several of these at once: reading spec and live is most of the work.
+    fn capabilities(&self) -> Capabilities;
+    /// All of [`Compared`] at once: reading spec and live is most of the work.
     fn compare(&self, spec: &Value, id: &str, live: &Value) -> Result<Compared, ShapeError>;
-    fn under_its_name(&self, spec: &Value, id: &str, live: &Value) -> Result<Value, ShapeError>;
+    fn diff(&self, spec: &Value, live: &Value) -> Result<Vec<FieldChange>, ShapeError>;
     fn expect(&self, spec: &Value, id: &str) -> Result<Value, ShapeError>;
-    fn halfway(&self, spec: &Value, id: &str) -> Result<Vec<Halfway<Value>>, ShapeError>;
-    fn expect_after(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError>;
-    fn during(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError>;
-    fn short(&self, live: &Value, got: u32, why: &Shortage) -> Result<Option<Value>, ShapeError>;
-    fn ladder(&self, spec: &Value) -> Result<Vec<Rung<Value>>, ShapeError>;
     fn ready(&self, spec: &Value, live: &Value) -> Result<Readiness, ShapeError>;
     fn outputs(&self, id: &str, live: &Value) -> Result<BTreeMap<String, String>, ShapeError>;
     fn links(&self, live: &Value) -> Result<Vec<String>, ShapeError>;
     fn prior(&self, action: Action) -> Duration;
-    fn holds(&self, spec: &Value) -> Result<Duration, ShapeError>;
-    fn demand(&self, spec: &Value) -> Result<Option<Demand>, ShapeError>;
-    fn launches(&self, spec: &Value, live: Option<&Value>) -> Result<u32, ShapeError>;
-    fn up_to(&self, spec: &Value, live: Option<&Value>, launches: u32) -> Result<Value, ShapeError>;
-    fn may_leave_unseen(&self, spec: &Value) -> Result<bool, ShapeError>;
-    fn serving(&self, live: &Value) -> Result<Option<u32>, ShapeError>;
-    fn bought(&self, live: &Value) -> Result<Option<Demand>, ShapeError>;
-    fn exchanged(&self, live: &Value, on_demand: u32, spot: u32) -> Result<Value, ShapeError>;
-    fn left_on_demand(&self, spec: &Value, live: &Value) -> Result<u32, ShapeError>;
-    fn asks_service(&self, spec: &Value) -> Result<bool, ShapeError>;
-    fn copied(&self, spec: &Value) -> Result<Option<Copied>, ShapeError>;
-    fn witness(&self, id: &str, live: &Value) -> Result<Option<Witness>, ShapeError>;
 }
 
-/// The bridge from [`Kind`] to [`DynKind`]: `&Erased::<Bucket>::NEW`.
-pub struct Erased<K>(PhantomData<fn() -> K>);
+impl<'k> dyn DynKind + 'k {
+    /// Operations that a step with `action` may call: what creates something is not called to update it.
+    pub fn operations_of(&self, action: Action) -> Vec<Operation> {
+        self.operations().iter().filter(|it| it.is_of(action)).copied().collect()
+    }
 
-impl<K: Kind> Erased<K> {
-    /// The only value.
-    pub const NEW: Self = Self(PhantomData);
-}
+    /// [`super::Capacity`], if it runs instances.
+    pub fn capacity(&self) -> Option<&'static dyn DynCapacity> {
+        self.capabilities().capacity
+    }
 
-fn typed<K: Kind, T: DeserializeOwned>(what: &'static str, value: &Value) -> Result<T, ShapeError> {
-    T::deserialize(value).map_err(|source| ShapeError { kind: K::NAME, what, source })
+    /// [`super::Replication`], if it keeps data in both regions.
+    pub fn replication(&self) -> Option<&'static dyn DynReplication> {
+        self.capabilities().replication
+    }
+
+    /// [`super::Traffic`], if it moves traffic between the regions.
+    pub fn traffic(&self) -> Option<&'static dyn DynTraffic> {
+        self.capabilities().traffic
+    }
+
+    /// [`super::Check`], if it is a check.
+    pub fn check(&self) -> Option<&'static dyn DynCheck> {
+        self.capabilities().check
+    }
+
+    /// [`super::Witness`], if it says which region serves.
+    pub fn witness(&self) -> Option<&'static dyn DynWitness> {
+        self.capabilities().witness
+    }
+
+    /// [`super::KeepsName`], if it can never be renamed.
+    pub fn keeps_name(&self) -> Option<&'static dyn DynKeepsName> {
+        self.capabilities().keeps_name
+    }
+
+    /// Number of instances in service; `None` for kinds that run none.
+    ///
+    /// # Errors
+    /// A live value that does not have the kind's shape.
+    pub fn serving(&self, live: &Value) -> Result<Option<u32>, ShapeError> {
+        self.capacity().map(|it| it.serving(live)).transpose()
+    }
+
+    /// The instances in service by type and purchase option; `None` for kinds that run none.
+    ///
+    /// # Errors
+    /// A live value that does not have the kind's shape.
+    pub fn bought(&self, live: &Value) -> Result<Option<Demand>, ShapeError> {
+        self.capacity().map_or(Ok(None), |it| it.bought(live))
+    }
+
+    /// States after each call of a creation but the last; empty if one call is enough.
+    ///
+    /// # Errors
+    /// A spec that does not have the kind's shape.
+    pub fn halfway(&self, spec: &Value, id: &str) -> Result<Vec<Halfway<Value>>, ShapeError> {
+        self.capabilities().staged.map_or(Ok(Vec::new()), |it| it.halfway(spec, id))
+    }
+
+    /// Maximum number of updates of one change.
+    pub fn rounds(&self) -> usize {
+        self.capabilities().revised.map_or(1, DynRevised::rounds)
+    }
+
+    /// Outputs that an update may change.
+    pub fn volatile(&self) -> &'static [&'static str] {
+        self.capabilities().revised.map_or(&[], DynRevised::volatile)
+    }
+
+    /// The live value after an update of `before` to `spec`.
+    ///
+    /// # Errors
+    /// A value that does not have the kind's shape.
+    pub fn expect_after(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError> {
+        match self.capabilities().revised {
+            Some(revised) => revised.expect_after(spec, id, before),
+            None => self.expect(spec, id),
+        }
+    }
+
+    /// True if an unplanned failover leaves it as it is: [`Capabilities::needs_both_regions`].
+    pub fn needs_both_regions(&self) -> bool {
+        self.capabilities().needs_both_regions
+    }
 }
 
 impl<K: Kind> DynKind for Erased<K> {
@@ -116,125 +146,44 @@ impl<K: Kind> DynKind for Erased<K> {
     fn places(&self) -> &'static [Place] {
         K::PLACES
     }
-    fn is_setting(&self) -> bool {
-        K::SETTING
-    }
-    fn verifies(&self) -> bool {
-        K::VERIFIES
-    }
-    fn switches_traffic(&self) -> bool {
-        K::SWITCHES_TRAFFIC
-    }
-    fn after_failover(&self) -> bool {
-        K::AFTER_FAILOVER
-    }
-    fn keeps_name(&self) -> bool {
-        K::KEEPS_NAME
-    }
-    fn restored(&self) -> bool {
-        K::RESTORED
-    }
-    fn data(&self) -> DataRole {
-        K::DATA
+    fn role(&self) -> Role {
+        K::ROLE
     }
     fn wait(&self) -> Wait {
         K::WAIT
     }
-    fn rounds(&self) -> usize {
-        K::ROUNDS
-    }
-    fn volatile(&self) -> &'static [&'static str] {
-        K::VOLATILE
-    }
     fn operations(&self) -> &'static [Operation] {
         K::OPERATIONS
     }
-    fn diff(&self, spec: &Value, live: &Value) -> Result<Vec<FieldChange>, ShapeError> {
-        Ok(K::diff(&typed::<K, _>("spec", spec)?, &typed::<K, _>("live", live)?))
+    fn capabilities(&self) -> Capabilities {
+        K::CAPABILITIES
     }
-    fn compare(&self, spec: &Value, id: &str, live: &Value) -> Result<Compared, ShapeError> {
-        let (spec, live) = (typed::<K, _>("spec", spec)?, typed::<K, _>("live", live)?);
+    fn compare(&self, of: &Value, id: &str, found: &Value) -> Result<Compared, ShapeError> {
+        let (spec, live) = (spec::<K>(of)?, live::<K>(found)?);
         Ok(Compared {
             changes: K::diff(&spec, &live),
             ready: K::ready(&spec, &live),
             outputs: K::outputs(id, &live),
             links: K::links(&live),
-            left_on_demand: K::left_on_demand(&spec, &live),
         })
     }
-    fn under_its_name(&self, spec: &Value, id: &str, live: &Value) -> Result<Value, ShapeError> {
-        let (spec, live) = (typed::<K, _>("spec", spec)?, typed::<K, _>("live", live)?);
-        Ok(json(&K::under_its_name(&spec, id, &live)))
+    fn diff(&self, of: &Value, found: &Value) -> Result<Vec<FieldChange>, ShapeError> {
+        Ok(K::diff(&spec::<K>(of)?, &live::<K>(found)?))
     }
-    fn expect(&self, spec: &Value, id: &str) -> Result<Value, ShapeError> {
-        Ok(json(&K::expect(&typed::<K, _>("spec", spec)?, id)))
+    fn expect(&self, of: &Value, id: &str) -> Result<Value, ShapeError> {
+        Ok(json(&K::expect(&spec::<K>(of)?, id)))
     }
-    fn halfway(&self, spec: &Value, id: &str) -> Result<Vec<Halfway<Value>>, ShapeError> {
-        let all = K::halfway(&typed::<K, _>("spec", spec)?, id);
-        Ok(all.iter().map(|it| Halfway { tagged: it.tagged, live: json(&it.live) }).collect())
+    fn ready(&self, of: &Value, found: &Value) -> Result<Readiness, ShapeError> {
+        Ok(K::ready(&spec::<K>(of)?, &live::<K>(found)?))
     }
-    fn expect_after(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError> {
-        Ok(json(&K::expect_after(&typed::<K, _>("spec", spec)?, id, &typed::<K, _>("live", before)?)))
+    fn outputs(&self, id: &str, found: &Value) -> Result<BTreeMap<String, String>, ShapeError> {
+        Ok(K::outputs(id, &live::<K>(found)?))
     }
-    fn during(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError> {
-        Ok(json(&K::during(&typed::<K, _>("spec", spec)?, id, &typed::<K, _>("live", before)?)))
-    }
-    fn short(&self, live: &Value, got: u32, why: &Shortage) -> Result<Option<Value>, ShapeError> {
-        Ok(K::short(&typed::<K, _>("live", live)?, got, why).map(|live| json(&live)))
-    }
-    fn ladder(&self, spec: &Value) -> Result<Vec<Rung<Value>>, ShapeError> {
-        let rungs = K::ladder(&typed::<K, _>("spec", spec)?).into_iter();
-        Ok(rungs.map(|Rung { name, spec }| Rung { name, spec: json(&spec) }).collect())
-    }
-    fn ready(&self, spec: &Value, live: &Value) -> Result<Readiness, ShapeError> {
-        Ok(K::ready(&typed::<K, _>("spec", spec)?, &typed::<K, _>("live", live)?))
-    }
-    fn outputs(&self, id: &str, live: &Value) -> Result<BTreeMap<String, String>, ShapeError> {
-        Ok(K::outputs(id, &typed::<K, _>("live", live)?))
-    }
-    fn links(&self, live: &Value) -> Result<Vec<String>, ShapeError> {
-        Ok(K::links(&typed::<K, _>("live", live)?))
+    fn links(&self, found: &Value) -> Result<Vec<String>, ShapeError> {
+        Ok(K::links(&live::<K>(found)?))
     }
     fn prior(&self, action: Action) -> Duration {
         K::prior(action)
-    }
-    fn holds(&self, spec: &Value) -> Result<Duration, ShapeError> {
-        Ok(K::holds(&typed::<K, _>("spec", spec)?))
-    }
-    fn demand(&self, spec: &Value) -> Result<Option<Demand>, ShapeError> {
-        Ok(K::demand(&typed::<K, _>("spec", spec)?))
-    }
-    fn launches(&self, spec: &Value, live: Option<&Value>) -> Result<u32, ShapeError> {
-        let live = live.map(|live| typed::<K, _>("live", live)).transpose()?;
-        Ok(K::launches(&typed::<K, _>("spec", spec)?, live.as_ref()))
-    }
-    fn up_to(&self, spec: &Value, live: Option<&Value>, launches: u32) -> Result<Value, ShapeError> {
-        let live = live.map(|live| typed::<K, _>("live", live)).transpose()?;
-        Ok(json(&K::up_to(&typed::<K, _>("spec", spec)?, live.as_ref(), launches)))
-    }
-    fn may_leave_unseen(&self, spec: &Value) -> Result<bool, ShapeError> {
-        Ok(K::may_leave_unseen(&typed::<K, _>("spec", spec)?))
-    }
-    fn bought(&self, live: &Value) -> Result<Option<Demand>, ShapeError> {
-        Ok(K::bought(&typed::<K, _>("live", live)?))
-    }
-    fn exchanged(&self, live: &Value, on_demand: u32, spot: u32) -> Result<Value, ShapeError> {
-        Ok(json(&K::exchanged(&typed::<K, _>("live", live)?, on_demand, spot)))
-    }
-    fn left_on_demand(&self, spec: &Value, live: &Value) -> Result<u32, ShapeError> {
-        Ok(K::left_on_demand(&typed::<K, _>("spec", spec)?, &typed::<K, _>("live", live)?))
-    }
-    fn serving(&self, live: &Value) -> Result<Option<u32>, ShapeError> {
-        Ok(K::serving(&typed::<K, _>("live", live)?))
-    }
-    fn asks_service(&self, spec: &Value) -> Result<bool, ShapeError> {
-        Ok(K::asks_service(&typed::<K, _>("spec", spec)?))
-    }
-    fn copied(&self, spec: &Value) -> Result<Option<Copied>, ShapeError> {
-        Ok(K::copied(&typed::<K, _>("spec", spec)?))
-    }
-    fn witness(&self, id: &str, live: &Value) -> Result<Option<Witness>, ShapeError> {
-        Ok(K::witness(id, &typed::<K, _>("live", live)?))
     }
 }
 

@@ -24,9 +24,7 @@ use crate::address::Address;
 use crate::cloud::{Found, sha256};
 use crate::component::StackFacts;
 use crate::graph::{Graph, Resource};
-use crate::kind::{
-    Action, Compared, DataRole, DynKind, FieldChange, KindRegistry, Place, Readiness, ShapeError,
-};
+use crate::kind::{Action, Compared, DynKind, FieldChange, KindRegistry, Place, Readiness, ShapeError};
 use crate::link::{KNOWN_LATER, has_links, resolve};
 use crate::objective::Mode;
 use crate::observe::{Look, Observed, Owned};
@@ -75,7 +73,7 @@ pub fn plan(
     draft.unlisted_data = seen.unlisted.iter().any(|(kind, ..)| draft.holds_data(kind));
     let forward = options.mode == Mode::Active || options.intent.fails_over();
     let in_order = forward && options.intent != Intent::Destroy;
-    let order = in_order.then(|| Order::of(want, kinds)).transpose()?;
+    let order = in_order.then(|| Order::of(want, kinds));
     let scope = Reach::of(want, options, order.as_ref());
     let mut spare = Spare::of(moved.rest(&seen.others));
     match options.intent {
@@ -100,7 +98,7 @@ pub fn plan(
                     draft.hold_traffic_back(order);
                     draft.in_order(want)?;
                 }
-                None => draft.let_go_before_shrinking(want)?,
+                None => draft.let_go_before_shrinking(want),
             }
         }
     }
@@ -187,7 +185,7 @@ impl<'a> Draft<'a> {
             self.block(&resource.address, format!("this build knows no kind `{}`", resource.kind));
             return Ok(());
         };
-        if kind.verifies() {
+        if kind.check().is_some() {
             return self.create(kind, resource, in_scope, "it has to hold");
         }
         if self.fails_over() && resource.place != Place::Standby && !self.moves_by_shares(kind) {
@@ -211,7 +209,7 @@ impl<'a> Draft<'a> {
         let Some((found, compared)) = self.better_twin(kind, resource, found, in_scope, spare)? else {
             return Ok(());
         };
-        let Compared { changes, ready, outputs, links, left_on_demand } = compared;
+        let Compared { changes, ready, outputs, links } = compared;
         if ready != Readiness::Ready {
             self.not_ready.insert(resource.address.clone());
         }
@@ -230,7 +228,7 @@ impl<'a> Draft<'a> {
             self.report.unchanged += usize::from(changes.is_empty());
             self.held.extend(links);
             self.remark_waiting(resource, ready);
-            self.remark_on_demand(resource, left_on_demand);
+            self.remark_on_demand(kind, resource, found)?;
             return Ok(());
         }
         if changes.iter().any(|change| change.replace) {
@@ -261,9 +259,12 @@ impl<'a> Draft<'a> {
         links: Vec<String>,
     ) -> Result<(), ShapeError> {
         let id = self.push(kind, resource, Action::Update, reason, changes, Some(found.id.clone()));
-        self.steps[id].estimate += kind.holds(&resource.spec)?.as_secs_f64();
-        if let (Some(wanted), Some(live)) = (kind.demand(&resource.spec)?, kind.bought(&found.live)?) {
-            self.growing.extend((wanted.count > live.count).then_some(id));
+        if let Some(traffic) = kind.traffic() {
+            self.steps[id].estimate += traffic.holds(&resource.spec)?.as_secs_f64();
+        }
+        if let (Some(capacity), Some(live)) = (kind.capacity(), kind.bought(&found.live)?) {
+            let grows = capacity.demand(&resource.spec)?.count > live.count;
+            self.growing.extend(grows.then_some(id));
         }
         self.holders.push((id, links));
         self.ready_by.insert(resource.address.clone(), id);
@@ -356,7 +357,16 @@ impl<'a> Draft<'a> {
         self.report.waiting.push(Remark { address: resource.address.to_string(), text });
     }
 
-    fn remark_on_demand(&mut self, resource: &Resource, left: u32) {
+    fn remark_on_demand(
+        &mut self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        found: &Found,
+    ) -> Result<(), ShapeError> {
+        let left = match kind.capacity() {
+            Some(capacity) => capacity.left_on_demand(&resource.spec, &found.live)?,
+            None => 0,
+        };
         if left > 0 {
             let plural = if left == 1 { "" } else { "s" };
             let text = format!(
@@ -364,6 +374,7 @@ impl<'a> Draft<'a> {
             );
             self.report.notes.push(Remark { address: resource.address.to_string(), text });
         }
+        Ok(())
     }
 
     /// True if `resource` must be left alone because the primary fact behind it could not be
@@ -390,7 +401,7 @@ impl<'a> Draft<'a> {
         let Some(need) = resource.needed().filter(|need| self.blocked.contains(*need)).min() else {
             return false;
         };
-        let text = match self.kinds.get(&resource.kind).is_some_and(|kind| kind.switches_traffic()) {
+        let text = match self.kinds.get(&resource.kind).is_some_and(|kind| kind.traffic().is_some()) {
             true => self.way_on(&[(need, None)]),
             false => format!("it needs {need}"),
         };
@@ -415,7 +426,7 @@ impl<'a> Draft<'a> {
     }
 
     fn holds_data(&self, kind: &str) -> bool {
-        self.kinds.get(kind).is_some_and(|kind| kind.data() == DataRole::Holds)
+        self.kinds.get(kind).is_some_and(|kind| kind.role().holds_data())
     }
 
     fn may_delete(&self, address: &Address) -> bool {

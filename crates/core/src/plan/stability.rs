@@ -43,7 +43,7 @@ pub fn rehearse(
     // The steps of an apply in mode active are all that a failover needs, in whatever region.
     let (whole, _) = plan(active, &seen, kinds, stack, &with(Intent::Converge))?;
     let needed =
-        whole.steps.iter().filter(|step| !kinds.get(&step.kind).is_some_and(|it| it.after_failover()));
+        whole.steps.iter().filter(|step| !kinds.get(&step.kind).is_some_and(|it| it.needs_both_regions()));
     let violations = needed.filter_map(|step| violation(step, kinds)).collect();
     let (plan, report) = plan(active, &seen, kinds, stack, &with(Intent::Failover))?;
     Ok(Rehearsal { plan, report, violations })
@@ -81,7 +81,7 @@ fn as_wanted(graph: &Graph, wanted: &Graph, kinds: &KindRegistry) -> Result<Obse
     let mut seen = Observed::default();
     for resource in order::topological(graph) {
         let address = &resource.address;
-        let Some(kind) = kinds.get(&resource.kind).filter(|kind| !kind.verifies()) else { continue };
+        let Some(kind) = kinds.get(&resource.kind).filter(|kind| kind.check().is_none()) else { continue };
         let mut spec = resource.spec.clone();
         resolve(&mut spec, &|of, output| {
             let known = outputs.get(of).and_then(|outputs| outputs.get(output));
@@ -109,7 +109,8 @@ fn made(
         (Lookup::Name, Some(name)) => name.to_owned(),
         _ => format!("({address})"),
     };
-    let owner = if kind.is_setting() { Owner::Setting } else { Owner::Ours(address.clone()) };
+    let owner =
+        if kind.role() == crate::kind::Role::Setting { Owner::Setting } else { Owner::Ours(address.clone()) };
     let live = kind.expect(spec, &id)?;
     Ok(Found { id, owner, live })
 }

@@ -36,18 +36,19 @@ struct Live {
 }
 
 macro_rules! toy {
-    ($type:ident, $name:literal, $lookup:expr, $data:expr $(, $($more:tt)+)?) => {
-        toy!(@ $type, $name, $lookup, $data, &[], $($($more)+)?);
+    ($type:ident, $name:literal, $lookup:expr, $role:expr $(, $($more:tt)+)?) => {
+        toy!(@ $type, $name, $lookup, $role, &[], {}, $($($more)+)?);
     };
-    (@ $type:ident, $name:literal, $lookup:expr, $data:expr, $operations:expr, $($more:tt)*) => {
+    (@ $type:ident, $name:literal, $lookup:expr, $role:expr, $operations:expr, {$($can:tt)*}, $($more:tt)*) => {
         struct $type;
         impl Kind for $type {
             const NAME: &'static str = $name;
             const SUMMARY: &'static str = "a toy";
             const LOOKUP: Lookup = $lookup;
-            const DATA: DataRole = $data;
-            const VOLATILE: &'static [&'static str] = &["version"];
+            const ROLE: Role = $role;
             const OPERATIONS: &'static [Operation] = $operations;
+            const CAPABILITIES: Capabilities =
+                Capabilities { revised: Some(&Erased::<Self>::NEW), $($can)* ..Capabilities::NONE };
             $($more)*
             type Spec = Spec;
             type Live = Live;
@@ -75,24 +76,21 @@ macro_rules! toy {
                 live.link.iter().cloned().collect()
             }
         }
+        impl Revised for $type {
+            const VOLATILE: &'static [&'static str] = &["version"];
+            fn expect_after(spec: &Spec, id: &str, _before: &Live) -> Live {
+                Self::expect(spec, id)
+            }
+        }
     };
 }
-toy!(Named, "named", Lookup::Name, DataRole::None);
-toy!(Tagged, "tagged", Lookup::Tag, DataRole::None);
-toy!(Data, "data", Lookup::Name, DataRole::Holds);
-toy!(Feed, "feed", Lookup::Name, DataRole::Feeds);
-toy!(Copy, "copy", Lookup::Tag, DataRole::Holds);
+toy!(Named, "named", Lookup::Name, Role::Object);
+toy!(Tagged, "tagged", Lookup::Tag, Role::Object);
+toy!(Data, "data", Lookup::Name, Role::Data);
+toy!(Feed, "feed", Lookup::Name, Role::Feed);
+toy!(Copy, "copy", Lookup::Tag, Role::Data);
 toy! {
-    Pool,
-    "pool",
-    Lookup::Name,
-    DataRole::None,
-    fn demand(spec: &Spec) -> Option<Demand> {
-        Some(Demand { types: Vec::new(), weights: BTreeMap::new(), count: spec.size, on_demand: 0 })
-    }
-    fn bought(live: &Live) -> Option<Demand> {
-        Some(Demand { types: Vec::new(), weights: BTreeMap::new(), count: live.size, on_demand: 0 })
-    }
+    @ Pool, "pool", Lookup::Name, Role::Object, &[], { capacity: Some(&Erased::<Self>::NEW), },
     fn ready(_: &Spec, live: &Live) -> Readiness {
         // An odd size is still in progress.
         match live.size % 2 {
@@ -101,44 +99,69 @@ toy! {
         }
     }
 }
-toy!(
-    Burst,
-    "burst",
-    Lookup::Name,
-    DataRole::None,
-    fn may_leave_unseen(spec: &Spec) -> bool {
-        spec.size > 1
-    }
-);
 toy! {
-    Serving,
-    "serving",
-    Lookup::Tag,
-    DataRole::None,
-    fn serving(live: &Live) -> Option<u32> {
-        Some(live.size)
-    }
+    @ Burst, "burst", Lookup::Name, Role::Object, &[], { capacity: Some(&Erased::<Self>::NEW), },
+}
+toy! {
+    @ Serving, "serving", Lookup::Tag, Role::Object, &[], { capacity: Some(&Erased::<Self>::NEW), },
     fn ready(spec: &Spec, live: &Live) -> Readiness {
         if live.size < spec.size { Readiness::Waiting("some start".to_owned()) } else { Readiness::Ready }
     }
 }
-toy!(Switch, "switch", Lookup::Name, DataRole::None, const SWITCHES_TRAFFIC: bool = true;);
+toy!(@ Switch, "switch", Lookup::Name, Role::Object, &[], { traffic: Some(&Erased::<Self>::NEW), },);
 toy! {
-    Shares,
-    "shares",
-    Lookup::Name,
-    DataRole::None,
-    const SWITCHES_TRAFFIC: bool = true;
-    const AFTER_FAILOVER: bool = true;
+    @ Shares, "shares", Lookup::Name, Role::Object, &[],
+    { traffic: Some(&Erased::<Self>::NEW), needs_both_regions: true, },
 }
-toy!(Ask, "ask", Lookup::Name, DataRole::None, const VERIFIES: bool = true;);
+toy!(@ Ask, "ask", Lookup::Name, Role::Object, &[], { check: Some(&Erased::<Self>::NEW), },);
 toy!(
     @ Bucket,
     "bucket",
     Lookup::Name,
-    DataRole::Holds,
+    Role::Data,
     &[Operation { service: "s3", action: "CreateBucket" }, Operation { service: "s3", action: "PutBucketPolicy" }],
+    {},
 );
+
+/// Spot instances of no type in particular.
+fn instances(count: u32) -> Demand {
+    Demand { types: Vec::new(), weights: BTreeMap::new(), count, on_demand: 0 }
+}
+
+macro_rules! runs_instances {
+    ($type:ident $(, $more:item)*) => {
+        impl Capacity for $type {
+            fn demand(spec: &Spec) -> Demand {
+                instances(spec.size)
+            }
+            fn serving(live: &Live) -> u32 {
+                live.size
+            }
+            fn bought(live: &Live) -> Option<Demand> {
+                Some(instances(live.size))
+            }
+            fn during(spec: &Spec, id: &str, _before: &Live) -> Live {
+                Self::expect(spec, id)
+            }
+            $($more)*
+        }
+    };
+}
+runs_instances!(Pool);
+runs_instances! {
+    Burst,
+    fn may_leave_unseen(spec: &Spec) -> bool {
+        spec.size > 1
+    }
+}
+runs_instances!(Serving);
+impl Traffic for Switch {}
+impl Traffic for Shares {}
+impl Check for Ask {
+    fn asks_service(_spec: &Spec) -> bool {
+        true
+    }
+}
 
 fn kinds() -> KindRegistry {
     KindRegistry::new(&[

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::order;
 use crate::address::Address;
 use crate::graph::{Graph, Resource, Waits};
-use crate::kind::{DataRole, DynKind, KindRegistry, Place, ShapeError};
+use crate::kind::{DynKind, KindRegistry, Place};
 
 /// Phase of a failover that a resource belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,28 +23,21 @@ pub enum Part {
 }
 
 impl Part {
-    /// Returns the phase of a resource of `kind` with `spec` at `place`; `None` if it has none.
-    ///
-    /// # Errors
-    /// A spec that does not have its kind's shape.
-    pub fn of(
-        kind: &'static dyn DynKind,
-        spec: &serde_json::Value,
-        place: Place,
-    ) -> Result<Option<Self>, ShapeError> {
-        if kind.switches_traffic() {
-            return Ok(Some(Self::Traffic));
+    /// Returns the phase of a resource of `kind` at `place`; `None` if it has none.
+    pub fn of(kind: &'static dyn DynKind, place: Place) -> Option<Self> {
+        if kind.traffic().is_some() {
+            return Some(Self::Traffic);
         }
         if place != Place::Standby {
-            return Ok(None);
+            return None;
         }
-        if kind.verifies() {
-            return Ok(Some(Self::Check));
+        if kind.check().is_some() {
+            return Some(Self::Check);
         }
-        if kind.demand(spec)?.is_some() {
-            return Ok(Some(Self::Capacity));
+        if kind.capacity().is_some() {
+            return Some(Self::Capacity);
         }
-        Ok((kind.data() == DataRole::Holds).then_some(Self::Data))
+        kind.role().holds_data().then_some(Self::Data)
     }
 }
 
@@ -60,16 +53,13 @@ pub struct Order<'a> {
 
 impl<'a> Order<'a> {
     /// Computes the order of `graph`.
-    ///
-    /// # Errors
-    /// A spec that does not have its kind's shape.
-    pub fn of(graph: &'a Graph, kinds: &KindRegistry) -> Result<Self, ShapeError> {
+    pub fn of(graph: &'a Graph, kinds: &KindRegistry) -> Self {
         let mut order = Self { traffic: Vec::new(), before: BTreeMap::new() };
         // Traffic does not wait for resources that themselves come after traffic.
         let mut later: BTreeSet<&str> = BTreeSet::new();
         for resource in order::topological(graph) {
             let Some(kind) = kinds.get(&resource.kind) else { continue };
-            let part = Part::of(kind, &resource.spec, resource.place)?;
+            let part = Part::of(kind, resource.place);
             let is_later = resource.needed().any(|need| later.contains(need));
             if part == Some(Part::Traffic) || is_later {
                 later.insert(resource.address.as_str());
@@ -82,7 +72,7 @@ impl<'a> Order<'a> {
                 _ => {}
             }
         }
-        Ok(order)
+        order
     }
 
     /// Returns the resources that move traffic.
@@ -121,7 +111,7 @@ pub fn go_without(graph: &mut Graph, kinds: &KindRegistry, names: &[String]) {
     if names.is_empty() {
         return;
     }
-    let is_traffic = |it: &&mut Resource| kinds.get(&it.kind).is_some_and(|kind| kind.switches_traffic());
+    let is_traffic = |it: &&mut Resource| kinds.get(&it.kind).is_some_and(|kind| kind.traffic().is_some());
     for resource in graph.resources.values_mut().filter(is_traffic) {
         let component = resource.address.component();
         let own = |it: &Address| it.component() == component;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use drstack_core::calls::{CallNote, GLOBAL, RefusedCall};
+use drstack_core::calls::{CallNote, Calls, GLOBAL, RefusedCall};
 use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Read, Scope};
 use drstack_core::control::ControlStore;
 use drstack_core::control::lease::Permit;
@@ -144,7 +144,9 @@ impl Cloud for AwsCloud {
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
+}
 
+impl Calls for AwsCloud {
     /// Those of the services that the kind may call, in the region of `place`: EC2 and its like count calls so.
     fn throttled(&self, kind: &str, scope: &Scope, place: Place) -> u64 {
         let kinds = crate::kinds();

@@ -90,7 +90,8 @@ fn picture(graph: &Graph) -> String {
         let name = resource.name.as_deref().map(|it| format!(" `{it}`")).unwrap_or_default();
         let _ = writeln!(out, "{address}  [tier {}]\n    {} in {place}{name}", resource.tier, resource.kind);
         let kind = drstack_kinds::kinds().get(&resource.kind).unwrap();
-        if let Some(demand) = kind.demand(&resource.spec).unwrap() {
+        if let Some(capacity) = kind.capacity() {
+            let demand = capacity.demand(&resource.spec).unwrap();
             let _ = writeln!(
                 out,
                 "    runs {} of {:?}, {} on-demand",

@@ -1,5 +1,6 @@
 //! A cloud that stands alone: nothing leaves the standby region, and what would have is counted.
 
+use drstack_core::calls::Calls;
 use drstack_core::cloud::{Call, Cloud, CloudError};
 use drstack_core::control::Condition;
 use drstack_core::facts::FactQuery;
@@ -68,7 +69,7 @@ fn the_call_log_has_each_attempt_with_its_time_and_its_end() {
         create(&sim, "group", "web", &group("n", 1)).await.unwrap();
         sim.lose("us-west-2");
         assert!(read(&sim, "group", &["web"]).await[0].is_err());
-        let notes: Vec<(String, u32, u16, Option<String>)> = Cloud::calls(&sim)
+        let notes: Vec<(String, u32, u16, Option<String>)> = Calls::calls(&sim)
             .into_iter()
             .map(|it| (it.operation, it.attempt, it.status, it.error))
             .collect();
@@ -83,7 +84,7 @@ fn the_call_log_has_each_attempt_with_its_time_and_its_end() {
                 note("read", 1, 0, Some("timeout")),
             ]
         );
-        let millis: Vec<u64> = Cloud::calls(&sim).iter().map(|it| it.millis).collect();
+        let millis: Vec<u64> = Calls::calls(&sim).iter().map(|it| it.millis).collect();
         assert_eq!(millis[..2], [40, 40]);
         assert!(millis[2] > 1000, "{millis:?}");
     });

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use drstack_core::cloud::Cloud;
-use drstack_core::kind::{Demand, Erased, FieldChange, Kind, KindRegistry, Lookup, Operation};
+use drstack_core::kind::{
+    Capabilities, Capacity, Demand, Erased, FieldChange, Kind, KindRegistry, Lookup, Operation, Revised,
+};
 use drstack_sim::Sim;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -36,8 +38,12 @@ impl Kind for Pool {
     const NAME: &'static str = "pool";
     const SUMMARY: &'static str = "instances";
     const LOOKUP: Lookup = Lookup::Name;
-    const ROUNDS: usize = 2;
     const OPERATIONS: &'static [Operation] = &[];
+    const CAPABILITIES: Capabilities = Capabilities {
+        capacity: Some(&Erased::<Self>::NEW),
+        revised: Some(&Erased::<Self>::NEW),
+        ..Capabilities::NONE
+    };
     type Spec = Spec;
     type Live = Live;
 
@@ -51,13 +57,34 @@ impl Kind for Pool {
     fn prior(_action: drstack_core::kind::Action) -> Duration {
         Duration::from_secs(60)
     }
-    fn demand(spec: &Spec) -> Option<Demand> {
-        Self::bought(&Self::expect(spec, ""))
+}
+
+impl Revised for Pool {
+    const ROUNDS: usize = 2;
+
+    fn expect_after(spec: &Spec, id: &str, _before: &Live) -> Live {
+        Self::expect(spec, id)
+    }
+}
+
+fn instances(live: &Live) -> Demand {
+    let weights = BTreeMap::from([("large".to_owned(), LARGE)]);
+    let count = live.on_demand + live.spot;
+    Demand { types: live.types.clone(), weights, count, on_demand: live.on_demand }
+}
+
+impl Capacity for Pool {
+    fn demand(spec: &Spec) -> Demand {
+        instances(&Self::expect(spec, ""))
+    }
+    fn serving(live: &Live) -> u32 {
+        live.on_demand + live.spot
     }
     fn bought(live: &Live) -> Option<Demand> {
-        let weights = BTreeMap::from([("large".to_owned(), LARGE)]);
-        let count = live.on_demand + live.spot;
-        Some(Demand { types: live.types.clone(), weights, count, on_demand: live.on_demand })
+        Some(instances(live))
+    }
+    fn during(spec: &Spec, id: &str, _before: &Live) -> Live {
+        Self::expect(spec, id)
     }
     fn exchanged(live: &Live, on_demand: u32, spot: u32) -> Live {
         Live { on_demand, spot, ..live.clone() }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use drstack_core::calls::Calls;
 use drstack_core::cloud::{Call, Cloud, CloudError, Found, Owner};
 use drstack_core::control::lock::{Holder, Lock};
 use drstack_core::engine::journal::{Entry, Journal, JournalError, seal};

@@ -1,7 +1,9 @@
 //! Creations of several calls: what stands between two of them, and who goes on with it.
 
 use drstack_core::cloud::{Cloud, CloudError, Found, Owner};
-use drstack_core::kind::{Erased, FieldChange, Halfway, Kind, KindRegistry, Lookup, Operation};
+use drstack_core::kind::{
+    Capabilities, Erased, FieldChange, Halfway, Kind, KindRegistry, Lookup, Operation, Staged,
+};
 use drstack_sim::{Operation as Called, Sim};
 use serde_json::{Value, json};
 
@@ -18,6 +20,8 @@ impl Kind for Chest {
     const SUMMARY: &'static str = "a toy that takes four calls to make";
     const LOOKUP: Lookup = Lookup::Name;
     const OPERATIONS: &'static [Operation] = &[];
+    const CAPABILITIES: Capabilities =
+        Capabilities { staged: Some(&Erased::<Self>::NEW), ..Capabilities::NONE };
     type Spec = String;
     type Live = Live;
 
@@ -27,6 +31,9 @@ impl Kind for Chest {
     fn expect(spec: &String, _id: &str) -> Live {
         (spec.clone(), true)
     }
+}
+
+impl Staged for Chest {
     fn halfway(spec: &String, _id: &str) -> Vec<Halfway<Live>> {
         let bare = || (String::new(), false);
         vec![Halfway::untagged(bare()), Halfway::tagged(bare()), Halfway::tagged((spec.clone(), false))]

@@ -9,7 +9,10 @@ use drstack_core::cloud::{Call, Cloud, CloudError, Found, Owner, Scope, Secrets}
 use drstack_core::component::{Seed, StackFacts};
 use drstack_core::facts::FactQuery;
 use drstack_core::graph::Graph;
-use drstack_core::kind::{Action, Demand, Erased, FieldChange, Kind, KindRegistry, Lookup, Operation, Place};
+use drstack_core::kind::{
+    Action, Capabilities, Capacity, Demand, Erased, FieldChange, Kind, KindRegistry, Lookup, Operation,
+    Place, Role,
+};
 use drstack_core::link::Link;
 use drstack_core::objective::Mode;
 use drstack_core::observe::observe;
@@ -87,6 +90,8 @@ impl Kind for Group {
     const SUMMARY: &'static str = "a group of instances";
     const LOOKUP: Lookup = Lookup::Name;
     const OPERATIONS: &'static [Operation] = &[];
+    const CAPABILITIES: Capabilities =
+        Capabilities { capacity: Some(&Erased::<Self>::NEW), ..Capabilities::NONE };
     type Spec = GroupSpec;
     type Live = GroupLive;
 
@@ -102,20 +107,25 @@ impl Kind for Group {
     fn links(live: &GroupLive) -> Vec<String> {
         vec![live.net.clone()]
     }
-    fn demand(spec: &GroupSpec) -> Option<Demand> {
-        Some(Demand {
-            types: vec!["g5.xlarge".to_owned()],
-            weights: BTreeMap::new(),
-            count: spec.size,
-            on_demand: 0,
-        })
+}
+
+impl Capacity for Group {
+    fn demand(spec: &GroupSpec) -> Demand {
+        let types = vec!["g5.xlarge".to_owned()];
+        Demand { types, weights: BTreeMap::new(), count: spec.size, on_demand: 0 }
+    }
+    fn serving(live: &GroupLive) -> u32 {
+        live.size
+    }
+    fn during(spec: &GroupSpec, id: &str, _before: &GroupLive) -> GroupLive {
+        Self::expect(spec, id)
     }
 }
 
 impl Kind for Setting {
     const NAME: &'static str = "setting";
     const SUMMARY: &'static str = "a setting on a group";
-    const SETTING: bool = true;
+    const ROLE: Role = Role::Setting;
     const LOOKUP: Lookup = Lookup::Name;
     // Of a control plane of the whole partition, though it stands in a region.
     const OPERATIONS: &'static [Operation] = &[Operation { service: "s3", action: "CreateBucket" }];

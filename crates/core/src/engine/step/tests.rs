@@ -1,5 +1,6 @@
 //! Tests of what a step guarantees to the run that takes the lock from its own.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -10,6 +11,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::*;
 use crate::address::Address;
 use crate::budget::{AT_ONCE, PER_SECOND};
+use crate::calls::Calls;
 use crate::cloud::{Captured, Owner, Read};
 use crate::control::ControlStore;
 use crate::control::memory::Memory;
@@ -17,7 +19,7 @@ use crate::engine::journal::{Entry, Journal, seal};
 use crate::engine::launches::Launches;
 use crate::engine::pace::Pace;
 use crate::facts::FactQuery;
-use crate::kind::{Erased, Halfway, Kind, Lookup, Operation, Place};
+use crate::kind::{Capabilities, Capacity, Demand, Erased, Halfway, Kind, Lookup, Operation, Place, Staged};
 
 /// Number of instances.
 #[derive(Clone, Serialize, Deserialize)]
@@ -30,6 +32,11 @@ impl Kind for Pool {
     const SUMMARY: &'static str = "a toy that launches instances";
     const LOOKUP: Lookup = Lookup::Name;
     const OPERATIONS: &'static [Operation] = &[];
+    const CAPABILITIES: Capabilities = Capabilities {
+        capacity: Some(&Erased::<Self>::NEW),
+        staged: Some(&Erased::<Self>::NEW),
+        ..Capabilities::NONE
+    };
     type Spec = Size;
     type Live = Size;
 
@@ -39,8 +46,28 @@ impl Kind for Pool {
     fn expect(spec: &Size, _id: &str) -> Size {
         spec.clone()
     }
+}
+
+impl Staged for Pool {
     fn halfway(_spec: &Size, _id: &str) -> Vec<Halfway<Size>> {
         vec![Halfway::untagged(Size(0))]
+    }
+}
+
+/// That many, of no type in particular.
+fn instances(size: &Size) -> Demand {
+    Demand { types: Vec::new(), weights: BTreeMap::new(), count: size.0, on_demand: 0 }
+}
+
+impl Capacity for Pool {
+    fn demand(spec: &Size) -> Demand {
+        instances(spec)
+    }
+    fn serving(live: &Size) -> u32 {
+        live.0
+    }
+    fn during(spec: &Size, _id: &str, _before: &Size) -> Size {
+        spec.clone()
     }
     fn launches(spec: &Size, live: Option<&Size>) -> u32 {
         spec.0.saturating_sub(live.map_or(0, |live| live.0))
@@ -55,6 +82,8 @@ impl Kind for Slow {
     const SUMMARY: &'static str = "a toy that is never whole";
     const LOOKUP: Lookup = Lookup::Name;
     const OPERATIONS: &'static [Operation] = &[];
+    const CAPABILITIES: Capabilities =
+        Capabilities { capacity: Some(&Erased::<Self>::NEW), ..Capabilities::NONE };
     type Spec = Size;
     type Live = Size;
 
@@ -69,6 +98,18 @@ impl Kind for Slow {
             true => Readiness::Ready,
             false => Readiness::Waiting(format!("7 of {}", spec.0)),
         }
+    }
+}
+
+impl Capacity for Slow {
+    fn demand(spec: &Size) -> Demand {
+        instances(spec)
+    }
+    fn serving(_: &Size) -> u32 {
+        7
+    }
+    fn during(spec: &Size, _id: &str, _before: &Size) -> Size {
+        spec.clone()
     }
     fn ladder(spec: &Size) -> Vec<Rung<Size>> {
         let rung = |size: u32| Rung { name: format!("at least {size}"), spec: Size(size) };
@@ -155,6 +196,8 @@ impl Cloud for Region {
         Timestamp::UNIX_EPOCH
     }
 }
+
+impl Calls for Region {}
 
 /// A job that wants ten instances in an account whose launch budget is empty.
 fn job(action: Action, permit: Permit) -> Job {

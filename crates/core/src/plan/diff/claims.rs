@@ -116,7 +116,7 @@ impl<'a> Draft<'a> {
     /// Returns why `found` does not belong to `resource`, and what to do about it.
     pub(super) fn taken_by(&self, kind: &'static dyn DynKind, found: &Found, of: &Address) -> String {
         let (id, component) = (&found.id, of.component());
-        match (self.want.resources.contains_key(of), kind.keeps_name()) {
+        match (self.want.resources.contains_key(of), kind.keeps_name().is_some()) {
             (true, true) => format!("`{id}` is the name that {of} keeps; give this component another name"),
             (true, false) => format!(
                 "`{id}` exists for {of}, which the stack names still; give {component} a name that it has not had, apply, and then \
@@ -135,10 +135,10 @@ impl<'a> Draft<'a> {
         resource: &'r Resource,
         found: &Found,
     ) -> Result<Cow<'r, Resource>, ShapeError> {
-        if !kind.keeps_name() {
+        let Some(keeps) = kind.keeps_name() else {
             return Ok(Cow::Borrowed(resource));
-        }
-        let spec = kind.under_its_name(&resource.spec, &found.id, &found.live)?;
+        };
+        let spec = keeps.under_its_name(&resource.spec, &found.id, &found.live)?;
         Ok(if spec == resource.spec {
             Cow::Borrowed(resource)
         } else {

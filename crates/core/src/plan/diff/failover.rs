@@ -10,7 +10,7 @@ use super::older::keeps_older;
 use crate::address::Address;
 use crate::cloud::Found;
 use crate::graph::Resource;
-use crate::kind::{Action, DataRole, DynKind, Readiness, ShapeError};
+use crate::kind::{Action, DynKind, Readiness, ShapeError};
 use crate::objective::Mode;
 use crate::plan::stability::violation;
 use crate::plan::{Intent, Remark, order};
@@ -24,7 +24,7 @@ impl Draft<'_> {
     /// True if `kind` moves shares of traffic in a planned failover, before the switch moves it for
     /// good.
     pub(super) fn moves_by_shares(&self, kind: &'static dyn DynKind) -> bool {
-        self.options.intent == Intent::Planned && kind.after_failover() && kind.switches_traffic()
+        self.options.intent == Intent::Planned && kind.needs_both_regions() && kind.traffic().is_some()
     }
 
     /// Uses the last recorded state of a resource outside the standby region, without comparing it.
@@ -51,7 +51,7 @@ impl Draft<'_> {
     /// The planner does not replace such data without the operator's permission.
     pub(super) fn serves_data(&self, kind: &'static dyn DynKind, resource: &Resource) -> bool {
         self.options.mode == Mode::Active
-            && kind.data() == DataRole::Holds
+            && kind.role().holds_data()
             && !keeps_older(kind)
             && !self.may_delete(&resource.address)
     }
@@ -89,11 +89,12 @@ impl Draft<'_> {
         ready: &Readiness,
     ) -> Result<Option<&'static str>, ShapeError> {
         let lacks = self.fails_over() && *ready != Readiness::Ready;
-        if lacks && kind.demand(&resource.spec)?.is_some() {
+        if lacks && kind.capacity().is_some() {
             return Ok(Some("not all of its instances serve"));
         }
         let fails_back = self.options.intent == Intent::Failback;
-        let may_leave = fails_back && kind.may_leave_unseen(&resource.spec)?;
+        let Some(capacity) = kind.capacity().filter(|_| fails_back) else { return Ok(None) };
+        let may_leave = capacity.may_leave_unseen(&resource.spec)?;
         Ok(may_leave.then_some("a failover may have left instances beside it"))
     }
 

@@ -225,7 +225,7 @@ impl<'a> Search<'a> {
     /// True if the resource can be found by its tag.
     fn is_by_tag(&self, resource: &Resource) -> bool {
         let kind = self.kinds.get(&resource.kind);
-        kind.is_some_and(|kind| kind.lookup() == Lookup::Tag || kind.keeps_name())
+        kind.is_some_and(|kind| kind.lookup() == Lookup::Tag || kind.keeps_name().is_some())
     }
 
     fn of_component(&self, component: &ComponentAddress) -> impl Iterator<Item = &'a Resource> {
@@ -250,7 +250,7 @@ impl<'a> Search<'a> {
             let Some(kind) = self.kinds.get(&resource.kind) else { return Ok(false) };
             let differs = self.differs(kind, resource, &self.seen.others[*at].found, &parts)?;
             // The number of instances follows the primary, so it changes by itself.
-            let counts = kind.demand(&resource.spec)?.is_some();
+            let counts = kind.capacity().is_some();
             if differs.iter().any(|replace| *replace || !counts) {
                 return Ok(false);
             }
@@ -287,7 +287,10 @@ impl<'a> Search<'a> {
         parts: &[(&Resource, usize)],
     ) -> Result<Vec<bool>, ShapeError> {
         let component = resource.address.component();
-        let mut spec = kind.under_its_name(&resource.spec, &found.id, &found.live)?;
+        let mut spec = match kind.keeps_name() {
+            Some(keeps) => keeps.under_its_name(&resource.spec, &found.id, &found.live)?,
+            None => resource.spec.clone(),
+        };
         resolve(&mut spec, &|address, output| {
             let part = parts.iter().find(|(it, _)| it.address == *address);
             let target = match (part, self.seen.seen.get(address)) {

@@ -7,7 +7,7 @@ use super::Draft;
 use crate::address::Address;
 use crate::cloud::Found;
 use crate::graph::Resource;
-use crate::kind::{DataRole, DynKind, Lookup, Place, ShapeError};
+use crate::kind::{DynKind, Lookup, Place, ShapeError};
 use crate::observe::Owned;
 use crate::plan::{Remark, StepId};
 
@@ -43,7 +43,7 @@ impl Older {
 
 /// True for kinds of data of which an older copy can exist beside the newer one.
 pub(super) fn keeps_older(kind: &dyn DynKind) -> bool {
-    kind.data() == DataRole::Holds && kind.lookup() == Lookup::Tag
+    kind.role().holds_data() && kind.lookup() == Lookup::Tag
 }
 
 impl Draft<'_> {

@@ -11,7 +11,7 @@ use super::{Draft, Reach, token};
 use crate::address::Address;
 use crate::cloud::{Found, Owner};
 use crate::graph::Graph;
-use crate::kind::{Action, DataRole, DynKind, Place, ShapeError};
+use crate::kind::{Action, DynKind, Place, Role, ShapeError};
 use crate::observe::{Look, Observed, Owned};
 use crate::plan::{Intent, Remark, Step};
 
@@ -68,7 +68,7 @@ impl Draft<'_> {
 
     /// Returns why `owned` is kept as long as the data of its component is.
     fn stays_with_data(&self, owned: &Owned) -> Option<String> {
-        let feeds = self.kinds.get(owned.kind).is_some_and(|kind| kind.data() == DataRole::Feeds);
+        let feeds = self.kinds.get(owned.kind).is_some_and(|kind| kind.role() == Role::Feed);
         if feeds && self.kept_data.contains(owned.address.component().as_str()) {
             return Some("it still replicates a bucket that is kept".to_owned());
         }

@@ -6,7 +6,7 @@ use super::older::{Older, keeps_older};
 use super::{Draft, Spare, fields, token};
 use crate::cloud::Found;
 use crate::graph::Resource;
-use crate::kind::{Action, Compared, DataRole, DynKind, FieldChange, Lookup, Readiness, ShapeError};
+use crate::kind::{Action, Compared, DynKind, FieldChange, Lookup, Readiness, ShapeError};
 use crate::observe::Owned;
 use crate::plan::Remark;
 
@@ -25,7 +25,7 @@ impl Draft<'_> {
     ) -> Result<(), ShapeError> {
         let reason = fields(&changes, ["cannot be changed in place"; 2]);
         let beside = keeps_older(kind);
-        if kind.data() == DataRole::Holds && !beside && !self.may_delete(&resource.address) {
+        if kind.role().holds_data() && !beside && !self.may_delete(&resource.address) {
             self.held.extend(kind.links(&found.live)?);
             let text = format!(
                 "{reason}, and replacing it deletes data; allow it with `--delete-data {}`",

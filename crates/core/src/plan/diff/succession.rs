@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Draft;
 use crate::cloud::Found;
 use crate::graph::Resource;
-use crate::kind::{Action, DataRole, DynKind, Place, ShapeError};
+use crate::kind::{Action, DynKind, Place, Role, ShapeError};
 use crate::link::KNOWN_LATER;
 use crate::objective::Mode;
 use crate::observe::{Look, Owned};
@@ -47,8 +47,8 @@ impl Draft<'_> {
         owned: &Owned,
         data: &BTreeSet<String>,
     ) -> Result<Succession, ShapeError> {
-        let feeds = match kind.data() {
-            DataRole::Feeds => kind.links(&owned.found.live)?.into_iter().find(|link| data.contains(link)),
+        let feeds = match kind.role() {
+            Role::Feed => kind.links(&owned.found.live)?.into_iter().find(|link| data.contains(link)),
             _ => None,
         };
         let serves = kind.serving(&owned.found.live)?.is_some_and(|serving| serving > 0);
@@ -97,7 +97,7 @@ impl Draft<'_> {
         for switch in 0..self.steps.len() {
             let step = &self.steps[switch];
             let component = step.address.component();
-            let switches = self.kinds.get(&step.kind).is_some_and(|kind| kind.switches_traffic());
+            let switches = self.kinds.get(&step.kind).is_some_and(|kind| kind.traffic().is_some());
             if !switches || step.place != Place::Standby || !self.moved.is_renamed(&component) {
                 continue;
             }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Draft;
 use crate::address::Address;
 use crate::graph::{Graph, Waits};
-use crate::kind::{Action, ShapeError};
+use crate::kind::{Action, Place, ShapeError};
 use crate::plan::waits::{Order, Part};
 use crate::plan::{Gate, Intent, Remark, Step, StepId, order};
 
@@ -82,7 +82,7 @@ impl Draft<'_> {
     /// If data or capacity fails, the rest of the capacity and the checks still run; traffic does
     /// not move.
     pub(super) fn in_order(&mut self, want: &Graph) -> Result<(), ShapeError> {
-        let parts = self.parts()?;
+        let parts = self.parts();
         let of_part = |part: Part, tiers: &dyn Fn(u8) -> bool| -> Vec<StepId> {
             let steps = self.steps.iter().zip(&parts).enumerate();
             steps.filter(|(_, (step, it))| **it == Some(part) && tiers(step.tier)).map(|(id, _)| id).collect()
@@ -134,16 +134,13 @@ impl Draft<'_> {
     ///
     /// A step that itself comes after a later phase has none: the check that users get answers
     /// comes after traffic.
-    fn parts(&self) -> Result<Vec<Option<Part>>, ShapeError> {
-        let part = |step: &Step| -> Result<Option<Part>, ShapeError> {
-            let Some(kind) = self.kinds.get(&step.kind).filter(|_| step.action != Action::Delete) else {
-                return Ok(None);
-            };
+    fn parts(&self) -> Vec<Option<Part>> {
+        let part = |step: &Step| {
+            let kind = self.kinds.get(&step.kind).filter(|_| step.action != Action::Delete)?;
             // Existing data is not waited for: a change of it is only a setting.
-            let part = Part::of(kind, &step.spec, step.place)?;
-            Ok(part.filter(|part| *part != Part::Data || step.action == Action::Create))
+            Part::of(kind, step.place).filter(|part| *part != Part::Data || step.action == Action::Create)
         };
-        let mut parts = self.steps.iter().map(part).collect::<Result<Vec<_>, _>>()?;
+        let mut parts: Vec<Option<Part>> = self.steps.iter().map(part).collect();
         let mut latest: Vec<Option<(Part, u8)>> = vec![None; parts.len()];
         for id in order::of_steps(&self.steps) {
             let own = parts[id].map(|part| (part, self.steps[id].tier));
@@ -157,14 +154,14 @@ impl Draft<'_> {
             }
             latest[id] = own.max(before);
         }
-        Ok(parts)
+        parts
     }
 
     /// Orders a failback, or any other move of traffic to the primary.
     ///
     /// Traffic is released first, and only then does what served it shrink or go. The edges between
     /// updates are reversed.
-    pub(super) fn let_go_before_shrinking(&mut self, want: &Graph) -> Result<(), ShapeError> {
+    pub(super) fn let_go_before_shrinking(&mut self, want: &Graph) {
         let traffic = self.traffic(|kind_is_for_later| !kind_is_for_later);
         if self.options.intent != Intent::Failback && traffic.is_empty() {
             return self.by_shares(want);
@@ -173,7 +170,7 @@ impl Draft<'_> {
         // Lift what was put on the primary after the failover before traffic returns to it.
         let lifts = |step: &Step| {
             let kind = self.kinds.get(&step.kind);
-            kind.is_some_and(|kind| kind.after_failover() && !kind.switches_traffic())
+            kind.is_some_and(|kind| kind.needs_both_regions() && kind.traffic().is_none())
         };
         let lifted: Vec<StepId> =
             self.steps.iter().enumerate().filter(|(_, step)| lifts(step)).map(|(id, _)| id).collect();
@@ -181,7 +178,7 @@ impl Draft<'_> {
         for id in 0..self.steps.len() {
             for need in self.steps[id].needs.clone() {
                 let both = [id, need].iter().all(|it| self.steps[*it].action == Action::Update);
-                if both && self.runs(need)? {
+                if both && self.runs(need) {
                     self.steps[id].needs.retain(|it| *it != need);
                     self.steps[need].needs.push(id);
                 }
@@ -191,32 +188,30 @@ impl Draft<'_> {
         for (id, step) in self.steps.iter().enumerate() {
             let shrinks = match step.action {
                 Action::Delete => true,
-                Action::Update => self.runs(id)?,
+                Action::Update => self.runs(id),
                 Action::Create => false,
             };
             holds.extend(shrinks.then_some(id));
         }
         self.leave_first(traffic, holds);
-        Ok(())
     }
 
     /// Orders changes of traffic shares in standby: grow the capacity they need first, shrink what
     /// they leave after.
-    fn by_shares(&mut self, want: &Graph) -> Result<(), ShapeError> {
+    fn by_shares(&mut self, want: &Graph) {
         let named =
             |step: &Step| want.resources.get(&step.address).is_some_and(|it| it.waits == Waits::Named);
         let mut traffic = self.traffic(|_| true);
         traffic.retain(|id| !named(&self.steps[*id]));
         let (mut grow, mut shrink) = (Vec::new(), Vec::new());
         for (id, step) in self.steps.iter().enumerate() {
-            if self.runs(id)? {
+            if self.runs(id) {
                 let grows = step.action == Action::Create || self.growing.contains(&id);
                 if grows { grow.push(id) } else { shrink.push(id) }
             }
         }
         self.gate(vec![Gate { needs: grow, holds: traffic.clone(), after: Vec::new() }]);
         self.leave_first(traffic, shrink);
-        Ok(())
     }
 
     /// Orders `traffic` before `holds`, except for what traffic itself needs.
@@ -235,18 +230,16 @@ impl Draft<'_> {
     /// Returns the steps that move traffic, filtered by whether their kind runs after a failover.
     fn traffic(&self, of: impl Fn(bool) -> bool) -> Vec<StepId> {
         let is_meant = |step: &Step| {
-            let kind = self.kinds.get(&step.kind).filter(|kind| kind.switches_traffic());
-            step.action != Action::Delete && kind.is_some_and(|kind| of(kind.after_failover()))
+            let kind = self.kinds.get(&step.kind).filter(|kind| kind.traffic().is_some());
+            step.action != Action::Delete && kind.is_some_and(|kind| of(kind.needs_both_regions()))
         };
         self.steps.iter().enumerate().filter(|(_, step)| is_meant(step)).map(|(id, _)| id).collect()
     }
 
     /// True if the step creates or updates something that runs instances in the standby region.
-    fn runs(&self, id: StepId) -> Result<bool, ShapeError> {
+    fn runs(&self, id: StepId) -> bool {
         let step = &self.steps[id];
-        let Some(kind) = self.kinds.get(&step.kind).filter(|_| step.action != Action::Delete) else {
-            return Ok(false);
-        };
-        Ok(step.place == crate::kind::Place::Standby && kind.demand(&step.spec)?.is_some())
+        let is_meant = step.action != Action::Delete && step.place == Place::Standby;
+        is_meant && self.kinds.get(&step.kind).is_some_and(|kind| kind.capacity().is_some())
     }
 }

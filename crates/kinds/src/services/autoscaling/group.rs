@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use drstack_core::kind::{
-    Action, Demand, FieldChange, Kind, Limit, Lookup, Operation, Readiness, Rung, Shortage, Wait,
+    Action, Capabilities, Capacity, Demand, Erased, FieldChange, Kind, Limit, Lookup, Operation, Readiness,
+    Revised, Rung, Shortage, Wait,
 };
 use drstack_core::link::Link;
 use serde::{Deserialize, Serialize};
@@ -144,8 +145,6 @@ impl Kind for Group {
         first: Duration::from_secs(1),
         slowest: Duration::from_secs(10),
     };
-    // Raise and retire, and once more for what was interrupted or replaced meanwhile.
-    const ROUNDS: usize = 3;
     const OPERATIONS: &'static [Operation] = &[
         operation("autoscaling", "AttachInstances"),
         operation("autoscaling", "CreateAutoScalingGroup"),
@@ -164,6 +163,11 @@ impl Kind for Group {
         operation("iam", "CreateServiceLinkedRole"),
         operation("iam", "PassRole"),
     ];
+    const CAPABILITIES: Capabilities = Capabilities {
+        capacity: Some(&Erased::<Self>::NEW),
+        revised: Some(&Erased::<Self>::NEW),
+        ..Capabilities::NONE
+    };
     type Spec = GroupSpec;
     type Live = GroupLive;
 
@@ -214,52 +218,6 @@ impl Kind for Group {
         }
     }
 
-    fn expect_after(spec: &GroupSpec, id: &str, before: &GroupLive) -> GroupLive {
-        let expected = Self::expect(spec, id);
-        match spec.failover {
-            None => expected,
-            Some(_) if spec.is_served_by(before) => {
-                let spot = before.spot - spec.surplus(before);
-                GroupLive {
-                    on_demand: before.on_demand.min(spec.desired),
-                    spot,
-                    max: before.max.max(spec.max),
-                    ..expected
-                }
-            }
-            Some(failover) => {
-                let desired = spec.size_beside(Some(before));
-                let on_demand = match failover.rung {
-                    Step::Whole => on_demand(spec).min(desired.saturating_sub(spec.surplus(before))),
-                    Step::Spot | Step::Sizes | Step::Fewer => before.on_demand,
-                };
-                let spot = desired.saturating_sub(on_demand);
-                let max = before.max.max(spec.max).max(desired);
-                GroupLive { desired, on_demand, spot, max, ..expected }
-            }
-        }
-    }
-
-    fn during(spec: &GroupSpec, id: &str, before: &GroupLive) -> GroupLive {
-        let after = Self::expect_after(spec, id, before);
-        match spec.is_served_by(before) {
-            true => after,
-            // What is wanted is known at once, what serves takes its time.
-            false => GroupLive { on_demand: before.on_demand, spot: before.spot, ..after },
-        }
-    }
-
-    fn short(live: &GroupLive, got: u32, why: &Shortage) -> Option<GroupLive> {
-        let on_demand = live.on_demand.min(got);
-        // Of on-demand instances only these were asked for; those on spot are there already.
-        let spot = if live.on_demand_percentage == 0 { got - on_demand } else { live.spot };
-        Some(GroupLive { on_demand, spot, short: Some(why.clone()), ..live.clone() })
-    }
-
-    fn ladder(spec: &GroupSpec) -> Vec<Rung<GroupSpec>> {
-        spec.rungs()
-    }
-
     fn ready(spec: &GroupSpec, live: &GroupLive) -> Readiness {
         if let Some(status) = &live.status {
             return Readiness::Waiting(format!("the group says: {status}"));
@@ -294,14 +252,56 @@ impl Kind for Group {
         // Launching and booting; the SDK's users see 2 to 4 minutes for GPU images.
         if action == Action::Delete { Duration::from_secs(120) } else { Duration::from_secs(180) }
     }
+}
 
-    fn demand(spec: &GroupSpec) -> Option<Demand> {
+impl Revised for Group {
+    // Raise and retire, and once more for what was interrupted or replaced meanwhile.
+    const ROUNDS: usize = 3;
+
+    fn expect_after(spec: &GroupSpec, id: &str, before: &GroupLive) -> GroupLive {
+        let expected = Self::expect(spec, id);
+        match spec.failover {
+            None => expected,
+            Some(_) if spec.is_served_by(before) => {
+                let spot = before.spot - spec.surplus(before);
+                GroupLive {
+                    on_demand: before.on_demand.min(spec.desired),
+                    spot,
+                    max: before.max.max(spec.max),
+                    ..expected
+                }
+            }
+            Some(failover) => {
+                let desired = spec.size_beside(Some(before));
+                let on_demand = match failover.rung {
+                    Step::Whole => on_demand(spec).min(desired.saturating_sub(spec.surplus(before))),
+                    Step::Spot | Step::Sizes | Step::Fewer => before.on_demand,
+                };
+                let spot = desired.saturating_sub(on_demand);
+                let max = before.max.max(spec.max).max(desired);
+                GroupLive { desired, on_demand, spot, max, ..expected }
+            }
+        }
+    }
+}
+
+impl Capacity for Group {
+    fn demand(spec: &GroupSpec) -> Demand {
         // Where usual types are to be had, none of another size is launched for them.
         let mut types = spec.types_now();
         types.rotate_right(spec.types.len());
         let weights = spec.weights();
         let count = spec.size_beside(None);
-        Some(Demand { types, weights, count, on_demand: on_demand(spec).min(count) })
+        Demand { types, weights, count, on_demand: on_demand(spec).min(count) }
+    }
+
+    fn serving(live: &GroupLive) -> u32 {
+        live.in_service() / live.unit()
+    }
+
+    fn bought(live: &GroupLive) -> Option<Demand> {
+        let (types, weights) = (live.types.clone(), live.weights.clone());
+        Some(Demand { types, weights, count: live.in_service(), on_demand: live.on_demand })
     }
 
     fn launches(spec: &GroupSpec, live: Option<&GroupLive>) -> u32 {
@@ -312,22 +312,8 @@ impl Kind for Group {
         spec.raised_by(live, launches)
     }
 
-    fn may_leave_unseen(spec: &GroupSpec) -> bool {
-        spec.by_fleet
-    }
-
-    fn serving(live: &GroupLive) -> Option<u32> {
-        Some(live.in_service() / live.unit())
-    }
-
-    fn bought(live: &GroupLive) -> Option<Demand> {
-        let (types, weights) = (live.types.clone(), live.weights.clone());
-        Some(Demand { types, weights, count: live.in_service(), on_demand: live.on_demand })
-    }
-
-    fn exchanged(live: &GroupLive, on_demand: u32, spot: u32) -> GroupLive {
-        let short = live.short.clone().filter(|_| on_demand + spot < live.desired);
-        GroupLive { on_demand, spot, short, ..live.clone() }
+    fn ladder(spec: &GroupSpec) -> Vec<Rung<GroupSpec>> {
+        spec.rungs()
     }
 
     fn left_on_demand(spec: &GroupSpec, live: &GroupLive) -> u32 {
@@ -337,6 +323,31 @@ impl Kind for Group {
         } else {
             0
         }
+    }
+
+    fn may_leave_unseen(spec: &GroupSpec) -> bool {
+        spec.by_fleet
+    }
+
+    fn during(spec: &GroupSpec, id: &str, before: &GroupLive) -> GroupLive {
+        let after = Self::expect_after(spec, id, before);
+        match spec.is_served_by(before) {
+            true => after,
+            // What is wanted is known at once, what serves takes its time.
+            false => GroupLive { on_demand: before.on_demand, spot: before.spot, ..after },
+        }
+    }
+
+    fn short(live: &GroupLive, got: u32, why: &Shortage) -> Option<GroupLive> {
+        let on_demand = live.on_demand.min(got);
+        // Of on-demand instances only these were asked for; those on spot are there already.
+        let spot = if live.on_demand_percentage == 0 { got - on_demand } else { live.spot };
+        Some(GroupLive { on_demand, spot, short: Some(why.clone()), ..live.clone() })
+    }
+
+    fn exchanged(live: &GroupLive, on_demand: u32, spot: u32) -> GroupLive {
+        let short = live.short.clone().filter(|_| on_demand + spot < live.desired);
+        GroupLive { on_demand, spot, short, ..live.clone() }
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Wait};
+use drstack_core::kind::{self, Action, Capabilities, Erased, FieldChange, Kind, Lookup, Operation, Wait};
 use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
@@ -89,7 +89,6 @@ impl Kind for Check {
     const NAME: &'static str = "check";
     const SUMMARY: &'static str = "something that has to hold before what failed over counts as up";
     const LOOKUP: Lookup = Lookup::Name;
-    const VERIFIES: bool = true;
     /// A program that loads models of tens of GiB answers after minutes; what is not up after a quarter of an hour is broken.
     const WAIT: Wait = Wait {
         deadline: Duration::from_secs(15 * 60),
@@ -103,6 +102,8 @@ impl Kind for Check {
         operation("s3", "GetObject"),
         operation("s3", "ListBucket"),
     ];
+    const CAPABILITIES: Capabilities =
+        Capabilities { check: Some(&Erased::<Self>::NEW), ..Capabilities::NONE };
     type Spec = CheckSpec;
     type Live = CheckLive;
 
@@ -117,7 +118,9 @@ impl Kind for Check {
     fn prior(_action: Action) -> Duration {
         Duration::from_secs(10)
     }
+}
 
+impl kind::Check for Check {
     fn asks_service(spec: &CheckSpec) -> bool {
         match spec.probe {
             Probe::Http { .. } | Probe::Answer { .. } | Probe::Command(_) => true,

@@ -6,7 +6,10 @@
 
 use std::time::Duration;
 
-use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Readiness, Wait, Witness};
+use drstack_core::kind::{
+    Action, Capabilities, Erased, FieldChange, Kind, Lookup, Operation, Readiness, Role, Statement, Traffic,
+    Wait, Witness,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
@@ -41,8 +44,7 @@ impl Kind for TrafficSwitch {
     const NAME: &'static str = "traffic-switch";
     const SUMMARY: &'static str = "metric that moves traffic to the standby region; written, never removed";
     const LOOKUP: Lookup = Lookup::Name;
-    const SETTING: bool = true;
-    const SWITCHES_TRAFFIC: bool = true;
+    const ROLE: Role = Role::Setting;
     const WAIT: Wait = Wait {
         // A datapoint is to be read within two minutes, and the alarm looks once a minute; twice that, and some more.
         deadline: Duration::from_secs(10 * 60),
@@ -54,6 +56,11 @@ impl Kind for TrafficSwitch {
         operation("cloudwatch", "GetMetricData"),
         operation("cloudwatch", "PutMetricData"),
     ];
+    const CAPABILITIES: Capabilities = Capabilities {
+        traffic: Some(&Erased::<Self>::NEW),
+        witness: Some(&Erased::<Self>::NEW),
+        ..Capabilities::NONE
+    };
     type Spec = TrafficSwitchSpec;
     type Live = TrafficSwitchLive;
 
@@ -82,9 +89,13 @@ impl Kind for TrafficSwitch {
         // The alarm looks once a minute, and the datapoint has to be there by then.
         Duration::from_secs(90)
     }
+}
 
-    fn witness(_id: &str, live: &TrafficSwitchLive) -> Option<Witness> {
-        live.active.then_some(Witness::Traffic)
+impl Traffic for TrafficSwitch {}
+
+impl Witness for TrafficSwitch {
+    fn statement(_id: &str, live: &TrafficSwitchLive) -> Option<Statement> {
+        live.active.then_some(Statement::Traffic)
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation};
+use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Role};
 use drstack_core::restored::{AS_OF, EXPORT};
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,7 @@ impl Kind for TableCopy {
     const SUMMARY: &'static str =
         "newest complete export of a table in the control bucket, which a failover restores";
     const LOOKUP: Lookup = Lookup::Name;
-    const SETTING: bool = true;
+    const ROLE: Role = Role::Setting;
     const OPERATIONS: &'static [Operation] = &[operation("s3", "GetObject"), operation("s3", "ListBucket")];
     type Spec = TableCopySpec;
     type Live = TableCopyLive;

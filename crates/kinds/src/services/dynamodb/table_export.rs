@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Place, Readiness, Wait};
+use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Place, Readiness, Role, Wait};
 use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
@@ -58,7 +58,7 @@ impl Kind for TableExport {
     const SUMMARY: &'static str = "export of a primary table to the standby region; made anew once too old";
     const LOOKUP: Lookup = Lookup::Name;
     const PLACES: &'static [Place] = &[Place::Primary];
-    const SETTING: bool = true;
+    const ROLE: Role = Role::Setting;
     const WAIT: Wait = Wait::LONG;
     const OPERATIONS: &'static [Operation] = &[
         operation("dynamodb", "DescribeExport"),

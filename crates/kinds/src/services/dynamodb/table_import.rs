@@ -7,7 +7,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use drstack_core::kind::{Action, DataRole, FieldChange, Halfway, Kind, Lookup, Operation, Readiness, Wait};
+use drstack_core::kind::{
+    Action, Capabilities, Erased, FieldChange, Halfway, Kind, Lookup, Operation, Readiness, Role, Staged,
+    Wait,
+};
 use drstack_core::link::{KNOWN_LATER, Link};
 use drstack_core::restored::EXPORT;
 use serde::{Deserialize, Serialize};
@@ -53,8 +56,7 @@ impl Kind for TableImport {
     const NAME: &'static str = "table-import";
     const SUMMARY: &'static str = "table of the standby region that a failover restored from an export";
     const LOOKUP: Lookup = Lookup::Name;
-    const DATA: DataRole = DataRole::Holds;
-    const RESTORED: bool = true;
+    const ROLE: Role = Role::Restored;
     const WAIT: Wait = Wait::LONG;
     const OPERATIONS: &'static [Operation] = &[
         operation("dynamodb", "DeleteTable"),
@@ -76,6 +78,8 @@ impl Kind for TableImport {
         operation("s3", "GetObject"),
         operation("s3", "ListBucket"),
     ];
+    const CAPABILITIES: Capabilities =
+        Capabilities { staged: Some(&Erased::<Self>::NEW), ..Capabilities::NONE };
     type Spec = TableImportSpec;
     type Live = TableImportLive;
 
@@ -97,14 +101,6 @@ impl Kind for TableImport {
             failure: None,
             export: Some(spec.export.text().to_owned()),
         }
-    }
-
-    /// It is made without settings and tags, which come once its items are there.
-    fn halfway(spec: &TableImportSpec, id: &str) -> Vec<Halfway<TableImportLive>> {
-        let whole = Self::expect(spec, id);
-        let with_settings = StandbyTable { tagged: false, ..whole.table.clone() };
-        let tables = [whole.table.bare(), with_settings];
-        tables.map(|table| Halfway::untagged(TableImportLive { table, ..whole.clone() })).into()
     }
 
     fn ready(spec: &TableImportSpec, live: &TableImportLive) -> Readiness {
@@ -131,6 +127,16 @@ impl Kind for TableImport {
         // AWS gives no number: "import times are directly related to your data's characteristics". Minutes for small tables, as with
         // replicas; whoever has a large one learns it from the journal of a rehearsal.
         if action == Action::Create { Duration::from_secs(600) } else { Duration::from_secs(5) }
+    }
+}
+
+impl Staged for TableImport {
+    /// It is made without settings and tags, which come once its items are there.
+    fn halfway(spec: &TableImportSpec, id: &str) -> Vec<Halfway<TableImportLive>> {
+        let whole = Self::expect(spec, id);
+        let with_settings = StandbyTable { tagged: false, ..whole.table.clone() };
+        let tables = [whole.table.bare(), with_settings];
+        tables.map(|table| Halfway::untagged(TableImportLive { table, ..whole.clone() })).into()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Point-in-time recovery of a primary table: what exports are made from. Switched on, never off.
 
-use drstack_core::kind::{FieldChange, Kind, Lookup, Operation, Place};
+use drstack_core::kind::{FieldChange, Kind, Lookup, Operation, Place, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
@@ -27,7 +27,7 @@ impl Kind for TableRecovery {
     const SUMMARY: &'static str = "point-in-time recovery of a primary table; switched on, never off";
     const LOOKUP: Lookup = Lookup::Name;
     const PLACES: &'static [Place] = &[Place::Primary];
-    const SETTING: bool = true;
+    const ROLE: Role = Role::Setting;
     const OPERATIONS: &'static [Operation] = &[
         operation("dynamodb", "DescribeContinuousBackups"),
         operation("dynamodb", "UpdateContinuousBackups"),

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use drstack_core::kind::{Action, DataRole, FieldChange, Halfway, Kind, Lookup, Operation, Readiness, Wait};
+use drstack_core::kind::{
+    Action, Capabilities, Erased, FieldChange, Halfway, Kind, Lookup, Operation, Readiness, Replication,
+    Role, Staged, Wait,
+};
 use drstack_core::sides::Copied;
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +30,7 @@ impl Kind for TableReplica {
     const NAME: &'static str = "table-replica";
     const SUMMARY: &'static str = "global-table replica in the standby region, with recovery and protection";
     const LOOKUP: Lookup = Lookup::Name;
-    const DATA: DataRole = DataRole::Holds;
+    const ROLE: Role = Role::Data;
     const WAIT: Wait = Wait::LONG;
     const OPERATIONS: &'static [Operation] = &[
         operation("dynamodb", "CreateTable"),
@@ -49,12 +52,13 @@ impl Kind for TableReplica {
         operation("dynamodb", "UpdateTable"),
         operation("iam", "CreateServiceLinkedRole"),
     ];
+    const CAPABILITIES: Capabilities = Capabilities {
+        replication: Some(&Erased::<Self>::NEW),
+        staged: Some(&Erased::<Self>::NEW),
+        ..Capabilities::NONE
+    };
     type Spec = TableReplicaSpec;
     type Live = StandbyTable;
-
-    fn copied(spec: &TableReplicaSpec) -> Option<Copied> {
-        Some(Copied::Items { table: spec.table.clone() })
-    }
 
     fn diff(spec: &TableReplicaSpec, live: &StandbyTable) -> Vec<FieldChange> {
         live.differences(&spec.settings)
@@ -62,12 +66,6 @@ impl Kind for TableReplica {
 
     fn expect(spec: &TableReplicaSpec, id: &str) -> StandbyTable {
         StandbyTable::expect(&spec.settings, id)
-    }
-
-    /// It is made without tags and settings, which come once it is there.
-    fn halfway(spec: &TableReplicaSpec, id: &str) -> Vec<Halfway<StandbyTable>> {
-        let whole = Self::expect(spec, id);
-        vec![Halfway::untagged(whole.bare()), Halfway::tagged(StandbyTable { tagged: true, ..whole.bare() })]
     }
 
     fn ready(spec: &TableReplicaSpec, live: &StandbyTable) -> Readiness {
@@ -87,6 +85,20 @@ impl Kind for TableReplica {
     fn prior(action: Action) -> Duration {
         // AWS fills a replica in minutes for small tables, in hours for large ones.
         if action == Action::Update { Duration::from_secs(5) } else { Duration::from_secs(300) }
+    }
+}
+
+impl Replication for TableReplica {
+    fn copied(spec: &TableReplicaSpec) -> Option<Copied> {
+        Some(Copied::Items { table: spec.table.clone() })
+    }
+}
+
+impl Staged for TableReplica {
+    /// It is made without tags and settings, which come once it is there.
+    fn halfway(spec: &TableReplicaSpec, id: &str) -> Vec<Halfway<StandbyTable>> {
+        let whole = Self::expect(spec, id);
+        vec![Halfway::untagged(whole.bare()), Halfway::tagged(StandbyTable { tagged: true, ..whole.bare() })]
     }
 }
 

@@ -1,6 +1,6 @@
 //! The stream of a primary table: what a replica needs. Switched on, never off.
 
-use drstack_core::kind::{FieldChange, Kind, Lookup, Operation, Place};
+use drstack_core::kind::{FieldChange, Kind, Lookup, Operation, Place, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
@@ -30,7 +30,7 @@ impl Kind for TableStream {
     const SUMMARY: &'static str = "stream of a primary table; switched on, never off";
     const LOOKUP: Lookup = Lookup::Name;
     const PLACES: &'static [Place] = &[Place::Primary];
-    const SETTING: bool = true;
+    const ROLE: Role = Role::Setting;
     const OPERATIONS: &'static [Operation] =
         &[operation("dynamodb", "DescribeTable"), operation("dynamodb", "UpdateTable")];
     type Spec = TableStreamSpec;

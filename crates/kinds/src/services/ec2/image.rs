@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use drstack_core::kind::{Action, DataRole, FieldChange, Kind, Lookup, Operation, Readiness, Wait};
+use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Readiness, Role, Wait};
 use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
@@ -35,7 +35,7 @@ impl Kind for Image {
     const NAME: &'static str = "image";
     const SUMMARY: &'static str = "encrypted copy of an image in the standby region";
     const LOOKUP: Lookup = Lookup::Tag;
-    const DATA: DataRole = DataRole::Holds;
+    const ROLE: Role = Role::Data;
     const WAIT: Wait = Wait::LONG;
     const OPERATIONS: &'static [Operation] = &[
         operation("ec2", "CopyImage"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use drstack_core::kind::{FieldChange, Kind, Lookup, Operation};
+use drstack_core::kind::{Capabilities, Erased, FieldChange, KeepsName, Kind, Lookup, Operation, Revised};
 use drstack_core::link::Link;
 use serde::{Deserialize, Serialize};
 
@@ -58,8 +58,6 @@ impl Kind for LaunchTemplate {
     const NAME: &'static str = "launch-template";
     const SUMMARY: &'static str = "launch template with numbered versions, IMDSv2 and tags";
     const LOOKUP: Lookup = Lookup::Tag;
-    const KEEPS_NAME: bool = true;
-    const VOLATILE: &'static [&'static str] = &["version"];
     const OPERATIONS: &'static [Operation] = &[
         operation("ec2", "CreateLaunchTemplate"),
         operation("ec2", "CreateLaunchTemplateVersion"),
@@ -69,6 +67,11 @@ impl Kind for LaunchTemplate {
         operation("ec2", "DescribeLaunchTemplates"),
         operation("ec2", "ModifyLaunchTemplate"),
     ];
+    const CAPABILITIES: Capabilities = Capabilities {
+        keeps_name: Some(&Erased::<Self>::NEW),
+        revised: Some(&Erased::<Self>::NEW),
+        ..Capabilities::NONE
+    };
     type Spec = LaunchTemplateSpec;
     type Live = LaunchTemplateLive;
 
@@ -87,10 +90,6 @@ impl Kind for LaunchTemplate {
         changes.into_iter().flatten().collect()
     }
 
-    fn under_its_name(spec: &LaunchTemplateSpec, _id: &str, live: &LaunchTemplateLive) -> LaunchTemplateSpec {
-        LaunchTemplateSpec { name: live.name.clone(), ..spec.clone() }
-    }
-
     fn expect(spec: &LaunchTemplateSpec, _id: &str) -> LaunchTemplateLive {
         LaunchTemplateLive {
             name: spec.name.clone(),
@@ -105,11 +104,6 @@ impl Kind for LaunchTemplate {
         }
     }
 
-    fn expect_after(spec: &LaunchTemplateSpec, id: &str, before: &LaunchTemplateLive) -> LaunchTemplateLive {
-        let version = before.version.parse::<u64>().map_or(1, |version| version + 1);
-        LaunchTemplateLive { version: version.to_string(), ..Self::expect(spec, id) }
-    }
-
     fn outputs(id: &str, live: &LaunchTemplateLive) -> BTreeMap<String, String> {
         [("id", id), ("version", live.version.as_str())]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -121,6 +115,21 @@ impl Kind for LaunchTemplate {
         links.push(live.image.clone());
         links.extend(live.profile.clone());
         links
+    }
+}
+
+impl KeepsName for LaunchTemplate {
+    fn under_its_name(spec: &LaunchTemplateSpec, _id: &str, live: &LaunchTemplateLive) -> LaunchTemplateSpec {
+        LaunchTemplateSpec { name: live.name.clone(), ..spec.clone() }
+    }
+}
+
+impl Revised for LaunchTemplate {
+    const VOLATILE: &'static [&'static str] = &["version"];
+
+    fn expect_after(spec: &LaunchTemplateSpec, id: &str, before: &LaunchTemplateLive) -> LaunchTemplateLive {
+        let version = before.version.parse::<u64>().map_or(1, |version| version + 1);
+        LaunchTemplateLive { version: version.to_string(), ..Self::expect(spec, id) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The standby network's route table: local routes, and those that the gateway endpoints add.
 
-use drstack_core::kind::{FieldChange, Halfway, Kind, Lookup, Operation};
+use drstack_core::kind::{Capabilities, Erased, FieldChange, Halfway, Kind, Lookup, Operation, Staged};
 use drstack_core::link::Link;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,8 @@ impl Kind for RouteTable {
         operation("ec2", "DescribeRouteTables"),
         operation("ec2", "DisassociateRouteTable"),
     ];
+    const CAPABILITIES: Capabilities =
+        Capabilities { staged: Some(&Erased::<Self>::NEW), ..Capabilities::NONE };
     type Spec = RouteTableSpec;
     type Live = RouteTableLive;
 
@@ -54,16 +56,18 @@ impl Kind for RouteTable {
         RouteTableLive { vpc: spec.vpc.text().to_owned(), subnets: texts(&spec.subnets) }
     }
 
+    fn links(live: &RouteTableLive) -> Vec<String> {
+        [vec![live.vpc.clone()], live.subnets.clone()].concat()
+    }
+}
+
+impl Staged for RouteTable {
     /// It is made in its VPC; its subnets take a call each.
     fn halfway(spec: &RouteTableSpec, id: &str) -> Vec<Halfway<RouteTableLive>> {
         let whole = Self::expect(spec, id);
         let with =
             |number: usize| RouteTableLive { subnets: whole.subnets[..number].to_vec(), ..whole.clone() };
         (0..whole.subnets.len()).map(|number| Halfway::tagged(with(number))).collect()
-    }
-
-    fn links(live: &RouteTableLive) -> Vec<String> {
-        [vec![live.vpc.clone()], live.subnets.clone()].concat()
     }
 }
 

@@ -1,6 +1,8 @@
 //! The standby network's security group: nothing comes in but what the stack says.
 
-use drstack_core::kind::{FieldChange, Halfway, Kind, Lookup, Operation};
+use drstack_core::kind::{
+    Capabilities, Erased, FieldChange, Halfway, KeepsName, Kind, Lookup, Operation, Staged,
+};
 use drstack_core::link::Link;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,7 +50,6 @@ impl Kind for SecurityGroup {
     const NAME: &'static str = "security-group";
     const SUMMARY: &'static str = "security group of the standby region's instances";
     const LOOKUP: Lookup = Lookup::Tag;
-    const KEEPS_NAME: bool = true;
     const OPERATIONS: &'static [Operation] = &[
         operation("ec2", "AuthorizeSecurityGroupIngress"),
         operation("ec2", "CreateSecurityGroup"),
@@ -57,6 +58,11 @@ impl Kind for SecurityGroup {
         operation("ec2", "DescribeSecurityGroups"),
         operation("ec2", "RevokeSecurityGroupIngress"),
     ];
+    const CAPABILITIES: Capabilities = Capabilities {
+        keeps_name: Some(&Erased::<Self>::NEW),
+        staged: Some(&Erased::<Self>::NEW),
+        ..Capabilities::NONE
+    };
     type Spec = SecurityGroupSpec;
     type Live = SecurityGroupLive;
 
@@ -70,10 +76,6 @@ impl Kind for SecurityGroup {
         changes.into_iter().flatten().collect()
     }
 
-    fn under_its_name(spec: &SecurityGroupSpec, _id: &str, live: &SecurityGroupLive) -> SecurityGroupSpec {
-        SecurityGroupSpec { name: live.name.clone(), ..spec.clone() }
-    }
-
     fn expect(spec: &SecurityGroupSpec, _id: &str) -> SecurityGroupLive {
         SecurityGroupLive {
             name: spec.name.clone(),
@@ -83,14 +85,22 @@ impl Kind for SecurityGroup {
         }
     }
 
+    fn links(live: &SecurityGroupLive) -> Vec<String> {
+        vec![live.vpc.clone()]
+    }
+}
+
+impl KeepsName for SecurityGroup {
+    fn under_its_name(spec: &SecurityGroupSpec, _id: &str, live: &SecurityGroupLive) -> SecurityGroupSpec {
+        SecurityGroupSpec { name: live.name.clone(), ..spec.clone() }
+    }
+}
+
+impl Staged for SecurityGroup {
     /// It is made shut; its doors take a call of their own.
     fn halfway(spec: &SecurityGroupSpec, id: &str) -> Vec<Halfway<SecurityGroupLive>> {
         let shut = SecurityGroupLive { ingress: Vec::new(), ..Self::expect(spec, id) };
         vec![Halfway::tagged(shut)]
-    }
-
-    fn links(live: &SecurityGroupLive) -> Vec<String> {
-        vec![live.vpc.clone()]
     }
 }
 

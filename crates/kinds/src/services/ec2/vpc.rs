@@ -1,6 +1,6 @@
 //! The standby network's VPC.
 
-use drstack_core::kind::{FieldChange, Halfway, Kind, Lookup, Operation};
+use drstack_core::kind::{Capabilities, Erased, FieldChange, Halfway, Kind, Lookup, Operation, Staged};
 use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
@@ -36,6 +36,8 @@ impl Kind for Vpc {
         operation("ec2", "DescribeVpcs"),
         operation("ec2", "ModifyVpcAttribute"),
     ];
+    const CAPABILITIES: Capabilities =
+        Capabilities { staged: Some(&Erased::<Self>::NEW), ..Capabilities::NONE };
     type Spec = VpcSpec;
     type Live = VpcLive;
 
@@ -50,7 +52,9 @@ impl Kind for Vpc {
     fn expect(spec: &VpcSpec, _id: &str) -> VpcLive {
         VpcLive { cidr: spec.cidr.clone(), dns_names: true }
     }
+}
 
+impl Staged for Vpc {
     /// DNS names take a call of their own.
     fn halfway(spec: &VpcSpec, _id: &str) -> Vec<Halfway<VpcLive>> {
         vec![Halfway::tagged(VpcLive { cidr: spec.cidr.clone(), dns_names: false })]

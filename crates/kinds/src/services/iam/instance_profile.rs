@@ -1,6 +1,8 @@
 //! The instance profile that carries a pool's role.
 
-use drstack_core::kind::{FieldChange, Halfway, Kind, Lookup, Operation, Place};
+use drstack_core::kind::{
+    Capabilities, Erased, FieldChange, Halfway, KeepsName, Kind, Lookup, Operation, Place, Staged,
+};
 use drstack_core::link::Link;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +31,6 @@ impl Kind for InstanceProfile {
     const NAME: &'static str = "instance-profile";
     const SUMMARY: &'static str = "instance profile that gives a pool's instances their role";
     const LOOKUP: Lookup = Lookup::Name;
-    const KEEPS_NAME: bool = true;
     const PLACES: &'static [Place] = &[Place::Global];
     const OPERATIONS: &'static [Operation] = &[
         operation("iam", "AddRoleToInstanceProfile"),
@@ -41,6 +42,11 @@ impl Kind for InstanceProfile {
         operation("iam", "RemoveRoleFromInstanceProfile"),
         operation("iam", "TagInstanceProfile"),
     ];
+    const CAPABILITIES: Capabilities = Capabilities {
+        keeps_name: Some(&Erased::<Self>::NEW),
+        staged: Some(&Erased::<Self>::NEW),
+        ..Capabilities::NONE
+    };
     type Spec = InstanceProfileSpec;
     type Live = InstanceProfileLive;
 
@@ -48,6 +54,16 @@ impl Kind for InstanceProfile {
         FieldChange::of("role", &live.role.as_str(), &spec.role.text()).into_iter().collect()
     }
 
+    fn expect(spec: &InstanceProfileSpec, _id: &str) -> InstanceProfileLive {
+        InstanceProfileLive { role: spec.role.text().to_owned() }
+    }
+
+    fn links(live: &InstanceProfileLive) -> Vec<String> {
+        vec![live.role.clone()]
+    }
+}
+
+impl KeepsName for InstanceProfile {
     fn under_its_name(
         spec: &InstanceProfileSpec,
         id: &str,
@@ -55,18 +71,12 @@ impl Kind for InstanceProfile {
     ) -> InstanceProfileSpec {
         InstanceProfileSpec { name: id.to_owned(), ..spec.clone() }
     }
+}
 
-    fn expect(spec: &InstanceProfileSpec, _id: &str) -> InstanceProfileLive {
-        InstanceProfileLive { role: spec.role.text().to_owned() }
-    }
-
+impl Staged for InstanceProfile {
     /// Its role takes a call of its own.
     fn halfway(_spec: &InstanceProfileSpec, _id: &str) -> Vec<Halfway<InstanceProfileLive>> {
         vec![Halfway::tagged(InstanceProfileLive { role: String::new() })]
-    }
-
-    fn links(live: &InstanceProfileLive) -> Vec<String> {
-        vec![live.role.clone()]
     }
 }
 

@@ -1,8 +1,8 @@
 //! The role of a pool's instances: they may read what the stack names, and nothing else.
 
-use std::collections::BTreeMap;
-
-use drstack_core::kind::{FieldChange, Halfway, Kind, Lookup, Operation, Place};
+use drstack_core::kind::{
+    Capabilities, Erased, FieldChange, Halfway, KeepsName, Kind, Lookup, Operation, Place, Staged,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -72,7 +72,6 @@ impl Kind for InstanceRole {
     const NAME: &'static str = "instance-role";
     const SUMMARY: &'static str = "IAM role of a pool's instances, allowed to read what the stack names";
     const LOOKUP: Lookup = Lookup::Name;
-    const KEEPS_NAME: bool = true;
     const PLACES: &'static [Place] = &[Place::Global];
     const OPERATIONS: &'static [Operation] = &[
         operation("iam", "CreateRole"),
@@ -86,6 +85,11 @@ impl Kind for InstanceRole {
         operation("iam", "TagRole"),
         operation("iam", "UpdateAssumeRolePolicy"),
     ];
+    const CAPABILITIES: Capabilities = Capabilities {
+        keeps_name: Some(&Erased::<Self>::NEW),
+        staged: Some(&Erased::<Self>::NEW),
+        ..Capabilities::NONE
+    };
     type Spec = InstanceRoleSpec;
     type Live = InstanceRoleLive;
 
@@ -97,21 +101,21 @@ impl Kind for InstanceRole {
         changes.into_iter().flatten().collect()
     }
 
-    fn under_its_name(spec: &InstanceRoleSpec, id: &str, _live: &InstanceRoleLive) -> InstanceRoleSpec {
-        InstanceRoleSpec { name: id.to_owned(), ..spec.clone() }
-    }
-
     fn expect(spec: &InstanceRoleSpec, _id: &str) -> InstanceRoleLive {
         InstanceRoleLive { trust: trust(), policy: policy(spec) }
     }
+}
 
+impl KeepsName for InstanceRole {
+    fn under_its_name(spec: &InstanceRoleSpec, id: &str, _live: &InstanceRoleLive) -> InstanceRoleSpec {
+        InstanceRoleSpec { name: id.to_owned(), ..spec.clone() }
+    }
+}
+
+impl Staged for InstanceRole {
     /// Its policy takes a call of its own.
     fn halfway(_spec: &InstanceRoleSpec, _id: &str) -> Vec<Halfway<InstanceRoleLive>> {
         vec![Halfway::tagged(InstanceRoleLive { trust: trust(), policy: Value::Null })]
-    }
-
-    fn outputs(id: &str, _live: &InstanceRoleLive) -> BTreeMap<String, String> {
-        BTreeMap::from([("id".to_owned(), id.to_owned())])
     }
 }
 

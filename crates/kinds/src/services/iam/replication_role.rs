@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use drstack_core::kind::{DataRole, FieldChange, Halfway, Kind, Lookup, Operation, Place};
+use drstack_core::kind::{
+    Capabilities, Erased, FieldChange, Halfway, KeepsName, Kind, Lookup, Operation, Place, Role, Staged,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -86,9 +88,8 @@ impl Kind for ReplicationRole {
     const NAME: &'static str = "replication-role";
     const SUMMARY: &'static str = "IAM role with which S3 replicates one bucket";
     const LOOKUP: Lookup = Lookup::Name;
-    const KEEPS_NAME: bool = true;
     const PLACES: &'static [Place] = &[Place::Global];
-    const DATA: DataRole = DataRole::Feeds;
+    const ROLE: Role = Role::Feed;
     const OPERATIONS: &'static [Operation] = &[
         operation("iam", "CreateRole"),
         operation("iam", "DeleteRole"),
@@ -102,6 +103,11 @@ impl Kind for ReplicationRole {
         operation("iam", "TagRole"),
         operation("iam", "UpdateAssumeRolePolicy"),
     ];
+    const CAPABILITIES: Capabilities = Capabilities {
+        keeps_name: Some(&Erased::<Self>::NEW),
+        staged: Some(&Erased::<Self>::NEW),
+        ..Capabilities::NONE
+    };
     type Spec = ReplicationRoleSpec;
     type Live = ReplicationRoleLive;
 
@@ -113,14 +119,6 @@ impl Kind for ReplicationRole {
         changes.into_iter().flatten().collect()
     }
 
-    fn under_its_name(
-        spec: &ReplicationRoleSpec,
-        id: &str,
-        _live: &ReplicationRoleLive,
-    ) -> ReplicationRoleSpec {
-        ReplicationRoleSpec { name: id.to_owned(), ..spec.clone() }
-    }
-
     fn expect(spec: &ReplicationRoleSpec, id: &str) -> ReplicationRoleLive {
         ReplicationRoleLive {
             arn: format!("arn:aws:iam::000000000000:role/{id}"),
@@ -129,15 +127,27 @@ impl Kind for ReplicationRole {
         }
     }
 
-    /// Its policy takes a call of its own.
-    fn halfway(spec: &ReplicationRoleSpec, id: &str) -> Vec<Halfway<ReplicationRoleLive>> {
-        vec![Halfway::tagged(ReplicationRoleLive { policy: Value::Null, ..Self::expect(spec, id) })]
-    }
-
     fn outputs(id: &str, live: &ReplicationRoleLive) -> BTreeMap<String, String> {
         [("id", id), ("arn", live.arn.as_str())]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into()
+    }
+}
+
+impl KeepsName for ReplicationRole {
+    fn under_its_name(
+        spec: &ReplicationRoleSpec,
+        id: &str,
+        _live: &ReplicationRoleLive,
+    ) -> ReplicationRoleSpec {
+        ReplicationRoleSpec { name: id.to_owned(), ..spec.clone() }
+    }
+}
+
+impl Staged for ReplicationRole {
+    /// Its policy takes a call of its own.
+    fn halfway(spec: &ReplicationRoleSpec, id: &str) -> Vec<Halfway<ReplicationRoleLive>> {
+        vec![Halfway::tagged(ReplicationRoleLive { policy: Value::Null, ..Self::expect(spec, id) })]
     }
 }
 

@@ -2,7 +2,7 @@
 //! data while the standby region serves. IAM is changed from one region for all, so a failover leaves it as it is; the first
 //! apply after it, which the primary answers, puts the policy, and a failback begins with lifting it.
 
-use drstack_core::kind::{FieldChange, Kind, Lookup, Operation, Place};
+use drstack_core::kind::{Capabilities, FieldChange, Kind, Lookup, Operation, Place, Role};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -80,14 +80,14 @@ impl Kind for WriterFence {
         "inline policy that denies a role to write the primary's data while the standby serves";
     const LOOKUP: Lookup = Lookup::Name;
     const PLACES: &'static [Place] = &[Place::Global];
-    const SETTING: bool = true;
-    const AFTER_FAILOVER: bool = true;
+    const ROLE: Role = Role::Setting;
     const OPERATIONS: &'static [Operation] = &[
         operation("iam", "DeleteRolePolicy"),
         operation("iam", "GetRole"),
         operation("iam", "GetRolePolicy"),
         operation("iam", "PutRolePolicy"),
     ];
+    const CAPABILITIES: Capabilities = Capabilities { needs_both_regions: true, ..Capabilities::NONE };
     type Spec = WriterFenceSpec;
     type Live = WriterFenceLive;
 

@@ -7,7 +7,9 @@
 
 use std::time::Duration;
 
-use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Place};
+use drstack_core::kind::{
+    Action, Capabilities, Erased, FieldChange, Kind, Lookup, Operation, Place, Revised, Role, Traffic,
+};
 use drstack_core::link::Link;
 use serde::{Deserialize, Serialize};
 
@@ -93,15 +95,18 @@ impl Kind for DnsWeights {
     const SUMMARY: &'static str = "weights of a pair of Route 53 records, raised share by share";
     const LOOKUP: Lookup = Lookup::Name;
     const PLACES: &'static [Place] = &[Place::Global];
-    const SETTING: bool = true;
-    const SWITCHES_TRAFFIC: bool = true;
-    const AFTER_FAILOVER: bool = true;
-    const ROUNDS: usize = MOST_SHARES;
+    const ROLE: Role = Role::Setting;
     const OPERATIONS: &'static [Operation] = &[
         operation("route53", "ChangeResourceRecordSets"),
         operation("route53", "GetHealthCheckStatus"),
         operation("route53", "ListResourceRecordSets"),
     ];
+    const CAPABILITIES: Capabilities = Capabilities {
+        traffic: Some(&Erased::<Self>::NEW),
+        revised: Some(&Erased::<Self>::NEW),
+        needs_both_regions: true,
+        ..Capabilities::NONE
+    };
     type Spec = DnsWeightsSpec;
     type Live = DnsWeightsLive;
 
@@ -117,10 +122,6 @@ impl Kind for DnsWeights {
         DnsWeightsLive { pair: spec.pair.text().to_owned(), primary: spec.share }
     }
 
-    fn expect_after(spec: &DnsWeightsSpec, _id: &str, before: &DnsWeightsLive) -> DnsWeightsLive {
-        DnsWeightsLive { pair: spec.pair.text().to_owned(), primary: spec.next(before.primary) }
-    }
-
     fn links(live: &DnsWeightsLive) -> Vec<String> {
         vec![live.pair.clone()]
     }
@@ -128,12 +129,22 @@ impl Kind for DnsWeights {
     fn prior(_action: Action) -> Duration {
         Duration::from_secs(3)
     }
+}
 
+impl Traffic for DnsWeights {
     fn holds(spec: &DnsWeightsSpec) -> Duration {
         // Before each share, and once the last one stands; less where some of them stand already.
         let Some(gate) = &spec.gate else { return Duration::ZERO };
         let times = u32::try_from(spec.steps.len()).unwrap_or(u32::MAX).saturating_add(2);
         Duration::from_secs(gate.seconds.into()).saturating_mul(times)
+    }
+}
+
+impl Revised for DnsWeights {
+    const ROUNDS: usize = MOST_SHARES;
+
+    fn expect_after(spec: &DnsWeightsSpec, _id: &str, before: &DnsWeightsLive) -> DnsWeightsLive {
+        DnsWeightsLive { pair: spec.pair.text().to_owned(), primary: spec.next(before.primary) }
     }
 }
 

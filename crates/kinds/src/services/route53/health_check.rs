@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use drstack_core::kind::{Action, FieldChange, Halfway, Kind, Lookup, Operation, Place};
+use drstack_core::kind::{
+    Action, Capabilities, Erased, FieldChange, Halfway, Kind, Lookup, Operation, Place, Staged,
+};
 use drstack_core::link::Link;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -116,6 +118,8 @@ impl Kind for HealthCheck {
         operation("route53", "ListTagsForResources"),
         operation("route53", "UpdateHealthCheck"),
     ];
+    const CAPABILITIES: Capabilities =
+        Capabilities { staged: Some(&Erased::<Self>::NEW), ..Capabilities::NONE };
     type Spec = HealthCheckSpec;
     type Live = HealthCheckLive;
 
@@ -165,11 +169,6 @@ impl Kind for HealthCheck {
         HealthCheckLive { of, inverted: false, disabled: false }
     }
 
-    /// Its tags take a call of their own.
-    fn halfway(spec: &HealthCheckSpec, id: &str) -> Vec<Halfway<HealthCheckLive>> {
-        vec![Halfway::untagged(Self::expect(spec, id))]
-    }
-
     fn links(live: &HealthCheckLive) -> Vec<String> {
         match &live.of {
             Watched::Alarm { alarm, .. } => vec![alarm.clone()],
@@ -181,6 +180,13 @@ impl Kind for HealthCheck {
     fn prior(_action: Action) -> Duration {
         // Three calls, of which Route 53 takes five a second of one account.
         Duration::from_secs(3)
+    }
+}
+
+impl Staged for HealthCheck {
+    /// Its tags take a call of their own.
+    fn halfway(spec: &HealthCheckSpec, id: &str) -> Vec<Halfway<HealthCheckLive>> {
+        vec![Halfway::untagged(Self::expect(spec, id))]
     }
 }
 

@@ -1,6 +1,6 @@
 //! The standby bucket: versioned, encrypted, closed to the public, old versions expiring.
 
-use drstack_core::kind::{DataRole, FieldChange, Halfway, Kind, Lookup, Operation};
+use drstack_core::kind::{Capabilities, Erased, FieldChange, Halfway, Kind, Lookup, Operation, Role, Staged};
 use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
@@ -51,7 +51,7 @@ impl Kind for Bucket {
     const SUMMARY: &'static str =
         "S3 bucket in the standby region: versioned, encrypted, closed to the public";
     const LOOKUP: Lookup = Lookup::Name;
-    const DATA: DataRole = DataRole::Holds;
+    const ROLE: Role = Role::Data;
     const OPERATIONS: &'static [Operation] = &[
         operation("s3", "CreateBucket"),
         operation("s3", "DeleteBucket"),
@@ -70,6 +70,8 @@ impl Kind for Bucket {
         operation("s3", "PutEncryptionConfiguration"),
         operation("s3", "PutLifecycleConfiguration"),
     ];
+    const CAPABILITIES: Capabilities =
+        Capabilities { staged: Some(&Erased::<Self>::NEW), ..Capabilities::NONE };
     type Spec = BucketSpec;
     type Live = BucketLive;
 
@@ -93,7 +95,9 @@ impl Kind for Bucket {
             source: spec.source.clone(),
         }
     }
+}
 
+impl Staged for Bucket {
     /// Its name alone, then tags, public access block, versioning, encryption, and last the lifecycle of old versions.
     fn halfway(spec: &BucketSpec, _id: &str) -> Vec<Halfway<BucketLive>> {
         let bare = BucketLive {

@@ -1,6 +1,6 @@
 //! Versioning of a primary bucket: what replication needs. Switched on, never off.
 
-use drstack_core::kind::{FieldChange, Kind, Lookup, Operation, Place};
+use drstack_core::kind::{FieldChange, Kind, Lookup, Operation, Place, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
@@ -27,7 +27,7 @@ impl Kind for BucketVersioning {
     const SUMMARY: &'static str = "versioning of a primary bucket; switched on, never off";
     const LOOKUP: Lookup = Lookup::Name;
     const PLACES: &'static [Place] = &[Place::Primary];
-    const SETTING: bool = true;
+    const ROLE: Role = Role::Setting;
     const OPERATIONS: &'static [Operation] =
         &[operation("s3", "GetBucketVersioning"), operation("s3", "PutBucketVersioning")];
     type Spec = BucketVersioningSpec;

@@ -1,7 +1,9 @@
 //! One rule in a primary bucket's replication configuration. Other rules there are somebody else's and stay.
 
 use drstack_core::address::ComponentAddress;
-use drstack_core::kind::{DataRole, FieldChange, Kind, Lookup, Operation, Place};
+use drstack_core::kind::{
+    Capabilities, Erased, FieldChange, Kind, Lookup, Operation, Place, Replication, Role,
+};
 use drstack_core::link::Link;
 use drstack_core::sides::Copied;
 use serde::{Deserialize, Serialize};
@@ -85,20 +87,13 @@ impl Kind for ReplicationRule {
     const SUMMARY: &'static str = "rule of a primary bucket that copies its objects to the standby bucket";
     const LOOKUP: Lookup = Lookup::Name;
     const PLACES: &'static [Place] = &[Place::Primary];
-    const DATA: DataRole = DataRole::Feeds;
+    const ROLE: Role = Role::Feed;
     const OPERATIONS: &'static [Operation] =
         &[operation("s3", "GetReplicationConfiguration"), operation("s3", "PutReplicationConfiguration")];
+    const CAPABILITIES: Capabilities =
+        Capabilities { replication: Some(&Erased::<Self>::NEW), ..Capabilities::NONE };
     type Spec = ReplicationRuleSpec;
     type Live = ReplicationRuleLive;
-
-    fn copied(spec: &ReplicationRuleSpec) -> Option<Copied> {
-        Some(Copied::Objects {
-            primary: spec.bucket.clone(),
-            standby: spec.destination.clone(),
-            deletions: spec.delete_markers,
-            metrics: spec.time_control.then(|| spec.rule.clone()),
-        })
-    }
 
     fn diff(spec: &ReplicationRuleSpec, live: &ReplicationRuleLive) -> Vec<FieldChange> {
         let changes = [
@@ -127,6 +122,17 @@ impl Kind for ReplicationRule {
 
     fn links(live: &ReplicationRuleLive) -> Vec<String> {
         vec![live.destination.clone(), live.role.clone()]
+    }
+}
+
+impl Replication for ReplicationRule {
+    fn copied(spec: &ReplicationRuleSpec) -> Option<Copied> {
+        Some(Copied::Objects {
+            primary: spec.bucket.clone(),
+            standby: spec.destination.clone(),
+            deletions: spec.delete_markers,
+            metrics: spec.time_control.then(|| spec.rule.clone()),
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! A parameter of the standby region that says something to the application.
 
-use drstack_core::kind::{FieldChange, Kind, Lookup, Operation, Witness};
+use drstack_core::kind::{Capabilities, Erased, FieldChange, Kind, Lookup, Operation, Statement, Witness};
 use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
@@ -47,6 +47,8 @@ impl Kind for Parameter {
         operation("ssm", "ListTagsForResource"),
         operation("ssm", "PutParameter"),
     ];
+    const CAPABILITIES: Capabilities =
+        Capabilities { witness: Some(&Erased::<Self>::NEW), ..Capabilities::NONE };
     type Spec = ParameterSpec;
     type Live = ParameterLive;
 
@@ -57,11 +59,13 @@ impl Kind for Parameter {
     fn expect(spec: &ParameterSpec, _id: &str) -> ParameterLive {
         ParameterLive { value: spec.value.clone() }
     }
+}
 
-    fn witness(id: &str, live: &ParameterLive) -> Option<Witness> {
+impl Witness for Parameter {
+    fn statement(id: &str, live: &ParameterLive) -> Option<Statement> {
         match id.rsplit_once('/')?.1 {
-            ACTIVE_REGION => Some(Witness::Region(live.value.clone())),
-            EPOCH => live.value.parse().ok().map(Witness::Epoch),
+            ACTIVE_REGION => Some(Statement::Region(live.value.clone())),
+            EPOCH => live.value.parse().ok().map(Statement::Epoch),
             _ => None,
         }
     }

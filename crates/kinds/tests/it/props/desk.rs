@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use drstack_core::address::Address;
-use drstack_core::calls::{CallNote, RefusedCall};
+use drstack_core::calls::{CallNote, Calls, RefusedCall};
 use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Owner, Read, Scope};
 use drstack_core::control::lease::Permit;
 use drstack_core::control::record;
@@ -325,6 +325,12 @@ impl Cloud for Desk {
         planted::told_time(self.flaw, now, slept.filter(|_| has_slept).unwrap_or_default())
     }
 
+    fn consistency(&self) -> Duration {
+        self.sim.consistency()
+    }
+}
+
+impl Calls for Desk {
     fn throttled(&self, kind: &str, scope: &Scope, place: Place) -> u64 {
         planted::heard(self.flaw, self.sim.throttled(kind, scope, place))
     }
@@ -346,11 +352,7 @@ impl Cloud for Desk {
     }
 
     fn calls(&self) -> Vec<CallNote> {
-        Cloud::calls(&self.sim)
-    }
-
-    fn consistency(&self) -> Duration {
-        self.sim.consistency()
+        Calls::calls(&self.sim)
     }
 }
 

@@ -164,7 +164,7 @@ pub(super) fn go_alone(flaw: Option<Flaw>, stack: &Stack, only: &[String]) -> Ve
     if flaw != Some(Flaw::PartAlone) || only.is_empty() {
         return Vec::new();
     }
-    let sequence = Sequence::of(stack, &drstack_kinds::kinds()).unwrap();
+    let sequence = Sequence::of(stack, &drstack_kinds::kinds());
     sequence.parts().map(ToString::to_string).collect()
 }
 

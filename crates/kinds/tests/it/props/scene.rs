@@ -7,7 +7,7 @@ use drstack_app::planned::Planned;
 use drstack_core::address::Address;
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::control::record;
-use drstack_core::kind::Lookup;
+use drstack_core::kind::{Lookup, Role};
 use drstack_core::plan::{Intent, Plan};
 use drstack_core::stack::Stack;
 use drstack_sim::{Holder, Sim, SimConfig, World};
@@ -287,7 +287,7 @@ impl Scene {
 /// Steps of a plan, but for checks, which are made each time.
 pub(crate) fn left_to_do(plan: &Plan) -> Vec<String> {
     let kinds = drstack_kinds::kinds();
-    let left = plan.steps.iter().filter(|step| !kinds.get(&step.kind).unwrap().verifies());
+    let left = plan.steps.iter().filter(|step| kinds.get(&step.kind).unwrap().check().is_none());
     left.map(|it| format!("{:?} {}: {}", it.action, it.address, it.reason)).collect()
 }
 
@@ -372,7 +372,7 @@ fn plant_foreign(sim: &Sim, stack: &Stack) {
                 let live = kind.expect(&sample.spec, &id).unwrap();
                 sim.put(sample.kind, &scope, *place, &Found { id, owner: Owner::Foreign, live }).unwrap();
             }
-            if kind.is_setting() || kind.verifies() {
+            if kind.role() == Role::Setting || kind.check().is_some() {
                 continue;
             }
             // Somebody gave his own the tags of the stack.

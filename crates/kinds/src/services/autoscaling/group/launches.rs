@@ -44,7 +44,7 @@ impl GroupSpec {
 
 #[cfg(test)]
 mod tests {
-    use drstack_core::kind::Kind;
+    use drstack_core::kind::{Capacity, Kind, Revised};
     use serde_json::json;
 
     use super::*;

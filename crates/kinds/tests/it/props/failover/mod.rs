@@ -19,10 +19,10 @@ mod verdict;
 
 use std::collections::BTreeSet;
 
+use drstack_core::calls::Calls;
 use drstack_core::cloud::Cloud;
 use drstack_core::control::doubt::mode;
 use drstack_core::control::mode::KeptMode;
-use drstack_core::kind::DataRole;
 use drstack_core::objective::Mode;
 use drstack_sim::{Sim, SimConfig};
 
@@ -143,7 +143,7 @@ impl Disaster {
         }
         let kinds = drstack_kinds::kinds();
         for (kind, region, id, _) in objects(&before) {
-            let holds = kinds.get(kind).unwrap().data() == DataRole::Holds;
+            let holds = kinds.get(kind).unwrap().role().holds_data();
             let stands = world.objects[kind].get(region).is_some_and(|it| it.contains_key(id));
             assert!(stands || !holds, "{kind} {id} in {region} holds data and is gone");
             assert!(stands, "{kind} {id} in {region} is gone");

@@ -32,7 +32,7 @@ fn check(case: &Case, which: Index) {
         let components: Vec<String> = stack.components.keys().map(ToString::to_string).collect();
         let named = &components[which.index(components.len())];
         // And what it waits for.
-        let sequence = Sequence::of(stack, &drstack_kinds::kinds()).unwrap();
+        let sequence = Sequence::of(stack, &drstack_kinds::kinds());
         let along = sequence.along(stack, std::slice::from_ref(named));
         let mut only: Vec<String> = along.keys().map(ToString::to_string).chain([named.clone()]).collect();
         only.sort();

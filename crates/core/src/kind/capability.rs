@@ -1,0 +1,48 @@
+//! What only some kinds can do. A kind that names no capability meets none of them.
+
+use super::{
+    DynCapacity, DynCheck, DynKeepsName, DynReplication, DynRevised, DynStaged, DynTraffic, DynWitness,
+};
+
+/// Capabilities of a kind; the core asks for them by `kind.capacity()` and the like.
+///
+/// A kind names those it has, each beside an implementation of the trait:
+/// `Capabilities { capacity: Some(&Erased::<Self>::NEW), ..Capabilities::NONE }`.
+#[derive(Clone, Copy)]
+pub struct Capabilities {
+    /// It runs instances: [`super::Capacity`].
+    pub capacity: Option<&'static dyn DynCapacity>,
+    /// It keeps data in both regions: [`super::Replication`].
+    pub replication: Option<&'static dyn DynReplication>,
+    /// It moves traffic between the regions: [`super::Traffic`].
+    pub traffic: Option<&'static dyn DynTraffic>,
+    /// It is a check, and has no object: [`super::Check`].
+    pub check: Option<&'static dyn DynCheck>,
+    /// It says which region serves: [`super::Witness`].
+    pub witness: Option<&'static dyn DynWitness>,
+    /// It can never be renamed: [`super::KeepsName`].
+    pub keeps_name: Option<&'static dyn DynKeepsName>,
+    /// Its creation takes several calls: [`super::Staged`].
+    pub staged: Option<&'static dyn DynStaged>,
+    /// An update depends on what was there before: [`super::Revised`].
+    pub revised: Option<&'static dyn DynRevised>,
+    /// Changing it needs both regions, so an unplanned failover leaves it as it is. The first apply after a failover
+    /// changes it. A failback begins with it if it moves traffic, else with undoing it. What moves traffic is part of
+    /// a planned failover too, which has both regions.
+    pub needs_both_regions: bool,
+}
+
+impl Capabilities {
+    /// None of them.
+    pub const NONE: Self = Self {
+        capacity: None,
+        replication: None,
+        traffic: None,
+        check: None,
+        witness: None,
+        keeps_name: None,
+        staged: None,
+        revised: None,
+        needs_both_regions: false,
+    };
+}
