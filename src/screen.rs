@@ -56,20 +56,20 @@ impl Screen {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn plan(&self, stack: &Stack, warnings: &[String], planned: &Planned, intent: &Intent) {
+    fn plan(&self, stack: &Stack, warnings: &[String], planned: &Planned, intent: Intent) {
         let ui = self.ui;
-        if *intent == Intent::Converge {
+        if intent == Intent::Converge {
             ui.result(&views::plan::posture(stack));
             ui.line("posture", views::plan::posture_line(stack));
         }
         ui.result(&views::plan::text(&planned.plan, &planned.report, intent));
-        if let Some(sequence) = planned.sequence.as_ref().filter(|_| *intent != Intent::Failback) {
+        if let Some(sequence) = planned.sequence.as_ref().filter(|_| intent != Intent::Failback) {
             views::order::show(ui, sequence);
         }
         for (kind, value) in views::plan::lines(&planned.plan, &planned.report) {
             ui.line(kind, value);
         }
-        if *intent == Intent::Converge {
+        if intent == Intent::Converge {
             for warning in warnings {
                 ui.warn(&format!("warning: {warning}"));
             }

@@ -53,7 +53,7 @@ pub(crate) fn posture_line(stack: &Stack) -> Value {
 }
 
 /// The plan for people.
-pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: &Intent) -> String {
+pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: Intent) -> String {
     let mut out = String::new();
     let mut component = String::new();
     let mut steps: Vec<&Step> = plan.steps.iter().collect();
@@ -129,7 +129,7 @@ fn symbol(action: Action, replaces: bool) -> &'static str {
 }
 
 /// Why there are no steps.
-fn nothing(report: &PlanReport, intent: &Intent) -> String {
+fn nothing(report: &PlanReport, intent: Intent) -> String {
     match intent {
         _ if !report.blocked.is_empty() => "Nothing can be done until that is fixed.".to_owned(),
         Intent::Destroy if report.kept.is_empty() => {

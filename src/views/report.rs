@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use drstack_app::report::timeline::{InService, Report};
 use drstack_app::text::{count, duration};
-use drstack_core::control::lock::FAILOVER;
 use drstack_core::verdict::Verdict;
 
 /// For people.
@@ -88,7 +87,7 @@ fn sentences(report: &Report) -> Vec<String> {
             seconds(ramped)
         ));
     }
-    if report.purpose == FAILOVER {
+    if report.is_failover() {
         out.push(format!("RPO: {}.", report.rpo));
         if let Some(drained) = report.clock.drained {
             out.push(format!(

@@ -137,7 +137,7 @@ impl Session {
         if !auto_approve {
             self.app.operator.approve(&format!("Record that {} serves?", self.serving(mode)))?;
         }
-        let lock = self.lock("apply").await?;
+        let lock = self.lock(Intent::Converge).await?;
         let standing = kept.next(mode, &kept.standing().only);
         let begun = kept.begin(&*self.store, standing, self.now(), &lock.holder().run).await;
         let done = match begun {

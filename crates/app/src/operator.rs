@@ -59,7 +59,7 @@ pub enum News<'a> {
         /// It.
         planned: &'a Planned,
         /// What it was asked for.
-        intent: &'a Intent,
+        intent: Intent,
     },
     /// The calls that the steps of a plan may make.
     Calls(&'a Plan, &'a KindRegistry),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use drstack_core::control::Condition;
-use drstack_core::control::lock::{FAILOVER, Lock};
+use drstack_core::control::lock::Lock;
 use drstack_core::control::mode::KeptMode;
 use drstack_core::engine::event::{Event, Outcome};
 use drstack_core::engine::execute::RunSummary;
@@ -28,9 +28,6 @@ use crate::steps::lock::release;
 
 /// What a change of mode is to be.
 pub(crate) struct Change<'a> {
-    pub(crate) mode: Mode,
-    /// [`FAILOVER`] or `failback`.
-    pub(crate) purpose: &'static str,
     pub(crate) options: &'a Options,
     pub(crate) parallelism: usize,
     /// What goes on with it, as one types it.
@@ -52,7 +49,7 @@ pub(crate) async fn carry_out(
     kept: KeptMode,
     change: &Change<'_>,
 ) -> Ended {
-    let lock = session.lock_over(change.purpose).await?;
+    let lock = session.lock_over(change.options.intent).await?;
     let run = lock.holder().run.clone();
     let begun = begin(session, shown, &kept, change, &lock).await;
     let (planned, begun) = match begun {
@@ -64,7 +61,7 @@ pub(crate) async fn carry_out(
     };
     let mut clock = Clock {
         // Nothing was lost that a planned failover could have noticed.
-        detected: (change.purpose == FAILOVER && change.drained.is_none()).then_some(change.detected),
+        detected: (change.options.intent.fails_over() && change.drained.is_none()).then_some(change.detected),
         decided: Some(change.decided),
         drained: change.drained,
         started: begun.record.as_ref().map(|record| record.since),
@@ -85,8 +82,14 @@ pub(crate) async fn carry_out(
         };
         // Not at the last step: what calls of an earlier run undo afterwards is counted too.
         let run = async {
-            let run =
-                session.execute(&planned, Some(&begun), lock, change.purpose, change.parallelism, &mut sink);
+            let run = session.execute(
+                &planned,
+                Some(&begun),
+                lock,
+                change.options.intent,
+                change.parallelism,
+                &mut sink,
+            );
             let summary = run.await;
             finished.cancel();
             summary
@@ -126,9 +129,9 @@ fn report(
     counts: &Counts,
     (run, Times { clock, ramped }): (String, Times),
 ) -> Report {
-    let is_failover = change.purpose == FAILOVER;
+    let is_failover = change.options.intent.fails_over();
     let complete = judged.evidence.complete;
-    let region = match change.mode {
+    let region = match change.options.mode {
         Mode::Active => session.stack.facts.standby.clone(),
         Mode::Standby => session.stack.facts.primary.clone(),
     };
@@ -137,7 +140,7 @@ fn report(
     let recovered = !is_failover || judged.verdict.is_recovery();
     Report {
         stack: session.stack.facts.name.clone(),
-        purpose: change.purpose,
+        purpose: change.options.intent.purpose(),
         run,
         region,
         epoch: begun.standing().epoch,
@@ -205,7 +208,7 @@ async fn begin(
         // The run that had the lock may have changed something: plan again.
         false => session.plan(change.options).await?,
     };
-    let standing = session.accepting(kept.next(change.mode, &change.options.targets));
+    let standing = session.accepting(kept.next(change.options.mode, &change.options.targets));
     let begun = kept.begin(&*session.store, standing, session.now(), &lock.holder().run).await;
     let begun = begun.map_err(|error| mode_failure(&error))?;
     session.testify(&begun).await;
@@ -221,7 +224,7 @@ async fn end(
     judged: &Judged,
     change: &Change<'_>,
 ) -> Ended {
-    let is_failover = report.purpose == FAILOVER;
+    let is_failover = report.is_failover();
     let run = if is_failover { Run::Failover } else { Run::Failback };
     session.tell(News::Finished { run, plan: &planned.plan, summary });
     session.tell(News::Report { report, evidence: &judged.evidence });

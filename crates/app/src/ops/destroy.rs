@@ -43,7 +43,7 @@ pub async fn destroy(session: &mut Session, how: Destroy) -> Ended {
         delete_data: how.delete_data,
     };
     let shown = session.plan(&options).await?;
-    session.show(&shown, &options.intent);
+    session.show(&shown, options.intent);
     let blocked = !shown.report.blocked.is_empty();
     let status = match shown.plan.is_empty() {
         true if blocked => Status::Failed,

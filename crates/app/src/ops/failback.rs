@@ -2,7 +2,6 @@
 
 use drstack_core::address::Address;
 use drstack_core::component::StackFacts;
-use drstack_core::control::lock::FAILBACK;
 use drstack_core::control::mode::KeptMode;
 use drstack_core::kind::Place;
 use drstack_core::objective::Mode;
@@ -64,9 +63,9 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     let (data, apart) = compare(session, &shown, &kept).await?;
     if let Some((first, begin)) = &first {
         session.tell(News::FirstPhase);
-        session.show(begin, &first.intent);
+        session.show(begin, first.intent);
     }
-    session.show(&shown, &options.intent);
+    session.show(&shown, options.intent);
     if how.dry_run {
         if let Some((_, begin)) = &first {
             session.tell(News::Calls(&begin.plan, &session.kinds));
@@ -91,8 +90,6 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
         expect_primary(session, &shown)?;
     }
     let change = Change {
-        mode: Mode::Standby,
-        purpose: FAILBACK,
         options: &options,
         parallelism: how.parallelism,
         command: format!("drstack failback {}", how.typed),
@@ -113,7 +110,7 @@ async fn compare(
 ) -> Result<(Vec<Data>, Vec<String>), Failure> {
     let since = kept.since();
     let data = sides(session, shown, since).await?;
-    let apart = left(&shown.report, &session.kinds, &session.stack.facts, &Intent::Failback);
+    let apart = left(&shown.report, &session.kinds, &session.stack.facts, Intent::Failback);
     let apart: Vec<String> = apart.into_iter().map(|it| format!("{}: {}", it.address, it.text)).collect();
     let StackFacts { primary, standby, .. } = &session.stack.facts;
     let moved = &shown.moved;

@@ -1,7 +1,6 @@
 //! Moves to the standby region, with no call to any other unless it is planned.
 
 use drstack_core::bundle::commands;
-use drstack_core::control::lock::FAILOVER;
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::objective::Mode;
 use drstack_core::plan::{Intent, Options};
@@ -67,7 +66,7 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
     if how.planned {
         expect_primary(session, &shown)?;
     }
-    session.show(&shown, &options.intent);
+    session.show(&shown, options.intent);
     if how.dry_run {
         if how.planned {
             let data = backlog(session, &shown, &patience).await?;
@@ -94,8 +93,6 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
         false => None,
     };
     let change = Change {
-        mode: Mode::Active,
-        purpose: FAILOVER,
         options: &options,
         parallelism: how.parallelism,
         command: how.command.clone(),

@@ -1,7 +1,6 @@
 //! Approve, lock, look again, execute: the second half of every operation that keeps to the mode.
 
-use drstack_core::control::lock::FAILBACK;
-use drstack_core::plan::Options;
+use drstack_core::plan::{Intent, Options};
 
 use crate::failure::{Ended, Failure, Status};
 use crate::operator::{News, Run};
@@ -29,12 +28,9 @@ pub(crate) async fn finish(
     if let Approval::Ask(question) = approval {
         session.app.operator.approve(&question)?;
     }
-    let purpose = match run {
-        Run::Destroy => "destroy",
-        Run::FirstPhase => FAILBACK,
-        _ => "apply",
-    };
-    let lock = session.lock(purpose).await?;
+    // The first phase of a failback changes no mode, and belongs to a run that will.
+    let intent = if run == Run::FirstPhase { Intent::Failback } else { options.intent };
+    let lock = session.lock(intent).await?;
     let planned = match shown.still_stands_under(&lock) {
         true => shown,
         false => match session.plan(options).await {
@@ -57,7 +53,7 @@ pub(crate) async fn finish(
     };
     let operator = session.app.operator.clone();
     let mut sink = |event| operator.hear(&event);
-    let summary = session.execute(&planned, None, lock, purpose, parallelism, &mut sink).await?;
+    let summary = session.execute(&planned, None, lock, intent, parallelism, &mut sink).await?;
     session.tell(News::Finished { run, plan: &planned.plan, summary: &summary });
     for (step, error) in &summary.failed {
         let address = planned.plan.steps[*step].address.as_str();

@@ -47,7 +47,7 @@ pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, Planned)
         session.show_rehearsed();
     }
     let planned = session.plan(&options).await?;
-    session.show(&planned, &options.intent);
+    session.show(&planned, options.intent);
     if let (Mode::Active, false, Some(failover)) = (now, planned.mode.is_complete(), &how.failover) {
         let on = session.way_on(&planned, failover);
         session.warn(&format!("warning: a failover is not complete, and `drstack apply` waits for it: {on}"));
@@ -57,7 +57,7 @@ pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, Planned)
 
 impl Session {
     /// Shows a plan.
-    pub(crate) fn show(&self, planned: &Planned, intent: &Intent) {
+    pub(crate) fn show(&self, planned: &Planned, intent: Intent) {
         let warnings = self.cloud.warnings();
         self.tell(News::Plan { stack: &self.stack, warnings, planned, intent });
     }

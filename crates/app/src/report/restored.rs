@@ -32,7 +32,7 @@ pub(crate) fn left(
     report: &PlanReport,
     kinds: &KindRegistry,
     stack: &StackFacts,
-    intent: &Intent,
+    intent: Intent,
 ) -> Vec<Remark> {
     let text = match intent {
         Intent::Failback => {

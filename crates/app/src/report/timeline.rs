@@ -89,6 +89,11 @@ pub struct InService {
 }
 
 impl Report {
+    /// True for a failover, planned or not; false for a failback.
+    pub fn is_failover(&self) -> bool {
+        self.verdict.is_some()
+    }
+
     /// Whether it took longer than the stack asks for.
     pub fn missed(&self) -> bool {
         match (self.recovery_seconds, self.rto_seconds) {

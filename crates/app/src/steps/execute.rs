@@ -5,7 +5,7 @@ use std::sync::Arc;
 use drstack_core::calls::CallNote;
 use drstack_core::control::StoreError;
 use drstack_core::control::in_flight::InFlight;
-use drstack_core::control::lock::{FAILBACK, FAILOVER, Lock, LockError};
+use drstack_core::control::lock::{Lock, LockError};
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records;
 use drstack_core::engine::again::Again;
@@ -13,6 +13,7 @@ use drstack_core::engine::event::Event;
 use drstack_core::engine::execute::{ExecuteOptions, RunSummary};
 use drstack_core::engine::journal::{Journal, JournalError};
 use drstack_core::engine::keep::{keeping, leave_in_flight};
+use drstack_core::plan::Intent;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::{Failure, Status, mode_failure, store_failure};
@@ -27,7 +28,7 @@ impl Session {
         planned: &Planned,
         change: Option<&KeptMode>,
         mut lock: Lock,
-        purpose: &str,
+        intent: Intent,
         parallelism: usize,
         sink: &mut (dyn FnMut(Event) + Send),
     ) -> Result<RunSummary, Failure> {
@@ -45,8 +46,8 @@ impl Session {
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         let options = ExecuteOptions {
             parallelism,
-            purpose: purpose.to_owned(),
-            insist: matches!(purpose, FAILOVER | FAILBACK),
+            purpose: intent.purpose().to_owned(),
+            insist: intent.changes_mode(),
             drain: drain.clone(),
             stop: stop.clone(),
         };

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drstack_core::control::StoreError;
-use drstack_core::control::lock::{self, FAILOVER, Holder, Lock, LockError};
+use drstack_core::control::lock::{self, Holder, Lock, LockError};
+use drstack_core::plan::Intent;
 
 use crate::failure::{Failure, Status, store_failure};
 use crate::operator::Busy;
@@ -16,15 +17,15 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(4);
 impl Session {
     /// Takes the stack's lock for a failover or a failback: from a run of any other kind it is taken away, and whoever fails over or
     /// fails back already is waited for until it is known whether it lives.
-    pub(crate) async fn lock_over(&self, purpose: &str) -> Result<Lock, Failure> {
+    pub(crate) async fn lock_over(&self, intent: Intent) -> Result<Lock, Failure> {
         // Making it, or mending its settings, is nothing for a failover: without it there is nothing to fail over with.
-        if purpose != FAILOVER {
+        if !intent.fails_over() {
             self.store.ensure().await.map_err(|error| store_failure(&error))?;
         }
-        let mut taken = self.take_lock(purpose).await;
+        let mut taken = self.take_lock(intent).await;
         if let Err(LockError::Held(holder)) = &taken {
             self.until_alive_or_dead(holder).await?;
-            taken = self.take_lock(purpose).await;
+            taken = self.take_lock(intent).await;
         }
         let (lock, from) = taken.map_err(|error| self.lock_failure(&error))?;
         if let Some(Holder { owner, host, purpose, .. }) = from {
@@ -35,9 +36,9 @@ impl Session {
         Ok(lock)
     }
 
-    async fn take_lock(&self, purpose: &str) -> Result<(Lock, Option<Holder>), LockError> {
+    async fn take_lock(&self, intent: Intent) -> Result<(Lock, Option<Holder>), LockError> {
         let _busy = self.taking();
-        Lock::take_from_others(Arc::clone(&self.store), self.holder(purpose), self.now()).await
+        Lock::take_from_others(Arc::clone(&self.store), self.holder(intent), self.now()).await
     }
 
     /// Waits while `first` holds the lock and it is not known whether it lives: it gives a sign of life, or its lease ends.
@@ -58,10 +59,10 @@ impl Session {
     }
 
     /// Takes the stack's lock for a run, making the control bucket where it is missing.
-    pub(crate) async fn lock(&self, purpose: &str) -> Result<Lock, Failure> {
+    pub(crate) async fn lock(&self, intent: Intent) -> Result<Lock, Failure> {
         let _busy = self.taking();
         self.store.ensure().await.map_err(|error| store_failure(&error))?;
-        let taken = Lock::take(Arc::clone(&self.store), self.holder(purpose), self.now()).await;
+        let taken = Lock::take(Arc::clone(&self.store), self.holder(intent), self.now()).await;
         taken.map_err(|error| self.lock_failure(&error))
     }
 
@@ -69,9 +70,9 @@ impl Session {
         self.busy(format!("Taking the lock in `{}`", self.stack.facts.control))
     }
 
-    /// A new run for `purpose`, which is to hold the lock.
-    fn holder(&self, purpose: &str) -> Holder {
-        let now = self.now();
+    /// A new run, which is to hold the lock.
+    fn holder(&self, intent: Intent) -> Holder {
+        let (now, purpose) = (self.now(), intent.purpose());
         let run = self.app.host.run(now);
         tracing::debug!(run, purpose, "taking the lock");
         Holder {

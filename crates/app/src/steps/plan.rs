@@ -96,7 +96,7 @@ impl Session {
         let Basis { facts, has_new_levels, unanswered, moved, mode, mut compiled, sequence } =
             self.compiled(options).await?;
         // Asked after the lock was looked at: a change of mode later than that shows in the lock.
-        if !self.stated && mode.is_past(&options.intent, options.mode) {
+        if !self.stated && mode.is_past(options.intent, options.mode) {
             let hint = "run it again to see what is to be done now";
             return Err(Failure::new(Status::Locked, "the mode changed since this run began", hint));
         }
@@ -168,13 +168,13 @@ impl Session {
         notes.extend(self.unrehearsed(options, plan, report, now.mode));
         notes.extend(self.unseen(&compiled.graph));
         if options.mode == Mode::Standby && options.intent != Intent::Destroy {
-            notes.extend(left(report, &self.kinds, &self.stack.facts, &options.intent));
+            notes.extend(left(report, &self.kinds, &self.stack.facts, options.intent));
         }
         if options.mode == Mode::Active {
             let restores = |it: &Remark| plan.steps.iter().any(|step| *it.address == *step.address.as_str());
             notes.extend(restored(plan, &self.kinds, self.cloud.now()).into_iter().filter(restores));
         }
-        if (&options.intent, options.mode) == (&Intent::Converge, Mode::Active) {
+        if (options.intent, options.mode) == (Intent::Converge, Mode::Active) {
             notes.extend(self.degraded(&compiled.graph, &seen.seen, now)?);
         }
         Ok(notes)

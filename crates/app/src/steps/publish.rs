@@ -13,6 +13,7 @@ use drstack_core::keys::PrivateKey;
 use drstack_core::kind::Place;
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Look, look_again};
+use drstack_core::plan::Intent;
 use drstack_core::plan::Options;
 use drstack_core::plan::skeleton::Skeleton;
 use drstack_core::plan::stability::Rehearsal;
@@ -96,7 +97,7 @@ impl Session {
         if is_published && !shown.has_new_levels {
             return Ok(());
         }
-        let mut lock = match self.lock("apply").await {
+        let mut lock = match self.lock(Intent::Converge).await {
             Ok(lock) => lock,
             // The lock holder has observed the same and keeps it.
             Err(_) if is_published => return Ok(()),

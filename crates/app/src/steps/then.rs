@@ -23,7 +23,7 @@ pub enum Then {
 impl Then {
     /// After a run with these options.
     pub(crate) fn after(options: &Options) -> Self {
-        match (&options.intent, options.targets.is_empty()) {
+        match (options.intent, options.targets.is_empty()) {
             (Intent::Converge, true) => Self::Publish,
             (Intent::Destroy, true) => Self::Withdraw,
             _ => Self::Leave,

@@ -17,6 +17,7 @@ use super::{Condition, ControlStore, StoreError, Version};
 use crate::address::Address;
 use crate::control::lease::{LEASE, Lease, MARGIN, later};
 use crate::engine::journal::{self, Left};
+use crate::plan::Intent;
 
 #[cfg(test)]
 mod tests;
@@ -33,12 +34,6 @@ const TRIES: usize = 3;
 /// Pause before a failed renewal is retried.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// The purpose of a failover's run.
-pub const FAILOVER: &str = "failover";
-
-/// The purpose of a failback's run.
-pub const FAILBACK: &str = "failback";
-
 /// The lock holder, and what it holds the lock for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -46,7 +41,7 @@ pub struct Holder {
     pub owner: String,
     /// The machine.
     pub host: String,
-    /// `apply`, `destroy`, [`FAILOVER`], [`FAILBACK`].
+    /// [`Intent::purpose`] of its run.
     pub purpose: String,
     /// Run that holds the lock.
     pub run: String,
@@ -64,7 +59,7 @@ pub struct Holder {
 impl Holder {
     /// True if its run decides which region serves.
     pub fn changes_mode(&self) -> bool {
-        matches!(self.purpose.as_str(), FAILOVER | FAILBACK)
+        [Intent::Failover, Intent::Failback].iter().any(|it| it.purpose() == self.purpose)
     }
 }
 

@@ -56,8 +56,8 @@ impl KeptMode {
     /// True if a run that does not change the mode was planned for another mode.
     ///
     /// Then a failover or failback has happened since the run began.
-    pub fn is_past(&self, intent: &Intent, mode: Mode) -> bool {
-        matches!(intent, Intent::Converge | Intent::Destroy) && self.standing().mode != mode
+    pub fn is_past(&self, intent: Intent, mode: Mode) -> bool {
+        !intent.changes_mode() && self.standing().mode != mode
     }
 
     /// Returns the standing of a change to `mode` that begins or resumes.

@@ -25,7 +25,7 @@ pub use diff::plan;
 pub use gate::Gate;
 
 /// What a run is for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Intent {
     /// Make the cloud match the stack.
@@ -42,8 +42,23 @@ pub enum Intent {
 }
 
 impl Intent {
+    /// Its name in the lock, in journals and reports: the command that a user runs for it.
+    pub fn purpose(self) -> &'static str {
+        match self {
+            Self::Converge => "apply",
+            Self::Destroy => "destroy",
+            Self::Failover | Self::Planned => "failover",
+            Self::Failback => "failback",
+        }
+    }
+
+    /// True if it decides which region serves. Such a run takes the lock from others, and goes on where a read fails.
+    pub fn changes_mode(self) -> bool {
+        matches!(self, Self::Failover | Self::Planned | Self::Failback)
+    }
+
     /// True for an unplanned or a planned failover.
-    pub fn fails_over(&self) -> bool {
+    pub fn fails_over(self) -> bool {
         matches!(self, Self::Failover | Self::Planned)
     }
 }

@@ -361,7 +361,7 @@ fn what_may_feed_data_that_could_not_be_listed_stays() {
         for (kind, steps) in [("data", vec![]), ("copy", vec![]), ("named", vec!["Delete y.y/f []"])] {
             let unlisted = vec![denied(kind)];
             let seen = Observed { others: vec![feed.clone()], unlisted, ..Observed::default() };
-            let (plan, report) = made(&Graph::default(), &seen, &options(intent.clone()));
+            let (plan, report) = made(&Graph::default(), &seen, &options(intent));
             assert_eq!(lines(&plan), steps, "{kind}");
             assert_eq!(report.kept.len(), 1 - steps.len(), "{kind}");
             assert_eq!(report.blocked.len(), 1, "{kind}");

@@ -81,7 +81,7 @@ async fn execute(sim: &Sim, plan: &Plan) -> Vec<String> {
 
 /// Plans and does it all; nothing may go wrong, and nothing may be left to do.
 async fn converge(sim: &Sim, want: &Graph, intent: Intent) {
-    let (todo, report) = plan(sim, want, intent.clone()).await;
+    let (todo, report) = plan(sim, want, intent).await;
     assert_eq!(report.blocked, []);
     assert_eq!(execute(sim, &todo).await, [""; 0], "{todo:#?}");
     let (left, _) = plan(sim, want, intent).await;

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::control::lock::{FAILOVER, Holder, Lock, LockError, break_lock};
+use crate::control::lock::{Holder, Lock, LockError, break_lock};
 use crate::control::memory::{Fate, Memory};
 use crate::control::{Condition, ControlStore, StoreError, Stored, Version};
 use crate::engine::journal::{Entry, Journal};
@@ -47,7 +47,7 @@ async fn take(store: &Arc<Memory>, run: &str, seconds: i64) -> Lock {
 }
 
 async fn fail_over(store: &Arc<Memory>, run: &str, seconds: i64) -> Lock {
-    Lock::take_from_others(store.clone(), wanted(run, FAILOVER), at(seconds)).await.unwrap().0
+    Lock::take_from_others(store.clone(), wanted(run, "failover"), at(seconds)).await.unwrap().0
 }
 
 /// A run with unanswered calls for `open`, and with other calls that have ended.

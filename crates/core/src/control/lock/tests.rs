@@ -365,7 +365,7 @@ async fn what_was_begun_is_handed_on_until_somebody_says_it_is_done() {
 }
 
 fn failover(run: &str) -> Holder {
-    Holder { purpose: FAILOVER.to_owned(), ..wanted(run) }
+    Holder { purpose: "failover".to_owned(), ..wanted(run) }
 }
 
 #[tokio::test]

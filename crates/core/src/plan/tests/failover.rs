@@ -195,7 +195,7 @@ fn failing_back_goes_to_what_may_have_left_something_that_no_look_shows() {
     assert_eq!(lines(&plan), ["Update a.a/b []"]);
     assert_eq!(plan.steps[0].reason, "a failover may have left instances beside it");
     for intent in [Intent::Converge, Intent::Failover, Intent::Planned] {
-        assert!(made(&burst(2), &seen, &options(intent.clone())).0.is_empty(), "{intent:?}");
+        assert!(made(&burst(2), &seen, &options(intent)).0.is_empty(), "{intent:?}");
     }
     let nothing = made(&burst(1), &there(&[("a.a/b", 1)]), &options(Intent::Failback));
     assert!(nothing.0.is_empty());

@@ -131,7 +131,7 @@ impl Planner for Flawed {
         take_first_twin(flaw, &graph, &mut seen);
         let (mut plan, report) = Core.plan(&graph, &seen, kinds, stack, options)?;
         delete_first(flaw, &mut plan);
-        open_gates(flaw, &options.intent, &mut plan);
+        open_gates(flaw, options.intent, &mut plan);
         goes_at_once(flaw, &mut plan);
         Ok((plan, report))
     }
@@ -335,10 +335,10 @@ fn delete_first(flaw: Option<Flaw>, plan: &mut Plan) {
 }
 
 /// Opens the gates of a failover, or of the way back: what each step waits for by itself is left.
-fn open_gates(flaw: Option<Flaw>, intent: &Intent, plan: &mut Plan) {
+fn open_gates(flaw: Option<Flaw>, intent: Intent, plan: &mut Plan) {
     let opens = match flaw {
         Some(Flaw::TrafficFirst) => intent.fails_over(),
-        Some(Flaw::ShrinksFirst) => *intent == Intent::Failback,
+        Some(Flaw::ShrinksFirst) => intent == Intent::Failback,
         _ => false,
     };
     if opens {
