@@ -33,7 +33,10 @@ const PASSED_TO: [&str; 2] = ["ec2.amazonaws.com", "s3.amazonaws.com"];
 pub fn operations() -> BTreeSet<Operation> {
     let kinds = crate::kinds();
     let of_kinds = kinds.iter().flat_map(|kind| kind.operations().iter().copied());
-    of_kinds.chain(facts::OPERATIONS.iter().copied()).chain(CONTROL.iter().chain(SIDES).copied()).collect()
+    of_kinds
+        .chain(facts::ALL.iter().flat_map(|(_, operations)| operations.iter().copied()))
+        .chain(CONTROL.iter().chain(SIDES).copied())
+        .collect()
 }
 
 /// The policy: one statement a service, IAM's confined to what drstack makes.

@@ -1,5 +1,5 @@
-//! The registry: one line for each kind of resource and of component. The kinds, their drivers and the names under [`resources`] and
-//! [`crate::components`] follow from it.
+//! The registry: one line for each kind of resource, fact and component. The kinds, their drivers, the facts and the names under
+//! [`resources`], [`crate::facts`] and [`crate::components`] follow from it.
 
 /// Resources, one AWS object each.
 pub mod resources {
@@ -53,6 +53,53 @@ pub mod resources {
         s3::bucket_versioning::BucketVersioning,
         s3::replication_rule::ReplicationRule,
         ssm::parameter::Parameter,
+    }
+}
+
+/// Facts, as the live regions are asked for them.
+pub mod facts {
+    use drstack_core::facts::Fact;
+    use drstack_core::kind::Operation;
+
+    use crate::facts::FactKind;
+
+    /// `service::module::Fact`: its two halves are in `services/SERVICE/MODULE.rs` and `services/SERVICE/MODULE/aws.rs`.
+    macro_rules! facts {
+        ($($service:ident::$module:ident::$fact:ident,)*) => {
+            $(pub use crate::services::$service::$module::$fact;)*
+
+            /// Names of all fact kinds, with the calls that asking may make.
+            pub const ALL: &[(&str, &[Operation])] = &[$(($fact::NAME, $fact::OPERATIONS)),*];
+
+            /// What is kept of an answer beside the one `before` it.
+            pub(crate) fn kept(kind: &str, before: Option<&Fact>, fact: Fact) -> Fact {
+                $(if kind == $fact::NAME {
+                    return $fact::keep(before, fact);
+                })*
+                fact
+            }
+
+            /// How the fact kind of this name is asked for.
+            #[cfg(feature = "aws")]
+            pub(crate) fn asker(kind: &str) -> Option<crate::aws::Asker> {
+                $(if kind == $fact::NAME {
+                    return Some(crate::aws::erased::<$fact>);
+                })*
+                None
+            }
+        };
+    }
+
+    facts! {
+        autoscaling::group_fact::GroupFact,
+        dynamodb::table_fact::TableFact,
+        ec2::image_fact::ImageFact,
+        ec2::network_fact::NetworkFact,
+        ec2::reservation_fact::ReservationFact,
+        ec2::zones_fact::ZonesFact,
+        route53::dns_fact::DnsFact,
+        s3::bucket_fact::BucketFact,
+        sts::account_fact::AccountFact,
     }
 }
 

@@ -9,6 +9,8 @@ pub mod iam;
 pub mod route53;
 pub mod s3;
 pub mod ssm;
+pub mod sts;
+mod switch;
 
 use drstack_core::kind::Operation;
 use drstack_core::link::Link;

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::drivers::DynDriver;
 use super::store::Store;
-use super::{Aws, Target, facts, sides};
+use super::{Aws, Target, capture, sides};
 use crate::resources::driver;
 
 impl Aws {
@@ -109,7 +109,7 @@ impl Cloud for AwsCloud {
     ) -> BoxFuture<'a, Result<Option<Captured>, CloudError>> {
         Box::pin(async move {
             let one =
-                facts::capture_all(&self.0.target(scope, query.place), std::slice::from_ref(query)).await;
+                capture::capture_all(&self.0.target(scope, query.place), std::slice::from_ref(query)).await;
             one.into_iter().next().unwrap_or(Ok(None))
         })
     }
@@ -121,7 +121,7 @@ impl Cloud for AwsCloud {
     ) -> BoxFuture<'a, Vec<Result<Option<Captured>, CloudError>>> {
         Box::pin(async move {
             self.0.told.clear();
-            facts::capture_all(&self.0.target(scope, Place::Primary), queries).await
+            capture::capture_all(&self.0.target(scope, Place::Primary), queries).await
         })
     }
 

@@ -4,6 +4,8 @@
 
 mod account;
 mod answers;
+mod ask;
+mod capture;
 mod clients;
 mod cloud;
 mod codes;
@@ -12,16 +14,17 @@ mod driver;
 mod drivers;
 mod errors;
 mod expect_owner;
-mod facts;
 pub(crate) mod gather;
 mod interceptor;
 pub(crate) mod once;
+mod setting;
 mod shared;
 mod sides;
 mod store;
 pub(crate) mod tags;
 
 pub(crate) use answers::absent;
+pub(crate) use ask::{Ask, Asked, Asker, BulkAsk, NAMES, erased, plain};
 pub use clients::Aws;
 pub(crate) use clients::Client;
 pub use cloud::AwsCloud;
@@ -32,6 +35,7 @@ pub(crate) use drivers::{DynDriver, ErasedDriver};
 pub(crate) use errors::{chain, has_code, passing};
 pub(crate) use expect_owner::ExpectOwner;
 pub(crate) use interceptor::Watch;
+pub(crate) use setting::{SettingDriver, SwitchDriver, setting};
 
 use std::collections::BTreeMap;
 use std::future::Future;

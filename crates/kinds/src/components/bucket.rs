@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{PRIMARY, account, simulated_account, yes};
-use crate::facts::BucketFact;
+use crate::facts::{BucketFact, FactKind};
 use crate::names;
 use crate::resources::{Bucket as BucketKind, BucketVersioning, ReplicationRole, ReplicationRule};
 use crate::services::iam::replication_role::ReplicationRoleSpec;
@@ -115,7 +115,7 @@ impl Component for Bucket {
     }
 
     fn facts(spec: &BucketTable, _stack: &StackFacts) -> Vec<FactQuery> {
-        vec![FactQuery::primary("bucket", &spec.name), FactQuery::account()]
+        vec![BucketFact::about(&spec.name), FactQuery::account()]
     }
 
     fn compile(spec: &BucketTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
@@ -183,10 +183,7 @@ impl Component for Bucket {
     fn seeds(spec: &BucketTable, _stack: &StackFacts, _address: &ComponentAddress) -> Vec<Seed> {
         vec![
             simulated_account(),
-            Seed::Fact {
-                query: FactQuery::primary("bucket", &spec.name),
-                value: json!({"versioning": false}),
-            },
+            Seed::Fact { query: BucketFact::about(&spec.name), value: json!({"versioning": false}) },
             Seed::Resource {
                 kind: BucketVersioning::NAME,
                 place: Place::Primary,
@@ -243,7 +240,7 @@ fn role(
 
 /// What the primary's bucket is like, where that was answered.
 fn asked(spec: &BucketTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Option<BucketFact> {
-    match cx.facts.get::<BucketFact>(&FactQuery::primary("bucket", &spec.name)) {
+    match cx.facts.get::<BucketFact>(&BucketFact::about(&spec.name)) {
         Known::Yes(fact) => Some(fact),
         Known::Absent => {
             let message = format!("bucket `{}` does not exist in {}", spec.name, cx.stack.primary);

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::facts::ImageFact;
+use crate::facts::{FactKind, ImageFact};
 use crate::names;
 use crate::resources::Image as ImageKind;
 use crate::services::ec2::image::ImageSpec;
@@ -45,11 +45,11 @@ impl Component for Image {
     }
 
     fn facts(spec: &ImageTable, _stack: &StackFacts) -> Vec<FactQuery> {
-        vec![FactQuery::primary("image", &spec.source)]
+        vec![ImageFact::about(&spec.source)]
     }
 
     fn compile(spec: &ImageTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
-        match cx.facts.get::<ImageFact>(&FactQuery::primary("image", &spec.source)) {
+        match cx.facts.get::<ImageFact>(&ImageFact::about(&spec.source)) {
             Known::Yes(fact) => {
                 let image = standby(&fact, spec.kms_key.as_deref(), "source", cx, out);
                 out.export("image", image.into_iter().collect());
@@ -66,7 +66,7 @@ impl Component for Image {
     }
 
     fn seeds(spec: &ImageTable, _stack: &StackFacts, _address: &ComponentAddress) -> Vec<Seed> {
-        vec![Seed::Fact { query: FactQuery::primary("image", &spec.source), value: simulated(&spec.source) }]
+        vec![Seed::Fact { query: ImageFact::about(&spec.source), value: simulated(&spec.source) }]
     }
 }
 

@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::facts::{NetworkFact, ZonesFact, network};
+use crate::facts::{FactKind, NetworkFact, ZonesFact, network};
 use crate::names;
 use crate::resources::{GatewayEndpoint, RouteTable, SecurityGroup, Subnet, Vpc};
 use crate::services::ec2::gateway_endpoint::GatewayEndpointSpec;
@@ -87,7 +87,7 @@ impl Component for Network {
     fn facts(spec: &NetworkTable, _stack: &StackFacts) -> Vec<FactQuery> {
         let mut queries = Vec::new();
         if spec.cidr.is_some() && spec.zones.is_empty() {
-            queries.push(FactQuery::standby("zones", ""));
+            queries.push(ZonesFact::about(""));
         }
         if !spec.tags.is_empty() {
             queries.push(network(&spec.tags));
@@ -107,7 +107,7 @@ impl Component for Network {
 
     fn seeds(spec: &NetworkTable, stack: &StackFacts, _address: &ComponentAddress) -> Vec<Seed> {
         let zones: Vec<String> = ["a", "b", "c"].map(|letter| format!("{}{letter}", stack.standby)).into();
-        let mut seeds = vec![Seed::Fact { query: FactQuery::standby("zones", ""), value: json!(zones) }];
+        let mut seeds = vec![Seed::Fact { query: ZonesFact::about(""), value: json!(zones) }];
         if !spec.tags.is_empty() {
             let value = json!({"vpcs": ["vpc-sim"], "subnets": ["subnet-sim-a", "subnet-sim-b"], "security_groups": ["sg-sim"]});
             seeds.push(Seed::Fact { query: network(&spec.tags), value });
@@ -298,7 +298,7 @@ fn zones(spec: &NetworkTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Opti
     }
     let region = &cx.stack.standby;
     let help = two_zones(region);
-    let mut zones = match cx.facts.get::<ZonesFact>(&FactQuery::standby("zones", "")) {
+    let mut zones = match cx.facts.get::<ZonesFact>(&ZonesFact::about("")) {
         Known::Yes(ZonesFact(zones)) => zones,
         Known::Absent => Vec::new(),
         Known::Unknown(why) => {

@@ -17,7 +17,7 @@ use serde_json::json;
 use super::image::{simulated, standby};
 use super::table::RESTORED;
 use super::{Bucket, Network, Table, account, simulated_account};
-use crate::facts::GroupFact;
+use crate::facts::{FactKind, GroupFact};
 use crate::names;
 use crate::resources::{Group, InstanceProfile, InstanceRole, LaunchTemplate};
 use crate::services::autoscaling::group::fleet::Engine;
@@ -187,7 +187,7 @@ impl Component for Pool {
     }
 
     fn facts(spec: &PoolTable, _stack: &StackFacts) -> Vec<FactQuery> {
-        let group = spec.follows.iter().map(|group| FactQuery::primary("group", group));
+        let group = spec.follows.iter().map(|group| GroupFact::about(group));
         let account = (!spec.buckets.is_empty()).then(FactQuery::account);
         group.chain(reservations::facts(spec)).chain(account).collect()
     }
@@ -271,7 +271,7 @@ impl Component for Pool {
             "image": simulated(group), "types": types, "capacity": capacity, "max": capacity,
             "user_data_sha256": null, "profile": null, "disks": [],
         });
-        seeds.push(Seed::Fact { query: FactQuery::primary("group", group), value });
+        seeds.push(Seed::Fact { query: GroupFact::about(group), value });
         seeds
     }
 }
@@ -283,7 +283,7 @@ fn non_empty(types: &[String]) -> Option<Vec<String>> {
 /// What the primary's group says; `Err` where it was to be followed and cannot be.
 fn followed(spec: &PoolTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Result<Option<GroupFact>, ()> {
     let Some(group) = &spec.follows else { return Ok(None) };
-    match cx.facts.get::<GroupFact>(&FactQuery::primary("group", group)) {
+    match cx.facts.get::<GroupFact>(&GroupFact::about(group)) {
         Known::Yes(fact) => Ok(Some(fact)),
         Known::Absent => {
             let message = format!("Auto Scaling group `{group}` does not exist in {}", cx.stack.primary);

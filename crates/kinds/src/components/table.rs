@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{PRIMARY, yes};
-use crate::facts::{TableFact, TableShape};
+use crate::facts::{FactKind, TableFact, TableShape};
 use crate::names::partition;
 use crate::resources::{TableCopy, TableExport, TableImport, TableRecovery, TableReplica, TableStream};
 use crate::services::dynamodb::standby_table::Settings;
@@ -75,7 +75,7 @@ impl Component for Table {
     }
 
     fn facts(spec: &TableTable, _stack: &StackFacts) -> Vec<FactQuery> {
-        vec![FactQuery::primary("table", &spec.name)]
+        vec![TableFact::about(&spec.name)]
     }
 
     fn compile(spec: &TableTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
@@ -87,7 +87,7 @@ impl Component for Table {
         );
         out.export("arn", vec![Link::Known(arn)]);
         out.export(PRIMARY, vec![Link::Known(spec.name.clone())]);
-        let fact = cx.facts.get::<TableFact>(&FactQuery::primary("table", &spec.name));
+        let fact = cx.facts.get::<TableFact>(&TableFact::about(&spec.name));
         if fact == Known::Absent {
             let message = format!("table `{}` does not exist in {}", spec.name, cx.stack.primary);
             out.error("DR211", "name", message, "make it there first, or correct the name");
@@ -127,7 +127,7 @@ impl Component for Table {
         };
         vec![
             Seed::Fact {
-                query: FactQuery::primary("table", &spec.name),
+                query: TableFact::about(&spec.name),
                 value: json!({"on_demand": true, "autoscaled": false, "kms_key": null, "stream": null, "shape": {
                     "attributes": {"pk": "S"}, "key": [{"attribute": "pk", "role": "HASH"}],
                     "indexes": [], "local_indexes": [], "capacity": null,

@@ -1,6 +1,7 @@
 //! Amazon EC2 Auto Scaling.
 
 pub mod group;
+pub mod group_fact;
 
 #[cfg(feature = "aws")]
 crate::aws::client!(aws_sdk_applicationautoscaling, "application-autoscaling", scaling);

@@ -2,13 +2,15 @@
 
 #[cfg(feature = "aws")]
 pub(crate) mod calls;
+pub mod disk;
 pub mod gateway_endpoint;
 pub mod image;
+pub mod image_fact;
 pub mod launch_template;
 #[cfg(feature = "aws")]
 pub(crate) mod limits;
-#[cfg(feature = "aws")]
-pub(crate) mod reservations;
+pub mod network_fact;
+pub mod reservation_fact;
 pub mod route_table;
 pub mod security_group;
 pub mod subnet;
@@ -17,6 +19,7 @@ pub(crate) mod templates;
 #[cfg(feature = "aws")]
 pub(crate) mod user_data;
 pub mod vpc;
+pub mod zones_fact;
 
 #[cfg(feature = "aws")]
 crate::aws::client!(aws_sdk_ec2, "ec2", ec2);

@@ -4,6 +4,8 @@
 pub(crate) mod calls;
 pub mod instance_profile;
 pub mod instance_role;
+#[cfg(feature = "aws")]
+mod own_role;
 pub mod replication_role;
 pub mod writer_fence;
 

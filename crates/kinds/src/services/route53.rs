@@ -2,6 +2,7 @@
 
 #[cfg(feature = "aws")]
 pub(crate) mod calls;
+pub mod dns_fact;
 pub mod dns_record;
 pub mod dns_weights;
 pub mod health_check;

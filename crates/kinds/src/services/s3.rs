@@ -1,6 +1,7 @@
 //! Amazon S3.
 
 pub mod bucket;
+pub mod bucket_fact;
 pub mod bucket_versioning;
 #[cfg(feature = "aws")]
 pub(crate) mod calls;

@@ -1,8 +1,10 @@
 //! A component is whole: the suite fails where one of the things that prove it is missing.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use drstack_core::compile::queries;
+use drstack_core::kind::Operation;
 use drstack_core::objective::Posture;
 
 use crate::compile::reference;
@@ -44,6 +46,18 @@ fn every_fact_that_the_reference_asks_for_is_answered_by_the_simulated_regions()
         for query in queries(&stack) {
             assert!(answers.contains_key(&query.key()), "no seed answers {}", query.key());
         }
+    }
+}
+
+#[test]
+fn every_query_is_of_a_registered_fact_kind_that_says_what_it_calls() {
+    let known: BTreeMap<&str, &[Operation]> = drstack_kinds::facts::ALL.iter().copied().collect();
+    assert_eq!(known.len(), drstack_kinds::facts::ALL.len(), "two fact kinds of one name");
+    for (name, operations) in &known {
+        assert!(!operations.is_empty() && operations.is_sorted(), "{name}: {operations:?}");
+    }
+    for query in Posture::ALL.into_iter().flat_map(|it| queries(&stack(&reference(it)))) {
+        assert!(known.contains_key(&*query.kind), "nothing asks for {}", query.key());
     }
 }
 

@@ -6,7 +6,7 @@ use drstack_core::objective::Mode;
 use serde_json::json;
 
 use super::{PoolTable, PurchaseOption};
-use crate::facts::ReservationFact;
+use crate::facts::{FactKind, ReservationFact};
 use crate::services::autoscaling::group::reserved::Reserved;
 
 /// Help for what is no reservation.
@@ -45,7 +45,7 @@ pub(super) fn facts(spec: &PoolTable) -> impl Iterator<Item = FactQuery> {
 }
 
 fn query(id: &str) -> FactQuery {
-    FactQuery::standby("reservation", id)
+    ReservationFact::about(id)
 }
 
 /// How the pool's group is to use them; none for a pool that names none.

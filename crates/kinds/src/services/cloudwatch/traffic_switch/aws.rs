@@ -2,26 +2,21 @@ use std::collections::BTreeSet;
 
 use aws_sdk_cloudwatch::types::{MetricDatum, StandardUnit, StateValue};
 use aws_smithy_types::DateTime;
-use drstack_core::cloud::{Call, CloudError, Owner};
-use drstack_core::kind::FieldChange;
+use drstack_core::cloud::{Call, CloudError};
 
 use super::{TrafficSwitch, TrafficSwitchLive, TrafficSwitchSpec, dimension};
-use crate::aws::{Driver, Looked, Seen, Target};
+use crate::aws::{Looked, Seen, SettingDriver, Target, setting};
 use crate::names::{METRIC, NAMESPACE};
 use crate::services::cloudwatch::calls::{PERIOD, alarms_by_name, dimensions, newest, now};
 
 const PUT: &str = "cloudwatch:PutMetricData";
 
-impl Driver for TrafficSwitch {
+impl SettingDriver for TrafficSwitch {
     async fn read(at: &Target<'_>, ids: &[String]) -> Looked<TrafficSwitchLive> {
         match look(at, ids).await {
             Ok(seen) => seen.into_iter().map(|seen| Ok(Some(seen))).collect(),
             Err(error) => ids.iter().map(|_| Err(error.clone())).collect(),
         }
-    }
-
-    async fn list_owned(_: &Target<'_>, _: &[String]) -> Result<Vec<Seen<TrafficSwitchLive>>, CloudError> {
-        Ok(Vec::new())
     }
 
     async fn create(
@@ -34,18 +29,8 @@ impl Driver for TrafficSwitch {
         look(at, std::slice::from_ref(&spec.alarm)).await?.into_iter().next().ok_or_else(nothing)
     }
 
-    async fn update(
-        at: &Target<'_>,
-        _: &Call,
-        _: &str,
-        spec: &TrafficSwitchSpec,
-        _: &[FieldChange],
-    ) -> Result<(), CloudError> {
+    async fn update(at: &Target<'_>, _: &Call, _: &str, spec: &TrafficSwitchSpec) -> Result<(), CloudError> {
         put(at, spec).await
-    }
-
-    async fn delete(_: &Target<'_>, _: &Call, _: &str) -> Result<(), CloudError> {
-        Ok(())
     }
 }
 
@@ -63,7 +48,7 @@ async fn look(at: &Target<'_>, ids: &[String]) -> Result<Vec<Seen<TrafficSwitchL
             active: point.is_some_and(|(_, value)| value >= 1.0),
             alarm: raised.contains(id),
         };
-        Seen { id: id.clone(), owner: Owner::Setting, live }
+        setting(id.clone(), live)
     };
     Ok(ids.iter().zip(points).map(seen).collect())
 }

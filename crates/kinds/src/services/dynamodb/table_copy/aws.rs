@@ -1,9 +1,8 @@
-use drstack_core::cloud::{Call, CloudError, Owner};
-use drstack_core::kind::FieldChange;
+use drstack_core::cloud::{Call, CloudError};
 use serde::Deserialize;
 
 use super::{TableCopy, TableCopyLive, TableCopySpec, copy_id, folder, manifest_key};
-use crate::aws::{Driver, Looked, Seen, Target, chain, each, has_code};
+use crate::aws::{Looked, Seen, SettingDriver, Target, chain, each, has_code, setting};
 
 const GET: &str = "s3:GetObject";
 /// The format that is imported.
@@ -11,13 +10,9 @@ const FORMAT: &str = "DYNAMODB_JSON";
 /// The sort of export that a table can be restored from alone.
 const FULL: &str = "FULL_EXPORT";
 
-impl Driver for TableCopy {
+impl SettingDriver for TableCopy {
     async fn read(at: &Target<'_>, ids: &[String]) -> Looked<TableCopyLive> {
         each(ids, |id| async move { look(at, id).await }).await
-    }
-
-    async fn list_owned(_: &Target<'_>, _: &[String]) -> Result<Vec<Seen<TableCopyLive>>, CloudError> {
-        Ok(Vec::new())
     }
 
     async fn create(
@@ -33,17 +28,7 @@ impl Driver for TableCopy {
         look(at, copy_id(&spec.bucket, &spec.prefix)).await?.ok_or_else(none)
     }
 
-    async fn update(
-        _: &Target<'_>,
-        _: &Call,
-        _: &str,
-        _: &TableCopySpec,
-        _: &[FieldChange],
-    ) -> Result<(), CloudError> {
-        Ok(())
-    }
-
-    async fn delete(_: &Target<'_>, _: &Call, _: &str) -> Result<(), CloudError> {
+    async fn update(_: &Target<'_>, _: &Call, _: &str, _: &TableCopySpec) -> Result<(), CloudError> {
         Ok(())
     }
 }
@@ -71,7 +56,7 @@ async fn look(at: &Target<'_>, id: String) -> Result<Option<Seen<TableCopyLive>>
         let is_full = manifest.export_type.as_deref().is_none_or(|it| it == FULL);
         if is_full && manifest.output_format == FORMAT {
             let live = TableCopyLive { export, as_of: manifest.export_time };
-            return Ok(Some(Seen { id, owner: Owner::Setting, live }));
+            return Ok(Some(setting(id, live)));
         }
     }
     Ok(None)

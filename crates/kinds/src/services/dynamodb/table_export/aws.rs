@@ -1,11 +1,11 @@
 use std::time::SystemTime;
 
 use aws_sdk_dynamodb::types::{ExportDescription, ExportFormat, ExportType, S3SseAlgorithm};
-use drstack_core::cloud::{Call, CloudError, Owner};
-use drstack_core::kind::{FieldChange, Place};
+use drstack_core::cloud::{Call, CloudError};
+use drstack_core::kind::Place;
 
 use super::{COMPLETED, IN_PROGRESS, TableExport, TableExportLive, TableExportSpec, export_id, prefix};
-use crate::aws::{Driver, Looked, Seen, Target, each};
+use crate::aws::{Looked, Seen, SettingDriver, Target, each, setting};
 use crate::services::dynamodb::calls::Tables;
 use crate::services::dynamodb::calls::table;
 use crate::services::dynamodb::table_copy::aws::manifest;
@@ -14,13 +14,9 @@ use crate::services::dynamodb::table_copy::{folder, manifest_key};
 const EXPORT: &str = "dynamodb:ExportTableToPointInTime";
 const DESCRIBE: &str = "dynamodb:DescribeExport";
 
-impl Driver for TableExport {
+impl SettingDriver for TableExport {
     async fn read(at: &Target<'_>, ids: &[String]) -> Looked<TableExportLive> {
         each(ids, |id| async move { look(at, id).await }).await
-    }
-
-    async fn list_owned(_: &Target<'_>, _: &[String]) -> Result<Vec<Seen<TableExportLive>>, CloudError> {
-        Ok(Vec::new())
     }
 
     async fn create(
@@ -33,18 +29,8 @@ impl Driver for TableExport {
         Ok(seen(export_id(&spec.table, spec.oldest_hours, &spec.bucket), live))
     }
 
-    async fn update(
-        at: &Target<'_>,
-        call: &Call,
-        _: &str,
-        spec: &TableExportSpec,
-        _: &[FieldChange],
-    ) -> Result<(), CloudError> {
+    async fn update(at: &Target<'_>, call: &Call, _: &str, spec: &TableExportSpec) -> Result<(), CloudError> {
         export(at, call, spec).await
-    }
-
-    async fn delete(_: &Target<'_>, _: &Call, _: &str) -> Result<(), CloudError> {
-        Ok(())
     }
 }
 
@@ -157,7 +143,7 @@ fn described(export: &ExportDescription, oldest_hours: u64) -> Result<TableExpor
 }
 
 fn seen(id: String, live: TableExportLive) -> Seen<TableExportLive> {
-    Seen { id, owner: Owner::Setting, live }
+    setting(id, live)
 }
 
 #[cfg(test)]

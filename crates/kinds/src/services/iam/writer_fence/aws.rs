@@ -1,8 +1,7 @@
-use drstack_core::cloud::{Call, CloudError, Owner};
-use drstack_core::kind::FieldChange;
+use drstack_core::cloud::{Call, CloudError};
 
 use super::{WriterFence, WriterFenceLive, WriterFenceSpec, policy};
-use crate::aws::{Driver, Looked, Seen, Target, each};
+use crate::aws::{Looked, Seen, SettingDriver, Target, each, setting};
 use crate::services::iam::calls as iam;
 
 /// Of this stack alone: several may fence one role.
@@ -10,17 +9,13 @@ fn name(at: &Target<'_>) -> String {
     format!("drstack-{}-deny-writers", at.scope.stack)
 }
 
-impl Driver for WriterFence {
+impl SettingDriver for WriterFence {
     async fn read(at: &Target<'_>, ids: &[String]) -> Looked<WriterFenceLive> {
         each(ids, |role| async move {
             let policy = iam::inline_policy(at, &role, &name(at)).await?;
             Ok(policy.map(|policy| seen(&role, WriterFenceLive { policy })))
         })
         .await
-    }
-
-    async fn list_owned(_: &Target<'_>, _: &[String]) -> Result<Vec<Seen<WriterFenceLive>>, CloudError> {
-        Ok(Vec::new())
     }
 
     /// The role is the user's: it is never made.
@@ -38,24 +33,14 @@ impl Driver for WriterFence {
         Ok(seen(&spec.role, WriterFenceLive { policy }))
     }
 
-    async fn update(
-        at: &Target<'_>,
-        _: &Call,
-        role: &str,
-        spec: &WriterFenceSpec,
-        _: &[FieldChange],
-    ) -> Result<(), CloudError> {
+    async fn update(at: &Target<'_>, _: &Call, role: &str, spec: &WriterFenceSpec) -> Result<(), CloudError> {
         match spec.denied {
             true => iam::put_inline_policy(at, role, &name(at), &policy(spec)).await,
             false => iam::delete_inline_policy(at, role, &name(at)).await,
         }
     }
-
-    async fn delete(_: &Target<'_>, _: &Call, _: &str) -> Result<(), CloudError> {
-        Ok(())
-    }
 }
 
 fn seen(role: &str, live: WriterFenceLive) -> Seen<WriterFenceLive> {
-    Seen { id: role.to_owned(), owner: Owner::Setting, live }
+    setting(role.to_owned(), live)
 }

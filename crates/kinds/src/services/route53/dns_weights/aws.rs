@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use aws_sdk_route53::types::HealthCheckObservation;
-use drstack_core::cloud::{Call, CloudError, Owner};
-use drstack_core::kind::FieldChange;
+use drstack_core::cloud::{Call, CloudError};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::{DnsWeights, DnsWeightsLive, DnsWeightsSpec, Gate};
-use crate::aws::{Driver, Looked, Seen, Target, each};
+use crate::aws::{Looked, Seen, SettingDriver, Target, each, setting};
 use crate::services::checks::probe;
 use crate::services::route53::dns_record::{share, weigh};
 
@@ -24,13 +23,9 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// whether a health check is healthy).
 const CHECKERS: usize = 18;
 
-impl Driver for DnsWeights {
+impl SettingDriver for DnsWeights {
     async fn read(at: &Target<'_>, ids: &[String]) -> Looked<DnsWeightsLive> {
         each(ids, |id| async move { look(at, &id).await }).await
-    }
-
-    async fn list_owned(_: &Target<'_>, _: &[String]) -> Result<Vec<Seen<DnsWeightsLive>>, CloudError> {
-        Ok(Vec::new())
     }
 
     /// A pair is made with the share that stays.
@@ -43,13 +38,7 @@ impl Driver for DnsWeights {
     }
 
     /// The next share. A side gets more once what stands held for a while.
-    async fn update(
-        at: &Target<'_>,
-        _: &Call,
-        id: &str,
-        spec: &DnsWeightsSpec,
-        _: &[FieldChange],
-    ) -> Result<(), CloudError> {
+    async fn update(at: &Target<'_>, _: &Call, id: &str, spec: &DnsWeightsSpec) -> Result<(), CloudError> {
         let stands = share(at, id).await?.ok_or_else(|| no_pair(spec))?;
         let next = spec.next(stands);
         let Some(gate) = spec.gate(stands, next) else { return weigh(at, id, next).await };
@@ -57,10 +46,6 @@ impl Driver for DnsWeights {
         hold(at, id, gate, &side, stands).await?;
         weigh(at, id, next).await?;
         if next == spec.share { hold(at, id, gate, &side, next).await } else { Ok(()) }
-    }
-
-    async fn delete(_: &Target<'_>, _: &Call, _: &str) -> Result<(), CloudError> {
-        Ok(())
     }
 }
 
@@ -72,7 +57,7 @@ fn no_pair(spec: &DnsWeightsSpec) -> CloudError {
 async fn look(at: &Target<'_>, id: &str) -> Result<Option<Seen<DnsWeightsLive>>, CloudError> {
     let share = share(at, id).await?;
     let live = |primary| DnsWeightsLive { pair: id.to_owned(), primary };
-    Ok(share.map(|it| Seen { id: id.to_owned(), owner: Owner::Setting, live: live(it) }))
+    Ok(share.map(|it| setting(id.to_owned(), live(it))))
 }
 
 /// The side that gets more.

@@ -1,10 +1,40 @@
-//! The capacity of a group that is followed: the highest of some days, since a look at night sees the night.
+//! An Auto Scaling group of the primary that a pool follows. Its capacity is the highest of some days, since a query at
+//! night shows the capacity of the night.
 
-use drstack_core::facts::{DAYS, Fact, FactQuery, Level, remember};
+use drstack_core::facts::{DAYS, Fact, Level, remember};
+use drstack_core::kind::{Operation, Place};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::GroupFact;
+use crate::facts::FactKind;
+use crate::services::ec2::disk::Disk;
+use crate::services::ec2::image_fact::ImageFact;
+use crate::services::operation;
+
+/// An Auto Scaling group of the primary, with its launch template.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupFact {
+    /// Its image.
+    pub image: ImageFact,
+    /// Instance types, best first.
+    pub types: Vec<String>,
+    /// Desired capacity; of what is kept the highest that counts.
+    pub capacity: u32,
+    /// What it is now, where that is lower.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lower: Option<Lower>,
+    /// The highest capacity that its scheduled actions set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled: Option<u32>,
+    /// Largest capacity.
+    pub max: u32,
+    /// SHA-256 of its user data; the text is never kept.
+    pub user_data_sha256: Option<String>,
+    /// Name of its instance profile; IAM is global, so it serves in the standby region too.
+    pub profile: Option<String>,
+    /// Its disks, where they differ from the image's.
+    pub disks: Vec<Disk>,
+}
 
 /// Where a group stands below the capacity that counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,24 +73,38 @@ impl GroupFact {
     }
 }
 
-/// What is kept of an answer beside the one before it: of a group the highest capacity that counts, of anything else the answer.
-pub fn keep(query: &FactQuery, before: Option<&Fact>, fact: Fact) -> Fact {
-    let group = |fact: &Fact| GroupFact::deserialize(&fact.value).ok().filter(|_| query.kind == "group");
-    let Some(mut found) = group(&fact) else { return fact };
-    let levels = before.map(|before| match (&before.levels[..], group(before)) {
-        // A version that kept no levels saw one, and called it the capacity.
-        ([], Some(group)) => vec![Level { at: before.captured_at, value: group.capacity }],
-        (levels, _) => levels.to_vec(),
-    });
-    let now = Level { at: fact.captured_at, value: found.capacity };
-    let (peak, levels) = remember(&levels.unwrap_or_default(), now);
-    found.capacity = peak.value;
-    found.lower = (peak.value > now.value).then_some(Lower { now: now.value, peak_at: peak.at });
-    match serde_json::to_value(found) {
-        Ok(value) => Fact { value, levels, ..fact },
-        Err(_) => fact,
+impl FactKind for GroupFact {
+    const NAME: &'static str = "group";
+    const PLACE: Place = Place::Primary;
+    const OPERATIONS: &'static [Operation] = &[
+        operation("autoscaling", "DescribeAutoScalingGroups"),
+        operation("autoscaling", "DescribeScheduledActions"),
+        operation("ec2", "DescribeImages"),
+        operation("ec2", "DescribeLaunchTemplateVersions"),
+    ];
+
+    /// Keeps the highest capacity that counts.
+    fn keep(before: Option<&Fact>, fact: Fact) -> Fact {
+        let group = |fact: &Fact| GroupFact::deserialize(&fact.value).ok();
+        let Some(mut found) = group(&fact) else { return fact };
+        let levels = before.map(|before| match (&before.levels[..], group(before)) {
+            // A version that kept no levels saw one, and called it the capacity.
+            ([], Some(group)) => vec![Level { at: before.captured_at, value: group.capacity }],
+            (levels, _) => levels.to_vec(),
+        });
+        let now = Level { at: fact.captured_at, value: found.capacity };
+        let (peak, levels) = remember(&levels.unwrap_or_default(), now);
+        found.capacity = peak.value;
+        found.lower = (peak.value > now.value).then_some(Lower { now: now.value, peak_at: peak.at });
+        match serde_json::to_value(found) {
+            Ok(value) => Fact { value, levels, ..fact },
+            Err(_) => fact,
+        }
     }
 }
+
+#[cfg(feature = "aws")]
+mod aws;
 
 #[cfg(test)]
 mod tests {
@@ -68,6 +112,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::facts::{BucketFact, keep};
 
     fn value(capacity: u32) -> Value {
         json!({
@@ -82,7 +127,7 @@ mod tests {
 
     /// What is kept after the group was asked at these hours, and what it is to a pool.
     fn asked(looks: &[(i64, u32)]) -> (Fact, GroupFact) {
-        let query = FactQuery::primary("group", "web");
+        let query = GroupFact::about("web");
         let next = |before: Option<Fact>, (hour, capacity): &(i64, u32)| {
             Some(keep(&query, before.as_ref(), Fact::new(at(*hour), value(*capacity))))
         };
@@ -123,13 +168,13 @@ mod tests {
     fn a_fact_that_an_older_version_kept_is_read_and_counts() {
         let older = json!({"captured_at": "1970-01-01T12:00:00Z", "value": value(24)});
         let older = Fact::deserialize(&older).unwrap();
-        let fact = keep(&FactQuery::primary("group", "web"), Some(&older), Fact::new(at(27), value(2)));
+        let fact = keep(&GroupFact::about("web"), Some(&older), Fact::new(at(27), value(2)));
         assert_eq!(fact.value["capacity"], 24);
     }
 
     #[test]
     fn other_facts_are_kept_as_they_were_answered() {
-        let query = FactQuery::primary("bucket", "acme");
+        let query = BucketFact::about("acme");
         let fact = |capacity| Fact::new(at(1), json!({ "capacity": capacity }));
         assert_eq!(keep(&query, Some(&fact(24)), fact(2)), fact(2));
     }

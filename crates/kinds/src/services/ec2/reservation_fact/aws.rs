@@ -1,25 +1,24 @@
-//! Capacity Reservations of the standby region, asked for in one go: EC2 refuses a question whole where one id in it is unknown.
-
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{CapacityReservation, CapacityReservationState as State};
 use drstack_core::cloud::CloudError;
-use drstack_core::facts::FactQuery;
-use drstack_core::kind::Place;
 
-use crate::aws::Target;
-use crate::facts::ReservationFact;
+use super::ReservationFact;
+use crate::aws::{Asked, BulkAsk, Target, plain};
 
-/// By id, or why nobody could look.
-pub(crate) type Known = Result<BTreeMap<String, ReservationFact>, CloudError>;
-
-/// Those that have not ended; nobody is asked where `queries` ask for none.
-pub(crate) async fn all(at: &Target<'_>, queries: &[FactQuery]) -> Known {
-    let mut found = BTreeMap::new();
-    if !queries.iter().any(|query| query.kind == "reservation") {
-        return Ok(found);
+impl BulkAsk for ReservationFact {
+    /// All of the region in one go: EC2 refuses a question whole if one id in it is unknown.
+    async fn ask_all(at: &Target<'_>, names: &[String]) -> Vec<Asked<ReservationFact>> {
+        match all(at).await {
+            Ok(found) => names.iter().map(|name| Ok(found.get(name).cloned().map(plain))).collect(),
+            Err(error) => names.iter().map(|_| Err(error.clone())).collect(),
+        }
     }
-    let at = &Target { place: Place::Standby, region: &at.scope.standby, ..*at };
+}
+
+/// Those that have not ended, by id.
+async fn all(at: &Target<'_>) -> Result<BTreeMap<String, ReservationFact>, CloudError> {
+    let mut found = BTreeMap::new();
     let mut pages = at.ec2().describe_capacity_reservations().into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| at.failed("ec2:DescribeCapacityReservations", error))?;

@@ -1,0 +1,150 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
+use aws_sdk_ec2::types::ResponseLaunchTemplateData;
+use drstack_core::cloud::{CloudError, Secrets};
+
+use super::GroupFact;
+use crate::aws::{Asked, BulkAsk, NAMES, Target, disks};
+use crate::services::ec2::image_fact::ImageFact;
+use crate::services::ec2::image_fact::aws::images;
+use crate::services::ec2::templates;
+use crate::services::ec2::user_data;
+
+impl BulkAsk for GroupFact {
+    async fn ask_all(at: &Target<'_>, names: &[String]) -> Vec<Asked<GroupFact>> {
+        match groups_by_name(at, names).await {
+            Ok((groups, images)) => {
+                let fact =
+                    |name: &String| groups.get(name).map(|it| group_fact(name, it, &images)).transpose();
+                names.iter().map(fact).collect()
+            }
+            Err(error) => names.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+}
+
+/// Groups by name, and the images that they launch by id.
+type Groups = (BTreeMap<String, Group>, BTreeMap<String, ImageFact>);
+
+/// A group with its template's data, where it has a template.
+struct Group {
+    group: AutoScalingGroup,
+    data: Option<ResponseLaunchTemplateData>,
+    /// The highest capacity that its scheduled actions set.
+    scheduled: Option<u32>,
+}
+
+impl Group {
+    fn template(group: &AutoScalingGroup) -> Option<LaunchTemplateSpecification> {
+        let mixed = group.mixed_instances_policy.as_ref().and_then(|it| it.launch_template.as_ref());
+        let mixed = mixed.and_then(|it| it.launch_template_specification.clone());
+        mixed.or_else(|| group.launch_template.clone())
+    }
+}
+
+async fn groups_by_name(at: &Target<'_>, names: &[String]) -> Result<Groups, CloudError> {
+    let mut found = Vec::new();
+    for names in names.chunks(NAMES) {
+        let ask = at.autoscaling().describe_auto_scaling_groups();
+        let answer = ask.set_auto_scaling_group_names(Some(names.to_vec())).send().await;
+        let answer = answer.map_err(|error| at.failed("autoscaling:DescribeAutoScalingGroups", error))?;
+        found.extend(answer.auto_scaling_groups.unwrap_or_default());
+    }
+    let scheduled = scheduled(at, &found).await?;
+    let wanted: Vec<_> = found.iter().filter_map(Group::template).collect();
+    let mut answers = templates::data(at, wanted).await.into_iter();
+    let mut groups = BTreeMap::new();
+    for group in found {
+        let data = match Group::template(&group) {
+            Some(_) => answers.next().transpose()?.flatten(),
+            None => None,
+        };
+        let name = group.auto_scaling_group_name.clone().unwrap_or_default();
+        let scheduled = scheduled.get(&name).copied();
+        groups.insert(name, Group { group, data, scheduled });
+    }
+    let ids: BTreeSet<String> =
+        groups.values().filter_map(|it: &Group| it.data.as_ref()?.image_id.clone()).collect();
+    let images = images(at, &ids.into_iter().collect::<Vec<_>>()).await?;
+    Ok((groups, images))
+}
+
+/// The highest capacity that scheduled actions set, by group: one question for the only group, else one for all of the region.
+async fn scheduled(
+    at: &Target<'_>,
+    groups: &[AutoScalingGroup],
+) -> Result<BTreeMap<String, u32>, CloudError> {
+    let mut highest = BTreeMap::new();
+    let only = match groups {
+        [] => return Ok(highest),
+        [group] => group.auto_scaling_group_name.clone(),
+        _ => None,
+    };
+    let ask = at.autoscaling().describe_scheduled_actions();
+    let mut pages = ask.set_auto_scaling_group_name(only).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| at.failed("autoscaling:DescribeScheduledActions", error))?;
+        for action in page.scheduled_update_group_actions.unwrap_or_default() {
+            let sizes = [action.desired_capacity, action.min_size].into_iter().flatten();
+            let most = sizes.filter_map(|it| u32::try_from(it).ok()).max();
+            let (Some(group), Some(most)) = (action.auto_scaling_group_name, most) else { continue };
+            let known = highest.entry(group).or_insert(most);
+            *known = most.max(*known);
+        }
+    }
+    Ok(highest)
+}
+
+fn group_fact(
+    name: &str,
+    Group { group, data, scheduled }: &Group,
+    images: &BTreeMap<String, ImageFact>,
+) -> Result<(GroupFact, Secrets), CloudError> {
+    // AWS has answered: asking again does not help, and what was answered before does not hold any more.
+    let unusable = |message: String| CloudError::Invalid {
+        operation: "follows".to_owned(),
+        code: "CannotFollow".to_owned(),
+        message,
+    };
+    if Group::template(group).is_none() {
+        let why = format!("group `{name}` has no launch template: launch configurations cannot be followed");
+        return Err(unusable(why));
+    }
+    let Some(data) = data else {
+        return Err(unusable(format!("the launch template of group `{name}` does not exist")));
+    };
+    let id = data.image_id.clone().unwrap_or_default();
+    let Some(image) = images.get(&id).cloned() else {
+        return Err(unusable(format!("image `{id}` of group `{name}` does not exist")));
+    };
+    let overrides = group.mixed_instances_policy.as_ref().and_then(|it| it.launch_template.as_ref());
+    let overrides = overrides.and_then(|it| it.overrides.as_deref()).unwrap_or_default();
+    let mut types: Vec<String> = overrides.iter().filter_map(|it| it.instance_type.clone()).collect();
+    if types.is_empty() {
+        types.extend(data.instance_type.as_ref().map(|it| it.as_str().to_owned()));
+    }
+    let mut secrets = Secrets::default();
+    let text = data.user_data.as_deref().and_then(user_data::decode);
+    let count = |number: Option<i32>| number.and_then(|it| u32::try_from(it).ok());
+    let sizes = count(group.desired_capacity).zip(count(group.max_size));
+    let Some((capacity, max)) = sizes else {
+        return Err(unusable(format!("the sizes of group `{name}` were not answered")));
+    };
+    let profile = data.iam_instance_profile.as_ref().and_then(|it| {
+        let of_arn = || it.arn.as_deref().and_then(|arn| arn.rsplit('/').next()).map(str::to_owned);
+        it.name.clone().or_else(of_arn)
+    });
+    let fact = GroupFact {
+        image,
+        types,
+        capacity,
+        lower: None,
+        scheduled: *scheduled,
+        max,
+        user_data_sha256: text.map(|text| secrets.keep(text)),
+        profile,
+        disks: disks(data.block_device_mappings.as_deref().unwrap_or_default()),
+    };
+    Ok((fact, secrets))
+}

@@ -1,0 +1,29 @@
+//! An image of the primary.
+
+use drstack_core::kind::{Operation, Place};
+use serde::{Deserialize, Serialize};
+
+use crate::facts::FactKind;
+use crate::services::operation;
+
+/// An image of the primary.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImageFact {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The account owns it, so that it can be copied.
+    pub owned: bool,
+    /// The image of that name and owner in the standby region, for images of others.
+    pub standby: Option<String>,
+}
+
+impl FactKind for ImageFact {
+    const NAME: &'static str = "image";
+    const PLACE: Place = Place::Primary;
+    const OPERATIONS: &'static [Operation] = &[operation("ec2", "DescribeImages")];
+}
+
+#[cfg(feature = "aws")]
+pub(crate) mod aws;

@@ -1,0 +1,68 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ec2::operation::describe_images::builders::DescribeImagesFluentBuilder;
+use aws_sdk_ec2::types::Image;
+use drstack_core::cloud::CloudError;
+use drstack_core::kind::Place;
+
+use super::ImageFact;
+use crate::aws::{Ask, NAMES, Target};
+use crate::services::ec2::calls::filter;
+
+/// By id, or by name among the account's own: the newest of that name.
+impl Ask for ImageFact {
+    async fn ask(at: &Target<'_>, wanted: &str) -> Result<Option<ImageFact>, CloudError> {
+        if wanted.starts_with("ami-") {
+            return Ok(images(at, &[wanted.to_owned()]).await?.remove(wanted));
+        }
+        let ask = at.ec2().describe_images().owners("self").filters(filter("name", [wanted]));
+        let answer = ask.send().await.map_err(|error| at.failed("ec2:DescribeImages", error))?;
+        let newest = answer
+            .images
+            .unwrap_or_default()
+            .into_iter()
+            .max_by(|a, b| (&a.creation_date, &a.image_id).cmp(&(&b.creation_date, &b.image_id)));
+        Ok(newest.map(|image| ImageFact {
+            id: image.image_id.unwrap_or_default(),
+            name: image.name.unwrap_or_default(),
+            owned: true,
+            standby: None,
+        }))
+    }
+}
+
+/// Images by id.
+pub(crate) async fn images(
+    at: &Target<'_>,
+    ids: &[String],
+) -> Result<BTreeMap<String, ImageFact>, CloudError> {
+    let mut facts = BTreeMap::new();
+    for ids in ids.chunks(NAMES) {
+        let ask = |ask: DescribeImagesFluentBuilder| async move {
+            let answer = ask.filters(filter("image-id", ids)).send().await;
+            let answer = answer.map_err(|error| at.failed("ec2:DescribeImages", error))?;
+            Ok::<_, CloudError>(answer.images.unwrap_or_default())
+        };
+        let ec2 = at.ec2();
+        let (all, own) =
+            tokio::try_join!(ask(ec2.describe_images()), ask(ec2.describe_images().owners("self")))?;
+        let own: BTreeSet<String> = own.into_iter().filter_map(|image| image.image_id).collect();
+        for image in all {
+            let Some(id) = image.image_id.clone() else { continue };
+            let owned = own.contains(&id);
+            let standby = if owned { None } else { public_image(at, &image).await? };
+            let name = image.name.unwrap_or_default();
+            facts.insert(id.clone(), ImageFact { id, name, owned, standby });
+        }
+    }
+    Ok(facts)
+}
+
+/// The image of the same name and owner in the standby region.
+async fn public_image(at: &Target<'_>, image: &Image) -> Result<Option<String>, CloudError> {
+    let (Some(name), Some(owner)) = (&image.name, &image.owner_id) else { return Ok(None) };
+    let standby = Target { place: Place::Standby, region: &at.scope.standby, ..*at };
+    let ask = standby.ec2().describe_images().owners(owner).filters(filter("name", [name.as_str()]));
+    let answer = ask.send().await.map_err(|error| standby.failed("ec2:DescribeImages", error))?;
+    Ok(answer.images.unwrap_or_default().into_iter().next().and_then(|it| it.image_id))
+}

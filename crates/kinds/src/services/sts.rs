@@ -1,0 +1,3 @@
+//! AWS Security Token Service.
+
+pub mod account_fact;

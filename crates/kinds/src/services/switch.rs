@@ -1,0 +1,47 @@
+//! Settings of the primary that are switched on and never off: their pure half, from one declaration.
+
+/// `TableRecovery, TableRecoverySpec { table }, TableRecoveryLive: "table-recovery", "summary", [operations]`
+macro_rules! switch {
+    (
+        $kind:ident, $spec:ident { $(#[$doc:meta])* $of:ident }, $live:ident:
+        $name:literal, $summary:literal, [$(($service:literal, $action:literal)),* $(,)?]
+    ) => {
+        /// What is wanted: that it is on.
+        #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+        pub struct $spec {
+            $(#[$doc])*
+            pub $of: String,
+        }
+
+        /// What the service reports.
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        pub struct $live {
+            /// It is on.
+            pub enabled: bool,
+        }
+
+        /// See the module.
+        pub struct $kind;
+
+        impl drstack_core::kind::Kind for $kind {
+            const NAME: &'static str = $name;
+            const SUMMARY: &'static str = $summary;
+            const LOOKUP: drstack_core::kind::Lookup = drstack_core::kind::Lookup::Name;
+            const PLACES: &'static [drstack_core::kind::Place] = &[drstack_core::kind::Place::Primary];
+            const ROLE: drstack_core::kind::Role = drstack_core::kind::Role::Setting;
+            const OPERATIONS: &'static [drstack_core::kind::Operation] =
+                &[$($crate::services::operation($service, $action)),*];
+            type Spec = $spec;
+            type Live = $live;
+
+            fn diff(_spec: &$spec, live: &$live) -> Vec<drstack_core::kind::FieldChange> {
+                drstack_core::kind::FieldChange::of("enabled", &live.enabled, &true).into_iter().collect()
+            }
+
+            fn expect(_spec: &$spec, _id: &str) -> $live {
+                $live { enabled: true }
+            }
+        }
+    };
+}
+pub(crate) use switch;
