@@ -110,9 +110,9 @@ impl Kind for Dashboard {
     const SUMMARY: &'static str = "CloudWatch dashboard of the standby region";
     const LOOKUP: Lookup = Lookup::Name;
     const OPERATIONS: &'static [Operation] = &[
-        Operation { service: "cloudwatch", action: "DeleteDashboards" },
-        Operation { service: "cloudwatch", action: "GetDashboard" },
-        Operation { service: "cloudwatch", action: "PutDashboard" },
+        Operation::new("cloudwatch", "DeleteDashboards"),
+        Operation::new("cloudwatch", "GetDashboard"),
+        Operation::new("cloudwatch", "PutDashboard"),
     ];
     type Spec = DashboardSpec;
     type Live = DashboardLive;

@@ -10,16 +10,6 @@ use crate::kind::Place;
 /// Stands for the region of services of the whole partition.
 pub const GLOBAL: &str = "global";
 
-/// Services whose control plane is homed in one region of the partition, as IAM prefixes.
-///
-/// Source: AWS whitepaper "AWS Fault Isolation Boundaries", appendix A (partitional services).
-const GLOBAL_SERVICES: &[&str] = &["iam", "organizations", "route53", "account"];
-/// Operations of regional services that change data which one region keeps for the whole partition:
-/// bucket names.
-///
-/// Source: the same.
-const GLOBAL_OPERATIONS: &[(&str, &str)] = &[("s3", "CreateBucket"), ("s3", "DeleteBucket")];
-
 /// One attempt of one call; each retry has a note of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallNote {
@@ -57,7 +47,7 @@ pub trait Calls {
     /// and journal have conditions of their own.
     fn under(&self, _permit: Option<Permit>) {}
     /// From now on nothing may leave the standby region: every call to another region, or to a control plane of the
-    /// whole partition ([`is_global`]), answers [`CloudError::Forbidden`] and is never sent. This cannot be undone: a
+    /// whole partition ([`crate::kind::Operation::home`]), answers [`CloudError::Forbidden`] and is never sent. This cannot be undone: a
     /// failover ends with the program. A cloud that does nothing here sends nothing anywhere.
     fn stand_alone(&self) {}
     /// Calls that were refused because the cloud stands alone.
@@ -87,27 +77,11 @@ pub struct RefusedCall {
 }
 
 impl RefusedCall {
-    /// Returns the refusal of this call if it would leave `standby`.
-    pub fn of(service: &str, operation: &str, region: &str, standby: &str) -> Option<Self> {
-        let leaves = region != standby || is_global(service, operation);
-        leaves.then(|| Self {
-            service: service.to_owned(),
-            operation: operation.to_owned(),
-            region: region.to_owned(),
-        })
-    }
-
     /// Converts the refusal to an error of the call.
     pub fn error(&self) -> CloudError {
         let operation = format!("{}:{}", self.service, self.operation);
         CloudError::Forbidden { operation, region: self.region.clone() }
     }
-}
-
-/// True if the operation belongs to a control plane of the whole partition, which is homed in one
-/// region.
-pub fn is_global(service: &str, operation: &str) -> bool {
-    GLOBAL_SERVICES.contains(&service) || GLOBAL_OPERATIONS.contains(&(service, operation))
 }
 
 /// Serializes the log: one JSON object per line.
@@ -131,21 +105,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_leaves_the_standby_region_is_refused() {
-        let refused =
-            |service, operation, region| RefusedCall::of(service, operation, region, "us-west-2").is_some();
-        assert!(!refused("s3", "PutObject", "us-west-2"));
-        assert!(!refused("autoscaling", "UpdateAutoScalingGroup", "us-west-2"));
-        assert!(refused("s3", "PutObject", "us-east-1"), "the primary");
-        assert!(refused("ec2", "DescribeVpcs", "eu-west-1"), "any other region");
-        assert!(refused("iam", "GetRole", "us-west-2"), "a control plane of the whole partition");
-        assert!(refused("route53", "ChangeResourceRecordSets", GLOBAL));
-        assert!(refused("s3", "CreateBucket", "us-west-2"), "names of buckets are global");
-    }
-
-    #[test]
     fn a_refusal_names_call_and_region() {
-        let refused = RefusedCall::of("iam", "GetRole", GLOBAL, "us-west-2").unwrap();
+        let refused = RefusedCall {
+            service: "iam".to_owned(),
+            operation: "GetRole".to_owned(),
+            region: GLOBAL.to_owned(),
+        };
         let error = refused.error();
         assert_eq!(
             error.to_string(),

@@ -43,7 +43,7 @@ pub fn operations() -> BTreeSet<Operation> {
 pub fn policy() -> Value {
     let mut by_service: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut statements = Vec::new();
-    for Operation { service, action } in operations() {
+    for Operation { service, action, .. } in operations() {
         let name = format!("{service}:{action}");
         match (service, action) {
             ("iam", "CreateServiceLinkedRole") => statements.push(json!({

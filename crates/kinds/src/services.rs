@@ -6,6 +6,7 @@ pub mod cloudwatch;
 pub mod dynamodb;
 pub mod ec2;
 pub mod iam;
+pub(crate) mod partition;
 pub mod route53;
 pub mod s3;
 pub mod ssm;
@@ -17,7 +18,11 @@ use drstack_core::link::Link;
 use serde_json::{Value, json};
 
 pub(crate) const fn operation(service: &'static str, action: &'static str) -> Operation {
-    Operation { service, action }
+    let operation = Operation::new(service, action);
+    match partition::home(service, action) {
+        Some(home) => operation.at(home),
+        None => operation,
+    }
 }
 
 /// The condition of a statement about buckets that holds only while `account` owns them.

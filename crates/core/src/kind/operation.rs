@@ -1,65 +1,122 @@
-//! What is done to a resource, and the calls that it takes.
+//! Actions on a resource, and the calls that they take.
 
 use serde::{Deserialize, Serialize};
 
-/// What is done to a resource.
+/// Action on a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// Make it.
+    /// Create it.
     Create,
-    /// Change it in place.
+    /// Update it in place.
     Update,
-    /// Take it away.
+    /// Delete it.
     Delete,
 }
 
-/// One call a kind may make, for the permissions it needs and for the rule that a failover calls nothing that died.
+/// One call that a kind may make. IAM permissions follow from it, and the rule that a failover calls nothing that may have
+/// failed with the primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Operation {
     /// IAM prefix of the service: `s3`, `ec2`.
     pub service: &'static str,
     /// IAM action: `CreateBucket`.
     pub action: &'static str,
+    /// The control plane that one region keeps for the whole partition, if the call goes to one.
+    #[serde(skip)]
+    home: Option<&'static str>,
+    /// True for a permission that other calls need, and that is never called itself.
+    #[serde(skip)]
+    is_implied: bool,
+    #[serde(skip)]
+    creates: bool,
+    #[serde(skip)]
+    updates: bool,
+    #[serde(skip)]
+    deletes: bool,
 }
 
 impl Operation {
-    /// Whether nobody calls it: other calls need it to be allowed.
-    pub fn is_permission(&self) -> bool {
-        matches!(
-            (self.service, self.action),
-            ("iam", "PassRole" | "CreateServiceLinkedRole")
-                | ("ec2", "RunInstances")
-                | ("logs", _)
-                | ("s3", "AbortMultipartUpload" | "PutObjectAcl")
-        )
+    /// Declares the call. Its name says which steps make it: `Create...` no update and no deletion, `Delete...` nothing
+    /// but deletions, any other all of them.
+    pub const fn new(service: &'static str, action: &'static str) -> Self {
+        let (is_create, is_delete) = (starts_with(action, "Create"), starts_with(action, "Delete"));
+        Self {
+            service,
+            action,
+            home: None,
+            is_implied: false,
+            creates: !is_delete,
+            updates: !is_create && !is_delete,
+            deletes: !is_create,
+        }
     }
 
-    /// Whether a step of this sort may make the call, by its name: what makes or takes away is not called to change.
+    /// A permission that other calls need, and that is never called itself.
+    pub const fn implied(self) -> Self {
+        Self { is_implied: true, ..self }
+    }
+
+    /// A call that updates make too, whatever its name says: it creates a part of what exists.
+    pub const fn also_updates(self) -> Self {
+        Self { updates: true, ..self }
+    }
+
+    /// A call that no creation makes, whatever its name says.
+    pub const fn never_creates(self) -> Self {
+        Self { creates: false, ..self }
+    }
+
+    /// A call to a control plane that one region keeps for the whole partition, named for people.
+    pub const fn at(self, home: &'static str) -> Self {
+        Self { home: Some(home), ..self }
+    }
+
+    /// True if a step with this action may make the call.
     pub fn is_of(&self, action: Action) -> bool {
-        let (makes, removes) = (self.action.starts_with("Create"), self.action.starts_with("Delete"));
         match action {
-            Action::Create => !removes && self.action != "TerminateInstances",
-            Action::Update => {
-                // Tags and instances of what is there.
-                let of_parts = matches!(self.action, "CreateFleet" | "CreateOrUpdateTags" | "CreateTags");
-                !makes && !removes || of_parts
-            }
-            Action::Delete => !makes,
+            Action::Create => self.creates,
+            Action::Update => self.updates,
+            Action::Delete => self.deletes,
         }
     }
 
-    /// Where the call ends that a dead region may take with it: for control planes that one region keeps for the whole partition.
-    /// None for what stays in the region it is made in, and for permissions that other calls need and nobody calls.
+    /// The control plane of the whole partition that the call goes to, which a dead region may take with it; `None` if the
+    /// call stays in its region, or is never made.
     pub fn home(&self) -> Option<&'static str> {
-        if self.is_permission() || !crate::calls::is_global(self.service, self.action) {
-            return None;
+        self.home.filter(|_| !self.is_implied)
+    }
+}
+
+const fn starts_with(text: &str, start: &str) -> bool {
+    let (text, start) = (text.as_bytes(), start.as_bytes());
+    if text.len() < start.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < start.len() {
+        if text[at] != start[at] {
+            return false;
         }
-        Some(match self.service {
-            "iam" => "IAM's control plane (us-east-1)",
-            "route53" => "Route 53's control plane (us-east-1)",
-            "s3" => "S3's bucket names (us-east-1)",
-            _ => "a control plane of the whole partition",
-        })
+        at += 1;
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_makes_the_calls_that_their_names_or_flags_say() {
+        let steps =
+            |it: Operation| [Action::Create, Action::Update, Action::Delete].map(|step| it.is_of(step));
+        assert_eq!(steps(Operation::new("s3", "CreateBucket")), [true, false, false]);
+        assert_eq!(steps(Operation::new("s3", "DeleteBucket")), [false, false, true]);
+        assert_eq!(steps(Operation::new("s3", "PutBucketPolicy")), [true, true, true]);
+        assert_eq!(steps(Operation::new("ec2", "CreateTags").also_updates()), [true, true, false]);
+        assert_eq!(steps(Operation::new("ec2", "TerminateInstances").never_creates()), [false, true, true]);
+        let pass = Operation::new("iam", "PassRole").at("IAM");
+        assert_eq!((pass.home(), pass.implied().home()), (Some("IAM"), None));
     }
 }

@@ -119,7 +119,7 @@ toy!(
     "bucket",
     Lookup::Name,
     Role::Data,
-    &[Operation { service: "s3", action: "CreateBucket" }, Operation { service: "s3", action: "PutBucketPolicy" }],
+    &[Operation::new("s3", "CreateBucket").at("S3's bucket names (us-east-1)"), Operation::new("s3", "PutBucketPolicy")],
     {},
 );
 

@@ -21,6 +21,7 @@ use drstack_core::control::lease::Permit;
 use jiff::Timestamp;
 
 use crate::services::codes;
+use crate::services::partition::{home, is_partitional};
 
 /// Calls that are noted: more than a run over 100,000 resources makes; 200 bytes each.
 const MOST_NOTES: usize = 500_000;
@@ -104,13 +105,23 @@ impl Storable for Sent {
 impl Watch {
     /// For a client of `service` in `region`.
     pub(crate) fn new(service: &'static str, region: &str, log: &Log) -> Self {
-        let region = if matches!(service, "iam" | "route53") { GLOBAL } else { region };
+        let region = if is_partitional(service) { GLOBAL } else { region };
         Self { service, region: region.to_owned(), log: log.clone(), is_of_records: false }
     }
 
     /// For the client that reads and writes the objects of the control bucket.
     pub(crate) fn of_records(region: &str, log: &Log) -> Self {
         Self { is_of_records: true, ..Self::new("s3", region, log) }
+    }
+
+    /// The refusal of a call that would leave `standby`, the only region that may be called.
+    fn refused(&self, operation: &str, standby: &str) -> Option<RefusedCall> {
+        let leaves = self.region != standby || home(self.service, operation).is_some();
+        leaves.then(|| RefusedCall {
+            service: self.service.to_owned(),
+            operation: operation.to_owned(),
+            region: self.region.clone(),
+        })
     }
 
     /// Refuses an attempt at a change once the run's lock is over. Asked of the clock each time: the machine may have slept since the
@@ -151,8 +162,7 @@ impl Intercept for Watch {
     ) -> Result<(), BoxError> {
         let mut log = self.log.inner();
         let Some(standby) = log.alone.clone() else { return Ok(()) };
-        let refused = RefusedCall::of(self.service, &operation(config), &self.region, &standby);
-        refused.map_or(Ok(()), |refused| {
+        self.refused(&operation(config), &standby).map_or(Ok(()), |refused| {
             let error = refused.error();
             log.refused.push(refused);
             Err(error.into())

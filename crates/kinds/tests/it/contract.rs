@@ -82,6 +82,13 @@ fn outputs_hold_the_id_and_whatever_an_update_may_change() {
 }
 
 #[test]
+fn every_kind_says_the_same_of_a_call() {
+    let operations = drstack_kinds::policy::operations();
+    let names: BTreeSet<(&str, &str)> = operations.iter().map(|it| (it.service, it.action)).collect();
+    assert_eq!(names.len(), operations.len(), "one call, declared in two ways");
+}
+
+#[test]
 fn every_kind_says_where_it_stands_what_it_calls_and_what_it_does_with_data() {
     for kind in drstack_kinds::kinds().iter() {
         let name = kind.name();

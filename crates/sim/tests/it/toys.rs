@@ -128,7 +128,7 @@ impl Kind for Setting {
     const ROLE: Role = Role::Setting;
     const LOOKUP: Lookup = Lookup::Name;
     // Of a control plane of the whole partition, though it stands in a region.
-    const OPERATIONS: &'static [Operation] = &[Operation { service: "s3", action: "CreateBucket" }];
+    const OPERATIONS: &'static [Operation] = &[Operation::new("s3", "CreateBucket").at("bucket names")];
     type Spec = BTreeMap<String, String>;
     type Live = BTreeMap<String, String>;
 

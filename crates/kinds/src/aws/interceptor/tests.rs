@@ -115,6 +115,20 @@ async fn a_cloud_that_stands_alone_sends_nothing_elsewhere() {
     assert_eq!(log.notes().len(), 2, "what was refused is no call");
 }
 
+#[test]
+fn what_leaves_the_standby_region_is_refused() {
+    let refused = |service, operation, region: &str| {
+        Watch::new(service, region, &Log::default()).refused(operation, "us-west-2").is_some()
+    };
+    assert!(!refused("s3", "PutObject", "us-west-2"));
+    assert!(!refused("autoscaling", "UpdateAutoScalingGroup", "us-west-2"));
+    assert!(refused("s3", "PutObject", "us-east-1"), "the primary");
+    assert!(refused("ec2", "DescribeVpcs", "eu-west-1"), "any other region");
+    assert!(refused("iam", "GetRole", "us-west-2"), "a control plane of the whole partition");
+    assert!(refused("route53", "ChangeResourceRecordSets", GLOBAL));
+    assert!(refused("s3", "CreateBucket", "us-west-2"), "names of buckets are global");
+}
+
 /// The permit of a run whose lease lasts for `left` from now, by the machine's clock.
 async fn permit(left: SignedDuration) -> Permit {
     let scope = Scope {

@@ -65,10 +65,10 @@ impl Kind for TableExport {
         operation("dynamodb", "DescribeTable"),
         operation("dynamodb", "ExportTableToPointInTime"),
         operation("dynamodb", "ListExports"),
-        operation("s3", "AbortMultipartUpload"),
+        operation("s3", "AbortMultipartUpload").implied(),
         operation("s3", "GetObject"),
         operation("s3", "PutObject"),
-        operation("s3", "PutObjectAcl"),
+        operation("s3", "PutObjectAcl").implied(),
     ];
     type Spec = TableExportSpec;
     type Live = TableExportLive;

@@ -50,7 +50,7 @@ impl Kind for TableReplica {
         operation("dynamodb", "UpdateContinuousBackups"),
         operation("dynamodb", "UpdateItem"),
         operation("dynamodb", "UpdateTable"),
-        operation("iam", "CreateServiceLinkedRole"),
+        operation("iam", "CreateServiceLinkedRole").implied(),
     ];
     const CAPABILITIES: Capabilities = Capabilities {
         replication: Some(&Erased::<Self>::NEW),

@@ -38,7 +38,7 @@ impl Kind for GatewayEndpoint {
     const SUMMARY: &'static str = "way from the standby network to S3 or DynamoDB without the internet";
     const LOOKUP: Lookup = Lookup::Tag;
     const OPERATIONS: &'static [Operation] = &[
-        operation("ec2", "CreateTags"),
+        operation("ec2", "CreateTags").also_updates(),
         operation("ec2", "CreateVpcEndpoint"),
         operation("ec2", "DeleteVpcEndpoints"),
         operation("ec2", "DescribeVpcEndpoints"),

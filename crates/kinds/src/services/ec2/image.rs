@@ -39,7 +39,7 @@ impl Kind for Image {
     const WAIT: Wait = Wait::LONG;
     const OPERATIONS: &'static [Operation] = &[
         operation("ec2", "CopyImage"),
-        operation("ec2", "CreateTags"),
+        operation("ec2", "CreateTags").also_updates(),
         operation("ec2", "DeleteSnapshot"),
         operation("ec2", "DeregisterImage"),
         operation("ec2", "DescribeImages"),

@@ -61,7 +61,7 @@ impl Kind for LaunchTemplate {
     const OPERATIONS: &'static [Operation] = &[
         operation("ec2", "CreateLaunchTemplate"),
         operation("ec2", "CreateLaunchTemplateVersion"),
-        operation("ec2", "CreateTags"),
+        operation("ec2", "CreateTags").also_updates(),
         operation("ec2", "DeleteLaunchTemplate"),
         operation("ec2", "DescribeLaunchTemplateVersions"),
         operation("ec2", "DescribeLaunchTemplates"),

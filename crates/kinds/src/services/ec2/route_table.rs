@@ -34,7 +34,7 @@ impl Kind for RouteTable {
     const OPERATIONS: &'static [Operation] = &[
         operation("ec2", "AssociateRouteTable"),
         operation("ec2", "CreateRouteTable"),
-        operation("ec2", "CreateTags"),
+        operation("ec2", "CreateTags").also_updates(),
         operation("ec2", "DeleteRouteTable"),
         operation("ec2", "DescribeRouteTables"),
         operation("ec2", "DisassociateRouteTable"),

@@ -53,7 +53,7 @@ impl Kind for SecurityGroup {
     const OPERATIONS: &'static [Operation] = &[
         operation("ec2", "AuthorizeSecurityGroupIngress"),
         operation("ec2", "CreateSecurityGroup"),
-        operation("ec2", "CreateTags"),
+        operation("ec2", "CreateTags").also_updates(),
         operation("ec2", "DeleteSecurityGroup"),
         operation("ec2", "DescribeSecurityGroups"),
         operation("ec2", "RevokeSecurityGroupIngress"),

@@ -37,7 +37,7 @@ impl Kind for Subnet {
     const LOOKUP: Lookup = Lookup::Tag;
     const OPERATIONS: &'static [Operation] = &[
         operation("ec2", "CreateSubnet"),
-        operation("ec2", "CreateTags"),
+        operation("ec2", "CreateTags").also_updates(),
         operation("ec2", "DeleteSubnet"),
         operation("ec2", "DescribeSubnets"),
     ];

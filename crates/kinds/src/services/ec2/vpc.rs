@@ -29,7 +29,7 @@ impl Kind for Vpc {
     const SUMMARY: &'static str = "VPC of the standby region";
     const LOOKUP: Lookup = Lookup::Tag;
     const OPERATIONS: &'static [Operation] = &[
-        operation("ec2", "CreateTags"),
+        operation("ec2", "CreateTags").also_updates(),
         operation("ec2", "CreateVpc"),
         operation("ec2", "DeleteVpc"),
         operation("ec2", "DescribeVpcAttribute"),

@@ -38,7 +38,7 @@ impl Kind for InstanceProfile {
         operation("iam", "DeleteInstanceProfile"),
         operation("iam", "GetInstanceProfile"),
         operation("iam", "ListInstanceProfiles"),
-        operation("iam", "PassRole"),
+        operation("iam", "PassRole").implied(),
         operation("iam", "RemoveRoleFromInstanceProfile"),
         operation("iam", "TagInstanceProfile"),
     ];

@@ -98,7 +98,7 @@ impl Kind for ReplicationRole {
         operation("iam", "GetRole"),
         operation("iam", "GetRolePolicy"),
         operation("iam", "ListRoles"),
-        operation("iam", "PassRole"),
+        operation("iam", "PassRole").implied(),
         operation("iam", "PutRolePolicy"),
         operation("iam", "TagRole"),
         operation("iam", "UpdateAssumeRolePolicy"),
