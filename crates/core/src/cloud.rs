@@ -150,7 +150,7 @@ pub trait Cloud: Calls + Send + Sync + 'static {
         copied: &'a Copied,
         _since: Option<Timestamp>,
     ) -> BoxFuture<'a, Result<Sides, CloudError>> {
-        let message = format!("this cloud cannot compare the {}s of `{}`", copied.unit(), copied.name());
+        let message = format!("this cloud cannot compare the {}s of `{}`", copied.unit, &copied.name);
         Box::pin(async { Err(CloudError::Other { operation: "sides".to_owned(), message }) })
     }
     /// The control bucket of this name in the standby region.

@@ -11,43 +11,29 @@ use serde::Serialize;
 /// Number of differing names kept as examples; more do not help a reader.
 const EXAMPLES: usize = 3;
 
-/// Data that a resource keeps in both regions.
+/// Data that a resource keeps in both regions, as its kind declares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Copied {
-    /// Objects of a bucket.
-    Objects {
-        /// The primary bucket.
-        primary: String,
-        /// The standby bucket.
-        standby: String,
-        /// True if deletions in the primary are replicated to the standby.
-        deletions: bool,
-        /// Id of the replication rule, if S3 keeps metrics for it.
-        metrics: Option<String>,
-    },
-    /// Items of a table that both regions may write.
-    Items {
-        /// The table; it has the same name in both.
-        table: String,
-    },
-}
-
-impl Copied {
-    /// Returns the name of the data, as the primary knows it.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Objects { primary, .. } => primary,
-            Self::Items { table } => table,
-        }
-    }
-
-    /// Returns the unit of the data.
-    pub fn unit(&self) -> &'static str {
-        match self {
-            Self::Objects { .. } => "object",
-            Self::Items { .. } => "item",
-        }
-    }
+pub struct Copied {
+    /// The kind whose driver compares it.
+    pub kind: &'static str,
+    /// Name of the data, as the primary knows it.
+    pub name: String,
+    /// Name of the copy in the standby region.
+    pub copy: String,
+    /// What it consists of: `object`, `item`.
+    pub unit: &'static str,
+    /// True if both regions may write it, so that replication goes in either direction.
+    pub both_write: bool,
+    /// True if deletions in the primary are replicated to the standby.
+    pub deletions: bool,
+    /// True if write times are known.
+    pub is_dated: bool,
+    /// True if its keys may be shown; keys of items may be personal names.
+    pub shows_keys: bool,
+    /// What counts as the same, a sentence: a reader has to know what a zero stands for.
+    pub means: &'static str,
+    /// Id under which the service keeps metrics of the replication, if it keeps any.
+    pub metrics: Option<String>,
 }
 
 /// One object or item on one side.
@@ -86,10 +72,10 @@ pub struct Changed {
 pub struct Reported {
     /// The minute that the metrics are about, some minutes ago.
     pub at: Timestamp,
-    /// Pending operations, as S3 counts them.
+    /// Pending operations, as the service counts them.
     pub waiting: Option<u64>,
-    /// Maximum replication latency in seconds. For a table it only covers what has arrived, so it
-    /// cannot show that nothing is pending.
+    /// Maximum replication latency in seconds. If the service counts no pending ones,
+    /// it only covers what has arrived, and cannot show that nothing is pending.
     pub latency: Option<f64>,
 }
 
@@ -116,7 +102,7 @@ pub struct Sides {
     pub is_whole: bool,
     /// Metrics of the service, if they were requested and exist.
     pub reported: Option<Reported>,
-    /// Some keys of objects that differ. Items are never named: their keys may be personal names.
+    /// Some keys that differ, if they may be shown.
     pub examples: Vec<String>,
 }
 
@@ -128,7 +114,7 @@ impl Sides {
 
     /// True if it is known that nothing is pending.
     ///
-    /// Either everything was compared, or S3 itself has counted none, and not before `since`.
+    /// Either everything was compared, or the service itself has counted none, and not before `since`.
     pub fn is_drained(&self, since: Timestamp) -> bool {
         let none = |it: Reported| it.waiting == Some(0) && it.at >= since;
         self.waiting == 0 && (self.is_whole || self.reported.is_some_and(none))
@@ -168,19 +154,18 @@ pub fn compare(copied: &Copied, primary: &Listed, standby: &Listed, since: Optio
             sides.oldest = [sides.oldest, written].into_iter().flatten().min();
         }
         let is_same = !waits && are_same(ours, theirs);
-        if !is_same && matches!(copied, Copied::Objects { .. }) && sides.examples.len() < EXAMPLES {
+        if !is_same && copied.shows_keys && sides.examples.len() < EXAMPLES {
             sides.examples.push(key.clone());
         }
     }
-    let dated = matches!(copied, Copied::Objects { .. });
-    sides.changed = since.filter(|_| dated).map(|_| changed);
+    sides.changed = since.filter(|_| copied.is_dated).map(|_| changed);
     sides
 }
 
 impl Sides {
     /// Counts one key; returns true if replication has yet to bring it.
     fn count(&mut self, copied: &Copied, primary: Option<&Entry>, standby: Option<&Entry>) -> bool {
-        let both_write = matches!(copied, Copied::Items { .. });
+        let both_write = copied.both_write;
         let there = |it: Option<&Entry>| it.is_some_and(|it| it.is_there);
         match (there(primary), there(standby)) {
             (true, false) => {
@@ -190,7 +175,7 @@ impl Sides {
             (false, true) => {
                 self.standby_only += 1;
                 let is_deletion = primary.is_some() && is_newer(primary, standby);
-                both_write || is_deletion && matches!(copied, Copied::Objects { deletions: true, .. })
+                both_write || is_deletion && copied.deletions
             }
             (true, true) if !are_same(primary, standby) => {
                 self.differ += 1;
@@ -254,7 +239,18 @@ mod tests {
     }
 
     fn objects(deletions: bool) -> Copied {
-        Copied::Objects { primary: "a".to_owned(), standby: "b".to_owned(), deletions, metrics: None }
+        Copied {
+            kind: "rule",
+            name: "a".to_owned(),
+            copy: "b".to_owned(),
+            unit: "object",
+            both_write: false,
+            deletions,
+            is_dated: true,
+            shows_keys: true,
+            means: "objects are compared",
+            metrics: None,
+        }
     }
 
     #[test]
@@ -342,7 +338,15 @@ mod tests {
             |hash: &str| Entry { is_there: true, content: hash.to_owned(), version: None, modified: None };
         let primary = listed(&[("k1", item("x")), ("k2", item("y")), ("k3", item("z"))]);
         let standby = listed(&[("k2", item("y")), ("k3", item("older")), ("k4", item("w"))]);
-        let sides = compare(&Copied::Items { table: "t".to_owned() }, &primary, &standby, at(0));
+        let items = Copied {
+            unit: "item",
+            both_write: true,
+            deletions: true,
+            is_dated: false,
+            shows_keys: false,
+            ..objects(true)
+        };
+        let sides = compare(&items, &primary, &standby, at(0));
         assert_eq!((sides.waiting, sides.primary_only, sides.standby_only, sides.differ), (3, 1, 1, 1));
         assert!(sides.examples.is_empty() && sides.changed.is_none() && sides.oldest.is_none());
     }

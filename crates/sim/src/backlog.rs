@@ -23,12 +23,12 @@ pub(crate) fn sides(
         // Rounded up: the last one arrives when the whole time is over.
         Some(whole) => (waiting * (whole - age)).div_ceil(whole),
     };
-    let metrics = matches!(copied, Copied::Objects { metrics: Some(_), .. });
+    let metrics = copied.metrics.is_some();
     let reported = metrics.then_some(Reported { at: now, waiting: Some(left), latency: None });
     if *untold {
         return Sides { reported, ..Sides::untold() };
     }
-    let both_write = matches!(copied, Copied::Items { .. });
+    let both_write = copied.both_write;
     let begun = SignedDuration::from_millis(i64::try_from(age).unwrap_or(i64::MAX));
     Sides {
         waiting: left + if both_write { *standby_only } else { 0 },
@@ -50,8 +50,18 @@ mod tests {
 
     #[test]
     fn a_backlog_drains_evenly_and_ends_when_its_time_is_over() {
-        let (primary, standby) = ("a".to_owned(), "b".to_owned());
-        let objects = Copied::Objects { primary, standby, deletions: true, metrics: None };
+        let objects = Copied {
+            kind: "rule",
+            name: "a".to_owned(),
+            copy: "b".to_owned(),
+            unit: "object",
+            both_write: false,
+            deletions: true,
+            is_dated: true,
+            shows_keys: true,
+            means: "objects are compared",
+            metrics: None,
+        };
         let backlog =
             Backlog { waiting: 10, drains: Some(SignedDuration::from_secs(10)), ..Backlog::default() };
         let at = |seconds: i64| {

@@ -172,19 +172,18 @@ impl Cloud for Sim {
         async move {
             for place in [Place::Primary, Place::Standby] {
                 let (operation, region) = (Operation::Read, region(scope, place));
-                let asked = Asked { operation, kind: copied.unit(), place, region, subject: copied.name() };
+                let asked = Asked { operation, kind: copied.unit, place, region, subject: &copied.name };
                 let pass = self.admit(&asked).await?;
                 self.release(&pass, &asked).await?;
             }
             let (age, now) = {
                 let mut state = self.state();
-                if let Copied::Objects { primary, standby, .. } = copied {
-                    state.expect_own("object:read", primary)?;
-                    state.expect_own("object:read", standby)?;
+                for name in [&copied.name, &copied.copy] {
+                    state.expect_own("object:read", name)?;
                 }
                 (state.age() - state.begun, state.now())
             };
-            Ok(backlog::sides(self.config().backlog.get(copied.name()), copied, age, now, since))
+            Ok(backlog::sides(self.config().backlog.get(&copied.name), copied, age, now, since))
         }
         .boxed()
     }

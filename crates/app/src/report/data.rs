@@ -19,6 +19,9 @@ pub struct Data {
     pub name: String,
     /// `object` or `item`.
     pub unit: &'static str,
+    /// What counts as the same.
+    #[serde(skip)]
+    pub means: &'static str,
     /// None if the look failed.
     pub sides: Option<Sides>,
     /// Why not.
@@ -27,13 +30,13 @@ pub struct Data {
 
 impl Data {
     pub(crate) fn new(address: &Address, copied: &Copied, looked: Result<Sides, CloudError>) -> Self {
-        let (address, name, unit) =
-            (address.component().to_string(), copied.name().to_owned(), copied.unit());
+        let (address, name) = (address.component().to_string(), copied.name.clone());
+        let (unit, means) = (copied.unit, copied.means);
         let (sides, error) = match looked {
             Ok(sides) => (Some(sides), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        Self { address, name, unit, sides, error }
+        Self { address, name, unit, means, sides, error }
     }
 
     /// Whether there is too much of it to be compared, and the service does not report how much is waiting.
@@ -146,7 +149,7 @@ mod tests {
 
     fn data(sides: Sides) -> Data {
         let (address, name) = ("bucket.models".to_owned(), "acme-models".to_owned());
-        Data { address, name, unit: "object", sides: Some(sides), error: None }
+        Data { address, name, unit: "object", means: "", sides: Some(sides), error: None }
     }
 
     #[test]

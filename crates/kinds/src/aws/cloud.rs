@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::drivers::DynDriver;
 use super::store::Store;
-use super::{Aws, Target, capture, sides};
+use super::{Aws, Target, capture};
 use crate::resources::driver;
 
 impl Aws {
@@ -133,7 +133,7 @@ impl Cloud for AwsCloud {
     ) -> BoxFuture<'a, Result<Sides, CloudError>> {
         Box::pin(async move {
             let [primary, standby] = [Place::Primary, Place::Standby].map(|it| self.0.target(scope, it));
-            sides::sides(&primary, &standby, copied, since).await
+            known(copied.kind)?.sides(&primary, &standby, copied, since).await
         })
     }
 

@@ -4,6 +4,8 @@ use std::future::Future;
 
 use drstack_core::cloud::{Call, CloudError, Owner, Scope};
 use drstack_core::kind::{FieldChange, Kind, Place};
+use drstack_core::sides::{Copied, Sides};
+use jiff::Timestamp;
 
 use super::Aws;
 
@@ -62,6 +64,16 @@ pub trait Driver: Kind {
     ) -> impl Future<Output = Result<(), CloudError>> + Send;
     /// Takes it away.
     fn delete(at: &Target<'_>, call: &Call, id: &str) -> impl Future<Output = Result<(), CloudError>> + Send;
+    /// Compares both sides of the data that it keeps in both regions, for kinds with [`drstack_core::kind::Replication`].
+    fn sides(
+        _primary: &Target<'_>,
+        _standby: &Target<'_>,
+        copied: &Copied,
+        _since: Option<Timestamp>,
+    ) -> impl Future<Output = Result<Sides, CloudError>> + Send {
+        let message = format!("{} cannot compare the {}s of `{}`", Self::NAME, copied.unit, copied.name);
+        async { Err(CloudError::Other { operation: "sides".to_owned(), message }) }
+    }
 }
 
 /// The client of a service, for its folder: the crate, the IAM prefix, and how [`Target`] calls it.

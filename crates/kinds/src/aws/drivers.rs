@@ -4,7 +4,9 @@ use std::marker::PhantomData;
 
 use drstack_core::cloud::{Call, CloudError, Found, Read};
 use drstack_core::kind::FieldChange;
+use drstack_core::sides::{Copied, Sides};
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -38,6 +40,13 @@ pub(crate) trait DynDriver: Send + Sync {
         call: &'a Call,
         id: &'a str,
     ) -> BoxFuture<'a, Result<(), CloudError>>;
+    fn sides<'a>(
+        &self,
+        primary: &'a Target<'a>,
+        standby: &'a Target<'a>,
+        copied: &'a Copied,
+        since: Option<Timestamp>,
+    ) -> BoxFuture<'a, Result<Sides, CloudError>>;
 }
 
 /// The bridge from [`Driver`] to [`DynDriver`].
@@ -104,6 +113,16 @@ impl<K: Driver> DynDriver for ErasedDriver<K> {
         id: &'a str,
     ) -> BoxFuture<'a, Result<(), CloudError>> {
         Box::pin(K::delete(at, call, id))
+    }
+
+    fn sides<'a>(
+        &self,
+        primary: &'a Target<'a>,
+        standby: &'a Target<'a>,
+        copied: &'a Copied,
+        since: Option<Timestamp>,
+    ) -> BoxFuture<'a, Result<Sides, CloudError>> {
+        Box::pin(K::sides(primary, standby, copied, since))
     }
 }
 

@@ -19,7 +19,6 @@ mod interceptor;
 pub(crate) mod once;
 mod setting;
 mod shared;
-mod sides;
 mod store;
 pub(crate) mod tags;
 

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "aws")]
 pub(crate) mod calls;
+#[cfg(feature = "aws")]
+pub(crate) mod items;
 pub mod standby_table;
 pub mod table_copy;
 pub mod table_export;

@@ -7,6 +7,8 @@ pub mod bucket_versioning;
 pub(crate) mod calls;
 #[cfg(feature = "aws")]
 pub(crate) mod client;
+#[cfg(feature = "aws")]
+pub(crate) mod objects;
 pub mod replication_rule;
 #[cfg(feature = "aws")]
 pub(crate) mod settings;

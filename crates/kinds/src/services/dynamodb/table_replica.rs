@@ -90,7 +90,18 @@ impl Kind for TableReplica {
 
 impl Replication for TableReplica {
     fn copied(spec: &TableReplicaSpec) -> Option<Copied> {
-        Some(Copied::Items { table: spec.table.clone() })
+        Some(Copied {
+            kind: Self::NAME,
+            name: spec.table.clone(),
+            copy: spec.table.clone(),
+            unit: "item",
+            both_write: true,
+            deletions: true,
+            is_dated: false,
+            shows_keys: false,
+            means: "Items are compared whole; when one was written is not known.",
+            metrics: None,
+        })
     }
 }
 

@@ -127,10 +127,17 @@ impl Kind for ReplicationRule {
 
 impl Replication for ReplicationRule {
     fn copied(spec: &ReplicationRuleSpec) -> Option<Copied> {
-        Some(Copied::Objects {
-            primary: spec.bucket.clone(),
-            standby: spec.destination.clone(),
+        Some(Copied {
+            kind: Self::NAME,
+            name: spec.bucket.clone(),
+            copy: spec.destination.clone(),
+            unit: "object",
+            both_write: false,
             deletions: spec.delete_markers,
+            is_dated: true,
+            shows_keys: true,
+            means: "Objects are the same with the same version, or with the same size where the copy is no older; \
+                    ETags are not compared, since uploads in parts and KMS keys change them.",
             metrics: spec.time_control.then(|| spec.rule.clone()),
         })
     }

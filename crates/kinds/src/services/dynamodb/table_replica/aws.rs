@@ -5,6 +5,8 @@ use aws_sdk_dynamodb::types::{
 };
 use drstack_core::cloud::{Call, CloudError, Owner};
 use drstack_core::kind::{FieldChange, Place};
+use drstack_core::sides::{Copied, Sides};
+use jiff::Timestamp;
 
 use super::{StandbyTable, TableReplica, TableReplicaSpec};
 use crate::aws::tags::{owned, owner};
@@ -77,6 +79,15 @@ impl Driver for TableReplica {
         let delete = DeleteReplicationGroupMemberAction::builder().region_name(at.region).build();
         let delete = ReplicationGroupUpdate::builder().delete(built(PUT, delete)?).build();
         change(at, name, delete).await
+    }
+
+    async fn sides(
+        primary: &Target<'_>,
+        standby: &Target<'_>,
+        copied: &Copied,
+        since: Option<Timestamp>,
+    ) -> Result<Sides, CloudError> {
+        crate::services::dynamodb::items::sides(primary, standby, copied, since).await
     }
 }
 

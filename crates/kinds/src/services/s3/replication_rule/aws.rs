@@ -8,6 +8,8 @@ use aws_sdk_s3::types::{
 };
 use drstack_core::cloud::{Call, CloudError, Owner, Scope};
 use drstack_core::kind::{FieldChange, Place};
+use drstack_core::sides::{Copied, Sides};
+use jiff::Timestamp;
 
 use super::{ReplicationRule, ReplicationRuleLive, ReplicationRuleSpec, role_beside};
 use crate::aws::tags::decode;
@@ -91,6 +93,15 @@ impl Driver for ReplicationRule {
             return gone.map(drop).map_err(|error| at.failed(PUT, error));
         }
         write(at, bucket, role, rules).await
+    }
+
+    async fn sides(
+        primary: &Target<'_>,
+        standby: &Target<'_>,
+        copied: &Copied,
+        since: Option<Timestamp>,
+    ) -> Result<Sides, CloudError> {
+        crate::services::s3::objects::sides(primary, standby, copied, since).await
     }
 }
 

@@ -33,7 +33,7 @@ async fn behind(scene: &Scene, seconds: i64) -> (Sim, bool) {
     let drains = Some(SignedDuration::from_secs(seconds));
     let backlog: BTreeMap<String, Backlog> = copied
         .values()
-        .map(|it| (it.name().to_owned(), Backlog { waiting: 10, drains, ..Backlog::default() }))
+        .map(|it| (it.name.clone(), Backlog { waiting: 10, drains, ..Backlog::default() }))
         .collect();
     let has_data = !backlog.is_empty();
     (scene.after_with(&scene.stands, |config| config.backlog = backlog), has_data)

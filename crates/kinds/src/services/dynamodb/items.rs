@@ -1,109 +1,37 @@
-//! Both sides of a bucket or a table, listed and compared. Reads only.
+//! Both sides of a table, read and compared. Reads only.
 
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_smithy_types::DateTime;
 use drstack_core::cloud::{CloudError, sha256};
 use drstack_core::sides::{Copied, Entry, Listed, Reported, Sides, compare};
 use jiff::Timestamp;
 
-use super::Target;
+use crate::aws::Target;
 use crate::services::cloudwatch::calls::{Told, lately};
 use crate::services::dynamodb::calls as dynamodb;
-
-/// Versions and deletion marks that are listed of one side of a bucket: 200 calls, some 20 seconds, and 40 MB of memory.
-const MOST_VERSIONS: usize = 200_000;
 
 /// Pages of 1 MiB that are read of one side of a table. A page costs 128 read units (`Scan`, eventually consistent), and the primary
 /// needs its own: this takes 1,024, once a look.
 const MOST_PAGES: usize = 8;
 
-/// Version of objects from before a bucket had versions: it says nothing of what they hold.
-const NO_VERSION: &str = "null";
-
-/// Compares the two sides of `copied`.
-pub(super) async fn sides(
+/// Compares the two sides of a table.
+pub(crate) async fn sides(
     primary: &Target<'_>,
     standby: &Target<'_>,
     copied: &Copied,
     since: Option<Timestamp>,
 ) -> Result<Sides, CloudError> {
-    match copied {
-        Copied::Objects { primary: from, standby: to, metrics, .. } => {
-            let (ours, theirs, reported) = tokio::try_join!(
-                objects(primary, from),
-                objects(standby, to),
-                of_rule(standby, from, to, metrics.as_deref())
-            )?;
-            Ok(Sides { reported, ..compare(copied, &ours, &theirs, since) })
-        }
-        Copied::Items { table } => {
-            let (ours, theirs) = tokio::try_join!(items(primary, table), items(standby, table))?;
-            match ours.zip(theirs) {
-                Some((ours, theirs)) => Ok(compare(copied, &ours, &theirs, since)),
-                // A table is not read in the order of its keys: of a part of it nothing can be said.
-                None => {
-                    let reported = of_table(primary, standby.region, table).await?;
-                    Ok(Sides { reported, ..Sides::untold() })
-                }
-            }
+    let table = &*copied.name;
+    let (ours, theirs) = tokio::try_join!(items(primary, table), items(standby, table))?;
+    match ours.zip(theirs) {
+        Some((ours, theirs)) => Ok(compare(copied, &ours, &theirs, since)),
+        // A table is not read in the order of its keys: of a part of it nothing can be said.
+        None => {
+            let reported = of_table(primary, standby.region, table).await?;
+            Ok(Sides { reported, ..Sides::untold() })
         }
     }
-}
-
-/// The newest state of each key of a bucket, in the order of the keys.
-async fn objects(at: &Target<'_>, bucket: &str) -> Result<Listed, CloudError> {
-    let mut listed = Listed { is_whole: true, ..Listed::default() };
-    let (mut seen, mut key, mut version) = (0, None, None);
-    loop {
-        let ask = at.buckets().list_object_versions().bucket(bucket);
-        let page = ask.set_key_marker(key).set_version_id_marker(version).send().await;
-        let page = page.map_err(|error| at.failed("s3:ListBucketVersions", error))?;
-        let (versions, marks) = (page.versions.unwrap_or_default(), page.delete_markers.unwrap_or_default());
-        seen += versions.len() + marks.len();
-        for it in versions.into_iter().filter(|it| it.is_latest == Some(true)) {
-            let content = it.size.unwrap_or_default().to_string();
-            let version = it.version_id.filter(|it| it != NO_VERSION);
-            let entry = Entry { is_there: true, content, version, modified: moment(it.last_modified) };
-            listed.entries.insert(it.key.unwrap_or_default(), entry);
-        }
-        for it in marks.into_iter().filter(|it| it.is_latest == Some(true)) {
-            let modified = moment(it.last_modified);
-            let entry = Entry { is_there: false, content: String::new(), version: None, modified };
-            listed.entries.insert(it.key.unwrap_or_default(), entry);
-        }
-        (key, version) = (page.next_key_marker, page.next_version_id_marker);
-        if page.is_truncated != Some(true) || key.is_none() {
-            return Ok(listed);
-        }
-        if seen >= MOST_VERSIONS {
-            listed.is_whole = false;
-            return Ok(listed);
-        }
-    }
-}
-
-/// What S3 says of a rule, in the region that it copies to (S3 User Guide, "Using S3 Replication metrics").
-async fn of_rule(
-    standby: &Target<'_>,
-    from: &str,
-    to: &str,
-    rule: Option<&str>,
-) -> Result<Option<Reported>, CloudError> {
-    let Some(rule) = rule else { return Ok(None) };
-    let dimensions = &[("SourceBucket", from), ("DestinationBucket", to), ("RuleId", rule)];
-    let told = |name| Told { namespace: "AWS/S3", name, dimensions };
-    let told = [told("OperationsPendingReplication"), told("ReplicationLatency")];
-    let found = lately(standby, &told).await?;
-    let [waiting, latency] = found.as_slice() else { return Ok(None) };
-    let Some((second, count)) = waiting else { return Ok(None) };
-    let of_then = latency.filter(|(then, _)| then == second).map(|(_, seconds)| seconds);
-    Ok(Timestamp::from_second(*second).ok().map(|at| {
-        // Rounded up: half an operation is one that waits. The counts of S3 are far below what a float holds exactly.
-        let waiting = Some(count.ceil().max(0.0) as u64);
-        Reported { at, waiting, latency: of_then }
-    }))
 }
 
 /// What DynamoDB says of a table, in the region that was written to (Developer Guide, "Monitoring global tables").
@@ -115,11 +43,6 @@ async fn of_table(primary: &Target<'_>, to: &str, table: &str) -> Result<Option<
         let at = Timestamp::from_second(second).ok()?;
         Some(Reported { at, waiting: None, latency: Some(millis / 1000.0) })
     }))
-}
-
-fn moment(it: Option<DateTime>) -> Option<Timestamp> {
-    let it = it?;
-    Timestamp::new(it.secs(), i32::try_from(it.subsec_nanos()).ok()?).ok()
 }
 
 /// Hashes of all items of a table by hashes of their keys; `None` where it is larger than is read.
