@@ -261,6 +261,26 @@ pub enum Seed {
     },
 }
 
+/// A text that may hold secrets: a stack file has it in one of two fields, a spec has its hash, and only the run that read
+/// it knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecretText {
+    /// Field of the spec that holds the hash; not for stack files: `user_data_sha256`.
+    pub hashed: &'static str,
+    /// Field of a stack file with the text: `user_data`.
+    pub field: &'static str,
+    /// Field of a stack file with the path of a file that holds the text: `user_data_file`.
+    pub file: &'static str,
+    /// What it is, for people: `user data`.
+    pub noun: &'static str,
+    /// The service that takes it.
+    pub service: &'static str,
+    /// Maximum size in bytes that the service takes.
+    pub most: usize,
+    /// Hint for a text that is larger.
+    pub help: &'static str,
+}
+
 /// A component kind, as written in a stack file; pure.
 ///
 /// Assumes: `spec` passed its own deserialisation, and references exist. Guarantees: the same input
@@ -271,6 +291,8 @@ pub trait Component: Send + Sync + 'static {
     const NAME: &'static str;
     /// One-line summary for `drstack kinds`.
     const SUMMARY: &'static str;
+    /// Texts of its table that may hold secrets.
+    const SECRETS: &'static [SecretText] = &[];
     /// Keys of its table, without those that every component has (`posture`, `rto`, `rpo`, `tier`,
     /// `tag`, `for_each`).
     type Spec: DeserializeOwned + Serialize + JsonSchema;
@@ -296,6 +318,7 @@ pub trait Component: Send + Sync + 'static {
 pub trait DynComponent: Send + Sync {
     fn name(&self) -> &'static str;
     fn summary(&self) -> &'static str;
+    fn secrets(&self) -> &'static [SecretText];
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
     /// Decodes one table of a stack file; the error carries the span of what is wrong.
     fn decode(&self, table: toml::de::ValueDeserializer<'_>) -> Result<Value, toml::de::Error>;
@@ -326,6 +349,9 @@ impl<C: Component> DynComponent for ErasedComponent<C> {
     }
     fn summary(&self) -> &'static str {
         C::SUMMARY
+    }
+    fn secrets(&self) -> &'static [SecretText] {
+        C::SECRETS
     }
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         generator.subschema_for::<C::Spec>()

@@ -13,7 +13,6 @@ use super::head::Own;
 use super::load::{CHECK, COMMON, Loader, MOST_COLLECTED, Pending};
 use super::member::MOST_WRITTEN_OUT;
 use super::scope::{Unresolved, own, resolve};
-use super::user_data::HASHED;
 use super::{Declared, check};
 use crate::address::ComponentAddress;
 use crate::component::{DynComponent, StackFacts};
@@ -139,11 +138,11 @@ impl Loader<'_> {
         let known = self.fields.entry(component.name()).or_insert_with(|| fields(component));
         // A check has no posture, tier and so on: it uses those of its component.
         let common = COMMON.iter().copied().filter(|_| component.name() != CHECK);
-        let all = known.keys().map(String::as_str).filter(|it| *it != HASHED).chain(common);
-        let all: Vec<&str> = match known.contains_key(HASHED) {
-            true => all.chain(["user_data", "user_data_file"]).collect(),
-            false => all.collect(),
-        };
+        let secrets = component.secrets();
+        let own =
+            known.keys().map(String::as_str).filter(|it| !secrets.iter().any(|secret| secret.hashed == *it));
+        let all: Vec<&str> =
+            own.chain(common).chain(secrets.iter().flat_map(|it| [it.field, it.file])).collect();
         for key in table.keys().filter(|key| !known.contains_key(key.get_ref().as_ref())) {
             let word = key.get_ref().as_ref();
             let help = match guess(word, all.iter().copied()) {

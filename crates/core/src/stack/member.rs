@@ -7,7 +7,6 @@ use toml::de::{DeTable, DeValue};
 
 use super::decode::{At, Node, article, expand_all, keep, to_json};
 use super::load::{Around, CHECK, Loader, MOST_COLLECTED, Name, Pending, is_name, quoted, take};
-use super::user_data::HASHED;
 use crate::address::ComponentAddress;
 use crate::component::DynComponent;
 use crate::diagnostic::Span;
@@ -189,9 +188,8 @@ impl Loader<'_> {
         }
         let own = self.own(&mut table, around.posture, around.objective, at);
         let checks = self.checks(component, &mut table, at);
-        let fields = self.fields.entry(component.name()).or_insert_with(|| super::fields::fields(component));
-        if fields.contains_key(HASHED) {
-            self.hide_user_data(&mut table, &around.folder, at);
+        for secret in component.secrets() {
+            self.hide(secret, &mut table, &around.folder, at);
         }
         let (scope, at) = (scope.to_owned(), at.clone());
         self.pending.push(Pending { address, component, scope, at, header, table, own, refused, checks });

@@ -27,7 +27,7 @@ pub struct Stack {
     pub sim: Value,
     /// SHA-256 of all files read, and of the inputs.
     pub hash: String,
-    /// Secret values in the stack itself (user data), by hash.
+    /// Secret values in the stack itself ([`crate::component::SecretText`]), by hash.
     pub secrets: crate::cloud::Secrets,
     /// The files that it was read from.
     pub sources: Sources,
@@ -92,10 +92,10 @@ mod module;
 mod resolved;
 mod schema;
 mod scope;
+mod secret_text;
 mod template;
 #[cfg(test)]
 mod tests;
-mod user_data;
 
 pub use check::{BUCKET_HELP, is_bucket_name, is_region};
 pub use load::{Failed, InputValue, InputValues, Loaded, ReadFiles, load};

@@ -12,10 +12,10 @@ pub fn schema(components: &ComponentRegistry) -> Value {
     let posture = json!({"enum": ["cold", "pilot-light", "warm", "hot"]});
     let keys =
         json!({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "integer", "minimum": 0}]});
-    let mut tables = Map::new();
+    let mut tables = Vec::new();
     for component in components.iter() {
         let schema = component.schema(&mut generator).to_value();
-        tables.insert(component.name().to_owned(), schema);
+        tables.push((component.name().to_owned(), component.secrets(), schema));
     }
     let check = components.check().map(|check| check.schema(&mut generator).to_value());
     let mut definitions: Value = generator.take_definitions(true).into();
@@ -29,7 +29,7 @@ pub fn schema(components: &ComponentRegistry) -> Value {
         common["check"] = json!({"type": "array", "items": check});
     }
     let mut properties = Map::new();
-    for (name, schema) in tables {
+    for (name, secrets, schema) in tables {
         let mut table = match schema.get("$ref").and_then(Value::as_str).and_then(|it| it.rsplit('/').next())
         {
             Some(definition) => definitions.get(definition).cloned().unwrap_or_default(),
@@ -41,9 +41,10 @@ pub fn schema(components: &ComponentRegistry) -> Value {
         }
         if let (Some(own), Some(common)) = (table["properties"].as_object_mut(), common.as_object()) {
             own.extend(common.clone());
-            if own.remove("user_data_sha256").is_some() {
-                own.insert("user_data".to_owned(), json!({"type": "string"}));
-                own.insert("user_data_file".to_owned(), json!({"type": "string"}));
+            for secret in secrets {
+                own.remove(secret.hashed);
+                own.insert(secret.field.to_owned(), json!({"type": "string"}));
+                own.insert(secret.file.to_owned(), json!({"type": "string"}));
             }
         }
         or_template(&mut table);

@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::component::{CompileCx, Component, ComponentRegistry, ErasedComponent, Ref, ResourceSet};
+use crate::component::{
+    CompileCx, Component, ComponentRegistry, ErasedComponent, Ref, ResourceSet, SecretText,
+};
 use crate::diagnostic::render;
 
 mod mutated;
@@ -41,6 +43,15 @@ struct Pool;
 impl Component for Pool {
     const NAME: &'static str = "pool";
     const SUMMARY: &'static str = "a pool";
+    const SECRETS: &'static [SecretText] = &[SecretText {
+        hashed: "user_data_sha256",
+        field: "user_data",
+        file: "user_data_file",
+        noun: "user data",
+        service: "EC2",
+        most: 16 * 1024,
+        help: "fetch the rest from a bucket when the instance starts",
+    }];
     type Spec = PoolSpec;
     fn compile(_: &PoolSpec, _: &CompileCx<'_>, _: &mut ResourceSet) {}
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use drstack_core::address::ComponentAddress;
-use drstack_core::component::{CompileCx, Component, Problem, Ref, ResourceSet, Seed, StackFacts};
+use drstack_core::component::{
+    CompileCx, Component, Problem, Ref, ResourceSet, SecretText, Seed, StackFacts,
+};
 use drstack_core::facts::{FactQuery, Known};
 use drstack_core::graph::Resource;
 use drstack_core::kind::Place;
@@ -165,6 +167,16 @@ impl Component for Pool {
     const NAME: &'static str = "pool";
     const SUMMARY: &'static str =
         "instances that serve: a share of them in standby, all of them after a failover";
+    const SECRETS: &'static [SecretText] = &[SecretText {
+        hashed: "user_data_sha256",
+        field: "user_data",
+        file: "user_data_file",
+        noun: "user data",
+        service: "EC2",
+        // Before encoding (EC2 User Guide, "Run commands when you launch an EC2 instance with user data input").
+        most: 16 * 1024,
+        help: "fetch the rest from a bucket when the instance starts",
+    }];
     type Spec = PoolTable;
 
     fn check(spec: &PoolTable, stack: &StackFacts, posture: Posture, out: &mut Vec<Problem>) {
