@@ -12,7 +12,7 @@ mod ui;
 mod views;
 
 fn main() -> std::process::ExitCode {
-    match <args::Args as clap::Parser>::try_parse() {
+    match <commands::Args as clap::Parser>::try_parse() {
         Ok(args) => {
             ui::log();
             commands::run(&args).into()

@@ -1,16 +1,40 @@
 //! `drstack apply`: makes the standby region match the stack.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use drstack_app::failure::Status;
 use drstack_app::ops::apply::{Apply, apply};
 use drstack_core::plan::file::{PlanFile, PlanFileError};
 
-use crate::args::{ApplyArgs, Global, StackArgs, set, typed};
+use crate::args::{Global, ModeName, RunArgs, StackArgs, set, typed};
 use crate::commands::Edge;
 use crate::exit::{Ended, Failure};
 use crate::files;
 use crate::ui::Ui;
+
+/// Make the standby region match the stack
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  drstack apply stacks/fleet-routing --cloud sim --auto-approve\n  drstack apply today.plan\n  drstack apply . --signing-key signing.key   # signs the bundle it publishes"
+)]
+pub(crate) struct ApplyArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+    #[command(flatten)]
+    run: RunArgs,
+    /// Record the stack's mode again, if its record is lost
+    #[arg(long, value_enum)]
+    mode: Option<ModeName>,
+    /// Sign the bundle with this private key
+    #[arg(long, value_name = "FILE", env = "DRSTACK_SIGNING_KEY")]
+    signing_key: Option<PathBuf>,
+    /// Plan only this address and what it needs (repeatable)
+    #[arg(long, value_name = "ADDRESS")]
+    target: Vec<String>,
+    /// Also delete this data, if a change has to (repeatable)
+    #[arg(long, value_name = "ADDRESS")]
+    delete_data: Vec<String>,
+}
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
     let file = plan_file(&args.stack.stack)?;

@@ -2,10 +2,28 @@
 
 use drstack_app::ops::destroy::{Destroy, destroy};
 
-use crate::args::{DestroyArgs, Global, set, typed};
+use crate::args::{Global, RunArgs, StackArgs, set, typed};
 use crate::commands::Edge;
 use crate::exit::Ended;
 use crate::ui::Ui;
+
+/// Delete the stack's resources in the standby region; keep data unless named
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  drstack destroy .\n  drstack destroy . --delete-data bucket.models --delete-data control"
+)]
+pub(crate) struct DestroyArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+    #[command(flatten)]
+    run: RunArgs,
+    /// Delete only this address and what needs it (repeatable)
+    #[arg(long, value_name = "ADDRESS")]
+    target: Vec<String>,
+    /// Also delete this data; `control` is the control bucket (repeatable)
+    #[arg(long, value_name = "ADDRESS")]
+    delete_data: Vec<String>,
+}
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &DestroyArgs) -> Ended {
     let edge = Edge::of(ui, global, args.run.timings.clone());

@@ -7,7 +7,16 @@ use crate::exit::Ended;
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 
-pub(super) fn run(ui: Ui, code: &str) -> Ended {
+/// Explain a diagnostic
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  drstack explain DR201")]
+pub(crate) struct ExplainArgs {
+    /// Code of the diagnostic
+    code: String,
+}
+
+pub(super) fn run(ui: Ui, args: &ExplainArgs) -> Ended {
+    let code = &args.code;
     let Some((code, title, page)) = CODES.iter().find(|(it, _, _)| it.eq_ignore_ascii_case(code)) else {
         let known: Vec<&str> = CODES.iter().map(|(code, _, _)| *code).collect();
         return Err(Failure::new(

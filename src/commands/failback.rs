@@ -2,10 +2,23 @@
 
 use drstack_app::ops::failback::{Failback, failback};
 
-use crate::args::{FailbackArgs, Global, typed};
+use crate::args::{Global, RunArgs, StackArgs, typed};
 use crate::commands::Edge;
 use crate::exit::Ended;
 use crate::ui::Ui;
+
+/// Fail back to the primary region, once it answers again
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  drstack failback . --dry-run\n  drstack failback .")]
+pub(crate) struct FailbackArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+    #[command(flatten)]
+    run: RunArgs,
+    /// Print the plan and the AWS calls it would make; change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
     let edge = Edge::of(ui, global, args.run.timings.clone());

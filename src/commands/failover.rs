@@ -1,6 +1,6 @@
 //! `drstack failover`: moves to the standby region, with no call to any other unless it is planned.
 
-use drstack_app::accepted::quoted;
+use drstack_app::accepted::{Accepted, parse, quoted};
 use drstack_app::open::Source;
 use drstack_app::ops::failover::{Failover, failover};
 use drstack_app::ops::watch::watch;
@@ -9,11 +9,55 @@ use drstack_app::text::count;
 use drstack_app::trust::Trust;
 use drstack_core::engine::journal::Entry;
 
-use crate::args::{FailoverArgs, Global};
+use crate::args::{BundleArgs, Global, RunArgs, StackArgs, typed};
 use crate::commands::Edge;
 use crate::exit::{Ended, Exit};
 use crate::loading::load_stack;
 use crate::ui::Ui;
+
+/// Fail over to the standby region, calling no other unless it is planned
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  drstack failover . --dry-run                     # every call it would make\n  drstack failover . --auto-approve                # from a runbook\n  drstack failover . --only pool.inference         # a part, with what it needs\n  drstack failover --bundle s3://CONTROL/STACK --region us-west-2     # in an empty folder\n  drstack failover . --planned                     # while the primary still answers: waits for replication first\n  drstack failover . --watch                       # what another operator's run is doing\n  drstack failover . --minimum 40%                 # go on with less than the minimum of the stack\n\nRun it again after any failure: finished steps are not repeated.\n\nExit codes: 0 what serves was asked and answered, within the RTO; 1 not complete, or nothing is in service; 3 later than the RTO, or no check asked what serves; 4 locked, 130 interrupted"
+)]
+pub(crate) struct FailoverArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+    #[command(flatten)]
+    bundle: BundleArgs,
+    #[command(flatten)]
+    run: RunArgs,
+    /// Fail over only this address, `tier=N` or `tag:KEY=VALUE`, and what it needs (repeatable)
+    #[arg(long, value_name = "ADDRESS")]
+    only: Vec<String>,
+    /// Run a bundle's commands that neither your key nor your files vouch for
+    #[arg(long)]
+    unsigned: bool,
+    /// Print the plan and the AWS calls it would make; change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// While the primary answers: wait for replication, then fail over
+    #[arg(long)]
+    planned: bool,
+    /// Give up without a change if replication takes longer
+    #[arg(long, value_name = "TIME", requires = "planned", default_value = drstack_app::ops::drain::AT_MOST)]
+    drain_timeout: jiff::SignedDuration,
+    /// Do not wait for this: move traffic without it, or without its replication (repeatable)
+    #[arg(long, value_name = "ADDRESS")]
+    not_waiting_for: Vec<String>,
+    /// Accept less capacity in this failover: `40%`, `16`, or `pool.inference=40%` (repeatable)
+    #[arg(long, value_name = "MINIMUM", value_parser = parse)]
+    minimum: Vec<Accepted>,
+    /// Count the recovery time from this moment, when the outage was noticed
+    #[arg(long, value_name = "TIME", conflicts_with = "planned", value_parser = moment)]
+    detected_at: Option<jiff::Timestamp>,
+    /// Fail over without the control bucket, if it is lost: no lock, no journal
+    #[arg(long, conflicts_with_all = ["bundle", "watch"])]
+    without_control: bool,
+    /// Follow the run that holds the lock
+    #[arg(long)]
+    watch: bool,
+}
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
     let edge = Edge::of(ui, global, args.run.timings.clone());
@@ -57,7 +101,7 @@ fn command(args: &FailoverArgs) -> String {
                 args.bundle.region.iter().flat_map(|region| ["--region".to_owned(), region.to_owned()]),
             );
         }
-        None => words.push(crate::args::typed(&args.stack)),
+        None => words.push(typed(&args.stack)),
     }
     let key = args.bundle.verify_key.iter();
     words.extend(key.flat_map(|key| ["--verify-key".to_owned(), quoted(key)]));
@@ -109,4 +153,9 @@ fn news(entry: &Entry, all: &[Entry]) -> Option<String> {
         Entry::RunFinished { .. } => "  finished\n".to_owned(),
         Entry::Sealed { by } => format!("  stopped: run {by} took the lock\n"),
     })
+}
+
+/// When the outage was noticed.
+fn moment(text: &str) -> Result<jiff::Timestamp, String> {
+    text.parse().map_err(|_| "write it as 2026-11-24T03:00:00Z".to_owned())
 }

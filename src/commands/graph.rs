@@ -1,10 +1,34 @@
 //! `drstack graph`: draws what is wanted.
 
-use crate::args::{Global, GraphArgs, GraphFormat};
+use crate::args::{Global, ModeName, StackArgs};
 use crate::commands::Edge;
 use crate::exit::{Ended, Exit};
 use crate::ui::Ui;
 use crate::views::{graph, svg};
+
+/// Draw the graph of resources
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  drstack graph . --format svg > graph.svg\n  drstack graph . --format mermaid"
+)]
+pub(crate) struct GraphArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+    /// Output format
+    #[arg(long, value_enum, default_value = "mermaid")]
+    format: GraphFormat,
+    /// Mode to draw
+    #[arg(long, value_enum, default_value = "standby")]
+    mode: ModeName,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum GraphFormat {
+    Dot,
+    Mermaid,
+    Json,
+    Svg,
+}
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &GraphArgs) -> Ended {
     let edge = Edge::of(ui, global, None);

@@ -1,6 +1,6 @@
 //! `drstack init`: a commented stack that validates.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use drstack_app::failure::Status;
 
@@ -12,7 +12,16 @@ use crate::ui::Ui;
 /// What is written.
 const STACK: &str = include_str!("init.toml");
 
-pub(super) fn run(ui: Ui, dir: &Path) -> Ended {
+/// Write a commented stack that validates
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  drstack init demo && drstack validate demo")]
+pub(crate) struct InitArgs {
+    /// Folder to write into; created if it does not exist
+    dir: PathBuf,
+}
+
+pub(super) fn run(ui: Ui, args: &InitArgs) -> Ended {
+    let dir = &args.dir;
     let path = dir.join("stack.toml");
     if path.exists() {
         let hint = "name another folder, or remove the file first";

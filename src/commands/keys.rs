@@ -1,13 +1,34 @@
 //! `drstack keys`: the keys that sign bundles.
 
+use std::path::PathBuf;
+
 use drstack_app::failure::Status;
 use drstack_core::keys::{PrivateKey, PublicKey};
 
-use crate::args::KeysCommand;
 use crate::exit::Ended;
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::ui::Ui;
+
+/// Create and show the keys that sign bundles
+#[derive(clap::Subcommand)]
+#[command(after_help = "Example:\n  drstack keys new ~/.config/drstack/signing.key")]
+pub(crate) enum KeysCommand {
+    /// Write a new private key that only you can read, and print its public half
+    #[command(
+        after_help = "Examples:\n  drstack keys new ~/.config/drstack/signing.key\n  drstack apply . --signing-key ~/.config/drstack/signing.key"
+    )]
+    New {
+        /// File to write; it must not exist
+        file: PathBuf,
+    },
+    /// Print the public half of a private key
+    #[command(after_help = "Example:\n  drstack keys show ~/.config/drstack/signing.key")]
+    Show {
+        /// File that `keys new` has written
+        file: PathBuf,
+    },
+}
 
 pub(super) fn run(ui: Ui, command: &KeysCommand) -> Ended {
     match command {

@@ -8,6 +8,11 @@ use crate::exit::Ended;
 use crate::exit::Exit;
 use crate::ui::Ui;
 
+/// List the kinds of components and resources
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  drstack kinds --json")]
+pub(crate) struct KindsArgs {}
+
 pub(super) fn run(ui: Ui) -> Ended {
     let mut text = "Components (what you write):\n".to_owned();
     for component in drstack_kinds::components().iter() {

@@ -1,6 +1,7 @@
-//! Commands, one file each.
+//! Commands: each is a file with its arguments, its help and its run, and a line in [`Command`].
 
 mod apply;
+mod completions;
 mod destroy;
 mod explain;
 mod failback;
@@ -9,21 +10,21 @@ mod graph;
 mod init;
 mod keys;
 mod kinds;
+mod man;
 mod plan;
+mod schema;
 mod unlock;
+mod validate;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::CommandFactory;
+use clap::{Parser, Subcommand};
 use drstack_app::app::{App, Catalog};
 use drstack_app::failure::Status;
 use drstack_app::session::Session;
-use drstack_core::diagnostic::render;
-use drstack_core::part::Sequence;
-use drstack_core::stack::Stack;
 
-use crate::args::{Args, CloudName, Command, Global, StackArgs};
+use crate::args::{CloudName, Global, StackArgs};
 use crate::connect::{Known, runtime};
 use crate::exit::{Ended, Exit, Failure};
 use crate::loading::load_stack;
@@ -65,6 +66,41 @@ impl Edge {
     }
 }
 
+/// Gives an AI system on AWS a second region to fall back to.
+#[derive(Parser)]
+#[command(
+    name = "drstack",
+    version,
+    propagate_version = true,
+    after_help = "Start without an account:\n  drstack init demo\n  drstack apply demo --cloud sim\n\nExit codes: 0 done, 1 failed, 2 changes (--detailed-exitcode), 3 objective missed or not ready, 4 locked or stale, 64 usage, 65 invalid stack, 130 interrupted"
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Init(init::InitArgs),
+    Validate(validate::ValidateArgs),
+    Plan(plan::PlanArgs),
+    Apply(apply::ApplyArgs),
+    Destroy(destroy::DestroyArgs),
+    Failover(failover::FailoverArgs),
+    Failback(failback::FailbackArgs),
+    Graph(graph::GraphArgs),
+    Unlock(unlock::UnlockArgs),
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    Schema(schema::SchemaArgs),
+    Kinds(kinds::KindsArgs),
+    Explain(explain::ExplainArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+}
+
 /// Runs the command that `args` name.
 pub(crate) fn run(args: &Args) -> Exit {
     let ui = Ui::new(&args.global);
@@ -85,62 +121,20 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
         })?;
     }
     match &args.command {
-        Command::Init { dir } => init::run(ui, dir),
-        Command::Validate(stack) => {
-            let stack = load_stack(ui, stack)?;
-            let count = crate::views::count(stack.components.len(), "component");
-            ui.line(
-                "valid",
-                serde_json::json!({"stack": stack.facts.name, "components": stack.components.len()}),
-            );
-            ui.result(&format!("Stack `{}` is valid: {count}.\n", stack.facts.name));
-            in_order(ui, &stack)?;
-            Ok(Exit::Done)
-        }
+        Command::Init(it) => init::run(ui, it),
+        Command::Validate(it) => validate::run(ui, it),
         Command::Plan(it) => runtime(global.cloud)?.block_on(plan::run(ui, global, it)),
         Command::Apply(it) => runtime(global.cloud)?.block_on(apply::run(ui, global, it)),
         Command::Destroy(it) => runtime(global.cloud)?.block_on(destroy::run(ui, global, it)),
         Command::Failover(it) => runtime(global.cloud)?.block_on(failover::run(ui, global, it)),
         Command::Failback(it) => runtime(global.cloud)?.block_on(failback::run(ui, global, it)),
         Command::Graph(it) => runtime(global.cloud)?.block_on(graph::run(ui, global, it)),
-        Command::Unlock { stack, force } => {
-            runtime(global.cloud)?.block_on(unlock::run(ui, global, stack, *force))
-        }
+        Command::Unlock(it) => runtime(global.cloud)?.block_on(unlock::run(ui, global, it)),
         Command::Keys(it) => keys::run(ui, it),
-        Command::Schema => {
-            let schema = drstack_core::stack::schema(&drstack_kinds::components());
-            ui.raw(&format!("{schema:#}\n"));
-            Ok(Exit::Done)
-        }
-        Command::Kinds => kinds::run(ui),
-        Command::Explain { code } => explain::run(ui, code),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Args::command(), "drstack", &mut script);
-            ui.raw(&String::from_utf8_lossy(&script));
-            Ok(Exit::Done)
-        }
-        Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Args::command())
-                .render(&mut page)
-                .map_err(|error| Failure::new(Status::Failed, error, "`drstack --help` says the same"))?;
-            ui.raw(&String::from_utf8_lossy(&page));
-            Ok(Exit::Done)
-        }
+        Command::Schema(_) => schema::run(ui),
+        Command::Kinds(_) => kinds::run(ui),
+        Command::Explain(it) => explain::run(ui, it),
+        Command::Completions(it) => completions::run(ui, it),
+        Command::Man(_) => man::run(ui),
     }
-}
-
-/// Says what traffic of `stack` waits for, and what an `after` leaves out.
-fn in_order(ui: Ui, stack: &Stack) -> Result<(), Failure> {
-    let sequence = Sequence::of(stack, &drstack_kinds::kinds());
-    crate::views::order::show(ui, &sequence);
-    let warnings = sequence.left_out(stack);
-    for warning in &warnings {
-        ui.line("diagnostic", crate::views::diagnostic(warning, &stack.sources));
-    }
-    if !warnings.is_empty() {
-        ui.note(render(&warnings, &stack.sources, ui.color).trim_end());
-    }
-    Ok(())
 }

@@ -1,15 +1,44 @@
 //! `drstack plan`: shows the difference.
 
+use std::path::PathBuf;
+
 use drstack_app::failure::Status;
 use drstack_app::ops::plan::{Plan, plan};
 use drstack_app::session::Session;
 use drstack_core::plan::file::{FORMAT, PlanFile};
 
-use crate::args::{Global, PlanArgs, set, typed};
+use crate::args::{BundleArgs, Global, ModeName, StackArgs, set, typed};
 use crate::commands::Edge;
 use crate::exit::{Ended, Exit, Failure};
 use crate::files;
 use crate::ui::Ui;
+
+/// Show what apply would do
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  drstack plan stacks/fleet-routing --cloud sim\n  drstack plan . --detailed-exitcode   # exit 2 when there is something to do\n  drstack plan . --out today.plan && drstack apply today.plan\n  drstack plan . --mode active         # what a failover would change\n  drstack plan --bundle s3://acme-drstack-usw2/fleet-routing --region us-west-2 --mode active   # the same, from an empty folder"
+)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+    #[command(flatten)]
+    bundle: BundleArgs,
+    /// Mode to plan for [default: the current one]
+    #[arg(long, value_enum)]
+    mode: Option<ModeName>,
+    /// Write the plan to a file for `apply`
+    #[arg(long, value_name = "FILE", conflicts_with = "bundle")]
+    out: Option<PathBuf>,
+    /// Plan only this address and what it needs (repeatable)
+    #[arg(long, value_name = "ADDRESS")]
+    target: Vec<String>,
+    /// Also delete this data, if a change has to (repeatable)
+    #[arg(long, value_name = "ADDRESS")]
+    delete_data: Vec<String>,
+    /// Exit with 2 if there are changes
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
     if let Some(path) = args.out.as_ref().filter(|it| it.extension().is_some_and(|it| it == "toml")) {

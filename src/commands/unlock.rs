@@ -9,9 +9,21 @@ use crate::commands::Edge;
 use crate::exit::{Ended, Exit, Failure};
 use crate::ui::Ui;
 
-pub(super) async fn run(ui: Ui, global: &Global, args: &StackArgs, force: bool) -> Ended {
+/// Remove the lock of a run that died
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  drstack unlock . --force")]
+pub(crate) struct UnlockArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+    /// Do not ask for confirmation
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) async fn run(ui: Ui, global: &Global, args: &UnlockArgs) -> Ended {
+    let force = args.force;
     let edge = Edge::of(ui, global, None);
-    let session = edge.open(args).await?;
+    let session = edge.open(&args.stack).await?;
     let held = look(&session).await?;
     let broken = match &held {
         Held::Free => {
