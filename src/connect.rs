@@ -104,7 +104,7 @@ async fn aws_control(
     let scope = scope(stack, region);
     let cloud = aws(&scope).await?;
     // To read an object takes no other region.
-    cloud.stand_alone();
+    cloud.restrict_to_standby();
     Ok(cloud.control(&scope, bucket))
 }
 

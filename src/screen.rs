@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use drstack_app::failure::{Failure, Status};
 use drstack_app::operator::{Busy, News, Operator, Run};
-use drstack_app::planned::Planned;
+use drstack_app::planned::PlanOutcome;
 use drstack_app::report::timeline::Report;
 use drstack_core::diagnostic::{Diagnostic, Sources, render};
 use drstack_core::engine::event::Event;
@@ -56,7 +56,7 @@ impl Screen {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn plan(&self, stack: &Stack, warnings: &[String], planned: &Planned, intent: Intent) {
+    fn plan(&self, stack: &Stack, warnings: &[String], planned: &PlanOutcome, intent: Intent) {
         let ui = self.ui;
         if intent == Intent::Converge {
             ui.result(&views::plan::posture(stack));

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use drstack_app::planned::Planned;
+use drstack_app::planned::PlanOutcome;
 use drstack_core::bundle::commands;
 use drstack_core::kind::{Action, KindRegistry};
-use drstack_core::plan::skeleton::{Bone, Skeleton};
+use drstack_core::plan::skeleton::{RehearsedPlan, RehearsedStep};
 use drstack_core::plan::stability::Rehearsal;
 use drstack_core::plan::{Intent, MISSING, Plan, PlanReport, Remark, Step};
 use drstack_core::stack::Stack;
@@ -144,7 +144,7 @@ fn nothing(report: &PlanReport, intent: Intent) -> String {
 }
 
 /// What a failover would take, once all of the plan is done.
-pub(crate) fn failover(rehearsal: &Rehearsal, rto: Option<SignedDuration>, planned: &Planned) -> String {
+pub(crate) fn failover(rehearsal: &Rehearsal, rto: Option<SignedDuration>, planned: &PlanOutcome) -> String {
     let (_, length) = rehearsal.plan.critical_path();
     let when = match (planned.plan.is_empty(), planned.report.waiting.is_empty()) {
         (false, _) => "A failover after this apply",
@@ -167,7 +167,7 @@ pub(crate) fn failover(rehearsal: &Rehearsal, rto: Option<SignedDuration>, plann
 }
 
 /// What a failover was expected to do at `at`, step by step.
-pub(crate) fn rehearsed(at: Timestamp, skeleton: &Skeleton) -> String {
+pub(crate) fn rehearsed(at: Timestamp, skeleton: &RehearsedPlan) -> String {
     let time = |seconds: f64| duration(Duration::from_secs_f64(seconds.max(0.0)));
     let steps = count(skeleton.steps.len(), "step");
     let mut out =
@@ -181,8 +181,8 @@ pub(crate) fn rehearsed(at: Timestamp, skeleton: &Skeleton) -> String {
 }
 
 /// The same for programs.
-pub(crate) fn rehearsed_line(at: Timestamp, skeleton: &Skeleton) -> Value {
-    let step = |bone: &Bone| {
+pub(crate) fn rehearsed_line(at: Timestamp, skeleton: &RehearsedPlan) -> Value {
+    let step = |bone: &RehearsedStep| {
         json!({
             "action": bone.action, "address": bone.address, "kind": bone.kind, "region": bone.region, "before": bone.before,
             "estimate_seconds": bone.estimate,

@@ -8,7 +8,7 @@ use drstack_core::verdict::{Pool, pools};
 
 use crate::accepted::{Accepted, quoted};
 use crate::failure::{Failure, Status};
-use crate::planned::Planned;
+use crate::planned::PlanOutcome;
 use crate::session::Session;
 use crate::text;
 
@@ -48,7 +48,7 @@ impl Session {
 
     /// What goes on with a failover that is not complete: the command alone, or with the minimums that let it go on with what `planned`
     /// saw in service.
-    pub(crate) fn way_on(&self, planned: &Planned, command: &str) -> String {
+    pub(crate) fn way_on(&self, planned: &PlanOutcome, command: &str) -> String {
         let standing = planned.mode.standing();
         let pools = pools(&planned.compiled.graph, &standing, &self.kinds, &planned.seen).unwrap_or_default();
         match with_minimum(command, &pools) {

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use crate::app::App;
 use crate::failure::{Failure, Status, store_failure};
 use crate::planned::Rehearsed;
-use crate::session::{Alone, Session};
+use crate::session::{RecoveryInputs, Session};
 use crate::text::duration;
 use crate::trust::{Trust, Vouched};
 
@@ -85,7 +85,7 @@ impl Session {
         };
         let session = Self::open(app, stack).await?;
         if !trust.planned {
-            session.cloud.stand_alone();
+            session.cloud.restrict_to_standby();
         }
         if trust.without_control {
             return session.without_control(trust.planned).await;
@@ -102,7 +102,7 @@ impl Session {
                 return Ok(session);
             }
             let kept = facts(&*session.store).await.map_err(|error| store_failure(&error))?;
-            let alone = Some(Alone { facts: kept.facts, known: BTreeMap::new() });
+            let alone = Some(RecoveryInputs { facts: kept.facts, known: BTreeMap::new() });
             return Ok(Self { alone, ..session });
         };
         // Who may write to the control bucket may write any hash: what is run is compared itself.
@@ -122,10 +122,10 @@ impl Session {
         if is_planned {
             return self;
         }
-        self.cloud.stand_alone();
+        self.cloud.restrict_to_standby();
         let Bundle { facts, elsewhere, data, .. } = bundle;
         let known = elsewhere.into_iter().chain(data).collect();
-        Self { alone: Some(Alone { facts, known }), ..self }
+        Self { alone: Some(RecoveryInputs { facts, known }), ..self }
     }
 
     /// Keeps what the failover was expected to do.
@@ -191,7 +191,7 @@ impl Session {
         self.store = Arc::new(Unkept::default());
         self.without_control = true;
         if !is_planned {
-            self.alone = Some(Alone { facts: Facts::default(), known: BTreeMap::new() });
+            self.alone = Some(RecoveryInputs { facts: Facts::default(), known: BTreeMap::new() });
         }
         Ok(self)
     }

@@ -12,7 +12,7 @@ use drstack_core::verdict::{Evidence, Verdict};
 use jiff::Timestamp;
 
 use crate::failure::Failure;
-use crate::planned::{Planned, Rehearsed};
+use crate::planned::{PlanOutcome, Rehearsed};
 use crate::report::data::Data;
 use crate::report::timeline::Report;
 
@@ -57,7 +57,7 @@ pub enum News<'a> {
         /// What may go wrong in the environment on the day the primary is lost, one sentence each.
         warnings: Vec<String>,
         /// It.
-        planned: &'a Planned,
+        planned: &'a PlanOutcome,
         /// What it was asked for.
         intent: Intent,
     },

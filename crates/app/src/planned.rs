@@ -10,15 +10,15 @@ use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records::Kept;
 use drstack_core::observe::Look;
 use drstack_core::part::Sequence;
-use drstack_core::plan::skeleton::Skeleton;
+use drstack_core::plan::skeleton::RehearsedPlan;
 use drstack_core::plan::stability::Rehearsal;
 use drstack_core::plan::{Options, Plan, PlanReport, Remark};
 use jiff::Timestamp;
 
-use crate::steps::then::Then;
+use crate::steps::then::BundleAction;
 
 /// A plan, and all that was seen on the way to it.
-pub struct Planned {
+pub struct PlanOutcome {
     /// The steps.
     pub plan: Plan,
     /// What it was asked for.
@@ -42,7 +42,7 @@ pub struct Planned {
     /// What was seen of the primary region and of global services.
     pub elsewhere: BTreeMap<Address, Found>,
     /// What becomes of the bundle once all of it is done.
-    pub then: Then,
+    pub then: BundleAction,
     /// The mode as it was after the lock was looked at.
     pub mode: KeptMode,
     /// What traffic waits for; none where nothing moves any.
@@ -51,7 +51,7 @@ pub struct Planned {
     pub(crate) peek: Peek,
 }
 
-impl Planned {
+impl PlanOutcome {
     /// Whether something that a failover needs could not be looked at.
     pub fn has_failed_looks(&self) -> bool {
         self.seen.values().any(|look| matches!(look, Look::Unknown(_)))
@@ -68,5 +68,5 @@ pub struct Rehearsed {
     /// When.
     pub at: Timestamp,
     /// Its steps.
-    pub skeleton: Skeleton,
+    pub skeleton: RehearsedPlan,
 }

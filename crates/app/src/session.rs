@@ -38,7 +38,7 @@ pub struct Session {
     /// Signs the bundle.
     pub signer: Option<PrivateKey>,
     /// What the last complete apply left for an unplanned failover, which captures nothing itself; none otherwise.
-    pub alone: Option<Alone>,
+    pub alone: Option<RecoveryInputs>,
     /// The operator has said which region serves, or is to: a doubt about it holds nothing up.
     pub stated: bool,
     /// The control bucket is lost: what is kept there ends with the program.
@@ -55,7 +55,7 @@ pub struct Session {
 
 /// What a failover works from.
 #[derive(Default)]
-pub struct Alone {
+pub struct RecoveryInputs {
     /// What the primary said.
     pub facts: Facts,
     /// What it does not look at: all outside the standby region, and data there that it leaves as it is.

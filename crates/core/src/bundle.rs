@@ -19,7 +19,7 @@ use crate::keys::NotSigned;
 use crate::kind::{KindRegistry, Place, Readiness, ShapeError};
 use crate::observe::Look;
 use crate::plan::Plan;
-use crate::plan::skeleton::Skeleton;
+use crate::plan::skeleton::RehearsedPlan;
 use crate::stack::{ResolvedStack, Stack, Unresolvable};
 
 /// The format this build writes, and the only one it reads.
@@ -53,7 +53,7 @@ pub struct Bundle {
     pub data: BTreeMap<Address, Found>,
     /// The rehearsed failover plan; `None` in bundles of older builds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rehearsed: Option<Skeleton>,
+    pub rehearsed: Option<RehearsedPlan>,
 }
 
 /// Returns the ready data in the standby region that `failover` leaves as it is.
@@ -67,7 +67,7 @@ pub fn untouched(
     seen: &BTreeMap<Address, Look>,
     plan: &Plan,
     made: &BTreeMap<Address, Found>,
-    failover: &Skeleton,
+    failover: &RehearsedPlan,
     kinds: &KindRegistry,
 ) -> Result<BTreeMap<Address, Found>, ShapeError> {
     let changed: BTreeSet<&Address> = plan.steps.iter().map(|step| &step.address).collect();

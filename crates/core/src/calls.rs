@@ -49,7 +49,7 @@ pub trait Calls {
     /// From now on nothing may leave the standby region: every call to another region, or to a control plane of the
     /// whole partition ([`crate::kind::Operation::home`]), answers [`CloudError::Forbidden`] and is never sent. This cannot be undone: a
     /// failover ends with the program. A cloud that does nothing here sends nothing anywhere.
-    fn stand_alone(&self) {}
+    fn restrict_to_standby(&self) {}
     /// Calls that were refused because the cloud stands alone.
     fn refused(&self) -> Vec<RefusedCall> {
         Vec::new()

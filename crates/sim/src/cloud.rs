@@ -211,7 +211,7 @@ impl Calls for Sim {
         self.own_seat().under(permit);
     }
 
-    fn stand_alone(&self) {
+    fn restrict_to_standby(&self) {
         self.state().alone = true;
     }
 

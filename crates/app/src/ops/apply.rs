@@ -10,7 +10,7 @@ use drstack_core::plan::{Intent, Options};
 use crate::failure::{Ended, Failure, Status};
 use crate::operator::Run;
 use crate::ops::finish::{Approval, finish};
-use crate::planned::Planned;
+use crate::planned::PlanOutcome;
 use crate::session::Session;
 use crate::steps::publish::signer;
 use crate::text::count;
@@ -106,7 +106,7 @@ async fn unfinished(session: &mut Session, options: &Options, typed: &str) -> Fa
     Failure::new(Status::Locked, message, hint)
 }
 
-fn check(file: &PlanFile, session: &Session, now: &Planned) -> Result<(), Failure> {
+fn check(file: &PlanFile, session: &Session, now: &PlanOutcome) -> Result<(), Failure> {
     file.check(&session.stack.hash, &now.plan)
         .map_err(|error| Failure::new(Status::Locked, error, "make a new plan: `drstack plan --out FILE`"))
 }

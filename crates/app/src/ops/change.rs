@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::failure::{Ended, Failure, Status, mode_failure, store_failure};
 use crate::minimum::with_minimum;
 use crate::operator::{News, Run};
-use crate::planned::Planned;
+use crate::planned::PlanOutcome;
 use crate::report::counts::Counts;
 use crate::report::data::Data;
 use crate::report::judged::Judged;
@@ -45,7 +45,7 @@ pub(crate) struct Change<'a> {
 /// Takes the lock, records the mode, executes, reports.
 pub(crate) async fn carry_out(
     session: &mut Session,
-    shown: Planned,
+    shown: PlanOutcome,
     kept: KeptMode,
     change: &Change<'_>,
 ) -> Ended {
@@ -124,7 +124,7 @@ struct Times {
 fn report(
     session: &Session,
     change: &Change<'_>,
-    (planned, begun, summary): (&Planned, &KeptMode, &RunSummary),
+    (planned, begun, summary): (&PlanOutcome, &KeptMode, &RunSummary),
     judged: &Judged,
     counts: &Counts,
     (run, Times { clock, ramped }): (String, Times),
@@ -198,11 +198,11 @@ fn degraded(plan: &Plan, summary: &RunSummary, judged: &Judged) -> Vec<String> {
 /// The plan as it stands under the lock, and the mode recorded: from here on it is another one.
 async fn begin(
     session: &mut Session,
-    shown: Planned,
+    shown: PlanOutcome,
     kept: &KeptMode,
     change: &Change<'_>,
     lock: &Lock,
-) -> Result<(Planned, KeptMode), Failure> {
+) -> Result<(PlanOutcome, KeptMode), Failure> {
     let planned = match shown.still_stands_under(lock) {
         true => shown,
         // The run that had the lock may have changed something: plan again.
@@ -218,7 +218,7 @@ async fn begin(
 /// Shows and keeps the report.
 async fn end(
     session: &Session,
-    planned: &Planned,
+    planned: &PlanOutcome,
     summary: &RunSummary,
     report: &Report,
     judged: &Judged,

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::failure::{Failure, Status};
 use crate::operator::News;
-use crate::planned::Planned;
+use crate::planned::PlanOutcome;
 use crate::report::data::Data;
 use crate::session::Session;
 use crate::text;
@@ -31,7 +31,7 @@ type Copies = BTreeMap<Address, Copied>;
 /// Both sides of all that `planned` keeps in both regions. What was written at or after `since` is counted too.
 pub(crate) async fn sides(
     session: &Session,
-    planned: &Planned,
+    planned: &PlanOutcome,
     since: Option<Timestamp>,
 ) -> Result<Vec<Data>, Failure> {
     let _busy = session.busy("Comparing both sides".to_owned());
@@ -41,7 +41,7 @@ pub(crate) async fn sides(
 /// What a planned failover would wait for, as it is now.
 pub(crate) async fn backlog(
     session: &Session,
-    planned: &Planned,
+    planned: &PlanOutcome,
     patience: &Patience<'_>,
 ) -> Result<Vec<Data>, Failure> {
     Ok(compared(session, &awaited(session, planned, patience)?, None).await)
@@ -55,7 +55,7 @@ async fn compared(session: &Session, copied: &Copies, since: Option<Timestamp>) 
 
 fn copies(
     session: &Session,
-    planned: &Planned,
+    planned: &PlanOutcome,
     of: Option<&BTreeSet<ComponentAddress>>,
 ) -> Result<Copies, Failure> {
     copied(&planned.compiled.graph, &session.kinds, of)
@@ -63,7 +63,7 @@ fn copies(
 }
 
 /// Data to wait for. A name that matches no data is an error: a typo must not leave data out unnoticed.
-fn awaited(session: &Session, planned: &Planned, patience: &Patience<'_>) -> Result<Copies, Failure> {
+fn awaited(session: &Session, planned: &PlanOutcome, patience: &Patience<'_>) -> Result<Copies, Failure> {
     let of = (!patience.only.is_empty()).then(|| referred(session, patience.only));
     let mut copied = copies(session, planned, of.as_ref())?;
     for name in patience.except {
@@ -112,7 +112,7 @@ pub(crate) struct Patience<'a> {
 /// Waits until nothing is left to replicate; returns when that was seen.
 pub(crate) async fn drain(
     session: &Session,
-    planned: &Planned,
+    planned: &PlanOutcome,
     patience: &Patience<'_>,
 ) -> Result<Timestamp, Failure> {
     let Patience { at_most, .. } = *patience;

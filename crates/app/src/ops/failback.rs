@@ -13,7 +13,7 @@ use crate::operator::{News, Run};
 use crate::ops::change::{Change, carry_out};
 use crate::ops::drain::sides;
 use crate::ops::finish::{Approval, finish};
-use crate::planned::Planned;
+use crate::planned::PlanOutcome;
 use crate::report::data::Data;
 use crate::report::restored::left;
 use crate::session::Session;
@@ -105,7 +105,7 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
 /// Shows what has gone apart in the two regions: both sides of all data that is kept in both, and restored data, which is in one alone.
 async fn compare(
     session: &Session,
-    shown: &Planned,
+    shown: &PlanOutcome,
     kept: &KeptMode,
 ) -> Result<(Vec<Data>, Vec<String>), Failure> {
     let since = kept.since();
@@ -121,7 +121,7 @@ async fn compare(
 /// `failure` of a primary that does not answer: where a failover is not complete, there is another way than back.
 fn or_forward(
     session: &Session,
-    shown: &Planned,
+    shown: &PlanOutcome,
     kept: &KeptMode,
     how: &Failback,
     failure: Failure,
@@ -143,7 +143,10 @@ fn serves(session: &Session, kept: &KeptMode) -> bool {
 }
 
 /// First phase of a failback: traffic resources that an unplanned failover had to skip.
-async fn first_phase(session: &mut Session, shown: &Planned) -> Result<Option<(Options, Planned)>, Failure> {
+async fn first_phase(
+    session: &mut Session,
+    shown: &PlanOutcome,
+) -> Result<Option<(Options, PlanOutcome)>, Failure> {
     let is_left = |kind: &str| {
         session.kinds.get(kind).is_some_and(|it| it.needs_both_regions() && it.traffic().is_some())
     };
@@ -167,7 +170,7 @@ async fn first_phase(session: &mut Session, shown: &Planned) -> Result<Option<(O
 }
 
 /// Refuses while anything of the primary cannot be seen, or does not answer.
-pub(crate) fn expect_primary(session: &Session, shown: &Planned) -> Result<(), Failure> {
+pub(crate) fn expect_primary(session: &Session, shown: &PlanOutcome) -> Result<(), Failure> {
     let graph = &shown.compiled.graph.resources;
     let unseen = shown.seen.iter().find_map(|(address, look)| match look {
         Look::Unknown(error) if graph.get(address).is_some_and(|it| it.place != Place::Standby) => {

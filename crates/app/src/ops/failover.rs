@@ -13,7 +13,7 @@ use crate::ops::change::{Change, carry_out};
 use crate::ops::drain::{Patience, backlog, drain};
 use crate::ops::failback::expect_primary;
 use crate::part::addresses;
-use crate::planned::Planned;
+use crate::planned::PlanOutcome;
 use crate::session::Session;
 
 /// How often a failed look is repeated before a failover goes on with what it has seen, and the pause between: what is wrong for
@@ -109,7 +109,7 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
 ///
 /// # Errors
 /// The stack is invalid, or something that every plan needs does not answer.
-pub async fn planned(session: &mut Session, how: &Failover) -> Result<Planned, Failure> {
+pub async fn planned(session: &mut Session, how: &Failover) -> Result<PlanOutcome, Failure> {
     session.accept(&how.minimum)?;
     session.stated = true;
     let options = options(session, how)?;
@@ -120,7 +120,7 @@ fn options(session: &mut Session, how: &Failover) -> Result<Options, Failure> {
     session.go_without(&how.not_waiting_for, how.planned)?;
     let named = addresses(&session.stack, &how.only)?;
     Ok(Options {
-        intent: if how.planned { Intent::Planned } else { Intent::Failover },
+        intent: if how.planned { Intent::PlannedFailover } else { Intent::Failover },
         mode: Mode::Active,
         targets: session.part(named)?,
         delete_data: Default::default(),
@@ -128,7 +128,7 @@ fn options(session: &mut Session, how: &Failover) -> Result<Options, Failure> {
 }
 
 /// How it ends where a failover has come to its end and left nothing to do.
-async fn served_already(session: &Session, shown: &Planned, command: &str) -> Ended {
+async fn served_already(session: &Session, shown: &PlanOutcome, command: &str) -> Ended {
     let nothing = RunSummary::default();
     let judged = session.judge(shown, &shown.mode.standing(), true, &nothing, true).await?;
     let (standby, evidence) = (&session.stack.facts.standby, &judged.evidence);
@@ -137,7 +137,7 @@ async fn served_already(session: &Session, shown: &Planned, command: &str) -> En
 }
 
 /// What is asked before anything is done.
-fn question(shown: &Planned) -> String {
+fn question(shown: &PlanOutcome) -> String {
     match commands::of_plan(&shown.plan).len() {
         0 => "Fail over now?".to_owned(),
         1 => "Fail over now, and run the command above on this machine?".to_owned(),
@@ -146,7 +146,7 @@ fn question(shown: &Planned) -> String {
 }
 
 /// The plan, once all of the standby region could be looked at, or after some tries.
-async fn look_and_plan(session: &mut Session, options: &Options) -> Result<Planned, Failure> {
+async fn look_and_plan(session: &mut Session, options: &Options) -> Result<PlanOutcome, Failure> {
     let mut planned = session.plan(options).await?;
     for _ in 1..LOOKS {
         if !planned.has_failed_looks() {

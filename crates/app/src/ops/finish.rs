@@ -4,7 +4,7 @@ use drstack_core::plan::{Intent, Options};
 
 use crate::failure::{Ended, Failure, Status};
 use crate::operator::{News, Run};
-use crate::planned::Planned;
+use crate::planned::PlanOutcome;
 use crate::session::Session;
 use crate::steps::lock::release;
 
@@ -20,7 +20,7 @@ pub(crate) enum Approval {
 pub(crate) async fn finish(
     session: &mut Session,
     options: &Options,
-    shown: Planned,
+    shown: PlanOutcome,
     run: Run,
     parallelism: usize,
     approval: Approval,

@@ -7,7 +7,7 @@ use drstack_core::plan::{Intent, Options};
 
 use crate::failure::Failure;
 use crate::operator::News;
-use crate::planned::Planned;
+use crate::planned::PlanOutcome;
 use crate::session::Session;
 
 /// What is to be planned.
@@ -26,7 +26,7 @@ pub struct Plan {
 ///
 /// # Errors
 /// The stack is invalid, or something that every plan needs does not answer.
-pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, Planned), Failure> {
+pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, PlanOutcome), Failure> {
     let kept = session.mode().await?;
     let now = kept.standing().mode;
     let mode = how.mode.unwrap_or(now);
@@ -57,7 +57,7 @@ pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, Planned)
 
 impl Session {
     /// Shows a plan.
-    pub(crate) fn show(&self, planned: &Planned, intent: Intent) {
+    pub(crate) fn show(&self, planned: &PlanOutcome, intent: Intent) {
         let warnings = self.cloud.warnings();
         self.tell(News::Plan { stack: &self.stack, warnings, planned, intent });
     }

@@ -11,7 +11,7 @@ use drstack_core::observe::Look;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::planned::Planned;
+use crate::planned::PlanOutcome;
 use crate::report::timeline::InService;
 use crate::session::Session;
 use crate::text;
@@ -37,7 +37,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    pub(crate) fn of(session: &Session, planned: &Planned) -> Self {
+    pub(crate) fn of(session: &Session, planned: &PlanOutcome) -> Self {
         let mut counts = Self::default();
         for (address, look) in &planned.seen {
             let resource = planned.compiled.graph.resources.get(address);
@@ -65,7 +65,7 @@ impl Counts {
     }
 
     /// Counts at the end of a run: what its steps saw last, unless it was long or a step failed, whose end no step saw.
-    pub(crate) async fn conclude(&mut self, session: &Session, planned: &Planned, summary: &RunSummary) {
+    pub(crate) async fn conclude(&mut self, session: &Session, planned: &PlanOutcome, summary: &RunSummary) {
         if self.is_long {
             return;
         }
@@ -76,7 +76,7 @@ impl Counts {
     }
 
     /// Counts what the steps of a short run saw last: no more time has passed since than between two counts.
-    fn count_seen(&mut self, session: &Session, planned: &Planned, summary: &RunSummary) {
+    fn count_seen(&mut self, session: &Session, planned: &PlanOutcome, summary: &RunSummary) {
         let seen = |address: &Address| match planned.seen.get(address) {
             Some(Look::Present(found)) => Some(found.clone()),
             _ => None,

@@ -10,7 +10,7 @@ use drstack_core::observe::{Look, look_again};
 use drstack_core::verdict::{Evidence, Verdict, groups};
 
 use crate::failure::{Ended, Failure, Status, shape_failure};
-use crate::planned::Planned;
+use crate::planned::PlanOutcome;
 use crate::session::Session;
 
 /// How often a failed look at what serves is repeated, and the pause between: a verdict is worth some seconds.
@@ -29,7 +29,7 @@ impl Session {
     /// The verdict on a run of `planned` that ended in `standing`, by what serves now. Of a `short` run that is what its steps saw last.
     pub(crate) async fn judge(
         &self,
-        planned: &Planned,
+        planned: &PlanOutcome,
         standing: &Standing,
         served: bool,
         summary: &RunSummary,
@@ -65,7 +65,7 @@ impl Session {
 }
 
 /// What the steps of a run that is complete saw last, else what was seen before it.
-fn seen_last(planned: &Planned, running: &[&Resource], summary: &RunSummary) -> BTreeMap<Address, Look> {
+fn seen_last(planned: &PlanOutcome, running: &[&Resource], summary: &RunSummary) -> BTreeMap<Address, Look> {
     let last = |it: &&Resource| {
         let left = summary.left.get(&it.address).cloned().map(Look::Present);
         Some((it.address.clone(), left.or_else(|| planned.seen.get(&it.address).cloned())?))

@@ -17,7 +17,7 @@ use drstack_core::plan::Intent;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::{Failure, Status, mode_failure, store_failure};
-use crate::planned::Planned;
+use crate::planned::PlanOutcome;
 use crate::session::Session;
 
 impl Session {
@@ -25,7 +25,7 @@ impl Session {
     /// recorded before that.
     pub(crate) async fn execute(
         &self,
-        planned: &Planned,
+        planned: &PlanOutcome,
         change: Option<&KeptMode>,
         mut lock: Lock,
         intent: Intent,
@@ -47,7 +47,7 @@ impl Session {
         let options = ExecuteOptions {
             parallelism,
             purpose: intent.purpose().to_owned(),
-            insist: intent.changes_mode(),
+            retry_transient: intent.changes_mode(),
             drain: drain.clone(),
             stop: stop.clone(),
         };
@@ -105,7 +105,7 @@ impl Session {
     }
 
     /// Keeps what was asked for `planned`, under the lock.
-    pub(crate) async fn keep_facts(&self, planned: &Planned) -> Result<(), Failure> {
+    pub(crate) async fn keep_facts(&self, planned: &PlanOutcome) -> Result<(), Failure> {
         records::keep_facts(&*self.store, &planned.facts).await.map_err(|error| match &error {
             StoreError::Refused { .. } => self.lock_failure(&LockError::Lost),
             _ => store_failure(&error),
@@ -113,7 +113,7 @@ impl Session {
     }
 
     /// The plan, and what it takes to look again at what calls of earlier runs undo.
-    fn again<'a>(&'a self, planned: &'a Planned) -> Again<'a> {
+    fn again<'a>(&'a self, planned: &'a PlanOutcome) -> Again<'a> {
         Again {
             cloud: Arc::clone(&self.cloud),
             kinds: &self.kinds,
@@ -158,7 +158,7 @@ impl Session {
     /// What a complete run leaves behind: the bundle, the mode.
     async fn settle(
         &self,
-        planned: &Planned,
+        planned: &PlanOutcome,
         change: Option<&KeptMode>,
         summary: &RunSummary,
         lock: &mut Lock,

@@ -24,10 +24,10 @@ use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step};
 use drstack_core::verdict::{Pool, pools};
 
 use crate::failure::{Failure, Status, shape_failure, store_failure};
-use crate::planned::Planned;
+use crate::planned::PlanOutcome;
 use crate::report::restored::{left, restored};
 use crate::session::{CONTROL, Session};
-use crate::steps::then::{Then, elsewhere};
+use crate::steps::then::{BundleAction, elsewhere};
 use crate::text;
 
 /// Attempts at a plan in which nothing is blocked by what another run creates at the same time.
@@ -66,7 +66,7 @@ impl Session {
     ///
     /// # Errors
     /// The stack is invalid, which region serves is in doubt, or the control bucket does not answer.
-    pub async fn plan(&mut self, options: &Options) -> Result<Planned, Failure> {
+    pub async fn plan(&mut self, options: &Options) -> Result<PlanOutcome, Failure> {
         let mut planned = self.plan_once(options).await?;
         for _ in 1..LOOKS {
             if !self.is_overtaken(&planned).await {
@@ -80,7 +80,7 @@ impl Session {
     /// Whether another run was at work while this one observed, so that what is in the way may be
     /// what that run was creating. A lock that cannot be read again is no reason to drop the plan:
     /// executing it takes the lock first.
-    async fn is_overtaken(&self, planned: &Planned) -> bool {
+    async fn is_overtaken(&self, planned: &PlanOutcome) -> bool {
         !planned.report.blocked.is_empty() && self.peek().await.is_ok_and(|peek| peek != planned.peek)
     }
 
@@ -88,7 +88,7 @@ impl Session {
         peek(&*self.store).await.map_err(|error| self.lock_failure(&error))
     }
 
-    async fn plan_once(&mut self, options: &Options) -> Result<Planned, Failure> {
+    async fn plan_once(&mut self, options: &Options) -> Result<PlanOutcome, Failure> {
         let Scope { primary, standby, .. } = &self.scope;
         let _busy = self.busy(format!("Looking at {primary} and {standby}"));
         // The lock and its journal tell another owner's resource from one that a run was cut off while creating.
@@ -129,8 +129,8 @@ impl Session {
         let notes = unanswered.iter().filter(|it| !blocks(it));
         let notes: Vec<Remark> = notes.cloned().map(|remark| self.aged(remark, &facts.facts)).collect();
         report.notes.extend(notes);
-        let (elsewhere, then) = (elsewhere(&compiled, &seen), Then::after(options));
-        Ok(Planned {
+        let (elsewhere, then) = (elsewhere(&compiled, &seen), BundleAction::after(options));
+        Ok(PlanOutcome {
             plan,
             options: options.clone(),
             report,
@@ -413,7 +413,7 @@ impl Session {
     }
 
     /// As if nothing stood yet: the graph, and the steps that would make all of it.
-    pub async fn first_apply(&mut self, options: &Options) -> Result<Planned, Failure> {
+    pub async fn first_apply(&mut self, options: &Options) -> Result<PlanOutcome, Failure> {
         let Basis { facts, has_new_levels, unanswered, moved, mode, compiled, .. } =
             self.compiled(options).await?;
         let nothing =
@@ -425,7 +425,7 @@ impl Session {
             .planner
             .plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
             .map_err(|error| shape_failure(&error))?;
-        Ok(Planned {
+        Ok(PlanOutcome {
             plan,
             options: options.clone(),
             report,
@@ -437,7 +437,7 @@ impl Session {
             unanswered,
             moved,
             elsewhere: BTreeMap::new(),
-            then: Then::Leave,
+            then: BundleAction::Leave,
             mode,
             sequence: None,
             peek: Peek::default(),

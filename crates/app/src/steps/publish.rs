@@ -15,15 +15,15 @@ use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Look, look_again};
 use drstack_core::plan::Intent;
 use drstack_core::plan::Options;
-use drstack_core::plan::skeleton::Skeleton;
+use drstack_core::plan::skeleton::RehearsedPlan;
 use drstack_core::plan::stability::Rehearsal;
 use drstack_core::stack::Stack;
 
 use crate::failure::{Failure, Status, shape_failure, store_failure};
 use crate::open::refused;
-use crate::planned::Planned;
+use crate::planned::PlanOutcome;
 use crate::session::Session;
-use crate::steps::then::Then;
+use crate::steps::then::BundleAction;
 
 /// Returns the key that signs the bundle of `stack`; none if neither the stack nor the caller names one.
 ///
@@ -51,14 +51,14 @@ impl Session {
     /// What a complete run of `planned`, which has `made` its data, does with the bundle, under `lock`.
     pub(crate) async fn conclude(
         &self,
-        planned: &Planned,
+        planned: &PlanOutcome,
         made: &BTreeMap<Address, Found>,
         lock: &mut Lock,
     ) -> Result<(), Failure> {
-        if planned.then == Then::Leave {
+        if planned.then == BundleAction::Leave {
             return Ok(());
         }
-        if planned.then == Then::Withdraw {
+        if planned.then == BundleAction::Withdraw {
             self.hold(lock).await?;
             return withdraw(&*self.store).await.map_err(|error| store_failure(&error));
         }
@@ -88,9 +88,9 @@ impl Session {
     pub(crate) async fn publish_unchanged(
         &mut self,
         options: &Options,
-        shown: Planned,
+        shown: PlanOutcome,
     ) -> Result<(), Failure> {
-        if shown.then != Then::Publish {
+        if shown.then != BundleAction::Publish {
             return Ok(());
         }
         let is_published = self.is_published(&shown).await?;
@@ -113,7 +113,7 @@ impl Session {
         &mut self,
         lock: &mut Lock,
         options: &Options,
-        shown: Planned,
+        shown: PlanOutcome,
         is_published: bool,
     ) -> Result<(), Failure> {
         let planned = if shown.still_stands_under(lock) { shown } else { self.plan(options).await? };
@@ -134,7 +134,7 @@ impl Session {
     }
 
     /// Whether what is published would fail over to the same, and is signed as the stack wants.
-    async fn is_published(&self, planned: &Planned) -> Result<bool, Failure> {
+    async fn is_published(&self, planned: &PlanOutcome) -> Result<bool, Failure> {
         let now = match published(&*self.store).await {
             Ok(Published { bundle: Some(bytes), signatures, .. }) => (bytes, signatures),
             Ok(_) | Err(StoreError::NoBucket { .. }) => return Ok(false),
@@ -149,7 +149,7 @@ impl Session {
     /// What a failover from now on would need, once `planned` has `made` its data.
     async fn bundle(
         &self,
-        planned: &Planned,
+        planned: &PlanOutcome,
         made: &BTreeMap<Address, Found>,
         run: &str,
     ) -> Result<Bundle, Failure> {
@@ -174,7 +174,7 @@ impl Session {
             ));
         }
         let failover = self.skeleton(planned)?;
-        let Planned { compiled, seen, plan, .. } = planned;
+        let PlanOutcome { compiled, seen, plan, .. } = planned;
         let data = untouched(&compiled.graph, seen, plan, made, &failover, &self.kinds)
             .map_err(|error| shape_failure(&error))?;
         Ok(Bundle {
@@ -190,8 +190,8 @@ impl Session {
     }
 
     /// What a failover would do once all of `planned` stands.
-    fn skeleton(&self, planned: &Planned) -> Result<Skeleton, Failure> {
-        let of = |rehearsal: &Rehearsal| Skeleton::of(&rehearsal.plan);
+    fn skeleton(&self, planned: &PlanOutcome) -> Result<RehearsedPlan, Failure> {
+        let of = |rehearsal: &Rehearsal| RehearsedPlan::of(&rehearsal.plan);
         match &planned.rehearsal {
             Some(rehearsal) => Ok(of(rehearsal)),
             // While the standby region serves, it is the next failover that counts: the one after a failback.

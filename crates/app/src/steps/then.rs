@@ -11,7 +11,7 @@ use drstack_core::plan::{Intent, Options};
 
 /// What a complete run does with the bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
+pub enum BundleAction {
     /// The stack stands as it says: the bundle says so too.
     Publish,
     /// The stack is gone: so is its bundle.
@@ -20,7 +20,7 @@ pub enum Then {
     Leave,
 }
 
-impl Then {
+impl BundleAction {
     /// After a run with these options.
     pub(crate) fn after(options: &Options) -> Self {
         match (options.intent, options.targets.is_empty()) {

@@ -42,7 +42,7 @@ fn bundle() -> Bundle {
         facts: Facts { answers: [(word("primary/zones/"), fact)].into(), ..Facts::default() },
         elsewhere: Address::parse("bucket.a/versioning").map(|it| (it, found)).into_iter().collect(),
         data: Address::parse("bucket.a/copy").map(|it| (it, copy)).into_iter().collect(),
-        rehearsed: Some(Skeleton::default()),
+        rehearsed: Some(RehearsedPlan::default()),
     }
 }
 

@@ -50,7 +50,7 @@ impl KeptMode {
     pub fn standing_for(&self, options: &Options) -> Standing {
         let now = self.standing();
         let only = if options.intent.fails_over() { &options.targets[..] } else { &now.only[..] };
-        Standing { planned: options.intent == Intent::Planned, ..self.next(options.mode, only) }
+        Standing { planned: options.intent == Intent::PlannedFailover, ..self.next(options.mode, only) }
     }
 
     /// True if a run that does not change the mode was planned for another mode.

@@ -37,7 +37,7 @@ pub struct ExecuteOptions {
     pub purpose: String,
     /// True for a failover: the engine retries whatever may pass by itself, where an apply leaves
     /// it to the next apply.
-    pub insist: bool,
+    pub retry_transient: bool,
     /// Start nothing more, finish what runs.
     pub drain: CancellationToken,
     /// Stop at once and leave running steps as they are. Only a journal write in progress is waited
@@ -116,9 +116,9 @@ pub async fn execute(
     run.begin(journal, &options.purpose, cloud.now());
     let mut tasks = JoinSet::new();
     while !run.schedule.is_done() {
-        run.heed(options);
+        run.check_cancellation(options);
         let ready = run.take_ready(options);
-        run.intend(&ready);
+        run.record_intents(&ready);
         run.write(journal, &mut tasks, &options.stop).await;
         if !ready.is_empty() {
             run.check(journal, cloud.now());
@@ -136,7 +136,7 @@ pub async fn execute(
             }
             match run.job(id, kinds, scope, &notes, journal.permit(), &*cloud) {
                 Ok(job) => {
-                    let job = Job { insist: options.insist, ..job };
+                    let job = Job { retry_transient: options.retry_transient, ..job };
                     let cloud = Arc::clone(&cloud);
                     tasks.spawn(async move { job.run(&*cloud).await });
                 }
@@ -222,7 +222,7 @@ impl Run<'_> {
         &self.plan.steps[id]
     }
 
-    fn heed(&mut self, options: &ExecuteOptions) {
+    fn check_cancellation(&mut self, options: &ExecuteOptions) {
         if options.drain.is_cancelled() && !self.draining {
             (self.sink)(Event::Draining { running: self.schedule.running() });
         }
@@ -292,7 +292,7 @@ impl Run<'_> {
         Vec::new()
     }
 
-    fn intend(&mut self, ready: &[StepId]) {
+    fn record_intents(&mut self, ready: &[StepId]) {
         for id in ready {
             let step = self.step(*id);
             let (address, action, token) = (step.address.clone(), step.action, self.token(step));
@@ -340,7 +340,19 @@ impl Run<'_> {
         let budget = self.launches.of(&step.region);
         let step = Step { token: self.token(&step), ..step };
         let (scope, notes) = (scope.clone(), notes.clone());
-        Ok(Job { id, step, spec, kind, scope, notes, permit, not_before, line, budget, insist: false })
+        Ok(Job {
+            id,
+            step,
+            spec,
+            kind,
+            scope,
+            notes,
+            permit,
+            not_before,
+            line,
+            budget,
+            retry_transient: false,
+        })
     }
 
     fn learn(&mut self, ended: &Result<Ended, tokio::task::JoinError>, cloud: &dyn Cloud, scope: &Scope) {

@@ -26,10 +26,10 @@ pub(super) struct Launches {
 
 /// Launch budget of one region.
 #[derive(Debug)]
-pub(super) struct Budget(Mutex<Left>);
+pub(super) struct Budget(Mutex<Remaining>);
 
 #[derive(Debug)]
-struct Left {
+struct Remaining {
     launches: u32,
     /// Time of the last refill.
     at: Instant,
@@ -41,7 +41,7 @@ impl Launches {
     }
 
     pub(super) fn of(&mut self, region: &str) -> Arc<Budget> {
-        let full = Left { launches: AT_ONCE, at: self.begin };
+        let full = Remaining { launches: AT_ONCE, at: self.begin };
         let budget = self.budgets.entry(region.to_owned());
         Arc::clone(budget.or_insert_with(|| Arc::new(Budget(Mutex::new(full)))))
     }
@@ -74,7 +74,7 @@ impl Budget {
     }
 }
 
-impl Left {
+impl Remaining {
     fn refill(&mut self, now: Instant) {
         let due = now.duration_since(self.at).as_millis() * u128::from(PER_SECOND) / 1000;
         let due = u32::try_from(due).unwrap_or(u32::MAX);

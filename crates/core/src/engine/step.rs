@@ -51,12 +51,12 @@ pub(super) struct Job {
     /// Budget that its launches are taken from.
     pub(super) budget: Arc<Budget>,
     /// Retry whatever may pass by itself, failed reads too: a failover must go forward.
-    pub(super) insist: bool,
+    pub(super) retry_transient: bool,
 }
 
 /// Output of a step; empty after a deletion.
 #[derive(Debug, Default)]
-pub(super) struct Left {
+pub(super) struct StepOutput {
     pub(super) id: String,
     pub(super) outputs: BTreeMap<String, String>,
     /// Last observed state, for kinds that hold data or run instances.
@@ -69,7 +69,7 @@ pub(super) struct Left {
 type Ladder = std::vec::IntoIter<Rung<Value>>;
 
 /// Desired state of a step, and its remaining fallbacks.
-struct Pursuit {
+struct Goal {
     spec: Value,
     ladder: Ladder,
     climbed: Vec<String>,
@@ -80,7 +80,7 @@ struct Pursuit {
 }
 
 /// Result of waiting until ready.
-enum Reached {
+enum WaitResult {
     Ready(Found),
     Short(Found, Shortage),
     /// Not ready within its kind's deadline, and why.
@@ -90,7 +90,7 @@ enum Reached {
 /// A step that ended.
 pub(super) struct Ended {
     pub(super) step: StepId,
-    pub(super) result: Result<Left, StepError>,
+    pub(super) result: Result<StepOutput, StepError>,
     /// True if a creation failed and nothing of it was found.
     pub(super) without_trace: bool,
 }
@@ -149,7 +149,7 @@ impl Job {
     }
 
     /// Creates the resource, and then applies the settings and tags that take calls of their own.
-    async fn create(&self, cloud: &dyn Cloud, call: &Call) -> Result<Left, StepError> {
+    async fn create(&self, cloud: &dyn Cloud, call: &Call) -> Result<StepOutput, StepError> {
         // What a check waits for is not AWS's to settle, so it may take as long as its kind allows.
         let mut pauses = Pauses::of(if self.kind.check().is_some() { self.kind.wait() } else { SETTLE });
         let mut ladder = self.ladder()?;
@@ -168,7 +168,7 @@ impl Job {
             }
         };
         let rounds = self.kind.rounds();
-        let mut pursuit = Pursuit { spec, ladder, climbed, rounds, creation: true };
+        let mut pursuit = Goal { spec, ladder, climbed, rounds, creation: true };
         let found = match part {
             Some(_) => {
                 let changes = self.differences(&pursuit.spec, &found)?;
@@ -179,10 +179,10 @@ impl Job {
         self.pursue(cloud, call, found, pursuit).await
     }
 
-    async fn update(&self, cloud: &dyn Cloud, call: &Call, id: &str) -> Result<Left, StepError> {
+    async fn update(&self, cloud: &dyn Cloud, call: &Call, id: &str) -> Result<StepOutput, StepError> {
         let (ladder, spec) = (self.ladder()?, self.spec.clone());
         let rounds = self.kind.rounds() - 1;
-        let mut pursuit = Pursuit { spec, ladder, climbed: Vec::new(), rounds, creation: false };
+        let mut pursuit = Goal { spec, ladder, climbed: Vec::new(), rounds, creation: false };
         let found = match self.as_wanted_by_now(cloud, id).await? {
             Some(found) => found,
             None => self.change(cloud, call, id, None, &mut pursuit, &self.step.changes).await?,
@@ -217,11 +217,11 @@ impl Job {
         cloud: &dyn Cloud,
         call: &Call,
         mut found: Found,
-        mut pursuit: Pursuit,
-    ) -> Result<Left, StepError> {
+        mut pursuit: Goal,
+    ) -> Result<StepOutput, StepError> {
         loop {
             let changes = match self.until_ready(cloud, &pursuit.spec, found).await? {
-                Reached::Ready(ready) => {
+                WaitResult::Ready(ready) => {
                     found = ready;
                     let changes = self.differences(&pursuit.spec, &found)?;
                     if changes.is_empty() || pursuit.rounds == 0 {
@@ -230,13 +230,13 @@ impl Job {
                     pursuit.rounds -= 1;
                     changes
                 }
-                Reached::Short(there, why) => {
+                WaitResult::Short(there, why) => {
                     let rung = pursuit.ladder.next().ok_or_else(|| self.no_more(&why))?;
                     pursuit.spec = self.climb(rung, &why, &mut pursuit.climbed);
                     found = there;
                     self.differences(&pursuit.spec, &found)?
                 }
-                Reached::Late(there, late) => {
+                WaitResult::Late(there, late) => {
                     let rung = self.content_with(&mut pursuit.ladder, &there)?.ok_or_else(|| late.clone())?;
                     let why = Shortage { limit: Limit::Capacity, message: late.to_string() };
                     pursuit.spec = self.climb(rung, &why, &mut pursuit.climbed);
@@ -264,7 +264,7 @@ impl Job {
         call: &Call,
         id: &str,
         live: Option<&Value>,
-        pursuit: &mut Pursuit,
+        pursuit: &mut Goal,
         changes: &[FieldChange],
     ) -> Result<Found, StepError> {
         self.raise(cloud, call, id, &pursuit.spec, live).await?;
@@ -351,7 +351,7 @@ impl Job {
         }
     }
 
-    async fn delete(&self, cloud: &dyn Cloud, call: &Call, id: &str) -> Result<Left, StepError> {
+    async fn delete(&self, cloud: &dyn Cloud, call: &Call, id: &str) -> Result<StepOutput, StepError> {
         let mut pauses = Pauses::of(SETTLE);
         while let Err(error) = cloud.delete(self.kind.name(), call, id).await {
             self.settle(cloud, error, &mut pauses).await?;
@@ -361,7 +361,7 @@ impl Job {
         while self.look(cloud, &ids).await?.is_some() {
             self.pause(&mut pauses, format!("`{id}` is still there")).await?;
         }
-        Ok(Left::default())
+        Ok(StepOutput::default())
     }
 
     async fn until_ready(
@@ -369,17 +369,17 @@ impl Job {
         cloud: &dyn Cloud,
         spec: &Value,
         mut found: Found,
-    ) -> Result<Reached, StepError> {
+    ) -> Result<WaitResult, StepError> {
         let begin = Instant::now();
         let mut pauses = Pauses::of(self.kind.wait());
         loop {
             match self.kind.ready(spec, &found.live).map_err(|error| shape(&error))? {
-                Readiness::Ready => return Ok(Reached::Ready(found)),
-                Readiness::Short(why) => return Ok(Reached::Short(found, why)),
+                Readiness::Ready => return Ok(WaitResult::Ready(found)),
+                Readiness::Short(why) => return Ok(WaitResult::Short(found, why)),
                 Readiness::Failed(message) => return Err(StepError::NeverReady { message }),
                 Readiness::Waiting(waiting_for) => {
                     if let Err(late) = self.pause(&mut pauses, waiting_for).await {
-                        return Ok(Reached::Late(found, late));
+                        return Ok(WaitResult::Late(found, late));
                     }
                 }
             }
@@ -393,11 +393,11 @@ impl Job {
         }
     }
 
-    fn left(&self, found: &Found, climbed: Vec<String>) -> Result<Left, StepError> {
+    fn left(&self, found: &Found, climbed: Vec<String>) -> Result<StepOutput, StepError> {
         let outputs = self.kind.outputs(&found.id, &found.live).map_err(|error| shape(&error))?;
         let serving = self.kind.serving(&found.live).map_err(|error| shape(&error))?;
         let matters = self.kind.role().holds_data() || serving.is_some();
-        Ok(Left { id: found.id.clone(), outputs, found: matters.then(|| found.clone()), climbed })
+        Ok(StepOutput { id: found.id.clone(), outputs, found: matters.then(|| found.clone()), climbed })
     }
 
     pub(super) async fn look(&self, cloud: &dyn Cloud, ids: &[String]) -> Result<Option<Found>, StepError> {
@@ -407,7 +407,7 @@ impl Job {
             let none = || StepError::Internal { message: "a look without an answer".to_owned() };
             match looked.into_iter().next().ok_or_else(none)? {
                 Ok(found) => return Ok(found),
-                Err(error) if self.insist => self.settle(cloud, error, &mut pauses).await?,
+                Err(error) if self.retry_transient => self.settle(cloud, error, &mut pauses).await?,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -422,7 +422,7 @@ impl Job {
     ) -> Result<(), StepError> {
         use CloudError::{Conflict, NotYet, Throttled};
         let passes = matches!(error, Conflict { .. } | NotYet { .. } | Throttled { .. });
-        let may_pass = passes || self.insist && error.is_transient();
+        let may_pass = passes || self.retry_transient && error.is_transient();
         if !may_pass {
             return Err(error.into());
         }

@@ -78,7 +78,7 @@ pub fn plan(
     let mut spare = Spare::of(moved.rest(&seen.others));
     match options.intent {
         Intent::Destroy => draft.destroy(want, seen, &scope)?,
-        Intent::Converge | Intent::Failover | Intent::Planned | Intent::Failback => {
+        Intent::Converge | Intent::Failover | Intent::PlannedFailover | Intent::Failback => {
             for resource in order::topological(want) {
                 let address = &resource.address;
                 let look = moved.look(address).or_else(|| seen.seen.get(address));

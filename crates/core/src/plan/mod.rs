@@ -36,7 +36,8 @@ pub enum Intent {
     Failover,
     /// Fail over on purpose while the primary answers: the traffic kinds that move shares may be
     /// called too.
-    Planned,
+    #[serde(rename = "planned")]
+    PlannedFailover,
     /// Fail back to the primary: release traffic first, then shrink what served it.
     Failback,
 }
@@ -47,19 +48,19 @@ impl Intent {
         match self {
             Self::Converge => "apply",
             Self::Destroy => "destroy",
-            Self::Failover | Self::Planned => "failover",
+            Self::Failover | Self::PlannedFailover => "failover",
             Self::Failback => "failback",
         }
     }
 
     /// True if it decides which region serves. Such a run takes the lock from others, and goes on where a read fails.
     pub fn changes_mode(self) -> bool {
-        matches!(self, Self::Failover | Self::Planned | Self::Failback)
+        matches!(self, Self::Failover | Self::PlannedFailover | Self::Failback)
     }
 
     /// True for an unplanned or a planned failover.
     pub fn fails_over(self) -> bool {
-        matches!(self, Self::Failover | Self::Planned)
+        matches!(self, Self::Failover | Self::PlannedFailover)
     }
 }
 

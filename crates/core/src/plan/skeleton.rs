@@ -16,9 +16,9 @@ const NAMED: usize = 5;
 /// Steps of a rehearsed plan in topological order, without their specs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Skeleton {
+pub struct RehearsedPlan {
     /// The steps.
-    pub steps: Vec<Bone>,
+    pub steps: Vec<RehearsedStep>,
     /// Predicted time of the critical path, in seconds.
     pub estimate: f64,
     /// Dependencies that many steps share.
@@ -29,7 +29,7 @@ pub struct Skeleton {
 /// One step of a rehearsed plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Bone {
+pub struct RehearsedStep {
     /// The action.
     pub action: Action,
     /// The resource.
@@ -45,10 +45,10 @@ pub struct Bone {
     pub estimate: f64,
 }
 
-impl Skeleton {
+impl RehearsedPlan {
     /// Summarizes `plan`, which is a failover.
     pub fn of(plan: &Plan) -> Self {
-        let bone = |step: &super::Step| Bone {
+        let bone = |step: &super::Step| RehearsedStep {
             action: step.action,
             address: step.address.clone(),
             kind: step.kind.clone(),
@@ -65,8 +65,8 @@ impl Skeleton {
 
     /// True if both have the same steps, whatever their estimates.
     pub fn says_the_same_as(&self, other: &Self) -> bool {
-        let timeless = |it: &Self| -> Vec<Bone> {
-            it.steps.iter().map(|bone| Bone { estimate: 0.0, ..bone.clone() }).collect()
+        let timeless = |it: &Self| -> Vec<RehearsedStep> {
+            it.steps.iter().map(|bone| RehearsedStep { estimate: 0.0, ..bone.clone() }).collect()
         };
         timeless(self) == timeless(other) && self.gates == other.gates
     }
@@ -138,16 +138,17 @@ mod tests {
 
     #[test]
     fn it_keeps_the_order_and_nothing_that_is_written() {
-        let two = Skeleton::of(&plan(&[("pool.a/group", Action::Update), ("pool.b/group", Action::Create)]));
+        let two =
+            RehearsedPlan::of(&plan(&[("pool.a/group", Action::Update), ("pool.b/group", Action::Create)]));
         assert_eq!((two.steps[1].before.clone(), two.estimate), (vec![0], 20.0));
         let text = serde_json::to_string(&two).unwrap();
         assert!(!text.contains("secret"), "{text}");
-        assert_eq!(serde_json::from_str::<Skeleton>(&text).unwrap(), two);
+        assert_eq!(serde_json::from_str::<RehearsedPlan>(&text).unwrap(), two);
     }
 
     #[test]
     fn only_steps_make_another_one() {
-        let one = Skeleton::of(&plan(&[("pool.a/group", Action::Update)]));
+        let one = RehearsedPlan::of(&plan(&[("pool.a/group", Action::Update)]));
         let mut slower = one.clone();
         (slower.estimate, slower.steps[0].estimate) = (99.0, 99.0);
         assert!(slower.says_the_same_as(&one));
@@ -158,7 +159,7 @@ mod tests {
     #[test]
     fn what_differs_is_named_and_a_part_lacks_nothing() {
         let [a, b] = [("pool.a/group", Action::Update), ("pool.b/group", Action::Update)];
-        let rehearsed = Skeleton::of(&plan(&[a, b]));
+        let rehearsed = RehearsedPlan::of(&plan(&[a, b]));
         let said = |steps: &[(&str, Action)], whole| rehearsed.differences(&plan(steps), whole);
         assert_eq!(said(&[a, b], true), None);
         assert_eq!(said(&[a], false), None);

@@ -161,8 +161,8 @@ impl Calls for AwsCloud {
         self.0.log.under(permit);
     }
 
-    fn stand_alone(&self) {
-        self.0.log.stand_alone(&self.0.standby_region);
+    fn restrict_to_standby(&self) {
+        self.0.log.restrict_to_standby(&self.0.standby_region);
     }
 
     fn refused(&self) -> Vec<RefusedCall> {

@@ -16,7 +16,7 @@ type Answer<T> = Result<BTreeMap<String, T>, CloudError>;
 
 /// Gathers the names that are asked for while a question is on its way into the next one. Nobody gets an answer to a question that was
 /// put before his own, and a service that hangs is waited for once by all.
-pub(crate) struct Gather<T> {
+pub(crate) struct Batcher<T> {
     waiting: Mutex<Vec<Waiting<T>>>,
     /// Whoever has it asks.
     turn: tokio::sync::Mutex<()>,
@@ -28,13 +28,13 @@ struct Waiting<T> {
     answer: oneshot::Sender<Answer<T>>,
 }
 
-impl<T> Default for Gather<T> {
+impl<T> Default for Batcher<T> {
     fn default() -> Self {
         Self { waiting: Mutex::default(), turn: tokio::sync::Mutex::default() }
     }
 }
 
-impl<T: Clone> Gather<T> {
+impl<T: Clone> Batcher<T> {
     /// What there is of `names`, from `question` or from that of somebody who asks for them along with his own.
     pub(crate) async fn ask<F>(&self, names: &[String], question: impl FnOnce(Vec<String>) -> F) -> Answer<T>
     where
@@ -91,7 +91,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_asked_together_goes_as_one_question_and_each_gets_his_own() {
-        let (gather, asked) = (Gather::default(), RefCell::default());
+        let (gather, asked) = (Batcher::default(), RefCell::default());
         let ask = |wanted: &[&str]| {
             let (gather, asked, wanted) = (&gather, &asked, names(wanted));
             async move { gather.ask(&wanted, |all| async { Ok(answer(asked, all)) }).await }
@@ -110,7 +110,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_is_that_of_all_who_asked_for_it() {
-        let gather = Gather::<usize>::default();
+        let gather = Batcher::<usize>::default();
         let denied = CloudError::Denied { operation: "ec2:Describe".to_owned(), message: "no".to_owned() };
         let ask = |name: &str| {
             let (gather, denied, wanted) = (&gather, &denied, names(&[name]));
@@ -121,7 +121,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_waits_for_one_who_is_cut_off_asks_himself() {
-        let (gather, asked) = (Gather::default(), RefCell::default());
+        let (gather, asked) = (Batcher::default(), RefCell::default());
         let (a, b) = (names(&["a"]), names(&["b"]));
         let mut first = Box::pin(gather.ask(&a, |_| std::future::pending()));
         let mut second = Box::pin(gather.ask(&b, |all| async { Ok(answer(&asked, all)) }));

@@ -52,7 +52,7 @@ impl Log {
     }
 
     /// From here on only `standby` may be called.
-    pub(crate) fn stand_alone(&self, standby: &str) {
+    pub(crate) fn restrict_to_standby(&self, standby: &str) {
         self.inner().alone = Some(standby.to_owned());
     }
 

@@ -8,15 +8,15 @@ use std::time::{Instant, SystemTime};
 use drstack_core::cloud::CloudError;
 
 /// Answers by name, each handed out once: whoever asks a second time asks AWS.
-pub(crate) struct Once<T>(Mutex<BTreeMap<String, T>>);
+pub(crate) struct Cache<T>(Mutex<BTreeMap<String, T>>);
 
-impl<T> Default for Once<T> {
+impl<T> Default for Cache<T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<T> Once<T> {
+impl<T> Cache<T> {
     /// Keeps an answer for the next look.
     pub(crate) fn put(&self, name: &str, answer: T) {
         self.lock().insert(name.to_owned(), answer);
@@ -35,15 +35,15 @@ impl<T> Once<T> {
 
 /// A question that several ask at the same moment: one of them puts it, and its answer or failure is that of all, so that a service that
 /// hangs is waited for once. Nobody gets an answer to a question that was put before his own: it could miss what he has just made.
-pub(crate) struct Together<T>(tokio::sync::Mutex<Option<(Instant, Result<T, CloudError>)>>);
+pub(crate) struct SingleFlight<T>(tokio::sync::Mutex<Option<(Instant, Result<T, CloudError>)>>);
 
-impl<T> Default for Together<T> {
+impl<T> Default for SingleFlight<T> {
     fn default() -> Self {
         Self(tokio::sync::Mutex::default())
     }
 }
 
-impl<T: Clone> Together<T> {
+impl<T: Clone> SingleFlight<T> {
     /// The answer to `question`, which is put if nobody else puts it from now on.
     pub(crate) async fn ask(
         &self,
@@ -67,9 +67,9 @@ impl<T: Clone> Together<T> {
 
 /// When something was last changed by this run, by name.
 #[derive(Default)]
-pub(crate) struct Moments(Mutex<BTreeMap<String, SystemTime>>);
+pub(crate) struct LastChanged(Mutex<BTreeMap<String, SystemTime>>);
 
-impl Moments {
+impl LastChanged {
     /// It is changed now.
     pub(crate) fn now(&self, name: &str) {
         self.lock().insert(name.to_owned(), SystemTime::now());
@@ -81,21 +81,21 @@ impl Moments {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, SystemTime>> {
-        // As with [`Once`].
+        // As with [`Cache`].
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
 /// What this run was answered and still has to act on, by name.
-pub(crate) struct Answers<T>(Mutex<BTreeMap<String, T>>);
+pub(crate) struct LastAnswers<T>(Mutex<BTreeMap<String, T>>);
 
-impl<T> Default for Answers<T> {
+impl<T> Default for LastAnswers<T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<T: Clone> Answers<T> {
+impl<T: Clone> LastAnswers<T> {
     /// Keeps an answer.
     pub(crate) fn keep(&self, name: &str, answer: T) {
         self.lock().insert(name.to_owned(), answer);
@@ -112,7 +112,7 @@ impl<T: Clone> Answers<T> {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, T>> {
-        // As with [`Once`].
+        // As with [`Cache`].
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
@@ -123,14 +123,14 @@ mod tests {
 
     #[test]
     fn an_answer_is_handed_out_once() {
-        let once = Once::default();
+        let once = Cache::default();
         once.put("a", 1);
         assert_eq!((once.take("a"), once.take("a"), once.take("b")), (Some(1), None, None));
     }
 
     #[tokio::test]
     async fn what_is_asked_together_is_asked_once_and_later_anew() {
-        let (together, put) = (Together::default(), std::cell::Cell::new(0));
+        let (together, put) = (SingleFlight::default(), std::cell::Cell::new(0));
         let ask = |answer: fn(u32) -> Result<u32, CloudError>| {
             let put = &put;
             together.ask(async move {

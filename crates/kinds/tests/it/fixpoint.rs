@@ -33,7 +33,7 @@ struct World {
 }
 
 /// A plan, and what it was made from.
-struct Planned {
+struct PlanOutcome {
     plan: Plan,
     report: PlanReport,
     graph: Graph,
@@ -70,17 +70,17 @@ impl World {
         mode: Mode,
         intent: Intent,
         delete_data: &BTreeSet<String>,
-    ) -> Planned {
+    ) -> PlanOutcome {
         let options = Options { intent, mode, targets: Vec::new(), delete_data: delete_data.clone() };
         self.planned_with(stack, &options).await
     }
 
-    async fn targeted(&self, stack: &Stack, targets: &[String]) -> Planned {
+    async fn targeted(&self, stack: &Stack, targets: &[String]) -> PlanOutcome {
         let (intent, mode, delete_data) = (Intent::Converge, Mode::Standby, BTreeSet::new());
         self.planned_with(stack, &Options { intent, mode, targets: targets.to_vec(), delete_data }).await
     }
 
-    async fn planned_with(&self, stack: &Stack, options: &Options) -> Planned {
+    async fn planned_with(&self, stack: &Stack, options: &Options) -> PlanOutcome {
         let kinds = drstack_kinds::kinds();
         let asked = capture(&self.sim, &self.scope, &queries(stack), Facts::default(), keep).await;
         assert_eq!(asked.failed, []);
@@ -89,7 +89,7 @@ impl World {
         assert!(!compiled.has_errors(), "{}", render(problems, &stack.sources, false));
         let seen = observe(&self.sim, &kinds, &self.scope, graph).await;
         let (plan, report) = plan(graph, &seen, &kinds, &stack.facts, options).unwrap();
-        Planned { plan, report, graph: graph.clone() }
+        PlanOutcome { plan, report, graph: graph.clone() }
     }
 
     /// Executes all of the plan.
@@ -107,7 +107,7 @@ impl World {
         let options = ExecuteOptions {
             parallelism: PARALLELISM,
             purpose: "apply".to_owned(),
-            insist: false,
+            retry_transient: false,
             drain: Default::default(),
             stop: Default::default(),
         };
@@ -128,7 +128,7 @@ impl World {
             assert_eq!(first.report.blocked, []);
         }
         self.execute(&first.plan).await;
-        let Planned { plan, report, graph } = self.planned(stack, mode, Intent::Converge, &none).await;
+        let PlanOutcome { plan, report, graph } = self.planned(stack, mode, Intent::Converge, &none).await;
         let kinds = drstack_kinds::kinds();
         let verifies = |kind: &str| kinds.get(kind).unwrap().check().is_some();
         // Checks have to hold each time, and nothing else is left to do.

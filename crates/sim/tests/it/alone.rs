@@ -20,7 +20,7 @@ fn nothing_leaves_the_standby_region() {
         let sim = Sim::in_memory(config(""), kinds(), &scope("fleet"), seeds("web", 4)).unwrap();
         let (scope, ids) = (scope("fleet"), ["web".to_owned()]);
         assert!(sim.read("group", &scope, Place::Primary, &ids).await[0].is_ok());
-        sim.stand_alone();
+        sim.restrict_to_standby();
         let before = sim.calls().len();
         let read = sim.read("group", &scope, Place::Primary, &ids).await;
         assert!(read.into_iter().all(|answer| is_forbidden(answer, "us-east-1")));
@@ -50,7 +50,7 @@ fn nothing_leaves_the_standby_region() {
 fn the_standby_region_goes_on_as_before() {
     run(async {
         let sim = sim("");
-        sim.stand_alone();
+        sim.restrict_to_standby();
         create(&sim, "group", "web", &group("n", 1)).await.unwrap();
         delete(&sim, "group", "web", "web").await.unwrap();
         let store = sim.control(&scope("fleet"), "control");

@@ -35,7 +35,7 @@ impl Run {
         let options = ExecuteOptions {
             parallelism: 64,
             purpose: "apply".to_owned(),
-            insist: false,
+            retry_transient: false,
             drain: Default::default(),
             stop: Default::default(),
         };

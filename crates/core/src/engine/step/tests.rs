@@ -237,7 +237,7 @@ fn job(action: Action, permit: Permit) -> Job {
         not_before: None,
         line: Pace::new(begin).line("pool", "us-west-2"),
         budget,
-        insist: true,
+        retry_transient: true,
     }
 }
 

@@ -24,7 +24,9 @@ impl Draft<'_> {
     /// True if `kind` moves shares of traffic in a planned failover, before the switch moves it for
     /// good.
     pub(super) fn moves_by_shares(&self, kind: &'static dyn DynKind) -> bool {
-        self.options.intent == Intent::Planned && kind.needs_both_regions() && kind.traffic().is_some()
+        self.options.intent == Intent::PlannedFailover
+            && kind.needs_both_regions()
+            && kind.traffic().is_some()
     }
 
     /// Uses the last recorded state of a resource outside the standby region, without comparing it.

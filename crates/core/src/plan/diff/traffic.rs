@@ -67,7 +67,7 @@ impl Draft<'_> {
         };
         let components: BTreeSet<String> =
             in_the_way.iter().filter_map(|(it, _)| Some(Address::parse(it)?.component().typed())).collect();
-        let planned = if self.options.intent == Intent::Planned { " --planned" } else { "" };
+        let planned = if self.options.intent == Intent::PlannedFailover { " --planned" } else { "" };
         let without: String =
             components.iter().take(NAMED).map(|it| format!(" --not-waiting-for {it}")).collect();
         format!(

@@ -194,7 +194,7 @@ fn failing_back_goes_to_what_may_have_left_something_that_no_look_shows() {
     let (plan, _) = made(&burst(2), &seen, &options(Intent::Failback));
     assert_eq!(lines(&plan), ["Update a.a/b []"]);
     assert_eq!(plan.steps[0].reason, "a failover may have left instances beside it");
-    for intent in [Intent::Converge, Intent::Failover, Intent::Planned] {
+    for intent in [Intent::Converge, Intent::Failover, Intent::PlannedFailover] {
         assert!(made(&burst(2), &seen, &options(intent)).0.is_empty(), "{intent:?}");
     }
     let nothing = made(&burst(1), &there(&[("a.a/b", 1)]), &options(Intent::Failback));

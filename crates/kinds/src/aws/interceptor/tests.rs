@@ -102,7 +102,7 @@ async fn a_cloud_that_stands_alone_sends_nothing_elsewhere() {
     let (wire, log) = (Wire::of(&[TABLES, TABLES]), Log::default());
     let (near, far) = (client(&wire, "us-west-2", &log), client(&wire, "us-east-1", &log));
     far.list_tables().send().await.unwrap();
-    log.stand_alone("us-west-2");
+    log.restrict_to_standby("us-west-2");
     let refused = far.list_tables().send().await.unwrap_err();
     let error = classify("dynamodb:ListTables", "us-east-1", &refused);
     let forbidden =

@@ -111,7 +111,7 @@ fn query(index: usize, stack: &str, traffic: &str, period: i32) -> MetricDataQue
 }
 
 /// A metric of AWS's own.
-pub(crate) struct Told<'a> {
+pub(crate) struct ServiceMetric<'a> {
     pub(crate) namespace: &'a str,
     pub(crate) name: &'a str,
     pub(crate) dimensions: &'a [(&'a str, &'a str)],
@@ -120,7 +120,7 @@ pub(crate) struct Told<'a> {
 /// The newest datapoint within a day of each of these metrics, at most [`QUERIES`], with its second: the largest of its minute.
 pub(crate) async fn lately(
     at: &Target<'_>,
-    metrics: &[Told<'_>],
+    metrics: &[ServiceMetric<'_>],
 ) -> Result<Vec<Option<(i64, f64)>>, CloudError> {
     let queries = metrics.iter().enumerate().map(|(index, it)| {
         let dimensions =

@@ -5,14 +5,14 @@ use aws_sdk_dynamodb::types::{
 };
 use drstack_core::cloud::CloudError;
 
-use crate::aws::once::Once;
+use crate::aws::once::Cache;
 use crate::aws::tags::Tags;
 use crate::aws::{Target, absent};
 use crate::services::s3::calls::built;
 
 /// Tables of the primary by name: the fact was made of them, and the observe that follows uses each once.
 #[derive(Default)]
-pub(crate) struct Tables(pub(crate) Once<TableDescription>);
+pub(crate) struct Tables(pub(crate) Cache<TableDescription>);
 
 /// What DynamoDB answers when a table is not there.
 pub(crate) const NO_TABLE: &[&str] = &["ResourceNotFoundException", "TableNotFoundException"];

@@ -8,7 +8,7 @@ use drstack_core::sides::{Copied, Entry, Listed, Reported, Sides, compare};
 use jiff::Timestamp;
 
 use crate::aws::Target;
-use crate::services::cloudwatch::calls::{Told, lately};
+use crate::services::cloudwatch::calls::{ServiceMetric, lately};
 use crate::services::dynamodb::calls as dynamodb;
 
 /// Pages of 1 MiB that are read of one side of a table. A page costs 128 read units (`Scan`, eventually consistent), and the primary
@@ -37,7 +37,7 @@ pub(crate) async fn sides(
 /// What DynamoDB says of a table, in the region that was written to (Developer Guide, "Monitoring global tables").
 async fn of_table(primary: &Target<'_>, to: &str, table: &str) -> Result<Option<Reported>, CloudError> {
     let dimensions = &[("TableName", table), ("ReceivingRegion", to)];
-    let told = [Told { namespace: "AWS/DynamoDB", name: "ReplicationLatency", dimensions }];
+    let told = [ServiceMetric { namespace: "AWS/DynamoDB", name: "ReplicationLatency", dimensions }];
     let found = lately(primary, &told).await?;
     Ok(found.first().copied().flatten().and_then(|(second, millis)| {
         let at = Timestamp::from_second(second).ok()?;

@@ -7,14 +7,14 @@ use drstack_core::address::Address;
 use drstack_core::cloud::{CloudError, Owner};
 use serde_json::Value;
 
-use crate::aws::once::Together;
+use crate::aws::once::SingleFlight;
 use crate::aws::tags::{self, Tags};
 use crate::aws::{Target, absent, has_code};
 use crate::services::s3::calls::built;
 
 /// Name and path of the stack's roles, as several kinds ask for them at the same moment.
 #[derive(Default)]
-struct Roles(Together<Vec<(String, String)>>);
+struct Roles(SingleFlight<Vec<(String, String)>>);
 
 /// Name of the one inline policy of a role that drstack makes.
 const POLICY: &str = "drstack";

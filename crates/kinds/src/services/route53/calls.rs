@@ -7,7 +7,7 @@ use aws_sdk_route53::types::{
 };
 use drstack_core::cloud::CloudError;
 
-use crate::aws::once::Together;
+use crate::aws::once::SingleFlight;
 use crate::aws::tags::{STACK, Tags};
 use crate::aws::{Target, absent};
 
@@ -48,7 +48,7 @@ pub(crate) async fn list_checks(at: &Target<'_>) -> Result<Vec<HealthCheck>, Clo
 
 /// The checks that carry the stack's tag.
 pub(crate) async fn owned_checks(at: &Target<'_>) -> Result<Vec<Check>, CloudError> {
-    at.aws.shared.get::<Together<Vec<Check>>>().ask(list_tagged(at)).await
+    at.aws.shared.get::<SingleFlight<Vec<Check>>>().ask(list_tagged(at)).await
 }
 
 async fn list_tagged(at: &Target<'_>) -> Result<Vec<Check>, CloudError> {

@@ -8,18 +8,18 @@ use aws_sdk_s3::types::{
 };
 use drstack_core::cloud::CloudError;
 
-use crate::aws::once::Once;
+use crate::aws::once::Cache;
 use crate::aws::tags::{Tags, owner};
 use crate::aws::{Target, absent, has_code};
 use aws_sdk_s3::types::ReplicationRule;
 
 /// Whether versioning is on, by bucket of the primary: the fact was made of it, and the observe that follows uses it once.
 #[derive(Default)]
-pub(crate) struct Versioning(pub(crate) Once<bool>);
+pub(crate) struct Versioning(pub(crate) Cache<bool>);
 
 /// Role and rules by bucket of the primary, used in the same way; none where there is no configuration.
 #[derive(Default)]
-pub(crate) struct Replication(pub(crate) Once<Option<(String, Vec<ReplicationRule>)>>);
+pub(crate) struct Replication(pub(crate) Cache<Option<(String, Vec<ReplicationRule>)>>);
 
 /// What S3 answers when a bucket is not there.
 pub(crate) const NO_BUCKET: &[&str] = &["NoSuchBucket", "NotFound"];

@@ -6,7 +6,7 @@ use drstack_core::sides::{Copied, Entry, Listed, Reported, Sides, compare};
 use jiff::Timestamp;
 
 use crate::aws::Target;
-use crate::services::cloudwatch::calls::{Told, lately};
+use crate::services::cloudwatch::calls::{ServiceMetric, lately};
 
 /// Versions and deletion marks that are listed of one side of a bucket: 200 calls, some 20 seconds, and 40 MB of memory.
 const MOST_VERSIONS: usize = 200_000;
@@ -66,7 +66,7 @@ async fn of_rule(standby: &Target<'_>, copied: &Copied) -> Result<Option<Reporte
     let Some(rule) = copied.metrics.as_deref() else { return Ok(None) };
     let (from, to) = (&*copied.name, &*copied.copy);
     let dimensions = &[("SourceBucket", from), ("DestinationBucket", to), ("RuleId", rule)];
-    let told = |name| Told { namespace: "AWS/S3", name, dimensions };
+    let told = |name| ServiceMetric { namespace: "AWS/S3", name, dimensions };
     let told = [told("OperationsPendingReplication"), told("ReplicationLatency")];
     let found = lately(standby, &told).await?;
     let [waiting, latency] = found.as_slice() else { return Ok(None) };

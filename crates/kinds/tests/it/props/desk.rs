@@ -28,7 +28,7 @@ use super::service::Service;
 
 /// A machine. Clones are the same machine.
 #[derive(Clone)]
-pub(crate) struct Desk {
+pub(crate) struct OperatorCloud {
     sim: Sim,
     flaw: Option<Flaw>,
     nap: Option<Nap>,
@@ -71,7 +71,7 @@ pub(crate) struct Started {
     pub(crate) intended: bool,
 }
 
-impl Desk {
+impl OperatorCloud {
     pub(crate) fn at(sim: &Sim, flaw: Option<Flaw>, nap: Option<Nap>) -> Self {
         planted::name_no_owner(flaw, sim);
         let asleep = Arc::new(watch::Sender::new(None));
@@ -224,7 +224,7 @@ impl Desk {
     }
 }
 
-impl Cloud for Desk {
+impl Cloud for OperatorCloud {
     fn read<'a>(
         &'a self,
         kind: &'static str,
@@ -315,7 +315,7 @@ impl Cloud for Desk {
     }
 
     fn control(&self, scope: &Scope, bucket: &str) -> Arc<dyn ControlStore> {
-        let drawer = Drawer { desk: self.clone(), store: self.sim.control(scope, bucket) };
+        let drawer = OperatorStore { desk: self.clone(), store: self.sim.control(scope, bucket) };
         planted::late(self.flaw, Arc::new(drawer))
     }
 
@@ -330,7 +330,7 @@ impl Cloud for Desk {
     }
 }
 
-impl Calls for Desk {
+impl Calls for OperatorCloud {
     fn throttled(&self, kind: &str, scope: &Scope, place: Place) -> u64 {
         planted::heard(self.flaw, self.sim.throttled(kind, scope, place))
     }
@@ -341,9 +341,9 @@ impl Calls for Desk {
         }
     }
 
-    fn stand_alone(&self) {
+    fn restrict_to_standby(&self) {
         if !self.shared {
-            self.sim.stand_alone();
+            self.sim.restrict_to_standby();
         }
     }
 
@@ -357,12 +357,12 @@ impl Calls for Desk {
 }
 
 /// The control bucket, as the machine sees it.
-struct Drawer {
-    desk: Desk,
+struct OperatorStore {
+    desk: OperatorCloud,
     store: Arc<dyn ControlStore>,
 }
 
-impl Drawer {
+impl OperatorStore {
     fn wrote(&self, key: &str, body: &[u8]) {
         let mut log = self.desk.log();
         log.writes.push((self.desk.sim.now(), key.to_owned()));
@@ -374,7 +374,7 @@ impl Drawer {
     }
 }
 
-impl ControlStore for Drawer {
+impl ControlStore for OperatorStore {
     fn ensure(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         self.desk.ask(self.store.ensure()).boxed()
     }

@@ -6,7 +6,7 @@ use drstack_core::plan::Intent;
 use drstack_sim::{Failure, Fault};
 use proptest::prelude::*;
 
-use super::desk::Desk;
+use super::desk::OperatorCloud;
 use super::planted::Flaw;
 use super::scene::{Case, Scene, cases};
 use super::{finds, holds, run};
@@ -17,7 +17,7 @@ fn trouble() -> impl Strategy<Value = (f64, u64)> {
 }
 
 /// Nothing is even asked of what belongs to others: the simulated cloud would refuse it, a real one may not.
-fn expect_untouched(desk: &Desk) {
+fn expect_untouched(desk: &OperatorCloud) {
     let of_others = desk.changes().into_iter().filter(|change| change.what.contains("theirs-"));
     let of_others: Vec<String> = of_others.map(|change| change.what).collect();
     assert_eq!(of_others, [""; 0]);

@@ -1,5 +1,5 @@
 //! Nothing is lost, nothing is doubled: properties of whole runs on the simulated cloud, over random stacks of the real
-//! kinds, in random weather. Each file is one property, and `planted` holds the mistakes that they are there to find.
+//! kinds, under random faults. Each file is one property, and `planted` holds the mistakes that they are there to find.
 
 mod again;
 mod deaths;

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::desk::Desk;
+use super::desk::OperatorCloud;
 use super::planted::Flaw;
 use super::program::{Program, scope};
 use super::scene::{expect_done, objects};
@@ -48,7 +48,7 @@ fn check(applies: &[(i64, u32)], flaw: Option<Flaw>) {
             let mut value = sim.world().facts[&group.key()].clone();
             (value["capacity"], value["max"]) = (json!(capacity), json!(40));
             sim.set_fact(&group, Some(value)).unwrap();
-            let (desk, run) = (Desk::at(&sim, flaw, None), format!("apply-{number}"));
+            let (desk, run) = (OperatorCloud::at(&sim, flaw, None), format!("apply-{number}"));
             let program = Program {
                 stack: &stack,
                 desk,

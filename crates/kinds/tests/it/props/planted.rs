@@ -25,7 +25,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::desk::Desk;
+use super::desk::OperatorCloud;
 
 mod store;
 
@@ -103,14 +103,14 @@ pub(crate) enum Flaw {
 }
 
 /// The catalogue of a program at `desk`: a planner that sees the world as the flaw wants it, and whose plans go wrong.
-pub(super) fn catalog(flaw: Option<Flaw>, desk: &Desk) -> Catalog {
+pub(super) fn catalog(flaw: Option<Flaw>, desk: &OperatorCloud) -> Catalog {
     let catalog = Catalog::new(drstack_kinds::components(), drstack_kinds::kinds(), keep(flaw));
     Catalog { planner: Arc::new(Flawed { flaw, desk: desk.clone() }), ..catalog }
 }
 
 struct Flawed {
     flaw: Option<Flaw>,
-    desk: Desk,
+    desk: OperatorCloud,
 }
 
 impl Planner for Flawed {

@@ -16,7 +16,7 @@ use drstack_app::ops::destroy::{Destroy, destroy};
 use drstack_app::ops::failback::{Failback, failback};
 use drstack_app::ops::failover::{self, Failover, failover};
 use drstack_app::ops::unlock;
-use drstack_app::planned::Planned;
+use drstack_app::planned::PlanOutcome;
 use drstack_app::report::timeline::Report;
 use drstack_app::session::Session;
 use drstack_app::trust::Trust;
@@ -29,13 +29,13 @@ use drstack_core::verdict::{Evidence, Verdict};
 use futures_util::future::{BoxFuture, FutureExt};
 use jiff::{SignedDuration, Timestamp};
 
-use super::desk::Desk;
+use super::desk::OperatorCloud;
 use super::planted::{self, Flaw};
 
 /// Somebody at a machine, with a stack.
 pub(crate) struct Program<'a> {
     pub(crate) stack: &'a Stack,
-    pub(crate) desk: Desk,
+    pub(crate) desk: OperatorCloud,
     /// Its run's name: another one each time.
     pub(crate) run: String,
     pub(crate) delete_data: &'a BTreeSet<String>,
@@ -118,7 +118,7 @@ impl Program<'_> {
     }
 
     /// What a failover would do.
-    pub(crate) async fn plan_failover(&self, only: &[String]) -> Result<Planned, Failure> {
+    pub(crate) async fn plan_failover(&self, only: &[String]) -> Result<PlanOutcome, Failure> {
         let (ear, how) = (Arc::new(Ear::default()), self.how(only));
         let mut session = self.for_failover(&ear, &how).await?;
         failover::planned(&mut session, &how).await
@@ -147,7 +147,7 @@ impl Program<'_> {
     }
 
     /// What an apply or a destroy would do in the mode that the stack is in.
-    pub(crate) async fn plan(&self, intent: Intent) -> Result<Planned, Failure> {
+    pub(crate) async fn plan(&self, intent: Intent) -> Result<PlanOutcome, Failure> {
         let mut session = Session::open(&self.app(&Arc::default()), self.stack.clone()).await?;
         let mode = session.mode().await?.standing().mode;
         let options = Options { intent, mode, targets: Vec::new(), delete_data: self.delete_data.clone() };
@@ -206,7 +206,7 @@ impl Program<'_> {
 
 /// The machine that a program runs on, and the cloud that it reaches from there.
 struct Seat {
-    desk: Desk,
+    desk: OperatorCloud,
     run: String,
     /// How many runs have begun: a failback may take two.
     runs: AtomicUsize,

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use drstack_app::planned::Planned;
+use drstack_app::planned::PlanOutcome;
 use drstack_core::address::Address;
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::control::record;
@@ -14,7 +14,7 @@ use drstack_sim::{Holder, Sim, SimConfig, World};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use super::desk::{Desk, Nap};
+use super::desk::{Nap, OperatorCloud};
 use super::planted::Flaw;
 use super::program::{End, Program, scope};
 use crate::loaded::{seeds, stack};
@@ -27,7 +27,7 @@ pub(crate) struct Case {
     /// The stack that stands already.
     before: Option<Draft>,
     wanted: Draft,
-    weather: Weather,
+    fault_schedule: Weather,
 }
 
 /// How a simulated cloud behaves where nothing goes wrong.
@@ -45,23 +45,26 @@ struct Weather {
 }
 
 pub(crate) fn cases() -> impl Strategy<Value = Case> {
-    let weather = (any::<u64>(), 0..200_i64, 0..200_i64, 0..10_000_i64, 0..40_i64, 0..40_u32).prop_map(
-        |(seed, latency, jitter, lag, work, best)| Weather { seed, latency, jitter, lag, work, best },
-    );
-    (prop::option::of((drafts(), any::<bool>())), drafts(), weather).prop_map(|(before, wanted, weather)| {
-        let (before, wanted) = match before {
-            Some((before, true)) => (Some(before.clone()), before.changed_to(&wanted)),
-            Some((before, false)) => (Some(before), wanted),
-            None => (None, wanted),
-        };
-        Case { before, wanted, weather }
-    })
+    let fault_schedule =
+        (any::<u64>(), 0..200_i64, 0..200_i64, 0..10_000_i64, 0..40_i64, 0..40_u32).prop_map(
+            |(seed, latency, jitter, lag, work, best)| Weather { seed, latency, jitter, lag, work, best },
+        );
+    (prop::option::of((drafts(), any::<bool>())), drafts(), fault_schedule).prop_map(
+        |(before, wanted, fault_schedule)| {
+            let (before, wanted) = match before {
+                Some((before, true)) => (Some(before.clone()), before.changed_to(&wanted)),
+                Some((before, false)) => (Some(before), wanted),
+                None => (None, wanted),
+            };
+            Case { before, wanted, fault_schedule }
+        },
+    )
 }
 
 impl Case {
     /// The same where each look finds all that was made.
     pub(crate) fn without_lag(&self) -> Self {
-        Self { weather: Weather { lag: 0, ..self.weather.clone() }, ..self.clone() }
+        Self { fault_schedule: Weather { lag: 0, ..self.fault_schedule.clone() }, ..self.clone() }
     }
 
     /// The same with pools of more instances than may be launched at once.
@@ -122,7 +125,7 @@ impl Scene {
     pub(crate) async fn of(case: &Case, flaw: Option<Flaw>) -> Self {
         let wanted = stack(&case.wanted.text());
         let before = case.before.as_ref().map(|before| stack(&before.text()));
-        let config = case.weather.config();
+        let config = case.fault_schedule.config();
         let all = before.iter().chain([&wanted]).flat_map(seeds).collect();
         let sim = Sim::in_memory(config.clone(), drstack_kinds::kinds(), &scope(&wanted), all).unwrap();
         plant_foreign(&sim, &wanted);
@@ -196,17 +199,17 @@ impl Scene {
         sim.restart(SimConfig { between_runs, ..self.config.clone() }).unwrap()
     }
 
-    pub(crate) fn desk(&self, sim: &Sim, nap: Option<Nap>) -> Desk {
-        Desk::at(sim, self.flaw, nap)
+    pub(crate) fn desk(&self, sim: &Sim, nap: Option<Nap>) -> OperatorCloud {
+        OperatorCloud::at(sim, self.flaw, nap)
     }
 
     /// Somebody at that desk.
-    pub(crate) fn program(&self, desk: &Desk, run: &str) -> Program<'_> {
+    pub(crate) fn program(&self, desk: &OperatorCloud, run: &str) -> Program<'_> {
         self.program_with(desk, run, self.flaw)
     }
 
     /// The same, who makes this mistake.
-    pub(crate) fn program_with(&self, desk: &Desk, run: &str, flaw: Option<Flaw>) -> Program<'_> {
+    pub(crate) fn program_with(&self, desk: &OperatorCloud, run: &str, flaw: Option<Flaw>) -> Program<'_> {
         Program {
             stack: &self.stack,
             desk: desk.clone(),
@@ -231,7 +234,7 @@ impl Scene {
         expect_done(self.apply(sim, run).await);
     }
 
-    pub(crate) async fn plan(&self, sim: &Sim, intent: Intent) -> Planned {
+    pub(crate) async fn plan(&self, sim: &Sim, intent: Intent) -> PlanOutcome {
         let desk = self.desk(sim, None);
         match self.program(&desk, "plan").plan(intent).await {
             Ok(planned) => planned,
@@ -243,7 +246,7 @@ impl Scene {
     /// named, and that what is not the stack's is as it was. Returns all that is there.
     pub(crate) async fn finished(&self, sim: &Sim) -> Vec<String> {
         let now = self.later(sim);
-        let Planned { plan, report, compiled, .. } = self.plan(&now, Intent::Converge).await;
+        let PlanOutcome { plan, report, compiled, .. } = self.plan(&now, Intent::Converge).await;
         assert_eq!(left_to_do(&plan), [""; 0], "left to do");
         assert_eq!((&report.blocked, &report.waiting), (&vec![], &vec![]));
         let kept: BTreeSet<&str> = report.kept.iter().map(|it| it.address.as_str()).collect();
@@ -300,7 +303,7 @@ pub(crate) fn expect_done(end: End) -> usize {
 }
 
 /// Demands that no change was started whose intent was not stored before.
-pub(crate) fn expect_intended(desk: &Desk) {
+pub(crate) fn expect_intended(desk: &OperatorCloud) {
     let early: Vec<_> = desk.changes().into_iter().filter(|change| !change.intended).collect();
     assert!(early.is_empty(), "not in the journal: {early:#?}");
 }

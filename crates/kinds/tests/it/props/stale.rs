@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use tokio::time::sleep;
 
-use super::desk::{Desk, Nap};
+use super::desk::{Nap, OperatorCloud};
 use super::planted::Flaw;
 use super::program::End;
 use super::scene::{Case, Scene, cases, expect_intended};
@@ -22,7 +22,7 @@ fn naps() -> impl Strategy<Value = (Case, Index, u64)> {
 }
 
 /// Tries until it is done: the sleeper may wake just before, and renew its lease.
-async fn take_turn(scene: &Scene, desk: &Desk) {
+async fn take_turn(scene: &Scene, desk: &OperatorCloud) {
     for run in 0..20 {
         match scene.program(desk, &format!("next-{run}")).apply().await {
             End::Done(_) => return,

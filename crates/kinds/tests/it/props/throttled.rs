@@ -8,7 +8,7 @@ use drstack_sim::{ATTEMPTS, CallRecord, Operation, Sim, SimConfig};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use super::desk::Desk;
+use super::desk::OperatorCloud;
 use super::planted::Flaw;
 use super::program::{Program, scope};
 use super::scene::{Case, Scene, cases, expect_done};
@@ -91,7 +91,7 @@ fn check_pace(crowd: &Crowd, flaw: Option<Flaw>) {
         let config =
             SimConfig { seed: crowd.seed, latency, rate: Some(CALLS * crowd.rate), ..SimConfig::default() };
         let sim = Sim::in_memory(config, drstack_kinds::kinds(), &scope(&stack), seeds(&stack)).unwrap();
-        let desk = Desk::at(&sim, flaw, None);
+        let desk = OperatorCloud::at(&sim, flaw, None);
         let program = Program {
             stack: &stack,
             desk,

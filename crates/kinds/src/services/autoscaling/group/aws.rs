@@ -14,8 +14,8 @@ use drstack_core::cloud::{Call, CloudError};
 use drstack_core::kind::{FieldChange, Shortage};
 
 use super::{Group, GroupLive, GroupSpec, Reserved, texts};
-use crate::aws::gather::Gather;
-use crate::aws::once::Moments;
+use crate::aws::gather::Batcher;
+use crate::aws::once::LastChanged;
 use crate::aws::tags::{SPEC, STACK, Tags, named, owner_by_name};
 use crate::aws::{Driver, Looked, Seen, Target, by_id, each_of, has_code, passing};
 use crate::services::ec2::calls::filter;
@@ -134,7 +134,7 @@ impl Driver for Group {
             size_now.min = size_now.min.min(size_now.desired);
             size_now.max = live.max.max(size_now.max).max(size_now.desired);
         }
-        at.aws.shared.get::<Moments>().now(name);
+        at.aws.shared.get::<LastChanged>().now(name);
         let reserved = Reserved::said(spec.reserved.as_ref(), live.reserved.as_ref());
         let put = at
             .autoscaling()
@@ -346,7 +346,7 @@ async fn standing(at: &Target<'_>, names: &[String]) -> Result<BTreeMap<String, 
         let name = |it: &Standing| it.group.auto_scaling_group_name.clone();
         Ok(found.into_iter().filter_map(|it| Some((name(&it)?, it))).collect())
     };
-    at.aws.at(at.place).shared.get::<Gather<Standing>>().ask(names, question).await
+    at.aws.at(at.place).shared.get::<Batcher<Standing>>().ask(names, question).await
 }
 
 /// Groups with what EC2 says of their instances. One that it does not know yet is not among them.
@@ -416,7 +416,7 @@ async fn shortage(at: &Target<'_>, name: &str) -> Result<Option<Shortage>, Cloud
     let ask = at.autoscaling().describe_scaling_activities().auto_scaling_group_name(name);
     let answer = ask.max_records(ACTIVITIES).send().await;
     let answer = answer.map_err(|error| at.failed("autoscaling:DescribeScalingActivities", error))?;
-    let since = at.aws.shared.get::<Moments>().of(name).or_else(|| SystemTime::now().checked_sub(LATELY));
+    let since = at.aws.shared.get::<LastChanged>().of(name).or_else(|| SystemTime::now().checked_sub(LATELY));
     let activities = answer.activities.unwrap_or_default().into_iter();
     let mut newest: Vec<Activity> = activities.filter(|it| is_after(it, since)).collect();
     newest.sort_by_key(|it| std::cmp::Reverse(it.start_time));

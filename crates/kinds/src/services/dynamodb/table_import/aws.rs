@@ -11,7 +11,7 @@ use drstack_core::cloud::{Call, CloudError, Owner};
 use drstack_core::kind::FieldChange;
 
 use super::{TableImport, TableImportLive, TableImportSpec};
-use crate::aws::once::Moments;
+use crate::aws::once::LastChanged;
 use crate::aws::tags::{SOURCE, owned, owner};
 use crate::aws::{Driver, Looked, Seen, Target, each};
 use crate::facts::{KeyPart, Throughput};
@@ -64,7 +64,7 @@ impl Driver for TableImport {
             .input_format(InputFormat::DynamodbJson)
             .input_compression_type(InputCompressionType::Gzip)
             .table_creation_parameters(built(IMPORT, parameters(spec))?);
-        at.aws.shared.get::<Moments>().now(&begun(&spec.table));
+        at.aws.shared.get::<LastChanged>().now(&begun(&spec.table));
         let answer = import.send().await.map_err(|error| at.failed(IMPORT, error))?;
         let arn = answer.import_table_description.and_then(|it| it.table_arn);
         let creating = Seen {
@@ -174,7 +174,7 @@ async fn look(at: &Target<'_>, name: &str) -> Result<Option<Seen<TableImportLive
 async fn without_table(at: &Target<'_>, name: &str) -> Result<Option<Seen<TableImportLive>>, CloudError> {
     let Some(import) = newest(at, name).await? else { return Ok(None) };
     let failure = failure(at, &import).await?;
-    let is_ours = at.aws.shared.get::<Moments>().of(&begun(name)).is_some();
+    let is_ours = at.aws.shared.get::<LastChanged>().of(&begun(name)).is_some();
     if failure.is_some() && is_ours || import.import_status == Some(ImportStatus::InProgress) {
         let live = on_its_way(import.table_arn.clone(), source(at, name, &import), failure);
         return Ok(Some(Seen { id: name.to_owned(), owner: Owner::Foreign, live }));

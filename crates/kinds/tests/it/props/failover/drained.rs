@@ -12,7 +12,7 @@ use drstack_sim::{Backlog, Sim};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use crate::props::desk::Desk;
+use crate::props::desk::OperatorCloud;
 use crate::props::planted::Flaw;
 use crate::props::program::{End, Program};
 use crate::props::scene::{Case, Scene, cases, expect_done, expect_intended, left_to_do, shape};
@@ -39,7 +39,7 @@ async fn behind(scene: &Scene, seconds: i64) -> (Sim, bool) {
     (scene.after_with(&scene.stands, |config| config.backlog = backlog), has_data)
 }
 
-async fn planned(scene: &Scene, desk: &Desk, waits: i64, flaw: Option<Flaw>) -> End {
+async fn planned(scene: &Scene, desk: &OperatorCloud, waits: i64, flaw: Option<Flaw>) -> End {
     let program: Program<'_> = scene.program_with(desk, "planned", flaw);
     let how = Failover { planned: true, drain_timeout: SignedDuration::from_secs(waits), ..program.how(&[]) };
     program.fail_over(&how).await
@@ -50,7 +50,7 @@ fn check(case: &Case, (drains, waits): (i64, i64), flaw: Option<Flaw>) {
         let scene = Scene::of(case, None).await;
         let (sim, has_data) = behind(&scene, drains).await;
         let begun = sim.now();
-        let desk = Desk::at(&sim, flaw, None);
+        let desk = OperatorCloud::at(&sim, flaw, None);
         let end = planned(&scene, &desk, waits, flaw).await;
         expect_intended(&desk);
         if has_data && drains > waits {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{Disaster, without_most};
-use crate::props::desk::Desk;
+use crate::props::desk::OperatorCloud;
 use crate::props::planted::Flaw;
 use crate::props::program::End;
 use crate::props::scene::{Case, cases, expect_done, left_to_do, objects, shape};
@@ -72,7 +72,7 @@ fn check(case: &Case, lack: &Lack, flaw: Option<Flaw>) {
         let active = sim.world();
         let sim = disaster.scene.after_with(&sim, |config| config.spot = lack.limits());
         let service = disaster.service();
-        let desk = Desk::at(&sim, flaw, None).watching(&service);
+        let desk = OperatorCloud::at(&sim, flaw, None).watching(&service);
         let end = disaster.scene.program_with(&desk, "back", flaw).failback().await;
         assert!(matches!(end, End::Done(_)), "{end:?}");
         let kept = disaster.mode(&sim).await;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::{Disaster, FIRST};
-use crate::props::desk::Desk;
+use crate::props::desk::OperatorCloud;
 use crate::props::planted::Flaw;
 use crate::props::program::{End, scope};
 use crate::props::scene::{Case, cases, expect_done};
@@ -60,7 +60,7 @@ fn check(case: &Case, loss: Loss, end: Option<Index>, forward: bool, flaw: Optio
         let sim = disaster.scene.later(&sim);
         loss.befalls(&mut disaster, &sim).await;
         for run in ["apply", "destroy"] {
-            let desk = Desk::at(&sim, flaw, None);
+            let desk = OperatorCloud::at(&sim, flaw, None);
             let program = disaster.scene.program_with(&desk, run, flaw);
             let end = if run == "apply" { program.apply().await } else { program.destroy().await };
             assert!(matches!(end, End::Failed(_)), "{run}: {end:?}");

@@ -10,7 +10,7 @@ use drstack_sim::{Astray, Sim, Way};
 use proptest::prelude::*;
 use tokio::time::{sleep, timeout};
 
-use crate::props::desk::Desk;
+use crate::props::desk::OperatorCloud;
 use crate::props::planted::Flaw;
 use crate::props::program::{End, scope};
 use crate::props::scene::{Case, Scene, cases, expect_intended, left_to_do};
@@ -60,8 +60,8 @@ fn check((case, old): (Case, Old), flaw: Option<Flaw>) {
         let astray = Astray { change: old.change, span: Duration::from_millis(old.millis), how: old.way };
         // The one does not ask again whether it may call, the other does not wait for what may land.
         let [asks, waits] = [Flaw::AsksOnce, Flaw::LooksOnce].map(|of| flaw.filter(|it| *it == of));
-        let left = Desk::at(&sim, asks, None).beside_others().astray(astray);
-        let desk = Desk::at(&sim, waits, None).beside_others();
+        let left = OperatorCloud::at(&sim, asks, None).beside_others().astray(astray);
+        let desk = OperatorCloud::at(&sim, waits, None).beside_others();
         let program = scene.program_with(&left, "old", flaw);
         let (_, taken) = tokio::join!(
             async {

@@ -26,14 +26,14 @@ use drstack_core::control::mode::KeptMode;
 use drstack_core::objective::Mode;
 use drstack_sim::{Sim, SimConfig};
 
-use super::desk::Desk;
+use super::desk::OperatorCloud;
 use super::planted::Flaw;
 use super::program::{End, scope};
 use super::scene::{Case, Scene, expect_done, expect_intended, left_to_do, objects, owned, shape};
 use super::service::Service;
 
-/// The name of a run that is stopped at a call which is chosen from those of an undisturbed one, and that of the latter: the weather is
-/// drawn by what is called, the name is part of the journal's keys, and in other weather there are other calls.
+/// The name of a run that is stopped at a call which is chosen from those of an undisturbed one, and that of the latter: the faults are
+/// drawn by what is called, the name is part of the journal's keys, and under other faults there are other calls.
 const FIRST: &str = "failover";
 
 /// See the module.
@@ -88,8 +88,8 @@ impl Disaster {
         [self.scene.stack.facts.primary.clone(), "global".to_owned()].into()
     }
 
-    fn desk(&self, sim: &Sim) -> Desk {
-        Desk::at(sim, self.flaw, None)
+    fn desk(&self, sim: &Sim) -> OperatorCloud {
+        OperatorCloud::at(sim, self.flaw, None)
     }
 
     /// A failover at a desk of its own: whatever happens, nothing leaves the region, nothing dips and nothing is done that is not
@@ -106,7 +106,7 @@ impl Disaster {
         end
     }
 
-    fn expect_fair(&self, sim: &Sim, desk: &Desk, service: &Service) {
+    fn expect_fair(&self, sim: &Sim, desk: &OperatorCloud, service: &Service) {
         expect_intended(desk);
         // It asked nobody: what it works from is no news.
         let facts: Vec<_> = desk.writes().into_iter().filter(|(_, key)| key == "facts.json").collect();

@@ -13,7 +13,7 @@ use drstack_core::cloud::{Call, CloudError};
 use drstack_core::kind::Limit;
 
 use super::{Lifecycle, Members, has_code, serves, size};
-use crate::aws::once::Answers;
+use crate::aws::once::LastAnswers;
 use crate::aws::tags::named;
 use crate::aws::{Target, passing};
 use crate::services::autoscaling::group::fleet::{
@@ -48,7 +48,7 @@ pub(super) async fn burst(
     spec: &GroupSpec,
     members: &Members,
 ) -> Result<(), CloudError> {
-    let fleets = at.aws.shared.get::<Answers<Answer>>();
+    let fleets = at.aws.shared.get::<LastAnswers<Answer>>();
     let answer = fleets.of(&spec.name);
     let launched = launched(at, call, members, answer.as_ref()).await?;
     let wait =
