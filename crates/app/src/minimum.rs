@@ -17,10 +17,10 @@ impl Session {
     pub(crate) fn accept(&mut self, all: &[Accepted]) -> Result<(), Failure> {
         let is_pool = |name: &str| {
             let mut components = self.stack.components.values();
-            components.any(|it| it.component.name() == "pool" && it.address.is_within(name))
+            components.any(|it| it.component.runs_instances() && it.address.is_within(name))
         };
         if let Some(pool) = all.iter().filter_map(|it| it.pool.as_deref()).find(|pool| !is_pool(pool)) {
-            let known = self.stack.components.values().filter(|it| it.component.name() == "pool");
+            let known = self.stack.components.values().filter(|it| it.component.runs_instances());
             let hint = match text::nearest(pool, known.map(|it| it.address.to_string())) {
                 Some(it) => format!("did you mean `{it}`?"),
                 None => "`drstack graph` shows the addresses of the stack".to_owned(),

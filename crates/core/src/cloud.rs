@@ -155,6 +155,10 @@ pub trait Cloud: Calls + Send + Sync + 'static {
     }
     /// The control bucket of this name in the standby region.
     fn control(&self, scope: &Scope, bucket: &str) -> Arc<dyn ControlStore>;
+    /// Kind that keeps the second record of the mode, apart from the control bucket: [`KindRegistry::text_keeper`].
+    ///
+    /// [`KindRegistry::text_keeper`]: crate::kind::KindRegistry::text_keeper
+    fn record_kind(&self) -> &'static str;
     /// Wall-clock time.
     fn now(&self) -> Timestamp;
     /// How long the cloud lets an eventually consistent read lag behind a write.

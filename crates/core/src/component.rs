@@ -291,6 +291,8 @@ pub trait Component: Send + Sync + 'static {
     const NAME: &'static str;
     /// One-line summary for `drstack kinds`.
     const SUMMARY: &'static str;
+    /// True if it runs instances, so that a failover may accept less than all of them (`--minimum`).
+    const RUNS_INSTANCES: bool = false;
     /// Texts of its table that may hold secrets.
     const SECRETS: &'static [SecretText] = &[];
     /// Keys of its table, without those that every component has (`posture`, `rto`, `rpo`, `tier`,
@@ -318,6 +320,7 @@ pub trait Component: Send + Sync + 'static {
 pub trait DynComponent: Send + Sync {
     fn name(&self) -> &'static str;
     fn summary(&self) -> &'static str;
+    fn runs_instances(&self) -> bool;
     fn secrets(&self) -> &'static [SecretText];
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
     /// Decodes one table of a stack file; the error carries the span of what is wrong.
@@ -349,6 +352,9 @@ impl<C: Component> DynComponent for ErasedComponent<C> {
     }
     fn summary(&self) -> &'static str {
         C::SUMMARY
+    }
+    fn runs_instances(&self) -> bool {
+        C::RUNS_INSTANCES
     }
     fn secrets(&self) -> &'static [SecretText] {
         C::SECRETS

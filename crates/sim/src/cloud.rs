@@ -192,6 +192,10 @@ impl Cloud for Sim {
         Arc::new(SimControl::new(self.clone(), scope.clone(), bucket.to_owned()))
     }
 
+    fn record_kind(&self) -> &'static str {
+        self.kinds().text_keeper()
+    }
+
     fn now(&self) -> Timestamp {
         self.state().now()
     }

@@ -17,8 +17,6 @@ use crate::kind::{FieldChange, KindRegistry, Place, ShapeError, Statement};
 use crate::objective::{Mode, Standing};
 use crate::observe::{Look, Observed};
 
-/// Kind of the second record.
-const KIND: &str = "parameter";
 /// Operation that errors of reading and writing it name.
 const OPERATION: &str = "mode";
 /// Most characters of a parameter, by the API reference of `PutParameter`.
@@ -87,7 +85,7 @@ pub async fn testimony(cloud: &dyn Cloud, scope: &Scope) -> Result<Option<Testim
     let names = [name(&scope.stack)];
     let mut tries = 1;
     loop {
-        let answer = cloud.read(KIND, scope, Place::Standby, &names).await.pop();
+        let answer = cloud.read(cloud.record_kind(), scope, Place::Standby, &names).await.pop();
         match answer.unwrap_or_else(|| Err(broken("no answer".to_owned()))) {
             Ok(None) => return Ok(None),
             Ok(Some(found)) => return parsed(&found).map(Some),
@@ -159,7 +157,7 @@ pub(super) async fn keep(
     };
     let mut before = Value::Null;
     if !stands {
-        let found = cloud.create(KIND, &call("create"), &spec).await?;
+        let found = cloud.create(cloud.record_kind(), &call("create"), &spec).await?;
         before = found.live["value"].clone();
         if before == *value {
             return Ok(());
@@ -170,7 +168,9 @@ pub(super) async fn keep(
         }
     }
     let changes = FieldChange::of("value", &before, &Value::from(value.clone()));
-    cloud.update(KIND, &call("update"), &name, &spec, &changes.into_iter().collect::<Vec<_>>()).await
+    cloud
+        .update(cloud.record_kind(), &call("update"), &name, &spec, &changes.into_iter().collect::<Vec<_>>())
+        .await
 }
 
 /// Deletes the second record, together with the control bucket.
@@ -179,7 +179,8 @@ pub(super) async fn keep(
 /// The cloud's errors.
 pub async fn forget(cloud: &dyn Cloud, scope: &Scope) -> Result<(), CloudError> {
     let names = [name(&scope.stack)];
-    let found = cloud.read(KIND, scope, Place::Standby, &names).await.pop().transpose()?.flatten();
+    let found =
+        cloud.read(cloud.record_kind(), scope, Place::Standby, &names).await.pop().transpose()?.flatten();
     // A parameter that is not a mode record is not ours.
     if found.is_none_or(|it| parsed(&it).is_err()) {
         return Ok(());
@@ -193,5 +194,5 @@ pub async fn forget(cloud: &dyn Cloud, scope: &Scope) -> Result<(), CloudError> 
         name: Some(name.clone()),
         token,
     };
-    cloud.delete(KIND, &call, &name).await
+    cloud.delete(cloud.record_kind(), &call, &name).await
 }

@@ -26,6 +26,9 @@ pub struct Capabilities {
     pub staged: Option<&'static dyn DynStaged>,
     /// An update depends on what was there before: [`super::Revised`].
     pub revised: Option<&'static dyn DynRevised>,
+    /// It keeps a text in the standby region by name: its spec is `{name, value}`, its live value `{value}`. The second
+    /// record of the mode is kept in one.
+    pub keeps_text: bool,
     /// Changing it needs both regions, so an unplanned failover leaves it as it is. The first apply after a failover
     /// changes it. A failback begins with it if it moves traffic, else with undoing it. What moves traffic is part of
     /// a planned failover too, which has both regions.
@@ -43,6 +46,7 @@ impl Capabilities {
         keeps_name: None,
         staged: None,
         revised: None,
+        keeps_text: false,
         needs_both_regions: false,
     };
 }

@@ -204,6 +204,11 @@ impl KindRegistry {
         self.kinds.get(name).copied()
     }
 
+    /// Name of the kind that keeps texts ([`Capabilities::keeps_text`]); empty if there is none.
+    pub fn text_keeper(&self) -> &'static str {
+        self.iter().find(|it| it.capabilities().keeps_text).map(DynKind::name).unwrap_or_default()
+    }
+
     /// All kinds, by name.
     pub fn iter(&self) -> impl Iterator<Item = &'static dyn DynKind> + '_ {
         self.kinds.values().copied()

@@ -141,6 +141,10 @@ impl Cloud for AwsCloud {
         Arc::new(Store::new(Arc::clone(&self.0), scope.clone(), bucket))
     }
 
+    fn record_kind(&self) -> &'static str {
+        <crate::resources::Parameter as drstack_core::kind::Kind>::NAME
+    }
+
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }

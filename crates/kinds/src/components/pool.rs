@@ -167,6 +167,7 @@ impl Component for Pool {
     const NAME: &'static str = "pool";
     const SUMMARY: &'static str =
         "instances that serve: a share of them in standby, all of them after a failover";
+    const RUNS_INSTANCES: bool = true;
     const SECRETS: &'static [SecretText] = &[SecretText {
         hashed: "user_data_sha256",
         field: "user_data",

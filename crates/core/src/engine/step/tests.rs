@@ -192,6 +192,9 @@ impl Cloud for Region {
     fn control(&self, _: &Scope, _: &str) -> Arc<dyn ControlStore> {
         Arc::new(Memory::default())
     }
+    fn record_kind(&self) -> &'static str {
+        "text"
+    }
     fn now(&self) -> Timestamp {
         Timestamp::UNIX_EPOCH
     }

@@ -48,7 +48,7 @@ impl Kind for Parameter {
         operation("ssm", "PutParameter"),
     ];
     const CAPABILITIES: Capabilities =
-        Capabilities { witness: Some(&Erased::<Self>::NEW), ..Capabilities::NONE };
+        Capabilities { witness: Some(&Erased::<Self>::NEW), keeps_text: true, ..Capabilities::NONE };
     type Spec = ParameterSpec;
     type Live = ParameterLive;
 

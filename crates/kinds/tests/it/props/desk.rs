@@ -319,6 +319,10 @@ impl Cloud for OperatorCloud {
         planted::late(self.flaw, Arc::new(drawer))
     }
 
+    fn record_kind(&self) -> &'static str {
+        self.sim.record_kind()
+    }
+
     fn now(&self) -> Timestamp {
         let (slept, now) = (self.nap.map(|nap| nap.span), self.sim.now());
         let has_slept = self.asleep.borrow().is_some_and(|until| until <= Instant::now());
