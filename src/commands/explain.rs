@@ -1,7 +1,6 @@
 //! `drstack explain`: a diagnostic's page.
 
 use drstack_app::failure::Status;
-use drstack_core::diagnostic::codes::CODES;
 
 use crate::exit::Ended;
 use crate::exit::{Exit, Failure};
@@ -17,8 +16,9 @@ pub(crate) struct ExplainArgs {
 
 pub(super) fn run(ui: Ui, args: &ExplainArgs) -> Ended {
     let code = &args.code;
-    let Some((code, title, page)) = CODES.iter().find(|(it, _, _)| it.eq_ignore_ascii_case(code)) else {
-        let known: Vec<&str> = CODES.iter().map(|(code, _, _)| *code).collect();
+    let codes = drstack_kinds::components().codes();
+    let Some((code, title, page)) = codes.iter().find(|(it, _, _)| it.eq_ignore_ascii_case(code)) else {
+        let known: Vec<&str> = codes.iter().map(|(code, _, _)| *code).collect();
         return Err(Failure::new(
             Status::Usage,
             format!("there is no diagnostic `{code}`"),

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use drstack_core::diagnostic::codes::CODES;
-
 use crate::drstack::{Drstack, Ran, drstack};
 
 /// As many buckets as the input says.
@@ -256,7 +254,7 @@ fn a_build_without_aws_says_so() {
 #[test]
 fn every_code_has_a_page() {
     let machine = drstack();
-    for (code, title, page) in CODES {
+    for (code, title, page) in drstack_kinds::components().codes() {
         let ran = run(&machine, &format!("explain {}", code.to_lowercase())).ok();
         assert_eq!(ran.stdout, format!("{code}: {title}\n\n{page}\n"));
     }

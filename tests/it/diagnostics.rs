@@ -79,7 +79,7 @@ fn every_code_of_the_loader_is_shown_by_a_bad_stack() {
     const OF_CHECKS: [&str; 9] =
         ["DR214", "DR218", "DR220", "DR221", "DR222", "DR231", "DR232", "DR233", "DR290"];
     let text: String = bad_stacks().iter().map(|folder| said(folder)).collect();
-    let codes = drstack_core::diagnostic::codes::CODES.iter().map(|(code, ..)| *code);
+    let codes = drstack_kinds::components().codes().into_iter().map(|(code, ..)| *code);
     let of_loader =
         codes.filter(|code| (*code < "DR210" || OF_CHECKS.contains(code)) && !ELSEWHERE.contains(code));
     let unseen: Vec<&str> = of_loader.filter(|code| !text.contains(&format!("[{code}]"))).collect();

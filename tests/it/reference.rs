@@ -4,7 +4,6 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use drstack_core::diagnostic::codes::CODES;
 use serde_json::Value;
 
 use crate::drstack::drstack;
@@ -128,7 +127,7 @@ fn commands_and_their_options_are_listed() {
 #[test]
 fn diagnostics_are_listed() {
     let mut out = "# Diagnostics\n\nGenerated: what `drstack explain CODE` prints.\n\n| code | title | meaning |\n|---|---|---|\n".to_owned();
-    for (code, title, page) in CODES {
+    for (code, title, page) in drstack_kinds::components().codes() {
         let _ = writeln!(out, "| {code} | {} | {} |", cell(title), cell(page));
     }
     expect_page("diagnostics.md", &out);

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::address::{Address, ComponentAddress};
 use crate::cloud::Found;
 use crate::diagnostic::Severity;
+use crate::diagnostic::codes::{CODES, Code};
 use crate::facts::{FactQuery, Facts};
 use crate::graph::Resource;
 use crate::link::Link;
@@ -295,6 +296,8 @@ pub trait Component: Send + Sync + 'static {
     const RUNS_INSTANCES: bool = false;
     /// Texts of its table that may hold secrets.
     const SECRETS: &'static [SecretText] = &[];
+    /// Its diagnostics: the pages of `drstack explain`.
+    const CODES: &'static [Code] = &[];
     /// Keys of its table, without those that every component has (`posture`, `rto`, `rpo`, `tier`,
     /// `tag`, `for_each`).
     type Spec: DeserializeOwned + Serialize + JsonSchema;
@@ -322,6 +325,7 @@ pub trait DynComponent: Send + Sync {
     fn summary(&self) -> &'static str;
     fn runs_instances(&self) -> bool;
     fn secrets(&self) -> &'static [SecretText];
+    fn codes(&self) -> &'static [Code];
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
     /// Decodes one table of a stack file; the error carries the span of what is wrong.
     fn decode(&self, table: toml::de::ValueDeserializer<'_>) -> Result<Value, toml::de::Error>;
@@ -358,6 +362,9 @@ impl<C: Component> DynComponent for ErasedComponent<C> {
     }
     fn secrets(&self) -> &'static [SecretText] {
         C::SECRETS
+    }
+    fn codes(&self) -> &'static [Code] {
+        C::CODES
     }
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         generator.subschema_for::<C::Spec>()
@@ -411,6 +418,14 @@ impl ComponentRegistry {
     /// Returns the component kind of this name.
     pub fn get(&self, name: &str) -> Option<&'static dyn DynComponent> {
         self.components.get(name).copied()
+    }
+
+    /// Returns the codes of all diagnostics, sorted.
+    pub fn codes(&self) -> Vec<&'static Code> {
+        let of_components = self.iter().chain(self.check).flat_map(|it| it.codes());
+        let mut all: Vec<_> = CODES.iter().chain(of_components).collect();
+        all.sort_by_key(|(code, ..)| *code);
+        all
     }
 
     /// Returns all component kinds, by name.

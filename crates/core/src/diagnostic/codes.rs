@@ -1,7 +1,10 @@
-//! The codes of diagnostics, for `drstack explain`.
+//! Codes of the diagnostics that belong to no component; each component has its own.
 
-/// Code, title and page of every diagnostic.
-pub const CODES: &[(&str, &str, &str)] = &[
+/// Code, title and page of a diagnostic.
+pub type Code = (&'static str, &'static str, &'static str);
+
+/// Codes of the core.
+pub const CODES: &[Code] = &[
     (
         "DR001",
         "the TOML does not parse",
@@ -126,178 +129,16 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "the RPO is shorter than the posture allows",
         "A cold posture restores from copies that are hours old.",
     ),
-    (
-        "DR210",
-        "the primary bucket does not exist",
-        "drstack replicates buckets that exist; it makes none in the primary region.",
-    ),
-    (
-        "DR211",
-        "the primary table does not exist",
-        "drstack replicates tables that exist; it makes none in the primary region.",
-    ),
-    (
-        "DR212",
-        "a table cannot have a replica",
-        "Provisioned tables need auto scaling of writes before a replica can be added; on-demand tables need nothing.",
-    ),
-    (
-        "DR213",
-        "a replica needs a key",
-        "A table under a customer-managed key needs `kms_key`, a key of the standby region.",
-    ),
     ("DR214", "not a bucket name", "S3 bucket names have 3 to 63 lower-case letters, digits, `.` and `-`."),
-    (
-        "DR215",
-        "objects under a KMS key are not copied",
-        "S3 copies objects under KMS keys only where a rule says under which key the copies are kept. Objects under the primary's key cannot be read in the standby region anyway.",
-    ),
-    (
-        "DR216",
-        "the bucket has replication rules of others",
-        "S3 has one role for all replication rules of a bucket. The rules of others stay, and so does their role, which has to be allowed to write to the standby bucket too.",
-    ),
-    (
-        "DR217",
-        "the stream shows too little",
-        "A replica needs a stream with new and old images. A stream's view cannot be changed; it has to be switched off and on, and its readers start over.",
-    ),
-    (
-        "DR218",
-        "a cold table is only exported",
-        "Each apply exports a cold table to `exports/STACK/TABLE` in the control bucket, unless an export of the last 24 hours (or of its RPO, where that is less) is there. A failover imports the newest complete export into a table of the same name, with the keys and global indexes that the primary's table had when it was last asked. What was written since that export is lost with the primary.",
-    ),
-    (
-        "DR219",
-        "image not found",
-        "Images of one's own are copied; images of others are found by name and owner in the standby region, where their publisher has to have put them.",
-    ),
-    (
-        "DR220",
-        "a network that is not wanted or found",
-        "Say `cidr` for a new network, or `vpc`, `subnets` and `security_groups` of one that exists.",
-    ),
-    (
-        "DR221",
-        "no zones",
-        "State `zones`, two at least; they are asked of the standby region where the stack does not say them.",
-    ),
-    ("DR222", "a network too small", "Each zone gets a subnet of equal size, /28 at least."),
-    (
-        "DR230",
-        "the primary's group does not exist",
-        "`follows` names an Auto Scaling group of the primary region.",
-    ),
-    (
-        "DR231",
-        "a pool lacks something",
-        "What is not followed from the primary's group has to be stated: `capacity`, `instance_types`, `image`.",
-    ),
-    (
-        "DR232",
-        "a standby share that is not usual",
-        "Warm pools run 20-30 % of the primary's capacity, hot pools 100 %.",
-    ),
-    ("DR233", "not a share", "Shares are written as percentages: `standby_share = \"25%\"`."),
-    (
-        "DR234",
-        "not reserved capacity that the pool could use",
-        "`reservations` names Capacity Reservations (`cr-...`) or resource groups of them (by ARN) of the standby region. They hold on-demand capacity.",
-    ),
-    (
-        "DR235",
-        "reserved capacity that is not there, or does not fit",
-        "A Capacity Reservation that a pool names has to exist in the standby region and should be for one of the pool's instance types. One that ended is done without in a failover.",
-    ),
-    (
-        "DR236",
-        "a type of another size does not fit",
-        "`larger` says of how many usual instances one does the work, `smaller` how many do the work of one. Both are for types that `instance_types` does not name.",
-    ),
-    (
-        "DR237",
-        "EC2 Fleet cannot launch for this pool",
-        "`engine = \"fleet\"` has EC2 Fleet launch on-demand instances of the pool's usual types, which its group adopts. It goes neither with spot in a failover, nor with reservations, nor with types of other sizes: leave one of the two out.",
-    ),
-    (
-        "DR238",
-        "a group that is far below its capacity",
-        "The Auto Scaling group that a pool follows has a desired capacity of 0, or fell by more than half. The highest capacity of the last 7 days, or what a scheduled action sets, is what a failover starts; `capacity` in the stack goes before both. docs/guide/capacity.md has the rest.",
-    ),
     (
         "DR240",
         "launching takes longer than the RTO",
         "EC2 lets an account launch 1,000 instances at once in a region, and 2 a second after that. docs/guide/postures.md has the arithmetic; AWS raises the budget on request.",
     ),
     (
-        "DR250",
-        "not a DNS name",
-        "Names of zones, records and targets are labels of letters, digits and `-` with dots between them. A record cannot be the zone's own name, which takes no CNAME, and no wildcard.",
-    ),
-    (
-        "DR251",
-        "the hosted zone is not found",
-        "`zone` is a public hosted zone of Route 53 in this account, by name or by id. Where two have one name, only the id says which.",
-    ),
-    (
-        "DR252",
-        "the record is somebody else's",
-        "The name is answered by a record that drstack did not make. With `adopt = true` a CNAME that leads to `primary_target` is adopted in one change, and put back by `destroy`; anything else stays as it is.",
-    ),
-    (
-        "DR253",
-        "not a probe",
-        "Route 53 asks an HTTPS address for its health: a DNS name, a port if it is not 443, and a path of 255 characters at most.",
-    ),
-    (
-        "DR254",
-        "no target in the standby region",
-        "`standby_target` is the DNS name of a load balancer in the standby region, another one than the primary's. Pools have no load balancer of their own yet.",
-    ),
-    (
-        "DR255",
-        "shares of traffic that do not go together",
-        "`standby_share`, `ramp` and `ramp_pause` go with `policy = \"weighted\"`. A ramp is of rising shares and ends with 100 %; `probe` is asked between two of them, so it needs `watch`. docs/guide/traffic.md shows how a failback takes them.",
-    ),
-    (
-        "DR256",
-        "aliases that cannot be made",
-        "A side is a DNS name, or a load balancer by alias: `{ alias = \"lb-1.us-east-1.elb.amazonaws.com\", zone = \"Z35SXDOTRQ7X7K\" }`, where `zone` is the load balancer's `CanonicalHostedZoneId`. Both sides are the one or the other, since records of one name are of one type. The zone's own name, `record = \"\"`, takes aliases alone: a CNAME cannot stand there.",
-    ),
-    (
         "DR257",
         "an `after` leaves out pools",
         "Without `after`, traffic moves in a failover once all restored tables, pools and checks of its tier and of the tiers before it are up. `after` names pools in place of that, `after = []` none. Here it leaves out pools for which no other traffic waits either: users may be sent to a region in which they do not serve yet.",
-    ),
-    (
-        "DR260",
-        "a check looks at nothing, or at several things",
-        "A check has one of `http`, `table`, `object` and `command`; docs/guide/checks.md shows each.",
-    ),
-    (
-        "DR261",
-        "fields of a check that do not go together",
-        "`status` and `contains` go with `http`, `item` and `writable` with `table`, `key` and `sha256` with `object`.",
-    ),
-    (
-        "DR262",
-        "a check that could never hold",
-        "An address, a status, a key, a hash, a command or a time of a check is not one.",
-    ),
-    (
-        "DR263",
-        "a check of a copy that does not exist",
-        "A cold table is in the standby region once a failover has restored it, which needs the keys that the primary's table had when it was last asked. Of this table nobody knows them.",
-    ),
-    (
-        "DR270",
-        "not a role's name",
-        "`deny_writers` names IAM roles of the account, each once and without its path: up to 64 letters, digits and `_+=,.@-`.",
-    ),
-    (
-        "DR271",
-        "a fence that denies nothing, or nobody",
-        "`deny_writers` goes with `buckets` or `tables`: the roles are denied to write these in the primary region while the standby region serves. docs/guide/fence.md shows it.",
     ),
     (
         "DR290",

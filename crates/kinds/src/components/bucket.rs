@@ -1,8 +1,11 @@
 //! `[bucket.NAME]`: a bucket of the primary whose objects exist in the standby region too.
 
+mod codes;
+
 use drstack_core::address::ComponentAddress;
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::component::{CompileCx, Component, Problem, ResourceSet, Seed, StackFacts};
+use drstack_core::diagnostic::codes::Code;
 use drstack_core::facts::{FactQuery, Known};
 use drstack_core::graph::Resource;
 use drstack_core::kind::{Kind, Place};
@@ -89,6 +92,7 @@ pub struct Bucket;
 impl Component for Bucket {
     const NAME: &'static str = "bucket";
     const SUMMARY: &'static str = "an S3 bucket of the primary, replicated to the standby region";
+    const CODES: &'static [Code] = codes::CODES;
     type Spec = BucketTable;
 
     fn check(spec: &BucketTable, stack: &StackFacts, _posture: Posture, out: &mut Vec<Problem>) {

@@ -2,10 +2,13 @@
 //!
 //! One check looks at one thing, and the key that says at what comes first: `http`, `table`, `object` or `command`.
 
+mod codes;
+
 use std::collections::BTreeMap;
 use std::fmt::{self, Formatter};
 
 use drstack_core::component::{CompileCx, Component, Problem, Ref, ResourceSet, StackFacts};
+use drstack_core::diagnostic::codes::Code;
 use drstack_core::graph::Resource;
 use drstack_core::kind::Place;
 use drstack_core::link::Link;
@@ -139,6 +142,7 @@ pub struct Check;
 impl Component for Check {
     const NAME: &'static str = "check";
     const SUMMARY: &'static str = "what has to hold before a component that failed over counts as up";
+    const CODES: &'static [Code] = codes::CODES;
     type Spec = CheckTable;
 
     fn check(spec: &CheckTable, _stack: &StackFacts, _posture: Posture, out: &mut Vec<Problem>) {

@@ -1,9 +1,12 @@
 //! `[fence.NAME]`: says to the application which region may write, and since which change of mode; where it is asked to, it denies the
 //! primary's writers to write while the standby region serves. docs/guide/fence.md shows its use.
 
+mod codes;
+
 use drstack_core::address::ComponentAddress;
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::component::{CompileCx, Component, Problem, Ref, ResourceSet, Seed, StackFacts};
+use drstack_core::diagnostic::codes::Code;
 use drstack_core::graph::Resource;
 use drstack_core::kind::{Kind, Place};
 use drstack_core::link::Link;
@@ -49,6 +52,7 @@ impl Component for Fence {
     const NAME: &'static str = "fence";
     const SUMMARY: &'static str =
         "parameters in the standby region that say which region may write, and since when";
+    const CODES: &'static [Code] = codes::CODES;
     type Spec = FenceTable;
 
     fn check(spec: &FenceTable, _stack: &StackFacts, _posture: Posture, out: &mut Vec<Problem>) {

@@ -1,7 +1,10 @@
 //! `[image.NAME]`: a machine image of the primary that is to exist in the standby region too.
 
+mod codes;
+
 use drstack_core::address::ComponentAddress;
 use drstack_core::component::{CompileCx, Component, Problem, ResourceSet, Seed, StackFacts};
+use drstack_core::diagnostic::codes::Code;
 use drstack_core::facts::{FactQuery, Known};
 use drstack_core::graph::Resource;
 use drstack_core::kind::Place;
@@ -35,6 +38,7 @@ pub struct Image;
 impl Component for Image {
     const NAME: &'static str = "image";
     const SUMMARY: &'static str = "a machine image of the primary, copied to the standby region";
+    const CODES: &'static [Code] = codes::CODES;
     type Spec = ImageTable;
 
     fn check(spec: &ImageTable, _stack: &StackFacts, _posture: Posture, out: &mut Vec<Problem>) {

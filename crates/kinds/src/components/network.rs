@@ -1,9 +1,12 @@
 //! `[network.NAME]`: where the standby region's instances run: a new private network, or one that exists.
 
+mod codes;
+
 use std::collections::BTreeMap;
 
 use drstack_core::address::ComponentAddress;
 use drstack_core::component::{CompileCx, Component, Problem, ResourceSet, Seed, StackFacts};
+use drstack_core::diagnostic::codes::Code;
 use drstack_core::facts::{FactQuery, Known};
 use drstack_core::graph::{Resource, ids};
 use drstack_core::kind::Place;
@@ -64,6 +67,7 @@ pub struct Network;
 impl Component for Network {
     const NAME: &'static str = "network";
     const SUMMARY: &'static str = "the standby region's network: new and private, or one that exists";
+    const CODES: &'static [Code] = codes::CODES;
     type Spec = NetworkTable;
 
     fn check(spec: &NetworkTable, stack: &StackFacts, _posture: Posture, out: &mut Vec<Problem>) {

@@ -6,6 +6,7 @@ use drstack_core::address::ComponentAddress;
 use drstack_core::component::{
     CompileCx, Component, Problem, Ref, ResourceSet, SecretText, Seed, StackFacts,
 };
+use drstack_core::diagnostic::codes::Code;
 use drstack_core::facts::{FactQuery, Known};
 use drstack_core::graph::Resource;
 use drstack_core::kind::Place;
@@ -28,6 +29,7 @@ use crate::services::ec2::launch_template::LaunchTemplateSpec;
 use crate::services::iam::instance_profile::InstanceProfileSpec;
 use crate::services::iam::instance_role::InstanceRoleSpec;
 
+mod codes;
 mod engine;
 mod image_choice;
 mod reservations;
@@ -178,6 +180,7 @@ impl Component for Pool {
         most: 16 * 1024,
         help: "fetch the rest from a bucket when the instance starts",
     }];
+    const CODES: &'static [Code] = codes::CODES;
     type Spec = PoolTable;
 
     fn check(spec: &PoolTable, stack: &StackFacts, posture: Posture, out: &mut Vec<Problem>) {

@@ -1,8 +1,11 @@
 //! `[table.NAME]`: a table of the primary whose items exist in the standby region too.
 
+mod codes;
+
 use drstack_core::address::ComponentAddress;
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::component::{CompileCx, Component, Problem, ResourceSet, Seed, StackFacts};
+use drstack_core::diagnostic::codes::Code;
 use drstack_core::facts::{FactQuery, Known};
 use drstack_core::graph::Resource;
 use drstack_core::kind::{Kind, Place};
@@ -54,6 +57,7 @@ pub struct Table;
 impl Component for Table {
     const NAME: &'static str = "table";
     const SUMMARY: &'static str = "a DynamoDB table of the primary, with a replica in the standby region";
+    const CODES: &'static [Code] = codes::CODES;
     type Spec = TableTable;
 
     fn check(spec: &TableTable, stack: &StackFacts, posture: Posture, out: &mut Vec<Problem>) {

@@ -3,6 +3,7 @@
 //! All of it is made while both regions are there, the same in every posture and mode. A failover only writes a metric in
 //! the standby region: the alarm on it makes a health check unhealthy, and DNS follows without a call to Route 53.
 
+mod codes;
 mod place;
 mod probe;
 mod target;
@@ -11,6 +12,7 @@ mod weights;
 use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::component::{CHECKS, CompileCx, Component, Problem, Ref, ResourceSet, Seed, StackFacts};
+use drstack_core::diagnostic::codes::Code;
 use drstack_core::facts::FactQuery;
 use drstack_core::graph::{Resource, Waits};
 use drstack_core::kind::{Kind, Place};
@@ -107,6 +109,7 @@ pub struct Traffic;
 impl Component for Traffic {
     const NAME: &'static str = "traffic";
     const SUMMARY: &'static str = "a DNS name that leads to the standby region after a failover";
+    const CODES: &'static [Code] = codes::CODES;
     type Spec = TrafficTable;
 
     fn check(spec: &TrafficTable, _stack: &StackFacts, _posture: Posture, out: &mut Vec<Problem>) {

@@ -50,6 +50,15 @@ fn every_fact_that_the_reference_asks_for_is_answered_by_the_simulated_regions()
 }
 
 #[test]
+fn every_diagnostic_has_one_page() {
+    let codes = drstack_kinds::components().codes();
+    for pair in codes.windows(2) {
+        assert!(pair[0].0 < pair[1].0, "{} has two pages", pair[0].0);
+    }
+    assert!(codes.len() > drstack_core::diagnostic::codes::CODES.len());
+}
+
+#[test]
 fn every_query_is_of_a_registered_fact_kind_that_says_what_it_calls() {
     let known: BTreeMap<&str, &[Operation]> = drstack_kinds::facts::ALL.iter().copied().collect();
     assert_eq!(known.len(), drstack_kinds::facts::ALL.len(), "two fact kinds of one name");
