@@ -12,6 +12,8 @@ mod cli;
 #[cfg(feature = "aws")]
 mod cold;
 mod commands;
+#[cfg(feature = "aws")]
+mod components;
 mod diagnostics;
 mod drstack;
 mod events;

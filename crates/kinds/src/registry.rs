@@ -13,6 +13,19 @@ pub mod resources {
             /// Every resource kind.
             pub const ALL: &[&dyn DynKind] = &[$(&Erased::<$kind>::NEW),*];
 
+            /// `spec` of the kind of this name, read and written again: what a plan file makes of it.
+            ///
+            /// # Errors
+            /// A spec that does not have the kind's shape.
+            pub fn written_again(kind: &str, spec: &serde_json::Value) -> Result<serde_json::Value, serde_json::Error> {
+                use drstack_core::kind::Kind;
+                $(if kind == $kind::NAME {
+                    let spec: <$kind as Kind>::Spec = serde_json::from_value(spec.clone())?;
+                    return serde_json::to_value(spec);
+                })*
+                Err(serde::de::Error::custom(format!("there is no kind `{kind}`")))
+            }
+
             /// The driver of the kind of this name.
             #[cfg(feature = "aws")]
             pub(crate) fn driver(kind: &str) -> Option<&'static dyn crate::aws::DynDriver> {
@@ -52,6 +65,7 @@ pub mod resources {
         s3::bucket::Bucket,
         s3::bucket_versioning::BucketVersioning,
         s3::replication_rule::ReplicationRule,
+        sqs::queue::Queue,
         ssm::parameter::Parameter,
     }
 }
@@ -99,6 +113,7 @@ pub mod facts {
         ec2::zones_fact::ZonesFact,
         route53::dns_fact::DnsFact,
         s3::bucket_fact::BucketFact,
+        sqs::queue_fact::QueueFact,
         sts::account_fact::AccountFact,
     }
 }
@@ -123,6 +138,7 @@ pub(crate) mod components {
         image::Image,
         network::Network,
         pool::Pool,
+        queue::Queue,
         table::Table,
         traffic::Traffic,
     }

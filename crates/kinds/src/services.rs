@@ -9,6 +9,7 @@ pub mod iam;
 pub(crate) mod partition;
 pub mod route53;
 pub mod s3;
+pub mod sqs;
 pub mod ssm;
 pub mod sts;
 mod switch;
@@ -47,6 +48,7 @@ pub(crate) fn codes(service: &str) -> crate::aws::Codes {
         "iam" => iam::CODES,
         "route53" => route53::CODES,
         "s3" => s3::CODES,
+        "sqs" => sqs::CODES,
         _ => crate::aws::Codes::default(),
     }
 }

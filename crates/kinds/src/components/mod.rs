@@ -6,6 +6,7 @@ pub mod fence;
 pub mod image;
 pub mod network;
 pub mod pool;
+pub(crate) mod queue;
 pub mod table;
 pub mod traffic;
 

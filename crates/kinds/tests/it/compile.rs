@@ -10,12 +10,14 @@ use drstack_core::kind::Place;
 use drstack_core::objective::{Mode, Posture, Standing};
 use serde_json::{Value, json};
 
+use crate::described;
 use crate::loaded::{facts, stack};
 
 /// One of each component, and a module.
 pub(crate) fn reference(posture: Posture) -> String {
     let posture = posture.name();
-    format!(
+    let described: String = described::ALL.iter().map(|it| it.reference.as_str()).collect();
+    let own = format!(
         r##"
 [stack]
 name    = "fleet"
@@ -79,7 +81,8 @@ command = ["true"]
 [fence.writers]
 tier = 1
 "##
-    )
+    );
+    format!("{own}{described}")
 }
 
 /// Address, kind, place, name and needs of every resource; sizes, where it runs anything.

@@ -6,6 +6,7 @@ mod answers;
 mod bundle;
 mod compile;
 mod contract;
+mod described;
 mod fixpoint;
 mod loaded;
 mod props;

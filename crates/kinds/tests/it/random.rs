@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Formatter, Write};
+use std::sync::LazyLock;
 
 use drstack_core::objective::Posture;
 use proptest::prelude::*;
+
+use crate::described;
 
 /// A random stack; where a test fails it is shown as its TOML.
 #[derive(Clone)]
@@ -26,7 +29,10 @@ type Part = (usize, usize, u64);
 
 /// Makes 1,480 of 37 instances.
 const LARGE: u32 = 40;
-pub(crate) const KINDS: [&str; 7] = ["bucket", "table", "network", "image", "pool", "fence", "traffic"];
+pub(crate) static KINDS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let own = ["bucket", "table", "network", "image", "pool", "fence", "traffic"];
+    own.into_iter().chain(described::ALL.iter().map(|it| it.name)).collect()
+});
 /// Few, so that a second stack has some of the first one's components, with other fields.
 const NAMES: [&str; 2] = ["a", "b"];
 
@@ -116,7 +122,8 @@ impl Draft {
                 "image" => image(&mut dice),
                 "fence" => Vec::new(),
                 "traffic" => traffic(name, &around, &mut dice),
-                _ => pool(&around, self.times, &mut dice),
+                "pool" => pool(&around, self.times, &mut dice),
+                of => as_described(of, name, &mut dice),
             };
             // One that is several has no name of its own to refer to. Traffic comes after the pools.
             if *kind == "pool" && !lines.iter().any(|line| line.starts_with("for_each")) {
@@ -194,6 +201,15 @@ fn check(kind: &str, name: &str, look: u64) -> Option<String> {
         _ => "command = [\"true\"]\ntimeout = \"5s\"".to_owned(),
     };
     look.is_multiple_of(3).then_some(of)
+}
+
+fn as_described(kind: &str, name: &str, dice: &mut Dice) -> Vec<String> {
+    let described = described::ALL.iter().find(|it| it.name == kind).unwrap();
+    let line = |choices: &Vec<String>| {
+        let choices: Vec<&str> = choices.iter().map(String::as_str).collect();
+        dice.one_of(&choices).replace("{name}", name)
+    };
+    described.random.iter().map(line).collect()
 }
 
 fn bucket(name: &str, dice: &mut Dice) -> Vec<String> {

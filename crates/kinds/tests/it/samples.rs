@@ -11,6 +11,8 @@ use drstack_core::kind::Kind;
 use drstack_core::link::Link;
 use serde_json::Value;
 
+use crate::described::{self, DescribedSample};
+
 /// A field of a live value or a spec, and why no difference shows a change of it.
 pub(crate) type Unseen = &'static [(&'static str, &'static str)];
 
@@ -47,7 +49,18 @@ pub(crate) fn samples() -> Vec<Sample> {
         failover::samples(),
         traffic::samples(),
     ];
-    all.into_iter().flatten().collect()
+    all.into_iter().flatten().chain(described()).collect()
+}
+
+fn described() -> Vec<Sample> {
+    let sample = |it: &DescribedSample| Sample {
+        kind: it.kind,
+        spec: it.spec.clone(),
+        again: drstack_kinds::resources::written_again(it.kind, &it.spec).unwrap(),
+        live_unseen: it.live_unseen,
+        spec_unseen: it.spec_unseen,
+    };
+    described::ALL.iter().flat_map(|it| &it.samples).map(sample).collect()
 }
 
 fn known(id: &str) -> Link {

@@ -73,9 +73,9 @@ fn every_query_is_of_a_registered_fact_kind_that_says_what_it_calls() {
 #[test]
 fn every_component_meets_a_server_a_bad_stack_and_a_line_of_the_docs() {
     for (texts, what) in [
-        (&["tests/it"][..], "the tests against servers"),
+        (&["tests/it", "tests/components"][..], "the tests against servers"),
         (&["tests/bad"], "the bad stacks"),
-        (&["README.md", "docs"], "README and docs"),
+        (&["README.md", "docs/guide"], "README and guide"),
     ] {
         let text: String = texts.iter().map(|it| text_of(it)).collect();
         for name in components() {

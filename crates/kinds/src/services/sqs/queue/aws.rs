@@ -1,0 +1,186 @@
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use drstack_core::cloud::{Call, CloudError};
+use drstack_core::kind::FieldChange;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{FOLLOWED, Queue, QueueLive, QueueSpec, RedriveLive};
+use crate::aws::tags::{Tags, owned, owner};
+use crate::aws::{Driver, Looked, Seen, Target, absent, each};
+
+const CREATE: &str = "sqs:CreateQueue";
+const DELETE: &str = "sqs:DeleteQueue";
+/// What SQS answers when there is no queue, by either of its protocols.
+const NONE: &[&str] = &["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"];
+/// Messages that a queue holds, as far as SQS knows: waiting, being worked on, and not to be seen yet.
+const COUNTS: [&str; 3] = [
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+];
+
+impl Driver for Queue {
+    async fn read(at: &Target<'_>, ids: &[String]) -> Looked<QueueLive> {
+        each(ids, |name| async move { look(at, &name).await }).await
+    }
+
+    async fn list_owned(at: &Target<'_>, except: &[String]) -> Result<Vec<Seen<QueueLive>>, CloudError> {
+        let mut names = Vec::new();
+        let mut pages = at.sqs().list_queues().into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| at.failed("sqs:ListQueues", error))?;
+            let name = |url: String| Some(url.rsplit('/').next()?.to_owned());
+            names.extend(page.queue_urls.unwrap_or_default().into_iter().filter_map(name));
+        }
+        names.retain(|name| !except.contains(name));
+        let all = each(&names, |name| async move { look(at, &name).await }).await;
+        let all: Result<Vec<_>, _> = all.into_iter().filter_map(Result::transpose).collect();
+        Ok(all?.into_iter().filter(|seen| seen.owner.claims()).collect())
+    }
+
+    /// A queue of the same attributes is answered as if it was made: it is looked at before.
+    async fn create(at: &Target<'_>, call: &Call, spec: &QueueSpec) -> Result<Seen<QueueLive>, CloudError> {
+        if let Some(found) = look(at, &spec.name).await? {
+            return match found.owner.claims() {
+                true => Ok(found),
+                false => Err(CloudError::Invalid {
+                    operation: CREATE.to_owned(),
+                    code: "QueueNameExists".to_owned(),
+                    message: format!("queue `{}` exists and is not this stack's", spec.name),
+                }),
+            };
+        }
+        let mut attributes = attributes(spec);
+        if spec.name.ends_with(".fifo") {
+            attributes.insert(QueueAttributeName::FifoQueue, "true".to_owned());
+        }
+        let made = at.sqs().create_queue().queue_name(&spec.name).set_attributes(Some(attributes));
+        let made = made.set_tags(Some(owned(call, spec).into_iter().collect())).send().await;
+        made.map_err(|error| at.failed(CREATE, error))?;
+        let gone = || CloudError::Conflict {
+            operation: CREATE.to_owned(),
+            message: format!("`{}` is not to be seen yet", spec.name),
+        };
+        look(at, &spec.name).await?.ok_or_else(gone)
+    }
+
+    async fn update(
+        at: &Target<'_>,
+        call: &Call,
+        name: &str,
+        spec: &QueueSpec,
+        changes: &[FieldChange],
+    ) -> Result<(), CloudError> {
+        const SET: &str = "sqs:SetQueueAttributes";
+        let gone =
+            || CloudError::Conflict { operation: SET.to_owned(), message: format!("`{name}` went away") };
+        let url = url(at, name).await?.ok_or_else(gone)?;
+        let mut attributes = attributes(spec);
+        if changes.iter().any(|it| it.field == "redrive") && spec.redrive.is_none() {
+            attributes.insert(QueueAttributeName::RedrivePolicy, String::new());
+        }
+        let set = at.sqs().set_queue_attributes().queue_url(&url).set_attributes(Some(attributes));
+        set.send().await.map_err(|error| at.failed(SET, error))?;
+        let tag = at.sqs().tag_queue().queue_url(&url);
+        let tag = tag.set_tags(Some(owned(call, spec).into_iter().collect())).send().await;
+        tag.map(drop).map_err(|error| at.failed("sqs:TagQueue", error))
+    }
+
+    /// What the application has written is nobody's to throw away.
+    async fn delete(at: &Target<'_>, _: &Call, name: &str) -> Result<(), CloudError> {
+        let Some(url) = url(at, name).await? else { return Ok(()) };
+        let Some(told) = told(at, &url).await? else { return Ok(()) };
+        let count: u64 = COUNTS.iter().filter_map(|it| told.get(*it)?.parse::<u64>().ok()).sum();
+        if count > 0 {
+            return Err(CloudError::Invalid {
+                operation: DELETE.to_owned(),
+                code: "QueueNotEmpty".to_owned(),
+                message: format!(
+                    "queue `{name}` holds {count} messages: work them off or purge it, then run this again"
+                ),
+            });
+        }
+        let gone = at.sqs().delete_queue().queue_url(url).send().await;
+        absent(at, DELETE, NONE, gone).map(drop)
+    }
+}
+
+/// The attributes to set.
+fn attributes(spec: &QueueSpec) -> HashMap<QueueAttributeName, String> {
+    let name = |(name, value): (&String, &String)| (QueueAttributeName::from(name.as_str()), value.clone());
+    let mut all: HashMap<_, _> = spec.attributes.iter().map(name).collect();
+    match &spec.kms_key {
+        Some(key) => all.insert(QueueAttributeName::KmsMasterKeyId, key.clone()),
+        None => all.insert(QueueAttributeName::SqsManagedSseEnabled, "true".to_owned()),
+    };
+    if let Some(redrive) = &spec.redrive {
+        let policy = json!({
+            "deadLetterTargetArn": redrive.dead_letters.text(),
+            "maxReceiveCount": redrive.max_receive_count,
+        });
+        all.insert(QueueAttributeName::RedrivePolicy, policy.to_string());
+    }
+    all
+}
+
+async fn look(at: &Target<'_>, name: &str) -> Result<Option<Seen<QueueLive>>, CloudError> {
+    let Some(url) = url(at, name).await? else { return Ok(None) };
+    let tags = at.sqs().list_queue_tags().queue_url(&url).send().await;
+    let Some(tags) = absent(at, "sqs:ListQueueTags", NONE, tags)? else { return Ok(None) };
+    let tags: Tags = tags.tags.unwrap_or_default().into_iter().collect();
+    let Some(told) = told(at, &url).await? else { return Ok(None) };
+    let live = QueueLive {
+        arn: told.get("QueueArn").cloned().unwrap_or_default(),
+        attributes: followed(&told),
+        encryption: encryption(&told),
+        redrive: redrive(&told),
+    };
+    Ok(Some(Seen { id: name.to_owned(), owner: owner(&tags, at.scope), live }))
+}
+
+pub(crate) async fn url(at: &Target<'_>, name: &str) -> Result<Option<String>, CloudError> {
+    let answer = at.sqs().get_queue_url().queue_name(name).send().await;
+    Ok(absent(at, "sqs:GetQueueUrl", NONE, answer)?.and_then(|it| it.queue_url))
+}
+
+/// All attributes, by name; `None` if the queue does not exist.
+pub(crate) async fn told(at: &Target<'_>, url: &str) -> Result<Option<BTreeMap<String, String>>, CloudError> {
+    let ask = at.sqs().get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All);
+    let answer = absent(at, "sqs:GetQueueAttributes", NONE, ask.send().await)?;
+    let text = |it: HashMap<QueueAttributeName, String>| {
+        it.into_iter().map(|(name, value)| (name.as_str().to_owned(), value)).collect()
+    };
+    Ok(answer.map(|it| it.attributes.map(text).unwrap_or_default()))
+}
+
+pub(crate) fn followed(told: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let value = |name: &&str| Some(((*name).to_owned(), told.get(*name)?.clone()));
+    FOLLOWED.iter().filter_map(value).collect()
+}
+
+/// The KMS key that encrypts it; empty for keys that SQS manages, none if it is not encrypted.
+pub(crate) fn encryption(told: &BTreeMap<String, String>) -> Option<String> {
+    let key = told.get("KmsMasterKeyId").filter(|it| !it.is_empty()).cloned();
+    let is_managed = told.get("SqsManagedSseEnabled").is_some_and(|it| it == "true");
+    key.or_else(|| is_managed.then(String::new))
+}
+
+/// Where messages go that were received too often.
+pub(crate) fn redrive(told: &BTreeMap<String, String>) -> Option<RedriveLive> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Policy {
+        dead_letter_target_arn: String,
+        max_receive_count: serde_json::Value,
+    }
+    let policy: Policy = serde_json::from_str(told.get("RedrivePolicy")?).ok()?;
+    // A number, or a number as text: SQS gives back what was written.
+    let count = policy.max_receive_count;
+    let count = count.as_u64().or_else(|| count.as_str()?.parse().ok())?;
+    Some(RedriveLive {
+        dead_letters: policy.dead_letter_target_arn,
+        max_receive_count: u32::try_from(count).ok()?,
+    })
+}

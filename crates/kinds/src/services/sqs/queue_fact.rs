@@ -1,0 +1,45 @@
+//! A queue of the primary.
+
+use std::collections::BTreeMap;
+
+use drstack_core::kind::{Operation, Place};
+use serde::{Deserialize, Serialize};
+
+use crate::facts::FactKind;
+use crate::services::operation;
+
+/// A queue of the primary.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QueueFact {
+    /// Values of [`super::queue::FOLLOWED`].
+    pub attributes: BTreeMap<String, String>,
+    /// The KMS key that encrypts it; empty for keys that SQS manages, none if it is not encrypted.
+    pub encryption: Option<String>,
+    /// It has an access policy of its own.
+    pub has_policy: bool,
+    /// Its dead-letter queue.
+    pub dead_letters: Option<DeadLetters>,
+}
+
+/// The dead-letter queue of a queue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeadLetters {
+    /// Its name.
+    pub name: String,
+    /// How often a message may be received before it goes there.
+    pub max_receive_count: u32,
+    /// Values of [`super::queue::FOLLOWED`].
+    pub attributes: BTreeMap<String, String>,
+    /// As in [`QueueFact`].
+    pub encryption: Option<String>,
+}
+
+impl FactKind for QueueFact {
+    const NAME: &'static str = "queue";
+    const PLACE: Place = Place::Primary;
+    const OPERATIONS: &'static [Operation] =
+        &[operation("sqs", "GetQueueAttributes"), operation("sqs", "GetQueueUrl")];
+}
+
+#[cfg(feature = "aws")]
+mod aws;
