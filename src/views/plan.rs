@@ -54,6 +54,7 @@ pub(crate) fn posture_line(stack: &Stack) -> Value {
 
 /// The plan for people.
 pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: Intent) -> String {
+    let kinds = drstack_kinds::kinds();
     let mut out = String::new();
     let mut component = String::new();
     let mut steps: Vec<&Step> = plan.steps.iter().collect();
@@ -76,7 +77,7 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: Intent) -> String {
             let note = if change.replace { "  (forces replacement)" } else { "" };
             let _ = writeln!(out, "      {}: {} -> {}{note}", change.field, change.from, change.to);
         }
-        if let Some(command) = commands::of_step(step) {
+        if let Some(command) = commands::of_step(step, &kinds) {
             let _ = writeln!(out, "      runs on this machine: {}", command.line());
         }
     }
@@ -229,6 +230,7 @@ fn sections(report: &PlanReport) -> [(&'static str, &[Remark]); 4] {
 
 /// The plan's JSON lines: type and value.
 pub(crate) fn lines(plan: &Plan, report: &PlanReport) -> Vec<(&'static str, Value)> {
+    let kinds = drstack_kinds::kinds();
     let mut lines: Vec<(&'static str, Value)> = plan
         .steps
         .iter()
@@ -239,7 +241,7 @@ pub(crate) fn lines(plan: &Plan, report: &PlanReport) -> Vec<(&'static str, Valu
                 "id": step.id, "reason": step.reason, "changes": step.changes, "needs": step.needs, "after": step.after, "replaces": step.replaces,
                 "estimate_seconds": step.estimate,
             });
-            if let (Some(command), Some(fields)) = (commands::of_step(step), value.as_object_mut()) {
+            if let (Some(command), Some(fields)) = (commands::of_step(step, &kinds), value.as_object_mut()) {
                 fields.insert("command".to_owned(), json!(command.argv));
             }
             ("step", value)

@@ -136,9 +136,9 @@ fn what_is_not_what_was_published_is_refused() {
     refused(plan(Some(&good[..good.len() / 2])), 65, "cut short");
     refused(plan(Some("hello")), 65, "not a drstack bundle");
     let mut newer = Bundle::from_bytes(good.as_bytes()).expect("a bundle");
-    newer.stack.components.values_mut().for_each(|it| it.kind = "queue".to_owned());
+    newer.stack.components.values_mut().for_each(|it| it.kind = "teapot".to_owned());
     let newer = String::from_utf8(newer.to_bytes().expect("JSON")).expect("text");
-    refused(plan(Some(&newer)), 65, "of kind `queue`, which this drstack does not know");
+    refused(plan(Some(&newer)), 65, "of kind `teapot`, which this drstack does not know");
     refused(plan(None), 1, "there is no bundle in `drstack-demo-us-west-2`");
     plan(Some(&good)).ok();
 }

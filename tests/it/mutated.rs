@@ -80,7 +80,9 @@ fn mutated(bytes: &[u8], test: impl Fn(&[u8]) -> Result<(), TestCaseError>) {
 fn machine() -> Drstack {
     let machine = drstack();
     machine.write("s/stack.toml", STACK);
-    machine.write("sim.toml", "kill_at = 49\n");
+    // Observing lists every kind once; the changes come after it.
+    let kill_at = drstack_kinds::resources::ALL.len() + 21;
+    machine.write("sim.toml", &format!("kill_at = {kill_at}\n"));
     let killed = ["apply", "s", "--auto-approve", "--cloud", "sim", "--sim", "sim.toml"];
     machine.run(killed).code(137);
     machine.run(["unlock", "s", "--force", "--cloud", "sim"]).ok();

@@ -311,6 +311,10 @@ pub trait Component: Send + Sync + 'static {
     }
     /// Adds the resources that it needs for `cx.posture` and `cx.mode`, with their edges.
     fn compile(spec: &Self::Spec, cx: &CompileCx<'_>, out: &mut ResourceSet);
+    /// Returns the program that it runs on drstack's host, with its arguments, if it is a check that runs one.
+    fn command(_spec: &Self::Spec) -> Option<Vec<String>> {
+        None
+    }
     /// Returns the initial content of the simulator's regions, so that the stack runs without an
     /// account.
     fn seeds(_spec: &Self::Spec, _stack: &StackFacts, _address: &ComponentAddress) -> Vec<Seed> {
@@ -334,6 +338,7 @@ pub trait DynComponent: Send + Sync {
     fn check(&self, spec: &Value, stack: &StackFacts, posture: Posture, out: &mut Vec<Problem>);
     fn facts(&self, spec: &Value, stack: &StackFacts) -> Vec<FactQuery>;
     fn compile(&self, spec: &Value, cx: &CompileCx<'_>, out: &mut ResourceSet);
+    fn command(&self, spec: &Value) -> Option<Vec<String>>;
     fn seeds(&self, spec: &Value, stack: &StackFacts, address: &ComponentAddress) -> Vec<Seed>;
 }
 
@@ -381,6 +386,9 @@ impl<C: Component> DynComponent for ErasedComponent<C> {
     }
     fn facts(&self, spec: &Value, stack: &StackFacts) -> Vec<FactQuery> {
         C::facts(&Self::typed(spec), stack)
+    }
+    fn command(&self, spec: &Value) -> Option<Vec<String>> {
+        C::command(&Self::typed(spec))
     }
     fn compile(&self, spec: &Value, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         C::compile(&Self::typed(spec), cx, out);

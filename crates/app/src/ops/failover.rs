@@ -84,7 +84,7 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
         return Err(Failure::new(Status::Failed, "no step of the failover is possible now", hint));
     }
     if !how.auto_approve {
-        session.app.operator.approve(&question(&shown))?;
+        session.app.operator.approve(&question(session, &shown))?;
     }
     let decided = session.now();
     // What has begun already goes on: the standby region may have been written to.
@@ -137,8 +137,8 @@ async fn served_already(session: &Session, shown: &PlanOutcome, command: &str) -
 }
 
 /// What is asked before anything is done.
-fn question(shown: &PlanOutcome) -> String {
-    match commands::of_plan(&shown.plan).len() {
+fn question(session: &Session, shown: &PlanOutcome) -> String {
+    match commands::of_plan(&shown.plan, &session.kinds).len() {
         0 => "Fail over now?".to_owned(),
         1 => "Fail over now, and run the command above on this machine?".to_owned(),
         count => format!("Fail over now, and run the {count} commands above on this machine?"),

@@ -21,8 +21,8 @@ const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     pub(crate) evidence: Evidence,
-    /// What the pools' groups are called in AWS.
-    names: BTreeMap<Address, String>,
+    /// Commands with which an operator starts what serves, without drstack.
+    by_hand: BTreeMap<Address, String>,
 }
 
 impl Session {
@@ -45,9 +45,13 @@ impl Session {
         let run = (&planned.plan, summary, blocked);
         let evidence = Evidence::of(graph, standing, served, run, &self.kinds, &seen)
             .map_err(|error| shape_failure(&error))?;
-        let name = |it: &&Resource| Some((it.address.clone(), it.spec.get("name")?.as_str()?.to_owned()));
-        let names = running.iter().filter_map(name).collect();
-        Ok(Judged { verdict: Verdict::of(&evidence), evidence, names })
+        let standby = &self.stack.facts.standby;
+        let by_hand = |it: &&Resource| {
+            let command = self.kinds.get(&it.kind)?.capacity()?.by_hand(&it.spec, standby).ok()?;
+            Some((it.address.clone(), command))
+        };
+        let by_hand = running.iter().filter_map(by_hand).collect();
+        Ok(Judged { verdict: Verdict::of(&evidence), evidence, by_hand })
     }
 
     async fn look_at(&self, running: &[&Resource]) -> BTreeMap<Address, Look> {
@@ -101,10 +105,9 @@ impl Judged {
         let hint = match empty.iter().find(|pool| pool.wanted == 0) {
             // The stack cannot be applied while the primary is lost.
             Some(pool) => format!(
-                "{0} has a capacity of 0. Start its instances yourself: `aws autoscaling update-auto-scaling-group --region {1} --auto-scaling-group-name {2} --min-size N --max-size N --desired-capacity N`; before you run drstack again, write `capacity = N` into {0} and run `drstack apply` once {3} answers",
+                "{0} has a capacity of 0. Start its instances yourself{1}; before you run drstack again, write `capacity = N` into {0} and run `drstack apply` once {2} answers",
                 pool.component(),
-                session.stack.facts.standby,
-                self.names.get(&pool.address).map_or("GROUP", String::as_str),
+                self.by_hand.get(&pool.address).map_or_else(String::new, |it| format!(": `{it}`")),
                 session.stack.facts.primary,
             ),
             None => format!("run `{command}` again: it brings what is missing"),

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde_json::Value;
-
 use crate::address::ComponentAddress;
+use crate::kind::KindRegistry;
 use crate::plan::{Plan, Step};
 use crate::stack::Stack;
 
@@ -19,13 +18,6 @@ pub struct Command {
 }
 
 impl Command {
-    /// Parses the field `command` of a check, if it has one.
-    fn of(component: &ComponentAddress, value: Option<&Value>) -> Option<Self> {
-        let words = value?.as_array()?;
-        let argv = words.iter().map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned)).collect();
-        Some(Self { component: component.clone(), argv })
-    }
-
     /// Returns the program and its arguments on one line.
     ///
     /// Words that a shell would not take literally are quoted, and no control character reaches a
@@ -50,7 +42,10 @@ impl fmt::Display for Command {
 pub fn commands(stack: &Stack) -> BTreeSet<Command> {
     let all = stack.components.values();
     all.flat_map(|it| it.checks.iter().map(move |check| (&it.address, check)))
-        .filter_map(|(component, check)| Command::of(component, check.spec.get("command")))
+        .filter_map(|(component, check)| {
+            let argv = check.component.command(&check.spec)?;
+            Some(Command { component: component.clone(), argv })
+        })
         .collect()
 }
 
@@ -60,13 +55,17 @@ pub fn foreign(published: &Stack, own: &Stack) -> BTreeSet<Command> {
 }
 
 /// Returns the command that `step` runs, if it runs one on this host.
-pub fn of_step(step: &Step) -> Option<Command> {
-    Command::of(&step.address.component(), step.spec.pointer("/probe/command"))
+///
+/// A check that cannot be read counts as one, shown as it is.
+pub fn of_step(step: &Step, kinds: &KindRegistry) -> Option<Command> {
+    let command = kinds.get(&step.kind)?.check()?.command(&step.spec);
+    let argv = command.unwrap_or_else(|_| Some(vec![step.spec.to_string()]))?;
+    Some(Command { component: step.address.component(), argv })
 }
 
 /// Returns all commands that the steps of `plan` run.
-pub fn of_plan(plan: &Plan) -> BTreeSet<Command> {
-    plan.steps.iter().filter_map(of_step).collect()
+pub fn of_plan(plan: &Plan, kinds: &KindRegistry) -> BTreeSet<Command> {
+    plan.steps.iter().filter_map(|step| of_step(step, kinds)).collect()
 }
 
 #[cfg(test)]
@@ -90,13 +89,5 @@ mod tests {
         );
         let hostile = shown(&["\u{1b}[2J\u{202e}ok\nFailover complete"]);
         assert!(hostile.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{hostile}");
-    }
-
-    #[test]
-    fn what_is_no_list_of_words_is_shown_all_the_same() {
-        let component = ComponentAddress::new("pool.serving");
-        let of = |value: Value| Command::of(&component, Some(&value)).map(|it| it.line());
-        assert_eq!(of(serde_json::json!(["a", 7])).as_deref(), Some("a 7"));
-        assert_eq!(of(Value::Null), None);
     }
 }

@@ -103,6 +103,8 @@ pub trait Capacity: Kind {
     fn may_leave_unseen(_spec: &Self::Spec) -> bool {
         false
     }
+    /// The command with which an operator starts `N` instances in `region` without drstack.
+    fn by_hand(spec: &Self::Spec, region: &str) -> String;
     /// For the simulator: the live value while an update of `before` is in progress.
     fn during(spec: &Self::Spec, id: &str, before: &Self::Live) -> Self::Live;
     /// For the simulator: `live` if only `got` of its instances can be launched; `None` if the cloud then refuses the
@@ -127,6 +129,7 @@ pub trait DynCapacity: Send + Sync {
     fn ladder(&self, spec: &Value) -> Result<Vec<Rung<Value>>, ShapeError>;
     fn left_on_demand(&self, spec: &Value, live: &Value) -> Result<u32, ShapeError>;
     fn may_leave_unseen(&self, spec: &Value) -> Result<bool, ShapeError>;
+    fn by_hand(&self, spec: &Value, region: &str) -> Result<String, ShapeError>;
     fn during(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError>;
     fn short(&self, live: &Value, got: u32, why: &Shortage) -> Result<Option<Value>, ShapeError>;
     fn exchanged(&self, live: &Value, on_demand: u32, spot: u32) -> Result<Value, ShapeError>;
@@ -157,6 +160,9 @@ impl<K: Capacity> DynCapacity for Erased<K> {
     }
     fn may_leave_unseen(&self, of: &Value) -> Result<bool, ShapeError> {
         Ok(K::may_leave_unseen(&spec::<K>(of)?))
+    }
+    fn by_hand(&self, of: &Value, region: &str) -> Result<String, ShapeError> {
+        Ok(K::by_hand(&spec::<K>(of)?, region))
     }
     fn during(&self, of: &Value, id: &str, before: &Value) -> Result<Value, ShapeError> {
         Ok(json(&K::during(&spec::<K>(of)?, id, &live::<K>(before)?)))

@@ -140,6 +140,9 @@ macro_rules! runs_instances {
             fn bought(live: &Live) -> Option<Demand> {
                 Some(instances(live.size))
             }
+            fn by_hand(_spec: &Spec, _region: &str) -> String {
+                String::new()
+            }
             fn during(spec: &Spec, id: &str, _before: &Live) -> Live {
                 Self::expect(spec, id)
             }
@@ -160,6 +163,9 @@ impl Traffic for Shares {}
 impl Check for Ask {
     fn asks_service(_spec: &Spec) -> bool {
         true
+    }
+    fn command(_spec: &Spec) -> Option<Vec<String>> {
+        None
     }
 }
 

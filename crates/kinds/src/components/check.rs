@@ -150,6 +150,10 @@ impl Component for Check {
         values(spec, out);
     }
 
+    fn command(spec: &CheckTable) -> Option<Vec<String>> {
+        spec.command.clone()
+    }
+
     fn compile(spec: &CheckTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         let name = |links: Vec<Link>| links.first().map(|link| link.text().to_owned());
         let (probe, usual) = if let Some(url) = &spec.http {

@@ -110,8 +110,8 @@ fn what_this_build_does_not_know_is_refused_by_name() {
         change(&mut changed);
         changed.into_stack(&components()).map(drop).unwrap_err()
     };
-    let queue = refused(&|it| it.components.values_mut().for_each(|it| it.kind = "queue".to_owned()));
-    assert!(queue.to_string().contains("kind `queue`, which this drstack does not know"), "{queue}");
+    let queue = refused(&|it| it.components.values_mut().for_each(|it| it.kind = "teapot".to_owned()));
+    assert!(queue.to_string().contains("kind `teapot`, which this drstack does not know"), "{queue}");
     let spec = refused(&|it| it.components.values_mut().for_each(|it| it.spec["newer"] = Value::Null));
     assert!(matches!(spec, Unresolvable::Spec { .. }), "{spec}");
     let name = refused(&|it| it.facts.control = "Not A Bucket".to_owned());

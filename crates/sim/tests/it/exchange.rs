@@ -83,6 +83,9 @@ impl Capacity for Pool {
     fn bought(live: &Live) -> Option<Demand> {
         Some(instances(live))
     }
+    fn by_hand(_spec: &Spec, _region: &str) -> String {
+        String::new()
+    }
     fn during(spec: &Spec, id: &str, _before: &Live) -> Live {
         Self::expect(spec, id)
     }

@@ -117,6 +117,9 @@ impl Capacity for Group {
     fn serving(live: &GroupLive) -> u32 {
         live.size
     }
+    fn by_hand(_spec: &GroupSpec, _region: &str) -> String {
+        String::new()
+    }
     fn during(spec: &GroupSpec, id: &str, _before: &GroupLive) -> GroupLive {
         Self::expect(spec, id)
     }

@@ -66,6 +66,9 @@ impl Capacity for Pool {
     fn serving(live: &Size) -> u32 {
         live.0
     }
+    fn by_hand(_spec: &Size, _region: &str) -> String {
+        String::new()
+    }
     fn during(spec: &Size, _id: &str, _before: &Size) -> Size {
         spec.clone()
     }
@@ -107,6 +110,9 @@ impl Capacity for Slow {
     }
     fn serving(_: &Size) -> u32 {
         7
+    }
+    fn by_hand(_spec: &Size, _region: &str) -> String {
+        String::new()
     }
     fn during(spec: &Size, _id: &str, _before: &Size) -> Size {
         spec.clone()

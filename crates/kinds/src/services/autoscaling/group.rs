@@ -329,6 +329,14 @@ impl Capacity for Group {
         spec.by_fleet
     }
 
+    fn by_hand(spec: &GroupSpec, region: &str) -> String {
+        format!(
+            "aws autoscaling update-auto-scaling-group --region {region} --auto-scaling-group-name {} --min-size N --max-size N \
+             --desired-capacity N",
+            spec.name
+        )
+    }
+
     fn during(spec: &GroupSpec, id: &str, before: &GroupLive) -> GroupLive {
         let after = Self::expect_after(spec, id, before);
         match spec.is_served_by(before) {

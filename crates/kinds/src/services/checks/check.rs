@@ -127,6 +127,13 @@ impl kind::Check for Check {
             Probe::Table { .. } | Probe::Object { .. } => false,
         }
     }
+
+    fn command(spec: &CheckSpec) -> Option<Vec<String>> {
+        match &spec.probe {
+            Probe::Command(argv) => Some(argv.clone()),
+            Probe::Http { .. } | Probe::Answer { .. } | Probe::Table { .. } | Probe::Object { .. } => None,
+        }
+    }
 }
 
 #[cfg(feature = "aws")]
