@@ -25,6 +25,7 @@ mod faults;
 mod fleet;
 #[cfg(feature = "aws")]
 mod forgotten;
+mod golden_output;
 #[cfg(feature = "aws")]
 mod kills;
 #[cfg(feature = "aws")]
