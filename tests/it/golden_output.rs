@@ -64,7 +64,9 @@ fn golden_output_of_the_life_of_a_stack() {
             |line: &&str| ["  created", "  changed", "  deleted"].iter().any(|it| line.starts_with(it));
         let (mut steps, rest): (Vec<&str>, Vec<&str>) = ran.stderr.lines().partition(is_step);
         steps.sort_unstable();
-        steps.into_iter().chain(rest).for_each(|line| drop(writeln!(said, "! {line}")));
+        steps.into_iter().chain(rest).for_each(|line| {
+            let _ = writeln!(said, "! {line}");
+        });
         let _ = writeln!(said, "exit {}\n", ran.code);
     }
     let said = without_runs(&said);

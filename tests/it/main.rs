@@ -26,6 +26,7 @@ mod fleet;
 #[cfg(feature = "aws")]
 mod forgotten;
 mod golden_output;
+mod hints;
 #[cfg(feature = "aws")]
 mod kills;
 #[cfg(feature = "aws")]
