@@ -72,13 +72,13 @@ pub(crate) struct BundleArgs {
 }
 
 impl BundleArgs {
-    /// Where the bundle lies, where one is named.
+    /// Returns the bundle that the arguments name, if any.
     pub(crate) fn at(&self) -> Result<Option<BundleAt>, Failure> {
         let Some(url) = self.bundle.clone() else { return Ok(None) };
         Ok(Some(BundleAt { url, region: self.region.clone(), verify_key: self.verify_key()? }))
     }
 
-    /// The key that has to have signed the bundle, where one is named.
+    /// Returns the key that has to have signed the bundle, if one is named.
     pub(crate) fn verify_key(&self) -> Result<Option<PublicKey>, Failure> {
         let key = self.verify_key.as_deref().map(str::parse).transpose();
         key.map_err(|error: KeyError| {
@@ -117,7 +117,7 @@ impl From<ModeName> for drstack_core::objective::Mode {
     }
 }
 
-/// The stack and its inputs, as one types them.
+/// Returns the stack and its inputs as an operator types them.
 pub(crate) fn typed(args: &StackArgs) -> String {
     let mut words = vec![quoted(&args.stack.display().to_string())];
     for (name, value) in &args.input {
@@ -129,7 +129,7 @@ pub(crate) fn typed(args: &StackArgs) -> String {
     words.join(" ")
 }
 
-/// The addresses as a set.
+/// Returns the addresses as a set.
 pub(crate) fn set(addresses: &[String]) -> BTreeSet<String> {
     addresses.iter().cloned().collect()
 }

@@ -1,4 +1,5 @@
-//! Clouds to connect to, and the runtime that fits each: the sim's clock stands still, AWS's does not.
+//! Connects to clouds, with the runtime that fits each: the sim's clock stands still, AWS's does
+//! not.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,10 +18,10 @@ use crate::args::{CloudName, Global};
 
 use crate::files;
 
-/// Where the simulated world is kept, below the working folder.
+/// Folder of the simulated world, below the working folder.
 const SIM_FOLDER: &str = ".drstack/sim";
 
-/// The runtime for `name`.
+/// Returns the runtime for `name`.
 pub(crate) fn runtime(name: CloudName) -> Result<Runtime, Failure> {
     let made = match name {
         CloudName::Sim => drstack_sim::runtime(),
@@ -35,13 +36,13 @@ pub(crate) fn runtime(name: CloudName) -> Result<Runtime, Failure> {
     })
 }
 
-/// The clouds that the arguments of every command lead to.
+/// The clouds that the global arguments select.
 pub(crate) struct Known {
     global: Global,
 }
 
 impl Known {
-    /// As these arguments say.
+    /// Selects the cloud of these arguments.
     pub(crate) fn by(global: &Global) -> Self {
         Self { global: global.clone() }
     }
@@ -85,7 +86,8 @@ fn simulated_control(
         let message = format!("there is no simulated cloud in `{SIM_FOLDER}`");
         return Err(Failure::new(Status::Failed, message, hint));
     }
-    // Its settings are the stack's, and come with it: this is to read one object.
+    // The sim's settings belong to the stack, which is not known yet. This sim only reads one
+    // object.
     let scope = scope(stack, region.unwrap_or_default());
     let kinds = drstack_kinds::kinds();
     let sim = Sim::open(Path::new(SIM_FOLDER), SimConfig::default(), kinds, &scope, Vec::new());
@@ -103,14 +105,14 @@ async fn aws_control(
     })?;
     let scope = scope(stack, region);
     let cloud = aws(&scope).await?;
-    // To read an object takes no other region.
+    // Reading one object needs no other region.
     cloud.restrict_to_standby();
     Ok(cloud.control(&scope, bucket))
 }
 
-/// The parts of a [`Scope`] that are known before the bundle is read.
+/// Returns a [`Scope`] with the parts that are known before the bundle is read.
 fn scope(stack: &str, standby: &str) -> Scope {
-    // No call for this scope goes to a primary region: it is the standby's twice.
+    // No call for this scope goes to a primary region, so the standby takes both places.
     Scope {
         stack: stack.into(),
         primary: standby.into(),
@@ -185,7 +187,7 @@ fn simulated(global: &Global, stack: &Stack, scope: &Scope) -> Result<Arc<dyn Cl
     Ok(Arc::new(sim))
 }
 
-/// Ends the program as `kill -9` does when the sim, as it was told to, stops answering.
+/// Ends the program as `kill -9` does, when the sim stops answering as its settings demand.
 async fn die_with(sim: Sim) {
     sim.stopped().await;
     std::process::exit(137);

@@ -6,7 +6,7 @@ use drstack_app::failure::Status;
 
 pub(crate) use drstack_app::failure::Failure;
 
-/// How the program ends.
+/// The exit code of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// All done.
@@ -47,5 +47,5 @@ impl From<Status> for Exit {
     }
 }
 
-/// What a command ends with.
+/// The result of a command.
 pub(crate) type Ended = Result<Exit, Failure>;

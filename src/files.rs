@@ -13,16 +13,17 @@ use crate::exit::Failure;
 /// Prefix of environment variables that give inputs.
 const INPUT_PREFIX: &str = "DRSTACK_INPUT_";
 
-/// The file system, as the loader sees it.
+/// The file system, as the loader reads it.
 pub(crate) struct Disk;
 
-/// Largest text file that is read, in MiB: a stack of ten thousand components is smaller by far, and reading what is no
-/// stack, such as a model or `/dev/zero`, ends here.
+/// Largest text file that is read, in MiB. A stack of ten thousand components is smaller by far.
+/// Reading a file that is no stack, such as a model or `/dev/zero`, ends here.
 const MOST_TEXT: u64 = 8;
-/// Largest plan file, in MiB: ten thousand components with ten steps each, a kilobyte a step, and as much again.
+/// Largest plan file, in MiB: ten thousand components with ten steps each, a kilobyte per step, and
+/// as much again.
 const MOST_PLAN: u64 = 256;
 
-/// The bytes of the file at `path`, `most` MiB at most.
+/// Returns the bytes of the file at `path`, at most `most` MiB.
 fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     let limit = most * 1024 * 1024;
     let mut bytes = Vec::new();
@@ -41,17 +42,17 @@ fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     }
 }
 
-/// The bytes of the plan file at `path`.
+/// Returns the bytes of the plan file at `path`.
 pub(crate) fn plan_bytes(path: &Path) -> Result<Vec<u8>, String> {
     bytes(path, MOST_PLAN)
 }
 
-/// The text of the key file at `path`.
+/// Returns the text of the key file at `path`.
 fn key_text(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes(path, MOST_TEXT)?).map_err(|_| "it is not text".to_owned())
 }
 
-/// The private key in the file at `path`.
+/// Returns the private key in the file at `path`.
 pub(crate) fn private_key(path: &Path) -> Result<PrivateKey, Failure> {
     let fail = |message: String| {
         let hint = "name a file that `drstack keys new FILE` has written";
@@ -61,7 +62,7 @@ pub(crate) fn private_key(path: &Path) -> Result<PrivateKey, Failure> {
     PrivateKey::from_text(&text).map_err(|error| fail(error.to_string()))
 }
 
-/// Writes a private key that only the user can read, and never over a file.
+/// Writes a private key that only the user can read. It never overwrites a file.
 pub(crate) fn write_key(path: &Path, text: &str) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -83,17 +84,18 @@ impl ReadFiles for Disk {
     }
 }
 
-/// The line of the byte `at`.
+/// Returns the line number of the byte `at`.
 fn line_of(text: &[u8], at: usize) -> usize {
     text.iter().take(at).filter(|byte| **byte == b'\n').count() + 1
 }
 
-/// The stack file that `stack` names: a folder or the file itself.
+/// Returns the stack file that `stack` names: a folder or the file itself.
 pub(crate) fn entry(stack: &Path) -> PathBuf {
     if stack.is_dir() { stack.join("stack.toml") } else { stack.to_path_buf() }
 }
 
-/// Values for inputs: environment, then file, then command line, the later one winning.
+/// Returns the values of inputs: from the environment, the file and the command line, where the
+/// later one wins.
 pub(crate) fn inputs(args: &StackArgs) -> Result<InputValues, Failure> {
     let mut values: InputValues = std::env::vars()
         .filter_map(|(name, value)| {
@@ -120,7 +122,7 @@ pub(crate) fn inputs(args: &StackArgs) -> Result<InputValues, Failure> {
     Ok(values)
 }
 
-/// Writes `bytes` so that a reader sees the old file or the new one, never half of one.
+/// Writes `bytes` atomically: a reader sees the old file or the new one, never half of one.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let attempt = || -> std::io::Result<()> {
@@ -130,7 +132,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         Ok(())
     };
     attempt().map_err(|error| {
-        // What else the error says is about a file that the user never named.
+        // The rest of the error is about a temporary file that the user never named.
         let what = match error.kind() {
             std::io::ErrorKind::NotFound => "no such folder".to_owned(),
             std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),

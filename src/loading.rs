@@ -1,4 +1,4 @@
-//! From the stack's files to a stack, or to all that is wrong with it.
+//! Loads a stack from its files, or reports all its problems.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::exit::Failure;
 use crate::files;
 use crate::ui::Ui;
 
-/// Loads the stack; its warnings are shown, its errors end the program.
+/// Loads the stack. Shows its warnings; its errors are a failure.
 pub(crate) fn load_stack(ui: Ui, args: &StackArgs) -> Result<Stack, Failure> {
     let inputs = files::inputs(args)?;
     let entry = files::entry(&args.stack);
@@ -38,7 +38,7 @@ pub(crate) fn load_stack(ui: Ui, args: &StackArgs) -> Result<Stack, Failure> {
     }
 }
 
-/// All that is wrong with the stack at `entry`, and how many more problems there are.
+/// Shows the problems of the stack at `entry` and the number of further ones. Returns the failure.
 fn invalid(ui: Ui, problems: &[Diagnostic], left_out: usize, sources: &Sources, entry: &Path) -> Failure {
     for problem in problems {
         ui.line("diagnostic", crate::views::diagnostic(problem, sources));

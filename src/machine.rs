@@ -30,7 +30,8 @@ impl Host for Machine {
     fn interrupted(&self) -> BoxFuture<'_, ()> {
         async {
             if tokio::signal::ctrl_c().await.is_err() {
-                // Without the signal there is no asking, and a second Ctrl-C ends the process as usual.
+                // Without the signal handler nothing can be asked, and Ctrl-C ends the process as
+                // usual.
                 std::future::pending::<()>().await;
             }
         }

@@ -1,4 +1,4 @@
-//! The operator at a terminal: what an operation tells becomes text and JSON lines.
+//! The operator at a terminal: turns an operation's results into text and JSON lines.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,11 +25,11 @@ use crate::views::progress::Progress;
 pub(crate) struct Screen {
     ui: Ui,
     running: Mutex<Running>,
-    /// Where the chart of a run goes.
+    /// File for the chart of a run.
     timings: Option<PathBuf>,
 }
 
-/// A run that is under way, or has ended.
+/// A run that is in progress, or has ended.
 struct Running {
     progress: Progress,
     timings: Timings,
@@ -37,13 +37,14 @@ struct Running {
 }
 
 impl Screen {
-    /// Of a run whose time is not real where it is `simulated`, and whose chart goes to `timings`.
+    /// Creates the screen. `simulated` is true if time is not real; the chart of a run goes to
+    /// `timings`.
     pub(crate) fn new(ui: Ui, simulated: bool, timings: Option<PathBuf>) -> Self {
         let (progress, clock) = (Progress::new(ui, simulated), Timings::new());
         Self { ui, running: Mutex::new(Running { progress, timings: clock, chart: None }), timings }
     }
 
-    /// Writes the chart of the last run, where one was asked for.
+    /// Writes the chart of the last run, if the operator asked for one.
     pub(crate) fn write_chart(&self) -> Result<(), Failure> {
         if let (Some(path), Some(chart)) = (&self.timings, self.running().chart.take()) {
             files::write(path, chart.as_bytes())?;
@@ -88,14 +89,14 @@ impl Screen {
             Run::Apply => "Apply",
             Run::Destroy => "Destroy",
             Run::Failover => "Failover",
-            // The rest of it comes after this, and says so itself.
+            // The rest of the failback comes after this and reports itself.
             Run::FirstPhase => "First part",
             Run::Failback => "Failback",
         };
         ui.result(&views::progress::summary(verb, summary));
         let mut running = self.running();
         let timings = std::mem::replace(&mut running.timings, Timings::new());
-        // A change of mode says the same in its report.
+        // The report of a change of mode contains the same.
         if matches!(run, Run::Failover | Run::Failback) {
             return;
         }

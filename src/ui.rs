@@ -10,17 +10,17 @@ use serde_json::{Value, json};
 use crate::args::Global;
 use crate::exit::{Exit, Failure};
 
-/// How to speak.
+/// The output settings.
 #[derive(Clone, Copy)]
 pub(crate) struct Ui {
-    /// One JSON object a line on stdout.
+    /// Print one JSON object per line on stdout.
     pub(crate) json: bool,
     quiet: bool,
-    /// Whether stderr may be coloured.
+    /// True if stderr may be coloured.
     pub(crate) color: bool,
 }
 
-/// A sign of life on a terminal.
+/// A progress spinner on a terminal.
 pub(crate) struct Busy(Option<ProgressBar>);
 
 impl Drop for Busy {
@@ -31,34 +31,35 @@ impl Drop for Busy {
     }
 }
 
-/// How often a sign of life moves.
+/// Interval between two frames of a spinner.
 pub(crate) const TICK: Duration = Duration::from_millis(200);
 
-/// Version of the JSON lines; rises when a field changes its meaning. `schemas/events.schema.json` describes them.
+/// Version of the JSON lines; rises when a field changes its meaning. `schemas/events.schema.json`
+/// describes them.
 const JSON_VERSION: u32 = 2;
 
 impl Ui {
-    /// As the arguments and the environment say.
+    /// Reads the settings from the arguments and the environment.
     pub(crate) fn new(global: &Global) -> Self {
-        // NO_COLOR, CLICOLOR_FORCE and TERM are looked at here, in the usual order.
+        // `AutoStream` honours NO_COLOR, CLICOLOR_FORCE and TERM, in the usual order.
         let plain = AutoStream::choice(&std::io::stderr()) == ColorChoice::Never;
         let color = !plain && !global.no_color;
         Self { json: global.json, quiet: global.quiet, color }
     }
 
-    /// A result, for people.
+    /// Prints a result for people.
     pub(crate) fn result(self, text: &str) {
         if !self.json {
             out(text);
         }
     }
 
-    /// Text that is the result whatever the mode: a schema, a script.
+    /// Prints text that is the result in either mode: a schema, a script.
     pub(crate) fn raw(self, text: &str) {
         out(text);
     }
 
-    /// A result, for programs: `kind` becomes `type`.
+    /// Prints a result for programs: `kind` becomes `type`.
     pub(crate) fn line(self, kind: &str, value: Value) {
         if !self.json {
             return;
@@ -75,19 +76,19 @@ impl Ui {
         out(&format!("{}\n", Value::Object(object)));
     }
 
-    /// Something to know on the way.
+    /// Prints progress or context, unless `--quiet`.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet {
             err(text);
         }
     }
 
-    /// Something to know even with `--quiet`.
+    /// Prints a warning, even with `--quiet`.
     pub(crate) fn warn(self, text: &str) {
         err(text);
     }
 
-    /// Why the program ends badly.
+    /// Prints why the program fails.
     pub(crate) fn failure(self, failure: &Failure) {
         match &failure.hint {
             Some(hint) => {
@@ -105,7 +106,7 @@ impl Ui {
         }
     }
 
-    /// Shows on a terminal that something is going on, until the answer is dropped.
+    /// Shows a spinner on a terminal until the returned guard is dropped.
     pub(crate) fn busy(self, text: String) -> Busy {
         if self.quiet || self.json || !std::io::stderr().is_terminal() {
             return Busy(None);
@@ -115,13 +116,13 @@ impl Ui {
         Busy(Some(bar))
     }
 
-    /// Why one step of a run failed; the others went on.
+    /// Prints why one step of a run failed. Steps that do not depend on it went on.
     pub(crate) fn step_failure(self, address: &str, message: &str, hint: &str) {
         self.line("error", json!({"address": address, "message": message, "hint": hint}));
         err(&format!("\nerror: {address}: {message}\n\nhint: {hint}"));
     }
 
-    /// Asks until the answer is clear: `None` when there is no terminal.
+    /// Asks until the answer is clear. Returns `None` if there is no terminal.
     pub(crate) fn confirm(self, question: &str) -> Option<bool> {
         if !std::io::stdin().is_terminal() {
             return None;
@@ -133,7 +134,8 @@ impl Ui {
     }
 }
 
-/// What the parser of the arguments has to say: help and version are results, all else is wrong usage.
+/// Prints the message of the argument parser. Help and version are results, all else is wrong
+/// usage.
 pub(crate) fn usage(error: &clap::Error) -> Exit {
     if !error.use_stderr() {
         let _ = error.print();
@@ -150,11 +152,11 @@ pub(crate) fn usage(error: &clap::Error) -> Exit {
     Exit::Usage
 }
 
-/// The beginning of the targets that are logged. Others are not, whatever `RUST_LOG` says: an SDK's lines may hold
-/// credentials and user data.
+/// Prefix of the targets that are logged. Others are not, whatever `RUST_LOG` says: an SDK's lines
+/// may hold credentials and user data.
 const LOGGED: &str = "drstack";
 
-/// Tells on stderr what the program does, as `RUST_LOG` asks: `RUST_LOG=drstack=debug`.
+/// Logs to stderr what the program does, as `RUST_LOG` selects: `RUST_LOG=drstack=debug`.
 pub(crate) fn log() {
     use tracing_subscriber::prelude::*;
     let Ok(text) = std::env::var("RUST_LOG") else { return };
@@ -164,12 +166,12 @@ pub(crate) fn log() {
     };
     let ours = tracing_subscriber::filter::filter_fn(|line| line.target().starts_with(LOGGED));
     let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr);
-    // A second one can only be installed by a test.
+    // Only a test can have installed a subscriber before.
     let _ = tracing_subscriber::registry().with(lines.with_filter(ours).with_filter(wanted)).try_init();
 }
 
 fn out(text: &str) {
-    // A closed pipe is how `| head` ends a program.
+    // `| head` ends a program with a closed pipe, which is no error.
     let _ = anstream::stdout().write_all(text.as_bytes());
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
     edge.ended(apply(&mut session, how).await)
 }
 
-/// The plan file at `path`, if that is one.
+/// Returns the plan file at `path`, if the file is one.
 fn plan_file(path: &Path) -> Result<Option<PlanFile>, Failure> {
     if !path.is_file() || path.extension().is_some_and(|it| it == "toml") {
         return Ok(None);

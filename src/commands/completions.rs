@@ -1,4 +1,4 @@
-//! `drstack completions`: a script for your shell.
+//! `drstack completions`: prints a completion script for a shell.
 
 use clap::CommandFactory;
 

@@ -1,4 +1,4 @@
-//! `drstack destroy`: deletes what the stack owns; data stays unless named.
+//! `drstack destroy`: deletes the stack's resources; data is kept unless named.
 
 use drstack_app::ops::destroy::{Destroy, destroy};
 

@@ -1,4 +1,4 @@
-//! `drstack explain`: a diagnostic's page.
+//! `drstack explain`: prints the page of a diagnostic.
 
 use drstack_app::failure::Status;
 

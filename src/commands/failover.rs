@@ -1,4 +1,4 @@
-//! `drstack failover`: moves to the standby region, with no call to any other unless it is planned.
+//! `drstack failover`: moves to the standby region and calls no other, unless it is planned.
 
 use drstack_app::accepted::{Accepted, parse, quoted};
 use drstack_app::open::Source;
@@ -91,7 +91,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
     edge.ended(failover(&mut session, &how).await)
 }
 
-/// The command that goes on with the failover of `args`, as one types it.
+/// Returns the command that goes on with the failover of `args`, as an operator types it.
 fn command(args: &FailoverArgs) -> String {
     let mut words = vec!["drstack failover".to_owned()];
     match &args.bundle.bundle {
@@ -116,7 +116,7 @@ fn command(args: &FailoverArgs) -> String {
     words.join(" ")
 }
 
-/// Shows what the run that holds the lock does, until it ends.
+/// Follows the run that holds the lock until it ends.
 async fn follow(ui: Ui, session: &Session) -> Ended {
     let is_held = watch(
         session,
@@ -137,7 +137,7 @@ async fn follow(ui: Ui, session: &Session) -> Ended {
 }
 
 fn news(entry: &Entry, all: &[Entry]) -> Option<String> {
-    // A run that does something again counts its steps anew.
+    // A run that executes again counts its steps anew.
     let address = |of: usize| {
         all.iter().rev().find_map(|entry| match entry {
             Entry::Intent { step, address, .. } if *step == of => Some(address.to_string()),
@@ -155,7 +155,7 @@ fn news(entry: &Entry, all: &[Entry]) -> Option<String> {
     })
 }
 
-/// When the outage was noticed.
+/// Parses the moment at which the outage was noticed.
 fn moment(text: &str) -> Result<jiff::Timestamp, String> {
     text.parse().map_err(|_| "write it as 2026-11-24T03:00:00Z".to_owned())
 }

@@ -1,4 +1,4 @@
-//! `drstack graph`: draws what is wanted.
+//! `drstack graph`: draws the desired resources.
 
 use crate::args::{Global, ModeName, StackArgs};
 use crate::commands::Edge;

@@ -1,4 +1,4 @@
-//! `drstack init`: a commented stack that validates.
+//! `drstack init`: writes a commented stack that validates.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::ui::Ui;
 
-/// What is written.
+/// The stack that `init` writes.
 const STACK: &str = include_str!("init.toml");
 
 /// Write a commented stack that validates

@@ -1,4 +1,4 @@
-//! `drstack keys`: the keys that sign bundles.
+//! `drstack keys`: creates and shows the keys that sign bundles.
 
 use std::path::PathBuf;
 

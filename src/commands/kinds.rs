@@ -1,4 +1,4 @@
-//! `drstack kinds`: what there is.
+//! `drstack kinds`: lists the kinds of components and resources.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! `drstack man`: the manual page.
+//! `drstack man`: prints the manual page.
 
 use clap::CommandFactory;
 use drstack_app::failure::Status;

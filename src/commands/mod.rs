@@ -32,7 +32,7 @@ use crate::machine::Machine;
 use crate::screen::Screen;
 use crate::ui::Ui;
 
-/// The application as the arguments of every command want it, and the screen that it speaks to.
+/// The application and the screen that the global arguments describe.
 pub(crate) struct Edge {
     pub(crate) app: App,
     ui: Ui,
@@ -40,7 +40,8 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
-    /// Of a command that draws its run in the file `timings`, where one is named.
+    /// Creates the edge of a command. The chart of its run goes to the file `timings`, if one is
+    /// named.
     pub(crate) fn of(ui: Ui, global: &Global, timings: Option<PathBuf>) -> Self {
         let screen = Arc::new(Screen::new(ui, global.cloud == CloudName::Sim, timings));
         let catalog =
@@ -55,7 +56,7 @@ impl Edge {
         Session::open(&self.app, load_stack(self.ui, args)?).await
     }
 
-    /// Ends a command as its operation ended.
+    /// Ends a command with the status of its operation.
     pub(crate) fn ended(&self, ended: Result<Status, Failure>) -> Ended {
         let written = self.screen.write_chart();
         if let (Err(_), Err(failure)) = (&ended, &written) {
@@ -101,7 +102,7 @@ enum Command {
     Man(man::ManArgs),
 }
 
-/// Runs the command that `args` name.
+/// Runs the command that `args` names.
 pub(crate) fn run(args: &Args) -> Exit {
     let ui = Ui::new(&args.global);
     match dispatch(ui, args) {

@@ -1,4 +1,4 @@
-//! `drstack plan`: shows the difference.
+//! `drstack plan`: shows what an apply would do.
 
 use std::path::PathBuf;
 

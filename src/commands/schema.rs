@@ -1,4 +1,4 @@
-//! `drstack schema`: the JSON Schema of stack files.
+//! `drstack schema`: prints the JSON Schema of stack files.
 
 use crate::exit::{Ended, Exit};
 use crate::ui::Ui;

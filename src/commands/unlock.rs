@@ -1,4 +1,4 @@
-//! `drstack unlock`: breaks a lock, after saying what that breaks.
+//! `drstack unlock`: breaks a lock, after it has shown whose lock that is.
 
 use drstack_app::failure::Status;
 use drstack_app::ops::unlock::{Held, look, unlock};

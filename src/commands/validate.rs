@@ -1,4 +1,4 @@
-//! `drstack validate`: all problems of a stack, without a network.
+//! `drstack validate`: finds all problems of a stack, without a network.
 
 use drstack_core::diagnostic::render;
 use drstack_core::part::Sequence;
@@ -28,7 +28,7 @@ pub(super) fn run(ui: Ui, args: &ValidateArgs) -> Ended {
     Ok(Exit::Done)
 }
 
-/// Says what traffic of `stack` waits for, and what an `after` leaves out.
+/// Shows what traffic of `stack` waits for, and what an `after` leaves out.
 fn in_order(ui: Ui, stack: &Stack) {
     let sequence = Sequence::of(stack, &drstack_kinds::kinds());
     order::show(ui, &sequence);

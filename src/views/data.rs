@@ -7,25 +7,25 @@ use drstack_app::report::data::Data;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// The JSON line of a look.
+/// Returns the JSON line of a comparison.
 pub(crate) fn line(data: &Data, now: Timestamp) -> Value {
     let Data { address, name, unit, sides, error, .. } = data;
     json!({"at": now, "address": address, "name": name, "unit": unit, "sides": sides, "error": error})
 }
 
-/// What replication has yet to bring, for people.
+/// Describes the backlog of replication, for people.
 pub(crate) fn backlog(all: &[Data], now: Timestamp) -> String {
     let lines: Vec<String> = all.iter().map(|it| format!("  {}\n", it.backlog(now))).collect();
     format!("\nWhat replication has yet to bring:\n{}", lines.concat())
 }
 
-/// What has gone apart, for people.
+/// Describes the differences between the regions, for people.
 pub(crate) fn divergence(all: &[Data], apart: &[String], primary: &str, standby: &str) -> String {
     let mut out = String::new();
     for data in all {
         let _ = writeln!(out, "  {}", data.divergence(primary, standby));
     }
-    // Restored tables: nothing copies them, so they are among no two sides.
+    // Restored tables have no copy, so they are not in `all`.
     for data in apart {
         let _ = writeln!(out, "  {data}");
     }

@@ -1,4 +1,4 @@
-//! When each step ran: the critical path in a sentence, and all of it as a chart.
+//! Shows when each step ran: the critical path in a sentence, and all steps as a chart.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -17,29 +17,29 @@ const CHAR: usize = 7;
 const ROW: usize = 18;
 const BAR: usize = 12;
 const MARGIN: usize = 16;
-/// Steps that the sentence names; the chart shows all.
+/// Steps that the sentence names. The chart shows all.
 const NAMED: usize = 6;
 
-/// When a step ran, from the beginning of the run.
+/// Start and end of a step, from the beginning of the run.
 struct Timed {
     start: Duration,
     end: Duration,
     done: bool,
 }
 
-/// When all steps ran.
+/// Start and end of all steps.
 pub(crate) struct Timings {
     begin: Instant,
     steps: BTreeMap<StepId, Timed>,
 }
 
 impl Timings {
-    /// Of a run that begins now.
+    /// Creates the timings of a run that begins now.
     pub(crate) fn new() -> Self {
         Self { begin: Instant::now(), steps: BTreeMap::new() }
     }
 
-    /// Notes when a step began or ended.
+    /// Records when a step began or ended.
     pub(crate) fn hear(&mut self, event: &Event) {
         let now = self.begin.elapsed();
         match event {
@@ -55,7 +55,8 @@ impl Timings {
         }
     }
 
-    /// The steps that decided how long the run took, first to last: before each the one that it waited for.
+    /// Returns the steps that decided how long the run took, first to last: before each step the
+    /// one that it waited for.
     fn longest(&self, plan: &Plan) -> Vec<StepId> {
         let last = |ids: &mut dyn Iterator<Item = StepId>| {
             ids.filter(|id| self.steps.contains_key(id)).max_by_key(|id| self.steps[id].end)
@@ -70,7 +71,7 @@ impl Timings {
         path
     }
 
-    /// The critical path in a sentence; nothing for a run of one step.
+    /// Describes the critical path in a sentence; `None` for a run of one step.
     pub(crate) fn sentence(&self, plan: &Plan) -> Option<String> {
         let path = self.longest(plan);
         let (first, last) = (path.first()?, path.last()?);
@@ -88,7 +89,8 @@ impl Timings {
         Some(format!("Critical path, {whole}: {}.\n", named.join(" -> ")))
     }
 
-    /// One bar a step in the order they began, those of the critical path dark.
+    /// Draws one bar per step in the order in which they began. Those on the critical path are
+    /// dark.
     pub(crate) fn svg(&self, plan: &Plan) -> String {
         let longest = self.longest(plan);
         let mut order: Vec<StepId> = self.steps.keys().copied().collect();

@@ -1,4 +1,4 @@
-//! The graph as DOT, Mermaid and JSON; the longest path is marked.
+//! The graph as DOT, Mermaid and JSON, with the critical path marked.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -8,12 +8,12 @@ use drstack_core::graph::Graph;
 use drstack_core::plan::Plan;
 use serde_json::{Value, json};
 
-/// Addresses on the longest path of a first apply.
+/// Returns the addresses on the critical path of a first apply.
 pub(crate) fn critical(plan: &Plan) -> BTreeSet<Address> {
     plan.critical_path().0.into_iter().map(|id| plan.steps[id].address.clone()).collect()
 }
 
-/// Edges, from what is needed to what needs it.
+/// Returns the edges, each from a resource to one that needs it.
 pub(crate) fn edges(graph: &Graph) -> Vec<(Address, Address)> {
     let needs = graph.resources.iter().flat_map(|(address, resource)| {
         resource.needs().into_iter().map(move |need| (need, address.clone()))
@@ -21,7 +21,7 @@ pub(crate) fn edges(graph: &Graph) -> Vec<(Address, Address)> {
     needs.filter(|(need, _)| graph.resources.contains_key(need)).collect()
 }
 
-/// Graphviz.
+/// Writes the graph for Graphviz.
 pub(crate) fn dot(graph: &Graph, critical: &BTreeSet<Address>) -> String {
     let mut out = "digraph drstack {\n  rankdir=LR;\n  node [shape=box];\n".to_owned();
     for address in graph.resources.keys() {
@@ -35,7 +35,7 @@ pub(crate) fn dot(graph: &Graph, critical: &BTreeSet<Address>) -> String {
     out + "}\n"
 }
 
-/// Mermaid, as GitHub draws it.
+/// Writes the graph in Mermaid, as GitHub draws it.
 pub(crate) fn mermaid(graph: &Graph, critical: &BTreeSet<Address>) -> String {
     let mut out = "graph LR\n".to_owned();
     let ids: Vec<&Address> = graph.resources.keys().collect();
@@ -50,7 +50,7 @@ pub(crate) fn mermaid(graph: &Graph, critical: &BTreeSet<Address>) -> String {
     out
 }
 
-/// Nodes and edges.
+/// Writes nodes and edges.
 pub(crate) fn json(graph: &Graph, critical: &BTreeSet<Address>) -> Value {
     let nodes: Vec<Value> = graph
         .resources

@@ -13,7 +13,7 @@ pub(crate) use drstack_app::text::{count, duration, listed};
 use drstack_core::diagnostic::{Diagnostic, Severity, Sources};
 use serde_json::{Value, json};
 
-/// A diagnostic as JSON, with line and column.
+/// Returns a diagnostic as JSON, with line and column.
 pub(crate) fn diagnostic(diagnostic: &Diagnostic, sources: &Sources) -> Value {
     let place = diagnostic.labels.first().and_then(|label| {
         let (path, text) = sources.files.get(label.span.file)?;

@@ -1,4 +1,5 @@
-//! What traffic waits for in a failover, in a line for all that wait for the same.
+//! Shows what traffic waits for in a failover, with one line for all traffic that waits for the
+//! same.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +12,13 @@ use serde_json::{Value, json};
 use super::listed;
 use crate::ui::Ui;
 
-/// What traffic waits for, for people and programs.
+/// Shows what traffic waits for, for people and programs.
 pub(crate) fn show(ui: Ui, sequence: &Sequence) {
     ui.result(&text(sequence));
     lines(sequence).into_iter().for_each(|line| ui.line("order", line));
 }
 
-/// The order for people; nothing for a stack that moves no traffic.
+/// Writes the order for people; nothing for a stack that moves no traffic.
 fn text(sequence: &Sequence) -> String {
     let mut out = String::new();
     for (moves, traffic) in alike(sequence) {
@@ -38,7 +39,7 @@ fn text(sequence: &Sequence) -> String {
     out
 }
 
-/// The same for programs: one line for each that moves traffic.
+/// Writes the order for programs: one line for each component that moves traffic.
 fn lines(sequence: &Sequence) -> Vec<Value> {
     let line = |(moves, traffic): (&Moves, Vec<&str>)| {
         let after: Vec<&str> = sequence.before(moves).map(|(address, _)| address.as_str()).collect();
@@ -47,11 +48,12 @@ fn lines(sequence: &Sequence) -> Vec<Value> {
     alike(sequence).into_iter().map(line).collect()
 }
 
-/// Which traffic a failover has not moved, since something that it waits for failed, and the way on.
+/// Describes the traffic that a failover held back, because something it waits for failed, and the
+/// command that goes on.
 pub(crate) fn held(plan: &Plan, kinds: &KindRegistry, held: &[(StepId, StepId)], again: &str) -> Vec<String> {
     let moves = |step: &Step| kinds.get(&step.kind).is_some_and(|kind| kind.traffic().is_some());
     let held = held.iter().map(|(held, failed)| (&plan.steps[*held], &plan.steps[*failed]));
-    // What moves it in shares and what switches it are one and the same to users.
+    // A user does not tell the step that moves traffic in shares from the one that switches it.
     let held: BTreeMap<String, &Step> = held
         .filter(|(it, failed)| moves(it) && it.address.component() != failed.address.component())
         .map(|(it, failed)| (it.address.component().to_string(), failed))
@@ -66,7 +68,7 @@ pub(crate) fn held(plan: &Plan, kinds: &KindRegistry, held: &[(StepId, StepId)],
     held.into_iter().map(line).collect()
 }
 
-/// Those that wait for the same, in the order of the first of each.
+/// Groups the traffic that waits for the same, in the order of the first of each group.
 fn alike(sequence: &Sequence) -> Vec<(&Moves, Vec<&str>)> {
     let mut alike: BTreeMap<_, (&Moves, Vec<&str>)> = BTreeMap::new();
     for (traffic, moves) in &sequence.moves {

@@ -15,16 +15,16 @@ use serde_json::{Value, json};
 
 use super::{count, duration};
 
-/// What an estimate rests on.
+/// The basis of an estimate.
 const BASIS: &str = "typical AWS times, not measured in your account";
 
-/// Additions, changes and deletions; a replacement is one of each end.
+/// Counts creations, updates and deletions. A replacement counts as one creation and one deletion.
 pub(crate) fn tally(plan: &Plan) -> (usize, usize, usize) {
     let of = |action| plan.steps.iter().filter(|step| step.action == action).count();
     (of(Action::Create), of(Action::Update), of(Action::Delete))
 }
 
-/// What the posture promises, beside what is asked of it.
+/// Describes what the posture promises, beside what the stack asks of it.
 pub(crate) fn posture(stack: &Stack) -> String {
     let band = stack.posture.band();
     let asked = |name: &str, value: Option<SignedDuration>| match value {
@@ -42,7 +42,7 @@ pub(crate) fn posture(stack: &Stack) -> String {
     )
 }
 
-/// The same for programs, in seconds where it is a number.
+/// Describes the posture for programs, with the objectives in seconds.
 pub(crate) fn posture_line(stack: &Stack) -> Value {
     let band = stack.posture.band();
     let seconds = |value: Option<SignedDuration>| value.map(|it| it.as_secs());
@@ -52,7 +52,7 @@ pub(crate) fn posture_line(stack: &Stack) -> Value {
     })
 }
 
-/// The plan for people.
+/// Writes the plan for people.
 pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: Intent) -> String {
     let kinds = drstack_kinds::kinds();
     let mut out = String::new();
@@ -66,7 +66,8 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: Intent) -> String {
             component = of;
         }
         let symbol = symbol(step.action, step.replaces);
-        // Two of one address are told apart by what AWS calls them, and what goes is named in full.
+        // Two resources with one address are told apart by AWS's ids, and a deletion names its
+        // resource in full.
         let id = match (step.action, &step.id) {
             (Action::Delete, Some(id)) => format!("{} `{id}`: ", step.kind),
             _ => String::new(),
@@ -108,11 +109,11 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: Intent) -> String {
     out
 }
 
-/// Why there is a step, where that does not follow from its symbol and its fields.
+/// Returns the reason of a step, unless it follows from the step's symbol and fields.
 fn why(step: &Step) -> &str {
     let is_plain = match step.action {
         Action::Create => step.reason == MISSING,
-        // The fields are listed below it.
+        // The fields are listed below the step.
         Action::Update => step.reason.ends_with(" differs") || step.reason.ends_with(" differ"),
         Action::Delete => false,
     };
@@ -129,7 +130,7 @@ fn symbol(action: Action, replaces: bool) -> &'static str {
     }
 }
 
-/// Why there are no steps.
+/// Explains why there are no steps.
 fn nothing(report: &PlanReport, intent: Intent) -> String {
     match intent {
         _ if !report.blocked.is_empty() => "Nothing can be done until that is fixed.".to_owned(),
@@ -144,7 +145,7 @@ fn nothing(report: &PlanReport, intent: Intent) -> String {
     }
 }
 
-/// What a failover would take, once all of the plan is done.
+/// Describes how long a failover would take, once all of the plan is done.
 pub(crate) fn failover(rehearsal: &Rehearsal, rto: Option<SignedDuration>, planned: &PlanOutcome) -> String {
     let (_, length) = rehearsal.plan.critical_path();
     let when = match (planned.plan.is_empty(), planned.report.waiting.is_empty()) {
@@ -167,7 +168,7 @@ pub(crate) fn failover(rehearsal: &Rehearsal, rto: Option<SignedDuration>, plann
     )
 }
 
-/// What a failover was expected to do at `at`, step by step.
+/// Describes the failover that was rehearsed at `at`, step by step.
 pub(crate) fn rehearsed(at: Timestamp, skeleton: &RehearsedPlan) -> String {
     let time = |seconds: f64| duration(Duration::from_secs_f64(seconds.max(0.0)));
     let steps = count(skeleton.steps.len(), "step");
@@ -181,7 +182,7 @@ pub(crate) fn rehearsed(at: Timestamp, skeleton: &RehearsedPlan) -> String {
     out
 }
 
-/// The same for programs.
+/// Describes the rehearsed failover for programs.
 pub(crate) fn rehearsed_line(at: Timestamp, skeleton: &RehearsedPlan) -> Value {
     let step = |bone: &RehearsedStep| {
         json!({
@@ -193,7 +194,7 @@ pub(crate) fn rehearsed_line(at: Timestamp, skeleton: &RehearsedPlan) -> Value {
     json!({ "at": at, "steps": steps, "gates": skeleton.gates, "estimate_seconds": skeleton.estimate })
 }
 
-/// The calls that each step may make.
+/// Lists the calls that each step may make.
 pub(crate) fn calls(plan: &Plan, kinds: &KindRegistry) -> String {
     let mut out = String::from("\nCalls that the steps may make:\n");
     for step in &plan.steps {
@@ -206,7 +207,7 @@ pub(crate) fn calls(plan: &Plan, kinds: &KindRegistry) -> String {
     out
 }
 
-/// What has gone apart since the failover at `since`, as far as it is known.
+/// Describes how the regions have diverged since the failover at `since`, if that moment is known.
 pub(crate) fn divergence(standby: &str, since: Option<Timestamp>, moved: &[String]) -> String {
     let since = since.map_or_else(String::new, |it| format!(" since {it:.0}"));
     let mut out = format!("{standby} has served{since}.\n");
@@ -228,7 +229,7 @@ fn sections(report: &PlanReport) -> [(&'static str, &[Remark]); 4] {
     ]
 }
 
-/// The plan's JSON lines: type and value.
+/// Returns the plan's JSON lines: type and value.
 pub(crate) fn lines(plan: &Plan, report: &PlanReport) -> Vec<(&'static str, Value)> {
     let kinds = drstack_kinds::kinds();
     let mut lines: Vec<(&'static str, Value)> = plan

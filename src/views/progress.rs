@@ -14,23 +14,23 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::{count, duration};
 use crate::ui::{TICK, Ui};
 
-/// Shows what happens.
+/// Shows the progress of a run.
 pub(crate) struct Progress {
     ui: Ui,
     bars: Option<MultiProgress>,
     running: BTreeMap<StepId, Running>,
 }
 
-/// A step at work.
+/// A step in progress.
 struct Running {
     what: String,
     bar: Option<ProgressBar>,
-    /// What it was last said to wait for: saying it at every look is noise.
+    /// The last reported reason for waiting. Repeating it at each observation is noise.
     waiting_for: String,
 }
 
 impl Progress {
-    /// Bars where stderr is a terminal and time is real.
+    /// Creates the view, with bars if stderr is a terminal and time is real.
     pub(crate) fn new(ui: Ui, simulated: bool) -> Self {
         let bars = (std::io::stderr().is_terminal() && !simulated && !ui.json).then(MultiProgress::new);
         Self { ui, bars, running: BTreeMap::new() }
@@ -102,7 +102,7 @@ fn doing(action: Action) -> &'static str {
     }
 }
 
-/// An address, and what AWS calls what is deleted.
+/// Returns an address, with AWS's id of a deleted resource.
 fn full(address: &Address, id: Option<&str>) -> String {
     id.map_or_else(|| address.to_string(), |id| format!("{address} `{id}`"))
 }
@@ -125,7 +125,7 @@ fn finished(address: &str, action: Action, outcome: &Outcome, elapsed: Duration)
     }
 }
 
-/// The run's end in one sentence.
+/// Describes the end of a run in one sentence.
 pub(crate) fn summary(verb: &str, summary: &RunSummary) -> String {
     let took = duration(summary.elapsed);
     if summary.is_complete() {

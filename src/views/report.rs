@@ -1,4 +1,4 @@
-//! A change of mode as a timeline: for people, and as Markdown.
+//! The report of a change of mode with its timeline: for people, and as Markdown.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use drstack_app::report::timeline::{InService, Report};
 use drstack_app::text::{count, duration};
 use drstack_core::verdict::Verdict;
 
-/// For people.
+/// Writes the report for people.
 pub(crate) fn text(report: &Report) -> String {
     let mut out = String::from("\n");
     let moments = report.moments();
@@ -23,7 +23,7 @@ pub(crate) fn text(report: &Report) -> String {
     out
 }
 
-/// The page that is kept in the control bucket.
+/// Writes the page for the control bucket.
 pub(crate) fn markdown(report: &Report) -> String {
     let mut out = format!(
         "# {} of `{}`\n\nRun `{}`, epoch {}.\n\n",
@@ -43,7 +43,7 @@ pub(crate) fn markdown(report: &Report) -> String {
     out
 }
 
-/// What it has come to.
+/// Describes the result of the change.
 fn first_sentence(report: &Report) -> String {
     let region = &report.region;
     match report.verdict {
@@ -71,7 +71,7 @@ fn took(report: &Report) -> String {
     duration(Duration::from_secs_f64(report.recovery_seconds.unwrap_or_default().max(0.0)))
 }
 
-/// What became of the RTO.
+/// Compares the recovery time with the RTO.
 fn objective(report: &Report) -> String {
     let Some(rto) = report.rto_seconds else { return "the stack asks for no RTO".to_owned() };
     let verdict = if report.missed() { "MISSED" } else { "met" };

@@ -1,4 +1,4 @@
-//! The graph as SVG, drawn here: a band for each component, columns by depth, the longest path in bold.
+//! Draws the graph as SVG: a band for each component, columns by depth, the critical path in bold.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -18,7 +18,7 @@ const PADDING: usize = 10;
 const GAP: usize = 60;
 const MARGIN: usize = 16;
 
-/// What each place is drawn in, and how it is called below the picture.
+/// The colour of each place, and its name in the legend.
 const PLACES: [(Place, &str, &str); 3] = [
     (Place::Primary, "#fde2c8", "primary region"),
     (Place::Standby, "#d8ecd8", "standby region"),
@@ -31,7 +31,7 @@ struct Spot {
     width: usize,
 }
 
-/// The picture.
+/// Draws the graph.
 pub(crate) fn svg(graph: &Graph, critical: &BTreeSet<Address>) -> String {
     let edges = shortest(&edges(graph));
     let depth = depths(graph, &edges);
@@ -95,7 +95,8 @@ fn weight(is_critical: bool) -> usize {
     if is_critical { 3 } else { 1 }
 }
 
-/// The edges without those that longer ways imply. Looked for backwards: thousands may need one thing, each needs few.
+/// Returns the edges without those that longer paths imply. It searches backwards: thousands of
+/// resources may need one, but each needs few.
 fn shortest(edges: &[(Address, Address)]) -> Vec<(Address, Address)> {
     let mut before: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
     for (from, to) in edges {
@@ -120,7 +121,7 @@ fn shortest(edges: &[(Address, Address)]) -> Vec<(Address, Address)> {
     edges.iter().filter(|edge| !implied(edge)).cloned().collect()
 }
 
-/// How many steps lie before each address at least.
+/// Returns the column of each address: the length of the longest chain of resources that it needs.
 fn depths<'a>(graph: &'a Graph, edges: &[(Address, Address)]) -> BTreeMap<&'a Address, usize> {
     let mut needs: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
     for (from, to) in edges {
@@ -144,7 +145,8 @@ fn depths<'a>(graph: &'a Graph, edges: &[(Address, Address)]) -> BTreeMap<&'a Ad
             open.extend(unknown);
         }
     }
-    // What needs nothing stands beside what needs it, so that no arrow runs through a box on the way.
+    // A resource that needs nothing is drawn next to the first one that needs it, so that no arrow
+    // crosses a box on the way.
     let mut first: BTreeMap<&Address, usize> = BTreeMap::new();
     for (from, to) in edges {
         let first = first.entry(from).or_insert(usize::MAX);
@@ -156,7 +158,7 @@ fn depths<'a>(graph: &'a Graph, edges: &[(Address, Address)]) -> BTreeMap<&'a Ad
     depth
 }
 
-/// Left edge and width of each column.
+/// Returns the left edge and the width of each column.
 fn columns(depth: &BTreeMap<&Address, usize>) -> Vec<(usize, usize)> {
     let count = depth.values().max().map_or(0, |deepest| deepest + 1);
     let mut widths = vec![0; count];
@@ -174,7 +176,8 @@ fn columns(depth: &BTreeMap<&Address, usize>) -> Vec<(usize, usize)> {
 
 type Bands = Vec<(ComponentAddress, usize, usize)>;
 
-/// Where everything stands, the components' bands (name, top, height), and where they end.
+/// Returns the position of every resource, the components' bands (name, top, height), and the end
+/// of the picture.
 fn place<'a>(
     depth: &BTreeMap<&'a Address, usize>,
     columns: &[(usize, usize)],

@@ -1,4 +1,5 @@
-//! Buckets of other accounts under names that the stack would choose: refused by name, never taken for its own.
+//! Buckets of other accounts under names that the stack would choose: drstack refuses them by name
+//! and never uses them as its own.
 
 use serde_json::Value;
 
@@ -17,7 +18,7 @@ name = "acme-models"
 
 const WORLD: &str = ".drstack/sim/world.json";
 
-/// A machine whose simulated cloud has a bucket of this name that another account owns.
+/// Returns a machine whose simulated cloud has a bucket of this name that another account owns.
 fn squatted(bucket: &str) -> Drstack {
     let machine = drstack();
     machine.write("s/stack.toml", STACK);
@@ -88,7 +89,7 @@ fn the_account_is_kept_in_facts_and_bundle_and_asked_anew_where_an_older_version
     let roles = world(&machine)["objects"]["replication-role"]["global"].to_string();
     assert!(roles.contains(r#"{"StringEquals":{"aws:ResourceAccount":"111122223333"}}"#), "{roles}");
 
-    // What a version published that knew of no account.
+    // The bundle of a drstack version that did not know accounts.
     let mut older = drstack_core::bundle::Bundle::from_bytes(
         world(&machine)["buckets"]["drstack-demo-us-west-2"]["objects"]["bundle.json"]
             .as_str()
@@ -203,7 +204,7 @@ mod on_moto {
             assert_eq!(standby["buckets"][name]["objects"], json!([]), "{standby:#}");
             server.find();
         }
-        // Whose it is decides, not that it is there.
+        // The owner of the bucket decides, not its existence.
         server.reset();
         seed(&boto);
         let machine = server.drstack();

@@ -1,5 +1,5 @@
-//! Bundles: published by every complete apply, enough for a machine that has nothing else, and refused once they are not
-//! what was published.
+//! Bundles: every complete apply publishes one. It suffices for a machine without any file of the
+//! stack, and is refused once it was altered.
 
 use std::path::PathBuf;
 
@@ -39,7 +39,7 @@ fn run(machine: &Drstack, line: &str) -> Ran {
     machine.run(line.split(' ').chain(["--cloud", "sim"]))
 }
 
-/// A machine with the stack in `s`, applied.
+/// Returns a machine with the stack in `s`, applied.
 fn applied() -> Drstack {
     let machine = drstack();
     machine.write("s/stack.toml", &format!("{HEAD}{REST}"));
@@ -47,14 +47,14 @@ fn applied() -> Drstack {
     machine
 }
 
-/// A machine that has the world of `machine` and none of its files.
+/// Returns a machine that has the world of `machine` and none of its files.
 fn elsewhere(machine: &Drstack) -> Drstack {
     let other = drstack();
     other.write(WORLD, &std::fs::read_to_string(machine.folder().join(WORLD)).expect("a world"));
     other
 }
 
-/// Objects of the control bucket.
+/// Returns the objects of the control bucket.
 fn objects(machine: &Drstack) -> Value {
     let text = std::fs::read_to_string(machine.folder().join(WORLD)).expect("a world");
     let world: Value = serde_json::from_str(&text).expect("JSON");
@@ -65,7 +65,7 @@ fn published(machine: &Drstack) -> Option<String> {
     objects(machine).get("bundle.json").map(|it| it.as_str().expect("text").to_owned())
 }
 
-/// Somebody puts `text` in the place of an object, or takes the object away.
+/// Replaces an object with `text`, or deletes it, as another writer to the bucket could.
 fn put(machine: &Drstack, key: &str, text: Option<&str>) {
     let path = machine.folder().join(WORLD);
     let mut world: Value = serde_json::from_slice(&std::fs::read(&path).expect("a world")).expect("JSON");
@@ -107,10 +107,10 @@ fn a_failover_does_not_look_at_data_that_it_leaves_alone() {
     let copies = world["world"]["objects"]["bucket"]["us-west-2"].as_object_mut().expect("copies");
     copies.remove("acme-models-us-west-2").expect("a copy");
     std::fs::write(&path, world.to_string()).expect("write");
-    // Who looks sees that it is gone, and that no failover could make it.
+    // A plan shows that the bucket is gone, and that no failover could create it.
     let looked = run(&machine, "plan s --mode active").code(1);
     assert!(looked.stdout.contains("bucket.models/bucket: a failover would have to make it"), "{looked:?}");
-    // Instances do not wait for it: whether data can be read is what checks are there for.
+    // Instances do not wait for the bucket: checks show if the data can be read.
     let other = elsewhere(&machine);
     let taken = run(&other, &format!("failover --bundle {URL} --auto-approve")).unasked();
     assert!(taken.stdout.contains("2 copies of buckets, tables or images are not looked at"), "{taken:?}");
@@ -174,7 +174,7 @@ fn only_a_whole_apply_publishes_and_a_whole_destroy_withdraws() {
 #[test]
 fn an_apply_with_nothing_to_do_publishes_what_is_missing_or_old_and_else_writes_nothing() {
     let machine = applied();
-    // The primary's facts are those of before the first apply.
+    // The facts of the primary are those from before the first apply.
     run(&machine, "apply s").ok();
     let good = published(&machine).expect("a bundle");
     let before = objects(&machine);
@@ -204,7 +204,7 @@ fn a_bundle_holds_what_stands_outside_of_the_standby_region() {
     assert!(held.iter().all(|it| !it.starts_with("network.")), "{held:?}");
 }
 
-/// A machine whose stack names a key, which is in `key`, and that key.
+/// Returns a machine whose stack names a key, which is in the file `key`, and that key.
 fn signing() -> (Drstack, String) {
     let machine = drstack();
     let ran = machine.run(["keys", "new", "key"]).ok();
@@ -255,7 +255,7 @@ fn whoever_writes_the_bucket_cannot_forge_what_is_checked_with_a_key_of_ones_own
     refused(plan(&verify), 65, "it is not signed");
     let asked = elsewhere(&machine).env("DRSTACK_VERIFY_KEY", &public);
     refused(run(&asked, &format!("plan --bundle {URL}")), 65, "it is not signed");
-    // Without a key of one's own the forgery passes: this is why there is one.
+    // Without the caller's own key the forgery passes, which is why `--verify-key` exists.
     plan("").ok();
     refused(plan(" --verify-key ed25519:00"), 64, "`--verify-key`: this is not a public key");
 }
@@ -299,7 +299,7 @@ fn a_failover_is_held_against_what_was_rehearsed() {
         rehearsed.iter().position(|line| line["type"] == "rehearsed").expect("what was rehearsed");
     assert_eq!(rehearsed, 0, "before anything is looked at");
 
-    // Somebody took the pool away since.
+    // The pool was deleted since.
     run(&machine, "destroy s --auto-approve --target pool.serving").ok();
     let said = run(&elsewhere(&machine), &format!("failover --bundle {URL} --dry-run"));
     assert!(
@@ -307,7 +307,7 @@ fn a_failover_is_held_against_what_was_rehearsed() {
         "{said:?}"
     );
 
-    // An older version published none.
+    // An older version published no rehearsal.
     let mut older = Bundle::from_bytes(published(&machine).expect("a bundle").as_bytes()).expect("read");
     older.rehearsed = None;
     put(&machine, "bundle.json", Some(&String::from_utf8(older.to_bytes().expect("JSON")).expect("text")));

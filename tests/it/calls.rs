@@ -1,4 +1,5 @@
-//! The log of every call: it says what the servers saw, and credentials are had without the primary region.
+//! The call log records what the servers received, and drstack obtains credentials without the
+//! primary region.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +9,18 @@ use crate::lost_region::failover;
 use crate::main_job::{apply, seed, stack};
 use crate::servers::{STANDBY, Server};
 
-/// The region that calls to services of the whole partition are signed for: at an endpoint of one's own, the client's.
+/// The region that calls to services of the whole partition are signed for: with a custom endpoint,
+/// the client's.
 const SIGNED_FOR: &str = STANDBY;
 
-/// Demands that the newest log has all that the server saw since it was last asked to forget, but for some of S3 at the end.
+/// Asserts that the newest log has every call that the server counted since the last reset, except
+/// some of S3 at the end.
 #[track_caller]
 fn expect_logged(server: &Server, unlogged: std::ops::RangeInclusive<u64>) {
     let seen = server.calls();
     let logs = server.boto().run("read_calls", &json!({ "region": STANDBY, "bucket": "acme-control" }));
     let logs = logs.as_object().expect("logs by run");
-    // Names of runs begin with the moment.
+    // Names of runs begin with the time.
     let notes =
         logs.iter().max_by_key(|(run, _)| run.as_str()).and_then(|(_, it)| it.as_array()).expect("notes");
     let mut logged: BTreeMap<String, u64> = BTreeMap::new();
@@ -26,12 +29,12 @@ fn expect_logged(server: &Server, unlogged: std::ops::RangeInclusive<u64>) {
         let text = |key: &str| note[key].as_str().expect("text").to_owned();
         let region =
             Some(text("region")).filter(|it| it != "global").unwrap_or_else(|| SIGNED_FOR.to_owned());
-        // On the wire S3 has no names of operations.
+        // Requests to S3 carry no operation name.
         let name = match text("service").as_str() {
             "s3" => format!("{region}/s3"),
-            // Signed for by its older name.
+            // CloudWatch signs for its older name.
             "cloudwatch" => format!("{region}/monitoring/{}", text("operation")),
-            // As with S3; the routes of Route 53 say the rest.
+            // As with S3; the paths of Route 53 show the rest.
             "route53" => format!("{region}/route53"),
             service => format!("{region}/{service}/{}", text("operation")),
         };
@@ -57,12 +60,12 @@ fn the_call_log_is_what_the_servers_saw() {
     machine.write("s/stack.toml", &stack("warm"));
     server.find();
     apply(&machine);
-    // The log itself is put, and the lock given back, after it was closed.
+    // After the log was closed, drstack stores the log itself and releases the lock.
     expect_logged(&server, 1..=3);
     server.find();
     server.black_out("hang");
     failover(&machine).unasked();
-    // The log itself, which was put twice: the first time is in the second.
+    // The log is stored twice, and the second one contains the first storing.
     expect_logged(&server, 1..=1);
 }
 
@@ -72,7 +75,7 @@ fn a_role_is_taken_on_in_the_standby_region() {
     seed(&server.boto());
     let machine =
         crate::drstack::drstack().env("AWS_ENDPOINT_URL", server.endpoint()).env("AWS_PROFILE", "dr");
-    // Its region is the primary's: what the profile says of STS does not count.
+    // The profile's region is the primary's: it must not count for STS.
     machine.write(
         ".aws/config",
         "[profile dr]\nrole_arn = arn:aws:iam::123456789012:role/dr\nsource_profile = keys\nregion = us-east-1\n\

@@ -1,4 +1,4 @@
-//! Checks and the fence against servers that nobody here wrote.
+//! Checks and the fence against moto.
 
 use std::io::Write;
 use std::process::Command;
@@ -14,13 +14,13 @@ use crate::drstack::Drstack;
 use crate::main_job::{apply, nothing_to_do, steps};
 use crate::servers::{Boto, PRIMARY, STANDBY, Server};
 
-/// The check that a process of its own makes: the SDK takes its endpoint from the environment.
+/// Names the check that a separate process makes. The SDK takes its endpoint from the environment.
 const SPEC: &str = "DRSTACK_TEST_CHECK";
 
-/// What such a process prints in front of its answer.
+/// Prefix of the answer that such a process prints.
 const SAID: &str = "CHECK SAID ";
 
-/// A test like the others, and, where [`SPEC`] names a check, the process of its own in which they look at it.
+/// Runs as a test, and, if [`SPEC`] names a check, as the separate process that makes this check.
 #[test]
 fn a_check_that_reaches_nobody_is_not_answered() {
     let Ok(spec) = std::env::var(SPEC) else {
@@ -53,7 +53,7 @@ fn one_look(spec: &Value) {
     writeln!(std::io::stdout(), "{SAID}{line}").expect("say it");
 }
 
-/// What one look says: nothing where it holds, else the class of the error and its message.
+/// Returns the class and the message of the check's error; `None` if the check holds.
 fn looked(server: &Server, probe: &Value) -> Option<(String, String)> {
     looked_at(server.endpoint(), probe)
 }
@@ -103,7 +103,7 @@ fn a_table_is_read_and_where_it_is_allowed_written_in_the_standby_region_alone()
     assert!(!server.calls().keys().any(|call| call.contains("UpdateItem")), "{:?}", server.calls());
     assert_eq!(looked(&server, &table(other.clone(), true)), None);
     assert_eq!(looked(&server, &table(other, false)), None, "it was written");
-    // The wrong shape of a key is nothing that passes.
+    // A key of the wrong shape must not pass.
     let wrong = looked(&server, &table(json!({ "id": "a" }), false)).expect("a refusal");
     assert_eq!(wrong.0, "invalid", "{wrong:?}");
     let primary = server.calls().keys().filter(|call| call.starts_with(PRIMARY)).count();
@@ -113,7 +113,7 @@ fn a_table_is_read_and_where_it_is_allowed_written_in_the_standby_region_alone()
 #[test]
 fn an_object_has_to_have_the_content_that_the_stack_names() {
     let Some(server) = Server::moto() else { return };
-    // Of "weights", by sha256sum.
+    // SHA-256 of "weights", by sha256sum.
     const RIGHT: &str = "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c";
     let object =
         |key: &str, sha256: &str| json!({ "object": { "bucket": "copies", "key": key, "sha256": sha256 } });
@@ -160,7 +160,7 @@ fn the_fence_is_made_mended_and_taken_away() {
     assert!(epoch.parse::<u64>().is_ok(), "{made}");
     assert_eq!(boto.run("parameters", &json!({ "region": PRIMARY, "path": "/drstack" })), json!({}));
 
-    // A region that is neither: one that names the standby's would be a witness of a failover.
+    // The region is neither of the two: the standby's name would be a witness of a failover.
     let others = json!({ "/drstack/fleet/active-region": "eu-west-1", "/drstack/fleet/theirs": "x" });
     parameters(&boto, &others);
     let ran = apply(&machine);
@@ -200,7 +200,7 @@ fn an_application_writes_where_the_fence_says_and_never_with_an_older_epoch() {
     let answer = |may, written: Value| json!({ "may_write": may, "epoch": 7, "written": written });
     assert_eq!(application(PRIMARY, write.clone()), answer(true, json!(true)));
     assert_eq!(application(STANDBY, json!({})), answer(false, Value::Null));
-    // One that remembers an epoch that is over is refused by the table, whatever it believes.
+    // The table refuses a writer that remembers an old epoch, whatever the writer believes.
     let late = application(PRIMARY, json!({ "table": "orders", "pk": "a", "epoch": 6 }));
     assert_eq!(late["written"], false, "{late}");
     parameters(&boto, &json!({ "/drstack/fleet/active-region": STANDBY }));
@@ -214,7 +214,7 @@ fn writers_of_the_primary_are_denied_once_it_answers_again_and_keep_what_is_thei
     let boto = server.boto();
     boto.seed(&json!([
         { "kind": "role", "name": "serving-writers" },
-        // moto cannot import what holds nothing.
+        // moto cannot import an empty table.
         { "kind": "table", "name": "orders", "items": [{ "pk": "a" }] },
         { "kind": "bucket", "name": "acme-orders" },
     ]));

@@ -1,4 +1,5 @@
-//! The command line as a user meets it: arguments, inputs, folders, what goes where, and the small commands.
+//! The command line as a user meets it: arguments, inputs, folders, output streams, and the small
+//! commands.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +51,7 @@ fn run(machine: &Drstack, line: &str) -> Ran {
     machine.run(line.split(' '))
 }
 
-/// Demands an error with this text, a hint, and nothing on stdout.
+/// Asserts an error with this text, a hint, and nothing on stdout.
 #[track_caller]
 fn refused(ran: Ran, code: i32, message: &str) {
     let ran = ran.code(code);
@@ -58,7 +59,7 @@ fn refused(ran: Ran, code: i32, message: &str) {
     assert_eq!(ran.stdout, "");
 }
 
-/// Names of the components that `plan --json` would make something for.
+/// Returns the names of the components for which `plan --json` has a step.
 fn planned(ran: &Ran) -> BTreeSet<String> {
     let lines = ran.json().into_iter().filter(|line| line["type"] == "step");
     let component = |address: &str| address.split('/').next().unwrap_or_default().to_owned();
@@ -117,7 +118,7 @@ fn a_target_takes_what_it_needs_and_nothing_else() {
     let targeted = run(&machine, "plan s --cloud sim --json --target pool.serving").ok();
     assert_eq!(planned(&targeted), names(&["network.standby", "pool.serving"]));
     run(&machine, "apply s --cloud sim --auto-approve --target pool.serving").ok();
-    // The routes of the network are not needed by the group; nothing of the pool is left to do.
+    // The group does not need the routes of the network. Nothing of the pool is left to do.
     let rest = planned(&run(&machine, "plan s --cloud sim --json").ok());
     assert_eq!(rest, names(&["bucket.models", "network.standby"]));
     run(&machine, "destroy s --cloud sim --auto-approve --target network.standby --delete-data pool.serving")
@@ -138,7 +139,7 @@ fn a_target_or_data_that_names_nothing_is_refused_and_a_kind_is_no_name() {
         refused(ran, 64, &message);
     }
     run(&machine, "plan s --cloud sim --detailed-exitcode").code(0);
-    // Quotes that a shell would take away are shown in quotes.
+    // An address whose quotes a shell would remove is shown in quotes.
     let machine = with(COUNTED);
     run(&machine, "apply s --cloud sim --auto-approve").ok();
     let ran = run(&machine, "destroy s --cloud sim --delete-data bucket.some[000]").code(64);
@@ -260,7 +261,7 @@ fn every_code_has_a_page() {
     }
 }
 
-/// The commands that `drstack --help` lists.
+/// Returns the commands that `drstack --help` lists.
 fn commands(machine: &Drstack) -> Vec<String> {
     let help = run(machine, "--help").ok().stdout;
     let lines =

@@ -1,5 +1,5 @@
-//! A cold table against servers that nobody here wrote: exported by an apply, restored by a failover whose primary hangs, kept by a
-//! failback, and gone when it is named.
+//! A cold table against moto and fakecloud: an apply exports it, a failover restores it while the
+//! primary hangs, a failback keeps it, and a destroy that names it deletes it.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -27,13 +27,13 @@ item     = { pk = "a" }
 writable = true
 "#;
 
-/// A failover.
+/// The arguments of a failover.
 const FAILOVER: [&str; 4] = ["failover", "s", "--auto-approve", "--json"];
 
-/// Longest until a server has been asked for an import.
+/// Longest time until a server has received a request for an import.
 const BEGIN: Duration = Duration::from_secs(60);
 
-/// A world in which the table is exported.
+/// Returns a machine with an applied stack whose table is exported.
 fn applied(server: &Server) -> Drstack {
     server.boto().seed(&json!([{
         "kind": "table", "name": "acme-features", "index": ["by-model", "model"],
@@ -51,7 +51,7 @@ fn table(boto: &Boto<'_>, region: &str) -> Value {
     boto.world(region, &["tables"])["tables"]["acme-features"].clone()
 }
 
-/// The attributes of an item that the application wrote.
+/// Returns the attributes of the items that the application wrote.
 fn texts(table: &Value) -> Vec<(Value, Value, Value)> {
     let items = table["items"].as_array().cloned().unwrap_or_default();
     let mut all: Vec<_> = items
@@ -62,7 +62,7 @@ fn texts(table: &Value) -> Vec<(Value, Value, Value)> {
     all
 }
 
-/// Calls that went to the primary region, or to a service of the whole partition.
+/// Returns the calls to the primary region, or to a service of the whole partition.
 fn calls_elsewhere(server: &Server) -> Vec<String> {
     let away = |call: &String| !call.starts_with(STANDBY) || call.contains("/iam/");
     server.calls().into_keys().filter(away).collect()
@@ -73,7 +73,7 @@ fn imports(server: &Server) -> u64 {
     calls.get(&format!("{STANDBY}/dynamodb/ImportTable")).copied().unwrap_or(0)
 }
 
-/// All that was there, in a table of the same keys, with the settings that the stack wants.
+/// Asserts that the restored table has all items, the same keys, and the settings of the stack.
 fn expect_restored(server: &Server) {
     let boto = server.boto();
     let (primary, standby) = (table(&boto, PRIMARY), table(&boto, STANDBY));
@@ -102,7 +102,8 @@ fn restored_on(server: &Server) {
     let restored = report["restored"][0].as_str().expect("what was restored");
     assert!(restored.contains("it holds what was there at 20"), "{restored}");
 
-    // The region that serves has nothing to do but to check; nobody exports, and a failback keeps what was written here.
+    // An apply of the standby region that serves only has the check to do: it exports nothing. A
+    // failback keeps what was written there.
     let checks = expected(&[("create", "table.features/check-1")]);
     assert_eq!(steps(&machine.run(["plan", "s", "--json"]).ok()), checks);
     assert_eq!(steps(&apply(&machine)), checks);
@@ -117,7 +118,8 @@ fn restored_on(server: &Server) {
     nothing_to_do(&machine);
 }
 
-/// Killed as soon as the import is asked for; the next one makes no second table, and does not leave the first one half done.
+/// A failover is killed as soon as it has requested the import. The next one creates no second
+/// table, and completes the first one.
 fn resumed_on(server: &Server) {
     let machine = applied(server);
     server.black_out("hang");
@@ -157,7 +159,7 @@ fn a_restore_that_was_killed_is_finished_by_the_next_on_fakecloud() {
     resumed_on(&server);
 }
 
-/// Removes all exports, as a lifecycle rule of the user's might.
+/// Removes all exports, as a lifecycle rule of the user might.
 fn remove_exports(boto: &Boto<'_>) {
     let objects = boto.world(STANDBY, &["buckets"])["buckets"]["acme-control"]["objects"].clone();
     for key in objects.as_array().expect("objects").iter().filter_map(Value::as_str) {
@@ -170,7 +172,7 @@ fn remove_exports(boto: &Boto<'_>) {
     }
 }
 
-/// Exports whose objects are gone count for nothing.
+/// Exports whose objects are gone do not count.
 #[test]
 fn an_export_that_is_gone_from_the_bucket_is_made_anew() {
     let Some(server) = Server::moto() else { return };
@@ -182,7 +184,8 @@ fn an_export_that_is_gone_from_the_bucket_is_made_anew() {
     nothing_to_do(&machine);
 }
 
-/// What an earlier failover restored is data: the next one serves it as it stands, says so, and so does each apply after it.
+/// A table that an earlier failover restored is data: the next failover serves it unchanged and
+/// reports that, and so does each later apply.
 #[test]
 fn a_second_failover_replaces_nothing_that_the_first_one_restored() {
     let Some(server) = Server::moto() else { return };

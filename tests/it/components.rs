@@ -1,8 +1,8 @@
-//! Components as data, against a server that nobody here wrote: `tests/components/NAME/`.
+//! Components as data, against moto: `tests/components/NAME/`.
 //!
-//! `stack.toml` uses the component. `boto.py` seeds the primary, changes it, and reads a region back with boto3.
-//! `expected.json` is what the standby region holds after an apply, a failover and a failback; `changed.json` what it holds
-//! once an apply has followed the change.
+//! `stack.toml` uses the component. `boto.py` seeds the primary, changes it, and reads a region
+//! back with boto3. `expected.json` holds the standby region after an apply, a failover and a
+//! failback; `changed.json` holds it after an apply has followed the change.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::drstack::Drstack;
 use crate::servers::{PRIMARY, STANDBY, Server};
 
-/// The folder of each component.
+/// Returns the folder of each component.
 pub(crate) fn folders() -> Vec<PathBuf> {
     let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/components");
     let mut all: Vec<_> =
@@ -20,8 +20,8 @@ pub(crate) fn folders() -> Vec<PathBuf> {
     all
 }
 
-/// The whole life of the stack in `folder`, on a server that holds nothing of it; `run` runs drstack and demands an exit
-/// code.
+/// Runs the whole life of the stack in `folder`, on a server that holds nothing of it. `run` runs
+/// drstack and asserts an exit code.
 pub(crate) fn live(server: &Server, machine: &Drstack, folder: &Path, run: &mut dyn FnMut(&[&str], i32)) {
     let file = |name: &str| std::fs::read_to_string(folder.join(name)).expect(name);
     let boto = |what: &str, region: &str| {
@@ -40,7 +40,7 @@ pub(crate) fn live(server: &Server, machine: &Drstack, folder: &Path, run: &mut 
     run(&["apply", "component", "--auto-approve"], 0);
     holds(&expected, &seeded, "after an apply");
     run(&["plan", "component", "--detailed-exitcode"], 0);
-    // No check asks what serves.
+    // The stack has no check of what serves.
     run(&["failover", "component", "--auto-approve"], 3);
     holds(&expected, &seeded, "after a failover");
     run(&["failback", "component", "--auto-approve"], 0);

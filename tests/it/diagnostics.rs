@@ -1,17 +1,18 @@
-//! Golden diagnostics: every folder of `tests/bad` is a stack that must be refused, and `expected.txt` in it is what
-//! `drstack validate` says of it on stderr.
+//! Golden diagnostics: every folder of `tests/bad` is a stack that must be refused. `expected.txt`
+//! in it is the stderr of `drstack validate`.
 //!
-//! `DRSTACK_BLESS=1 cargo test --no-default-features golden` writes every `expected.txt` anew. Read the difference as a
-//! user would before you keep it: is it clear what is wrong, where, and what to do?
+//! `DRSTACK_BLESS=1 cargo test --no-default-features golden` writes every `expected.txt` anew. Read
+//! the difference as a user would before you keep it: does it show the problem, its place, and what
+//! to do?
 
 use std::path::{Path, PathBuf};
 
 use crate::drstack::drstack;
 
-/// Fewer folders than this mean that the test looks in the wrong place.
+/// Fewer folders than this mean that the test reads the wrong folder.
 const FEWEST: usize = 80;
 
-/// Folders of `tests/bad`, sorted.
+/// Returns the folders of `tests/bad`, sorted.
 fn bad_stacks() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad");
     let entries = std::fs::read_dir(root).expect("tests/bad");
@@ -21,7 +22,7 @@ fn bad_stacks() -> Vec<PathBuf> {
     folders
 }
 
-/// What `drstack validate` says of the bad stack in `folder`, which must be refused.
+/// Returns the output of `drstack validate` for the bad stack in `folder`, which must be refused.
 fn said(folder: &Path) -> String {
     let root = folder.parent().expect("tests/bad").as_os_str();
     let name = folder.file_name().expect("a folder has a name");
@@ -30,7 +31,7 @@ fn said(folder: &Path) -> String {
     ran.stderr
 }
 
-/// Every problem says where it stands, `stack.toml:7:3`, and how to get out of it.
+/// True if every problem shows its place, `stack.toml:7:3`, and how to fix it.
 fn is_helpful(text: &str) -> bool {
     let is_place = |line: &str| {
         let place = line.trim_start().strip_prefix("--> ");
@@ -73,8 +74,8 @@ fn golden_diagnostics() {
 
 #[test]
 fn every_code_of_the_loader_is_shown_by_a_bad_stack() {
-    /// A hundred modules within modules, a circle of references, which no kind of today can make: the loader's own tests
-    /// show these.
+    /// A hundred nested modules, and a circle of references, which no current kind can produce. The
+    /// loader's own tests show these.
     const ELSEWHERE: [&str; 2] = ["DR131", "DR141"];
     const OF_CHECKS: [&str; 9] =
         ["DR214", "DR218", "DR220", "DR221", "DR222", "DR231", "DR232", "DR233", "DR290"];

@@ -12,18 +12,18 @@ use serde_json::Value;
 use crate::events::refusals;
 use tempfile::TempDir;
 
-/// Longest that one command may take. An apply of everything against a local server takes seconds.
+/// Time limit of one command. An apply of everything against a local server takes seconds.
 const COMMAND_LIMIT: Duration = Duration::from_secs(240);
-/// How often to look whether the command has ended: below what a person would notice.
+/// Interval between two checks that the command has ended: below what a person would notice.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// A user's machine: a home, a working folder and an environment. Everything in it is gone with it.
+/// A user's machine: a home, a working folder and an environment. All of it is deleted with it.
 pub(crate) struct Drstack {
     home: TempDir,
     env: Vec<(String, String)>,
 }
 
-/// A fresh machine without an account: only `--cloud sim` works on it.
+/// Creates a fresh machine without an account: only `--cloud sim` works on it.
 pub(crate) fn drstack() -> Drstack {
     Drstack { home: tempfile::tempdir().expect("temporary folder"), env: Vec::new() }
         .env("AWS_EC2_METADATA_DISABLED", "true")
@@ -31,7 +31,7 @@ pub(crate) fn drstack() -> Drstack {
 }
 
 impl Drstack {
-    /// The same machine with credentials, where all of AWS is at `endpoint`.
+    /// Returns this machine with credentials, and `endpoint` for all of AWS.
     #[cfg(feature = "aws")]
     pub(crate) fn at(self, endpoint: &str, region: &str) -> Self {
         self.env("AWS_ENDPOINT_URL", endpoint)
@@ -40,7 +40,7 @@ impl Drstack {
             .env("AWS_REGION", region)
     }
 
-    /// The same machine with one more environment variable.
+    /// Returns this machine with one more environment variable.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
         self
@@ -69,7 +69,7 @@ impl Drstack {
         end(self.command(args))
     }
 
-    /// The same, where the program gets `mib` of memory and not more.
+    /// Runs `drstack ARGS...` with at most `mib` of memory.
     pub(crate) fn run_within(&self, mib: u64, args: &[&str]) -> Ran {
         let mut command = Command::new("sh");
         let limit = (mib * 1024).to_string();
@@ -78,7 +78,7 @@ impl Drstack {
         end(self.dressed(command))
     }
 
-    /// The command that [`run`](Self::run) runs, for tests that signal it or kill it.
+    /// Returns the command that [`run`](Self::run) runs, for tests that signal it or kill it.
     pub(crate) fn command<I>(&self, args: I) -> Command
     where
         I: IntoIterator,
@@ -89,7 +89,7 @@ impl Drstack {
         self.dressed(command)
     }
 
-    /// The command in this machine's home, folder and environment.
+    /// Adds this machine's home, folder and environment to the command.
     fn dressed(&self, mut command: Command) -> Command {
         command
             .current_dir(self.folder())
@@ -130,9 +130,9 @@ fn end(mut command: Command) -> Ran {
     ran
 }
 
-/// What a command left behind.
+/// The result of a command.
 pub(crate) struct Ran {
-    /// Exit code; -1 where a signal ended it.
+    /// Exit code; -1 if a signal ended it.
     pub(crate) code: i32,
     /// Results.
     pub(crate) stdout: String,
@@ -141,20 +141,20 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// Demands an exit code; what the program said is in the failure.
+    /// Asserts an exit code. A failure shows the program's output.
     #[track_caller]
     pub(crate) fn code(self, code: i32) -> Self {
         assert_eq!(self.code, code, "exit code\n{self:?}");
         self
     }
 
-    /// Demands success.
+    /// Asserts success.
     #[track_caller]
     pub(crate) fn ok(self) -> Self {
         self.code(0)
     }
 
-    /// Demands a failover that is complete, of a stack of which no check asks what serves.
+    /// Asserts a complete failover of a stack without a check of what serves.
     #[track_caller]
     pub(crate) fn unasked(self) -> Self {
         let ran = self.code(3);
@@ -162,7 +162,8 @@ impl Ran {
         ran
     }
 
-    /// The objects of `--json`, one a line; each fits `schemas/events.schema.json`.
+    /// Returns the objects of `--json`, one per line. Each has to match
+    /// `schemas/events.schema.json`.
     #[track_caller]
     pub(crate) fn json(&self) -> Vec<Value> {
         let parse = |line| {

@@ -1,4 +1,4 @@
-//! The JSON lines of `--json`: what the program says and what `schemas/events.schema.json` says are the same.
+//! The JSON lines of `--json` match `schemas/events.schema.json`, and the schema lists no others.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -18,12 +18,12 @@ static SCHEMA: LazyLock<Value> =
 static VALIDATOR: LazyLock<jsonschema::Validator> =
     LazyLock::new(|| jsonschema::validator_for(&SCHEMA).expect("a JSON Schema"));
 
-/// What the schema says against `line`; empty where it takes it.
+/// Returns the schema's objections to `line`; empty if the line is valid.
 pub(crate) fn refusals(line: &Value) -> String {
     VALIDATOR.iter_errors(line).map(|error| format!("{}: {error}\n", error.instance_path())).collect()
 }
 
-/// Names after `#/$defs/` in the choices of `schema`.
+/// Returns the names after `#/$defs/` in the choices of `schema`.
 fn choices(schema: &Value) -> BTreeSet<String> {
     let choices = schema["oneOf"].as_array().expect("choices");
     let name =
@@ -31,7 +31,7 @@ fn choices(schema: &Value) -> BTreeSet<String> {
     choices.iter().map(name).collect()
 }
 
-/// An event as `--json` writes it.
+/// Returns an event as `--json` writes it.
 fn line(event: &Event) -> Value {
     let mut line = serde_json::to_value(event).expect("JSON");
     line["version"] = json!(2);
@@ -39,7 +39,7 @@ fn line(event: &Event) -> Value {
     line
 }
 
-/// The name of `event` in the schema: a new one does not compile until it has one.
+/// Returns the name of `event` in the schema. A new event does not compile until it has one.
 fn name(event: &Event) -> &'static str {
     match event {
         Event::RunStarted { .. } => "run_started",
@@ -83,7 +83,7 @@ fn cloud_errors() -> Vec<CloudError> {
     ]
 }
 
-/// One event of each name, outcome, cause and class of error.
+/// Returns one event of each name, outcome, cause and class of error.
 fn events() -> Vec<Event> {
     let address = Address::parse("bucket.models/bucket").expect("an address");
     let mut events = vec![
@@ -144,7 +144,7 @@ fn what_is_no_line_of_drstack_is_refused() {
     assert_ne!(refusals(&bad), "", "a failure without its error: {bad}");
 }
 
-/// A stack with something to say on each kind of line.
+/// A stack that produces every kind of line.
 const STACK: &str = r#"
 [stack]
 name = "demo"
@@ -159,7 +159,7 @@ name = "acme-models"
 name = "acme-features"
 "#;
 
-/// A machine whose pool is made as it should be, and whose instances are gone.
+/// Returns a machine whose pool matches its spec, and whose instances are gone.
 fn without_instances() -> Drstack {
     let machine = drstack();
     let pool = "[network.standby]\ncidr = \"10.64.0.0/16\"\n[pool.serving]\nfollows = \"serve\"\nnetwork = \"@network.standby\"\n";
@@ -173,7 +173,7 @@ fn without_instances() -> Drstack {
     machine
 }
 
-/// A machine whose pool answers for a name.
+/// Returns a machine whose pool answers for a name.
 fn with_traffic() -> Drstack {
     let machine = drstack();
     let pool = "[network.standby]\ncidr = \"10.64.0.0/16\"\n[pool.serving]\nfollows = \"serve\"\nnetwork = \"@network.standby\"\n";
@@ -183,7 +183,7 @@ fn with_traffic() -> Drstack {
     machine
 }
 
-/// Types of the lines of `drstack ARGS --json`, all of which fit the schema.
+/// Returns the types of the lines of `drstack ARGS --json`, which all have to match the schema.
 fn types(machine: &Drstack, code: i32, args: &str) -> BTreeSet<String> {
     let ran = machine.run(args.split(' ').chain(["--json"])).code(code);
     ran.json().iter().map(|line| line["type"].as_str().expect("a type").to_owned()).collect()

@@ -1,4 +1,4 @@
-//! The examples do what they say.
+//! The examples run as documented.
 
 #[expect(dead_code, reason = "its main prints what is looked at here")]
 #[path = "../../examples/own_component.rs"]

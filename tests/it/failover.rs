@@ -1,4 +1,4 @@
-//! Failing over and a failback on the simulated cloud, as the runbook says it.
+//! Failovers and a failback on the simulated cloud, as the runbook describes them.
 
 mod exchanged;
 mod forgotten;
@@ -47,7 +47,7 @@ capacity       = 4
 tier           = 3
 "#;
 
-/// What a failover asks of it.
+/// The check that a failover makes of the pool.
 const CHECK: &str = "[[pool.serving.check]]\nhttp = \"https://standby.example.com/healthz\"\n";
 
 /// The primary region and the services of the whole partition do not answer.
@@ -57,7 +57,7 @@ fn machine() -> Drstack {
     machine_of(STACK)
 }
 
-/// The same stack, which is asked whether it answers.
+/// Returns a machine with the stack and the check.
 fn asked() -> Drstack {
     machine_of(&format!("{STACK}{CHECK}"))
 }
@@ -70,24 +70,24 @@ fn machine_of(stack: &str) -> Drstack {
     machine
 }
 
-/// `drstack ARGS` on the simulated cloud, under other settings where some are named.
+/// Runs `drstack ARGS` on the simulated cloud, with other settings if the caller names some.
 fn run(machine: &Drstack, args: &str, settings: Option<&str>) -> Ran {
     let more: &[&str] = if let Some(file) = settings { &["--sim", file] } else { &[] };
     machine.run([&["--cloud", "sim"], more, &args.split(' ').collect::<Vec<_>>()[..]].concat())
 }
 
-/// The last line of this type that `drstack ARGS --json` writes.
+/// Returns the last line of this type that `drstack ARGS --json` writes.
 fn line(ran: &Ran, kind: &str) -> Value {
     ran.json().into_iter().rfind(|line| line["type"] == kind).unwrap_or_else(|| panic!("no {kind}: {ran:?}"))
 }
 
-/// The steps of a plan or a run, in the order in which they are done.
+/// Returns the steps of a run, in the order in which they finished.
 fn done(ran: &Ran) -> Vec<String> {
     let lines = ran.json().into_iter().filter(|line| line["event"] == "step_finished");
     lines.map(|line| line["address"].as_str().expect("an address").to_owned()).collect()
 }
 
-/// The fenced commands of the runbook, with the folder in the place of `STACK`.
+/// Returns the fenced commands of the runbook, with the folder in place of `STACK`.
 fn commands() -> Vec<String> {
     let fenced = RUNBOOK.split("```\n").skip(1).step_by(2).flat_map(str::lines);
     fenced.map(|line| line.strip_prefix("drstack ").expect("a command").replace("STACK", "s")).collect()
@@ -100,14 +100,14 @@ fn every_command_of_the_runbook_does_what_it_says() {
     assert_eq!(commands.len(), 8, "{commands:?}");
     let mut served = false;
     for command in &commands {
-        // A failback, and failing over on purpose, are for when the primary answers.
+        // A failback and a planned failover need a primary that answers.
         let answers = command.starts_with("failback") || command.contains("--planned");
         let settings = (!answers).then_some("lost.toml");
         let ran = run(&machine, command, settings).ok();
         served |= command.ends_with("failover s --auto-approve");
         let says = match command.as_str() {
             "failover s --dry-run" if !served => "pool.serving/group in us-west-2: autoscaling:",
-            // To ask once more.
+            // Only the check is left to run.
             "failover s --dry-run" => "Plan: 1 to add, 0 to change, 0 to destroy.",
             "failover s --auto-approve" => "the RTO of 15m 0s is met.",
             "failover s --watch" => "No failover is running",
@@ -167,7 +167,7 @@ fn below_the_minimum_it_is_not_up_and_a_rerun_succeeds_once_there_is_capacity() 
         ran.stdout.contains("FAILED pool.serving/group")
             && ran.stderr.contains("run `drstack failover s` again")
     );
-    // The third tier does not go without because the first one did.
+    // The third tier fails over even though the first one failed.
     assert!(ran.stderr.contains("changed pool.batch/group"), "{ran:?}");
     let refused = run(&machine, "apply s --auto-approve", None).code(4);
     assert!(refused.stderr.contains("a change to mode `active` is not complete"), "{refused:?}");
@@ -218,7 +218,8 @@ fn a_failover_that_is_killed_anywhere_is_finished_by_the_next() {
         machine.write("dies.toml", &format!("{LOST}kill_at = {call}\n"));
         let died = run(&machine, "failover s --auto-approve", Some("dies.toml"));
         assert!([3, 137].contains(&died.code), "{call}: {died:?}");
-        // Whoever comes next waits until the dead run's lease is over, which the clock between two runs brings.
+        // The next failover waits for the dead run's lease to expire, which the time between two
+        // runs brings.
         run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
         run(&machine, "plan s --detailed-exitcode", None).ok();
     }

@@ -1,4 +1,5 @@
-//! What a user sees when things go wrong, on the sim: killed runs, locks, faults of every class, a lost region.
+//! Failures as a user sees them, on the sim: killed runs, locks, faults of every class, a lost
+//! region.
 
 use serde_json::Value;
 
@@ -20,10 +21,10 @@ name = "acme-features"
 
 /// More calls than any run of the stack makes.
 const MOST_CALLS: usize = 400;
-/// As `kill -9` ends a program.
+/// The exit code of a program that `kill -9` ends.
 const KILLED: i32 = 137;
 
-/// A machine with the stack in `s`, whose next command comes a second after the last.
+/// Returns a machine with the stack in `s`. Its next command comes one second after the last.
 fn machine() -> Drstack {
     let machine = drstack();
     machine.write("s/stack.toml", STACK);
@@ -41,13 +42,13 @@ fn apply(machine: &Drstack, sim: &str) -> Ran {
     run(machine, "apply s --auto-approve --sim sim.toml")
 }
 
-/// A plain apply completes, and then there is nothing to do.
+/// Asserts that a plain apply completes, and that nothing is left to do.
 fn mended(machine: &Drstack) {
     run(machine, "apply s --auto-approve").ok();
     run(machine, "plan s --detailed-exitcode").ok();
 }
 
-/// A machine on which an apply died in the middle of its steps, a second ago.
+/// Returns a machine on which an apply died during its steps, one second ago.
 fn died() -> Drstack {
     for call in (0..MOST_CALLS).step_by(3) {
         let machine = machine();
@@ -60,7 +61,7 @@ fn died() -> Drstack {
     panic!("no apply died in the middle");
 }
 
-/// Kills an apply at every seventh call, and goes on with another one each time.
+/// Kills an apply at every seventh call, and completes each one with another apply.
 fn killed_anywhere(setting: &str) {
     for (killed, call) in (1..MOST_CALLS).step_by(7).enumerate() {
         let machine = machine();

@@ -1,12 +1,13 @@
-//! Each call that an apply makes, refused in each of the ways that AWS refuses: what is said, and that the next apply completes.
+//! Refuses each call of an apply in each way that AWS refuses: drstack reports the error, and the
+//! next apply completes.
 
 use std::collections::BTreeSet;
 
 use crate::main_job::{apply, nothing_to_do, seed, stack};
 use crate::servers::Server;
 
-/// A way to be refused: code and status on the wire, how often, what the program must say if it gives up, and whether it may
-/// not notice at all because it tries again.
+/// A way to refuse: code and status of the response, how often, the text that drstack prints if it
+/// gives up, and if drstack may succeed without a report, because it retries.
 struct Way {
     error: (&'static str, u16),
     times: Option<u32>,
@@ -26,20 +27,22 @@ const WAYS: [Way; 4] = [
     },
 ];
 
-/// Calls that are tried here; `DRSTACK_FAULTS=1000` tries each of them in each way, which takes a quarter of an hour.
+/// Number of calls to refuse here. `DRSTACK_FAULTS=1000` refuses each call in each way, which takes
+/// a quarter of an hour.
 const FAULTS: usize = 8;
 
 fn faults() -> usize {
     std::env::var("DRSTACK_FAULTS").map_or(FAULTS, |text| text.parse().expect("DRSTACK_FAULTS is a number"))
 }
 
-/// What reads, and what the run cannot do without: the control bucket's own objects.
+/// True for a write other than to the control bucket's own objects, which the run cannot do
+/// without.
 fn is_write(operation: &str) -> bool {
     let reads = ["Describe", "List", "Get", "GET ", "HEAD "];
     !reads.iter().any(|start| operation.starts_with(start)) && !operation.ends_with("Object")
 }
 
-/// Only groups have capacity to lack.
+/// True if the error fits the operation: only groups can lack capacity.
 fn fits(way: &Way, operation: &str) -> bool {
     way.error.0 != "InsufficientInstanceCapacity" || operation == "CreateAutoScalingGroup"
 }

@@ -1,7 +1,8 @@
 //! A failover whose instances EC2 Fleet launches and the group adopts.
 //!
-//! moto launches what a fleet of type `instant` asks for and attaches it, and knows neither scarcity nor idempotency tokens:
-//! `tests/servers/fleets.py` is scarce in its place. Its groups run everything on-demand.
+//! moto launches the instances of a fleet of type `instant` and attaches them, but knows neither
+//! scarcity nor idempotency tokens: `tests/servers/fleets.py` adds scarcity. Its groups run
+//! everything on-demand.
 
 use crate::drstack::drstack;
 use crate::reservations::one_pool;
@@ -24,7 +25,7 @@ fn who_launches_is_nothing_to_the_standby_and_to_what_a_failover_ends_in() {
         run(&["failover", "s", "--auto-approve"]).unasked();
         let active = world();
         run(&["failback", "s", "--auto-approve"]).ok();
-        // On-demand instances are exchanged by then.
+        // By then Auto Scaling has replaced the on-demand instances.
         machine.write("later.toml", "between_runs = \"1h\"");
         run(&["--sim", "later.toml", "plan", "s", "--detailed-exitcode"]).ok();
         assert_eq!(world(), standby);
@@ -49,7 +50,7 @@ mod servers {
 
     const GROUP: &str = "drstack-fleet-pool-inference";
 
-    /// A stack whose pool runs a quarter of `capacity` in standby.
+    /// Returns a machine with an applied stack whose pool runs a quarter of `capacity` in standby.
     fn applied(server: &Server, capacity: u32, more: &str) -> Drstack {
         server.boto().seed(
             &json!([{ "kind": "group", "name": "serve", "types": ["m5.large", "c5.large"], "capacity": capacity }]),
@@ -65,7 +66,7 @@ mod servers {
         server.calls().get(&format!("{STANDBY}/{operation}")).copied().unwrap_or(0)
     }
 
-    /// The pool at full size, and no instance beside its group.
+    /// Asserts that the pool is at full size, with no instance outside its group.
     #[track_caller]
     fn expect_whole(server: &Server, capacity: u64) -> Value {
         let world = server.boto().world(STANDBY, &["groups", "instances"]);
@@ -77,7 +78,7 @@ mod servers {
         world
     }
 
-    /// Instances that carry the tag of what Fleet launched.
+    /// Counts the instances that carry the tag of a launch by Fleet.
     fn launched_by_fleet(world: &Value) -> usize {
         let all = world["instances"].as_object().expect("instances").values();
         all.filter(|it| it["tags"]["drstack:burst"] == "pool.inference/group").count()
@@ -106,7 +107,7 @@ mod servers {
         let world = server.boto().world(STANDBY, &["groups", "instances"]);
         assert_eq!(world["groups"][GROUP]["sizes"]["desired"], 2);
         assert_eq!(world["instances"].as_object().expect("instances").len(), 2);
-        // The next failover is one of its own, and makes room where somebody has made the group small.
+        // The next failover launches for itself, and raises a maximum that was lowered by hand.
         server.boto().drift(STANDBY, "group-sizes", GROUP, json!({ "min": 2, "max": 2, "desired": 2 }));
         server.find();
         failover(&machine).unasked();
@@ -114,7 +115,7 @@ mod servers {
         expect_whole(&server, 8);
     }
 
-    /// A failover that is killed between the launch and the adoption, and whose lock is free again.
+    /// Kills a failover between launch and adoption, and frees its lock.
     fn killed(server: &Server, machine: &Drstack) {
         server.fail(STANDBY, "AttachInstances", ("ResourceContention", 400), None);
         let mut command = machine.command(["failover", "s", "--auto-approve"]);
@@ -126,7 +127,7 @@ mod servers {
         machine.run(["unlock", "s", "--force"]).ok();
     }
 
-    /// A cold pool has no group to begin with, and 45 instances are more than two calls attach.
+    /// A cold pool has no group at first, and 45 instances are more than two calls attach.
     #[test]
     fn a_group_that_was_not_there_is_made_empty_and_filled() {
         let Some(server) = Server::moto() else { return };
@@ -142,7 +143,7 @@ mod servers {
         nothing_to_do(&machine);
     }
 
-    /// Killed between the launch and the adoption.
+    /// The failover is killed between launch and adoption.
     #[test]
     fn what_a_killed_failover_launched_is_adopted_by_the_next_and_not_launched_again() {
         let Some(server) = Server::moto() else { return };
@@ -156,7 +157,8 @@ mod servers {
         assert_eq!(calls(&server, "ec2/CreateFleet"), 0, "{:?}", server.calls());
         expect_whole(&server, 8);
 
-        // Some of what a run launched has ended until the next: only these are missing.
+        // Some instances of the failed run end before the next run, which launches only the missing
+        // ones.
         machine.run(["failback", "s", "--auto-approve"]).ok();
         server.find();
         server.fail(STANDBY, "AttachInstances", ("AccessDenied", 403), None);
@@ -175,7 +177,8 @@ mod servers {
         expect_whole(&server, 8);
     }
 
-    /// The group is as it was before the failover: nothing of it differs. What it has carries the tag too, and stays.
+    /// The group is as it was before the failover, so it has no drift. Its own instances carry the
+    /// tag too, and are kept.
     #[test]
     fn a_failing_back_ends_what_a_killed_failover_launched_and_no_group_has() {
         let Some(server) = Server::moto() else { return };
@@ -197,13 +200,14 @@ mod servers {
         assert_eq!(world["groups"][GROUP]["instances"], before["groups"][GROUP]["instances"]);
         let left = |world: &Value| world["instances"].as_object().expect("instances").len();
         assert_eq!(left(&world), 2, "{:#?}", world["instances"]);
-        // Once is enough, and who has nothing to fail back asks nothing.
+        // Once is enough, and a run without a failback does not ask for such instances.
         server.find();
         nothing_to_do(&machine);
         assert!(!server.calls().keys().any(|it| it.ends_with("ec2/TerminateInstances")));
     }
 
-    /// A cold pool's group goes with the a failback; another engine's is not searched before it goes.
+    /// The failback deletes a cold pool's group with its stray instances. A group of another engine
+    /// is searched only when it is deleted.
     #[test]
     fn with_the_group_goes_what_was_launched_for_it() {
         let Some(server) = Server::moto() else { return };
@@ -228,7 +232,7 @@ mod servers {
         assert_eq!(left(), (0, 0));
     }
 
-    /// Fleet gets four of six: the group goes on by itself on the next rung, with what Fleet got in it.
+    /// Fleet gets four of six instances. The group keeps them and goes on with the next rung.
     #[test]
     fn what_fleet_did_not_get_is_for_the_next_rung() {
         let Some(server) = Server::moto() else { return };
@@ -248,7 +252,8 @@ mod servers {
         assert_eq!(world["instances"].as_object().map(serde_json::Map::len), Some(8));
     }
 
-    /// fakecloud's fleets answer with neither instances nor errors: the group launches by itself, and all are there.
+    /// fakecloud's fleets return neither instances nor errors: the group launches all instances
+    /// itself.
     #[test]
     fn what_fleet_does_not_explain_is_launched_by_the_group() {
         let Some(server) = Server::fakecloud(&[]) else { return };

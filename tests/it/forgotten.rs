@@ -1,4 +1,4 @@
-//! The record of the mode is lost on a server that nobody here wrote, read back by boto3: what serves goes on serving.
+//! The mode record is lost on moto, and boto3 reads back that the standby region goes on serving.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn told(boto: &Boto<'_>, name: &str) -> Value {
     all[format!("/drstack/fleet/{name}")]["value"].clone()
 }
 
-/// Demands that the standby region serves with all that it has, in epoch 1.
+/// Asserts that the standby region serves with all its capacity, in epoch 1.
 fn expect_serving(boto: &Boto<'_>) {
     let world = boto.world(STANDBY, &[]);
     expect_full(&world, "inference", 8);
@@ -57,7 +57,7 @@ fn a_deleted_record_of_the_mode_steps_nothing_down() {
 
     machine.run(["failback", "s", "--auto-approve"]).ok();
     assert_eq!((told(&boto, "active-region"), told(&boto, "epoch")), (json!("us-east-1"), json!("2")));
-    // The first record of the way back is lost too: no epoch falls.
+    // The first record of the failback is lost too: the epoch must not fall.
     boto.run("objects", &json!({ "region": STANDBY, "bucket": CONTROL, "delete": ["mode.json"] }));
     machine.run(["apply", "s", "--auto-approve"]).code(3);
     machine.run(["apply", "s", "--mode", "standby", "--auto-approve"]).ok();

@@ -1,6 +1,8 @@
-//! What a user reads, word for word: the life of a stack on the simulated cloud, in `tests/golden/`.
+//! The program's output, word for word: the life of a stack on the simulated cloud, in
+//! `tests/golden/`.
 //!
-//! `DRSTACK_BLESS=1 cargo test --no-default-features golden` writes the files anew. Read the difference as a user would.
+//! `DRSTACK_BLESS=1 cargo test --no-default-features golden` writes the files anew. Read the
+//! difference as a user would.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -33,7 +35,7 @@ fn copy(machine: &Drstack, file: &str) {
     machine.write(file, &text);
 }
 
-/// `text` with `RUN` for the random end of each run's id.
+/// Returns `text` with `RUN` for the random end of each run's id.
 fn without_runs(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -59,7 +61,7 @@ fn golden_output_of_the_life_of_a_stack() {
     for command in COMMANDS {
         let ran = machine.run(command.split(' ').chain(["--cloud", "sim", "--sim", "sim.toml"]));
         let _ = write!(said, "$ drstack {command} --cloud sim\n{}", ran.stdout);
-        // Steps that run at once may end in either order.
+        // Steps that run at the same time may end in either order.
         let is_step =
             |line: &&str| ["  created", "  changed", "  deleted"].iter().any(|it| line.starts_with(it));
         let (mut steps, rest): (Vec<&str>, Vec<&str>) = ran.stderr.lines().partition(is_step);

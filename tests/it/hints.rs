@@ -1,4 +1,5 @@
-//! Every command that the program or its documentation names exists, with every option that is named with it.
+//! Every command that the program or its documentation names exists, with every option that is
+//! named with it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ fn files() -> Vec<PathBuf> {
     found
 }
 
-/// What stands between two backticks and begins with the program's name, in one line each.
+/// Returns the texts between backticks that begin with the program's name, each in one line.
 fn commands(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for piece in text.split('`').skip(1) {
@@ -33,7 +34,7 @@ fn commands(text: &str) -> Vec<String> {
     found
 }
 
-/// The help of `command`, of each of its sub-commands where it has any, and of the program itself.
+/// Returns the help of `command`; empty if there is no such command.
 fn help(machine: &Drstack, command: &str) -> String {
     let ran = machine.run([command, "--help"]);
     if ran.code == 0 { ran.stdout } else { String::new() }
@@ -49,7 +50,7 @@ fn every_command_that_is_named_exists_with_its_options() {
         for command in commands(&text) {
             let mut words = command.split(' ');
             let name = words.next().unwrap_or_default();
-            // A placeholder, or a name that is put in at run time.
+            // A placeholder, or a name that is inserted at run time.
             if !name.bytes().all(|it| it.is_ascii_lowercase()) || name.is_empty() {
                 continue;
             }

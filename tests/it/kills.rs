@@ -1,4 +1,4 @@
-//! The real program, really killed: at random moments of an apply, and then run again.
+//! The real program is killed at random moments of an apply, and then run again.
 
 use std::collections::BTreeMap;
 use std::process::{Child, Stdio};
@@ -10,17 +10,19 @@ use crate::drstack::Drstack;
 use crate::main_job::{apply, nothing_to_do, seed, stack};
 use crate::servers::{Boto, PRIMARY, STANDBY, Server};
 
-/// Time that each call takes on its way, so that an apply lasts long enough to be killed anywhere.
+/// Latency of each call, so that an apply lasts long enough to be killed anywhere.
 const LATENCY: Duration = Duration::from_millis(15);
 
-/// Applies that are killed on each server, each in a world of its own; `DRSTACK_KILLS=50` takes eight minutes.
+/// Killed applies on each server, each in a world of its own. `DRSTACK_KILLS=50` takes eight
+/// minutes.
 const KILLS: u64 = 8;
 
 pub(crate) fn kills() -> u64 {
     std::env::var("DRSTACK_KILLS").map_or(KILLS, |text| text.parse().expect("DRSTACK_KILLS is a number"))
 }
 
-/// What the regions hold, without what differs between two runs that did the same: ids, times, journals.
+/// Returns the contents of the regions without what differs between equal runs: ids, times,
+/// journals.
 fn fingerprint(boto: &Boto<'_>) -> BTreeMap<String, Vec<String>> {
     let mut all = BTreeMap::new();
     for region in [PRIMARY, STANDBY] {
@@ -35,7 +37,7 @@ fn fingerprint(boto: &Boto<'_>) -> BTreeMap<String, Vec<String>> {
     all
 }
 
-/// One object as it looks whatever its id is; `None` for what is gone and still shown.
+/// Returns an object without its id; `None` for a deleted object that the service still lists.
 fn shape(section: &str, id: &str, it: &Value) -> Option<String> {
     let tag = |key: &str| it["Tags"][key].as_str().or(it["tags"][key].as_str()).unwrap_or("-").to_owned();
     let owner = format!("{} {}", tag("drstack:stack"), tag("drstack:address"));
@@ -74,7 +76,7 @@ fn start(machine: &Drstack) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("start drstack")
 }
 
-/// A server with a seeded primary, calls to which take their time.
+/// Returns a server with a seeded primary and a latency on each call.
 fn fresh(server: Server) -> (Server, Drstack) {
     seed(&server.boto());
     let machine = server.drstack();
@@ -83,7 +85,8 @@ fn fresh(server: Server) -> (Server, Drstack) {
     (server, machine)
 }
 
-/// An apply killed at each of `kills` moments, run again, ends in the world of one that nobody disturbed.
+/// Kills an apply at each of `kills` moments. Run again, it ends in the world of an undisturbed
+/// one.
 fn killed_anywhere(kills: u64, start_server: impl Fn() -> Option<Server>) {
     let Some(server) = start_server() else { return };
     let (server, machine) = fresh(server);
@@ -97,7 +100,7 @@ fn killed_anywhere(kills: u64, start_server: impl Fn() -> Option<Server>) {
         seed(&server.boto());
         let moment = took.mul_f64(random.f64());
         let mut child = start(&machine);
-        // Not a wait for something to happen: the moment is what is random.
+        // Not a wait for an event: the moment itself is random.
         std::thread::sleep(moment);
         child.kill().expect("kill drstack");
         child.wait().expect("bury drstack");
@@ -122,7 +125,8 @@ fn an_apply_killed_anywhere_on_fakecloud_is_finished_by_the_next() {
     killed_anywhere(kills(), || Server::fakecloud(&[]));
 }
 
-/// Starts an apply, and kills it once `operation` was held `times` times; its lock is then free to be taken.
+/// Starts an apply, and kills it once `operation` was held `times` times. Its lock may then be
+/// taken.
 fn killed_while_held(server: &Server, machine: &Drstack, operation: &str, times: u64) {
     let mut child = start(machine);
     let (begin, held) = (Instant::now(), format!("swallowed {operation}"));
@@ -136,7 +140,7 @@ fn killed_while_held(server: &Server, machine: &Drstack, operation: &str, times:
     child.kill().expect("kill drstack");
     child.wait().expect("bury drstack");
     server.find();
-    // Nobody waits a minute for the lease to run out.
+    // Ends the lease, so that the test does not wait a minute for it.
     server.boto().drift(STANDBY, "lock-lease", "acme-control", json!({}));
 }
 
@@ -151,11 +155,11 @@ fn what_a_killed_run_had_begun_is_finished_although_the_next_was_killed_before_i
         let copies = ["acme-models", "acme-archive"].map(|name| format!("{name}-{STANDBY}"));
         copies.iter().map(|name| world["buckets"][name]["tags"].clone()).collect()
     };
-    // Both copies are there, and neither has its tags.
+    // Both copies exist, and neither has its tags.
     server.swallow(STANDBY, "PUT Bucket tagging", &format!("-{STANDBY}"));
     killed_while_held(&server, &machine, "PUT Bucket tagging", 2);
     assert!(owners().iter().all(|tags| tags["drstack:stack"].is_null()), "{:?}", owners());
-    // The next one has the lock, and has written nothing of its own.
+    // The next run has the lock, and has written nothing of its own.
     server.swallow(STANDBY, "PUT Object", "/journal/000000.jsonl");
     killed_while_held(&server, &machine, "PUT Object", 1);
     let kept = server.boto().run("objects", &json!({ "region": STANDBY, "bucket": "acme-control" }));
@@ -173,7 +177,7 @@ pub(crate) fn interrupt(child: &Child) {
     assert!(sent.expect("run kill").success());
 }
 
-/// Waits until drstack has called `operation`: a step has begun.
+/// Waits until drstack has called `operation`, so that a step has begun.
 pub(crate) fn until_called(server: &Server, operation: &str) {
     let begin = Instant::now();
     while !server.calls().keys().any(|call| call.contains(operation)) {
@@ -196,7 +200,7 @@ fn one_ctrl_c_finishes_what_runs_and_two_stop_at_once() {
         }
         let status = child.wait().expect("wait for drstack");
         assert_eq!(status.code(), Some(130), "{times} Ctrl-C");
-        // The lock was given back: nobody has to be unlocked.
+        // The run released its lock, so no unlock is needed.
         apply(&machine);
         nothing_to_do(&machine);
         let world = server.boto().world(STANDBY, &["vpcs"]);
@@ -209,14 +213,14 @@ fn one_ctrl_c_finishes_what_runs_and_two_stop_at_once() {
     }
 }
 
-/// Nothing of the primary is written by a run that only looks.
+/// A plan writes nothing, neither in the primary nor in the standby region.
 #[test]
 fn a_plan_changes_nothing() {
     let Some(server) = Server::moto() else { return };
     let (server, machine) = fresh(server);
     let before = (server.boto().world(PRIMARY, &[]), server.boto().world(STANDBY, &[]));
     machine.run(["plan", "s", "--detailed-exitcode"]).code(2);
-    // Nothing was applied yet: a failover would need what is not there.
+    // No apply has run: a failover would need what does not exist.
     machine.run(["plan", "s", "--mode", "active"]).code(1);
     assert_eq!((server.boto().world(PRIMARY, &[]), server.boto().world(STANDBY, &[])), before);
     assert_eq!(json!(null), server.boto().world(STANDBY, &["buckets"])["buckets"]["acme-control"]);

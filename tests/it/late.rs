@@ -1,4 +1,5 @@
-//! A failover that takes the lock from a run with a call held on its way: whatever becomes of that call, the world is the failover's.
+//! A failover takes the lock from a run that has a held call in flight. Whatever happens to that
+//! call, the world is the failover's.
 
 use std::process::{Child, Stdio};
 use std::thread;
@@ -11,17 +12,18 @@ use crate::lost_region::{expect_full, failover, pools, report};
 use crate::main_job::{apply, nothing_to_do};
 use crate::servers::{STANDBY, Server};
 
-/// Rounds beside one of each thing that may be undone; `DRSTACK_LATE=50` takes a quarter of an hour.
+/// Random rounds, beside one round for each change that may be undone. `DRSTACK_LATE=50` takes a
+/// quarter of an hour.
 const ROUNDS: u64 = 3;
 
-/// Rounds at once: each mostly waits, for as long as a lease lasts.
+/// Rounds at once: each one mostly waits, for as long as a lease lasts.
 const AT_ONCE: u64 = 3;
 
 fn rounds() -> u64 {
     std::env::var("DRSTACK_LATE").map_or(ROUNDS, |text| text.parse().expect("DRSTACK_LATE is a number"))
 }
 
-/// What the old run does, and which of its requests is held.
+/// The command of the old run, and the request of it that is held.
 struct Old {
     command: &'static [&'static str],
     operation: &'static str,
@@ -47,7 +49,8 @@ const HOW: [&str; 4] = ["late", "hang", "ThrottlingException", "ServiceUnavailab
 
 const FENCE: &str = "[fence.writers]\n";
 
-/// A world with two pools and a fence, in which there is something to do for an apply: a group is smaller, and the fence says something else.
+/// Returns a world with two pools and a fence that an apply has to change: a group is smaller, and
+/// the fence names something else.
 fn begin(server: &Server) -> Drstack {
     server.release();
     let machine = crate::lost_region::with_pools(server, FENCE);
@@ -72,7 +75,7 @@ fn until_called(server: &Server, operation: &str) {
     }
 }
 
-/// The failover of another machine, in the middle or at the end of which the held call is let go.
+/// Fails over from another machine, and releases the held call during the failover or after it.
 fn failed_over(server: &Server, moment: Option<Duration>) -> Ran {
     let other = server.drstack();
     other.write("s/stack.toml", &pools(FENCE));
@@ -83,7 +86,7 @@ fn failed_over(server: &Server, moment: Option<Duration>) -> Ran {
     };
     thread::scope(|scope| {
         let ran = scope.spawn(|| failover(&other));
-        // Not a wait for something to happen: the moment is what is random.
+        // Not a wait for an event: the moment itself is random.
         thread::sleep(moment);
         server.release();
         ran.join().expect("a failover")
@@ -98,7 +101,8 @@ fn round(server: &Server, number: u64, random: &mut fastrand::Rng) {
     server.hold(STANDBY, old.operation, old.body, how);
     let child = start(&machine, old.command);
     until_called(server, old.operation);
-    // What the service has had has its effect within the time that an attempt takes and some seconds; what hangs may do so for ever.
+    // A call that the service has received takes effect within the time of an attempt and some
+    // seconds. A hanging one may take for ever.
     let moment = (how == "late" || random.bool()).then(|| Duration::from_millis(random.u64(1_000..20_000)));
     let what = format!("round {number}: {} {how}, let go after {moment:?}", old.operation);
     let ran = failed_over(server, moment);
@@ -108,7 +112,7 @@ fn round(server: &Server, number: u64, random: &mut fastrand::Rng) {
     let said = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(4), "{what}\n{said}");
     assert!(said.contains("what was running is stopped"), "{what}\n{said}");
-    // Done, and no check asked what serves.
+    // The failover is complete, and the stack has no check of what serves.
     assert_eq!(ran.code, 3, "{what}\n{ran:?}");
     assert_eq!(report(&ran)["complete"], true, "{what}\n{ran:?}");
     let world = server.boto().world(STANDBY, &["groups", "instances"]);
@@ -135,7 +139,8 @@ fn a_call_of_a_run_whose_lock_was_taken_does_not_undo_the_failover() {
     });
 }
 
-/// A machine that sleeps for longer than its lease sends nothing more when it wakes, and the failover waits for nothing.
+/// A machine that sleeps for longer than its lease sends nothing more when it wakes, and the
+/// failover waits for nothing.
 #[test]
 fn a_run_that_slept_through_its_lease_sends_nothing_more() {
     let Some(server) = Server::moto() else { return };
@@ -162,7 +167,7 @@ fn a_run_that_slept_through_its_lease_sends_nothing_more() {
     nothing_to_do(&other);
 }
 
-/// What looks, and what is on the objects of the control bucket.
+/// True for a read, and for a call on the objects of the control bucket.
 fn is_of_records(call: &str) -> bool {
     let operation = call.rsplit('/').next().unwrap_or_default();
     let looks = ["Describe", "Get", "List", "GET", "HEAD"].iter().any(|start| operation.starts_with(start));

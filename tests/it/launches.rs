@@ -1,4 +1,4 @@
-//! The account's budget of launches: a pool that is larger is raised in parts.
+//! The account's launch budget: a pool above it is raised in parts.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::lost_region::failover;
 use crate::main_job::{apply, nothing_to_do};
 use crate::servers::{STANDBY, Server};
 
-/// More than EC2 lets an account launch at once, by as many as take ten seconds.
+/// More instances than EC2 lets an account launch at once, by as many as take ten seconds.
 const CAPACITY: usize = 1020;
 
 const STACK: &str = r#"

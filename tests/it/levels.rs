@@ -1,11 +1,11 @@
-//! What an apply saw of a group's capacity is kept, also where it had nothing to do.
+//! An apply stores the levels that it observed, even if it had nothing to do.
 
 use serde_json::Value;
 
 use crate::drstack::{Drstack, drstack};
 use crate::reservations::one_pool;
 
-/// The levels of the group that are kept in the control bucket.
+/// Returns the levels of the group in the control bucket.
 fn levels(machine: &Drstack) -> Value {
     let path = machine.folder().join(".drstack/sim/world.json");
     let world: Value = serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");

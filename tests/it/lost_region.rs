@@ -1,4 +1,5 @@
-//! Failing over and a failback against servers that nobody here wrote, with the primary region dead in each way it dies.
+//! Failovers and a failback against moto and fakecloud, with the primary region lost in each way
+//! that a region is lost.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -9,11 +10,11 @@ use crate::drstack::{Drstack, Ran, drstack};
 use crate::main_job::{apply, nothing_to_do, seed, stack};
 use crate::servers::{Boto, PRIMARY, STANDBY, Server};
 
-/// Time that each call takes on its way, so that waiting for a dead region would show.
+/// Latency of each call, so that waiting for a lost region would show.
 pub(crate) const LATENCY: Duration = Duration::from_millis(10);
 
-/// A failover with a dead primary takes as long as one with a live one; so much more is noise of a busy machine, and far
-/// less than the first attempt at one call that hangs.
+/// Tolerance for a busy machine. A failover with a lost primary takes as long as one with a live
+/// primary, and the first attempt at one hanging call takes far longer than this.
 const NOISE: Duration = Duration::from_secs(4);
 
 /// Two pools, data, traffic and a fence.
@@ -50,7 +51,7 @@ pub(crate) fn seed_whole(boto: &Boto<'_>) {
     ]));
 }
 
-/// A world with the whole stack applied.
+/// Returns a machine with the whole stack applied.
 fn applied(server: &Server) -> Drstack {
     server.reset();
     server.find();
@@ -65,14 +66,14 @@ pub(crate) fn failover(machine: &Drstack) -> Ran {
     machine.run(["failover", "s", "--auto-approve", "--json"])
 }
 
-/// The report of a failover or a failback.
+/// Returns the report of a failover or a failback.
 #[track_caller]
 pub(crate) fn report(ran: &Ran) -> Value {
     let lines = ran.json();
     lines.iter().find(|line| line["type"] == "report").unwrap_or_else(|| panic!("no report\n{ran:?}")).clone()
 }
 
-/// What went to the primary region, and to services of the whole partition.
+/// Returns the calls to the primary region, and to services of the whole partition.
 pub(crate) fn calls_elsewhere(server: &Server) -> BTreeMap<String, u64> {
     let mut calls = server.calls();
     calls
@@ -80,19 +81,19 @@ pub(crate) fn calls_elsewhere(server: &Server) -> BTreeMap<String, u64> {
     calls
 }
 
-/// Calls that `permissions.rs` cannot see on moto.
+/// Asserts a call that `permissions.rs` cannot see on moto.
 #[track_caller]
 fn expect_called(server: &Server, operation: &str) {
     let name = format!("{STANDBY}/autoscaling/{operation}");
     assert!(server.calls().contains_key(&name), "{name} in {:?}", server.calls());
 }
 
-/// A group of the standby region.
+/// Returns a group of the standby region.
 fn group(world: &Value, pool: &str) -> Value {
     world["groups"][format!("drstack-fleet-pool-{pool}")].clone()
 }
 
-/// Full size, on-demand, from the version that the apply made.
+/// Asserts full size, on-demand, from the version that the apply created.
 #[track_caller]
 pub(crate) fn expect_full(world: &Value, pool: &str, capacity: u64) {
     let group = group(world, pool);
@@ -127,7 +128,7 @@ fn a_dead_primary_is_not_asked_and_costs_no_time() {
         let took = begin.elapsed();
         println!("primary `{how}`: failed over in {took:?}");
         assert_eq!(calls_elsewhere(&server), BTreeMap::new(), "{how}");
-        // A group's tags are right already, and each call of a failover is waited for.
+        // The group's tags are right already, and a failover waits for each of its calls.
         let tagging = format!("{STANDBY}/autoscaling/CreateOrUpdateTags");
         assert!(!server.calls().contains_key(&tagging), "{:?}", server.calls());
         let healthy = *healthy.get_or_insert(took);
@@ -147,7 +148,7 @@ fn a_dead_primary_is_not_asked_and_costs_no_time() {
     }
 }
 
-/// Instances of a pool's group that run, as on-demand and as spot.
+/// Counts the running instances of a pool's group, on-demand and spot.
 fn running(world: &Value, pool: &str) -> (usize, usize) {
     let group = group(world, pool);
     let ids = group["instances"].as_array().cloned().unwrap_or_default();
@@ -185,12 +186,12 @@ fn spot_instances_give_way_to_on_demand_ones_on_fakecloud() {
     nothing_to_do(&machine);
 }
 
-/// Of GPU instances where the test seeds such a group.
+/// The same stack, with GPU instances if the test seeds such a group.
 pub(crate) use crate::reservations::one_pool as gpus;
 
-/// vCPUs of on-demand G instances that an account may run in a region: 0 at first, and only ever raised.
+/// Quota of vCPUs for on-demand G instances in a region: 0 at first, and only ever raised.
 pub(crate) const GPUS: &str = "L-DB2E81BA";
-/// Those of on-demand standard instances: 5 at first. As many may run on spot.
+/// Quota of vCPUs for on-demand standard instances: 5 at first. The same number may run on spot.
 pub(crate) const STANDARD: &str = "L-1216C47A";
 
 pub(crate) fn allow(server: &Server, region: &str, quota: &str, vcpus: u32) {
@@ -198,7 +199,7 @@ pub(crate) fn allow(server: &Server, region: &str, quota: &str, vcpus: u32) {
     server.boto().run("quota", &quota);
 }
 
-/// A group that says yes and gives four of ten: what counts is what runs.
+/// The group accepts the request and launches four of ten: only running instances count.
 #[test]
 fn what_a_quota_denies_is_taken_from_spot_until_it_is_raised() {
     let Some(server) = Server::fakecloud(&["--enforce-quotas"]) else { return };
@@ -226,7 +227,7 @@ fn what_a_quota_denies_is_taken_from_spot_until_it_is_raised() {
     assert_eq!(running(&world, "inference"), (10, 0), "{world:#}");
 }
 
-/// On-demand and spot are exhausted: two of each is all there is.
+/// On-demand and spot are exhausted: two instances of each are all there is.
 #[test]
 fn where_the_region_has_too_little_the_minimum_decides() {
     let Some(server) = Server::fakecloud(&["--enforce-quotas"]) else { return };
@@ -265,7 +266,8 @@ fn where_the_region_has_too_little_the_minimum_decides() {
     assert_eq!(running(&world, "inference"), (8, 0), "{world:#}");
 }
 
-/// The same region, and half of the instances are enough to be up: the shortfall is said, and a later run brings the rest.
+/// With the same region and a minimum of half the instances the pool is up: drstack reports the
+/// shortfall, and a later run launches the rest.
 #[test]
 fn fewer_instances_than_asked_are_up_and_degraded_above_the_minimum() {
     let Some(server) = Server::fakecloud(&["--enforce-quotas"]) else { return };
@@ -294,12 +296,12 @@ fn fewer_instances_than_asked_are_up_and_degraded_above_the_minimum() {
     assert_eq!(running(&world, "inference"), (8, 0), "{world:#}");
 }
 
-/// Two pools and their network: what a failover needs no alarm for.
+/// Two pools and their network: a failover without an alarm.
 pub(crate) fn pools(more: &str) -> String {
     gpus(&format!("[pool.ranking]\nfollows = \"rank\"\nnetwork = \"@network.standby\"\ntier = 2\n{more}"))
 }
 
-/// A world with two pools in standby.
+/// Returns a machine with two pools in standby.
 pub(crate) fn with_pools(server: &Server, more: &str) -> Drstack {
     server.reset();
     server.find();
@@ -360,7 +362,7 @@ fn a_rehearsal_changes_nothing_and_a_part_leaves_the_rest() {
     assert!(writes.is_empty(), "{writes:?}\n{ran:?}");
     assert_eq!(server.boto().world(STANDBY, &[]), before);
 
-    // Noticed long ago: the RTO is missed, and the rest is done all the same.
+    // Noticed long ago: the RTO is missed, and the failover completes all the same.
     let long_ago = ["--detected-at", "2020-01-01T00:00:00Z", "--only", "pool.ranking"];
     let ran = machine.run(["failover", "s", "--auto-approve", "--json"].iter().chain(&long_ago)).code(3);
     assert_eq!(report(&ran)["complete"], true, "{ran:?}");
@@ -375,7 +377,7 @@ fn a_rehearsal_changes_nothing_and_a_part_leaves_the_rest() {
     }
 }
 
-/// The environment still names the lost region, and nothing says where the control bucket lies.
+/// The environment still names the lost region, and nothing names the region of the control bucket.
 #[test]
 fn where_a_bundle_lies_is_told_and_never_asked_of_a_region_that_may_be_lost() {
     let Some(server) = Server::moto() else { return };

@@ -1,6 +1,6 @@
-//! The one integration-test binary: the real program against the sim and against servers that nobody here wrote.
+//! The one integration-test binary: the real program against the sim, moto and fakecloud.
 //!
-//! What needs AWS endpoints is behind the feature `aws`; the rest is part of the fast loop.
+//! Tests that need AWS endpoints are behind the feature `aws`; the rest is part of the fast loop.
 
 mod accounts;
 mod bundle;

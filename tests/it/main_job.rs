@@ -1,4 +1,5 @@
-//! The main job against servers that nobody here wrote: seeded by boto3, applied by drstack, read back by boto3.
+//! The main job against moto and fakecloud: seeded by boto3, applied by drstack, read back by
+//! boto3.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +8,10 @@ use serde_json::{Value, json};
 use crate::drstack::{Drstack, Ran};
 use crate::servers::{Boto, PRIMARY, STANDBY, Server};
 
-/// What the user data of the primary's group holds, and nothing of drstack's may.
+/// A secret in the user data of the primary's group. Nothing that drstack stores may hold it.
 const SECRET: &str = "correct-horse-battery";
 
-/// A stack with one component of each kind, in one posture.
+/// Returns a stack with one component of each kind, in one posture.
 pub(crate) fn stack(posture: &str) -> String {
     format!(
         r#"
@@ -46,7 +47,7 @@ tables  = ["@table.features"]
     )
 }
 
-/// The primary, as another tool made it.
+/// Creates the primary as another tool would.
 pub(crate) fn seed(boto: &Boto<'_>) {
     boto.seed(&json!([
         { "kind": "bucket", "name": "acme-models", "contents": { "a/b": "weights" }, "tags": { "team": "ml" } },
@@ -57,7 +58,7 @@ pub(crate) fn seed(boto: &Boto<'_>) {
     ]));
 }
 
-/// Actions and addresses of the steps that `plan --json` or `apply --json` shows.
+/// Returns the actions and addresses of the steps that `plan --json` or `apply --json` shows.
 pub(crate) fn steps(ran: &Ran) -> BTreeSet<(String, String)> {
     let text = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
     let lines = ran.json();
@@ -78,7 +79,7 @@ pub(crate) fn nothing_to_do(machine: &Drstack) {
     assert_eq!(steps(&ran), BTreeSet::new(), "{ran:?}");
 }
 
-/// Values of an object whose keys drstack or the server chose.
+/// Returns the values of an object whose keys drstack or the server chose.
 pub(crate) fn values(object: &Value) -> Vec<&Value> {
     object.as_object().map(|it| it.values().collect()).unwrap_or_default()
 }
@@ -90,7 +91,8 @@ fn only(object: &Value) -> &Value {
     all[0]
 }
 
-/// Buckets: versioned, encrypted, closed, replicating with the right rule.
+/// Asserts that the buckets are versioned, encrypted, closed to the public, and replicate with the
+/// right rule.
 fn expect_buckets(primary: &Value, standby: &Value) {
     for (source, markers, timed) in [("acme-models", "Enabled", true), ("acme-archive", "Disabled", false)] {
         let replica = &standby["buckets"][format!("{source}-{STANDBY}")];
@@ -119,7 +121,8 @@ fn expect_buckets(primary: &Value, standby: &Value) {
     }
 }
 
-/// The replica: active, protected, recoverable, tagged; the primary's stream is on.
+/// Asserts that the replica is active, protected, recoverable and tagged, and that the primary's
+/// stream is on.
 fn expect_replica(primary: &Value, standby: &Value) {
     assert_eq!(primary["tables"]["acme-features"]["stream"], "NEW_AND_OLD_IMAGES");
     let replica = &standby["tables"]["acme-features"];
@@ -129,7 +132,7 @@ fn expect_replica(primary: &Value, standby: &Value) {
     assert_eq!(replica["tags"]["drstack:address"], "table.features/table-replica");
 }
 
-/// One complete export of the table in the control bucket, and no second one.
+/// Asserts that the control bucket has one complete export of the table, and no second one.
 fn expect_export(standby: &Value) {
     let objects = standby["buckets"]["acme-control"]["objects"].as_array().expect("objects");
     let exported = objects.iter().filter_map(|it| it.as_str()?.strip_prefix("exports/fleet/acme-features/"));
@@ -139,7 +142,8 @@ fn expect_export(standby: &Value) {
     }
 }
 
-/// The template: the followed image's copy, user data, IMDSv2, a profile; the network around it.
+/// Asserts the template: the followed image's copy, user data, IMDSv2, a profile, and the network
+/// around it.
 fn expect_template(standby: &Value) {
     let template = &standby["launch_templates"]["drstack-fleet-pool-inference"];
     assert_eq!(template["Tags"]["drstack:stack"], "fleet");
@@ -160,7 +164,7 @@ fn expect_template(standby: &Value) {
     assert_eq!(ours["IpPermissions"][0]["IpRanges"][0]["CidrIp"], "10.0.0.0/8");
 }
 
-/// The group: the followed types on spot, at the posture's size, on a version by number.
+/// Asserts the group: the followed types on spot, at the posture's size, on a version by number.
 fn expect_group(standby: &Value, desired: u64) {
     let group = &standby["groups"]["drstack-fleet-pool-inference"];
     assert_eq!(group["sizes"]["desired"], desired, "{group:#}");
@@ -173,7 +177,8 @@ fn expect_group(standby: &Value, desired: u64) {
     assert_eq!(types, [json!({ "InstanceType": "m5.large" }), json!({ "InstanceType": "c5.large" })]);
 }
 
-/// What a table's stream and a bucket's versioning are afterwards, which cannot be taken back, out of the comparison.
+/// Leaves settings out of the comparison that drstack enables and never removes, such as a table's
+/// stream and a bucket's versioning.
 fn without_what_stays(mut primary: Value) -> Value {
     for (bucket, _) in [("acme-models", ()), ("acme-archive", ())] {
         primary["buckets"][bucket]["versioning"] = Value::Null;
@@ -184,7 +189,8 @@ fn without_what_stays(mut primary: Value) -> Value {
     primary
 }
 
-/// Seeds, applies, reads back, drifts, mends, removes, destroys: the whole life of a stack in one posture.
+/// Runs the whole life of a stack in one posture: seed, apply, read back, drift, fix, remove,
+/// destroy.
 fn life_in(posture: &str, desired: Option<u64>) {
     let Some(server) = Server::moto() else { return };
     let boto = server.boto();
@@ -220,7 +226,7 @@ fn life_in(posture: &str, desired: Option<u64>) {
 
     drift_and_mend(&machine, &boto, desired.is_some());
 
-    // A component that is gone from the stack: its data stays, unless named.
+    // A component is no longer in the stack: its data is kept, unless named.
     let without = stack(posture)
         .replace("[bucket.archive]", "#")
         .replace("name    = \"acme-archive\"\nposture = \"cold\"\ndelete_markers = false", "#");
@@ -243,7 +249,7 @@ fn life_in(posture: &str, desired: Option<u64>) {
     assert_eq!(without_what_stays(after), without_what_stays(before));
 }
 
-/// One thing changed by hand is one thing in the plan, and one thing mended.
+/// Asserts that one drifted field is one step in the plan, and that an apply fixes it.
 fn drift_and_mend(machine: &Drstack, boto: &Boto<'_>, has_group: bool) {
     let mends = |change: &str, name: &str, more: Value, region: &str, address: &str| {
         boto.drift(region, change, name, more);
@@ -272,7 +278,7 @@ fn drift_and_mend(machine: &Drstack, boto: &Boto<'_>, has_group: bool) {
     nothing_to_do(machine);
 }
 
-/// First what can be made again, then everything.
+/// Destroys the resources without data first, then everything.
 fn destroy(machine: &Drstack, boto: &Boto<'_>, posture: &str) {
     machine.run(["destroy", "s", "--auto-approve"]).ok();
     let left = boto.world(STANDBY, &[]);
@@ -292,7 +298,8 @@ fn destroy(machine: &Drstack, boto: &Boto<'_>, posture: &str) {
     machine.run(all).ok();
 }
 
-/// A region as it was before: what the account has by default counts, what was deleted and is still shown does not.
+/// Returns the region without deleted objects that the service still lists. The account's default
+/// network counts.
 fn without_default_network(world: &Value) -> Value {
     let mut world = world.clone();
     let gone = |section: &Value| -> Value {
@@ -394,14 +401,14 @@ fn a_plan_file_is_applied_as_it_is_or_not_at_all() {
     assert!(!kept.contains(SECRET) && !kept.contains("dGVzdA"), "a plan holds no user data");
     machine.run(["apply", "today.plan", "--json"]).ok();
     nothing_to_do(&machine);
-    // The world moved: what was planned is done already.
+    // The world changed: the planned steps are done already.
     let ran = machine.run(["apply", "today.plan"]).code(4);
     assert!(ran.stderr.contains("plan --out"), "{ran:?}");
-    // The stack moved.
+    // The stack changed.
     machine.run(["plan", "s", "--out", "next.plan"]).ok();
     machine.write("s/stack.toml", &stack("warm"));
     machine.run(["apply", "next.plan"]).code(4);
-    // Nothing that drstack keeps holds the user data.
+    // Nothing that drstack stores holds the user data.
     let facts =
         boto.run("item", &json!({ "region": STANDBY, "bucket": "acme-control", "key": "facts.json" }));
     let facts = facts["text"].as_str().expect("facts");

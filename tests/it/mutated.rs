@@ -1,5 +1,7 @@
-//! Files that were good until something happened to them: plan files, the sim's world, and what the control bucket in it
-//! holds. The program ends with a code of its own and a hint, and what it cannot read it leaves alone.
+//! Mutated files: plan files, the sim's world, and the objects of the control bucket in it.
+//!
+//! The program ends with an exit code of the manual and a hint, and leaves files alone that it
+//! cannot read.
 
 use drstack_core::plan::file::PlanFile;
 use proptest::prelude::*;
@@ -22,15 +24,16 @@ name = "acme-models"
 name = "acme-features"
 "#;
 
-/// Runs of the whole program for each file; what is below it is mutated by the thousand in its own crate.
+/// Runs of the whole program for each file. The parsers below are tested with thousands of
+/// mutations in their own crates.
 const CASES: u32 = 24;
-/// What the exit codes of the manual are.
+/// The exit codes of the manual.
 const CODES: [i32; 8] = [0, 1, 2, 3, 4, 64, 65, 130];
-/// What the sim puts into its files between two runs and would make of any of them a different file.
+/// The files that hold the sim's world between two runs. Each run rewrites them.
 const WORLD: &str = ".drstack/sim/world.json";
 const LOG: &str = ".drstack/sim/world.log";
 
-/// What may be written in the place of something else.
+/// Replacements for a part of a file.
 const PIECES: [&str; 14] = [
     "",
     "null",
@@ -48,7 +51,7 @@ const PIECES: [&str; 14] = [
     "\"state\":\"held\"",
 ];
 
-/// What happens to a file: a stretch of it becomes something else.
+/// A mutation: a part of the file is replaced.
 #[derive(Clone, Debug)]
 struct Slip {
     at: Index,
@@ -69,14 +72,15 @@ fn slip() -> impl Strategy<Value = Slip> {
     (any::<Index>(), length, select(&PIECES[..])).prop_map(|(at, length, piece)| Slip { at, length, piece })
 }
 
-/// Hands to `test` nothing at all, and then `bytes` after each of some slips.
+/// Calls `test` with an empty file, and then with `bytes` after each of some mutations.
 fn mutated(bytes: &[u8], test: impl Fn(&[u8]) -> Result<(), TestCaseError>) {
     test(b"").expect("an empty file is no other case");
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
     TestRunner::new(config).run(&slip(), |slip| test(&slip.apply(bytes))).expect("no case fails");
 }
 
-/// A machine with the stack in `s`, an apply of it that was killed in the middle, and a plan of the rest.
+/// Returns a machine with the stack in `s`, an apply of it that was killed during its steps, and a
+/// plan of the rest.
 fn machine() -> Drstack {
     let machine = drstack();
     machine.write("s/stack.toml", STACK);
@@ -100,7 +104,7 @@ fn put(machine: &Drstack, path: &str, bytes: &[u8]) {
     std::fs::write(machine.folder().join(path), bytes).expect("write");
 }
 
-/// A code of the manual, no panic, and the way out of every refusal.
+/// Checks for an exit code of the manual, no panic, and a hint for every refusal.
 fn ends_well(ran: &Ran) -> Result<(), TestCaseError> {
     prop_assert!(CODES.contains(&ran.code) && !ran.stderr.contains("panicked"), "{ran:?}");
     let has_way = ["hint: ", "= help: "].iter().any(|it| ran.stderr.contains(it));
@@ -123,7 +127,7 @@ fn a_mutated_plan_file_is_applied_or_refused() {
     });
 }
 
-/// The same by the thousand, where no program has to be started for each.
+/// Mutates a plan file thousands of times, without a program for each mutation.
 #[test]
 fn a_mutated_plan_file_is_read_whole_or_refused() {
     let machine = machine();
@@ -158,7 +162,7 @@ fn a_mutated_world_is_opened_or_left_as_it_was() {
     });
 }
 
-/// Body of the object `key` of the control bucket, as it stands within a JSON string of the world.
+/// Returns the range of the object `key` of the control bucket, within a JSON string of the world.
 fn object(world: &str, key: &str) -> std::ops::Range<usize> {
     let name = format!("\"{key}\":\"");
     let start = world.find(&name).unwrap_or_else(|| panic!("no {key}")) + name.len();
@@ -196,7 +200,7 @@ fn mutated_objects_of_the_control_bucket_are_understood_or_refused_and_kept() {
     }
 }
 
-/// An apply that has nothing else to do publishes anew whatever happened to the bundle.
+/// An apply that has nothing else to do publishes a mutated bundle anew.
 #[test]
 fn a_mutated_bundle_is_refused_and_published_anew() {
     let machine = drstack();

@@ -1,4 +1,5 @@
-//! Failovers that do not have it to themselves: killed and interrupted ones, a second operator, an apply on the old side.
+//! Failovers with interference: killed and interrupted ones, a second operator, an apply on the old
+//! side.
 
 use std::collections::BTreeMap;
 use std::process::{Child, Stdio};
@@ -11,13 +12,13 @@ use crate::kills::{interrupt, kills, until_called};
 use crate::lost_region::{LATENCY, calls_elsewhere, expect_full, failover, pools, with_pools};
 use crate::servers::{STANDBY, Server};
 
-/// What the standby region holds of each sort.
+/// Counts the resources of each sort in the standby region.
 fn counts(world: &Value) -> BTreeMap<String, usize> {
     let sections = ["vpcs", "subnets", "security_groups", "groups", "launch_templates", "images"];
     sections.map(|it| (it.to_owned(), world[it].as_object().map_or(0, serde_json::Map::len))).into()
 }
 
-/// Ends a process the hard way.
+/// Kills a process.
 fn kill(mut child: Child) {
     child.kill().expect("kill drstack");
     child.wait().expect("bury drstack");
@@ -30,13 +31,14 @@ fn start(machine: &Drstack, args: &[&str]) -> Child {
 
 const FAILOVER: [&str; 3] = ["failover", "s", "--auto-approve"];
 
-/// What a failover does first.
+/// The first call of a failover.
 const RAISE: &str = "/UpdateAutoScalingGroup";
 
 #[test]
 fn a_failover_killed_anywhere_is_finished_by_the_next() {
     let Some(server) = Server::moto() else { return };
-    // Half as many as of applies: the next failover waits for what the killed one may have had in flight.
+    // Half as many kills as for applies: the next failover waits for the calls that the killed one
+    // may have in flight.
     let kills = kills().div_ceil(2);
     let machine = with_pools(&server, "");
     let before = counts(&server.boto().world(STANDBY, &[]));
@@ -51,7 +53,7 @@ fn a_failover_killed_anywhere_is_finished_by_the_next() {
         server.black_out("hang");
         let moment = took.mul_f64(random.f64());
         let child = start(&machine, &FAILOVER);
-        // Not a wait for something to happen: the moment is what is random.
+        // Not a wait for an event: the moment itself is random.
         std::thread::sleep(moment);
         kill(child);
         machine.run(["unlock", "s", "--force"]).ok();
@@ -72,7 +74,7 @@ fn a_second_operator_is_told_and_may_watch() {
     let Some(server) = Server::moto() else { return };
     let machine = with_pools(&server, "");
     server.black_out("hang");
-    // The first is at work until the second has been told.
+    // The first failover keeps running until the second one was refused.
     server.fail(STANDBY, "UpdateAutoScalingGroup", ("ResourceContention", 400), None);
     let child = start(&machine, &FAILOVER);
     until_called(&server, RAISE);
@@ -114,13 +116,14 @@ fn a_failover_stops_an_apply_that_is_still_at_work() {
     expect_full(&world, "ranking", 4);
 }
 
-/// What one Ctrl-C leaves is finished by the next run, and so is what two leave; neither has to be unlocked, and no instance that served is lost.
+/// The next run completes a failover after one Ctrl-C, and after two. Neither needs an unlock, and
+/// no instance in service is lost.
 #[test]
 fn a_failover_that_is_interrupted_once_or_twice_is_finished_by_the_next() {
     let Some(server) = Server::moto() else { return };
     for times in [1, 2] {
         let machine = with_pools(&server, "");
-        // The second pool waits for the first, so that something is left to be begun.
+        // The second pool waits for the first, so that a step is left to start.
         let tiers = pools("").replace("tier = 2", "tier = 3");
         machine.write("s/stack.toml", &tiers);
         crate::main_job::apply(&machine);

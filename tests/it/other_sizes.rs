@@ -1,4 +1,5 @@
-//! Types of other sizes: what neither on-demand nor spot has of the usual ones.
+//! Instance types of other sizes replace the usual types that are available neither on-demand nor
+//! on spot.
 
 use serde_json::Value;
 
@@ -29,7 +30,7 @@ fn what_the_usual_types_lack_comes_from_larger_ones_until_there_is_enough() {
     assert_eq!(group["runs"], serde_json::json!({ "g5.xlarge": 5, "g5.2xlarge": 1, "g5.large": 2 }));
     let last = report["degraded"].as_array().and_then(|it| it.last()).expect("a rung").to_string();
     assert!(last.contains("other sizes for the rest: g5.2xlarge, g5.large"), "{report:#}");
-    // Units of half an instance in the group, instances in what people read.
+    // The group counts in units of half an instance, reports in instances.
     assert_eq!(group["live"]["desired"], 16);
     assert_eq!(report["in_service"], serde_json::json!({ "before": 2, "fewest": 2, "after": 8 }));
 
@@ -69,7 +70,7 @@ mod servers {
         &world["groups"]["drstack-fleet-pool-inference"]
     }
 
-    /// How many instances of the group run, by type and lifecycle.
+    /// Counts the running instances of the group, by type and lifecycle.
     fn running(server: &Server) -> BTreeMap<String, u32> {
         let world = server.boto().world(STANDBY, &["groups", "instances"]);
         let mut running = BTreeMap::new();
@@ -96,7 +97,8 @@ mod servers {
         report["degraded"].clone()
     }
 
-    /// Two on-demand and two spot instances of the usual types are all that the account may have; of the larger type more.
+    /// The account may have two on-demand and two spot instances of the usual types, and more of
+    /// the larger type.
     #[test]
     fn a_quota_for_the_usual_types_is_answered_with_larger_ones() {
         let Some(server) = Server::fakecloud(&["--enforce-quotas"]) else { return };
@@ -112,7 +114,7 @@ mod servers {
         let ran = failover(&machine).unasked();
         server.find();
         assert!(degraded(&ran).to_string().contains("other sizes for the rest: g4dn.xlarge"), "{ran:?}");
-        // Of the two usual types any may be had on spot.
+        // On spot, either of the two usual types may launch.
         let there = running(&server);
         let spot: u32 = there.iter().filter(|(what, _)| what.ends_with("spot")).map(|(_, count)| count).sum();
         assert_eq!((spot, there.get("g4dn.xlarge on-demand")), (2, Some(&2)), "{there:?}");
@@ -124,7 +126,8 @@ mod servers {
             json!([weight("g4dn.xlarge", "2"), weight("m5.large", "1"), weight("c5.large", "1")])
         );
 
-        // Once there is enough the usual types make up the rest on-demand; what serves stays.
+        // Once there is enough, on-demand instances of the usual types make up the rest. Those in
+        // service are kept.
         allow(&server, STANDBY, STANDARD, 200);
         server.black_out("hang");
         let ran = failover(&machine).unasked();

@@ -1,4 +1,5 @@
-//! Least privilege: what the program calls in the life of a stack is what the documented policy allows, and no less.
+//! Least privilege: the calls of a stack's whole life are exactly those that the documented policy
+//! allows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -9,7 +10,8 @@ use crate::drstack::Drstack;
 use crate::main_job::{apply, seed, stack, values};
 use crate::servers::{Boto, PRIMARY, STANDBY, Server};
 
-/// Allowed, and never called by name: AWS asks for these on behalf of a call that is, as its documentation says of each.
+/// Actions that are allowed and never called by name: AWS demands each of them for another call,
+/// according to its documentation.
 const IMPLIED: &[(&str, &str)] = &[
     ("autoscaling:CreateOrUpdateTags", "groups made with tags"),
     ("autoscaling:DescribeScalingActivities", "a group that lacks instances, which moto's never do"),
@@ -43,8 +45,9 @@ const IMPLIED: &[(&str, &str)] = &[
     ("s3:PutObjectAcl", "exports of tables"),
 ];
 
-/// Called where groups have spot instances, launches fail or capacity is reserved, which moto does not know, or where a web server
-/// answers: `failover.rs` and `reservations.rs` see each on fakecloud, `traffic.rs` the last.
+/// Calls for spot instances, failed launches, reserved capacity or a web server's answers, which
+/// moto lacks. `failover.rs` and `reservations.rs` see each on fakecloud, `traffic.rs` the last
+/// one.
 const NOT_ON_MOTO: &[&str] = &[
     "autoscaling:DescribeScalingActivities",
     "autoscaling:SetInstanceProtection",
@@ -53,7 +56,7 @@ const NOT_ON_MOTO: &[&str] = &[
     "route53:GetHealthCheckStatus",
 ];
 
-/// IAM actions of S3 by what is seen on the wire: method, what it is about, and the sub-resource.
+/// IAM actions of S3 by their requests: method, object and sub-resource.
 const S3: &[(&str, &str)] = &[
     ("DELETE Bucket", "DeleteBucket"),
     ("DELETE Bucket lifecycle", "PutLifecycleConfiguration"),
@@ -81,7 +84,7 @@ const S3: &[(&str, &str)] = &[
     ("PUT Object", "PutObject"),
 ];
 
-/// IAM actions of Route 53 by what is seen on the wire.
+/// IAM actions of Route 53 by their requests.
 const ROUTE53: &[(&str, &str)] = &[
     ("DELETE healthcheck/*", "DeleteHealthCheck"),
     ("GET healthcheck", "ListHealthChecks"),
@@ -95,7 +98,7 @@ const ROUTE53: &[(&str, &str)] = &[
     ("POST tags/healthcheck/*", "ChangeTagsForResource"),
 ];
 
-/// The action that a call needs; the call itself where nobody knows one.
+/// Returns the action that a call needs; the call itself if no action is known.
 fn action(call: &str) -> String {
     let mut parts = call.splitn(3, '/').skip(1);
     let (service, operation) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -107,12 +110,12 @@ fn action(call: &str) -> String {
         "s3" => by_path(S3),
         "route53" => by_path(ROUTE53),
         "monitoring" => format!("cloudwatch:{operation}"),
-        // The service that is signed for is the prefix of its actions.
+        // The service that the request is signed for is the prefix of its actions.
         _ => format!("{service}:{operation}"),
     }
 }
 
-/// A stack on a server, and all that drstack called there, by the action that it needs.
+/// A stack on a server, and all calls that drstack made there, by the action that each needs.
 struct Life<'a> {
     server: &'a Server,
     boto: Boto<'a>,
@@ -121,13 +124,14 @@ struct Life<'a> {
 }
 
 impl Life<'_> {
-    /// Runs drstack. Only its own calls count: boto3's are forgotten before.
+    /// Runs drstack and counts its calls. The counts are reset before, so that boto3's calls are
+    /// left out.
     fn run(&mut self, args: &[&str], code: i32) {
         let machine = self.machine.clone();
         self.run_on(&machine, args, code);
     }
 
-    /// The same on another machine.
+    /// Runs drstack on another machine and counts its calls.
     fn run_on(&mut self, machine: &Drstack, args: &[&str], code: i32) {
         self.server.find();
         machine.run(args).code(code);
@@ -191,16 +195,16 @@ fn fails_over_and_back(life: &mut Life<'_>) {
         boto.run("traffic", &alarm);
     };
     alarm(&life.boto, "ALARM");
-    // No check asks it.
+    // The stack has no check of what serves.
     life.run(&["failover", "s", "--auto-approve"], 3);
     alarm(&life.boto, "OK");
-    // As a failover that was cut off leaves it.
+    // An instance as a killed failover leaves it.
     let tags = json!({ "drstack:stack": "fleet", "drstack:burst": "pool.inference/group" });
     life.boto.drift(STANDBY, "launch", "drstack-fleet-pool-inference", json!({ "tags": tags }));
     life.run(&["failback", "s", "--auto-approve"], 0);
 }
 
-/// What can drift, drifts, so that it is changed too.
+/// Makes everything drift that can, so that drstack changes it too.
 fn drifts(life: &mut Life<'_>, text: &str, zone: &str) {
     let world = life.boto.world(STANDBY, &["endpoints", "route_tables"]);
     let id = |section: &str, key: &str| {
@@ -210,7 +214,7 @@ fn drifts(life: &mut Life<'_>, text: &str, zone: &str) {
     };
     let routes = json!({ "route_table": id("route_tables", "RouteTableId") });
     life.boto.drift(STANDBY, "endpoint-routes", &id("endpoints", "VpcEndpointId"), routes);
-    // What can drift, drifts, so that it is changed too.
+    // Everything drifts that can, so that drstack changes it too.
     let moved = json!({ "/drstack/fleet/active-region": "elsewhere" });
     life.boto.run("parameters", &json!({ "region": STANDBY, "path": "/drstack", "set": moved }));
     let role = "drstack-fleet-bucket-models-replication";
@@ -259,7 +263,7 @@ fn gets_smaller_and_goes(life: &mut Life<'_>, text: &str) {
     life.run(&["apply", "s", "--auto-approve", "--delete-data", "bucket.archive"], 0);
     life.machine.write("s/stack.toml", &stack("cold"));
     life.run(&["apply", "s", "--auto-approve", "--delete-data", "table.features"], 0);
-    // No check asks it.
+    // The stack has no check of what serves.
     life.run(&["failover", "s", "--auto-approve"], 3);
     life.run(&["failback", "s", "--auto-approve"], 0);
     life.run(
@@ -318,7 +322,7 @@ fn policy_actions() -> BTreeSet<String> {
     actions
 }
 
-/// The world is left as it was by runs that are not allowed anything.
+/// Runs without any permission leave the world as it was.
 #[test]
 fn a_region_that_denies_is_told_apart_from_one_that_is_empty() {
     let Some(server) = Server::moto() else { return };

@@ -1,4 +1,4 @@
-//! Plan files: applied exactly as they were made, or refused.
+//! Plan files are applied exactly as they were made, or refused.
 
 use crate::drstack::{Drstack, Ran, drstack};
 
@@ -17,7 +17,7 @@ name = "acme-models"
 old_versions_days = "${input.days}"
 "#;
 
-/// A machine with a stack in `s` and a plan of it in `today.plan`.
+/// Returns a machine with a stack in `s` and a plan of it in `today.plan`.
 fn planned(more: &[&str]) -> Drstack {
     let machine = drstack();
     machine.write("s/stack.toml", STACK);
@@ -29,7 +29,8 @@ fn apply(machine: &Drstack, more: &[&str]) -> Ran {
     machine.run([&["apply", "today.plan", "--cloud", "sim"], more].concat())
 }
 
-/// Demands that the plan file is refused with `code`, and that stderr says `message` and gives a hint.
+/// Asserts that the plan file is refused with `code`, and that stderr says `message` and gives a
+/// hint.
 #[track_caller]
 fn refused(ran: Ran, code: i32, message: &str) {
     let ran = ran.code(code);

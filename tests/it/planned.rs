@@ -1,4 +1,4 @@
-//! Planned failovers and what a failback shows, against servers that nobody here wrote.
+//! Planned failovers, and what a failback shows, against moto and fakecloud.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -14,7 +14,7 @@ use crate::servers::{Boto, PRIMARY, STANDBY, Server};
 
 const COPY: &str = "acme-models-us-west-2";
 
-/// A pool and a bucket, and a table where one is asked for.
+/// Returns a stack with a pool, a bucket and, if `table`, a table.
 fn stack(table: bool) -> String {
     let table = if table { "[table.features]\nname = \"acme-features\"\n" } else { "" };
     let bucket = "[bucket.models]\nname = \"acme-models\"\nreplication_time_control = true\n";
@@ -43,14 +43,14 @@ fn objects(boto: &Boto<'_>, region: &str, bucket: &str, mut more: Value) -> Valu
     boto.run("objects", &more)
 }
 
-/// Where what a service of AWS says of itself was said.
+/// Writes a metric that an AWS service publishes about itself.
 fn says(boto: &Boto<'_>, region: &str, metric: (&str, &str), dimensions: &Value, value: f64) {
     let (namespace, name) = metric;
     let datum = json!({ "region": region, "namespace": namespace, "name": name, "dimensions": dimensions, "value": value, "ago": 90 });
     boto.run("metric", &datum);
 }
 
-/// The last line of this type of a component.
+/// Returns the last line of this type of a component.
 #[track_caller]
 fn last(lines: &[Value], kind: &str, address: &str) -> Value {
     let is = |line: &&Value| line["type"] == kind && line["address"] == address;
@@ -58,7 +58,7 @@ fn last(lines: &[Value], kind: &str, address: &str) -> Value {
     found["sides"].clone()
 }
 
-/// What was called in the primary region, but for reads.
+/// Returns the writes in the primary region.
 fn writes_there(server: &Server) -> Vec<String> {
     let reads = ["Describe", "List", "Get", "GET ", "HEAD ", "Scan"];
     let is_write = |call: &String| {
@@ -68,7 +68,7 @@ fn writes_there(server: &Server) -> Vec<String> {
     server.calls().into_keys().filter(is_write).collect()
 }
 
-/// `drstack ARGS --json`, and `then` once it has said what is left to arrive.
+/// Runs `drstack ARGS --json`, and calls `then` once it has reported a backlog.
 fn waiting(machine: &Drstack, args: &[&str], then: impl FnOnce(&Value)) -> Vec<Value> {
     let mut command = machine.command(args.iter().chain(&["--json"]));
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("start drstack");
@@ -85,7 +85,7 @@ fn waiting(machine: &Drstack, args: &[&str], then: impl FnOnce(&Value)) -> Vec<V
         said.push(line);
     }
     let status = child.wait().expect("wait for drstack");
-    // No check asks what serves.
+    // The stack has no check of what serves.
     assert_eq!(status.code(), Some(3), "{status}: {said:#?}");
     said
 }
@@ -96,7 +96,7 @@ fn failback_shows(machine: &Drstack) -> (Ran, Vec<Value>) {
     (ran, lines)
 }
 
-/// moto replicates nothing: somebody else brings what is missing while drstack waits for it.
+/// moto replicates nothing: the test writes the missing object while drstack waits for it.
 #[test]
 fn a_planned_failover_begins_once_the_last_object_is_there() {
     let Some(server) = Server::moto() else { return };
@@ -137,7 +137,7 @@ fn a_planned_failover_begins_once_the_last_object_is_there() {
         assert_eq!((&sides["waiting"], &sides["primary_only"]), (&json!(3), &json!(3)), "{sides:#}");
         objects(&boto, STANDBY, COPY, json!({ "copy_from": "acme-models" }));
     });
-    // boto3 wrote to the standby bucket alone.
+    // boto3 wrote to the standby bucket only.
     assert_eq!(writes_there(&server), Vec::<String>::new());
     let drained = last(&lines, "backlog", "bucket.models");
     assert_eq!(
@@ -150,7 +150,8 @@ fn a_planned_failover_begins_once_the_last_object_is_there() {
     let standby = boto.world(STANDBY, &["groups"]);
     assert_eq!(standby["groups"]["drstack-fleet-pool-inference"]["sizes"]["desired"], 4, "{standby:#}");
 
-    // While it serves: one is new, one is written over, one goes; in the primary one is written over.
+    // While the standby serves, an object is created, one overwritten and one deleted; in the
+    // primary one is overwritten.
     objects(&boto, STANDBY, COPY, json!({ "put": { "new": "n", "a": "other weights" }, "delete": ["b"] }));
     objects(&boto, PRIMARY, "acme-models", json!({ "put": { "c": "newer still" } }));
     let (ran, lines) = failback_shows(&machine);
@@ -172,7 +173,8 @@ fn a_primary_that_does_not_answer_is_nothing_for_a_planned_failover() {
     assert_eq!(server.boto().world(STANDBY, &["groups"]), before);
 }
 
-/// S3 says in whole seconds when something was written: what was written in the one in which a failover begins counts as written since.
+/// Waits for the next second. S3 reports write times in whole seconds, so a write in the second in
+/// which a failover begins counts as written since.
 fn until_the_next_second() {
     let now = || jiff::Timestamp::now().as_second();
     let this = now();
@@ -187,7 +189,7 @@ fn replication_drains_by_itself_and_a_table_carries_its_own_way_back() {
     let Some(server) = Server::fakecloud(&[]) else { return };
     let machine = applied(&server, true);
     let boto = server.boto();
-    // What is older than the rule never arrives by itself.
+    // Objects older than the replication rule never arrive by themselves.
     objects(&boto, STANDBY, COPY, json!({ "copy_from": "acme-models" }));
     objects(&boto, PRIMARY, "acme-models", json!({ "put": { "c": "newest" }, "delete": ["b"] }));
     until_the_next_second();
@@ -227,7 +229,7 @@ fn a_table_that_is_too_large_to_compare_is_never_called_drained() {
     let Some(server) = Server::moto() else { return };
     let boto = server.boto();
     let text = "x".repeat(390_000);
-    // Nine pages of it: more than is read.
+    // Nine pages of items: more than is read.
     let items: Vec<Value> = (0..24).map(|at| json!({ "pk": format!("key-{at}"), "text": text })).collect();
     let machine = applied_with(&server, true, &json!(items));
     objects(&boto, STANDBY, COPY, json!({ "copy_from": "acme-models" }));

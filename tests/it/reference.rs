@@ -1,5 +1,7 @@
-//! The pages of docs/reference are what this build says of itself. `DRSTACK_BLESS=1 cargo test --no-default-features reference` writes them
-//! anew: read the difference as a change of the product.
+//! The pages of docs/reference match this build.
+//!
+//! `DRSTACK_BLESS=1 cargo test --no-default-features reference` writes them anew: read the
+//! difference as a change of the product.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -11,7 +13,7 @@ use crate::drstack::drstack;
 /// Fields that every component may have.
 const COMMON: [&str; 7] = ["check", "for_each", "posture", "rpo", "rto", "tag", "tier"];
 
-/// Holds the page against what is generated.
+/// Asserts that the page matches the generated text.
 fn expect_page(name: &str, generated: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference").join(name);
     if std::env::var_os("DRSTACK_BLESS").is_some_and(|it| it == "1") {
@@ -24,18 +26,18 @@ fn expect_page(name: &str, generated: &str) {
     );
 }
 
-/// A description in one line of a table.
+/// Returns a description as one line of a table.
 fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
-/// What a field may hold: `string`, `list of string`, `"a" or "b"`.
+/// Returns the type of a field: `string`, `list of string`, `"a" or "b"`.
 fn type_of(schema: &Value, definitions: &Value) -> String {
     if let Some(name) = schema["$ref"].as_str().and_then(|it| it.rsplit('/').next()) {
         return type_of(&definitions[name], definitions);
     }
     let one_of = |all: &[Value]| {
-        // A template is allowed for every scalar, and null stands for a field that is left out.
+        // Every scalar also accepts a template, and null means that the field is left out.
         let all = all.iter().filter(|it| it["pattern"] != "\\$\\{.*\\}" && it["type"] != "null");
         let mut types: Vec<String> = all.map(|it| type_of(it, definitions)).collect();
         types.dedup();
@@ -74,7 +76,7 @@ fn fields(out: &mut String, table: &Value, definitions: &Value, of: impl Fn(&str
         |name: &str| table["required"].as_array().is_some_and(|all| all.iter().any(|it| it == name));
     out.push_str("\n| field | type | default | meaning |\n|---|---|---|---|\n");
     for (name, schema) in table["properties"].as_object().into_iter().flatten().filter(|(name, _)| of(name)) {
-        // Beside a template that may stand for it.
+        // The field may also accept a template.
         let inner = if schema["anyOf"].is_array() { &schema["anyOf"][0] } else { schema };
         let default = match &inner["default"] {
             _ if required(name) => "required".to_owned(),

@@ -1,4 +1,5 @@
-//! A component, its module, a table, a pool or a name that leads to it gets another name: what it has stays as it is, in place.
+//! A renamed component, module, table, pool or DNS name: its resources are kept as they are, in
+//! place.
 
 use serde_json::Value;
 
@@ -55,14 +56,14 @@ fn run(machine: &Drstack, line: &str) -> Ran {
     machine.run(line.split(' ').chain(["--cloud", "sim"]))
 }
 
-/// Each step that a run did, in order: `delete bucket.models/replication-rule`.
+/// Returns each step that a run did, in order: `delete bucket.models/replication-rule`.
 fn done(ran: &Ran) -> Vec<String> {
     let lines = ran.json().into_iter().filter(|line| line["event"] == "step_finished");
     let text = |line: &Value, key: &str| line[key].as_str().expect("text").to_owned();
     lines.map(|line| format!("{} {}", text(&line, "action"), text(&line, "address"))).collect()
 }
 
-/// Applies the stack with `from` under the name `to`; returns what was done.
+/// Applies the stack with `from` renamed to `to`. Returns the steps that were done.
 fn renamed(machine: &Drstack, [from, to]: [&str; 2]) -> Vec<String> {
     let ends = [("[", "]"), ("\"@", "\"")];
     let text = ends.iter().fold(STACK.to_owned(), |text, (before, after)| {
@@ -144,7 +145,7 @@ fn what_is_deleted_is_named_in_the_plan_in_lines_and_in_progress() {
 
 #[cfg(feature = "aws")]
 mod moto {
-    //! The same against moto, read back with boto3.
+    //! The same renames against moto, read back with boto3.
 
     use serde_json::Value;
 
@@ -153,7 +154,7 @@ mod moto {
 
     const GROUP: &str = "drstack-fleet-pool-inference";
 
-    /// Ids of the group's instances.
+    /// Returns the ids of the group's instances.
     fn instances(standby: &Value) -> Vec<String> {
         let all = standby["groups"][GROUP]["instances"].as_array().expect("instances");
         let mut ids: Vec<String> = all.iter().map(ToString::to_string).collect();

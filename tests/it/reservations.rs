@@ -1,7 +1,9 @@
-//! Reserved capacity: left alone in standby, used first by a failover, and left alone again once it has been failed back.
+//! Reserved capacity: unused in standby, used first by a failover, and unused again after the
+//! failback.
 //!
-//! Reservations themselves are fakecloud's. What a group does with them neither server keeps, so `tests/servers/reserve.py` keeps
-//! what drstack sends and gives it back to drstack and to boto3: the requests are proven, their effect on launches is AWS's.
+//! fakecloud has reservations, but neither server stores a group's use of them.
+//! `tests/servers/reserve.py` stores what drstack sends and returns it to drstack and boto3. The
+//! requests are tested; their effect on launches is AWS's.
 
 use serde_json::Value;
 
@@ -29,7 +31,7 @@ network = "@network.standby"
     )
 }
 
-/// What the simulated group of the pool says of reserved capacity.
+/// Returns the reserved capacity of the pool's simulated group.
 fn simulated(machine: &Drstack) -> Value {
     let path = machine.folder().join(".drstack/sim/world.json");
     let world: Value = serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
@@ -69,7 +71,7 @@ mod servers {
 
     const GROUP: &str = "drstack-fleet-pool-inference";
 
-    /// What boto3 is told of the group.
+    /// Returns the group's reserved capacity as boto3 reads it.
     fn reserved(server: &Server) -> Value {
         server.boto().world(STANDBY, &["groups"])["groups"][GROUP]["reserved"].clone()
     }

@@ -1,5 +1,5 @@
-//! The JSON Schema of stack files: it is what this build prints, it takes every good stack, and it refuses bad ones while
-//! they are being typed.
+//! The JSON Schema of stack files: this build prints it, every good stack is valid, and an editor
+//! can show the mistakes of bad ones.
 
 use std::path::{Path, PathBuf};
 
@@ -28,19 +28,19 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The schema file.
+/// Returns the schema file.
 fn schema() -> jsonschema::Validator {
     let schema: Value = serde_json::from_str(&read(&root().join("schemas/stack.schema.json"))).expect("JSON");
     jsonschema::validator_for(&schema).expect("a JSON Schema")
 }
 
-/// What the schema says against `toml`, one a line; empty where it takes it.
+/// Returns the schema's objections to `toml`, one per line; empty if it is valid.
 fn refusals(schema: &jsonschema::Validator, toml: &str) -> String {
     let value: Value = toml::from_str(toml).expect("TOML");
     schema.iter_errors(&value).map(|error| format!("{}: {error}\n", error.instance_path())).collect()
 }
 
-/// Every `stacks/*/stack.toml`.
+/// Returns every `stacks/*/stack.toml`.
 fn stacks() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(root().join("stacks")).expect("stacks");
     let stacks: Vec<PathBuf> = entries.map(|it| it.expect("an entry").path().join("stack.toml")).collect();

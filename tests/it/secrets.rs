@@ -1,4 +1,5 @@
-//! Secrets: planted where users have them, and searched for in all that the program says and keeps.
+//! Secrets are planted where users have them, and searched for in everything that the program
+//! prints and stores.
 
 use std::path::{Path, PathBuf};
 
@@ -6,20 +7,20 @@ use drstack_core::cloud::sha256;
 
 use crate::drstack::{Drstack, Ran, drstack};
 
-/// In the user data of the stack, in its file, in a module's, and in the environment. Distinct, so that a leak tells its
-/// way.
+/// Secrets in the user data of the stack, in its file, in a module's, and in the environment. They
+/// are distinct, so that a leak shows its source.
 const IN_TEXT: &str = "PLANTED-in-text-4f9a";
 const IN_FILE: &str = "PLANTED-in-file-77c1";
 const IN_MODULE: &str = "PLANTED-in-module-b2d8";
 const IN_KEY: &str = "PLANTED-in-key-09ee";
 const IN_TOKEN: &str = "PLANTED-in-token-5a31";
 const IN_VARIABLE: &str = "PLANTED-in-variable-c6f0";
-/// What all of them begin with.
+/// The common prefix of all secrets.
 const PLANTED: &str = "PLANTED";
-/// What all user data begins with, as EC2 is given it: `#!/bin/sh` in base64.
+/// The prefix of all user data as EC2 receives it: `#!/bin/sh` in base64.
 const ENCODED: &str = "IyEvYmluL3No";
 
-/// As `kill -9` ends a program.
+/// The exit code of a program that `kill -9` ends.
 const KILLED: i32 = 137;
 /// More calls than the stack's apply makes.
 const MOST_CALLS: usize = 600;
@@ -67,7 +68,7 @@ fn script(secret: &str) -> String {
     format!("#!/bin/sh\nexport TOKEN={secret}\n")
 }
 
-/// A machine with the stack in `s`, whose user has secrets in the environment and wants to know everything.
+/// Returns a machine with the stack in `s`, secrets in the environment, and all logs on.
 fn machine() -> Drstack {
     let machine = drstack()
         .env("AWS_ACCESS_KEY_ID", IN_KEY)
@@ -83,7 +84,7 @@ fn machine() -> Drstack {
     machine
 }
 
-/// Files below `folder`, without the stack's own.
+/// Returns the files below `folder`, without the stack's own.
 fn kept(folder: &Path, machine: &Drstack) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a folder").map(|it| it.expect("an entry").path());
     let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
@@ -99,7 +100,7 @@ fn clean(text: &str, place: &str) {
     }
 }
 
-/// Demands that neither what was said nor any file has a secret.
+/// Asserts that neither the output nor any file contains a secret.
 #[track_caller]
 fn leaks_nothing(machine: &Drstack, ran: &Ran) {
     clean(&ran.stdout, "stdout");
@@ -110,7 +111,7 @@ fn leaks_nothing(machine: &Drstack, ran: &Ran) {
     }
 }
 
-/// Runs the words of `line` on the sim, with and without `--json`; nothing may leak.
+/// Runs the words of `line` on the sim, with and without `--json`, and asserts that nothing leaks.
 #[track_caller]
 fn run(machine: &Drstack, line: &str) -> Ran {
     let words = || line.split(' ').chain(["--cloud", "sim"]);
@@ -152,7 +153,7 @@ fn no_failure_says_a_secret() {
         let kind = "[[faults]]\nkind = \"launch-template\"\noperation = \"create\"\n";
         machine.write("sim.toml", &format!("{kind}error = \"{fault}\"\n"));
         let ran = run(&machine, "apply s --auto-approve --sim sim.toml");
-        // What took effect unheard is found by the second run.
+        // The second run finds a change whose answer was lost.
         assert_eq!(ran.code == 0, fault == "timeout-after-effect", "{fault}: {ran:?}");
         assert!(ran.code == 0 || ran.stderr.contains("hint: "), "{fault}: {ran:?}");
     }
@@ -175,7 +176,7 @@ fn no_killed_run_leaves_a_secret() {
     panic!("an apply makes more than {MOST_CALLS} calls");
 }
 
-/// A problem shows the line it stands in; a problem of user data shows no other line of it.
+/// A problem shows its line. A problem of user data shows no other line of it.
 #[test]
 fn what_is_wrong_beside_a_secret_is_shown_without_it() {
     let wrong = [

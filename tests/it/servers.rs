@@ -1,7 +1,8 @@
-//! moto and fakecloud as processes of a test's own, and boto3 to seed and read them.
+//! moto and fakecloud as processes of each test, and boto3 to seed and read them.
 //!
-//! Every server is behind `tests/servers/route.py`, which gives them one endpoint, counts calls and can lose a region.
-//! `tests/servers/setup` installs them. Where they are absent a test is skipped loudly; where `CI` is set it fails.
+//! Every server is behind `tests/servers/route.py`, which gives them one endpoint, counts calls and
+//! can lose a region. `tests/servers/setup` installs them. If they are absent, the test says so and
+//! passes; if `CI` is set, it fails.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -21,11 +22,12 @@ pub(crate) const PRIMARY: &str = "us-east-1";
 /// The standby region of the tests: the one whose compute fakecloud's second process holds.
 pub(crate) const STANDBY: &str = "us-west-2";
 
-/// Longest that a server may take to listen: moto takes 3 seconds on an idle machine, and tests start several at once.
+/// Time limit for a server to listen: moto takes 3 seconds on an idle machine, and tests start
+/// several at once.
 const START_LIMIT: Duration = Duration::from_secs(90);
-/// Longest that the router may take to answer a question about itself.
+/// Time limit for the router to answer a question about itself.
 const CONTROL_LIMIT: Duration = Duration::from_secs(10);
-/// Services whose state fakecloud keeps one per account instead of one per region.
+/// Services whose state fakecloud keeps per account instead of per region.
 const NOT_REGIONAL: [&str; 4] = ["ec2", "autoscaling", "elasticloadbalancing", "servicequotas"];
 
 /// A running stand-in for AWS. Dropping it ends its processes.
@@ -37,15 +39,16 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// moto: regions apart, the broadest EC2 and Auto Scaling, no replication of objects.
+    /// Starts moto: it separates regions and has the broadest EC2 and Auto Scaling, but replicates
+    /// no objects.
     pub(crate) fn moto() -> Option<Self> {
         let python = python()?;
         let moto = Process::start(Command::new(&python).arg(servers().join("moto_wsgi.py")));
         Some(Self::behind_router(&python, vec![moto], &[]))
     }
 
-    /// fakecloud: items and objects that replicate, groups with spot and on-demand. `flags` such as `--enforce-quotas`
-    /// go to both of its processes.
+    /// Starts fakecloud: it replicates items and objects, and its groups have spot and on-demand
+    /// instances. `flags` such as `--enforce-quotas` go to both of its processes.
     pub(crate) fn fakecloud(flags: &[&str]) -> Option<Self> {
         let python = python()?;
         let program = fakecloud_program()?;
@@ -70,48 +73,50 @@ impl Server {
         Self { endpoint: format!("http://127.0.0.1:{port}"), router: port, _processes: servers_behind }
     }
 
-    /// Where all of AWS is: the value for `AWS_ENDPOINT_URL`.
+    /// The endpoint of all services: the value for `AWS_ENDPOINT_URL`.
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// A fresh user's machine that talks to this server.
+    /// Returns a fresh machine that talks to this server.
     pub(crate) fn drstack(&self) -> Drstack {
         drstack().at(&self.endpoint, STANDBY)
     }
 
-    /// boto3 against this server.
+    /// Returns boto3 against this server.
     pub(crate) fn boto(&self) -> Boto<'_> {
         Boto { endpoint: &self.endpoint }
     }
 
-    /// How often each `REGION/SERVICE/OPERATION` was called since the start or the last [`find`](Self::find).
+    /// Counts the calls of each `REGION/SERVICE/OPERATION` since the start or the last
+    /// [`find`](Self::find).
     pub(crate) fn calls(&self) -> BTreeMap<String, u64> {
         serde_json::from_str(&self.control("GET", "calls")).expect("the router answers counts")
     }
 
-    /// From now on `region` closes every connection. Services homed elsewhere are named in `except`.
+    /// Makes `region` close every connection from now on. `except` names services that are homed
+    /// elsewhere.
     pub(crate) fn lose(&self, region: &str, except: &[&str]) {
         self.control("POST", &format!("down?region={region}&how=reset&except={}", except.join(",")));
     }
 
-    /// From now on `region` never answers and never refuses, which is how a lost region usually looks.
+    /// Makes `region` neither answer nor refuse from now on, as a lost region usually does.
     pub(crate) fn hang(&self, region: &str, except: &[&str]) {
         self.control("POST", &format!("down?region={region}&how=hang&except={}", except.join(",")));
     }
 
-    /// From now on the primary region does not answer in the way of `how`: `hang`, `reset` or `503`; nor do the services of the
-    /// whole partition that are run from there.
+    /// Makes the primary region fail from now on, with `how`: `hang`, `reset` or `503`. The
+    /// services of the whole partition that are run from there fail too.
     pub(crate) fn black_out(&self, how: &str) {
         self.control("POST", &format!("down?region={PRIMARY}&how={how}&also=iam,route53"));
     }
 
-    /// From now on each call takes this long on its way.
+    /// Delays each call by this latency from now on.
     pub(crate) fn slow(&self, latency: Duration) {
         self.control("POST", &format!("slow?ms={}", latency.as_millis()));
     }
 
-    /// From now on `operation` fails in `region`, as often as `times` says.
+    /// Makes `operation` fail in `region` from now on, as often as `times` says.
     pub(crate) fn fail(&self, region: &str, operation: &str, error: (&str, u16), times: Option<u32>) {
         let (operation, (code, status)) = (operation.replace(' ', "%20"), error);
         let times = times.map(|times| format!("&times={times}")).unwrap_or_default();
@@ -119,44 +124,46 @@ impl Server {
         self.control("POST", &what);
     }
 
-    /// From now on `operation` in `region` is not let through where its path holds `path`, and its caller hears nothing. Counted as
-    /// `swallowed OPERATION`.
+    /// Blocks `operation` in `region` from now on if its path contains `path`. Its caller gets no
+    /// answer, and it counts as `swallowed OPERATION`.
     pub(crate) fn swallow(&self, region: &str, operation: &str, path: &str) {
         let operation = operation.replace(' ', "%20");
         self.control("POST", &format!("swallow?region={region}&operation={operation}&path={path}"));
     }
 
-    /// From now on `operation` in `region` is held where its request holds `body`; `how` is `late`, `hang` or an error's code, as `route.py` says.
+    /// Holds `operation` in `region` from now on if its request contains `body`. `how` is `late`,
+    /// `hang` or an error's code, as `route.py` explains.
     pub(crate) fn hold(&self, region: &str, operation: &str, body: &str, how: &str) {
         self.control("POST", &format!("hold?region={region}&operation={operation}&body={body}&how={how}"));
     }
 
-    /// What is held is let go.
+    /// Releases the held calls.
     pub(crate) fn release(&self) {
         self.control("POST", "release");
     }
 
-    /// From now on EC2 Fleet gets no more than `left` instances in `region`, and `code` for the rest.
+    /// Limits EC2 Fleet to `left` instances in `region` from now on; the rest fail with `code`.
     pub(crate) fn scarce(&self, region: &str, left: u32, code: &str) {
         self.control("POST", &format!("scarce?region={region}&left={left}&code={code}"));
     }
 
-    /// Requests of drstack that named a bucket and not whose it has to be, by `REGION/s3/OPERATION`.
+    /// Counts the requests of drstack that named a bucket without its expected owner, by
+    /// `REGION/s3/OPERATION`.
     pub(crate) fn bare(&self) -> BTreeMap<String, u64> {
         serde_json::from_str(&self.control("GET", "bare")).expect("the router answers counts")
     }
 
-    /// Until the next [`find`](Self::find) a bucket of this name belongs to that account.
+    /// Makes a bucket of this name belong to that account until the next [`find`](Self::find).
     pub(crate) fn squat(&self, bucket: &str, account: &str) {
         self.control("POST", &format!("squat?bucket={bucket}&account={account}"));
     }
 
-    /// The servers behind are empty again.
+    /// Empties the servers behind the router.
     pub(crate) fn reset(&self) {
         self.control("POST", "reset");
     }
 
-    /// Every region answers again, and the counts start over.
+    /// Makes every region answer again, and resets the counts.
     pub(crate) fn find(&self) {
         self.control("POST", "up");
     }
@@ -174,7 +181,8 @@ impl Server {
     }
 }
 
-/// boto3, the other tool: runs `tests/it/py/SCRIPT.py`. Each script's head says what goes in and what comes out.
+/// boto3 as the other tool: it runs `tests/it/py/SCRIPT.py`. The head of each script explains its
+/// input and output.
 pub(crate) struct Boto<'a> {
     endpoint: &'a str,
 }
@@ -206,13 +214,13 @@ impl Boto<'_> {
         serde_json::from_slice(&output.stdout).expect("scripts print JSON")
     }
 
-    /// Makes `objects` in the primary region as another tool would; see `seed_primary.py`.
+    /// Creates `objects` in the primary region as another tool would; see `seed_primary.py`.
     #[track_caller]
     pub(crate) fn seed(&self, objects: &Value) -> Value {
         self.run("seed_primary", &json!({ "region": PRIMARY, "objects": objects }))
     }
 
-    /// These sections of a region, all of them where none is named; see `read_world.py`.
+    /// Returns these sections of a region, or all if none is named; see `read_world.py`.
     #[track_caller]
     pub(crate) fn world(&self, region: &str, sections: &[&str]) -> Value {
         let mut args = json!({ "region": region });
@@ -222,7 +230,9 @@ impl Boto<'_> {
         self.run("read_world", &args)
     }
 
-    /// Changes one thing by hand: `drift(region, "bucket-tag", "acme-models", json!({"key": "k", "value": "v"}))`; see `drift.py`.
+    /// Changes one thing by hand; see `drift.py`.
+    ///
+    /// `drift(region, "bucket-tag", "acme-models", json!({"key": "k", "value": "v"}))`
     #[track_caller]
     pub(crate) fn drift(&self, region: &str, change: &str, name: &str, mut more: Value) {
         more["region"] = json!(region);
@@ -232,15 +242,17 @@ impl Boto<'_> {
     }
 }
 
-/// A web server of this machine that answers over HTTPS for one name; see `tests/servers/answers.py`.
+/// A web server on this machine that answers over HTTPS for one name; see
+/// `tests/servers/answers.py`.
 pub(crate) struct Web {
-    /// Where it listens.
+    /// The port that it listens on.
     pub(crate) port: u16,
     _process: Process,
 }
 
 impl Web {
-    /// One that answers for `name` with these statuses, `503x2,200`; what it writes goes to `folder`.
+    /// Starts a web server that answers for `name` with these statuses, `503x2,200`. It writes its
+    /// files to `folder`.
     pub(crate) fn start(name: &str, folder: &Path, statuses: &str) -> Option<Self> {
         let mut command = Command::new(python()?);
         command.arg(servers().join("answers.py")).arg(name).arg(folder).arg(statuses);
@@ -251,8 +263,8 @@ impl Web {
 
 /// A child process that prints its port when it listens.
 ///
-/// A shell between us and it holds the leash: it ends the server when our end of a pipe closes, which also happens when the
-/// test is killed and nothing is dropped.
+/// A shell between the test and the server holds the leash: it ends the server when the test's end
+/// of a pipe closes, which also happens when the test is killed and nothing is dropped.
 struct Process {
     leash: Child,
     port: u16,
@@ -272,7 +284,8 @@ impl Process {
             .expect("start a shell");
         let (tell, told) = mpsc::channel();
         let stdout = BufReader::new(leash.stdout.take().expect("piped"));
-        // Reads to the end, so that the server never writes into a closed pipe. The channel closes with the pipe.
+        // Reads to the end, so that the server never writes into a closed pipe. The channel closes
+        // with the pipe.
         thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
                 if let Some((_, port)) = line.split_once("PORT=") {
@@ -305,7 +318,8 @@ fn servers() -> PathBuf {
     tests().join("servers")
 }
 
-/// The Python that has moto and boto3: in `test-venv` in the target folder, where `tests/servers/setup` puts it.
+/// Returns the Python that has moto and boto3: `tests/servers/setup` installs it in `test-venv` in
+/// the target folder.
 fn python() -> Option<PathBuf> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder");
     let python = target.join("test-venv/bin/python");
@@ -319,7 +333,8 @@ fn fakecloud_program() -> Option<PathBuf> {
     if program.exists() { Some(program) } else { skip_loudly("fakecloud", &program) }
 }
 
-/// Says on standard error, past the test harness's capture, that a test did not run; in CI that is a failure.
+/// Reports on standard error, past the test harness's capture, that a test did not run. In CI that
+/// is a failure.
 fn skip_loudly(name: &str, missing: &Path) -> Option<PathBuf> {
     let test = thread::current().name().unwrap_or("a test").to_owned();
     let why = format!("{test}: needs {name}, and there is no {}", missing.display());

@@ -1,12 +1,13 @@
-//! Input far beyond what anybody means: it ends soon, within bounded memory, with a message that can be read.
+//! Input far beyond any real stack: the program ends soon, within bounded memory, with a readable
+//! message.
 
 use std::time::{Duration, Instant};
 
 use crate::drstack::{Drstack, Ran, drstack};
 
-/// Memory that validating may take in a build without optimisation: several times what it does.
+/// Memory limit for validating in a build without optimisation: several times what it takes.
 const MEMORY_MIB: u64 = 1024;
-/// Time for the same; the machine may be busy with other tests.
+/// Time limit for validating; the machine may be busy with other tests.
 const TIME: Duration = Duration::from_secs(100);
 /// Longest text of a refusal: a hundred problems of a few lines.
 const MOST_SAID: usize = 60_000;
@@ -20,7 +21,7 @@ fn machine(stack: &str) -> Drstack {
     machine
 }
 
-/// Demands that `args` are refused in time, within memory, with `code` and `message`.
+/// Asserts that `args` are refused in time, within memory, with `code` and `message`.
 #[track_caller]
 fn ends(machine: &Drstack, args: &[&str], code: i32, message: &str) -> Ran {
     let begin = Instant::now();

@@ -1,4 +1,5 @@
-//! Every stack that ships, from the first plan to the last trace of it gone; every module, as its README says it.
+//! Every shipped stack, from the first plan to the complete destroy, and every module, as its
+//! README describes it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use serde_json::Value;
 
 use crate::drstack::{Drstack, Ran, drstack};
 
-/// Folders of `within`, sorted; there are some, or the test looks in the wrong place.
+/// Returns the folders of `within`, sorted. Without any, the test reads the wrong folder.
 fn folders(within: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(within);
     let entries = std::fs::read_dir(root).expect("a folder of folders");
@@ -23,20 +24,20 @@ fn run(machine: &Drstack, command: &str, stack: &Path, more: &[&str]) -> Ran {
     machine.run([&[command, stack, "--cloud", "sim"], more].concat())
 }
 
-/// The field `field` of the lines of type `kind`.
+/// Returns the field `field` of the lines of type `kind`.
 fn said(ran: &Ran, kind: &str, field: &str) -> Vec<String> {
     let lines = ran.json().into_iter().filter(|line| line["type"] == kind);
     lines.map(|line| line[field].as_str().expect("a text").to_owned()).collect()
 }
 
-/// Addresses that a plan adds.
+/// Returns the addresses that a plan creates.
 fn additions(machine: &Drstack, stack: &Path) -> BTreeSet<String> {
     let plan = run(machine, "plan", stack, &["--json"]).ok();
     let steps = plan.json().into_iter().filter(|line| line["type"] == "step" && line["action"] == "create");
     steps.map(|line| line["address"].as_str().expect("a text").to_owned()).collect()
 }
 
-/// Takes the stack away, first all that holds no data, then the rest with the control bucket.
+/// Destroys the stack: first all resources without data, then the rest with the control bucket.
 fn destroy(machine: &Drstack, stack: &Path) {
     let first = run(machine, "destroy", stack, &["--json", "--auto-approve"]).ok();
     let kept = said(&first, "kept", "address");
@@ -86,14 +87,14 @@ fn the_number_of_services_is_an_input_and_a_pool_follows_its_group() {
     assert_eq!(groups("services=37").len(), 37);
 }
 
-/// The rows of a README's table of `what`s: name, and the row.
+/// Returns the rows of a README's table of `what`s: name, and the row.
 fn rows<'t>(readme: &'t str, what: &str) -> Vec<(&'t str, &'t str)> {
     let table = readme.lines().skip_while(|line| !line.starts_with(&format!("| {what} |")));
     let rows = table.skip(2).take_while(|line| line.starts_with('|'));
     rows.map(|row| (row.split('`').nth(1).expect("a name in backticks"), row)).collect()
 }
 
-/// How a default is written in a README.
+/// Returns a default as a README writes it.
 fn shown(default: Option<&Value>) -> String {
     match default {
         None => "-".to_owned(),

@@ -1,4 +1,4 @@
-//! Traffic against servers that nobody here wrote: moto for the life of a pair of records, fakecloud for DNS that follows.
+//! Traffic against moto, for the life of a pair of records, and fakecloud, for DNS that follows.
 
 use serde_json::{Value, json};
 
@@ -8,9 +8,9 @@ use crate::servers::{Boto, PRIMARY, STANDBY, Server, Web};
 
 mod weighted;
 
-/// The name that is answered.
+/// The name that users resolve.
 const RECORD: &str = "api.routing.example.com";
-/// The name of its alarm, by which the switch is known too.
+/// Name of its alarm, which also names the switch.
 const ALARM: &str = "drstack-fleet-traffic-api";
 
 fn stack(more: &str) -> String {
@@ -36,7 +36,7 @@ probe          = "https://{RECORD}/healthz"
 
 const ADOPT: &str = "adopt = true";
 
-/// A zone with records of others, and the one that leads to the primary.
+/// Creates a zone with records of others, and the record that leads to the primary.
 fn seed(boto: &Boto<'_>) -> String {
     seed_leading_to(boto, "alb-east.example.com")
 }
@@ -52,7 +52,7 @@ fn seed_leading_to(boto: &Boto<'_>, primary: &str) -> String {
     made["routing.example.com"]["id"].as_str().expect("an id").to_owned()
 }
 
-/// Records of the name, and all others of the zone.
+/// Returns the records of the name, and all others of the zone.
 fn records(boto: &Boto<'_>, zone: &str) -> (Vec<Value>, Vec<Value>) {
     let world = boto.world(STANDBY, &["zones"]);
     let all = world["zones"][zone].as_array().expect("records").clone();
@@ -64,7 +64,7 @@ fn with_alarm(machine: &Drstack, more: &str) -> Vec<(String, String)> {
     steps(&apply(machine)).into_iter().collect()
 }
 
-/// The id of the check that was made for this address.
+/// Returns the id of the health check of this resource.
 fn check(boto: &Boto<'_>, resource: &str) -> String {
     let world = boto.world(STANDBY, &["health_checks"]);
     let checks = world["health_checks"].as_object().expect("checks");
@@ -116,7 +116,7 @@ fn expect_pair(boto: &Boto<'_>, zone: &str) {
     );
 }
 
-/// All that a stack with traffic makes.
+/// The resources that a stack with traffic creates.
 const MADE: [(&str, &str); 5] = [
     ("create", "traffic.api/alarm"),
     ("create", "traffic.api/alarm-check"),
@@ -145,11 +145,11 @@ fn a_record_is_sealed_kept_and_put_back() {
     assert_eq!(records(&boto, &zone).1, others);
     nothing_to_do(&machine);
     let elsewhere = server.drstack();
-    // The record is ours now: nothing is left to be adopted.
+    // The record is the stack's now, so nothing is left to adopt.
     elsewhere.write("s/stack.toml", &stack(""));
     nothing_to_do(&elsewhere);
 
-    // One thing changed by hand is one thing mended.
+    // One change by hand is one step that fixes it.
     let mends = |change: &str, name: &str, more: Value, address: &str| {
         boto.drift(STANDBY, change, name, more);
         assert_eq!(steps(&apply(&machine)), expected(&[("update", address)]), "{change}");
@@ -160,7 +160,8 @@ fn a_record_is_sealed_kept_and_put_back() {
     mends("alarm-period", ALARM, json!({}), "traffic.api/alarm");
     expect_checks(&boto, &zone);
 
-    // Another name: the new pair comes, the old name leads to the primary by itself.
+    // The name changes: the new pair is created, and the old name leads to the primary by a single
+    // record.
     let moved = stack("").replace("record         = \"api\"", "record         = \"v2\"");
     machine.write("s/stack.toml", &moved);
     apply(&machine);
@@ -171,7 +172,7 @@ fn a_record_is_sealed_kept_and_put_back() {
     apply(&machine);
     expect_pair(&boto, &zone);
 
-    // A component that is gone from the stack goes whole, and so does a stack.
+    // A component that is no longer in the stack is deleted whole, and so is a stack.
     let without = stack("").split("[traffic.api]").next().expect("a head").to_owned();
     let bucket = "[network.n]\nvpc = \"vpc-1\"\nsubnets = [\"subnet-1\"]\n";
     machine.write("s/stack.toml", &format!("{without}{bucket}"));
@@ -190,7 +191,7 @@ fn a_record_is_sealed_kept_and_put_back() {
 }
 
 #[test]
-fn records_that_are_no_simple_one_are_never_failed_over() {
+fn records_that_are_no_simple_one_are_never_adopted() {
     let Some(server) = Server::moto() else { return };
     let boto = server.boto();
     let zone = seed(&boto);
@@ -225,7 +226,7 @@ fn dns_follows_the_switch() {
     };
     assert_eq!(answer(), json!(["alb-east.example.com"]));
 
-    // What a failover would do: writing the metric, and looking whether the standby answers.
+    // A failover would write the metric and check that the standby answers.
     let switch = expected(&[("update", "traffic.api/traffic-switch")]);
     let watch = ("create", "traffic.api/answer");
     let ran = machine.run(["plan", "s", "--mode", "active", "--json"]).ok();
@@ -235,21 +236,24 @@ fn dns_follows_the_switch() {
         boto.run("traffic", &datum);
     };
     let alarm = || boto.world(STANDBY, &["alarms"])["alarms"][ALARM]["StateValue"].clone();
-    // What is written at the end of a minute is not of the minute that is looked at.
+    // A value written at the end of a minute does not belong to the minute that the alarm
+    // evaluates.
     let is_raised = || {
         write(1.0, 0);
         alarm() == "ALARM"
     };
     assert!((0..3).any(|_| is_raised()), "{}", alarm());
-    // fakecloud's checks follow no alarm and no other check: what Route 53 would find is told.
+    // fakecloud's checks follow no alarm and no other check, so the test sets what Route 53 would
+    // find.
     tell("Failure");
     assert_eq!(answer(), json!(["alb-west.example.com"]));
     let ran = machine.run(["plan", "s", "--mode", "active", "--json"]).ok();
     assert_eq!(steps(&ran), expected(&[watch]), "{ran:?}");
 
-    // No record says that it has failed over: which region serves is for the operator to say.
+    // No record shows a failover: the operator has to say which region serves.
     machine.run(["apply", "s", "--auto-approve"]).code(3);
-    // It is the primary, so the metric is written back: in the next minute, since this one holds a 1.
+    // The primary serves, so the metric is written back: in the next minute, since this one holds a
+    // 1.
     let ran = machine.run(["failback", "s", "--auto-approve", "--json"]).ok();
     assert_eq!(steps(&ran), switch);
     assert_eq!(alarm(), "OK");
@@ -261,7 +265,8 @@ fn dns_follows_the_switch() {
     assert_eq!(answer(), json!(["alb-east.example.com"]), "the name is answered after all is gone");
 }
 
-/// The record's name leads nowhere from here: only the standby's own host can have answered, for the record's name.
+/// The record's name leads nowhere from here, so only the standby's own host can have answered, for
+/// the record's name.
 #[test]
 fn a_failover_waits_until_the_standby_answers_for_the_record() {
     let Some(server) = Server::moto() else { return };
@@ -286,7 +291,8 @@ fn a_failover_waits_until_the_standby_answers_for_the_record() {
     assert_eq!(asked, once.repeat(3), "twice it was busy");
 }
 
-/// The zone's own name has records of other types, and an alias that leads to the primary.
+/// Creates a zone whose own name has records of other types, and an alias that leads to the
+/// primary.
 fn seed_apex(boto: &Boto<'_>) -> String {
     let zone = "routing.example.com";
     let made = boto.seed(&json!([{ "kind": "zone", "name": zone, "records": [

@@ -1,4 +1,5 @@
-//! What could not be read or was read at night: nothing of the primary is written by guess, and no standby shrinks for it.
+//! Facts that could not be read, or were read at night: drstack changes nothing in the primary by
+//! guess, and shrinks no standby.
 
 use serde_json::{Value, json};
 
@@ -20,7 +21,7 @@ control = "acme-control"
 name = "acme-models"
 "#;
 
-/// A bucket that somebody else replicates, and where to.
+/// Returns a machine with a bucket that another owner replicates to `acme-archive`.
 fn replicated(server: &Server) -> Drstack {
     server.boto().seed(&json!([
         { "kind": "bucket", "name": "acme-models" },
@@ -32,12 +33,12 @@ fn replicated(server: &Server) -> Drstack {
     machine
 }
 
-/// The whole replication configuration of the primary bucket, as boto3 is told.
+/// Returns the whole replication configuration of the primary bucket, as boto3 reads it.
 fn replication(server: &Server) -> Value {
     server.boto().world(PRIMARY, &["buckets"])["buckets"]["acme-models"]["replication"].clone()
 }
 
-/// Demands that the run failed, named the call and what to do, and did nothing to the rule.
+/// Asserts that the run failed, named the call and a hint, and did not change the rule.
 #[track_caller]
 fn expect_blocked(ran: Ran, hint: &str) {
     let said = format!("{}{}", ran.stdout, ran.stderr);
@@ -63,7 +64,7 @@ fn a_role_of_others_stays_where_a_fact_could_not_be_read() {
         server.find();
         assert_eq!(replication(&server), theirs, "{error:?}");
 
-        // Once it can be read, the rule goes beside theirs, under their role.
+        // Once the fact can be read, the rule is added to theirs, under their role.
         apply(&machine);
         let both = replication(&server);
         assert_eq!(both["Role"], theirs["Role"]);
@@ -71,7 +72,7 @@ fn a_role_of_others_stays_where_a_fact_could_not_be_read() {
         assert!(rules.len() == 2 && rules.contains(&theirs["Rules"][0]), "{both:#}");
         nothing_to_do(&machine);
 
-        // What stands by an earlier answer stays so, and is no failure.
+        // Resources that follow an earlier answer stay so, which is no failure.
         server.fail(PRIMARY, "GET Bucket encryption", error, None);
         let ran = machine.run(["plan", "s"]).ok();
         assert!(format!("{}{}", ran.stdout, ran.stderr).contains("using the answer of"), "{ran:?}");
@@ -80,7 +81,7 @@ fn a_role_of_others_stays_where_a_fact_could_not_be_read() {
     }
 }
 
-/// Desired capacity of the pool's group in the standby region.
+/// Returns the desired capacity of the pool's group in the standby region.
 fn desired(server: &Server) -> Value {
     server.boto().world(STANDBY, &["groups"])["groups"]["drstack-fleet-pool-inference"]["sizes"]["desired"]
         .clone()

@@ -1,4 +1,4 @@
-//! Other ways to say it, other worlds to find: against moto, read back with boto3.
+//! Variants of stacks and of existing worlds, against moto, read back with boto3.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ fn write(machine: &Drstack, posture: &str, components: &str) {
     machine.write("s/stack.toml", &format!("{HEAD}posture = \"{posture}\"\n{components}"));
 }
 
-/// A VPC with two subnets in the standby region, as another tool made it.
+/// Creates a VPC with two subnets in the standby region, as another tool would.
 fn network(boto: &Boto<'_>, tag: &str) -> Value {
     boto.run(
         "seed_primary",
@@ -125,7 +125,7 @@ fn keys_of_the_standby_region_encrypt_the_copies() {
             "[bucket.models]\nname = \"acme-models\"\n{key}[table.features]\nname = \"acme-features\"\n{key}"
         )
     };
-    // Without keys nothing is begun: a replica cannot be under the primary's key.
+    // Without keys nothing is begun: a replica cannot use the primary's key.
     let machine = machine(&server, "pilot-light", &stack(""));
     let ran = machine.run(["apply", "s", "--auto-approve"]).code(65);
     assert!(ran.stderr.contains("DR213") && ran.stderr.contains("DR215"), "{ran:?}");
@@ -208,7 +208,7 @@ fn stacks_in_one_account_do_not_see_each_other() {
                       [pool.p]\nfollows = \"serve\"\nnetwork = \"@network.n\"\n";
     let one = machine(&server, "warm", &components.replace("NAME", "one"));
     let two = server.drstack();
-    // A name that begins like the other one's.
+    // A name with the other stack's name as prefix.
     let text = format!("{HEAD}posture = \"hot\"\n{}", components.replace("NAME", "two"));
     two.write(
         "s/stack.toml",
@@ -234,7 +234,8 @@ fn stacks_in_one_account_do_not_see_each_other() {
     ])
     .ok();
     assert_eq!(rules(&boto.world(PRIMARY, &["buckets"])), Some(1));
-    // S3 has one role for all rules of a bucket: the other stack's went with it, and now its own takes its place.
+    // S3 has one role for all rules of a bucket. The other stack's role was deleted with that
+    // stack, so this stack's own role takes over.
     let wanted = [("create", "bucket.models/replication-role"), ("update", "bucket.models/replication-rule")];
     assert_eq!(steps(&apply(&two)), expected(&wanted));
     nothing_to_do(&two);
@@ -297,7 +298,7 @@ fn a_template_changed_by_hand_gets_a_new_version_and_the_group_with_it() {
     assert_eq!((&version["data"]["InstanceType"], &version["default"]), (&json!("m5.large"), &json!(true)));
 }
 
-/// A target takes what it needs along, and nothing else.
+/// A target includes what it needs, and nothing else.
 #[test]
 fn a_target_takes_what_it_needs_along() {
     let Some(server) = Server::moto() else { return };

@@ -1,19 +1,19 @@
-//! Words that an operator types: a minimum that is accepted, and how a text is typed so that a shell takes it.
+//! Words that an operator types: an accepted minimum, and a text quoted for a shell.
 
 use drstack_core::minimum::Minimum;
 
-/// What one `--minimum` says.
+/// The value of one `--minimum`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Accepted {
-    /// None for every pool.
+    /// The pool; `None` for every pool.
     pub pool: Option<String>,
-    /// The least that serves.
+    /// The minimum.
     pub minimum: Minimum,
 }
 
-/// `40%`, `16`, `pool.inference=40%`.
+/// Parses `40%`, `16` or `pool.inference=40%`.
 pub fn parse(text: &str) -> Result<Accepted, String> {
-    // Keys of `for_each` may hold anything, a minimum has no `=`.
+    // A key of `for_each` may hold any character, but a minimum has no `=`.
     let (pool, minimum) = match text.rsplit_once('=') {
         Some((pool, minimum)) => (Some(pool.to_owned()), minimum),
         None => (None, text),
@@ -22,7 +22,7 @@ pub fn parse(text: &str) -> Result<Accepted, String> {
     Ok(Accepted { pool, minimum })
 }
 
-/// `text` as a shell takes it.
+/// Quotes `text` for a shell.
 pub fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=%,@+".contains(c);
     match !text.is_empty() && text.chars().all(is_plain) {

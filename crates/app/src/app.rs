@@ -1,4 +1,4 @@
-//! The application with all that it needs of the world.
+//! The application, with the ports that connect it to the world.
 
 use std::sync::Arc;
 
@@ -18,12 +18,12 @@ use crate::failure::Failure;
 use crate::host::Host;
 use crate::operator::Operator;
 
-/// Makes plans: [`Core`], unless a caller brings another one.
+/// The port that makes plans: [`Core`], unless a caller replaces it.
 pub trait Planner: Send + Sync {
-    /// What it takes to make what was `seen` what `graph` wants.
+    /// Returns the steps that make the observed world match `graph`.
     ///
     /// # Errors
-    /// A spec or live value that does not have its kind's shape.
+    /// Returns an error for a spec or live value that does not have its kind's shape.
     fn plan(
         &self,
         graph: &Graph,
@@ -35,10 +35,10 @@ pub trait Planner: Send + Sync {
         plan(graph, seen, kinds, stack, options)
     }
 
-    /// What a failover would do and need once all of `standby` is there.
+    /// Rehearses a failover from the world that `standby` describes.
     ///
     /// # Errors
-    /// A spec that does not have its kind's shape.
+    /// Returns an error for a spec that does not have its kind's shape.
     fn rehearse(
         &self,
         standby: &Graph,
@@ -55,27 +55,27 @@ pub struct Core;
 
 impl Planner for Core {}
 
-/// What stacks are made of.
+/// The components and kinds that stacks consist of.
 #[derive(Clone)]
 pub struct Catalog {
     /// Components, as users write them.
     pub components: ComponentRegistry,
     /// Resources, as clouds have them.
     pub kinds: KindRegistry,
-    /// What is kept of an answer of the primary beside an earlier one.
+    /// Decides which fact to keep when the primary answers anew.
     pub keep: Keep,
-    /// How a plan is made.
+    /// Makes the plans.
     pub planner: Arc<dyn Planner>,
 }
 
 impl Catalog {
-    /// These components and kinds, with the planner of the core.
+    /// Creates a catalog of these components and kinds, with the planner of the core.
     pub fn new(components: ComponentRegistry, kinds: KindRegistry, keep: Keep) -> Self {
         Self { components, kinds, keep, planner: Arc::new(Core) }
     }
 }
 
-/// Clouds to connect to.
+/// The port to the clouds.
 pub trait Clouds: Send + Sync {
     /// Connects to the cloud of `stack`.
     fn connect<'a>(
@@ -84,8 +84,11 @@ pub trait Clouds: Send + Sync {
         scope: &'a Scope,
     ) -> BoxFuture<'a, Result<Arc<dyn Cloud>, Failure>>;
 
-    /// Connects to the control bucket of the stack named `stack` before anything else of that stack is known. `region` is where the bucket
-    /// lies, where the caller knows it: no service is asked for it, since the region that would answer may be lost.
+    /// Connects to the control bucket of the stack named `stack`, before anything else of that
+    /// stack is known.
+    ///
+    /// `region` is the bucket's region, if the caller knows it. No service is asked for it, since
+    /// the region that would answer may be lost.
     fn control<'a>(
         &'a self,
         bucket: &'a str,
@@ -97,12 +100,12 @@ pub trait Clouds: Send + Sync {
 /// The application. Clones share everything.
 #[derive(Clone)]
 pub struct App {
-    /// What stacks are made of.
+    /// The components and kinds of stacks.
     pub catalog: Catalog,
-    /// Where they run.
+    /// The clouds that they run on.
     pub clouds: Arc<dyn Clouds>,
-    /// The machine that this runs on.
+    /// The machine that runs the operation.
     pub host: Arc<dyn Host>,
-    /// Whom it works for.
+    /// The operator that it works for.
     pub operator: Arc<dyn Operator>,
 }

@@ -1,4 +1,4 @@
-//! Doubts about which region serves: what is said of one, and how the record is made anew.
+//! Doubts about which region serves: the messages about them, and recording the mode anew.
 
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::record;
@@ -12,13 +12,13 @@ use crate::session::Session;
 use crate::steps::lock::release;
 
 impl Session {
-    /// Which region serves, for a run that keeps to it: a doubt about that ends the program.
+    /// Returns the mode for a run that keeps it. A doubt about it is a failure.
     pub(crate) async fn sure_mode(&self) -> Result<KeptMode, Failure> {
         let kept = self.mode().await?;
         self.in_doubt(&kept).map_or(Ok(kept), Err)
     }
 
-    /// What to say of a doubt about `kept`.
+    /// Returns the failure for a doubt about `kept`, if there is one.
     pub(crate) fn in_doubt(&self, kept: &KeptMode) -> Option<Failure> {
         let doubt = kept.doubt.as_ref()?;
         if let Doubt::Unseen(error) = doubt {
@@ -37,7 +37,7 @@ impl Session {
         Some(Failure::new(Status::NotReady, self.doubted(doubt, kept), hint))
     }
 
-    /// What is in doubt, and who says otherwise.
+    /// Describes a doubt and the witnesses that contradict the record.
     fn doubted(&self, doubt: &Doubt, kept: &KeptMode) -> String {
         let control = &self.stack.facts.control;
         let why = match doubt {
@@ -68,7 +68,7 @@ impl Session {
         }
     }
 
-    /// The ways on, where nothing is known but what the witnesses say.
+    /// Returns the commands that resolve a doubt, if only the witnesses are known.
     fn ways(&self, kept: &KeptMode) -> String {
         let (primary, standby) = (self.serving(Mode::Standby), self.serving(Mode::Active));
         let changes = format!(
@@ -83,10 +83,10 @@ impl Session {
         )
     }
 
-    /// What a run that changes the mode has to say of a doubt, before it goes on from what serves.
+    /// Warns of a doubt before a run that changes the mode goes on from what serves.
     pub(crate) fn warn_of_doubt(&self, kept: &KeptMode) -> Result<(), Failure> {
         match &kept.doubt {
-            // A failback has the time to look again; failing over has not.
+            // A failback has the time to read again; a failover does not.
             Some(Doubt::Unseen(_)) if self.alone.is_none() => self.in_doubt(kept).map_or(Ok(()), Err),
             Some(doubt) => {
                 self.warn(&format!("warning: {}", self.doubted(doubt, kept)));
@@ -96,7 +96,7 @@ impl Session {
         }
     }
 
-    /// Records that the stack is in `mode`, where there is a doubt about that and what serves says so too.
+    /// Records `mode` again if it is in doubt and the witnesses agree with it.
     pub(crate) async fn record_anew(&mut self, mode: Mode, auto_approve: bool) -> Result<(), Failure> {
         let options =
             Options { intent: Intent::Converge, mode, targets: Vec::new(), delete_data: Default::default() };
@@ -151,7 +151,8 @@ impl Session {
         Ok(())
     }
 
-    /// Keeps the record of the mode a second time, so that it can be lost once. No run fails for want of it.
+    /// Stores the mode record a second time, so that one copy may be lost. A failure to store it
+    /// fails no run.
     pub(crate) async fn testify(&self, kept: &KeptMode) {
         let control = &self.stack.facts.control;
         if let Err(error) = kept.testify(&*self.cloud, &self.scope, control).await {
@@ -160,14 +161,14 @@ impl Session {
         }
     }
 
-    /// The same where it is kept once.
+    /// Stores the second mode record if only one exists.
     pub(crate) async fn keep_twice(&self, kept: &KeptMode) {
         if kept.is_kept_once(&self.stack.facts.control) {
             self.testify(kept).await;
         }
     }
 
-    /// Removes the second record, before the first one goes with the control bucket.
+    /// Deletes the second mode record, before the first one is deleted with the control bucket.
     pub(crate) async fn forget_mode(&self) -> Result<(), Failure> {
         let gone = witness::forget(&*self.cloud, &self.scope).await;
         gone.map_err(|error| Failure::new(Status::Failed, &error, error.hint()))

@@ -1,9 +1,9 @@
-//! How an operation ends, and failures in words for the user.
+//! The end of an operation: its status, or a failure in words for the user.
 
 use drstack_core::control::StoreError;
 use drstack_core::kind::ShapeError;
 
-/// How an operation ends. The command line makes its exit codes of it.
+/// The status that an operation ends with. The command line turns it into an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// All done.
@@ -22,29 +22,29 @@ pub enum Status {
     Interrupted,
 }
 
-/// What an operation ends with.
+/// The result of an operation.
 pub type Ended = Result<Status, Failure>;
 
-/// A failure, in words for the user, with the way out.
+/// A failure in words for the user, with a hint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
     /// How the operation ends.
     pub status: Status,
-    /// What is wrong; rendered diagnostics where `hint` is `None`.
+    /// The error message; rendered diagnostics if `hint` is `None`.
     pub message: String,
-    /// What to do next, as an imperative sentence.
+    /// The hint: the next thing to do, as an imperative sentence.
     pub hint: Option<String>,
 }
 
 impl Failure {
-    /// A failure with a way out.
+    /// Creates a failure with a hint.
     #[expect(clippy::needless_pass_by_value, reason = "callers hand over errors and texts alike")]
     pub fn new(status: Status, message: impl ToString, hint: impl Into<String>) -> Self {
         Self { status, message: message.to_string(), hint: Some(hint.into()) }
     }
 }
 
-/// What to say when the control bucket cannot be used.
+/// Returns the failure for a control bucket that cannot be used.
 pub fn store_failure(error: &StoreError) -> Failure {
     let hint = match error {
         StoreError::Refused { .. } => "run again".to_owned(),
@@ -63,12 +63,12 @@ pub fn store_failure(error: &StoreError) -> Failure {
     Failure::new(Status::Failed, format!("control bucket: {error}"), hint)
 }
 
-/// What to say of a spec or live value that does not have its kind's shape.
+/// Returns the failure for a spec or live value that does not have its kind's shape.
 pub fn shape_failure(error: &ShapeError) -> Failure {
     Failure::new(Status::Failed, error, "another version of drstack made this; use that one, or report it")
 }
 
-/// What to say when the mode cannot be recorded.
+/// Returns the failure for a mode that cannot be recorded.
 pub fn mode_failure(error: &StoreError) -> Failure {
     match error {
         StoreError::Refused { .. } => {

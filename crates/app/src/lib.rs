@@ -1,9 +1,9 @@
 //! The application: what drstack does, without a command line, a terminal or a cloud by name.
 //!
-//! [`app::App`] holds what the operations need of the world: a catalogue of kinds, clouds to connect to, the machine that runs them
-//! and the operator who watches and decides. A [`session::Session`] is one stack on one cloud. Everything in [`ops`] is made of the
-//! same moves: capture, plan, confirm, lock, execute, publish ([`steps`]). The command line, the tests with random runs and the
-//! examples all call this code.
+//! [`app::App`] holds the ports of the operations: a catalogue of kinds, clouds to connect to, the
+//! machine that runs them and the operator that decides. A [`session::Session`] is one stack on one
+//! cloud. All [`ops`] consist of the same [`steps`]: capture, plan, confirm, lock, execute,
+//! publish. The command line, the property tests and the examples call this code.
 
 pub mod accepted;
 pub mod app;

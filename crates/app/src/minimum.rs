@@ -1,4 +1,5 @@
-//! `--minimum`: the least capacity that an operator accepts for one failover, and the command that accepts what is in service.
+//! `--minimum`: the least capacity that an operator accepts for one failover, and the command that
+//! accepts the instances in service.
 
 use std::fmt::Write;
 
@@ -13,7 +14,8 @@ use crate::session::Session;
 use crate::text;
 
 impl Session {
-    /// Accepts these minimums for the failover that this session is of; each has to name a pool of the stack, or none.
+    /// Accepts these minimums for this session's failover. Each has to name a pool of the stack, or
+    /// none.
     pub(crate) fn accept(&mut self, all: &[Accepted]) -> Result<(), Failure> {
         let is_pool = |name: &str| {
             let mut components = self.stack.components.values();
@@ -46,8 +48,8 @@ impl Session {
         standing
     }
 
-    /// What goes on with a failover that is not complete: the command alone, or with the minimums that let it go on with what `planned`
-    /// saw in service.
+    /// Returns the hint that goes on with an unfinished failover: the command alone, or with
+    /// minimums that accept what `planned` observed in service.
     pub(crate) fn way_on(&self, planned: &PlanOutcome, command: &str) -> String {
         let standing = planned.mode.standing();
         let pools = pools(&planned.compiled.graph, &standing, &self.kinds, &planned.seen).unwrap_or_default();
@@ -60,8 +62,10 @@ impl Session {
     }
 }
 
-/// `command` with the minimums that let a failover go on with what is in service; none where no pool is short of its minimum, or where one
-/// has nothing in service, so that no minimum helps.
+/// Adds the minimums to `command` that let a failover go on with what is in service.
+///
+/// Returns `None` if no pool is short of its minimum, or if a short pool has nothing in service, so
+/// that no minimum helps.
 pub(crate) fn with_minimum(command: &str, pools: &[Pool]) -> Option<String> {
     let short: Vec<&Pool> = pools.iter().filter(|pool| !pool.is_up).collect();
     let mut text = command.to_owned();

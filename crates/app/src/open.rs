@@ -1,4 +1,4 @@
-//! Opening a session: from the files of a stack, from its published bundle, or for a failover.
+//! Opens a session: from the files of a stack, from its published bundle, or for a failover.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::session::{RecoveryInputs, Session};
 use crate::text::duration;
 use crate::trust::{Trust, Vouched};
 
-/// Where a bundle lies: `s3://CONTROL/STACK`.
+/// The URL of a bundle: `s3://CONTROL/STACK`.
 struct Url {
     control: String,
     stack: String,
@@ -42,38 +42,42 @@ impl Url {
         }
     }
 
-    /// The region that the bucket's name tells: a stack that names no `control` has `drstack-STACK-REGION`.
+    /// Returns the region in the bucket's name: a stack without `control` has
+    /// `drstack-STACK-REGION`.
     fn region(&self) -> Option<&str> {
         let rest = self.control.strip_prefix("drstack-")?.strip_prefix(&*self.stack)?;
         rest.strip_prefix('-').filter(|it| is_region(it))
     }
 }
 
-/// A stack by what was published of it.
+/// The address of a published bundle.
 #[derive(Clone, Debug)]
 pub struct BundleAt {
-    /// Where it lies: `s3://CONTROL/STACK`.
+    /// URL of the bundle: `s3://CONTROL/STACK`.
     pub url: String,
-    /// Region of the control bucket, where its name does not say it.
+    /// Region of the control bucket, if its name does not contain it.
     pub region: Option<String>,
-    /// The bundle has to be signed by the owner of this key.
+    /// The public key that has to have signed the bundle.
     pub verify_key: Option<PublicKey>,
 }
 
-/// How a failover finds its stack.
+/// The source from which a failover reads its stack.
 pub enum Source {
-    /// By the files of the stack, and the bundle in its control bucket; signed by this key, where one is named.
+    /// The files of the stack, and the bundle in its control bucket; signed by this key, if one is
+    /// named.
     Files(Box<Stack>, Option<PublicKey>),
-    /// By its bundle alone.
+    /// The bundle alone.
     Bundle(BundleAt),
 }
 
 impl Session {
-    /// Opens a session for a failover: from here on no other region than the standby's is called, unless it is planned. It works from what
-    /// the last complete apply left in the control bucket, whatever the files of the stack say by now.
+    /// Opens a session for a failover. It works from the bundle of the last complete apply, even if
+    /// the files of the stack have changed.
+    ///
+    /// From here on the session calls the standby region only, unless the failover is planned.
     ///
     /// # Errors
-    /// The bundle cannot be read or trusted, or its cloud not be reached.
+    /// Returns an error if the bundle cannot be read or trusted, or its cloud cannot be reached.
     pub async fn for_failover(app: &App, source: Source, trust: &Trust) -> Result<Self, Failure> {
         let (stack, verify_key) = match source {
             Source::Bundle(at) => {
@@ -105,7 +109,8 @@ impl Session {
             let alone = Some(RecoveryInputs { facts: kept.facts, known: BTreeMap::new() });
             return Ok(Self { alone, ..session });
         };
-        // Who may write to the control bucket may write any hash: what is run is compared itself.
+        // A writer to the control bucket can write any hash, so the commands themselves are
+        // compared.
         Vouched::of(key.is_some(), Some(&session.stack), &stack).expect(&session, trust)?;
         session.note(&age(&bundle, signed_by.as_ref(), session.now()));
         if stack.hash != session.stack.hash {
@@ -117,7 +122,8 @@ impl Session {
         Ok(Self { stack, ..session }.remembering(&bundle).working_from(bundle, trust.planned))
     }
 
-    /// A planned failover asks the primary; any other has to do with what was left in the bundle.
+    /// Restricts an unplanned failover to the facts in the bundle; a planned failover asks the
+    /// primary.
     fn working_from(self, bundle: Bundle, is_planned: bool) -> Self {
         if is_planned {
             return self;
@@ -128,23 +134,24 @@ impl Session {
         Self { alone: Some(RecoveryInputs { facts, known }), ..self }
     }
 
-    /// Keeps what the failover was expected to do.
+    /// Keeps the rehearsal that the bundle holds.
     fn remembering(self, bundle: &Bundle) -> Self {
         let skeleton = bundle.rehearsed.clone();
         Self { rehearsed: skeleton.map(|skeleton| Rehearsed { at: bundle.applied_at, skeleton }), ..self }
     }
 
-    /// Opens the session of the stack whose bundle lies there, and that bundle: neither files of the stack nor the primary region are
-    /// needed.
+    /// Opens a session from the bundle at this URL, and returns both. Neither files of the stack
+    /// nor the primary region are needed.
     ///
     /// # Errors
-    /// The bundle cannot be read or trusted, or its cloud not be reached.
+    /// Returns an error if the bundle cannot be read or trusted, or its cloud cannot be reached.
     pub async fn from_bundle(app: &App, at: &BundleAt) -> Result<(Self, Bundle), Failure> {
         let url = Url::parse(&at.url)?;
         let _busy = app.operator.busy(format!("Reading the bundle in `{}`", url.control));
         let found = {
             let region = at.region.as_deref().or(url.region());
-            // Given back before the stack's own cloud is opened: a simulated one is opened once.
+            // The store is dropped before the stack's own cloud is opened: a simulated cloud can be
+            // open only once.
             let store = app.clouds.control(&url.control, &url.stack, region).await?;
             opened(&*store, &app.catalog.components, &url, at.verify_key.as_ref()).await?
         };
@@ -167,17 +174,18 @@ impl Session {
         Ok((session.remembering(&bundle), bundle))
     }
 
-    /// The session for a failover that works from the files of the stack alone, since the control bucket is lost.
+    /// Prepares a failover that works from the files of the stack alone, since the control bucket
+    /// is lost.
     async fn without_control(mut self, is_planned: bool) -> Result<Self, Failure> {
         let is_kept = async || {
             let bundle = self.store.get("bundle.json").await?;
             let facts = self.store.get("facts.json").await?;
-            // A run that has just begun has its lock there, and nothing else.
+            // A run that has just begun has a lock in the bucket, and nothing else.
             let lock = holder(&*self.store).await;
             Ok(bundle.or(facts).is_some() || !matches!(lock, Ok(None)))
         };
         match is_kept().await {
-            // One that was emptied is as good as none.
+            // An emptied bucket counts as a lost one.
             Err(StoreError::NoBucket { .. } | StoreError::Cloud(_)) | Ok(false) => {}
             Ok(true) => {
                 let message = format!("the control bucket `{}` answers", self.stack.facts.control);
@@ -197,14 +205,15 @@ impl Session {
     }
 }
 
-/// How old the bundle is and who signed it: one that was signed is not for that the newest.
+/// Returns the age of the bundle and its signer. A signed bundle need not be the newest.
 fn age(bundle: &Bundle, signed_by: Option<&PublicKey>, now: Timestamp) -> String {
     let age = duration(now.duration_since(bundle.applied_at).unsigned_abs());
     let signed = signed_by.map_or_else(|| "not signed".to_owned(), |key| format!("signed by {key}"));
     format!("The bundle is {age} old: published {:.0} by run {}, {signed}.", bundle.applied_at, bundle.run)
 }
 
-/// The published bundle, its stack and the key that signed it, after everything that speaks against it; `None` where none is published.
+/// Reads the published bundle, checks it, and returns it with its stack and the key that signed it;
+/// `None` if none is published.
 async fn opened(
     store: &dyn ControlStore,
     components: &ComponentRegistry,
@@ -218,7 +227,7 @@ async fn opened(
         let signatures = published::signatures(store).await.map_err(|error| store_failure(&error))?;
         key.check(&bytes, &signatures).map_err(|error| refused(&error.into()))
     };
-    // The caller's key first: what is not signed by it is not even read.
+    // The caller's key comes first: a bundle that it has not signed is not even parsed.
     if let Some(key) = verify_key {
         check(key).await?;
     }
@@ -231,7 +240,7 @@ async fn opened(
     Ok(Some((bundle, stack.map_err(|error| refused(&error))?, signed_by)))
 }
 
-/// That a bundle cannot be used.
+/// Returns the failure for a bundle that cannot be used.
 pub(crate) fn refused(error: &BundleError) -> Failure {
     Failure::new(Status::Invalid, error, error.hint())
 }

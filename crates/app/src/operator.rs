@@ -1,4 +1,4 @@
-//! The operator: hears what goes on, and decides.
+//! The operator's port: it receives results and events, and approves changes.
 
 use drstack_core::address::ComponentAddress;
 use drstack_core::diagnostic::{Diagnostic, Sources, render};
@@ -16,150 +16,151 @@ use crate::planned::{PlanOutcome, Rehearsed};
 use crate::report::data::Data;
 use crate::report::timeline::Report;
 
-/// A sign of life: it is shown until this is dropped.
+/// Guard of a progress indicator, which the operator shows until the guard is dropped.
 pub type Busy = Box<dyn Send>;
 
-/// The person or program that an operation works for: someone at a terminal, a pipeline, a test.
+/// The person or pipeline that an operation works for: a user at a terminal, a pipeline, a test.
 ///
-/// `tell`, `approve` and `page` are required; the rest is what happens on the way, which an operator may ignore.
+/// `tell`, `approve` and `page` are required. The other methods report progress, which an operator
+/// may ignore.
 pub trait Operator: Send + Sync {
-    /// Something to know on the way.
+    /// Reports progress or context; quiet mode may hide it.
     fn note(&self, _text: &str) {}
-    /// Something to know, also in quiet mode.
+    /// Reports a warning, also in quiet mode.
     fn warn(&self, _text: &str) {}
-    /// Something goes on that takes a while.
+    /// Shows that something takes a while, until the returned guard is dropped.
     fn busy(&self, _text: String) -> Busy {
         Box::new(())
     }
-    /// Something has come to a result.
+    /// Reports a result.
     fn tell(&self, news: News<'_>);
-    /// Something happened in a run.
+    /// Receives an event of a run.
     fn hear(&self, _event: &Event) {}
-    /// Shows what is wrong with a stack and returns it as text.
+    /// Shows the problems of a stack and returns them as text.
     fn diagnose(&self, problems: &[Diagnostic], sources: &Sources) -> String {
         render(problems, sources, false)
     }
-    /// Asks before something is changed.
+    /// Asks for approval before an operation changes anything.
     ///
     /// # Errors
     /// The answer was not yes, or there is no terminal to ask on.
     fn approve(&self, question: &str) -> Result<(), Failure>;
-    /// The page about a change of mode that is kept in the control bucket, as Markdown.
+    /// Renders the report of a change of mode as Markdown, for the control bucket.
     fn page(&self, report: &Report) -> String;
 }
 
-/// A result, or a part of one.
+/// A result of an operation, or a part of one.
 pub enum News<'a> {
-    /// A plan is to be looked at.
+    /// A plan to show.
     Plan {
         /// The stack.
         stack: &'a Stack,
-        /// What may go wrong in the environment on the day the primary is lost, one sentence each.
+        /// Risks of the environment if the primary is lost, one sentence each.
         warnings: Vec<String>,
-        /// It.
+        /// The plan.
         planned: &'a PlanOutcome,
-        /// What it was asked for.
+        /// The intent of the plan.
         intent: Intent,
     },
     /// The calls that the steps of a plan may make.
     Calls(&'a Plan, &'a KindRegistry),
-    /// What the last apply expected of a failover.
+    /// The failover as the last apply rehearsed it.
     Rehearsed(&'a Rehearsed),
-    /// Components that come along with one that fails over, since it needs them first.
+    /// Components that a failover adds to the named ones, since the named ones need them first.
     Along {
-        /// The one.
+        /// The named component.
         component: &'a ComponentAddress,
-        /// What it needs.
+        /// The components that it needs.
         needs: &'a [&'a ComponentAddress],
     },
-    /// What replication has yet to bring, before a planned failover.
+    /// The backlog of replication before a planned failover.
     Backlog {
-        /// All data that is waited for.
+        /// All data that the planned failover waits for.
         data: &'a [Data],
-        /// When it was looked at.
+        /// When the backlog was read.
         now: Timestamp,
     },
-    /// The same while a planned failover waits for it.
+    /// News of the backlog while a planned failover waits for it.
     Draining {
-        /// All data that is waited for.
+        /// All data that the planned failover waits for.
         data: &'a [Data],
-        /// Those of `data` of which there is news.
+        /// Indices of `data` that changed since the last news.
         changed: &'a [usize],
-        /// When it was looked at.
+        /// When the backlog was read.
         now: Timestamp,
     },
-    /// Replication has brought everything.
+    /// Replication has delivered everything.
     Drained {
-        /// Where to.
+        /// The standby region.
         standby: &'a str,
-        /// When that was seen.
+        /// When the empty backlog was read.
         now: Timestamp,
     },
-    /// What has gone apart in the two regions since a failover.
+    /// The differences between the two regions since a failover.
     Divergence {
         /// Both sides of all data that is kept in both regions.
         data: &'a [Data],
-        /// Restored data, which stands in the standby region alone.
+        /// Restored data, which exists in the standby region only.
         apart: &'a [String],
-        /// Facts of the primary that changed meanwhile.
+        /// Facts of the primary that changed since the failover.
         moved: &'a [String],
         /// The primary region.
         primary: &'a str,
         /// The standby region.
         standby: &'a str,
-        /// Since when the standby region has served, where that is known.
+        /// When the standby region began to serve, if known.
         since: Option<Timestamp>,
     },
-    /// The primary serves: there is nothing to fail back from.
+    /// The primary serves, so there is nothing to fail back from.
     PrimaryServes(&'a str),
-    /// The standby region serves already: an earlier failover has come to its end.
+    /// The standby region already serves, after a complete failover.
     StandbyServes {
-        /// Which.
+        /// The standby region.
         standby: &'a str,
-        /// What that comes to.
+        /// The verdict on that failover.
         verdict: Verdict,
-        /// What the verdict follows from.
+        /// The evidence for the verdict.
         evidence: &'a Evidence,
     },
     /// The first phase of a failback follows.
     FirstPhase,
     /// A run has ended.
     Finished {
-        /// What it was for.
+        /// The purpose of the run.
         run: Run,
-        /// What it executed.
+        /// The plan that it executed.
         plan: &'a Plan,
-        /// How it went.
+        /// The result of each step.
         summary: &'a RunSummary,
     },
-    /// How a change of mode went.
+    /// The report of a change of mode.
     Report {
-        /// How.
+        /// The report.
         report: &'a Report,
-        /// What its verdict follows from.
+        /// The evidence for its verdict.
         evidence: &'a Evidence,
     },
-    /// A step failed; the others went on.
+    /// A step failed. Steps that do not depend on it went on.
     StepFailed {
         /// The step.
         address: &'a str,
-        /// Why.
+        /// The error.
         message: String,
-        /// What to do.
+        /// The hint.
         hint: String,
     },
-    /// Traffic has not moved, since something that it waits for failed.
+    /// Traffic was held back, because a step that it waits for failed.
     Held {
         /// The plan.
         plan: &'a Plan,
         /// The kinds of its steps.
         kinds: &'a KindRegistry,
-        /// What was held, and the step that failed.
+        /// Each held step, with the step whose failure holds it.
         held: &'a [(StepId, StepId)],
-        /// What goes on with it.
+        /// The command that goes on with the change of mode.
         again: &'a str,
     },
-    /// Which region serves is recorded anew.
+    /// The operator stated which region serves, and drstack recorded it.
     ModeRecorded {
         /// The mode.
         mode: Mode,
@@ -168,11 +169,11 @@ pub enum News<'a> {
         /// The epoch.
         epoch: u64,
     },
-    /// The control bucket is gone.
+    /// The control bucket with this name was deleted.
     ControlDeleted(&'a str),
 }
 
-/// What a run is for.
+/// The purpose of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Run {
     /// Makes the standby region match the stack.

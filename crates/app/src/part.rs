@@ -1,4 +1,4 @@
-//! `--only`: the part of a stack that is meant, by address, tier or tag.
+//! `--only`: selects a part of a stack by address, tier or tag.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,8 @@ use crate::operator::News;
 use crate::session::Session;
 use crate::text;
 
-/// The addresses that `names` stand for: themselves, the components of a tier for `tier=N`, those that carry a tag for `tag:KEY=VALUE`.
+/// Returns the addresses that `names` select: an address itself, the components of a tier for
+/// `tier=N`, those with a tag for `tag:KEY=VALUE`.
 pub(crate) fn addresses(stack: &Stack, names: &[String]) -> Result<Vec<String>, Failure> {
     let mut all = Vec::new();
     for name in names {
@@ -27,18 +28,21 @@ pub(crate) fn addresses(stack: &Stack, names: &[String]) -> Result<Vec<String>, 
 }
 
 impl Session {
-    /// The order of a failover of the stack.
+    /// Returns the order in which the stack fails over.
     pub(crate) fn sequence(&self) -> Sequence {
         Sequence::of(&self.stack, &self.kinds)
     }
 
-    /// The part that fails over where only `named` addresses are meant: they and what they wait for, which is said. All of it is then in mode
-    /// active: users are not sent to what still stands by.
+    /// Returns the part that fails over if the operator named these addresses: they, and what they
+    /// wait for, which is reported.
+    ///
+    /// All of the part is in mode active afterwards, so that no user is sent to a component in
+    /// standby.
     pub(crate) fn part(&self, named: Vec<String>) -> Result<Vec<String>, Failure> {
         if named.is_empty() {
             return Ok(named);
         }
-        // The name of a resource stands for its component, which is what has a mode.
+        // The name of a resource stands for its component, since components have a mode.
         let whole = |name: String| Address::parse(&name).map_or(name, |it| it.component().to_string());
         let named: Vec<String> = named.into_iter().map(whole).collect();
         let mut along = self.sequence().along(&self.stack, &named);
@@ -53,13 +57,14 @@ impl Session {
         Ok(named.into_iter().chain(along.into_keys().map(|it| it.to_string())).collect())
     }
 
-    /// Goes without `names`, each of which has to stand for something: what traffic waits for, or data that is `replicated`.
+    /// Stops waiting for `names`. Each has to name something that traffic waits for; for a planned
+    /// failover, possibly replicated data.
     pub(crate) fn go_without(&mut self, names: &[String], is_planned: bool) -> Result<(), Failure> {
         let sequence = self.sequence();
         let known: BTreeSet<String> = sequence.parts().map(ToString::to_string).collect();
         for name in names {
             let is_known = known.iter().any(|it| ComponentAddress::new(it).is_within(name));
-            // What else a planned one waits for is known once it has looked.
+            // The data that a planned failover waits for is known only after it has observed.
             if !is_known && !is_planned {
                 let hint = match text::nearest(name, known.iter().cloned()) {
                     Some(it) => format!("did you mean `{it}`?"),

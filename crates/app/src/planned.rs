@@ -1,4 +1,4 @@
-//! A plan, and what it was made from.
+//! The outcome of planning: a plan, and everything it was made from.
 
 use std::collections::BTreeMap;
 
@@ -17,55 +17,56 @@ use jiff::Timestamp;
 
 use crate::steps::then::BundleAction;
 
-/// A plan, and all that was seen on the way to it.
+/// A plan, with everything that was read to make it.
 pub struct PlanOutcome {
     /// The steps.
     pub plan: Plan,
-    /// What it was asked for.
+    /// The options that it was made with.
     pub options: Options,
-    /// What is said beside them.
+    /// Notes, blocked addresses and other remarks beside the steps.
     pub report: PlanReport,
-    /// The wanted resources.
+    /// The desired resources.
     pub compiled: Compiled,
-    /// What was seen of each wanted resource.
+    /// The result of observing each desired resource.
     pub seen: BTreeMap<Address, Look>,
-    /// What a failover would do and need once all of this stands; none where the plan is for something else.
+    /// The rehearsal of a failover from the world that this plan leaves; `None` if the plan is for
+    /// something else.
     pub rehearsal: Option<Rehearsal>,
-    /// Questions that nothing answered now.
+    /// Facts that no region answers now.
     pub unanswered: Vec<Remark>,
-    /// Questions whose answer is another one than the last time.
+    /// Facts whose answer differs from the last one.
     pub moved: Vec<String>,
-    /// What the primary answers.
+    /// The facts that the primary answers.
     pub facts: Kept,
-    /// Levels are among them that no run has kept yet.
+    /// True if the facts hold levels that no run has kept yet.
     pub has_new_levels: bool,
-    /// What was seen of the primary region and of global services.
+    /// The live resources of the primary region and of global services.
     pub elsewhere: BTreeMap<Address, Found>,
-    /// What becomes of the bundle once all of it is done.
+    /// The action on the bundle once the plan is done.
     pub then: BundleAction,
-    /// The mode as it was after the lock was looked at.
+    /// The mode, read after the lock was read.
     pub mode: KeptMode,
-    /// What traffic waits for; none where nothing moves any.
+    /// The order that traffic waits for; `None` if nothing moves traffic.
     pub sequence: Option<Sequence>,
-    /// The lock before anything was looked at.
+    /// The lock as it was before the plan observed anything.
     pub(crate) peek: Peek,
 }
 
 impl PlanOutcome {
-    /// Whether something that a failover needs could not be looked at.
+    /// True if something that a failover needs could not be observed.
     pub fn has_failed_looks(&self) -> bool {
         self.seen.values().any(|look| matches!(look, Look::Unknown(_)))
     }
 
-    /// Whether no other run can have come between the looking and the taking of `lock`.
+    /// True if no other run can have held the lock between planning and the taking of `lock`.
     pub fn still_stands_under(&self, lock: &Lock) -> bool {
         self.peek.free_since.is_some_and(|epoch| lock.holder().epoch == epoch.saturating_add(1))
     }
 }
 
-/// What a failover was expected to do when it was last rehearsed.
+/// The failover that was expected when it was last rehearsed.
 pub struct Rehearsed {
-    /// When.
+    /// When it was rehearsed.
     pub at: Timestamp,
     /// Its steps.
     pub skeleton: RehearsedPlan,

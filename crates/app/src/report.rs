@@ -1,4 +1,4 @@
-//! What an operation has to report: data, no text.
+//! The results that an operation reports: data, no text.
 
 pub(crate) mod counts;
 pub mod data;

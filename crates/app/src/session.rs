@@ -1,4 +1,4 @@
-//! A stack and the cloud it is held against.
+//! A session: one stack on one cloud.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,45 +20,48 @@ use crate::failure::{Failure, store_failure};
 use crate::operator::{Busy, News};
 use crate::planned::Rehearsed;
 
-/// What the data to be deleted is called where it is the control bucket.
+/// Name of the control bucket in `--delete-data`.
 pub const CONTROL: &str = "control";
 
-/// A stack and the cloud it is held against.
+/// One stack on one cloud.
 pub struct Session {
-    /// What it needs of the world.
+    /// The application that the session belongs to.
     pub app: App,
     /// The stack.
     pub stack: Stack,
     /// The kinds of its resources.
     pub kinds: KindRegistry,
-    /// Where they are.
+    /// The cloud that holds the resources.
     pub cloud: Arc<dyn Cloud>,
     /// The control bucket.
     pub store: Arc<dyn ControlStore>,
-    /// Signs the bundle.
+    /// The key that signs the bundle, if any.
     pub signer: Option<PrivateKey>,
-    /// What the last complete apply left for an unplanned failover, which captures nothing itself; none otherwise.
+    /// Inputs that the last complete apply left for an unplanned failover, which captures nothing
+    /// itself; `None` for any other operation.
     pub alone: Option<RecoveryInputs>,
-    /// The operator has said which region serves, or is to: a doubt about it holds nothing up.
+    /// True if the operator stated which region serves, or is to serve. A doubt about it then
+    /// blocks nothing.
     pub stated: bool,
-    /// The control bucket is lost: what is kept there ends with the program.
+    /// True if the control bucket is lost. Everything stored in its place ends with the program.
     pub without_control: bool,
-    /// What the bundle that it was opened from says of a failover.
+    /// The rehearsal in the bundle that the session was opened from.
     pub rehearsed: Option<Rehearsed>,
     /// The minimums that this run accepts for its failover.
     pub accepted: Minimums,
-    /// What traffic does not wait for, since the operator says so.
+    /// Names that traffic does not wait for, by the operator's decision.
     pub without: Vec<String>,
-    /// Which stack, in which regions.
+    /// The stack's name, its regions and its secrets.
     pub scope: Scope,
 }
 
-/// What a failover works from.
+/// Inputs of an unplanned failover.
 #[derive(Default)]
 pub struct RecoveryInputs {
-    /// What the primary said.
+    /// The facts of the primary.
     pub facts: Facts,
-    /// What it does not look at: all outside the standby region, and data there that it leaves as it is.
+    /// Resources that the failover does not observe: all outside the standby region, and data in it
+    /// that the failover leaves as it is.
     pub known: BTreeMap<Address, Found>,
 }
 
@@ -66,7 +69,7 @@ impl Session {
     /// Connects to the cloud of `stack`.
     ///
     /// # Errors
-    /// What the cloud says.
+    /// Returns the error of the cloud.
     pub async fn open(app: &App, stack: Stack) -> Result<Self, Failure> {
         let scope = Scope {
             stack: stack.facts.name.as_str().into(),
@@ -95,12 +98,12 @@ impl Session {
         })
     }
 
-    /// Tells the operator something to know on the way.
+    /// Reports progress or context to the operator.
     pub(crate) fn note(&self, text: &str) {
         self.app.operator.note(text);
     }
 
-    /// Tells the operator something to know in any case.
+    /// Reports a warning to the operator, also in quiet mode.
     pub(crate) fn warn(&self, text: &str) {
         self.app.operator.warn(text);
     }
@@ -110,27 +113,27 @@ impl Session {
         self.app.operator.tell(news);
     }
 
-    /// Shows the operator that something goes on, until the answer is dropped.
+    /// Shows the operator that something takes a while, until the returned guard is dropped.
     pub(crate) fn busy(&self, text: String) -> Busy {
         self.app.operator.busy(text)
     }
 
-    /// Age in seconds of the oldest fact that was used.
+    /// Returns the age in seconds of the oldest fact.
     pub fn oldest_fact(&self, facts: &Facts) -> Option<i64> {
         let now = self.cloud.now();
         facts.answers.values().map(|fact| now.duration_since(fact.captured_at).as_secs()).max()
     }
 
-    /// Which region serves, as the control bucket says, or as the witnesses do where there is a doubt about that.
+    /// Returns the recorded mode, or the witnesses' if the record is in doubt.
     ///
     /// # Errors
-    /// What the control bucket says.
+    /// Returns the error of the control bucket.
     pub async fn mode(&self) -> Result<KeptMode, Failure> {
         let kept = mode(&*self.store, &*self.cloud, &self.scope, &self.stack.facts.control).await;
         kept.map_err(|error| store_failure(&error))
     }
 
-    /// Wall-clock time of the cloud.
+    /// Returns the wall-clock time of the cloud.
     pub fn now(&self) -> Timestamp {
         self.cloud.now()
     }

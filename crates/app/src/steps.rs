@@ -1,4 +1,4 @@
-//! The moves that every operation is made of.
+//! The steps that every operation consists of.
 
 pub mod execute;
 pub mod lock;

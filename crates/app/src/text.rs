@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use drstack_core::address::Address;
 
-/// A duration as people say it: `4m 10s`, `2.5s`, `40ms`.
+/// Writes a duration as people write it: `4m 10s`, `2.5s`, `40ms`.
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
@@ -16,15 +16,15 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// `1 step`, `2 steps`.
+/// Writes a number with its noun: `1 step`, `2 steps`.
 pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// Names that a sentence says before it only counts.
+/// Number of names that a sentence lists before it only counts.
 const NAMED: usize = 5;
 
-/// Some of these, and how many there are beside them.
+/// Lists some of the names, and the number of the others.
 pub fn listed<T: std::fmt::Display>(names: &[T]) -> String {
     let mut said: Vec<String> = names.iter().take(NAMED).map(ToString::to_string).collect();
     if names.len() > NAMED {
@@ -37,13 +37,14 @@ pub fn listed<T: std::fmt::Display>(names: &[T]) -> String {
     }
 }
 
-/// The one of `known`, or of the components that they belong to, that was probably meant, as one types it.
+/// Returns the address of `known`, or the component of one, that the operator probably meant,
+/// quoted for a shell.
 pub fn closest<'a>(name: &str, known: impl Iterator<Item = &'a Address>) -> Option<String> {
     let it = nearest(name, known.flat_map(|it| [it.component().to_string(), it.to_string()]))?;
     Some(if it.contains('[') { format!("'{it}'") } else { it })
 }
 
-/// The one of `known` that was probably meant.
+/// Returns the one of `known` that the operator probably meant.
 pub fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
     // Jaro-Winkler above 0.7 is the customary line between a slip and another word.
     known

@@ -1,4 +1,5 @@
-//! Trust in the commands of a bundle: write access to the control bucket must not decide what runs on the operator's machine.
+//! Trust in the commands of a bundle: write access to the control bucket must not decide which
+//! commands run on the operator's machine.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +10,14 @@ use crate::failure::{Failure, Status};
 use crate::session::Session;
 use crate::text::count;
 
-/// What a failover may rely on.
+/// The options that decide what a failover trusts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Trust {
-    /// The primary answers: it is asked.
+    /// The failover is planned: it asks the primary.
     pub planned: bool,
     /// Run a bundle's commands although no key and no file vouches for them.
     pub unsigned: bool,
-    /// Nothing is done, so that no command runs.
+    /// Nothing is executed, so no command runs.
     pub dry_run: bool,
     /// Nothing is even planned.
     pub watch: bool,
@@ -24,16 +25,19 @@ pub struct Trust {
     pub without_control: bool,
 }
 
-/// Commands that no key and no file of the caller's vouches for. A bundle names its own hash and its own key: neither counts.
+/// The commands that neither the caller's key nor the caller's files vouch for. A bundle names its
+/// own hash and its own key, so neither counts.
 pub(crate) struct Vouched {
     unvouched: BTreeSet<Command>,
-    /// Whether files of the stack are at hand.
+    /// True if the caller has files of the stack.
     has_files: bool,
 }
 
 impl Vouched {
-    /// Of the `published` stack: all are vouched for where a key of the caller's has signed it, else those that the caller's `own`
-    /// files have too.
+    /// Finds the unvouched commands of the `published` stack.
+    ///
+    /// A caller's key that signed the stack vouches for all commands. Without one, only commands
+    /// that the caller's `own` files contain are vouched for.
     pub(crate) fn of(signed: bool, own: Option<&Stack>, published: &Stack) -> Self {
         let unvouched = match (signed, own) {
             (true, _) => BTreeSet::new(),
@@ -43,7 +47,8 @@ impl Vouched {
         Self { unvouched, has_files: own.is_some() }
     }
 
-    /// Refuses to go on with them, unless nothing is run or the caller accepts them; what would run is named.
+    /// Fails if there are unvouched commands, unless nothing runs or the caller accepts them. The
+    /// failure names them.
     pub(crate) fn expect(&self, session: &Session, trust: &Trust) -> Result<(), Failure> {
         if self.unvouched.is_empty() || trust.watch {
             return Ok(());

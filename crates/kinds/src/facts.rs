@@ -1,5 +1,6 @@
-//! Fact kinds: what the live regions are asked, and the shapes of their answers. The registry lists them; the asking half
-//! of each is under feature `aws`.
+//! Fact kinds: the queries to the live regions, and the shapes of their answers.
+//!
+//! The registry lists them; the calling half of each is under feature `aws`.
 
 use drstack_core::facts::{Fact, FactQuery};
 use drstack_core::kind::{Operation, Place};
@@ -15,25 +16,25 @@ pub use crate::services::sts::account_fact::SIMULATED_ACCOUNT;
 
 /// A query to the live regions: the type is the shape of its answer.
 pub trait FactKind: Serialize + DeserializeOwned {
-    /// Its name in keys of answers: `group`.
+    /// Its name in the keys of facts: `group`.
     const NAME: &'static str;
-    /// The region that is asked.
+    /// The region that answers.
     const PLACE: Place;
-    /// Calls that asking may make.
+    /// Calls that a capture may make.
     const OPERATIONS: &'static [Operation];
 
-    /// The query about `name`.
+    /// Returns the query about `name`.
     fn about(name: &str) -> FactQuery {
         FactQuery { kind: Self::NAME.to_owned(), name: name.to_owned(), place: Self::PLACE }
     }
 
-    /// What is kept of an answer beside the one `before` it.
+    /// Returns the fact to store, given the stored one `before` it.
     fn keep(_before: Option<&Fact>, fact: Fact) -> Fact {
         fact
     }
 }
 
-/// What is kept of an answer to `query` beside the one `before` it.
+/// Returns the fact to store for an answer to `query`, given the stored one `before` it.
 pub fn keep(query: &FactQuery, before: Option<&Fact>, fact: Fact) -> Fact {
     kept(&query.kind, before, fact)
 }

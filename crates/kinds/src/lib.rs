@@ -1,5 +1,7 @@
-//! What drstack can provision: components (what a user writes), resources (one AWS object each) and the facts they
-//! follow. Feature `aws` adds the calls; without it everything here is pure.
+//! The kinds of drstack: components (written by users), resources (one AWS object each) and the
+//! facts they follow.
+//!
+//! Feature `aws` adds the calls; without it everything here is pure.
 
 pub mod components;
 pub mod facts;
@@ -16,12 +18,12 @@ pub use registry::resources;
 use drstack_core::component::ComponentRegistry;
 use drstack_core::kind::KindRegistry;
 
-/// Every component kind of this build.
+/// Returns every component kind of this build.
 pub fn components() -> ComponentRegistry {
     ComponentRegistry::new(components::ALL).with_checks(components::CHECK)
 }
 
-/// Every resource kind of this build.
+/// Returns every resource kind of this build.
 pub fn kinds() -> KindRegistry {
     KindRegistry::new(resources::ALL)
 }

@@ -1,14 +1,14 @@
-//! Names of AWS objects, made from stack and component; the same input gives the same name.
+//! Names of AWS objects, derived from stack and component; the same input gives the same name.
 
 use drstack_core::address::ComponentAddress;
 use drstack_core::cloud::sha256;
 
-/// Namespace of the metric that says which region serves.
+/// Namespace of the metric that shows which region serves.
 pub const NAMESPACE: &str = "drstack";
 /// Name of that metric.
 pub const METRIC: &str = "standby-serves";
 
-/// `text` where it has at most `limit` characters, else its beginning and a hash of the whole.
+/// Returns `text` if it has at most `limit` characters, else its beginning and a hash of the whole.
 pub fn fit(text: &str, limit: usize) -> String {
     if text.len() <= limit {
         return text.to_owned();
@@ -18,14 +18,14 @@ pub fn fit(text: &str, limit: usize) -> String {
     format!("{start}-{hash}")
 }
 
-/// `drstack-STACK-COMPONENT`, with `-SUFFIX` where that is not empty.
+/// Returns `drstack-STACK-COMPONENT`, followed by `-SUFFIX` if the suffix is not empty.
 pub fn owned(stack: &str, component: &ComponentAddress, suffix: &str, limit: usize) -> String {
     let tail = if suffix.is_empty() { String::new() } else { format!("-{suffix}") };
     let start = fit(&format!("drstack-{stack}-{}", component.slug()), limit - tail.len());
     format!("{start}{tail}")
 }
 
-/// The partition of `region`, the second part of every ARN (botocore's `partitions.json`).
+/// Returns the partition of `region`, the second part of every ARN (botocore's `partitions.json`).
 pub fn partition(region: &str) -> &'static str {
     let partitions = [
         ("cn-", "aws-cn"),

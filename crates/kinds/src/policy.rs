@@ -1,4 +1,5 @@
-//! The IAM policy that drstack needs: every action that a kind, a fact or the control bucket declares, and no other.
+//! The IAM policy that drstack needs: the actions that kinds, facts and the control bucket declare,
+//! and no other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,11 +10,11 @@ use crate::facts;
 use crate::services::autoscaling::group::fleet::BURST;
 use crate::services::operation;
 
-/// What the control bucket needs beside what standby buckets do.
+/// Operations that the control bucket needs in addition to those of standby buckets.
 pub const CONTROL: &[Operation] =
     &[operation("s3", "DeleteObject"), operation("s3", "GetObject"), operation("s3", "PutObject")];
 
-/// What comparing the two sides of data calls.
+/// Operations that compare the two sides of data.
 pub const SIDES: &[Operation] = &[
     operation("cloudwatch", "GetMetricData"),
     operation("dynamodb", "DescribeTable"),
@@ -21,15 +22,15 @@ pub const SIDES: &[Operation] = &[
     operation("s3", "ListBucketVersions"),
 ];
 
-/// Where roles and profiles stand that drstack makes.
+/// Paths of the roles and profiles that drstack creates.
 const IAM_PATHS: [&str; 2] = ["arn:*:iam::*:role/drstack/*", "arn:*:iam::*:instance-profile/drstack/*"];
-/// Services whose own role AWS makes on first use.
+/// Services whose service-linked role AWS creates on first use.
 const LINKED: [&str; 3] =
     ["autoscaling.amazonaws.com", "replication.dynamodb.amazonaws.com", "spot.amazonaws.com"];
-/// Who roles are passed to.
+/// Services that roles are passed to.
 const PASSED_TO: [&str; 2] = ["ec2.amazonaws.com", "s3.amazonaws.com"];
 
-/// Every declared operation, each once.
+/// Returns every declared operation, each once.
 pub fn operations() -> BTreeSet<Operation> {
     let kinds = crate::kinds();
     let of_kinds = kinds.iter().flat_map(|kind| kind.operations().iter().copied());
@@ -39,7 +40,8 @@ pub fn operations() -> BTreeSet<Operation> {
         .collect()
 }
 
-/// The policy: one statement a service, IAM's confined to what drstack makes.
+/// Builds the policy: one statement per service; for IAM it is limited to objects that drstack
+/// creates.
 pub fn policy() -> Value {
     let mut by_service: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut statements = Vec::new();
@@ -54,12 +56,12 @@ pub fn policy() -> Value {
                 "Sid": "PassRole", "Effect": "Allow", "Action": name, "Resource": "*",
                 "Condition": {"StringEquals": {"iam:PassedToService": PASSED_TO}},
             })),
-            // Nobody's instances but those that Fleet launched for a stack.
+            // Only instances that Fleet launched for a stack.
             ("ec2", "TerminateInstances") => statements.push(json!({
                 "Sid": "LaunchedByFleet", "Effect": "Allow", "Action": name, "Resource": "*",
                 "Condition": {"StringLike": {format!("aws:ResourceTag/{BURST}"): "*"}},
             })),
-            // Listings are not confined to a path.
+            // Listings are not limited to a path.
             ("iam", action) if action.starts_with("List") || action == "GetAccountAuthorizationDetails" => {
                 by_service.entry("iam-list").or_default().push(name);
             }
@@ -80,7 +82,7 @@ pub fn policy() -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
-/// `autoscaling` as `Autoscaling`: statement ids take letters and digits only.
+/// Capitalizes `autoscaling` to `Autoscaling`: statement ids take letters and digits only.
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
@@ -90,7 +92,7 @@ fn capital(word: &str) -> String {
 mod tests {
     use super::*;
 
-    /// `DRSTACK_BLESS=1` writes the file anew.
+    /// `DRSTACK_BLESS=1` writes the file again.
     #[test]
     fn the_documented_policy_is_what_the_kinds_declare() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/iam-policy.json");

@@ -1,11 +1,14 @@
-//! The registry: one line for each kind of resource, fact and component. The kinds, their drivers, the facts and the names under
-//! [`resources`], [`crate::facts`] and [`crate::components`] follow from it.
+//! The registry: one line for each kind of resource, fact and component.
+//!
+//! The kinds, their drivers, the facts and the names under [`resources`], [`crate::facts`] and
+//! [`crate::components`] follow from it.
 
 /// Resources, one AWS object each.
 pub mod resources {
     use drstack_core::kind::{DynKind, Erased};
 
-    /// `service::module::Kind`: its two halves are in `services/SERVICE/MODULE.rs` and `services/SERVICE/MODULE/aws.rs`.
+    /// `service::module::Kind`: its halves are `services/SERVICE/MODULE.rs` and
+    /// `services/SERVICE/MODULE/aws.rs`.
     macro_rules! resources {
         ($($service:ident::$module:ident::$kind:ident,)*) => {
             $(pub use crate::services::$service::$module::$kind;)*
@@ -13,10 +16,11 @@ pub mod resources {
             /// Every resource kind.
             pub const ALL: &[&dyn DynKind] = &[$(&Erased::<$kind>::NEW),*];
 
-            /// `spec` of the kind of this name, read and written again: what a plan file makes of it.
+            /// Reads `spec` of the kind of this name and serializes it again, as a plan file does.
             ///
             /// # Errors
-            /// A spec that does not have the kind's shape.
+            ///
+            /// The spec does not have the kind's shape.
             pub fn written_again(kind: &str, spec: &serde_json::Value) -> Result<serde_json::Value, serde_json::Error> {
                 use drstack_core::kind::Kind;
                 $(if kind == $kind::NAME {
@@ -26,7 +30,7 @@ pub mod resources {
                 Err(serde::de::Error::custom(format!("there is no kind `{kind}`")))
             }
 
-            /// The driver of the kind of this name.
+            /// Returns the driver of the kind of this name.
             #[cfg(feature = "aws")]
             pub(crate) fn driver(kind: &str) -> Option<&'static dyn crate::aws::DynDriver> {
                 $(if kind == <$kind as drstack_core::kind::Kind>::NAME {
@@ -70,22 +74,23 @@ pub mod resources {
     }
 }
 
-/// Facts, as the live regions are asked for them.
+/// Facts that the live regions answer.
 pub mod facts {
     use drstack_core::facts::Fact;
     use drstack_core::kind::Operation;
 
     use crate::facts::FactKind;
 
-    /// `service::module::Fact`: its two halves are in `services/SERVICE/MODULE.rs` and `services/SERVICE/MODULE/aws.rs`.
+    /// `service::module::Fact`: its halves are `services/SERVICE/MODULE.rs` and
+    /// `services/SERVICE/MODULE/aws.rs`.
     macro_rules! facts {
         ($($service:ident::$module:ident::$fact:ident,)*) => {
             $(pub use crate::services::$service::$module::$fact;)*
 
-            /// Names of all fact kinds, with the calls that asking may make.
+            /// Names of all fact kinds, with the calls that a capture may make.
             pub const ALL: &[(&str, &[Operation])] = &[$(($fact::NAME, $fact::OPERATIONS)),*];
 
-            /// What is kept of an answer beside the one `before` it.
+            /// Returns the fact to store, given the stored one `before` it.
             pub(crate) fn kept(kind: &str, before: Option<&Fact>, fact: Fact) -> Fact {
                 $(if kind == $fact::NAME {
                     return $fact::keep(before, fact);
@@ -93,7 +98,7 @@ pub mod facts {
                 fact
             }
 
-            /// How the fact kind of this name is asked for.
+            /// Returns the function that asks for the fact kind of this name.
             #[cfg(feature = "aws")]
             pub(crate) fn asker(kind: &str) -> Option<crate::aws::Asker> {
                 $(if kind == $fact::NAME {

@@ -1,4 +1,5 @@
-//! Services of AWS, a folder each: its calls, and its resources with a pure half and a calling one.
+//! Services of AWS, one folder each: its calls, and its resources with a pure half and a calling
+//! half.
 
 pub mod autoscaling;
 pub mod checks;
@@ -26,19 +27,19 @@ pub(crate) const fn operation(service: &'static str, action: &'static str) -> Op
     }
 }
 
-/// The condition of a statement about buckets that holds only while `account` owns them.
+/// Returns a policy condition on buckets that holds only while `account` owns them.
 pub(crate) fn owned_by(account: &str) -> Value {
     json!({"StringEquals": {"aws:ResourceAccount": account}})
 }
 
-/// The texts of links whose order means nothing, sorted.
+/// Returns the texts of links without a meaningful order, sorted.
 pub(crate) fn texts(links: &[Link]) -> Vec<String> {
     let mut texts: Vec<String> = links.iter().map(|link| link.text().to_owned()).collect();
     texts.sort();
     texts
 }
 
-/// What the error codes of the service with this IAM prefix mean.
+/// Returns the meaning of the error codes of the service with this IAM prefix.
 #[cfg(feature = "aws")]
 pub(crate) fn codes(service: &str) -> crate::aws::Codes {
     match service {

@@ -1,11 +1,11 @@
-//! After a failback: on-demand instances make way for spot ones, where there are any.
+//! After a failback, on-demand instances make room for spot ones, if there is spot capacity.
 
 use serde_json::Value;
 
 use super::{line, machine, run};
 use crate::drstack::{Drstack, Ran};
 
-/// How the instances of each group were bought, by its types.
+/// Returns how the instances of each group were bought, with its types.
 fn bought(machine: &Drstack) -> Vec<(Value, Value, Value)> {
     let path = machine.folder().join(".drstack/sim/world.json");
     let world: Value = serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
@@ -36,7 +36,7 @@ fn a_failback_says_what_is_on_demand_still_and_so_do_plans_until_spot_is_to_be_h
     assert!(back.stdout.contains("pool.batch/group: 1 instance still on-demand;"), "{back:?}");
     assert!(back.stdout.contains("pool.serving/group: 2 instances still on-demand;"), "{back:?}");
     assert_eq!(bought(&machine), numbers((1, 0), (2, 0)));
-    // An hour later one spot instance serves, and no more are to be had.
+    // An hour later one spot instance serves, and no more spot capacity is available.
     let lacking = plan(&machine, "lack.toml");
     for said in
         ["pool.batch/group: 1 instance still on-demand", "pool.serving/group: 1 instance still on-demand"]
@@ -57,7 +57,7 @@ fn a_failover_may_come_while_instances_are_exchanged() {
     let machine = machine();
     run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
     run(&machine, "failback s --auto-approve", None).ok();
-    // A spot instance was launched and the on-demand one beside it not ended yet.
+    // A spot instance was launched, and the on-demand one beside it has not ended yet.
     machine.write("soon.toml", "between_runs = \"3m 2s\"\ndown = [\"us-east-1\", \"global\"]");
     let soon = run(&machine, "failover s --auto-approve --json", Some("soon.toml")).unasked();
     let report = line(&soon, "report");

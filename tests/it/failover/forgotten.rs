@@ -1,4 +1,5 @@
-//! The record of the mode is lost while the standby region serves: nothing steps down, and each state has a command that goes on.
+//! The mode record is lost while the standby region serves: no capacity is reduced, and each state
+//! has a command that goes on.
 
 use serde_json::{Value, json};
 
@@ -7,7 +8,7 @@ use crate::drstack::{Drstack, drstack};
 
 const WORLD: &str = ".drstack/sim/world.json";
 
-/// A stack of stated instances whose standby region serves.
+/// Returns a machine with a stack of stated instances whose standby region serves.
 fn serving() -> Drstack {
     let machine = drstack();
     machine.write("s/stack.toml", &format!("{STACK}[fence.writers]\n"));
@@ -17,7 +18,7 @@ fn serving() -> Drstack {
     machine
 }
 
-/// The command that goes on; a failover of a stack that nobody asks is no recovery.
+/// Runs the command that goes on. A failover of a stack without checks is no recovery.
 fn go_on(machine: &Drstack, way: &str) {
     let ran = run(machine, way, None);
     if way.starts_with("failover") {
@@ -32,14 +33,15 @@ fn world(machine: &Drstack) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// Somebody changes the world with other means.
+/// Changes the world without drstack.
 fn meddle(machine: &Drstack, with: impl FnOnce(&mut Value)) {
     let mut snapshot = world(machine);
     with(&mut snapshot["world"]);
     machine.write(WORLD, &snapshot.to_string());
 }
 
-/// What serves, and what applications are told: instances wanted of each group, and each parameter but the second record.
+/// Returns what serves and what applications read: desired instances of each group, and each
+/// parameter except the second mode record.
 fn told(machine: &Drstack) -> Value {
     let world = world(machine)["world"]["objects"].clone();
     let live = |kind: &str, field: &str| -> Value {
@@ -50,7 +52,8 @@ fn told(machine: &Drstack) -> Value {
     json!([live("group", "desired"), live("parameter", "value")])
 }
 
-/// Demands that plan, apply and destroy refuse with exit 3, say `why` and a way on, and leave what serves.
+/// Asserts that plan, apply and destroy refuse with exit 3, say `why` and a way on, and leave what
+/// serves.
 fn expect_refused(machine: &Drstack, why: &str, hint: &str) {
     let before = told(machine);
     for command in ["plan s", "apply s --auto-approve", "destroy s --auto-approve"] {
@@ -60,7 +63,7 @@ fn expect_refused(machine: &Drstack, why: &str, hint: &str) {
     assert_eq!(told(machine), before);
 }
 
-/// Demands that the standby region serves as before, in epoch 1, and that no doubt is left.
+/// Asserts that the standby region serves as before, in epoch 1, and that no doubt is left.
 fn expect_whole(machine: &Drstack, before: &Value) {
     run(machine, "plan s --detailed-exitcode", None).ok();
     assert_eq!(told(machine), *before);
@@ -113,7 +116,7 @@ fn another_control_bucket_is_not_another_stack() {
     expect_refused(&machine, why, "write `control = \"demo-control\"` in `[stack]`");
     machine.write("s/stack.toml", &stack);
     expect_whole(&machine, &before);
-    // It may move, where somebody says so.
+    // The control bucket may change, if the operator says which region serves.
     machine.write("s/stack.toml", &stack.replace("demo-control", "demo-other"));
     run(&machine, "apply s --mode active --auto-approve", None).ok();
     expect_whole(&machine, &before);
@@ -199,7 +202,7 @@ fn a_failover_from_the_files_needs_no_control_bucket() {
     assert!(ran.stderr.contains("no lock keeps other runs out"), "{ran:?}");
     let parameters = world(&machine)["world"]["objects"]["parameter"]["us-west-2"].clone();
     assert_eq!(parameters["/drstack/demo/active-region"]["live"]["value"], "us-west-2");
-    // A bucket that was emptied is as good as none.
+    // An emptied bucket counts as a lost one.
     meddle(&machine, |world| world["buckets"] = emptied);
     let again = run(&machine, "failover s --without-control --auto-approve", Some("lost.toml")).code(3);
     assert!(!again.stderr.contains("`demo-control` answers"), "{again:?}");
@@ -209,7 +212,7 @@ fn a_failover_from_the_files_needs_no_control_bucket() {
     run(&machine, "apply s --mode active --auto-approve", None).ok();
     run(&machine, "plan s --detailed-exitcode", None).ok();
     run(&machine, "failback s --auto-approve", None).ok();
-    // What says which region serves goes with the control bucket.
+    // The second mode record is deleted with the control bucket.
     run(&machine, "destroy s --delete-data control --auto-approve", None).ok();
     let left = world(&machine)["world"]["objects"]["parameter"]["us-west-2"].clone();
     assert!(left.as_object().is_none_or(serde_json::Map::is_empty), "{left}");

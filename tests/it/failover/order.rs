@@ -1,4 +1,5 @@
-//! Data, then capacity, then checks, then traffic, and the reverse on the way back, in stacks that name nothing in `after`.
+//! Data, then capacity, then checks, then traffic, and the reverse in a failback, in stacks without
+//! `after`.
 
 use serde_json::{Value, json};
 
@@ -40,7 +41,7 @@ fn machine(more: &str) -> Drstack {
     machine
 }
 
-/// When each step began and ended, as places in the order of events.
+/// The steps' events, with the order of their starts and ends.
 struct Events(Vec<Value>);
 
 impl Events {
@@ -53,7 +54,7 @@ impl Events {
         self.0.iter().position(is).unwrap_or_else(|| panic!("no {event} of {address}: {:?}", self.0))
     }
 
-    /// Demands that each of these has ended before the next one begins.
+    /// Asserts that each of these steps has ended before the next one begins.
     fn expect(&self, order: &[&str]) {
         for two in order.windows(2) {
             let (ended, begun) = (self.at("step_finished", two[0]), self.at("step_started", two[1]));
@@ -82,7 +83,8 @@ fn the_order_is_said_by_validate_and_plan_and_counted_in_the_predicted_time() {
         };
         assert!(ran.stdout.contains(says), "{command}: {ran:?}");
     }
-    // The table is restored, two tiers of pools are raised: 600 and twice 180 seconds. An apply says so beforehand.
+    // The table is restored and two tiers of pools are raised: 600 and twice 180 seconds. An apply
+    // predicts this time.
     let shown = run(&machine, "failover s --dry-run", Some("lost.toml")).ok();
     assert!(shown.stdout.contains("Estimated time: 16m 0s"), "{shown:?}");
     let shown = run(&machine, "plan s", None).ok();

@@ -1,9 +1,9 @@
-//! Planned failovers: nothing begins before all that was written has arrived.
+//! Planned failovers: no step begins before replication has delivered everything.
 
 use super::{LOST, STACK, asked, line, machine, run};
 use crate::drstack::{Ran, drstack};
 
-/// Numbers of what is left to arrive in the lines of a bucket or table, in order.
+/// Returns the backlog of a bucket or table in each line about it, in order.
 fn backlog(ran: &Ran, address: &str) -> Vec<u64> {
     let lines = ran.json().into_iter().filter(|it| it["type"] == "backlog" && it["address"] == address);
     lines.map(|it| it["sides"]["waiting"].as_u64().expect("a number")).collect()
@@ -27,7 +27,7 @@ fn a_planned_failover_waits_until_nothing_is_left_to_arrive() {
         report["clock"][of].as_str().expect("a moment").parse::<jiff::Timestamp>().expect("a time")
     };
     assert!(moment("decided") < moment("drained") && moment("drained") <= moment("started"), "{report}");
-    // The primary serves while it waits: the clock of the recovery starts when that is over.
+    // The primary serves during the drain, so the recovery time starts when the drain ends.
     let took = moment("done").duration_since(moment("drained")).as_secs_f64();
     assert!(report["recovery_seconds"].as_f64().is_some_and(|it| it <= took), "{report}");
     let plan = run(&machine, "plan s", None).ok();

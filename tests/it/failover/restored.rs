@@ -5,7 +5,7 @@ use crate::drstack::{Drstack, drstack};
 
 const ARCHIVE: &str = include_str!("../../../stacks/cold-archive/stack.toml");
 
-/// The archive, without its modules.
+/// The archive stack, without its modules.
 fn archive() -> Drstack {
     let machine = drstack();
     let table = ARCHIVE.split_once("[table.catalogue]").expect("a table").1;
@@ -16,10 +16,10 @@ fn archive() -> Drstack {
     machine
 }
 
-/// What is left to do while the standby region serves: checks are made each time.
+/// The steps left while the standby region serves: checks run each time.
 const CHECKED: [&str; 1] = ["table.catalogue/check-1"];
 
-/// Addresses of the steps of a plan.
+/// Returns the addresses of the steps of a plan.
 fn planned(machine: &Drstack) -> Vec<String> {
     let lines = run(machine, "plan s --json", None).ok().json();
     let steps = lines.iter().filter(|it| it["type"] == "step");
@@ -34,7 +34,7 @@ fn a_cold_table_is_restored_checked_kept_by_a_failback_and_served_as_it_is_by_th
     assert_eq!(done(&ran), ["table.catalogue/table-import", "table.catalogue/check-1"], "{ran:?}");
     let restored = &line(&ran, "report")["restored"];
     assert_eq!(restored.as_array().map(Vec::len), Some(1), "{restored}");
-    // An apply of the region that serves leaves it alone, and so does a failback.
+    // An apply in mode active leaves the table alone, and so does a failback.
     assert_eq!(planned(&machine), CHECKED);
     let back = run(&machine, "failback s --auto-approve --json", None).ok();
     let apart = line(&back, "report")["not_compared"].clone();
@@ -59,7 +59,7 @@ fn a_cold_table_is_restored_checked_kept_by_a_failback_and_served_as_it_is_by_th
 fn a_restore_that_is_killed_at_any_call_brings_one_table() {
     // More calls than the failover makes.
     for call in 1..200 {
-        // Before the call's effect, and after it.
+        // The run dies before the call's effect, or after it.
         let how = if call % 2 == 0 { "kill_at" } else { "kill_after" };
         let machine = archive();
         machine.write("dies.toml", &format!("down = [\"eu-west-1\", \"global\"]\n{how} = {call}\n"));

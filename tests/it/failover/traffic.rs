@@ -1,4 +1,4 @@
-//! Names that lead to the region that serves.
+//! Traffic in a failover: names that lead to the region that serves.
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ probe          = "https://api.example.com/healthz"
 after          = ["@pool.serving"]
 "#;
 
-/// On the sim what is asked answers, unless the settings say otherwise.
+/// On the sim every check is answered, unless the settings say otherwise.
 #[test]
 fn without_an_answer_of_the_standby_it_is_not_up_and_traffic_stays_moved() {
     let machine = drstack();
@@ -50,7 +50,8 @@ fn traffic_comes_back_share_by_share_before_anything_shrinks() {
 
     let shown = run(&machine, "failback s --dry-run", None).ok();
     assert!(shown.stderr.contains("Before that") && shown.stdout.contains(weights), "{shown:?}");
-    // The calls of a failback on the sim: the first run takes the primary's share away, then it is killed on its way up.
+    // The calls of a failback on the sim: the first change removes the primary's share, and the run
+    // fails while it raises it.
     machine.write(
         "dies.toml",
         "[[faults]]\nkind = \"dns-weights\"\noperation = \"update\"\nat = 3\nerror = \"denied\"\n",
@@ -68,7 +69,7 @@ fn traffic_comes_back_share_by_share_before_anything_shrinks() {
     };
     assert!(at("step_finished", weights) < at("step_started", "pool.serving/group"), "{events:?}");
     run(&machine, "plan s --detailed-exitcode", None).ok();
-    // After a failover that nobody failed back, an apply may bring it beforehand.
+    // After a failover without a failback, an apply may bring it beforehand.
     run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
     let kept = run(&machine, "apply s --auto-approve", None).ok();
     assert!(kept.stderr.contains(weights) || kept.stdout.contains(weights), "{kept:?}");
@@ -99,7 +100,8 @@ fn a_planned_failover_moves_traffic_share_by_share_before_it_switches_and_goes_b
         "a minute before each of three shares, and one after: {ramp}"
     );
 
-    // Stopped on its way: the switch is not touched, and a failback does not take from the primary what it has.
+    // The run fails during the ramp: the switch is unchanged, and a failback does not take the
+    // primary's traffic from it.
     let denied = "[[faults]]\nkind = \"dns-weights\"\noperation = \"update\"\nat = 2\nerror = \"denied\"\n";
     machine.write("dies.toml", denied);
     let failed = run(&machine, "failover s --planned --auto-approve", Some("dies.toml")).code(1);
@@ -111,7 +113,7 @@ fn a_planned_failover_moves_traffic_share_by_share_before_it_switches_and_goes_b
     run(&machine, "failback s --auto-approve", None).ok();
     assert_eq!(run(&machine, "plan s --detailed-exitcode", Some("later.toml")).ok().stdout, before.stdout);
 
-    // The primary is lost on the way: the switch alone decides.
+    // The primary is lost during the ramp: the switch alone decides.
     run(&machine, "failover s --planned --auto-approve", Some("dies.toml")).code(1);
     let lost = run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
     assert!(!lost.stderr.contains(weights), "{lost:?}");

@@ -1,11 +1,11 @@
-//! What a failover is called, and how one that is short of its minimum goes on.
+//! The verdict of a failover, and how a failover that is short of its minimum goes on.
 
 use serde_json::{Value, json};
 
 use super::{CHECK, LOST, STACK, line, machine, machine_of, run};
 use crate::drstack::{Drstack, Ran};
 
-/// A pool of 40 behind a name.
+/// A name that leads to a pool of 40 instances.
 const TRAFFIC: &str = r#"
 [traffic.api]
 zone           = "example.com"
@@ -16,7 +16,8 @@ probe          = "https://api.example.com/healthz"
 after          = ["@pool.serving"]
 "#;
 
-/// With 21 of 40 instances to be had, where the minimum is 24: with the primary lost, and with the primary back.
+/// Returns a machine with 21 of 40 instances available and a minimum of 24, with settings for a
+/// lost primary and for one that is back.
 fn short() -> Drstack {
     let stack = STACK.replace("capacity       = 8", "capacity       = 40");
     let machine = machine_of(&format!("{stack}{TRAFFIC}"));
@@ -25,7 +26,7 @@ fn short() -> Drstack {
     machine
 }
 
-/// The command that the last hint of `ran` names.
+/// Returns the command that the last hint of `ran` names.
 fn named(ran: &Ran) -> String {
     let hint = ran.stderr.rsplit("hint: ").next().expect("a hint");
     let command = hint.split('`').nth(1).unwrap_or_else(|| panic!("no command in {hint}"));
@@ -69,7 +70,7 @@ fn what_was_accepted_once_is_no_failure_of_a_later_run_and_is_said_each_time() {
     let refused = run(&machine, "destroy s --auto-approve", Some("back.toml")).code(3);
     assert_eq!(named(&refused), "failback s");
     run(&machine, "failback s --auto-approve", Some("back.toml")).ok();
-    // What was accepted was for that failover alone.
+    // The minimum was accepted for that failover alone.
     run(&machine, "failover s --auto-approve", Some("short.toml")).code(1);
 }
 
@@ -112,7 +113,7 @@ fn nothing_in_service_is_never_a_recovery() {
     let said = run(&machine, "failover s --auto-approve", Some("lost.toml")).code(1);
     assert!(!said.stdout.contains("Recovered") && !said.stdout.contains("RTO"), "{said:?}");
 
-    // No instance of any type is to be had: no minimum helps, and traffic stays where it is.
+    // No instance of any type is available: no minimum helps, and traffic stays where it is.
     let machine = machine_of(&format!(
         "{}{TRAFFIC}",
         STACK.replace("\"warm\"", "\"pilot-light\"").replace("15m", "1h")
@@ -142,7 +143,7 @@ fn what_nobody_asks_is_capacity_and_a_failover_that_only_asks_again_did_nothing(
     };
     assert_eq!([verdict("lost.toml"), verdict("lost.toml")], ["recovered", "nothing-to-do"]);
 
-    // Data alone says nothing of what serves.
+    // A check of data alone shows nothing about what serves.
     let data = "[[pool.serving.check]]\nobject = \"@bucket.models\"\nkey = \"model\"\n";
     let machine = machine_of(&format!("{STACK}{data}sha256 = \"{}\"\n", "0f".repeat(32)));
     let ran = run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();

@@ -1,4 +1,4 @@
-//! Writers of the primary region that may write no more.
+//! Writers of the primary region that are denied to write.
 
 use super::{LOST, STACK, done, run};
 use crate::drstack::drstack;
@@ -33,7 +33,7 @@ fn the_primarys_writers_are_denied_by_the_first_apply_after_a_failover_until_it_
     );
     run(&machine, "plan s --detailed-exitcode", None).ok();
 
-    // What was not put is not lifted.
+    // A denial that was not put is not lifted.
     run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
     let back = done(&run(&machine, "failback s --auto-approve --json", None).ok());
     assert!(!back.iter().any(|it| it == DENIAL), "{back:?}");

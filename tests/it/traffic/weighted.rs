@@ -1,4 +1,4 @@
-//! Both regions answer, by weight: the pair, and traffic that moves share by share.
+//! Both regions answer, by weight: the pair of records, and traffic that moves share by share.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use crate::lost_region::report;
 use crate::main_job::{apply, expected, nothing_to_do, steps};
 use crate::servers::{Boto, STANDBY, Server, Web};
 
-/// Weights of the primary and of the standby record.
+/// Returns the weights of the primary's and of the standby's record.
 fn weights(boto: &Boto<'_>, zone: &str) -> (Value, Value) {
     let (pair, _) = records(boto, zone);
     let weight = |end: &str| {
@@ -20,7 +20,7 @@ fn weights(boto: &Boto<'_>, zone: &str) -> (Value, Value) {
     (weight("-primary"), weight("-secondary"))
 }
 
-/// How often records were changed since the counts began.
+/// Counts the changes of records since the counts began.
 fn changes(server: &Server) -> u64 {
     let calls = server.calls();
     calls
@@ -45,7 +45,7 @@ fn a_pair_becomes_one_by_weight_and_back() {
         assert_eq!(steps, made);
         assert_eq!(weights(&boto, &zone), (json!(90), json!(10)));
         nothing_to_do(&machine);
-        // The weights are one thing, where the records lead another.
+        // The weights are one resource, the records' targets another.
         let steps = with_alarm(&machine, &by_weight("25%"));
         assert_eq!(steps, expected(&[("update", "traffic.api/dns-weights")]).into_iter().collect::<Vec<_>>());
         assert_eq!(weights(&boto, &zone), (json!(75), json!(25)));
@@ -66,7 +66,8 @@ fn a_pair_becomes_one_by_weight_and_back() {
     }
 }
 
-/// The web server stands for both sides: for the standby in the failover, for the primary while it gets its share back.
+/// The web server plays both sides: the standby in the failover, and the primary while it gets its
+/// share back.
 #[test]
 fn a_failback_gives_the_primary_its_share_back_step_by_step() {
     let Some(server) = Server::moto() else { return };
@@ -96,33 +97,35 @@ fn a_failback_gives_the_primary_its_share_back_step_by_step() {
     assert_eq!(weights(&boto, &zone), serves, "a failover calls Route 53 not at all");
     alarm("OK");
 
-    // To 0 %, to 5 %, and to 0 % again since it was busy.
+    // The share goes to 0 %, to 5 %, and back to 0 % because the server was busy.
     server.find();
     let failed = machine.run(["failback", "s", "--auto-approve"]).code(1);
     assert!(failed.stderr.contains("with a share of 5 %: 2 of 2 probes failed"), "{failed:?}");
     assert!(failed.stderr.contains("hint: fix what it names, then run"), "{failed:?}");
     assert_eq!((changes(&server), weights(&boto, &zone)), (3, alone));
 
-    // It goes on from there: 5 %, 25 %, 100 %.
+    // The failback goes on from there: 5 %, 25 %, 100 %.
     server.find();
     machine.run(["failback", "s", "--auto-approve"]).ok();
     assert_eq!((changes(&server), weights(&boto, &zone)), (3, serves));
     let asked = std::fs::read_to_string(machine.folder().join("asked")).expect("it was asked");
     assert_eq!(asked.lines().count(), 1 + 20 + 2 + 4 * 20, "before each share, and once it had all");
     assert!(server.calls().keys().any(|call| call.ends_with("/GET healthcheck/*/*")), "{:?}", server.calls());
-    // moto's minutes begin when they are asked for: it may take the 1 of the failover into the minute of the 0.
+    // moto's minutes begin with the request: the 1 of the failover may fall into the minute of the
+    // 0.
     let left = steps(&machine.run(["plan", "s", "--json"]).ok());
     assert!(left.is_subset(&expected(&[("update", "traffic.api/traffic-switch")])), "{left:?}");
 }
 
-/// The web server stands for the standby region, which is given traffic that the primary could still answer.
+/// The web server plays the standby region, which gets traffic that the primary could still answer.
 #[test]
 fn a_planned_failover_gives_the_standby_its_share_step_by_step() {
     let Some(server) = Server::moto() else { return };
     let boto = server.boto();
     let zone = seed(&boto);
     let machine = server.drstack();
-    // Twenty answers before it is given any; with 19 % it is busy, twice, and well from then on.
+    // Twenty answers before it gets any traffic; with 19 % it is busy, twice, and well from then
+    // on.
     let Some(web) = Web::start(RECORD, machine.folder(), "200x20,503x2,200") else { return };
     let authority = machine.folder().join("ca.pem").display().to_string();
     let machine = machine.env("SSL_CERT_FILE", &authority);
@@ -133,7 +136,8 @@ fn a_planned_failover_gives_the_standby_its_share_step_by_step() {
     let (serves, alone) = ((json!(90), json!(10)), (json!(0), json!(100)));
     assert_eq!(weights(&boto, &zone), serves);
 
-    // To 19 % for the standby, and back since it was busy; what decides for good is not written.
+    // The standby gets 19 %, and goes back to 10 % because it was busy. The traffic switch is not
+    // written.
     server.find();
     let failed = machine.run(["failover", "s", "--planned", "--auto-approve"]).code(1);
     let why = "the standby region does not answer well with a share of 19 %: 2 of 2 probes failed";
@@ -149,7 +153,8 @@ fn a_planned_failover_gives_the_standby_its_share_step_by_step() {
     let ran = machine.run(["failover", "s", "--planned", "--auto-approve", "--json"]).ok();
     let took = begin.elapsed().as_secs_f64();
     assert_eq!((changes(&server), weights(&boto, &zone)), (2, alone));
-    // A second before each of two shares and one after, in which the primary served: no part of the recovery.
+    // One second before each of two shares and one after. The primary served then, so they do not
+    // count as recovery.
     let report = report(&ran);
     let seconds = |name: &str| report[name].as_f64().unwrap_or_else(|| panic!("no {name}: {report:#}"));
     let (ramped, recovery) = (seconds("ramped_seconds"), seconds("recovery_seconds"));

@@ -15,35 +15,35 @@ use crate::session::Session;
 use crate::steps::publish::signer;
 use crate::text::count;
 
-/// What is to be applied, and how.
+/// Options of an apply.
 pub struct Apply {
-    /// A plan that was kept: exactly this is done.
+    /// A stored plan file: the apply executes exactly this plan.
     pub file: Option<PlanFile>,
-    /// Which mode the stack is in, where its record is lost.
+    /// The stack's mode, if its record is lost.
     pub mode: Option<Mode>,
-    /// Only these addresses and what they need; all where none are named.
+    /// The addresses to apply, with what they need; all if empty.
     pub targets: Vec<String>,
     /// Data that may be deleted.
     pub delete_data: BTreeSet<String>,
-    /// Signs the bundle.
+    /// The key that signs the bundle.
     pub signing_key: Option<PrivateKey>,
-    /// The operator is not asked.
+    /// Skip the operator's approval.
     pub auto_approve: bool,
-    /// Steps at work at once.
+    /// Number of steps that run at once.
     pub parallelism: usize,
-    /// The stack and its inputs, as one types them.
+    /// The stack and its inputs, as an operator types them.
     pub typed: String,
 }
 
 /// Makes the standby region match the stack of `session`.
 ///
 /// # Errors
-/// Nothing was done, or not all of it.
+/// Returns an error if nothing was done, or not all of it.
 pub async fn apply(session: &mut Session, how: Apply) -> Ended {
     if let Some(mode) = how.mode {
         session.record_anew(mode, how.auto_approve).await?;
     }
-    // After a failover the standby region serves, and stays as that wants it until it is failed back.
+    // After a failover the standby region serves: an apply keeps mode active until the failback.
     let mode = session.sure_mode().await?;
     let options = match &how.file {
         Some(file) => file.options.clone(),
@@ -92,7 +92,7 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
     Ok(status)
 }
 
-/// That a change of mode has to come to its end first, and how.
+/// Returns the failure for an unfinished change of mode, with the command that goes on with it.
 async fn unfinished(session: &mut Session, options: &Options, typed: &str) -> Failure {
     let message = format!("a change to mode `{}` is not complete", options.mode.name());
     let again = |command: &str| format!("drstack {command} {typed}");

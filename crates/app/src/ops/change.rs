@@ -1,4 +1,4 @@
-//! A change of mode, from the decision to the report: what failover and failback share.
+//! A change of mode, from the decision to the report. Failover and failback share it.
 
 use std::collections::BTreeSet;
 
@@ -26,23 +26,23 @@ use crate::report::timeline::{Clock, Report};
 use crate::session::Session;
 use crate::steps::lock::release;
 
-/// What a change of mode is to be.
+/// Options of a change of mode.
 pub(crate) struct Change<'a> {
     pub(crate) options: &'a Options,
     pub(crate) parallelism: usize,
-    /// What goes on with it, as one types it.
+    /// The command that goes on with the change, as an operator types it.
     pub(crate) command: String,
     pub(crate) detected: Timestamp,
     pub(crate) decided: Timestamp,
-    /// When nothing was left to replicate; none if the run did not wait for it.
+    /// When the backlog was empty; `None` if the run did not wait for that.
     pub(crate) drained: Option<Timestamp>,
-    /// How the two sides of the data compared beforehand.
+    /// Both sides of the data, compared before the change.
     pub(crate) data: Vec<Data>,
-    /// Data that stands in the standby region alone, so that there was nothing to compare it with.
+    /// Data that exists in the standby region only, so that there was nothing to compare it with.
     pub(crate) not_compared: Vec<String>,
 }
 
-/// Takes the lock, records the mode, executes, reports.
+/// Takes the lock, records the mode, executes the plan and reports.
 pub(crate) async fn carry_out(
     session: &mut Session,
     shown: PlanOutcome,
@@ -60,7 +60,7 @@ pub(crate) async fn carry_out(
         }
     };
     let mut clock = Clock {
-        // Nothing was lost that a planned failover could have noticed.
+        // A planned failover detects no outage: the primary served until then.
         detected: (change.options.intent.fails_over() && change.drained.is_none()).then_some(change.detected),
         decided: Some(change.decided),
         drained: change.drained,
@@ -80,7 +80,8 @@ pub(crate) async fn carry_out(
             ramps.note(&event, session.now());
             operator.hear(&event);
         };
-        // Not at the last step: what calls of an earlier run undo afterwards is counted too.
+        // The count ends with the run and not with its last step, so that it includes what calls of
+        // an earlier run undo after that step.
         let run = async {
             let run = session.execute(
                 &planned,
@@ -95,12 +96,12 @@ pub(crate) async fn carry_out(
             summary
         };
         let counted = counts.sample(session, &finished).map(Ok);
-        // Counting ends with the run, also where that fails.
+        // Counting ends with the run, also if the run fails.
         let (summary, ()) = tokio::try_join!(run, counted)?;
         counts.conclude(session, &planned, &summary).await;
         summary
     };
-    // What was up stayed up, unless something of it had to be done again.
+    // Instances that were up stayed up, unless a step had to be repeated.
     if clock.done.is_none() || !summary.redone.is_empty() {
         clock.done = Some(session.now());
     }
@@ -114,13 +115,13 @@ pub(crate) async fn carry_out(
     end(session, &planned, &summary, &report, &judged, change).await
 }
 
-/// When what happened, and for how long nothing went on but that traffic moved share by share.
+/// The moments of a run, and the time in which it only ramped traffic.
 struct Times {
     clock: Clock,
     ramped: SignedDuration,
 }
 
-/// The report of `run`.
+/// Returns the report of `run`.
 fn report(
     session: &Session,
     change: &Change<'_>,
@@ -135,7 +136,7 @@ fn report(
         Mode::Active => session.stack.facts.standby.clone(),
         Mode::Standby => session.stack.facts.primary.clone(),
     };
-    // A failback is not measured against an objective, and ramps before all else.
+    // A failback is not measured against an objective, and its ramp comes before everything else.
     let ramped = if is_failover { ramped } else { SignedDuration::ZERO };
     let recovered = !is_failover || judged.verdict.is_recovery();
     Report {
@@ -179,7 +180,8 @@ fn report(
     }
 }
 
-/// What is done with less than was wanted: the rungs that steps climbed down, and what has too few in service without such a step.
+/// Lists what serves with less than desired: the rungs that steps took, and short pools without
+/// such a step.
 fn degraded(plan: &Plan, summary: &RunSummary, judged: &Judged) -> Vec<String> {
     let climbed = summary.degraded.iter().map(|(step, rung)| said(plan, *step, rung));
     let is_said = |pool: &&Pool| {
@@ -195,7 +197,8 @@ fn degraded(plan: &Plan, summary: &RunSummary, judged: &Judged) -> Vec<String> {
     climbed.chain(short.filter_map(|pool| Some(format!("{}: {}", pool.address, pool.shortfall()?)))).collect()
 }
 
-/// The plan as it stands under the lock, and the mode recorded: from here on it is another one.
+/// Plans under the lock if another run may have changed something, and records the mode. From here
+/// on the new mode counts.
 async fn begin(
     session: &mut Session,
     shown: PlanOutcome,
@@ -215,7 +218,7 @@ async fn begin(
     Ok((planned, begun))
 }
 
-/// Shows and keeps the report.
+/// Shows the report and stores it.
 async fn end(
     session: &Session,
     planned: &PlanOutcome,
@@ -255,7 +258,8 @@ async fn end(
         page("report.md", session.app.operator.page(report))
     );
     pages.map_err(|error| store_failure(&error))?;
-    // Until now it was the log of the steps: what a failover called is to be seen whole.
+    // Until now the stored log held the calls of the steps. Every call of a failover has to be
+    // auditable.
     session.keep_calls(&report.run, &session.cloud.calls()).await;
     if !session.without_control {
         session.note(&format!("Kept as `{folder}/report.md` in `{}`.", session.stack.facts.control));
@@ -289,7 +293,7 @@ fn said(plan: &Plan, step: usize, what: &str) -> String {
     format!("{}: {what}", plan.steps[step].address)
 }
 
-/// When the last step of its sort was done, as far as the run has come.
+/// Records when the latest step of each sort was done: check, traffic or capacity.
 fn note_moment(session: &Session, plan: &Plan, event: &Event, clock: &mut Clock) {
     let Event::StepFinished { step, outcome: Outcome::Done, .. } = event else { return };
     let Some(step) = plan.steps.get(*step) else { return };
@@ -304,17 +308,20 @@ fn note_moment(session: &Session, plan: &Plan, event: &Event, clock: &mut Clock)
     }
 }
 
-/// Until it serves: the last of what stands for serving, else the end of the run. While a planned failover waits for replication, and for as
-/// long as it only `ramped`, the primary serves.
+/// Returns the seconds until the new region serves: until the last of capacity, checks and traffic,
+/// else until the run ends.
+///
+/// Waiting for replication and the time that is only `ramped` do not count, since the primary
+/// serves meanwhile.
 fn seconds_until_served(clock: &Clock, ramped: SignedDuration) -> Option<f64> {
     let served = [clock.capacity, clock.checked, clock.traffic].into_iter().flatten().max().or(clock.done)?;
     let since = clock.drained.or(clock.detected).or(clock.decided)?;
     Some((served.duration_since(since) - ramped).as_secs_f64())
 }
 
-/// For how long nothing went on but that traffic moved share by share.
+/// Measures the time in which a run only moves traffic share by share.
 struct Ramps {
-    /// The steps that do so.
+    /// The steps that ramp traffic.
     steps: BTreeSet<usize>,
     running: BTreeSet<usize>,
     since: Timestamp,

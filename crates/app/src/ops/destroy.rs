@@ -1,4 +1,4 @@
-//! Deletes what the stack owns; data stays unless named.
+//! Deletes the stack's resources; data is kept unless named.
 
 use std::collections::BTreeSet;
 
@@ -11,24 +11,24 @@ use crate::ops::finish::{Approval, finish};
 use crate::session::{CONTROL, Session};
 use crate::text::count;
 
-/// What is to be deleted, and how.
+/// Options of a destroy.
 pub struct Destroy {
-    /// Only these addresses and what needs them; all where none are named.
+    /// The addresses to delete, with what needs them; all if empty.
     pub targets: Vec<String>,
-    /// Data that goes too.
+    /// Data to delete too.
     pub delete_data: BTreeSet<String>,
-    /// The operator is not asked.
+    /// Skip the operator's approval.
     pub auto_approve: bool,
-    /// Steps at work at once.
+    /// Number of steps that run at once.
     pub parallelism: usize,
-    /// The stack and its inputs, as one types them.
+    /// The stack and its inputs, as an operator types them.
     pub typed: String,
 }
 
-/// Deletes what the stack of `session` owns.
+/// Deletes the resources that the stack of `session` owns.
 ///
 /// # Errors
-/// Nothing was done, or not all of it.
+/// Returns an error if nothing was done, or not all of it.
 pub async fn destroy(session: &mut Session, how: Destroy) -> Ended {
     let kept = session.sure_mode().await?;
     if kept.standing().mode == Mode::Active || !kept.is_complete() {

@@ -1,4 +1,4 @@
-//! A planned failover waits until replication has brought everything: how much is left is counted, and shown, until it is none.
+//! Drain: a planned failover counts and shows the backlog of replication until it is empty.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,19 +16,23 @@ use crate::report::data::Data;
 use crate::session::Session;
 use crate::text;
 
-/// Default time to wait for replication: S3 promises 15 minutes for its time control, and is faster as a rule.
+/// Default time to wait for replication: S3 promises 15 minutes for its time control, and is faster
+/// as a rule.
 pub const AT_MOST: &str = "15m";
 
-/// How often the two sides are compared: S3 and DynamoDB bring most within seconds, and each look lists all there is.
+/// Interval between two comparisons: S3 and DynamoDB deliver most within seconds, and each
+/// comparison lists all data.
 const POLL: Duration = Duration::from_secs(10);
 
-/// Looks in a row that fail before waiting is given up: a primary that is silent for so long is not there for a planned failover.
+/// Failed comparisons in a row before the drain gives up: a primary that is silent for so long
+/// cannot take part in a planned failover.
 const LOOKS: usize = 4;
 
-/// What `planned` keeps in both regions.
+/// The data that `planned` keeps in both regions.
 type Copies = BTreeMap<Address, Copied>;
 
-/// Both sides of all that `planned` keeps in both regions. What was written at or after `since` is counted too.
+/// Compares both sides of all data that `planned` keeps in both regions. It also counts writes at
+/// or after `since`.
 pub(crate) async fn sides(
     session: &Session,
     planned: &PlanOutcome,
@@ -38,7 +42,7 @@ pub(crate) async fn sides(
     Ok(compared(session, &copies(session, planned, None)?, since).await)
 }
 
-/// What a planned failover would wait for, as it is now.
+/// Returns the backlog that a planned failover would wait for now.
 pub(crate) async fn backlog(
     session: &Session,
     planned: &PlanOutcome,
@@ -62,7 +66,8 @@ fn copies(
         .map_err(|error| Failure::new(Status::Failed, error, "report this, with the stack"))
 }
 
-/// Data to wait for. A name that matches no data is an error: a typo must not leave data out unnoticed.
+/// Returns the data to wait for. A name that matches no data is an error, so that a typo cannot
+/// leave data out unnoticed.
 fn awaited(session: &Session, planned: &PlanOutcome, patience: &Patience<'_>) -> Result<Copies, Failure> {
     let of = (!patience.only.is_empty()).then(|| referred(session, patience.only));
     let mut copied = copies(session, planned, of.as_ref())?;
@@ -82,10 +87,10 @@ fn awaited(session: &Session, planned: &PlanOutcome, patience: &Patience<'_>) ->
     Ok(copied)
 }
 
-/// The components that `only` names, and all that they refer to.
+/// Returns the components that `only` names, and all that they refer to.
 fn referred(session: &Session, only: &[String]) -> BTreeSet<ComponentAddress> {
     let components = &session.stack.components;
-    // A resource's name stands for its component, whose data replicates as one.
+    // The name of a resource stands for its component, whose data replicates as one.
     let component = |name: &str| name.split_once('/').map_or(name, |(it, _)| it).to_owned();
     let is_meant = |it: &ComponentAddress| only.iter().any(|name| it.is_within(&component(name)));
     let mut open: Vec<ComponentAddress> = components.keys().filter(|it| is_meant(it)).cloned().collect();
@@ -93,23 +98,23 @@ fn referred(session: &Session, only: &[String]) -> BTreeSet<ComponentAddress> {
     while let Some(address) = open.pop() {
         open.extend(components.get(&address).into_iter().flat_map(|it| it.refers_to.iter().cloned()));
         if !all.insert(address) {
-            // Its own have been followed already.
+            // The references of this component were followed already.
             open.retain(|it| !all.contains(it));
         }
     }
     all
 }
 
-/// What is waited for, and how long.
+/// The data to wait for, and how long.
 pub(crate) struct Patience<'a> {
-    /// The data of these components and of what they refer to; of all where none are named.
+    /// Wait for the data of these components and of what they refer to; of all if empty.
     pub(crate) only: &'a [String],
-    /// But for the data of these.
+    /// Do not wait for the data of these components.
     pub(crate) except: &'a [String],
     pub(crate) at_most: SignedDuration,
 }
 
-/// Waits until nothing is left to replicate; returns when that was seen.
+/// Waits until the backlog is empty. Returns when that was read.
 pub(crate) async fn drain(
     session: &Session,
     planned: &PlanOutcome,
@@ -138,9 +143,9 @@ pub(crate) async fn drain(
     }
 }
 
-/// Says what has changed since the last look.
+/// Reports the data whose backlog changed since the last comparison.
 fn show(session: &Session, all: &[Data], now: Timestamp, said: &mut Vec<String>) {
-    // Ages grow at each look; only another number is news.
+    // Ages grow with each comparison, so only another number is news.
     let news: Vec<String> = all
         .iter()
         .map(|it| format!("{:?}{:?}", it.sides.as_ref().map(|it| (it.waiting, it.reported)), it.error))
@@ -150,7 +155,7 @@ fn show(session: &Session, all: &[Data], now: Timestamp, said: &mut Vec<String>)
     *said = news;
 }
 
-/// Why it does not go on; nothing was changed.
+/// Returns the failure for a backlog that is not empty. Nothing was changed by then.
 fn not_drained(all: &[Data], begun: Timestamp, now: Timestamp) -> Failure {
     let left: Vec<String> = all.iter().filter(|it| !it.is_drained(begun)).map(|it| it.backlog(now)).collect();
     let message = format!(

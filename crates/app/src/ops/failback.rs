@@ -18,23 +18,23 @@ use crate::report::data::Data;
 use crate::report::restored::left;
 use crate::session::Session;
 
-/// How to fail back.
+/// Options of a failback.
 #[derive(Clone, Debug)]
 pub struct Failback {
-    /// Show what would be done, and do nothing.
+    /// Show the plan and its calls, and execute nothing.
     pub dry_run: bool,
-    /// The operator is not asked.
+    /// Skip the operator's approval.
     pub auto_approve: bool,
-    /// Steps at work at once.
+    /// Number of steps that run at once.
     pub parallelism: usize,
-    /// The stack and its inputs, as one types them.
+    /// The stack and its inputs, as an operator types them.
     pub typed: String,
 }
 
 /// Moves the stack of `session` back to the primary region.
 ///
 /// # Errors
-/// It was not begun, or is not complete.
+/// Returns an error if the failback was not begun, or is not complete.
 pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     session.stated = true;
     let kept = session.mode().await?;
@@ -49,7 +49,7 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     };
     let mut shown = session.plan(&options).await?;
     let kept = shown.mode.clone();
-    // Where nothing is recorded, what serves has been asked by now.
+    // Without a record, planning has observed which region serves.
     if serves(session, &kept) {
         return Ok(Status::Done);
     }
@@ -57,7 +57,7 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     expect_primary(session, &shown).map_err(|failure| or_forward(session, &shown, &kept, how, failure))?;
     let first = match kept.standing().mode {
         Mode::Active => first_phase(session, &shown).await?,
-        // An earlier one came further.
+        // An earlier failback came further.
         Mode::Standby => None,
     };
     let (data, apart) = compare(session, &shown, &kept).await?;
@@ -102,7 +102,8 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     carry_out(session, shown, kept, &change).await
 }
 
-/// Shows what has gone apart in the two regions: both sides of all data that is kept in both, and restored data, which is in one alone.
+/// Compares the two regions and shows the differences: both sides of replicated data, and restored
+/// data, which exists in one region only.
 async fn compare(
     session: &Session,
     shown: &PlanOutcome,
@@ -118,7 +119,8 @@ async fn compare(
     Ok((data, apart))
 }
 
-/// `failure` of a primary that does not answer: where a failover is not complete, there is another way than back.
+/// Adds the way forward to the `failure` of a primary that does not answer: an unfinished failover
+/// can also go on.
 fn or_forward(
     session: &Session,
     shown: &PlanOutcome,
@@ -133,7 +135,7 @@ fn or_forward(
     Failure { hint: failure.hint.map(|hint| format!("{hint}; to fail over all the same, {on}")), ..failure }
 }
 
-/// Whether the primary serves, with a word about it.
+/// True if the primary serves; tells the operator so.
 fn serves(session: &Session, kept: &KeptMode) -> bool {
     let serves = kept.standing().mode == Mode::Standby && kept.is_complete();
     if serves {
@@ -142,7 +144,7 @@ fn serves(session: &Session, kept: &KeptMode) -> bool {
     serves
 }
 
-/// First phase of a failback: traffic resources that an unplanned failover had to skip.
+/// Plans the first phase of a failback: traffic resources that an unplanned failover had to skip.
 async fn first_phase(
     session: &mut Session,
     shown: &PlanOutcome,
@@ -150,7 +152,8 @@ async fn first_phase(
     let is_left = |kind: &str| {
         session.kinds.get(kind).is_some_and(|it| it.needs_both_regions() && it.traffic().is_some())
     };
-    // Where nothing has switched, the primary has its traffic still: a planned failover came no further than its shares.
+    // If no traffic switch moved, the primary still has its traffic: a planned failover came no
+    // further than its shares.
     let switched = |at: &Address| {
         let of = shown.plan.steps.iter().filter(|it| it.address.component() == at.component());
         of.filter_map(|it| session.kinds.get(&it.kind))
@@ -169,7 +172,7 @@ async fn first_phase(
     Ok(is_needed.then_some((options, begin)))
 }
 
-/// Refuses while anything of the primary cannot be seen, or does not answer.
+/// Fails if a resource of the primary could not be observed, or a fact was not answered.
 pub(crate) fn expect_primary(session: &Session, shown: &PlanOutcome) -> Result<(), Failure> {
     let graph = &shown.compiled.graph.resources;
     let unseen = shown.seen.iter().find_map(|(address, look)| match look {

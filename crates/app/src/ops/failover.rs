@@ -1,4 +1,4 @@
-//! Moves to the standby region, with no call to any other unless it is planned.
+//! Moves to the standby region. Unless it is planned, a failover calls no other region.
 
 use drstack_core::bundle::commands;
 use drstack_core::engine::execute::RunSummary;
@@ -16,40 +16,40 @@ use crate::part::addresses;
 use crate::planned::PlanOutcome;
 use crate::session::Session;
 
-/// How often a failed look is repeated before a failover goes on with what it has seen, and the pause between: what is wrong for
-/// longer than this is wrong for good, and the clock runs.
+/// Attempts to observe before a failover goes on with what it observed, and the pause between them.
+/// An error that lasts longer will not pass soon, and the RTO is running.
 const LOOKS: usize = 4;
 const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// How to fail over.
+/// Options of a failover.
 #[derive(Clone, Debug)]
 pub struct Failover {
-    /// Only these addresses, tiers or tags, with what they need; all where none are named.
+    /// The addresses, tiers or tags to fail over, with what they need; all if empty.
     pub only: Vec<String>,
-    /// The primary answers: replication is waited for first.
+    /// The primary answers: drain replication first.
     pub planned: bool,
-    /// How long.
+    /// The longest time to drain.
     pub drain_timeout: SignedDuration,
-    /// What is not waited for.
+    /// Data and traffic dependencies that the failover does not wait for.
     pub not_waiting_for: Vec<String>,
-    /// Least capacity to go on with.
+    /// The minimums that the operator accepts.
     pub minimum: Vec<Accepted>,
     /// When the outage was noticed [default: now].
     pub detected_at: Option<Timestamp>,
-    /// Show what would be done, and do nothing.
+    /// Show the plan and its calls, and execute nothing.
     pub dry_run: bool,
-    /// The operator is not asked.
+    /// Skip the operator's approval.
     pub auto_approve: bool,
-    /// Steps at work at once.
+    /// Number of steps that run at once.
     pub parallelism: usize,
-    /// What goes on with it, as one types it.
+    /// The command that goes on with the failover, as an operator types it.
     pub command: String,
 }
 
-/// Moves the stack of `session`, which was opened for it, to the standby region.
+/// Moves the stack of `session` to the standby region. The session has to be opened for a failover.
 ///
 /// # Errors
-/// It was not begun, is not complete, or is no recovery.
+/// Returns an error if the failover was not begun, is not complete, or is no recovery.
 pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
     session.accept(&how.minimum)?;
     session.stated = true;
@@ -87,7 +87,8 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
         session.app.operator.approve(&question(session, &shown))?;
     }
     let decided = session.now();
-    // What has begun already goes on: the standby region may have been written to.
+    // A failover that has begun goes on without a drain: the standby region may have been written
+    // to.
     let drained = match how.planned && kept.standing().mode == Mode::Standby {
         true => Some(drain(session, &shown, &patience).await?),
         false => None,
@@ -105,10 +106,10 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
     carry_out(session, shown, kept, &change).await
 }
 
-/// What a failover like this would do, without showing it.
+/// Plans a failover without showing it.
 ///
 /// # Errors
-/// The stack is invalid, or something that every plan needs does not answer.
+/// Returns an error if the stack is invalid, or something that every plan needs does not answer.
 pub async fn planned(session: &mut Session, how: &Failover) -> Result<PlanOutcome, Failure> {
     session.accept(&how.minimum)?;
     session.stated = true;
@@ -127,7 +128,7 @@ fn options(session: &mut Session, how: &Failover) -> Result<Options, Failure> {
     })
 }
 
-/// How it ends where a failover has come to its end and left nothing to do.
+/// Judges a complete failover that left nothing to do, and returns its status.
 async fn served_already(session: &Session, shown: &PlanOutcome, command: &str) -> Ended {
     let nothing = RunSummary::default();
     let judged = session.judge(shown, &shown.mode.standing(), true, &nothing, true).await?;
@@ -136,7 +137,7 @@ async fn served_already(session: &Session, shown: &PlanOutcome, command: &str) -
     judged.end(session, false, command)
 }
 
-/// What is asked before anything is done.
+/// Returns the question for the operator's approval.
 fn question(session: &Session, shown: &PlanOutcome) -> String {
     match commands::of_plan(&shown.plan, &session.kinds).len() {
         0 => "Fail over now?".to_owned(),
@@ -145,7 +146,7 @@ fn question(session: &Session, shown: &PlanOutcome) -> String {
     }
 }
 
-/// The plan, once all of the standby region could be looked at, or after some tries.
+/// Plans until all of the standby region could be observed, or the attempts run out.
 async fn look_and_plan(session: &mut Session, options: &Options) -> Result<PlanOutcome, Failure> {
     let mut planned = session.plan(options).await?;
     for _ in 1..LOOKS {

@@ -1,4 +1,5 @@
-//! Approve, lock, look again, execute: the second half of every operation that keeps to the mode.
+//! The second half of every operation that keeps the mode: approve, lock, plan again if needed,
+//! execute.
 
 use drstack_core::plan::{Intent, Options};
 
@@ -8,15 +9,15 @@ use crate::planned::PlanOutcome;
 use crate::session::Session;
 use crate::steps::lock::release;
 
-/// Whether the operator has agreed.
+/// The operator's approval.
 pub(crate) enum Approval {
-    /// Yes.
+    /// The operator has approved.
     Given,
-    /// This has to be asked.
+    /// This question has to be asked.
     Ask(String),
 }
 
-/// Executes what was `shown`.
+/// Executes the plan that was `shown`.
 pub(crate) async fn finish(
     session: &mut Session,
     options: &Options,
@@ -28,13 +29,14 @@ pub(crate) async fn finish(
     if let Approval::Ask(question) = approval {
         session.app.operator.approve(&question)?;
     }
-    // The first phase of a failback changes no mode, and belongs to a run that will.
+    // The first phase of a failback does not change the mode, but it belongs to a run that will.
     let intent = if run == Run::FirstPhase { Intent::Failback } else { options.intent };
     let lock = session.lock(intent).await?;
     let planned = match shown.still_stands_under(&lock) {
         true => shown,
         false => match session.plan(options).await {
-            // What was shown is what is done: if another run changed the world meanwhile, nothing is.
+            // Only the plan that was shown is executed. If another run changed the world meanwhile,
+            // nothing is.
             Ok(planned) if planned.plan == shown.plan => planned,
             Ok(_) => {
                 release(lock).await?;

@@ -1,4 +1,4 @@
-//! The resources of a stack, and the steps that would make all of them.
+//! The resources of a stack, and the steps that would create all of them.
 
 use drstack_core::objective::Mode;
 use drstack_core::plan::{Intent, Options};
@@ -7,10 +7,11 @@ use crate::failure::Failure;
 use crate::planned::PlanOutcome;
 use crate::session::Session;
 
-/// The graph of the stack of `session` in `mode`, and a plan as if nothing existed yet.
+/// Returns the graph of the stack of `session` in `mode`, with a plan for a world where nothing
+/// exists yet.
 ///
 /// # Errors
-/// The stack is invalid, or its facts do not answer.
+/// Returns an error if the stack is invalid, or its facts do not answer.
 pub async fn graph(session: &mut Session, mode: Mode) -> Result<PlanOutcome, Failure> {
     let options =
         Options { intent: Intent::Converge, mode, targets: Vec::new(), delete_data: Default::default() };

@@ -1,4 +1,4 @@
-//! What an operation would do.
+//! Plans an operation and shows the plan.
 
 use std::collections::BTreeSet;
 
@@ -10,27 +10,29 @@ use crate::operator::News;
 use crate::planned::PlanOutcome;
 use crate::session::Session;
 
-/// What is to be planned.
+/// Options of a plan.
 pub struct Plan {
-    /// For which mode; the one that the stack is in where none is named.
+    /// The mode to plan for; the stack's current mode if `None`.
     pub mode: Option<Mode>,
-    /// Only these addresses and what they need; all where none are named.
+    /// The addresses to plan for, with what they need; all if empty.
     pub targets: Vec<String>,
     /// Data that may be deleted.
     pub delete_data: BTreeSet<String>,
-    /// What goes on with a failover that is not complete, as one types it; none where that is not known.
+    /// The command that goes on with an unfinished failover, as an operator types it; `None` if not
+    /// known.
     pub failover: Option<String>,
 }
 
 /// Plans for the stack of `session` and shows it.
 ///
 /// # Errors
-/// The stack is invalid, or something that every plan needs does not answer.
+/// Returns an error if the stack is invalid, or something that every plan needs does not answer.
 pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, PlanOutcome), Failure> {
     let kept = session.mode().await?;
     let now = kept.standing().mode;
     let mode = how.mode.unwrap_or(now);
-    // What a change of mode would do may be seen; what keeps to the mode needs to know it.
+    // A doubt about the mode does not block a plan for the other mode. A plan that keeps the mode
+    // has to be sure of it.
     session.stated = mode != now;
     let mut options = Options {
         intent: match (now, mode) {
@@ -62,7 +64,8 @@ impl Session {
         self.tell(News::Plan { stack: &self.stack, warnings, planned, intent });
     }
 
-    /// Shows what the last apply expected of a failover: known before anything is looked at, however slow that is.
+    /// Shows the failover that the last apply rehearsed. It is known before anything is observed,
+    /// however slow observing is.
     pub(crate) fn show_rehearsed(&self) {
         if let Some(it) = &self.rehearsed {
             self.tell(News::Rehearsed(it));

@@ -1,4 +1,4 @@
-//! Breaks a lock that a dead run left behind.
+//! Breaks a lock that a dead run left.
 
 use drstack_core::control::StoreError;
 use drstack_core::control::lock::{Holder, LockError, break_lock, holder, replace_broken};
@@ -6,28 +6,28 @@ use drstack_core::control::lock::{Holder, LockError, break_lock, holder, replace
 use crate::failure::{Failure, Status, store_failure};
 use crate::session::Session;
 
-/// By whom a lock is broken, for the journal of its run.
+/// The name that breaks the lock, for the journal of the broken run.
 const BY: &str = "drstack unlock";
 
-/// What the lock of a stack looks like.
+/// The state of a stack's lock.
 pub enum Held {
     /// No run holds it.
     Free,
     /// A run holds it.
     By {
-        /// Which.
+        /// The holder.
         holder: Box<Holder>,
-        /// Its lease has not run out.
+        /// True if its lease has not expired.
         is_alive: bool,
     },
     /// It cannot be read.
     Broken(String),
 }
 
-/// Looks at the lock.
+/// Reads the lock.
 ///
 /// # Errors
-/// What the control bucket says.
+/// Returns the error of the control bucket.
 pub async fn look(session: &Session) -> Result<Held, Failure> {
     match holder(&*session.store).await {
         Ok(Some((held, _))) => {
@@ -40,10 +40,10 @@ pub async fn look(session: &Session) -> Result<Held, Failure> {
     }
 }
 
-/// Breaks the lock, which was seen to be `held`.
+/// Breaks the lock, which was read as `held`.
 ///
 /// # Errors
-/// It changed hands meanwhile, or what the control bucket says.
+/// Returns an error if the lock has another holder by now, or that of the control bucket.
 pub async fn unlock(session: &Session, held: &Held) -> Result<(), Failure> {
     match held {
         Held::Free => Ok(()),

@@ -1,4 +1,4 @@
-//! What the run that holds the lock does.
+//! Follows the run that holds the lock.
 
 use drstack_core::control::lock::{self, Holder};
 use drstack_core::engine::journal::{self, Entry};
@@ -6,14 +6,16 @@ use drstack_core::engine::journal::{self, Entry};
 use crate::failure::{Failure, Status, store_failure};
 use crate::session::Session;
 
-/// How often there may be news.
+/// Interval between two reads of the journal.
 const NEWS: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// Follows the run that holds the lock until it ends: tells `hear` first who holds it, then of each new entry of its journal, beside all
-/// entries until then. False where no run holds it.
+/// Follows the run that holds the lock until it ends. Returns false if no run holds it.
+///
+/// It passes the lock holder to `begin`, then each new journal entry to `hear`, with all entries up
+/// to it.
 ///
 /// # Errors
-/// The run gives no sign of life, or the control bucket does not answer.
+/// Returns an error if the run does not renew its lease, or the control bucket does not answer.
 pub async fn watch(
     session: &Session,
     mut begin: impl FnMut(&Holder),

@@ -1,4 +1,4 @@
-//! Instances that serve, counted while a mode changes.
+//! Counts the instances in service during a change of mode.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,20 +16,21 @@ use crate::report::timeline::InService;
 use crate::session::Session;
 use crate::text;
 
-/// How often the instances in service are counted. One bulk call each time, and no dip that lasts a minute goes unseen.
+/// Interval between two counts of the instances in service. Each count is one bulk call, and a dip
+/// that lasts a minute is always seen.
 const SAMPLE: Duration = Duration::from_secs(10);
 
-/// Kind and id of what runs instances, and what a look at it found.
+/// Kind and id of a group that runs instances, with the result of reading it.
 type Counted = (&'static str, String, Result<Option<Found>, CloudError>);
 
-/// Instances that serve, counted on the way.
+/// The instances in service, counted during a run.
 #[derive(Default)]
 pub(crate) struct Counts {
-    /// What runs instances, by kind and id: whose it is and what is wanted of it.
+    /// The groups that run instances, by kind and id, with address and spec.
     groups: BTreeMap<&'static str, BTreeMap<String, (Address, Value)>>,
-    /// Instances that are on-demand where spot ones are wanted, at the last look.
+    /// On-demand instances of groups whose target is spot, at the last count.
     on_demand: BTreeMap<Address, u32>,
-    /// The run has taken long enough to be looked at on the way.
+    /// True if the run took long enough for a count during it.
     is_long: bool,
     before: Option<u32>,
     fewest: Option<u32>,
@@ -54,7 +55,8 @@ impl Counts {
         counts
     }
 
-    /// Counts now and then, and once more after the last step of a run that took longer than that has `finished`.
+    /// Counts at intervals, and once more after the run has `finished`, if it took longer than one
+    /// interval.
     pub(crate) async fn sample(&mut self, session: &Session, finished: &CancellationToken) {
         while finished.run_until_cancelled(session.app.host.rest(SAMPLE)).await.is_some() {
             self.count(session).await;
@@ -64,7 +66,8 @@ impl Counts {
         }
     }
 
-    /// Counts at the end of a run: what its steps saw last, unless it was long or a step failed, whose end no step saw.
+    /// Counts at the end of a run. A short run in which no step failed is counted by what its steps
+    /// observed last; a failed step observed no end.
     pub(crate) async fn conclude(&mut self, session: &Session, planned: &PlanOutcome, summary: &RunSummary) {
         if self.is_long {
             return;
@@ -75,7 +78,8 @@ impl Counts {
         }
     }
 
-    /// Counts what the steps of a short run saw last: no more time has passed since than between two counts.
+    /// Counts what the steps of a short run observed last: less time has passed since than between
+    /// two counts.
     fn count_seen(&mut self, session: &Session, planned: &PlanOutcome, summary: &RunSummary) {
         let seen = |address: &Address| match planned.seen.get(address) {
             Some(Look::Present(found)) => Some(found.clone()),
@@ -102,7 +106,8 @@ impl Counts {
         self.note(session, looks);
     }
 
-    /// A look that fails counts nothing: it says nothing about what serves.
+    /// Records a count. A failed read counts nothing: it shows nothing about the instances in
+    /// service.
     fn note(&mut self, session: &Session, looks: Vec<Counted>) {
         let (mut sum, mut on_demand) = (0, BTreeMap::new());
         for (kind, id, look) in looks {
@@ -125,14 +130,15 @@ impl Counts {
         }
     }
 
-    /// What Auto Scaling has yet to exchange, once it was failed back.
+    /// Lists the instances that Auto Scaling has yet to replace with spot instances after a
+    /// failback.
     pub(crate) fn left_on_demand(&self) -> Vec<String> {
         let left = self.on_demand.iter().filter(|(_, count)| **count > 0);
         left.map(|(address, count)| format!("{address}: {}", text::count(*count as usize, "instance")))
             .collect()
     }
 
-    /// Whether the run was too short for a count on the way.
+    /// True if the run was too short for a count during it.
     pub(crate) fn is_short(&self) -> bool {
         !self.is_long
     }

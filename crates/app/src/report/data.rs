@@ -10,21 +10,21 @@ use serde::Serialize;
 
 use crate::text::{count, duration};
 
-/// One bucket or table, and how its two sides compare, or why drstack could not look.
+/// One bucket or table: how its two sides compare, or the error of the comparison.
 #[derive(Clone, Debug, Serialize)]
 pub struct Data {
-    /// What keeps it in both regions.
+    /// The component that keeps it in both regions.
     pub address: String,
     /// The primary's bucket or table.
     pub name: String,
     /// `object` or `item`.
     pub unit: &'static str,
-    /// What counts as the same.
+    /// The criterion by which two copies count as the same.
     #[serde(skip)]
     pub means: &'static str,
-    /// None if the look failed.
+    /// The comparison; `None` if it failed.
     pub sides: Option<Sides>,
-    /// Why not.
+    /// The error of a failed comparison.
     pub error: Option<String>,
 }
 
@@ -39,18 +39,18 @@ impl Data {
         Self { address, name, unit, means, sides, error }
     }
 
-    /// Whether there is too much of it to be compared, and the service does not report how much is waiting.
+    /// True if there is too much data to compare, and the service does not report its backlog.
     pub fn is_untold(&self) -> bool {
         let counts = |it: &Sides| it.is_whole || it.reported.is_some_and(|it| it.waiting.is_some());
         self.sides.as_ref().is_some_and(|it| !counts(it))
     }
 
-    /// Whether nothing is waiting: [`Sides::is_drained`].
+    /// True if the backlog is empty: [`Sides::is_drained`].
     pub fn is_drained(&self, since: Timestamp) -> bool {
         self.sides.as_ref().is_some_and(|it| it.is_drained(since))
     }
 
-    /// What replication has yet to bring.
+    /// Describes the backlog of replication.
     pub fn backlog(&self, now: Timestamp) -> String {
         let Self { address, unit, .. } = self;
         let Some(sides) = &self.sides else { return self.unseen() };
@@ -79,7 +79,7 @@ impl Data {
         }
     }
 
-    /// What has gone apart.
+    /// Describes the differences between the two sides.
     pub fn divergence(&self, primary: &str, standby: &str) -> String {
         let Self { address, .. } = self;
         let Some(sides) = &self.sides else { return self.unseen() };
@@ -133,7 +133,7 @@ impl Data {
     }
 }
 
-/// What the service itself says of its replication.
+/// Returns what the service itself reports about its replication.
 fn reported(sides: &Sides) -> String {
     let Some(Reported { at, waiting, latency }) = sides.reported else { return String::new() };
     let count = |it: u64| count(usize::try_from(it).unwrap_or(usize::MAX), "operation");

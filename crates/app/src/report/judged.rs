@@ -1,4 +1,5 @@
-//! The verdict of a failover at the edge: what serves is looked at once more, and the end says what to do next.
+//! The verdict of a failover: the application observes once more what serves, and names the next
+//! command.
 
 use std::collections::BTreeMap;
 
@@ -13,20 +14,21 @@ use crate::failure::{Ended, Failure, Status, shape_failure};
 use crate::planned::PlanOutcome;
 use crate::session::Session;
 
-/// How often a failed look at what serves is repeated, and the pause between: a verdict is worth some seconds.
+/// Attempts to observe what serves, and the pause between them: a verdict is worth a few seconds.
 const LOOKS: usize = 4;
 const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// A verdict, and what it follows from.
+/// A verdict, with its evidence.
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     pub(crate) evidence: Evidence,
-    /// Commands with which an operator starts what serves, without drstack.
+    /// Commands with which an operator starts the capacity without drstack.
     by_hand: BTreeMap<Address, String>,
 }
 
 impl Session {
-    /// The verdict on a run of `planned` that ended in `standing`, by what serves now. Of a `short` run that is what its steps saw last.
+    /// Judges a run of `planned` that ended in `standing`, by the instances in service now. For a
+    /// `short` run these are what its steps observed last.
     pub(crate) async fn judge(
         &self,
         planned: &PlanOutcome,
@@ -68,7 +70,7 @@ impl Session {
     }
 }
 
-/// What the steps of a run that is complete saw last, else what was seen before it.
+/// Returns what the steps of a complete run observed last, else what was observed before the run.
 fn seen_last(planned: &PlanOutcome, running: &[&Resource], summary: &RunSummary) -> BTreeMap<Address, Look> {
     let last = |it: &&Resource| {
         let left = summary.left.get(&it.address).cloned().map(Look::Present);
@@ -78,7 +80,8 @@ fn seen_last(planned: &PlanOutcome, running: &[&Resource], summary: &RunSummary)
 }
 
 impl Judged {
-    /// How the program ends after a failover of which every step is done; `missed` is whether that took longer than the RTO.
+    /// Returns the status after a failover whose steps are all done; `missed` is true if it took
+    /// longer than the RTO.
     pub(crate) fn end(&self, session: &Session, missed: bool, command: &str) -> Ended {
         match self.verdict {
             Verdict::Recovered | Verdict::Degraded if missed => Ok(Status::NotReady),
@@ -86,12 +89,12 @@ impl Judged {
             Verdict::NothingToDo if self.evidence.is_asked() => Ok(Status::Done),
             Verdict::Partial => Err(self.empty(session, command)),
             Verdict::Capacity | Verdict::NothingToDo => Err(unasked(session, &self.evidence)),
-            // The caller reports what failed.
+            // The caller reports the failures.
             Verdict::NotComplete => Ok(Status::Failed),
         }
     }
 
-    /// That nothing serves, or that the look at it failed, and the way on.
+    /// Returns the failure for pools with nothing in service, or with a failed read, and its hint.
     fn empty(&self, session: &Session, command: &str) -> Failure {
         let pools = self.evidence.pools.iter().filter(|pool| pool.in_service.unwrap_or(0) == 0);
         let (unseen, empty): (Vec<_>, Vec<_>) = pools.partition(|pool| pool.in_service.is_none());
@@ -116,7 +119,7 @@ impl Judged {
     }
 }
 
-/// That no check asked what serves, and where one belongs.
+/// Returns the failure for a failover without a check of what serves, and names where to write one.
 fn unasked(session: &Session, evidence: &Evidence) -> Failure {
     let standby = &session.stack.facts.standby;
     let message = match evidence.asked_data > 0 {

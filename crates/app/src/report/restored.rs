@@ -1,4 +1,4 @@
-//! Of which moment restored data is: what was written after it is lost with the primary.
+//! The moment that restored data dates from: later writes are lost with the primary.
 
 use drstack_core::component::StackFacts;
 use drstack_core::kind::KindRegistry;
@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use crate::text::duration;
 
-/// One sentence for each table that `plan` restores, or that stands restored from the export that it would restore, as of `now`.
+/// Returns one remark for each table that `plan` restores, or that was restored from the export
+/// that it would restore, as of `now`.
 pub(crate) fn restored(plan: &Plan, kinds: &KindRegistry, now: Timestamp) -> Vec<Remark> {
     let remark = |Restored { address, export, as_of }: Restored| {
         let text = match as_of {
@@ -27,7 +28,7 @@ pub(crate) fn restored(plan: &Plan, kinds: &KindRegistry, now: Timestamp) -> Vec
     restored::restored(plan, kinds).into_iter().map(remark).collect()
 }
 
-/// One sentence for each restored table that stands while the primary serves, or is about to.
+/// Returns one remark for each restored table that exists while the primary serves, or is about to.
 pub(crate) fn left(
     report: &PlanReport,
     kinds: &KindRegistry,

@@ -1,4 +1,4 @@
-//! A change of mode as a timeline.
+//! The report of a change of mode, with its timeline.
 
 use drstack_core::verdict::{Pool, Verdict};
 use jiff::Timestamp;
@@ -6,20 +6,20 @@ use serde::Serialize;
 
 use super::data::Data;
 
-/// When what happened. Moments that did not come, or that nothing stands for, are none.
+/// The moments of a change of mode. A moment is `None` if it did not occur or has no step.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Clock {
-    /// The outage was noticed: as the operator says, else when the command was started.
+    /// The outage was noticed: the time that the operator named, else the start of the command.
     pub detected: Option<Timestamp>,
     /// The operator approved.
     pub decided: Option<Timestamp>,
-    /// Nothing was left to replicate: a planned failover waits for that.
+    /// The backlog was empty, which a planned failover waits for.
     pub drained: Option<Timestamp>,
     /// The first step began.
     pub started: Option<Timestamp>,
-    /// All instances that are wanted serve.
+    /// All desired instances serve.
     pub capacity: Option<Timestamp>,
-    /// The last check holds.
+    /// The last check passed.
     pub checked: Option<Timestamp>,
     /// Traffic has moved.
     pub traffic: Option<Timestamp>,
@@ -27,7 +27,7 @@ pub struct Clock {
     pub done: Option<Timestamp>,
 }
 
-/// How a failover, or a failback, went. Holds addresses, times and counts.
+/// The report of a failover or a failback. It holds addresses, times and counts.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The stack.
@@ -38,53 +38,59 @@ pub struct Report {
     pub run: String,
     /// The region that serves from now on.
     pub region: String,
-    /// Rises at each change of mode.
+    /// The epoch, which rises with each change of mode.
     pub epoch: u64,
-    /// Whether every step is done.
+    /// True if every step is done.
     pub complete: bool,
-    /// What a failover has come to; none of a failback.
+    /// The verdict on a failover; `None` for a failback.
     pub verdict: Option<Verdict>,
-    /// When what happened.
+    /// The moments of the change.
     pub clock: Clock,
-    /// From the detection (of a failback: from the decision; of a planned failover: from when replication had drained) until it serves: until checks pass and traffic has moved, where there are any.
+    /// Time until the new region serves: until checks passed and traffic moved, if the stack has
+    /// any.
+    ///
+    /// It starts at the detection; for a failback, at the decision; for a planned failover, when
+    /// replication had drained.
     pub recovery_seconds: Option<f64>,
-    /// For how long a planned failover did nothing but move traffic share by share, which `recovery_seconds` leaves out: the primary serves
-    /// meanwhile.
+    /// Time in which a planned failover only moved traffic share by share.
+    ///
+    /// `recovery_seconds` leaves it out, since the primary serves meanwhile.
     pub ramped_seconds: Option<f64>,
-    /// What the stack asks for.
+    /// The stack's RTO.
     pub rto_seconds: Option<i64>,
     /// Data lost: drstack does not measure it yet.
     pub rpo: &'static str,
-    /// Of which moment restored data is.
+    /// The moment that each restored table dates from.
     pub restored: Vec<String>,
-    /// Instances that served before, and the fewest that did on the way; none where there were no pools.
+    /// Instances in service before, at the lowest count, and after; `None` without pools.
     pub in_service: Option<InService>,
-    /// What is to serve, and how many instances of it do.
+    /// The pools that are to serve, with their instances in service.
     pub pools: Vec<Pool>,
-    /// What a failback has left on-demand where spot instances are wanted.
+    /// Groups that a failback left on-demand although their target is spot, with the instances.
     pub on_demand: Vec<String>,
-    /// What is done with less than was wanted.
+    /// Steps that are done with less than desired or with a substitute.
     pub degraded: Vec<String>,
-    /// Steps that failed, and why.
+    /// Failed steps, with their errors.
     pub failed: Vec<String>,
-    /// How old the facts were that it worked from.
+    /// Age of the facts that the run worked from.
     pub facts_age_seconds: Option<i64>,
-    /// How the two sides of the data compared before: of a failback what had gone apart.
+    /// Both sides of the data, compared before the change; for a failback, how they had diverged.
     pub data: Vec<Data>,
     /// Restored tables, which drstack does not compare: writes to them stay in the standby region.
     pub not_compared: Vec<String>,
-    /// Calls that were refused since they would have left the standby region; always none unless drstack is wrong.
+    /// Calls that were refused because they would have left the standby region. Empty unless
+    /// drstack has a defect.
     pub refused_calls: Vec<String>,
 }
 
-/// Instances that serve, over the run.
+/// Instances in service over a run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct InService {
-    /// When the run began.
+    /// The count when the run began.
     pub before: u32,
-    /// The fewest that were counted.
+    /// The lowest count.
     pub fewest: u32,
-    /// When it ended.
+    /// The count when the run ended.
     pub after: u32,
 }
 
@@ -94,7 +100,7 @@ impl Report {
         self.verdict.is_some()
     }
 
-    /// Whether it took longer than the stack asks for.
+    /// True if the recovery took longer than the stack's RTO.
     pub fn missed(&self) -> bool {
         match (self.recovery_seconds, self.rto_seconds) {
             (Some(took), Some(rto)) => took > rto as f64,
@@ -102,7 +108,7 @@ impl Report {
         }
     }
 
-    /// The moments that came, in order, with their names.
+    /// Returns the moments that occurred, in order, with their names.
     pub fn moments(&self) -> Vec<(&'static str, Timestamp)> {
         let Clock { detected, decided, drained, started, capacity, checked, traffic, done } = self.clock;
         let all = [

@@ -1,4 +1,4 @@
-//! Executing a plan under the lock, and what is kept of the run.
+//! Executes a plan under the lock and stores what the run leaves.
 
 use std::sync::Arc;
 
@@ -21,8 +21,9 @@ use crate::planned::PlanOutcome;
 use crate::session::Session;
 
 impl Session {
-    /// Executes `planned` under `lock`, which is kept alive meanwhile and given back at the end. The `change` of mode that it makes is
-    /// recorded before that.
+    /// Executes `planned` under `lock`, renews the lock meanwhile and releases it at the end.
+    ///
+    /// If the run completes a `change` of mode, that is recorded before the release.
     pub(crate) async fn execute(
         &self,
         planned: &PlanOutcome,
@@ -37,9 +38,9 @@ impl Session {
             epoch = lock.holder().epoch,
             "keeping facts, then executing"
         );
-        // Looking and planning may have taken most of the lease, or all of it.
+        // Observing and planning may have taken most of the lease, or all of it.
         lock.confirm(|| self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
-        // An unplanned failover captured nothing: its facts are the kept ones.
+        // An unplanned failover captured nothing: its facts are the stored ones.
         if self.alone.is_none() {
             self.keep_facts(planned).await?;
         }
@@ -55,7 +56,8 @@ impl Session {
             .under(lock.lease())
             .after(lock.begun().clone());
         self.cloud.under(Some(journal.permit()));
-        // Blocked, it is not complete anyway; and an apply works for the same world as the runs before it.
+        // A blocked plan is incomplete anyway, so it does not wait. An apply does not wait either:
+        // it works for the same world as the runs before it.
         let waits = change.is_some() && planned.report.blocked.is_empty();
         let earlier = if waits { lock.in_flight().clone() } else { InFlight::default() };
         let again = self.again(planned);
@@ -67,7 +69,7 @@ impl Session {
             let now = || self.cloud.now();
             keeping(&mut lock, now, rest, &stop, run).await
         };
-        // Nothing of the run is under way any more.
+        // No call of the run is in flight any more.
         self.cloud.under(None);
         if let Some(error) = &lost {
             self.warn(&format!("warning: {error}; what was running is stopped"));
@@ -85,7 +87,7 @@ impl Session {
             let settled = complete && change.is_some();
             leave_in_flight(&mut lock, &journal, settled, self.cloud.now());
             let (run, begun) = (lock.holder().run.clone(), journal.begun());
-            // Before the lock is given back: a call that is under way has no end yet.
+            // Before the lock is released: a call that is still in flight has no end yet.
             let calls = self.cloud.calls();
             let (released, ()) = tokio::join!(lock.release(&begun), self.keep_calls(&run, &calls));
             released.map_err(|error| self.lock_failure(&error))?;
@@ -104,7 +106,7 @@ impl Session {
         }
     }
 
-    /// Keeps what was asked for `planned`, under the lock.
+    /// Stores the facts of `planned`, under the lock.
     pub(crate) async fn keep_facts(&self, planned: &PlanOutcome) -> Result<(), Failure> {
         records::keep_facts(&*self.store, &planned.facts).await.map_err(|error| match &error {
             StoreError::Refused { .. } => self.lock_failure(&LockError::Lost),
@@ -112,7 +114,8 @@ impl Session {
         })
     }
 
-    /// The plan, and what it takes to look again at what calls of earlier runs undo.
+    /// Returns the plan, with what it takes to observe again the resources that calls of earlier
+    /// runs undo.
     fn again<'a>(&'a self, planned: &'a PlanOutcome) -> Again<'a> {
         Again {
             cloud: Arc::clone(&self.cloud),
@@ -126,7 +129,8 @@ impl Session {
         }
     }
 
-    /// What calls of earlier runs undid, or may still undo after a run that does not wait for them.
+    /// Reports the resources that calls of earlier runs undid, or may still undo after a run that
+    /// does not wait for them.
     fn say_landed(&self, waited: bool, in_flight: &InFlight, summary: Option<&RunSummary>) {
         for address in summary.iter().flat_map(|summary| &summary.redone) {
             self.warn(&format!("a call of an earlier run undid {address}: it was done again"));
@@ -155,7 +159,7 @@ impl Session {
         }
     }
 
-    /// What a complete run leaves behind: the bundle, the mode.
+    /// Publishes the bundle and completes the mode after a complete run.
     async fn settle(
         &self,
         planned: &PlanOutcome,
@@ -165,19 +169,21 @@ impl Session {
     ) -> Result<(), Failure> {
         self.conclude(planned, &summary.left, lock).await?;
         let Some(begun) = change else { return Ok(()) };
-        // A run that took the lock meanwhile and changed the mode has written another version.
+        // If another run took the lock meanwhile and changed the mode, it has written another
+        // version.
         lock.confirm(|| self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
         begun.complete(&*self.store).await.map(drop).map_err(|error| mode_failure(&error))
     }
 
-    /// Keeps the log of all calls until now beside the journal of `run`. A run that went well does not fail for want of it.
+    /// Stores the call log of `run` up to now beside its journal. A failure to store it does not
+    /// fail the run.
     pub(crate) async fn keep_calls(&self, run: &str, calls: &[CallNote]) {
         if let Err(error) = records::keep_calls(&*self.store, run, calls).await {
             self.warn(&format!("warning: the log of this run's calls was not kept: {error}"));
         }
     }
 
-    /// `run`, which the first interruption drains and the second one stops.
+    /// Runs `run`; the first interruption drains it, the second one stops it.
     async fn until_interrupted<T>(
         &self,
         run: impl Future<Output = T>,

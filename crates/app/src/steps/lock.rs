@@ -1,4 +1,4 @@
-//! The stack's lock at the edge: who takes it from whom, and what to say where it is not to be had.
+//! Takes the stack's lock for an operation, and explains why it cannot be taken.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +11,18 @@ use crate::failure::{Failure, Status, store_failure};
 use crate::operator::Busy;
 use crate::session::Session;
 
-/// How often a failover looks whether another one still lives: some times while a holder gives one sign of life.
+/// How often a failover checks if another holder is alive: several times per renewal period of a
+/// holder.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(4);
 
 impl Session {
-    /// Takes the stack's lock for a failover or a failback: from a run of any other kind it is taken away, and whoever fails over or
-    /// fails back already is waited for until it is known whether it lives.
+    /// Takes the stack's lock for a failover or a failback.
+    ///
+    /// It takes the lock from a run of any other kind. If the holder is itself a failover or a
+    /// failback, it waits until that run is known to be alive or dead.
     pub(crate) async fn lock_over(&self, intent: Intent) -> Result<Lock, Failure> {
-        // Making it, or mending its settings, is nothing for a failover: without it there is nothing to fail over with.
+        // A failover does not create the bucket or fix its settings: without the bucket there is
+        // nothing to fail over with.
         if !intent.fails_over() {
             self.store.ensure().await.map_err(|error| store_failure(&error))?;
         }
@@ -41,13 +45,13 @@ impl Session {
         Lock::take_from_others(Arc::clone(&self.store), self.holder(intent), self.now()).await
     }
 
-    /// Waits while `first` holds the lock and it is not known whether it lives: it gives a sign of life, or its lease ends.
+    /// Waits until `first` is known to be alive or dead: it renews the lock, or its lease expires.
     async fn until_alive_or_dead(&self, first: &Holder) -> Result<(), Failure> {
         let Holder { owner, host, purpose, .. } = first;
         self.note(&format!(
             "`drstack {purpose}` of {owner} on {host} has the lock: waiting for a sign of life"
         ));
-        // Bounded: a lease that is not renewed ends.
+        // The loop is bounded: a lease that is not renewed expires.
         while first.until > self.now() {
             let held = lock::holder(&*self.store).await.map_err(|error| self.lock_failure(&error))?;
             if !held.is_some_and(|(holder, _)| holder == *first) {
@@ -58,7 +62,7 @@ impl Session {
         Ok(())
     }
 
-    /// Takes the stack's lock for a run, making the control bucket where it is missing.
+    /// Takes the stack's lock for a run, and creates the control bucket if it does not exist.
     pub(crate) async fn lock(&self, intent: Intent) -> Result<Lock, Failure> {
         let _busy = self.taking();
         self.store.ensure().await.map_err(|error| store_failure(&error))?;
@@ -70,7 +74,7 @@ impl Session {
         self.busy(format!("Taking the lock in `{}`", self.stack.facts.control))
     }
 
-    /// A new run, which is to hold the lock.
+    /// Returns a new run as the future lock holder.
     fn holder(&self, intent: Intent) -> Holder {
         let (now, purpose) = (self.now(), intent.purpose());
         let run = self.app.host.run(now);
@@ -103,7 +107,7 @@ impl Session {
             LockError::Broken(_) => {
                 Failure::new(Status::Locked, error, "run `drstack unlock`: it puts a new one in its place")
             }
-            // Another run took it and gave it back in between.
+            // Another run took the lock and released it in between.
             LockError::Store(refused @ StoreError::Refused { .. }) => {
                 Failure::new(Status::Locked, refused, "run it again to see what is to be done now")
             }
@@ -112,7 +116,7 @@ impl Session {
     }
 }
 
-/// Gives back a lock under which nothing was begun.
+/// Releases a lock under which nothing was begun.
 pub(crate) async fn release(lock: Lock) -> Result<(), Failure> {
     let begun = lock.begun().clone();
     lock.release(&begun)

@@ -1,4 +1,5 @@
-//! Observing and planning: from a stack and its cloud to a plan, and all that was seen on the way to it.
+//! Observes and plans: from a stack and its cloud to a plan, with everything that was read on the
+//! way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,7 +34,7 @@ use crate::text;
 /// Attempts at a plan in which nothing is blocked by what another run creates at the same time.
 const LOOKS: usize = 3;
 
-/// What a plan is made from, but for the looks.
+/// Everything that a plan is made from, except the observations.
 struct Basis {
     facts: Kept,
     has_new_levels: bool,
@@ -45,7 +46,7 @@ struct Basis {
     sequence: Option<Sequence>,
 }
 
-/// Answers of the regions, and what was kept before.
+/// The answers of the regions, and the stored facts.
 struct Asked {
     kept: Kept,
     seen: Capture,
@@ -53,7 +54,7 @@ struct Asked {
     has_new_levels: bool,
 }
 
-/// Questions whose answers differ.
+/// Returns the facts whose answers differ.
 fn moved(before: &Facts, now: &Facts) -> Vec<String> {
     let differs = |(query, fact): &(&String, &Fact)| {
         before.answers.get(*query).is_some_and(|it| it.value != fact.value)
@@ -65,7 +66,8 @@ impl Session {
     /// Observes and plans.
     ///
     /// # Errors
-    /// The stack is invalid, which region serves is in doubt, or the control bucket does not answer.
+    /// Returns an error if the stack is invalid, which region serves is in doubt, or the control
+    /// bucket does not answer.
     pub async fn plan(&mut self, options: &Options) -> Result<PlanOutcome, Failure> {
         let mut planned = self.plan_once(options).await?;
         for _ in 1..LOOKS {
@@ -77,9 +79,10 @@ impl Session {
         Ok(planned)
     }
 
-    /// Whether another run was at work while this one observed, so that what is in the way may be
-    /// what that run was creating. A lock that cannot be read again is no reason to drop the plan:
-    /// executing it takes the lock first.
+    /// True if another run held the lock while this one observed. A blocked address may then be one
+    /// that the other run was creating.
+    ///
+    /// If the lock cannot be read again, the plan is kept: executing it takes the lock first.
     async fn is_overtaken(&self, planned: &PlanOutcome) -> bool {
         !planned.report.blocked.is_empty() && self.peek().await.is_ok_and(|peek| peek != planned.peek)
     }
@@ -91,11 +94,12 @@ impl Session {
     async fn plan_once(&mut self, options: &Options) -> Result<PlanOutcome, Failure> {
         let Scope { primary, standby, .. } = &self.scope;
         let _busy = self.busy(format!("Looking at {primary} and {standby}"));
-        // The lock and its journal tell another owner's resource from one that a run was cut off while creating.
+        // The lock and its journal tell another owner's resource from one that a run was creating
+        // when it died.
         let peek = self.peek().await?;
         let Basis { facts, has_new_levels, unanswered, moved, mode, mut compiled, sequence } =
             self.compiled(options).await?;
-        // Asked after the lock was looked at: a change of mode later than that shows in the lock.
+        // The mode was read after the lock, so a later change of mode shows in the lock.
         if !self.stated && mode.is_past(options.intent, options.mode) {
             let hint = "run it again to see what is to be done now";
             return Err(Failure::new(Status::Locked, "the mode changed since this run began", hint));
@@ -149,7 +153,7 @@ impl Session {
         })
     }
 
-    /// What is said beside a plan.
+    /// Returns the notes beside a plan.
     fn notes(
         &self,
         options: &Options,
@@ -159,7 +163,8 @@ impl Session {
         now: &Standing,
     ) -> Result<Vec<Remark>, Failure> {
         let mut notes = Vec::new();
-        // What a component leaves out matters where it is about to change; saying it every time is noise.
+        // Parts that a component leaves out matter only when it is about to change. Reporting them
+        // each time is noise.
         let changing: BTreeSet<String> = match options.intent {
             Intent::Destroy => BTreeSet::new(),
             _ => plan.steps.iter().map(|step| step.address.component().to_string()).collect(),
@@ -180,7 +185,7 @@ impl Session {
         Ok(notes)
     }
 
-    /// Facts and graph; errors in the stack end the program, unless it is about to be destroyed.
+    /// Returns facts and graph. Errors in the stack end the operation, unless it is a destroy.
     async fn compiled(&mut self, options: &Options) -> Result<Basis, Failure> {
         let Asked { mut kept, seen, moved, has_new_levels } = self.ask().await?;
         kept.facts = seen.facts;
@@ -188,7 +193,7 @@ impl Session {
         secrets.extend(seen.secrets);
         self.scope.secrets = Arc::new(secrets);
         for (query, fact) in &kept.facts.answers {
-            // Never the value: it may be anything.
+            // Never log the value: it may be anything.
             tracing::debug!(query, captured_at = %fact.captured_at, "have a fact");
         }
         for remark in &seen.failed {
@@ -225,15 +230,15 @@ impl Session {
         Ok(Basis { facts: kept, has_new_levels, unanswered, moved, mode, compiled, sequence })
     }
 
-    /// Asks for facts; an unplanned failover works from those that were kept.
+    /// Captures facts; an unplanned failover works from the stored ones.
     async fn ask(&self) -> Result<Asked, Failure> {
         let mut kept = Kept::default();
         let (seen, moved, has_new_levels) = match &self.alone {
-            // The primary may be lost: the kept answers have to do.
+            // The primary may be lost, so the stored answers have to suffice.
             Some(alone) if !self.without_control => {
                 (Capture { facts: alone.facts.clone(), ..Capture::default() }, Vec::new(), false)
             }
-            // What was said last is lost: what the standby region says itself can be asked again.
+            // The stored answers are lost, but the standby region can be asked again for its own.
             Some(alone) => {
                 let mut queries = queries(&self.stack);
                 queries.retain(|it| it.place == Place::Standby);
@@ -263,15 +268,17 @@ impl Session {
         Ok(Asked { kept, seen, moved, has_new_levels })
     }
 
-    /// Compiles the stack for what a run with these options plans for.
+    /// Compiles the stack for the mode that a run with these options plans for.
     fn compile_for(&self, mode: &KeptMode, options: &Options, facts: &Facts) -> Compiled {
         let mut compiled = compile(&self.stack, facts, self.accepting(mode.standing_for(options)));
         go_without(&mut compiled.graph, &self.kinds, &self.without);
         compiled
     }
 
-    /// The mode held against what was seen. Where nobody has said which region serves, a doubt about that ends the program; else what
-    /// `compiled` holds follows it.
+    /// Compares the mode with the witnesses that were observed.
+    ///
+    /// Unless the operator stated which region serves, a doubt about it ends the operation.
+    /// Otherwise `compiled` is compiled again if the mode differs.
     fn weighed(
         &self,
         mode: KeptMode,
@@ -287,14 +294,14 @@ impl Session {
         if let Some(failure) = self.in_doubt(&mode).filter(|_| !self.stated) {
             return Err(failure);
         }
-        // Of another epoch the same resources are wanted, with other texts.
+        // Another epoch desires the same resources, with other texts.
         if self.accepting(mode.standing_for(options)) != planned_for {
             *compiled = self.compile_for(&mode, options, facts);
         }
         Ok(mode)
     }
 
-    /// Whether a failover's launches fit into the RTO.
+    /// Checks that a failover's launches fit into the RTO.
     fn budget(&self, facts: &Facts, mode: Mode, graph: &Graph) -> Result<Option<Diagnostic>, Failure> {
         let other = if mode == Mode::Active { Mode::Standby } else { Mode::Active };
         let other = compile(&self.stack, facts, other).graph;
@@ -302,7 +309,8 @@ impl Session {
         budget::check(&self.stack, standby, active, &self.kinds).map_err(|error| shape_failure(&error))
     }
 
-    /// Looks at all that is wanted; at a failover only at what it may change, and at the record of the rest.
+    /// Observes all desired resources; an unplanned failover observes those that it may change and
+    /// reads the record for the rest.
     async fn look(&self, graph: &Graph) -> Observed {
         match &self.alone {
             None => observe(&*self.cloud, &self.kinds, &self.scope, graph).await,
@@ -310,7 +318,7 @@ impl Session {
         }
     }
 
-    /// What a failover would do and need once all of `standby` stands.
+    /// Rehearses a failover from the world that `standby` describes, if this is a whole apply.
     fn rehearse(
         &self,
         options: &Options,
@@ -325,7 +333,7 @@ impl Session {
         self.rehearsed(facts, standby, epoch).map(Some)
     }
 
-    /// A failover with this epoch, from the world that `standby` describes.
+    /// Rehearses a failover with this epoch from the world that `standby` describes.
     pub fn rehearsed(&self, facts: &Facts, standby: &Graph, epoch: u64) -> Result<Rehearsal, Failure> {
         let standing = Standing { epoch, ..Mode::Active.into() };
         let active = compile(&self.stack, facts, standing).graph;
@@ -333,23 +341,25 @@ impl Session {
         rehearsal.map_err(|error| shape_failure(&error))
     }
 
-    /// Where a failover is another one than was rehearsed.
+    /// Returns a remark on how a failover differs from the rehearsed one.
     fn unrehearsed(&self, options: &Options, plan: &Plan, report: &PlanReport, now: Mode) -> Option<Remark> {
         let rehearsed = self.rehearsed.as_ref().filter(|_| options.intent.fails_over())?;
-        // What takes both regions is no part of what is rehearsed without the primary.
+        // A step that needs both regions is not part of a rehearsal, which runs without the
+        // primary.
         let is_rehearsed = |it: &&Step| {
             it.place == Place::Standby || !self.kinds.get(&it.kind).is_some_and(|it| it.needs_both_regions())
         };
         let steps = plan.steps.iter().filter(is_rehearsed).cloned().collect();
         let plan = &Plan { steps, ..Plan::default() };
-        // Of what was not looked at, or is done, or was not asked for, there are no steps.
+        // Steps are missing for addresses that were not observed, are done already or were not
+        // named.
         let whole = report.blocked.is_empty() && options.targets.is_empty() && now == Mode::Standby;
         let text = rehearsed.skeleton.differences(plan, whole)?;
         let text = format!("the apply of {:.0} {text}", rehearsed.at);
         Some(Remark { address: "bundle".to_owned(), text })
     }
 
-    /// Pools that serve with less than is wanted of them, after a failover.
+    /// Returns the pools that serve with less than desired after a failover.
     fn degraded(
         &self,
         graph: &Graph,
@@ -366,7 +376,7 @@ impl Session {
         Ok(pools.iter().filter_map(remark).collect())
     }
 
-    /// What of the standby region was not looked at.
+    /// Returns a remark on the data in the standby region that was not observed.
     fn unseen(&self, graph: &Graph) -> Option<Remark> {
         let known = &self.alone.as_ref()?.known;
         let unseen = graph
@@ -384,19 +394,19 @@ impl Session {
         Some(Remark { address: "data".to_owned(), text })
     }
 
-    /// Addresses on the command line that name nothing: a slip of the keyboard must not end as "nothing to do".
+    /// Checks that the addresses on the command line exist: a typo must not end as "nothing to do".
     fn check_addresses(&self, options: &Options, want: &Graph, seen: &Observed) -> Result<(), Failure> {
         let known = || want.resources.keys().chain(seen.others.iter().map(|it| &it.address));
         let hint = |name: &str| match text::closest(name, known()) {
             Some(it) => format!("did you mean `{it}`?"),
             None => "`drstack graph` shows the addresses of the stack".to_owned(),
         };
-        // A component may have no resource: a network that is there already, in mode standby.
+        // A component may have no resource, such as an existing network in mode standby.
         let is_declared = |name: &str| self.stack.components.keys().any(|it| it.is_within(name));
         let is_unknown =
             |name: &&String| *name != CONTROL && !is_declared(name) && !known().any(|it| it.is_within(name));
         let target = options.targets.iter().find(is_unknown);
-        // What a destroy names may be gone already.
+        // A destroy may name a resource that was deleted already.
         if let (Some(target), true) = (target, options.intent != Intent::Destroy) {
             let message = format!("`{target}` names nothing of this stack");
             return Err(Failure::new(Status::Usage, message, hint(target)));
@@ -412,7 +422,7 @@ impl Session {
         Ok(())
     }
 
-    /// As if nothing stood yet: the graph, and the steps that would make all of it.
+    /// Returns the graph, and the plan that creates all of it from nothing.
     pub async fn first_apply(&mut self, options: &Options) -> Result<PlanOutcome, Failure> {
         let Basis { facts, has_new_levels, unanswered, moved, mode, compiled, .. } =
             self.compiled(options).await?;
@@ -444,7 +454,7 @@ impl Session {
         })
     }
 
-    /// A fact that was not answered, with the age of the answer that is used in its place.
+    /// Adds the age of the stored answer that is used for a fact without an answer.
     fn aged(&self, remark: Remark, facts: &Facts) -> Remark {
         let text = match facts.answers.get(&remark.address) {
             Some(fact) => {
@@ -457,7 +467,7 @@ impl Session {
     }
 }
 
-/// What a look found, in a word or the error: never the live value.
+/// Names the result of an observation in a word, or the error. Never the live value.
 fn said(look: &Look) -> String {
     match look {
         Look::Absent => "absent".to_owned(),

@@ -1,4 +1,4 @@
-//! Publishing: what a failover will need, signed, and when it is written or withdrawn.
+//! Publishes or withdraws the bundle, which holds what a failover will need, signed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,10 +25,11 @@ use crate::planned::PlanOutcome;
 use crate::session::Session;
 use crate::steps::then::BundleAction;
 
-/// Returns the key that signs the bundle of `stack`; none if neither the stack nor the caller names one.
+/// Returns the key that signs the bundle of `stack`; `None` if neither the stack nor the caller
+/// names one.
 ///
 /// # Errors
-/// The stack wants another key, or one where there is none.
+/// Returns an error if the stack demands another key, or a key and there is none.
 pub fn signer(stack: &Stack, key: Option<PrivateKey>) -> Result<Option<PrivateKey>, Failure> {
     match (&stack.signing, &key) {
         (Some(wanted), None) => {
@@ -48,7 +49,8 @@ pub fn signer(stack: &Stack, key: Option<PrivateKey>) -> Result<Option<PrivateKe
 }
 
 impl Session {
-    /// What a complete run of `planned`, which has `made` its data, does with the bundle, under `lock`.
+    /// Publishes or withdraws the bundle under `lock`, after a complete run of `planned` that
+    /// `made` its data.
     pub(crate) async fn conclude(
         &self,
         planned: &PlanOutcome,
@@ -77,14 +79,14 @@ impl Session {
 
     /// Renews the lease right before publishing.
     ///
-    /// Observing and signing can outlast it, and only the lock holder may publish. The clock is checked after the answer, which may take
-    /// longer than the lease too.
+    /// Observing and signing can outlast it, and only the lock holder may publish. The clock is
+    /// checked after the answer, which may take longer than the lease too.
     pub(crate) async fn hold(&self, lock: &mut Lock) -> Result<(), Failure> {
         lock.hold(|| self.now()).await.map_err(|error| self.lock_failure(&error))
     }
 
-    /// Keeps levels that were not kept yet and publishes the bundle where there was nothing else to do, if the published one says
-    /// something else.
+    /// Stores new levels and publishes the bundle if an apply had nothing else to do and the
+    /// published bundle differs.
     pub(crate) async fn publish_unchanged(
         &mut self,
         options: &Options,
@@ -133,7 +135,8 @@ impl Session {
         }
     }
 
-    /// Whether what is published would fail over to the same, and is signed as the stack wants.
+    /// True if the published bundle describes the same failover and has the signature that the
+    /// stack demands.
     async fn is_published(&self, planned: &PlanOutcome) -> Result<bool, Failure> {
         let now = match published(&*self.store).await {
             Ok(Published { bundle: Some(bytes), signatures, .. }) => (bytes, signatures),
@@ -142,11 +145,11 @@ impl Session {
         };
         let signed = self.signer.as_ref().is_none_or(|key| key.public().check(&now.0, &now.1).is_ok());
         let wanted = self.bundle(planned, &BTreeMap::new(), "").await?;
-        // What cannot be read is published anew.
+        // A bundle that cannot be read is published anew.
         Ok(signed && Bundle::from_bytes(&now.0).is_ok_and(|it| it.says_the_same_as(&wanted)))
     }
 
-    /// What a failover from now on would need, once `planned` has `made` its data.
+    /// Returns the inputs of a failover from now on, once `planned` has `made` its data.
     async fn bundle(
         &self,
         planned: &PlanOutcome,
@@ -189,12 +192,12 @@ impl Session {
         })
     }
 
-    /// What a failover would do once all of `planned` stands.
+    /// Returns the rehearsed failover from the world that `planned` leaves.
     fn skeleton(&self, planned: &PlanOutcome) -> Result<RehearsedPlan, Failure> {
         let of = |rehearsal: &Rehearsal| RehearsedPlan::of(&rehearsal.plan);
         match &planned.rehearsal {
             Some(rehearsal) => Ok(of(rehearsal)),
-            // While the standby region serves, it is the next failover that counts: the one after a failback.
+            // While the standby region serves, the next failover counts: the one after a failback.
             None => {
                 let facts = &planned.facts.facts;
                 let standing = Standing::from(Mode::Standby);

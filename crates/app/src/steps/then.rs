@@ -1,4 +1,4 @@
-//! What a run leaves to publish: whether the bundle is written or withdrawn, and what of the primary goes into it.
+//! Decides if a run publishes or withdraws the bundle, and what of the primary goes into it.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,20 @@ use drstack_core::kind::Place;
 use drstack_core::observe::{Look, Observed};
 use drstack_core::plan::{Intent, Options};
 
-/// What a complete run does with the bundle.
+/// The action that a complete run takes on the bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BundleAction {
-    /// The stack stands as it says: the bundle says so too.
+    /// The standby region matches the stack, so the run publishes the bundle.
     Publish,
-    /// The stack is gone: so is its bundle.
+    /// The stack is deleted, so the run deletes its bundle.
     Withdraw,
-    /// Part of the stack was left out, or a failover goes on from the bundle that it was begun with.
+    /// Part of the stack was left out, or a failover goes on from the bundle that it was begun
+    /// with.
     Leave,
 }
 
 impl BundleAction {
-    /// After a run with these options.
+    /// Returns the action after a run with these options.
     pub(crate) fn after(options: &Options) -> Self {
         match (options.intent, options.targets.is_empty()) {
             (Intent::Converge, true) => Self::Publish,
@@ -31,7 +32,7 @@ impl BundleAction {
     }
 }
 
-/// What was seen outside of the standby region.
+/// Returns the live resources outside the standby region.
 pub(crate) fn elsewhere(compiled: &Compiled, seen: &Observed) -> BTreeMap<Address, Found> {
     let outside = compiled.graph.resources.values().filter(|it| it.place != Place::Standby);
     let found = |address: &Address| match seen.seen.get(address) {

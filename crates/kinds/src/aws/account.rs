@@ -1,4 +1,4 @@
-//! The account of the caller.
+//! The account of the credentials.
 
 use std::sync::Arc;
 
@@ -7,12 +7,13 @@ use drstack_core::cloud::CloudError;
 
 use super::errors::classify;
 
-/// The call that tells the account; it needs no permission.
+/// The call that returns the account; it needs no permission.
 const CALLER: &str = "sts:GetCallerIdentity";
 /// Digits of an account.
 const DIGITS: usize = 12;
 
-/// The account that `credentials` belong to: as they say themselves, else as the security token service of `region` says.
+/// Returns the account of `credentials`: as they state it, else from the security token service of
+/// `region`.
 pub(super) async fn of_caller(
     credentials: &Credentials,
     sts: &aws_sdk_sts::Client,

@@ -1,4 +1,4 @@
-//! Answers of the SDK, for one resource.
+//! Results of SDK calls for one resource.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -9,7 +9,7 @@ use super::Target;
 use super::errors::{classify, has_code};
 
 impl Target<'_> {
-    /// What went wrong with `operation`, such as `s3:PutBucketReplication`.
+    /// Classifies the error of `operation`, such as `s3:PutBucketReplication`.
     #[expect(clippy::needless_pass_by_value, reason = "it is the last anybody sees of the SDK's error")]
     pub(crate) fn failed<E>(&self, operation: &str, error: SdkError<E, HttpResponse>) -> CloudError
     where
@@ -19,7 +19,8 @@ impl Target<'_> {
     }
 }
 
-/// The answer, or `None` where the service says with one of `codes` that there is nothing.
+/// Returns the answer, or `None` if the service reports one of `codes`, which mean that the object
+/// is absent.
 pub(crate) fn absent<T, E>(
     at: &Target<'_>,
     operation: &str,

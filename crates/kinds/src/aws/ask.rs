@@ -1,4 +1,4 @@
-//! The asking half of a fact kind.
+//! The calling half of a fact kind.
 
 use drstack_core::cloud::{Captured, CloudError, Secrets};
 use futures_util::future::BoxFuture;
@@ -6,26 +6,26 @@ use futures_util::future::BoxFuture;
 use super::{Target, each_of};
 use crate::facts::FactKind;
 
-/// Names that one question may hold.
+/// Maximum number of names in one request.
 pub(crate) const NAMES: usize = 50;
 
-/// One answer with what of it must not be written down; `None` if what it is about does not exist.
+/// One answer with its secrets, which must not be stored; `None` if the object does not exist.
 pub(crate) type Asked<F> = Result<Option<(F, Secrets)>, CloudError>;
 
-/// An answer without secrets.
+/// Returns an answer without secrets.
 pub(crate) fn plain<F>(fact: F) -> (F, Secrets) {
     (fact, Secrets::default())
 }
 
-/// The asking half of a fact kind whose service has no bulk call.
+/// The calling half of a fact kind whose service has no bulk call.
 pub(crate) trait Ask: FactKind {
-    /// Asks about `name`; `None` if it does not exist.
+    /// Reads the fact of `name`; `None` if it does not exist.
     fn ask(at: &Target<'_>, name: &str) -> impl Future<Output = Result<Option<Self>, CloudError>> + Send;
 }
 
-/// The asking half of a fact kind.
+/// The calling half of a fact kind.
 pub(crate) trait BulkAsk: FactKind {
-    /// Asks about each of `names`; answers in order.
+    /// Reads the facts of `names`; answers in order.
     fn ask_all(at: &Target<'_>, names: &[String]) -> impl Future<Output = Vec<Asked<Self>>> + Send;
 }
 
@@ -35,12 +35,12 @@ impl<F: Ask + Send> BulkAsk for F {
     }
 }
 
-/// The answer to one query, erased.
+/// The answer to one query, with its type erased.
 pub(crate) type Answer = Result<Option<Captured>, CloudError>;
-/// [`BulkAsk::ask_all`], erased.
+/// [`BulkAsk::ask_all`] with its type erased.
 pub(crate) type Asker = for<'a> fn(&'a Target<'a>, &'a [String]) -> BoxFuture<'a, Vec<Answer>>;
 
-/// [`BulkAsk::ask_all`] of `F`, erased.
+/// Runs [`BulkAsk::ask_all`] of `F` and erases the type of its answers.
 pub(crate) fn erased<'a, F: BulkAsk + Send>(
     at: &'a Target<'a>,
     names: &'a [String],

@@ -1,4 +1,4 @@
-//! Answering queries: each fact kind in bulk, several kinds at once.
+//! Answers queries for facts: each fact kind in bulk, several kinds at once.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Clients of the two regions, made once from the user's environment.
+//! Clients of the two regions, created once from the user's environment.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,49 +15,52 @@ use super::expect_owner::ExpectOwner;
 use super::interceptor::{Log, Watch};
 use super::shared::Shared;
 
-/// Attempts of one call, the first included: rides out throttling for some seconds, then says so.
+/// Maximum attempts of one call, including the first: enough to get past some seconds of
+/// throttling.
 const ATTEMPTS: u32 = 5;
-/// Attempts of a call to the primary: a plan made while that region is lost waits for each of them.
+/// Maximum attempts of a call to the primary: a plan made while that region is lost waits for each
+/// of them.
 const PRIMARY_ATTEMPTS: u32 = 3;
-/// Longest that connecting may take. A region that is lost mostly does not answer at all.
+/// Connect timeout. A lost region mostly does not answer at all.
 const CONNECT: Duration = Duration::from_secs(3);
-/// Longest that one attempt may take; S3 and DynamoDB control calls answer within seconds.
+/// Timeout of one attempt; S3 and DynamoDB control calls answer within seconds.
 const ATTEMPT: Duration = Duration::from_secs(20);
-/// Longest that a call may take with all of its attempts.
+/// Timeout of a call with all of its attempts.
 const OPERATION: Duration = Duration::from_secs(60);
 
 /// The client of one service.
 pub(crate) trait Client: Send + Sync + 'static {
     /// IAM prefix of the service.
     const SERVICE: &'static str;
-    /// A client with these settings, whose every call `watch` sees.
+    /// Creates a client with these settings; `watch` sees its every call.
     fn new(config: &SdkConfig, watch: Watch, account: &Arc<str>) -> Self;
 }
 
-/// Clients of one region, and what services keep of it.
+/// Clients of one region, and values that services cache for it.
 pub(crate) struct Clients {
     config: SdkConfig,
     region: String,
     account: Arc<str>,
     log: Log,
     made: Shared,
-    /// What services keep between their calls to this region.
+    /// Values that services cache between their calls to this region.
     pub(crate) shared: Shared,
 }
 
-/// AWS, as one stack sees it: its two regions.
+/// AWS for one stack: its two regions.
 pub struct Aws {
     primary: Clients,
     standby: Clients,
-    /// Whose the credentials are.
+    /// The account of the credentials.
     pub(crate) account: Arc<str>,
-    /// Answers that facts were made of: the observe that follows uses each once.
+    /// Responses read while capturing facts; the observe that follows uses each once.
     pub(crate) told: Shared,
-    /// What services keep between their calls.
+    /// Values that services cache between their calls.
     pub(crate) shared: Shared,
-    /// For the objects of the control bucket, whose calls need no lease: they take it, renew it and give it back.
+    /// Client for the objects of the control bucket. Its calls need no lease, because they take,
+    /// renew and release it.
     pub(crate) records: aws_sdk_s3::Client,
-    /// What was called.
+    /// The call log.
     pub(crate) log: Log,
     /// The standby region.
     pub(crate) standby_region: String,
@@ -66,10 +69,13 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Clients for `primary` and `standby`, with the credentials, profile and endpoints of the environment.
+    /// Creates clients for `primary` and `standby`, with the credentials, profile and endpoints of
+    /// the environment.
     ///
     /// # Errors
-    /// [`CloudError::Denied`] where no credentials are to be found; others where nobody says which account they belong to.
+    ///
+    /// [`CloudError::Denied`] if there are no credentials; other errors if their account cannot be
+    /// found.
     pub async fn connect(primary: &str, standby: &str) -> Result<Self, CloudError> {
         let config = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(standby.to_owned()))
@@ -81,7 +87,8 @@ impl Aws {
         let credentials =
             provider.provide_credentials().await.map_err(|error| denied(super::chain(&error)))?;
         let log = Log::default();
-        // The standby region's own: the one of the whole partition is run from the region that may be lost.
+        // Use the standby region's own endpoint: the global one runs in the region that may be
+        // lost.
         let watch = Watch::new("sts", standby, &log);
         let sts = aws_sdk_sts::config::Builder::from(&regional(&config, standby, ATTEMPTS));
         let sts = aws_sdk_sts::Client::from_conf(sts.interceptor(watch).build());
@@ -105,17 +112,18 @@ impl Aws {
         })
     }
 
-    /// Why these credentials may not be had on the day `primary` is lost, one sentence each.
+    /// Returns reasons why these credentials may not work once `primary` is lost, one sentence
+    /// each.
     pub fn credential_warnings(primary: &str) -> Vec<String> {
         super::credentials::warnings(primary)
     }
 
-    /// The same for the stack's own primary.
+    /// Returns the same for the stack's own primary.
     pub(crate) fn warnings(&self) -> Vec<String> {
         Self::credential_warnings(&self.primary_region)
     }
 
-    /// The clients that serve `place`. Global services are called through the standby's.
+    /// Returns the clients for `place`. Global services are called through the standby's.
     pub(crate) fn at(&self, place: Place) -> &Clients {
         match place {
             Place::Primary => &self.primary,
@@ -136,14 +144,14 @@ impl Clients {
         }
     }
 
-    /// The client of a service.
+    /// Returns the client of a service.
     pub(crate) fn client<C: Client>(&self) -> Arc<C> {
         self.made
             .get_or(|| C::new(&self.config, Watch::new(C::SERVICE, &self.region, &self.log), &self.account))
     }
 }
 
-/// How long anything may take.
+/// Returns the timeouts of all calls.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT)

@@ -1,4 +1,4 @@
-//! AWS as the core sees it.
+//! AWS as the core's cloud.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,12 +25,12 @@ impl Aws {
     }
 }
 
-/// AWS behind the trait; cheap to clone.
+/// AWS as a [`Cloud`]; cheap to clone.
 #[derive(Clone)]
 pub struct AwsCloud(Arc<Aws>);
 
 impl AwsCloud {
-    /// AWS through these clients.
+    /// Creates the cloud from these clients.
     pub fn new(aws: Aws) -> Self {
         Self(Arc::new(aws))
     }
@@ -151,7 +151,8 @@ impl Cloud for AwsCloud {
 }
 
 impl Calls for AwsCloud {
-    /// Those of the services that the kind may call, in the region of `place`: EC2 and its like count calls so.
+    /// Counts throttled calls of the kind's services in the region of `place`, which is how EC2 and
+    /// similar services count.
     fn throttled(&self, kind: &str, scope: &Scope, place: Place) -> u64 {
         let kinds = crate::kinds();
         let operations = kinds.get(kind).map_or(&[][..], |kind| kind.operations());

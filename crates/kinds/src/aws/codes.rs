@@ -1,19 +1,20 @@
-//! What the error codes of a service mean. Some mean the same everywhere, others what their service says.
+//! The meaning of services' error codes. Some mean the same everywhere, others depend on the
+//! service.
 
 /// Error codes of one service.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Codes {
-    /// The service asks for fewer calls.
+    /// The service is throttling.
     pub(crate) throttled: &'static [&'static str],
-    /// The region has none left.
+    /// The region has no more capacity.
     pub(crate) no_capacity: &'static [&'static str],
-    /// The account may not have more.
+    /// The account has reached its quota.
     pub(crate) quota: &'static [&'static str],
-    /// Something else is still going on; the same call is accepted later.
+    /// Another operation is in progress; the same call is accepted later.
     pub(crate) conflict: &'static [&'static str],
 }
 
-/// They ask for fewer calls wherever they come from.
+/// Codes for throttling at any service.
 const THROTTLED: &[&str] = &[
     "EC2ThrottledException",
     "RequestLimitExceeded",
@@ -24,7 +25,7 @@ const THROTTLED: &[&str] = &[
     "ThrottlingException",
     "TooManyRequestsException",
 ];
-/// The credentials may not.
+/// Codes for missing permission.
 const DENIED: &[&str] = &[
     "AccessDenied",
     "AccessDeniedException",
@@ -39,15 +40,15 @@ const DENIED: &[&str] = &[
     "UnauthorizedOperation",
     "UnrecognizedClientException",
 ];
-/// The account may not have more, except where the service means another thing by it.
+/// Codes for a reached quota, unless the service gives them another meaning.
 const QUOTA: &[&str] =
     &["LimitExceeded", "LimitExceededException", "ResourceLimitExceeded", "ServiceQuotaExceededException"];
-/// Another change of the same object goes on.
+/// Codes for a concurrent change of the same object.
 const CONFLICT: &[&str] =
     &["ConcurrentModification", "ResourceContention", "ResourceInUse", "ResourceInUseException"];
 
 impl Codes {
-    /// Whether `code` asks for fewer calls.
+    /// True if `code` means throttling.
     pub(crate) fn is_throttling(&self, code: &str) -> bool {
         self.throttled.contains(&code) || THROTTLED.contains(&code)
     }

@@ -1,35 +1,38 @@
-//! Where credentials come from, as far as the environment tells, and whether that could die with the primary.
+//! Finds the source of the credentials from the environment, and warns if it may be lost with the
+//! primary.
 //!
-//! STS itself is no danger: the SDK calls it in the region it was configured for, which is the standby (`aws_config::ConfigLoader::region`),
-//! whatever the profile says, and knows the global endpoint only as an option that nothing here sets.
+//! STS itself is no risk: the SDK calls it in the region it was configured for, which is the
+//! standby (`aws_config::ConfigLoader::region`), whatever the profile says. The SDK knows the
+//! global endpoint only as an option that drstack does not set.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-/// Profiles that one may lead through; AWS's own tools follow fewer.
+/// Maximum length of a chain of profiles; AWS's own tools follow fewer.
 const MOST_PROFILES: usize = 16;
 
-/// Endpoints that credentials are fetched from.
+/// Variables for the endpoints that credentials are fetched from.
 const ENDPOINTS: &[&str] =
     &["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SSO", "AWS_ENDPOINT_URL_SSO_OIDC", "AWS_ENDPOINT_URL_STS"];
-/// Set where a machine hands credentials to the programs on it.
+/// Variables that are set if the machine provides credentials.
 const MACHINE: &[&str] = &[
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 ];
 
-/// Settings of a section of the AWS configuration, by section: `profile dr`, `default`, `sso-session corp`.
+/// Settings of the AWS configuration by section: `profile dr`, `default`, `sso-session corp`.
 type Sections = BTreeMap<String, BTreeMap<String, String>>;
 
-/// What may go wrong with this program's credentials on the day `primary` is lost, one sentence each.
+/// Returns reasons why this program's credentials may not work once `primary` is lost, one sentence
+/// each.
 pub(crate) fn warnings(primary: &str) -> Vec<String> {
     let var = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
     let home = var("HOME").map(PathBuf::from).unwrap_or_default();
     let file = |name: &str, at: &str| var(name).map_or_else(|| home.join(at), PathBuf::from);
     let files =
         [file("AWS_CONFIG_FILE", ".aws/config"), file("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials")];
-    // What the SDK cannot read it cannot use either.
+    // A file that the SDK cannot read, it cannot use either.
     let text = files.iter().filter_map(|path| std::fs::read_to_string(path).ok());
     judge(&var, &sections(&text.collect::<Vec<_>>().join("\n")), primary)
 }
@@ -41,7 +44,7 @@ fn judge(var: &dyn Fn(&str) -> Option<String>, sections: &Sections, primary: &st
             said.push(format!("`{name}` leads to {primary}: unset it before a failover"));
         }
     }
-    // The SDK asks in this order, and takes the first answer.
+    // The SDK tries the sources in this order, and takes the first answer.
     if var("AWS_ACCESS_KEY_ID").is_some() && var("AWS_SECRET_ACCESS_KEY").is_some() {
         return said;
     }
@@ -66,7 +69,7 @@ fn judge(var: &dyn Fn(&str) -> Option<String>, sections: &Sections, primary: &st
     said
 }
 
-/// A profile and those it takes its credentials from.
+/// Returns a profile and those that it takes its credentials from.
 fn chain<'s>(sections: &'s Sections, name: &str) -> Vec<(String, &'s BTreeMap<String, String>)> {
     let (mut chain, mut seen) = (Vec::new(), BTreeSet::new());
     let mut next = Some(name.to_owned());
@@ -100,7 +103,8 @@ fn of_profile(
     })
 }
 
-/// The sections of AWS's configuration files; `default` and the names in the credentials file are profiles.
+/// Parses AWS's configuration files into sections; `default` and the names in the credentials file
+/// are profiles.
 fn sections(text: &str) -> Sections {
     let mut sections = Sections::new();
     let mut at = String::new();

@@ -1,4 +1,4 @@
-//! The typed half of a driver: what a resource's file implements beside its `Kind`.
+//! The typed half of a driver, which a resource's file implements beside its `Kind`.
 
 use std::future::Future;
 
@@ -9,11 +9,11 @@ use jiff::Timestamp;
 
 use super::Aws;
 
-/// Where calls go.
+/// The destination of calls.
 pub struct Target<'a> {
     /// Clients.
     pub aws: &'a Aws,
-    /// The stack served.
+    /// The stack.
     pub scope: &'a Scope,
     /// Primary, standby or global.
     pub place: Place,
@@ -24,37 +24,40 @@ pub struct Target<'a> {
 /// A live resource, typed.
 #[derive(Clone, Debug)]
 pub struct Seen<L> {
-    /// The name it was looked up by, or the id AWS gave it.
+    /// The name it was read by, or the id that AWS gave it.
     pub id: String,
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
-    /// What AWS reports.
+    /// The live state.
     pub live: L,
 }
 
-/// One bulk read's answers, in the order of the ids.
+/// The answers of one bulk read, in the order of the ids.
 pub type Looked<L> = Vec<Result<Option<Seen<L>>, CloudError>>;
 
-/// One AWS object, effect half.
+/// The calling half of a kind: reads, lists, creates, updates and deletes one AWS object.
 ///
-/// Assumes: dependencies are live. Guarantees: the same token twice has the effect of one call; `Ok(None)` means certainly
-/// absent, never "could not look"; create on what exists and is ours is success; delete of what is absent is success.
+/// Assumes: dependencies are live. Guarantees: the same token twice has the effect of one call;
+/// `Ok(None)` means certainly absent, never a failed read; a create of an object that the stack
+/// already owns succeeds; a delete of an absent object succeeds.
 pub trait Driver: Kind {
-    /// Looks them up; in bulk wherever AWS has a bulk call, else with bounded concurrency.
+    /// Reads these objects; in bulk if AWS has a bulk call, else with bounded concurrency.
     fn read(at: &Target<'_>, ids: &[String]) -> impl Future<Output = Looked<Self::Live>> + Send;
-    /// All that the stack owns, by tag or marked name; `except`, which somebody reads by name, may be left out. Kinds that
-    /// nobody owns (settings) answer nothing.
+    /// Lists all objects that the stack owns, by tag or marked name.
+    ///
+    /// May leave out those in `except`, which are read by name. Kinds without owner (settings)
+    /// return nothing.
     fn list_owned(
         at: &Target<'_>,
         except: &[String],
     ) -> impl Future<Output = Result<Vec<Seen<Self::Live>>, CloudError>> + Send;
-    /// Makes it and says what is there now; the engine waits until it is ready.
+    /// Creates the object and returns its live state; the engine waits until it is ready.
     fn create(
         at: &Target<'_>,
         call: &Call,
         spec: &Self::Spec,
     ) -> impl Future<Output = Result<Seen<Self::Live>, CloudError>> + Send;
-    /// Changes these fields.
+    /// Updates these fields.
     fn update(
         at: &Target<'_>,
         call: &Call,
@@ -62,9 +65,10 @@ pub trait Driver: Kind {
         spec: &Self::Spec,
         changes: &[FieldChange],
     ) -> impl Future<Output = Result<(), CloudError>> + Send;
-    /// Takes it away.
+    /// Deletes the object.
     fn delete(at: &Target<'_>, call: &Call, id: &str) -> impl Future<Output = Result<(), CloudError>> + Send;
-    /// Compares both sides of the data that it keeps in both regions, for kinds with [`drstack_core::kind::Replication`].
+    /// Compares both sides of data that exists in both regions, for kinds with
+    /// [`drstack_core::kind::Replication`].
     fn sides(
         _primary: &Target<'_>,
         _standby: &Target<'_>,
@@ -76,7 +80,8 @@ pub trait Driver: Kind {
     }
 }
 
-/// The client of a service, for its folder: the crate, the IAM prefix, and how [`Target`] calls it.
+/// Declares the client of a service, for its folder: the crate, the IAM prefix, and the method of
+/// [`Target`].
 macro_rules! client {
     ($sdk:ident, $service:literal, $method:ident) => {
         impl $crate::aws::Client for $sdk::Client {

@@ -1,4 +1,4 @@
-//! Every driver with its types erased, by kind name.
+//! Every driver with its types erased, by name of the kind.
 
 use std::marker::PhantomData;
 

@@ -1,4 +1,4 @@
-//! Errors of the SDK as errors of the product, by code and never by message.
+//! Converts errors of the SDK to drstack's, by code and never by message.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -8,7 +8,7 @@ use drstack_core::cloud::CloudError;
 use super::expect_owner::suspicion;
 use crate::services::codes;
 
-/// What went wrong with `operation`, such as `s3:PutBucketReplication`, as its service means it.
+/// Classifies the error of `operation`, such as `s3:PutBucketReplication`, by its service's codes.
 pub(crate) fn classify<E>(operation: &str, region: &str, error: &SdkError<E, HttpResponse>) -> CloudError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -55,12 +55,14 @@ where
     }
 }
 
-/// The error with which drstack itself kept the call from being sent, if it did.
+/// Returns drstack's own error, if drstack refused to send the call.
 fn ours<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e CloudError> {
     std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
-/// What an error and its causes say. Not their debug form: that holds raw answers, and answers may hold user data.
+/// Joins the messages of an error and its causes.
+///
+/// The debug form is not used: it holds raw answers, and answers may hold user data.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let mut said: Vec<String> = causes.map(ToString::to_string).collect();
@@ -68,7 +70,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     said.join(": ")
 }
 
-/// True when the service refused with one of `codes`.
+/// True if the service refused with one of `codes`.
 pub(crate) fn has_code<E>(error: &SdkError<E, HttpResponse>, codes: &[&str]) -> bool
 where
     E: ProvideErrorMetadata,
@@ -76,7 +78,7 @@ where
     matches!(error, SdkError::ServiceError(refusal) if refusal.err().meta().code().is_some_and(|it| codes.contains(&it)))
 }
 
-/// A refusal that passes by itself, where the code alone does not say so.
+/// Returns a transient error for a refusal whose code alone does not show that.
 pub(crate) fn passing<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> CloudError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,

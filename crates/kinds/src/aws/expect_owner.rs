@@ -1,7 +1,8 @@
-//! The account of the caller has to own every bucket that a call names.
+//! Requires that the caller's account owns every bucket that a call names.
 //!
-//! Names of buckets are shared by all accounts: a bucket of a name that we would choose may be another account's, with tags that say it is
-//! ours and a policy that lets us in. S3 refuses a request that names another owner than the bucket has ("bucket owner condition").
+//! All accounts share the names of buckets. A bucket with a name that drstack would choose may
+//! belong to another account, with tags that claim this stack and a policy that admits its calls.
+//! S3 rejects a request that names another owner than the bucket has ("bucket owner condition").
 
 use std::sync::Arc;
 
@@ -17,31 +18,32 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use drstack_core::cloud::not_of_account;
 
-/// Whose a bucket has to be.
+/// Header with the required owner of a bucket.
 const EXPECTED: &str = "x-amz-expected-bucket-owner";
-/// Whose the bucket has to be that an object is copied from.
+/// Header with the required owner of the bucket that an object is copied from.
 const EXPECTED_SOURCE: &str = "x-amz-source-expected-bucket-owner";
-/// What is copied, where something is.
+/// Header with the source of a copy.
 const COPIED: &str = "x-amz-copy-source";
-/// Added to answers that refuse: which bucket was named, and whose it was expected to be.
+/// Headers added to refusals: the bucket that was named, and its expected owner.
 const REFUSED: [&str; 2] = ["x-drstack-bucket", "x-drstack-account"];
 
-/// The operation by which a bucket becomes the caller's: it takes no condition.
+/// The operation that creates a bucket: it takes no condition.
 const MAKES: &str = "CreateBucket";
-/// Lets S3 refuse every bucket that is not `account`'s: no call can forget to ask for it.
+/// Makes S3 refuse every bucket that `account` does not own. It applies to all calls, so none can
+/// omit it.
 #[derive(Debug)]
 pub(crate) struct ExpectOwner {
     account: Arc<str>,
 }
 
 impl ExpectOwner {
-    /// For a client of S3.
+    /// Creates it for a client of S3.
     pub(crate) fn new(account: &Arc<str>) -> Self {
         Self { account: Arc::clone(account) }
     }
 }
 
-/// The bucket that a call is about; none where it names none, or makes it.
+/// Returns the bucket of a call; none if it names none, or creates it.
 fn bucket(config: &ConfigBag) -> Option<&str> {
     let makes = config.load::<Metadata>().is_some_and(|it| it.name() == MAKES);
     let params = config.load::<EndpointResolverParams>().filter(|_| !makes)?;
@@ -87,7 +89,8 @@ impl Intercept for ExpectOwner {
     }
 }
 
-/// What a refusal with `code` may mean beside a missing permission: S3 answers both in the same words.
+/// Returns the other possible meaning of a refusal with `code`: S3 uses the same words for a
+/// missing permission.
 pub(super) fn suspicion(answer: &HttpResponse, code: &str) -> Option<String> {
     if !matches!(code, "" | "AccessDenied") {
         return None;

@@ -1,5 +1,4 @@
-//! Looks that go together: steps that run at the same moment ask for one thing each, and a service with a bulk call is asked for all of
-//! them at once.
+//! Batches concurrent single-item reads into one bulk request.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -8,21 +7,25 @@ use std::time::Duration;
 use drstack_core::cloud::CloudError;
 use tokio::sync::oneshot;
 
-/// For so long a question waits for others: steps that start together ask within it, and a call takes ten times as long.
+/// How long a request waits for others: steps that start together ask within it, and a call takes
+/// ten times as long.
 const TOGETHER: Duration = Duration::from_millis(3);
 
-/// What was found by name, or why it could not be looked at.
+/// Objects by name, or the error of the read.
 type Answer<T> = Result<BTreeMap<String, T>, CloudError>;
 
-/// Gathers the names that are asked for while a question is on its way into the next one. Nobody gets an answer to a question that was
-/// put before his own, and a service that hangs is waited for once by all.
+/// Collects the names that are requested while a request is in flight, and reads them with the next
+/// one.
+///
+/// A caller never gets the answer of a request that was sent before it asked, and all callers wait
+/// together for a service that hangs.
 pub(crate) struct Batcher<T> {
     waiting: Mutex<Vec<Waiting<T>>>,
-    /// Whoever has it asks.
+    /// The caller that holds it sends the request.
     turn: tokio::sync::Mutex<()>,
 }
 
-/// Somebody who has asked, and is answered along with others.
+/// A caller that waits for the answer of a shared request.
 struct Waiting<T> {
     names: Vec<String>,
     answer: oneshot::Sender<Answer<T>>,
@@ -35,7 +38,8 @@ impl<T> Default for Batcher<T> {
 }
 
 impl<T: Clone> Batcher<T> {
-    /// What there is of `names`, from `question` or from that of somebody who asks for them along with his own.
+    /// Returns those of `names` that exist, from `question` or from the request of a concurrent
+    /// caller.
     pub(crate) async fn ask<F>(&self, names: &[String], question: impl FnOnce(Vec<String>) -> F) -> Answer<T>
     where
         F: Future<Output = Answer<T>>,
@@ -46,27 +50,27 @@ impl<T: Clone> Batcher<T> {
         if let Ok(answer) = answered.try_recv() {
             return answer;
         }
-        // Whoever asks along with this one has joined by then.
+        // Concurrent callers have joined by then.
         tokio::time::sleep(TOGETHER).await;
         let all = std::mem::take(&mut *self.waiting());
-        // Somebody who was cut off while he asked has taken this one's names along.
+        // A caller that was cancelled during its request has taken this one's names along.
         let wanted = all.iter().flat_map(|it| &it.names).chain(names);
         let wanted: BTreeSet<String> = wanted.cloned().collect();
         let found = question(wanted.into_iter().collect()).await;
         for Waiting { names, answer } in all {
-            // Who does not wait any more wants no answer.
+            // A caller that no longer waits needs no answer.
             let _ = answer.send(part(&found, &names));
         }
         part(&found, names)
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waiting<T>>> {
-        // A panic elsewhere leaves whole entries: each call is one operation of the list.
+        // A panic elsewhere leaves whole entries: each call is one operation on the list.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What of it was found under `names`.
+/// Returns the part of the answer for `names`.
 fn part<T: Clone>(found: &Answer<T>, names: &[String]) -> Answer<T> {
     let found = found.as_ref().map_err(CloudError::clone)?;
     Ok(names.iter().filter_map(|name| Some((name.clone(), found.get(name)?.clone()))).collect())
@@ -78,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    /// Everything but `absent` is there, under its own name, with the number of the question.
+    /// Returns every name but `absent`, with the number of the request.
     fn answer(asked: &RefCell<Vec<Vec<String>>>, names: Vec<String>) -> BTreeMap<String, usize> {
         asked.borrow_mut().push(names.clone());
         let number = asked.borrow().len();

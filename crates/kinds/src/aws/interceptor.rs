@@ -1,5 +1,7 @@
-//! What sees every call: each attempt is noted, throttling is counted, a cloud that stands alone sends nothing elsewhere, and no
-//! attempt at a change is sent for a run whose lock is over.
+//! Interceptor of every call.
+//!
+//! It logs each attempt, counts throttling, blocks calls to other regions while only the standby
+//! may be called, and blocks attempts at a change once the run's lock has ended.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,13 +25,13 @@ use jiff::Timestamp;
 use crate::services::codes;
 use crate::services::partition::{home, is_partitional};
 
-/// Calls that are noted: more than a run over 100,000 resources makes; 200 bytes each.
+/// Maximum number of logged calls: more than a run over 100,000 resources makes; 200 bytes each.
 const MOST_NOTES: usize = 500_000;
 
-/// What is called a request's id, by service.
+/// Headers with the request's id, by service.
 const REQUEST_IDS: &[&str] = &["x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id"];
 
-/// What all calls of one program left behind. Clones are the same log.
+/// The call log of one program. Clones share the log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log(Arc<Mutex<Inner>>);
 
@@ -37,43 +39,43 @@ pub(crate) struct Log(Arc<Mutex<Inner>>);
 struct Inner {
     notes: Vec<CallNote>,
     refused: Vec<RefusedCall>,
-    /// Refused attempts by service and region.
+    /// Throttled attempts by service and region.
     throttled: BTreeMap<(String, String), u64>,
-    /// The only region that may be called, once there is no more than one.
+    /// The only region that may be called, if restricted.
     alone: Option<String>,
-    /// What the run under way may do; none while no run is.
+    /// The permit of the current run; none between runs.
     permit: Option<Permit>,
 }
 
 impl Log {
-    /// From here on each attempt at a change asks `permit`.
+    /// Sets the permit that each attempt at a change has to check from here on.
     pub(crate) fn under(&self, permit: Option<Permit>) {
         self.inner().permit = permit;
     }
 
-    /// From here on only `standby` may be called.
+    /// Restricts all further calls to `standby`.
     pub(crate) fn restrict_to_standby(&self, standby: &str) {
         self.inner().alone = Some(standby.to_owned());
     }
 
-    /// What was refused since then.
+    /// Returns the calls that were refused since then.
     pub(crate) fn refused(&self) -> Vec<RefusedCall> {
         self.inner().refused.clone()
     }
 
-    /// All attempts.
+    /// Returns all attempts.
     pub(crate) fn notes(&self) -> Vec<CallNote> {
         self.inner().notes.clone()
     }
 
-    /// Attempts on `service` that were refused because there were too many.
+    /// Counts throttled attempts of `service` in `region`.
     pub(crate) fn throttled(&self, service: &str, region: &str) -> u64 {
         let by = (service.to_owned(), region.to_owned());
         self.inner().throttled.get(&by).copied().unwrap_or(0)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        // A panic elsewhere leaves whole entries: each change is one operation of one collection.
+        // A panic elsewhere leaves whole entries: each change is one operation on one collection.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -83,18 +85,18 @@ impl Log {
 pub(crate) struct Watch {
     /// IAM prefix of the client's service.
     service: &'static str,
-    /// Where its calls go; [`GLOBAL`] for services of the whole partition.
+    /// Region of its calls; [`GLOBAL`] for services of the whole partition.
     region: String,
     log: Log,
-    /// Whether its calls need no permit: those on lock and journal, which are conditional writes.
+    /// True if its calls need no permit: those on lock and journal, which are conditional writes.
     is_of_records: bool,
 }
 
-/// An attempt that is under way.
+/// An attempt in flight.
 #[derive(Debug)]
 struct Sent {
     began: Instant,
-    /// Its place among the notes; `None` where there is none left.
+    /// Its index in the log; `None` if the log is full.
     number: Option<usize>,
 }
 
@@ -103,18 +105,19 @@ impl Storable for Sent {
 }
 
 impl Watch {
-    /// For a client of `service` in `region`.
+    /// Creates it for a client of `service` in `region`.
     pub(crate) fn new(service: &'static str, region: &str, log: &Log) -> Self {
         let region = if is_partitional(service) { GLOBAL } else { region };
         Self { service, region: region.to_owned(), log: log.clone(), is_of_records: false }
     }
 
-    /// For the client that reads and writes the objects of the control bucket.
+    /// Creates it for the client that reads and writes the objects of the control bucket.
     pub(crate) fn of_records(region: &str, log: &Log) -> Self {
         Self { is_of_records: true, ..Self::new("s3", region, log) }
     }
 
-    /// The refusal of a call that would leave `standby`, the only region that may be called.
+    /// Returns the refusal of a call that would leave `standby`, if it is the only region that may
+    /// be called.
     fn refused(&self, operation: &str, standby: &str) -> Option<RefusedCall> {
         let leaves = self.region != standby || home(self.service, operation).is_some();
         leaves.then(|| RefusedCall {
@@ -124,8 +127,10 @@ impl Watch {
         })
     }
 
-    /// Refuses an attempt at a change once the run's lock is over. Asked of the clock each time: the machine may have slept since the
-    /// last attempt, and the lock be somebody else's by now.
+    /// Refuses an attempt at a change once the run's lock has ended.
+    ///
+    /// Reads the clock each time: the machine may have slept since the last attempt, and another
+    /// run may hold the lock by now.
     fn expect_permit(&self, operation: &str, permit: Option<&Permit>) -> Result<(), CloudError> {
         let is_free = self.is_of_records || is_read(operation);
         match permit {
@@ -137,7 +142,7 @@ impl Watch {
     }
 }
 
-/// Whether an operation changes nothing, by its name. What is called otherwise counts as a change.
+/// True if an operation is a read, by its name. Any other name counts as a change.
 fn is_read(operation: &str) -> bool {
     ["BatchGet", "Describe", "Get", "Head", "List", "Query", "Scan"]
         .iter()
@@ -153,7 +158,7 @@ impl Intercept for Watch {
         "drstack"
     }
 
-    /// Before anything is sent, credentials are asked for, or an attempt begins.
+    /// Runs before anything is sent, credentials are requested, or an attempt begins.
     fn read_before_serialization(
         &self,
         _: &BeforeSerializationInterceptorContextRef<'_>,
@@ -178,7 +183,7 @@ impl Intercept for Watch {
         let operation = operation(config);
         let mut log = self.log.inner();
         self.expect_permit(&operation, log.permit.as_ref())?;
-        // What says nothing more of itself was given up by its caller.
+        // A note without a result means that the caller cancelled the attempt.
         let note = CallNote {
             service: self.service.to_owned(),
             operation,
@@ -204,7 +209,8 @@ impl Intercept for Watch {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // An attempt that failed before it was sent, for want of credentials say, left none.
+        // An attempt that failed before it was sent, for example for lack of credentials, has no
+        // entry.
         let Some(Sent { began, number }) = config.load::<Sent>() else { return Ok(()) };
         let failed = matches!(context.output_or_error(), Some(Err(_)) | None);
         let (status, error, request_id) = match context.response() {
@@ -232,8 +238,9 @@ fn request_id(answer: &HttpResponse) -> Option<String> {
     REQUEST_IDS.iter().find_map(|name| answer.headers().get(*name)).map(str::to_owned)
 }
 
-/// AWS's error code in a refusal; its status where it has none. The SDK's typed errors cannot be asked here: of each operation it
-/// is another type.
+/// Returns AWS's error code in a refusal, or its status if it has no code.
+///
+/// The SDK's typed errors are not available here: each operation has its own type.
 fn code(answer: &HttpResponse) -> String {
     let status = answer.status().as_u16();
     let body = answer.body().bytes().map(String::from_utf8_lossy).unwrap_or_default();
@@ -253,7 +260,7 @@ fn in_json(body: &str) -> Option<String> {
     Some(bare(said.get("__type").or_else(|| said.get("code"))?.as_str()?))
 }
 
-/// `com.amazonaws.dynamodb#ThrottlingException:http://...`
+/// Returns the bare code of `com.amazonaws.dynamodb#ThrottlingException:http://...`
 fn bare(code: &str) -> String {
     let code = code.split(':').next().unwrap_or_default();
     code.rsplit('#').next().unwrap_or_default().to_owned()

@@ -1,4 +1,5 @@
-//! The AWS half: clients, errors, the control bucket, and the bridge from typed drivers to [`Cloud`].
+//! The AWS half: clients, errors, the control bucket, and the bridge from typed drivers to
+//! [`Cloud`].
 //!
 //! [`Cloud`]: drstack_core::cloud::Cloud
 
@@ -45,10 +46,11 @@ use futures_util::StreamExt;
 
 use crate::facts::Disk;
 
-/// Looks at work at once where a service has no bulk call: hides latency, stays far below every service's limit.
+/// Maximum number of parallel reads if a service has no bulk call: hides latency, and stays far
+/// below every service's limit.
 pub(crate) const LOOKS: usize = 16;
 
-/// `look` for each of `ids`, several at once, answers in order.
+/// Calls `look` for each of `ids`, several at once, and returns the answers in order.
 pub(crate) async fn each<L, F>(ids: &[String], look: impl Fn(String) -> F) -> Looked<L>
 where
     F: Future<Output = Result<Option<Seen<L>>, CloudError>>,
@@ -56,7 +58,7 @@ where
     each_of(ids.to_vec(), look).await
 }
 
-/// `look` for each of `items`, several at once, answers in order.
+/// Calls `look` for each of `items`, several at once, and returns the answers in order.
 pub(crate) async fn each_of<I, T, F>(items: Vec<I>, look: impl Fn(I) -> F) -> Vec<T>
 where
     F: Future<Output = T>,
@@ -65,7 +67,7 @@ where
     futures_util::stream::iter(looks).buffered(LOOKS).collect().await
 }
 
-/// The answers of one bulk call in the order of `ids`; what is not among them is absent.
+/// Returns the answers of one bulk call in the order of `ids`; ids without an answer are absent.
 pub(crate) fn by_id<L: Clone>(ids: &[String], found: Result<Vec<Seen<L>>, CloudError>) -> Looked<L> {
     match found {
         Ok(found) => {
@@ -76,7 +78,8 @@ pub(crate) fn by_id<L: Clone>(ids: &[String], found: Result<Vec<Seen<L>>, CloudE
     }
 }
 
-/// The disks that a launch template states. Snapshots belong to a region and are left to the image.
+/// Converts the disks of a launch template. Snapshots belong to a region, so they are left to the
+/// image.
 pub(crate) fn disks(mappings: &[LaunchTemplateBlockDeviceMapping]) -> Vec<Disk> {
     let disk = |mapping: &LaunchTemplateBlockDeviceMapping| {
         let ebs = mapping.ebs.as_ref()?;

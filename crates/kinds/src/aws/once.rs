@@ -1,5 +1,7 @@
-//! Answers that are used once more: what a fact was made of is not asked again by the look that follows it, and what several
-//! kinds ask at the same moment is asked once.
+//! Request caches of a run.
+//!
+//! Responses read while capturing facts are reused by the observe that follows. Identical
+//! concurrent requests are sent once (single-flight).
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -7,7 +9,7 @@ use std::time::{Instant, SystemTime};
 
 use drstack_core::cloud::CloudError;
 
-/// Answers by name, each handed out once: whoever asks a second time asks AWS.
+/// Responses by name, each handed out once: a second read goes to AWS.
 pub(crate) struct Cache<T>(Mutex<BTreeMap<String, T>>);
 
 impl<T> Default for Cache<T> {
@@ -17,24 +19,27 @@ impl<T> Default for Cache<T> {
 }
 
 impl<T> Cache<T> {
-    /// Keeps an answer for the next look.
+    /// Stores a response for the next read.
     pub(crate) fn put(&self, name: &str, answer: T) {
         self.lock().insert(name.to_owned(), answer);
     }
 
-    /// The answer, if nobody has had it yet.
+    /// Takes the response, if it was not taken yet.
     pub(crate) fn take(&self, name: &str) -> Option<T> {
         self.lock().remove(name)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, T>> {
-        // A panic elsewhere leaves whole entries: each call is one operation of the map.
+        // A panic elsewhere leaves whole entries: each call is one operation on the map.
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-/// A question that several ask at the same moment: one of them puts it, and its answer or failure is that of all, so that a service that
-/// hangs is waited for once. Nobody gets an answer to a question that was put before his own: it could miss what he has just made.
+/// Single-flight for one request: one of several concurrent callers sends it, and all share its
+/// answer or error.
+///
+/// All callers wait together for a service that hangs. A caller never gets the answer of a request
+/// that was sent before it asked, because that answer could miss what the caller has just created.
 pub(crate) struct SingleFlight<T>(tokio::sync::Mutex<Option<(Instant, Result<T, CloudError>)>>);
 
 impl<T> Default for SingleFlight<T> {
@@ -44,7 +49,7 @@ impl<T> Default for SingleFlight<T> {
 }
 
 impl<T: Clone> SingleFlight<T> {
-    /// The answer to `question`, which is put if nobody else puts it from now on.
+    /// Returns the answer to `question`, which is sent unless another caller sends it from now on.
     pub(crate) async fn ask(
         &self,
         question: impl Future<Output = Result<T, CloudError>>,
@@ -56,7 +61,7 @@ impl<T: Clone> SingleFlight<T> {
         {
             return answer.clone();
         }
-        // Whoever asks along with this one stands in the queue by then.
+        // Concurrent callers are in the queue by then.
         tokio::task::yield_now().await;
         let put = Instant::now();
         let answer = question.await;
@@ -65,28 +70,28 @@ impl<T: Clone> SingleFlight<T> {
     }
 }
 
-/// When something was last changed by this run, by name.
+/// The time of this run's last change, by name.
 #[derive(Default)]
 pub(crate) struct LastChanged(Mutex<BTreeMap<String, SystemTime>>);
 
 impl LastChanged {
-    /// It is changed now.
+    /// Records a change at the current time.
     pub(crate) fn now(&self, name: &str) {
         self.lock().insert(name.to_owned(), SystemTime::now());
     }
 
-    /// When it was changed, if it was.
+    /// Returns the time of the last change, if any.
     pub(crate) fn of(&self, name: &str) -> Option<SystemTime> {
         self.lock().get(name).copied()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, SystemTime>> {
-        // As with [`Cache`].
+        // As in [`Cache`].
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-/// What this run was answered and still has to act on, by name.
+/// Answers that this run still has to act on, by name.
 pub(crate) struct LastAnswers<T>(Mutex<BTreeMap<String, T>>);
 
 impl<T> Default for LastAnswers<T> {
@@ -96,23 +101,23 @@ impl<T> Default for LastAnswers<T> {
 }
 
 impl<T: Clone> LastAnswers<T> {
-    /// Keeps an answer.
+    /// Stores an answer.
     pub(crate) fn keep(&self, name: &str, answer: T) {
         self.lock().insert(name.to_owned(), answer);
     }
 
-    /// The answer, if there is one.
+    /// Returns the answer, if there is one.
     pub(crate) fn of(&self, name: &str) -> Option<T> {
         self.lock().get(name).cloned()
     }
 
-    /// It was acted on.
+    /// Removes an answer that was acted on.
     pub(crate) fn forget(&self, name: &str) {
         self.lock().remove(name);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, T>> {
-        // As with [`Cache`].
+        // As in [`Cache`].
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -1,21 +1,21 @@
-//! Drivers of settings: what is on something of the user's has no owner, is not listed and never removed.
+//! Drivers of settings. A setting on a user's object has no owner, is not listed and never deleted.
 
 use drstack_core::cloud::{Call, CloudError, Owner};
 use drstack_core::kind::{FieldChange, Kind, Role};
 
 use super::{Driver, Looked, Seen, Target, each};
 
-/// Calls of a [`Role::Setting`].
+/// The calls of a [`Role::Setting`].
 pub trait SettingDriver: Kind {
-    /// As [`Driver::read`].
+    /// Reads it, like [`Driver::read`].
     fn read(at: &Target<'_>, ids: &[String]) -> impl Future<Output = Looked<Self::Live>> + Send;
-    /// As [`Driver::create`].
+    /// Creates it, like [`Driver::create`].
     fn create(
         at: &Target<'_>,
         call: &Call,
         spec: &Self::Spec,
     ) -> impl Future<Output = Result<Seen<Self::Live>, CloudError>> + Send;
-    /// As [`Driver::update`].
+    /// Updates it, like [`Driver::update`].
     fn update(
         at: &Target<'_>,
         call: &Call,
@@ -53,12 +53,13 @@ impl<K: SettingDriver> Driver for K {
     }
 }
 
-/// Calls of a setting that is switched on and never off. Its id is the name of what it is on.
+/// The calls of a setting that drstack enables and never disables. Its id is the name of the object
+/// it belongs to.
 pub trait SwitchDriver: Kind {
-    /// Reads it; `None` if what it is on does not exist.
+    /// Reads it; `None` if its object does not exist.
     fn look(at: &Target<'_>, id: &str)
     -> impl Future<Output = Result<Option<Self::Live>, CloudError>> + Send;
-    /// Switches it on.
+    /// Enables it.
     fn switch_on(at: &Target<'_>, id: &str) -> impl Future<Output = Result<(), CloudError>> + Send;
 }
 
@@ -83,7 +84,7 @@ impl<K: SwitchDriver> SettingDriver for K {
     }
 }
 
-/// A setting as it was read.
+/// Returns a setting as it was read.
 pub(crate) fn setting<L>(id: String, live: L) -> Seen<L> {
     Seen { id, owner: Owner::Setting, live }
 }

@@ -17,10 +17,10 @@ use crate::services::s3::calls as s3;
 /// Days for which old versions of locks, facts and journals are kept.
 const OLD_VERSIONS_DAYS: u32 = 30;
 
-/// What the control bucket's `drstack:address` says.
+/// Value of the control bucket's tag `drstack:address`.
 const CONTROL: &str = "control/bucket";
 
-/// A bucket in the standby region.
+/// The control store: a bucket in the standby region.
 pub(super) struct Store {
     aws: Arc<Aws>,
     scope: Scope,
@@ -46,8 +46,10 @@ impl Store {
         tags
     }
 
-    /// Makes the settings what they should be: versioned, encrypted, closed, old versions expiring. A bucket that was just
-    /// made has nothing to be asked about.
+    /// Brings the settings to their desired state: versioned, encrypted, not public, old versions
+    /// expiring.
+    ///
+    /// A bucket that was just created has no live settings to compare.
     async fn settle(&self, live: Option<(Option<bool>, String, bool, u32)>) -> Result<(), CloudError> {
         let (at, bucket) = (self.at(), &self.bucket);
         let (versioned, encryption, shut, days) = live.unwrap_or_default();
@@ -86,7 +88,7 @@ impl Store {
                 .into());
             }
             Owner::Foreign | Owner::Setting | Owner::Unproven(None) => {
-                // Its versions would go with it at `destroy --delete-data control`.
+                // `destroy --delete-data control` would delete its versions too.
                 if !s3::is_empty(&at, bucket).await? {
                     let message = format!("`{bucket}` exists and holds objects; name a new control bucket");
                     return Err(CloudError::Invalid {
@@ -119,7 +121,7 @@ impl Store {
     }
 }
 
-/// The status of a refusal; some servers answer a lost race without a code.
+/// Returns the status of a refusal; some servers answer a lost race without a code.
 fn status<E>(error: &SdkError<E, HttpResponse>) -> u16 {
     match error {
         SdkError::ServiceError(refusal) => refusal.raw().status().as_u16(),
@@ -168,7 +170,8 @@ impl ControlStore for Store {
             };
             match put.send().await {
                 Ok(answer) => Ok(answer.e_tag.unwrap_or_default()),
-                // 412: it does not hold; 409: another write is under way; no such key: what was to match is gone.
+                // 412: the condition does not hold; 409: another write is in progress; no such key:
+                // the object to match is gone.
                 Err(error)
                     if conditional
                         && (matches!(status(&error), 409 | 412) || has_code(&error, &["NoSuchKey"])) =>

@@ -1,7 +1,7 @@
 //! Ownership by tags: `drstack:stack`, `drstack:address`, `drstack:spec`.
 //!
-//! Two of them say whose something is. What proves it is the third, or, where drstack chose the name, that name: whoever tags his own
-//! things like ours does not have it by accident.
+//! The first two name the owner. The third proves it, as does the name if drstack chose it: objects
+//! that others tag like the stack's do not carry it by accident.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +9,22 @@ use drstack_core::address::Address;
 use drstack_core::cloud::{Call, Owner, Scope, sha256};
 use serde::Serialize;
 
-/// Which stack made it.
+/// The stack that owns the object.
 pub(crate) const STACK: &str = "drstack:stack";
-/// For which address.
+/// The address within the stack.
 pub(crate) const ADDRESS: &str = "drstack:address";
-/// Hash of what was wanted when it was last made or changed.
+/// Hash of the spec at the last create or update.
 pub(crate) const SPEC: &str = "drstack:spec";
-/// Of what it is a copy.
+/// The original of a copy.
 pub(crate) const SOURCE: &str = "drstack:source";
 
-/// Hex digits of a hash that are kept: enough to tell two wishes apart.
+/// Hex digits kept of a hash: enough to tell two specs apart.
 const SPEC_DIGITS: usize = 16;
 
 /// Tags by key.
 pub(crate) type Tags = BTreeMap<String, String>;
 
-/// The tags of the resource that `call` makes or changes to be `spec`.
+/// Returns the tags of the resource that `call` creates or updates to `spec`.
 pub(crate) fn owned(call: &Call, spec: &impl Serialize) -> Tags {
     let wanted = serde_json::to_vec(spec).unwrap_or_default();
     [
@@ -36,7 +36,7 @@ pub(crate) fn owned(call: &Call, spec: &impl Serialize) -> Tags {
     .into()
 }
 
-/// The same with a `Name`, which the EC2 console shows first.
+/// Returns the same tags with a `Name`, which the EC2 console shows first.
 pub(crate) fn named(call: &Call, spec: &impl Serialize) -> Tags {
     let mut tags = owned(call, spec);
     let component = call.address.component().slug();
@@ -45,14 +45,14 @@ pub(crate) fn named(call: &Call, spec: &impl Serialize) -> Tags {
     tags
 }
 
-/// Whose the resource with these tags is, which has a name of the user's or none.
+/// Returns the owner of a resource with these tags, whose name is the user's or which has none.
 pub(crate) fn owner(tags: &Tags, scope: &Scope) -> Owner {
     let is_digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
     let is_spec = |it: &String| it.len() == SPEC_DIGITS && it.bytes().all(is_digit);
     owner_proven(tags, scope, tags.get(SPEC).is_some_and(is_spec))
 }
 
-/// Whose the resource with these tags is, which has a name that drstack chose.
+/// Returns the owner of a resource with these tags, whose name drstack chose.
 pub(crate) fn owner_by_name(tags: &Tags, scope: &Scope, name: &str) -> Owner {
     owner_proven(tags, scope, name.starts_with(&format!("drstack-{}-", scope.stack)))
 }
@@ -66,7 +66,7 @@ fn owner_proven(tags: &Tags, scope: &Scope, is_proven: bool) -> Owner {
     }
 }
 
-/// The address whose [`Address::as_tag`] this is; replication rules write theirs in the same way.
+/// Parses the address from its [`Address::as_tag`]; replication rules use the same form.
 pub(crate) fn decode(text: &str) -> Option<Address> {
     let mut address = String::with_capacity(text.len());
     for (at, part) in text.split('=').enumerate() {

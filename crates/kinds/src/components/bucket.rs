@@ -1,4 +1,4 @@
-//! `[bucket.NAME]`: a bucket of the primary whose objects exist in the standby region too.
+//! `[bucket.NAME]`: a bucket of the primary that is replicated to the standby region.
 
 mod codes;
 
@@ -73,20 +73,20 @@ fn month() -> u32 {
     30
 }
 
-/// Longest name of a bucket.
+/// Maximum length of a bucket's name.
 const BUCKET_LIMIT: usize = 63;
-/// Longest name of a role.
+/// Maximum length of a role's name.
 const ROLE_LIMIT: usize = 64;
 
 impl BucketTable {
-    /// Name of the standby bucket.
+    /// Returns the name of the standby bucket.
     pub fn standby_name(&self, stack: &StackFacts) -> String {
         let derived = || names::fit(&format!("{}-{}", self.name, stack.standby), BUCKET_LIMIT);
         self.standby_name.clone().unwrap_or_else(derived)
     }
 }
 
-/// See the module.
+/// The bucket component.
 pub struct Bucket;
 
 impl Component for Bucket {
@@ -96,7 +96,7 @@ impl Component for Bucket {
     type Spec = BucketTable;
 
     fn check(spec: &BucketTable, stack: &StackFacts, _posture: Posture, out: &mut Vec<Problem>) {
-        // A name derived from a good one is good.
+        // A name derived from a valid one is valid.
         for (field, name) in [("name", Some(&spec.name)), ("standby_name", spec.standby_name.as_ref())] {
             if let Some(name) = name.filter(|name| !is_bucket_name(name)) {
                 let message = format!("`{name}` is not a bucket name");
@@ -201,7 +201,7 @@ impl Component for Bucket {
     }
 }
 
-/// The role that S3 replicates as: the bucket's own, or that of rules which are there already.
+/// Returns the role for replication: the bucket's own, or the one of existing rules of others.
 fn role(
     spec: &BucketTable,
     cx: &CompileCx<'_>,
@@ -242,7 +242,7 @@ fn role(
     }
 }
 
-/// What the primary's bucket is like, where that was answered.
+/// Returns the fact of the primary's bucket, if it is known.
 fn asked(spec: &BucketTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Option<BucketFact> {
     match cx.facts.get::<BucketFact>(&BucketFact::about(&spec.name)) {
         Known::Yes(fact) => Some(fact),
@@ -251,7 +251,7 @@ fn asked(spec: &BucketTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Optio
             out.error("DR210", "name", message, "make it there first, or correct the name");
             None
         }
-        // Nothing of the primary is changed then, and the role is not either.
+        // Then nothing of the primary changes, and neither does the role.
         Known::Unknown(_) => None,
     }
 }

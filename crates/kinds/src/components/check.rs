@@ -1,6 +1,7 @@
-//! `[[KIND.NAME.check]]`: what has to hold before a component that failed over counts as up.
+//! `[[KIND.NAME.check]]`: a condition that has to hold before a component that failed over counts
+//! as up.
 //!
-//! One check looks at one thing, and the key that says at what comes first: `http`, `table`, `object` or `command`.
+//! Each check has one condition. Its key comes first: `http`, `table`, `object` or `command`.
 
 mod codes;
 
@@ -89,7 +90,7 @@ impl JsonSchema for ItemKey {
     }
 }
 
-/// What a check can look at, each with the fields that go with it.
+/// The forms of a check, each with the fields that belong to it.
 const FORMS: [(&str, &[&str]); 4] = [
     ("http", &["status", "contains"]),
     ("table", &["item", "writable"]),
@@ -97,19 +98,21 @@ const FORMS: [(&str, &[&str]); 4] = [
     ("command", &[]),
 ];
 
-/// Shortest and longest time for one attempt, in seconds: a connection takes tens of milliseconds, and a failover waits for it.
+/// Minimum and maximum time of one attempt, in seconds: a connection takes tens of milliseconds,
+/// and a failover waits for it.
 const TIMES: (i64, i64) = (1, 3600);
-/// Time for one answer of a web server or of DynamoDB: far longer than either takes while it is well.
+/// Seconds for one answer of a web server or of DynamoDB: far longer than either takes while
+/// healthy.
 const ANSWER: u32 = 10;
-/// Time for one run of a command.
+/// Seconds for one run of a command.
 const COMMAND: u32 = 30;
-/// Time for reading one object: 50 GiB at 1 Gbit/s take 7 minutes.
+/// Seconds for reading one object: 50 GiB at 1 Gbit/s take 7 minutes.
 const OBJECT: u32 = 600;
-/// Longest address of a web server that is sure to be taken, by RFC 9110.
+/// Maximum length of a URL that every web server accepts, by RFC 9110.
 const LONGEST_URL: usize = 8000;
-/// Longest key of an object, by the S3 user guide.
+/// Maximum length of an object's key, by the S3 user guide.
 const LONGEST_KEY: usize = 1024;
-/// Most attributes of a key: partition and sort key.
+/// Maximum number of attributes of a key: partition and sort key.
 const KEY_PARTS: usize = 2;
 
 impl CheckTable {
@@ -128,7 +131,7 @@ impl CheckTable {
         }
     }
 
-    /// Time for one attempt in seconds; `None` where what is written is none.
+    /// Returns the time of one attempt in seconds; `None` if the text is not a time.
     fn timeout(&self, usual: u32) -> Option<u32> {
         let Some(text) = &self.timeout else { return Some(usual) };
         let time = text.parse::<SignedDuration>().ok()?.as_secs();
@@ -136,7 +139,7 @@ impl CheckTable {
     }
 }
 
-/// See the module.
+/// The check component.
 pub struct Check;
 
 impl Component for Check {
@@ -178,7 +181,7 @@ impl Component for Check {
         } else if let Some(command) = &spec.command {
             (Probe::Command(command.clone()), COMMAND)
         } else {
-            // Refused by `check`.
+            // `check` has rejected this.
             return;
         };
         let address = cx.resource(&format!("check-{}", cx.check));
@@ -188,7 +191,7 @@ impl Component for Check {
     }
 }
 
-/// One thing to look at, and what goes with it.
+/// Reports a check without exactly one form, or with fields of another form.
 fn forms(spec: &CheckTable, out: &mut Vec<Problem>) {
     let mut given = FORMS.into_iter().filter(|(form, _)| spec.has(form));
     let Some((form, fields)) = given.next() else {
@@ -228,7 +231,7 @@ fn forms(spec: &CheckTable, out: &mut Vec<Problem>) {
     }
 }
 
-/// What each field can be.
+/// Reports invalid values of fields.
 fn values(spec: &CheckTable, out: &mut Vec<Problem>) {
     let mut refuse = |field: &'static str, message: String, help: &str| {
         out.push(Problem::error("DR262", field, message, help));
@@ -281,7 +284,7 @@ fn values(spec: &CheckTable, out: &mut Vec<Problem>) {
     }
 }
 
-/// A host and what to ask of it; no user, which would be a secret in a file.
+/// True for a host with a path; a user is not allowed, because it would be a secret in a file.
 fn is_url(text: &str) -> bool {
     let rest = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     let Some(rest) = rest else { return false };

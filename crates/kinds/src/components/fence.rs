@@ -1,5 +1,7 @@
-//! `[fence.NAME]`: says to the application which region may write, and since which change of mode; where it is asked to, it denies the
-//! primary's writers to write while the standby region serves. docs/guide/fence.md shows its use.
+//! `[fence.NAME]`: publishes which region may write and since which change of mode.
+//!
+//! On request it also denies writes to the primary's writers while the standby region serves.
+//! docs/guide/fence.md shows its use.
 
 mod codes;
 
@@ -37,7 +39,7 @@ pub struct FenceTable {
     pub tables: Vec<Ref<Table>>,
 }
 
-/// Longest name of a role, by IAM.
+/// Maximum length of a role's name, by IAM.
 const ROLE_LIMIT: usize = 64;
 
 fn is_role_name(name: &str) -> bool {
@@ -45,7 +47,7 @@ fn is_role_name(name: &str) -> bool {
     (1..=ROLE_LIMIT).contains(&name.len()) && name.chars().all(fits)
 }
 
-/// See the module.
+/// The fence component.
 pub struct Fence;
 
 impl Component for Fence {
@@ -94,13 +96,13 @@ impl Component for Fence {
             Mode::Standby => &cx.stack.primary,
             Mode::Active => &cx.stack.standby,
         };
-        // Whoever reads that a region may write must not read an epoch beside it that is over.
+        // A reader that sees the region that may write must not see an outdated epoch beside it.
         let epoch = out.add(parameter(EPOCH, cx.epoch.to_string()));
         let mut region = parameter(ACTIVE_REGION, region.clone()).after(&epoch);
         for role in &spec.deny_writers {
             let denial = out.add(denial(spec, role, cx));
             if cx.mode == Mode::Standby {
-                // Nobody is told to write who may not yet.
+                // Publish the region only after its writers are allowed again.
                 region = region.after(&denial);
             }
         }

@@ -1,4 +1,4 @@
-//! `[image.NAME]`: a machine image of the primary that is to exist in the standby region too.
+//! `[image.NAME]`: a machine image of the primary that is copied to the standby region.
 
 mod codes;
 
@@ -29,10 +29,10 @@ pub struct ImageTable {
     pub kms_key: Option<String>,
 }
 
-/// Longest name of an image.
+/// Maximum length of an image's name.
 const NAME_LIMIT: usize = 128;
 
-/// See the module.
+/// The image component.
 pub struct Image;
 
 impl Component for Image {
@@ -74,14 +74,15 @@ impl Component for Image {
     }
 }
 
-/// An image as the simulated primary has it.
+/// Returns an image as the simulated primary has it.
 pub(super) fn simulated(source: &str) -> Value {
     let hash = &drstack_core::cloud::sha256(source.as_bytes())[..17];
     let id = if source.starts_with("ami-") { source.to_owned() } else { format!("ami-{hash}") };
     json!({"id": id, "name": source, "owned": true, "standby": null})
 }
 
-/// The image to launch in the standby region: a copy of one's own, or the one that its publisher has there.
+/// Returns the image to launch in the standby region: a copy of the account's own image, or its
+/// publisher's image there.
 pub(super) fn standby(
     fact: &ImageFact,
     kms_key: Option<&str>,

@@ -1,4 +1,4 @@
-//! Components: what a user writes. One file each, and one line here.
+//! Components, which users write in a stack. One file each, and one line here.
 
 pub mod bucket;
 pub mod check;
@@ -19,14 +19,16 @@ use crate::facts::{AccountFact, SIMULATED_ACCOUNT};
 pub use crate::registry::components::*;
 pub use check::Check;
 
-/// What stands below any of them: `[[pool.inference.check]]`.
+/// The check component, which may be part of any other: `[[pool.inference.check]]`.
 pub const CHECK: &dyn DynComponent = &ErasedComponent::<Check>::NEW;
 
-/// What buckets and tables call the name of what they copy, for whoever refers to them.
+/// Name under which buckets and tables export the name of their original.
 const PRIMARY: &str = "primary";
 
-/// The account that owns the stack's buckets. None where an older version kept the facts: a failover from those changes no role
-/// and no rule, and anything else asks anew.
+/// Returns the account that owns the stack's buckets.
+///
+/// None if an older version stored the facts: a failover from those changes no role and no rule,
+/// and any other run captures the account again.
 fn account(cx: &CompileCx<'_>) -> Option<String> {
     match cx.facts.get(&FactQuery::account()) {
         Known::Yes(AccountFact(account)) => Some(account),
@@ -34,7 +36,7 @@ fn account(cx: &CompileCx<'_>) -> Option<String> {
     }
 }
 
-/// What the simulated cloud answers to that.
+/// Returns the account for the simulated cloud.
 fn simulated_account() -> Seed {
     Seed::Fact { query: FactQuery::account(), value: json!(SIMULATED_ACCOUNT) }
 }

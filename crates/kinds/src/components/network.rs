@@ -1,4 +1,5 @@
-//! `[network.NAME]`: where the standby region's instances run: a new private network, or one that exists.
+//! `[network.NAME]`: the network of the standby region's instances: a new private one, or an
+//! existing one.
 
 mod codes;
 
@@ -51,17 +52,18 @@ pub struct NetworkTable {
     pub tags: BTreeMap<String, String>,
 }
 
-/// Zones used where the stack names none: more zones, more places to find capacity.
+/// Number of zones if the stack names none: more zones, more places to find capacity.
 const ZONES: usize = 3;
-/// A new network is divided into eight equal parts, one for each zone letter, so that a zone keeps its part.
+/// Bits that divide a new network into eight equal parts, one per zone letter, so that a zone keeps
+/// its part.
 const PARTS: u8 = 3;
-/// Smallest and largest networks that EC2 takes are /28 subnets and /16 VPCs.
+/// Smallest and largest networks that EC2 accepts are /28 subnets and /16 VPCs.
 const SMALLEST: u8 = 28 - PARTS;
 const LARGEST: u8 = 16;
-/// Longest name of a security group.
+/// Maximum length of a security group's name.
 const GROUP_LIMIT: usize = 255;
 
-/// See the module.
+/// The network component.
 pub struct Network;
 
 impl Component for Network {
@@ -104,7 +106,7 @@ impl Component for Network {
             (Some(cidr), None, true) => new(spec, cidr, cx, out),
             (None, Some(vpc), true) => existing(spec, vpc, &spec.subnets, &spec.security_groups, out),
             (None, None, false) => looked_up(spec, cx, out),
-            // Refused by `check`.
+            // `check` has rejected this.
             _ => {}
         }
     }
@@ -120,7 +122,7 @@ impl Component for Network {
     }
 }
 
-/// What makes a network, and what it leaves no room for.
+/// Reports a network without exactly one form, or with fields of another form.
 fn choice(spec: &NetworkTable, out: &mut Vec<Problem>) {
     let choices =
         [("cidr", spec.cidr.is_some()), ("vpc", spec.vpc.is_some()), ("tags", !spec.tags.is_empty())];
@@ -161,7 +163,7 @@ fn choice(spec: &NetworkTable, out: &mut Vec<Problem>) {
     }
 }
 
-/// Ids that are of something else, or names.
+/// Reports ids of another kind of object, or names.
 fn ids_of(spec: &NetworkTable, out: &mut Vec<Problem>) {
     let all = [
         ("vpc", "vpc-", spec.vpc.as_slice()),
@@ -178,7 +180,7 @@ fn ids_of(spec: &NetworkTable, out: &mut Vec<Problem>) {
     }
 }
 
-/// The range of a new network; else what is wrong with it, and what helps.
+/// Parses the range of a new network; else returns the problem and its help.
 fn range(cidr: &str) -> Result<Ipv4Net, (String, String)> {
     let help =
         format!("write it as `10.64.0.0/16`, /{LARGEST} to /{SMALLEST}: each zone gets an eighth of it");
@@ -196,7 +198,8 @@ fn range(cidr: &str) -> Result<Ipv4Net, (String, String)> {
     }
 }
 
-/// What is wrong with a door for `from`. EC2 keeps a range as it begins, and so has to be asked for it.
+/// Returns the problem of a rule's range `from`, if any. EC2 stores the network address of a range,
+/// so the stack has to use it.
 fn misplaced_door(from: &str) -> Option<Problem> {
     let (message, help) = match from.parse::<Ipv4Net>().map(|range| range.trunc().to_string()) {
         Ok(range) if range == from => return None,
@@ -223,7 +226,7 @@ fn existing(
 fn looked_up(spec: &NetworkTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
     let found = match cx.facts.get::<NetworkFact>(&network(&spec.tags)) {
         Known::Yes(found) => found,
-        // Asked, and no VPC carries them.
+        // The region answered that no VPC carries the tags.
         Known::Absent => NetworkFact::default(),
         Known::Unknown(why) => {
             let message =
@@ -254,7 +257,7 @@ fn looked_up(spec: &NetworkTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
 }
 
 fn new(spec: &NetworkTable, cidr: &str, cx: &CompileCx<'_>, out: &mut ResourceSet) {
-    // Refused by `check`.
+    // `check` has rejected this.
     let Ok(range) = range(cidr) else { return };
     let Some(zones) = zones(spec, cx, out) else { return };
     let vpc = out.add(Resource::tagged::<Vpc>(
@@ -294,10 +297,10 @@ fn new(spec: &NetworkTable, cidr: &str, cx: &CompileCx<'_>, out: &mut ResourceSe
     out.export("security_groups", ids(&[group]));
 }
 
-/// The zones of a new network, from the stack or else from the region.
+/// Returns the zones of a new network, from the stack or else from the region.
 fn zones(spec: &NetworkTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Option<Vec<String>> {
     if !spec.zones.is_empty() {
-        // Refused by `check` where they do not make a network.
+        // `check` has rejected zones that form no network.
         return stated_zones(spec, &cx.stack.standby).ok();
     }
     let region = &cx.stack.standby;
@@ -321,7 +324,7 @@ fn zones(spec: &NetworkTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Opti
     Some(zones)
 }
 
-/// The zones that the stack states, sorted; else what is wrong with them, and what helps.
+/// Returns the stack's zones, sorted; else the problem and its help.
 fn stated_zones(spec: &NetworkTable, region: &str) -> Result<Vec<String>, (String, String)> {
     if let Some(zone) = spec.zones.iter().find(|zone| letter(zone, region).is_none()) {
         return Err((format!("`{zone}` is not a zone of {region}"), two_zones(region)));
@@ -339,14 +342,15 @@ fn two_zones(region: &str) -> String {
     format!("name two zones at least: `zones = [\"{region}a\", \"{region}b\"]`")
 }
 
-/// The eighth of `range` that belongs to each zone's letter.
+/// Returns the eighth of `range` that belongs to each zone's letter.
 fn parts(zones: &[String], region: &str, range: Ipv4Net) -> Vec<Ipv4Net> {
     let all: Vec<Ipv4Net> =
         range.subnets(range.prefix_len() + PARTS).map(Iterator::collect).unwrap_or_default();
     zones.iter().filter_map(|zone| all.get(letter(zone, region)?).copied()).collect()
 }
 
-/// 0 for `us-west-2a`, 7 for `us-west-2h`; none for a local zone such as `us-west-2-lax-1a`, whose letter is another's.
+/// Returns 0 for `us-west-2a`, 7 for `us-west-2h`; none for a local zone such as
+/// `us-west-2-lax-1a`, whose letter is another zone's.
 fn letter(zone: &str, region: &str) -> Option<usize> {
     match zone.strip_prefix(region)?.as_bytes() {
         [letter @ b'a'..=b'h'] => Some(usize::from(letter - b'a')),

@@ -1,4 +1,5 @@
-//! `[pool.NAME]`: instances that serve, none or some of them in standby, all of them after a failover.
+//! `[pool.NAME]`: instances that serve, none or some of them in standby, all of them after a
+//! failover.
 
 use std::collections::BTreeMap;
 
@@ -122,7 +123,7 @@ impl Default for Purchase {
 }
 
 impl Purchase {
-    /// Per cent of on-demand instances in `mode`.
+    /// Returns the percentage of on-demand instances in `mode`.
     fn on_demand_percentage(self, mode: Mode) -> u32 {
         let option = if mode == Mode::Active { self.active } else { self.standby };
         if option == PurchaseOption::OnDemand { 100 } else { 0 }
@@ -135,7 +136,7 @@ impl Purchase {
 pub struct Share(pub String);
 
 impl Share {
-    /// The number in it, 0 to 100; none where it is no share.
+    /// Returns its number, 0 to 100; none if it is not a share.
     pub fn percent(&self) -> Option<u32> {
         let number = self.0.strip_suffix('%')?.trim_end().parse::<u32>().ok()?;
         (number <= 100).then_some(number)
@@ -151,18 +152,18 @@ impl JsonSchema for Share {
     }
 }
 
-/// Longest names: of a group (255), a template (128), a role (64) and a profile (128).
+/// Maximum length of names: of a group (255), a template (128), a role (64) and a profile (128).
 const NAME_LIMIT: usize = 64;
-/// The share that a warm pool runs where the stack does not say it.
+/// The share that a warm pool runs by default.
 const WARM_SHARE: u32 = 25;
 /// Help for a pool without instance types.
 const INSTANCE_TYPES: &str = "write them, best first: `instance_types = [\"g5.xlarge\"]`";
-/// The share with which a failover counts as up where the stack does not say it: most of the load, with the rest shed.
+/// The default share with which a failover counts as up: most of the load, with the rest shed.
 const MINIMUM_SHARE: u32 = 60;
-/// The shares that are usual for warm pools, in per cent.
+/// The usual shares of warm pools, in per cent.
 const WARM_BAND: std::ops::RangeInclusive<u32> = 20..=30;
 
-/// See the module.
+/// The pool component.
 pub struct Pool;
 
 impl Component for Pool {
@@ -176,7 +177,8 @@ impl Component for Pool {
         file: "user_data_file",
         noun: "user data",
         service: "EC2",
-        // Before encoding (EC2 User Guide, "Run commands when you launch an EC2 instance with user data input").
+        // Before encoding (EC2 User Guide, "Run commands when you launch an EC2 instance with user
+        // data input").
         most: 16 * 1024,
         help: "fetch the rest from a bucket when the instance starts",
     }];
@@ -296,7 +298,7 @@ fn non_empty(types: &[String]) -> Option<Vec<String>> {
     (!types.is_empty()).then(|| types.to_vec())
 }
 
-/// What the primary's group says; `Err` where it was to be followed and cannot be.
+/// Returns the fact of the primary's group; `Err` if the pool follows one and the fact is missing.
 fn followed(spec: &PoolTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Result<Option<GroupFact>, ()> {
     let Some(group) = &spec.follows else { return Ok(None) };
     match cx.facts.get::<GroupFact>(&GroupFact::about(group)) {
@@ -315,7 +317,8 @@ fn followed(spec: &PoolTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Resu
     }
 }
 
-/// Warns of a group that is far below its capacity, or has none; what the stack says itself needs no look at the group.
+/// Warns of a group that is far below its capacity or has none. A capacity in the stack makes this
+/// unnecessary.
 fn warn_of_capacity(spec: &PoolTable, fact: Option<&GroupFact>, mode: Mode, out: &mut ResourceSet) {
     let (Some(group), Some(fact), None, Mode::Standby) = (&spec.follows, fact, spec.capacity, mode) else {
         return;
@@ -335,12 +338,12 @@ fn image(
         (Some(ImageChoice::Standby(id)), _) => Some(Link::Known(id.clone())),
         (Some(ImageChoice::Stack(reference)), _) => cx.export(reference, "image").into_iter().next(),
         (None, Some(fact)) => standby(&fact.image, None, "follows", cx, out),
-        // Refused by `check`.
+        // `check` has rejected this.
         (None, None) => None,
     }
 }
 
-/// What a pool has to say that follows no group.
+/// Reports the fields that a pool without `follows` lacks.
 fn missing(spec: &PoolTable) -> Vec<Problem> {
     let image = "write `image = \"@image.NAME\"`, or an id of the standby region, or `follows = \"GROUP\"`";
     let capacity = "write how many instances serve the whole load: `capacity = 4`";
@@ -357,7 +360,7 @@ fn missing(spec: &PoolTable) -> Vec<Problem> {
     missing.map(problem).collect()
 }
 
-/// What is wrong with an instance type that stands behind those `before`.
+/// Returns the problem of an instance type listed after those in `before`, if any.
 fn no_type(before: &[String], text: &str) -> Option<Problem> {
     let is_word = |word: &str| {
         !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
@@ -372,14 +375,14 @@ fn no_type(before: &[String], text: &str) -> Option<Problem> {
     Some(Problem::error("DR231", "instance_types", message, INSTANCE_TYPES))
 }
 
-/// What is wrong with the share in `field`.
+/// Returns the problem of the share in `field`, if any.
 fn no_share(field: &'static str, share: &Share) -> Option<Problem> {
     let message = format!("`{}` is not a share", share.0);
     let help = format!("write whole per cents, 0 to 100: `{field} = \"25%\"`");
     share.percent().is_none().then(|| Problem::error("DR233", field, message, help))
 }
 
-/// What is wrong with a share, or strange beside the posture.
+/// Returns the problem of a share, or a warning if it is unusual for the posture.
 fn unusual(share: &Share, posture: Posture) -> Option<Problem> {
     let Some(said) = share.percent() else { return no_share("standby_share", share) };
     let (least, most) = (WARM_BAND.start(), WARM_BAND.end());
@@ -401,7 +404,7 @@ fn unusual(share: &Share, posture: Posture) -> Option<Problem> {
     Some(Problem::warning("DR232", "standby_share", message, help))
 }
 
-/// Per cent of the capacity that runs in standby.
+/// Returns the percentage of the capacity that runs in standby.
 fn share(spec: &PoolTable, posture: Posture) -> u32 {
     let said = spec.standby_share.as_ref().and_then(Share::percent);
     match posture {
@@ -411,8 +414,10 @@ fn share(spec: &PoolTable, posture: Posture) -> u32 {
     }
 }
 
-/// The least units with which a failover counts as up: what the stack says, or less where an operator accepted that. One instance has
-/// to serve at least, whatever the share.
+/// Returns the least units with which a failover counts as up.
+///
+/// It is the stack's value, or less if an operator accepted less. At least one instance has to
+/// serve, whatever the share.
 fn minimum(spec: &PoolTable, cx: &CompileCx<'_>, capacity: u32, unit: u32) -> u32 {
     let all = capacity.saturating_mul(unit);
     let said = part(all, spec.minimum.as_ref().and_then(Share::percent).unwrap_or(MINIMUM_SHARE));
@@ -423,13 +428,15 @@ fn minimum(spec: &PoolTable, cx: &CompileCx<'_>, capacity: u32, unit: u32) -> u3
     said.min(accepted.unwrap_or(said)).max(unit.min(all))
 }
 
-/// `share` per cent of `capacity`, rounded up: a pool that runs a share runs one instance at least.
+/// Returns `share` per cent of `capacity`, rounded up: a pool that runs a share runs at least one
+/// instance.
 fn part(capacity: u32, share: u32) -> u32 {
     let part = (u64::from(capacity) * u64::from(share)).div_ceil(100);
     u32::try_from(part).unwrap_or(capacity)
 }
 
-/// The instance profile: the one that is named, one for what the pool reads, or the one of the group that is followed.
+/// Returns the instance profile: the named one, one for the data that the pool reads, or the
+/// followed group's.
 fn profile(
     spec: &PoolTable,
     fact: Option<&GroupFact>,
@@ -468,7 +475,7 @@ fn profile(
 mod tests {
     use super::*;
 
-    /// A pool that says nothing but its network.
+    /// Returns a pool with nothing but its network.
     pub(super) fn plain() -> PoolTable {
         serde_json::from_value(json!({ "network": "@network.standby" })).unwrap()
     }

@@ -1,4 +1,4 @@
-//! `[queue.NAME]`: an SQS queue of the primary that is to exist in the standby region too.
+//! `[queue.NAME]`: an SQS queue of the primary that is created in the standby region too.
 
 mod codes;
 
@@ -32,16 +32,16 @@ pub struct QueueTable {
     pub kms_key: Option<String>,
 }
 
-/// Longest name of a queue.
+/// Maximum length of a queue's name.
 const NAME_LIMIT: usize = 80;
-/// How the name of a FIFO queue ends.
+/// Suffix of the name of a FIFO queue.
 const FIFO: &str = ".fifo";
-/// The key of SQS that every region has.
+/// The SQS-managed key that every region has.
 const OF_SQS: &str = "alias/aws/sqs";
-/// Its ARN, for queues that name it as their dead-letter queue.
+/// Name of the export with its ARN, for queues that use it as their dead-letter queue.
 const ARN: &str = "arn";
 
-/// See the module.
+/// The queue component.
 pub struct Queue;
 
 impl Component for Queue {
@@ -127,7 +127,7 @@ impl Component for Queue {
 
 /// The queue itself.
 const QUEUE: &str = "queue";
-/// The dead-letter queue that is made with it.
+/// The dead-letter queue that is created with it.
 const DEAD_LETTERS: &str = "dead-letter-queue";
 
 fn fifo(name: &str) -> &'static str {
@@ -147,7 +147,8 @@ fn add(cx: &CompileCx<'_>, out: &mut ResourceSet, resource: &str, spec: &QueueSp
     out.add(Resource::named::<QueueKind>(cx.resource(resource), Place::Standby, &spec.name, spec))
 }
 
-/// The key of the standby region for a queue that is encrypted so in the primary; an error if that key is the primary's.
+/// Returns the standby region's key for a queue that has one in the primary; an error if that key
+/// is the primary's.
 #[expect(
     clippy::option_option,
     reason = "no key of its own is one answer, no key that could serve the other"

@@ -28,11 +28,14 @@ use crate::services::dynamodb::table_recovery::TableRecoverySpec;
 use crate::services::dynamodb::table_replica::TableReplicaSpec;
 use crate::services::dynamodb::table_stream::{TableStreamSpec, VIEW};
 
-/// Hours after which the next apply exports a cold table anew, where its RPO asks for no less: cold promises an RPO of hours. An
-/// RPO of less than an hour counts as one hour: an export takes minutes by itself.
+/// Hours after which the next apply exports a cold table again, unless its RPO is shorter: cold
+/// promises an RPO of hours.
+///
+/// An RPO of less than an hour counts as one hour, because an export itself takes minutes.
 const OLDEST_HOURS: u64 = 24;
 
-/// Under this name a table exports what a failover restores of it, and a pool the same of the tables that it reads.
+/// Name under which a table exports the resources that a failover restores, and a pool those of its
+/// tables.
 pub(super) const RESTORED: &str = "restored";
 
 /// `[table.NAME]`
@@ -51,7 +54,7 @@ pub struct TableTable {
     pub deletion_protection: bool,
 }
 
-/// See the module.
+/// The table component.
 pub struct Table;
 
 impl Component for Table {
@@ -143,8 +146,10 @@ impl Component for Table {
     }
 }
 
-/// Copies that are restored from exports. Once the standby region serves, nothing of the primary is exported: the primary may
-/// be gone, and what is written from then on is in the restored table.
+/// Compiles the copies that are restored from exports.
+///
+/// Once the standby region serves, nothing of the primary is exported: the primary may be gone, and
+/// later writes go to the restored table.
 fn cold(spec: &TableTable, fact: &Known<TableFact>, cx: &CompileCx<'_>, out: &mut ResourceSet) {
     let recovery = out.add(Resource::named::<TableRecovery>(
         cx.resource("table-recovery"),
@@ -204,7 +209,7 @@ fn settings(spec: &TableTable) -> Settings {
     }
 }
 
-/// What of a table no export brings back.
+/// Notes the properties of a table that no export restores.
 fn left_out(
     spec: &TableTable,
     shape: &TableShape,
@@ -232,13 +237,13 @@ fn left_out(
     }
 }
 
-/// How old an export may be: as old as the RPO, and no older than cold promises.
+/// Returns the maximum age of an export: the RPO, but no more than cold promises.
 fn oldest_hours(cx: &CompileCx<'_>) -> u64 {
     let rpo = cx.objective.rpo.and_then(|rpo| u64::try_from(rpo.as_hours()).ok());
     rpo.map_or(OLDEST_HOURS, |hours| hours.clamp(1, OLDEST_HOURS))
 }
 
-/// What a replica cannot follow is refused before anything is changed.
+/// Reports properties that a replica cannot follow, before anything changes.
 fn replicable(spec: &TableTable, fact: &TableFact, out: &mut ResourceSet) {
     let name = &spec.name;
     if fact.autoscaled {

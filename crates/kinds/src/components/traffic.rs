@@ -1,7 +1,9 @@
-//! `[traffic.NAME]`: a DNS name that leads to the primary, and to the standby region after a failover.
+//! `[traffic.NAME]`: a DNS name that points to the primary, and to the standby region after a
+//! failover.
 //!
-//! All of it is made while both regions are there, the same in every posture and mode. A failover only writes a metric in
-//! the standby region: the alarm on it makes a health check unhealthy, and DNS follows without a call to Route 53.
+//! All of it is created while both regions exist, and is the same in every posture and mode. A
+//! failover only writes a metric in the standby region: the alarm on it makes a health check
+//! unhealthy, and DNS follows without a call to Route 53.
 
 mod codes;
 mod place;
@@ -94,16 +96,16 @@ fn yes() -> bool {
     true
 }
 
-/// Longest alarm name, by the API reference.
+/// Maximum length of an alarm's name, by the API reference.
 const ALARM_LIMIT: usize = 255;
-/// Longest that one answer of the standby region may take, in seconds: far more than users wait for.
+/// Maximum time of one answer of the standby region, in seconds: far longer than users wait.
 const ANSWER: u32 = 10;
-/// Help for a name that is none.
+/// Help for an invalid name.
 const NAME: &str = "write labels of letters, digits and `-` with dots between them, none at the end";
-/// Help for a probe that is none.
+/// Help for an invalid probe.
 const PROBE: &str = "write it as `https://api.example.com/healthz`";
 
-/// See the module.
+/// The traffic component.
 pub struct Traffic;
 
 impl Component for Traffic {
@@ -136,7 +138,7 @@ impl Component for Traffic {
 
     fn compile(spec: &TrafficTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         let Some((zone, record)) = place(spec, cx, out) else { return };
-        // Refused by `check`.
+        // `check` has rejected this.
         let (Some(probe), StandbyTarget::Of(standby)) = (Probe::parse(&spec.probe), &spec.standby_target)
         else {
             return;
@@ -179,7 +181,8 @@ impl Component for Traffic {
         let switch =
             Resource::named::<TrafficSwitch>(cx.resource(TrafficSwitch::NAME), Place::Standby, name, &switch);
         let mut switch = switch.after(&alarm);
-        // What serves, what it reads, and what has to hold before it counts as serving.
+        // The serving capacity, the data it reads, and the checks that have to hold before it
+        // counts as serving.
         let named = spec.after.iter().flatten();
         let groups = named.flat_map(|pool| ["group", RESTORED, CHECKS].map(|it| cx.export(pool, it)));
         let serving = groups.flatten().filter_map(|link| match link {
@@ -221,7 +224,7 @@ impl Component for Traffic {
     }
 }
 
-/// What to know beforehand.
+/// Adds a note that helps to plan ahead.
 fn remark(spec: &TrafficTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
     if cx.posture == Posture::Hot && spec.policy == Policy::Failover {
         let text = "hot: the name leads to one region at a time; `policy = \"weighted\"` with a `standby_share` has both answer";
@@ -233,7 +236,7 @@ fn remark(spec: &TrafficTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
     }
 }
 
-/// The weights of a pair of records, which change before the switch or after it.
+/// Builds the weights of a pair of records, which change before or after the switch.
 fn in_turn(
     cx: &CompileCx<'_>,
     (id, weights): (String, &DnsWeightsSpec),
@@ -243,17 +246,17 @@ fn in_turn(
 ) -> Resource {
     let at = cx.resource(DnsWeights::NAME);
     let resource = Resource::named::<DnsWeights>(at, Place::Global, id, weights);
-    // It changes weights of the stack's own pair alone, and looks for that itself.
+    // It changes weights of the stack's own pair only, and checks that itself.
     let mut resource = resource.whatever_is_answered();
     resource.waits = waits;
     match cx.mode {
         Mode::Standby => {
-            // Traffic comes back by the switch first, and what served may shrink only after it.
+            // Traffic returns by the switch first; the serving capacity may shrink only after it.
             resource.after.push(switch.address.clone());
             resource.after.extend(serving);
         }
         Mode::Active if weights.gate.is_some() => {
-            // All of it has gone over by shares before the switch lets none back.
+            // All traffic has moved by shares before the switch stops any return.
             resource.after.extend(serving);
             switch.after.push(resource.address.clone());
         }
@@ -262,7 +265,8 @@ fn in_turn(
     resource
 }
 
-/// That the standby region answers, once traffic has moved: a check like those that users write.
+/// Builds the check that the standby region answers once traffic has moved: a check like those that
+/// users write.
 fn watch(
     spec: &TrafficTable,
     cx: &CompileCx<'_>,

@@ -8,7 +8,7 @@ crate::aws::client!(aws_sdk_applicationautoscaling, "application-autoscaling", s
 #[cfg(feature = "aws")]
 crate::aws::client!(aws_sdk_autoscaling, "autoscaling", autoscaling);
 
-/// Auto Scaling passes on what EC2 says.
+/// Error codes of Auto Scaling, which passes on the capacity and quota errors of EC2.
 #[cfg(feature = "aws")]
 pub(crate) const CODES: crate::aws::Codes = crate::aws::Codes {
     no_capacity: super::ec2::CODES.no_capacity,

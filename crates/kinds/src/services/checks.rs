@@ -1,4 +1,4 @@
-//! Checks: what is asked from the machine that drstack runs on.
+//! Checks that run from drstack's own machine.
 
 pub mod check;
 #[cfg(feature = "aws")]

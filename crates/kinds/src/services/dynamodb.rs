@@ -16,7 +16,8 @@ pub mod table_stream;
 #[cfg(feature = "aws")]
 crate::aws::client!(aws_sdk_dynamodb, "dynamodb", dynamodb);
 
-/// `LimitExceededException` asks for patience: too many table operations go on at once.
+/// Error codes of DynamoDB. `LimitExceededException` is transient: too many table operations are in
+/// progress.
 #[cfg(feature = "aws")]
 pub(crate) const CODES: crate::aws::Codes = crate::aws::Codes {
     throttled: &["LimitExceededException"],

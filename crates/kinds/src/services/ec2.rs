@@ -47,7 +47,7 @@ pub(crate) const CODES: crate::aws::Codes = crate::aws::Codes {
     conflict: &[
         "DependencyViolation",
         "IncorrectState",
-        // Links lead to what is live: what EC2 does not find was made a moment ago.
+        // Links name live resources, so an object that EC2 does not find was created a moment ago.
         "InvalidAMIID.NotFound",
         "InvalidAMIID.Unavailable",
         "InvalidGroup.NotFound",

@@ -1,18 +1,18 @@
-//! Control planes that one region keeps for the whole partition.
+//! Control planes that one region hosts for the whole partition.
 //!
 //! Source: AWS whitepaper "AWS Fault Isolation Boundaries", appendix A (partitional services).
 
-/// IAM prefix of the service, actions that go there (empty: all), and what people call it.
+/// IAM prefix of the service, the actions that go there (empty: all), and a readable name.
 const HOMES: &[(&str, &[&str], &str)] = &[
     ("account", &[], "the account's control plane (us-east-1)"),
     ("iam", &[], "IAM's control plane (us-east-1)"),
     ("organizations", &[], "the control plane of Organizations (us-east-1)"),
     ("route53", &[], "Route 53's control plane (us-east-1)"),
-    // A regional service, whose names one region keeps.
+    // A regional service whose names one region manages.
     ("s3", &["CreateBucket", "DeleteBucket"], "S3's bucket names (us-east-1)"),
 ];
 
-/// The control plane that the call goes to; `None` if it stays in its region.
+/// Returns the control plane that the call goes to; `None` if it stays in its region.
 pub(crate) const fn home(service: &str, action: &str) -> Option<&'static str> {
     let mut at = 0;
     while at < HOMES.len() {
@@ -42,7 +42,7 @@ const fn is_among(all: &[&str], text: &str) -> bool {
     false
 }
 
-/// `==` of two texts, which is not `const` yet.
+/// Compares two texts, because `==` is not `const` yet.
 const fn is(one: &str, other: &str) -> bool {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     if one.len() != other.len() {

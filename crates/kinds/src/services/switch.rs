@@ -1,26 +1,28 @@
-//! Settings of the primary that are switched on and never off: their pure half, from one declaration.
+//! The pure half of settings of the primary that drstack enables and never disables, from one
+//! declaration.
 
-/// `TableRecovery, TableRecoverySpec { table }, TableRecoveryLive: "table-recovery", "summary", [operations]`
+/// Declares such a kind: `TableRecovery, TableRecoverySpec { table }, TableRecoveryLive:
+/// "table-recovery", "summary", [operations]`
 macro_rules! switch {
     (
         $kind:ident, $spec:ident { $(#[$doc:meta])* $of:ident }, $live:ident:
         $name:literal, $summary:literal, [$(($service:literal, $action:literal)),* $(,)?]
     ) => {
-        /// What is wanted: that it is on.
+        /// The desired state: the setting is on.
         #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
         pub struct $spec {
             $(#[$doc])*
             pub $of: String,
         }
 
-        /// What the service reports.
+        /// The setting as the service reports it.
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         pub struct $live {
-            /// It is on.
+            /// True if it is on.
             pub enabled: bool,
         }
 
-        /// See the module.
+        /// The kind of a setting that is enabled and never disabled.
         pub struct $kind;
 
         impl drstack_core::kind::Kind for $kind {

@@ -1,4 +1,5 @@
-//! What components say to the answers of the live regions: message and help as a user sees them.
+//! Diagnostics of components about the answers of the live regions: message and help as a user
+//! reads them.
 
 use drstack_core::compile::compile;
 use drstack_core::diagnostic::render;
@@ -9,12 +10,12 @@ use serde_json::{Value, json};
 
 use crate::loaded::{facts, stack};
 
-/// What is said of a warm stack with `body` when the simulated regions answer.
+/// Returns the diagnostics of a warm stack with `body` when the simulated regions answer.
 fn said(body: &str) -> String {
     said_of(body, |_| {})
 }
 
-/// The same after `change` to their answers.
+/// Returns the diagnostics after `change` to the answers.
 fn said_of(body: &str, change: impl FnOnce(&mut Facts)) -> String {
     let head =
         "[stack]\nname = \"fleet\"\nprimary = \"us-east-1\"\nstandby = \"us-west-2\"\nposture = \"warm\"\n\n";
@@ -24,7 +25,7 @@ fn said_of(body: &str, change: impl FnOnce(&mut Facts)) -> String {
     render(&compile(&stack, &facts, Mode::Standby).problems, &stack.sources, false)
 }
 
-/// The answer to `query` becomes `value`; null for what does not exist.
+/// Sets the answer to `query` to `value`; null for an object that does not exist.
 fn answer(query: FactQuery, value: Value) -> impl FnOnce(&mut Facts) {
     move |facts| {
         let fact = Fact::new(Timestamp::UNIX_EPOCH, value);
@@ -32,7 +33,7 @@ fn answer(query: FactQuery, value: Value) -> impl FnOnce(&mut Facts) {
     }
 }
 
-/// Nobody has ever answered `query`.
+/// Removes the answer to `query`, as if no region had ever answered it.
 fn silence(query: FactQuery) -> impl FnOnce(&mut Facts) {
     move |facts| assert!(facts.answers.remove(&query.key()).is_some(), "nobody asks {}", query.key())
 }
@@ -94,7 +95,7 @@ fn group_fact(change: Value) -> Value {
     changed(fact, change)
 }
 
-/// `fact` with the fields of `change` in place of its own.
+/// Returns `fact` with the fields of `change` in place of its own.
 fn changed(mut fact: Value, change: Value) -> Value {
     if let (Value::Object(fields), Value::Object(change)) = (&mut fact, change) {
         fields.extend(change);
@@ -108,7 +109,7 @@ fn nothing_is_said_where_all_is_well() {
         [(BUCKET, bucket()), (TABLE, table()), (IMAGE, image()), (NETWORK, zones()), (TAGGED, network())];
     for (body, query) in queries.into_iter().chain([(POOL, group()), (TRAFFIC, dns())]) {
         assert_eq!(said(body), "");
-        // Each of them asks, or `silence` would end the test.
+        // Each component asks this fact, or `silence` would end the test.
         said_of(body, silence(query));
     }
 }

@@ -1,4 +1,5 @@
-//! Bundles of every stack that ships: what comes out of one compiles to what went in.
+//! Bundles of every shipped stack: a stack read from its bundle compiles to the same as the stack
+//! itself.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,7 @@ impl ReadFiles for Disk {
     }
 }
 
-/// Every stack that ships.
+/// Returns every shipped stack.
 fn shipped() -> Vec<Stack> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../stacks");
     let folders = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
@@ -50,7 +51,7 @@ fn bundle(stack: &Stack) -> Bundle {
     }
 }
 
-/// All that compiling gives, as bytes, problems without their places.
+/// Returns all output of compiling as bytes, with problems but without their places.
 fn compiled(stack: &Stack, facts: &Facts, mode: Mode) -> Vec<u8> {
     let compiled = compile(stack, facts, mode);
     let problems = compiled.problems.iter().map(|it| format!("{} {} {:?}", it.code, it.message, it.help));
@@ -129,7 +130,7 @@ fn what_this_build_does_not_know_is_refused_by_name() {
     assert!(!BundleError::from(circle).hint().is_empty());
 }
 
-/// What may stand in the place of a value.
+/// Returns the values that may replace a value.
 fn values() -> Vec<Value> {
     use serde_json::json;
     vec![
@@ -144,7 +145,7 @@ fn values() -> Vec<Value> {
     ]
 }
 
-/// The value at the `at`-th place of `value`, counted through the whole tree.
+/// Returns the value at the `at`-th place of `value`, counted through the whole tree.
 fn place(value: &mut Value, at: usize) -> Option<&mut Value> {
     fn count(value: &Value) -> usize {
         1 + match value {
@@ -175,7 +176,8 @@ fn place(value: &mut Value, at: usize) -> Option<&mut Value> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A bundle with a hash that fits, made by somebody who may write to the bucket: it is refused, or it compiles.
+    /// A forged bundle with a fitting hash, made by an attacker with write access to the bucket, is
+    /// refused or compiles.
     #[test]
     fn a_forged_bundle_is_refused_or_compiles(at in any::<Index>(), with in select(values())) {
         let good = bundle(&stack(&reference(drstack_core::objective::Posture::Warm)));

@@ -1,4 +1,4 @@
-//! What the reference stack becomes, in each posture and mode.
+//! The graph of the reference stack, in each posture and mode.
 
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::described;
 use crate::loaded::{facts, stack};
 
-/// One of each component, and a module.
+/// Returns a stack with one of each component, and a module.
 pub(crate) fn reference(posture: Posture) -> String {
     let posture = posture.name();
     let described: String = described::ALL.iter().map(|it| it.reference.as_str()).collect();
@@ -85,7 +85,7 @@ tier = 1
     format!("{own}{described}")
 }
 
-/// Address, kind, place, name and needs of every resource; sizes, where it runs anything.
+/// Describes every resource: address, kind, place, name, needs, and size if it runs instances.
 fn picture(graph: &Graph) -> String {
     let mut out = String::new();
     for (address, resource) in &graph.resources {
@@ -157,7 +157,7 @@ fn the_fence_names_the_region_that_may_write_and_since_when() {
     }
 }
 
-/// A cold table that is looked at once it has been restored.
+/// A cold table with a check of it once it is restored.
 const COLD: &str = "[stack]\nname = \"fleet\"\nprimary = \"us-east-1\"\nstandby = \"us-west-2\"\nposture = \"cold\"\n\
     [table.features]\nname = \"acme-features\"\n[[table.features.check]]\ntable = \"@table.features\"\n";
 
@@ -171,7 +171,7 @@ fn a_cold_table_is_checked_once_it_is_restored() {
     assert!(check.needs().contains(&import), "{:?}", check.needs());
 }
 
-/// Facts that a version asked which knew of no keys.
+/// Facts of a drstack version that did not ask for keys.
 #[test]
 fn a_cold_table_whose_keys_nobody_knows_has_no_copy_to_check_in_either_mode() {
     let stack = stack(COLD);
@@ -198,7 +198,8 @@ fn the_same_stack_and_facts_give_the_same_bytes() {
     assert_eq!(bytes(), bytes());
 }
 
-/// Once traffic has moved, the standby's host has to answer for the record, with the path and the port of the probe.
+/// Once traffic has moved, the standby's host has to answer for the record, with the path and the
+/// port of the probe.
 #[test]
 fn the_standby_has_to_answer_for_the_record_once_traffic_has_moved() {
     let answer = |old: &str, new: &str| {
@@ -225,7 +226,8 @@ fn the_standby_has_to_answer_for_the_record_once_traffic_has_moved() {
     );
 }
 
-/// By weight all but the weights is the same in both modes, and these only with a ramp: a failover leaves them as they are.
+/// With weights, all but the weights is the same in both modes. The weights differ only with a
+/// ramp, and a failover leaves them as they are.
 #[test]
 fn a_ramp_ends_with_the_share_that_stands_and_begins_with_none() {
     let weights = |more: &str, mode| {
@@ -253,7 +255,8 @@ fn a_ramp_ends_with_the_share_that_stands_and_begins_with_none() {
     assert_eq!(weights(&ramp, Mode::Active), (90.into(), 0.into(), Value::Null, Value::Null));
 }
 
-/// A planned failover has both regions: it goes the same way down, before the switch, and asks the standby for it.
+/// A planned failover has both regions: it ramps down before the switch, and asks the standby for
+/// its answer.
 #[test]
 fn a_planned_failover_ramps_before_it_switches_where_the_standby_can_be_asked() {
     let ramp = "policy = \"weighted\"\nstandby_share = \"10%\"\nramp = [\"1%\", \"25%\", \"100%\"]\n";
@@ -270,7 +273,8 @@ fn a_planned_failover_ramps_before_it_switches_where_the_standby_can_be_asked() 
     assert_eq!((&gate["host"], &gate["back"]), (&"alb-west.example.com".into(), &90.into()));
     assert!(gate["check"].is_null() && switch.needs().contains(&weights.address), "{gate}");
     assert!(weights.needs().iter().any(|it| it.is_within("pool.inference")), "what serves comes first");
-    // What another name answers says nothing of the standby: all of it moves at once, by the switch.
+    // The answer of another name shows nothing about the standby, so all traffic moves at once, by
+    // the switch.
     let (weights, switch) = planned(&text.replace("https://api.routing", "https://east.routing"));
     assert!(
         weights.spec["gate"].is_null() && !switch.needs().contains(&weights.address),
@@ -279,8 +283,8 @@ fn a_planned_failover_ramps_before_it_switches_where_the_standby_can_be_asked() 
     );
 }
 
-/// A failover never looks outside the standby region: whatever stands there is the same in both modes, and so is needed by
-/// nothing that changes.
+/// A failover never observes outside the standby region. Resources there are the same in both
+/// modes, so no changing resource needs them.
 #[test]
 fn traffic_moves_by_its_switch_alone() {
     for posture in Posture::ALL {
@@ -313,7 +317,7 @@ fn traffic_moves_by_its_switch_alone() {
             "pool.inference/group",
             "traffic.api/alarm",
         ];
-        // What the pool reads, where that is restored.
+        // A restored table that the pool reads.
         if posture == Posture::Cold {
             waits_for.insert(4, "table.features/table-import");
         }

@@ -1,4 +1,4 @@
-//! What every resource kind promises, held against samples of each.
+//! The contract of every resource kind, tested with samples of each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ fn kind(sample: &Sample) -> &'static dyn DynKind {
     drstack_kinds::kinds().get(sample.kind).unwrap()
 }
 
-/// The live value of something made exactly as the sample says.
+/// Returns the live value of a resource created exactly as the sample says.
 fn made(sample: &Sample) -> Value {
     kind(sample).expect(&sample.spec, "id-1").unwrap()
 }
@@ -122,19 +122,20 @@ fn a_wish_that_changes_shows_a_difference() {
     walk.end();
 }
 
-/// Changes to the fields of samples, one at a time.
+/// Changes the fields of samples, one at a time.
 #[derive(Default)]
 struct Walk {
-    /// `KIND FIELD` of all fields there are.
+    /// All fields, as `KIND FIELD`.
     fields: BTreeSet<String>,
-    /// Of those a change of which could be read: an empty list does not say what it may hold, another sample does.
+    /// Fields of which a change could be read. An empty list does not show what it may hold;
+    /// another sample does.
     tried: BTreeSet<String>,
     wrong: Vec<String>,
 }
 
 impl Walk {
-    /// Says where `shows` and the list of what is unseen do not agree. `shows` is none where the kind cannot read the
-    /// changed value at all.
+    /// Reports fields for which `shows` and the list of unseen fields disagree. `shows` returns
+    /// `None` if the kind cannot read the changed value at all.
     fn compare(&mut self, kind: &str, value: &Value, unseen: Unseen, shows: &dyn Fn(&Value) -> Option<bool>) {
         let mut seen: BTreeMap<String, bool> = BTreeMap::new();
         for (path, changed) in variants(value) {
@@ -163,7 +164,8 @@ impl Walk {
     }
 }
 
-/// Paths of everything in `value` that holds no further value; items of a list count as one.
+/// Returns the paths of all values in `value` that hold no further value; items of a list count as
+/// one.
 fn leaves(value: &Value, path: &str) -> BTreeSet<String> {
     match value {
         Value::Object(fields) => fields.iter().flat_map(|(key, it)| leaves(it, &join(path, key))).collect(),
@@ -174,7 +176,7 @@ fn leaves(value: &Value, path: &str) -> BTreeSet<String> {
     }
 }
 
-/// `value` with one thing in it changed, each with the path of what was changed.
+/// Returns copies of `value` with one change each, with the path of the change.
 fn variants(value: &Value) -> Vec<(String, Value)> {
     fn within(value: &Value, path: &str, found: &mut Vec<(String, Value)>) {
         let mut put = |all: Vec<Value>| found.extend(all.into_iter().map(|it| (path.to_owned(), it)));
@@ -216,7 +218,7 @@ fn variants(value: &Value) -> Vec<(String, Value)> {
     found
 }
 
-/// The list with one more item of the form it has, or a text where it has none.
+/// Returns the list with one more item of the same form, or a text if it has none.
 fn grown(items: &[Value]) -> Value {
     let more = items.last().map_or(json!("other"), |item| {
         variants(item).into_iter().next().map_or(json!("other"), |(_, changed)| changed)

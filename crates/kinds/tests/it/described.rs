@@ -1,8 +1,9 @@
-//! What the suite has to know of a component, as data: `crates/kinds/tests/components/NAME.toml`.
+//! The suite's description of a component, as data: `crates/kinds/tests/components/NAME.toml`.
 //!
-//! `reference` is its table in the reference stack. `random` is a list of choices, each a line of its table in a random
-//! stack, "" for none; `{name}` is the component's name. Each `sample` is a spec of one of its resource kinds, with the
-//! fields of which no difference shows a change, and why.
+//! `reference` is its table in the reference stack. `random` is a list of choices, each a line of
+//! its table in a random stack, "" for none; `{name}` is the component's name. Each `sample` is a
+//! spec of one of its resource kinds, with the fields whose change no difference shows, and the
+//! reason.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -30,7 +31,7 @@ struct Specified {
     spec_unseen: BTreeMap<String, String>,
 }
 
-/// One component.
+/// The description of one component.
 pub(crate) struct Described {
     pub(crate) name: &'static str,
     pub(crate) reference: String,
@@ -38,7 +39,8 @@ pub(crate) struct Described {
     pub(crate) samples: Vec<DescribedSample>,
 }
 
-/// A spec of one of its resource kinds; fields and why no difference shows a change of them.
+/// A spec of one of its resource kinds, and the fields whose change no difference shows, with the
+/// reason.
 pub(crate) struct DescribedSample {
     pub(crate) kind: &'static str,
     pub(crate) spec: Value,
@@ -46,7 +48,7 @@ pub(crate) struct DescribedSample {
     pub(crate) spec_unseen: &'static [(&'static str, &'static str)],
 }
 
-/// Every described component, by name.
+/// Every described component, sorted by name.
 pub(crate) static ALL: LazyLock<Vec<Described>> = LazyLock::new(|| {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/components");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();

@@ -1,5 +1,5 @@
-//! Random stacks on the simulated cloud: after any complete apply nothing is left to do, whatever stood there before, and
-//! nothing is left behind that the report does not name.
+//! Random stacks on the simulated cloud: after any complete apply nothing is left to do, whatever
+//! existed before, and no resource is left that the report does not name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,14 +25,14 @@ use serde_json::{Value, json};
 use crate::loaded::{seeds, stack};
 use crate::random::{Draft, drafts};
 
-/// The simulated cloud, and how many runs it has seen.
+/// The simulated cloud, with the number of runs on it.
 struct World {
     sim: Sim,
     scope: Scope,
     runs: usize,
 }
 
-/// A plan, and what it was made from.
+/// A plan, with what it was made from.
 struct PlanOutcome {
     plan: Plan,
     report: PlanReport,
@@ -40,7 +40,8 @@ struct PlanOutcome {
 }
 
 impl World {
-    /// Two regions in which the stacks find what they follow, and something that is nobody's business.
+    /// Creates two regions that hold the objects which the stacks follow, and some that belong to
+    /// others.
     fn of(stacks: &[Stack], seed: u64) -> Self {
         Self::with(stacks, SimConfig { seed, ..SimConfig::default() })
     }
@@ -92,13 +93,13 @@ impl World {
         PlanOutcome { plan, report, graph: graph.clone() }
     }
 
-    /// Executes all of the plan.
+    /// Executes the whole plan.
     async fn execute(&mut self, plan: &Plan) {
         let run = self.run(plan).await;
         assert!(run.is_complete(), "{:?} of {:#?}", run.failed, lines(plan));
     }
 
-    /// Executes as much of the plan as goes.
+    /// Executes as many steps of the plan as possible.
     async fn run(&mut self, plan: &Plan) -> RunSummary {
         self.runs += 1;
         let store = self.sim.control(&self.scope, "acme");
@@ -115,13 +116,14 @@ impl World {
         execute(plan, cloud, &kinds, &self.scope, &mut journal, &options, &mut |_| {}).await.unwrap()
     }
 
-    /// Applies the stack. Afterwards the plan is empty, all of the graph is there, and whatever else the stack owns is
-    /// said to be kept. Returns the last report.
+    /// Applies the stack. Asserts that the plan is then empty, that the whole graph exists, and
+    /// that the report names every other resource of the stack as kept. Returns the last report.
     async fn apply(&mut self, stack: &Stack, mode: Mode) -> PlanReport {
         let none = BTreeSet::new();
         let mut first = self.planned(stack, mode, Intent::Converge, &none).await;
         if !first.report.blocked.is_empty() {
-            // A replica under another key is another replica: to replace it is the user's decision, by its address.
+            // A replica under another key is another replica: the user decides to replace it, by
+            // its address.
             let named = first.report.blocked.iter().filter_map(|it| it.text.split("--delete-data ").nth(1));
             let named = named.map(|it| it.trim_matches(['`', '\'']).to_owned()).collect();
             first = self.planned(stack, mode, Intent::Converge, &named).await;
@@ -131,7 +133,7 @@ impl World {
         let PlanOutcome { plan, report, graph } = self.planned(stack, mode, Intent::Converge, &none).await;
         let kinds = drstack_kinds::kinds();
         let verifies = |kind: &str| kinds.get(kind).unwrap().check().is_some();
-        // Checks have to hold each time, and nothing else is left to do.
+        // Checks run each time, and nothing else is left to do.
         assert!(plan.steps.iter().all(|step| verifies(&step.kind)), "left to do: {:#?}", lines(&plan));
         let checks = graph.resources.values().filter(|it| verifies(&it.kind)).count();
         assert_eq!(plan.steps.len(), checks, "{:#?}", lines(&plan));
@@ -148,7 +150,8 @@ impl World {
         report
     }
 
-    /// Destroys the stack, first without its data, then with it. Nothing of it is left.
+    /// Destroys the stack, first without its data, then with it. Asserts that nothing of it is
+    /// left.
     async fn destroy(&mut self, stack: &Stack) {
         let first = self.planned(stack, Mode::Standby, Intent::Destroy, &BTreeSet::new()).await;
         self.execute(&first.plan).await;
@@ -161,7 +164,7 @@ impl World {
         assert_eq!(self.owned(), BTreeMap::new());
     }
 
-    /// What belongs to the stack, and how often each address is there.
+    /// Counts the stack's resources by address.
     fn owned(&self) -> BTreeMap<Address, usize> {
         let mut owned = BTreeMap::new();
         for (holder, _) in self.sim.inventory().into_values() {
@@ -172,14 +175,14 @@ impl World {
         owned
     }
 
-    /// What belongs to others.
+    /// Returns the resources of other owners.
     fn foreign(&self) -> Vec<(String, Value)> {
         let all = self.sim.inventory().into_iter();
         let foreign = all.filter(|(_, (holder, _))| *holder == Holder::Foreign);
         foreign.map(|(key, (_, live))| (key, live)).collect()
     }
 
-    /// The id of what stands at `address`, beside these.
+    /// Returns the id of the resource at `address` that is not one of these.
     fn id_of(&self, address: &str, beside: &[&str]) -> String {
         let all = self.sim.inventory().into_iter();
         let here = all.filter(
@@ -191,7 +194,7 @@ impl World {
         id.clone()
     }
 
-    /// The only one of this kind.
+    /// Returns the live value of the only resource of this kind.
     fn live(&self, kind: &str) -> Value {
         let all = self.sim.inventory().into_iter();
         let mut these = all.filter(|(key, _)| key.contains(&format!("/{kind}/")));
@@ -200,7 +203,7 @@ impl World {
         live
     }
 
-    /// A release: every image of the primary that the stack asks about is another one from now on.
+    /// Makes a release: every image of the primary that the stack asks about changes.
     fn release(&self, stack: &Stack, version: &str) {
         for query in queries(stack) {
             self.change(&query, |fact| {
@@ -212,8 +215,8 @@ impl World {
         }
     }
 
-    /// A while later: images are others, one of them is bought now, buckets have rules of others, groups have grown, and
-    /// the standby region has other zones.
+    /// Lets time pass: images change and one of them is no longer the account's own, buckets get
+    /// rules of others, groups grow, and the standby region has other zones.
     fn move_on(&self, stack: &Stack) {
         self.release(stack, "2");
         for query in queries(stack) {
@@ -241,7 +244,7 @@ impl World {
     }
 }
 
-/// The steps, one a line.
+/// Returns the steps, one per line.
 fn lines(plan: &Plan) -> Vec<String> {
     plan.steps.iter().map(|step| format!("{:?} {}: {}", step.action, step.address, step.reason)).collect()
 }
@@ -264,7 +267,7 @@ network = "@network.standby"
 "#;
 const COPY: &str = "pool.inference/image";
 
-/// What is said of an older copy, without its id.
+/// Returns the remarks on older copies, without their ids.
 fn older(report: &PlanReport) -> Vec<&str> {
     report.kept.iter().map(|it| it.text.split_once(' ').unwrap().1).collect()
 }
@@ -300,7 +303,8 @@ fn a_new_image_rolls_out_beside_the_older_copy_whatever_their_ids() {
             assert_eq!(world.live("group")["template_version"], "2");
             first_listed.insert(older_id < newer_id);
 
-            // Back to the older one, without another copy, and it is the newer one that stays beside it.
+            // Back to the older image, without another copy: now the newer copy is the one that is
+            // kept beside it.
             world.release(&stack, "1");
             world.apply(&stack, Mode::Standby).await;
             assert_eq!(world.live("launch-template")["image"], *older_id);
@@ -338,7 +342,8 @@ fn a_check_is_tried_for_as_long_as_its_kind_says_and_holds_back_nothing_else() {
         let fault = Fault { kind, operation: None, region: None, subject: None, error, share, at: None };
         SimConfig { faults: vec![fault], ..SimConfig::default() }
     };
-    // Mostly refused, and it holds in the end; always refused, and it is given up after a quarter of an hour.
+    // A check that mostly fails holds in the end; one that always fails is given up after a quarter
+    // of an hour.
     for (share, holds) in [(Some(0.9), true), (None, false)] {
         run(async {
             let mut world = World::with(std::slice::from_ref(&stack), fails(share));
@@ -412,7 +417,8 @@ proptest! {
             let components: Vec<String> = stacks[1].components.keys().map(ToString::to_string).collect();
             let targets: Vec<String> = targets.iter().map(|it| it.get(&components).clone()).collect();
             let some = world.targeted(&stacks[1], &targets).await;
-            // What others still use, who are no target, cannot go yet; everything else is done.
+            // Resources that untargeted ones still use cannot be deleted yet. All other steps
+            // succeed.
             for (step, error) in world.run(&some.plan).await.failed {
                 assert_eq!(some.plan.steps[step].action, Action::Delete, "{error} of {:#?}", lines(&some.plan));
             }
@@ -422,7 +428,7 @@ proptest! {
     }
 }
 
-/// Two stacks: half of the times with much in common.
+/// Returns two stacks that have much in common half of the time.
 fn changes() -> impl Strategy<Value = (Draft, Draft)> {
     (drafts(), drafts(), any::<bool>()).prop_map(|(first, second, related)| {
         let second = if related { first.changed_to(&second) } else { second };

@@ -1,4 +1,5 @@
-//! Stacks from TOML text through the real loader, and the regions that the simulator makes for them.
+//! Stacks from TOML text through the real loader, and the regions that the simulator creates for
+//! them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,8 @@ tier  = 3
 checkpoints = "@bucket.checkpoints"
 "#;
 
-/// What `text` says; the module `training` is beside it. A stack that is refused ends the test with what was wrong.
+/// Loads `text`, with the module `training` beside it. A refused stack ends the test with its
+/// problems.
 pub(crate) fn stack(text: &str) -> Stack {
     let files = [("stack.toml", text), ("training/module.toml", MODULE)];
     let files = Files(files.map(|(path, text)| (PathBuf::from(path), text.to_owned())).into());
@@ -41,13 +43,13 @@ pub(crate) fn stack(text: &str) -> Stack {
     }
 }
 
-/// What the simulated regions hold from the start.
+/// Returns the initial contents of the simulated regions.
 pub(crate) fn seeds(stack: &Stack) -> Vec<Seed> {
     let all = stack.components.values();
     all.flat_map(|it| it.component.seeds(&it.spec, &stack.facts, &it.address)).collect()
 }
 
-/// What they answer.
+/// Returns the answers of the simulated regions.
 pub(crate) fn facts(stack: &Stack) -> Facts {
     let answer = |seed| match seed {
         Seed::Fact { query, value } => Some((query.key(), Fact::new(Timestamp::UNIX_EPOCH, value))),

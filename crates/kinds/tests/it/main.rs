@@ -1,4 +1,4 @@
-//! Kinds and components as the program sees them: through the registries, without a cloud or on the simulated one.
+//! Tests of kinds and components through the registries, without a cloud or on the simulated one.
 
 #![expect(clippy::unwrap_used, reason = "clippy knows test functions as tests, but not what they share")]
 

@@ -9,25 +9,25 @@ use proptest::prelude::*;
 
 use crate::described;
 
-/// A random stack; where a test fails it is shown as its TOML.
+/// A random stack. A failed test shows it as TOML.
 #[derive(Clone)]
 pub(crate) struct Draft {
     posture: Posture,
     parts: Vec<Part>,
-    /// What the network is like that every stack has, for its pools.
+    /// Decides the network that every stack has for its pools.
     network: u64,
-    /// By how much its pools are larger than random ones.
+    /// The factor by which its pools are larger than random ones.
     times: u32,
-    /// The name of the module that it has beside them, if any.
+    /// The name of its module, if any.
     module: Option<&'static str>,
-    /// The component that has another name than it was drawn with: its kind, that name and the one that it has.
+    /// The renamed component: its kind, the name it was drawn with and its new name.
     renamed: Option<(&'static str, &'static str)>,
 }
 
-/// One component: its kind, its name and a number that decides everything else of it.
+/// One component: its kind, its name and a number that decides everything else.
 type Part = (usize, usize, u64);
 
-/// Makes 1,480 of 37 instances.
+/// Turns 37 instances into 1,480.
 const LARGE: u32 = 40;
 pub(crate) static KINDS: LazyLock<Vec<&str>> = LazyLock::new(|| {
     let own = ["bucket", "table", "network", "image", "pool", "fence", "traffic"];
@@ -51,17 +51,17 @@ pub(crate) fn drafts() -> impl Strategy<Value = Draft> {
 }
 
 impl Draft {
-    /// The same with pools of which one alone may be too large to be launched at once.
+    /// Returns this draft with pools of which one alone may be too large to launch at once.
     pub(crate) fn with_large_pools(&self) -> Self {
         Self { times: LARGE, ..self.clone() }
     }
 
-    /// The same with a module beside its components.
+    /// Returns this draft with a module beside its components.
     pub(crate) fn with_module(&self) -> Self {
         Self { module: Some("training"), ..self.clone() }
     }
 
-    /// The same with another name for one of its components, or for its module.
+    /// Returns this draft with another name for one of its components, or for its module.
     pub(crate) fn renamed(&self, which: usize) -> Self {
         let parts = self.parts.iter().map(|(kind, name, _)| (KINDS[*kind], NAMES[*name]));
         let parts =
@@ -73,12 +73,12 @@ impl Draft {
         }
     }
 
-    /// The stack as it was drawn.
+    /// Returns the stack's text as it was drawn.
     pub(crate) fn text(&self) -> String {
         self.text_in(self.posture)
     }
 
-    /// `other`, but with this draft's components beside it, each other one of them changed.
+    /// Returns `other` with this draft's components beside it, every second one of them changed.
     pub(crate) fn changed_to(&self, other: &Self) -> Self {
         let looks: Vec<u64> = other.parts.iter().map(|(.., look)| *look).collect();
         let changed = |(at, (kind, name, look)): (usize, &Part)| {
@@ -89,11 +89,11 @@ impl Draft {
         Self { parts, ..other.clone() }
     }
 
-    /// The same in another posture.
+    /// Returns the stack's text in another posture.
     pub(crate) fn text_in(&self, posture: Posture) -> String {
         let mut parts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
         for (kind, name, look) in &self.parts {
-            // The parameters of a stack have names of their own: there is one fence.
+            // The parameters of a stack have fixed names, so it has one fence.
             let name = if KINDS[*kind] == "fence" { "writers" } else { NAMES[*name] };
             parts.entry((KINDS[*kind], name)).or_insert(*look);
         }
@@ -125,7 +125,8 @@ impl Draft {
                 "pool" => pool(&around, self.times, &mut dice),
                 of => as_described(of, name, &mut dice),
             };
-            // One that is several has no name of its own to refer to. Traffic comes after the pools.
+            // A component with `for_each` has no name of its own to refer to. Traffic comes after
+            // the pools.
             if *kind == "pool" && !lines.iter().any(|line| line.starts_with("for_each")) {
                 around.pools.push(name);
             }
@@ -153,7 +154,8 @@ impl Debug for Draft {
     }
 }
 
-/// Decisions out of one number; when it is used up, always the first choice. So smaller numbers are plainer components.
+/// Decisions drawn from one number. Once it is used up, each one is the first choice, so smaller
+/// numbers make simpler components.
 struct Dice(u64);
 
 impl Dice {
@@ -168,13 +170,13 @@ impl Dice {
         self.one_of(&["no", "yes"]) == "yes"
     }
 
-    /// A field with one of these values, or none of it.
+    /// Returns a field with one of these values, or nothing.
     fn maybe(&mut self, field: &str, values: &[&str]) -> String {
         if self.some() { format!("{field} = {}", self.one_of(values)) } else { String::new() }
     }
 }
 
-/// What pools and traffic can refer to.
+/// The components that pools and traffic can refer to.
 struct Around<'a> {
     buckets: Vec<&'a str>,
     tables: Vec<&'a str>,
@@ -186,14 +188,14 @@ struct Around<'a> {
 const POSTURES: [&str; 4] = ["\"cold\"", "\"pilot-light\"", "\"warm\"", "\"hot\""];
 const KEYS: [&str; 2] = ["\"arn:aws:kms:us-west-2:123456789012:key/1\"", "\"alias/copies\""];
 
-/// The first and the last wave; the second is where nothing is said.
+/// The first and the last tier; the second one is the default.
 const TIERS: [&str; 2] = ["1", "3"];
 
 fn posture(dice: &mut Dice) -> String {
     if dice.some() { dice.maybe("posture", &POSTURES) } else { String::new() }
 }
 
-/// A check for some of them, whatever the dice have left.
+/// Returns a check for some components, independent of the remaining dice.
 fn check(kind: &str, name: &str, look: u64) -> Option<String> {
     let of = match kind {
         "bucket" => format!("object = \"@bucket.{name}\"\nkey = \"model\"\nsha256 = \"{}\"", "0f".repeat(32)),
@@ -306,14 +308,14 @@ fn pool(around: &Around<'_>, times: u32, dice: &mut Dice) -> Vec<String> {
     ];
     lines.extend(needed);
     let on_spot = lines.iter().any(|line| line.contains("active = \"spot\""));
-    // Fleet launches usual types on-demand, and none into what is reserved.
+    // Fleet launches usual types on-demand, and none into reservations.
     let engine = if on_spot { String::new() } else { dice.maybe("engine", &["\"fleet\"", "\"group\""]) };
     if !engine.contains("fleet") {
         lines.extend([
             dice.maybe("larger", &["{ \"g5.2xlarge\" = 2 }", "{ \"g5.8xlarge\" = 8, \"g6.4xlarge\" = 4 }"]),
             dice.maybe("smaller", &["{ \"g5.large\" = 2 }", "{ \"g6.medium\" = 3, \"g5.large\" = 2 }"]),
         ]);
-        // Spot instances cannot go into what is reserved.
+        // Spot instances cannot use reservations.
         if !on_spot {
             lines.push(dice.maybe("reservations", &["[\"cr-1\"]", "[\"cr-2\", \"cr-1\"]"]));
         }
@@ -343,7 +345,7 @@ fn traffic(name: &str, around: &Around<'_>, dice: &mut Dice) -> Vec<String> {
     ]
 }
 
-/// Both as names, or both by alias.
+/// Returns two DNS names, or two aliases.
 fn targets(dice: &mut Dice) -> String {
     let east = dice.one_of(&["east.example.com", "alb.east.example.com"]);
     let west = dice.one_of(&["west.example.com", "alb.west.example.com"]);
@@ -355,7 +357,7 @@ fn targets(dice: &mut Dice) -> String {
     }
 }
 
-/// Both sides answer.
+/// Both sides answer, by weight.
 const BY_WEIGHT: &str = "policy = \"weighted\"\nstandby_share = \"10%\"";
 /// The primary gets its share back step by step.
 const RAMP: &str = "policy = \"weighted\"\nramp = [\"5%\", \"25%\", \"100%\"]";

@@ -1,4 +1,5 @@
-//! Samples: specs of every kind, and what of the live value, or of the spec, no difference can show.
+//! Samples: specs of every kind, and the fields of a live value or spec whose change no difference
+//! shows.
 
 mod compute;
 mod data;
@@ -13,7 +14,7 @@ use serde_json::Value;
 
 use crate::described::{self, DescribedSample};
 
-/// A field of a live value or a spec, and why no difference shows a change of it.
+/// Fields of a live value or a spec whose change no difference shows, each with the reason.
 pub(crate) type Unseen = &'static [(&'static str, &'static str)];
 
 /// One spec of one kind.

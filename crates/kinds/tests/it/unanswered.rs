@@ -1,4 +1,5 @@
-//! Facts that were not answered: for each kind of fact and each way to fail, that the reason stands in the place of the step.
+//! Facts without an answer: for each kind of fact and each error, the plan gives the reason in
+//! place of the step.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +15,7 @@ use drstack_core::stack::Stack;
 
 use crate::loaded::{facts, stack};
 
-/// A stack that asks every kind of fact, and another one for what excludes it.
+/// A stack that asks every kind of fact, and another one for the components that exclude it.
 const STACKS: [&str; 2] = [
     "[bucket.models]\nname = \"acme-models\"\n\
      [table.features]\nname = \"acme-features\"\n\
@@ -28,7 +29,7 @@ const STACKS: [&str; 2] = [
      [table.features]\nname = \"acme-features\"\nposture = \"cold\"\n",
 ];
 
-/// Facts that only the standby region is asked, of which nothing outside of it is made.
+/// Facts that only the standby region is asked for. No resource outside it depends on them.
 const WITHIN: [&str; 3] = ["network", "reservation", "zones"];
 
 fn loaded(body: &str) -> Stack {
@@ -37,7 +38,7 @@ fn loaded(body: &str) -> Stack {
     ))
 }
 
-/// Each way in which a question can go wrong.
+/// Returns each error that a question can end with.
 fn errors() -> [CloudError; 5] {
     let (operation, message) = ("svc:Ask".to_owned(), "said so".to_owned());
     [
@@ -57,7 +58,7 @@ fn errors() -> [CloudError; 5] {
     ]
 }
 
-/// `query` is not answered by this run, and was by an earlier one where something `is_kept`.
+/// Makes `query` fail in this run. An earlier run had an answer if `is_kept`.
 fn fail(facts: &mut Facts, query: &FactQuery, error: &CloudError, is_kept: bool) {
     facts.failed.insert(query.key(), error.clone());
     if !is_kept {
@@ -65,7 +66,7 @@ fn fail(facts: &mut Facts, query: &FactQuery, error: &CloudError, is_kept: bool)
     }
 }
 
-/// The errors in the stack and the plan of a first apply.
+/// Returns the errors in the stack, and the plan of a first apply.
 fn planned(stack: &Stack, facts: &Facts) -> (String, Option<(Plan, PlanReport)>) {
     let compiled = compile(stack, facts, Mode::Standby);
     let text = render(&compiled.problems, &stack.sources, false);
@@ -83,7 +84,8 @@ fn planned(stack: &Stack, facts: &Facts) -> (String, Option<(Plan, PlanReport)>)
     (text, plan(&compiled.graph, &seen, &drstack_kinds::kinds(), &stack.facts, &options).ok())
 }
 
-/// Steps of the components that ask `query`, but for those in the standby region and those on what is the stack's own.
+/// Returns the steps of the components that ask `query`, except those in the standby region and
+/// those on the stack's own resources.
 fn steps_on_the_primary(stack: &Stack, plan: &Plan, query: &FactQuery) -> Vec<String> {
     let asks = |component: &str| {
         stack.components.values().any(|it| {
@@ -92,7 +94,8 @@ fn steps_on_the_primary(stack: &Stack, plan: &Plan, query: &FactQuery) -> Vec<St
     };
     let through_primary = |kind: &str| kind == "table-replica";
     let all = plan.steps.iter().filter(|it| it.place != Place::Standby || through_primary(&it.kind));
-    // What instances may read is the stack's own, and whose the buckets have to be is all that is asked for it.
+    // The role of instances is the stack's own. It only depends on the fact of the account that has
+    // to own the buckets.
     let is_own = |kind: &str| kind.starts_with("instance-") && query.kind != "account";
     let all = all.filter(|it| !is_own(&it.kind) && asks(&it.address.component().to_string()));
     all.map(|it| it.address.to_string()).collect()
@@ -117,7 +120,7 @@ fn a_fact_that_was_not_answered_shows_its_error_in_the_place_of_every_step_on_th
                 let says = |text: &str| text.contains(&error.to_string()) && text.contains(&error.hint());
                 let is_said = report.blocked.iter().filter(|it| says(&it.text)).count();
                 let touches = !WITHIN.contains(&&*query.kind) && !["group", "image"].contains(&&*query.kind);
-                // The account is asked for the bucket and for what the pool may read.
+                // The account is a fact of the bucket and of the pool's role.
                 let said = if query.kind == "account" { 2 } else { usize::from(touches) };
                 assert_eq!(is_said, said, "{what}: {:?}", report.blocked);
             }

@@ -1,4 +1,4 @@
-//! A component is whole: the suite fails where one of the things that prove it is missing.
+//! A component is whole: the suite fails if one of its proofs is missing.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ fn components() -> Vec<&'static str> {
     drstack_kinds::components().iter().map(|it| it.name()).collect()
 }
 
-/// Everything in a folder of the workspace, as one text.
+/// Returns all files in a folder of the workspace, as one text.
 fn text_of(folder: &str) -> String {
     let mut open = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(folder)];
     let mut text = String::new();

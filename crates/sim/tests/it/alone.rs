@@ -1,4 +1,5 @@
-//! A cloud that stands alone: nothing leaves the standby region, and what would have is counted.
+//! A cloud that is restricted to the standby region: no call leaves the region, and refused ones
+//! are counted.
 
 use drstack_core::calls::Calls;
 use drstack_core::cloud::{Call, Cloud, CloudError};

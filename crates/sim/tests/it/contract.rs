@@ -87,7 +87,8 @@ fn a_bucket_of_another_account_is_refused_by_name_whoever_the_tags_say_it_is() {
         assert_eq!(read(&sim, "group", &["own"]).await, [Ok(None)]);
         let account = sim.capture(&scope("fleet"), &FactQuery::account()).await.unwrap().unwrap();
         assert_eq!(account.value, json!("111122223333"));
-        // Who does not ask whose a bucket is, finds what its tags say: that is why every call asks.
+        // Without an expected owner, a call believes the tags of the bucket. Therefore every call
+        // names one.
         sim.trust_names();
         assert_eq!(read(&sim, "group", &["api"]).await.swap_remove(0).unwrap().unwrap().owner, ours);
     });
@@ -152,14 +153,14 @@ fn what_is_still_used_cannot_be_deleted_and_settings_go_with_what_they_stand_on(
 fn of_several_resources_with_one_name_the_wrong_one_is_not_accused() {
     run(async {
         let sim = sim("");
-        // A group `n` that a group `web` could mean, were there not also a network of that name.
+        // A group `n` that a group `web` could mean, if there were no network of that name.
         create(&sim, "group", "n", &group("far", 1)).await.unwrap();
         create(&sim, "group", "web", &group("n", 1)).await.unwrap();
         let owner = Owner::Ours(call("net", "n").address);
         let net = Found { id: "n".to_owned(), owner, live: json!({"id": "n", "cidr": "10.0.0.0/16"}) };
         sim.put("net", &scope("fleet"), Place::Standby, &net).unwrap();
         delete(&sim, "group", "n", "n").await.unwrap();
-        // Now only one is left that can be meant.
+        // Now the link can only mean the network.
         assert!(delete(&sim, "net", "n", "n").await.is_err());
     });
 }

@@ -1,4 +1,4 @@
-//! What makes way for spot instances does so one by one, and only where there are any.
+//! Instances that make room for spot instances end one by one, and only if there is spot capacity.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use tokio::time::sleep;
 
 use crate::toys::{call, config, run, scope};
 
-/// What a large instance counts.
+/// Number of units that a large instance counts.
 const LARGE: u32 = 4;
 
-/// Some instances, all of them bought in the same way.
+/// A pool whose instances are all bought in the same way.
 struct Pool;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -120,7 +120,7 @@ async fn update(sim: &Sim, name: &str, spec: &Value) {
     sim.update("pool", &call("pool", name), name, spec, &[]).await.unwrap();
 }
 
-/// On-demand and spot instances of a pool, and all that it runs by type.
+/// Returns the on-demand and spot instances of a pool, and all that it runs by type.
 fn serving(sim: &Sim, name: &str) -> (u64, u64, Vec<(String, u32)>) {
     let world = sim.world();
     let object = &world.objects["pool"]["us-west-2"][name];
@@ -128,7 +128,7 @@ fn serving(sim: &Sim, name: &str) -> (u64, u64, Vec<(String, u32)>) {
     (count("on_demand"), count("spot"), object.runs.clone().into_iter().collect())
 }
 
-/// What is seen of it, each once, second by second.
+/// Returns the distinct counts of a pool in order, read every second.
 async fn watched(sim: &Sim, name: &str, seconds: u32) -> Vec<(u64, u64)> {
     let mut seen = Vec::new();
     for _ in 0..seconds {
@@ -165,7 +165,7 @@ fn without_spot_or_without_room_it_stops_and_goes_on_once_there_is_some() {
             make(&sim, "b", &spec(1, true, SMALL)).await;
             update(&sim, "a", &spec(2, false, SMALL)).await;
             assert_eq!(watched(&sim, "a", 600).await, [(2, 0)], "{limits}");
-            // Room comes of what another one lets go, spot under other settings.
+            // The deletion of another pool makes room; other settings provide spot capacity.
             let sim = match limits.starts_with("spot") {
                 true => sim.restart(config("spot = { small = 2 }")).unwrap(),
                 false => sim,
@@ -187,7 +187,7 @@ fn spot_that_is_shared_goes_to_whoever_comes_first() {
         for name in ["a", "b"] {
             update(&sim, name, &spec(2, false, SMALL)).await;
         }
-        // Whoever looks changes nothing.
+        // Reading changes nothing.
         let unseen = sim.restart(config("spot = { small = 3 }\nbetween_runs = '20m'")).unwrap();
         sleep(Duration::from_mins(20)).await;
         for sim in [sim, unseen] {

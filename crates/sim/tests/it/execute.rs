@@ -1,4 +1,4 @@
-//! The engine stopped and failing: each step ends once, and the next run finishes what this one left.
+//! The engine stops or fails: each step ends once, and the next run finishes what this one left.
 
 use std::time::Duration;
 
@@ -174,7 +174,7 @@ fn what_has_ended_when_the_stop_comes_is_done() {
         let plan = todo(&sim, &want()).await;
         let mut run = Run::new(&sim, "r").await;
         let stop = run.options.stop.clone();
-        // Both nets and the stop are due at the same instant, and the stop is looked at first.
+        // Both nets and the stop are due at the same instant, and the stop is handled first.
         let both = async {
             tokio::join!(run.execute(&sim, &plan), async {
                 sleep(ended).await;
@@ -226,7 +226,8 @@ fn what_a_replaced_resource_says_outlives_the_removal_of_the_old_one() {
         want.resources.extend(later.into_iter().map(|resource| (resource.address.clone(), resource)));
         let plan = todo(&sim, &want).await;
         let mut run = Run::new(&sim, "s").await;
-        // One by one, and the removal takes longer than what needs the new net: it goes first.
+        // With one step at a time, the removal takes longer than the group that needs the new net,
+        // so it starts first.
         run.options.parallelism = 1;
         let summary = run.execute(&sim, &plan).await.unwrap();
         assert!(summary.is_complete(), "{summary:?}");
@@ -283,7 +284,8 @@ proptest! {
     }
 }
 
-/// Were the old one gone before, whoever looks in between would see neither, and make a third.
+/// If the old one were deleted first, a run that observes in between would see neither, and create
+/// a third.
 #[test]
 fn what_is_replaced_stays_until_every_look_finds_its_successor() {
     run(async {
@@ -299,14 +301,16 @@ fn what_is_replaced_stays_until_every_look_finds_its_successor() {
         let second = first.restart(config(settings)).unwrap();
         let plan = todo(&second, &net("10.1.0.0/16")).await;
         assert!(Run::new(&second, "second").await.execute(&second, &plan).await.unwrap().is_complete());
-        // At once, while looks may still miss what was made within the last eight seconds.
+        // The next run starts at once, while reads may still miss resources created within the last
+        // eight seconds.
         let next = second.restart(config(&format!("{settings}\nbetween_runs = '0s'"))).unwrap();
         assert_eq!(todo(&next, &net("10.1.0.0/16")).await.steps, []);
         assert_eq!(next.inventory().len(), 1);
     });
 }
 
-/// The net is there and no look finds it yet; its creation finds it by its token, and the group has had its id all the time.
+/// The net exists and no read finds it yet. Its creation finds it by its token, and the group has
+/// had its id all the time.
 #[test]
 fn an_update_that_only_waited_for_an_id_which_is_there_already_is_not_made() {
     run(async {
@@ -362,7 +366,8 @@ fn a_region_that_refuses_calls_is_asked_more_slowly() {
             calls.iter().filter(|it| it.operation == Operation::Create).map(|it| &*it.subject).collect();
         let late = &attempts[attempts.len() / 2..];
         let again = late.len() - late.iter().collect::<std::collections::BTreeSet<_>>().len();
-        // Without a pace it is more than four fifths. The journal, which has no pace, takes of the same rate.
+        // Without a pace, more than four fifths are refused. The journal, which has no pace, uses
+        // the same rate.
         assert!(again * 2 < late.len(), "{again} of {} attempts were refused in the second half", late.len());
     });
 }

@@ -1,4 +1,4 @@
-//! What goes wrong when it is told to: faults, throttling, capacity, lost regions, death.
+//! Failures that the sim produces on request: faults, throttling, capacity, lost regions, death.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use drstack_sim::{Operation, Sim};
 
 use crate::toys::*;
 
-/// Names of the nets that could not be made.
+/// Returns the names of the nets that could not be created.
 async fn failed(sim: &Sim, order: impl Iterator<Item = u32>) -> Vec<u32> {
     let mut failed = Vec::new();
     for n in order {
@@ -95,7 +95,7 @@ fn a_region_accepts_so_many_calls_a_second() {
         let begun = tokio::time::Instant::now();
         let answers = futures_util::future::join_all(reads).await;
         assert!(answers.iter().all(|answer| answer[0].is_ok()));
-        // Ten are there at once; the other forty come at ten a second.
+        // Ten launch at once; the other forty at ten a second.
         assert!(begun.elapsed() >= Duration::from_secs(4), "{:?}", begun.elapsed());
     });
 }
@@ -130,7 +130,7 @@ fn groups_share_what_capacity_there_is() {
         assert!(matches!(short, Err(CloudError::NoCapacity { .. })), "{short:?}");
         let over = create(&sim, "group", "b", &group("n", 2)).await;
         assert!(matches!(over, Err(CloudError::Quota { .. })), "{over:?}");
-        // A group's own instances do not stand in its way.
+        // A group's own instances do not block it.
         sim.update("group", &call("group", "a"), "a", &group("n", 4), &[]).await.unwrap();
         delete(&sim, "group", "a", "a").await.unwrap();
         create(&sim, "group", "b", &group("n", 3)).await.unwrap();
@@ -163,7 +163,7 @@ fn a_program_that_dies_at_a_call_leaves_what_was_done_before() {
                 () = sim.stopped() => {}
             }
             assert_eq!(sim.inventory().len(), made, "{setting}");
-            // The next program makes the rest, and nothing twice.
+            // The next program creates the rest, and nothing twice.
             let next = sim.restart(config("")).unwrap();
             for n in 0..9 {
                 create(&next, "net", &n.to_string(), &net("10.0.0.0/16")).await.unwrap();

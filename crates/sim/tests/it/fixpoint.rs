@@ -1,4 +1,5 @@
-//! Random graphs, made true step by step: afterwards the planner finds nothing to do, whatever went wrong on the way.
+//! Random graphs, executed step by step: afterwards the planner finds nothing to do, whatever
+//! failed on the way.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +15,7 @@ use serde_json::json;
 
 use crate::toys::*;
 
-/// One random resource: net or group, its look, and which net before it (if any) it links to.
+/// A random resource: net or group, its variant, and the earlier net that it links to, if any.
 pub(crate) type Draft = (bool, u8, usize);
 
 fn address(number: usize) -> Address {
@@ -44,7 +45,8 @@ pub(crate) fn graph(drafts: &[Draft]) -> Graph {
     graph
 }
 
-/// Does one step after another; what needs a step that failed is left out. Returns what failed.
+/// Executes one step after another and leaves out those that need a failed step. Returns the
+/// errors.
 async fn execute(sim: &Sim, plan: &Plan) -> Vec<String> {
     let mut outputs = plan.outputs.clone();
     let (mut undone, mut errors) = (BTreeSet::new(), Vec::new());
@@ -79,7 +81,7 @@ async fn execute(sim: &Sim, plan: &Plan) -> Vec<String> {
     errors
 }
 
-/// Plans and does it all; nothing may go wrong, and nothing may be left to do.
+/// Plans and executes everything. No step may fail, and nothing may be left to do.
 async fn converge(sim: &Sim, want: &Graph, intent: Intent) {
     let (todo, report) = plan(sim, want, intent).await;
     assert_eq!(report.blocked, []);
@@ -92,7 +94,7 @@ pub(crate) fn drafts() -> impl Strategy<Value = Vec<Draft>> {
     prop::collection::vec((any::<bool>(), 0_u8..6, 0_usize..8), 1..9)
 }
 
-/// What stands beside the stack and must never change.
+/// Returns an object beside the stack that must never change.
 fn bystander() -> Found {
     let live = json!({"net": "net-of-the-user", "size": 3, "colour": "green"});
     Found { id: "web".to_owned(), owner: Owner::Foreign, live }
@@ -117,7 +119,7 @@ proptest! {
 
             let faults = format!("seed = {seed}\n[[faults]]\nerror = '{error}'\nshare = 0.2");
             let rough = sim.restart(config(&faults)).unwrap();
-            // Looks may fail too: then less is planned, and nothing wrong.
+            // Reads may fail too: then less is planned, and nothing wrong.
             let (todo, _) = plan(&rough, &second, Intent::Converge).await;
             execute(&rough, &todo).await;
 

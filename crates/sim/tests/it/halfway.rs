@@ -1,4 +1,4 @@
-//! Creations of several calls: what stands between two of them, and who goes on with it.
+//! Creations of several calls: what exists between two of them, and which run finishes it.
 
 use drstack_core::cloud::{Cloud, CloudError, Found, Owner};
 use drstack_core::kind::{
@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 
 use crate::toys::{call, config, read, run, scope};
 
-/// Found by its name; made bare, then tagged, then painted, and last locked.
+/// A kind that is found by its name. It is created bare, then tagged, then painted, and locked
+/// last.
 struct Chest;
 
-/// Its colour, and whether it is locked.
+/// Its colour, and true if it is locked.
 type Live = (String, bool);
 
 impl Kind for Chest {
@@ -49,7 +50,7 @@ async fn create(sim: &Sim) -> Result<Found, CloudError> {
     sim.create("chest", &call("chest", "b"), &json!("red")).await
 }
 
-/// What stands there.
+/// Returns the chest that exists.
 async fn there(sim: &Sim) -> Option<(Owner, Value)> {
     let found = read(sim, "chest", &["b"]).await.pop().unwrap().unwrap();
     found.map(|it| (it.owner, it.live))
@@ -59,7 +60,7 @@ fn ours() -> Owner {
     Owner::Ours(call("chest", "b").address)
 }
 
-/// What stands after the first so many calls.
+/// Returns the chest after this number of calls.
 fn after(calls: u64) -> Option<(Owner, Value)> {
     match calls {
         0 => None,

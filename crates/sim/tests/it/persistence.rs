@@ -1,4 +1,4 @@
-//! Between runs: what the next program finds.
+//! The world between runs: what the next program finds.
 
 use std::path::Path;
 use std::time::Instant;
@@ -50,7 +50,7 @@ fn a_killed_program_loses_nothing_that_it_was_told() {
         for n in 0..5 {
             create(&sim, "net", &n.to_string(), &net("10.0.0.0/16")).await.unwrap();
         }
-        // As the files are while it runs: killed now, this is what is left.
+        // The files as they are during the run: if the program is killed now, this is what is left.
         let copy = tempfile::tempdir().unwrap();
         for file in ["world.json", "world.log"] {
             if let Ok(bytes) = std::fs::read(folder.path().join(file)) {
@@ -70,7 +70,8 @@ fn what_was_there_from_the_start_is_planted_once() {
     sim.set_fact(&query, Some(json!({"capacity": 60}))).unwrap();
     assert!(sim.remove("group", &scope("fleet"), Place::Primary, "web").unwrap());
     drop(sim);
-    // The stack grew: what is new is planted, what was changed or removed by hand stays so.
+    // The stack grew: new seeds are added, and objects that were changed or removed by hand stay
+    // so.
     let mut more = seeds("web", 40);
     more.extend(seeds("api", 7));
     let sim = Sim::open(folder.path(), config(""), kinds(), &scope("fleet"), more).unwrap();

@@ -1,4 +1,4 @@
-//! Runs of the engine on toy kinds, and what is true of each of them however it ends.
+//! Runs of the engine on toy kinds, and the assertions that hold for each of them, however it ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::toys::*;
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
-/// A run: its journal, how it is stopped, and what it said.
+/// A run: its journal, its stop, and its events.
 pub(crate) struct Run {
     pub(crate) store: Arc<dyn ControlStore>,
     pub(crate) journal: Journal,
@@ -49,7 +49,8 @@ impl Run {
         execute(plan, cloud, &kinds, &scope, &mut self.journal, &self.options, &mut sink).await
     }
 
-    /// How each step of `plan` ended; each has to, once, and no more may be said of it afterwards.
+    /// Returns how each step of `plan` ended. Each has to end exactly once, with no event of it
+    /// afterwards.
     pub(crate) fn ends(&self, plan: &Plan) -> BTreeMap<StepId, &'static str> {
         let mut ends = BTreeMap::new();
         for event in &self.events {
@@ -73,7 +74,7 @@ impl Run {
         ends
     }
 
-    /// Addresses of the steps that ended like this.
+    /// Returns the addresses of the steps that ended like this.
     pub(crate) fn that(&self, plan: &Plan, how: &str) -> Vec<String> {
         let ends = self.ends(plan);
         let these = ends.iter().filter(|(_, end)| **end == how);
@@ -82,7 +83,7 @@ impl Run {
         these
     }
 
-    /// Running steps of each [`Event::Draining`].
+    /// Returns the number of running steps of each [`Event::Draining`].
     pub(crate) fn drained(&self) -> Vec<usize> {
         let running = |event: &Event| match event {
             Event::Draining { running } => Some(*running),
@@ -91,7 +92,7 @@ impl Run {
         self.events.iter().filter_map(running).collect()
     }
 
-    /// The entries of the journal, which has to be of one piece.
+    /// Returns the entries of the journal, which has to be complete.
     pub(crate) async fn entries(&self) -> Vec<Entry> {
         let mut entries = Vec::new();
         for key in self.store.list(&format!("runs/{}/journal/", self.journal.run())).await.unwrap() {
@@ -112,7 +113,7 @@ impl Run {
         entries
     }
 
-    /// The steps that are done, as the journal has it.
+    /// Returns the steps that are done according to the journal.
     pub(crate) async fn journaled(&self) -> BTreeSet<StepId> {
         let done = |entry: &Entry| match entry {
             Entry::Done { step, .. } => Some(*step),
@@ -148,7 +149,7 @@ pub(crate) async fn todo(sim: &Sim, want: &Graph) -> Plan {
     plan
 }
 
-/// The next program, with nothing in its way, finishes what is left.
+/// Lets the next program finish the rest, undisturbed.
 pub(crate) async fn finish(sim: &Sim, want: &Graph) {
     let next = sim.restart(config("")).unwrap();
     let rest = todo(&next, want).await;

@@ -1,4 +1,4 @@
-//! Toy kinds: enough of a shape to see what the sim does with each property of a kind.
+//! Toy kinds: enough of a shape to show what the sim does with each property of a kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,10 +21,12 @@ use drstack_sim::{Sim, SimConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Found by its tag; may lie within another, can change nothing, takes an hour to make.
+/// A kind that is found by its tag. It may lie within another net, cannot change, and takes an hour
+/// to create.
 pub(crate) struct Net;
 
-/// Found by its name; links to a net, runs instances, and cannot change its colour.
+/// A kind that is found by its name. It links to a net, runs instances, and cannot change its
+/// colour.
 pub(crate) struct Group;
 
 /// A setting on a group.
@@ -130,7 +132,7 @@ impl Kind for Setting {
     const SUMMARY: &'static str = "a setting on a group";
     const ROLE: Role = Role::Setting;
     const LOOKUP: Lookup = Lookup::Name;
-    // Of a control plane of the whole partition, though it stands in a region.
+    // An operation on a control plane of the whole partition, although the object lies in a region.
     const OPERATIONS: &'static [Operation] = &[Operation::new("s3", "CreateBucket").at("bucket names")];
     type Spec = BTreeMap<String, String>;
     type Live = BTreeMap<String, String>;
@@ -167,7 +169,7 @@ pub(crate) fn sim(text: &str) -> Sim {
     Sim::in_memory(config(text), kinds(), &scope("fleet"), Vec::new()).unwrap()
 }
 
-/// A call for `net.NAME/net`, or for the group or setting of that name.
+/// Returns a call for `toy.NAME/net`, or for the group or setting of that name.
 pub(crate) fn call(kind: &str, name: &str) -> Call {
     let address = Address::parse(&format!("toy.{name}/{kind}")).unwrap();
     Call {
@@ -209,7 +211,7 @@ pub(crate) async fn read(
     sim.read(kind, &scope("fleet"), Place::Standby, &ids).await
 }
 
-/// A primary with one group and what is known about it.
+/// Returns the seeds of a primary with one group, and the fact about it.
 pub(crate) fn seeds(group: &str, capacity: u32) -> Vec<Seed> {
     let live = json!({"net": "net-of-the-user", "size": capacity, "colour": ""});
     let found = Found { id: group.to_owned(), owner: Owner::Foreign, live };
@@ -220,7 +222,7 @@ pub(crate) fn seeds(group: &str, capacity: u32) -> Vec<Seed> {
     ]
 }
 
-/// What is to be done to make `want` so, or to take it away.
+/// Plans to create `want`, or to destroy it.
 pub(crate) async fn plan(sim: &Sim, want: &Graph, intent: Intent) -> (Plan, PlanReport) {
     let stack = StackFacts {
         name: "fleet".to_owned(),
@@ -233,7 +235,7 @@ pub(crate) async fn plan(sim: &Sim, want: &Graph, intent: Intent) -> (Plan, Plan
     drstack_core::plan::plan(want, &seen, &kinds(), &stack, &options).unwrap()
 }
 
-/// Runs on a clock that costs nothing.
+/// Runs a future on a clock that costs no time.
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     drstack_sim::runtime().unwrap().block_on(future)
 }

@@ -46,7 +46,7 @@ async fn take(store: &Arc<Memory>, run: &str, seconds: i64) -> Lock {
     Lock::take(store.clone(), wanted(run, "apply"), at(seconds)).await.unwrap()
 }
 
-async fn fail_over(store: &Arc<Memory>, run: &str, seconds: i64) -> Lock {
+async fn lock_for_failover(store: &Arc<Memory>, run: &str, seconds: i64) -> Lock {
     Lock::take_from_others(store.clone(), wanted(run, "failover"), at(seconds)).await.unwrap().0
 }
 
@@ -86,15 +86,15 @@ async fn whoever_takes_the_lock_knows_what_may_still_land_through_any_chain_of_r
     let store = Arc::new(Memory::default());
     take(&store, "a", 0).await;
     begins(&store, "a", &["x"]).await;
-    let first = fail_over(&store, "b", 10).await;
+    let first = lock_for_failover(&store, "b", 10).await;
     let of_a = InFlight::default().and(on(&["x", "unanswered"]), at(60));
     assert_eq!(*first.in_flight(), of_a);
-    // The run dies at once, and so does the next: each adds its own calls.
+    // The run dies at once, and so does the next one: each adds its own calls.
     begins(&store, "b", &["y"]).await;
-    let second = fail_over(&store, "c", 71).await;
+    let second = lock_for_failover(&store, "c", 71).await;
     let of_both = of_a.and(on(&["y", "unanswered"]), at(70));
     assert_eq!(*second.in_flight(), of_both);
-    assert_eq!(*fail_over(&store, "d", 135).await.in_flight(), InFlight::default());
+    assert_eq!(*lock_for_failover(&store, "d", 135).await.in_flight(), InFlight::default());
 }
 
 #[tokio::test]
@@ -106,9 +106,9 @@ async fn breaking_a_lock_forgets_nothing_that_may_still_land() {
     let of_a = InFlight::default().and(on(&["x", "unanswered"]), at(60));
     let apply = take(&store, "b", 1).await;
     assert_eq!(*apply.in_flight(), of_a);
-    // A run that does not wait hands the calls on.
+    // A run that does not wait passes the calls on.
     apply.release(&BTreeSet::new()).await.unwrap();
-    assert_eq!(*fail_over(&store, "c", 2).await.in_flight(), of_a);
+    assert_eq!(*lock_for_failover(&store, "c", 2).await.in_flight(), of_a);
 }
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn a_run_that_was_stopped_gives_the_lock_back_with_what_it_has_in_flight()
     let journal = begins(&store, "a", &["x"]).await;
     leave_in_flight(&mut lock, &journal, false, at(5));
     lock.release(&BTreeSet::new()).await.unwrap();
-    let next = fail_over(&store, "b", 6).await;
+    let next = lock_for_failover(&store, "b", 6).await;
     assert_eq!(*next.in_flight(), InFlight::default().and(on(&["x", "unanswered"]), at(5)));
     let mut next = next;
     leave_in_flight(&mut next, &Journal::new(store.clone(), "b"), true, at(7));

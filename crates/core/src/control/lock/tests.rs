@@ -133,7 +133,7 @@ async fn a_taker_whose_write_never_arrived_hears_that_and_not_that_a_stale_lock_
 }
 
 #[tokio::test]
-async fn a_holder_that_renews_while_it_is_being_failed_over_keeps_the_lock() {
+async fn a_holder_that_renews_while_its_lock_is_being_taken_keeps_it() {
     let store = store();
     let old = take(&store, "a", 0).await.unwrap();
     // The taker seals first, and then finds that the lock was renewed.
@@ -154,7 +154,7 @@ async fn a_sign_of_life_counts_although_its_answer_was_lost() {
     lock.renew(at(20)).await.unwrap();
     lock.renew(at(40)).await.unwrap();
     assert_eq!(holder(&*store).await.unwrap().unwrap().0.until, at(100));
-    // One that arrives only after it was read for.
+    // This renewal arrives only after the lock was read to check for it.
     let late = Holder { until: at(115), ..lock.holder().clone() };
     store.meddle(move |objects| {
         objects.insert(KEY.to_owned(), bytes_of(&late));
@@ -177,7 +177,7 @@ async fn a_sign_of_life_that_never_arrived_can_be_given_again() {
 }
 
 #[tokio::test]
-async fn a_lease_ends_before_anybody_may_fail_over_and_when_the_lock_is_given_back() {
+async fn a_lease_ends_before_another_run_may_take_the_lock_and_when_it_is_given_back() {
     let store = store();
     let lock = take(&store, "a", 0).await.unwrap();
     let lease = lock.lease();
@@ -348,13 +348,13 @@ async fn what_was_begun_is_handed_on_until_somebody_says_it_is_done() {
     ];
     Journal::new(store.clone(), "a").append(&entries).await.unwrap();
     assert_eq!(peek(&*store).await.unwrap(), Peek { free_since: None, begun: begun(&["lost"]) });
-    // The second takes the lock and does nothing about it.
+    // The second run takes the lock and changes nothing.
     let second = take(&store, "b", 60).await.unwrap();
     assert_eq!(*second.begun(), begun(&["lost"]));
     let journal = Journal::new(store.clone(), "b").after(second.begun().clone());
     second.release(&journal.begun()).await.unwrap();
     assert_eq!(peek(&*store).await.unwrap(), Peek { free_since: Some(2), begun: begun(&["lost"]) });
-    // The third finishes it, and is killed before it gives the lock back.
+    // The third finishes it, and is killed before it releases the lock.
     let third = take(&store, "c", 70).await.unwrap();
     let mut journal = Journal::new(store.clone(), "c").after(third.begun().clone());
     let done = [started(journal.begun()), intent(0, "lost"), Entry::Done { step: 0, id: "lost".to_owned() }];
@@ -381,7 +381,7 @@ async fn a_change_of_mode_takes_the_lock_from_any_other_run_and_from_no_change_o
     assert!(is_fenced(&store, "apply").await);
     let refused = taken("second").await.err().unwrap();
     assert!(matches!(&refused, LockError::Held(held) if **held == *first.holder()), "{refused}");
-    // An expired holder is not in the way any more, and does not count as having lost the lock.
+    // An expired lock counts as free, and its holder does not count as having lost it.
     let (last, from) = Lock::take_from_others(store.clone(), failover("last"), at(90)).await.unwrap();
     assert_eq!((from, last.holder().epoch), (None, 4));
     assert!(is_fenced(&store, "first").await);
@@ -473,7 +473,7 @@ async fn a_run_whose_lock_was_removed_is_sealed_by_the_next_which_knows_all_that
     let mut journal = Journal::new(store.clone(), "a");
     journal.append(&[started(BTreeSet::new()), intent(0, "early")]).await.unwrap();
     store.delete(KEY).await.unwrap();
-    // It writes on until the moment in which the next one has the lock.
+    // It writes on until the next run has the lock.
     store.meddle(|objects| {
         let late = serde_json::to_vec(&intent(1, "late")).unwrap();
         objects.insert("runs/a/journal/000001.jsonl".to_owned(), late);

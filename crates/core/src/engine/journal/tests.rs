@@ -128,8 +128,7 @@ async fn a_seal_that_never_arrived_is_an_error() {
 proptest::proptest! {
     #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
 
-    /// What a damaged line still names counts as begun; the intact lines around it count as
-    /// written.
+    /// A name in a damaged line counts as begun; the intact lines around it count as written.
     #[test]
     fn a_mutated_journal_tells_what_its_whole_lines_say_and_what_the_others_name(
         from in 0..2000_usize, length in 0..40_usize, piece in "[a-z0-9{}:,\"\n-]{0,12}",

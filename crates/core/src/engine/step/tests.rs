@@ -251,7 +251,7 @@ fn job(action: Action, permit: Permit) -> Job {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_launches_starts_nothing_once_its_run_was_failed_over() {
+async fn who_waits_for_launches_starts_nothing_once_its_lock_was_taken() {
     for (action, is_sealed) in
         [Action::Create, Action::Update].into_iter().flat_map(|it| [(it, false), (it, true)])
     {
@@ -279,7 +279,7 @@ async fn who_waits_for_launches_starts_nothing_once_its_run_was_failed_over() {
                     "{message}"
                 );
             }
-            (_, result) => panic!("{action:?}, failed over {is_sealed}: {result:?}"),
+            (_, result) => panic!("{action:?}, sealed {is_sealed}: {result:?}"),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::aws::errors::classify;
 const ACCOUNT: &str = "123456789012";
 const BUCKET: &str = "acme-models-us-west-2";
 
-/// A server that answers everything with this, and keeps what it was asked.
+/// A server that gives every request this answer, and keeps the requests.
 #[derive(Clone, Debug)]
 struct Wire {
     answer: (u16, &'static str),
@@ -60,7 +60,7 @@ fn s3(wire: &Wire, path_style: bool) -> aws_sdk_s3::Client {
     aws_sdk_s3::Client::from_conf(config)
 }
 
-/// Sends each call of an action that kinds declare, and returns what came of it.
+/// Sends each call of an action that kinds declare, and returns the results.
 async fn send(action: &str, s3: &aws_sdk_s3::Client) -> Vec<Result<(), CloudError>> {
     macro_rules! calls {
         ($($operation:ident $(. $field:ident ($value:expr))*),+) => {
@@ -143,7 +143,7 @@ async fn what_is_refused_for_the_credentials_is_not_blamed_on_the_bucket() {
     assert!(!refused.to_string().contains("another account"), "{refused}");
 }
 
-/// Who that service says is calling.
+/// Returns the account that this service reports.
 async fn caller(credentials: &Credentials, wire: &Wire) -> Result<Arc<str>, CloudError> {
     let config = aws_sdk_sts::Config::builder()
         .behavior_version(aws_sdk_sts::config::BehaviorVersion::latest())

@@ -19,7 +19,8 @@ use jiff::SignedDuration;
 use super::super::errors::classify;
 use super::*;
 
-/// A server that answers each attempt with the next of these, and counts what reaches it.
+/// A server that gives each attempt the next of these answers, and counts the requests that reach
+/// it.
 #[derive(Clone, Debug)]
 struct Wire(Arc<(Vec<(u16, &'static str)>, AtomicUsize)>, Duration);
 
@@ -28,7 +29,7 @@ impl Wire {
         Self(Arc::new((answers.to_vec(), AtomicUsize::new(0))), Duration::ZERO)
     }
 
-    /// The same, which takes so long for each answer.
+    /// Returns the same server with this delay for each answer.
     fn after(self, span: Duration) -> Self {
         Self(self.0, span)
     }
@@ -129,7 +130,7 @@ fn what_leaves_the_standby_region_is_refused() {
     assert!(refused("s3", "CreateBucket", "us-west-2"), "names of buckets are global");
 }
 
-/// The permit of a run whose lease lasts for `left` from now, by the machine's clock.
+/// Returns the permit of a run whose lease lasts for `left` from now, by the machine's clock.
 async fn permit(left: SignedDuration) -> Permit {
     let scope = Scope {
         stack: "fleet".into(),
@@ -140,7 +141,7 @@ async fn permit(left: SignedDuration) -> Permit {
     let sim = Sim::in_memory(SimConfig::default(), crate::kinds(), &scope, Vec::new()).unwrap();
     let store = sim.control(&scope, "acme");
     store.ensure().await.unwrap();
-    // Nothing is begun in the last ten seconds of the minute that a lease lasts.
+    // A run starts nothing in the last ten seconds of the minute that a lease lasts.
     let since = Timestamp::now() - SignedDuration::from_secs(50) + left;
     let holder = Holder {
         owner: "anna".to_owned(),
@@ -156,7 +157,7 @@ async fn permit(left: SignedDuration) -> Permit {
     Journal::new(store, "run").under(lock.lease()).permit()
 }
 
-/// The client would try it again: the lease ran out meanwhile.
+/// The client would retry, but the lease expired meanwhile.
 #[tokio::test]
 async fn a_second_attempt_at_a_change_is_not_sent_once_the_lease_is_over() {
     let wire = Wire::of(&[THROTTLED, TABLES, TABLES]).after(Duration::from_millis(400));
@@ -188,7 +189,8 @@ fn what_is_not_known_to_read_counts_as_a_change() {
     }
 }
 
-/// Lock and journal are written by a client of their own, with conditions: giving the lock back comes after the lease.
+/// Lock and journal have a client of their own, which writes with conditions: the lock is released
+/// after the lease.
 #[test]
 fn what_is_written_to_the_records_needs_no_lease() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

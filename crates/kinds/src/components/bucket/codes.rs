@@ -1,4 +1,4 @@
-//! Its diagnostics.
+//! Diagnostics of `[bucket.NAME]`.
 
 use drstack_core::diagnostic::codes::Code;
 

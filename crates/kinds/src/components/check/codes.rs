@@ -1,4 +1,4 @@
-//! Its diagnostics.
+//! Diagnostics of checks.
 
 use drstack_core::diagnostic::codes::Code;
 

@@ -1,4 +1,4 @@
-//! Its diagnostics.
+//! Diagnostics of `[fence.NAME]`.
 
 use drstack_core::diagnostic::codes::Code;
 

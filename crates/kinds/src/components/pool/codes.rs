@@ -1,4 +1,4 @@
-//! Its diagnostics.
+//! Diagnostics of `[pool.NAME]`.
 
 use drstack_core::diagnostic::codes::Code;
 

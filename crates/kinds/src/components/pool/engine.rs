@@ -1,11 +1,12 @@
-//! `engine` of a pool: EC2 Fleet in the place of the group's own launching, and what it does not go with.
+//! `engine` of a pool: EC2 Fleet instead of the group launches instances. Checks what it cannot be
+//! combined with.
 
 use drstack_core::component::Problem;
 
 use super::{PoolTable, PurchaseOption};
 use crate::services::autoscaling::group::fleet::Engine;
 
-/// What is wrong with it.
+/// Returns the problems of `engine`.
 pub(super) fn problems(spec: &PoolTable) -> Vec<Problem> {
     if spec.engine != Engine::Fleet {
         return Vec::new();
@@ -23,7 +24,7 @@ pub(super) fn problems(spec: &PoolTable) -> Vec<Problem> {
             "leave out `engine`, or `reservations`",
         ),
         (
-            // What an adopted instance counts in a group with weights is not documented.
+            // AWS does not document the weight of an adopted instance in a group with weights.
             other_sizes,
             "a group that adopts what Fleet launched counts instances, and one with types of other sizes counts units",
             "leave out `engine`, or `larger` and `smaller`",

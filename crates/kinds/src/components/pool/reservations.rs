@@ -1,4 +1,4 @@
-//! `reservations` of a pool: capacity that was reserved in the standby region for the day of a failover.
+//! `reservations` of a pool: capacity reserved in the standby region for a failover.
 
 use drstack_core::component::{CompileCx, Problem, ResourceSet, Seed, StackFacts};
 use drstack_core::facts::{FactQuery, Known};
@@ -9,11 +9,11 @@ use super::{PoolTable, PurchaseOption};
 use crate::facts::{FactKind, ReservationFact};
 use crate::services::autoscaling::group::reserved::Reserved;
 
-/// Help for what is no reservation.
+/// Help for a text that is not a reservation.
 const FORMS: &str =
     "write ids of Capacity Reservations, or ARNs of resource groups of them: `reservations = [\"cr-0abc\"]`";
 
-/// What is wrong with them, whatever the standby region says.
+/// Returns the problems that do not depend on the standby region's answers.
 pub(super) fn problems(spec: &PoolTable, stack: &StackFacts) -> Vec<Problem> {
     let field = "reservations";
     let mut out = Vec::new();
@@ -39,7 +39,8 @@ pub(super) fn problems(spec: &PoolTable, stack: &StackFacts) -> Vec<Problem> {
     out
 }
 
-/// What the standby region is asked. Groups of reservations are not looked at: what they hold may change any day.
+/// Returns the queries to the standby region. Groups of reservations are not read: their content
+/// may change any day.
 pub(super) fn facts(spec: &PoolTable) -> impl Iterator<Item = FactQuery> {
     spec.reservations.iter().filter(|it| it.starts_with("cr-")).map(|id| query(id))
 }
@@ -48,7 +49,7 @@ fn query(id: &str) -> FactQuery {
     ReservationFact::about(id)
 }
 
-/// How the pool's group is to use them; none for a pool that names none.
+/// Returns the use of the reservations by the pool's group; none for a pool that names none.
 pub(super) fn reserved(
     spec: &PoolTable,
     types: &[String],
@@ -69,7 +70,8 @@ pub(super) fn reserved(
                 );
                 out.error("DR235", "reservations", message, "correct the id, or leave it out");
             }
-            // No reason to stop a failover: the next rung is on-demand capacity that is not reserved.
+            // This does not block a failover: the next rung is on-demand capacity without
+            // reservation.
             (Known::Absent, Mode::Active) => {
                 out.notes.push(format!("Capacity Reservation `{text}` has ended: the pool does without it"));
             }
@@ -85,7 +87,7 @@ pub(super) fn reserved(
                 }
                 targets.push(text.clone());
             }
-            // The id says enough to name it: what it is for is only compared.
+            // The id is enough to name it: its fact is only compared.
             (Known::Unknown(_), _) => targets.push(text.clone()),
         }
     }
@@ -93,13 +95,13 @@ pub(super) fn reserved(
     Some(if first { Reserved::first(targets) } else { Reserved::untouched() })
 }
 
-/// Reservations as the simulated standby region has them.
+/// Returns the reservations as the simulated standby region has them.
 pub(super) fn seeds(spec: &PoolTable, types: &[String], capacity: u32) -> Vec<Seed> {
     let value = json!({ "instance_type": types.first(), "zone": "", "count": capacity });
     facts(spec).map(|query| Seed::Fact { query, value: value.clone() }).collect()
 }
 
-/// What a text in `reservations` is.
+/// The form of a text in `reservations`.
 enum Form<'a> {
     Reservation,
     Group,

@@ -1,4 +1,5 @@
-//! `larger` and `smaller` of a pool: types of other sizes that take the place of the usual ones where these are not to be had.
+//! `larger` and `smaller` of a pool: types of other sizes that replace the usual ones if those have
+//! no capacity.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +8,13 @@ use drstack_core::component::Problem;
 use super::{PoolTable, no_type};
 use crate::services::autoscaling::group::sizes::Sizes;
 
-/// The most units that an instance may count: what Auto Scaling takes as `WeightedCapacity`
+/// Maximum number of units of an instance, which Auto Scaling accepts as `WeightedCapacity`
 /// (<https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_LaunchTemplateOverrides.html>).
 const MOST: u32 = 999;
 /// Help for types of other sizes.
 const FORMS: &str = "write how many: `larger = { \"g5.2xlarge\" = 2 }` does the work of two, and of `smaller = { \"g5.large\" = 2 }` two do the work of one";
 
-/// What is wrong with them.
+/// Returns the problems of `larger` and `smaller`.
 pub(super) fn problems(spec: &PoolTable) -> Vec<Problem> {
     let mut out = Vec::new();
     let mut before = spec.instance_types.clone();
@@ -44,7 +45,8 @@ pub(super) fn problems(spec: &PoolTable) -> Vec<Problem> {
     out
 }
 
-/// Units of one usual instance: the smallest number that each count of `smaller` divides.
+/// Returns the units of one usual instance: the smallest number that each count of `smaller`
+/// divides.
 fn unit(spec: &PoolTable) -> u64 {
     let common = |one: u64, other: u64| one.saturating_mul(other) / divisor(one, other);
     spec.smaller.values().map(|count| u64::from((*count).max(1))).fold(1, common)
@@ -54,14 +56,16 @@ fn divisor(one: u64, other: u64) -> u64 {
     if other == 0 { one.max(1) } else { divisor(other, one % other) }
 }
 
-/// Units of one usual instance, and what its group is to know of other sizes; none where the pool names none.
+/// Returns the units of one usual instance, and the other sizes for its group; none if the pool
+/// names none.
 pub(super) fn sizes(spec: &PoolTable, types: &[String]) -> (u32, Option<Sizes>) {
     if spec.larger.is_empty() && spec.smaller.is_empty() {
         return (1, None);
     }
     let unit = u32::try_from(unit(spec)).unwrap_or(MOST);
     let mut units: BTreeMap<String, u32> = types.iter().map(|of| (of.clone(), unit)).collect();
-    // The nearest in size first; larger ones before smaller ones, since they take fewer launches.
+    // The nearest in size come first, and larger ones before smaller ones, because they take fewer
+    // launches.
     let mut others: Vec<(bool, u32, &String)> =
         spec.larger.iter().map(|(of, count)| (false, *count, of)).collect();
     others.extend(spec.smaller.iter().map(|(of, count)| (true, *count, of)));
@@ -70,7 +74,7 @@ pub(super) fn sizes(spec: &PoolTable, types: &[String]) -> (u32, Option<Sizes>) 
         let counts = if *is_smaller { unit / (*count).max(1) } else { unit.saturating_mul(*count) };
         units.entry((*of).clone()).or_insert(counts.max(1));
     }
-    // The primary's group may have come to run one of them.
+    // The primary's group may run one of them by now.
     let others = others.into_iter().map(|(.., of)| of.clone()).filter(|of| !types.contains(of)).collect();
     (unit, Some(Sizes { others, units }))
 }

@@ -1,4 +1,4 @@
-//! Its diagnostics.
+//! Diagnostics of `[queue.NAME]`.
 
 use drstack_core::diagnostic::codes::Code;
 

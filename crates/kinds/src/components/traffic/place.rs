@@ -1,4 +1,4 @@
-//! Where a record goes: zone and name, if nobody else has them.
+//! The place of a record: zone and name, if no other owner has them.
 
 use drstack_core::component::{CompileCx, ResourceSet};
 use drstack_core::facts::Known;
@@ -7,10 +7,11 @@ use super::TrafficTable;
 use crate::facts::{self, DnsFact, SimpleRecord};
 use crate::services::route53::dns_record::{MARK_LIMIT, SIDES, mark};
 
-/// How records begin, as people say them, that answer the same questions as an alias.
+/// Prefixes of described records that answer the same questions as an alias.
 const ADDRESSES: [&str; 3] = ["A ", "AAAA ", "CNAME "];
 
-/// Zone id and full name of the record, where both are known and the name is free, ours or to be adopted.
+/// Returns zone id and full name of the record, if both are known and the name is free, owned, or
+/// to be adopted.
 pub(super) fn place(
     spec: &TrafficTable,
     cx: &CompileCx<'_>,
@@ -49,7 +50,7 @@ pub(super) fn place(
     let mine = fact.simple.as_ref().is_some_and(|it| it.target == target && it.zone.as_deref() == alias);
     let kind = |simple: &SimpleRecord| if simple.zone.is_some() { "alias of" } else { "CNAME" };
     let says = fact.simple.iter().map(|simple| format!("{} {}", kind(simple), simple.target));
-    // Beside an alias, records of other types stay: a zone's own name has some.
+    // Records of other types stay beside an alias: a zone's own name has some.
     let others =
         fact.others.iter().filter(|it| alias.is_none() || ADDRESSES.iter().any(|of| it.starts_with(of)));
     let others: Vec<String> = others.cloned().collect();

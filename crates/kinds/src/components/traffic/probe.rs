@@ -1,15 +1,16 @@
-//! Names in DNS, and the HTTPS address that says whether a side is well.
+//! DNS names, and the HTTPS address that shows if a side is healthy.
 
 use crate::services::route53::health_check::HealthCheckSpec;
 
-/// Longest DNS name, and longest part of one.
+/// Maximum length of a DNS name, and of one part of it.
 const DNS_LIMITS: (usize, usize) = (253, 63);
-/// Longest path that a health check asks for, by the API reference.
+/// Maximum length of a health check's path, by the API reference.
 const PATH_LIMIT: usize = 255;
-/// Where HTTPS answers.
+/// The port of HTTPS.
 const HTTPS: u16 = 443;
 
-/// Whether `text` can be a name, or part of one, in DNS. No wildcard: Route 53 writes those in another way.
+/// True if `text` can be a name, or part of one, in DNS. No wildcard: Route 53 writes those in
+/// another way.
 pub(super) fn is_dns_name(text: &str) -> bool {
     let (whole, part) = DNS_LIMITS;
     let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
@@ -22,7 +23,7 @@ pub(super) fn is_dns_name(text: &str) -> bool {
     text.len() <= whole && text.split('.').all(is_label)
 }
 
-/// A name with a dot in it that is no IP address.
+/// True for a name with a dot in it that is not an IP address.
 pub(super) fn is_full_name(text: &str) -> bool {
     text.contains('.') && is_dns_name(text) && text.parse::<std::net::Ipv4Addr>().is_err()
 }
@@ -52,13 +53,15 @@ impl Probe {
         })
     }
 
-    /// The check of the primary. A check of the record that it decides on has no predictable result (Route 53 API,
-    /// `HealthCheckConfig`): after a failure it would ask the other region, and switch back.
+    /// Returns the check of the primary.
+    ///
+    /// A check of the record that it decides on has no predictable result (Route 53 API,
+    /// `HealthCheckConfig`): after a failure it would probe the other region, and switch back.
     pub(super) fn at(&self, record: &str, primary: &str) -> HealthCheckSpec {
         let (_, host) = self.asked(record, primary);
         HealthCheckSpec::Endpoint { host, port: self.port, path: self.path.clone() }
     }
-    /// What is asked of the primary, and the host that has to answer.
+    /// Returns the URL to request from the primary, and the host that has to answer.
     pub(super) fn asked(&self, record: &str, primary: &str) -> (String, String) {
         let host = if self.host == record { primary.to_ascii_lowercase() } else { self.host.clone() };
         (self.url(), host)
@@ -69,7 +72,8 @@ impl Probe {
         format!("https://{}{port}{}", self.host, self.path)
     }
 
-    /// What users ask of the record, where that is what the probe asks; another host answers for the primary alone.
+    /// Returns the URL that users request of the record, if the probe requests it; another host
+    /// answers for the primary only.
     pub(super) fn of(&self, record: &str) -> Option<String> {
         (self.host == record).then(|| self.url())
     }

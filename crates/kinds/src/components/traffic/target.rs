@@ -1,4 +1,4 @@
-//! What a side leads to: a DNS name, or a load balancer by alias.
+//! The target of a side: a DNS name, or a load balancer by alias.
 
 use std::borrow::Cow;
 use std::fmt::{self, Formatter};
@@ -14,7 +14,7 @@ use super::{NAME, TrafficTable};
 use crate::components::Pool;
 use crate::facts::is_zone_id;
 
-/// What a side leads to.
+/// The target of a side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Target {
@@ -35,7 +35,7 @@ pub struct Alias {
 }
 
 impl Target {
-    /// The DNS name, as Route 53 writes it.
+    /// Returns the DNS name, as Route 53 writes it.
     pub(super) fn name(&self) -> String {
         match self {
             Self::Name(name) => name.to_ascii_lowercase(),
@@ -43,7 +43,7 @@ impl Target {
         }
     }
 
-    /// The zone of the load balancer.
+    /// Returns the zone of the load balancer.
     pub(super) fn zone(&self) -> Option<&str> {
         match self {
             Self::Name(_) => None,
@@ -84,13 +84,13 @@ impl JsonSchema for Target {
     }
 }
 
-/// What answers in the standby region.
+/// The target in the standby region.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum StandbyTarget {
     /// `"@pool.NAME"`, which is refused until pools have load balancers.
     Pool(Ref<Pool>),
-    /// What the record leads to.
+    /// The target of the record.
     Of(Target),
 }
 
@@ -123,7 +123,7 @@ impl JsonSchema for StandbyTarget {
     }
 }
 
-/// What is wrong with the two targets.
+/// Reports problems of the two targets.
 pub(super) fn check(spec: &TrafficTable, out: &mut Vec<Problem>) {
     one("primary_target", &spec.primary_target, out);
     let standby = match &spec.standby_target {
@@ -152,7 +152,7 @@ pub(super) fn check(spec: &TrafficTable, out: &mut Vec<Problem>) {
     }
 }
 
-/// The zone's own name, in `record`.
+/// The value of `record` for the zone's own name.
 pub(super) const APEX: &str = "";
 
 fn said(target: &Target) -> &str {

@@ -1,4 +1,5 @@
-//! `policy = "weighted"`: both sides are answered, and at a failback the primary gets its share back step by step.
+//! `policy = "weighted"`: Route 53 answers with both sides, and a failback returns the primary's
+//! share step by step.
 
 use drstack_core::address::Address;
 use drstack_core::component::{CompileCx, Problem};
@@ -10,15 +11,16 @@ use super::{Policy, TrafficTable};
 use crate::components::pool::Share;
 use crate::services::route53::dns_weights::{DnsWeightsSpec, Gate, MOST_SHARES};
 
-/// Seconds that a step is held where nothing is said: as long as resolvers keep an answer, and within which Route 53's servers
-/// know of a change.
+/// Default seconds of a step: the time for which resolvers cache an answer, and within which Route
+/// 53's servers know of a change.
 const PAUSE: u32 = 60;
-/// Fewest and most seconds of it: less says nothing, more keeps the standby region's capacity for longer than anybody watches.
+/// Minimum and maximum seconds of a step: less shows nothing, more keeps the standby region's
+/// capacity longer than an operator watches.
 const PAUSES: (i64, i64) = (1, 3600);
-/// Help for a ramp that is none.
+/// Help for an invalid ramp.
 const RAMP: &str = "write rising shares that end with all of it: `ramp = [\"5%\", \"25%\", \"100%\"]`";
 
-/// What is wrong with the fields that say how both sides are answered.
+/// Reports problems of the fields that set the weights.
 pub(super) fn check(spec: &TrafficTable, out: &mut Vec<Problem>) {
     let given = [
         ("standby_share", spec.standby_share.is_some()),
@@ -75,17 +77,21 @@ fn pause(text: &str) -> Option<u32> {
     u32::try_from(time).ok().filter(|_| (PAUSES.0..=PAUSES.1).contains(&time))
 }
 
-/// In how many of 100 cases the primary is answered while both are well; none where it is answered whenever it is healthy.
+/// Returns the primary's share of 100 while both are healthy; none if it is answered whenever it is
+/// healthy.
 pub(super) fn standing(spec: &TrafficTable) -> Option<u32> {
     let standby = spec.standby_share.as_ref().and_then(Share::percent).unwrap_or(0);
     (spec.policy == Policy::Weighted).then_some(100 - standby.min(100))
 }
 
-/// Whom a side is asked by: what users ask for, and the host that has to answer.
+/// The probe of a side: the URL that users request, and the host that has to answer.
 type Asked = (String, String);
 
-/// The weights of `pair`. With a ramp a region that failed over serves alone until it fails back: a primary that is healthy
-/// again must not get everybody at once. A planned failover goes there by the same shares, where it is known what the standby answers.
+/// Returns the weights of `pair`.
+///
+/// With a ramp, a region that failed over serves alone until the failback: a primary that is
+/// healthy again must not get all users at once. A planned failover moves by the same shares, if
+/// the standby's answer is known.
 pub(super) fn of(
     spec: &TrafficTable,
     cx: &CompileCx<'_>,
@@ -96,7 +102,8 @@ pub(super) fn of(
     let all = standing(spec)?;
     let weights = |share, steps, gate| DnsWeightsSpec { pair: Link::id(pair), share, steps, gate };
     let Some(ramp) = &spec.ramp else { return Some(weights(all, Vec::new(), None)) };
-    // Shares of all that changes sides; a small one of a small one is one in a hundred.
+    // Shares of the traffic that changes sides; a small share of a small share is at least one in a
+    // hundred.
     let steps = ramp.iter().filter_map(Share::percent).map(|it| (all * it / 100).max(1));
     let mut steps: Vec<u32> = steps.filter(|it| *it < all).collect();
     steps.dedup();

@@ -1,8 +1,12 @@
-//! A pool's Auto Scaling group: types in the stack's order, spot or on-demand, at the size the posture wants.
+//! The Auto Scaling group kind: the instances of a pool.
 //!
-//! A failover goes in two rounds. First the purchase option is switched and the size raised by as many as run on spot,
-//! which are protected from scaling in; once enough on-demand instances serve, the spot ones are retired. So what is in
-//! service never falls below what it was.
+//! The types are in the stack's order, the purchase option is spot or on-demand, and the posture
+//! sets the size.
+//!
+//! A failover goes in two rounds. First the driver switches the purchase option and raises the size
+//! by the number of running spot instances, which it protects from scaling in. Once enough
+//! on-demand instances serve, it retires the spot instances. The capacity in service therefore
+//! never falls below its level before the failover.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,42 +32,44 @@ use reserved::Reserved;
 pub use rungs::{Failover, Step};
 use sizes::Sizes;
 
-/// What is wanted.
+/// The desired state of a group.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GroupSpec {
     /// Its name.
     pub name: String,
     /// Id of the launch template.
     pub template: Link,
-    /// Number of the template's version: a name such as `$Latest` would change instances without a step.
+    /// Number of the template's version. A name such as `$Latest` would change instances without a
+    /// step.
     pub template_version: Link,
     /// Subnets.
     pub subnets: Vec<Link>,
     /// Instance types, best first.
     pub types: Vec<String>,
-    /// Types of other sizes, where it has any: then all that follows counts in units and not in instances.
+    /// Types of other sizes, if the pool has any. All sizes below are then in units, not in
+    /// instances.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sizes: Option<Sizes>,
-    /// Fewest instances.
+    /// Minimum size.
     pub min: u32,
-    /// Most instances.
+    /// Maximum size.
     pub max: u32,
-    /// Instances wanted now.
+    /// Desired capacity now.
     pub desired: u32,
     /// Per cent of the instances that are on-demand; the rest is spot.
     pub on_demand_percentage: u32,
-    /// Whether its on-demand instances go into reserved capacity; none where the stack names none.
+    /// Use of reserved capacity by the on-demand instances; none if the stack names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved: Option<Reserved>,
-    /// In a failover EC2 Fleet launches what is missing, and not the group.
+    /// True if EC2 Fleet, not the group, launches the missing instances in a failover.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_fleet: bool,
-    /// That it fails over, and how far it may go down for that; none while the primary serves.
+    /// The failover and its minimum; none while the primary serves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failover: Option<Failover>,
 }
 
-/// What Auto Scaling and EC2 report.
+/// The group as Auto Scaling and EC2 report it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupLive {
     /// Id of the launch template.
@@ -74,25 +80,25 @@ pub struct GroupLive {
     pub subnets: Vec<String>,
     /// Instance types, best first.
     pub types: Vec<String>,
-    /// Units that an instance of each type counts; empty where instances are counted.
+    /// Units of an instance of each type; empty if the group counts instances.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub weights: BTreeMap<String, u32>,
-    /// Fewest instances.
+    /// Minimum size.
     pub min: u32,
-    /// Most instances.
+    /// Maximum size.
     pub max: u32,
-    /// Instances wanted now.
+    /// Desired capacity now.
     pub desired: u32,
     /// Per cent of the instances that are on-demand.
     pub on_demand_percentage: u32,
-    /// Whether its on-demand instances go into reserved capacity; none where nobody said anything.
+    /// Use of reserved capacity by the on-demand instances; none if it was never set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved: Option<Reserved>,
     /// On-demand instances that serve: in service, healthy and running.
     pub on_demand: u32,
     /// Spot instances that serve.
     pub spot: u32,
-    /// Why the last launch came to nothing, while fewer serve than are wanted.
+    /// Why the last launch failed, while fewer instances serve than desired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub short: Option<Shortage>,
     /// `Delete in progress`, while it is being deleted.
@@ -107,8 +113,10 @@ impl GroupLive {
 }
 
 impl GroupSpec {
-    /// Spot instances that it can do without, once `live` is there: all of them where it wants on-demand ones, those that are
-    /// too many where it wants spot for what these lack.
+    /// Returns the spot capacity that the group can retire beside `live`.
+    ///
+    /// In a failover to on-demand instances only, that is all of it, until the group is on a lower
+    /// rung. In any other failover it is the excess over the desired capacity.
     fn surplus(&self, live: &GroupLive) -> u32 {
         match self.failover {
             Some(Failover { rung: Step::Whole, .. }) if self.on_demand_percentage == 100 => live.spot,
@@ -120,7 +128,7 @@ impl GroupSpec {
         }
     }
 
-    /// Whether what serves lets the surplus go.
+    /// True if enough capacity serves that the surplus can be retired.
     fn is_served_by(&self, live: &GroupLive) -> bool {
         match self.failover {
             Some(Failover { rung: Step::Whole, .. }) if self.on_demand_percentage == 100 => {
@@ -132,7 +140,7 @@ impl GroupSpec {
     }
 }
 
-/// See the module.
+/// The Auto Scaling group kind.
 pub struct Group;
 
 impl Kind for Group {
@@ -140,7 +148,8 @@ impl Kind for Group {
     const SUMMARY: &'static str = "Auto Scaling group with a mixed-instances policy, spot or on-demand";
     const LOOKUP: Lookup = Lookup::Tag;
     const WAIT: Wait = Wait {
-        // An instance boots, and loads its models, within minutes; a region short of spot takes longer or fails.
+        // An instance boots and loads its models within minutes. A region short of spot takes
+        // longer or fails.
         deadline: Duration::from_secs(15 * 60),
         first: Duration::from_secs(1),
         slowest: Duration::from_secs(10),
@@ -172,9 +181,9 @@ impl Kind for Group {
     type Live = GroupLive;
 
     fn diff(spec: &GroupSpec, live: &GroupLive) -> Vec<FieldChange> {
-        // While instances are exchanged the group may be larger than it will be.
+        // While the failover exchanges instances, the group may be larger than its final size.
         let max = if spec.failover.is_some() { live.max.max(spec.max) } else { spec.max };
-        // On a lower rung the share of on-demand follows from what was to be had.
+        // On a lower rung the share of on-demand depends on the capacity that was available.
         let percentage = if spec.is_lowered() { 0 } else { spec.on_demand_percentage };
         let surplus = spec.surplus(live);
         let changes = [
@@ -249,13 +258,14 @@ impl Kind for Group {
     }
 
     fn prior(action: Action) -> Duration {
-        // Launching and booting; the SDK's users see 2 to 4 minutes for GPU images.
+        // Time to launch and boot. Users of the SDK see 2 to 4 minutes for GPU images.
         if action == Action::Delete { Duration::from_secs(120) } else { Duration::from_secs(180) }
     }
 }
 
 impl Revised for Group {
-    // Raise and retire, and once more for what was interrupted or replaced meanwhile.
+    // One round raises, one retires, and one more covers instances interrupted or replaced
+    // meanwhile.
     const ROUNDS: usize = 3;
 
     fn expect_after(spec: &GroupSpec, id: &str, before: &GroupLive) -> GroupLive {
@@ -287,7 +297,7 @@ impl Revised for Group {
 
 impl Capacity for Group {
     fn demand(spec: &GroupSpec) -> Demand {
-        // Where usual types are to be had, none of another size is launched for them.
+        // While usual types have capacity, no instance of another size is launched.
         let mut types = spec.types_now();
         types.rotate_right(spec.types.len());
         let weights = spec.weights();
@@ -317,7 +327,7 @@ impl Capacity for Group {
     }
 
     fn left_on_demand(spec: &GroupSpec, live: &GroupLive) -> u32 {
-        // A failover retires and raises by itself; after it the exchange is Auto Scaling's.
+        // A failover retires and raises by itself; afterwards Auto Scaling exchanges the instances.
         if spec.failover.is_none() && spec.on_demand_percentage == 0 {
             live.on_demand / live.unit()
         } else {
@@ -341,14 +351,15 @@ impl Capacity for Group {
         let after = Self::expect_after(spec, id, before);
         match spec.is_served_by(before) {
             true => after,
-            // What is wanted is known at once, what serves takes its time.
+            // The desired state changes at once; the serving capacity follows later.
             false => GroupLive { on_demand: before.on_demand, spot: before.spot, ..after },
         }
     }
 
     fn short(live: &GroupLive, got: u32, why: &Shortage) -> Option<GroupLive> {
         let on_demand = live.on_demand.min(got);
-        // Of on-demand instances only these were asked for; those on spot are there already.
+        // With an on-demand share, only on-demand instances were requested; the spot instances
+        // already run.
         let spot = if live.on_demand_percentage == 0 { got - on_demand } else { live.spot };
         Some(GroupLive { on_demand, spot, short: Some(why.clone()), ..live.clone() })
     }
@@ -359,7 +370,7 @@ impl Capacity for Group {
     }
 }
 
-/// On-demand instances among those that are wanted.
+/// Returns the on-demand part of the desired capacity.
 fn on_demand(spec: &GroupSpec) -> u32 {
     if spec.is_lowered() {
         return 0;

@@ -1,5 +1,7 @@
-//! An Auto Scaling group of the primary that a pool follows. Its capacity is the highest of some days, since a query at
-//! night shows the capacity of the night.
+//! The fact of an Auto Scaling group of the primary that a pool follows.
+//!
+//! Its capacity is the highest of the last days, because a read at night shows the capacity of the
+//! night.
 
 use drstack_core::facts::{DAYS, Fact, Level, remember};
 use drstack_core::kind::{Operation, Place};
@@ -18,40 +20,42 @@ pub struct GroupFact {
     pub image: ImageFact,
     /// Instance types, best first.
     pub types: Vec<String>,
-    /// Desired capacity; of what is kept the highest that counts.
+    /// Desired capacity; in a stored fact, the highest that counts.
     pub capacity: u32,
-    /// What it is now, where that is lower.
+    /// The current capacity, if it is lower.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lower: Option<Lower>,
     /// The highest capacity that its scheduled actions set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled: Option<u32>,
-    /// Largest capacity.
+    /// Maximum size.
     pub max: u32,
-    /// SHA-256 of its user data; the text is never kept.
+    /// SHA-256 of its user data; the text is never stored.
     pub user_data_sha256: Option<String>,
     /// Name of its instance profile; IAM is global, so it serves in the standby region too.
     pub profile: Option<String>,
-    /// Its disks, where they differ from the image's.
+    /// Its disks, if they differ from the image's.
     pub disks: Vec<Disk>,
 }
 
-/// Where a group stands below the capacity that counts.
+/// The current capacity of a group that is below the capacity that counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lower {
-    /// Desired capacity when it was asked last.
+    /// Desired capacity at the last capture.
     pub now: u32,
-    /// When it was seen as high as the capacity that counts.
+    /// The time at which it was last seen as high as the capacity that counts.
     pub peak_at: Timestamp,
 }
 
 impl GroupFact {
-    /// Instances that serve the whole load: the highest capacity that was seen or that a schedule sets.
+    /// Returns the instances for the whole load: the highest capacity observed or set by a
+    /// schedule.
     pub fn whole(&self) -> u32 {
         self.capacity.max(self.scheduled.unwrap_or(0))
     }
 
-    /// What is to be said where the group is far below what a failover starts, or where that is nothing; none else.
+    /// Returns a warning if the group is far below the size that a failover starts, or if that size
+    /// is 0.
     pub fn warning(&self, group: &str) -> Option<(String, String)> {
         let whole = self.whole();
         if whole == 0 {
@@ -88,7 +92,7 @@ impl FactKind for GroupFact {
         let group = |fact: &Fact| GroupFact::deserialize(&fact.value).ok();
         let Some(mut found) = group(&fact) else { return fact };
         let levels = before.map(|before| match (&before.levels[..], group(before)) {
-            // A version that kept no levels saw one, and called it the capacity.
+            // A version that stored no levels saw one level and stored it as the capacity.
             ([], Some(group)) => vec![Level { at: before.captured_at, value: group.capacity }],
             (levels, _) => levels.to_vec(),
         });
@@ -125,7 +129,8 @@ mod tests {
         Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours)
     }
 
-    /// What is kept after the group was asked at these hours, and what it is to a pool.
+    /// Returns the fact stored after captures at these hours, and the group that a pool reads from
+    /// it.
     fn asked(looks: &[(i64, u32)]) -> (Fact, GroupFact) {
         let query = GroupFact::about("web");
         let next = |before: Option<Fact>, (hour, capacity): &(i64, u32)| {

@@ -1,7 +1,8 @@
-//! A check: something that has to hold in the standby region before what failed over counts as up.
+//! The check kind: a condition that has to hold in the standby region before a component that
+//! failed over counts as up.
 //!
-//! It stands for no object: nobody looks for it, nobody owns it. Each plan in mode active makes it, and making it means to look once;
-//! the engine tries again until it holds.
+//! A check has no AWS object: it is never observed or owned. Each plan in mode active creates it,
+//! and a create step evaluates it once; the engine retries until it holds.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,33 +12,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
 
-/// What is wanted.
+/// The desired state of a check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckSpec {
-    /// What is looked at.
+    /// The condition.
     pub probe: Probe,
-    /// Longest that one attempt may take, in seconds.
+    /// Maximum time of one attempt, in seconds.
     pub timeout: u32,
 }
 
-/// What is looked at, and what has to be so.
+/// The condition of a check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Probe {
     /// A web server answers.
     Http {
-        /// Whom to ask.
+        /// The URL to request.
         url: String,
-        /// The status it answers with.
+        /// The expected status.
         status: u16,
-        /// A text in the answer.
+        /// A text that the answer has to contain.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         contains: Option<String>,
     },
-    /// What users ask for is answered by one host, whatever the name in it leads to. Route 53's measure counts: a status of 2xx
-    /// or 3xx is well.
+    /// One host answers users' requests, wherever DNS points to.
+    ///
+    /// Route 53's rule counts: a status of 2xx or 3xx is a success.
     Answer {
-        /// What users ask for.
+        /// The URL that users request.
         url: String,
         /// DNS name of the host.
         host: String,
@@ -46,10 +48,10 @@ pub enum Probe {
     Table {
         /// Its name.
         name: String,
-        /// Key of an item that it has; empty for none.
+        /// Key of an item that has to exist; empty for none.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         item: BTreeMap<String, KeyValue>,
-        /// The item can be written, and is.
+        /// True if the item has to be writable; the check writes it.
         writable: bool,
     },
     /// A bucket of the standby region holds an object.
@@ -75,21 +77,22 @@ pub enum KeyValue {
     Number(i64),
 }
 
-/// What was found.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckLive {
-    /// What holds.
+    /// The condition that holds.
     pub held: CheckSpec,
 }
 
-/// See the module.
+/// The check kind.
 pub struct Check;
 
 impl Kind for Check {
     const NAME: &'static str = "check";
     const SUMMARY: &'static str = "something that has to hold before what failed over counts as up";
     const LOOKUP: Lookup = Lookup::Name;
-    /// A program that loads models of tens of GiB answers after minutes; what is not up after a quarter of an hour is broken.
+    /// A program that loads models of tens of GiB answers after minutes; one that is not up after a
+    /// quarter of an hour is broken.
     const WAIT: Wait = Wait {
         deadline: Duration::from_secs(15 * 60),
         first: Duration::from_millis(500),

@@ -1,6 +1,7 @@
-//! Checks at work: one look at a web server, a table, an object, or at what a command says.
+//! Evaluates checks: one attempt on a web server, a table, an object, or a command.
 //!
-//! What does not hold yet is a [`CloudError::NotYet`], after which the engine looks again. What no waiting mends is another error.
+//! A condition that does not hold yet is a [`CloudError::NotYet`], which the engine retries. A
+//! failure that time does not remove is another error.
 
 mod web;
 
@@ -20,20 +21,21 @@ use crate::aws::{Target, chain, has_code};
 use crate::services::checks::check::{CheckSpec, KeyValue, Probe};
 use crate::services::dynamodb::calls as dynamodb;
 
-/// How errors name a check.
+/// Operation name of a check in errors.
 const OPERATION: &str = "check";
-/// Most of a command's output that is kept, its end: some lines for an error message.
+/// Maximum bytes of a command's output that are kept, from its end: some lines for an error
+/// message.
 const MOST_OUTPUT: usize = 4096;
-/// Lines of a command's output in an error message.
+/// Maximum lines of a command's output in an error message.
 const LINES: usize = 5;
-/// Attribute of an item that says when it was last written by a check.
+/// Attribute of an item that holds the time of the last write by a check.
 const CHECKED: &str = "drstack_checked";
-/// Parts of the names of environment variables whose values are not shown.
+/// Parts of the names of environment variables whose values are hidden.
 const SECRET: [&str; 7] = ["ACCESS_KEY", "API_KEY", "CREDENTIAL", "PASSW", "PRIVATE", "SECRET", "TOKEN"];
-/// Shorter values are words that stand everywhere.
+/// Minimum length of a hidden value; shorter values are common words.
 const SHORTEST_SECRET: usize = 6;
 
-/// Looks once.
+/// Evaluates a check once.
 pub(crate) async fn look(at: &Target<'_>, spec: &CheckSpec) -> Result<(), CloudError> {
     let attempt = async {
         match &spec.probe {
@@ -77,7 +79,7 @@ async fn table(
     let status = dynamodb::table(at, name).await?.map(|it| it.table_status);
     match status {
         None => return Err(not_yet(format!("there is no table `{name}` in {}", at.region))),
-        // While it is updated it serves as before.
+        // A table that is being updated serves as before.
         Some(Some(TableStatus::Active | TableStatus::Updating)) => {}
         Some(other) => {
             let status = other.map_or_else(String::new, |it| it.as_str().to_owned());
@@ -105,7 +107,7 @@ async fn table(
     let found = get.send().await.map_err(|error| at.failed("dynamodb:GetItem", error))?.item;
     match found {
         None => Err(not_yet(format!("table `{name}` has no such item yet"))),
-        // Two runs at once write the same item: whichever was last, it was written.
+        // Two concurrent runs write the same item; either write is proof.
         Some(found) if writable && !found.contains_key(CHECKED) => {
             Err(not_yet(format!("table `{name}` does not keep what is written")))
         }
@@ -132,7 +134,8 @@ async fn object(at: &Target<'_>, bucket: &str, key: &str, sha256: &str) -> Resul
     let seen: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     match seen == sha256 {
         true => Ok(()),
-        // A newer one may come, but not from a primary that is gone; reading gigabytes again and again brings nothing.
+        // A lost primary sends no newer object, and reading gigabytes again and again would not
+        // help.
         false => {
             Err(never("OtherContent", format!("`{key}` of `{bucket}` has the SHA-256 {seen}, not {sha256}")))
         }
@@ -145,7 +148,7 @@ async fn run(command: &[String]) -> Result<(), CloudError> {
     };
     let mut child = std::process::Command::new(program);
     child.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // Ctrl-C in the terminal is for drstack, which lets it end.
+    // Ctrl-C in the terminal is for drstack, which lets the command end.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut child, 0);
     let child = tokio::process::Command::from(child).kill_on_drop(true).spawn();
@@ -165,7 +168,7 @@ async fn run(command: &[String]) -> Result<(), CloudError> {
     Err(not_yet(format!("`{program}` {how}{says}")))
 }
 
-/// The end of what is written there; what cannot be read is not missed, the exit code counts.
+/// Reads the end of a stream. Read errors are ignored, because the exit code decides.
 async fn end_of(stream: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     let (mut kept, mut part) = (Vec::new(), [0; MOST_OUTPUT]);
     let Some(mut stream) = stream else { return kept };
@@ -176,7 +179,7 @@ async fn end_of(stream: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     kept
 }
 
-/// The last lines that say something, in one.
+/// Returns the last non-empty lines, in one line.
 fn last_lines(output: &[u8]) -> String {
     let text = String::from_utf8_lossy(output);
     let printable =
@@ -187,7 +190,7 @@ fn last_lines(output: &[u8]) -> String {
     lines.join(" / ")
 }
 
-/// Without the values of variables that are named as secrets are.
+/// Hides the values of variables whose names suggest a secret.
 fn hidden(text: String, variables: impl Iterator<Item = (String, String)>) -> String {
     let secret = |name: &str| SECRET.iter().any(|part| name.to_ascii_uppercase().contains(part));
     let values = variables.filter(|(name, value)| value.len() >= SHORTEST_SECRET && secret(name));
@@ -198,7 +201,7 @@ fn hidden(text: String, variables: impl Iterator<Item = (String, String)>) -> St
 mod tests {
     use super::*;
 
-    /// What is said of a command, if it fails.
+    /// Returns the message of a failed command.
     fn said(script: &str, timeout: u32) -> Option<String> {
         let command = ["sh", "-c", script].map(str::to_owned).to_vec();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -234,7 +237,7 @@ mod tests {
         let process = std::fs::read_to_string(&folder).unwrap();
         std::fs::remove_file(&folder).unwrap();
         let state = || std::fs::read_to_string(format!("/proc/{}/stat", process.trim())).unwrap_or_default();
-        // The signal is sent; the kernel has its own time.
+        // The signal is sent; the kernel delivers it in its own time.
         let until = std::time::Instant::now() + Duration::from_secs(10);
         while !(state().is_empty() || state().contains(") Z ")) {
             assert!(std::time::Instant::now() < until, "{}", state());

@@ -1,8 +1,9 @@
-//! The alarm of the standby region that takes traffic away from the primary: a Route 53 health check watches it.
+//! The alarm kind: a Route 53 health check reads it to move traffic away from the primary.
 //!
-//! Route 53 reads the alarm's metric by itself and evaluates no high-resolution metric and no percentile
-//! (Route 53 API, `AlarmIdentifier`): so the period is a minute and the statistic the maximum. Missing data is ignored,
-//! which keeps the last state (CloudWatch API, `PutMetricAlarm`, `TreatMissingData`): one datapoint is enough, for good.
+//! Route 53 evaluates the alarm's metric itself, and supports no high-resolution metric and no
+//! percentile (Route 53 API, `AlarmIdentifier`): so the period is a minute and the statistic the
+//! maximum. Missing data is ignored, which keeps the last state (CloudWatch API, `PutMetricAlarm`,
+//! `TreatMissingData`): one datapoint is enough, for good.
 
 use drstack_core::kind::{FieldChange, Kind, Lookup, Operation};
 use serde::{Deserialize, Serialize};
@@ -10,36 +11,36 @@ use serde::{Deserialize, Serialize};
 use crate::names::{METRIC, NAMESPACE};
 use crate::services::operation;
 
-/// When it alarms: as soon as one minute holds a 1, whatever else that minute holds.
+/// The alarm's condition: one minute holds a 1, whatever else it holds.
 const CONDITION: &str = "Maximum of 60 s GreaterThanOrEqualToThreshold 1, 1 of 1";
-/// What it makes of a minute without data: it stays in the state it is in.
+/// Treatment of a minute without data: the alarm keeps its state.
 const MISSING: &str = "ignore";
 
-/// What is wanted.
+/// The desired state of an alarm.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AlarmSpec {
     /// Its name.
     pub name: String,
     /// The stack, a dimension of the metric.
     pub stack: String,
-    /// Which of the stack's switches, the other dimension.
+    /// The stack's switch, the other dimension.
     pub traffic: String,
 }
 
-/// What CloudWatch reports.
+/// An alarm as CloudWatch reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AlarmLive {
     /// Namespace and name of the metric.
     pub metric: String,
     /// Its dimensions, by name.
     pub dimensions: Vec<(String, String)>,
-    /// When it alarms.
+    /// The condition of the alarm.
     pub condition: String,
-    /// What it makes of missing data.
+    /// The treatment of missing data.
     pub missing: String,
 }
 
-/// See the module.
+/// The alarm kind.
 pub struct Alarm;
 
 impl Kind for Alarm {

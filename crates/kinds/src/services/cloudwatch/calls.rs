@@ -1,4 +1,5 @@
-//! What several kinds ask of CloudWatch: alarms by name with their tags, and the newest datapoint of metrics.
+//! Calls of CloudWatch that several kinds share: alarms with their tags, and the newest datapoints
+//! of metrics.
 
 use std::collections::BTreeMap;
 
@@ -11,30 +12,31 @@ use crate::aws::Target;
 use crate::aws::tags::Tags;
 use crate::names::{METRIC, NAMESPACE};
 
-/// Seconds of one datapoint: the standard resolution, the only one that Route 53 watches.
+/// Seconds per datapoint: the standard resolution, the only one that Route 53 evaluates.
 pub(crate) const PERIOD: i32 = 60;
-/// Names in one `DescribeAlarms`, by its API reference.
+/// Maximum number of names in one `DescribeAlarms`, by its API reference.
 const NAMES: usize = 100;
-/// Metrics in one `GetMetricData`, by its API reference.
+/// Maximum number of metrics in one `GetMetricData`, by its API reference.
 const QUERIES: usize = 500;
-/// How far back datapoints are kept, in days, and of how many seconds each then is (`GetMetricData`): the newest is
-/// looked for among single minutes first, and among hours where it is older than that.
+/// Retention of datapoints in days, and the seconds of each datapoint then (`GetMetricData`).
+///
+/// The newest datapoint is searched among single minutes first, then among hours.
 const KEPT: [(i64, i32); 2] = [(15, PERIOD), (455, 3600)];
-/// Seconds of a day.
+/// Seconds per day.
 const DAY: i64 = 24 * 3600;
 
-/// Seconds since 1970.
+/// Returns the seconds since 1970.
 pub(crate) fn now() -> i64 {
     Timestamp::now().as_second()
 }
 
-/// The dimensions of a switch's metric.
+/// Returns the dimensions of a switch's metric.
 pub(crate) fn dimensions(stack: &str, traffic: &str) -> Vec<Dimension> {
     let dimension = |(name, value): (&str, &str)| Dimension::builder().name(name).value(value).build();
     [("stack", stack), ("traffic", traffic)].map(dimension).into()
 }
 
-/// The metric alarms of these names that there are.
+/// Reads the metric alarms of these names that exist.
 pub(crate) async fn alarms_by_name(
     at: &Target<'_>,
     names: &[String],
@@ -51,7 +53,7 @@ pub(crate) async fn alarms_by_name(
     Ok(found)
 }
 
-/// An alarm that was just made and is not to be seen.
+/// Returns the error for an alarm that was just created and is not visible.
 pub(crate) fn no_alarm(name: &str) -> CloudError {
     CloudError::Conflict {
         operation: "cloudwatch:PutMetricAlarm".to_owned(),
@@ -59,7 +61,7 @@ pub(crate) fn no_alarm(name: &str) -> CloudError {
     }
 }
 
-/// The tags of an alarm.
+/// Reads the tags of an alarm.
 pub(crate) async fn tags_of(at: &Target<'_>, arn: &str) -> Result<Tags, CloudError> {
     let answer = at.cloudwatch().list_tags_for_resource().resource_arn(arn).send().await;
     let answer =
@@ -68,18 +70,18 @@ pub(crate) async fn tags_of(at: &Target<'_>, arn: &str) -> Result<Tags, CloudErr
     Ok(tags.into_iter().filter_map(|tag| Some((tag.key?, tag.value?))).collect())
 }
 
-/// Gives an alarm these tags beside those it has.
+/// Adds these tags to an alarm and keeps its others.
 pub(crate) async fn put_tags(at: &Target<'_>, arn: &str, tags: &Tags) -> Result<(), CloudError> {
     let put = at.cloudwatch().tag_resource().resource_arn(arn).set_tags(Some(tag_list(tags))).send().await;
     put.map(drop).map_err(|error| at.failed("cloudwatch:TagResource", error))
 }
 
-/// Tags as CloudWatch takes them.
+/// Converts tags to CloudWatch's type.
 pub(crate) fn tag_list(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
-/// The newest datapoint of each switch's metric, with its second; none where there was never any.
+/// Reads the newest datapoint of each switch's metric, with its second; none if it never had one.
 pub(crate) async fn newest(
     at: &Target<'_>,
     stack: &str,
@@ -102,7 +104,7 @@ pub(crate) async fn newest(
     Ok(found)
 }
 
-/// Query `m3` for the metric of the fourth switch.
+/// Builds query `m3` for the metric of the fourth switch.
 fn query(index: usize, stack: &str, traffic: &str, period: i32) -> MetricDataQuery {
     let metric = Metric::builder().namespace(NAMESPACE).metric_name(METRIC);
     let metric = metric.set_dimensions(Some(dimensions(stack, traffic))).build();
@@ -110,14 +112,17 @@ fn query(index: usize, stack: &str, traffic: &str, period: i32) -> MetricDataQue
     MetricDataQuery::builder().id(format!("m{index}")).metric_stat(stat).return_data(true).build()
 }
 
-/// A metric of AWS's own.
+/// A metric that AWS publishes.
 pub(crate) struct ServiceMetric<'a> {
     pub(crate) namespace: &'a str,
     pub(crate) name: &'a str,
     pub(crate) dimensions: &'a [(&'a str, &'a str)],
 }
 
-/// The newest datapoint within a day of each of these metrics, at most [`QUERIES`], with its second: the largest of its minute.
+/// Reads the newest datapoint within a day of each of these metrics, at most [`QUERIES`], with its
+/// second.
+///
+/// Its value is the maximum of its minute.
 pub(crate) async fn lately(
     at: &Target<'_>,
     metrics: &[ServiceMetric<'_>],
@@ -134,7 +139,7 @@ pub(crate) async fn lately(
     Ok((0..metrics.len()).map(|index| found.remove(&format!("m{index}"))).collect())
 }
 
-/// The newest datapoint of each query that has any within these days.
+/// Reads the newest datapoint within these days of each query that has one.
 async fn within(
     at: &Target<'_>,
     days: i64,
@@ -165,9 +170,11 @@ async fn within(
     Ok(found)
 }
 
-/// The seconds between which these days are asked for, on the bounds of a period as `GetMetricData` advises: datapoints
-/// of two minutes never fall into one. Never more than `days` back, since older datapoints are kept in longer periods;
-/// the end is not part of it, and a clock may be behind.
+/// Returns start and end of the request for these days, in seconds.
+///
+/// Both lie on the bounds of a period, as `GetMetricData` advises, so that datapoints of two
+/// minutes never fall into one. The start is never more than `days` back, because older datapoints
+/// have longer periods. The end is exclusive, and a clock may be behind.
 fn window(now: i64, days: i64, period: i32) -> (i64, i64) {
     let period = i64::from(period);
     let up = |second: i64| second + (period - second.rem_euclid(period)) % period;

@@ -1,8 +1,10 @@
-//! The switch of traffic: a metric of the standby region, 1 once that region serves. Writing it is an act of the data
-//! plane there; no call to Route 53 is needed for DNS to follow.
+//! The traffic switch kind: a metric of the standby region, 1 once that region serves.
 //!
-//! Nobody has written it before the first failover: no datapoint means 0, and the health check that watches the alarm
-//! begins as healthy. A minute counts as 1 once it holds a 1: a 0 is written only in a minute that does not.
+//! Writing it is a data plane call in that region; DNS follows without a call to Route 53.
+//!
+//! Before the first failover it has no datapoint, which means 0, and the health check of the alarm
+//! begins as healthy. A minute counts as 1 once it holds a 1, so a 0 is written only in a minute
+//! without a 1.
 
 use std::time::Duration;
 
@@ -14,30 +16,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
 
-/// What is wanted.
+/// The desired state of a traffic switch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TrafficSwitchSpec {
-    /// Name of the alarm that reads it, by which it is looked up.
+    /// Name of the alarm that reads it; also its id.
     pub alarm: String,
-    /// Traffic goes to the standby region.
+    /// True if traffic goes to the standby region.
     pub active: bool,
 }
 
-/// What CloudWatch reports.
+/// A traffic switch as CloudWatch reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrafficSwitchLive {
-    /// The newest datapoint is a 1.
+    /// True if the newest datapoint is a 1.
     pub active: bool,
-    /// The alarm is in alarm.
+    /// True if the alarm is in the alarm state.
     pub alarm: bool,
 }
 
-/// The value of the dimension `traffic`: what the alarm's name says beside the stack.
+/// Returns the value of the dimension `traffic`: the alarm's name without the stack.
 pub fn dimension<'a>(stack: &str, alarm: &'a str) -> &'a str {
     alarm.strip_prefix(&format!("drstack-{stack}-")).unwrap_or(alarm)
 }
 
-/// See the module.
+/// The traffic switch kind.
 pub struct TrafficSwitch;
 
 impl Kind for TrafficSwitch {
@@ -46,7 +48,8 @@ impl Kind for TrafficSwitch {
     const LOOKUP: Lookup = Lookup::Name;
     const ROLE: Role = Role::Setting;
     const WAIT: Wait = Wait {
-        // A datapoint is to be read within two minutes, and the alarm looks once a minute; twice that, and some more.
+        // A datapoint is readable within two minutes, and the alarm evaluates once a minute; twice
+        // that, and a margin.
         deadline: Duration::from_secs(10 * 60),
         first: Duration::from_secs(1),
         slowest: Duration::from_secs(5),
@@ -86,7 +89,7 @@ impl Kind for TrafficSwitch {
     }
 
     fn prior(_action: Action) -> Duration {
-        // The alarm looks once a minute, and the datapoint has to be there by then.
+        // The alarm evaluates once a minute, and the datapoint has to be there by then.
         Duration::from_secs(90)
     }
 }

@@ -1,4 +1,4 @@
-//! What several kinds do with DynamoDB tables.
+//! Calls of DynamoDB that several kinds share.
 
 use aws_sdk_dynamodb::types::{
     PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, TableDescription, Tag,
@@ -10,20 +10,21 @@ use crate::aws::tags::Tags;
 use crate::aws::{Target, absent};
 use crate::services::s3::calls::built;
 
-/// Tables of the primary by name: the fact was made of them, and the observe that follows uses each once.
+/// Cache of primary tables by name, filled by the facts; the observe that follows uses each entry
+/// once.
 #[derive(Default)]
 pub(crate) struct Tables(pub(crate) Cache<TableDescription>);
 
-/// What DynamoDB answers when a table is not there.
+/// Error codes of DynamoDB for a missing table.
 pub(crate) const NO_TABLE: &[&str] = &["ResourceNotFoundException", "TableNotFoundException"];
 
-/// The table of this name.
+/// Reads the table of this name.
 pub(crate) async fn table(at: &Target<'_>, name: &str) -> Result<Option<TableDescription>, CloudError> {
     let answer = at.dynamodb().describe_table().table_name(name).send().await;
     Ok(absent(at, "dynamodb:DescribeTable", NO_TABLE, answer)?.and_then(|it| it.table))
 }
 
-/// Whether point-in-time recovery is on; `None` where there is no such table.
+/// True if point-in-time recovery is on; `None` if the table does not exist.
 pub(crate) async fn recovery(at: &Target<'_>, name: &str) -> Result<Option<bool>, CloudError> {
     let answer = at.dynamodb().describe_continuous_backups().table_name(name).send().await;
     let answer = absent(at, "dynamodb:DescribeContinuousBackups", NO_TABLE, answer)?;
@@ -35,7 +36,7 @@ pub(crate) async fn recovery(at: &Target<'_>, name: &str) -> Result<Option<bool>
     }))
 }
 
-/// Switches point-in-time recovery on or off.
+/// Enables or disables point-in-time recovery.
 pub(crate) async fn put_recovery(at: &Target<'_>, name: &str, on: bool) -> Result<(), CloudError> {
     const OPERATION: &str = "dynamodb:UpdateContinuousBackups";
     let wanted = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(on).build();
@@ -44,13 +45,13 @@ pub(crate) async fn put_recovery(at: &Target<'_>, name: &str, on: bool) -> Resul
     put.map(drop).map_err(|error| at.failed(OPERATION, error))
 }
 
-/// Makes a table safe from being deleted by accident, or no longer.
+/// Enables or disables a table's deletion protection.
 pub(crate) async fn protect(at: &Target<'_>, name: &str, on: bool) -> Result<(), CloudError> {
     let put = at.dynamodb().update_table().table_name(name).deletion_protection_enabled(on).send().await;
     put.map(drop).map_err(|error| at.failed("dynamodb:UpdateTable", error))
 }
 
-/// Deletes a table of one region, protected or not.
+/// Deletes a table of one region, even if it is protected.
 pub(crate) async fn remove(at: &Target<'_>, name: &str, found: &TableDescription) -> Result<(), CloudError> {
     if found.deletion_protection_enabled == Some(true) {
         protect(at, name, false).await?;
@@ -59,7 +60,7 @@ pub(crate) async fn remove(at: &Target<'_>, name: &str, found: &TableDescription
     absent(at, "dynamodb:DeleteTable", NO_TABLE, gone).map(drop)
 }
 
-/// Adds tags to a table, or changes them.
+/// Adds or updates tags of a table.
 pub(crate) async fn tag(at: &Target<'_>, name: &str, tags: &Tags) -> Result<(), CloudError> {
     const OPERATION: &str = "dynamodb:TagResource";
     let arn = table(at, name).await?.and_then(|it| it.table_arn).unwrap_or_default();
@@ -71,10 +72,10 @@ pub(crate) async fn tag(at: &Target<'_>, name: &str, tags: &Tags) -> Result<(), 
     put.map(drop).map_err(|error| at.failed(OPERATION, error))
 }
 
-/// Tags of a table.
+/// Reads the tags of a table.
 pub(crate) async fn tags(at: &Target<'_>, arn: &str) -> Result<Tags, CloudError> {
     let answer = at.dynamodb().list_tags_of_resource().resource_arn(arn).send().await;
-    // A table that is just being made has no tags yet.
+    // A table that is still being created has no tags yet.
     let none = &["ResourceNotFoundException"];
     let answer = absent(at, "dynamodb:ListTagsOfResource", none, answer)?;
     let tags = answer.and_then(|it| it.tags).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Both sides of a table, read and compared. Reads only.
+//! Reads and compares both sides of a table. Reads only.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,8 +11,10 @@ use crate::aws::Target;
 use crate::services::cloudwatch::calls::{ServiceMetric, lately};
 use crate::services::dynamodb::calls as dynamodb;
 
-/// Pages of 1 MiB that are read of one side of a table. A page costs 128 read units (`Scan`, eventually consistent), and the primary
-/// needs its own: this takes 1,024, once a look.
+/// Maximum number of pages of 1 MiB read per side of a table.
+///
+/// A page costs 128 read units (`Scan`, eventually consistent), and the primary needs its own
+/// capacity: one comparison takes 1,024.
 const MOST_PAGES: usize = 8;
 
 /// Compares the two sides of a table.
@@ -26,7 +28,7 @@ pub(crate) async fn sides(
     let (ours, theirs) = tokio::try_join!(items(primary, table), items(standby, table))?;
     match ours.zip(theirs) {
         Some((ours, theirs)) => Ok(compare(copied, &ours, &theirs, since)),
-        // A table is not read in the order of its keys: of a part of it nothing can be said.
+        // A scan does not follow the order of keys, so a part of a table cannot be compared.
         None => {
             let reported = of_table(primary, standby.region, table).await?;
             Ok(Sides { reported, ..Sides::untold() })
@@ -34,7 +36,8 @@ pub(crate) async fn sides(
     }
 }
 
-/// What DynamoDB says of a table, in the region that was written to (Developer Guide, "Monitoring global tables").
+/// Reads DynamoDB's metric of a table, in the region that was written to (Developer Guide,
+/// "Monitoring global tables").
 async fn of_table(primary: &Target<'_>, to: &str, table: &str) -> Result<Option<Reported>, CloudError> {
     let dimensions = &[("TableName", table), ("ReceivingRegion", to)];
     let told = [ServiceMetric { namespace: "AWS/DynamoDB", name: "ReplicationLatency", dimensions }];
@@ -45,7 +48,7 @@ async fn of_table(primary: &Target<'_>, to: &str, table: &str) -> Result<Option<
     }))
 }
 
-/// Hashes of all items of a table by hashes of their keys; `None` where it is larger than is read.
+/// Hashes of all items of a table by hashes of their keys; `None` if the table exceeds the limit.
 async fn items(at: &Target<'_>, table: &str) -> Result<Option<Listed>, CloudError> {
     const OPERATION: &str = "dynamodb:Scan";
     let described = dynamodb::table(at, table).await?;
@@ -78,7 +81,8 @@ async fn items(at: &Target<'_>, table: &str) -> Result<Option<Listed>, CloudErro
     Ok(None)
 }
 
-/// A value written in one way only: sets and maps have no order of their own. Texts are quoted, so that none reads as another.
+/// Writes a value in one canonical form: sets and maps are sorted, and texts are quoted so that no
+/// two values look alike.
 fn written(value: &AttributeValue) -> String {
     let sorted = |mut all: Vec<String>| {
         all.sort();

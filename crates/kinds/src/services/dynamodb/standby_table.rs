@@ -1,35 +1,37 @@
-//! A table of the standby region and the settings that it has there: what replicas and restored tables have in common.
+//! A table of the standby region with its settings: the part that replicas and restored tables
+//! share.
 
 use std::collections::BTreeMap;
 
 use drstack_core::kind::FieldChange;
 use serde::{Deserialize, Serialize};
 
-/// What DynamoDB reports.
+/// A table of the standby region as DynamoDB reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StandbyTable {
     /// `ACTIVE` when it serves.
     pub status: String,
     /// Customer-managed key that encrypts it.
     pub kms_key: Option<String>,
-    /// Point-in-time recovery is on.
+    /// True if point-in-time recovery is on.
     pub point_in_time_recovery: bool,
-    /// It cannot be deleted by accident.
+    /// True if deletion protection is on.
     pub deletion_protection: bool,
-    /// It carries the stack's tags. Such tables are made without tags and get them afterwards.
+    /// True if it carries the stack's tags. Such tables are created without tags and get them
+    /// afterwards.
     pub tagged: bool,
     /// Its ARN.
     pub arn: String,
 }
 
-/// What is wanted of it.
+/// The desired settings of the table.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
     /// Key of the standby region that encrypts it; default: a key that AWS owns.
     pub kms_key: Option<String>,
     /// Point-in-time recovery, which each replica has for itself.
     pub point_in_time_recovery: bool,
-    /// It cannot be deleted by accident.
+    /// True to enable deletion protection.
     pub deletion_protection: bool,
 }
 
@@ -46,7 +48,7 @@ impl StandbyTable {
     }
 
     pub(super) fn differences(&self, wanted: &Settings) -> Vec<FieldChange> {
-        // Without a key in the stack any key will do: AWS shows the one that it manages here too.
+        // Without a key in the stack any key matches: AWS reports its own managed key here too.
         let key = wanted.kms_key.as_ref();
         let key = key.and_then(|_| FieldChange::replacing("kms_key", &self.kms_key, &wanted.kms_key));
         let changes = [
@@ -62,7 +64,7 @@ impl StandbyTable {
         changes.into_iter().flatten().collect()
     }
 
-    /// The same before it gets tags and settings.
+    /// Returns the table before it gets tags and settings.
     pub(super) fn bare(&self) -> Self {
         Self { point_in_time_recovery: false, deletion_protection: false, tagged: false, ..self.clone() }
     }

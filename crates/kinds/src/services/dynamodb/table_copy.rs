@@ -1,6 +1,8 @@
-//! The newest complete export of a table, as it stands in the control bucket: what a failover restores the table from. Nobody makes
-//! it here: an export of the primary does, and its manifest is written last (DynamoDB Developer Guide, "DynamoDB table export
-//! output format").
+//! The table copy kind: the newest complete export of a table in the control bucket, from which a
+//! failover restores it.
+//!
+//! drstack does not create it here. An export of the primary does, and writes its manifest last
+//! (DynamoDB Developer Guide, "DynamoDB table export output format").
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,35 +13,35 @@ use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
 
-/// What is wanted: any complete export.
+/// The desired state of a table copy: any complete export.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TableCopySpec {
     /// The control bucket.
     pub bucket: String,
-    /// Where in that bucket the exports of the table stand; no `/` at the end.
+    /// Prefix of the table's exports in that bucket, without a `/` at the end.
     pub prefix: String,
 }
 
-/// What the manifest says.
+/// The manifest of an export.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TableCopyLive {
     /// Id of the newest complete export, which is its folder's name.
     pub export: String,
-    /// The moment of which it shows the table, as the manifest writes it.
+    /// The point in time of its content, as the manifest writes it.
     pub as_of: String,
 }
 
-/// How the copy at `prefix` is looked up.
+/// Returns the id of the copy at `prefix`.
 pub fn copy_id(bucket: &str, prefix: &str) -> String {
     format!("{bucket}/{prefix}")
 }
 
-/// The folder of the exports at `prefix`, and what one of them holds: `data/` is what is imported.
+/// Returns the folder of the exports at `prefix`. In each export, `data/` is imported.
 pub fn folder(prefix: &str) -> String {
     format!("{prefix}/AWSDynamoDB/")
 }
 
-/// See the module.
+/// The table copy kind.
 pub struct TableCopy;
 
 impl Kind for TableCopy {
@@ -53,7 +55,7 @@ impl Kind for TableCopy {
     type Live = TableCopyLive;
 
     fn diff(_spec: &TableCopySpec, _live: &TableCopyLive) -> Vec<FieldChange> {
-        // How old it may be is the business of who makes it.
+        // The export kind decides how old an export may be.
         Vec::new()
     }
 
@@ -73,7 +75,7 @@ impl Kind for TableCopy {
     }
 }
 
-/// The object that is written last of an export in `folder`.
+/// Returns the key of the object that an export in `folder` writes last.
 pub fn manifest_key(folder: &str, export: &str) -> String {
     format!("{folder}{export}/manifest-summary.json")
 }

@@ -1,7 +1,11 @@
-//! Exports of a primary table to the control bucket: what a cold table is restored from. Made anew once too old, never removed.
+//! The table export kind: exports of a primary table to the control bucket, from which a cold table
+//! is restored.
 //!
-//! An export takes no capacity of the table, needs point-in-time recovery, and may go to a bucket of another region (DynamoDB
-//! Developer Guide, "Requesting a table export"). It is the caller who writes to the bucket.
+//! A new export is created once the newest is too old; exports are never deleted.
+//!
+//! An export uses no capacity of the table, needs point-in-time recovery, and may go to a bucket of
+//! another region (DynamoDB Developer Guide, "Requesting a table export"). It writes to the bucket
+//! with the caller's permissions.
 
 use std::time::Duration;
 
@@ -12,45 +16,46 @@ use crate::services::operation;
 
 /// State of an export that can be restored.
 const COMPLETED: &str = "COMPLETED";
-/// State of an export that is being made.
+/// State of an export in progress.
 const IN_PROGRESS: &str = "IN_PROGRESS";
 
-/// What is wanted: an export that is young enough.
+/// The desired state of a table export: an export that is recent enough.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TableExportSpec {
     /// The primary table.
     pub table: String,
-    /// The bucket it goes to.
+    /// The bucket that it writes to.
     pub bucket: String,
-    /// Where in that bucket; no `/` at the end.
+    /// Prefix in that bucket, without a `/` at the end.
     pub prefix: String,
-    /// An export of more hours than these is made anew.
+    /// Maximum age in hours; an older export is replaced by a new one.
     pub oldest_hours: u64,
 }
 
-/// What DynamoDB reports of the newest export to this bucket.
+/// The newest export to this bucket, as DynamoDB reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TableExportLive {
     /// `COMPLETED` when it can be restored.
     pub state: String,
-    /// What went wrong, where it failed.
+    /// The error, if it failed.
     pub failure: Option<String>,
-    /// When it was looked at, it showed the table of more hours ago than are allowed. The age itself would be another one at each
-    /// look.
+    /// True if its content was older than the allowed hours when observed.
+    ///
+    /// The age itself would differ at each observe.
     pub is_old: bool,
 }
 
-/// Where the exports of `table` stand in a control bucket; no `/` at the end.
+/// Returns the prefix of the exports of `table` in a control bucket, without a `/` at the end.
 pub fn prefix(stack: &str, table: &str) -> String {
     format!("exports/{stack}/{table}")
 }
 
-/// How exports are looked up: of which table, how old they may be, and in which bucket.
+/// Returns the id of exports: table, maximum age and bucket.
 pub fn export_id(table: &str, oldest_hours: u64, bucket: &str) -> String {
     format!("{table}/{oldest_hours}h/{bucket}")
 }
 
-/// See the module.
+/// The table export kind.
 pub struct TableExport;
 
 impl Kind for TableExport {
@@ -74,7 +79,7 @@ impl Kind for TableExport {
     type Live = TableExportLive;
 
     fn diff(_spec: &TableExportSpec, live: &TableExportLive) -> Vec<FieldChange> {
-        // One that a run was cut off while waiting for is waited for again.
+        // An export that an interrupted run was waiting for is waited for again.
         let changes = [
             FieldChange::of("complete", &(live.state == COMPLETED), &true),
             FieldChange::of("young_enough", &!live.is_old, &true),
@@ -100,7 +105,8 @@ impl Kind for TableExport {
     }
 
     fn prior(action: Action) -> Duration {
-        // The example of the developer guide ("table export output format") took 5 min 10 s for 8 items; the size adds to that.
+        // The example of the developer guide ("table export output format") took 5 min 10 s for 8
+        // items; larger tables take longer.
         if action == Action::Delete { Duration::ZERO } else { Duration::from_secs(310) }
     }
 }

@@ -1,4 +1,4 @@
-//! A table of the primary, as a replica or a restored table has to know it.
+//! The fact of a primary table, with what a replica or a restored table needs to know.
 
 use std::collections::BTreeMap;
 
@@ -11,23 +11,23 @@ use crate::services::operation;
 /// A table of the primary.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TableFact {
-    /// Pay per request; else provisioned.
+    /// True for pay per request; else the capacity is provisioned.
     pub on_demand: bool,
-    /// Write capacity scales by itself (provisioned tables only).
+    /// True if write capacity scales automatically (provisioned tables only).
     pub autoscaled: bool,
     /// The customer-managed key that encrypts it.
     pub kms_key: Option<String>,
-    /// What its stream shows of each change; none where there is no stream.
+    /// View type of its stream; none if it has no stream.
     pub stream: Option<String>,
-    /// It is a global table of the version from 2017, which takes no replica of today's.
+    /// True for a global table of version 2017, which accepts no replica of the current version.
     #[serde(default)]
     pub legacy: bool,
-    /// What a table has to be made with; none where an older version asked.
+    /// The shape for a new table; none if an older version captured the fact.
     #[serde(default)]
     pub shape: Option<TableShape>,
 }
 
-/// Keys, indexes and capacity of a table: what restoring it has to be told.
+/// Keys, indexes and capacity of a table, as a restore needs them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TableShape {
     /// Types of the attributes that keys name: `S`, `N` or `B`.
@@ -36,9 +36,9 @@ pub struct TableShape {
     pub key: Vec<KeyPart>,
     /// Its global secondary indexes.
     pub indexes: Vec<TableIndex>,
-    /// Names of its local secondary indexes, which an import cannot make.
+    /// Names of its local secondary indexes, which an import cannot create.
     pub local_indexes: Vec<String>,
-    /// Its fixed capacity; none where it pays per request or scales by itself.
+    /// Its fixed capacity; none if it pays per request or scales automatically.
     pub capacity: Option<Throughput>,
 }
 
@@ -51,7 +51,7 @@ pub struct TableIndex {
     pub key: Vec<KeyPart>,
     /// `ALL`, `KEYS_ONLY` or `INCLUDE`.
     pub projection: String,
-    /// What it includes beside keys.
+    /// Included attributes beside the keys.
     pub attributes: Vec<String>,
     /// Its fixed capacity.
     pub capacity: Option<Throughput>,
@@ -66,7 +66,7 @@ pub struct KeyPart {
     pub role: String,
 }
 
-/// Units a second.
+/// Units per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Throughput {
     /// Reads.

@@ -1,8 +1,11 @@
-//! A table of the standby region that a failover restored from an export. It is data from then on: nobody exports it back, and
-//! nothing but `--delete-data` removes it.
+//! The table import kind: a table of the standby region that a failover restored from an export.
 //!
-//! An import makes a new table and takes none of its capacity; the table is in service when the import is complete (DynamoDB
-//! Developer Guide, "DynamoDB data import from Amazon S3: how it works"). It knows no local indexes and no tags.
+//! It is data from then on: drstack does not export it back, and deletes it only with
+//! `--delete-data`.
+//!
+//! An import creates a new table and uses none of its capacity; the table is in service when the
+//! import is complete (DynamoDB Developer Guide, "DynamoDB data import from Amazon S3: how it
+//! works"). An import supports no local indexes and no tags.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,37 +22,37 @@ use super::standby_table::{Settings, StandbyTable};
 use crate::facts::TableShape;
 use crate::services::operation;
 
-/// What is wanted.
+/// The desired state of a table import.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TableImportSpec {
-    /// The table; it has the name of the primary's.
+    /// The table; it has the same name as the primary's.
     pub table: String,
     /// The bucket of the exports.
     pub bucket: String,
-    /// Where in that bucket; no `/` at the end.
+    /// Prefix in that bucket, without a `/` at the end.
     pub prefix: String,
     /// Id of the export that it is restored from.
     pub export: Link,
-    /// Keys, indexes and capacity, as the primary's table had them.
+    /// Keys, indexes and capacity of the primary's table.
     pub shape: TableShape,
     /// Key, recovery and protection.
     #[serde(flatten)]
     pub settings: Settings,
 }
 
-/// What DynamoDB reports.
+/// A table import as DynamoDB reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TableImportLive {
-    /// The table. It gets its tags once all of its items are there.
+    /// The table. It gets its tags once all of its items exist.
     #[serde(flatten)]
     pub table: StandbyTable,
-    /// What went wrong with the import, where something did.
+    /// The error of the import, if it failed.
     pub failure: Option<String>,
-    /// The export that it was restored from, where that is known.
+    /// The export that it was restored from, if known.
     pub export: Option<String>,
 }
 
-/// See the module.
+/// The table import kind.
 pub struct TableImport;
 
 impl Kind for TableImport {
@@ -84,7 +87,7 @@ impl Kind for TableImport {
     type Live = TableImportLive;
 
     fn diff(spec: &TableImportSpec, live: &TableImportLive) -> Vec<FieldChange> {
-        // A table of an earlier failover is of another export than the newest one.
+        // A table of an earlier failover comes from another export than the newest one.
         let export = live
             .export
             .as_deref()
@@ -124,14 +127,15 @@ impl Kind for TableImport {
     }
 
     fn prior(action: Action) -> Duration {
-        // AWS gives no number: "import times are directly related to your data's characteristics". Minutes for small tables, as with
-        // replicas; whoever has a large one learns it from the journal of a rehearsal.
+        // AWS gives no number: "import times are directly related to your data's characteristics".
+        // Minutes for small tables, as with replicas; for a large one the journal of a rehearsal
+        // shows it.
         if action == Action::Create { Duration::from_secs(600) } else { Duration::from_secs(5) }
     }
 }
 
 impl Staged for TableImport {
-    /// It is made without settings and tags, which come once its items are there.
+    /// The table is created without settings and tags, which it gets once its items exist.
     fn halfway(spec: &TableImportSpec, id: &str) -> Vec<Halfway<TableImportLive>> {
         let whole = Self::expect(spec, id);
         let with_settings = StandbyTable { tagged: false, ..whole.table.clone() };

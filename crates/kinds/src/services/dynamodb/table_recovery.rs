@@ -1,4 +1,5 @@
-//! Point-in-time recovery of a primary table: what exports are made from. Switched on, never off.
+//! The table recovery kind: point-in-time recovery of a primary table, which exports need. drstack
+//! enables it and never disables it.
 
 use crate::services::switch::switch;
 

@@ -1,4 +1,5 @@
-//! A replica of a primary table in the standby region (global tables, version 2019.11.21), with settings of its own.
+//! The table replica kind: a replica of a primary table in the standby region (global tables,
+//! version 2019.11.21), with its own settings.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::standby_table::{Settings, StandbyTable};
 use crate::services::operation;
 
-/// What is wanted.
+/// The desired state of a table replica.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TableReplicaSpec {
     /// The table; a replica has the same name.
@@ -23,7 +24,7 @@ pub struct TableReplicaSpec {
     pub settings: Settings,
 }
 
-/// See the module.
+/// The table replica kind.
 pub struct TableReplica;
 
 impl Kind for TableReplica {
@@ -106,7 +107,7 @@ impl Replication for TableReplica {
 }
 
 impl Staged for TableReplica {
-    /// It is made without tags and settings, which come once it is there.
+    /// The replica is created without tags and settings, which it gets once it exists.
     fn halfway(spec: &TableReplicaSpec, id: &str) -> Vec<Halfway<StandbyTable>> {
         let whole = Self::expect(spec, id);
         vec![Halfway::untagged(whole.bare()), Halfway::tagged(StandbyTable { tagged: true, ..whole.bare() })]

@@ -1,28 +1,29 @@
-//! The stream of a primary table: what a replica needs. Switched on, never off.
+//! The table stream kind: the stream of a primary table, which a replica needs. drstack enables it
+//! and never disables it.
 
 use drstack_core::kind::{FieldChange, Kind, Lookup, Operation, Place, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
 
-/// What a replica needs to see of each change.
+/// The view type that a replica needs.
 pub const VIEW: &str = "NEW_AND_OLD_IMAGES";
 
-/// What is wanted.
+/// The desired state of a table stream.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TableStreamSpec {
     /// The primary table.
     pub table: String,
 }
 
-/// What DynamoDB reports.
+/// A table stream as DynamoDB reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TableStreamLive {
-    /// What the stream shows of each change; none where there is no stream.
+    /// View type of the stream; none if the table has no stream.
     pub view: Option<String>,
 }
 
-/// See the module.
+/// The table stream kind.
 pub struct TableStream;
 
 impl Kind for TableStream {

@@ -11,8 +11,8 @@ pub struct Disk {
     pub gib: i32,
     /// `gp3`, `io2`, ...
     pub kind: String,
-    /// Operations per second, where stated.
+    /// Operations per second, if set.
     pub iops: Option<i32>,
-    /// MiB per second, where stated.
+    /// MiB per second, if set.
     pub throughput: Option<i32>,
 }

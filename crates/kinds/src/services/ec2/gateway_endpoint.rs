@@ -1,4 +1,5 @@
-//! A gateway endpoint: S3 or DynamoDB reached from the standby network without the internet, at no cost.
+//! The gateway endpoint kind: access from the standby network to S3 or DynamoDB without the
+//! internet, at no cost.
 
 use drstack_core::kind::{FieldChange, Kind, Lookup, Operation, Readiness};
 use drstack_core::link::Link;
@@ -6,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::services::{operation, texts};
 
-/// What is wanted.
+/// The desired state of a gateway endpoint.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GatewayEndpointSpec {
     /// Its VPC.
@@ -17,7 +18,7 @@ pub struct GatewayEndpointSpec {
     pub route_tables: Vec<Link>,
 }
 
-/// What EC2 reports.
+/// A gateway endpoint as EC2 reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GatewayEndpointLive {
     /// Its VPC.
@@ -30,7 +31,7 @@ pub struct GatewayEndpointLive {
     pub state: String,
 }
 
-/// See the module.
+/// The gateway endpoint kind.
 pub struct GatewayEndpoint;
 
 impl Kind for GatewayEndpoint {

@@ -1,4 +1,4 @@
-//! A copy of one of the owner's images in the standby region, encrypted there.
+//! The image kind: a copy of one of the account's images in the standby region, encrypted there.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
 
-/// What is wanted.
+/// The desired state of an image.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ImageSpec {
     /// The primary's image; becomes the tag `drstack:source`.
@@ -19,7 +19,7 @@ pub struct ImageSpec {
     pub kms_key: Option<String>,
 }
 
-/// What EC2 reports.
+/// An image as EC2 reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ImageLive {
     /// The primary's image.
@@ -28,7 +28,7 @@ pub struct ImageLive {
     pub state: String,
 }
 
-/// See the module.
+/// The image kind.
 pub struct Image;
 
 impl Kind for Image {

@@ -1,4 +1,4 @@
-//! An image of the primary.
+//! The fact of an image of the primary.
 
 use drstack_core::kind::{Operation, Place};
 use serde::{Deserialize, Serialize};
@@ -13,9 +13,9 @@ pub struct ImageFact {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// The account owns it, so that it can be copied.
+    /// True if the account owns the image, so that it can be copied.
     pub owned: bool,
-    /// The image of that name and owner in the standby region, for images of others.
+    /// For an image of another owner: the image of that name and owner in the standby region.
     pub standby: Option<String>,
 }
 

@@ -1,4 +1,6 @@
-//! How a pool's instances are launched. Every change makes a version; groups pin it by number.
+//! The launch template kind: how a pool's instances are launched.
+//!
+//! Every change creates a version; groups pin a version by its number.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::facts::Disk;
 use crate::services::{operation, texts};
 
-/// What is wanted.
+/// The desired state of a launch template.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LaunchTemplateSpec {
     /// Its name.
@@ -18,17 +20,17 @@ pub struct LaunchTemplateSpec {
     pub image: Link,
     /// The first choice of instance type; the group's list overrides it.
     pub instance_type: String,
-    /// SHA-256 of the user data; the text stands in the template and nowhere else.
+    /// SHA-256 of the user data; the text is stored in the template only.
     pub user_data_sha256: Option<String>,
     /// Security groups.
     pub security_groups: Vec<Link>,
     /// Name of the instance profile.
     pub profile: Option<Link>,
-    /// Disks, where they differ from the image's.
+    /// Disks, if they differ from the image's.
     pub disks: Vec<Disk>,
 }
 
-/// What EC2 reports of the default version.
+/// The default version of a launch template as EC2 reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LaunchTemplateLive {
     /// Its name.
@@ -45,13 +47,13 @@ pub struct LaunchTemplateLive {
     pub security_groups: Vec<String>,
     /// Name of the instance profile.
     pub profile: Option<String>,
-    /// Disks, where they differ from the image's.
+    /// Disks, if they differ from the image's.
     pub disks: Vec<Disk>,
-    /// The metadata service answers only to session tokens (IMDSv2).
+    /// True if the metadata service answers session tokens only (IMDSv2).
     pub tokens_required: bool,
 }
 
-/// See the module.
+/// The launch template kind.
 pub struct LaunchTemplate;
 
 impl Kind for LaunchTemplate {

@@ -1,10 +1,10 @@
-//! Limits that activities name: what EC2 said of a launch, in the words of another service.
+//! Limits named in scaling activities: errors of EC2 as another service reports them.
 
 use drstack_core::kind::Limit;
 
 use crate::services::ec2;
 
-/// Launches that fail for what time does not mend.
+/// Error codes of launches that fail for a cause that time does not remove.
 const NEVER: &[&str] = &[
     "InvalidAMIID",
     "InvalidKMSKey",
@@ -13,7 +13,7 @@ const NEVER: &[&str] = &[
     "InvalidGroup.NotFound",
 ];
 
-/// What EC2 says of a limit, for activities that tell its words and not its code.
+/// Phrases of EC2 that name a limit, for activities that carry the message without the code.
 const SAID: &[(&str, Limit)] = &[
     ("current vCPU limit", Limit::Quota),
     ("Max spot instance count exceeded", Limit::Quota),
@@ -21,15 +21,17 @@ const SAID: &[(&str, Limit)] = &[
     ("no Spot capacity available", Limit::Capacity),
 ];
 
-/// The limit that a scaling activity names. Activities have no field for the error's code: it stands in their message, as one
-/// word of it, and is looked for as such; some hold what EC2 says and no code.
+/// Returns the limit that a scaling activity names.
+///
+/// Activities have no field for the error code. It is one word of their message, so each word is
+/// checked; some messages hold only EC2's text and no code.
 pub(crate) fn limit_in(message: &str) -> Option<Limit> {
     let said = || SAID.iter().find(|(text, _)| message.contains(text)).map(|(_, limit)| *limit);
     let mut words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '_');
     let named = words.find_map(|word| {
         let word = word.trim_start_matches("Client.").trim_start_matches("Server.").trim_end_matches('.');
         match word {
-            // A type that a zone does not have: others may.
+            // A type that a zone does not offer; other zones may.
             "Unsupported" => Some(Limit::Capacity),
             _ if ec2::CODES.is_no_capacity(word) => Some(Limit::Capacity),
             _ if ec2::CODES.is_quota(word) => Some(Limit::Quota),

@@ -1,4 +1,4 @@
-//! A network that exists in the standby region.
+//! The fact of an existing network in the standby region.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::facts::FactKind;
 use crate::services::operation;
 
-/// A network that exists in the standby region.
+/// An existing network in the standby region.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NetworkFact {
-    /// Ids of the VPCs that carry the tags; one, where the tags are chosen well.
+    /// Ids of the VPCs that carry the tags; one, if the tags are specific enough.
     pub vpcs: Vec<String>,
-    /// Ids of their subnets that carry the tags, or of all where none does.
+    /// Ids of their subnets that carry the tags, or of all subnets if none does.
     pub subnets: Vec<String>,
     /// Ids of their security groups that carry the tags.
     pub security_groups: Vec<String>,
@@ -30,13 +30,13 @@ impl FactKind for NetworkFact {
     ];
 }
 
-/// The question for a network with these tags.
+/// Returns the query for a network with these tags.
 pub fn network(tags: &BTreeMap<String, String>) -> FactQuery {
     let tags: Vec<String> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
     NetworkFact::about(&tags.join(","))
 }
 
-/// The tags that [`network`] asks for.
+/// Returns the tags in a query of [`network`].
 pub fn network_tags(name: &str) -> BTreeMap<String, String> {
     let pair = |text: &str| text.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
     name.split(',').filter_map(pair).collect()

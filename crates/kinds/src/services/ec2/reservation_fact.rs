@@ -1,4 +1,4 @@
-//! A Capacity Reservation of the standby region.
+//! The fact of a Capacity Reservation of the standby region.
 
 use drstack_core::kind::{Operation, Place};
 use serde::{Deserialize, Serialize};
@@ -9,9 +9,9 @@ use crate::services::operation;
 /// A Capacity Reservation of the standby region that has not ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReservationFact {
-    /// The instance type that it is for.
+    /// Its instance type.
     pub instance_type: String,
-    /// The availability zone it is in.
+    /// Its availability zone.
     pub zone: String,
     /// Instances that it holds, used or not.
     pub count: u32,

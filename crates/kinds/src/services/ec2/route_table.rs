@@ -1,4 +1,5 @@
-//! The standby network's route table: local routes, and those that the gateway endpoints add.
+//! The route table kind: the standby network's local routes, and the routes that gateway endpoints
+//! add.
 
 use drstack_core::kind::{Capabilities, Erased, FieldChange, Halfway, Kind, Lookup, Operation, Staged};
 use drstack_core::link::Link;
@@ -6,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::services::{operation, texts};
 
-/// What is wanted.
+/// The desired state of a route table.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RouteTableSpec {
     /// Its VPC.
@@ -15,7 +16,7 @@ pub struct RouteTableSpec {
     pub subnets: Vec<Link>,
 }
 
-/// What EC2 reports.
+/// A route table as EC2 reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RouteTableLive {
     /// Its VPC.
@@ -24,7 +25,7 @@ pub struct RouteTableLive {
     pub subnets: Vec<String>,
 }
 
-/// See the module.
+/// The route table kind.
 pub struct RouteTable;
 
 impl Kind for RouteTable {
@@ -62,7 +63,7 @@ impl Kind for RouteTable {
 }
 
 impl Staged for RouteTable {
-    /// It is made in its VPC; its subnets take a call each.
+    /// The table is created in its VPC; each subnet takes one more call.
     fn halfway(spec: &RouteTableSpec, id: &str) -> Vec<Halfway<RouteTableLive>> {
         let whole = Self::expect(spec, id);
         let with =

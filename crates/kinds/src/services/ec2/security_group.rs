@@ -1,4 +1,4 @@
-//! The standby network's security group: nothing comes in but what the stack says.
+//! The security group kind: the standby network accepts only the traffic that the stack allows.
 
 use drstack_core::kind::{
     Capabilities, Erased, FieldChange, Halfway, KeepsName, Kind, Lookup, Operation, Staged,
@@ -19,18 +19,18 @@ pub struct Ingress {
     pub from: String,
 }
 
-/// What is wanted.
+/// The desired state of a security group.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SecurityGroupSpec {
     /// Its name within the VPC.
     pub name: String,
     /// Its VPC.
     pub vpc: Link,
-    /// What may come in, sorted.
+    /// Allowed inbound traffic, sorted.
     pub ingress: Vec<Ingress>,
 }
 
-/// What EC2 reports.
+/// A security group as EC2 reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SecurityGroupLive {
     /// Its name within the VPC.
@@ -39,11 +39,11 @@ pub struct SecurityGroupLive {
     pub vpc: String,
     /// TCP ports by address range, sorted.
     pub ingress: Vec<Ingress>,
-    /// Doors of any other form, as EC2 describes them: somebody opened them by hand.
+    /// Inbound rules of any other form, as EC2 describes them. They were added outside drstack.
     pub other: Vec<String>,
 }
 
-/// See the module.
+/// The security group kind.
 pub struct SecurityGroup;
 
 impl Kind for SecurityGroup {
@@ -97,7 +97,7 @@ impl KeepsName for SecurityGroup {
 }
 
 impl Staged for SecurityGroup {
-    /// It is made shut; its doors take a call of their own.
+    /// The group is created without rules; its rules take one more call.
     fn halfway(spec: &SecurityGroupSpec, id: &str) -> Vec<Halfway<SecurityGroupLive>> {
         let shut = SecurityGroupLive { ingress: Vec::new(), ..Self::expect(spec, id) };
         vec![Halfway::tagged(shut)]

@@ -1,4 +1,4 @@
-//! A subnet of the standby network, one a zone.
+//! The subnet kind: one subnet per zone of the standby network.
 
 use drstack_core::kind::{FieldChange, Kind, Lookup, Operation};
 use drstack_core::link::Link;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
 
-/// What is wanted.
+/// The desired state of a subnet.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SubnetSpec {
     /// Its VPC.
@@ -17,7 +17,7 @@ pub struct SubnetSpec {
     pub zone: String,
 }
 
-/// What EC2 reports.
+/// A subnet as EC2 reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SubnetLive {
     /// Its VPC.
@@ -28,7 +28,7 @@ pub struct SubnetLive {
     pub zone: String,
 }
 
-/// See the module.
+/// The subnet kind.
 pub struct Subnet;
 
 impl Kind for Subnet {

@@ -1,4 +1,4 @@
-//! The launch templates of groups, in bulk where that is fewer calls.
+//! Reads the launch templates of groups, in bulk if that takes fewer calls.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,23 @@ use drstack_core::cloud::CloudError;
 use crate::aws::{Target, absent, each_of};
 
 const OPERATION: &str = "ec2:DescribeLaunchTemplateVersions";
-/// What EC2 answers when a template is not there.
+/// Error codes of EC2 for a missing template.
 const NONE: &[&str] = &["InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateName.NotFoundException"];
 const DEFAULT: &str = "$Default";
 const LATEST: &str = "$Latest";
 
-/// Templates for which one page of all of the region's is read before any is asked for by itself. An account with many more templates
-/// than groups pays one call in so many for nothing.
+/// Number of templates for which one page of all templates is read before single reads.
+///
+/// An account with many more templates than groups wastes one call per this many templates.
 const WORTH_A_PAGE: usize = 4;
-/// The most that EC2 answers in one page.
+/// Maximum number of items in one page of EC2.
 const PAGE: i32 = 200;
 
-/// Data by template and version, as groups name them.
+/// Template data by template and version, as groups name them.
 pub(crate) struct Templates(BTreeMap<(String, String), ResponseLaunchTemplateData>);
 
-/// The data of each of `wanted`, in order; `None` where there is no such template or version.
+/// Returns the data of each of `wanted`, in order; `None` if the template or version does not
+/// exist.
 pub(crate) async fn data(
     at: &Target<'_>,
     wanted: Vec<LaunchTemplateSpecification>,
@@ -43,7 +45,7 @@ pub(crate) async fn data(
 }
 
 impl Templates {
-    /// Default and latest versions of the region's templates, from as many pages as that.
+    /// Reads default and latest versions of the region's templates, from at most `pages` pages.
     async fn read(at: &Target<'_>, pages: usize) -> Result<Self, CloudError> {
         let mut known = Self(BTreeMap::new());
         let mut next = None;
@@ -60,8 +62,10 @@ impl Templates {
         Ok(known)
     }
 
-    /// Under its number, and as the default where it is that. The latest is not kept as such: of two versions in one answer the
-    /// default may be the later one.
+    /// Stores a version under its number, and as the default if it is the default.
+    ///
+    /// It is not stored as the latest: of two versions in one answer the default may be the later
+    /// one.
     fn keep(&mut self, version: LaunchTemplateVersion) {
         let Some(data) = version.launch_template_data else { return };
         let ids = [version.launch_template_id, version.launch_template_name];

@@ -1,24 +1,24 @@
-//! User data: base64 on the wire; text, or bytes that are no text, in memory.
+//! User data: base64 in requests; in memory text, or bytes that are not text.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use drstack_core::cloud::sha256;
 
-/// Marks what is no text: such user data is kept as it came, in base64.
+/// Prefix of user data that is not text and is kept in base64.
 const RAW: &str = "\0base64:";
 
-/// What EC2 takes.
+/// Encodes user data for EC2.
 pub(crate) fn encode(text: &str) -> String {
     text.strip_prefix(RAW).map_or_else(|| STANDARD.encode(text), str::to_owned)
 }
 
-/// What EC2 gave, as text where it is text.
+/// Decodes user data from EC2, to text if it is text.
 pub(crate) fn decode(wire: &str) -> Option<String> {
     let bytes = STANDARD.decode(wire.trim()).ok()?;
     Some(String::from_utf8(bytes).unwrap_or_else(|_| format!("{RAW}{}", wire.trim())))
 }
 
-/// The hash under which the text is known.
+/// Returns the hash that identifies the text.
 pub(crate) fn hash(wire: &str) -> Option<String> {
     decode(wire).map(|text| sha256(text.as_bytes()))
 }

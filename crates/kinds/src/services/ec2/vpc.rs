@@ -1,27 +1,27 @@
-//! The standby network's VPC.
+//! The VPC kind: the standby network.
 
 use drstack_core::kind::{Capabilities, Erased, FieldChange, Halfway, Kind, Lookup, Operation, Staged};
 use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
 
-/// What is wanted.
+/// The desired state of a VPC.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VpcSpec {
     /// Its address range.
     pub cidr: String,
 }
 
-/// What EC2 reports.
+/// A VPC as EC2 reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VpcLive {
     /// Its address range.
     pub cidr: String,
-    /// Instances get DNS names.
+    /// True if instances get DNS names.
     pub dns_names: bool,
 }
 
-/// See the module.
+/// The VPC kind.
 pub struct Vpc;
 
 impl Kind for Vpc {
@@ -55,7 +55,7 @@ impl Kind for Vpc {
 }
 
 impl Staged for Vpc {
-    /// DNS names take a call of their own.
+    /// DNS names take one more call.
     fn halfway(spec: &VpcSpec, _id: &str) -> Vec<Halfway<VpcLive>> {
         vec![Halfway::tagged(VpcLive { cidr: spec.cidr.clone(), dns_names: false })]
     }

@@ -1,4 +1,4 @@
-//! Availability zones of the standby region.
+//! The fact of the standby region's availability zones.
 
 use drstack_core::kind::{Operation, Place};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What several kinds do with IAM roles.
+//! Calls of IAM that several kinds share.
 
 use std::collections::BTreeMap;
 
@@ -12,43 +12,44 @@ use crate::aws::tags::{self, Tags};
 use crate::aws::{Target, absent, has_code};
 use crate::services::s3::calls::built;
 
-/// Name and path of the stack's roles, as several kinds ask for them at the same moment.
+/// Single-flight listing of the stack's roles, by name and path, for kinds that need it at the same
+/// moment.
 #[derive(Default)]
 struct Roles(SingleFlight<Vec<(String, String)>>);
 
-/// Name of the one inline policy of a role that drstack makes.
+/// Name of the one inline policy of a role that drstack creates.
 const POLICY: &str = "drstack";
 
-/// The most that IAM answers in one page.
+/// Maximum number of items in one page of IAM.
 const PAGE: i32 = 1000;
 
-/// What IAM answers when something is not there.
+/// Error codes of IAM for a missing object.
 const NONE: &[&str] = &["NoSuchEntity", "NoSuchEntityException"];
 
 /// A role with its inline policy.
 pub(crate) struct Role {
     pub(crate) arn: String,
     pub(crate) trust: Value,
-    /// Null where the inline policy is missing.
+    /// Null if the inline policy is missing.
     pub(crate) policy: Value,
     pub(crate) tags: Tags,
 }
 
-/// The path under which a stack's roles and profiles stand, so that one listing finds them.
+/// Returns the path of the stack's roles and profiles, so that one listing finds them.
 pub(crate) fn path(at: &Target<'_>) -> String {
     format!("/drstack/{}/", at.scope.stack)
 }
 
-/// Part of the path of roles that replicate a bucket; the bucket's name follows.
+/// Part of the path of replication roles; the bucket's name follows.
 const SOURCE: &str = "source/";
 
-/// IAM answers policy documents percent-encoded.
+/// Decodes a policy document, which IAM returns percent-encoded.
 fn document(text: Option<&str>) -> Value {
     let text = percent_encoding::percent_decode_str(text.unwrap_or_default()).decode_utf8_lossy();
     serde_json::from_str(&text).unwrap_or(Value::Null)
 }
 
-/// The role of this name.
+/// Reads the role of this name.
 pub(crate) async fn role(at: &Target<'_>, name: &str) -> Result<Option<Role>, CloudError> {
     let (role, policy) = tokio::join!(
         at.iam().get_role().role_name(name).send(),
@@ -64,10 +65,11 @@ pub(crate) async fn role(at: &Target<'_>, name: &str) -> Result<Option<Role>, Cl
     }))
 }
 
-/// Roles above which one listing of all of the account's roles is cheaper than asking for each.
+/// Number of roles above which one listing of all of the account's roles is cheaper than single
+/// reads.
 const BULK: usize = 4;
 
-/// The roles of these names, in order.
+/// Reads the roles of these names, in order.
 pub(crate) async fn roles_by_name(
     at: &Target<'_>,
     names: &[String],
@@ -103,8 +105,9 @@ async fn all_roles(at: &Target<'_>) -> Result<BTreeMap<String, Role>, CloudError
     Ok(roles)
 }
 
-/// Makes a role, or takes the one that is ours already, and gives it its policy. The path of a role that replicates names
-/// its bucket, so that the listing finds that too.
+/// Creates a role, or reuses the stack's existing one, and sets its policy.
+///
+/// The path of a replication role names its bucket, so that the listing finds the bucket too.
 pub(crate) async fn create_role(
     at: &Target<'_>,
     name: &str,
@@ -145,17 +148,18 @@ async fn expect_ours(at: &Target<'_>, name: &str) -> Result<(), CloudError> {
     }
 }
 
-/// Tags as IAM takes them.
+/// Converts tags to IAM's type.
 pub(crate) fn tag_list(operation: &str, tags: &Tags) -> Result<Vec<Tag>, CloudError> {
     tags.iter().map(|(key, value)| built(operation, Tag::builder().key(key).value(value).build())).collect()
 }
 
-/// Gives the role its inline policy, in place of the one it has.
+/// Sets the role's inline policy and replaces an existing one.
 pub(crate) async fn put_policy(at: &Target<'_>, name: &str, policy: &Value) -> Result<(), CloudError> {
     put_inline_policy(at, name, POLICY, policy).await
 }
 
-/// The inline policy of this name on somebody's role, null where it has none; `None` where there is no such role.
+/// Reads the inline policy of this name on any role: null if the role has none, `None` if the role
+/// does not exist.
 pub(crate) async fn inline_policy(
     at: &Target<'_>,
     role: &str,
@@ -170,7 +174,7 @@ pub(crate) async fn inline_policy(
     Ok(found.map(|_| policy.map_or(Value::Null, |it| document(Some(&it.policy_document)))))
 }
 
-/// Puts an inline policy of this name on a role; its other policies stay as they are.
+/// Writes an inline policy of this name to a role and keeps its other policies.
 pub(crate) async fn put_inline_policy(
     at: &Target<'_>,
     role: &str,
@@ -182,13 +186,13 @@ pub(crate) async fn put_inline_policy(
     put.map(drop).map_err(|error| at.failed("iam:PutRolePolicy", error))
 }
 
-/// Takes the inline policy of this name from a role.
+/// Deletes the inline policy of this name from a role.
 pub(crate) async fn delete_inline_policy(at: &Target<'_>, role: &str, name: &str) -> Result<(), CloudError> {
     let gone = at.iam().delete_role_policy().role_name(role).policy_name(name).send().await;
     absent(at, "iam:DeleteRolePolicy", NONE, gone).map(drop)
 }
 
-/// Makes a role what it should be.
+/// Updates a role to its desired state.
 pub(crate) async fn update_role(
     at: &Target<'_>,
     name: &str,
@@ -203,14 +207,14 @@ pub(crate) async fn update_role(
     tagged.send().await.map(drop).map_err(|error| at.failed("iam:TagRole", error))
 }
 
-/// Takes the role and its inline policy away.
+/// Deletes the role and its inline policy.
 pub(crate) async fn delete_role(at: &Target<'_>, name: &str) -> Result<(), CloudError> {
     delete_inline_policy(at, name, POLICY).await?;
     let gone = at.iam().delete_role().role_name(name).send().await;
     absent(at, "iam:DeleteRole", NONE, gone).map(drop)
 }
 
-/// The stack's roles: name and path.
+/// Lists the stack's roles: name and path.
 async fn roles(at: &Target<'_>) -> Result<Vec<(String, String)>, CloudError> {
     at.aws.shared.get::<Roles>().0.ask(list_roles(at)).await
 }
@@ -225,12 +229,12 @@ async fn list_roles(at: &Target<'_>) -> Result<Vec<(String, String)>, CloudError
     Ok(roles)
 }
 
-/// Names of the stack's roles.
+/// Lists the names of the stack's roles.
 pub(crate) async fn role_names(at: &Target<'_>) -> Result<Vec<String>, CloudError> {
     Ok(roles(at).await?.into_iter().map(|(name, _)| name).collect())
 }
 
-/// Buckets that the stack's roles replicate, each once.
+/// Lists the buckets that the stack's roles replicate, each once.
 pub(crate) async fn role_sources(at: &Target<'_>) -> Result<Vec<String>, CloudError> {
     let start = format!("{}{SOURCE}", path(at));
     let bucket = |(_, path): (String, String)| {
@@ -242,7 +246,7 @@ pub(crate) async fn role_sources(at: &Target<'_>) -> Result<Vec<String>, CloudEr
     Ok(buckets)
 }
 
-/// The address a role was made for, where its resource is called `resource`.
+/// True if the role's address ends in `resource`.
 pub(crate) fn is_for(owner: &Owner, resource: &str) -> bool {
     matches!(owner, Owner::Ours(address) | Owner::Unproven(Some(address)) if Address::resource(address) == resource)
 }

@@ -1,4 +1,4 @@
-//! The instance profile that carries a pool's role.
+//! The instance profile kind: it carries a pool's role.
 
 use drstack_core::kind::{
     Capabilities, Erased, FieldChange, Halfway, KeepsName, Kind, Lookup, Operation, Place, Staged,
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
 
-/// What is wanted.
+/// The desired state of an instance profile.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct InstanceProfileSpec {
     /// Its name.
@@ -17,14 +17,14 @@ pub struct InstanceProfileSpec {
     pub role: Link,
 }
 
-/// What IAM reports.
+/// An instance profile as IAM reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InstanceProfileLive {
-    /// Name of its role; empty where it has none.
+    /// Name of its role; empty if it has none.
     pub role: String,
 }
 
-/// See the module.
+/// The instance profile kind.
 pub struct InstanceProfile;
 
 impl Kind for InstanceProfile {
@@ -74,7 +74,7 @@ impl KeepsName for InstanceProfile {
 }
 
 impl Staged for InstanceProfile {
-    /// Its role takes a call of its own.
+    /// Its role takes one more call.
     fn halfway(_spec: &InstanceProfileSpec, _id: &str) -> Vec<Halfway<InstanceProfileLive>> {
         vec![Halfway::tagged(InstanceProfileLive { role: String::new() })]
     }

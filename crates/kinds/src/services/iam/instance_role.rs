@@ -1,4 +1,4 @@
-//! The role of a pool's instances: they may read what the stack names, and nothing else.
+//! The instance role kind: a pool's instances may read what the stack names, and nothing else.
 
 use drstack_core::kind::{
     Capabilities, Erased, FieldChange, Halfway, KeepsName, Kind, Lookup, Operation, Place, Staged,
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::services::{operation, owned_by};
 
-/// What is wanted.
+/// The desired state of an instance role.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct InstanceRoleSpec {
     /// Its name.
@@ -22,16 +22,16 @@ pub struct InstanceRoleSpec {
     pub tables: Vec<String>,
 }
 
-/// What IAM reports.
+/// An instance role as IAM reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InstanceRoleLive {
-    /// Who may take it on.
+    /// The trust policy.
     pub trust: Value,
-    /// What it may do; null where the inline policy is missing.
+    /// The permissions; null if the inline policy is missing.
     pub policy: Value,
 }
 
-/// Who may take it on: EC2.
+/// Returns the trust policy: EC2 may assume the role.
 pub fn trust() -> Value {
     json!({
         "Version": "2012-10-17",
@@ -39,7 +39,7 @@ pub fn trust() -> Value {
     })
 }
 
-/// Reading the buckets and tables that the stack names.
+/// Returns the permissions: read the buckets and tables that the stack names.
 pub fn policy(spec: &InstanceRoleSpec) -> Value {
     let objects: Vec<String> = spec.buckets.iter().map(|bucket| format!("{bucket}/*")).collect();
     let indexes = spec.tables.iter().flat_map(|table| [table.clone(), format!("{table}/index/*")]);
@@ -47,7 +47,7 @@ pub fn policy(spec: &InstanceRoleSpec) -> Value {
     let allow = |actions: &[&str], on: &[String]| {
         (!on.is_empty()).then(|| json!({"Effect": "Allow", "Action": actions, "Resource": on}))
     };
-    // The ARN of a bucket does not say whose it is; that of a table does.
+    // The ARN of a bucket does not contain the account; that of a table does.
     let of_account = |mut statement: Value| {
         if let Some(account) = &spec.account {
             statement["Condition"] = owned_by(account);
@@ -65,7 +65,7 @@ pub fn policy(spec: &InstanceRoleSpec) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements.into_iter().flatten().collect::<Vec<_>>()})
 }
 
-/// See the module.
+/// The instance role kind.
 pub struct InstanceRole;
 
 impl Kind for InstanceRole {
@@ -113,7 +113,7 @@ impl KeepsName for InstanceRole {
 }
 
 impl Staged for InstanceRole {
-    /// Its policy takes a call of its own.
+    /// Its policy takes one more call.
     fn halfway(_spec: &InstanceRoleSpec, _id: &str) -> Vec<Halfway<InstanceRoleLive>> {
         vec![Halfway::tagged(InstanceRoleLive { trust: trust(), policy: Value::Null })]
     }

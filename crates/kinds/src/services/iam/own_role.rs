@@ -1,4 +1,4 @@
-//! Calls of roles that the stack makes: a trust policy and one inline policy.
+//! Driver of roles that the stack creates: a trust policy and one inline policy.
 
 use std::collections::BTreeSet;
 
@@ -10,19 +10,19 @@ use crate::aws::tags::{owned, owner_by_name};
 use crate::aws::{Looked, Seen, Target};
 use crate::services::iam::calls as iam;
 
-/// A role that the stack makes; [`Kind::NAME`] is the last part of its address.
+/// A role that the stack creates; [`Kind::NAME`] is the last part of its address.
 pub(crate) trait OwnRole: Kind {
-    /// Its name.
+    /// Returns its name.
     fn name(spec: &Self::Spec) -> &str;
-    /// The bucket that it replicates, if it is for that.
+    /// Returns the bucket that it replicates, if any.
     fn source(spec: &Self::Spec) -> Option<&str>;
-    /// The trust policy and the inline policy.
+    /// Returns the trust policy and the inline policy.
     fn policies(spec: &Self::Spec) -> (Value, Value);
-    /// What is reported of `role`.
+    /// Returns the live state of `role`.
     fn live(role: iam::Role) -> Self::Live;
 }
 
-/// The driver of such a role.
+/// Implements the driver for such a role.
 macro_rules! own_role {
     ($kind:ident) => {
         impl crate::aws::Driver for $kind {

@@ -1,4 +1,4 @@
-//! The role S3 takes on to replicate one bucket: allowed that, and nothing else.
+//! The replication role kind: S3 assumes it to replicate one bucket; it allows nothing else.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::services::{operation, owned_by};
 
-/// What is wanted.
+/// The desired state of a replication role.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReplicationRoleSpec {
     /// Its name.
@@ -22,7 +22,7 @@ pub struct ReplicationRoleSpec {
     pub destination: String,
     /// Partition of both.
     pub partition: String,
-    /// Key of the standby region under which copies are kept.
+    /// Key of the standby region that encrypts the replicas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
     /// Key of the primary bucket.
@@ -33,18 +33,18 @@ pub struct ReplicationRoleSpec {
     pub account: Option<String>,
 }
 
-/// What IAM reports.
+/// A replication role as IAM reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReplicationRoleLive {
     /// Its ARN.
     pub arn: String,
-    /// Who may take it on.
+    /// The trust policy.
     pub trust: Value,
-    /// What it may do; null where the inline policy is missing.
+    /// The permissions; null if the inline policy is missing.
     pub policy: Value,
 }
 
-/// Who may take it on: S3.
+/// Returns the trust policy: S3 may assume the role.
 pub fn trust() -> Value {
     json!({
         "Version": "2012-10-17",
@@ -52,10 +52,10 @@ pub fn trust() -> Value {
     })
 }
 
-/// Every role's is the same, and every plan compares it.
+/// The trust policy, built once: it is the same for every role, and every plan compares it.
 static TRUST: LazyLock<Value> = LazyLock::new(trust);
 
-/// What replication needs, as S3's documentation lists it.
+/// Returns the permissions that replication needs, as S3's documentation lists them.
 pub fn policy(spec: &ReplicationRoleSpec) -> Value {
     let arn = |bucket: &str| format!("arn:{}:s3:::{bucket}", spec.partition);
     let (source, destination) = (arn(&spec.source), arn(&spec.destination));
@@ -66,13 +66,13 @@ pub fn policy(spec: &ReplicationRoleSpec) -> Value {
         json!({"Effect": "Allow", "Action": ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
             "Resource": format!("{destination}/*")}),
     ];
-    // The ARN of a bucket does not say whose it is.
+    // The ARN of a bucket does not contain the account.
     if let Some(account) = &spec.account {
         for statement in &mut statements {
             statement["Condition"] = owned_by(account);
         }
     }
-    // Only ARNs can be granted; an alias or an id is granted by the key's own policy.
+    // IAM grants only ARNs; for an alias or an id, the key's own policy grants access.
     let granted = [(&spec.source_kms_key, "kms:Decrypt"), (&spec.kms_key, "kms:Encrypt")];
     statements.extend(granted.into_iter().filter_map(|(key, action)| {
         let key = key.as_deref().filter(|key| key.starts_with("arn:"))?;
@@ -81,7 +81,7 @@ pub fn policy(spec: &ReplicationRoleSpec) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
-/// See the module.
+/// The replication role kind.
 pub struct ReplicationRole;
 
 impl Kind for ReplicationRole {
@@ -145,7 +145,7 @@ impl KeepsName for ReplicationRole {
 }
 
 impl Staged for ReplicationRole {
-    /// Its policy takes a call of its own.
+    /// Its policy takes one more call.
     fn halfway(spec: &ReplicationRoleSpec, id: &str) -> Vec<Halfway<ReplicationRoleLive>> {
         vec![Halfway::tagged(ReplicationRoleLive { policy: Value::Null, ..Self::expect(spec, id) })]
     }

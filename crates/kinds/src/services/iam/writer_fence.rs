@@ -1,6 +1,9 @@
-//! A fence around a writer of the primary region: an inline policy on a role of the user's that denies it to write the primary's
-//! data while the standby region serves. IAM is changed from one region for all, so a failover leaves it as it is; the first
-//! apply after it, which the primary answers, puts the policy, and a failback begins with lifting it.
+//! The writer fence kind: an inline policy that denies a user's role to write the primary's data
+//! while the standby serves.
+//!
+//! IAM changes go through one region for all, so a failover leaves the policy as it is. The first
+//! apply after it, which the primary answers, writes the policy, and a failback begins with lifting
+//! it.
 
 use drstack_core::kind::{Capabilities, FieldChange, Kind, Lookup, Operation, Place, Role};
 use serde::{Deserialize, Serialize};
@@ -8,12 +11,12 @@ use serde_json::{Value, json};
 
 use crate::services::operation;
 
-/// What is wanted.
+/// The desired state of a writer fence.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct WriterFenceSpec {
     /// The role's name.
     pub role: String,
-    /// Whether it is denied to write.
+    /// True if writes are denied.
     pub denied: bool,
     /// The primary's buckets.
     pub buckets: Vec<String>,
@@ -25,17 +28,18 @@ pub struct WriterFenceSpec {
     pub partition: String,
 }
 
-/// What IAM reports.
+/// A writer fence as IAM reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WriterFenceLive {
-    /// This stack's policy on the role; null where there is none.
+    /// This stack's policy on the role; null if there is none.
     pub policy: Value,
 }
 
-/// What writes objects, as the Service Authorization Reference names it. Parts of an upload are `PutObject` too.
+/// Actions that write objects, as the Service Authorization Reference names them. Parts of an
+/// upload are `PutObject` too.
 const OBJECTS: [&str; 3] = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"];
 
-/// What writes items. A transaction is allowed by what is in it.
+/// Actions that write items. A transaction needs the permission for each action in it.
 const ITEMS: [&str; 7] = [
     "dynamodb:BatchWriteItem",
     "dynamodb:DeleteItem",
@@ -46,8 +50,10 @@ const ITEMS: [&str; 7] = [
     "dynamodb:UpdateItem",
 ];
 
-/// What denies it: a denial counts whatever other policies allow. Tables have the same name in both regions, so theirs is for the
-/// primary region alone.
+/// Returns the policy that denies these actions, whatever other policies allow.
+///
+/// Tables have the same name in both regions, so the statement for tables covers the primary region
+/// only.
 pub fn policy(spec: &WriterFenceSpec) -> Value {
     let mut statements = Vec::new();
     if !spec.buckets.is_empty() {
@@ -71,7 +77,7 @@ fn wanted(spec: &WriterFenceSpec) -> Value {
     if spec.denied { policy(spec) } else { Value::Null }
 }
 
-/// See the module.
+/// The writer fence kind.
 pub struct WriterFence;
 
 impl Kind for WriterFence {

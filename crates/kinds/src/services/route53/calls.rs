@@ -1,4 +1,5 @@
-//! What several kinds ask of Route 53: the stack's health checks with their tags, zones, and the records of one name.
+//! Calls of Route 53 that several kinds share: health checks with tags, zones, and the records of
+//! one name.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +12,17 @@ use crate::aws::once::SingleFlight;
 use crate::aws::tags::{STACK, Tags};
 use crate::aws::{Target, absent};
 
-/// Zone and name of the records that a check decides on.
+/// The tag with zone and name of the records that a check decides on.
 pub(crate) const RECORD: &str = "drstack:record";
-/// What Route 53 answers when a zone is not there.
+/// Error codes of Route 53 for a missing zone.
 const NO_ZONE: &[&str] = &["NoSuchHostedZone"];
-/// Checks in one `ListTagsForResources`, by its API reference.
+/// Maximum number of checks in one `ListTagsForResources`, by its API reference.
 const TAGGED: usize = 10;
-/// How often the checks are listed while others of them are removed: a stack has a few, which all go within a second.
+/// Maximum number of listings while other checks are being deleted. A stack has a few checks, all
+/// deleted within a second.
 const LISTINGS: u32 = 4;
-/// Zones of one name that are looked at: more than one public one is a mistake, private ones stand beside it.
+/// Maximum number of zones of one name that are read: more than one public zone is a mistake,
+/// private ones may exist beside it.
 const ZONES: i32 = 100;
 
 /// A health check with its tags.
@@ -29,12 +32,13 @@ pub(crate) struct Check {
     pub(crate) tags: Tags,
 }
 
-/// How the references of the stack's checks begin; those of stacks whose names begin with this one's do too.
+/// Returns the prefix of the stack's check references. Stacks whose names begin with this one's
+/// share it.
 pub(crate) fn prefix(at: &Target<'_>) -> String {
     format!("drstack-{}-", at.scope.stack)
 }
 
-/// The checks of the account whose reference begins as the stack's do.
+/// Lists the account's checks whose reference has the stack's prefix.
 pub(crate) async fn list_checks(at: &Target<'_>) -> Result<Vec<HealthCheck>, CloudError> {
     let prefix = prefix(at);
     let mut found = Vec::new();
@@ -46,7 +50,7 @@ pub(crate) async fn list_checks(at: &Target<'_>) -> Result<Vec<HealthCheck>, Clo
     Ok(found)
 }
 
-/// The checks that carry the stack's tag.
+/// Lists the checks that carry the stack's tag.
 pub(crate) async fn owned_checks(at: &Target<'_>) -> Result<Vec<Check>, CloudError> {
     at.aws.shared.get::<SingleFlight<Vec<Check>>>().ask(list_tagged(at)).await
 }
@@ -54,7 +58,8 @@ pub(crate) async fn owned_checks(at: &Target<'_>) -> Result<Vec<Check>, CloudErr
 async fn list_tagged(at: &Target<'_>) -> Result<Vec<Check>, CloudError> {
     for _ in 1..LISTINGS {
         match tagged(at).await {
-            // Of some checks all tags are answered or none: one that went away since fails them, and the next listing is whole.
+            // Route 53 returns the tags of all listed checks or none: a check deleted since fails
+            // the call, and the next listing is complete.
             Err(CloudError::Conflict { .. }) => {}
             answer => return answer,
         }
@@ -83,7 +88,7 @@ async fn tagged(at: &Target<'_>) -> Result<Vec<Check>, CloudError> {
     Ok(with_tags.filter(|it| it.tags.get(STACK).is_some_and(|stack| **stack == *at.scope.stack)).collect())
 }
 
-/// Gives a check these tags beside those it has.
+/// Adds these tags to a check and keeps its others.
 pub(crate) async fn put_tags(at: &Target<'_>, id: &str, tags: &Tags) -> Result<(), CloudError> {
     let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
     let put = at.route53().change_tags_for_resource().resource_type(TagResourceType::Healthcheck);
@@ -91,7 +96,8 @@ pub(crate) async fn put_tags(at: &Target<'_>, id: &str, tags: &Tags) -> Result<(
     put.map(drop).map_err(|error| at.failed("route53:ChangeTagsForResource", error))
 }
 
-/// Ids and names of the public zones of the name that is the longest end of `name`, or of the zone with this id.
+/// Finds ids and names of the public zones with the longest matching suffix of `name`, or of the
+/// zone with this id.
 pub(crate) async fn zones(at: &Target<'_>, name: &str) -> Result<Vec<(String, String)>, CloudError> {
     if crate::facts::is_zone_id(name) {
         let zone = at.route53().get_hosted_zone().id(name).send().await;
@@ -115,17 +121,17 @@ pub(crate) async fn zones(at: &Target<'_>, name: &str) -> Result<Vec<(String, St
     Ok(Vec::new())
 }
 
-/// `Z123` of `/hostedzone/Z123`.
+/// Returns `Z123` of `/hostedzone/Z123`.
 fn plain_id(zone: &HostedZone) -> String {
     zone.id.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
-/// A name as people write it: no dot at its end, lower case.
+/// Normalizes a DNS name: no dot at its end, lower case.
 pub(crate) fn plain(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
 }
 
-/// Type and value of a record, as people say it.
+/// Formats type and value of a record for a message.
 pub(crate) fn describe(set: &ResourceRecordSet) -> String {
     let values: Vec<&str> = set.resource_records().iter().map(ResourceRecord::value).collect();
     let value = set
@@ -135,7 +141,7 @@ pub(crate) fn describe(set: &ResourceRecordSet) -> String {
     format!("{} {value}{routed}", set.r#type.as_str())
 }
 
-/// All record sets of one name; none where there is no such zone.
+/// Reads all record sets of one name; none if the zone does not exist.
 pub(crate) async fn records(
     at: &Target<'_>,
     zone: &str,

@@ -1,4 +1,4 @@
-//! A name in DNS, and what stands there.
+//! The fact of a DNS name and its records.
 
 use drstack_core::facts::FactQuery;
 use drstack_core::kind::{Operation, Place};
@@ -7,27 +7,27 @@ use serde::{Deserialize, Serialize};
 use crate::facts::FactKind;
 use crate::services::operation;
 
-/// A name in DNS, and what stands there.
+/// A DNS name and its records.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DnsFact {
-    /// Ids of the public hosted zones of the name; one, unless somebody made two.
+    /// Ids of the public hosted zones of the name; normally one.
     pub zones: Vec<String>,
-    /// The record's name, in full.
+    /// The record's full name.
     pub record: String,
-    /// A record of that name that is all by itself, has no alias and is not the stack's.
+    /// A record that is the only one of its name, has no alias and is not the stack's.
     pub simple: Option<SimpleRecord>,
-    /// Type and value of all others of that name that are not the stack's.
+    /// Type and value of all other records of that name that are not the stack's.
     pub others: Vec<String>,
 }
 
-/// A record that leads to one name.
+/// A record that points to one name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SimpleRecord {
-    /// The name it leads to.
+    /// The name that it points to.
     pub target: String,
-    /// Seconds that resolvers keep it.
+    /// Seconds for which resolvers cache it.
     pub ttl: i64,
-    /// The zone of the load balancer that it is an alias of, if it is one.
+    /// The zone of the load balancer, if the record is an alias of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
 }
@@ -42,12 +42,12 @@ impl FactKind for DnsFact {
     ];
 }
 
-/// The question for `record` in a zone, which is given by name or id.
+/// Returns the query for `record` in a zone, which is given by name or id.
 pub fn dns(zone: &str, record: &str) -> FactQuery {
     DnsFact::about(&format!("{zone}/{record}"))
 }
 
-/// Whether `text` is a zone's id: `Z` with capitals and digits after it.
+/// True if `text` is a zone's id: `Z` followed by capitals and digits.
 pub fn is_zone_id(text: &str) -> bool {
     let inner = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
     text.starts_with('Z') && text.len() > 1 && text.chars().all(inner)

@@ -1,9 +1,11 @@
-//! A pair of records of one name, made, changed and removed in one batch, so that the name is always answered.
+//! The DNS record kind: a pair of records of one name, changed in one batch, so that the name
+//! always has an answer.
 //!
-//! The primary record is answered while its check is healthy. The secondary has no check: such a record is answered
-//! whenever the primary's check is unhealthy, whatever the health of what it leads to (Route 53 API, `ResourceRecordSet`,
-//! `Failover`), and with weight 0 too (developer guide, weighted routing and health checks), so that the two are never off
-//! at once. Records carry no tags: the set identifiers are the mark.
+//! Route 53 answers with the primary record while its check is healthy. The secondary has no check:
+//! Route 53 answers with such a record whenever the primary's check is unhealthy, whatever the
+//! health of its target (Route 53 API, `ResourceRecordSet`, `Failover`), and with weight 0 too
+//! (developer guide, weighted routing and health checks). The two are therefore never off at once.
+//! Records carry no tags: the set identifiers are the mark of ownership.
 
 use std::time::Duration;
 
@@ -14,35 +16,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
 
-/// Seconds that resolvers keep an answer; AWS recommends 60 or less for records with checks.
+/// Seconds for which resolvers cache an answer; AWS recommends 60 or less for records with checks.
 const TTL: i64 = 60;
-/// Longest set identifier, by the API reference.
+/// Maximum length of a set identifier, by the API reference.
 pub const MARK_LIMIT: usize = 128;
-/// Ends of the set identifiers.
+/// Suffixes of the set identifiers.
 pub const SIDES: [&str; 2] = ["-primary", "-secondary"];
 
-/// What is wanted.
+/// The desired state of a DNS record.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DnsRecordSpec {
     /// Id of the zone.
     pub zone: String,
-    /// The name, in full and without a dot at its end.
+    /// The full name, without a dot at its end.
     pub record: String,
-    /// How the set identifiers begin: `drstack-STACK-COMPONENT`.
+    /// Prefix of the set identifiers: `drstack-STACK-COMPONENT`.
     pub mark: String,
-    /// DNS name that answers for the primary.
+    /// DNS name of the primary.
     pub primary: String,
-    /// DNS name that answers for the standby region.
+    /// DNS name of the standby region.
     pub secondary: String,
-    /// Both are load balancers, led to by alias.
+    /// Hosted zones of the targets if both are load balancers, reached by alias.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aliases: Option<AliasZones>,
-    /// The check that says whether the primary is answered.
+    /// The check that decides if Route 53 answers with the primary.
     pub check: Link,
-    /// A simple record that leads to the primary is adopted.
+    /// True to adopt a simple record that points to the primary.
     pub adopt: bool,
-    /// Both are answered by weight, at first the primary in so many of 100 cases; else the primary while it is healthy. From
-    /// then on the weights are those of [`DnsWeights`](crate::resources::DnsWeights).
+    /// The primary's initial share of 100 answers by weight; none to answer with the primary while
+    /// it is healthy.
+    ///
+    /// Later weights are those of [`DnsWeights`](crate::resources::DnsWeights).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weighted: Option<u32>,
 }
@@ -50,9 +54,9 @@ pub struct DnsRecordSpec {
 /// Hosted zones of load balancers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AliasZones {
-    /// Of the primary's.
+    /// Zone of the primary's load balancer.
     pub primary: String,
-    /// Of the standby's.
+    /// Zone of the standby's load balancer.
     pub secondary: String,
 }
 
@@ -62,14 +66,14 @@ impl From<(&str, &str)> for AliasZones {
     }
 }
 
-/// What Route 53 reports.
+/// A DNS record as Route 53 reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DnsRecordLive {
-    /// The record that is answered while its check is healthy.
+    /// The record that Route 53 answers with while its check is healthy.
     pub primary: Option<Side>,
-    /// The record that is answered otherwise.
+    /// The record that Route 53 answers with otherwise.
     pub secondary: Option<Side>,
-    /// Both are answered, by weight.
+    /// True if Route 53 answers with both, by weight.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub weighted: bool,
 }
@@ -77,38 +81,41 @@ pub struct DnsRecordLive {
 /// One record of the pair.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Side {
-    /// The DNS name it leads to.
+    /// The DNS name that it points to.
     pub target: String,
     /// Its check.
     pub check: Option<String>,
-    /// Seconds that resolvers keep it; 0 for an alias, which has those of what it leads to.
+    /// Seconds for which resolvers cache it; 0 for an alias, which has those of its target.
     pub ttl: i64,
-    /// Where it is an alias, of what.
+    /// The target of an alias, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<AliasOf>,
 }
 
-/// What an alias leads to, beside the name.
+/// The target of an alias, beside its name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AliasOf {
     /// The hosted zone of the load balancer.
     pub zone: String,
-    /// Route 53 asks the load balancer for the health of its targets. It must not: a standby that is still small would count as
-    /// unhealthy, and where both are Route 53 answers the dead primary.
+    /// True if Route 53 evaluates the health of the load balancer's targets.
+    ///
+    /// It must not: a standby that is still small would count as unhealthy, and if both are
+    /// unhealthy Route 53 answers with the dead primary.
     pub evaluates: bool,
 }
 
-/// Zone and name: how a pair is looked up.
+/// Returns the id of a pair: zone and name.
 pub fn record_id(zone: &str, record: &str) -> String {
     format!("{zone}/{record}")
 }
 
-/// How the set identifiers begin: the mark of ownership, written as in replication rules.
+/// Returns the prefix of the set identifiers: the mark of ownership, in the same form as in
+/// replication rules.
 pub fn mark(stack: &str, component: &ComponentAddress) -> String {
     format!("drstack-{stack}-{}", component.as_str().replace("[\"", "=").replace("\"]", "="))
 }
 
-/// See the module.
+/// The DNS record kind.
 pub struct DnsRecord;
 
 impl Kind for DnsRecord {

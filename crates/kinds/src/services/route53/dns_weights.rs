@@ -1,9 +1,11 @@
-//! How a pair of weighted records shares what is asked of its name. It may change share by share, each held for a while in
-//! which the side that gets more has to answer well: how a region that was failed back to gets its users back, and how the other one gets
-//! them in a planned failover.
+//! The DNS weights kind: the shares of traffic of a pair of weighted records.
 //!
-//! The shares that stand say how far it came, so that whoever goes on does so from there. Shares of the primary and of the standby
-//! make 100 in one change: there is no moment in which neither is answered.
+//! A share may change in steps, each held for a while in which the side that gains has to answer
+//! well. This returns users to a region after a failback, and moves them to the standby in a
+//! planned failover.
+//!
+//! The current shares record the progress, so a later run continues from there. The primary's and
+//! the standby's share sum to 100 in every change: at every moment one of them has answers.
 
 use std::time::Duration;
 
@@ -15,37 +17,39 @@ use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
 
-/// Most shares of one ramp: each takes a minute and more, and nobody waits for longer than half an hour.
+/// Maximum number of shares of one ramp: each takes a minute or more, and a ramp should take no
+/// longer than half an hour.
 pub const MOST_SHARES: usize = 10;
 
-/// What is wanted.
+/// The desired state of DNS weights.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DnsWeightsSpec {
     /// The pair of records.
     pub pair: Link,
-    /// In how many of 100 cases the primary is answered.
+    /// The primary's share of 100 answers.
     pub share: u32,
-    /// Shares that it has for a while on its way there, up or down.
+    /// Intermediate shares on the way there, up or down.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<u32>,
-    /// What has to hold before a side gets more, and once it has all.
+    /// The condition before a side gains, and after it has all; none to change without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Gate>,
 }
 
-/// What users ask for is answered well by the side that gets more, for a while.
+/// The gate of a ramp: the side that gains has to answer users' requests well for a while.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Gate {
-    /// What users ask for.
+    /// The URL that users request.
     pub url: String,
     /// DNS name of the host that has to answer.
     pub host: String,
-    /// The check by which Route 53 asks it; none of the standby region, which has none.
+    /// The check with which Route 53 probes the host; none for the standby region, which has no
+    /// check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Link>,
-    /// For so long.
+    /// Seconds for which it has to answer well.
     pub seconds: u32,
-    /// The primary's share from which it begins, and to which it goes back where that is answered badly.
+    /// The primary's share at the start of the ramp, restored if the side that gains answers badly.
     #[serde(default, skip_serializing_if = "is_none")]
     pub back: u32,
 }
@@ -54,17 +58,17 @@ fn is_none(share: &u32) -> bool {
     *share == 0
 }
 
-/// What Route 53 reports.
+/// DNS weights as Route 53 reports them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DnsWeightsLive {
     /// Zone and name of the pair.
     pub pair: String,
-    /// In how many of 100 cases the primary is answered while it is healthy.
+    /// The primary's share of 100 while it is healthy.
     pub primary: u32,
 }
 
 impl DnsWeightsSpec {
-    /// The share that comes after this one.
+    /// Returns the share that follows this one.
     pub fn next(&self, share: u32) -> u32 {
         let steps = self.steps.iter().copied();
         match share < self.share {
@@ -74,20 +78,21 @@ impl DnsWeightsSpec {
         .unwrap_or(self.share)
     }
 
-    /// What has to hold for a change from the share that `stands` to the `next` one: nothing where a side gets back what it had.
+    /// Returns the gate for a change from the share `stands` to `next`; none if a side only gets
+    /// back its earlier share.
     pub fn gate(&self, stands: u32, next: u32) -> Option<&Gate> {
         self.gate.as_ref().filter(|gate| (next > stands) == gate.raises(self.share))
     }
 }
 
 impl Gate {
-    /// Whether the primary is the side that gets more, on the way to its `share`.
+    /// True if the primary gains on the way to its `share`.
     pub fn raises(&self, share: u32) -> bool {
         share > self.back
     }
 }
 
-/// See the module.
+/// The DNS weights kind.
 pub struct DnsWeights;
 
 impl Kind for DnsWeights {
@@ -133,7 +138,7 @@ impl Kind for DnsWeights {
 
 impl Traffic for DnsWeights {
     fn holds(spec: &DnsWeightsSpec) -> Duration {
-        // Before each share, and once the last one stands; less where some of them stand already.
+        // One hold before each share and one after the last; fewer if the ramp is partly done.
         let Some(gate) = &spec.gate else { return Duration::ZERO };
         let times = u32::try_from(spec.steps.len()).unwrap_or(u32::MAX).saturating_add(2);
         Duration::from_secs(gate.seconds.into()).saturating_mul(times)
@@ -163,8 +168,10 @@ mod tests {
         DnsWeightsSpec { pair, share: *share, steps: steps.to_vec(), gate: None }
     }
 
-    /// Whom Route 53 may answer (developer guide, weighted routing and health checks): of those with a weight the healthy ones, else
-    /// the healthy ones of weight 0, else all. The standby has no check and is healthy.
+    /// Returns the sides that Route 53 may answer with (developer guide, weighted routing and
+    /// health checks): the healthy ones with a weight, else the healthy ones of weight 0, else all.
+    ///
+    /// The standby has no check and counts as healthy.
     fn answered(share: u32, primary_is_healthy: bool) -> BTreeSet<&'static str> {
         let sides = [("primary", share, primary_is_healthy), ("standby", 100 - share, true)];
         let of = |weighted: bool| {
@@ -177,10 +184,11 @@ mod tests {
 
     const RAMPS: [&[u32]; 6] =
         [&[5, 25, 100], &[100], &[4, 22, 90], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &[0], &[80]];
-    /// Those of planned failovers.
+    /// Ramps of planned failovers.
     const DOWN: [&[u32]; 3] = [&[95, 75, 0], &[86, 68, 0], &[5, 4, 3, 2, 1, 0]];
 
-    /// Whatever share stands, whoever goes on and wherever it is cut off: never both sides off, and never a dead primary.
+    /// In any state, wherever a ramp is interrupted: never both sides off, and never a dead
+    /// primary.
     #[test]
     fn one_side_is_answered_in_every_state_and_never_a_dead_primary() {
         for shares in RAMPS.into_iter().chain(DOWN) {
@@ -212,7 +220,7 @@ mod tests {
                 let missing: Vec<&u32> =
                     shares.iter().filter(|it| **it > from && !walked.contains(it)).collect();
                 assert!(missing.is_empty() && walked.len() <= shares.len() + 1, "{shares:?}: {walked:?}");
-                // Down is one step, and never a step too high.
+                // Going down takes one step, and never ends at a share too high.
                 assert!(walked.iter().skip(1).all(|it| *it <= last), "{shares:?}: {walked:?}");
             }
         }

@@ -1,8 +1,9 @@
-//! A Route 53 health check: of an endpoint, of an alarm of the standby region, or of other checks, all of which have to
-//! be healthy.
+//! The Route 53 health check kind: of an endpoint, of a standby alarm, or of other checks that all
+//! have to be healthy.
 //!
-//! One of an alarm reads the alarm's metric; without data it keeps its last status, and a new one is healthy (Route 53
-//! API, `HealthCheckConfig`, `InsufficientDataHealthStatus`): silence never moves traffic.
+//! A check of an alarm reads the alarm's metric. Without data it keeps its last status, and a new
+//! one is healthy (Route 53 API, `HealthCheckConfig`, `InsufficientDataHealthStatus`): missing data
+//! never moves traffic.
 
 use std::time::Duration;
 
@@ -15,18 +16,20 @@ use serde_json::Value;
 
 use crate::services::{operation, texts};
 
-/// Seconds between two probes of one checker: the standard interval; the fast one of 10 s costs extra.
+/// Seconds between two probes of one checker: the standard interval; the fast one of 10 s costs
+/// extra.
 const INTERVAL: i32 = 30;
-/// Probes in a row that have to fail, or to succeed, before a checker changes its mind: Route 53's own default.
+/// Consecutive probes that have to fail, or to succeed, before a checker changes its status: Route
+/// 53's own default.
 const FAILURES: i32 = 3;
-/// What a check of an alarm is without data.
+/// Status of an alarm check without data.
 const WITHOUT_DATA: &str = "LastKnownStatus";
 
-/// What is wanted.
+/// The desired state of a health check.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HealthCheckSpec {
-    /// An address that answers over HTTPS.
+    /// An address that has to answer over HTTPS.
     Endpoint {
         /// Its DNS name.
         host: String,
@@ -35,35 +38,35 @@ pub enum HealthCheckSpec {
         /// Path and query.
         path: String,
     },
-    /// An alarm that is not in alarm.
+    /// An alarm that must not be in the alarm state.
     Alarm {
         /// Its name.
         alarm: Link,
         /// Its region.
         region: String,
     },
-    /// Other checks, all of them healthy.
+    /// Other checks, all of which have to be healthy.
     All {
         /// Their ids.
         checks: Vec<Link>,
-        /// Zone and name of the records that are answered by it; a tag says so, for nothing else leads from a stack to its
-        /// records.
+        /// Zone and name of the records that use the check. A tag holds it, because nothing else
+        /// leads from a stack to its records.
         record: String,
     },
 }
 
-/// What Route 53 reports.
+/// A health check as Route 53 reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HealthCheckLive {
-    /// What it looks at.
+    /// The object that it checks.
     pub of: Watched,
-    /// Healthy counts as unhealthy.
+    /// True if its status is inverted.
     pub inverted: bool,
-    /// It looks at nothing and counts as healthy.
+    /// True if it checks nothing and counts as healthy.
     pub disabled: bool,
 }
 
-/// What a check looks at.
+/// The object of a check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Watched {
@@ -75,7 +78,7 @@ pub enum Watched {
         port: u16,
         /// Path and query.
         path: String,
-        /// Probes in a row.
+        /// Consecutive probes that change the status.
         failures: i32,
         /// Seconds between two probes.
         interval: i32,
@@ -86,23 +89,23 @@ pub enum Watched {
         alarm: String,
         /// Its region.
         region: String,
-        /// What it is without data.
+        /// Status without data.
         without_data: String,
     },
     /// Other checks.
     All {
         /// Their ids, sorted.
         checks: Vec<String>,
-        /// How many have to be healthy.
+        /// Number of checks that have to be healthy.
         needed: i32,
         /// Zone and name of the records.
         record: String,
     },
-    /// Of another type.
+    /// A check of another type.
     Other(String),
 }
 
-/// See the module.
+/// The health check kind.
 pub struct HealthCheck;
 
 impl Kind for HealthCheck {
@@ -178,22 +181,23 @@ impl Kind for HealthCheck {
     }
 
     fn prior(_action: Action) -> Duration {
-        // Three calls, of which Route 53 takes five a second of one account.
+        // Three calls; Route 53 accepts five per second per account.
         Duration::from_secs(3)
     }
 }
 
 impl Staged for HealthCheck {
-    /// Its tags take a call of their own.
+    /// Its tags take one more call.
     fn halfway(spec: &HealthCheckSpec, id: &str) -> Vec<Halfway<HealthCheckLive>> {
         vec![Halfway::untagged(Self::expect(spec, id))]
     }
 }
 
-/// Fields that AWS cannot change in place; the tag that leads to the records has to stay until these are gone.
+/// Fields that AWS cannot change in place. The tag that leads to the records has to stay until they
+/// are deleted.
 const FIXED: [&str; 2] = ["interval", "record"];
 
-/// The type of what is watched, and its fields.
+/// Returns the type of the checked object, and its fields.
 fn fields(of: &Watched) -> (String, serde_json::Map<String, Value>) {
     match serde_json::to_value(of) {
         Ok(Value::Object(variant)) => match variant.into_iter().next() {

@@ -1,32 +1,34 @@
-//! The standby bucket: versioned, encrypted, closed to the public, old versions expiring.
+//! The bucket kind: the standby bucket, versioned, encrypted, not public, with expiring old
+//! versions.
 
 use drstack_core::kind::{Capabilities, Erased, FieldChange, Halfway, Kind, Lookup, Operation, Role, Staged};
 use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
 
-/// What is wanted.
+/// The desired state of a bucket.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BucketSpec {
     /// Its name.
     pub name: String,
     /// The primary bucket it is a copy of; becomes its tag `drstack:source`.
     pub source: String,
-    /// Days after which versions that are no longer the latest expire; 0 for never.
+    /// Days after which noncurrent versions expire; 0 for never.
     pub old_versions_days: u32,
-    /// The KMS key that encrypts it; default: keys that S3 manages, which need no key policy in a failover.
+    /// The KMS key that encrypts it; default: S3-managed keys, which need no key policy in a
+    /// failover.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
 }
 
-/// What S3 reports.
+/// A bucket as S3 reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BucketLive {
-    /// Versioning is enabled.
+    /// True if versioning is enabled.
     pub versioning: bool,
-    /// Default encryption: `AES256`, or the KMS key; empty where none is set.
+    /// Default encryption: `AES256`, or the KMS key; empty if none is set.
     pub encryption: String,
-    /// All four doors of the public access block are shut.
+    /// True if all four settings of the public access block are on.
     pub public_access_blocked: bool,
     /// Days after which old versions expire; 0 for never.
     pub old_versions_days: u32,
@@ -34,7 +36,7 @@ pub struct BucketLive {
     pub source: String,
 }
 
-/// Encryption by keys that S3 manages.
+/// Encryption with S3-managed keys.
 pub const MANAGED: &str = "AES256";
 
 impl BucketSpec {
@@ -43,7 +45,7 @@ impl BucketSpec {
     }
 }
 
-/// See the module.
+/// The bucket kind.
 pub struct Bucket;
 
 impl Kind for Bucket {
@@ -98,7 +100,8 @@ impl Kind for Bucket {
 }
 
 impl Staged for Bucket {
-    /// Its name alone, then tags, public access block, versioning, encryption, and last the lifecycle of old versions.
+    /// The order of the calls: create, then tags, public access block, versioning, encryption, and
+    /// last the lifecycle of old versions.
     fn halfway(spec: &BucketSpec, _id: &str) -> Vec<Halfway<BucketLive>> {
         let bare = BucketLive {
             versioning: false,

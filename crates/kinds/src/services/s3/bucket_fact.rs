@@ -1,4 +1,4 @@
-//! A bucket of the primary, as replication has to know it.
+//! The fact of a primary bucket, with what replication needs to know.
 
 use drstack_core::kind::{Operation, Place};
 use serde::{Deserialize, Serialize};
@@ -9,12 +9,13 @@ use crate::services::operation;
 /// A bucket of the primary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BucketFact {
-    /// Versioning is on.
+    /// True if versioning is on.
     pub versioning: bool,
-    /// The role with which replication rules of others run. S3 has one role for all rules of a bucket.
+    /// The role of other owners' replication rules. S3 has one role for all rules of a bucket.
     #[serde(default)]
     pub foreign_role: Option<String>,
-    /// The KMS key of its default encryption; objects under such keys are copied only where a rule says so.
+    /// The KMS key of its default encryption. S3 replicates objects under such keys only if a rule
+    /// allows it.
     #[serde(default)]
     pub kms_key: Option<String>,
 }

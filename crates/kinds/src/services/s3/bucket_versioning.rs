@@ -1,4 +1,5 @@
-//! Versioning of a primary bucket: what replication needs. Switched on, never off.
+//! The bucket versioning kind: versioning of a primary bucket, which replication needs. drstack
+//! enables it and never disables it.
 
 use crate::services::switch::switch;
 

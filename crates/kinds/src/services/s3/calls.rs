@@ -1,4 +1,4 @@
-//! What several kinds do with S3 buckets.
+//! Calls of S3 that several kinds share.
 
 use aws_sdk_s3::types::{
     BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, Delete, ExpirationStatus,
@@ -13,31 +13,33 @@ use crate::aws::tags::{Tags, owner};
 use crate::aws::{Target, absent, has_code};
 use aws_sdk_s3::types::ReplicationRule;
 
-/// Whether versioning is on, by bucket of the primary: the fact was made of it, and the observe that follows uses it once.
+/// Cache of versioning by primary bucket, filled by the facts; the observe that follows uses each
+/// entry once.
 #[derive(Default)]
 pub(crate) struct Versioning(pub(crate) Cache<bool>);
 
-/// Role and rules by bucket of the primary, used in the same way; none where there is no configuration.
+/// Cache of role and rules by primary bucket, used in the same way; none if there is no
+/// configuration.
 #[derive(Default)]
 pub(crate) struct Replication(pub(crate) Cache<Option<(String, Vec<ReplicationRule>)>>);
 
-/// What S3 answers when a bucket is not there.
+/// Error codes of S3 for a missing bucket.
 pub(crate) const NO_BUCKET: &[&str] = &["NoSuchBucket", "NotFound"];
 
 /// Id of the lifecycle rule that drstack writes.
 const LIFECYCLE_RULE: &str = "drstack-old-versions";
 
-/// Days after which an upload that was never finished goes.
+/// Days after which S3 deletes an unfinished upload.
 const UNFINISHED_DAYS: i32 = 7;
 
 impl Target<'_> {
-    /// The client for buckets here.
+    /// Returns the client for buckets of this place.
     pub(crate) fn buckets(&self) -> std::sync::Arc<aws_sdk_s3::Client> {
         self.s3()
     }
 }
 
-/// A builder whose required fields are all set.
+/// Maps the error of a builder; all required fields are set.
 pub(crate) fn built<T>(
     operation: &str,
     made: Result<T, aws_smithy_types::error::operation::BuildError>,
@@ -45,7 +47,7 @@ pub(crate) fn built<T>(
     made.map_err(|error| CloudError::Other { operation: operation.to_owned(), message: error.to_string() })
 }
 
-/// Tags of a bucket; `None` where there is no such bucket.
+/// Reads the tags of a bucket; `None` if it does not exist.
 pub(crate) async fn tags(at: &Target<'_>, bucket: &str) -> Result<Option<Tags>, CloudError> {
     const OPERATION: &str = "s3:GetBucketTagging";
     match at.s3().get_bucket_tagging().bucket(bucket).send().await {
@@ -68,11 +70,12 @@ pub(crate) async fn put_tags(at: &Target<'_>, bucket: &str, tags: &Tags) -> Resu
     put.map(drop).map_err(|error| at.failed(OPERATION, error))
 }
 
-/// Makes a bucket in this region, or takes one of this account that nobody has tagged or used yet: what a run left that
-/// was stopped between making and tagging.
+/// Creates a bucket in this region, or reuses an untagged, unused one of this account.
+///
+/// A run that stopped between create and tagging leaves such a bucket.
 pub(crate) async fn create(at: &Target<'_>, bucket: &str) -> Result<(), CloudError> {
     const OPERATION: &str = "s3:CreateBucket";
-    // The one region that must not be named.
+    // us-east-1 is the one region that must not be named.
     let place = (at.region != "us-east-1").then(|| {
         CreateBucketConfiguration::builder()
             .location_constraint(BucketLocationConstraint::from(at.region))
@@ -109,28 +112,28 @@ async fn expect_unused(at: &Target<'_>, bucket: &str) -> Result<(), CloudError> 
     }
 }
 
-/// True when the bucket holds no version of any object.
+/// True if the bucket holds no version of any object.
 pub(crate) async fn is_empty(at: &Target<'_>, bucket: &str) -> Result<bool, CloudError> {
     let page = at.s3().list_object_versions().bucket(bucket).max_keys(1).send().await;
     let page = page.map_err(|error| at.failed("s3:ListBucketVersions", error))?;
     Ok(page.versions.unwrap_or_default().is_empty() && page.delete_markers.unwrap_or_default().is_empty())
 }
 
-/// Whether versioning is on; `None` where there is no such bucket.
+/// True if versioning is on; `None` if the bucket does not exist.
 pub(crate) async fn versioning(at: &Target<'_>, bucket: &str) -> Result<Option<bool>, CloudError> {
     let answer = at.s3().get_bucket_versioning().bucket(bucket).send().await;
     let answer = absent(at, "s3:GetBucketVersioning", NO_BUCKET, answer)?;
     Ok(answer.map(|it| it.status == Some(BucketVersioningStatus::Enabled)))
 }
 
-/// Switches versioning on.
+/// Enables versioning.
 pub(crate) async fn put_versioning(at: &Target<'_>, bucket: &str) -> Result<(), CloudError> {
     let on = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
     let put = at.s3().put_bucket_versioning().bucket(bucket).versioning_configuration(on).send().await;
     put.map(drop).map_err(|error| at.failed("s3:PutBucketVersioning", error))
 }
 
-/// The default encryption: `AES256`, or the KMS key; empty where none is set.
+/// Reads the default encryption: `AES256`, or the KMS key; empty if none is set.
 pub(crate) async fn encryption(at: &Target<'_>, bucket: &str) -> Result<String, CloudError> {
     const NONE: &[&str] = &["ServerSideEncryptionConfigurationNotFoundError"];
     let answer = at.s3().get_bucket_encryption().bucket(bucket).send().await;
@@ -143,7 +146,7 @@ pub(crate) async fn encryption(at: &Target<'_>, bucket: &str) -> Result<String, 
     Ok(said.unwrap_or_default())
 }
 
-/// Encrypts with `kms_key`, else with keys that S3 manages.
+/// Sets encryption with `kms_key`, else with S3-managed keys.
 pub(crate) async fn put_encryption(
     at: &Target<'_>,
     bucket: &str,
@@ -164,7 +167,7 @@ pub(crate) async fn put_encryption(
     put.map(drop).map_err(|error| at.failed(OPERATION, error))
 }
 
-/// Whether all four doors of the public access block are shut.
+/// True if all four settings of the public access block are on.
 pub(crate) async fn public_access_blocked(at: &Target<'_>, bucket: &str) -> Result<bool, CloudError> {
     const NONE: &[&str] = &["NoSuchPublicAccessBlockConfiguration"];
     let answer = at.s3().get_public_access_block().bucket(bucket).send().await;
@@ -176,7 +179,7 @@ pub(crate) async fn public_access_blocked(at: &Target<'_>, bucket: &str) -> Resu
     }))
 }
 
-/// Shuts all four doors.
+/// Turns on all four settings of the public access block.
 pub(crate) async fn put_public_access_block(at: &Target<'_>, bucket: &str) -> Result<(), CloudError> {
     let shut = PublicAccessBlockConfiguration::builder()
         .block_public_acls(true)
@@ -189,7 +192,7 @@ pub(crate) async fn put_public_access_block(at: &Target<'_>, bucket: &str) -> Re
     put.map(drop).map_err(|error| at.failed("s3:PutBucketPublicAccessBlock", error))
 }
 
-/// All lifecycle rules.
+/// Reads all lifecycle rules.
 async fn lifecycle(at: &Target<'_>, bucket: &str) -> Result<Vec<LifecycleRule>, CloudError> {
     const NONE: &[&str] = &["NoSuchLifecycleConfiguration"];
     let answer = at.s3().get_bucket_lifecycle_configuration().bucket(bucket).send().await;
@@ -197,7 +200,7 @@ async fn lifecycle(at: &Target<'_>, bucket: &str) -> Result<Vec<LifecycleRule>, 
     Ok(answer.and_then(|it| it.rules).unwrap_or_default())
 }
 
-/// Days after which old versions expire by drstack's own rule; 0 for never.
+/// Reads the days after which drstack's own rule expires old versions; 0 for never.
 pub(crate) async fn old_versions_days(at: &Target<'_>, bucket: &str) -> Result<u32, CloudError> {
     let rules = lifecycle(at, bucket).await?;
     let ours = rules.into_iter().find(|rule| rule.id.as_deref() == Some(LIFECYCLE_RULE));
@@ -208,7 +211,7 @@ pub(crate) async fn old_versions_days(at: &Target<'_>, bucket: &str) -> Result<u
     Ok(days.and_then(|days| u32::try_from(days).ok()).unwrap_or(0))
 }
 
-/// Lets old versions expire after `days` days, 0 for never. Rules that others wrote stay.
+/// Sets the days after which old versions expire, 0 for never. Keeps the rules of others.
 pub(crate) async fn put_old_versions_days(
     at: &Target<'_>,
     bucket: &str,
@@ -246,7 +249,7 @@ pub(crate) async fn put_old_versions_days(
     put.map(drop).map_err(|error| at.failed(OPERATION, error))
 }
 
-/// Names of the account's buckets in this region.
+/// Lists the names of the account's buckets in this region.
 pub(crate) async fn names(at: &Target<'_>) -> Result<Vec<String>, CloudError> {
     let mut names = Vec::new();
     let mut pages = at.s3().list_buckets().bucket_region(at.region).into_paginator().send();
@@ -257,7 +260,7 @@ pub(crate) async fn names(at: &Target<'_>) -> Result<Vec<String>, CloudError> {
     Ok(names)
 }
 
-/// Removes every version of every object, then the bucket. What is absent already is success.
+/// Deletes every version of every object, then the bucket. An absent bucket or version is success.
 pub(crate) async fn empty_and_delete(at: &Target<'_>, bucket: &str) -> Result<(), CloudError> {
     const LIST: &str = "s3:ListBucketVersions";
     loop {

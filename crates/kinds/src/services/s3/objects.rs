@@ -1,4 +1,4 @@
-//! Both sides of a bucket, listed and compared. Reads only.
+//! Lists and compares both sides of a bucket. Reads only.
 
 use aws_smithy_types::DateTime;
 use drstack_core::cloud::CloudError;
@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use crate::aws::Target;
 use crate::services::cloudwatch::calls::{ServiceMetric, lately};
 
-/// Versions and deletion marks that are listed of one side of a bucket: 200 calls, some 20 seconds, and 40 MB of memory.
+/// Maximum number of versions and delete markers listed per side: 200 calls, some 20 seconds, and
+/// 40 MB of memory.
 const MOST_VERSIONS: usize = 200_000;
 
-/// Version of objects from before a bucket had versions: it says nothing of what they hold.
+/// Version of objects older than the bucket's versioning; it does not identify their content.
 const NO_VERSION: &str = "null";
 
 /// Compares the two sides of a bucket.
@@ -29,7 +30,7 @@ pub(crate) async fn sides(
     Ok(Sides { reported, ..compare(copied, &ours, &theirs, since) })
 }
 
-/// The newest state of each key of a bucket, in the order of the keys.
+/// Lists the newest state of each key of a bucket, in key order.
 async fn objects(at: &Target<'_>, bucket: &str) -> Result<Listed, CloudError> {
     let mut listed = Listed { is_whole: true, ..Listed::default() };
     let (mut seen, mut key, mut version) = (0, None, None);
@@ -61,7 +62,8 @@ async fn objects(at: &Target<'_>, bucket: &str) -> Result<Listed, CloudError> {
     }
 }
 
-/// What S3 says of a rule, in the region that it copies to (S3 User Guide, "Using S3 Replication metrics").
+/// Reads S3's metrics of a rule, in the region that it replicates to (S3 User Guide, "Using S3
+/// Replication metrics").
 async fn of_rule(standby: &Target<'_>, copied: &Copied) -> Result<Option<Reported>, CloudError> {
     let Some(rule) = copied.metrics.as_deref() else { return Ok(None) };
     let (from, to) = (&*copied.name, &*copied.copy);
@@ -73,7 +75,8 @@ async fn of_rule(standby: &Target<'_>, copied: &Copied) -> Result<Option<Reporte
     let Some((second, count)) = waiting else { return Ok(None) };
     let of_then = latency.filter(|(then, _)| then == second).map(|(_, seconds)| seconds);
     Ok(Timestamp::from_second(*second).ok().map(|at| {
-        // Rounded up: half an operation is one that waits. The counts of S3 are far below what a float holds exactly.
+        // Rounded up: half an operation is one pending. S3's counts are far below what a float
+        // holds exactly.
         let waiting = Some(count.ceil().max(0.0) as u64);
         Reported { at, waiting, latency: of_then }
     }))

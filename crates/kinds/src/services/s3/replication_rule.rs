@@ -1,4 +1,5 @@
-//! One rule in a primary bucket's replication configuration. Other rules there are somebody else's and stay.
+//! The replication rule kind: one rule of a primary bucket's replication configuration. Rules of
+//! other owners are kept.
 
 use drstack_core::address::ComponentAddress;
 use drstack_core::kind::{
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
 
-/// What is wanted.
+/// The desired state of a replication rule.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReplicationRuleSpec {
     /// The primary bucket.
@@ -19,52 +20,61 @@ pub struct ReplicationRuleSpec {
     pub rule: String,
     /// The standby bucket.
     pub destination: String,
-    /// The account that has to own it.
+    /// The account that has to own the standby bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
     /// ARN of the role.
     pub role: Link,
-    /// Delete markers are replicated too; always said, since the schema's default depends on its version.
+    /// True if delete markers are replicated too. Always set, because the default depends on the
+    /// schema's version.
     pub delete_markers: bool,
     /// 15-minute time control with metrics.
     pub time_control: bool,
     /// Partition of the buckets.
     pub partition: String,
-    /// Key of the standby region under which copies are kept; objects under KMS keys are copied only where it is said.
+    /// Key of the standby region that encrypts replicas. Without it, objects under KMS keys are not
+    /// replicated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
 }
 
-/// What S3 reports.
+/// A replication rule as S3 reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReplicationRuleLive {
-    /// The rule is enabled, has a filter (V2 schema) and takes every object.
+    /// True if the rule is enabled, has a filter (V2 schema) and covers every object.
     pub whole_bucket: bool,
     /// The standby bucket.
     pub destination: String,
-    /// The account that it says owns that bucket.
+    /// The account that the rule names as owner of that bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
     /// ARN of the configuration's role.
     pub role: String,
-    /// Delete markers are replicated too.
+    /// True if delete markers are replicated too.
     pub delete_markers: bool,
     /// 15-minute time control with metrics.
     pub time_control: bool,
-    /// Key under which copies of objects under KMS keys are kept.
+    /// Key that encrypts the replicas of objects under KMS keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
 }
 
-/// The rule's id: ownership of what cannot carry tags. Ids take any character, but brackets read badly in XML.
+/// Returns the rule's id, which is the mark of ownership because rules carry no tags.
+///
+/// Ids may hold any character, but brackets read badly in XML.
 pub fn rule_id(stack: &str, component: &ComponentAddress) -> String {
     format!("drstack-{stack}-{}", component.as_str().replace("[\"", "=").replace("\"]", "="))
 }
 
-/// The role to write beside rules of others (`has_others`), where `standing` is written now: S3 has one role for all rules of a bucket.
+/// Returns the role to write, if `standing` is the current one and rules of others may exist
+/// (`has_others`).
+///
+/// S3 has one role for all rules of a bucket.
 ///
 /// # Errors
-/// Rules of others replicate under a role that is neither the stack's (`is_ours`) nor the wanted one. It stays.
+///
+/// Rules of others replicate under a role that is neither the stack's (`is_ours`) nor the wanted
+/// one. That role is kept.
 pub fn role_beside<'a>(
     standing: Option<&str>,
     has_others: bool,
@@ -79,7 +89,7 @@ pub fn role_beside<'a>(
     }
 }
 
-/// See the module.
+/// The replication rule kind.
 pub struct ReplicationRule;
 
 impl Kind for ReplicationRule {

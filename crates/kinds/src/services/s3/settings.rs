@@ -4,7 +4,7 @@ use aws_config::SdkConfig;
 
 /// Settings of a client.
 pub(crate) fn of(config: &SdkConfig) -> aws_sdk_s3::config::Builder {
-    // A server of one's own (moto, MinIO) has no DNS name for each bucket.
+    // A custom server (moto, MinIO) has no DNS name for each bucket.
     let own_server = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"]
         .iter()
         .any(|name| std::env::var_os(name).is_some_and(|it| !it.is_empty()));

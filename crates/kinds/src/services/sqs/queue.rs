@@ -1,4 +1,4 @@
-//! A queue of the standby region. It is empty until the application writes to it.
+//! The queue kind: a queue of the standby region. It is empty until the application writes to it.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
 
-/// Attributes that are followed, as `SetQueueAttributes` names them. Not among them: the access policy and what may
-/// redrive into it, which name ARNs of their region.
+/// Attributes that are followed, as `SetQueueAttributes` names them.
+///
+/// The access policy and the redrive permissions are not among them: they name ARNs of their
+/// region.
 pub const FOLLOWED: &[&str] = &[
     "ContentBasedDeduplication",
     "DeduplicationScope",
@@ -21,7 +23,7 @@ pub const FOLLOWED: &[&str] = &[
     "VisibilityTimeout",
 ];
 
-/// What is wanted.
+/// The desired state of a queue.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct QueueSpec {
     /// Its name, the same as in the primary; that of a FIFO queue ends with `.fifo`.
@@ -31,21 +33,21 @@ pub struct QueueSpec {
     /// The KMS key that encrypts it; default: keys that SQS manages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
-    /// Where messages go that were received too often.
+    /// Dead-letter queue for messages that were received too often.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redrive: Option<Redrive>,
 }
 
-/// Where messages go that were received too often.
+/// The dead-letter queue and its limit, as specified.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Redrive {
     /// ARN of the dead-letter queue.
     pub dead_letters: Link,
-    /// How often a message may be received before.
+    /// Maximum number of times a message is received before it moves there.
     pub max_receive_count: u32,
 }
 
-/// What SQS reports.
+/// A queue as SQS reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QueueLive {
     /// Its ARN.
@@ -54,17 +56,17 @@ pub struct QueueLive {
     pub attributes: BTreeMap<String, String>,
     /// The KMS key that encrypts it; empty for keys that SQS manages, null if it is not encrypted.
     pub encryption: Option<String>,
-    /// Where messages go that were received too often.
+    /// Dead-letter queue for messages that were received too often.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redrive: Option<RedriveLive>,
 }
 
-/// As [`Redrive`].
+/// The dead-letter queue and its limit as SQS reports them, like [`Redrive`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RedriveLive {
     /// ARN of the dead-letter queue.
     pub dead_letters: String,
-    /// How often a message may be received before.
+    /// Maximum number of times a message is received before it moves there.
     pub max_receive_count: u32,
 }
 
@@ -82,7 +84,7 @@ impl QueueSpec {
     }
 }
 
-/// See the module.
+/// The queue kind.
 pub struct Queue;
 
 impl Kind for Queue {

@@ -1,4 +1,4 @@
-//! A queue of the primary.
+//! The fact of a queue of the primary.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub struct QueueFact {
     pub attributes: BTreeMap<String, String>,
     /// The KMS key that encrypts it; empty for keys that SQS manages, none if it is not encrypted.
     pub encryption: Option<String>,
-    /// It has an access policy of its own.
+    /// True if it has its own access policy.
     pub has_policy: bool,
     /// Its dead-letter queue.
     pub dead_letters: Option<DeadLetters>,
@@ -26,11 +26,11 @@ pub struct QueueFact {
 pub struct DeadLetters {
     /// Its name.
     pub name: String,
-    /// How often a message may be received before it goes there.
+    /// Maximum number of times a message is received before it moves there.
     pub max_receive_count: u32,
     /// Values of [`super::queue::FOLLOWED`].
     pub attributes: BTreeMap<String, String>,
-    /// As in [`QueueFact`].
+    /// Encryption of the queue, as in [`QueueFact`].
     pub encryption: Option<String>,
 }
 

@@ -1,11 +1,11 @@
-//! A parameter of the standby region that says something to the application.
+//! The parameter kind: a parameter of the standby region that the application reads.
 
 use drstack_core::kind::{Capabilities, Erased, FieldChange, Kind, Lookup, Operation, Statement, Witness};
 use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
 
-/// What is wanted.
+/// The desired state of a parameter.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ParameterSpec {
     /// Its name, in the stack's folder.
@@ -14,7 +14,7 @@ pub struct ParameterSpec {
     pub value: String,
 }
 
-/// What Systems Manager reports.
+/// A parameter as Systems Manager reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ParameterLive {
     /// Its text.
@@ -26,12 +26,12 @@ pub const ACTIVE_REGION: &str = "active-region";
 /// The parameter that counts the changes of mode.
 pub const EPOCH: &str = "epoch";
 
-/// Where the parameters of a stack stand, with a `/` at the end.
+/// Returns the folder of a stack's parameters, with a `/` at the end.
 pub fn folder(stack: &str) -> String {
     format!("/drstack/{stack}/")
 }
 
-/// See the module.
+/// The parameter kind.
 pub struct Parameter;
 
 impl Kind for Parameter {

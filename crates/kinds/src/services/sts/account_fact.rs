@@ -1,4 +1,4 @@
-//! The account that the credentials belong to.
+//! The fact of the account that the credentials belong to.
 
 use drstack_core::kind::{Operation, Place};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::facts::FactKind;
 use crate::services::operation;
 
-/// The account of the simulated cloud where its settings name no other.
+/// The account of the simulated cloud, unless its settings name another.
 pub const SIMULATED_ACCOUNT: &str = "123456789012";
 
 /// The account that the stack's credentials belong to.

@@ -1,4 +1,5 @@
-//! What was destroyed is the same when it is applied again, with its data or without; and a destroy takes all.
+//! A destroyed stack is the same when it is applied again, with its data or without; and a destroy
+//! deletes everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +10,11 @@ use super::planted::Flaw;
 use super::scene::{Case, Scene, cases, expect_done, owned};
 use super::{finds, holds, run};
 
-/// Addresses of the data that a destroy leaves.
+/// Returns the addresses of the data that a destroy keeps.
 async fn data(scene: &Scene, sim: &Sim) -> BTreeSet<String> {
     let kept = scene.plan(&scene.later(sim), Intent::Destroy).await.report.kept;
-    // What carries the stack's tags and is not proven to be the stack's is kept whatever is named.
+    // A resource that carries the stack's tags without proof of ownership is kept, whatever the
+    // operator names.
     kept.into_iter().map(|it| it.address).filter(|it| !it.contains(".theirs/")).collect()
 }
 
@@ -38,7 +40,7 @@ fn check(case: &Case, flaw: Option<Flaw>) {
     });
 }
 
-/// What stands is destroyed with the stack file of today, which is another one.
+/// Destroys the existing stack with a stack file that has changed since its apply.
 fn check_all(case: &Case, flaw: Option<Flaw>) {
     run(async {
         let mut scene = Scene::of(case, None).await;

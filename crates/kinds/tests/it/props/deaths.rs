@@ -1,4 +1,4 @@
-//! The program dies, at whichever call: run again, it ends as if nothing had happened.
+//! A program that dies at any call ends, when it is run again, as if nothing had happened.
 
 use drstack_sim::{CallRecord, Operation, Sim, SimConfig};
 use jiff::SignedDuration;
@@ -10,12 +10,12 @@ use super::program::End;
 use super::scene::{Case, Scene, cases, expect_intended};
 use super::{finds, holds, run};
 
-/// When the program dies, and how its lock is got rid of.
+/// When the program dies, and how its lock is removed.
 #[derive(Clone, Copy, Debug)]
 struct Death {
-    /// After the call's effect, not before.
+    /// The program dies after the call's effect, not before.
     after: bool,
-    /// By `drstack unlock` at once, not by waiting.
+    /// `drstack unlock` breaks the lock at once; otherwise the next run waits for it to expire.
     unlock: bool,
 }
 
@@ -24,7 +24,7 @@ fn deaths() -> impl Strategy<Value = (Case, Index, Death)> {
     (cases(), any::<Index>(), death)
 }
 
-/// Between a run that died and the next one: its lock was broken, or has to run out.
+/// Time between a dead run and the next one: its lock was broken, or has to expire.
 const AT_ONCE: SignedDuration = SignedDuration::from_millis(1);
 const LATER: SignedDuration = SignedDuration::from_secs(75);
 
@@ -37,7 +37,7 @@ async fn dies(scene: &Scene, sim: &Sim, run: &str) {
     assert!(end.is_none(), "not killed: {end:?}");
 }
 
-/// How it ended, where it did before it came to the call that it was to die at.
+/// Returns how the program ended; `None` if it died at its call.
 async fn dies_or_ends(scene: &Scene, sim: &Sim, run: &str) -> Option<End> {
     let desk = scene.desk(sim, None);
     let end = tokio::select! {
@@ -54,7 +54,7 @@ async fn check_at(scene: &Scene, at: u64, death: Death) {
     dies(scene, &sim, "first").await;
     let next = if death.unlock { scene.at_once(&sim) } else { scene.later(&sim) };
     if death.unlock {
-        // Where nothing was made yet there is no bucket for a lock.
+        // If nothing was created yet, there is no bucket for a lock.
         let _ = scene.program(&scene.desk(&next, None), "unlock").unlock().await;
     }
     scene.applied(&next, "next").await;
@@ -69,14 +69,14 @@ fn check((case, at, death): (Case, Index, Death), flaw: Option<Flaw>) {
     });
 }
 
-/// At which of its calls a run dies.
+/// The calls of a run at which it may die.
 #[derive(Clone, Copy, Debug)]
 enum When {
-    /// At any.
+    /// Any call.
     Anywhere,
-    /// At one of those that make something.
+    /// A call that creates something.
     Making,
-    /// Before it has written a word of its journal, and after it took the lock.
+    /// A call after the lock was taken and before the journal's first entry.
     Starting,
 }
 
@@ -89,7 +89,7 @@ fn chains() -> impl Strategy<Value = (Case, Vec<Link>)> {
 }
 
 impl When {
-    /// The numbers of those among `calls`; all where there are none.
+    /// Returns the numbers of these calls among `calls`; of all calls if there are none.
     fn of(self, calls: &[CallRecord]) -> Vec<u64> {
         let wrote = |key: &str| {
             calls.iter().find(|it| it.kind == "put" && it.subject.contains(key)).map_or(0, |it| it.number)
@@ -105,20 +105,21 @@ impl When {
     }
 }
 
-/// Run after run dies, and one that nobody disturbs comes after them.
+/// Lets run after run die, and an undisturbed one follow.
 async fn check_chain(scene: &Scene, chain: &[Link]) {
     let (mut last, mut unlocked) = (scene.begin(), false);
     for (number, (when, at, death)) in chain.iter().enumerate() {
         let (run, between) = (format!("run-{number}"), if unlocked { AT_ONCE } else { LATER });
         let whole = scene.after_with(&last, |config| config.between_runs = between);
-        // What it would call, were it left alone.
+        // The calls that the run would make undisturbed.
         let _ = scene.apply(&whole, &run).await;
         let calls = when.of(&whole.calls());
         let sim = scene.after_with(&last, |config| {
             config.between_runs = between;
             kill(config, *at.get(&calls), death.after);
         });
-        // Calls that are made at the same time come in another order when it is to die: it may be done with one call less.
+        // Concurrent calls may come in another order in the run that is to die, so it may end with
+        // one call less.
         let end = dies_or_ends(scene, &sim, &run).await;
         assert!(matches!(end, None | Some(End::Done(_))), "{end:?}");
         unlocked = death.unlock;

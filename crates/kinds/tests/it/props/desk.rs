@@ -1,4 +1,5 @@
-//! A machine between a program and the simulated cloud: it notes what the program does, and can fall asleep.
+//! The machine between a program and the simulated cloud. It records what the program does, and can
+//! fall asleep.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -26,23 +27,24 @@ use super::planted::{self, Flaw};
 use super::sequence::Watch;
 use super::service::Service;
 
-/// A machine. Clones are the same machine.
+/// An operator's machine with its cloud. Clones share the machine.
 #[derive(Clone)]
 pub(crate) struct OperatorCloud {
     sim: Sim,
     flaw: Option<Flaw>,
     nap: Option<Nap>,
-    /// Looked at before and after each call.
+    /// Counts the instances in service before and after each call.
     service: Option<Service>,
-    /// Told of each change that begins.
+    /// Receives each change that begins.
     watch: Option<Watch>,
-    /// Others use this cloud at the same time, so that it is not told to stand alone.
+    /// True if others use this cloud at the same time, so that the cloud is not restricted to the
+    /// standby region.
     shared: bool,
     log: Arc<Mutex<Log>>,
     asleep: Arc<watch::Sender<Option<Instant>>>,
 }
 
-/// The machine sleeps so long, from the answer of this number.
+/// A sleep of the machine: it begins with the answer of this number and lasts `span`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Nap {
     pub(crate) answer: u64,
@@ -56,18 +58,18 @@ struct Log {
     intents: BTreeSet<String>,
     /// Changes that were started.
     changes: Vec<Started>,
-    /// Those of them that ended well.
+    /// Changes that ended well.
     done: BTreeSet<String>,
     /// Keys that were written.
     writes: Vec<(Timestamp, String)>,
 }
 
-/// One change that the program started.
+/// A change that the program started.
 #[derive(Clone, Debug)]
 pub(crate) struct Started {
     pub(crate) at: Timestamp,
     pub(crate) what: String,
-    /// Its intent was stored before.
+    /// True if its intent was stored before.
     pub(crate) intended: bool,
 }
 
@@ -87,27 +89,27 @@ impl OperatorCloud {
         }
     }
 
-    /// The same, watching what serves.
+    /// Returns this machine, with `service` watching the instances in service.
     pub(crate) fn watching(self, service: &Service) -> Self {
         Self { service: Some(service.clone()), ..self }
     }
 
-    /// The same, watching the order in which it changes what there is.
+    /// Returns this machine, with `watch` checking the order of its changes.
     pub(crate) fn in_order(self, watch: &Watch) -> Self {
         Self { watch: Some(watch.clone()), ..self }
     }
 
-    /// The same, one of whose changes goes astray.
+    /// Returns this machine, with one of its changes going astray.
     pub(crate) fn astray(self, astray: Astray) -> Self {
         Self { sim: self.sim.seat(Some(astray)), ..self }
     }
 
-    /// The machine's seat at the cloud.
+    /// Returns the machine's connection to the simulated cloud.
     pub(crate) fn seat(&self) -> &Sim {
         &self.sim
     }
 
-    /// The same, where somebody else calls the same cloud at the same time.
+    /// Returns this machine, for a cloud that another machine calls at the same time.
     pub(crate) fn beside_others(self) -> Self {
         Self { shared: true, ..self }
     }
@@ -122,12 +124,12 @@ impl OperatorCloud {
         self.log().changes.clone()
     }
 
-    /// When which keys of the control bucket were written.
+    /// Returns the keys of the control bucket that were written, with the time of each write.
     pub(crate) fn writes(&self) -> Vec<(Timestamp, String)> {
         self.log().writes.clone()
     }
 
-    /// VPCs of others, as if they were an orphan of this stack.
+    /// Returns other owners' VPCs, as if they were orphans of this stack.
     pub(crate) fn others(&self) -> Vec<Owned> {
         let world = self.sim.world();
         let all = world.objects.get("vpc").into_iter().flat_map(BTreeMap::values).flatten();
@@ -144,7 +146,7 @@ impl OperatorCloud {
         self.log.lock().unwrap()
     }
 
-    /// A pause on the machine's own clock, which stands still while it sleeps.
+    /// Pauses on the machine's own clock, which stands still while the machine sleeps.
     pub(crate) async fn rest(&self, span: Duration) {
         sleep(span).await;
         let until = *self.asleep.borrow();
@@ -153,7 +155,7 @@ impl OperatorCloud {
         }
     }
 
-    /// Nothing happens while the machine sleeps.
+    /// Waits until the machine is awake.
     async fn awake(&self) {
         let until = *self.asleep.borrow();
         if let Some(until) = until {
@@ -161,7 +163,7 @@ impl OperatorCloud {
         }
     }
 
-    /// Something is asked, now or when the machine wakes, and answered, then or when it wakes.
+    /// Sends a call and receives its answer, each once the machine is awake.
     async fn ask<T>(&self, call: impl Future<Output = T>) -> T {
         self.awake().await;
         self.watch();
@@ -174,7 +176,8 @@ impl OperatorCloud {
         }
     }
 
-    /// The second record of the mode is kept before anything is changed, and journaled no more than the first one.
+    /// Makes a change, unless it writes the second mode record: that comes before any change and is
+    /// journaled as little as the first one.
     async fn change_of<T>(
         &self,
         what: &str,
@@ -187,7 +190,8 @@ impl OperatorCloud {
         }
     }
 
-    /// A change is no different, but for one thing: what decided that it may be made has decided, and is not asked again.
+    /// Makes a change. Unlike a read it is sent even if the machine has just fallen asleep, since
+    /// the decision to send it was made before.
     async fn change<T>(
         &self,
         what: String,
@@ -360,7 +364,7 @@ impl Calls for OperatorCloud {
     }
 }
 
-/// The control bucket, as the machine sees it.
+/// The control bucket, as the machine reads and writes it.
 struct OperatorStore {
     desk: OperatorCloud,
     store: Arc<dyn ControlStore>,
@@ -396,7 +400,7 @@ impl ControlStore for OperatorStore {
         self.desk
             .ask(async move {
                 let stored = self.store.put(key, body.clone(), condition).await;
-                // An answer that was lost may stand for a write.
+                // A lost answer may hide a write that succeeded.
                 if !matches!(stored, Err(StoreError::Refused { .. })) {
                     self.wrote(key, &body);
                 }

@@ -1,4 +1,4 @@
-//! One call goes wrong, whichever it is: the next apply finds all that the first one left.
+//! After any one call has failed, the next apply finds all that the first one left.
 
 use drstack_sim::{Failure, Fault};
 use proptest::prelude::*;

@@ -1,4 +1,5 @@
-//! What belongs to others is the same bytes before and after anything: faults, deaths, changes of the stack, a destroy.
+//! Resources of other owners stay the same to the byte through faults, deaths, changes of the stack
+//! and a destroy.
 
 use std::collections::BTreeSet;
 
@@ -11,12 +12,13 @@ use super::planted::Flaw;
 use super::scene::{Case, Scene, cases};
 use super::{finds, holds, run};
 
-/// Share of calls that go wrong, and the call at which the apply is killed.
+/// Share of calls that fail, and the call at which the apply is killed.
 fn trouble() -> impl Strategy<Value = (f64, u64)> {
     (0.0..0.2, 20..300_u64)
 }
 
-/// Nothing is even asked of what belongs to others: the simulated cloud would refuse it, a real one may not.
+/// Asserts that the program does not even try to change other owners' resources: the simulated
+/// cloud would refuse, a real one may not.
 fn expect_untouched(desk: &OperatorCloud) {
     let of_others = desk.changes().into_iter().filter(|change| change.what.contains("theirs-"));
     let of_others: Vec<String> = of_others.map(|change| change.what).collect();

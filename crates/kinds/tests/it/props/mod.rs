@@ -1,5 +1,7 @@
-//! Nothing is lost, nothing is doubled: properties of whole runs on the simulated cloud, over random stacks of the real
-//! kinds, under random faults. Each file is one property, and `planted` holds the mistakes that they are there to find.
+//! Properties of whole runs on the simulated cloud, over random stacks of the real kinds, under
+//! random faults: nothing is lost, nothing is created twice.
+//!
+//! Each file is one property. `planted` holds the mistakes that the properties have to find.
 
 mod again;
 mod deaths;
@@ -27,14 +29,15 @@ use std::fmt::Debug;
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestError, TestRunner};
 
-/// Decides every stack and every world of a property; the one that a failure names makes it fail again.
+/// The seed of every stack and every world of a property. The seed that a failure names makes it
+/// fail again.
 const SEED: &str = "DRSTACK_SIM_SEED";
-/// The seed where nobody names one: a change is judged by the same cases as the one before it, and other seeds are for whoever looks
-/// for more.
+/// Default seed. With a fixed seed a change is judged by the same cases as the one before it; other
+/// seeds search for more.
 const USUAL: u64 = 1;
-/// Cases of each property.
+/// Number of cases of each property.
 const CASES: &str = "PROPTEST_CASES";
-/// So many where nobody names a number: this build is not optimised, and whoever changes something waits for it.
+/// Default number of cases: this build is not optimised, and a developer waits for it.
 const FEW: u32 = 24;
 
 fn number(variable: &str) -> Option<u64> {
@@ -42,7 +45,7 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|error| panic!("{variable} is a number: {error}")))
 }
 
-/// Holds `check` against random cases: [`FEW`], unless the environment wants another number.
+/// Holds `check` against random cases: [`FEW`], unless the environment sets another number.
 pub(crate) fn holds<S: Strategy>(cases: S, check: impl Fn(S::Value))
 where
     S::Value: Debug,
@@ -54,12 +57,12 @@ where
     }
 }
 
-/// Demands that a case is found for which `check` fails.
+/// Asserts that `check` fails for some case.
 pub(crate) fn finds<S: Strategy>(cases: S, check: impl Fn(S::Value))
 where
     S::Value: Debug,
 {
-    // A flaw shows in one case out of a few. The seed is one in which it does.
+    // A flaw shows in one case out of a few. With this seed it does.
     let found = judge(200, 1, 0, cases, check);
     assert!(matches!(found, Err(TestError::Fail(..))), "the property holds all the same");
 }

@@ -1,4 +1,5 @@
-//! Load that rises and falls: the standby of a group that is followed is sized for the highest of the last days, whenever it is looked at.
+//! A load that rises and falls: the standby of a followed group is sized for the highest load of
+//! the last days, at whatever time an apply runs.
 
 use std::collections::BTreeSet;
 
@@ -19,12 +20,13 @@ const STACK: &str = "[stack]\nname = \"demo\"\nprimary = \"us-east-1\"\nstandby 
     [network.standby]\nvpc = \"vpc-1\"\nsubnets = [\"subnet-1\", \"subnet-2\"]\nsecurity_groups = [\"sg-1\"]\n\
     [pool.inference]\nfollows = \"web\"\nnetwork = \"@network.standby\"\n";
 
-/// Applies: hours since the one before, and the desired capacity of the primary's group at that moment.
+/// Applies: the hours since the one before, and the desired capacity of the primary's group at that
+/// time.
 fn applies() -> impl Strategy<Value = Vec<(i64, u32)>> {
     prop::collection::vec((1..60_i64, 1..40_u32), 1..7)
 }
 
-/// The desired capacity of the pool's group in the standby region.
+/// Returns the desired capacity of the pool's group in the standby region.
 fn standby(sim: &Sim) -> u64 {
     let world = sim.world();
     let mut all = objects(&world).filter(|(kind, region, ..)| (*kind, *region) == ("group", "us-west-2"));
@@ -60,7 +62,8 @@ fn check(applies: &[(i64, u32)], flaw: Option<Flaw>) {
             };
             expect_done(program.apply().await);
             seen.push((now, *capacity));
-            // Of one day the highest is kept with its time: no peak counts for more than a day less.
+            // Of each day only the highest capacity is kept with its time, so a peak may count for
+            // up to a day less.
             let within = seen.iter().filter(|(at, _)| now - at <= 24 * (DAYS - 1));
             let highest = within.map(|(_, capacity)| *capacity).max().unwrap();
             let least = u64::from(highest).div_ceil(4);

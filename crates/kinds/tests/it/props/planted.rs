@@ -1,5 +1,7 @@
-//! Planted bugs: what the properties are there to find. Each is done to the program from outside, by what stands between
-//! it and the cloud, so that nothing of it is in the product. For each a named property must fail.
+//! Planted bugs, which the properties have to find.
+//!
+//! Each is injected into the program from outside, between it and the cloud, so that the product
+//! contains none of them. For each one a named property must fail.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,75 +36,80 @@ pub(super) use store::late;
 /// A mistake that drstack does not make.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Flaw {
-    /// Creations carry no idempotency token, so that the cloud takes each for another one.
+    /// Creations carry no stable idempotency token, so the cloud takes each one for a new one.
     NoToken,
-    /// Calls are made first, and their intents are written afterwards.
+    /// Calls are sent first, and their intents are stored afterwards.
     LateJournal,
-    /// What the stack owns and does not name any more is not looked for.
+    /// Orphans are not observed.
     NoOrphans,
-    /// A replacement takes its predecessor away first.
+    /// A replacement deletes the old resource first.
     DeleteFirst,
-    /// A run goes on when its lease has run out: its machine's clock does not show that it slept.
+    /// A run goes on after its lease has expired, because its machine's clock does not show that it
+    /// slept.
     NoLease,
-    /// What belongs to somebody else counts as an orphan of this stack.
+    /// A resource of another owner counts as an orphan of this stack.
     TakesOthers,
-    /// A lock is held until its holder gives it back.
+    /// A lock is held until its holder releases it.
     EndlessLock,
-    /// The record of a lock that is held does not say what was begun before.
+    /// The record of a held lock does not list the resources that earlier runs had begun.
     ForgetfulLock,
-    /// A failover looks at all regions.
+    /// A failover observes all regions.
     LooksAtPrimary,
-    /// Steps start as if nothing was ever throttled.
+    /// Steps start as if no call was ever throttled.
     Deaf,
-    /// A group is raised to all that it wants in one go.
+    /// A group is raised to its desired size at once.
     AllAtOnce,
-    /// Spot instances go when on-demand ones are asked for, not once they serve.
+    /// Spot instances end when on-demand ones are requested, not once those serve.
     NoHold,
-    /// A fact that could not be read counts as if it was.
+    /// A fact that could not be read counts as read.
     GuessesFacts,
-    /// A group's capacity is what it is at the moment.
+    /// A group's level is its current capacity.
     Momentary,
-    /// A failover moves traffic as soon as it can, whatever is up by then.
+    /// A failover moves traffic as soon as it can, before its dependencies are up.
     TrafficFirst,
-    /// A failback shrinks what served as soon as it can, whatever traffic still arrives there.
+    /// A failback shrinks the standby's capacity as soon as it can, while traffic still arrives
+    /// there.
     ShrinksFirst,
-    /// What a part that fails over waits for stays in standby.
+    /// The dependencies of a part that fails over stay in standby.
     PartAlone,
-    /// What the stack no longer names goes at once, whatever comes in its place.
+    /// An orphan is deleted at once, before its successor is ready.
     GoesAtOnce,
-    /// What is recognised under another address keeps its old tags.
+    /// A renamed resource keeps its old tags.
     KeepsTags,
-    /// Nothing is recognised under another address.
+    /// No resource is recognised under another address.
     KnowsNoMoves,
-    /// Two tags are proof enough.
+    /// Two tags count as proof of ownership.
     TrustsTags,
-    /// Of two that stand for one address the first by id is it, and the other goes.
+    /// Of two resources for one address the first by id is used, and the other one is deleted.
     FirstTwin,
-    /// A run asks whether it may call when a step begins, and not at each attempt; and it goes on when its lock is lost.
+    /// A run checks its permit when a step begins and not at each attempt, and it goes on when its
+    /// lock is lost.
     AsksOnce,
-    /// A failover is done when its plan is, whatever calls of earlier runs land afterwards: by its machine's clock all of them have landed.
+    /// A failover is done when its plan is, although calls of earlier runs land afterwards: by its
+    /// machine's clock all of them have landed.
     LooksOnce,
-    /// A group that goes back to spot ends an instance before it launches the one in its place.
+    /// A group that goes back to spot ends an instance before it launches the replacement.
     LaunchesLast,
-    /// A failover whose steps are done counts as recovered, whatever serves and answers.
+    /// A failover whose steps are done counts as recovered, without a check of what serves.
     Hopeful,
-    /// A minimum that an operator accepts is taken note of, and not heeded.
+    /// A minimum that the operator accepts is ignored.
     ForgetsMinimum,
-    /// A mode that is not recorded is taken for that of a stack which was never failed over.
+    /// A missing mode record counts as that of a stack that never failed over.
     TrustsAbsence,
-    /// Calls do not say which account they expect to own a bucket.
+    /// Calls do not name the account that they expect to own a bucket.
     NamesNoOwner,
-    /// A failover keeps facts, although it asked nobody.
+    /// A failover stores facts, although it captured none.
     WritesFacts,
-    /// A planned failover does not wait for replication.
+    /// A planned failover does not drain replication.
     SkipsDrain,
-    /// What a failover would need of the primary stops no apply.
+    /// A violation of static stability blocks no apply.
     BlocksNothing,
     /// An apply publishes the bundle although its lock is lost.
     PublishesLate,
 }
 
-/// The catalogue of a program at `desk`: a planner that sees the world as the flaw wants it, and whose plans go wrong.
+/// Returns the catalog of a program at `desk`, with a planner that observes and plans as the flaw
+/// demands.
 pub(super) fn catalog(flaw: Option<Flaw>, desk: &OperatorCloud) -> Catalog {
     let catalog = Catalog::new(drstack_kinds::components(), drstack_kinds::kinds(), keep(flaw));
     Catalog { planner: Arc::new(Flawed { flaw, desk: desk.clone() }), ..catalog }
@@ -151,7 +158,7 @@ impl Planner for Flawed {
     }
 }
 
-/// A session for a failover that knows nothing of other regions, and looks there.
+/// Makes a failover's session observe all regions.
 pub(super) fn look_everywhere(flaw: Option<Flaw>, session: Session) -> Session {
     match flaw {
         Some(Flaw::LooksAtPrimary) => Session { alone: None, ..session },
@@ -159,7 +166,7 @@ pub(super) fn look_everywhere(flaw: Option<Flaw>, session: Session) -> Session {
     }
 }
 
-/// What a failover of a part goes without.
+/// Returns the names that a failover of a part does not wait for.
 pub(super) fn go_alone(flaw: Option<Flaw>, stack: &Stack, only: &[String]) -> Vec<String> {
     if flaw != Some(Flaw::PartAlone) || only.is_empty() {
         return Vec::new();
@@ -168,7 +175,7 @@ pub(super) fn go_alone(flaw: Option<Flaw>, stack: &Stack, only: &[String]) -> Ve
     sequence.parts().map(ToString::to_string).collect()
 }
 
-/// What is `there`, as the program hears of it: the second record of the mode is not.
+/// Hides the second mode record from the program.
 pub(super) fn trust_absence(
     flaw: Option<Flaw>,
     kind: &str,
@@ -180,8 +187,10 @@ pub(super) fn trust_absence(
     if flaw == Some(Flaw::TrustsAbsence) && is_record { vec![Ok(None)] } else { there }
 }
 
-/// The time as the program hears of it: by a clock that stands still while the machine sleeps, so that a lease never ends; or by one that is
-/// an hour ahead, so that everything has landed.
+/// Returns the time that the machine's clock shows.
+///
+/// One flawed clock stands still while the machine sleeps, so that a lease never expires. The other
+/// one is an hour ahead, so that all calls have landed.
 pub(super) fn told_time(flaw: Option<Flaw>, now: Timestamp, slept: Duration) -> Timestamp {
     match flaw {
         Some(Flaw::NoLease) => now - slept,
@@ -190,25 +199,25 @@ pub(super) fn told_time(flaw: Option<Flaw>, now: Timestamp, slept: Duration) -> 
     }
 }
 
-/// What `sides` of data look like to the program.
+/// Returns the comparison of both sides as the program reads it.
 pub(super) fn drained(flaw: Option<Flaw>, sides: Sides) -> Sides {
     let all = Sides { is_whole: true, ..Sides::default() };
     if flaw == Some(Flaw::SkipsDrain) { all } else { sides }
 }
 
-/// Whether the cloud asks before each attempt whether it may call.
+/// True if the cloud checks the permit before each attempt.
 pub(super) fn asks(flaw: Option<Flaw>) -> bool {
     !matches!(flaw, Some(Flaw::AsksOnce | Flaw::NoLease | Flaw::LooksOnce))
 }
 
-/// Makes calls on `sim` that do not say whose a bucket has to be.
+/// Makes calls on `sim` name no expected owner of a bucket.
 pub(super) fn name_no_owner(flaw: Option<Flaw>, sim: &Sim) {
     if flaw == Some(Flaw::NamesNoOwner) {
         sim.trust_names();
     }
 }
 
-/// `call` as it is sent.
+/// Returns `call` as it is sent.
 pub(super) fn without_token(flaw: Option<Flaw>, call: &Call, now: Timestamp) -> Call {
     match flaw {
         Some(Flaw::NoToken) => {
@@ -218,7 +227,7 @@ pub(super) fn without_token(flaw: Option<Flaw>, call: &Call, now: Timestamp) -> 
     }
 }
 
-/// `spec` as it is sent.
+/// Returns `spec` as it is sent.
 pub(super) fn all_at_once(flaw: Option<Flaw>, spec: &Value) -> Value {
     let mut spec = spec.clone();
     if flaw == Some(Flaw::AllAtOnce)
@@ -229,24 +238,24 @@ pub(super) fn all_at_once(flaw: Option<Flaw>, spec: &Value) -> Value {
     spec
 }
 
-/// How often calls were throttled, as the program hears of it.
+/// Returns the number of throttled calls that the program learns of.
 pub(super) fn heard(flaw: Option<Flaw>, throttled: u64) -> u64 {
     if flaw == Some(Flaw::Deaf) { 0 } else { throttled }
 }
 
-/// Makes the resources of `graph` rest on nothing.
+/// Makes the resources of `graph` depend on no missing fact.
 fn guess(flaw: Option<Flaw>, graph: &mut Graph) {
     if flaw == Some(Flaw::GuessesFacts) {
         graph.resources.values_mut().for_each(|it| it.lacking = None);
     }
 }
 
-/// What is kept of an answer.
+/// Returns the rule that decides which answer to a fact is kept.
 fn keep(flaw: Option<Flaw>) -> Keep {
     if flaw == Some(Flaw::Momentary) { |_, _, fact| fact } else { drstack_kinds::facts::keep }
 }
 
-/// `evidence` as if all that is wanted served and had been asked.
+/// Returns `evidence` as if all desired instances served and all checks had passed.
 pub(super) fn hopeful(flaw: Option<Flaw>, evidence: Evidence) -> Evidence {
     if flaw != Some(Flaw::Hopeful) {
         return evidence;
@@ -255,40 +264,40 @@ pub(super) fn hopeful(flaw: Option<Flaw>, evidence: Evidence) -> Evidence {
     Evidence { pools: pools.collect(), asked_service: evidence.steps, asked_data: evidence.steps, ..evidence }
 }
 
-/// The minimums that the program hears of.
+/// Returns the minimums that reach the program.
 pub(super) fn forget_minimum(flaw: Option<Flaw>, accepted: &[Accepted]) -> Vec<Accepted> {
     if flaw == Some(Flaw::ForgetsMinimum) { Vec::new() } else { accepted.to_vec() }
 }
 
-/// Leaves out of `seen` what the graph does not name.
+/// Removes the orphans from `seen`.
 fn skip_orphans(flaw: Option<Flaw>, seen: &mut Observed) {
     if flaw == Some(Flaw::NoOrphans) {
         seen.others.clear();
     }
 }
 
-/// Adds to `seen` what is there of others.
+/// Adds other owners' resources to `seen`.
 fn take_others(flaw: Option<Flaw>, seen: &mut Observed, others: Vec<Owned>) {
     if flaw == Some(Flaw::TakesOthers) {
         seen.others.extend(others);
     }
 }
 
-/// Lets go of `others` without waiting for anything.
+/// Deletes orphans without waiting for their successors.
 fn goes_at_once(flaw: Option<Flaw>, plan: &mut Plan) {
     if flaw == Some(Flaw::GoesAtOnce) {
         plan.steps.iter_mut().filter(|it| it.action == Action::Delete).for_each(|it| it.needs.clear());
     }
 }
 
-/// `call` with the address that stands in the tags already.
+/// Returns `call` with the address that the live tags already carry.
 pub(super) fn with_old_tags(flaw: Option<Flaw>, call: &Call, changes: &[FieldChange]) -> Call {
     let renamed = changes.iter().find(|it| it.is_of_address()).filter(|_| flaw == Some(Flaw::KeepsTags));
     let from = renamed.and_then(|it| Address::parse(it.from.as_str()?));
     Call { address: from.unwrap_or_else(|| call.address.clone()), ..call.clone() }
 }
 
-/// Hides from `seen` for which addresses orphans were made, and that they serve: each is one for itself.
+/// Hides the addresses of orphans in `seen`, so that none is recognised as a renamed resource.
 fn know_no_moves(flaw: Option<Flaw>, graph: &Graph, seen: &mut Observed) {
     if flaw == Some(Flaw::KnowsNoMoves) {
         for owned in seen.others.iter_mut().filter(|it| !graph.resources.contains_key(&it.address)) {
@@ -297,7 +306,7 @@ fn know_no_moves(flaw: Option<Flaw>, graph: &Graph, seen: &mut Observed) {
     }
 }
 
-/// Takes what has two tags for the stack's.
+/// Counts a resource with two tags as the stack's.
 fn trust_tags(flaw: Option<Flaw>, seen: &mut Observed) {
     if flaw == Some(Flaw::TrustsTags) {
         for Claim { kind, place, mut found } in std::mem::take(&mut seen.unproven) {
@@ -308,7 +317,7 @@ fn trust_tags(flaw: Option<Flaw>, seen: &mut Observed) {
     }
 }
 
-/// Takes the first of two by its id, and the others away.
+/// Uses the first of two twins by id, and makes the others orphans.
 fn take_first_twin(flaw: Option<Flaw>, graph: &Graph, seen: &mut Observed) {
     if flaw == Some(Flaw::FirstTwin) {
         for owned in seen.others.iter_mut().filter(|it| graph.resources.contains_key(&it.address)) {
@@ -317,7 +326,7 @@ fn take_first_twin(flaw: Option<Flaw>, graph: &Graph, seen: &mut Observed) {
     }
 }
 
-/// Turns the edges of replacements round.
+/// Reverses the edges of replacements.
 fn delete_first(flaw: Option<Flaw>, plan: &mut Plan) {
     if flaw != Some(Flaw::DeleteFirst) {
         return;
@@ -334,7 +343,7 @@ fn delete_first(flaw: Option<Flaw>, plan: &mut Plan) {
     }
 }
 
-/// Opens the gates of a failover, or of the way back: what each step waits for by itself is left.
+/// Opens the gates of a failover or a failback. Each step still waits for its own needs.
 fn open_gates(flaw: Option<Flaw>, intent: Intent, plan: &mut Plan) {
     let opens = match flaw {
         Some(Flaw::TrafficFirst) => intent.fails_over(),
@@ -346,7 +355,7 @@ fn open_gates(flaw: Option<Flaw>, intent: Intent, plan: &mut Plan) {
     }
 }
 
-/// `changed`, and the spot instances of a group are gone as soon as the change has begun.
+/// Makes a change, and ends the spot instances of a group as soon as the change has begun.
 pub(super) async fn without_hold<T>(
     flaw: Option<Flaw>,
     sim: &Sim,
@@ -380,7 +389,7 @@ pub(super) async fn without_hold<T>(
     }
 }
 
-/// Ends an instance of a group that was just changed, until another one is launched.
+/// Ends an instance of a group that was just changed, until the group launches another one.
 pub(super) fn launch_last(flaw: Option<Flaw>, sim: &Sim, kind: &'static str, scope: &Scope, id: &str) {
     if flaw == Some(Flaw::LaunchesLast) && kind == "group" {
         sim.interrupt(kind, scope, Place::Standby, id, SignedDuration::from_mins(5), |live| {

@@ -1,4 +1,5 @@
-//! The program at a desk: the application as the command line calls it, on the simulated cloud.
+//! The program on an operator's machine: the application as the command line calls it, on the
+//! simulated cloud.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,24 +33,24 @@ use jiff::{SignedDuration, Timestamp};
 use super::desk::OperatorCloud;
 use super::planted::{self, Flaw};
 
-/// Somebody at a machine, with a stack.
+/// An operator at a machine, with a stack.
 pub(crate) struct Program<'a> {
     pub(crate) stack: &'a Stack,
     pub(crate) desk: OperatorCloud,
-    /// Its run's name: another one each time.
+    /// Name of its run, a new one each time.
     pub(crate) run: String,
     pub(crate) delete_data: &'a BTreeSet<String>,
     pub(crate) flaw: Option<Flaw>,
     /// The minimums that a failover accepts.
     pub(crate) minimum: Vec<Accepted>,
-    /// The verdict on the last failover, and what it follows from.
+    /// The verdict on the last failover, with its evidence.
     pub(crate) judged: Mutex<Option<(Verdict, Evidence)>>,
 }
 
 /// How the program ended.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum End {
-    /// All is done, after so many steps.
+    /// Everything is done, after this number of steps.
     Done(usize),
     /// Exit 4.
     Locked(String),
@@ -107,7 +108,7 @@ impl Program<'_> {
         self.fail_over(&self.how(only)).await
     }
 
-    /// The same as `how` says.
+    /// `drstack failover` with the options `how`.
     pub(crate) async fn fail_over(&self, how: &Failover) -> End {
         let ear = Arc::new(Ear::default());
         let ended = async {
@@ -117,7 +118,7 @@ impl Program<'_> {
         self.end(ended.await, &ear)
     }
 
-    /// What a failover would do.
+    /// Plans a failover.
     pub(crate) async fn plan_failover(&self, only: &[String]) -> Result<PlanOutcome, Failure> {
         let (ear, how) = (Arc::new(Ear::default()), self.how(only));
         let mut session = self.for_failover(&ear, &how).await?;
@@ -146,7 +147,7 @@ impl Program<'_> {
         unlock::unlock(&session, &held).await
     }
 
-    /// What an apply or a destroy would do in the mode that the stack is in.
+    /// Plans an apply or a destroy in the stack's current mode.
     pub(crate) async fn plan(&self, intent: Intent) -> Result<PlanOutcome, Failure> {
         let mut session = Session::open(&self.app(&Arc::default()), self.stack.clone()).await?;
         let mode = session.mode().await?.standing().mode;
@@ -154,7 +155,7 @@ impl Program<'_> {
         session.plan(&options).await
     }
 
-    /// A failover of `only` these addresses or of all.
+    /// Returns the options for a failover of `only` these addresses, or of all.
     pub(crate) fn how(&self, only: &[String]) -> Failover {
         let minimum = planted::forget_minimum(self.flaw, &self.minimum);
         Failover {
@@ -172,14 +173,14 @@ impl Program<'_> {
     }
 
     async fn for_failover(&self, ear: &Arc<Ear>, how: &Failover) -> Result<Session, Failure> {
-        // Whose commands they are is no question here: they are the stack's own.
+        // The commands are the stack's own, so trust in them is not tested here.
         let trust = Trust { planned: how.planned, unsigned: true, ..Trust::default() };
         let source = Source::Files(Box::new(self.stack.clone()), None);
         let session = Session::for_failover(&self.app(ear), source, &trust).await?;
         Ok(planted::look_everywhere(self.flaw, session))
     }
 
-    /// The application at this desk.
+    /// Returns the application on this machine.
     fn app(&self, ear: &Arc<Ear>) -> App {
         let seat =
             Arc::new(Seat { desk: self.desk.clone(), run: self.run.clone(), runs: AtomicUsize::new(0) });
@@ -194,7 +195,7 @@ impl Program<'_> {
             *self.judged.lock().unwrap() = Some((Verdict::of(&evidence), evidence));
         }
         match ended {
-            // A failover may be done and be no recovery all the same: `judged` says so.
+            // A failover may be complete and still no recovery: `judged` has the verdict.
             Ok(Status::Done | Status::NotReady) | Err(_) if heard.is_complete => End::Done(heard.done),
             Ok(Status::Done) => End::Done(heard.done),
             Ok(status) => End::Failed(format!("{status:?}: {:?}", heard.failed)),
@@ -204,11 +205,11 @@ impl Program<'_> {
     }
 }
 
-/// The machine that a program runs on, and the cloud that it reaches from there.
+/// The machine that a program runs on, with the cloud that it reaches from there.
 struct Seat {
     desk: OperatorCloud,
     run: String,
-    /// How many runs have begun: a failback may take two.
+    /// Number of runs that have begun. A failback may take two.
     runs: AtomicUsize,
 }
 
@@ -252,7 +253,7 @@ impl Host for Seat {
     }
 }
 
-/// Hears what the program tells.
+/// Records the results that the program reports.
 #[derive(Default)]
 struct Ear(Mutex<Heard>);
 
@@ -260,9 +261,9 @@ struct Ear(Mutex<Heard>);
 struct Heard {
     /// Steps that were done.
     done: usize,
-    /// A change of mode has come to its end.
+    /// True if a change of mode is complete.
     is_complete: bool,
-    /// What failed, or cannot be done.
+    /// Failed steps and blocked addresses.
     failed: Vec<String>,
     judged: Option<(Verdict, Evidence)>,
 }

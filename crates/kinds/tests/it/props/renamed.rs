@@ -1,4 +1,4 @@
-//! A component, or the module that it is in, gets another name: what it has stays, and stays in use.
+//! A renamed component, or one in a renamed module, keeps its resources, and they stay in use.
 
 use proptest::prelude::*;
 
@@ -7,7 +7,7 @@ use super::scene::{Case, Scene, cases, expect_done};
 use super::service::Service;
 use super::{finds, holds, run};
 
-/// A stack, and which of its components is renamed.
+/// Returns a stack with one of its components renamed.
 fn renames() -> impl Strategy<Value = Case> {
     (cases(), any::<usize>()).prop_map(|(case, which)| case.with_a_rename(which))
 }
@@ -29,7 +29,7 @@ fn check(case: &Case, flaw: Option<Flaw>) {
     });
 }
 
-/// The program dies on the way, and somebody runs it again.
+/// The program dies during the rename, and the operator runs it again.
 fn check_deaths(case: &Case, kill: u64) {
     run(async {
         let scene = Scene::of(case, None).await;

@@ -1,5 +1,5 @@
-//! The scene of a property: a world in which one stack stands, another one that is wanted now, and how that ends where
-//! nothing goes wrong.
+//! The scene of a property: a world in which one stack exists, the stack that is desired now, and
+//! the world after an undisturbed apply of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,75 +21,75 @@ use crate::loaded::{seeds, stack};
 use crate::random::{Draft, drafts};
 use crate::samples::samples;
 
-/// What a property is held against.
+/// The input of a property.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
-    /// The stack that stands already.
+    /// The stack that exists already.
     before: Option<Draft>,
     wanted: Draft,
-    fault_schedule: Weather,
+    conditions: Conditions,
 }
 
-/// How a simulated cloud behaves where nothing goes wrong.
+/// How a simulated cloud behaves if nothing goes wrong.
 #[derive(Clone, Debug)]
-struct Weather {
+struct Conditions {
     seed: u64,
     latency: i64,
     jitter: i64,
-    /// Milliseconds for which looks may miss what was made.
+    /// Milliseconds for which reads may miss a created resource.
     lag: i64,
     /// Seconds that each change takes.
     work: i64,
-    /// Instances to be had of the type that pools like best and can do without.
+    /// Available instances of the type that pools prefer and can do without.
     best: u32,
 }
 
 pub(crate) fn cases() -> impl Strategy<Value = Case> {
-    let fault_schedule =
-        (any::<u64>(), 0..200_i64, 0..200_i64, 0..10_000_i64, 0..40_i64, 0..40_u32).prop_map(
-            |(seed, latency, jitter, lag, work, best)| Weather { seed, latency, jitter, lag, work, best },
-        );
-    (prop::option::of((drafts(), any::<bool>())), drafts(), fault_schedule).prop_map(
-        |(before, wanted, fault_schedule)| {
+    let conditions = (any::<u64>(), 0..200_i64, 0..200_i64, 0..10_000_i64, 0..40_i64, 0..40_u32).prop_map(
+        |(seed, latency, jitter, lag, work, best)| Conditions { seed, latency, jitter, lag, work, best },
+    );
+    (prop::option::of((drafts(), any::<bool>())), drafts(), conditions).prop_map(
+        |(before, wanted, conditions)| {
             let (before, wanted) = match before {
                 Some((before, true)) => (Some(before.clone()), before.changed_to(&wanted)),
                 Some((before, false)) => (Some(before), wanted),
                 None => (None, wanted),
             };
-            Case { before, wanted, fault_schedule }
+            Case { before, wanted, conditions }
         },
     )
 }
 
 impl Case {
-    /// The same where each look finds all that was made.
+    /// Returns this case with reads that find every created resource.
     pub(crate) fn without_lag(&self) -> Self {
-        Self { fault_schedule: Weather { lag: 0, ..self.fault_schedule.clone() }, ..self.clone() }
+        Self { conditions: Conditions { lag: 0, ..self.conditions.clone() }, ..self.clone() }
     }
 
-    /// The same with pools of more instances than may be launched at once.
+    /// Returns this case with pools of more instances than may be launched at once.
     pub(crate) fn with_large_pools(&self) -> Self {
         Self { before: None, wanted: self.wanted.with_large_pools(), ..self.clone() }
     }
 
-    /// The same where its stack stands already, under another name of one component or of its module.
+    /// Returns this case with its stack in existence already, one component or module of it
+    /// renamed.
     pub(crate) fn with_a_rename(&self, which: usize) -> Self {
         let before = self.wanted.with_module();
         Self { wanted: before.renamed(which), before: Some(before), ..self.clone() }
     }
 
-    /// The stack that is wanted.
+    /// Returns the text of the desired stack.
     pub(crate) fn text(&self) -> String {
         self.wanted.text()
     }
 
-    /// The same where nothing stands yet.
+    /// Returns this case for a world in which no stack exists yet.
     pub(crate) fn afresh(&self) -> Self {
         Self { before: None, ..self.clone() }
     }
 }
 
-impl Weather {
+impl Conditions {
     fn config(&self) -> SimConfig {
         let work = SignedDuration::from_secs(self.work);
         SimConfig {
@@ -104,18 +104,18 @@ impl Weather {
     }
 }
 
-/// See the module.
+/// A case with its simulated cloud, and with the world after an undisturbed apply.
 pub(crate) struct Scene {
     pub(crate) stack: Stack,
-    /// Before anything is done.
+    /// The world before any run.
     start: Sim,
-    /// After an undisturbed apply.
+    /// The world after an undisturbed apply.
     pub(crate) stands: Sim,
     config: SimConfig,
     flaw: Option<Flaw>,
-    /// What the user allows to be replaced although it holds data.
+    /// Data that the operator allows to be replaced.
     pub(crate) delete_data: BTreeSet<String>,
-    /// Calls of an undisturbed apply, and the world after it.
+    /// Calls of an undisturbed apply, its steps, and the world after it.
     pub(crate) calls: u64,
     pub(crate) steps: usize,
     undisturbed: Vec<String>,
@@ -125,7 +125,7 @@ impl Scene {
     pub(crate) async fn of(case: &Case, flaw: Option<Flaw>) -> Self {
         let wanted = stack(&case.wanted.text());
         let before = case.before.as_ref().map(|before| stack(&before.text()));
-        let config = case.fault_schedule.config();
+        let config = case.conditions.config();
         let all = before.iter().chain([&wanted]).flat_map(seeds).collect();
         let sim = Sim::in_memory(config.clone(), drstack_kinds::kinds(), &scope(&wanted), all).unwrap();
         plant_foreign(&sim, &wanted);
@@ -155,12 +155,13 @@ impl Scene {
         scene
     }
 
-    /// From here on programs make this mistake.
+    /// Makes programs commit this mistake from here on.
     pub(crate) fn plant(&mut self, flaw: Option<Flaw>) {
         self.flaw = flaw;
     }
 
-    /// Data whose replacement has to be allowed: its address is in the sentence that says so.
+    /// Returns the data whose replacement has to be allowed. The remark that blocks it names the
+    /// address.
     async fn to_be_allowed(&self) -> BTreeSet<String> {
         let sim = self.begin();
         let planned = self.plan(&sim, Intent::Converge).await;
@@ -168,24 +169,24 @@ impl Scene {
         named.map(|it| it.trim_matches(['`', '\'']).to_owned()).collect()
     }
 
-    /// The world of the beginning.
+    /// Returns the world before any run.
     pub(crate) fn begin(&self) -> Sim {
         self.start.restart(self.config.clone()).unwrap()
     }
 
-    /// The same, with something in its way.
+    /// Returns the world before any run, with a changed configuration such as a fault.
     pub(crate) fn begin_with(&self, change: impl FnOnce(&mut SimConfig)) -> Sim {
         let mut config = self.config.clone();
         change(&mut config);
         self.start.restart(config).unwrap()
     }
 
-    /// The world after `sim`, at the time when a lock that nobody renewed is free.
+    /// Returns the world after `sim`, at a time when an unrenewed lock has expired.
     pub(crate) fn later(&self, sim: &Sim) -> Sim {
         self.after_with(sim, |_| {})
     }
 
-    /// The same, with something in its way.
+    /// Returns the world after `sim` at that time, with a changed configuration.
     pub(crate) fn after_with(&self, sim: &Sim, change: impl FnOnce(&mut SimConfig)) -> Sim {
         let between_runs = SignedDuration::from_secs(75);
         let mut config = SimConfig { between_runs, ..self.config.clone() };
@@ -193,7 +194,7 @@ impl Scene {
         sim.restart(config).unwrap()
     }
 
-    /// The world after `sim`, at once.
+    /// Returns the world immediately after `sim`.
     pub(crate) fn at_once(&self, sim: &Sim) -> Sim {
         let between_runs = SignedDuration::from_millis(1);
         sim.restart(SimConfig { between_runs, ..self.config.clone() }).unwrap()
@@ -203,12 +204,12 @@ impl Scene {
         OperatorCloud::at(sim, self.flaw, nap)
     }
 
-    /// Somebody at that desk.
+    /// Returns a program at that machine.
     pub(crate) fn program(&self, desk: &OperatorCloud, run: &str) -> Program<'_> {
         self.program_with(desk, run, self.flaw)
     }
 
-    /// The same, who makes this mistake.
+    /// Returns a program at that machine that makes this mistake.
     pub(crate) fn program_with(&self, desk: &OperatorCloud, run: &str, flaw: Option<Flaw>) -> Program<'_> {
         Program {
             stack: &self.stack,
@@ -221,7 +222,7 @@ impl Scene {
         }
     }
 
-    /// An apply at a desk of its own; every change's intent has to be stored before it.
+    /// Applies from a new machine. Every change's intent has to be stored before the change.
     pub(crate) async fn apply(&self, sim: &Sim, run: &str) -> End {
         let desk = self.desk(sim, None);
         let end = self.program(&desk, run).apply().await;
@@ -229,7 +230,7 @@ impl Scene {
         end
     }
 
-    /// The same, which has to succeed.
+    /// Applies from a new machine, which has to succeed.
     pub(crate) async fn applied(&self, sim: &Sim, run: &str) {
         expect_done(self.apply(sim, run).await);
     }
@@ -242,8 +243,9 @@ impl Scene {
         }
     }
 
-    /// Demands that nothing is left to do in the world of `sim`, that nothing is there twice or left over without being
-    /// named, and that what is not the stack's is as it was. Returns all that is there.
+    /// Asserts that the world of `sim` is complete: nothing is left to do, no resource exists twice
+    /// or as an unreported orphan, and other owners' resources are unchanged. Returns all
+    /// resources.
     pub(crate) async fn finished(&self, sim: &Sim) -> Vec<String> {
         let now = self.later(sim);
         let PlanOutcome { plan, report, compiled, .. } = self.plan(&now, Intent::Converge).await;
@@ -263,7 +265,7 @@ impl Scene {
         shape(&world)
     }
 
-    /// Demands that the world of `sim` is the one that an undisturbed apply leaves.
+    /// Asserts that the world of `sim` is the one that an undisturbed apply leaves.
     pub(crate) async fn expect_same(&self, sim: &Sim) {
         let there = self.finished(sim).await;
         let only = |these: &[String], those: &[String]| -> Vec<String> {
@@ -273,12 +275,12 @@ impl Scene {
         assert!(there == self.undisturbed, "there is {more:#?}\nthere should be {less:#?}");
     }
 
-    /// What belongs to others, to the byte.
+    /// Returns the resources of other owners, to the byte.
     pub(crate) fn foreign(&self, sim: &Sim) -> BTreeMap<String, String> {
         let world = sim.world();
         let is_foreign = |it: &Holder| matches!(it, Holder::Foreign | Holder::Claimed { .. });
         let all = objects(&world).filter(|(.., object)| is_foreign(&object.owner));
-        // What a run has begun to make has its token, and no tags yet.
+        // A resource that a run has begun to create has its token, and no tags yet.
         all.filter(|(.., object)| object.token.is_empty())
             .map(|(kind, region, id, object)| {
                 (format!("{region}/{kind}/{id}"), serde_json::to_string(object).unwrap())
@@ -287,14 +289,14 @@ impl Scene {
     }
 }
 
-/// Steps of a plan, but for checks, which are made each time.
+/// Returns the steps of a plan, without checks, which run each time.
 pub(crate) fn left_to_do(plan: &Plan) -> Vec<String> {
     let kinds = drstack_kinds::kinds();
     let left = plan.steps.iter().filter(|step| kinds.get(&step.kind).unwrap().check().is_none());
     left.map(|it| format!("{:?} {}: {}", it.action, it.address, it.reason)).collect()
 }
 
-/// How many steps were done.
+/// Returns the number of steps of a program that is done.
 pub(crate) fn expect_done(end: End) -> usize {
     match end {
         End::Done(steps) => steps,
@@ -302,13 +304,13 @@ pub(crate) fn expect_done(end: End) -> usize {
     }
 }
 
-/// Demands that no change was started whose intent was not stored before.
+/// Asserts that the intent of every change was stored before it.
 pub(crate) fn expect_intended(desk: &OperatorCloud) {
     let early: Vec<_> = desk.changes().into_iter().filter(|change| !change.intended).collect();
     assert!(early.is_empty(), "not in the journal: {early:#?}");
 }
 
-/// All that is there, but for the second record of the mode, which is no component's.
+/// Returns all resources, without the second mode record, which belongs to no component.
 pub(crate) fn objects(world: &World) -> impl Iterator<Item = (&str, &str, &str, &drstack_sim::Object)> {
     let record = record::address();
     let all = world.objects.iter().flat_map(|(kind, regions)| {
@@ -321,7 +323,7 @@ pub(crate) fn objects(world: &World) -> impl Iterator<Item = (&str, &str, &str, 
     )
 }
 
-/// How often each address is there.
+/// Counts the resources of each address.
 pub(crate) fn owned(world: &World) -> BTreeMap<String, usize> {
     let mut owned = BTreeMap::new();
     for (.., object) in objects(world) {
@@ -332,13 +334,13 @@ pub(crate) fn owned(world: &World) -> BTreeMap<String, usize> {
     owned
 }
 
-/// What was begun to be made and carries nobody's tags.
+/// Returns the resources that a run has begun to create and not yet tagged.
 fn begun(world: &World) -> Vec<String> {
     let all = objects(world).filter(|(.., it)| it.owner == Holder::Foreign && !it.token.is_empty());
     all.map(|(kind, region, id, _)| format!("{region}/{kind}/{id}")).collect()
 }
 
-/// All that is there, without times and tokens, and without the ids that the cloud chose.
+/// Returns all resources, without times, tokens, and the ids that the cloud chose.
 pub(crate) fn shape(world: &World) -> Vec<String> {
     let kinds = drstack_kinds::kinds();
     let mut chosen = BTreeMap::new();
@@ -360,7 +362,8 @@ pub(crate) fn shape(world: &World) -> Vec<String> {
     all
 }
 
-/// One resource of each kind in each place, and two replication rules in the buckets that random stacks have.
+/// Creates a resource of each kind in each place for other owners, and two replication rules in the
+/// buckets of random stacks.
 fn plant_foreign(sim: &Sim, stack: &Stack) {
     let (kinds, scope) = (drstack_kinds::kinds(), scope(stack));
     for (number, sample) in samples().iter().enumerate() {
@@ -378,7 +381,7 @@ fn plant_foreign(sim: &Sim, stack: &Stack) {
             if kind.role() == Role::Setting || kind.check().is_some() {
                 continue;
             }
-            // Somebody gave his own the tags of the stack.
+            // Another owner gave this resource the tags of the stack.
             let id = format!("theirs-tagged-{number}");
             let live = kind.expect(&sample.spec, &id).unwrap();
             let address = Address::parse(&format!("pool.theirs/{}", sample.kind));

@@ -1,5 +1,7 @@
-//! The order of a failover and of the way back, seen from the cloud: what is up at the moment in which traffic is moved, and whether any
-//! traffic still arrives when capacity goes. What is to be up is read off the stack here, not asked of the program.
+//! The order of a failover and of a failback, observed from the cloud: what is up when traffic
+//! moves, and if traffic still arrives when capacity shrinks.
+//!
+//! The test reads from the stack what has to be up, and does not ask the program.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,41 +12,41 @@ use drstack_core::stack::{Declared, Stack};
 use drstack_sim::{Holder, Sim, World};
 use serde_json::Value;
 
-/// What has to be up before traffic moves.
+/// A condition that has to hold before traffic moves.
 #[derive(Clone, Debug)]
 enum Must {
-    /// A group, with so many instances at least.
+    /// A group serves with at least this number of instances.
     Serve(Address, u64),
-    /// A table that is restored.
+    /// A table is restored.
     Hold(Address),
-    /// A check.
+    /// A check has passed.
     Pass(Address),
 }
 
-/// Watches one command. Clones are the same.
+/// Watches the changes of one command. Clones share the watch.
 #[derive(Clone)]
 pub(crate) struct Watch(Arc<Watched>);
 
 struct Watched {
-    /// By the address of what moves traffic; none on the way back.
+    /// The conditions, by the address of what moves traffic; `None` for a failback.
     musts: Option<BTreeMap<Address, Vec<Must>>>,
     broken: Mutex<Vec<String>>,
 }
 
 impl Watch {
-    /// A failover that is to lead to `active`.
+    /// Watches a failover that is to lead to `active`.
     pub(crate) fn failover(stack: &Stack, active: &Graph) -> Self {
         let switches = active.resources.values().filter(|it| it.kind == "traffic-switch");
         let musts = switches.map(|it| (it.address.clone(), musts(stack, active, &it.address.component())));
         Self(Arc::new(Watched { musts: Some(musts.collect()), broken: Mutex::default() }))
     }
 
-    /// The way back.
+    /// Watches a failback.
     pub(crate) fn failback() -> Self {
         Self(Arc::new(Watched { musts: None, broken: Mutex::default() }))
     }
 
-    /// A change begins while `done` are the changes that have ended well.
+    /// Checks a change that begins while the changes in `done` have ended well.
     pub(super) fn begins(&self, what: &str, done: &BTreeSet<String>, sim: &Sim) {
         let mut words = what.split(' ');
         let (Some(verb), Some(address)) = (words.next(), words.next().and_then(Address::parse)) else {
@@ -64,7 +66,7 @@ impl Watch {
         self.broken().extend(broken.into_iter().map(|why| format!("{verb} {address}: {why}")));
     }
 
-    /// Demands that the order was kept.
+    /// Asserts that the order was kept.
     pub(crate) fn expect_kept(&self) {
         assert_eq!(*self.broken(), [""; 0], "not yet up, or not yet left");
     }
@@ -93,7 +95,8 @@ impl Must {
     }
 }
 
-/// What `traffic` has to wait for: what it names, else everything of its tier and the tiers before.
+/// Returns the conditions that `traffic` has to wait for: those it names, else all of its tier and
+/// earlier tiers.
 fn musts(stack: &Stack, active: &Graph, traffic: &ComponentAddress) -> Vec<Must> {
     let declared = &stack.components[traffic];
     let named = declared.spec.get("after").and_then(Value::as_array);
@@ -108,7 +111,7 @@ fn musts(stack: &Stack, active: &Graph, traffic: &ComponentAddress) -> Vec<Must>
     let must = |it: &drstack_core::graph::Resource| match it.kind.as_str() {
         "group" => Some(Must::Serve(it.address.clone(), it.spec["failover"]["minimum"].as_u64().unwrap())),
         "table-import" => Some(Must::Hold(it.address.clone())),
-        // Of the tables that a named pool reads only what is restored is meant.
+        // Of the tables that a named pool reads, only restored ones count.
         "check" if named.is_none() || it.address.as_str().starts_with("pool.") => {
             Some(Must::Pass(it.address.clone()))
         }
@@ -117,7 +120,7 @@ fn musts(stack: &Stack, active: &Graph, traffic: &ComponentAddress) -> Vec<Must>
     resources.filter_map(must).collect()
 }
 
-/// A pool that is referred to, and the tables that it reads.
+/// Returns a referenced pool, and the tables that it reads.
 fn read_by(stack: &Stack, pool: &Value) -> Vec<ComponentAddress> {
     let address = |it: &Value| ComponentAddress::new(it.as_str().unwrap().trim_start_matches('@'));
     let pool = address(pool);
@@ -125,10 +128,10 @@ fn read_by(stack: &Stack, pool: &Value) -> Vec<ComponentAddress> {
     tables.chain([pool.clone()]).collect()
 }
 
-/// What still leads traffic to the standby region.
+/// Returns the traffic switches that still lead traffic to the standby region.
 fn arrives(world: &World) -> Vec<String> {
     let all = world.objects.get("traffic-switch").into_iter().flat_map(BTreeMap::values).flatten();
-    // Settings have no owner; their names say whose they are.
+    // Settings have no owner tags; their names show that they are the stack's.
     let ours = all.filter(|(id, _)| id.starts_with("drstack-"));
     let on = ours.filter(|(_, it)| it.live["active"] == true || it.live["alarm"] == true);
     on.map(|(id, _)| format!("traffic arrives by {id}")).collect()

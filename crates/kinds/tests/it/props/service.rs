@@ -1,4 +1,4 @@
-//! What serves: instances of the stack's groups, looked at whenever a program calls.
+//! The instances in service of the stack's groups, counted whenever a program calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -7,30 +7,31 @@ use drstack_core::budget::{AT_ONCE, PER_SECOND};
 use drstack_sim::{Holder, Sim, World};
 use jiff::Timestamp;
 
-/// Seconds by which a change may be seen later than it was made where it is looked each second, with as much to spare.
+/// Seconds by which a change may be counted late: counts come each second, with as much to spare.
 const SEEN_LATE: f64 = 2.0;
 
-/// Instances in service by group, none of which may get fewer. Clones are the same.
+/// Instances in service by group, none of which may drop. Clones share the counts.
 #[derive(Clone, Default)]
 pub(crate) struct Service(Arc<Mutex<Seen>>);
 
 #[derive(Default)]
 struct Seen {
-    /// By id, what served at the beginning, without what was interrupted since.
+    /// By id, the instances in service at the beginning, less those interrupted since.
     least: BTreeMap<String, u64>,
     dips: Vec<String>,
-    /// What has to be there at each look: data, and what feeds it.
+    /// Data, and resources that feed it, which have to exist at each count.
     stands: BTreeSet<String>,
-    /// What all groups together have to serve, whichever they are.
+    /// The instances that all groups together have to serve.
     in_all: Option<u64>,
-    /// By id, the size at the last look.
+    /// By id, the size at the last count.
     sizes: BTreeMap<String, u64>,
-    /// When groups were seen to have been raised, and by how many instances.
+    /// The moments at which a group was raised, with the number of instances.
     raised: Vec<(Timestamp, u64)>,
 }
 
 impl Service {
-    /// From here on. What serves beside what is wanted, while instances are exchanged, goes by itself.
+    /// Starts to count. Surplus instances of an exchange may end, so a group's desired size is its
+    /// limit.
     pub(crate) fn of(sim: &Sim) -> Self {
         let service = Self::default();
         let (mut least, wanted, sizes) = sim.see(|world| (serving(world), wanted(world), sizes(world)));
@@ -39,7 +40,8 @@ impl Service {
         service
     }
 
-    /// From here on data and what feeds it has to stand, and as many instances to serve, whichever they are.
+    /// Starts to count. Data and what feeds it has to exist, and all groups together have to keep
+    /// their instances.
     pub(crate) fn of_all(sim: &Sim) -> Self {
         let service = Self::of(sim);
         let stands = sim.see(stands);
@@ -50,14 +52,14 @@ impl Service {
         service
     }
 
-    /// So many instances of this group are gone, and not by anything that the program did.
+    /// Records that this group lost instances for a reason outside the program.
     pub(crate) fn lost(&self, group: &str, count: u64) {
         if let Some(least) = self.seen().least.get_mut(group) {
             *least = least.saturating_sub(count);
         }
     }
 
-    /// Whatever is called, and while nothing is.
+    /// Counts each second, in addition to the counts at calls.
     pub(crate) async fn look_each_second(&self, sim: &Sim) -> std::convert::Infallible {
         loop {
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -89,7 +91,8 @@ impl Service {
         seen.sizes = sizes;
     }
 
-    /// Demands that in no span of time more instances were asked for than the account may launch in it.
+    /// Asserts that in no span of time more instances were requested than the account may launch in
+    /// it.
     pub(crate) fn expect_within_budget(&self) {
         let raised = self.seen().raised.clone();
         for (first, (begin, _)) in raised.iter().enumerate() {
@@ -103,7 +106,7 @@ impl Service {
         }
     }
 
-    /// Demands that nothing was ever fewer.
+    /// Asserts that no count dropped.
     pub(crate) fn expect_no_dip(&self) {
         assert_eq!(self.seen().dips, [""; 0], "fewer served than before");
     }
@@ -113,7 +116,7 @@ impl Service {
     }
 }
 
-/// The stack's data by what AWS calls it, and from where to where it is replicated.
+/// Returns the stack's data by AWS's ids, and its replications with source and destination.
 fn stands(world: &World) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for (kind, _, id, object) in super::scene::objects(world) {
@@ -132,7 +135,7 @@ fn stands(world: &World) -> BTreeSet<String> {
     all
 }
 
-/// Sizes of the stack's groups by id, as people count them.
+/// Returns the sizes of the stack's groups by id, in usual instances.
 fn sizes(world: &World) -> BTreeMap<String, u64> {
     let groups = world.objects.get("group").into_iter().flat_map(BTreeMap::values).flatten();
     let ours = groups.filter(|(_, object)| matches!(object.owner, Holder::Stack { .. }));
@@ -144,12 +147,12 @@ fn sizes(world: &World) -> BTreeMap<String, u64> {
     ours.map(|(id, object)| (id.clone(), size(object))).collect()
 }
 
-/// Instances of the stack's groups by id.
+/// Returns the instances in service of the stack's groups by id.
 pub(crate) fn serving(world: &World) -> BTreeMap<String, u64> {
     sums(world, &["on_demand", "spot"])
 }
 
-/// What is wanted of them.
+/// Returns the desired sizes of the stack's groups by id.
 fn wanted(world: &World) -> BTreeMap<String, u64> {
     sums(world, &["desired"])
 }

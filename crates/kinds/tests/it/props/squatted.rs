@@ -1,4 +1,5 @@
-//! A bucket that another account made under the name that the stack chooses, with the stack's own tags, is never taken for the stack's.
+//! A bucket that another account created under the stack's name for it, with the stack's own tags,
+//! never counts as the stack's.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +15,10 @@ use super::program::{End, scope};
 use super::scene::{Case, Scene, cases, objects};
 use super::{finds, holds, run};
 
-/// Who was there first.
+/// The account that created the buckets first.
 const SQUATTER: &str = "210987654321";
 
-/// Puts each of these buckets there, as another account made it to look like ours.
+/// Creates each of these buckets as another account that imitates the stack.
 fn squat(sim: &Sim, scene: &Scene, buckets: &[Resource]) {
     let (kinds, scope) = (drstack_kinds::kinds(), scope(&scene.stack));
     for bucket in buckets {
@@ -29,7 +30,7 @@ fn squat(sim: &Sim, scene: &Scene, buckets: &[Resource]) {
     }
 }
 
-/// The squatter's buckets to the byte, and the rules that copy into one of them.
+/// Returns the squatter's buckets to the byte, and the rules that copy into one of them.
 fn theirs(sim: &Sim, buckets: &[Resource]) -> (BTreeMap<String, String>, Vec<String>) {
     let (world, names) = (sim.world(), buckets.iter().filter_map(|it| it.name.as_deref()));
     let names: Vec<&str> = names.collect();
@@ -55,7 +56,7 @@ fn check(case: &Case, whole: bool, flaw: Option<Flaw>) {
         let (after, into) = theirs(&sim, &buckets);
         assert_eq!(after, before, "another account's bucket is as it was");
         assert_eq!(into, [""; 0], "nothing is copied into another account's bucket");
-        // Each is named, with the account that it would have to be of.
+        // The failure names each bucket, with the account that would have to own it.
         let End::Failed(said) = end else {
             assert!(buckets.is_empty(), "{end:?}");
             return;

@@ -1,4 +1,5 @@
-//! A holder of the lock that sleeps through its lease and wakes up after another run took the lock starts no call and writes nothing.
+//! A lock holder that sleeps through its lease, while another run takes the lock, starts no call
+//! and writes nothing when it wakes.
 
 use std::time::Duration;
 
@@ -12,16 +13,16 @@ use super::program::End;
 use super::scene::{Case, Scene, cases, expect_intended};
 use super::{finds, holds, run};
 
-/// Seconds after which another machine tries: no lease lasts longer.
+/// Seconds after which another machine tries. No lease lasts longer.
 const LEASE: Duration = Duration::from_secs(75);
 
-/// When the machine falls asleep, and how many seconds longer than its lease it sleeps: until the next run has begun, or
-/// well after it has ended.
+/// When the machine falls asleep, and for how many seconds beyond its lease: until the next run has
+/// begun, or well after it has ended.
 fn naps() -> impl Strategy<Value = (Case, Index, u64)> {
     (cases(), any::<Index>(), prop_oneof![2..20_u64, 20..2000_u64])
 }
 
-/// Tries until it is done: the sleeper may wake just before, and renew its lease.
+/// Tries until the apply is done: the sleeper may wake just before and renew its lease.
 async fn take_turn(scene: &Scene, desk: &OperatorCloud) {
     for run in 0..20 {
         match scene.program(desk, &format!("next-{run}")).apply().await {
@@ -42,7 +43,8 @@ fn check((case, answer, longer): (Case, Index, u64), flaw: Option<Flaw>) {
         let other = scene.desk(&sim, None);
         let sleeper = scene.program(&sleepy, "first");
         let (end, ()) = tokio::join!(sleeper.apply(), async {
-            // It may be done before it falls asleep: calls that were tried again are one answer.
+            // The run may be done before the machine falls asleep: a call with several attempts is
+            // one answer.
             let asleep = tokio::time::timeout(Duration::from_secs(10 * 3600), sleepy.falls_asleep()).await;
             if asleep.is_ok() {
                 sleep(LEASE).await;
@@ -56,7 +58,7 @@ fn check((case, answer, longer): (Case, Index, u64), flaw: Option<Flaw>) {
         {
             let started: Vec<_> = sleepy.changes().into_iter().filter(|change| change.at > taken).collect();
             assert!(started.is_empty(), "lock taken at {taken}: {started:#?}");
-            // The log of its own calls is nobody else's.
+            // The sleeper may still write the log of its own calls.
             let is_late = |(at, key): &(_, String)| *at > taken && key != "runs/first/calls.jsonl";
             let written: Vec<_> = sleepy.writes().into_iter().filter(is_late).collect();
             assert!(written.is_empty(), "lock taken at {taken}: {written:#?}");

@@ -1,5 +1,7 @@
-//! Throttling: an apply of which a third of the calls is throttled completes, and so does one in regions that take few
-//! calls a second. What the pace learns from it is seen in a stack that wants much of one kind.
+//! Throttling: an apply completes with a third of its calls throttled, and in regions that accept
+//! few calls a second.
+//!
+//! A stack that needs many resources of one kind shows what the pace learns from it.
 
 use std::collections::BTreeSet;
 
@@ -18,12 +20,13 @@ use crate::loaded::{seeds, stack};
 const HEAD: &str =
     "[stack]\nname = \"demo\"\nprimary = \"us-east-1\"\nstandby = \"us-west-2\"\nposture = \"warm\"\n";
 
-/// Whether a call was refused until it was given up, as one of some hundred thousand is: among thousands of cases there is one.
+/// True if a call was refused until the program gave it up. That happens to one call in some
+/// hundred thousand, so it occurs within thousands of cases.
 pub(super) fn was_given_up(sim: &Sim) -> bool {
     sim.calls().iter().any(|call| call.attempt == ATTEMPTS && call.failure.is_some())
 }
 
-/// Share of calls, and the world is that of an apply at rest.
+/// Throttles a share of the calls, and expects the world of an undisturbed apply.
 fn check_share(case: &Case) {
     run(async {
         let scene = Scene::of(case, None).await;
@@ -58,10 +61,11 @@ fn an_apply_at_a_limited_rate_completes() {
     holds((cases(), 3..30_u32), |(case, rate)| check_rate(&case, rate));
 }
 
-/// Calls that make one bucket.
+/// Calls that create one bucket.
 const CALLS: u32 = 6;
 
-/// So many buckets, in a region that takes the calls of so many a second: more buckets than steps are at work at once.
+/// A number of buckets in a region that accepts the calls of `rate` buckets a second. There are
+/// more buckets than steps run at once.
 #[derive(Clone, Debug)]
 struct Crowd {
     buckets: usize,
@@ -79,8 +83,9 @@ fn crowds() -> impl Strategy<Value = Crowd> {
     })
 }
 
-/// Once the pace has had the time to learn, fewer than one start in so many is refused. Lock, journal and looks take from the same
-/// limit, so that it is never none.
+/// Once the pace has had time to learn, fewer than one start in this number is refused.
+///
+/// Lock, journal and reads count against the same limit, so some are always refused.
 const REFUSED: usize = 5;
 
 fn check_pace(crowd: &Crowd, flaw: Option<Flaw>) {

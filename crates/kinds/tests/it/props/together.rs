@@ -1,4 +1,5 @@
-//! Two applies at once: one does it, the other one is told that the stack is locked.
+//! Of two applies at the same time, one does the work and the other one reports that the stack is
+//! locked.
 
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use super::program::End;
 use super::scene::{Case, Scene, cases, expect_intended};
 use super::{finds, holds, run};
 
-/// Milliseconds by which the second one comes later: from at once to well after the first has ended.
+/// Milliseconds by which the second apply starts later: from at once to well after the first has
+/// ended.
 fn late() -> impl Strategy<Value = u64> {
     prop_oneof![0..500_u64, 0..20_000_u64, 0..400_000_u64]
 }
@@ -38,7 +40,7 @@ fn check(case: &Case, late: u64, flaw: Option<Flaw>) {
             End::Failed(why) => panic!("{why}"),
         });
         match steps {
-            // One has done it all before the other one looked.
+            // One apply was done before the other one observed.
             [Some(0), Some(all)] | [Some(all), Some(0)] => assert_eq!(all, scene.steps),
             [Some(all), None] | [None, Some(all)] => {
                 assert!(all == scene.steps && (all > 0 || !something_to_do), "{all} of {}", scene.steps);

@@ -1,4 +1,4 @@
-//! A second group that stands for an address of the stack: the one that serves is it, and neither is deleted.
+//! Of two groups with one address, the one in service is used, and neither is deleted.
 
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::kind::Place;
@@ -11,7 +11,7 @@ use super::scene::{Case, Scene, cases, expect_done};
 use super::service::Service;
 use super::{finds, holds, run};
 
-/// An empty twin of each group that serves, whose id comes before the other's.
+/// Creates an empty twin of each group in service, with an id that sorts before the other's.
 fn plant_twins(scene: &Scene, sim: &Sim) -> Vec<String> {
     let groups = sim.see(|world| {
         let groups = world.objects.get("group").and_then(|it| it.get("us-west-2")).into_iter().flatten();

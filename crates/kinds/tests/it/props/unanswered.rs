@@ -1,4 +1,5 @@
-//! Facts that cannot be read: whatever the run does then outside of the standby region, a run that reads all of them does too.
+//! A run that cannot read some facts changes nothing outside the standby region that a run with all
+//! facts would not change too.
 
 use std::collections::BTreeSet;
 
@@ -15,12 +16,13 @@ use super::{finds, holds, run};
 const FAILURES: [Failure; 4] =
     [Failure::Denied, Failure::Throttled, Failure::Internal, Failure::TimeoutAfterEffect];
 
-/// How reading a fact fails, and which share of such calls: half of them, or every one.
+/// The error of reading a fact, and the share of such calls: half of them, or all.
 fn refusals() -> impl Strategy<Value = (Failure, f64)> {
     (select(&FAILURES[..]), select(&[0.5, 1.0][..]))
 }
 
-/// From now on other rules replicate every bucket of the stack, as a role that is not the stack's.
+/// Lets other rules replicate every bucket of the stack from now on, with a role that is not the
+/// stack's.
 fn replicate_by_others(scene: &Scene, sim: &Sim) {
     for query in queries(&scene.stack).iter().filter(|it| it.kind == "bucket") {
         let fact = json!({"versioning": true, "foreign_role": "arn:aws:iam::123456789012:role/theirs"});
@@ -28,7 +30,7 @@ fn replicate_by_others(scene: &Scene, sim: &Sim) {
     }
 }
 
-/// All that is there outside of the standby region.
+/// Returns all resources outside the standby region.
 fn outside(scene: &Scene, sim: &Sim) -> BTreeSet<String> {
     let standby = format!("{}/", scene.stack.facts.standby);
     shape(&sim.world()).into_iter().filter(|it| !it.starts_with(&standby)).collect()

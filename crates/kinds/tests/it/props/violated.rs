@@ -1,4 +1,5 @@
-//! An apply promises that the stack can fail over: what a failover would need of the primary makes the apply fail, and nothing is published.
+//! An apply promises that the stack can fail over: if a failover would need the primary, the apply
+//! fails and publishes nothing.
 
 use std::path::{Path, PathBuf};
 
@@ -18,11 +19,11 @@ use super::scene::{Case, Scene, cases};
 use super::{finds, holds, run};
 use crate::loaded::Files;
 
-/// `[anchor.NAME]`
+/// The table `[anchor.NAME]`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 struct AnchorTable {}
 
-/// Something in the primary region that is another one once the standby region serves.
+/// A component with a resource in the primary region that differs once the standby region serves.
 struct Anchor;
 
 impl Component for Anchor {
@@ -37,7 +38,7 @@ impl Component for Anchor {
     }
 }
 
-/// `text`, with an anchor in it.
+/// Returns the stack `text` with an anchor added.
 fn anchored(text: &str) -> Stack {
     let usual = drstack_kinds::components();
     let all: Vec<_> = usual.iter().chain([&ErasedComponent::<Anchor>::NEW as _]).collect();

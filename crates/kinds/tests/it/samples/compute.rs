@@ -1,4 +1,4 @@
-//! Images, templates and groups.
+//! Samples of images, templates and groups.
 
 use drstack_kinds::facts::Disk;
 use drstack_kinds::resources::{Group, Image, LaunchTemplate};

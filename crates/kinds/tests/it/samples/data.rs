@@ -1,4 +1,4 @@
-//! Buckets, tables and what replicates them.
+//! Samples of buckets, tables and their replication.
 
 use drstack_kinds::facts::{KeyPart, TableIndex, TableShape, Throughput};
 use drstack_kinds::resources::{
@@ -129,7 +129,7 @@ fn settings(kms_key: Option<String>) -> Settings {
     Settings { kms_key, point_in_time_recovery: true, deletion_protection: false }
 }
 
-/// A table that is restored, under no key of its own and under `key`.
+/// Returns samples of a restored table, without a key of its own and with `key`.
 fn restored(key: Option<String>) -> Vec<Sample> {
     let part = |attribute: &str, role: &str| KeyPart { attribute: attribute.into(), role: role.into() };
     let capacity = Some(Throughput { read: 5, write: 5 });

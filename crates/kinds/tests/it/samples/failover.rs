@@ -1,4 +1,4 @@
-//! What a failover checks and says.
+//! Samples of checks and parameters.
 
 use drstack_kinds::resources::{Check, Parameter};
 use drstack_kinds::services::checks::check::{CheckSpec, KeyValue, Probe};

@@ -1,4 +1,4 @@
-//! Roles, profiles and fences.
+//! Samples of roles, profiles and fences.
 
 use drstack_kinds::resources::{InstanceProfile, InstanceRole, ReplicationRole, WriterFence};
 use drstack_kinds::services::iam::instance_profile::InstanceProfileSpec;

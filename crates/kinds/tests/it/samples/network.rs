@@ -1,4 +1,4 @@
-//! Networks.
+//! Samples of networks.
 
 use drstack_kinds::resources::{GatewayEndpoint, RouteTable, SecurityGroup, Subnet, Vpc};
 use drstack_kinds::services::ec2::gateway_endpoint::GatewayEndpointSpec;

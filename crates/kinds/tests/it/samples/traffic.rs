@@ -1,4 +1,4 @@
-//! Names and what decides where they lead.
+//! Samples of DNS names and of what decides where they lead.
 
 use drstack_kinds::resources::{Alarm, DnsRecord, DnsWeights, HealthCheck, TrafficSwitch};
 use drstack_kinds::services::cloudwatch::alarm::AlarmSpec;

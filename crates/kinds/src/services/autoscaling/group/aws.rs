@@ -1,4 +1,5 @@
-//! The calls of a group: Auto Scaling, and EC2 for what its instances are.
+//! The driver of the group kind: calls Auto Scaling, and EC2 for the purchase option of its
+//! instances.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -28,26 +29,28 @@ mod tags;
 use policy::{policy, size, units, weights};
 use tags::{tags, tags_of};
 
-/// Names that one question may hold.
+/// Maximum number of names in one request.
 const NAMES: usize = 50;
 
-/// Instances that one filter of EC2 may name.
+/// Maximum number of instances in one filter of EC2.
 const IDS: usize = 200;
 
-/// Instances whose protection one call may change.
+/// Maximum number of instances whose protection one call may change.
 const PROTECTED: usize = 50;
 
-/// Spot instances that are retired before it is looked again whether enough others serve.
+/// Number of spot instances that are retired before the driver checks again that enough others
+/// serve.
 const FEW: usize = 5;
 
-/// Newest activities of a group that tell how its last launches went.
+/// Number of a group's newest activities that are read to see how its last launches went.
 const ACTIVITIES: i32 = 20;
 
-/// For how long a launch that failed says something about now, where it is not known when the group was last changed:
+/// How long a failed launch counts as current if the time of the group's last change is unknown.
+///
 /// Auto Scaling tries again within minutes.
 const LATELY: Duration = Duration::from_secs(10 * 60);
 
-/// What Auto Scaling answers when a group is not there, among other things; reading tells.
+/// Error codes for a missing group, among other causes; a read finds out which.
 const INVALID: &[&str] = &["ValidationError"];
 
 impl Driver for Group {
@@ -74,7 +77,7 @@ impl Driver for Group {
         const OPERATION: &str = "autoscaling:CreateAutoScalingGroup";
         let by_fleet = spec.by_fleet && spec.failover.is_some();
         if by_fleet && let Some(found) = the_one(at, spec).await? {
-            // It goes on where it was left off.
+            // The step continues where an earlier run stopped.
             return filled(at, call, spec, found).await;
         }
         let first = if spec.is_launched_by_fleet() { 0 } else { spec.size_beside(None) };
@@ -93,7 +96,7 @@ impl Driver for Group {
         match make.send().await {
             Ok(_) => {}
             Err(error) if has_code(&error, &["AlreadyExists", "AlreadyExistsFault"]) => {}
-            // A template or a profile that was just made is not known everywhere yet.
+            // A template or profile that was just created is not visible everywhere yet.
             Err(error) if has_code(&error, INVALID) => {
                 return Err(passing(OPERATION, &error));
             }
@@ -113,7 +116,7 @@ impl Driver for Group {
         spec: &GroupSpec,
         _: &[FieldChange],
     ) -> Result<(), CloudError> {
-        // A pool that was renamed keeps its group, and that its name.
+        // A renamed pool keeps its group, and the group keeps its name.
         let spec = &GroupSpec { name: name.to_owned(), ..spec.clone() };
         let members = Members::of(at, name).await?;
         let live = &members.live;
@@ -122,7 +125,7 @@ impl Driver for Group {
             members.protect(at, name, false).await?;
         } else if spec.is_served_by(live) {
             let left = members.retire(at, name, spec).await?;
-            // What is still in the group counts: a smaller size would take on-demand instances out.
+            // Instances still in the group count: a smaller size would remove on-demand instances.
             size_now.desired = size_now.desired.max(left);
             size_now.max = live.max.max(size_now.max);
         } else {
@@ -151,7 +154,7 @@ impl Driver for Group {
             let done = put.send().await;
             done.map(drop).map_err(|error| at.failed("autoscaling:UpdateAutoScalingGroup", error))
         };
-        // Neither needs the other.
+        // Neither call depends on the other.
         let (put, tagged) = tokio::join!(put, members.tag(at, name, call, spec));
         put.and(tagged)?;
         match spec.by_fleet && spec.failover.is_none() {
@@ -161,7 +164,8 @@ impl Driver for Group {
     }
 
     async fn delete(at: &Target<'_>, call: &Call, name: &str) -> Result<(), CloudError> {
-        // Before the group goes: a run that was cut off in between comes here again.
+        // End loose instances before the group is deleted: a run after an interruption comes here
+        // again.
         fleet::end_loose(at, call, &[]).await?;
         let gone = at.autoscaling().delete_auto_scaling_group().auto_scaling_group_name(name);
         let Err(error) = gone.force_delete(true).send().await else { return Ok(()) };
@@ -175,13 +179,13 @@ impl Driver for Group {
     }
 }
 
-/// The group of this name, whoever's it is.
+/// Reads the group of this name, of any owner.
 async fn the_one(at: &Target<'_>, spec: &GroupSpec) -> Result<Option<Seen<GroupLive>>, CloudError> {
     let names = [spec.name.clone()];
     Ok(Group::read(at, &names).await.into_iter().next().transpose()?.flatten())
 }
 
-/// What was found in the place of what is to be made, if it is this stack's.
+/// Returns the group found in place of the one to create, if this stack owns it.
 fn ours(spec: &GroupSpec, found: Seen<GroupLive>) -> Result<Seen<GroupLive>, CloudError> {
     match &found.owner {
         drstack_core::cloud::Owner::Ours(_) => Ok(found),
@@ -193,7 +197,7 @@ fn ours(spec: &GroupSpec, found: Seen<GroupLive>) -> Result<Seen<GroupLive>, Clo
     }
 }
 
-/// A group that was made empty, filled by EC2 Fleet.
+/// Fills a group that was created empty, through EC2 Fleet.
 async fn filled(
     at: &Target<'_>,
     call: &Call,
@@ -205,14 +209,14 @@ async fn filled(
     Ok(the_one(at, spec).await?.unwrap_or(empty))
 }
 
-/// How large the group is to be now.
+/// The sizes that an update sets.
 struct Size {
     min: u32,
     max: u32,
     desired: u32,
 }
 
-/// A group as it is now, and what its instances are.
+/// A group as Auto Scaling reports it, with the purchase option and state of its instances.
 #[derive(Clone)]
 pub(crate) struct Standing {
     group: Answer,
@@ -227,12 +231,12 @@ struct Members {
     lifecycles: BTreeMap<String, Lifecycle>,
 }
 
-/// What EC2 says of an instance.
+/// Purchase option and state of an instance, as EC2 reports them.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Lifecycle {
     OnDemand,
     Spot,
-    /// It does not run: whatever its group believes, it does not serve.
+    /// The instance does not run, so it does not serve, even if its group reports it in service.
     Down,
 }
 
@@ -249,8 +253,10 @@ impl Members {
         Ok(Self { live, tags, instances, lifecycles })
     }
 
-    /// Gives the group the tags that it has not. A failover, which is waited for, leaves what was wanted of it as it was before: it is so again
-    /// once it is failed back.
+    /// Adds the tags that the group lacks.
+    ///
+    /// A failover keeps the earlier tag of the spec: the engine waits for the failover anyway, and
+    /// the tag is right again after the failback.
     async fn tag(
         &self,
         at: &Target<'_>,
@@ -270,13 +276,13 @@ impl Members {
         tag.send().await.map(drop).map_err(|error| at.failed("autoscaling:CreateOrUpdateTags", error))
     }
 
-    /// Ids of the spot instances that serve.
+    /// Returns the spot instances that serve.
     fn spot(&self) -> Vec<&Instance> {
         let is_spot = |it: &&Instance| serves(it, &self.lifecycles) == Some(Lifecycle::Spot);
         self.instances.iter().filter(is_spot).collect()
     }
 
-    /// Whether scaling in may take the spot instances.
+    /// Sets protection from scaling in: protects the spot instances, or unprotects all instances.
     async fn protect(&self, at: &Target<'_>, name: &str, protect: bool) -> Result<(), CloudError> {
         let all: Vec<&Instance> = match protect {
             true => self.spot(),
@@ -293,8 +299,10 @@ impl Members {
         Ok(())
     }
 
-    /// Retires the spot instances that `spec` can do without, a few at a time and each few only while enough others serve.
-    /// Returns the capacity that the group is left with.
+    /// Retires the spot instances that `spec` can do without, and returns the capacity that is
+    /// left.
+    ///
+    /// It retires a few at a time, and continues only while enough other instances serve.
     async fn retire(&self, at: &Target<'_>, name: &str, spec: &GroupSpec) -> Result<u32, CloudError> {
         const OPERATION: &str = "autoscaling:TerminateInstanceInAutoScalingGroup";
         let (mut surplus, mut gone, mut ids) = (spec.surplus(&self.live), 0, Vec::new());
@@ -320,7 +328,10 @@ impl Members {
     }
 }
 
-/// An instance that was interrupted since it was looked at is refused as invalid; the next look does not find it any more.
+/// Maps the error of a call that names an instance interrupted since it was observed.
+///
+/// Auto Scaling reports such an instance as invalid, so the error is transient: the next observe no
+/// longer finds the instance.
 fn gone_meanwhile<E>(at: &Target<'_>, operation: &str, error: SdkError<E, HttpResponse>) -> CloudError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -331,7 +342,7 @@ where
     }
 }
 
-/// The groups of these names, along with what other steps ask for at the same moment.
+/// Reads the groups of these names, batched with the reads of other steps at the same moment.
 async fn standing(at: &Target<'_>, names: &[String]) -> Result<BTreeMap<String, Standing>, CloudError> {
     let question = |names: Vec<String>| async move {
         let parts: Vec<Vec<String>> = names.chunks(NAMES).map(<[String]>::to_vec).collect();
@@ -349,7 +360,7 @@ async fn standing(at: &Target<'_>, names: &[String]) -> Result<BTreeMap<String, 
     at.aws.at(at.place).shared.get::<Batcher<Standing>>().ask(names, question).await
 }
 
-/// Groups with what EC2 says of their instances. One that it does not know yet is not among them.
+/// Adds the state of the instances from EC2. Instances that EC2 does not know yet are left out.
 async fn with_instances(at: &Target<'_>, groups: Vec<Answer>) -> Result<Vec<Standing>, CloudError> {
     let instances = groups.iter().flat_map(|it| it.instances.iter().flatten());
     let ids: Vec<String> = instances.filter_map(|it| it.instance_id.clone()).collect();
@@ -390,7 +401,7 @@ async fn lifecycles(at: &Target<'_>, ids: &[String]) -> Result<Vec<(String, Life
     Ok(found)
 }
 
-/// As what an instance serves, if it does.
+/// Returns the purchase option of an instance that serves, else none.
 fn serves(instance: &Instance, lifecycles: &BTreeMap<String, Lifecycle>) -> Option<Lifecycle> {
     let well = instance.lifecycle_state == Some(LifecycleState::InService)
         && instance.health_status.as_deref().is_some_and(|it| it.eq_ignore_ascii_case("healthy"));
@@ -398,7 +409,7 @@ fn serves(instance: &Instance, lifecycles: &BTreeMap<String, Lifecycle>) -> Opti
     (well && lifecycle != Lifecycle::Down).then_some(lifecycle)
 }
 
-/// Groups with why their launches fail, where fewer instances serve than are wanted.
+/// Adds the reason of failed launches to groups with fewer instances in service than desired.
 async fn explained(at: &Target<'_>, groups: Vec<Standing>) -> Result<Vec<Seen<GroupLive>>, CloudError> {
     let look = |Standing { group, lifecycles }: Standing| async move {
         let found = seen(at, group.clone(), &lifecycles, None);
@@ -411,7 +422,7 @@ async fn explained(at: &Target<'_>, groups: Vec<Standing>) -> Result<Vec<Seen<Gr
     each_of(groups, look).await.into_iter().collect()
 }
 
-/// What the newest launch came to, if that is nothing.
+/// Returns why the newest launch failed; none if it did not fail.
 async fn shortage(at: &Target<'_>, name: &str) -> Result<Option<Shortage>, CloudError> {
     let ask = at.autoscaling().describe_scaling_activities().auto_scaling_group_name(name);
     let answer = ask.max_records(ACTIVITIES).send().await;
@@ -420,7 +431,7 @@ async fn shortage(at: &Target<'_>, name: &str) -> Result<Option<Shortage>, Cloud
     let activities = answer.activities.unwrap_or_default().into_iter();
     let mut newest: Vec<Activity> = activities.filter(|it| is_after(it, since)).collect();
     newest.sort_by_key(|it| std::cmp::Reverse(it.start_time));
-    // Something is still being tried, or has come right: then nothing is short yet.
+    // If the newest activity is in progress or succeeded, there is no shortage yet.
     let failed = match newest.first().and_then(|it| it.status_code.as_ref()) {
         Some(ScalingActivityStatusCode::Failed | ScalingActivityStatusCode::Cancelled) => newest.first(),
         _ => None,
@@ -429,7 +440,7 @@ async fn shortage(at: &Target<'_>, name: &str) -> Result<Option<Shortage>, Cloud
     Ok(message.and_then(|message| limit_in(&message).map(|limit| Shortage { limit, message })))
 }
 
-/// Activities carry whole seconds.
+/// True if the activity began at or after `since`, in whole seconds, as activities report them.
 fn is_after(activity: &Activity, since: Option<SystemTime>) -> bool {
     let start = activity.start_time.map_or(0, |it| it.secs());
     let since = since.and_then(|it| it.duration_since(SystemTime::UNIX_EPOCH).ok());

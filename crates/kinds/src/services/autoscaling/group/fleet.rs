@@ -1,8 +1,12 @@
-//! A failover's burst launched by EC2 Fleet: one request of type `instant`, answered with instances and with an error for each pool
-//! of capacity that had none. The group adopts what was launched, and all is as if it had launched it itself.
+//! The burst of a failover, launched by EC2 Fleet.
 //!
-//! An update is called until nothing is left to do for Fleet; [`next`] says what that is. What was launched is found by its tag, so
-//! that whoever comes after a run that was cut off adopts it and launches no more than what is missing then.
+//! One request of type `instant` returns the instances, and an error for each capacity pool without
+//! capacity. The group adopts the instances; the result is the same as if the group had launched
+//! them.
+//!
+//! The update is called until nothing is left for Fleet; [`next`] returns the next action. Launched
+//! instances are found by their tag, so a run after an interrupted one adopts them and launches
+//! only what is then missing.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -14,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{GroupSpec, Step};
 
-/// The tag of what was launched, with the address of the group that it is for.
+/// The tag of launched instances. Its value is the address of their group.
 pub const BURST: &str = "drstack:burst";
 
 /// Who launches the instances that a failover lacks.
@@ -29,14 +33,17 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Whether it is what a stack gets that says nothing.
+    /// True if this is the default engine.
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// For so long the same request is taken for a repetition, which EC2 answers with what it launched before. What a run that was cut off
-/// has launched is seen well before; a failover that is tried again later wants to be answered anew.
+/// How long an identical request counts as a repetition, which EC2 answers with the instances of
+/// the first.
+///
+/// Instances of an interrupted run become visible well within it; a failover that is tried again
+/// later needs a new answer.
 const REPETITION: Duration = Duration::from_secs(5 * 60);
 
 /// An instance that Fleet launched for a group and that has not ended.
@@ -44,43 +51,45 @@ const REPETITION: Duration = Duration::from_secs(5 * 60);
 pub struct Launched {
     /// Its id.
     pub id: String,
-    /// How far it has come.
+    /// Its stage.
     pub stage: Stage,
 }
 
-/// How far an instance has come that Fleet launched.
+/// Stage of an instance that Fleet launched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// It cannot join yet: Auto Scaling takes instances that run.
+    /// It cannot join yet: Auto Scaling accepts running instances only.
     Starting,
-    /// It runs beside the group.
+    /// It runs outside the group.
     Running,
-    /// The group has it.
+    /// It is in the group.
     Joined,
     /// It serves in the group.
     Serving,
 }
 
-/// What Fleet answered.
+/// Fleet's response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// Ids of what it launched.
+    /// Ids of the launched instances.
     pub instances: Vec<String>,
-    /// Why pools of capacity gave nothing.
+    /// Errors of the capacity pools that had none.
     pub errors: Vec<Refusal>,
 }
 
-/// What Fleet says of a pool of capacity.
+/// Fleet's error for one capacity pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The limit that was met; none where that is not known.
+    /// The limit that was reached, if known.
     pub limit: Option<Limit>,
-    /// Its code and its words.
+    /// Error code and message.
     pub message: String,
 }
 
 impl Answer {
-    /// What it lacked. Where another pool may have what one does not support, the region is short of capacity.
+    /// Returns the shortage that the errors describe.
+    ///
+    /// If one pool does not support the request but another may, the region is short of capacity.
     fn shortage(&self) -> Option<Shortage> {
         let of = |limit: Limit| self.errors.iter().find(|it| it.limit == Some(limit));
         let found = of(Limit::Capacity).or_else(|| of(Limit::Quota)).or_else(|| of(Limit::Never))?;
@@ -88,23 +97,26 @@ impl Answer {
     }
 }
 
-/// What is to be done next.
+/// The next action of a burst.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Fleet is asked for so many.
+    /// Request this many instances from Fleet.
     Launch(u32),
-    /// The group takes these in.
+    /// Attach these instances to the group.
     Adopt(Vec<String>),
-    /// Something goes on by itself.
+    /// Wait: an earlier action is still in progress.
     Wait(String),
-    /// Fleet did not get all, and the next rung is for the rest.
+    /// Fleet launched too few; the next rung covers the rest.
     Short(Shortage),
-    /// The group goes on by itself.
+    /// The group continues by itself.
     Nothing,
 }
 
-/// What is to be done while the group lacks `missing` instances, those `launched` aside that it has. Fleet is asked once: after its
-/// `answer` to this run the rest is for the next rung, or for the group where no limit was named.
+/// Returns the next action while the group lacks `missing` instances, not counting the `launched`
+/// ones already in it.
+///
+/// Fleet is asked once. After its `answer` to this run, the next rung covers the rest, or the group
+/// does if no limit was named.
 pub fn next(missing: u32, launched: &[Launched], answer: Option<&Answer>) -> Next {
     let at = |stage: Stage| launched.iter().filter(move |it| it.stage == stage);
     let (starting, running) = (at(Stage::Starting).count(), at(Stage::Running).count());
@@ -120,7 +132,7 @@ pub fn next(missing: u32, launched: &[Launched], answer: Option<&Answer>) -> Nex
     }
     match answer.and_then(Answer::shortage) {
         Some(_) if missing > 0 && at(Stage::Joined).count() > 0 => {
-            // The next rung builds on what serves.
+            // The next rung builds on the serving capacity.
             Next::Wait("launched instances join the group".to_owned())
         }
         Some(why) if missing > 0 => Next::Short(why),
@@ -128,19 +140,22 @@ pub fn next(missing: u32, launched: &[Launched], answer: Option<&Answer>) -> Nex
     }
 }
 
-/// A subnet, its zone, and how many addresses it has left.
+/// A subnet, its zone, and its number of free addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subnet {
     /// Its id.
     pub id: String,
     /// Its zone.
     pub zone: String,
-    /// Addresses that are free.
+    /// Number of free addresses.
     pub free: i32,
 }
 
-/// Pools of capacity in the order in which they are used: type, subnet and priority, the lowest number first. Fleet takes one subnet of a
-/// zone (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/create-ec2-fleet.html>): the one with the most room.
+/// Returns the capacity pools in order of use: type, subnet and priority, lowest number first.
+///
+/// Fleet takes one subnet per zone
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/create-ec2-fleet.html>): the one with the
+/// most free addresses.
 pub fn pools(types: &[String], subnets: &[Subnet]) -> Vec<(String, String, u32)> {
     let mut zones: BTreeMap<&str, &Subnet> = BTreeMap::new();
     for subnet in subnets {
@@ -155,7 +170,8 @@ pub fn pools(types: &[String], subnets: &[Subnet]) -> Vec<(String, String, u32)>
     (0..).zip(types).flat_map(of).collect()
 }
 
-/// What makes a repeated request one: the step's token, what is wanted by it and how many of that, for [`REPETITION`].
+/// Returns the token that makes repeated requests one: same step, spec and count within
+/// [`REPETITION`].
 pub fn token(step: &str, spec: &GroupSpec, count: u32, now: SystemTime) -> String {
     let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let turn = since.as_secs() / REPETITION.as_secs();
@@ -164,7 +180,7 @@ pub fn token(step: &str, spec: &GroupSpec, count: u32, now: SystemTime) -> Strin
 }
 
 impl GroupSpec {
-    /// Whether what is missing is launched by Fleet. On a lower rung the group goes on by itself.
+    /// True if Fleet launches the missing instances. On a lower rung the group launches them.
     pub fn is_launched_by_fleet(&self) -> bool {
         self.by_fleet
             && self.failover.is_some_and(|it| it.rung == Step::Whole)
@@ -193,13 +209,13 @@ mod tests {
         assert_eq!(next(3, &[], None), Next::Launch(3));
         let starting = some(&[Starting, Starting, Starting]);
         assert!(matches!(next(3, &starting, Some(&answer)), Next::Wait(_)));
-        // What runs joins at once, whatever the others do.
+        // A running instance joins at once, independent of the others.
         let some_run = some(&[Running, Starting, Running]);
         assert_eq!(next(3, &some_run, Some(&answer)), Next::Adopt(vec!["i-0".to_owned(), "i-2".to_owned()]));
         let one_left = some(&[Joined, Starting, Serving]);
         assert!(matches!(next(1, &one_left, Some(&answer)), Next::Wait(_)));
         assert_eq!(next(0, &some(&[Joined, Joined, Serving]), Some(&answer)), Next::Nothing);
-        // What ended meanwhile is for the group.
+        // The group replaces instances that ended meanwhile.
         assert_eq!(next(1, &some(&[Joined, Serving]), Some(&answer)), Next::Nothing);
     }
 
@@ -208,7 +224,7 @@ mod tests {
         use Stage::{Joined, Running, Starting};
         assert!(matches!(next(3, &some(&[Starting, Starting, Starting]), None), Next::Wait(_)));
         assert_eq!(next(3, &some(&[Running, Starting]), None), Next::Launch(1));
-        // The group counts those that it has taken in.
+        // The group counts the instances that it has adopted.
         assert_eq!(next(1, &some(&[Joined, Running]), None), Next::Adopt(vec!["i-1".to_owned()]));
         assert_eq!(next(0, &some(&[Joined, Joined]), None), Next::Nothing);
     }
@@ -220,7 +236,7 @@ mod tests {
         assert!(matches!(next(2, &some(&[Stage::Joined]), Some(&short)), Next::Wait(_)));
         let Next::Short(why) = next(2, &some(&[Stage::Serving]), Some(&short)) else { panic!("short") };
         assert_eq!(why.limit, Limit::Capacity);
-        // Pools that had none are nothing where others had enough.
+        // Pools without capacity do not matter if others had enough.
         assert_eq!(next(0, &some(&[Stage::Joined]), Some(&short)), Next::Nothing);
         let of = |limits: &[Option<Limit>]| match next(1, &[], Some(&refused(limits))) {
             Next::Short(why) => Some(why.limit),
@@ -231,7 +247,7 @@ mod tests {
         };
         assert_eq!(of(&[Some(Limit::Never), Some(Limit::Quota)]), Some(Limit::Quota));
         assert_eq!(of(&[Some(Limit::Never)]), Some(Limit::Never));
-        // Nobody knows why: the group tries, and says it.
+        // Unknown cause: the group tries, and reports it.
         assert_eq!(of(&[None]), None);
     }
 

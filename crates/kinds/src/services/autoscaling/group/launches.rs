@@ -1,9 +1,12 @@
-//! What a failover has Auto Scaling launch, and the size to which a group is raised while not all of it may be launched at once.
+//! The number of instances that a failover launches, and the size of a group while the launch
+//! budget limits it.
 
 use super::{Failover, GroupLive, GroupSpec, Step};
 
 impl GroupSpec {
-    /// The size that an update asks for beside `live`: while spot instances serve on, the others come on top of them.
+    /// Returns the size that an update sets beside `live`.
+    ///
+    /// While spot instances still serve, the new instances come on top of them.
     pub(super) fn size_beside(&self, live: Option<&GroupLive>) -> u32 {
         let all = match (self.failover, live) {
             (Some(Failover { rung: Step::Whole, .. }), Some(live)) => self.desired + self.surplus(live),
@@ -12,7 +15,7 @@ impl GroupSpec {
         all.min(self.failover.and_then(|it| it.up_to).unwrap_or(u32::MAX))
     }
 
-    /// Instances that Auto Scaling is asked to launch, at most.
+    /// Returns the largest number of instances that Auto Scaling is asked to launch.
     pub(super) fn launches_beside(&self, live: Option<&GroupLive>) -> u32 {
         if self.failover.is_none() || live.is_some_and(|live| self.is_served_by(live)) {
             return 0;
@@ -20,14 +23,15 @@ impl GroupSpec {
         self.size_beside(live).saturating_sub(self.there(live)).div_ceil(self.least_of_a_launch())
     }
 
-    /// The same, raised by no more than `launches` instances.
+    /// Returns this spec, raised by at most `launches` instances.
     pub(super) fn raised_by(&self, live: Option<&GroupLive>, launches: u32) -> Self {
         let more = launches.saturating_mul(self.least_of_a_launch());
         let up_to = Some(self.there(live).saturating_add(more));
         Self { failover: self.failover.map(|it| Failover { up_to, ..it }), ..self.clone() }
     }
 
-    /// What needs no launch any more. On a lower rung what was asked for before did not come.
+    /// Returns the capacity that needs no launch. On a lower rung, capacity requested earlier did
+    /// not arrive.
     fn there(&self, live: Option<&GroupLive>) -> u32 {
         match live {
             None => 0,
@@ -36,7 +40,7 @@ impl GroupSpec {
         }
     }
 
-    /// What one launch brings at least.
+    /// Returns the least capacity that one launch adds.
     fn least_of_a_launch(&self) -> u32 {
         self.weights().into_values().min().unwrap_or(1).max(1)
     }
@@ -70,7 +74,7 @@ mod tests {
         let part = spec.raised_by(Some(&live), 1000);
         let there = Group::expect_after(&part, "g", &live);
         assert_eq!((there.desired, there.on_demand, there.spot), (1375, 1000, 375));
-        // So many on-demand instances as the part has do not let the spot ones go.
+        // Fewer on-demand instances than desired do not retire the spot ones.
         assert_eq!(Group::expect_after(&part, "g", &there).spot, 375);
         assert_eq!(spec.launches_beside(Some(&there)), 500);
     }
@@ -84,7 +88,8 @@ mod tests {
         assert_eq!(GroupSpec { failover: None, ..spec }.launches_beside(None), 0);
     }
 
-    /// Failed back, a group of the standby's size is ready with what there is: on-demand instances stay until spot ones serve.
+    /// After a failback, a group of standby size is ready at once: on-demand instances stay until
+    /// spot ones serve.
     #[test]
     fn on_demand_instances_that_a_failover_left_count_as_serving_and_are_told() {
         let standby =

@@ -1,7 +1,7 @@
-//! Reserved capacity of a group: left alone while the primary serves, used up first once the group fails over.
+//! Reserved capacity of a group: unused while the primary serves, used first in a failover.
 //!
-//! It is set on the group, beside its mixed-instances policy, and not in the launch template: there it would hold for spot
-//! instances too, which cannot go into a reservation
+//! It is set on the group, beside the mixed-instances policy, not in the launch template. There it
+//! would apply to spot instances too, which cannot use a reservation
 //! (<https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CapacityReservationSpecification.html>).
 
 #[cfg(feature = "aws")]
@@ -10,40 +10,42 @@ use aws_sdk_autoscaling::types::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Whether a group's on-demand instances go into Capacity Reservations, and into which.
+/// Use of Capacity Reservations by the on-demand instances of a group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reserved {
-    /// Auto Scaling's word for whether.
+    /// The preference, in Auto Scaling's words.
     pub preference: String,
     /// Ids of reservations, and ARNs of resource groups of reservations; sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<String>,
 }
 
-/// Into those named, and beside them where they are full.
+/// Use the named reservations first, and other capacity once they are full.
 const FIRST: &str = "capacity-reservations-first";
-/// Into none.
+/// Use no reservation.
 const NONE: &str = "none";
-/// What a group has where nobody said anything: into any that is open to all.
+/// The preference of a group for which none was set: any open reservation.
 #[cfg(feature = "aws")]
 const DEFAULT: &str = "default";
-/// How the id of a reservation begins; all else that is named is the ARN of a resource group.
+/// Prefix of a reservation's id; any other target is the ARN of a resource group.
 #[cfg(feature = "aws")]
 const RESERVATION: &str = "cr-";
 
 impl Reserved {
-    /// Not touched. Auto Scaling's default would use up an open reservation that waits for a failover.
+    /// Uses no reservation. Auto Scaling's default would use an open reservation that is meant for
+    /// a failover.
     pub fn untouched() -> Self {
         Self { preference: NONE.to_owned(), targets: Vec::new() }
     }
 
-    /// These first, and other on-demand capacity where they are full.
+    /// Uses these reservations first, and other on-demand capacity once they are full.
     pub fn first(mut targets: Vec<String>) -> Self {
         targets.sort();
         Self { preference: FIRST.to_owned(), targets }
     }
 
-    /// What is to be said to Auto Scaling where `live` is there: nothing where nothing was said and nothing is to be.
+    /// Returns the specification to send to Auto Scaling beside `live`; none if it neither is nor
+    /// was set.
     #[cfg(feature = "aws")]
     pub(super) fn said(spec: Option<&Self>, live: Option<&Self>) -> Option<CapacityReservationSpecification> {
         let back = || Self { preference: DEFAULT.to_owned(), targets: Vec::new() };
@@ -67,7 +69,7 @@ impl Reserved {
             .build()
     }
 
-    /// What Auto Scaling reports; none where nobody said anything.
+    /// Returns the setting as Auto Scaling reports it; none if it was never set.
     #[cfg(feature = "aws")]
     pub(super) fn seen(said: CapacityReservationSpecification) -> Option<Self> {
         let preference = said.capacity_reservation_preference.filter(|it| it.as_str() != DEFAULT)?;
@@ -89,7 +91,7 @@ mod tests {
         let arn = "arn:aws:resource-groups:us-west-2:123456789012:group/gpus".to_owned();
         for it in [Reserved::untouched(), Reserved::first(vec!["cr-2".to_owned(), arn, "cr-1".to_owned()])] {
             assert_eq!(Reserved::seen(Reserved::said(Some(&it), None).unwrap()), Some(it.clone()));
-            // What is taken out of the stack is taken back, once.
+            // A setting removed from the stack is reset once.
             let back = Reserved::said(None, Some(&it)).unwrap();
             assert_eq!(Reserved::seen(back), None);
         }

@@ -1,41 +1,44 @@
-//! The ladder of a group: what it takes in the place of what it wants, where the region or the account has no more to give.
+//! The ladder of a group: the substitutes it takes when the region or the account has no more
+//! capacity.
 
 use drstack_core::kind::Rung;
 use serde::{Deserialize, Serialize};
 
 use super::GroupSpec;
 
-/// How a group fails over where it does not get all that it wants.
+/// The failover of a group: its minimum and its current rung.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failover {
     /// The least capacity with which it counts as up.
     pub minimum: u32,
-    /// Where on its ladder it stands.
+    /// The current rung.
     #[serde(default)]
     pub rung: Step,
-    /// The size to which it is raised for now, where the account may not launch all of it at once; it fails over all the same as if this
-    /// were not there.
+    /// The size to raise to for now, if the launch budget does not allow all of it at once.
+    ///
+    /// It does not change how the group fails over otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub up_to: Option<u32>,
 }
 
-/// A rung of the ladder, from the top. The numbers are what plans say.
+/// A rung of the ladder, from the top. Plans store the numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub enum Step {
-    /// All of it, as it is to be bought: over types and zones in the stack's order, which Auto Scaling walks by itself.
+    /// The full capacity as specified: over types and zones in the stack's order, which Auto
+    /// Scaling tries by itself.
     #[default]
     Whole = 0,
-    /// Spot instances for what on-demand lacks.
+    /// Spot instances for missing on-demand capacity.
     Spot = 1,
-    /// Types of other sizes for what the usual ones lack.
+    /// Types of other sizes for missing capacity of the usual ones.
     Sizes = 3,
-    /// Fewer than wanted, but for the minimum.
+    /// Fewer instances than desired, but at least the minimum.
     Fewer = 2,
 }
 
 impl Step {
-    /// Whether types of other sizes are wanted too.
+    /// True if this rung also uses types of other sizes.
     pub(super) fn has_other_sizes(self) -> bool {
         matches!(self, Self::Sizes | Self::Fewer)
     }
@@ -59,12 +62,12 @@ impl TryFrom<u8> for Step {
 }
 
 impl GroupSpec {
-    /// Whether it fails over on a rung below the first.
+    /// True if it fails over on a rung below the first.
     pub(super) fn is_lowered(&self) -> bool {
         self.failover.is_some_and(|it| it.rung != Step::Whole)
     }
 
-    /// The rungs below the one it stands on.
+    /// Returns the rungs below the current one.
     pub(super) fn rungs(&self) -> Vec<Rung<Self>> {
         let Some(failover) = self.failover else { return Vec::new() };
         let at = |rung| Self { failover: Some(Failover { rung, ..failover }), ..self.clone() };

@@ -27,7 +27,7 @@ impl BulkAsk for GroupFact {
 /// Groups by name, and the images that they launch by id.
 type Groups = (BTreeMap<String, Group>, BTreeMap<String, ImageFact>);
 
-/// A group with its template's data, where it has a template.
+/// A group with its template's data, if it has a template.
 struct Group {
     group: AutoScalingGroup,
     data: Option<ResponseLaunchTemplateData>,
@@ -70,7 +70,8 @@ async fn groups_by_name(at: &Target<'_>, names: &[String]) -> Result<Groups, Clo
     Ok((groups, images))
 }
 
-/// The highest capacity that scheduled actions set, by group: one question for the only group, else one for all of the region.
+/// Reads the highest capacity that scheduled actions set, by group: one request for a single group,
+/// else one for the region.
 async fn scheduled(
     at: &Target<'_>,
     groups: &[AutoScalingGroup],
@@ -101,7 +102,7 @@ fn group_fact(
     Group { group, data, scheduled }: &Group,
     images: &BTreeMap<String, ImageFact>,
 ) -> Result<(GroupFact, Secrets), CloudError> {
-    // AWS has answered: asking again does not help, and what was answered before does not hold any more.
+    // AWS has answered: a retry does not help, and the earlier answer is no longer valid.
     let unusable = |message: String| CloudError::Invalid {
         operation: "follows".to_owned(),
         code: "CannotFollow".to_owned(),

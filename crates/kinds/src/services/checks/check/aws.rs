@@ -20,7 +20,7 @@ impl Driver for Check {
         Ok(Seen { id: call.address.to_string(), owner, live: CheckLive { held: spec.clone() } })
     }
 
-    /// What holds needs no change.
+    /// A check that holds needs no update.
     async fn update(
         at: &Target<'_>,
         _: &Call,

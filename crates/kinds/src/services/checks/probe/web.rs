@@ -1,4 +1,4 @@
-//! Looks at web servers: at an address, and at one host that has to answer for a name.
+//! Probes web servers: an address, or one host that has to answer for a name.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -14,15 +14,15 @@ use drstack_core::cloud::CloudError;
 use super::{never, not_yet};
 use crate::aws::chain;
 
-/// Most of an answer that is read: pages that say whether a service is well have a few KiB.
+/// Maximum bytes of an answer that are read: health pages have a few KiB.
 const MOST_READ: usize = 1024 * 1024;
 
-/// Without what is asked: that may hold a token.
+/// Returns the URL without its query, which may hold a token.
 pub(super) fn plain(url: &str) -> &str {
     url.split('?').next().unwrap_or_default()
 }
 
-/// An address answers with this status and this text.
+/// Requests `url`; succeeds if the answer has this status and contains this text.
 pub(super) async fn http(url: &str, status: u16, contains: Option<&str>) -> Result<(), CloudError> {
     let said = format!("`{}`", plain(url));
     let answer = asked(url, None, &said).await?;
@@ -45,7 +45,7 @@ pub(super) async fn http(url: &str, status: u16, contains: Option<&str>) -> Resu
     }
 }
 
-/// `host` answers for the name in `url`, by Route 53's measure: with 2xx or 3xx.
+/// Requests `url` at `host`; succeeds by Route 53's rule: with 2xx or 3xx.
 pub(crate) async fn answer(url: &str, host: &str) -> Result<(), CloudError> {
     let said = format!("`{}` at `{host}`", plain(url));
     let status = asked(url, Some(host), &said).await?.status().as_u16();
@@ -55,8 +55,11 @@ pub(crate) async fn answer(url: &str, host: &str) -> Result<(), CloudError> {
     }
 }
 
-/// By the client that the SDK has: certificates are verified, redirects are answers. A new connection each time, as a user's
-/// would be, so that a name is looked up anew; `host` is whom the name then leads to.
+/// Sends a request with the SDK's HTTP client, over a new connection each time, so that the name is
+/// resolved anew.
+///
+/// Certificates are verified, and redirects count as answers. `host` replaces the address that the
+/// name resolves to.
 async fn asked(url: &str, host: Option<&str>, said: &str) -> Result<HttpResponse, CloudError> {
     let mut request =
         HttpRequest::get(url).map_err(|error| never("BadAddress", format!("{said}: {error}")))?;
@@ -70,14 +73,15 @@ async fn asked(url: &str, host: Option<&str>, said: &str) -> Result<HttpResponse
     answer.map_err(|error| not_yet(format!("{said} does not answer: {}", chain(&error))))
 }
 
-/// Whatever name is looked up, the answer is this host: the request and its certificate stay those of the name.
+/// A resolver that resolves every name to this host. The request and its certificate remain those
+/// of the name.
 #[derive(Clone, Debug)]
 struct LeadsTo(String);
 
 impl ResolveDns for LeadsTo {
     fn resolve_dns<'a>(&'a self, _: &'a str) -> DnsFuture<'a> {
         DnsFuture::new(async move {
-            // Not every resolver knows that these are this machine (RFC 6761, 6.3).
+            // Not every resolver maps these names to this machine (RFC 6761, 6.3).
             if self.0.ends_with(".localhost") {
                 return Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]);
             }
@@ -93,8 +97,10 @@ mod tests {
 
     use super::*;
 
-    /// A web server that gives these answers, one a connection, and what is said of it after each of so many looks; `look` is given
-    /// its address. Each request is for `host`.
+    /// Runs a web server that gives these answers, one per connection, and returns the message of
+    /// each attempt.
+    ///
+    /// `look` gets the server's address. Each request is for `host`.
     fn said(
         answers: &'static [&'static str],
         host: Option<&'static str>,
@@ -132,7 +138,8 @@ mod tests {
     const MOVED: &str = "HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     const CUT: &str = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\nConnection: close\r\n\r\n{";
 
-    /// The name leads nowhere; only the host that is named can have answered, and it was asked for the name.
+    /// The name resolves to nothing, so only the given host can have answered, and the request
+    /// named the URL's host.
     #[test]
     fn one_host_answers_for_a_name_that_leads_elsewhere() {
         let look = async |url: &str| answer(url, "standby.localhost").await;

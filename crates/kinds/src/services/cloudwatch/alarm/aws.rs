@@ -13,7 +13,7 @@ use crate::services::cloudwatch::calls::{
 };
 use futures_util::{StreamExt, TryStreamExt};
 
-/// The value from which on it alarms.
+/// The value from which the alarm is raised.
 const THRESHOLD: f64 = 1.0;
 
 impl Driver for Alarm {
@@ -53,7 +53,7 @@ impl Driver for Alarm {
         _: &[FieldChange],
     ) -> Result<(), CloudError> {
         put(at, call, spec).await?;
-        // An alarm that exists keeps the tags it has.
+        // The put does not change the tags of an existing alarm.
         let alarms = alarms_by_name(at, std::slice::from_ref(&spec.name)).await?;
         let arn = alarms.into_iter().next().and_then(|alarm| alarm.alarm_arn);
         put_tags(at, &arn.ok_or_else(|| no_alarm(&spec.name))?, &owned(call, spec)).await

@@ -53,7 +53,7 @@ async fn look(at: &Target<'_>, ids: &[String]) -> Result<Vec<Seen<TrafficSwitchL
     Ok(ids.iter().zip(points).map(seen).collect())
 }
 
-/// Whether a 0 written now would be lost: the minute holds a 1, and its maximum counts.
+/// True if a 0 written now would have no effect: the minute holds a 1, and its maximum counts.
 fn drowns(point: Option<(i64, f64)>, now: i64) -> bool {
     let minute = now - now % i64::from(PERIOD);
     point.is_some_and(|(second, value)| value >= 1.0 && second >= minute)

@@ -8,7 +8,7 @@ use crate::aws::tags::{Tags, owner};
 use crate::services::dynamodb::calls::{protect, put_recovery, recovery, tags};
 
 impl StandbyTable {
-    /// One that is still being made.
+    /// Returns a table that is still being created.
     pub(in crate::services::dynamodb) fn begun(status: &str) -> Self {
         Self {
             status: status.to_owned(),
@@ -20,7 +20,7 @@ impl StandbyTable {
         }
     }
 
-    /// The table `found`, and its tags.
+    /// Reads the tags and settings of the table `found`.
     pub(in crate::services::dynamodb) async fn seen(
         at: &Target<'_>,
         name: &str,
@@ -41,7 +41,7 @@ impl StandbyTable {
 }
 
 impl Settings {
-    /// Puts those that are among `changes`.
+    /// Writes the settings that are among `changes`.
     pub(in crate::services::dynamodb) async fn put(
         &self,
         at: &Target<'_>,

@@ -5,9 +5,9 @@ use super::{TableCopy, TableCopyLive, TableCopySpec, copy_id, folder, manifest_k
 use crate::aws::{Looked, Seen, SettingDriver, Target, chain, each, has_code, setting};
 
 const GET: &str = "s3:GetObject";
-/// The format that is imported.
+/// The export format that drstack imports.
 const FORMAT: &str = "DYNAMODB_JSON";
-/// The sort of export that a table can be restored from alone.
+/// The export type that restores a table by itself.
 const FULL: &str = "FULL_EXPORT";
 
 impl SettingDriver for TableCopy {
@@ -33,7 +33,7 @@ impl SettingDriver for TableCopy {
     }
 }
 
-/// What of a manifest matters here.
+/// The fields of a manifest that drstack reads.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Manifest {
@@ -42,7 +42,8 @@ pub(crate) struct Manifest {
     export_type: Option<String>,
 }
 
-/// Ids of exports begin with the time at which they were asked for: the first complete one from the end is the newest.
+/// Finds the newest complete export. Ids begin with the time of the request, so it is the first
+/// complete one from the end.
 async fn look(at: &Target<'_>, id: String) -> Result<Option<Seen<TableCopyLive>>, CloudError> {
     let Some((bucket, prefix)) = id.split_once('/') else {
         let message = format!("`{id}` does not say which exports are meant");
@@ -62,7 +63,7 @@ async fn look(at: &Target<'_>, id: String) -> Result<Option<Seen<TableCopyLive>>
     Ok(None)
 }
 
-/// Ids of all exports in `folder`, complete or not, in the order of their names.
+/// Lists the ids of all exports in `folder`, complete or not, in the order of their names.
 async fn exports(at: &Target<'_>, bucket: &str, folder: &str) -> Result<Vec<String>, CloudError> {
     let mut found = Vec::new();
     let list = at.s3().list_objects_v2().bucket(bucket).prefix(folder).delimiter("/");
@@ -81,7 +82,7 @@ async fn exports(at: &Target<'_>, bucket: &str, folder: &str) -> Result<Vec<Stri
     Ok(found)
 }
 
-/// What the manifest at `key` says; none where there is no such object, or no such bucket.
+/// Reads the manifest at `key`; none if the object or the bucket does not exist.
 pub(crate) async fn manifest(
     at: &Target<'_>,
     bucket: &str,

@@ -49,7 +49,7 @@ async fn look(at: &Target<'_>, id: String) -> Result<Option<Seen<TableExportLive
         return Ok(None);
     };
     let live = described(&newest, oldest_hours)?;
-    // DynamoDB remembers exports whose bucket or objects are gone.
+    // DynamoDB also lists exports whose bucket or objects are gone.
     let stands = live.state != COMPLETED || stands(at, &newest).await?;
     Ok(stands.then(|| seen(id, live)))
 }
@@ -61,7 +61,7 @@ async fn stands(at: &Target<'_>, export: &ExportDescription) -> Result<bool, Clo
     Ok(manifest(&standby, export.s3_bucket().unwrap_or_default(), &key).await?.is_some())
 }
 
-/// Asks for an export, unless one is being made.
+/// Requests an export, unless one is in progress.
 async fn export(at: &Target<'_>, call: &Call, spec: &TableExportSpec) -> Result<(), CloudError> {
     let missing = || CloudError::Invalid {
         operation: EXPORT.to_owned(),
@@ -75,7 +75,7 @@ async fn export(at: &Target<'_>, call: &Call, spec: &TableExportSpec) -> Result<
     if before.as_ref().is_some_and(is_being_made) {
         return Ok(());
     }
-    // A token stands for one export for 8 hours: the export before this one makes it new.
+    // A token means the same export for 8 hours: the id of the previous export makes it new.
     let before = before.and_then(|it| it.export_arn).unwrap_or_default();
     let token = format!("{}-{}", call.token, before.rsplit('/').next().unwrap_or_default());
     let put = at
@@ -92,8 +92,9 @@ async fn export(at: &Target<'_>, call: &Call, spec: &TableExportSpec) -> Result<
     put.send().await.map(drop).map_err(|error| at.failed(EXPORT, error))
 }
 
-/// The newest export of the table to this place. Ids of exports begin with the time at which they were asked for; those that
-/// went elsewhere are somebody else's.
+/// Finds the newest export of the table to this bucket and prefix.
+///
+/// Ids of exports begin with the time of the request. Exports to other places belong to others.
 async fn newest(
     at: &Target<'_>,
     table: &str,

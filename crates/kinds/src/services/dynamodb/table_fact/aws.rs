@@ -10,7 +10,7 @@ use crate::aws::{Ask, Target};
 use crate::services::dynamodb::calls as dynamodb;
 use crate::services::dynamodb::calls::Tables;
 
-/// The version of global tables that has replicas as they are today.
+/// The current version of global tables.
 const TODAYS: &str = "2019.11.21";
 
 impl Ask for TableFact {

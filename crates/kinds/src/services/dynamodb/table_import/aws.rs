@@ -1,4 +1,5 @@
-//! The calls: one import, its progress, and what a table gets once its items are there.
+//! The driver of the table import kind: the import, its progress, and the settings and tags that
+//! follow.
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, ImportStatus, ImportSummary,
@@ -28,20 +29,22 @@ impl Driver for TableImport {
         each(ids, |name| async move { look(at, &name).await }).await
     }
 
-    /// Replicas are listed by looking at every table: what was restored shows there, and is not asked for twice.
+    /// Returns none: the replica kind lists every table, which includes restored ones.
     async fn list_owned(_: &Target<'_>, _: &[String]) -> Result<Vec<Seen<TableImportLive>>, CloudError> {
         Ok(Vec::new())
     }
 
-    /// A table's name is its token: there is one of each, and a second import of it is refused. A token of DynamoDB's would bring
-    /// back an import that failed, for 8 hours.
+    /// Starts the import.
+    ///
+    /// The table's name is the token: it is unique, and a second import of it is rejected. A token
+    /// of DynamoDB's would return a failed import for 8 hours.
     async fn create(
         at: &Target<'_>,
         call: &Call,
         spec: &TableImportSpec,
     ) -> Result<Seen<TableImportLive>, CloudError> {
         if let Some(seen) = look(at, &spec.table).await? {
-            // One that a run was cut off while making has no tags yet, and its import says what it was made of.
+            // A table of an interrupted run has no tags yet; its import names its source.
             let is_begun = seen.owner == Owner::Foreign && seen.live.export.is_some();
             return match is_begun || seen.owner.claims() {
                 true => Ok(seen),
@@ -72,7 +75,7 @@ impl Driver for TableImport {
             owner: Owner::Ours(call.address.clone()),
             live: on_its_way(arn, Some(export.to_owned()), None),
         };
-        // Settings and tags come by the update that follows where the difference shows.
+        // The update that follows sets settings and tags, where the change is visible.
         Ok(look(at, &spec.table).await?.unwrap_or(creating))
     }
 
@@ -99,12 +102,14 @@ impl Driver for TableImport {
     }
 }
 
-/// Under this name it is kept when this run began to import a table.
+/// Returns the key that records this run's import of a table.
 fn begun(table: &str) -> String {
     format!("import/{table}")
 }
 
-/// The table as it has to be made. Attributes that only local indexes name are left out: DynamoDB takes none without a use.
+/// Builds the parameters of the table.
+///
+/// DynamoDB rejects unused attributes, so those that only local indexes name are left out.
 fn parameters(spec: &TableImportSpec) -> Result<TableCreationParameters, BuildError> {
     let shape = &spec.shape;
     let mut used: Vec<&str> = shape
@@ -170,7 +175,8 @@ async fn look(at: &Target<'_>, name: &str) -> Result<Option<Seen<TableImportLive
     }
 }
 
-/// An import shows some time before its table does, and some time after that is gone.
+/// Reads an import without a table: an import is visible some time before its table, and some time
+/// after the table is gone.
 async fn without_table(at: &Target<'_>, name: &str) -> Result<Option<Seen<TableImportLive>>, CloudError> {
     let Some(import) = newest(at, name).await? else { return Ok(None) };
     let failure = failure(at, &import).await?;
@@ -194,7 +200,7 @@ async fn details(
 ) -> Result<Seen<TableImportLive>, CloudError> {
     let (table, tags) = StandbyTable::seen(at, name, found).await?;
     let mut live = TableImportLive { table, failure: None, export: tags.get(SOURCE).cloned() };
-    // The tags come once all of its items are there: without them the import is asked how far it is.
+    // Tags follow once all items exist: without them, read the progress of the import.
     if !live.table.tagged
         && let Some(import) = newest(at, name).await?
     {
@@ -209,7 +215,7 @@ async fn details(
     Ok(Seen { id: name.to_owned(), owner: owner(&tags, at.scope), live })
 }
 
-/// The newest import into the table of this name.
+/// Finds the newest import into the table of this name.
 async fn newest(at: &Target<'_>, name: &str) -> Result<Option<ImportSummary>, CloudError> {
     let mut newest: Option<ImportSummary> = None;
     let mut pages = at.dynamodb().list_imports().into_paginator().send();
@@ -226,14 +232,14 @@ async fn newest(at: &Target<'_>, name: &str) -> Result<Option<ImportSummary>, Cl
     Ok(newest)
 }
 
-/// The export of this stack that was imported; none for an import of anything else.
+/// Returns this stack's export that was imported; none for any other import.
 fn source(at: &Target<'_>, name: &str, import: &ImportSummary) -> Option<String> {
     let key = import.s3_bucket_source.as_ref()?.s3_key_prefix()?;
     let export = key.strip_prefix(&folder(&prefix(&at.scope.stack, name)))?.strip_suffix("/data/")?;
     Some(export.to_owned())
 }
 
-/// What went wrong with an import.
+/// Returns the error of an import, if it failed.
 async fn failure(at: &Target<'_>, import: &ImportSummary) -> Result<Option<String>, CloudError> {
     if import.import_status == Some(ImportStatus::InProgress) {
         return Ok(None);

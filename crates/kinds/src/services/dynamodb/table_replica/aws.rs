@@ -52,7 +52,7 @@ impl Driver for TableReplica {
             StandbyTable { kms_key: spec.settings.kms_key.clone(), ..StandbyTable::begun("CREATING") };
         let owner = Owner::Ours(call.address.clone());
         let creating = Seen { id: spec.table.clone(), owner, live: creating };
-        // Settings and tags come by the update that follows where the difference shows.
+        // The update that follows sets settings and tags, where the change is visible.
         Ok(look(at, &spec.table).await?.unwrap_or(creating))
     }
 
@@ -69,7 +69,7 @@ impl Driver for TableReplica {
 
     async fn delete(at: &Target<'_>, _: &Call, name: &str) -> Result<(), CloudError> {
         let Some(found) = table(at, name).await? else { return Ok(()) };
-        // What an export was restored to is listed here too, and stands by itself.
+        // A table restored from an export is listed here too, and has no replicas.
         if found.replicas().is_empty() {
             return remove(at, name, &found).await;
         }
@@ -91,7 +91,7 @@ impl Driver for TableReplica {
     }
 }
 
-/// Replicas are made and removed through the table in the primary region.
+/// Updates the replicas through the table of the primary region, which creates and deletes them.
 async fn change(at: &Target<'_>, name: &str, update: ReplicationGroupUpdate) -> Result<(), CloudError> {
     let primary = Target { place: Place::Primary, region: &at.scope.primary, ..*at };
     let put = primary.dynamodb().update_table().table_name(name).replica_updates(update).send().await;
@@ -108,7 +108,8 @@ async fn look(at: &Target<'_>, name: &str) -> Result<Option<Seen<StandbyTable>>,
     }
 }
 
-/// A replica shows in the table's own region some time before and after it does in its own.
+/// Reads a replica from the primary's table, which shows it some time before and after the
+/// replica's own region does.
 async fn on_its_way(at: &Target<'_>, name: &str) -> Result<Option<Seen<StandbyTable>>, CloudError> {
     let primary = Target { place: Place::Primary, region: &at.scope.primary, ..*at };
     let replicas = table(&primary, name).await?.and_then(|it| it.replicas).unwrap_or_default();
@@ -116,7 +117,7 @@ async fn on_its_way(at: &Target<'_>, name: &str) -> Result<Option<Seen<StandbyTa
         return Ok(None);
     };
     let status = replica.replica_status.map(|it| it.as_str().to_owned()).unwrap_or_default();
-    // Not to be relied on before its own region says so.
+    // Not to be relied on until its own region reports it.
     let status = if status == "ACTIVE" { "CREATING" } else { &status };
     let live = StandbyTable { kms_key: replica.kms_master_key_id, ..StandbyTable::begun(status) };
     Ok(Some(Seen { id: name.to_owned(), owner: Owner::Foreign, live }))

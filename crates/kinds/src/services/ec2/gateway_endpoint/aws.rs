@@ -95,7 +95,7 @@ fn seen(at: &Target<'_>, endpoint: VpcEndpoint) -> Seen<GatewayEndpointLive> {
         vpc: endpoint.vpc_id.unwrap_or_default(),
         service: endpoint.service_name.unwrap_or_default(),
         route_tables,
-        // EC2 says `Available` in some answers and `available` in others.
+        // EC2 reports `Available` in some answers and `available` in others.
         state: endpoint.state.map(|it| it.as_str().to_lowercase()).unwrap_or_default(),
     };
     Seen {

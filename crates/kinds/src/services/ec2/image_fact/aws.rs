@@ -9,7 +9,7 @@ use super::ImageFact;
 use crate::aws::{Ask, NAMES, Target};
 use crate::services::ec2::calls::filter;
 
-/// By id, or by name among the account's own: the newest of that name.
+/// Finds an image by id, or the newest of a name among the account's own.
 impl Ask for ImageFact {
     async fn ask(at: &Target<'_>, wanted: &str) -> Result<Option<ImageFact>, CloudError> {
         if wanted.starts_with("ami-") {
@@ -31,7 +31,7 @@ impl Ask for ImageFact {
     }
 }
 
-/// Images by id.
+/// Reads images by id.
 pub(crate) async fn images(
     at: &Target<'_>,
     ids: &[String],
@@ -58,7 +58,7 @@ pub(crate) async fn images(
     Ok(facts)
 }
 
-/// The image of the same name and owner in the standby region.
+/// Finds the image of the same name and owner in the standby region.
 async fn public_image(at: &Target<'_>, image: &Image) -> Result<Option<String>, CloudError> {
     let (Some(name), Some(owner)) = (&image.name, &image.owner_id) else { return Ok(None) };
     let standby = Target { place: Place::Standby, region: &at.scope.standby, ..*at };

@@ -19,13 +19,14 @@ use crate::services::ec2::user_data;
 
 const NONE: &[&str] = &["InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateName.NotFoundException"];
 
-/// Templates above which one listing of all default versions is cheaper than asking for each.
+/// Number of templates above which one listing of all default versions is cheaper than single
+/// reads.
 const BULK: usize = 4;
 
-/// The most that EC2 answers in one page.
+/// Maximum number of items in one page of EC2.
 const PAGE: i32 = 200;
 
-/// Stands for the default version in questions.
+/// The name of the default version in requests.
 const DEFAULT: &str = "$Default";
 
 impl Driver for LaunchTemplate {
@@ -95,7 +96,7 @@ impl Driver for LaunchTemplate {
         const OPERATION: &str = "ec2:CreateLaunchTemplateVersion";
         let text = match user_data(call, spec) {
             Ok(text) => text,
-            // The primary does not answer: the same text stands in the version before.
+            // The primary does not answer; the previous version may hold the same text.
             Err(unknown) => match default_data(at, id).await?.and_then(|data| data.user_data) {
                 Some(text) if user_data::hash(&text).as_ref() == spec.user_data_sha256.as_ref() => Some(text),
                 _ => return Err(unknown),
@@ -172,7 +173,7 @@ async fn default_data(at: &Target<'_>, id: &str) -> Result<Option<ResponseLaunch
     Ok(version.and_then(|it| it.launch_template_data))
 }
 
-/// Data of the default versions of all of the region's templates, by id.
+/// Lists the data of the default versions of all templates in the region, by id.
 async fn all_defaults(
     at: &Target<'_>,
 ) -> Result<BTreeMap<String, Option<ResponseLaunchTemplateData>>, CloudError> {

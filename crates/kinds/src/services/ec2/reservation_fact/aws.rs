@@ -7,7 +7,8 @@ use super::ReservationFact;
 use crate::aws::{Asked, BulkAsk, Target, plain};
 
 impl BulkAsk for ReservationFact {
-    /// All of the region in one go: EC2 refuses a question whole if one id in it is unknown.
+    /// Reads all reservations of the region: EC2 rejects a whole request if one id in it is
+    /// unknown.
     async fn ask_all(at: &Target<'_>, names: &[String]) -> Vec<Asked<ReservationFact>> {
         match all(at).await {
             Ok(found) => names.iter().map(|name| Ok(found.get(name).cloned().map(plain))).collect(),
@@ -16,7 +17,7 @@ impl BulkAsk for ReservationFact {
     }
 }
 
-/// Those that have not ended, by id.
+/// Lists the reservations that have not ended, by id.
 async fn all(at: &Target<'_>) -> Result<BTreeMap<String, ReservationFact>, CloudError> {
     let mut found = BTreeMap::new();
     let mut pages = at.ec2().describe_capacity_reservations().into_paginator().send();
@@ -28,7 +29,7 @@ async fn all(at: &Target<'_>) -> Result<BTreeMap<String, ReservationFact>, Cloud
     Ok(found)
 }
 
-/// Whether it gives capacity, now or at a later date.
+/// True if the reservation gives capacity, now or later.
 fn stands(reservation: &CapacityReservation) -> bool {
     let ended = [State::Cancelled, State::Expired, State::Failed, State::PaymentFailed, State::Unsupported];
     reservation.state.as_ref().is_none_or(|state| !ended.contains(state))

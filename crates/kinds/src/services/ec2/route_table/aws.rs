@@ -31,7 +31,7 @@ impl Driver for RouteTable {
         let make = at.ec2().create_route_table().vpc_id(spec.vpc.text()).client_token(&call.token);
         let answer = make.tag_specifications(tags).send().await;
         let table = made(OPERATION, answer.map_err(|error| at.failed(OPERATION, error))?.route_table)?;
-        // Its subnets come by the update that follows where the difference shows.
+        // The update that follows adds the subnets, where the change is visible.
         Ok(seen(at, table))
     }
 
@@ -79,7 +79,7 @@ async fn list(at: &Target<'_>, which: Filter) -> Result<Vec<Answer>, CloudError>
     Ok(found)
 }
 
-/// Association by subnet.
+/// Returns the association ids by subnet.
 fn associations(table: Option<&Answer>) -> BTreeMap<String, String> {
     let all = table.and_then(|table| table.associations.as_deref()).unwrap_or_default();
     all.iter()

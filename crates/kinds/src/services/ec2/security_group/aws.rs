@@ -37,7 +37,7 @@ impl Driver for SecurityGroup {
             Ok(answer) => made(OPERATION, answer.group_id)?,
             Err(error) => return Err(at.failed(OPERATION, error)),
         };
-        // Its doors come by the update that follows where the difference shows.
+        // The update that follows adds the rules, where the change is visible.
         let live = SecurityGroupLive {
             name: spec.name.clone(),
             vpc: spec.vpc.text().to_owned(),
@@ -103,7 +103,7 @@ fn permission(door: &Ingress) -> IpPermission {
     IpPermission::builder().ip_protocol("tcp").from_port(port).to_port(port).ip_ranges(range).build()
 }
 
-/// The doors of a permission of drstack's own form: one TCP port, address ranges only.
+/// Returns the rules of a permission in drstack's own form: one TCP port, address ranges only.
 fn doors(permission: &IpPermission) -> Option<Vec<Ingress>> {
     let port = permission.from_port.and_then(|port| u16::try_from(port).ok())?;
     let others = !permission.ipv6_ranges.as_deref().unwrap_or_default().is_empty()

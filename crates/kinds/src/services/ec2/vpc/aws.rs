@@ -21,7 +21,7 @@ impl Driver for Vpc {
         let tags = tagged(ResourceType::Vpc, &named(call, spec));
         let answer = at.ec2().create_vpc().cidr_block(&spec.cidr).tag_specifications(tags).send().await;
         let vpc = made(OPERATION, answer.map_err(|error| at.failed(OPERATION, error))?.vpc)?;
-        // DNS names come by the update that follows where the difference shows.
+        // The update that follows enables DNS names, where the change is visible.
         Ok(seen(at, vpc, false))
     }
 

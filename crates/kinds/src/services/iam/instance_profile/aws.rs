@@ -50,7 +50,7 @@ impl Driver for InstanceProfile {
         };
         let found = look(at, &spec.name).await?.ok_or_else(gone)?;
         match &found.owner {
-            // Its role comes by the update that follows where the difference shows.
+            // The update that follows adds the role, where the change is visible.
             Owner::Ours(_) | Owner::Unproven(Some(_)) => Ok(found),
             _ => Err(CloudError::Invalid {
                 operation: OPERATION.to_owned(),

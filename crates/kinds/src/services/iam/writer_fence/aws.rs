@@ -4,7 +4,7 @@ use super::{WriterFence, WriterFenceLive, WriterFenceSpec, policy};
 use crate::aws::{Looked, Seen, SettingDriver, Target, each, setting};
 use crate::services::iam::calls as iam;
 
-/// Of this stack alone: several may fence one role.
+/// Returns the policy's name, which contains the stack's: several stacks may fence one role.
 fn name(at: &Target<'_>) -> String {
     format!("drstack-{}-deny-writers", at.scope.stack)
 }
@@ -18,7 +18,7 @@ impl SettingDriver for WriterFence {
         .await
     }
 
-    /// The role is the user's: it is never made.
+    /// Reads the policy of an existing role. drstack never creates the role, which the user owns.
     async fn create(
         at: &Target<'_>,
         _: &Call,

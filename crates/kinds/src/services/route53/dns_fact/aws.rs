@@ -11,7 +11,7 @@ impl Ask for DnsFact {
         let zones = route53::zones(at, zone).await?;
         let Some((id, zone_name)) = zones.first() else { return Ok(None) };
         let zone = if is_zone_id(zone) { zone_name } else { zone };
-        // Nothing below a zone is the zone's own name.
+        // An empty record means the zone's own name.
         let record = if record.is_empty() {
             route53::plain(zone)
         } else {

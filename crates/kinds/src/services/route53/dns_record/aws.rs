@@ -1,4 +1,4 @@
-//! Its calls.
+//! The driver of the DNS record kind.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,8 @@ impl Driver for DnsRecord {
         each(ids, |id| async move { look(at, &id).await }).await
     }
 
-    /// The check that decides on a pair names it in a tag, and stays as long as the pair does.
+    /// Lists pairs through their checks: a check names its pair in a tag, and exists as long as the
+    /// pair.
     async fn list_owned(at: &Target<'_>, except: &[String]) -> Result<Vec<Seen<DnsRecordLive>>, CloudError> {
         let except: BTreeSet<&String> = except.iter().collect();
         let checks = owned_checks(at).await?;
@@ -60,7 +61,8 @@ impl Driver for DnsRecord {
         put(at, spec).await
     }
 
-    /// The name goes on being answered, by a simple record to where the primary record led.
+    /// Replaces the pair with a simple record to the primary's target, so that the name still has
+    /// an answer.
     async fn delete(at: &Target<'_>, _: &Call, id: &str) -> Result<(), CloudError> {
         let ours = pair(at, id).await?;
         let Some(stays) = ours.iter().find(|set| is_primary(set)).or(ours.first()).cloned() else {
@@ -85,8 +87,9 @@ fn split(id: &str) -> (&str, &str) {
     id.split_once('/').unwrap_or((id, ""))
 }
 
-/// A pair of the stack; something of somebody else that is no simple record; or nothing. A simple record is not a pair:
-/// `put` takes it over where it may.
+/// Reads a pair of the stack, or records of others that are not simple; none otherwise.
+///
+/// A simple record is not a pair: `put` adopts it if the stack allows that.
 async fn look(at: &Target<'_>, id: &str) -> Result<Option<Seen<DnsRecordLive>>, CloudError> {
     let (zone, record) = split(id);
     let sets = records(at, zone, record).await?.unwrap_or_default();
@@ -113,15 +116,14 @@ async fn look(at: &Target<'_>, id: &str) -> Result<Option<Seen<DnsRecordLive>>, 
     Ok(owner.map(|owner| Seen { id: id.to_owned(), owner, live }))
 }
 
-/// The stack's records of one name.
+/// Reads the stack's records of one name.
 async fn pair(at: &Target<'_>, id: &str) -> Result<Vec<ResourceRecordSet>, CloudError> {
     let (zone, record) = split(id);
     let sets = records(at, zone, record).await?.unwrap_or_default();
     Ok(sets.into_iter().filter(|set| side_of(at.scope, set).is_some()).collect())
 }
 
-/// In how many of 100 cases the primary of a pair is answered while both are healthy; none where they are not answered by
-/// weight.
+/// Returns the primary's share of 100 while both are healthy; none if the pair has no weights.
 pub(crate) async fn share(at: &Target<'_>, id: &str) -> Result<Option<u32>, CloudError> {
     Ok(share_of(&pair(at, id).await?))
 }
@@ -132,11 +134,11 @@ fn share_of(pair: &[ResourceRecordSet]) -> Option<u32> {
         u32::try_from(side.weight?).ok()
     };
     let (primary, secondary) = (weight(true)?, weight(false)?);
-    // Weights of 0 alone are answered alike.
+    // If all weights are 0, Route 53 answers with both equally.
     Some((100 * primary).checked_div(primary + secondary).unwrap_or(50))
 }
 
-/// Gives the primary of a pair this share, and the secondary the rest, in one batch.
+/// Sets the primary's share of a pair, and the secondary's to the rest, in one batch.
 pub(crate) async fn weigh(at: &Target<'_>, id: &str, share: u32) -> Result<(), CloudError> {
     let mut changes = Vec::new();
     for mut set in pair(at, id).await? {
@@ -146,7 +148,7 @@ pub(crate) async fn weigh(at: &Target<'_>, id: &str, share: u32) -> Result<(), C
     send(at, split(id).0, changes).await
 }
 
-/// One side's part of 100.
+/// Returns one side's part of 100.
 fn weight(set: &ResourceRecordSet, share: u32) -> i64 {
     i64::from(if is_primary(set) { share } else { 100 - share })
 }
@@ -155,8 +157,9 @@ fn is_primary(set: &ResourceRecordSet) -> bool {
     set.set_identifier().is_some_and(|it| it.ends_with(SIDES[0]))
 }
 
-/// The address that a record of this stack was made for. Stack names may hold hyphens, so what follows has to be a
-/// component's address.
+/// Returns the address of a record of this stack.
+///
+/// Stack names may hold hyphens, so the rest has to be a component's address.
 pub(crate) fn side_of(scope: &Scope, set: &ResourceRecordSet) -> Option<Address> {
     let rest = set.set_identifier()?.strip_prefix(&format!("drstack-{}-", scope.stack))?;
     let component = SIDES.iter().find_map(|side| rest.strip_suffix(side))?;
@@ -171,12 +174,13 @@ fn target(set: &ResourceRecordSet) -> String {
     }
 }
 
-/// Whether it answers what a pair answers. A zone's own name has records of other types, which stand beside it.
+/// True if the record has a type that a pair answers. A zone's own name has records of other types
+/// too.
 fn is_address(set: &ResourceRecordSet) -> bool {
     matches!(set.r#type, RrType::A | RrType::Aaaa | RrType::Cname)
 }
 
-/// What a record says that is all by itself and leads to one name.
+/// Returns a record that is the only one of its name and points to one name.
 pub(crate) fn simple(set: &ResourceRecordSet) -> Option<SimpleRecord> {
     let zone = set.alias_target().map(|it| it.hosted_zone_id.clone());
     let leads = match (&set.r#type, &zone) {
@@ -188,7 +192,8 @@ pub(crate) fn simple(set: &ResourceRecordSet) -> Option<SimpleRecord> {
     alone.then(|| SimpleRecord { target: target(set), ttl: set.ttl.unwrap_or_default(), zone })
 }
 
-/// Both records in one batch; a simple record that leads to the primary goes with it, where the stack says so.
+/// Writes both records in one batch, which also replaces a simple record to the primary if the
+/// stack adopts it.
 async fn put(at: &Target<'_>, spec: &DnsRecordSpec) -> Result<(), CloudError> {
     let sets = records(at, &spec.zone, &spec.record).await?.unwrap_or_default();
     let mut changes = Vec::new();
@@ -211,7 +216,8 @@ async fn put(at: &Target<'_>, spec: &DnsRecordSpec) -> Result<(), CloudError> {
             }
         }
     }
-    // Records of one name are of one policy, and those of another type or mark are others: with another one they go and come in this batch.
+    // Records of one name share one policy, and a record of another type or mark is a different
+    // one: those are deleted and created in this batch.
     let marks = SIDES.map(|side| format!("{}{side}", spec.mark));
     let stays = ours.iter().all(|set| {
         let is_alias = set.alias_target.is_some();

@@ -1,4 +1,4 @@
-//! Its calls, and the gate between two shares.
+//! The driver of the DNS weights kind, and the gate between two shares.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use crate::aws::{Looked, Seen, SettingDriver, Target, each, setting};
 use crate::services::checks::probe;
 use crate::services::route53::dns_record::{share, weigh};
 
-/// How errors name a ramp.
+/// Operation name of a ramp in errors.
 const RAMP: &str = "ramp";
-/// How often the primary is asked while a share is held: enough for a rate.
+/// Number of requests to the primary while a share is held: enough for a rate.
 const ASKED: u32 = 20;
-/// How many of these may go wrong: 95 % answer well.
+/// Number of requests that may fail: 95 % must succeed.
 const FAIL: u32 = 1;
-/// Longest that one answer may take: far more than users wait for.
+/// Maximum time of one answer: far longer than users wait.
 const ANSWER: Duration = Duration::from_secs(10);
-/// Per cent of Route 53's checkers by whose word an endpoint is healthy: more than 18 (developer guide, how Route 53 determines
-/// whether a health check is healthy).
+/// Percentage of Route 53's checkers that must report success: more than 18 (developer guide, how
+/// Route 53 determines whether a health check is healthy).
 const CHECKERS: usize = 18;
 
 impl SettingDriver for DnsWeights {
@@ -28,7 +28,7 @@ impl SettingDriver for DnsWeights {
         each(ids, |id| async move { look(at, &id).await }).await
     }
 
-    /// A pair is made with the share that stays.
+    /// Reads the pair, which was created with its initial share.
     async fn create(
         at: &Target<'_>,
         _: &Call,
@@ -37,7 +37,7 @@ impl SettingDriver for DnsWeights {
         look(at, spec.pair.text()).await?.ok_or_else(|| no_pair(spec))
     }
 
-    /// The next share. A side gets more once what stands held for a while.
+    /// Moves to the next share. A side gains only after the current share held for a while.
     async fn update(at: &Target<'_>, _: &Call, id: &str, spec: &DnsWeightsSpec) -> Result<(), CloudError> {
         let stands = share(at, id).await?.ok_or_else(|| no_pair(spec))?;
         let next = spec.next(stands);
@@ -60,7 +60,7 @@ async fn look(at: &Target<'_>, id: &str) -> Result<Option<Seen<DnsWeightsLive>>,
     Ok(share.map(|it| setting(id.to_owned(), live(it))))
 }
 
-/// The side that gets more.
+/// The side that gains.
 enum Side {
     Primary,
     Standby,
@@ -72,7 +72,8 @@ impl Side {
     }
 }
 
-/// Holds a share of the primary's. Where the side that gets more does not answer well it loses what it was given.
+/// Holds a share of the primary, and restores the earlier share if the side that gains answers
+/// badly.
 async fn hold(at: &Target<'_>, id: &str, gate: &Gate, side: &Side, share: u32) -> Result<(), CloudError> {
     let Some(why) = answers_badly(at, gate).await? else { return Ok(()) };
     let back = gate.back;
@@ -81,12 +82,12 @@ async fn hold(at: &Target<'_>, id: &str, gate: &Gate, side: &Side, share: u32) -
         Side::Standby => ("the standby region", 100 - share.min(100), share < back),
     };
     let at_host = format!("{who} does not answer well with a share of {has} %: {why}");
-    // Nothing was given yet: it is waited for.
+    // No share was given yet, so the engine waits.
     if !is_given {
         return Err(CloudError::Conflict { operation: RAMP.to_owned(), message: at_host });
     }
     weigh(at, id, back).await?;
-    // Nobody tries that again without a person having looked.
+    // The error is permanent: an operator has to look before another attempt.
     let (code, now) = match side {
         Side::Primary => ("PrimaryAnswersBadly", "the standby region serves alone again".to_owned()),
         Side::Standby => ("StandbyAnswersBadly", format!("the primary has its {back} % again")),
@@ -95,7 +96,7 @@ async fn hold(at: &Target<'_>, id: &str, gate: &Gate, side: &Side, share: u32) -
     Err(CloudError::Invalid { operation: RAMP.to_owned(), code: code.to_owned(), message })
 }
 
-/// Asks for as long as the gate says; what is wrong, if anything is.
+/// Probes the host for the gate's time, and returns the problem, if any.
 async fn answers_badly(at: &Target<'_>, gate: &Gate) -> Result<Option<String>, CloudError> {
     let time = Duration::from_secs(gate.seconds.into());
     let (mut turns, begin) = (interval(time / ASKED), Instant::now());
@@ -125,7 +126,7 @@ async fn answers_badly(at: &Target<'_>, gate: &Gate) -> Result<Option<String>, C
     Ok((100 * well <= CHECKERS * all.len()).then(says))
 }
 
-/// The status is a sentence; of one who was answered well it begins so.
+/// True if the status reports success: it is a sentence that then begins with this word.
 fn is_well(observed: &HealthCheckObservation) -> bool {
     let status = observed.status_report().and_then(|it| it.status());
     status.is_some_and(|it| it.starts_with("Success"))

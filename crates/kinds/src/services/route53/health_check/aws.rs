@@ -13,11 +13,12 @@ use crate::services::s3::calls::built;
 const CREATE: &str = "route53:CreateHealthCheck";
 const UPDATE: &str = "route53:UpdateHealthCheck";
 
-/// How often one check can be made again within a day: Route 53 remembers the references of deleted ones for days.
+/// Number of times a check can be created again within a day: Route 53 remembers the references of
+/// deleted checks for days.
 const AGAIN: u32 = 16;
 /// Characters of the token in a reference, which has 64 at most; stack names have 32 at most.
 const TOKEN: usize = 12;
-/// Seconds of a day.
+/// Seconds per day.
 const DAY: i64 = 24 * 3600;
 
 impl Driver for HealthCheck {
@@ -35,7 +36,7 @@ impl Driver for HealthCheck {
         call: &Call,
         spec: &HealthCheckSpec,
     ) -> Result<Seen<HealthCheckLive>, CloudError> {
-        // What a run was cut off while making may be there without tags.
+        // An interrupted run may have left the check without tags.
         let start = format!("{}{}", prefix(at), &call.token[..TOKEN]);
         let begun = list_checks(at).await?.into_iter().find(|it| it.caller_reference.starts_with(&start));
         let check = match begun {
@@ -93,7 +94,8 @@ impl Driver for HealthCheck {
     }
 }
 
-/// One day's reference makes one check, whoever tries again; that of a check that was deleted makes none at all.
+/// Creates a check. A day's reference creates one check for all attempts; the reference of a
+/// deleted check creates none.
 async fn make(
     at: &Target<'_>,
     start: &str,

@@ -64,7 +64,7 @@ impl Driver for Bucket {
                 _ => {}
             }
         }
-        // Tags that others gave it stay.
+        // Keep tags that others added.
         let mut all = s3::tags(at, bucket).await?.unwrap_or_default();
         all.extend(tags(call, spec));
         s3::put_tags(at, bucket, &all).await
@@ -81,7 +81,7 @@ fn tags(call: &Call, spec: &BucketSpec) -> Tags {
     tags
 }
 
-/// The control bucket is the stack's too, and no copy.
+/// True if the bucket is a data copy. The stack also owns the control bucket, which is not one.
 fn is_copy(seen: &Seen<()>) -> bool {
     use drstack_core::cloud::Owner;
     matches!(&seen.owner, Owner::Ours(address) | Owner::Unproven(Some(address)) if !address.is_within("control"))

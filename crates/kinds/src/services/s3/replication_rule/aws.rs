@@ -20,10 +20,10 @@ use crate::services::s3::calls::{NO_BUCKET, built};
 
 const PUT: &str = "s3:PutReplicationConfiguration";
 
-/// Minutes of the time control: the only value that S3 takes.
+/// Minutes of the time control: the only value that S3 accepts.
 const TIME_CONTROL: i32 = 15;
 
-/// Last part of its address.
+/// Last part of the rule's address.
 const RESOURCE: &str = "replication-rule";
 
 impl Driver for ReplicationRule {
@@ -31,14 +31,15 @@ impl Driver for ReplicationRule {
         each(ids, |id| async move { look(at, &id).await }).await
     }
 
-    /// A rule stands as long as its role does, and the stack's roles are listed in one call.
+    /// Lists the stack's rules through its roles: a rule exists as long as its role, and one call
+    /// lists the roles.
     async fn list_owned(
         at: &Target<'_>,
         except: &[String],
     ) -> Result<Vec<Seen<ReplicationRuleLive>>, CloudError> {
         let global = Target { place: Place::Global, ..*at };
         let mut buckets = iam::role_sources(&global).await?;
-        // A bucket that the stack names may have a rule of the name that its component had before.
+        // A bucket that the stack names may have a rule under the earlier name of its component.
         buckets.extend(except.iter().map(|id| split(id).0.to_owned()));
         buckets.sort();
         buckets.dedup();
@@ -109,7 +110,8 @@ fn split(id: &str) -> (&str, &str) {
     id.split_once('/').unwrap_or((id, ""))
 }
 
-/// Role and rules of a bucket's configuration; `None` where it has none, or there is no such bucket.
+/// Reads role and rules of a bucket's configuration; `None` if the configuration or the bucket does
+/// not exist.
 pub(crate) async fn config(at: &Target<'_>, bucket: &str) -> Result<Option<(String, Vec<Rule>)>, CloudError> {
     const NONE: &[&str] = &["ReplicationConfigurationNotFoundError"];
     match at.buckets().get_bucket_replication().bucket(bucket).send().await {
@@ -153,7 +155,9 @@ fn seen(scope: &Scope, bucket: &str, role: &str, rule: &Rule) -> Seen<Replicatio
     Seen { id: format!("{bucket}/{name}"), owner: whose(scope, name), live }
 }
 
-/// `drstack-STACK-COMPONENT`. Stack names may hold hyphens, so what follows has to be a component's address.
+/// Returns the owner of a rule from its id, `drstack-STACK-COMPONENT`.
+///
+/// Stack names may hold hyphens, so the rest has to be a component's address.
 pub(crate) fn whose(scope: &Scope, rule: &str) -> Owner {
     let component = rule.strip_prefix(&format!("drstack-{}-", scope.stack));
     match component.filter(|it| it.starts_with("bucket.") || it.starts_with("module.")) {
@@ -162,20 +166,21 @@ pub(crate) fn whose(scope: &Scope, rule: &str) -> Owner {
     }
 }
 
-/// Whether a role was made for this stack.
+/// True if the role was created for this stack.
 pub(crate) fn is_own_role(at: &Target<'_>, role: &str) -> bool {
     role.contains(&format!(":role{}", iam::path(at)))
 }
 
-/// Puts the rule beside those of others, which stay as they are, and so does their role. They are read here and now: what was
-/// planned with may have changed since.
+/// Writes the rule beside those of others, which are kept, as is their role.
+///
+/// The configuration is read again here, because it may have changed since the plan.
 async fn put(at: &Target<'_>, spec: &ReplicationRuleSpec) -> Result<(), CloudError> {
     let (standing, rules) = config(at, &spec.bucket).await?.unzip();
     let mut rules = rules.unwrap_or_default();
     let is_foreign = |rule: &Rule| whose(at.scope, rule.id().unwrap_or_default()) == Owner::Foreign;
     let has_others = rules.iter().any(is_foreign);
     let wanted = spec.role.text();
-    // An operation of no service: whoever runs the command again plans with the role that stands there.
+    // An operation of no service: the next run plans with the current role.
     let role = role_beside(standing.as_deref(), has_others, wanted, |role| is_own_role(at, role))
         .map_err(|message| CloudError::Invalid {
             operation: format!("replication of `{}`", spec.bucket),
@@ -197,13 +202,14 @@ async fn write(at: &Target<'_>, bucket: &str, role: String, rules: Vec<Rule>) ->
     let put = at.buckets().put_bucket_replication().bucket(bucket);
     match put.replication_configuration(config).send().await {
         Ok(_) => Ok(()),
-        // Versioning that was just switched on, or a role that was just made, is not known everywhere yet.
+        // Versioning just enabled, or a role just created, is not visible everywhere yet.
         Err(error) if has_code(&error, &["InvalidRequest"]) => Err(passing(PUT, &error)),
         Err(error) => Err(at.failed(PUT, error)),
     }
 }
 
-/// V2 schema: a filter, a priority, and delete markers said one way or the other.
+/// Builds the rule in the V2 schema: a filter, a priority, and an explicit setting for delete
+/// markers.
 fn rule(spec: &ReplicationRuleSpec, priority: i32) -> Result<Rule, CloudError> {
     let minutes = || ReplicationTimeValue::builder().minutes(TIME_CONTROL).build();
     let mut destination = Destination::builder()

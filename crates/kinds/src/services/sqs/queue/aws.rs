@@ -12,9 +12,9 @@ use crate::aws::{Driver, Looked, Seen, Target, absent, each};
 
 const CREATE: &str = "sqs:CreateQueue";
 const DELETE: &str = "sqs:DeleteQueue";
-/// What SQS answers when there is no queue, by either of its protocols.
+/// Error codes of SQS for a missing queue, by either of its protocols.
 const NONE: &[&str] = &["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"];
-/// Messages that a queue holds, as far as SQS knows: waiting, being worked on, and not to be seen yet.
+/// Message counts of a queue, as far as SQS knows: waiting, in process, and delayed.
 const COUNTS: [&str; 3] = [
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -40,7 +40,8 @@ impl Driver for Queue {
         Ok(all?.into_iter().filter(|seen| seen.owner.claims()).collect())
     }
 
-    /// A queue of the same attributes is answered as if it was made: it is looked at before.
+    /// Reads the queue first: SQS answers a create of a queue with the same attributes as a
+    /// success.
     async fn create(at: &Target<'_>, call: &Call, spec: &QueueSpec) -> Result<Seen<QueueLive>, CloudError> {
         if let Some(found) = look(at, &spec.name).await? {
             return match found.owner.claims() {
@@ -88,7 +89,7 @@ impl Driver for Queue {
         tag.map(drop).map_err(|error| at.failed("sqs:TagQueue", error))
     }
 
-    /// What the application has written is nobody's to throw away.
+    /// Deletes an empty queue only: drstack does not discard messages of the application.
     async fn delete(at: &Target<'_>, _: &Call, name: &str) -> Result<(), CloudError> {
         let Some(url) = url(at, name).await? else { return Ok(()) };
         let Some(told) = told(at, &url).await? else { return Ok(()) };
@@ -107,7 +108,7 @@ impl Driver for Queue {
     }
 }
 
-/// The attributes to set.
+/// Returns the attributes to set.
 fn attributes(spec: &QueueSpec) -> HashMap<QueueAttributeName, String> {
     let name = |(name, value): (&String, &String)| (QueueAttributeName::from(name.as_str()), value.clone());
     let mut all: HashMap<_, _> = spec.attributes.iter().map(name).collect();
@@ -145,7 +146,7 @@ pub(crate) async fn url(at: &Target<'_>, name: &str) -> Result<Option<String>, C
     Ok(absent(at, "sqs:GetQueueUrl", NONE, answer)?.and_then(|it| it.queue_url))
 }
 
-/// All attributes, by name; `None` if the queue does not exist.
+/// Reads all attributes, by name; `None` if the queue does not exist.
 pub(crate) async fn told(at: &Target<'_>, url: &str) -> Result<Option<BTreeMap<String, String>>, CloudError> {
     let ask = at.sqs().get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All);
     let answer = absent(at, "sqs:GetQueueAttributes", NONE, ask.send().await)?;
@@ -160,14 +161,15 @@ pub(crate) fn followed(told: &BTreeMap<String, String>) -> BTreeMap<String, Stri
     FOLLOWED.iter().filter_map(value).collect()
 }
 
-/// The KMS key that encrypts it; empty for keys that SQS manages, none if it is not encrypted.
+/// Returns the KMS key that encrypts it; empty for keys that SQS manages, none if it is not
+/// encrypted.
 pub(crate) fn encryption(told: &BTreeMap<String, String>) -> Option<String> {
     let key = told.get("KmsMasterKeyId").filter(|it| !it.is_empty()).cloned();
     let is_managed = told.get("SqsManagedSseEnabled").is_some_and(|it| it == "true");
     key.or_else(|| is_managed.then(String::new))
 }
 
-/// Where messages go that were received too often.
+/// Returns the dead-letter queue for messages that were received too often.
 pub(crate) fn redrive(told: &BTreeMap<String, String>) -> Option<RedriveLive> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -176,7 +178,7 @@ pub(crate) fn redrive(told: &BTreeMap<String, String>) -> Option<RedriveLive> {
         max_receive_count: serde_json::Value,
     }
     let policy: Policy = serde_json::from_str(told.get("RedrivePolicy")?).ok()?;
-    // A number, or a number as text: SQS gives back what was written.
+    // A number, or a number as text: SQS returns what was written.
     let count = policy.max_receive_count;
     let count = count.as_u64().or_else(|| count.as_str()?.parse().ok())?;
     Some(RedriveLive {

@@ -23,7 +23,7 @@ impl Ask for QueueFact {
 }
 
 async fn dead_letters(at: &Target<'_>, redrive: &RedriveLive) -> Result<DeadLetters, CloudError> {
-    // Its account and region are those of the queue (SQS Developer Guide, "Using dead-letter queues").
+    // It has the account and region of the queue (SQS Developer Guide, "Using dead-letter queues").
     let name = redrive.dead_letters.rsplit(':').next().unwrap_or_default().to_owned();
     let told = match url(at, &name).await? {
         Some(url) => told(at, &url).await?,

@@ -7,9 +7,9 @@ use crate::aws::tags::{Tags, owned, owner};
 use crate::aws::{Driver, Looked, Seen, Target, absent, each_of, has_code};
 use crate::services::s3::calls::built;
 
-/// What Systems Manager answers when a parameter is not there.
+/// Error codes of Systems Manager for a missing parameter.
 const NONE: &[&str] = &["ParameterNotFound"];
-/// Most names of one `GetParameters`, by the API reference.
+/// Maximum number of names in one `GetParameters`, by the API reference.
 const AT_ONCE: usize = 10;
 
 impl Driver for Parameter {
@@ -76,7 +76,7 @@ impl Driver for Parameter {
             return Err(at.failed(OPERATION, error));
         }
         match Self::read(at, std::slice::from_ref(&spec.name)).await.pop() {
-            // What it says is compared next.
+            // The planner compares its value next.
             Some(Ok(Some(seen))) if seen.owner.claims() => Ok(seen),
             Some(Err(error)) => Err(error),
             _ => Err(at.failed(OPERATION, error)),
@@ -105,7 +105,7 @@ impl Driver for Parameter {
     }
 }
 
-/// With its owner; `None` where it went away meanwhile.
+/// Adds the owner; `None` if the parameter was deleted meanwhile.
 async fn seen(
     at: &Target<'_>,
     name: String,

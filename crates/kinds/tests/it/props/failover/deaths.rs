@@ -1,4 +1,5 @@
-//! The program dies in a failover, at whichever call: run again from another machine, it ends as if nothing had happened.
+//! A program that dies at any call of a failover ends, when another machine runs it again, as if
+//! nothing had happened.
 
 use drstack_core::cloud::Cloud;
 use drstack_core::control::lock::break_lock;
@@ -11,7 +12,10 @@ use crate::props::program::scope;
 use crate::props::scene::{Case, cases, expect_done, expect_intended};
 use crate::props::{finds, holds, run};
 
-/// After the call's effect and not before; and by `drstack unlock` at once, not by waiting.
+/// How the program dies and its lock is removed.
+///
+/// The first is true if it dies after the call's effect, not before. The second is true if
+/// `drstack unlock` breaks the lock at once; otherwise the next run waits for it to expire.
 type Death = (bool, bool);
 
 fn deaths() -> impl Strategy<Value = (Case, Index, Death)> {

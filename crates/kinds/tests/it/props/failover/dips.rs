@@ -1,4 +1,5 @@
-//! What serves when a failover begins serves throughout, also while spot instances are interrupted.
+//! Instances in service when a failover begins stay in service throughout, also while spot
+//! instances are interrupted.
 
 use std::time::Duration;
 
@@ -15,10 +16,10 @@ use crate::props::scene::{Case, cases};
 use crate::props::service::{Service, serving};
 use crate::props::{finds, holds, run};
 
-/// Until Auto Scaling has others in their place.
+/// Time until Auto Scaling has replaced interrupted instances.
 const RELAUNCH: SignedDuration = SignedDuration::from_mins(2);
 
-/// Some spot instances are gone, at this moment of the failover.
+/// The loss of some spot instances at a moment of the failover.
 #[derive(Clone, Debug)]
 struct Interruption {
     at: Index,
@@ -63,7 +64,7 @@ fn check(case: &Case, interruptions: &[Interruption], flaw: Option<Flaw>) {
         let (end, ()) = tokio::join!(program.failover(&[]), interrupted);
         assert!(matches!(end, End::Done(_)), "{end:?}");
         disaster.expect_fair(&sim, &desk, &service);
-        // Instances that were taken away after all was done are put back by whoever looks next.
+        // The next run restores instances that were interrupted after this one was done.
         let later = disaster.later(&sim);
         let service = Service::of(&later);
         let desk = disaster.desk(&later).watching(&service);

@@ -1,5 +1,5 @@
-//! A planned failover changes nothing before replication has brought everything, and nothing at all where that takes too long; from the other
-//! side it comes back to the world as it was.
+//! A planned failover changes nothing before replication has drained, and nothing at all if that
+//! takes too long. A failback after it restores the world as it was.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,8 @@ use crate::props::program::{End, Program};
 use crate::props::scene::{Case, Scene, cases, expect_done, expect_intended, left_to_do, shape};
 use crate::props::{finds, holds, run};
 
-/// How many seconds replication takes, and how many the operator waits for it. A look comes each ten seconds.
+/// Seconds that replication takes, and seconds that the operator waits for it. A comparison comes
+/// every ten seconds.
 fn drains() -> impl Strategy<Value = (i64, i64)> {
     prop_oneof![
         2 => (0..600_i64, 900..1200_i64),
@@ -26,7 +27,7 @@ fn drains() -> impl Strategy<Value = (i64, i64)> {
     ]
 }
 
-/// The world in standby, with something yet to arrive of all data.
+/// Returns the world in standby, with a backlog of all data.
 async fn behind(scene: &Scene, seconds: i64) -> (Sim, bool) {
     let planned = scene.plan(&scene.later(&scene.stands), Intent::Converge).await;
     let copied = copied(&planned.compiled.graph, &drstack_kinds::kinds(), None).unwrap();
@@ -68,7 +69,7 @@ fn check(case: &Case, (drains, waits): (i64, i64), flaw: Option<Flaw>) {
     });
 }
 
-/// Demands that the failover has come to its end, and that a failback restores the world as it was.
+/// Asserts that the failover is complete, and that a failback restores the world as it was.
 async fn and_back(scene: &Scene, sim: &Sim) {
     let sim = scene.later(sim);
     let desk = scene.desk(&sim, None);
@@ -79,7 +80,7 @@ async fn and_back(scene: &Scene, sim: &Sim) {
     expect_done(scene.program(&scene.desk(&sim, None), "back").failback().await);
     let sim = scene.after_with(&sim, |config| config.between_runs = SignedDuration::from_hours(4));
     let usual = |world| -> Vec<String> {
-        // Numbers that only rise, and tables that the failover restored.
+        // Epochs only rise, and restored tables are kept.
         let is_usual = |it: &String| {
             !(it.contains("/parameter/") || it.contains("/table-import/") && it.contains(" Stack "))
         };

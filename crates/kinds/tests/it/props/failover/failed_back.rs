@@ -1,6 +1,9 @@
-//! A failback restores the world as it was before the failover, but for the tables that it restored, which hold data; and on the way
-//! no group serves with less than it had in standby, nor while Auto Scaling exchanges on-demand instances for spot ones. What spot lacks
-//! stays on-demand, and a failover may come at any moment of that.
+//! A failback restores the world as it was before the failover, except for the restored tables,
+//! which hold data.
+//!
+//! No group serves with less than it had in standby on the way, nor while Auto Scaling replaces
+//! on-demand instances with spot ones. Instances without spot capacity stay on-demand, and another
+//! failover may come at any moment of that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,13 +22,13 @@ use crate::props::program::End;
 use crate::props::scene::{Case, cases, expect_done, left_to_do, objects, shape};
 use crate::props::{finds, holds, run};
 
-/// Until all is exchanged, however large the pools of a random stack are.
+/// Time until all instances are exchanged, however large the pools of a random stack are.
 const EXCHANGED: SignedDuration = SignedDuration::from_hours(4);
 
-/// What is short of spot when it is failed back, and how many seconds later it is looked at.
+/// The spot capacity that is missing at a failback, and the seconds until the world is observed.
 #[derive(Clone, Debug, Default)]
 struct Lack {
-    /// Spot instances to be had of each type.
+    /// Available spot instances of each type.
     spot: [Option<u32>; 2],
     seconds: i64,
 }
@@ -49,7 +52,7 @@ impl Lack {
     }
 }
 
-/// What may be another: numbers that only rise.
+/// Removes the epochs, which may differ since they only rise.
 fn without_epochs(shape: Vec<String>) -> Vec<String> {
     shape.into_iter().filter(|it| !it.contains("/parameter/") || !it.contains("/epoch ")).collect()
 }
@@ -88,13 +91,13 @@ fn check(case: &Case, lack: &Lack, flaw: Option<Flaw>) {
         let mut after = without_epochs(shape(&sim.world()));
         after.retain(|it| !it.contains("/table-import/") || !it.contains(" Stack "));
         expect_equal(&after, &before);
-        // An apply has nothing to do, and a second failover comes to the same end as the first one.
+        // An apply has nothing to do, and a second failover ends like the first one.
         disaster.scene.applied(&sim, "apply").await;
     });
 }
 
-/// Demands that nothing is left to do in the world of `sim`, and that what serves there is what is wanted in standby, on-demand where no
-/// spot is to be had.
+/// Asserts that nothing is left to do in the world of `sim`, and that the instances in service are
+/// the desired ones of mode standby, on-demand where there is no spot capacity.
 async fn expect_wanted(disaster: &Disaster, sim: &Sim, active: &World, lack: &Lack) {
     let now = disaster.scene.after_with(sim, |config| {
         (config.spot, config.between_runs) = (lack.limits(), SignedDuration::from_millis(1));
@@ -116,7 +119,7 @@ async fn expect_wanted(disaster: &Disaster, sim: &Sim, active: &World, lack: &La
     }
 }
 
-/// Demands that a failover which begins now comes to the end of the first one.
+/// Asserts that a failover which begins now ends like the first one.
 async fn failed_over_again(disaster: &Disaster, sim: &Sim) {
     let sim = disaster.later(sim);
     expect_done(disaster.failover(&sim, "again").await);
@@ -125,7 +128,7 @@ async fn failed_over_again(disaster: &Disaster, sim: &Sim) {
     expect_equal(&without_epochs(there), &without_epochs(disaster.undisturbed.clone()));
 }
 
-/// Live values of all groups, by id.
+/// Returns the live values of all groups, by id.
 fn groups(world: &World) -> BTreeMap<&str, &Value> {
     let groups = objects(world).filter(|(kind, ..)| *kind == "group");
     groups.map(|(_, _, id, object)| (id, &object.live)).collect()

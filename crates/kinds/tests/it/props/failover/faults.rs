@@ -1,4 +1,5 @@
-//! Calls go wrong, one of them in whichever way or a third of them by throttling: the failover ends as any other.
+//! A failover ends like any other if one call fails in any way, or if a third of its calls are
+//! throttled.
 
 use drstack_sim::{Failure, Fault};
 use proptest::prelude::*;

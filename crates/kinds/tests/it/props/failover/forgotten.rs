@@ -1,5 +1,8 @@
-//! The record of the mode is lost after a failover, or the whole control bucket is, or the stack names another one: until somebody says
-//! which region serves nothing is changed, and saying it comes to the end that it would have come to.
+//! The mode record is lost after a failover, or the whole control bucket is, or the stack names
+//! another bucket.
+//!
+//! Nothing is changed until the operator says which region serves. Saying it leads to the end that
+//! the run would have had without the loss.
 
 use drstack_core::cloud::Cloud;
 use drstack_core::control::Condition;
@@ -15,13 +18,13 @@ use crate::props::program::{End, scope};
 use crate::props::scene::{Case, cases, expect_done};
 use crate::props::{finds, holds, run};
 
-/// What becomes of the record.
+/// The way in which the record is lost.
 #[derive(Clone, Copy, Debug)]
 enum Loss {
     Record,
     Damage,
     Bucket,
-    /// The stack names another bucket, and the old one is still there.
+    /// The stack names another bucket, and the old one still exists.
     Another,
 }
 
@@ -29,7 +32,7 @@ fn losses() -> impl Strategy<Value = Loss> {
     prop_oneof![Just(Loss::Record), Just(Loss::Damage), Just(Loss::Bucket), Just(Loss::Another)]
 }
 
-/// How the failover ends before that: killed at some call, or whole.
+/// How the failover before the loss ends: killed at some call, or complete.
 fn ends() -> impl Strategy<Value = Option<Index>> {
     prop::option::weighted(0.7, any::<Index>())
 }
@@ -66,7 +69,7 @@ fn check(case: &Case, loss: Loss, end: Option<Index>, forward: bool, flaw: Optio
             assert!(matches!(end, End::Failed(_)), "{run}: {end:?}");
             assert!(desk.changes().is_empty(), "{run} changed {:?}", desk.changes());
         }
-        // A bundle is lost with its bucket: a failover needs it here.
+        // The bundle is lost with its bucket, and a failover needs it here.
         if forward && matches!(loss, Loss::Record | Loss::Damage) {
             let sim = disaster.later(&sim);
             expect_done(disaster.failover(&sim, "again").await);
@@ -77,7 +80,7 @@ fn check(case: &Case, loss: Loss, end: Option<Index>, forward: bool, flaw: Optio
     });
 }
 
-/// The world after a failover that was killed at this call, or was not.
+/// Returns the world after a failover that was killed at this call, or was not.
 async fn failed_over(disaster: &Disaster, end: Option<Index>) -> Sim {
     let calls = usize::try_from(disaster.calls).unwrap();
     let sim = disaster.begin_with(|config| config.kill_at = end.map(|end| end.index(calls) as u64 + 1));
@@ -91,14 +94,14 @@ async fn failed_over(disaster: &Disaster, end: Option<Index>) -> Sim {
     sim
 }
 
-/// Whether the mode is recorded twice: from then on the failover may have changed something.
+/// True if the mode is recorded twice: from then on the failover may have changed something.
 async fn has_begun(disaster: &Disaster, sim: &Sim) -> bool {
     let kept = disaster.mode(&disaster.later(sim)).await;
     assert_eq!(kept.doubt, None);
     kept.testimony.is_some()
 }
 
-/// Fails back, and demands that the epoch rose and an apply has nothing left to do.
+/// Fails back, and asserts that the epoch rose and an apply has nothing left to do.
 async fn failed_back(disaster: &Disaster, sim: &Sim) {
     let desk = disaster.desk(sim);
     expect_done(disaster.scene.program_with(&desk, "back", None).failback().await);

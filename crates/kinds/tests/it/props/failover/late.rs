@@ -1,5 +1,5 @@
-//! A call of a run that the failover took the lock from has its effect late, at whichever moment: once nothing can land any more, the world is
-//! that of the failover.
+//! A call of the run that the failover took the lock from has its effect late, at any moment. Once
+//! nothing can land any more, the world is that of the failover.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use crate::props::program::{End, scope};
 use crate::props::scene::{Case, Scene, cases, expect_intended, left_to_do};
 use crate::props::{finds, holds, run};
 
-/// What the old run does, which of its changes goes astray and how, and when somebody fails over: so many milliseconds after that change was
-/// sent.
+/// The old run's command, the change of it that goes astray and how, and the start of the failover,
+/// in milliseconds after that change was sent.
 #[derive(Clone, Debug)]
 struct Old {
     destroys: bool,
@@ -25,11 +25,12 @@ struct Old {
     way: Way,
     millis: u64,
     taken_after: u64,
-    /// Its lock is broken by hand before.
+    /// True if its lock was broken by hand before the failover.
     unlocked: bool,
 }
 
-/// A call that was sent lands within the lease's margin and [`FLIGHT`], which is half a minute; attempts go on for as long as somebody makes them.
+/// A call that was sent lands within the lease's margin and [`FLIGHT`], which is half a minute.
+/// Attempts go on as long as the old run makes them.
 ///
 /// [`FLIGHT`]: drstack_core::control::in_flight::FLIGHT
 fn olds() -> impl Strategy<Value = Old> {
@@ -50,7 +51,7 @@ fn going(way: Way, millis: std::ops::Range<u64>) -> impl Strategy<Value = Old> {
     )
 }
 
-/// Long after everything has landed, for whoever waits for nothing.
+/// Time after which everything has landed, for a run that waits for nothing.
 const ALL_LANDED: Duration = Duration::from_secs(3600);
 
 fn check((case, old): (Case, Old), flaw: Option<Flaw>) {
@@ -58,7 +59,8 @@ fn check((case, old): (Case, Old), flaw: Option<Flaw>) {
         let scene = Scene::of(&case, None).await;
         let sim = if old.destroys { scene.later(&scene.stands) } else { scene.begin() };
         let astray = Astray { change: old.change, span: Duration::from_millis(old.millis), how: old.way };
-        // The one does not ask again whether it may call, the other does not wait for what may land.
+        // With one flaw the old run does not check its permit again; with the other the failover
+        // does not wait for calls that may land.
         let [asks, waits] = [Flaw::AsksOnce, Flaw::LooksOnce].map(|of| flaw.filter(|it| *it == of));
         let left = OperatorCloud::at(&sim, asks, None).beside_others().astray(astray);
         let desk = OperatorCloud::at(&sim, waits, None).beside_others();
@@ -71,12 +73,12 @@ fn check((case, old): (Case, Old), flaw: Option<Flaw>) {
                 }
             },
             async {
-                // It may be done before.
+                // The old run may be done before its change goes astray.
                 if timeout(ALL_LANDED, left.seat().goes_astray()).await.is_err() {
                     return None;
                 }
                 sleep(Duration::from_millis(old.taken_after)).await;
-                // A destroy that has come to its end has withdrawn the bundle: nothing is left to fail over to.
+                // A complete destroy has withdrawn the bundle, so there is nothing to fail over to.
                 if !is_published(&sim) {
                     return None;
                 }
@@ -93,12 +95,14 @@ fn check((case, old): (Case, Old), flaw: Option<Flaw>) {
     });
 }
 
-/// Demands that a failover is done, with nothing left to do once everything has landed: what lands in its way fails no step of it.
+/// Asserts that the failover is done and nothing is left to do once everything has landed. A call
+/// that lands during the failover fails none of its steps.
 async fn expect_taken(scene: &Scene, sim: &Sim, taken: End) {
     match taken {
         End::Done(_) => {}
         End::Locked(_) => return,
-        // Nothing failed, and what has landed could not be seen yet: it says so.
+        // No step failed, but a call may have landed that could not be observed yet: the failover
+        // reports that.
         End::Failed(why) if why.contains("calls of an earlier run may have changed") => return,
         End::Failed(why) => panic!("{why}"),
     }

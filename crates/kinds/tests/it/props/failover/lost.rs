@@ -1,4 +1,5 @@
-//! The primary and the services of the whole partition are lost, at whichever moment: a failover calls neither, and completes.
+//! The primary and the services of the whole partition are lost at any moment: a failover calls
+//! neither, and completes.
 
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ fn check(case: &Case, flaw: Option<Flaw>) {
     });
 }
 
-/// An apply that changes what stands is on its way when the region goes; the machine that runs it goes too, or does not.
+/// The region is lost during an apply that changes the existing world. The machine of the apply
+/// dies too, or does not.
 fn check_during(case: &Case, millis: u64, dies: bool) {
     run(async {
         let scene = Scene::of(case, None).await;

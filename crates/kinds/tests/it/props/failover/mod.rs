@@ -1,5 +1,7 @@
-//! Failing over in random disasters, and a failback. Each file is one property; here is what they have in common: a world in
-//! which a stack stands in standby, and how a failover of it ends where nothing goes wrong but the loss of the primary.
+//! Properties of failovers in random disasters, and of failbacks.
+//!
+//! Each file is one property. This module has what they share: a world in which a stack exists in
+//! standby, and the end of a failover that only had to cope with the loss of the primary.
 
 mod deaths;
 mod dips;
@@ -32,15 +34,17 @@ use super::program::{End, scope};
 use super::scene::{Case, Scene, expect_done, expect_intended, left_to_do, objects, owned, shape};
 use super::service::Service;
 
-/// The name of a run that is stopped at a call which is chosen from those of an undisturbed one, and that of the latter: the faults are
-/// drawn by what is called, the name is part of the journal's keys, and under other faults there are other calls.
+/// Name of a run that stops at a chosen call of an undisturbed run, and of that undisturbed run.
+///
+/// Both need the same name: it is part of the journal's keys, and faults are drawn by what is
+/// called, so another name gives other faults and other calls.
 const FIRST: &str = "failover";
 
-/// See the module.
+/// A stack in standby whose primary is lost, with the world after an undisturbed failover.
 struct Disaster {
     scene: Scene,
     flaw: Option<Flaw>,
-    /// Calls of an undisturbed failover, and how long it took in milliseconds.
+    /// Calls of an undisturbed failover, and its duration in milliseconds.
     calls: u64,
     millis: u64,
     undisturbed: Vec<String>,
@@ -60,12 +64,12 @@ impl Disaster {
         disaster
     }
 
-    /// The world in standby, with the primary just lost.
+    /// Returns the world in standby, with the primary just lost.
     fn begin(&self) -> Sim {
         self.begin_with(|_| {})
     }
 
-    /// The same, with something else in the way.
+    /// Returns that world with a changed configuration, such as a fault.
     fn begin_with(&self, change: impl FnOnce(&mut SimConfig)) -> Sim {
         let down = |config: &mut SimConfig| {
             config.down = self.elsewhere();
@@ -74,12 +78,13 @@ impl Disaster {
         self.scene.after_with(&self.scene.stands, down)
     }
 
-    /// The world after `sim`, at the time when a lock that nobody renewed is free; the primary is still lost.
+    /// Returns the world after `sim`, at a time when an unrenewed lock has expired. The primary is
+    /// still lost.
     fn later(&self, sim: &Sim) -> Sim {
         self.scene.after_with(sim, |config| config.down = self.elsewhere())
     }
 
-    /// What may not get fewer: what served in standby.
+    /// Watches that the instances in service in standby do not drop.
     fn service(&self) -> Service {
         Service::of(&self.scene.stands)
     }
@@ -92,8 +97,8 @@ impl Disaster {
         OperatorCloud::at(sim, self.flaw, None)
     }
 
-    /// A failover at a desk of its own: whatever happens, nothing leaves the region, nothing dips and nothing is done that is not
-    /// in the journal before.
+    /// Fails over from a new machine. No call leaves the region, no count dips, and every change is
+    /// in the journal before it is made, whatever happens.
     async fn failover(&self, sim: &Sim, run: &str) -> End {
         self.failover_of(sim, run, &[]).await
     }
@@ -108,15 +113,15 @@ impl Disaster {
 
     fn expect_fair(&self, sim: &Sim, desk: &OperatorCloud, service: &Service) {
         expect_intended(desk);
-        // It asked nobody: what it works from is no news.
+        // A failover captures no facts, so it stores none.
         let facts: Vec<_> = desk.writes().into_iter().filter(|(_, key)| key == "facts.json").collect();
         assert!(facts.is_empty(), "{facts:?}");
         service.expect_no_dip();
         expect_alone(sim);
     }
 
-    /// Demands that the failover of `sim` has come to its end: nothing is left to do, nothing is there twice, all data is still there,
-    /// and the epoch rose once. Returns all that is there.
+    /// Asserts that the failover of `sim` is complete: nothing is left to do, no resource exists
+    /// twice, all data still exists, and the epoch rose once. Returns all resources.
     async fn finished(&self, sim: &Sim) -> Vec<String> {
         let now = self.later(sim);
         let desk = self.desk(&now);
@@ -131,7 +136,7 @@ impl Disaster {
         shape(&now.world()).iter().map(|it| without_most(it)).collect()
     }
 
-    /// Demands that all that stood in standby still stands, each once.
+    /// Asserts that every resource of mode standby still exists, exactly once.
     fn expect_nothing_lost(&self, now: &Sim) {
         let (before, world) = (self.scene.stands.world(), now.world());
         for (address, count) in owned(&world) {
@@ -151,7 +156,7 @@ impl Disaster {
         assert_eq!(self.scene.foreign(now), self.scene.foreign(&self.scene.stands), "what belongs to others");
     }
 
-    /// Demands that the world of `sim` is the one that an undisturbed failover leaves.
+    /// Asserts that the world of `sim` is the one that an undisturbed failover leaves.
     async fn expect_same(&self, sim: &Sim) {
         let there = self.finished(sim).await;
         let only = |these: &[String], those: &[String]| -> Vec<String> {
@@ -168,7 +173,8 @@ impl Disaster {
     }
 }
 
-/// Demands that nothing was sent out of the standby region, nor tried, since the cloud was told to stand alone.
+/// Asserts that no call was sent out of the standby region, or tried, since the cloud was
+/// restricted to it.
 fn expect_alone(sim: &Sim) {
     assert_eq!(sim.refused(), [], "not to be called in a failover");
     let home = "us-west-2";
@@ -176,7 +182,7 @@ fn expect_alone(sim: &Sim) {
     assert!(away.is_empty(), "called in a failover: {away:#?}");
 }
 
-/// The same without the most instances that a group may have, which only rises in a failover.
+/// Removes the maximum size of a group, which only rises in a failover.
 fn without_most(text: &str) -> String {
     match text.split_once("\"max\":") {
         Some((before, after)) => {

@@ -1,4 +1,5 @@
-//! An apply that was left running on the old side starts no call and writes nothing once somebody has failed over.
+//! An apply that still runs on the old side starts no call and writes nothing after a failover has
+//! taken the lock.
 
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use crate::props::program::End;
 use crate::props::scene::{Case, Scene, cases, expect_intended};
 use crate::props::{finds, holds, run};
 
-/// When the machine falls asleep, and for how many seconds: it wakes in the middle of the failover, or long after it.
+/// When the machine falls asleep, and for how many seconds: it wakes in the middle of the failover,
+/// or long after it.
 fn naps() -> impl Strategy<Value = (Case, Index, u64)> {
     (cases(), any::<Index>(), prop_oneof![80..120_u64, 120..4000_u64])
 }
@@ -27,12 +29,13 @@ fn check((case, answer, seconds): (Case, Index, u64), flaw: Option<Flaw>) {
         let desk = scene.desk(&sim, None).beside_others();
         let sleeper = scene.program(&sleepy, "old");
         let (_, (begun, taken)) = tokio::join!(sleeper.apply(), async {
-            // It may be done before it falls asleep.
+            // The apply may be done before its machine falls asleep.
             let asleep = tokio::time::timeout(Duration::from_secs(10 * 3600), sleepy.falls_asleep()).await;
             if asleep.is_err() || !is_published(&sim) {
                 return (false, End::Done(0));
             }
-            // Calls that were sent before are answered, though nobody hears it.
+            // Calls that were sent before are answered, although the sleeper does not read the
+            // answers.
             sleep(Duration::from_secs(60)).await;
             (true, scene.program_with(&desk, "taking", None).failover(&[]).await)
         });
@@ -44,7 +47,8 @@ fn check((case, answer, seconds): (Case, Index, u64), flaw: Option<Flaw>) {
         let Some(taken_at) = lock else { panic!("nobody took the lock: {taken:?}") };
         let held = sleepy.writes().into_iter().any(|(at, key)| key == "lock.json" && at < taken_at);
         let started: Vec<_> = sleepy.changes().into_iter().filter(|change| change.at > taken_at).collect();
-        // Whoever had not begun yet asks for the lock, and is told that the mode is another. The log of its own calls is nobody else's.
+        // An apply that had not begun yet asks for the lock, and learns that the mode has changed.
+        // It may still write the log of its own calls.
         let is_own = |key: &str| key == "runs/old/calls.jsonl" || !held && key == "lock.json";
         let is_late = |(at, key): &(_, String)| *at > taken_at && !is_own(key);
         let written: Vec<_> = sleepy.writes().into_iter().filter(is_late).collect();

@@ -1,4 +1,5 @@
-//! Two operators fail over at once: one does it, the other one is told so, and nothing is there twice.
+//! Of two operators that fail over at the same time, one does the work, the other one reports that,
+//! and no resource exists twice.
 
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use crate::props::program::End;
 use crate::props::scene::{Case, cases, expect_done, expect_intended};
 use crate::props::{holds, run};
 
-/// Milliseconds by which the second one comes later: from at once to well after the first has ended.
+/// Milliseconds by which the second failover starts later: from at once to well after the first has
+/// ended.
 fn late() -> impl Strategy<Value = u64> {
     prop_oneof![0..500_u64, 0..20_000_u64, 0..400_000_u64]
 }
@@ -34,7 +36,7 @@ fn check(case: &Case, late: u64) {
         assert!(!failed, "{first:?} and {second:?}");
         let sim = match [&first, &second].iter().any(|end| matches!(end, End::Done(_))) {
             true => sim,
-            // Both were told so: whoever comes next does it.
+            // Both were refused: the next failover does the work.
             false => {
                 let sim = disaster.later(&sim);
                 expect_done(disaster.failover(&sim, "third").await);

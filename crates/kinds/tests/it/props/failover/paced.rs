@@ -1,4 +1,5 @@
-//! Pools of any size, several at once: never are more instances asked for than the account may launch in the time.
+//! With several pools of any size, a failover never requests more instances than the account may
+//! launch in that time.
 
 use super::Disaster;
 use crate::props::planted::Flaw;

@@ -1,4 +1,5 @@
-//! A failover of one component, and of what that waits for, leaves every other resource as it is, to the byte.
+//! A failover of one component, and of what it waits for, leaves every other resource as it is, to
+//! the byte.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,8 @@ use crate::props::program::End;
 use crate::props::scene::{Case, cases, objects};
 use crate::props::{holds, run};
 
-/// All that is there and was not made for `only`. What moves traffic is a setting, which nobody owns: its name says whose it is.
+/// Returns all resources outside `only`. The traffic switch is a setting without an owner, so its
+/// name decides.
 fn others(world: &World, only: &[String]) -> BTreeMap<String, String> {
     let is_meant = |holder: &Holder| matches!(holder, Holder::Stack { address, .. } if only.iter().any(|it| address.is_within(it)));
     let names: Vec<String> = only.iter().map(|it| it.replace('.', "-")).collect();
@@ -31,7 +33,7 @@ fn check(case: &Case, which: Index) {
         let stack = &disaster.scene.stack;
         let components: Vec<String> = stack.components.keys().map(ToString::to_string).collect();
         let named = &components[which.index(components.len())];
-        // And what it waits for.
+        // The components that the named one waits for.
         let sequence = Sequence::of(stack, &drstack_kinds::kinds());
         let along = sequence.along(stack, std::slice::from_ref(named));
         let mut only: Vec<String> = along.keys().map(ToString::to_string).chain([named.clone()]).collect();

@@ -1,5 +1,7 @@
-//! Traffic moves once everything of its tier and the tiers before it is up, whatever calls go wrong; and nothing shrinks before traffic has
-//! left. The same where a part of the stack fails over, and where a run dies and another one goes on.
+//! Traffic moves once everything of its tier and earlier tiers is up, whatever calls fail, and
+//! nothing shrinks before traffic has left.
+//!
+//! The same holds if a part of the stack fails over, and if a run dies and another one goes on.
 
 use drstack_sim::{Failure, Fault};
 use proptest::prelude::*;
@@ -12,7 +14,7 @@ use crate::props::scene::{Case, cases};
 use crate::props::sequence::Watch;
 use crate::props::{finds, holds, run};
 
-/// What happens in the first run, at one of its calls.
+/// The mishap at one call of the first run.
 #[derive(Clone, Debug)]
 enum Mishap {
     Nothing,
@@ -32,7 +34,7 @@ fn mishaps() -> impl Strategy<Value = (Mishap, Index)> {
     (how, any::<Index>())
 }
 
-/// Which part fails over; all of the stack where that is none.
+/// Returns the part that fails over; empty for the whole stack.
 fn part(disaster: &Disaster, which: Option<Index>) -> Vec<String> {
     let components = disaster.scene.stack.components.values();
     let traffic = components.filter(|it| it.component.name() == "traffic");
@@ -64,7 +66,7 @@ fn check(case: &Case, (mishap, at): &(Mishap, Index), which: Option<Index>, flaw
             _ = async { disaster.scene.program_with(&desk, FIRST, flaw).failover(&only).await } => {}
         }
         watch.expect_kept();
-        // Whoever goes on keeps the order too, and comes to the end.
+        // The next run keeps the order too, and completes.
         let next = disaster.later(&sim);
         let desk = disaster.desk(&next).in_order(&watch);
         let end = disaster.scene.program_with(&desk, "next", flaw).failover(&only).await;

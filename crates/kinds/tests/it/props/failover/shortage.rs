@@ -1,5 +1,7 @@
-//! The region is short of capacity, or the account of quota: a failover is up, up with less and above its minimum, or has failed and
-//! says why; and run again once there is enough, it comes to the end of any other.
+//! The region is short of capacity, or the account of quota. A failover is up, or up with less and
+//! above its minimum, or has failed and says why.
+//!
+//! Once there is enough, running it again ends like any other failover.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +14,7 @@ use crate::props::scene::{Case, cases, expect_done};
 use crate::props::service::serving;
 use crate::props::{holds, run};
 
-/// Instances to be had of each type beside those that run, where it is short of them.
+/// Available instances of each type beside those that run, if the type is short.
 #[derive(Clone, Debug)]
 pub(super) struct Shortage {
     capacity: [Option<u32>; 2],
@@ -34,7 +36,7 @@ pub(super) fn shortages() -> impl Strategy<Value = Shortage> {
 }
 
 impl Shortage {
-    /// Puts it into `config`, beside what runs in `world`.
+    /// Sets the limits in `config`, beside the instances that run in `world`.
     pub(super) fn limit(&self, world: &World, config: &mut SimConfig) {
         config.capacity = limited(self.capacity, world);
         config.on_demand = limited(self.on_demand, world);
@@ -43,7 +45,7 @@ impl Shortage {
     }
 }
 
-/// What `limits` leave, with what runs already.
+/// Returns `limits` plus the instances that run already.
 fn limited(limits: [Option<u32>; 2], world: &World) -> BTreeMap<String, u32> {
     let running = |of: &str| -> u32 {
         let groups = world.objects.get("group").into_iter().flat_map(BTreeMap::values).flatten();
@@ -66,14 +68,15 @@ fn check(case: &Case, shortage: &Shortage) {
             End::Locked(why) => panic!("{why}"),
         }
         disaster.expect_nothing_lost(&disaster.later(&sim));
-        // There is enough again.
+        // There is enough capacity again.
         let sim = disaster.later(&sim);
         expect_done(disaster.failover(&sim, "again").await);
         disaster.expect_same(&sim).await;
     });
 }
 
-/// Each group serves at least the minimum of what it wants, and not less than before.
+/// Asserts that each group serves at least the minimum of its desired size, and not less than
+/// before.
 fn expect_above_minimum(now: &World, before: &World) {
     let before = serving(before);
     let serving = serving(now);

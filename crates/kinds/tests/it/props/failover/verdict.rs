@@ -1,4 +1,5 @@
-//! A verdict is earned, and a failover that is short of its minimum goes on with the one that its hint names.
+//! A verdict is earned, and a failover that is short of its minimum goes on with the minimum that
+//! its hint names.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ use crate::props::scene::{Case, cases, expect_done};
 use crate::props::service::serving;
 use crate::props::{finds, holds, run};
 
-/// A failover that accepts `minimum`, and how it was judged.
+/// Fails over with the accepted `minimum`, and returns the verdict.
 async fn failover(
     disaster: &Disaster,
     sim: &Sim,
@@ -31,7 +32,8 @@ async fn failover(
     (end, judged)
 }
 
-/// The minimums that the hint of a failover names; none where no pool is short, or where one has nothing in service.
+/// Returns the minimums that the hint of a failover names; `None` if no pool is short, or if one
+/// has nothing in service.
 fn named(evidence: &Evidence) -> Option<Vec<Accepted>> {
     let short = evidence.pools.iter().filter(|pool| !pool.is_up);
     let named: Option<Vec<Accepted>> = short
@@ -40,7 +42,8 @@ fn named(evidence: &Evidence) -> Option<Vec<Accepted>> {
     named.filter(|named| !named.is_empty())
 }
 
-/// Demands of what is called recovered that each pool serves, with the accepted minimum at least, and that something asked answered.
+/// Asserts that each pool of a recovered failover serves, with the accepted minimum at least, and
+/// that a check was answered.
 fn expect_earned(
     disaster: &Disaster,
     sim: &Sim,
@@ -74,7 +77,7 @@ fn expect_earned(
         components.filter(|it| it.starts_with(kind)).count()
     };
     assert!(pools >= named("pool."), "{verdict:?}: {pools} groups of {} pools", named("pool."));
-    // Random checks of buckets ask for an object, all others what users ask.
+    // Random checks of buckets ask for an object, all other checks for an answer as users get it.
     let of_service = named("pool.") + named("traffic.") > 0;
     let asked = sim.calls().into_iter().filter(|call| call.kind == "check" && call.failure.is_none());
     let answered = asked.filter(|call| !of_service || !call.subject.starts_with("bucket."));
@@ -99,7 +102,8 @@ fn check(case: &Case, shortage: &Shortage, flaw: Option<Flaw>) {
         let (end, judged) = failover(&disaster, &sim, "accepting", &accepted).await;
         expect_done(end);
         expect_earned(&disaster, &sim, judged.as_ref(), &accepted);
-        // The same shortage is no failure again, to whoever does not know of it.
+        // The accepted minimum is kept with the mode, so the same shortage does not fail a later
+        // run without it.
         let sim = later(&sim);
         let (end, judged) = failover(&disaster, &sim, "again", &[]).await;
         expect_done(end);

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Flaw;
 
-/// `store`, or one whose writes go wrong.
+/// Returns `store`, or one whose writes go wrong.
 pub(in crate::props) fn late(flaw: Option<Flaw>, store: Arc<dyn ControlStore>) -> Arc<dyn ControlStore> {
     let put = match flaw {
         Some(Flaw::LateJournal) => Put::Late(Mutex::new(None)),
@@ -28,15 +28,16 @@ struct Bucket {
     put: Put,
 }
 
-/// How it writes.
+/// The way in which its writes go wrong.
 enum Put {
-    /// Each segment of a journal only when the next one comes.
+    /// Writes each segment of a journal only when the next one comes.
     Late(Mutex<Option<(String, Vec<u8>)>>),
-    /// Locks that are held with a change.
+    /// Changes the records of held locks.
     Locks(fn(&mut Value)),
-    /// A sign of life counts as taken, when the lock has long been another run's: once the run has no more steps.
+    /// Reports a renewal as successful once the run has no more steps, although another run has
+    /// taken the lock.
     Deaf { ended: AtomicBool },
-    /// The facts, whenever the mode is written.
+    /// Writes the facts whenever the mode is written.
     WithFacts,
 }
 

@@ -1,4 +1,4 @@
-//! The calls of a burst: EC2 Fleet launches it, the group adopts it.
+//! The calls of a burst: EC2 Fleet launches the instances, the group adopts them.
 
 use std::time::SystemTime;
 
@@ -27,21 +27,23 @@ const CREATE: &str = "ec2:CreateFleet";
 const ATTACH: &str = "autoscaling:AttachInstances";
 const TERMINATE: &str = "ec2:TerminateInstances";
 
-/// Instances that one call may attach (<https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_AttachInstances.html>).
+/// Maximum number of instances that one call attaches
+/// (<https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_AttachInstances.html>).
 const ATTACHED: usize = 20;
 
-/// Instances that one call ends: EC2 takes 1,000 and recommends smaller batches
+/// Number of instances that one call terminates: EC2 accepts 1,000 and recommends smaller batches
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html>).
 const ENDED: usize = 100;
 
-/// The tag that Auto Scaling puts on what a group has.
+/// The tag that Auto Scaling puts on the instances of a group.
 const GROUP: &str = "aws:autoscaling:groupName";
 
-/// What EC2 answers when an instance is not there any more.
+/// Error code of EC2 for an instance that no longer exists.
 const GONE: &[&str] = &["InvalidInstanceID.NotFound"];
 
-/// The next thing that Fleet has to do with what the group of `members` lacks. It is called until there is nothing left: what has to
-/// be waited for is a conflict.
+/// Executes the next action of the burst for the group of `members`.
+///
+/// The update is called until no action is left; an action that has to be waited for is a conflict.
 pub(super) async fn burst(
     at: &Target<'_>,
     call: &Call,
@@ -78,8 +80,10 @@ pub(super) async fn burst(
     })
 }
 
-/// Ends what Fleet launched for the group and no group has: a failover that was cut off has left it. Of its `members` EC2 may not know
-/// yet that they are.
+/// Terminates instances that Fleet launched for the group and that no group has.
+///
+/// An interrupted failover leaves such instances. EC2 may not show yet that the `members` belong to
+/// the group.
 pub(super) async fn end_loose(at: &Target<'_>, call: &Call, members: &[Member]) -> Result<(), CloudError> {
     let found = of_burst(at, call).await?;
     let ids: Vec<String> =
@@ -88,7 +92,7 @@ pub(super) async fn end_loose(at: &Target<'_>, call: &Call, members: &[Member]) 
         let end = at.ec2().terminate_instances().set_instance_ids(Some(ids.to_vec()));
         match end.send().await {
             Ok(_) => {}
-            // It ended since it was looked at: the next look tells.
+            // It ended since it was observed; the next observe shows it.
             Err(error) if has_code(&error, GONE) => return Err(passing(TERMINATE, &error)),
             Err(error) => return Err(at.failed(TERMINATE, error)),
         }
@@ -96,7 +100,7 @@ pub(super) async fn end_loose(at: &Target<'_>, call: &Call, members: &[Member]) 
     Ok(())
 }
 
-/// Whether it goes on, and no group has it.
+/// True if the instance has not ended and no group has it.
 fn is_loose(instance: &Instance, members: &[Member]) -> bool {
     use InstanceStateName::{ShuttingDown, Terminated};
     let state = instance.state.as_ref().and_then(|it| it.name.as_ref());
@@ -105,7 +109,7 @@ fn is_loose(instance: &Instance, members: &[Member]) -> bool {
     !matches!(state, None | Some(ShuttingDown | Terminated)) && !has_group && !is_member
 }
 
-/// The instances that Fleet launched for the group, those that have ended too.
+/// Lists the instances that Fleet launched for the group, including those that have ended.
 async fn of_burst(at: &Target<'_>, call: &Call) -> Result<Vec<Instance>, CloudError> {
     let of_group = filter(&format!("tag:{BURST}"), [call.address.as_tag()]);
     let ask = at.ec2().describe_instances().filters(owned(at)).filters(of_group);
@@ -119,7 +123,7 @@ async fn of_burst(at: &Target<'_>, call: &Call) -> Result<Vec<Instance>, CloudEr
     Ok(found)
 }
 
-/// What Fleet launched for the group, in this run or in one before it.
+/// Lists the instances that Fleet launched for the group, in this run or an earlier one.
 async fn launched(
     at: &Target<'_>,
     call: &Call,
@@ -135,7 +139,7 @@ async fn launched(
             _ => ended.push(id),
         }
     }
-    // What was launched just now may not be seen everywhere yet.
+    // Instances launched just now may not be visible everywhere yet.
     let answered = answer.iter().flat_map(|it| &it.instances);
     let unseen = answered.filter(|id| !ended.contains(*id) && !found.iter().any(|(seen, _)| seen == *id));
     let unseen: Vec<_> = unseen.map(|id| (id.clone(), Stage::Starting)).collect();
@@ -151,7 +155,7 @@ async fn launched(
     Ok(found.into_iter().chain(unseen).map(stage).collect())
 }
 
-/// Launches as many of `count` on-demand instances as are to be had, types in the stack's order.
+/// Launches up to `count` on-demand instances, with types in the stack's order.
 async fn launch(at: &Target<'_>, call: &Call, spec: &GroupSpec, count: u32) -> Result<Answer, CloudError> {
     let pools = pools(&spec.types_now(), &subnets(at, spec).await?);
     let overrides = pools.into_iter().map(|(of, subnet, priority)| {
@@ -197,7 +201,7 @@ async fn launch(at: &Target<'_>, call: &Call, spec: &GroupSpec, count: u32) -> R
     })
 }
 
-/// The group's subnets with their zones.
+/// Lists the group's subnets with their zones.
 async fn subnets(at: &Target<'_>, spec: &GroupSpec) -> Result<Vec<Subnet>, CloudError> {
     let ask = at.ec2().describe_subnets().filters(filter("subnet-id", texts(&spec.subnets)));
     let mut pages = ask.into_paginator().send();
@@ -212,7 +216,8 @@ async fn subnets(at: &Target<'_>, spec: &GroupSpec) -> Result<Vec<Subnet>, Cloud
     Ok(found)
 }
 
-/// The group takes these in, which raises its desired capacity by as many: it must be allowed to grow so far.
+/// Attaches the instances to the group. This raises its desired capacity by their number, so its
+/// maximum must allow that.
 async fn adopt(
     at: &Target<'_>,
     spec: &GroupSpec,
@@ -229,7 +234,8 @@ async fn adopt(
         let attach = at.autoscaling().attach_instances().auto_scaling_group_name(&spec.name);
         match attach.set_instance_ids(Some(ids.to_vec())).send().await {
             Ok(_) => {}
-            // It ended since it was looked at, or joined while looks do not show it yet: the next one tells.
+            // It ended since it was observed, or it joined and reads do not show it yet; the next
+            // read shows it.
             Err(error) if has_code(&error, super::INVALID) => return Err(passing(ATTACH, &error)),
             Err(error) => return Err(at.failed(ATTACH, error)),
         }
@@ -259,7 +265,7 @@ mod tests {
         for state in [ShuttingDown, Terminated] {
             assert!(!is_loose(&one(&state, None), &[]), "{state}");
         }
-        // Attached a moment ago: EC2 does not say so yet.
+        // Attached a moment ago; EC2 does not report it yet.
         let member = |id: &str| Member::builder().instance_id(id).build();
         assert!(!is_loose(&one(&Running, None), &[member("i-0"), member("i-1")]));
         assert!(is_loose(&one(&Running, None), &[member("i-0")]));

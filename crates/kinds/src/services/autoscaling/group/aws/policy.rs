@@ -1,4 +1,4 @@
-//! The mixed-instances policy of a group: which types, what each counts, and how they are bought.
+//! The mixed-instances policy of a group: types, weights and purchase options.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use aws_sdk_autoscaling::types::{
 
 use crate::services::autoscaling::group::{GroupLive, GroupSpec, Step};
 
-/// A number of instances as Auto Scaling takes it.
+/// Converts a number of instances to Auto Scaling's type.
 pub(super) fn size(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
-/// How instances are bought, beside those that are there.
+/// Builds the policy for `spec`, given the instances that already exist.
 pub(super) fn policy(spec: &GroupSpec, live: Option<&GroupLive>) -> MixedInstancesPolicy {
     let template = LaunchTemplateSpecification::builder()
         .launch_template_id(spec.template.text())
@@ -31,7 +31,8 @@ pub(super) fn policy(spec: &GroupSpec, live: Option<&GroupLive>) -> MixedInstanc
     let distribution = InstancesDistribution::builder()
         .on_demand_base_capacity(size(base))
         .on_demand_percentage_above_base_capacity(size(percentage))
-        // The stack's order is the ladder; for spot, AWS recommends to weigh price and depth of the pools.
+        // The stack's order is the ladder. For spot, AWS recommends weighing price against depth of
+        // the pools.
         .on_demand_allocation_strategy("prioritized")
         .spot_allocation_strategy("price-capacity-optimized");
     MixedInstancesPolicy::builder()
@@ -40,19 +41,20 @@ pub(super) fn policy(spec: &GroupSpec, live: Option<&GroupLive>) -> MixedInstanc
         .build()
 }
 
-/// On-demand capacity to begin with, and the per cent of it above that.
+/// Returns the on-demand base capacity, and the on-demand percentage above it.
 fn shares(spec: &GroupSpec, live: Option<&GroupLive>) -> (u32, u32) {
     let (on_demand, spot) = live.map_or((0, 0), |live| (live.on_demand, live.spot));
     match spec.failover.map(|it| it.rung) {
         None | Some(Step::Whole) => (0, spec.on_demand_percentage),
-        // What spot could not give is on-demand of another size; the spot instances stay.
+        // On-demand instances of another size cover the missing spot capacity; the spot instances
+        // stay.
         Some(Step::Sizes) if spec.on_demand_percentage > 0 => (spec.desired.saturating_sub(spot), 0),
-        // What is there on-demand stays, and spot fills the rest.
+        // Existing on-demand instances stay, and spot fills the rest.
         Some(Step::Spot | Step::Sizes | Step::Fewer) => (on_demand, 0),
     }
 }
 
-/// What each type counts, where that is said.
+/// Returns the weight of each type that has one.
 pub(super) fn weights(overrides: &[LaunchTemplateOverrides]) -> BTreeMap<String, u32> {
     let weight = |it: &LaunchTemplateOverrides| {
         Some((it.instance_type.clone()?, it.weighted_capacity.as_ref()?.parse().ok()?))
@@ -60,7 +62,9 @@ pub(super) fn weights(overrides: &[LaunchTemplateOverrides]) -> BTreeMap<String,
     overrides.iter().filter_map(weight).collect()
 }
 
-/// What an instance counts in a group of these weights. One of a type that the group no longer names keeps what it had.
+/// Returns the units of an instance under these weights.
+///
+/// An instance of a type that the group no longer names keeps its own weight.
 pub(super) fn units(instance: &Instance, weights: &BTreeMap<String, u32>) -> u32 {
     if weights.is_empty() {
         return 1;

@@ -1,4 +1,4 @@
-//! Tags of a group: its instances get them, too.
+//! Tags of a group. Its instances get them too.
 
 use aws_sdk_autoscaling::types::{AutoScalingGroup, Tag};
 

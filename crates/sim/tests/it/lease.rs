@@ -1,4 +1,5 @@
-//! The engine cut off from its journal or its lock: it starts nothing more, and the next run finishes what this one left.
+//! Tests of an engine that lost its journal or its lock: it starts no more calls, and the next run
+//! finishes what it left.
 
 use std::sync::Arc;
 
@@ -50,7 +51,7 @@ fn a_journal_whose_answers_are_lost_goes_on() {
 }
 
 #[test]
-fn a_run_that_was_failed_over_starts_nothing_more() {
+fn a_run_whose_lock_was_taken_starts_nothing_more() {
     run(async {
         let sim = sim("");
         let plan = todo(&sim, &want()).await;
@@ -65,7 +66,7 @@ fn a_run_that_was_failed_over_starts_nothing_more() {
         taken.await.unwrap();
         let entries = run.entries().await;
         assert!(matches!(entries.last(), Some(Entry::Sealed { by }) if by == "next"), "{entries:#?}");
-        // What ran when the seal was written is finished, and that is all.
+        // Steps that were running when the seal was written are finished. No other step is started.
         assert_eq!(run.that(&plan, "done"), ["toy.a/net", "toy.b/net", "toy.solo/group"]);
         assert_eq!(run.that(&plan, "unfinished").len(), 3);
         assert_eq!(changes(&sim.calls()), 3);
@@ -147,17 +148,18 @@ fn a_refused_call_is_tried_again_only_as_long_as_the_lease_lasts() {
             let tries = calls.iter().filter(|call| call.subject == "toy.solo/group");
             let last = tries.map(|call| call.at).max().unwrap();
             let tried_for = last.duration_since(lock.holder().since).as_secs();
-            // The slowest pause between two tries is ten seconds.
+            // The slowest pause between two attempts is ten seconds.
             assert!(tried_for < tries_for + 5 && tried_for > tries_for - 15, "{tried_for}");
         });
     }
 }
 
-/// What it has under way is for a world that is another run's.
+/// The calls in flight of a sealed run belong to a plan that another run has replaced.
 #[test]
 fn a_run_that_hears_of_its_seal_stops_what_it_has_under_way() {
     run(async {
-        // One group ends while both nets are being made, and its end is what the journal does not take any more.
+        // One group ends while both nets are being created. The journal refuses the entry for its
+        // end.
         let sim = sim("work = { group = '2m', net = '1h' }");
         let plan = todo(&sim, &want()).await;
         let mut run = Run::new(&sim, "r").await;
