@@ -171,7 +171,7 @@ fn calls_and_policy_are_the_same() {
     for folder in crate::components::folders() {
         let machine = server.drstack();
         crate::components::live(&server, &machine, &folder, &mut |args, code| {
-            life.run_on(&machine, args, code)
+            life.run_on(&machine, args, code);
         });
     }
     compare(life.seen);

@@ -15,7 +15,7 @@ use crate::control::record;
 use crate::facts::{Fact, FactQuery, Facts};
 use crate::graph::{Graph, Resource};
 use crate::kind::{DynKind, KindRegistry, Place};
-use crate::plan::Remark;
+use crate::remark::Remark;
 
 /// Result of observing one desired resource.
 #[derive(Clone, Debug, PartialEq)]

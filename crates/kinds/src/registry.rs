@@ -1,7 +1,7 @@
 //! The registry: one line for each kind of resource, fact and component.
 //!
 //! The kinds, their drivers, the facts and the names under [`resources`], [`crate::facts`] and
-//! [`crate::components`] follow from it.
+//! [`mod@crate::components`] follow from it.
 
 /// Resources, one AWS object each.
 pub mod resources {

@@ -17,7 +17,7 @@ use super::{Condition, ControlStore, StoreError, Version};
 use crate::address::Address;
 use crate::control::lease::{LEASE, Lease, MARGIN, later};
 use crate::engine::journal::{self, Left};
-use crate::plan::Intent;
+use crate::intent::Intent;
 
 #[cfg(test)]
 mod tests;

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use crate::control::record::{FORMAT, Record};
 use crate::control::witness::{Doubt, Testimony};
 use crate::control::{Condition, ControlStore, StoreError, Version};
+use crate::intent::{Intent, Options};
 use crate::minimum::Minimums;
 use crate::objective::{Mode, Standing};
-use crate::plan::{Intent, Options};
 
 const KEY: &str = "mode.json";
 

@@ -11,7 +11,6 @@ mod order;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -19,63 +18,12 @@ use serde_json::Value;
 
 use crate::address::Address;
 use crate::kind::{Action, FieldChange, Place};
-use crate::objective::Mode;
 
 pub use diff::plan;
 pub use gate::Gate;
 
-/// What a run is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Intent {
-    /// Make the cloud match the stack.
-    Converge,
-    /// Delete what the stack owns.
-    Destroy,
-    /// Fail over to the standby region: call nothing outside that region, delete nothing.
-    Failover,
-    /// Fail over on purpose while the primary answers: the traffic kinds that move shares may be
-    /// called too.
-    #[serde(rename = "planned")]
-    PlannedFailover,
-    /// Fail back to the primary: release traffic first, then shrink what served it.
-    Failback,
-}
-
-impl Intent {
-    /// Its name in the lock, in journals and reports: the command that a user runs for it.
-    pub fn purpose(self) -> &'static str {
-        match self {
-            Self::Converge => "apply",
-            Self::Destroy => "destroy",
-            Self::Failover | Self::PlannedFailover => "failover",
-            Self::Failback => "failback",
-        }
-    }
-
-    /// True if it decides which region serves. Such a run takes the lock from others, and goes on where a read fails.
-    pub fn changes_mode(self) -> bool {
-        matches!(self, Self::Failover | Self::PlannedFailover | Self::Failback)
-    }
-
-    /// True for an unplanned or a planned failover.
-    pub fn fails_over(self) -> bool {
-        matches!(self, Self::Failover | Self::PlannedFailover)
-    }
-}
-
-/// Options of the planner, beside the graph and the observed state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Options {
-    /// Purpose of the run.
-    pub intent: Intent,
-    /// Mode that the graph was compiled for.
-    pub mode: Mode,
-    /// Limit the plan to these addresses and what they need; empty means all.
-    pub targets: Vec<String>,
-    /// Addresses whose data may be deleted.
-    pub delete_data: BTreeSet<String>,
-}
+pub use crate::intent::{Intent, Options};
+pub use crate::remark::Remark;
 
 /// Index of a step within its plan.
 pub type StepId = usize;
@@ -144,15 +92,6 @@ pub struct Plan {
     /// Dependencies that many steps share, beside each step's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<Gate>,
-}
-
-/// A sentence about one address.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Remark {
-    /// The resource or component.
-    pub address: String,
-    /// The sentence.
-    pub text: String,
 }
 
 /// What the planner reports beside the steps.

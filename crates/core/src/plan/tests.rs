@@ -19,6 +19,7 @@ use crate::component::StackFacts;
 use crate::graph::{Graph, Resource};
 use crate::kind::*;
 use crate::link::Link;
+use crate::objective::Mode;
 use crate::observe::{Look, Observed, Owned};
 
 #[derive(Clone, Serialize, Deserialize)]

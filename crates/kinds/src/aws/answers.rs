@@ -36,3 +36,11 @@ where
         Err(error) => Err(at.failed(operation, error)),
     }
 }
+
+/// Maps the error of a builder; all required fields are set.
+pub(crate) fn built<T>(
+    operation: &str,
+    made: Result<T, aws_smithy_types::error::operation::BuildError>,
+) -> Result<T, CloudError> {
+    made.map_err(|error| CloudError::Other { operation: operation.to_owned(), message: error.to_string() })
+}

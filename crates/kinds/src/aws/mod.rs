@@ -23,7 +23,7 @@ mod shared;
 mod store;
 pub(crate) mod tags;
 
-pub(crate) use answers::absent;
+pub(crate) use answers::{absent, built};
 pub(crate) use ask::{Ask, Asked, Asker, BulkAsk, NAMES, erased, plain};
 pub use clients::Aws;
 pub(crate) use clients::Client;
@@ -40,11 +40,8 @@ pub(crate) use setting::{SettingDriver, SwitchDriver, setting};
 use std::collections::BTreeMap;
 use std::future::Future;
 
-use aws_sdk_ec2::types::LaunchTemplateBlockDeviceMapping;
 use drstack_core::cloud::CloudError;
 use futures_util::StreamExt;
-
-use crate::facts::Disk;
 
 /// Maximum number of parallel reads if a service has no bulk call: hides latency, and stays far
 /// below every service's limit.
@@ -76,20 +73,4 @@ pub(crate) fn by_id<L: Clone>(ids: &[String], found: Result<Vec<Seen<L>>, CloudE
         }
         Err(error) => ids.iter().map(|_| Err(error.clone())).collect(),
     }
-}
-
-/// Converts the disks of a launch template. Snapshots belong to a region, so they are left to the
-/// image.
-pub(crate) fn disks(mappings: &[LaunchTemplateBlockDeviceMapping]) -> Vec<Disk> {
-    let disk = |mapping: &LaunchTemplateBlockDeviceMapping| {
-        let ebs = mapping.ebs.as_ref()?;
-        Some(Disk {
-            device: mapping.device_name.clone()?,
-            gib: ebs.volume_size?,
-            kind: ebs.volume_type.as_ref().map_or("gp3", |it| it.as_str()).to_owned(),
-            iops: ebs.iops,
-            throughput: ebs.throughput,
-        })
-    };
-    mappings.iter().filter_map(disk).collect()
 }

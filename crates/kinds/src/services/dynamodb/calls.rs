@@ -5,10 +5,10 @@ use aws_sdk_dynamodb::types::{
 };
 use drstack_core::cloud::CloudError;
 
+use crate::aws::built;
 use crate::aws::once::Cache;
 use crate::aws::tags::Tags;
 use crate::aws::{Target, absent};
-use crate::services::s3::calls::built;
 
 /// Cache of primary tables by name, filled by the facts; the observe that follows uses each entry
 /// once.

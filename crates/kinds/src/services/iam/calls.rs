@@ -7,10 +7,10 @@ use drstack_core::address::Address;
 use drstack_core::cloud::{CloudError, Owner};
 use serde_json::Value;
 
+use crate::aws::built;
 use crate::aws::once::SingleFlight;
 use crate::aws::tags::{self, Tags};
 use crate::aws::{Target, absent, has_code};
-use crate::services::s3::calls::built;
 
 /// Single-flight listing of the stack's roles, by name and path, for kinds that need it at the same
 /// moment.

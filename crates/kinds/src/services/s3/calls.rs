@@ -8,6 +8,7 @@ use aws_sdk_s3::types::{
 };
 use drstack_core::cloud::CloudError;
 
+use crate::aws::built;
 use crate::aws::once::Cache;
 use crate::aws::tags::{Tags, owner};
 use crate::aws::{Target, absent, has_code};
@@ -37,14 +38,6 @@ impl Target<'_> {
     pub(crate) fn buckets(&self) -> std::sync::Arc<aws_sdk_s3::Client> {
         self.s3()
     }
-}
-
-/// Maps the error of a builder; all required fields are set.
-pub(crate) fn built<T>(
-    operation: &str,
-    made: Result<T, aws_smithy_types::error::operation::BuildError>,
-) -> Result<T, CloudError> {
-    made.map_err(|error| CloudError::Other { operation: operation.to_owned(), message: error.to_string() })
 }
 
 /// Reads the tags of a bucket; `None` if it does not exist.

@@ -5,7 +5,8 @@ use aws_sdk_ec2::types::ResponseLaunchTemplateData;
 use drstack_core::cloud::{CloudError, Secrets};
 
 use super::GroupFact;
-use crate::aws::{Asked, BulkAsk, NAMES, Target, disks};
+use crate::aws::{Asked, BulkAsk, NAMES, Target};
+use crate::services::ec2::disk::disks;
 use crate::services::ec2::image_fact::ImageFact;
 use crate::services::ec2::image_fact::aws::images;
 use crate::services::ec2::templates;

@@ -12,6 +12,7 @@ use drstack_core::cloud::{Call, CloudError, Owner};
 use drstack_core::kind::FieldChange;
 
 use super::{TableImport, TableImportLive, TableImportSpec};
+use crate::aws::built;
 use crate::aws::once::LastChanged;
 use crate::aws::tags::{SOURCE, owned, owner};
 use crate::aws::{Driver, Looked, Seen, Target, each};
@@ -20,7 +21,6 @@ use crate::services::dynamodb::calls::{remove, table, tag};
 use crate::services::dynamodb::standby_table::StandbyTable;
 use crate::services::dynamodb::table_copy::folder;
 use crate::services::dynamodb::table_export::prefix;
-use crate::services::s3::calls::built;
 
 const IMPORT: &str = "dynamodb:ImportTable";
 

@@ -9,10 +9,10 @@ use drstack_core::sides::{Copied, Sides};
 use jiff::Timestamp;
 
 use super::{StandbyTable, TableReplica, TableReplicaSpec};
+use crate::aws::built;
 use crate::aws::tags::{owned, owner};
 use crate::aws::{Driver, Looked, Seen, Target, each};
 use crate::services::dynamodb::calls::{protect, remove, table, tag};
-use crate::services::s3::calls::built;
 
 const PUT: &str = "dynamodb:UpdateTable";
 

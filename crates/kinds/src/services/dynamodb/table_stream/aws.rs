@@ -2,10 +2,10 @@ use aws_sdk_dynamodb::types::{StreamSpecification, StreamViewType};
 use drstack_core::cloud::CloudError;
 
 use super::{TableStream, TableStreamLive};
+use crate::aws::built;
 use crate::aws::{SwitchDriver, Target};
 use crate::services::dynamodb::calls as dynamodb;
 use crate::services::dynamodb::calls::Tables;
-use crate::services::s3::calls::built;
 
 const PUT: &str = "dynamodb:UpdateTable";
 

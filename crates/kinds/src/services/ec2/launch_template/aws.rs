@@ -212,7 +212,7 @@ fn seen(
         user_data_sha256: data.user_data.as_deref().and_then(user_data::hash),
         security_groups,
         profile: data.iam_instance_profile.and_then(|it| it.name),
-        disks: crate::aws::disks(data.block_device_mappings.as_deref().unwrap_or_default()),
+        disks: crate::services::ec2::disk::disks(data.block_device_mappings.as_deref().unwrap_or_default()),
         tokens_required: data.metadata_options.and_then(|it| it.http_tokens)
             == Some(LaunchTemplateHttpTokensState::Required),
     };

@@ -11,11 +11,11 @@ use drstack_core::cloud::{Call, CloudError, Owner, Scope};
 use drstack_core::kind::{FieldChange, Kind};
 
 use super::{AliasOf, DnsRecord, DnsRecordLive, DnsRecordSpec, SIDES, Side, record_id};
+use crate::aws::built;
 use crate::aws::tags::decode;
 use crate::aws::{Driver, Looked, Seen, Target, each};
 use crate::facts::SimpleRecord;
 use crate::services::route53::calls::{RECORD, owned_checks, plain, records};
-use crate::services::s3::calls::built;
 
 const CHANGE: &str = "route53:ChangeResourceRecordSets";
 

@@ -5,10 +5,10 @@ use drstack_core::cloud::{Call, CloudError};
 use drstack_core::kind::FieldChange;
 
 use super::{FAILURES, HealthCheck, HealthCheckLive, HealthCheckSpec, INTERVAL, Watched};
+use crate::aws::built;
 use crate::aws::tags::{Tags, named, owner};
 use crate::aws::{Driver, Looked, Seen, Target, absent, by_id, has_code};
 use crate::services::route53::calls::{Check, RECORD, list_checks, owned_checks, prefix, put_tags};
-use crate::services::s3::calls::built;
 
 const CREATE: &str = "route53:CreateHealthCheck";
 const UPDATE: &str = "route53:UpdateHealthCheck";

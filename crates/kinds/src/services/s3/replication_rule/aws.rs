@@ -13,10 +13,9 @@ use jiff::Timestamp;
 
 use super::{ReplicationRule, ReplicationRuleLive, ReplicationRuleSpec, role_beside};
 use crate::aws::tags::decode;
-use crate::aws::{Driver, Looked, Seen, Target, each, each_of, has_code, passing};
+use crate::aws::{Driver, Looked, Seen, Target, built, each, each_of, has_code, passing};
 use crate::services::iam::calls as iam;
-use crate::services::s3::calls::Replication;
-use crate::services::s3::calls::{NO_BUCKET, built};
+use crate::services::s3::calls::{NO_BUCKET, Replication};
 
 const PUT: &str = "s3:PutReplicationConfiguration";
 

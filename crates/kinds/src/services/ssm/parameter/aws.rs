@@ -3,9 +3,9 @@ use drstack_core::cloud::{Call, CloudError, Owner};
 use drstack_core::kind::FieldChange;
 
 use super::{Parameter, ParameterLive, ParameterSpec, folder};
+use crate::aws::built;
 use crate::aws::tags::{Tags, owned, owner};
 use crate::aws::{Driver, Looked, Seen, Target, absent, each_of, has_code};
-use crate::services::s3::calls::built;
 
 /// Error codes of Systems Manager for a missing parameter.
 const NONE: &[&str] = &["ParameterNotFound"];
