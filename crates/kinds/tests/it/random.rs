@@ -29,15 +29,17 @@ type Part = (usize, usize, u64);
 
 /// Turns 37 instances into 1,480.
 const LARGE: u32 = 40;
-pub(crate) static KINDS: LazyLock<Vec<&str>> = LazyLock::new(|| {
-    let own = ["bucket", "table", "network", "image", "pool", "fence", "traffic"];
-    own.into_iter().chain(described::ALL.iter().map(|it| it.name)).collect()
-});
+/// The kinds of components that are drawn by their position.
+const DRAWN: [&str; 7] = ["bucket", "table", "network", "image", "pool", "fence", "traffic"];
+/// All kinds of components that random stacks have: the drawn ones, and beside them the described
+/// ones, which follow from what was drawn. So a new one changes no stack but adds itself to it.
+pub(crate) static KINDS: LazyLock<Vec<&str>> =
+    LazyLock::new(|| DRAWN.into_iter().chain(described::ALL.iter().map(|it| it.name)).collect());
 /// Few, so that a second stack has some of the first one's components, with other fields.
 const NAMES: [&str; 2] = ["a", "b"];
 
 pub(crate) fn drafts() -> impl Strategy<Value = Draft> {
-    let part = (0..KINDS.len(), 0..NAMES.len(), any::<u64>());
+    let part = (0..DRAWN.len(), 0..NAMES.len(), any::<u64>());
     (0..Posture::ALL.len(), prop::collection::vec(part, 1..9), any::<u64>()).prop_map(
         |(posture, parts, network)| Draft {
             posture: Posture::ALL[posture],
@@ -63,7 +65,7 @@ impl Draft {
 
     /// Returns this draft with another name for one of its components, or for its module.
     pub(crate) fn renamed(&self, which: usize) -> Self {
-        let parts = self.parts.iter().map(|(kind, name, _)| (KINDS[*kind], NAMES[*name]));
+        let parts = self.parts.iter().map(|(kind, name, _)| (DRAWN[*kind], NAMES[*name]));
         let parts =
             parts.filter(|(kind, _)| *kind != "fence").chain([("fence", "writers"), ("network", "always")]);
         let parts: Vec<_> = parts.collect();
@@ -94,10 +96,16 @@ impl Draft {
         let mut parts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
         for (kind, name, look) in &self.parts {
             // The parameters of a stack have fixed names, so it has one fence.
-            let name = if KINDS[*kind] == "fence" { "writers" } else { NAMES[*name] };
-            parts.entry((KINDS[*kind], name)).or_insert(*look);
+            let name = if DRAWN[*kind] == "fence" { "writers" } else { NAMES[*name] };
+            parts.entry((DRAWN[*kind], name)).or_insert(*look);
         }
         parts.insert(("network", "always"), self.network);
+        for (at, described) in (1_u32..).zip(described::ALL.iter()) {
+            let look = self.network.rotate_left(17 * at);
+            if !look.is_multiple_of(3) {
+                parts.insert((described.name, NAMES[0]), look / 3);
+            }
+        }
         let named = |kind: &str| -> Vec<&str> {
             parts.keys().filter(|(of, _)| *of == kind).map(|(_, name)| *name).collect()
         };
