@@ -47,6 +47,8 @@ mod permissions;
 mod plan_files;
 #[cfg(feature = "aws")]
 mod planned;
+#[cfg(feature = "aws")]
+mod queues;
 mod reference;
 mod renamed;
 mod reservations;

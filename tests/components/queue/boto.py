@@ -53,5 +53,15 @@ def change(client):
     sqs.set_queue_attributes(QueueUrl=jobs, Attributes={"VisibilityTimeout": "120", "RedrivePolicy": ""})
 
 
+def fill(client):
+    sqs = client("sqs")
+    sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName="acme-jobs")["QueueUrl"], MessageBody="one")
+
+
+def purge(client):
+    sqs = client("sqs")
+    sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName="acme-jobs")["QueueUrl"])
+
+
 def nothing(client):
     return {}

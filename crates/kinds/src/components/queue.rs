@@ -82,7 +82,10 @@ impl Component for Queue {
         let Some(kms_key) = key(spec, &spec.name, fact.encryption.as_deref(), out) else { return };
         let redrive = fact.dead_letters.as_ref().and_then(|it| {
             let dead_letters = match &spec.dead_letters {
-                Some(shared) => cx.export(shared, ARN).into_iter().next()?,
+                Some(shared) => {
+                    elsewhere(spec, &it.name, &cx.export(shared, QUEUE), cx, out);
+                    cx.export(shared, ARN).into_iter().next()?
+                }
                 None => {
                     let kms_key = key(spec, &it.name, it.encryption.as_deref(), out)?;
                     Link::output(
@@ -99,6 +102,7 @@ impl Component for Queue {
         }
         let queue = add(cx, out, QUEUE, &made(&spec.name, &fact.attributes, kms_key, redrive));
         out.export(ARN, vec![Link::output(&queue, ARN)]);
+        out.export(QUEUE, vec![Link::Known(spec.name.clone())]);
         out.notes.push(format!(
             "`{}` holds nothing in {}: messages are not replicated",
             spec.name, cx.stack.standby
@@ -129,6 +133,16 @@ impl Component for Queue {
 const QUEUE: &str = "queue";
 /// The dead-letter queue that is created with it.
 const DEAD_LETTERS: &str = "dead-letter-queue";
+
+/// Warns if dead letters go to `named`, another queue than the primary's `wanted`.
+fn elsewhere(spec: &QueueTable, wanted: &str, named: &[Link], cx: &CompileCx<'_>, out: &mut ResourceSet) {
+    let Some(named) = named.first().map(Link::text).filter(|it| *it != wanted) else { return };
+    let message = format!(
+        "dead letters of queue `{}` go to `{wanted}` in {}, and to `{named}` in {}",
+        spec.name, cx.stack.primary, cx.stack.standby
+    );
+    out.warn("DR282", "dead_letters", message, format!("name the component of `{wanted}`"));
+}
 
 fn fifo(name: &str) -> &'static str {
     if name.ends_with(FIFO) { FIFO } else { "" }

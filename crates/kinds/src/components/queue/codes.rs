@@ -15,7 +15,7 @@ pub(super) const CODES: &[Code] = &[
     ),
     (
         "DR282",
-        "no dead letters",
-        "`dead_letters` names the component of a dead-letter queue that several queues share. The primary's queue sends none anywhere.",
+        "dead letters go elsewhere",
+        "`dead_letters` names the component of a dead-letter queue that several queues share. The primary's queue sends its dead letters to another queue, or nowhere.",
     ),
 ];

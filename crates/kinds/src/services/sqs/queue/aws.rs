@@ -1,17 +1,21 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use drstack_core::cloud::{Call, CloudError};
+use drstack_core::cloud::{Call, CloudError, Owner};
 use drstack_core::kind::FieldChange;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{FOLLOWED, Queue, QueueLive, QueueSpec, RedriveLive};
 use crate::aws::tags::{Tags, owned, owner};
-use crate::aws::{Driver, Looked, Seen, Target, absent, each};
+use crate::aws::{Driver, Looked, Seen, Target, absent, each, each_of};
 
 const CREATE: &str = "sqs:CreateQueue";
 const DELETE: &str = "sqs:DeleteQueue";
+/// Attribute that every answer has.
+const ARN: &str = "QueueArn";
+/// Queues in one answer of `ListQueues`, the maximum by its API reference.
+const PAGE: i32 = 1000;
 /// Error codes of SQS for a missing queue, by either of its protocols.
 const NONE: &[&str] = &["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"];
 /// Message counts of a queue, as far as SQS knows: waiting, in process, and delayed.
@@ -27,17 +31,20 @@ impl Driver for Queue {
     }
 
     async fn list_owned(at: &Target<'_>, except: &[String]) -> Result<Vec<Seen<QueueLive>>, CloudError> {
-        let mut names = Vec::new();
-        let mut pages = at.sqs().list_queues().into_paginator().send();
+        let mut queues = Vec::new();
+        // Without a page size SQS answers the first 1,000 queues and no token for the next ones.
+        let mut pages = at.sqs().list_queues().into_paginator().page_size(PAGE).send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| at.failed("sqs:ListQueues", error))?;
-            let name = |url: String| Some(url.rsplit('/').next()?.to_owned());
-            names.extend(page.queue_urls.unwrap_or_default().into_iter().filter_map(name));
+            let named = |url: String| Some((url.rsplit('/').next()?.to_owned(), url));
+            queues.extend(page.queue_urls.unwrap_or_default().into_iter().filter_map(named));
         }
-        names.retain(|name| !except.contains(name));
-        let all = each(&names, |name| async move { look(at, &name).await }).await;
-        let all: Result<Vec<_>, _> = all.into_iter().filter_map(Result::transpose).collect();
-        Ok(all?.into_iter().filter(|seen| seen.owner.claims()).collect())
+        queues.retain(|(name, _)| !except.contains(name));
+        let all = each_of(queues, |(name, url)| async move {
+            let Some(owner) = owner_of(at, &url).await?.filter(Owner::claims) else { return Ok(None) };
+            seen(at, name, &url, owner).await
+        });
+        all.await.into_iter().filter_map(Result::transpose).collect()
     }
 
     /// Reads the queue first: SQS answers a create of a queue with the same attributes as a
@@ -93,14 +100,16 @@ impl Driver for Queue {
     async fn delete(at: &Target<'_>, _: &Call, name: &str) -> Result<(), CloudError> {
         let Some(url) = url(at, name).await? else { return Ok(()) };
         let Some(told) = told(at, &url).await? else { return Ok(()) };
-        let count: u64 = COUNTS.iter().filter_map(|it| told.get(*it)?.parse::<u64>().ok()).sum();
+        let number = |it: &str| told.get(it)?.parse::<u64>().ok();
+        // A count that SQS does not answer is not 0.
+        let count: Option<u64> = COUNTS.iter().map(|it| number(it)).sum();
+        let count = count.ok_or_else(|| unreadable(name, "its number of messages"))?;
         if count > 0 {
             return Err(CloudError::Invalid {
-                operation: DELETE.to_owned(),
+                // The operator empties it, not the stack's author.
+                operation: "queue".to_owned(),
                 code: "QueueNotEmpty".to_owned(),
-                message: format!(
-                    "queue `{name}` holds {count} messages: work them off or purge it, then run this again"
-                ),
+                message: format!("`{name}` holds {count} messages: process or purge them first"),
             });
         }
         let gone = at.sqs().delete_queue().queue_url(url).send().await;
@@ -128,17 +137,39 @@ fn attributes(spec: &QueueSpec) -> HashMap<QueueAttributeName, String> {
 
 async fn look(at: &Target<'_>, name: &str) -> Result<Option<Seen<QueueLive>>, CloudError> {
     let Some(url) = url(at, name).await? else { return Ok(None) };
-    let tags = at.sqs().list_queue_tags().queue_url(&url).send().await;
-    let Some(tags) = absent(at, "sqs:ListQueueTags", NONE, tags)? else { return Ok(None) };
-    let tags: Tags = tags.tags.unwrap_or_default().into_iter().collect();
-    let Some(told) = told(at, &url).await? else { return Ok(None) };
+    let Some(owner) = owner_of(at, &url).await? else { return Ok(None) };
+    seen(at, name.to_owned(), &url, owner).await
+}
+
+async fn owner_of(at: &Target<'_>, url: &str) -> Result<Option<Owner>, CloudError> {
+    let tags = at.sqs().list_queue_tags().queue_url(url).send().await;
+    let tags = absent(at, "sqs:ListQueueTags", NONE, tags)?;
+    let tags = tags.map(|it| it.tags.unwrap_or_default().into_iter().collect::<Tags>());
+    Ok(tags.map(|tags| owner(&tags, at.scope)))
+}
+
+async fn seen(
+    at: &Target<'_>,
+    name: String,
+    url: &str,
+    owner: Owner,
+) -> Result<Option<Seen<QueueLive>>, CloudError> {
+    let Some(told) = told(at, url).await? else { return Ok(None) };
     let live = QueueLive {
-        arn: told.get("QueueArn").cloned().unwrap_or_default(),
+        arn: told.get(ARN).cloned().unwrap_or_default(),
         attributes: followed(&told),
         encryption: encryption(&told),
-        redrive: redrive(&told),
+        redrive: redrive(&name, &told)?,
     };
-    Ok(Some(Seen { id: name.to_owned(), owner: owner(&tags, at.scope), live }))
+    Ok(Some(Seen { id: name, owner, live }))
+}
+
+/// The error of an answer that lacks something: it is never taken for a default.
+fn unreadable(name: &str, what: &str) -> CloudError {
+    CloudError::Other {
+        operation: "sqs:GetQueueAttributes".to_owned(),
+        message: format!("the answer for `{name}` does not show {what}"),
+    }
 }
 
 pub(crate) async fn url(at: &Target<'_>, name: &str) -> Result<Option<String>, CloudError> {
@@ -153,7 +184,11 @@ pub(crate) async fn told(at: &Target<'_>, url: &str) -> Result<Option<BTreeMap<S
     let text = |it: HashMap<QueueAttributeName, String>| {
         it.into_iter().map(|(name, value)| (name.as_str().to_owned(), value)).collect()
     };
-    Ok(answer.map(|it| it.attributes.map(text).unwrap_or_default()))
+    let told: Option<BTreeMap<String, String>> = answer.map(|it| it.attributes.map(text).unwrap_or_default());
+    if told.as_ref().is_some_and(|it| !it.contains_key(ARN)) {
+        return Err(unreadable(url, "its attributes"));
+    }
+    Ok(told)
 }
 
 pub(crate) fn followed(told: &BTreeMap<String, String>) -> BTreeMap<String, String> {
@@ -169,15 +204,23 @@ pub(crate) fn encryption(told: &BTreeMap<String, String>) -> Option<String> {
     key.or_else(|| is_managed.then(String::new))
 }
 
-/// Returns the dead-letter queue for messages that were received too often.
-pub(crate) fn redrive(told: &BTreeMap<String, String>) -> Option<RedriveLive> {
+/// Returns the dead-letter queue of the queue `name`; none if it has no redrive policy.
+pub(crate) fn redrive(
+    name: &str,
+    told: &BTreeMap<String, String>,
+) -> Result<Option<RedriveLive>, CloudError> {
+    let Some(text) = told.get("RedrivePolicy").filter(|it| !it.is_empty()) else { return Ok(None) };
+    parsed(text).map(Some).ok_or_else(|| unreadable(name, "a redrive policy that can be read"))
+}
+
+fn parsed(text: &str) -> Option<RedriveLive> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Policy {
         dead_letter_target_arn: String,
         max_receive_count: serde_json::Value,
     }
-    let policy: Policy = serde_json::from_str(told.get("RedrivePolicy")?).ok()?;
+    let policy: Policy = serde_json::from_str(text).ok()?;
     // A number, or a number as text: SQS returns what was written.
     let count = policy.max_receive_count;
     let count = count.as_u64().or_else(|| count.as_str()?.parse().ok())?;
@@ -185,4 +228,23 @@ pub(crate) fn redrive(told: &BTreeMap<String, String>) -> Option<RedriveLive> {
         dead_letters: policy.dead_letter_target_arn,
         max_receive_count: u32::try_from(count).ok()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::redrive;
+
+    #[test]
+    fn a_redrive_policy_that_cannot_be_read_is_not_taken_for_none() {
+        let of = |text: &str| redrive("q", &BTreeMap::from([("RedrivePolicy".to_owned(), text.to_owned())]));
+        assert_eq!(redrive("q", &BTreeMap::new()), Ok(None));
+        assert_eq!(of(""), Ok(None), "what a removed policy leaves");
+        for count in ["3", "\"3\""] {
+            let text = format!("{{\"deadLetterTargetArn\": \"a:dead\", \"maxReceiveCount\": {count}}}");
+            assert_eq!(of(&text).unwrap().map(|it| it.max_receive_count), Some(3));
+        }
+        assert!(of("{}").is_err() && of("nonsense").is_err());
+    }
 }

@@ -9,7 +9,7 @@ impl Ask for QueueFact {
     async fn ask(at: &Target<'_>, name: &str) -> Result<Option<QueueFact>, CloudError> {
         let Some(url) = url(at, name).await? else { return Ok(None) };
         let Some(told) = told(at, &url).await? else { return Ok(None) };
-        let dead_letters = match redrive(&told) {
+        let dead_letters = match redrive(name, &told)? {
             Some(redrive) => Some(dead_letters(at, &redrive).await?),
             None => None,
         };
