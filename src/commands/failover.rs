@@ -7,7 +7,7 @@ use drstack_app::ops::watch::watch;
 use drstack_app::session::Session;
 use drstack_app::text::count;
 use drstack_app::trust::Trust;
-use drstack_core::engine::journal::Entry;
+use drstack_core::control::journal::Entry;
 
 use crate::args::{BundleArgs, Global, RunArgs, StackArgs, typed};
 use crate::commands::Edge;

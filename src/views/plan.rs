@@ -8,7 +8,7 @@ use drstack_core::bundle::commands;
 use drstack_core::kind::{Action, KindRegistry};
 use drstack_core::plan::skeleton::{RehearsedPlan, RehearsedStep};
 use drstack_core::plan::stability::Rehearsal;
-use drstack_core::plan::{Intent, MISSING, Plan, PlanReport, Remark, Step};
+use drstack_core::plan::{Intent, MISSING, Plan, PlanReport, Remark, Step, differ};
 use drstack_core::stack::Stack;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -114,7 +114,7 @@ fn why(step: &Step) -> &str {
     let is_plain = match step.action {
         Action::Create => step.reason == MISSING,
         // The fields are listed below the step.
-        Action::Update => step.reason.ends_with(" differs") || step.reason.ends_with(" differ"),
+        Action::Update => step.reason == differ(&step.changes),
         Action::Delete => false,
     };
     if is_plain { "" } else { &step.reason }

@@ -109,7 +109,7 @@ fn a_failover_does_not_look_at_data_that_it_leaves_alone() {
     std::fs::write(&path, world.to_string()).expect("write");
     // A plan shows that the bucket is gone, and that no failover could create it.
     let looked = run(&machine, "plan s --mode active").code(1);
-    assert!(looked.stdout.contains("bucket.models/bucket: a failover would have to make it"), "{looked:?}");
+    assert!(looked.stdout.contains("bucket.models/bucket: a failover would have to create it"), "{looked:?}");
     // Instances do not wait for the bucket: checks show if the data can be read.
     let other = elsewhere(&machine);
     let taken = run(&other, &format!("failover --bundle {URL} --auto-approve")).unasked();

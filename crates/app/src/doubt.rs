@@ -100,9 +100,9 @@ impl Session {
     pub(crate) async fn record_anew(&mut self, mode: Mode, auto_approve: bool) -> Result<(), Failure> {
         let options =
             Options { intent: Intent::Converge, mode, targets: Vec::new(), delete_data: Default::default() };
-        self.stated = true;
+        self.decisions.stated = true;
         let kept = self.plan(&options).await?.mode;
-        self.stated = false;
+        self.decisions.stated = false;
         let change = match mode {
             Mode::Active => "`drstack failover`",
             Mode::Standby => "`drstack failback`",

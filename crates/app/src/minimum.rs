@@ -36,14 +36,14 @@ impl Session {
         let mut accepted = Minimums::default();
         let (of_all, own): (Vec<_>, Vec<_>) = all.iter().partition(|it| it.pool.is_none());
         of_all.into_iter().chain(own).for_each(|it| accepted.accept(it.pool.as_deref(), it.minimum));
-        self.accepted = accepted;
+        self.decisions.accepted = accepted;
         Ok(())
     }
 
     /// Adds the minimums that this run accepts to the standing of a failover.
     pub(crate) fn accepting(&self, mut standing: Standing) -> Standing {
         if standing.mode == Mode::Active {
-            standing.minimum.accept_all(&self.accepted);
+            standing.minimum.accept_all(&self.decisions.accepted);
         }
         standing
     }

@@ -197,7 +197,7 @@ impl Session {
             "warning: failing over without the control bucket: no lock keeps other runs out, nothing is kept of this one, and what the primary last said is lost",
         );
         self.store = Arc::new(Unkept::default());
-        self.without_control = true;
+        self.decisions.without_control = true;
         if !is_planned {
             self.alone = Some(RecoveryInputs { facts: Facts::default(), known: BTreeMap::new() });
         }

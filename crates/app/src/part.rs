@@ -46,7 +46,7 @@ impl Session {
         let whole = |name: String| Address::parse(&name).map_or(name, |it| it.component().to_string());
         let named: Vec<String> = named.into_iter().map(whole).collect();
         let mut along = self.sequence().along(&self.stack, &named);
-        along.retain(|it, _| !self.without.iter().any(|name| it.is_within(name)));
+        along.retain(|it, _| !self.decisions.without.iter().any(|name| it.is_within(name)));
         let mut by_whom: BTreeMap<&ComponentAddress, Vec<&ComponentAddress>> = BTreeMap::new();
         for (component, whom) in &along {
             by_whom.entry(whom).or_default().push(component);
@@ -78,7 +78,7 @@ impl Session {
                 ));
             }
         }
-        self.without = names.to_vec();
+        self.decisions.without = names.to_vec();
         Ok(())
     }
 }

@@ -40,19 +40,26 @@ pub struct Session {
     /// Inputs that the last complete apply left for an unplanned failover, which captures nothing
     /// itself; `None` for any other operation.
     pub alone: Option<RecoveryInputs>,
+    /// The rehearsal in the bundle that the session was opened from.
+    pub rehearsed: Option<Rehearsed>,
+    /// What the operator decided for this run.
+    pub decisions: Decisions,
+    /// The stack's name, its regions and its secrets.
+    pub scope: Scope,
+}
+
+/// Decisions of the operator that hold for one run.
+#[derive(Default)]
+pub struct Decisions {
     /// True if the operator stated which region serves, or is to serve. A doubt about it then
     /// blocks nothing.
     pub stated: bool,
     /// True if the control bucket is lost. Everything stored in its place ends with the program.
     pub without_control: bool,
-    /// The rehearsal in the bundle that the session was opened from.
-    pub rehearsed: Option<Rehearsed>,
     /// The minimums that this run accepts for its failover.
     pub accepted: Minimums,
     /// Names that traffic does not wait for, by the operator's decision.
     pub without: Vec<String>,
-    /// The stack's name, its regions and its secrets.
-    pub scope: Scope,
 }
 
 /// Inputs of an unplanned failover.
@@ -89,11 +96,8 @@ impl Session {
             store,
             signer: None,
             alone: None,
-            stated: false,
-            without_control: false,
             rehearsed: None,
-            accepted: Minimums::default(),
-            without: Vec::new(),
+            decisions: Decisions::default(),
             scope,
         })
     }

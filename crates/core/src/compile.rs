@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::algo::toposort;
 use petgraph::graph::DiGraph;
-use serde_json::Value;
 
 use crate::address::{Address, ComponentAddress};
 use crate::component::{CHECKS, CompileCx, Exports, ResourceSet};
@@ -170,9 +169,7 @@ fn clashes(stack: &Stack, graph: &Graph) -> Vec<Diagnostic> {
     let mut pairs = BTreeSet::new();
     let mut found = Vec::new();
     for resource in graph.resources.values() {
-        // A resource that is found by tag may have a name all the same.
-        let within = || resource.spec.get("name").and_then(Value::as_str);
-        let Some(name) = resource.name.as_deref().or_else(within) else { continue };
+        let Some(name) = resource.known_name() else { continue };
         let Some(first) = owners.insert((&resource.kind, resource.place, name), &resource.address) else {
             continue;
         };

@@ -164,13 +164,15 @@ impl Facts {
             Some(at) => format!("{why}; the answer of {at:.0} is no basis for a change; {}", why.hint()),
             None => format!("{why}; {}", why.hint()),
         };
-        Some(Lacking { text, kept: kept.is_some() })
+        Some(Lacking { query: key, text, kept: kept.is_some() })
     }
 }
 
 /// A fact that a resource depends on and that this run did not get.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lacking {
+    /// Key of its query.
+    pub query: String,
     /// The reason, and what to do about it.
     pub text: String,
     /// True if there is an earlier answer: good enough to compare with, but not to change anything

@@ -39,6 +39,13 @@ pub struct Resource {
     pub waits: Waits,
 }
 
+impl Resource {
+    /// Returns its name in AWS: what it is looked up by, or the name that a kind found by tag has all the same.
+    pub fn known_name(&self) -> Option<&str> {
+        self.name.as_deref().or_else(|| self.spec.get("name").and_then(Value::as_str))
+    }
+}
+
 /// Dependencies of a resource that moves traffic.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

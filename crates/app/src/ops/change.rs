@@ -261,7 +261,7 @@ async fn end(
     // Until now the stored log held the calls of the steps. Every call of a failover has to be
     // auditable.
     session.keep_calls(&report.run, &session.cloud.calls()).await;
-    if !session.without_control {
+    if !session.decisions.without_control {
         session.note(&format!("Kept as `{folder}/report.md` in `{}`.", session.stack.facts.control));
     }
     let interrupted = !summary.unfinished.is_empty();

@@ -36,7 +36,7 @@ pub struct Failback {
 /// # Errors
 /// Returns an error if the failback was not begun, or is not complete.
 pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
-    session.stated = true;
+    session.decisions.stated = true;
     let kept = session.mode().await?;
     if kept.record.is_some() && serves(session, &kept) {
         return Ok(Status::Done);

@@ -52,7 +52,7 @@ pub struct Failover {
 /// Returns an error if the failover was not begun, is not complete, or is no recovery.
 pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
     session.accept(&how.minimum)?;
-    session.stated = true;
+    session.decisions.stated = true;
     let detected = how.detected_at.unwrap_or_else(|| session.now());
     let options = options(session, how)?;
     let patience =
@@ -112,7 +112,7 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
 /// Returns an error if the stack is invalid, or something that every plan needs does not answer.
 pub async fn planned(session: &mut Session, how: &Failover) -> Result<PlanOutcome, Failure> {
     session.accept(&how.minimum)?;
-    session.stated = true;
+    session.decisions.stated = true;
     let options = options(session, how)?;
     session.plan(&options).await
 }

@@ -33,7 +33,7 @@ pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, PlanOutc
     let mode = how.mode.unwrap_or(now);
     // A doubt about the mode does not block a plan for the other mode. A plan that keeps the mode
     // has to be sure of it.
-    session.stated = mode != now;
+    session.decisions.stated = mode != now;
     let mut options = Options {
         intent: match (now, mode) {
             (Mode::Standby, Mode::Active) => Intent::Failover,

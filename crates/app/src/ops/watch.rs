@@ -1,7 +1,7 @@
 //! Follows the run that holds the lock.
 
+use drstack_core::control::journal::{self, Entry};
 use drstack_core::control::lock::{self, Holder};
-use drstack_core::engine::journal::{self, Entry};
 
 use crate::failure::{Failure, Status, store_failure};
 use crate::session::Session;

@@ -100,7 +100,7 @@ impl Session {
         let Basis { facts, has_new_levels, unanswered, moved, mode, mut compiled, sequence } =
             self.compiled(options).await?;
         // The mode was read after the lock, so a later change of mode shows in the lock.
-        if !self.stated && mode.is_past(options.intent, options.mode) {
+        if !self.decisions.stated && mode.is_past(options.intent, options.mode) {
             let hint = "run it again to see what is to be done now";
             return Err(Failure::new(Status::Locked, "the mode changed since this run began", hint));
         }
@@ -129,8 +129,11 @@ impl Session {
             // An apply that ends well promises that the stack can fail over.
             report.blocked.extend(rehearsal.violations.iter().cloned());
         }
-        let blocks = |remark: &&Remark| report.blocked.iter().any(|it| it.text.contains(&remark.text));
-        let notes = unanswered.iter().filter(|it| !blocks(it));
+        let blocked: BTreeSet<&str> = report.blocked.iter().map(|it| it.address.as_str()).collect();
+        let lacking = compiled.graph.resources.values().filter_map(|it| Some((it, it.lacking.as_ref()?)));
+        let lacking = lacking.filter(|(it, _)| blocked.contains(it.address.component().as_str()));
+        let said: BTreeSet<&str> = lacking.map(|(_, it)| it.query.as_str()).collect();
+        let notes = unanswered.iter().filter(|it| !said.contains(it.address.as_str()));
         let notes: Vec<Remark> = notes.cloned().map(|remark| self.aged(remark, &facts.facts)).collect();
         report.notes.extend(notes);
         let (elsewhere, then) = (elsewhere(&compiled, &seen), BundleAction::after(options));
@@ -235,7 +238,7 @@ impl Session {
         let mut kept = Kept::default();
         let (seen, moved, has_new_levels) = match &self.alone {
             // The primary may be lost, so the stored answers have to suffice.
-            Some(alone) if !self.without_control => {
+            Some(alone) if !self.decisions.without_control => {
                 (Capture { facts: alone.facts.clone(), ..Capture::default() }, Vec::new(), false)
             }
             // The stored answers are lost, but the standby region can be asked again for its own.
@@ -271,7 +274,7 @@ impl Session {
     /// Compiles the stack for the mode that a run with these options plans for.
     fn compile_for(&self, mode: &KeptMode, options: &Options, facts: &Facts) -> Compiled {
         let mut compiled = compile(&self.stack, facts, self.accepting(mode.standing_for(options)));
-        go_without(&mut compiled.graph, &self.kinds, &self.without);
+        go_without(&mut compiled.graph, &self.kinds, &self.decisions.without);
         compiled
     }
 
@@ -291,7 +294,7 @@ impl Session {
             .map_err(|error| shape_failure(&error))?;
         let planned_for = self.accepting(mode.standing_for(options));
         let mode = mode.beside(&signs);
-        if let Some(failure) = self.in_doubt(&mode).filter(|_| !self.stated) {
+        if let Some(failure) = self.in_doubt(&mode).filter(|_| !self.decisions.stated) {
             return Err(failure);
         }
         // Another epoch desires the same resources, with other texts.

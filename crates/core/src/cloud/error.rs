@@ -129,7 +129,7 @@ impl CloudError {
                 "fix what it names, then run the same command again".to_owned()
             }
             Self::Conflict { .. } => "run `drstack plan` to see what exists now".to_owned(),
-            Self::NotYet { .. } => "mend what it looks at in the standby region, then run again: it looks anew".to_owned(),
+            Self::NotYet { .. } => "fix what it checks in the standby region, then run the same command again".to_owned(),
             Self::Invalid { .. } => "correct the stack; `drstack validate` checks it".to_owned(),
             Self::Forbidden { .. } => {
                 "run `drstack plan --mode active` to see which step needs it, and `drstack apply` once the primary answers".to_owned()

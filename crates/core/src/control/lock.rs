@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use super::in_flight::InFlight;
 use super::{Condition, ControlStore, StoreError, Version};
 use crate::address::Address;
+use crate::control::journal::{self, Left};
 use crate::control::lease::{LEASE, Lease, MARGIN, later};
-use crate::engine::journal::{self, Left};
 use crate::intent::Intent;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod doubt;
 pub mod in_flight;
+pub mod journal;
 pub mod lease;
 pub mod lock;
 #[cfg(test)]
@@ -38,7 +39,7 @@ pub enum Condition {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The condition did not hold: another writer was first.
-    #[error("somebody else wrote `{key}` first")]
+    #[error("another run wrote `{key}` first")]
     Refused {
         /// The key.
         key: String,

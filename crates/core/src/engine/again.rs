@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use super::event::{Event, StepError};
 use super::execute::{ExecuteOptions, RunSummary, execute};
-use super::journal::{Journal, JournalError};
 use crate::address::Address;
 use crate::cloud::{Cloud, CloudError, Found, Scope};
 use crate::component::StackFacts;
 use crate::control::in_flight::InFlight;
+use crate::control::journal::{Journal, JournalError};
 use crate::graph::Graph;
 use crate::kind::{Action, KindRegistry, Place};
 use crate::link::resolve;

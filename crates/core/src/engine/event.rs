@@ -68,7 +68,9 @@ impl StepError {
         match self {
             Self::Cloud { error } => error.hint(),
             Self::Deadline { .. } => "run again: what was begun is waited for, not made twice".to_owned(),
-            Self::NeverReady { .. } => "mend what the cloud names, then run again".to_owned(),
+            Self::NeverReady { .. } => {
+                "fix what the service names, then run the same command again".to_owned()
+            }
             Self::Internal { .. } => "report this, with the lines of `--json`".to_owned(),
         }
     }

@@ -11,13 +11,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, Outcome, StepError};
-use super::journal::{Entry, FORMAT, Journal, JournalError};
 use super::launches::Launches;
 use super::pace::Pace;
 use super::schedule::Schedule;
 use super::step::{Ended, Job};
 use crate::address::Address;
 use crate::cloud::{Cloud, CloudError, Found, Scope, sha256};
+use crate::control::journal::{Entry, FORMAT, Journal, JournalError};
 use crate::control::lease::Permit;
 use crate::kind::{Action, KindRegistry};
 use crate::link::resolve;

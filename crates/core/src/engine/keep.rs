@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::journal::Journal;
 use crate::control::in_flight::InFlight;
+use crate::control::journal::Journal;
 use crate::control::lock::{Lock, LockError};
 
 /// Runs `run` to its end while renewing `lock`; returns its result and why the lock was lost, if it

@@ -3,7 +3,6 @@
 pub mod again;
 pub mod event;
 pub mod execute;
-pub mod journal;
 pub mod keep;
 mod launches;
 mod pace;

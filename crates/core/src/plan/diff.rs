@@ -19,7 +19,7 @@ use self::moved::Moved;
 use self::older::Older;
 use self::reach::Reach;
 use super::waits::Order;
-use super::{Gate, Intent, Options, Plan, PlanReport, Remark, Step, StepId, order};
+use super::{Gate, Intent, Options, Plan, PlanReport, Remark, Step, StepId, differ, fields, order};
 use crate::address::Address;
 use crate::cloud::{Found, sha256};
 use crate::component::StackFacts;
@@ -62,6 +62,7 @@ pub fn plan(
         held: BTreeSet::new(),
         older: Vec::new(),
         kept_data: BTreeSet::new(),
+        claimed: BTreeSet::new(),
         begun: &seen.begun,
         unlisted_data: false,
         unready: BTreeMap::new(),
@@ -159,6 +160,8 @@ struct Draft<'a> {
     older: Vec<Older>,
     /// Components that keep some of their data.
     kept_data: BTreeSet<String>,
+    /// Ids of objects that block a resource, since nothing proves whose they are.
+    claimed: BTreeSet<String>,
     /// Resources whose creation was interrupted.
     begun: &'a BTreeSet<Address>,
     /// True if a failed listing may have hidden data.
@@ -245,7 +248,7 @@ impl<'a> Draft<'a> {
         let reason = match (from, beside) {
             (Some(from), _) => format!("renamed: it was {from}"),
             (None, Some(beside)) => beside.to_owned(),
-            (None, None) => fields(&changes, ["differs", "differ"]),
+            (None, None) => differ(&changes),
         };
         self.update(kind, resource, found, (reason, changes), links)
     }
@@ -388,7 +391,7 @@ impl<'a> Draft<'a> {
         };
         self.blocked.insert(resource.address.clone());
         let address = resource.address.component().to_string();
-        let text = format!("the primary is left as it is: {}", lacking.text);
+        let text = format!("left as it is: {}", lacking.text);
         let remark = Remark { address, text };
         if !self.report.blocked.contains(&remark) {
             self.report.blocked.push(remark);
@@ -444,18 +447,6 @@ impl<'a> Draft<'a> {
             Place::Global => "global",
         }
     }
-}
-
-/// Formats the deciding fields with the verb for one of them or for several.
-fn fields(changes: &[FieldChange], [one, several]: [&str; 2]) -> String {
-    let replacing = changes.iter().any(|change| change.replace);
-    let names: Vec<&str> = changes
-        .iter()
-        .filter(|change| change.replace == replacing)
-        .map(|change| change.field.as_str())
-        .collect();
-    let verb = if names.len() == 1 { one } else { several };
-    format!("{} {verb}", names.join(", "))
 }
 
 /// Returns 64 hex digits that are equal exactly if stack, address, action and spec are equal.

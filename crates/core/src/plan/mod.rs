@@ -22,14 +22,29 @@ use crate::kind::{Action, FieldChange, Place};
 pub use diff::plan;
 pub use gate::Gate;
 
+pub use crate::control::journal::StepId;
 pub use crate::intent::{Intent, Options};
 pub use crate::remark::Remark;
 
-/// Index of a step within its plan.
-pub type StepId = usize;
-
 /// Reason of a step that creates a resource that does not exist.
 pub const MISSING: &str = "it does not exist";
+
+/// Reason of an update that follows from the fields that change.
+pub fn differ(changes: &[FieldChange]) -> String {
+    fields(changes, ["differs", "differ"])
+}
+
+/// Formats the deciding fields with the verb for one of them or for several.
+pub(crate) fn fields(changes: &[FieldChange], [one, several]: [&str; 2]) -> String {
+    let replacing = changes.iter().any(|change| change.replace);
+    let names: Vec<&str> = changes
+        .iter()
+        .filter(|change| change.replace == replacing)
+        .map(|change| change.field.as_str())
+        .collect();
+    let verb = if names.len() == 1 { one } else { several };
+    format!("{} {verb}", names.join(", "))
+}
 
 /// One change to one resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,7 +59,7 @@ pub struct Step {
     pub region: String,
     /// The action: create, update or delete.
     pub action: Action,
-    /// Reason, for people; no code branches on it.
+    /// Reason, for people.
     pub reason: String,
     /// The fields that change; empty for creations and deletions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

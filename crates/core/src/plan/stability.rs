@@ -69,9 +69,9 @@ pub fn violation(step: &Step, kinds: &KindRegistry) -> Option<Remark> {
 
 fn verb(action: Action) -> &'static str {
     match action {
-        Action::Create => "make",
+        Action::Create => "create",
         Action::Update => "change",
-        Action::Delete => "take away",
+        Action::Delete => "delete",
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use drstack_core::address::Address;
 use drstack_core::cloud::Cloud;
+use drstack_core::control::journal::Entry;
 use drstack_core::engine::event::Event;
-use drstack_core::engine::journal::Entry;
 use drstack_core::graph::{Graph, Resource};
 use drstack_core::kind::Place;
 use drstack_core::link::Link;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use drstack_core::calls::Calls;
 use drstack_core::cloud::{Call, Cloud, CloudError, Found, Owner};
+use drstack_core::control::journal::{Entry, Journal, JournalError, seal};
 use drstack_core::control::lock::{Holder, Lock};
-use drstack_core::engine::journal::{Entry, Journal, JournalError, seal};
 use drstack_core::kind::Place;
 use drstack_sim::{Astray, Sim, Way};
 use serde_json::json;

@@ -9,10 +9,10 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::control::journal::{Entry, Journal};
 use crate::control::lock::{Holder, Lock, LockError, break_lock};
 use crate::control::memory::{Fate, Memory};
 use crate::control::{Condition, ControlStore, StoreError, Stored, Version};
-use crate::engine::journal::{Entry, Journal};
 use crate::engine::keep::{keeping, leave_in_flight};
 use crate::kind::Action;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::control::journal::{Entry, Journal, JournalError};
 use crate::control::memory::{Fate, Memory};
-use crate::engine::journal::{Entry, Journal, JournalError};
 
 /// Returns the time this many seconds after the start.
 fn at(seconds: i64) -> Timestamp {
@@ -329,7 +329,7 @@ fn intent(step: usize, name: &str) -> Entry {
 }
 
 fn started(begun: BTreeSet<Address>) -> Entry {
-    let format = crate::engine::journal::FORMAT;
+    let format = crate::control::journal::FORMAT;
     Entry::RunStarted { format, purpose: "apply".to_owned(), steps: 1, begun, at: at(70) }
 }
 

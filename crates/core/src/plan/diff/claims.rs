@@ -43,7 +43,8 @@ impl<'a> Draft<'a> {
             (Some(Look::Unknown(error)), _) => {
                 self.block(&resource.address, format!("could not look: {error}; {}", error.hint()));
             }
-            (None, _) => self.block(&resource.address, "nobody looked".to_owned()),
+            (None, _) => self
+                .block(&resource.address, "this run did not look for it; run the command again".to_owned()),
         }
         Ok(None)
     }
@@ -88,7 +89,7 @@ impl<'a> Draft<'a> {
     ///
     /// Resources that drstack names are recognized by name, so they have no claims.
     pub(super) fn claim(&self, kind: &'static dyn DynKind, resource: &Resource) -> Option<&'a Found> {
-        if resource.name.is_some() || resource.spec.get("name").is_some() {
+        if resource.known_name().is_some() {
             return None;
         }
         let claims = |it: &&Claim| {
@@ -110,6 +111,7 @@ impl<'a> Draft<'a> {
              something else; where it is the stack's, give it the tag {proof}",
             found.id
         );
+        self.claimed.insert(found.id.clone());
         self.block(&resource.address, text);
     }
 
@@ -215,8 +217,7 @@ impl<'a> Draft<'a> {
         for Claim { kind, found, .. } in &self.seen.unproven {
             let Owner::Unproven(address) = &found.owner else { continue };
             let address = address.as_ref().map_or_else(|| (*kind).to_owned(), Address::to_string);
-            let said = |it: &Remark| it.address == address && it.text.contains(&format!("`{}`", found.id));
-            if self.report.blocked.iter().any(said) {
+            if self.claimed.contains(&found.id) {
                 continue;
             }
             let text = format!(

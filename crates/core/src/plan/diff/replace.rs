@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::older::{Older, keeps_older};
-use super::{Draft, Spare, fields, token};
+use super::{Draft, Spare, token};
 use crate::cloud::Found;
 use crate::graph::Resource;
 use crate::kind::{Action, Compared, DynKind, FieldChange, Lookup, Readiness, ShapeError};
 use crate::observe::Owned;
-use crate::plan::Remark;
+use crate::plan::{Remark, fields};
 
 impl Draft<'_> {
     /// Adds the two steps of a replacement.

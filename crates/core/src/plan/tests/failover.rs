@@ -110,7 +110,7 @@ fn a_bucket_is_not_made_and_what_needs_it_is_left_out() {
     let absent = ["x.x/a", "x.x/b", "y.y/c"].map(|address| (address, Look::Absent));
     let (plan, report) = made(&user_of_a_bucket(), &seen(absent.into()), &options(Intent::Failover));
     assert_eq!(lines(&plan), ["Create y.y/c []"]);
-    let said = "x.x/a: a failover would have to make it (it does not exist), and it calls S3's bucket names \
+    let said = "x.x/a: a failover would have to create it (it does not exist), and it calls S3's bucket names \
                 (us-east-1); run `drstack apply` while the primary answers";
     assert_eq!(texts(&report.blocked), [said]);
 }
@@ -223,7 +223,7 @@ fn a_rehearsal_names_each_call_that_would_leave_the_region() {
     let said = [
         "g.g/g: a failover would have to change it (size differs), and it calls a service of the whole partition",
         "p.p/p: a failover would have to change it (size differs), and it is in the primary region, us-east-1",
-        "x.x/a: a failover would have to make it (it does not exist), and it calls S3's bucket names (us-east-1)",
+        "x.x/a: a failover would have to create it (it does not exist), and it calls S3's bucket names (us-east-1)",
     ];
     let mut violations = texts(&rehearsal.violations);
     violations.sort();

@@ -7,7 +7,8 @@ use crate::facts::Lacking;
 fn lacking(size: u32, fixed: &str, is_kept: bool) -> Graph {
     let mut graph = pair(size, fixed);
     let text = "s3:Get was denied; allow it".to_owned();
-    graph.resources.get_mut(&at("x.x/a")).unwrap().lacking = Some(Lacking { text, kept: is_kept });
+    graph.resources.get_mut(&at("x.x/a")).unwrap().lacking =
+        Some(Lacking { query: "x:".to_owned(), text, kept: is_kept });
     graph
 }
 
@@ -15,7 +16,7 @@ fn blocked(report: &PlanReport) -> Vec<String> {
     report.blocked.iter().map(|it| format!("{}: {}", it.address, it.text)).collect()
 }
 
-const SAID: &str = "x.x: the primary is left as it is: s3:Get was denied; allow it";
+const SAID: &str = "x.x: left as it is: s3:Get was denied; allow it";
 
 #[test]
 fn what_lacks_its_fact_has_no_step_and_neither_has_what_needs_it() {

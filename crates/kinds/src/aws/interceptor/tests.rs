@@ -11,8 +11,8 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use drstack_core::cloud::{Cloud, CloudError, Scope};
+use drstack_core::control::journal::Journal;
 use drstack_core::control::lock::{Holder, Lock};
-use drstack_core::engine::journal::Journal;
 use drstack_sim::{Sim, SimConfig};
 use jiff::SignedDuration;
 

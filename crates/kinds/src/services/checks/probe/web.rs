@@ -180,6 +180,6 @@ mod tests {
             matches!(&error, CloudError::NotYet { message, .. } if message.contains("does not answer")),
             "{error}"
         );
-        assert!(error.hint().starts_with("mend what it looks at in the standby region"), "{}", error.hint());
+        assert!(error.hint().starts_with("fix what it checks in the standby region"), "{}", error.hint());
     }
 }

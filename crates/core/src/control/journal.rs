@@ -20,7 +20,6 @@ use crate::address::{Address, ComponentAddress};
 use crate::control::lease::{Lease, Permit};
 use crate::control::{Condition, ControlStore, StoreError};
 use crate::kind::Action;
-use crate::plan::StepId;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +29,9 @@ mod tests;
 /// Such a run writes a segment in the time of one call; sealing takes two. A run that is faster
 /// this often is alive, and the lock reports so next time.
 const CHASE: usize = 50;
+
+/// Index of a step within its plan, as the journal of its run names it.
+pub type StepId = usize;
 
 /// The format this build writes.
 pub const FORMAT: u32 = 1;
