@@ -207,3 +207,47 @@ mod moto {
         );
     }
 }
+
+/// Returns the steps that `step` of a plan's lines waits for, directly or not.
+fn before(lines: &[Value], step: &str) -> Vec<String> {
+    let name = |it: &Value| format!("{} {}", it["action"].as_str().unwrap(), it["address"].as_str().unwrap());
+    let steps: Vec<&Value> = lines.iter().filter(|it| it["type"] == "step").collect();
+    let start = steps.iter().position(|it| name(it) == step).unwrap_or_else(|| panic!("{step}: {steps:#?}"));
+    let (mut open, mut found) = (vec![start], Vec::new());
+    while let Some(at) = open.pop() {
+        for field in ["needs", "after"] {
+            for need in steps[at][field].as_array().into_iter().flatten() {
+                let need = usize::try_from(need.as_u64().unwrap()).unwrap();
+                if !found.contains(&need) {
+                    found.push(need);
+                    open.push(need);
+                }
+            }
+        }
+    }
+    found.into_iter().map(|at| name(steps[at])).collect()
+}
+
+#[test]
+fn instances_have_their_endpoints_before_they_start_and_until_their_subnets_are_gone() {
+    let machine = drstack();
+    machine.write("training/module.toml", MODULE);
+    machine.write("s/stack.toml", STACK);
+    let first = run(&machine, "plan s --json").ok().json();
+    let started = before(&first, "create pool.serving/group");
+    for part in ["endpoint-s3", "endpoint-dynamodb", "route-table"] {
+        assert!(started.contains(&format!("create network.standby/{part}")), "{part}: {started:#?}");
+    }
+    run(&machine, "apply s --auto-approve").ok();
+    run(&machine, "failover s --auto-approve").unasked();
+    machine.write("s/stack.toml", &STACK.replace("10.64.0.0/16", "10.65.0.0/16"));
+    let changed = run(&machine, "plan s --json").ok().json();
+    for part in ["endpoint-s3", "endpoint-dynamodb", "route-table"] {
+        let left = before(&changed, &format!("delete network.standby/{part}"));
+        for earlier in ["update pool.serving/group", "delete network.standby/subnet-us-west-2a"] {
+            assert!(left.contains(&earlier.to_owned()), "{part} waits for {left:#?}");
+        }
+    }
+    run(&machine, "apply s --auto-approve").ok();
+    run(&machine, "plan s --detailed-exitcode").code(0);
+}

@@ -26,6 +26,9 @@ pub struct Capabilities {
     pub staged: Option<&'static dyn DynStaged>,
     /// An update depends on what was there before: [`super::Revised`].
     pub revised: Option<&'static dyn DynRevised>,
+    /// Field of spec and live value with the ids of what it carries traffic for, as a route table does for subnets. A
+    /// carrier, and what hangs on it, is there before what runs on the carried, and goes after the carried.
+    pub carries: Option<&'static str>,
     /// It keeps a text in the standby region by name: its spec is `{name, value}`, its live value `{value}`. The second
     /// record of the mode is kept in one.
     pub keeps_text: bool,
@@ -46,6 +49,7 @@ impl Capabilities {
         keeps_name: None,
         staged: None,
         revised: None,
+        carries: None,
         keeps_text: false,
         needs_both_regions: false,
     };

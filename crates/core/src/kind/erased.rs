@@ -11,6 +11,7 @@ use super::{
     DynTraffic, DynWitness, FieldChange, Halfway, Kind, Lookup, Operation, Place, Readiness, Role, Wait,
     json,
 };
+use crate::link::targets;
 
 /// All that a live resource says beside its spec.
 #[derive(Clone, Debug)]
@@ -80,6 +81,17 @@ impl<'k> dyn DynKind + 'k {
     /// [`super::KeepsName`], if it can never be renamed.
     pub fn keeps_name(&self) -> Option<&'static dyn DynKeepsName> {
         self.capabilities().keeps_name
+    }
+
+    /// Returns the ids of what the live object carries traffic for: [`Capabilities::carries`].
+    pub fn carried<'l>(&self, live: &'l Value) -> impl Iterator<Item = &'l str> {
+        let field = self.capabilities().carries.and_then(|field| live.get(field)?.as_array());
+        field.into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    /// Returns the addresses of what `spec` carries traffic for.
+    pub fn carries<'s>(&self, spec: &'s Value) -> Vec<&'s str> {
+        self.capabilities().carries.and_then(|field| spec.get(field)).map(targets).unwrap_or_default()
     }
 
     /// Number of instances in service; `None` for kinds that run none.

@@ -1,5 +1,6 @@
 //! The diff of desired and observed state, as steps with edges; pure.
 
+mod carriers;
 mod claims;
 mod failover;
 mod moved;
@@ -44,33 +45,7 @@ pub fn plan(
         Intent::Destroy => Moved::default(),
         _ => Moved::find(want, seen, kinds)?,
     };
-    let mut draft = Draft {
-        want,
-        seen,
-        moved: &moved,
-        kinds,
-        stack,
-        options,
-        steps: Vec::new(),
-        ready_by: BTreeMap::new(),
-        blocked: BTreeSet::new(),
-        not_ready: BTreeSet::new(),
-        outputs: BTreeMap::new(),
-        unsure: BTreeMap::new(),
-        deletes: BTreeMap::new(),
-        holders: Vec::new(),
-        held: BTreeSet::new(),
-        older: Vec::new(),
-        kept_data: BTreeSet::new(),
-        claimed: BTreeSet::new(),
-        begun: &seen.begun,
-        unlisted_data: false,
-        unready: BTreeMap::new(),
-        growing: BTreeSet::new(),
-        gates: Vec::new(),
-        out: BTreeSet::new(),
-        report: PlanReport::default(),
-    };
+    let mut draft = Draft::new(want, seen, &moved, kinds, stack, options);
     draft.unlisted_data = seen.unlisted.iter().any(|(kind, ..)| draft.holds_data(kind));
     let forward = options.mode == Mode::Active || options.intent.fails_over();
     let in_order = forward && options.intent != Intent::Destroy;
@@ -106,6 +81,7 @@ pub fn plan(
     draft.name_claims();
     draft.say_unlisted(seen);
     draft.let_go_first(want);
+    draft.carriers_first(want);
     draft.leave_out();
     let (steps, gates) = order::sorted(draft.steps, &draft.gates);
     Ok((Plan { steps, outputs: draft.outputs, gates }, draft.report))
@@ -160,10 +136,10 @@ struct Draft<'a> {
     older: Vec<Older>,
     /// Components that keep some of their data.
     kept_data: BTreeSet<String>,
+    /// Delete steps of carriers, with the ids of what they carry traffic for.
+    carried: Vec<(StepId, Vec<String>)>,
     /// Ids of objects that block a resource, since nothing proves whose they are.
     claimed: BTreeSet<String>,
-    /// Resources whose creation was interrupted.
-    begun: &'a BTreeSet<Address>,
     /// True if a failed listing may have hidden data.
     unlisted_data: bool,
     /// Resources that match the stack but are not ready yet, and why.
@@ -177,6 +153,43 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
+    fn new(
+        want: &'a Graph,
+        seen: &'a Observed,
+        moved: &'a Moved,
+        kinds: &'a KindRegistry,
+        stack: &'a StackFacts,
+        options: &'a Options,
+    ) -> Self {
+        Self {
+            want,
+            seen,
+            moved,
+            kinds,
+            stack,
+            options,
+            steps: Vec::new(),
+            ready_by: BTreeMap::new(),
+            blocked: BTreeSet::new(),
+            not_ready: BTreeSet::new(),
+            outputs: BTreeMap::new(),
+            unsure: BTreeMap::new(),
+            deletes: BTreeMap::new(),
+            holders: Vec::new(),
+            held: BTreeSet::new(),
+            older: Vec::new(),
+            kept_data: BTreeSet::new(),
+            carried: Vec::new(),
+            claimed: BTreeSet::new(),
+            unlisted_data: false,
+            unready: BTreeMap::new(),
+            growing: BTreeSet::new(),
+            gates: Vec::new(),
+            out: BTreeSet::new(),
+            report: PlanReport::default(),
+        }
+    }
+
     fn converge(
         &mut self,
         resource: &Resource,

@@ -78,7 +78,7 @@ impl<'a> Draft<'a> {
                 return Whose::Others;
             }
             Owner::Stack(other) => format!("`{id}` belongs to stack `{other}`; name another one"),
-            Owner::Foreign if self.begun.contains(&resource.address) => return Whose::Begun,
+            Owner::Foreign if self.seen.begun.contains(&resource.address) => return Whose::Begun,
             Owner::Foreign => format!("`{id}` exists and is not drstack's; name another one, or remove it"),
         };
         self.block(&resource.address, text);

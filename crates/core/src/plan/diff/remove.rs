@@ -89,7 +89,7 @@ impl Draft<'_> {
                 Look::Present(found) => match (&found.owner, self.kinds.get(&resource.kind)) {
                     (owner, Some(kind))
                         if matches!(owner, Owner::Ours(_))
-                            || *owner == Owner::Foreign && self.begun.contains(address) =>
+                            || *owner == Owner::Foreign && self.seen.begun.contains(address) =>
                     {
                         let side = if scope.contains(address) { &mut owned } else { &mut apart };
                         side.push(Owned {
@@ -155,13 +155,19 @@ impl Draft<'_> {
             self.deletes.entry(output).or_default().push(id);
         }
         self.holders.push((id, kind.links(&found.live)?));
+        let carried: Vec<String> = kind.carried(&found.live).map(str::to_owned).collect();
+        if !carried.is_empty() {
+            self.carried.push((id, carried));
+        }
         Ok(id)
     }
 
     /// Orders each deletion after the steps on what refers to the object now, and after what needs
     /// it in the graph.
     pub(super) fn let_go_first(&mut self, want: &Graph) {
-        for (holder, links) in std::mem::take(&mut self.holders) {
+        let holders = std::mem::take(&mut self.holders);
+        let carried = self.carriers_last(&holders);
+        for (holder, links) in holders {
             for delete in links.iter().filter_map(|link| self.deletes.get(link)).flatten() {
                 if *delete != holder && self.steps[*delete].address != self.steps[holder].address {
                     self.steps[*delete].needs.push(holder);
@@ -173,8 +179,11 @@ impl Draft<'_> {
                 self.steps.iter().enumerate().map(|(id, step)| (step.address.clone(), id)).collect();
             for (address, resource) in &want.resources {
                 let Some(dependent) = by_address.get(address) else { continue };
+                let carried = carried.get(dependent);
                 for need in resource.needs().iter().filter_map(|need| by_address.get(need)) {
-                    self.steps[*need].needs.push(*dependent);
+                    if !carried.is_some_and(|it| it.contains(need)) {
+                        self.steps[*need].needs.push(*dependent);
+                    }
                 }
             }
         }

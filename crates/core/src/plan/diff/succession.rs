@@ -129,17 +129,27 @@ impl Draft<'_> {
                 || self.moved.may_succeed(&owned.address, &resource.address))
     }
 
-    /// Keeps those of `owned` that a kept one refers to.
+    /// Keeps those of `owned` that a kept one refers to, and those that carry traffic for a kept one.
     pub(super) fn stay_with(&self, owned: &[&Owned], all: &mut [Succession]) -> Result<(), ShapeError> {
         let stays = |it: &Succession| matches!(it, Succession::Stays(_));
         let mut open: Vec<usize> = (0..all.len()).filter(|at| stays(&all[*at])).collect();
         while let Some(at) = open.pop() {
             let Some(kind) = self.kinds.get(owned[at].kind) else { continue };
             let links = kind.links(&owned[at].found.live)?;
+            let (id, is_carrier) =
+                (&owned[at].found.id, kind.carried(&owned[at].found.live).next().is_some());
             for (other, it) in owned.iter().enumerate().filter(|(other, _)| *other != at) {
                 let Some(kind) = self.kinds.get(it.kind) else { continue };
                 let mut names = kind.outputs(&it.found.id, &it.found.live)?.into_values();
-                if !stays(&all[other]) && names.any(|name| links.contains(&name)) {
+                if stays(&all[other]) {
+                    continue;
+                }
+                let carries = kind.carried(&it.found.live).any(|carried| carried == id);
+                if carries || is_carrier && kind.links(&it.found.live)?.contains(id) {
+                    let why = format!("`{}` carries traffic of what stays: `{id}`", it.found.id);
+                    all[other] = Succession::Stays(why);
+                    open.push(other);
+                } else if names.any(|name| links.contains(&name)) {
                     let why = format!("`{}` is held on to by `{}`", it.found.id, owned[at].found.id);
                     all[other] = Succession::Stays(why);
                     open.push(other);

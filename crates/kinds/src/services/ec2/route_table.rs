@@ -41,7 +41,7 @@ impl Kind for RouteTable {
         operation("ec2", "DisassociateRouteTable"),
     ];
     const CAPABILITIES: Capabilities =
-        Capabilities { staged: Some(&Erased::<Self>::NEW), ..Capabilities::NONE };
+        Capabilities { staged: Some(&Erased::<Self>::NEW), carries: Some("subnets"), ..Capabilities::NONE };
     type Spec = RouteTableSpec;
     type Live = RouteTableLive;
 
@@ -58,7 +58,8 @@ impl Kind for RouteTable {
     }
 
     fn links(live: &RouteTableLive) -> Vec<String> {
-        [vec![live.vpc.clone()], live.subnets.clone()].concat()
+        // Not its subnets: those are deleted first, and AWS ends the association with them.
+        vec![live.vpc.clone()]
     }
 }
 
