@@ -27,6 +27,12 @@ pub(crate) enum Exit {
     Interrupted = 130,
 }
 
+impl Exit {
+    /// The codes of a failure: the others end a command that did what was asked.
+    pub(crate) const FAILURES: [Self; 6] =
+        [Self::Failed, Self::NotReady, Self::Locked, Self::Usage, Self::Invalid, Self::Interrupted];
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(exit as u8)

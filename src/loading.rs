@@ -20,7 +20,7 @@ pub(crate) fn load_stack(ui: Ui, args: &StackArgs) -> Result<Stack, Failure> {
         Ok(loaded) => {
             if !loaded.warnings.is_empty() {
                 for warning in &loaded.warnings {
-                    ui.line("diagnostic", crate::views::diagnostic(warning, &loaded.stack.sources));
+                    ui.line(&crate::views::diagnostic(warning, &loaded.stack.sources));
                 }
                 ui.note(render(&loaded.warnings, &loaded.stack.sources, ui.color).trim_end());
             }
@@ -41,7 +41,7 @@ pub(crate) fn load_stack(ui: Ui, args: &StackArgs) -> Result<Stack, Failure> {
 /// Shows the problems of the stack at `entry` and the number of further ones. Returns the failure.
 fn invalid(ui: Ui, problems: &[Diagnostic], left_out: usize, sources: &Sources, entry: &Path) -> Failure {
     for problem in problems {
-        ui.line("diagnostic", crate::views::diagnostic(problem, sources));
+        ui.line(&crate::views::diagnostic(problem, sources));
     }
     let shown = problems.iter().filter(|it| it.severity == Severity::Error).count();
     let count = crate::views::count(shown, "error");

@@ -5,6 +5,7 @@ mod commands;
 mod connect;
 mod exit;
 mod files;
+mod lines;
 mod loading;
 mod machine;
 mod screen;

@@ -13,9 +13,9 @@ use drstack_core::engine::execute::RunSummary;
 use drstack_core::plan::{Intent, Plan};
 use drstack_core::stack::Stack;
 use drstack_core::verdict::Verdict;
-use serde_json::json;
 
 use crate::files;
+use crate::lines::{AlongLine, ControlDeletedLine, Line, ModeRecordedLine};
 use crate::ui::Ui;
 use crate::views;
 use crate::views::gantt::Timings;
@@ -61,15 +61,13 @@ impl Screen {
         let ui = self.ui;
         if intent == Intent::Converge {
             ui.result(&views::plan::posture(stack));
-            ui.line("posture", views::plan::posture_line(stack));
+            ui.line(&views::plan::posture_line(stack));
         }
         ui.result(&views::plan::text(&planned.plan, &planned.report, intent));
         if let Some(sequence) = planned.sequence.as_ref().filter(|_| intent != Intent::Failback) {
             views::order::show(ui, sequence);
         }
-        for (kind, value) in views::plan::lines(&planned.plan, &planned.report) {
-            ui.line(kind, value);
-        }
+        views::plan::lines(&planned.plan, &planned.report).iter().for_each(|line| ui.line(line));
         if intent == Intent::Converge {
             for warning in warnings {
                 ui.warn(&format!("warning: {warning}"));
@@ -139,22 +137,21 @@ impl Operator for Screen {
             News::Calls(plan, kinds) => ui.result(&views::plan::calls(plan, kinds)),
             News::Rehearsed(it) => {
                 ui.result(&views::plan::rehearsed(it.at, &it.skeleton));
-                ui.line("rehearsed", views::plan::rehearsed_line(it.at, &it.skeleton));
+                ui.line(&views::plan::rehearsed_line(it.at, &it.skeleton));
             }
             News::Along { component, needs } => {
                 ui.note(&format!(
                     "Along with {component}, which needs it first: {}.",
                     drstack_app::text::listed(needs)
                 ));
-                let needs: Vec<&str> = needs.iter().map(|it| it.as_str()).collect();
-                ui.line("along", json!({"address": component.as_str(), "needs": needs}));
+                ui.line(&Line::Along(AlongLine { address: component, needs }));
             }
             News::Backlog { data, now } => {
-                data.iter().for_each(|it| ui.line("backlog", views::data::line(it, now)));
+                data.iter().for_each(|it| ui.line(&views::data::backlog_line(it, now)));
                 ui.result(&views::data::backlog(data, now));
             }
             News::Draining { data, changed, now } => {
-                data.iter().for_each(|it| ui.line("backlog", views::data::line(it, now)));
+                data.iter().for_each(|it| ui.line(&views::data::backlog_line(it, now)));
                 let changed = changed.iter().filter_map(|at| data.get(*at));
                 changed.for_each(|it| ui.note(&format!("  {now:.0}  {}", it.backlog(now))));
             }
@@ -162,9 +159,7 @@ impl Operator for Screen {
                 "Replication has drained: nothing is left to arrive in {standby}, as of {now:.0}.\n"
             )),
             News::Divergence { data, apart, moved, primary, standby, since } => {
-                for it in data {
-                    ui.line("divergence", serde_json::to_value(it).unwrap_or_default());
-                }
+                data.iter().for_each(|it| ui.line(&Line::Divergence(it)));
                 ui.result(&views::plan::divergence(standby, since, moved));
                 ui.result(&views::data::divergence(data, apart, primary, standby));
             }
@@ -187,18 +182,18 @@ impl Operator for Screen {
             News::Finished { run, plan, summary } => self.finished(run, plan, summary),
             News::Report { report, .. } => {
                 ui.result(&views::report::text(report));
-                ui.line("report", serde_json::to_value(report).unwrap_or_default());
+                ui.line(&Line::Report(report));
             }
             News::StepFailed { address, message, hint } => ui.step_failure(address, &message, &hint),
             News::Held { plan, kinds, held, again } => {
                 views::order::held(plan, kinds, held, again).iter().for_each(|line| ui.warn(line));
             }
             News::ModeRecorded { mode, region, epoch } => {
-                ui.line("mode_recorded", json!({"mode": mode.name(), "epoch": epoch}));
+                ui.line(&Line::ModeRecorded(ModeRecordedLine { mode, epoch }));
                 ui.result(&format!("Recorded: {region} serves (epoch {epoch}).\n"));
             }
             News::ControlDeleted(bucket) => {
-                ui.line("control_deleted", json!({"bucket": bucket}));
+                ui.line(&Line::ControlDeleted(ControlDeletedLine { bucket }));
                 ui.result(&format!("Control bucket `{bucket}` is deleted.\n"));
             }
         }
@@ -206,7 +201,7 @@ impl Operator for Screen {
 
     fn diagnose(&self, problems: &[Diagnostic], sources: &Sources) -> String {
         for problem in problems {
-            self.ui.line("diagnostic", views::diagnostic(problem, sources));
+            self.ui.line(&views::diagnostic(problem, sources));
         }
         render(problems, sources, self.ui.color)
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
 use indicatif::ProgressBar;
-use serde_json::{Value, json};
 
 use crate::args::Global;
 use crate::exit::{Exit, Failure};
+use crate::lines::{ErrorLine, Line};
 
 /// The output settings.
 #[derive(Clone, Copy)]
@@ -34,10 +34,6 @@ impl Drop for Busy {
 /// Interval between two frames of a spinner.
 pub(crate) const TICK: Duration = Duration::from_millis(200);
 
-/// Version of the JSON lines; rises when a field changes its meaning. `schemas/events.schema.json`
-/// describes them.
-const JSON_VERSION: u32 = 2;
-
 impl Ui {
     /// Reads the settings from the arguments and the environment.
     pub(crate) fn new(global: &Global) -> Self {
@@ -59,21 +55,15 @@ impl Ui {
         out(text);
     }
 
-    /// Prints a result for programs: `kind` becomes `type`.
-    pub(crate) fn line(self, kind: &str, value: Value) {
+    /// Prints a result for programs.
+    pub(crate) fn line(self, line: &Line<'_>) {
         if !self.json {
             return;
         }
-        let mut object = serde_json::Map::new();
-        object.insert("version".to_owned(), JSON_VERSION.into());
-        object.insert("type".to_owned(), kind.into());
-        match value {
-            Value::Object(fields) => object.extend(fields),
-            other => {
-                object.insert("value".to_owned(), other);
-            }
+        match line.to_json() {
+            Ok(line) => out(&format!("{line}\n")),
+            Err(error) => err(&format!("error: a line of `--json` is missing: {error}\n\nhint: report this")),
         }
-        out(&format!("{}\n", Value::Object(object)));
     }
 
     /// Prints progress or context, unless `--quiet`.
@@ -90,19 +80,11 @@ impl Ui {
 
     /// Prints why the program fails.
     pub(crate) fn failure(self, failure: &Failure) {
-        match &failure.hint {
-            Some(hint) => {
-                let line = json!({"message": failure.message, "hint": hint, "exit": Exit::from(failure.status) as u8});
-                self.line("error", line);
-                err(&format!("error: {}\n\nhint: {hint}", failure.message));
-            }
-            None => {
-                self.line(
-                    "error",
-                    json!({"message": failure.message, "exit": Exit::from(failure.status) as u8}),
-                );
-                err(failure.message.trim_end());
-            }
+        let (message, hint) = (failure.message.as_str(), failure.hint.as_deref());
+        self.line(&Line::Error(ErrorLine::Program { message, hint, exit: Exit::from(failure.status) as u8 }));
+        match hint {
+            Some(hint) => err(&format!("error: {message}\n\nhint: {hint}")),
+            None => err(message.trim_end()),
         }
     }
 
@@ -118,7 +100,7 @@ impl Ui {
 
     /// Prints why one step of a run failed. Steps that do not depend on it went on.
     pub(crate) fn step_failure(self, address: &str, message: &str, hint: &str) {
-        self.line("error", json!({"address": address, "message": message, "hint": hint}));
+        self.line(&Line::Error(ErrorLine::Step { address, message, hint }));
         err(&format!("\nerror: {address}: {message}\n\nhint: {hint}"));
     }
 
@@ -146,7 +128,7 @@ pub(crate) fn usage(error: &clap::Error) -> Exit {
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
         let hint = "`drstack --help` lists the commands, `drstack COMMAND --help` their options";
         let ui = Ui { json: true, quiet: false, color: false };
-        ui.line("error", json!({"message": message, "hint": hint, "exit": Exit::Usage as u8}));
+        ui.line(&Line::Error(ErrorLine::Program { message, hint: Some(hint), exit: Exit::Usage as u8 }));
     }
     let _ = error.print();
     Exit::Usage

@@ -4,6 +4,7 @@ use drstack_app::failure::Status;
 
 use crate::exit::Ended;
 use crate::exit::{Exit, Failure};
+use crate::lines::{ExplanationLine, Line};
 use crate::ui::Ui;
 
 /// Explain a diagnostic
@@ -25,7 +26,7 @@ pub(super) fn run(ui: Ui, args: &ExplainArgs) -> Ended {
             format!("known: {}", known.join(", ")),
         ));
     };
-    ui.line("explanation", serde_json::json!({"code": code, "title": title, "text": page}));
+    ui.line(&Line::Explanation(ExplanationLine { code, title, text: page }));
     ui.result(&format!("{code}: {title}\n\n{page}\n"));
     Ok(Exit::Done)
 }

@@ -3,6 +3,7 @@
 use crate::args::{Global, ModeName, StackArgs};
 use crate::commands::Edge;
 use crate::exit::{Ended, Exit};
+use crate::lines::Line;
 use crate::ui::Ui;
 use crate::views::{graph, svg};
 
@@ -36,13 +37,13 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &GraphArgs) -> Ended {
     let planned = drstack_app::ops::graph::graph(&mut session, args.mode.into()).await?;
     let (all, critical) = (&planned.compiled.graph, graph::critical(&planned.plan));
     if ui.json {
-        ui.line("graph", graph::json(all, &critical));
+        ui.line(&Line::Graph(graph::line(all, &critical)));
         return Ok(Exit::Done);
     }
     let text = match args.format {
         GraphFormat::Dot => graph::dot(all, &critical),
         GraphFormat::Mermaid => graph::mermaid(all, &critical),
-        GraphFormat::Json => format!("{:#}\n", graph::json(all, &critical)),
+        GraphFormat::Json => graph::json(all, &critical),
         GraphFormat::Svg => svg::svg(all, &critical),
     };
     ui.raw(&text);

@@ -7,6 +7,7 @@ use drstack_app::failure::Status;
 use crate::exit::Ended;
 use crate::exit::{Exit, Failure};
 use crate::files;
+use crate::lines::{Line, WrittenLine};
 use crate::ui::Ui;
 
 /// The stack that `init` writes.
@@ -35,7 +36,7 @@ pub(super) fn run(ui: Ui, args: &InitArgs) -> Ended {
         )
     })?;
     files::write(&path, STACK.as_bytes())?;
-    ui.line("written", serde_json::json!({"path": path.display().to_string()}));
+    ui.line(&Line::Written(WrittenLine { path: path.display().to_string() }));
     ui.result(&format!(
         "Wrote `{}`. Try it without an account:\n  drstack apply {} --cloud sim\n",
         path.display(),

@@ -8,6 +8,7 @@ use drstack_core::keys::{PrivateKey, PublicKey};
 use crate::exit::Ended;
 use crate::exit::{Exit, Failure};
 use crate::files;
+use crate::lines::{KeyLine, Line};
 use crate::ui::Ui;
 
 /// Create and show the keys that sign bundles
@@ -66,6 +67,6 @@ pub(super) fn run(ui: Ui, command: &KeysCommand) -> Ended {
 }
 
 fn say(ui: Ui, key: &PublicKey) {
-    ui.line("key", serde_json::json!({"public": key.to_string()}));
+    ui.line(&Line::Key(KeyLine { public: key.to_string() }));
     ui.result(&format!("{key}\n"));
 }

@@ -2,10 +2,9 @@
 
 use std::fmt::Write;
 
-use serde_json::json;
-
 use crate::exit::Ended;
 use crate::exit::Exit;
+use crate::lines::{ComponentLine, Line, ResourceLine};
 use crate::ui::Ui;
 
 /// List the kinds of components and resources
@@ -16,16 +15,15 @@ pub(crate) struct KindsArgs {}
 pub(super) fn run(ui: Ui) -> Ended {
     let mut text = "Components (what you write):\n".to_owned();
     for component in drstack_kinds::components().iter() {
-        let _ = writeln!(text, "  {:<20} {}", component.name(), component.summary());
-        ui.line("component", json!({"name": component.name(), "summary": component.summary()}));
+        let (name, summary) = (component.name(), component.summary());
+        let _ = writeln!(text, "  {name:<20} {summary}");
+        ui.line(&Line::Component(ComponentLine { name, summary }));
     }
     text.push_str("\nResources (what they become):\n");
     for kind in drstack_kinds::kinds().iter() {
-        let _ = writeln!(text, "  {:<20} {}", kind.name(), kind.summary());
-        ui.line(
-            "resource",
-            json!({"name": kind.name(), "summary": kind.summary(), "operations": kind.operations()}),
-        );
+        let (name, summary) = (kind.name(), kind.summary());
+        let _ = writeln!(text, "  {name:<20} {summary}");
+        ui.line(&Line::Resource(ResourceLine { name, summary, operations: kind.operations() }));
     }
     ui.result(&text);
     Ok(Exit::Done)

@@ -132,7 +132,7 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
         Command::Graph(it) => runtime(global.cloud)?.block_on(graph::run(ui, global, it)),
         Command::Unlock(it) => runtime(global.cloud)?.block_on(unlock::run(ui, global, it)),
         Command::Keys(it) => keys::run(ui, it),
-        Command::Schema(_) => schema::run(ui),
+        Command::Schema(it) => schema::run(ui, it),
         Command::Kinds(_) => kinds::run(ui),
         Command::Explain(it) => explain::run(ui, it),
         Command::Completions(it) => completions::run(ui, it),

@@ -11,6 +11,7 @@ use crate::args::{BundleArgs, Global, ModeName, StackArgs, set, typed};
 use crate::commands::Edge;
 use crate::exit::{Ended, Exit, Failure};
 use crate::files;
+use crate::lines::{Line, WrittenLine};
 use crate::ui::Ui;
 
 /// Show what apply would do
@@ -75,7 +76,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         };
         let bytes = file.to_bytes().map_err(|error| Failure::new(Status::Failed, error, "report this"))?;
         files::write(path, &bytes)?;
-        ui.line("written", serde_json::json!({"path": path.display().to_string()}));
+        ui.line(&Line::Written(WrittenLine { path: path.display().to_string() }));
         ui.note(&format!("Kept in `{0}`; `drstack apply {0}` applies exactly this.", path.display()));
     }
     match (blocked, empty) {

@@ -2,11 +2,11 @@
 
 use drstack_app::failure::Status;
 use drstack_app::ops::unlock::{Held, look, unlock};
-use serde_json::json;
 
 use crate::args::{Global, StackArgs};
 use crate::commands::Edge;
 use crate::exit::{Ended, Exit, Failure};
+use crate::lines::{Line, LockLine, LockState};
 use crate::ui::Ui;
 
 /// Remove the lock of a run that died
@@ -27,14 +27,14 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &UnlockArgs) -> Ended {
     let held = look(&session).await?;
     let broken = match &held {
         Held::Free => {
-            ui.line("lock", json!({"state": "free"}));
+            ui.line(&Line::Lock(LockLine::default()));
             ui.result("The stack is not locked.\n");
             return Ok(Exit::Done);
         }
         Held::Broken(error) => {
             ui.note(&format!("{error}\nReplacing it ends the run that held it, if one did."));
             ask(ui, force, "Replace it?")?;
-            json!({"state": "broken"})
+            LockLine { state: LockState::Broken, ..LockLine::default() }
         }
         Held::By { holder, is_alive } => {
             let alive = match is_alive {
@@ -47,11 +47,17 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &UnlockArgs) -> Ended {
                 holder.owner, holder.host, holder.purpose, holder.since, holder.run
             ));
             ask(ui, force, "Break it?")?;
-            json!({"state": "broken", "owner": holder.owner, "host": holder.host, "purpose": holder.purpose, "run": holder.run})
+            LockLine {
+                state: LockState::Broken,
+                owner: Some(&holder.owner),
+                host: Some(&holder.host),
+                purpose: Some(&holder.purpose),
+                run: Some(&holder.run),
+            }
         }
     };
     unlock(&session, &held).await?;
-    ui.line("lock", broken);
+    ui.line(&Line::Lock(broken));
     ui.result("Unlocked. Run `drstack plan` to see where things stand.\n");
     Ok(Exit::Done)
 }

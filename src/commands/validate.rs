@@ -3,10 +3,10 @@
 use drstack_core::diagnostic::render;
 use drstack_core::part::Sequence;
 use drstack_core::stack::Stack;
-use serde_json::json;
 
 use crate::args::StackArgs;
 use crate::exit::{Ended, Exit};
+use crate::lines::{Line, ValidLine};
 use crate::loading::load_stack;
 use crate::ui::Ui;
 use crate::views::{count, diagnostic, order};
@@ -21,9 +21,9 @@ pub(crate) struct ValidateArgs {
 
 pub(super) fn run(ui: Ui, args: &ValidateArgs) -> Ended {
     let stack = load_stack(ui, &args.stack)?;
-    let count = count(stack.components.len(), "component");
-    ui.line("valid", json!({"stack": stack.facts.name, "components": stack.components.len()}));
-    ui.result(&format!("Stack `{}` is valid: {count}.\n", stack.facts.name));
+    let (name, components) = (stack.facts.name.as_str(), stack.components.len());
+    ui.line(&Line::Valid(ValidLine { stack: name, components }));
+    ui.result(&format!("Stack `{name}` is valid: {}.\n", count(components, "component")));
     in_order(ui, &stack);
     Ok(Exit::Done)
 }
@@ -34,7 +34,7 @@ fn in_order(ui: Ui, stack: &Stack) {
     order::show(ui, &sequence);
     let warnings = sequence.left_out(stack);
     for warning in &warnings {
-        ui.line("diagnostic", diagnostic(warning, &stack.sources));
+        ui.line(&diagnostic(warning, &stack.sources));
     }
     if !warnings.is_empty() {
         ui.note(render(&warnings, &stack.sources, ui.color).trim_end());

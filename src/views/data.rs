@@ -5,12 +5,12 @@ use std::fmt::Write;
 
 use drstack_app::report::data::Data;
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
-/// Returns the JSON line of a comparison.
-pub(crate) fn line(data: &Data, now: Timestamp) -> Value {
-    let Data { address, name, unit, sides, error, .. } = data;
-    json!({"at": now, "address": address, "name": name, "unit": unit, "sides": sides, "error": error})
+use crate::lines::{BacklogLine, Line};
+
+/// Returns the JSON line about the backlog of `data`.
+pub(crate) fn backlog_line(data: &Data, now: Timestamp) -> Line<'_> {
+    Line::Backlog(BacklogLine { at: now, data })
 }
 
 /// Describes the backlog of replication, for people.

@@ -6,7 +6,8 @@ use std::fmt::Write;
 use drstack_core::address::Address;
 use drstack_core::graph::Graph;
 use drstack_core::plan::Plan;
-use serde_json::{Value, json};
+
+use crate::lines::{EdgeLine, GraphLine, NodeLine};
 
 /// Returns the addresses on the critical path of a first apply.
 pub(crate) fn critical(plan: &Plan) -> BTreeSet<Address> {
@@ -50,14 +51,20 @@ pub(crate) fn mermaid(graph: &Graph, critical: &BTreeSet<Address>) -> String {
     out
 }
 
-/// Writes nodes and edges.
-pub(crate) fn json(graph: &Graph, critical: &BTreeSet<Address>) -> Value {
-    let nodes: Vec<Value> = graph
-        .resources
-        .values()
-        .map(|it| json!({"address": it.address, "kind": it.kind, "place": it.place, "critical": critical.contains(&it.address)}))
-        .collect();
-    let edges: Vec<Value> =
-        edges(graph).into_iter().map(|(from, to)| json!({"from": from, "to": to})).collect();
-    json!({"nodes": nodes, "edges": edges})
+/// Writes nodes and edges in JSON, indented.
+pub(crate) fn json(graph: &Graph, critical: &BTreeSet<Address>) -> String {
+    let line = serde_json::to_value(line(graph, critical)).unwrap_or_default();
+    format!("{line:#}\n")
+}
+
+/// Describes nodes and edges for programs.
+pub(crate) fn line<'a>(graph: &'a Graph, critical: &BTreeSet<Address>) -> GraphLine<'a> {
+    let nodes = graph.resources.values().map(|it| NodeLine {
+        address: &it.address,
+        kind: &it.kind,
+        place: it.place,
+        critical: critical.contains(&it.address),
+    });
+    let edges = edges(graph).into_iter().map(|(from, to)| EdgeLine { from, to });
+    GraphLine { nodes: nodes.collect(), edges: edges.collect() }
 }

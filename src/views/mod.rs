@@ -10,18 +10,19 @@ pub(crate) mod report;
 pub(crate) mod svg;
 
 pub(crate) use drstack_app::text::{count, duration, listed};
-use drstack_core::diagnostic::{Diagnostic, Severity, Sources};
-use serde_json::{Value, json};
+use drstack_core::diagnostic::{Diagnostic, Sources};
 
-/// Returns a diagnostic as JSON, with line and column.
-pub(crate) fn diagnostic(diagnostic: &Diagnostic, sources: &Sources) -> Value {
-    let place = diagnostic.labels.first().and_then(|label| {
+use crate::lines::{DiagnosticLine, Line, SourcePlace};
+
+/// Returns the JSON line of a diagnostic, with line and column.
+pub(crate) fn diagnostic<'a>(diagnostic: &'a Diagnostic, sources: &Sources) -> Line<'a> {
+    let at = diagnostic.labels.first().and_then(|label| {
         let (path, text) = sources.files.get(label.span.file)?;
         let before = text.get(..label.span.range.start)?;
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().map_or(1, |it| it.chars().count() + 1);
-        Some(json!({"file": path.display().to_string(), "line": line, "column": column}))
+        Some(SourcePlace { file: path.display().to_string(), line, column })
     });
-    let severity = if diagnostic.severity == Severity::Error { "error" } else { "warning" };
-    json!({"code": diagnostic.code, "severity": severity, "message": diagnostic.message, "at": place, "help": diagnostic.help})
+    let Diagnostic { code, severity, message, help, .. } = diagnostic;
+    Line::Diagnostic(DiagnosticLine { code, severity: *severity, message, at, help: help.as_deref() })
 }

@@ -7,15 +7,15 @@ use drstack_core::kind::KindRegistry;
 use drstack_core::part::{Moves, Sequence};
 use drstack_core::plan::waits::Part;
 use drstack_core::plan::{Plan, Step, StepId};
-use serde_json::{Value, json};
 
 use super::listed;
+use crate::lines::{Line, OrderLine};
 use crate::ui::Ui;
 
 /// Shows what traffic waits for, for people and programs.
 pub(crate) fn show(ui: Ui, sequence: &Sequence) {
     ui.result(&text(sequence));
-    lines(sequence).into_iter().for_each(|line| ui.line("order", line));
+    lines(sequence).iter().for_each(|line| ui.line(line));
 }
 
 /// Writes the order for people; nothing for a stack that moves no traffic.
@@ -40,10 +40,10 @@ fn text(sequence: &Sequence) -> String {
 }
 
 /// Writes the order for programs: one line for each component that moves traffic.
-fn lines(sequence: &Sequence) -> Vec<Value> {
-    let line = |(moves, traffic): (&Moves, Vec<&str>)| {
-        let after: Vec<&str> = sequence.before(moves).map(|(address, _)| address.as_str()).collect();
-        json!({"traffic": traffic, "after": after})
+fn lines(sequence: &Sequence) -> Vec<Line<'_>> {
+    let line = |(moves, traffic)| {
+        let after = sequence.before(moves).map(|(address, _)| address.as_str()).collect();
+        Line::Order(OrderLine { traffic, after })
     };
     alike(sequence).into_iter().map(line).collect()
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 use drstack_app::planned::PlanOutcome;
 use drstack_core::bundle::commands;
 use drstack_core::kind::{Action, KindRegistry};
-use drstack_core::plan::skeleton::{RehearsedPlan, RehearsedStep};
+use drstack_core::plan::skeleton::RehearsedPlan;
 use drstack_core::plan::stability::Rehearsal;
-use drstack_core::plan::{Intent, MISSING, Plan, PlanReport, Remark, Step, differ};
+use drstack_core::plan::{Gate, Intent, MISSING, Plan, PlanReport, Remark, Step, StepId, differ};
 use drstack_core::stack::Stack;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
 
 use super::{count, duration};
+use crate::lines::{GateLine, Line, PlanLine, PostureLine, RehearsedLine, RehearsedStepLine, StepLine};
 
 /// The basis of an estimate.
 const BASIS: &str = "typical AWS times, not measured in your account";
@@ -43,12 +43,16 @@ pub(crate) fn posture(stack: &Stack) -> String {
 }
 
 /// Describes the posture for programs, with the objectives in seconds.
-pub(crate) fn posture_line(stack: &Stack) -> Value {
+pub(crate) fn posture_line(stack: &Stack) -> Line<'static> {
     let band = stack.posture.band();
     let seconds = |value: Option<SignedDuration>| value.map(|it| it.as_secs());
-    json!({
-        "posture": stack.posture.name(), "rto_band": band.rto, "rpo_band": band.rpo, "cost_band": band.cost,
-        "rto_seconds": seconds(stack.objective.rto), "rpo_seconds": seconds(stack.objective.rpo),
+    Line::Posture(PostureLine {
+        posture: stack.posture,
+        rto_band: band.rto,
+        rpo_band: band.rpo,
+        cost_band: band.cost,
+        rto_seconds: seconds(stack.objective.rto),
+        rpo_seconds: seconds(stack.objective.rpo),
     })
 }
 
@@ -183,15 +187,21 @@ pub(crate) fn rehearsed(at: Timestamp, skeleton: &RehearsedPlan) -> String {
 }
 
 /// Describes the rehearsed failover for programs.
-pub(crate) fn rehearsed_line(at: Timestamp, skeleton: &RehearsedPlan) -> Value {
-    let step = |bone: &RehearsedStep| {
-        json!({
-            "action": bone.action, "address": bone.address, "kind": bone.kind, "region": bone.region, "before": bone.before,
-            "estimate_seconds": bone.estimate,
-        })
-    };
-    let steps: Vec<Value> = skeleton.steps.iter().map(step).collect();
-    json!({ "at": at, "steps": steps, "gates": skeleton.gates, "estimate_seconds": skeleton.estimate })
+pub(crate) fn rehearsed_line(at: Timestamp, skeleton: &RehearsedPlan) -> Line<'_> {
+    let steps = skeleton.steps.iter().map(|bone| RehearsedStepLine {
+        action: bone.action,
+        address: &bone.address,
+        kind: &bone.kind,
+        region: &bone.region,
+        before: &bone.before,
+        estimate_seconds: bone.estimate,
+    });
+    Line::Rehearsed(RehearsedLine {
+        at,
+        steps: steps.collect(),
+        gates: &skeleton.gates,
+        estimate_seconds: skeleton.estimate,
+    })
 }
 
 /// Lists the calls that each step may make.
@@ -229,42 +239,42 @@ fn sections(report: &PlanReport) -> [(&'static str, &[Remark]); 4] {
     ]
 }
 
-/// Returns the plan's JSON lines: type and value.
-pub(crate) fn lines(plan: &Plan, report: &PlanReport) -> Vec<(&'static str, Value)> {
+/// Returns the plan's JSON lines.
+pub(crate) fn lines<'a>(plan: &'a Plan, report: &'a PlanReport) -> Vec<Line<'a>> {
     let kinds = drstack_kinds::kinds();
-    let mut lines: Vec<(&'static str, Value)> = plan
-        .steps
-        .iter()
-        .enumerate()
-        .map(|(id, step)| {
-            let mut value = json!({
-                "step": id, "action": step.action, "address": step.address, "kind": step.kind, "region": step.region,
-                "id": step.id, "reason": step.reason, "changes": step.changes, "needs": step.needs, "after": step.after, "replaces": step.replaces,
-                "estimate_seconds": step.estimate,
-            });
-            if let (Some(command), Some(fields)) = (commands::of_step(step, &kinds), value.as_object_mut()) {
-                fields.insert("command".to_owned(), json!(command.argv));
-            }
-            ("step", value)
-        })
-        .collect();
-    lines.extend(
-        plan.gates
-            .iter()
-            .map(|gate| ("gate", json!({"needs": gate.needs, "after": gate.after, "holds": gate.holds}))),
-    );
-    let remarks = [
-        ("blocked", &report.blocked),
-        ("kept", &report.kept),
-        ("waiting", &report.waiting),
-        ("note", &report.notes),
-    ];
-    for (kind, remarks) in remarks {
-        lines.extend(remarks.iter().map(|it| (kind, json!({"address": it.address, "text": it.text}))));
-    }
+    let steps = plan.steps.iter().enumerate().map(|(id, step)| step_line(id, step, &kinds));
+    let gates = plan.gates.iter().map(|Gate { needs, after, holds }| GateLine { needs, after, holds });
+    let mut lines: Vec<Line<'_>> = steps.map(Line::Step).chain(gates.map(Line::Gate)).collect();
+    lines.extend(report.blocked.iter().map(Line::Blocked));
+    lines.extend(report.kept.iter().map(Line::Kept));
+    lines.extend(report.waiting.iter().map(Line::Waiting));
+    lines.extend(report.notes.iter().map(Line::Note));
     let (add, change, destroy) = tally(plan);
-    let summary = json!({"add": add, "change": change, "destroy": destroy, "unchanged": report.unchanged,
-        "blocked": report.blocked.len(), "estimate_seconds": plan.critical_path().1.as_secs_f64()});
-    lines.push(("plan", summary));
+    lines.push(Line::Plan(PlanLine {
+        add,
+        change,
+        destroy,
+        unchanged: report.unchanged,
+        blocked: report.blocked.len(),
+        estimate_seconds: plan.critical_path().1.as_secs_f64(),
+    }));
     lines
+}
+
+fn step_line<'a>(id: StepId, step: &'a Step, kinds: &KindRegistry) -> StepLine<'a> {
+    StepLine {
+        step: id,
+        action: step.action,
+        address: &step.address,
+        kind: &step.kind,
+        region: &step.region,
+        id: step.id.as_deref(),
+        reason: &step.reason,
+        changes: &step.changes,
+        needs: &step.needs,
+        after: &step.after,
+        replaces: step.replaces,
+        estimate_seconds: step.estimate,
+        command: commands::of_step(step, kinds).map(|it| it.argv),
+    }
 }

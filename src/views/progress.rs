@@ -12,6 +12,7 @@ use drstack_core::plan::StepId;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{count, duration};
+use crate::lines::Line;
 use crate::ui::{TICK, Ui};
 
 /// Shows the progress of a run.
@@ -38,7 +39,7 @@ impl Progress {
 
     /// Shows one event.
     pub(crate) fn show(&mut self, event: &Event) {
-        self.ui.line("event", serde_json::to_value(event).unwrap_or_default());
+        self.ui.line(&Line::Event(event));
         match event {
             Event::StepStarted { step, address, action, id } => {
                 let what = format!("{} {}", doing(*action), full(address, id.as_deref()));

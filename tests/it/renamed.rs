@@ -56,10 +56,13 @@ fn run(machine: &Drstack, line: &str) -> Ran {
     machine.run(line.split(' ').chain(["--cloud", "sim"]))
 }
 
+fn text<'l>(line: &'l Value, key: &str) -> &'l str {
+    line[key].as_str().expect("text")
+}
+
 /// Returns each step that a run did, in order: `delete bucket.models/replication-rule`.
 fn done(ran: &Ran) -> Vec<String> {
     let lines = ran.json().into_iter().filter(|line| line["event"] == "step_finished");
-    let text = |line: &Value, key: &str| line[key].as_str().expect("text").to_owned();
     lines.map(|line| format!("{} {}", text(&line, "action"), text(&line, "address"))).collect()
 }
 
@@ -210,14 +213,14 @@ mod moto {
 
 /// Returns the steps that `step` of a plan's lines waits for, directly or not.
 fn before(lines: &[Value], step: &str) -> Vec<String> {
-    let name = |it: &Value| format!("{} {}", it["action"].as_str().unwrap(), it["address"].as_str().unwrap());
+    let name = |it: &Value| format!("{} {}", text(it, "action"), text(it, "address"));
     let steps: Vec<&Value> = lines.iter().filter(|it| it["type"] == "step").collect();
     let start = steps.iter().position(|it| name(it) == step).unwrap_or_else(|| panic!("{step}: {steps:#?}"));
     let (mut open, mut found) = (vec![start], Vec::new());
     while let Some(at) = open.pop() {
         for field in ["needs", "after"] {
             for need in steps[at][field].as_array().into_iter().flatten() {
-                let need = usize::try_from(need.as_u64().unwrap()).unwrap();
+                let need = usize::try_from(need.as_u64().expect("a step")).expect("a step");
                 if !found.contains(&need) {
                     found.push(need);
                     open.push(need);

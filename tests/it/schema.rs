@@ -1,4 +1,4 @@
-//! The JSON Schema of stack files: this build prints it, every good stack is valid, and an editor
+//! The JSON Schemas: the files are what this build prints, every good stack is valid, and an editor
 //! can show the mistakes of bad ones.
 
 use std::path::{Path, PathBuf};
@@ -48,15 +48,45 @@ fn stacks() -> Vec<PathBuf> {
     stacks
 }
 
-#[test]
-fn the_schema_file_is_what_the_program_prints() {
-    let printed = drstack().run(["schema"]).ok().stdout;
-    let kept = read(&root().join("schemas/stack.schema.json"));
+/// Asserts that `file` is what `drstack COMMAND` prints.
+#[track_caller]
+fn assert_is_new(file: &str, command: &str) {
+    let printed = drstack().run(command.split(' ')).ok().stdout;
+    let kept = read(&root().join(file));
     assert!(
         printed == kept,
-        "schemas/stack.schema.json is old; regenerate it with \
-         `cargo run --no-default-features -- schema > schemas/stack.schema.json`"
+        "{file} is old; regenerate it with `cargo run --no-default-features -- {command} > {file}`"
     );
+}
+
+#[test]
+fn the_schema_file_of_stacks_is_what_the_program_prints() {
+    assert_is_new("schemas/stack.schema.json", "schema");
+}
+
+#[test]
+fn the_schema_file_of_json_lines_is_what_the_program_prints() {
+    assert_is_new("schemas/events.schema.json", "schema --events");
+}
+
+#[test]
+fn every_object_of_a_json_line_is_closed() {
+    let schema: Value =
+        serde_json::from_str(&read(&root().join("schemas/events.schema.json"))).expect("JSON");
+    let mut open = vec![&schema["$defs"]];
+    while let Some(schema) = open.pop() {
+        if schema["type"] == "object" {
+            let closed = ["additionalProperties", "unevaluatedProperties"].map(|it| schema[it] == false);
+            assert!(closed.contains(&true), "{schema:#}");
+        }
+        // The choices of an object that is closed as a whole are open.
+        let parts = |(name, _): &(&String, &Value)| *name != "oneOf" || schema["properties"].is_null();
+        match schema {
+            Value::Object(all) => open.extend(all.iter().filter(parts).map(|(_, part)| part)),
+            Value::Array(all) => open.extend(all),
+            _ => {}
+        }
+    }
 }
 
 #[test]

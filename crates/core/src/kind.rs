@@ -20,6 +20,7 @@ mod witness;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -72,7 +73,7 @@ impl Role {
 }
 
 /// One field whose live value is not the wanted one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldChange {
     /// Path of the field within the spec, `versioning` or `tags.team`.
     pub field: String,
@@ -82,6 +83,8 @@ pub struct FieldChange {
     pub to: Value,
     /// True where AWS cannot change it in place, so that the resource has to be made again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    // Left out where it is false.
+    #[schemars(extend("const" = true))]
     pub replace: bool,
 }
 

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Number of differing names kept as examples; more do not help a reader.
@@ -59,7 +60,7 @@ pub struct Listed {
 }
 
 /// Number of entries written at or after a moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Changed {
     /// In the primary.
     pub primary: u64,
@@ -68,7 +69,7 @@ pub struct Changed {
 }
 
 /// Latest replication metrics of the service itself.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Reported {
     /// The minute that the metrics are about, some minutes ago.
     pub at: Timestamp,
@@ -76,16 +77,17 @@ pub struct Reported {
     pub waiting: Option<u64>,
     /// Maximum replication latency in seconds. If the service counts no pending ones,
     /// it only covers what has arrived, and cannot show that nothing is pending.
+    #[schemars(range(min = 0))]
     pub latency: Option<f64>,
 }
 
 /// Result of comparing the two sides.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Sides {
     /// Entries that replication has yet to bring to the standby: writes and, if replicated,
     /// deletions. If both regions write, in either direction.
     pub waiting: u64,
-    /// When the oldest of these was written, if known.
+    /// When the oldest of these was written; null if not known.
     pub oldest: Option<Timestamp>,
     /// Entries that only the primary has.
     pub primary_only: u64,
@@ -93,14 +95,14 @@ pub struct Sides {
     pub standby_only: u64,
     /// Entries that both have with different content.
     pub differ: u64,
-    /// Entries written since the requested moment; `None` if write times are not known.
+    /// Entries written since the requested moment; null if write times are not known.
     pub changed: Option<Changed>,
     /// Number of keys compared.
     pub compared: u64,
     /// True if all keys were compared; otherwise the numbers cover the first ones, and there may be
     /// more.
     pub is_whole: bool,
-    /// Metrics of the service, if they were requested and exist.
+    /// Metrics of the service; null if they were not requested or do not exist.
     pub reported: Option<Reported>,
     /// Some keys that differ, if they may be shown.
     pub examples: Vec<String>,

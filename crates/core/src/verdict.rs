@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -21,7 +22,7 @@ use crate::plan::Plan;
 mod tests;
 
 /// Outcome of a failover.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Everything desired serves, was checked and answered: exit 0.
@@ -65,13 +66,13 @@ impl Verdict {
 }
 
 /// A pool that should serve.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Pool {
     /// Resource that runs its instances.
     pub address: Address,
     /// Number of usual instances that the stack wants.
     pub wanted: u32,
-    /// Number of instances that serve; `None` if it could not be observed.
+    /// Number of instances that serve; null if it could not be observed.
     pub in_service: Option<u32>,
     /// True if a failover accepts that number.
     #[serde(skip)]

@@ -6,25 +6,27 @@ use drstack_core::address::Address;
 use drstack_core::cloud::CloudError;
 use drstack_core::sides::{Copied, Reported, Sides};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::text::{count, duration};
 
 /// One bucket or table: how its two sides compare, or the error of the comparison.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Data {
     /// The component that keeps it in both regions.
     pub address: String,
     /// The primary's bucket or table.
     pub name: String,
     /// `object` or `item`.
+    #[schemars(extend("enum" = ["object", "item"]))]
     pub unit: &'static str,
     /// The criterion by which two copies count as the same.
     #[serde(skip)]
     pub means: &'static str,
-    /// The comparison; `None` if it failed.
+    /// The comparison; null if it failed, which is not zero.
     pub sides: Option<Sides>,
-    /// The error of a failed comparison.
+    /// The error of a failed comparison; null if it did not fail.
     pub error: Option<String>,
 }
 

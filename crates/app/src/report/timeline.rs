@@ -2,18 +2,21 @@
 
 use drstack_core::verdict::{Pool, Verdict};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::data::Data;
 
-/// The moments of a change of mode. A moment is `None` if it did not occur or has no step.
-#[derive(Clone, Debug, Default, Serialize)]
+/// The moments of a change of mode. A moment is null if it did not occur or has no step.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Clock {
     /// The outage was noticed: the time that the operator named, else the start of the command.
     pub detected: Option<Timestamp>,
     /// The operator approved.
     pub decided: Option<Timestamp>,
     /// The backlog was empty, which a planned failover waits for.
+    // The schema does not require it: the first reports did not have it.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub drained: Option<Timestamp>,
     /// The first step began.
     pub started: Option<Timestamp>,
@@ -28,41 +31,43 @@ pub struct Clock {
 }
 
 /// The report of a failover or a failback. It holds addresses, times and counts.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Report {
     /// The stack.
     pub stack: String,
     /// `failover` or `failback`.
+    #[schemars(extend("enum" = ["failover", "failback"]))]
     pub purpose: &'static str,
     /// The run.
     pub run: String,
     /// The region that serves from now on.
     pub region: String,
     /// The epoch, which rises with each change of mode.
+    #[schemars(range(min = 1))]
     pub epoch: u64,
     /// True if every step is done.
     pub complete: bool,
-    /// The verdict on a failover; `None` for a failback.
+    /// The verdict on a failover; null for a failback.
     pub verdict: Option<Verdict>,
     /// The moments of the change.
     pub clock: Clock,
-    /// Time until the new region serves: until checks passed and traffic moved, if the stack has
-    /// any.
+    /// Time in seconds until the new region serves: until checks passed and traffic moved, if the
+    /// stack has any.
     ///
     /// It starts at the detection; for a failback, at the decision; for a planned failover, when
-    /// replication had drained.
+    /// replication had drained. Null if it is not known that the region serves.
     pub recovery_seconds: Option<f64>,
-    /// Time in which a planned failover only moved traffic share by share.
+    /// Time in seconds in which a planned failover only moved traffic share by share, or null.
     ///
     /// `recovery_seconds` leaves it out, since the primary serves meanwhile.
     pub ramped_seconds: Option<f64>,
-    /// The stack's RTO.
+    /// The stack's RTO, in seconds; null if it has none.
     pub rto_seconds: Option<i64>,
     /// Data lost: drstack does not measure it yet.
     pub rpo: &'static str,
     /// The moment that each restored table dates from.
     pub restored: Vec<String>,
-    /// Instances in service before, at the lowest count, and after; `None` without pools.
+    /// Instances in service before, at the lowest count, and after; null without pools.
     pub in_service: Option<InService>,
     /// The pools that are to serve, with their instances in service.
     pub pools: Vec<Pool>,
@@ -72,7 +77,7 @@ pub struct Report {
     pub degraded: Vec<String>,
     /// Failed steps, with their errors.
     pub failed: Vec<String>,
-    /// Age of the facts that the run worked from.
+    /// Age of the oldest fact that the run worked from, in seconds.
     pub facts_age_seconds: Option<i64>,
     /// Both sides of the data, compared before the change; for a failback, how they had diverged.
     pub data: Vec<Data>,
@@ -84,7 +89,7 @@ pub struct Report {
 }
 
 /// Instances in service over a run.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct InService {
     /// The count when the run began.
     pub before: u32,

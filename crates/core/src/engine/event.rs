@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
@@ -10,7 +11,7 @@ use crate::kind::Action;
 use crate::plan::StepId;
 
 /// How a step ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Outcome {
     /// The step is done and its resource ready.
@@ -30,7 +31,7 @@ pub enum Outcome {
 }
 
 /// Why a step failed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
 #[serde(rename_all = "snake_case", tag = "cause")]
 pub enum StepError {
     /// A cloud call failed.
@@ -77,7 +78,7 @@ impl StepError {
 }
 
 /// One thing that happened in a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum Event {
     /// The run began.
@@ -97,6 +98,8 @@ pub enum Event {
         action: Action,
         /// Id of the AWS object that a delete step deletes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        // Left out where there is none, and never null.
+        #[schemars(with = "String")]
         id: Option<String>,
     },
     /// A step's call is done and its resource is not ready yet.
@@ -125,12 +128,15 @@ pub enum Event {
         action: Action,
         /// Id of the AWS object that a delete step deleted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        // Left out where there is none, and never null.
+        #[schemars(with = "String")]
         id: Option<String>,
         /// The outcome.
         #[serde(flatten)]
         outcome: Outcome,
         /// Duration of the step.
         #[serde(rename = "elapsed_seconds", with = "seconds")]
+        #[schemars(with = "f64", range(min = 0))]
         elapsed: Duration,
     },
     /// Ctrl-C: running steps finish, and no more start.
@@ -150,6 +156,7 @@ pub enum Event {
         unfinished: usize,
         /// Duration of the run.
         #[serde(rename = "elapsed_seconds", with = "seconds")]
+        #[schemars(with = "f64", range(min = 0))]
         elapsed: Duration,
     },
 }

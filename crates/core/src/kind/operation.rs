@@ -1,9 +1,10 @@
 //! Actions on a resource, and the calls that they take.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Action on a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// Create it.
@@ -16,7 +17,7 @@ pub enum Action {
 
 /// One call that a kind may make. IAM permissions follow from it, and the rule that a failover calls nothing that may have
 /// failed with the primary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Operation {
     /// IAM prefix of the service: `s3`, `ec2`.
     pub service: &'static str,

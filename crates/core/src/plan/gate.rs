@@ -1,11 +1,12 @@
 //! Gates: dependencies that many steps share, stored once instead of once per pair of steps.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::StepId;
 
 /// A barrier in a plan: the steps that it holds start once the steps in front of it have ended.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Gate {
     /// Steps that must succeed before the gate opens.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -1,0 +1,148 @@
+//! Lines of a plan: its steps, what they wait for, the plan in numbers, and a rehearsed one.
+
+use drstack_core::address::{Address, ComponentAddress};
+use drstack_core::kind::{Action, FieldChange};
+use drstack_core::objective::Posture;
+use drstack_core::plan::{Gate, StepId};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// One change of the plan.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct StepLine<'a> {
+    /// Its number within the plan.
+    pub(crate) step: StepId,
+    /// The action.
+    pub(crate) action: Action,
+    /// The resource.
+    pub(crate) address: &'a Address,
+    /// Kind of resource, as `drstack kinds` lists it.
+    pub(crate) kind: &'a str,
+    /// A region, or `global`.
+    pub(crate) region: &'a str,
+    /// Name or AWS id of the resource; null if AWS will choose it.
+    // Later than the line itself.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<&'a str>,
+    /// The reason, for people.
+    pub(crate) reason: &'a str,
+    /// The fields that change; empty for creations and deletions.
+    pub(crate) changes: &'a [FieldChange],
+    /// Steps that must succeed before this one starts.
+    pub(crate) needs: &'a [StepId],
+    /// Steps that must end before this one starts, done or not: an earlier wave of a failover.
+    // Later than the line itself.
+    #[schemars(skip_serializing_if = "<[_]>::is_empty")]
+    pub(crate) after: &'a [StepId],
+    /// True for both halves of a replacement.
+    pub(crate) replaces: bool,
+    /// Usual duration, in seconds.
+    #[schemars(range(min = 0))]
+    pub(crate) estimate_seconds: f64,
+    /// The program that a check runs on this machine, and its arguments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<String>")]
+    pub(crate) command: Option<Vec<String>>,
+}
+
+/// Dependencies that many steps of the plan share, beside each step's own.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct GateLine<'a> {
+    /// Steps that must succeed before the held ones start.
+    pub(crate) needs: &'a [StepId],
+    /// Steps that must end before the held ones start, done or not.
+    pub(crate) after: &'a [StepId],
+    /// Steps that wait here.
+    pub(crate) holds: &'a [StepId],
+}
+
+/// What traffic waits for in a failover.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct OrderLine<'a> {
+    /// Components that move traffic and wait for the same.
+    pub(crate) traffic: Vec<&'a str>,
+    /// Components whose tables are restored, whose pools serve and whose checks pass before.
+    pub(crate) after: Vec<&'a str>,
+}
+
+/// What fails over together with a part of the stack, since the part needs it first.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct AlongLine<'a> {
+    /// The component that needs it.
+    pub(crate) address: &'a ComponentAddress,
+    /// The components that it needs.
+    pub(crate) needs: &'a [&'a ComponentAddress],
+}
+
+/// What the stack's posture promises, and what the stack asks for.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct PostureLine {
+    /// The posture.
+    pub(crate) posture: Posture,
+    /// RTO that the posture promises, as text.
+    pub(crate) rto_band: &'static str,
+    /// RPO that the posture promises, as text.
+    pub(crate) rpo_band: &'static str,
+    /// Cost beside the primary, as text.
+    pub(crate) cost_band: &'static str,
+    /// RTO that the stack asks for, in seconds; null if it asks for none.
+    #[schemars(range(min = 0))]
+    pub(crate) rto_seconds: Option<i64>,
+    /// RPO that the stack asks for, in seconds; null if it asks for none.
+    #[schemars(range(min = 0))]
+    pub(crate) rpo_seconds: Option<i64>,
+}
+
+/// The plan in numbers; it follows the plan's steps.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct PlanLine {
+    /// Number of creations; a replacement is one creation and one deletion.
+    pub(crate) add: usize,
+    /// Number of updates.
+    pub(crate) change: usize,
+    /// Number of deletions.
+    pub(crate) destroy: usize,
+    /// Number of resources that match the stack.
+    pub(crate) unchanged: usize,
+    /// Number of lines of type `blocked`.
+    pub(crate) blocked: usize,
+    /// Predicted time of the critical path, in seconds.
+    #[schemars(range(min = 0))]
+    pub(crate) estimate_seconds: f64,
+}
+
+/// What the last complete apply expected a failover to do: read from the bundle, before drstack
+/// observes anything.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct RehearsedLine<'a> {
+    /// When the apply rehearsed it.
+    pub(crate) at: Timestamp,
+    /// The steps.
+    pub(crate) steps: Vec<RehearsedStepLine<'a>>,
+    /// Dependencies that many of the steps share, as in a line of type `gate`.
+    // Later than the line itself.
+    #[schemars(skip_serializing_if = "<[_]>::is_empty")]
+    pub(crate) gates: &'a [Gate],
+    /// Predicted time of the critical path, in seconds.
+    #[schemars(range(min = 0))]
+    pub(crate) estimate_seconds: f64,
+}
+
+/// One step of a rehearsed failover.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct RehearsedStepLine<'a> {
+    /// The action.
+    pub(crate) action: Action,
+    /// The resource.
+    pub(crate) address: &'a Address,
+    /// Kind of resource, as `drstack kinds` lists it.
+    pub(crate) kind: &'a str,
+    /// A region, or `global`.
+    pub(crate) region: &'a str,
+    /// Steps that have ended when it starts, by index in `steps`, beside those of its gates.
+    pub(crate) before: &'a [usize],
+    /// Predicted time, in seconds.
+    #[schemars(range(min = 0))]
+    pub(crate) estimate_seconds: f64,
+}
