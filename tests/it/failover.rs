@@ -225,6 +225,20 @@ fn a_failover_that_is_killed_anywhere_is_finished_by_the_next() {
     }
 }
 
+/// The outage does not begin anew with each run: a run after a dead one is late by what that took.
+#[test]
+fn a_failover_that_goes_on_counts_from_when_the_outage_was_noticed_first() {
+    let machine = machine();
+    machine.write("dies.toml", &format!("{LOST}kill_at = 32\n"));
+    let noticed = "2025-12-31T22:00:00Z";
+    let died =
+        run(&machine, &format!("failover s --auto-approve --detected-at {noticed}"), Some("dies.toml"));
+    assert_eq!(died.code, 137, "{died:?}");
+    let ran = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).code(3);
+    let report = line(&ran, "report");
+    assert_eq!(report["clock"]["detected"], noticed, "{report:#}");
+}
+
 #[test]
 fn a_cold_pool_gets_its_group_from_the_failover_and_all_else_from_the_apply() {
     let machine = drstack();

@@ -139,7 +139,7 @@ impl Session {
         }
         let lock = self.lock(Intent::Converge).await?;
         let standing = kept.next(mode, &kept.standing().only);
-        let begun = kept.begin(&*self.store, standing, self.now(), &lock.holder().run).await;
+        let begun = kept.begin(&*self.store, standing, self.now(), kept.outage(), &lock.holder().run).await;
         let done = match begun {
             Ok(begun) => begun.complete(&*self.store).await,
             Err(error) => Err(error),

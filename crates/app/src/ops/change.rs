@@ -8,7 +8,7 @@ use drstack_core::control::mode::KeptMode;
 use drstack_core::engine::event::{Event, Outcome};
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::objective::Mode;
-use drstack_core::plan::{Options, Plan, Step};
+use drstack_core::plan::{Intent, Options, Plan, Step};
 use drstack_core::verdict::Pool;
 use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
@@ -60,8 +60,7 @@ pub(crate) async fn carry_out(
         }
     };
     let mut clock = Clock {
-        // A planned failover detects no outage: the primary served until then.
-        detected: (change.options.intent.fails_over() && change.drained.is_none()).then_some(change.detected),
+        detected: begun.record.as_ref().and_then(|it| it.detected),
         decided: Some(change.decided),
         drained: change.drained,
         started: begun.record.as_ref().map(|record| record.since),
@@ -152,7 +151,7 @@ fn report(
         rto_seconds: if is_failover { session.stack.rto().map(|it| it.as_secs()) } else { None },
         rpo: "not measured: no heartbeats are written yet",
         restored: match is_failover {
-            true => restored(&planned.plan, &session.kinds, change.detected)
+            true => restored(&planned.plan, &session.kinds, clock.detected.unwrap_or(change.detected))
                 .into_iter()
                 .map(|it| format!("{}: {}", it.address, it.text))
                 .collect(),
@@ -211,11 +210,30 @@ async fn begin(
         // The run that had the lock may have changed something: plan again.
         false => session.plan(change.options).await?,
     };
+    if change.options.intent == Intent::Failback {
+        if !planned.report.blocked.is_empty() {
+            session.show(&planned, change.options.intent);
+        }
+        expect_whole(&planned)?;
+    }
     let standing = session.accepting(kept.next(change.options.mode, &change.options.targets));
-    let begun = kept.begin(&*session.store, standing, session.now(), &lock.holder().run).await;
+    // A planned failover detects no outage: the primary served until then.
+    let is_outage = change.options.intent.fails_over() && change.drained.is_none();
+    let detected = is_outage.then_some(change.detected);
+    let begun = kept.begin(&*session.store, standing, session.now(), detected, &lock.holder().run).await;
     let begun = begun.map_err(|error| mode_failure(&error))?;
     session.testify(&begun).await;
     Ok((planned, begun))
+}
+
+/// Fails if a part of the failback is blocked: traffic would return to half of a primary, or capacity
+/// would go while traffic stays.
+pub(crate) fn expect_whole(shown: &PlanOutcome) -> Result<(), Failure> {
+    if shown.report.blocked.is_empty() {
+        return Ok(());
+    }
+    let hint = "fix the items under \"Blocked\", then run it again";
+    Err(Failure::new(Status::NotReady, "a failback is not possible now", hint))
 }
 
 /// Shows the report and stores it.

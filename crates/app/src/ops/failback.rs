@@ -10,7 +10,7 @@ use drstack_core::plan::{Intent, Options};
 
 use crate::failure::{Ended, Failure, Status};
 use crate::operator::{News, Run};
-use crate::ops::change::{Change, carry_out};
+use crate::ops::change::{Change, carry_out, expect_whole};
 use crate::ops::drain::sides;
 use crate::ops::finish::{Approval, finish};
 use crate::planned::PlanOutcome;
@@ -73,10 +73,7 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
         session.tell(News::Calls(&shown.plan, &session.kinds));
         return Ok(if shown.report.blocked.is_empty() { Status::Done } else { Status::Failed });
     }
-    if !shown.report.blocked.is_empty() {
-        let hint = "fix the items under \"Blocked\", then run it again";
-        return Err(Failure::new(Status::NotReady, "a failback is not possible now", hint));
-    }
+    expect_whole(&shown)?;
     if !how.auto_approve {
         session.app.operator.approve("Fail back now?")?;
     }
@@ -88,6 +85,10 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
         }
         shown = session.plan(&options).await?;
         expect_primary(session, &shown)?;
+        if !shown.report.blocked.is_empty() {
+            session.show(&shown, options.intent);
+        }
+        expect_whole(&shown)?;
     }
     let change = Change {
         options: &options,

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::failure::{Failure, Status, mode_failure, store_failure};
 use crate::planned::PlanOutcome;
 use crate::session::Session;
+use crate::steps::lock::release;
 
 impl Session {
     /// Executes `planned` under `lock`, renews the lock meanwhile and releases it at the end.
@@ -41,8 +42,12 @@ impl Session {
         // Observing and planning may have taken most of the lease, or all of it.
         lock.confirm(|| self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
         // An unplanned failover captured nothing: its facts are the stored ones.
-        if self.alone.is_none() {
-            self.keep_facts(planned).await?;
+        if self.alone.is_none()
+            && let Err(failure) = self.keep_facts(planned).await
+        {
+            // Another run's lock is not ours to release; `release` leaves it.
+            release(lock).await?;
+            return Err(failure);
         }
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         let options = ExecuteOptions {

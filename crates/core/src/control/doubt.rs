@@ -78,7 +78,14 @@ impl KeptMode {
         let mode = if serves { Mode::Active } else { Mode::Standby };
         let standing = Standing { mode, epoch: epoch.max(u64::from(serves)), ..Standing::default() };
         let since = Timestamp::UNIX_EPOCH;
-        let record = Record { format: FORMAT, standing, since, run: "unknown".to_owned(), complete: false };
+        let record = Record {
+            format: FORMAT,
+            standing,
+            since,
+            detected: None,
+            run: "unknown".to_owned(),
+            complete: false,
+        };
         let doubt = self.doubt.or(Some(known.map_or(Doubt::Missing, Doubt::Older)));
         let witnesses = signs.iter().map(|it| it.address.to_string()).collect();
         Self { record: Some(record), doubt, witnesses, ..self }
@@ -126,6 +133,7 @@ mod tests {
             format: FORMAT,
             standing,
             since: Timestamp::UNIX_EPOCH,
+            detected: None,
             run: "run".to_owned(),
             complete: true,
         }

@@ -46,6 +46,14 @@ impl KeptMode {
         self.record.as_ref().map(|record| record.since).filter(|it| *it != Timestamp::UNIX_EPOCH)
     }
 
+    /// Returns when the outage began whose failover is under way: not complete, or of a part of the
+    /// stack. A failover of a record without that moment counts from its first run.
+    pub fn outage(&self) -> Option<Timestamp> {
+        let record = self.record.as_ref().filter(|it| it.standing.mode == Mode::Active)?;
+        let is_under_way = !record.complete || !record.standing.only.is_empty();
+        record.detected.or(self.since()).filter(|_| is_under_way)
+    }
+
     /// Returns the standing that a run with these options plans for.
     pub fn standing_for(&self, options: &Options) -> Standing {
         let now = self.standing();
@@ -85,7 +93,8 @@ impl KeptMode {
 
     /// Records that `run` begins or resumes a change to `standing`; from here on that is the mode.
     ///
-    /// A resumed change keeps the `since` of its first run.
+    /// A resumed change keeps the `since` of its first run. A failover from an outage keeps when it
+    /// was first `detected`.
     ///
     /// # Errors
     /// [`StoreError::Refused`] if another run changed it meanwhile; the store's errors.
@@ -94,12 +103,14 @@ impl KeptMode {
         store: &dyn ControlStore,
         standing: Standing,
         since: Timestamp,
+        detected: Option<Timestamp>,
         run: &str,
     ) -> Result<Self, StoreError> {
         let run = run.to_owned();
         let goes_on = |it: &&Record| it.standing.mode == standing.mode && it.since > Timestamp::UNIX_EPOCH;
         let since = self.record.as_ref().filter(goes_on).map_or(since, |it| it.since.min(since));
-        self.put(store, Record { format: FORMAT, standing, since, run, complete: false }).await
+        let detected = detected.map(|now| self.outage().map_or(now, |first| first.min(now)));
+        self.put(store, Record { format: FORMAT, standing, since, detected, run, complete: false }).await
     }
 
     /// Records that the change is complete.
@@ -168,12 +179,12 @@ mod tests {
         assert_eq!((first.standing(), first.is_complete()), (Standing::default(), true));
         let active = first.next(Mode::Active, &[]);
         assert_eq!(active.epoch, 1);
-        let begun = first.begin(&store, active.clone(), Timestamp::UNIX_EPOCH, "run-1").await.unwrap();
+        let begun = first.begin(&store, active.clone(), Timestamp::UNIX_EPOCH, None, "run-1").await.unwrap();
         let stored = recorded(&store).await.unwrap();
         assert_eq!((stored.standing(), stored.is_complete()), (active.clone(), false));
         assert_eq!(stored.next(Mode::Active, &[]), active);
         assert_eq!(stored.next(Mode::Standby, &[]).epoch, 2);
-        let refused = first.begin(&store, active.clone(), Timestamp::UNIX_EPOCH, "run-2").await;
+        let refused = first.begin(&store, active.clone(), Timestamp::UNIX_EPOCH, None, "run-2").await;
         assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
         store.fate(&[Fate::AnswerLost]);
         begun.complete(&store).await.unwrap();
@@ -186,7 +197,7 @@ mod tests {
         store.ensure().await.unwrap();
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
         let begin = async |kept: &KeptMode, mode, seconds| {
-            kept.begin(&store, kept.next(mode, &[]), at(seconds), "run").await.unwrap()
+            kept.begin(&store, kept.next(mode, &[]), at(seconds), None, "run").await.unwrap()
         };
         let since = |kept: &KeptMode| kept.record.as_ref().map(|it| it.since);
         let first = begin(&KeptMode::default(), Mode::Active, 100).await;
@@ -198,12 +209,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_outage_lasts_until_the_failover_is_complete_and_whole() {
+        let store = Memory::default();
+        store.ensure().await.unwrap();
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let begin = async |kept: &KeptMode, only: &[String], detected| {
+            let standing = kept.next(Mode::Active, only);
+            kept.begin(&store, standing, at(500), Some(at(detected)), "run").await.unwrap()
+        };
+        let detected = |kept: &KeptMode| kept.record.as_ref().and_then(|it| it.detected);
+        let part = begin(&KeptMode::default(), &["pool.a".to_owned()], 100).await;
+        let again = begin(&part, &["pool.a".to_owned()], 900).await;
+        assert_eq!(detected(&again), Some(at(100)), "a run after an incomplete one counts from the first");
+        let rest = begin(&again.complete(&store).await.unwrap(), &[], 950).await;
+        assert_eq!(detected(&rest), Some(at(100)), "so does the rest of the stack");
+        let whole = rest.complete(&store).await.unwrap();
+        assert_eq!(whole.outage(), None);
+        assert_eq!(
+            detected(&begin(&whole, &[], 2000).await),
+            Some(at(2000)),
+            "later repairs are no outage of then"
+        );
+    }
+
+    #[tokio::test]
     async fn a_failover_of_a_part_grows_and_is_failed_back_whole() {
         let store = Memory::default();
         store.ensure().await.unwrap();
         let only = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
         let put = async |kept: KeptMode, standing: Standing| {
-            let begun = kept.begin(&store, standing, Timestamp::UNIX_EPOCH, "run").await.unwrap();
+            let begun = kept.begin(&store, standing, Timestamp::UNIX_EPOCH, None, "run").await.unwrap();
             begun.complete(&store).await.unwrap()
         };
         let first = KeptMode::default();
@@ -232,7 +267,7 @@ mod tests {
         let mut active = KeptMode::default().next(Mode::Active, &[]);
         active.minimum.accept(None, "40%".parse().unwrap());
         let first = KeptMode::default();
-        first.begin(&store, active.clone(), Timestamp::UNIX_EPOCH, "run-1").await.unwrap();
+        first.begin(&store, active.clone(), Timestamp::UNIX_EPOCH, None, "run-1").await.unwrap();
         let kept = recorded(&store).await.unwrap();
         assert_eq!(kept.next(Mode::Active, &[]), active, "a run that goes on accepts it too");
         assert!(kept.next(Mode::Standby, &[]).minimum.is_empty());
@@ -253,7 +288,7 @@ mod tests {
         assert!(!damaged.is_complete());
         // It is replaced, and never ignored.
         let standing = damaged.next(Mode::Active, &[]);
-        damaged.begin(&store, standing, Timestamp::UNIX_EPOCH, "run").await.unwrap();
+        damaged.begin(&store, standing, Timestamp::UNIX_EPOCH, None, "run").await.unwrap();
         assert_eq!(recorded(&store).await.unwrap().standing().epoch, 1);
     }
 }

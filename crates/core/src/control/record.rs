@@ -19,6 +19,9 @@ pub struct Record {
     pub standing: Standing,
     /// Start of the run that changed the mode.
     pub since: Timestamp,
+    /// When the outage was noticed that the failover recovers from; every run of it counts from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detected: Option<Timestamp>,
     /// Id of that run.
     pub run: String,
     /// True once the change is complete. An interrupted failover is in mode active already, and

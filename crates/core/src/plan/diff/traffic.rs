@@ -193,7 +193,7 @@ impl Draft<'_> {
             };
             holds.extend(shrinks.then_some(id));
         }
-        self.leave_first(traffic, holds);
+        self.leave_first(want, traffic, holds);
     }
 
     /// Orders changes of traffic shares in standby: grow the capacity they need first, shrink what
@@ -211,11 +211,14 @@ impl Draft<'_> {
             }
         }
         self.gate(vec![Gate { needs: grow, holds: traffic.clone(), after: Vec::new() }]);
-        self.leave_first(traffic, shrink);
+        self.leave_first(want, traffic, shrink);
     }
 
     /// Orders `traffic` before `holds`, except for what traffic itself needs.
-    fn leave_first(&mut self, traffic: Vec<StepId>, mut holds: Vec<StepId>) {
+    ///
+    /// If the planner cannot tell where traffic is, or cannot move it, `holds` are dropped: users may
+    /// still be served there.
+    fn leave_first(&mut self, want: &Graph, traffic: Vec<StepId>, mut holds: Vec<StepId>) {
         let mut needed = BTreeSet::new();
         let mut open = traffic.clone();
         while let Some(id) = open.pop() {
@@ -224,7 +227,29 @@ impl Draft<'_> {
             }
         }
         holds.retain(|id| !needed.contains(id));
+        let is_traffic = |kind: &str| self.kinds.get(kind).is_some_and(|kind| kind.traffic().is_some());
+        let blocked =
+            want.resources.values().find(|it| is_traffic(&it.kind) && self.blocked.contains(&it.address));
+        if let Some(blocked) = blocked.filter(|_| !holds.is_empty()) {
+            return self.keep_serving(&blocked.address, &holds);
+        }
         self.gate(vec![Gate { needs: traffic, holds, after: Vec::new() }]);
+    }
+
+    /// Drops `holds`, since `traffic` may still be on what they shrink or delete; reports it.
+    fn keep_serving(&mut self, traffic: &Address, holds: &[StepId]) {
+        let named: Vec<&str> = holds.iter().take(NAMED).map(|id| self.steps[*id].address.as_str()).collect();
+        let more = match holds.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let text = format!(
+            "traffic may still be on the standby region, so nothing there shrinks or is deleted: {}{more}",
+            named.join(", ")
+        );
+        self.report.blocked.push(Remark { address: traffic.to_string(), text });
+        self.out.extend(holds);
+        self.spread();
     }
 
     /// Returns the steps that move traffic, filtered by whether their kind runs after a failover.

@@ -210,3 +210,19 @@ fn the_edges_of_an_order_grow_with_the_stack_and_not_with_its_square() {
     };
     assert_eq!(edges(200), 10 * edges(20));
 }
+
+#[test]
+fn nothing_shrinks_while_the_planner_cannot_see_where_traffic_is() {
+    let unseen = || Look::Unknown(CloudError::Throttled { operation: "toy:Read".into() });
+    for intent in [Intent::Failback, Intent::Converge] {
+        let mut seen = standing(4);
+        let (plan, _) = made(&parts(2), &seen, &options(intent));
+        assert!(plan.steps.iter().any(|it| it.kind == "pool"), "{intent:?} shrinks pools else");
+        seen.seen.insert(at("t.one/switch"), unseen());
+        let (plan, report) = made(&parts(2), &seen, &options(intent));
+        assert!(plan.steps.iter().all(|it| it.kind != "pool"), "{intent:?}: {:?}", lines(&plan));
+        let said = "t.one/switch: traffic may still be on the standby region, so nothing there shrinks or is \
+                    deleted: p.one/group, p.three/group, p.two/group";
+        assert!(texts(&report.blocked).contains(&said.to_owned()), "{:?}", report.blocked);
+    }
+}
