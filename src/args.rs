@@ -117,8 +117,23 @@ impl From<ModeName> for drstack_core::objective::Mode {
     }
 }
 
-/// Returns the stack and its inputs as an operator types them.
-pub(crate) fn typed(args: &StackArgs) -> String {
+impl Global {
+    /// Returns the words of a command line that lead to the same folder and cloud.
+    pub(crate) fn typed(&self) -> Vec<String> {
+        let path = |it: &PathBuf| quoted(&it.display().to_string());
+        let mut words = Vec::new();
+        words.extend(self.folder.iter().flat_map(|it| ["-C".to_owned(), path(it)]));
+        if self.cloud == CloudName::Sim {
+            words.extend(["--cloud", "sim"].map(str::to_owned));
+        }
+        words.extend(self.sim.iter().flat_map(|it| ["--sim".to_owned(), path(it)]));
+        words.extend(self.sim_seed.iter().flat_map(|it| ["--sim-seed".to_owned(), it.to_string()]));
+        words
+    }
+}
+
+/// Returns the stack, its inputs and its cloud as an operator types them.
+pub(crate) fn typed(global: &Global, args: &StackArgs) -> String {
     let mut words = vec![quoted(&args.stack.display().to_string())];
     for (name, value) in &args.input {
         words.extend(["-i".to_owned(), quoted(&format!("{name}={value}"))]);
@@ -126,6 +141,7 @@ pub(crate) fn typed(args: &StackArgs) -> String {
     if let Some(file) = &args.inputs {
         words.extend(["--inputs".to_owned(), quoted(&file.display().to_string())]);
     }
+    words.extend(global.typed());
     words.join(" ")
 }
 

@@ -61,7 +61,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
         signing_key: args.signing_key.as_deref().map(files::private_key).transpose()?,
         auto_approve: args.run.auto_approve,
         parallelism: args.run.parallelism,
-        typed: typed(&stack),
+        typed: typed(global, &stack),
     };
     edge.ended(apply(&mut session, how).await)
 }

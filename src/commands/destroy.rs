@@ -33,7 +33,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &DestroyArgs) -> Ended {
         delete_data: set(&args.delete_data),
         auto_approve: args.run.auto_approve,
         parallelism: args.run.parallelism,
-        typed: typed(&args.stack),
+        typed: typed(global, &args.stack),
     };
     edge.ended(destroy(&mut session, how).await)
 }

@@ -27,7 +27,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
         dry_run: args.dry_run,
         auto_approve: args.run.auto_approve,
         parallelism: args.run.parallelism,
-        typed: typed(&args.stack),
+        typed: typed(global, &args.stack),
     };
     edge.ended(failback(&mut session, &how).await)
 }

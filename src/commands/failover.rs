@@ -86,13 +86,13 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
         dry_run: args.dry_run,
         auto_approve: args.run.auto_approve,
         parallelism: args.run.parallelism,
-        command: command(args),
+        command: command(global, args),
     };
     edge.ended(failover(&mut session, &how).await)
 }
 
 /// Returns the command that goes on with the failover of `args`, as an operator types it.
-fn command(args: &FailoverArgs) -> String {
+fn command(global: &Global, args: &FailoverArgs) -> String {
     let mut words = vec!["drstack failover".to_owned()];
     match &args.bundle.bundle {
         Some(url) => {
@@ -100,8 +100,9 @@ fn command(args: &FailoverArgs) -> String {
             words.extend(
                 args.bundle.region.iter().flat_map(|region| ["--region".to_owned(), region.to_owned()]),
             );
+            words.extend(global.typed());
         }
-        None => words.push(typed(&args.stack)),
+        None => words.push(typed(global, &args.stack)),
     }
     let key = args.bundle.verify_key.iter();
     words.extend(key.flat_map(|key| ["--verify-key".to_owned(), quoted(key)]));

@@ -53,7 +53,9 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
     let edge = Edge::of(ui, global, None);
     let (mut session, failover) = match args.bundle.at()? {
         Some(at) => (Session::from_bundle(&edge.app, &at).await?.0, None),
-        None => (edge.open(&args.stack).await?, Some(format!("drstack failover {}", typed(&args.stack)))),
+        None => {
+            (edge.open(&args.stack).await?, Some(format!("drstack failover {}", typed(global, &args.stack))))
+        }
     };
     let how = Plan {
         mode: args.mode.map(Into::into),

@@ -71,9 +71,15 @@ fn machine_of(stack: &str) -> Drstack {
 }
 
 /// Runs `drstack ARGS` on the simulated cloud, with other settings if the caller names some.
+/// Runs a command on the simulated cloud. Commands that its output names lead there too; they are
+/// returned without the words for it, as `args` are.
 fn run(machine: &Drstack, args: &str, settings: Option<&str>) -> Ran {
     let more: &[&str] = if let Some(file) = settings { &["--sim", file] } else { &[] };
-    machine.run([&["--cloud", "sim"], more, &args.split(' ').collect::<Vec<_>>()[..]].concat())
+    let ran = machine.run([&["--cloud", "sim"], more, &args.split(' ').collect::<Vec<_>>()[..]].concat());
+    let words =
+        settings.map_or_else(|| " --cloud sim".to_owned(), |file| format!(" --cloud sim --sim {file}"));
+    let plain = |text: &str| text.replace(&words, "");
+    Ran { stdout: plain(&ran.stdout), stderr: plain(&ran.stderr), ..ran }
 }
 
 /// Returns the last line of this type that `drstack ARGS --json` writes.
@@ -223,6 +229,31 @@ fn a_failover_that_is_killed_anywhere_is_finished_by_the_next() {
         run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
         run(&machine, "plan s --detailed-exitcode", None).ok();
     }
+}
+
+/// Regions that were changed in the files and not applied: the failover would look in one and change
+/// things in another.
+#[test]
+fn a_failover_by_files_that_name_other_regions_is_refused_and_the_bundle_named() {
+    let machine = machine();
+    for (region, other) in [("us-east-1", "us-east-2"), ("us-west-2", "eu-west-1")] {
+        machine.write("s/stack.toml", &STACK.replace(region, other));
+        for how in ["", " --planned", " --dry-run"] {
+            let refused = run(&machine, &format!("failover s --auto-approve{how}"), None).code(3);
+            assert!(
+                refused.stderr.contains(&format!(
+                    "the files say from {}",
+                    if other == "us-east-2" { other } else { "us-east-1" }
+                )),
+                "{refused:?}"
+            );
+            assert!(
+                refused.stderr.contains("`drstack failover --bundle s3://demo-control/demo`"),
+                "{refused:?}"
+            );
+        }
+    }
+    run(&machine, "failover --bundle s3://demo-control/demo --auto-approve", Some("lost.toml")).unasked();
 }
 
 /// The outage does not begin anew with each run: a run after a dead one is late by what that took.

@@ -70,6 +70,20 @@ pub enum Source {
     Bundle(BundleAt),
 }
 
+/// Fails if the files name other regions than the stack that was `applied`: the session would look in
+/// the regions of the files, and change what was applied in others.
+fn same_regions(files: &StackFacts, applied: &StackFacts, url: &Url) -> Result<(), Failure> {
+    let regions = |it: &StackFacts| format!("from {} to {}", it.primary, it.standby);
+    if regions(files) == regions(applied) {
+        return Ok(());
+    }
+    let message =
+        format!("the files say {}, and what was applied fails over {}", regions(files), regions(applied));
+    let hint =
+        format!("run `drstack failover --bundle s3://{}/{}`: it needs no files", url.control, url.stack);
+    Err(Failure::new(Status::NotReady, message, hint))
+}
+
 impl Session {
     /// Opens a session for a failover. It works from the bundle of the last complete apply, even if
     /// the files of the stack have changed.
@@ -119,6 +133,9 @@ impl Session {
                 bundle.applied_at
             ));
         }
+        same_regions(&session.stack.facts, &stack.facts, &url)?;
+        // The bundle has no secret texts. Those of the files serve where they are the same, by their hash.
+        let stack = Stack { secrets: session.stack.secrets.clone(), ..stack };
         Ok(Self { stack, ..session }.remembering(&bundle).working_from(bundle, trust.planned))
     }
 

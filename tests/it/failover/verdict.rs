@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{CHECK, LOST, STACK, line, machine, machine_of, run};
-use crate::drstack::{Drstack, Ran};
+use crate::drstack::{Drstack, Ran, drstack};
 
 /// A name that leads to a pool of 40 instances.
 const TRAFFIC: &str = r#"
@@ -55,6 +55,34 @@ fn a_failover_that_is_short_of_its_minimum_goes_on_with_the_command_that_its_hin
     assert!(report["degraded"].to_string().contains("at least 21 of 40 instances"), "{report:#}");
     let world = std::fs::read_to_string(machine.folder().join(".drstack/sim/world.json")).expect("a world");
     assert!(world.contains("\\\"minimum\\\":{\\\"pool.serving\\\":\\\"52%\\\"}"), "kept with the mode");
+}
+
+/// Pasted as it is, a command that the simulation names is none on AWS.
+#[test]
+fn a_command_that_a_hint_names_leads_to_the_same_cloud() {
+    let machine = short();
+    let failed = machine.run("failover s --auto-approve --cloud sim --sim short.toml".split(' ')).code(1);
+    let command = named(&failed);
+    assert_eq!(command, "failover s --cloud sim --sim short.toml --minimum pool.serving=52%");
+    machine.run(command.split(' ').chain(["--auto-approve"])).code(3);
+    let machine = short();
+    let folder = machine.folder().display().to_string();
+    let failed = drstack().run([
+        "-C",
+        &folder,
+        "failover",
+        "s",
+        "--auto-approve",
+        "--cloud",
+        "sim",
+        "--sim",
+        "short.toml",
+    ]);
+    let command = named(&failed.code(1));
+    assert_eq!(
+        command,
+        format!("failover s -C {folder} --cloud sim --sim short.toml --minimum pool.serving=52%")
+    );
 }
 
 #[test]
