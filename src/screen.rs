@@ -81,7 +81,7 @@ impl Screen {
         }
     }
 
-    fn finished(&self, run: Run, plan: &Plan, summary: &RunSummary) {
+    fn finished(&self, run: Run, plan: &Plan, summary: &RunSummary, blocked: usize) {
         let ui = self.ui;
         let verb = match run {
             Run::Apply => "Apply",
@@ -91,7 +91,7 @@ impl Screen {
             Run::FirstPhase => "First part",
             Run::Failback => "Failback",
         };
-        ui.result(&views::progress::summary(verb, summary));
+        ui.result(&views::progress::summary(verb, summary, blocked));
         let mut running = self.running();
         let timings = std::mem::replace(&mut running.timings, Timings::new());
         // The report of a change of mode contains the same.
@@ -179,7 +179,7 @@ impl Operator for Screen {
             News::FirstPhase => ui.note(
                 "Before that, the standby region keeps all traffic, whatever the primary's health; it then goes back share by share:",
             ),
-            News::Finished { run, plan, summary } => self.finished(run, plan, summary),
+            News::Finished { run, plan, summary, blocked } => self.finished(run, plan, summary, blocked),
             News::Report { report, .. } => {
                 ui.result(&views::report::text(report));
                 ui.line(&Line::Report(report));

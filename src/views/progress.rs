@@ -126,14 +126,14 @@ fn finished(address: &str, action: Action, outcome: &Outcome, elapsed: Duration)
     }
 }
 
-/// Describes the end of a run in one sentence.
-pub(crate) fn summary(verb: &str, summary: &RunSummary) -> String {
+/// Describes the end of a run in one sentence. What was `blocked` has no step, and is not done either.
+pub(crate) fn summary(verb: &str, summary: &RunSummary, blocked: usize) -> String {
     let took = duration(summary.elapsed);
-    if summary.is_complete() {
+    if summary.is_complete() && blocked == 0 {
         return format!("{verb} complete: {} done in {took}.\n", count(summary.done, "step"));
     }
     format!(
-        "{verb} incomplete: {} done, {} failed, {} skipped, {} not started, in {took}.\n",
+        "{verb} incomplete: {} done, {} failed, {} skipped, {} not started, {blocked} blocked, in {took}.\n",
         summary.done,
         summary.failed.len(),
         summary.skipped,

@@ -114,6 +114,7 @@ fn sentences(report: &Report) -> Vec<String> {
     out.extend(report.not_compared.iter().map(|it| format!("NOT COMPARED {it}.")));
     out.extend(report.degraded.iter().map(|it| format!("DEGRADED {it}")));
     out.extend(report.failed.iter().map(|it| format!("FAILED {it}")));
+    out.extend(report.blocked.iter().map(|it| format!("BLOCKED {it}")));
     if !report.refused_calls.is_empty() {
         let calls = count(report.refused_calls.len(), "call");
         out.push(format!(
@@ -158,6 +159,7 @@ mod tests {
             on_demand: Vec::new(),
             degraded: Vec::new(),
             failed: Vec::new(),
+            blocked: Vec::new(),
             facts_age_seconds: Some(7200),
             data: Vec::new(),
             not_compared: Vec::new(),

@@ -132,6 +132,8 @@ pub enum News<'a> {
         plan: &'a Plan,
         /// The result of each step.
         summary: &'a RunSummary,
+        /// Number of items that were blocked, so that the plan has no step for them.
+        blocked: usize,
     },
     /// The report of a change of mode.
     Report {

@@ -166,6 +166,7 @@ fn report(
             .iter()
             .map(|(step, error)| said(&planned.plan, *step, &error.to_string()))
             .collect(),
+        blocked: planned.report.blocked.iter().map(|it| format!("{}: {}", it.address, it.text)).collect(),
         facts_age_seconds: session.oldest_fact(&planned.facts.facts),
         data: change.data.clone(),
         not_compared: change.not_compared.clone(),
@@ -247,7 +248,7 @@ async fn end(
 ) -> Ended {
     let is_failover = report.is_failover();
     let run = if is_failover { Run::Failover } else { Run::Failback };
-    session.tell(News::Finished { run, plan: &planned.plan, summary });
+    session.tell(News::Finished { run, plan: &planned.plan, summary, blocked: planned.report.blocked.len() });
     session.tell(News::Report { report, evidence: &judged.evidence });
     let accepting =
         with_minimum(&change.command, &judged.evidence.pools).filter(|_| report.verdict.is_some());

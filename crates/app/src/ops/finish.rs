@@ -56,7 +56,8 @@ pub(crate) async fn finish(
     let operator = session.app.operator.clone();
     let mut sink = |event| operator.hear(&event);
     let summary = session.execute(&planned, None, lock, intent, parallelism, &mut sink).await?;
-    session.tell(News::Finished { run, plan: &planned.plan, summary: &summary });
+    let blocked = planned.report.blocked.len();
+    session.tell(News::Finished { run, plan: &planned.plan, summary: &summary, blocked });
     for (step, error) in &summary.failed {
         let address = planned.plan.steps[*step].address.as_str();
         session.tell(News::StepFailed { address, message: error.to_string(), hint: error.hint() });

@@ -77,6 +77,8 @@ pub struct Report {
     pub degraded: Vec<String>,
     /// Failed steps, with their errors.
     pub failed: Vec<String>,
+    /// What the plan has no step for, since it was not possible, and why.
+    pub blocked: Vec<String>,
     /// Age of the oldest fact that the run worked from, in seconds.
     pub facts_age_seconds: Option<i64>,
     /// Both sides of the data, compared before the change; for a failback, how they had diverged.

@@ -26,8 +26,16 @@ pub(super) async fn capture_all(at: &Target<'_>, queries: &[FactQuery]) -> Vec<A
         };
         indexes.into_iter().zip(answers).collect::<Vec<_>>()
     });
-    let answers: BTreeMap<usize, Answer> = join_all(asked).await.into_iter().flatten().collect();
-    answers.into_values().collect()
+    let mut answers: BTreeMap<usize, Answer> = join_all(asked).await.into_iter().flatten().collect();
+    // A query without an answer is not known: neither is it absent, nor has it the next one's answer.
+    let of = |(index, query): (usize, &FactQuery)| {
+        answers.remove(&index).unwrap_or_else(|| Err(unanswered(query)))
+    };
+    queries.iter().enumerate().map(of).collect()
+}
+
+pub(super) fn unanswered(query: &FactQuery) -> CloudError {
+    CloudError::Other { operation: "capture".to_owned(), message: format!("`{}` got no answer", query.key()) }
 }
 
 fn unknown(kind: &str) -> CloudError {

@@ -108,9 +108,9 @@ impl Cloud for AwsCloud {
         query: &'a FactQuery,
     ) -> BoxFuture<'a, Result<Option<Captured>, CloudError>> {
         Box::pin(async move {
-            let one =
-                capture::capture_all(&self.0.target(scope, query.place), std::slice::from_ref(query)).await;
-            one.into_iter().next().unwrap_or(Ok(None))
+            let queries = std::slice::from_ref(query);
+            let answers = capture::capture_all(&self.0.target(scope, query.place), queries).await;
+            answers.into_iter().next().unwrap_or_else(|| Err(capture::unanswered(query)))
         })
     }
 
