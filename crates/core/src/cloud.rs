@@ -39,6 +39,11 @@ pub enum Owner {
 }
 
 impl Owner {
+    /// True if it is proven to be this stack's. A creation may take nothing else that exists under its name.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Ours(_))
+    }
+
     /// Whether its tags name this stack, proven or not.
     pub fn claims(&self) -> bool {
         matches!(self, Self::Ours(_) | Self::Unproven(_))

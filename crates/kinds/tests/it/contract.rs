@@ -94,6 +94,7 @@ fn every_kind_says_where_it_stands_what_it_calls_and_what_it_does_with_data() {
         let name = kind.name();
         assert!(!kind.places().is_empty(), "{name} stands nowhere");
         assert!(!kind.operations().is_empty(), "{name} calls nothing");
+        assert!(kind.rounds() > 0, "{name} is changed by no update");
         let mut sorted = kind.operations().to_vec();
         sorted.sort();
         sorted.dedup();

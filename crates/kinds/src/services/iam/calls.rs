@@ -138,9 +138,9 @@ pub(crate) async fn create_role(
 
 async fn expect_ours(at: &Target<'_>, name: &str) -> Result<(), CloudError> {
     let owner = role(at, name).await?.map(|role| tags::owner_by_name(&role.tags, at.scope, name));
-    match owner {
-        Some(Owner::Ours(_)) => Ok(()),
-        _ => Err(CloudError::Invalid {
+    match owner.is_some_and(|it| it.is_ours()) {
+        true => Ok(()),
+        false => Err(CloudError::Invalid {
             operation: "iam:CreateRole".to_owned(),
             code: "EntityAlreadyExists".to_owned(),
             message: format!("role `{name}` exists and is not this stack's"),

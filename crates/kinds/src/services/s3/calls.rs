@@ -90,7 +90,7 @@ pub(crate) async fn create(at: &Target<'_>, bucket: &str) -> Result<(), CloudErr
 async fn expect_unused(at: &Target<'_>, bucket: &str) -> Result<(), CloudError> {
     let ours = match tags(at, bucket).await? {
         Some(tags) if tags.is_empty() => is_empty(at, bucket).await?,
-        Some(tags) => owner(&tags, at.scope).claims(),
+        Some(tags) => owner(&tags, at.scope).is_ours(),
         None => true,
     };
     match ours {

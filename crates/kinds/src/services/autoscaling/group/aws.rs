@@ -187,9 +187,9 @@ async fn the_one(at: &Target<'_>, spec: &GroupSpec) -> Result<Option<Seen<GroupL
 
 /// Returns the group found in place of the one to create, if this stack owns it.
 fn ours(spec: &GroupSpec, found: Seen<GroupLive>) -> Result<Seen<GroupLive>, CloudError> {
-    match &found.owner {
-        drstack_core::cloud::Owner::Ours(_) => Ok(found),
-        _ => Err(CloudError::Invalid {
+    match found.owner.is_ours() {
+        true => Ok(found),
+        false => Err(CloudError::Invalid {
             operation: "autoscaling:CreateAutoScalingGroup".to_owned(),
             code: "AlreadyExists".to_owned(),
             message: format!("group `{}` exists and is not this stack's", spec.name),

@@ -46,7 +46,7 @@ impl Driver for TableImport {
         if let Some(seen) = look(at, &spec.table).await? {
             // A table of an interrupted run has no tags yet; its import names its source.
             let is_begun = seen.owner == Owner::Foreign && seen.live.export.is_some();
-            return match is_begun || seen.owner.claims() {
+            return match is_begun || seen.owner.is_ours() {
                 true => Ok(seen),
                 false => Err(CloudError::Invalid {
                     operation: IMPORT.to_owned(),

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use drstack_core::cloud::{Call, CloudError, Owner};
+use drstack_core::cloud::{Call, CloudError};
 use drstack_core::kind::FieldChange;
 
 use super::{InstanceProfile, InstanceProfileLive, InstanceProfileSpec};
@@ -49,10 +49,10 @@ impl Driver for InstanceProfile {
             message: format!("`{}` is not known everywhere yet", spec.name),
         };
         let found = look(at, &spec.name).await?.ok_or_else(gone)?;
-        match &found.owner {
+        match found.owner.is_ours() {
             // The update that follows adds the role, where the change is visible.
-            Owner::Ours(_) | Owner::Unproven(Some(_)) => Ok(found),
-            _ => Err(CloudError::Invalid {
+            true => Ok(found),
+            false => Err(CloudError::Invalid {
                 operation: OPERATION.to_owned(),
                 code: "EntityAlreadyExists".to_owned(),
                 message: format!("instance profile `{}` exists and is not this stack's", spec.name),

@@ -51,7 +51,7 @@ impl Driver for Queue {
     /// success.
     async fn create(at: &Target<'_>, call: &Call, spec: &QueueSpec) -> Result<Seen<QueueLive>, CloudError> {
         if let Some(found) = look(at, &spec.name).await? {
-            return match found.owner.claims() {
+            return match found.owner.is_ours() {
                 true => Ok(found),
                 false => Err(CloudError::Invalid {
                     operation: CREATE.to_owned(),

@@ -77,7 +77,7 @@ impl Driver for Parameter {
         }
         match Self::read(at, std::slice::from_ref(&spec.name)).await.pop() {
             // The planner compares its value next.
-            Some(Ok(Some(seen))) if seen.owner.claims() => Ok(seen),
+            Some(Ok(Some(seen))) if seen.owner.is_ours() => Ok(seen),
             Some(Err(error)) => Err(error),
             _ => Err(at.failed(OPERATION, error)),
         }
