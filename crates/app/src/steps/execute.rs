@@ -122,12 +122,15 @@ impl Session {
     /// Returns the plan, with what it takes to observe again the resources that calls of earlier
     /// runs undo.
     fn again<'a>(&'a self, planned: &'a PlanOutcome) -> Again<'a> {
+        let (planner, graph) = (&self.app.catalog.planner, &planned.compiled.graph);
         Again {
             cloud: Arc::clone(&self.cloud),
             kinds: &self.kinds,
             scope: &self.scope,
-            stack: &self.stack.facts,
-            graph: &planned.compiled.graph,
+            replan: Box::new(|seen, options| {
+                planner.plan(graph, seen, &self.kinds, &self.stack.facts, options)
+            }),
+            graph,
             options: &planned.options,
             plan: &planned.plan,
             known: self.alone.as_ref().map(|alone| &alone.known),

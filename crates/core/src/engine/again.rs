@@ -14,14 +14,13 @@ use super::event::{Event, StepError};
 use super::execute::{ExecuteOptions, RunSummary, execute};
 use crate::address::Address;
 use crate::cloud::{Cloud, CloudError, Found, Scope};
-use crate::component::StackFacts;
 use crate::control::in_flight::InFlight;
 use crate::control::journal::{Journal, JournalError};
 use crate::graph::Graph;
-use crate::kind::{Action, KindRegistry, Place};
+use crate::kind::{Action, KindRegistry, Place, ShapeError};
 use crate::link::resolve;
 use crate::observe::{Look, Observed, observe, observe_alone};
-use crate::plan::{Options, Plan, Step, StepId, plan};
+use crate::plan::{Options, Plan, PlanReport, Step, StepId};
 
 /// Most rounds of repair. One is enough, since nothing lands after it; what differs even then is
 /// the work of another actor.
@@ -31,6 +30,10 @@ const ROUNDS: usize = 3;
 const LOOKS: usize = 4;
 const PAUSE: Duration = Duration::from_secs(2);
 
+/// Plans for the same desired state again.
+pub type Replan<'a> =
+    Box<dyn Fn(&Observed, &Options) -> Result<(Plan, PlanReport), ShapeError> + Send + Sync + 'a>;
+
 /// An executed plan, with what is needed to plan it again.
 pub struct Again<'a> {
     /// The cloud.
@@ -39,10 +42,10 @@ pub struct Again<'a> {
     pub kinds: &'a KindRegistry,
     /// The stack's scope.
     pub scope: &'a Scope,
-    /// The stack's name and regions.
-    pub stack: &'a StackFacts,
     /// The desired state.
     pub graph: &'a Graph,
+    /// Plans what makes an observed world match the desired state.
+    pub replan: Replan<'a>,
     /// Options of the plan.
     pub options: &'a Options,
     /// The executed plan.
@@ -195,7 +198,7 @@ impl Again<'_> {
                 continue;
             }
             seen.begun = journal.begun();
-            let (mut plan, report) = plan(self.graph, &seen, kinds, self.stack, &options).ok()?;
+            let (mut plan, report) = (self.replan)(&seen, &options).ok()?;
             if report.blocked.iter().any(|it| around.iter().any(|address| it.address == address.as_str())) {
                 return None;
             }

@@ -127,6 +127,7 @@ pub async fn execute(
             true => run.stop(&mut tasks).await,
             false => ready,
         };
+        let is_idle = ready.is_empty();
         // Ctrl-C may have arrived during the journal write.
         let may_start = run.broken.is_none() && !is_told_to_end(options);
         for id in ready {
@@ -145,6 +146,9 @@ pub async fn execute(
         }
         run.give_up_what_may_not_start();
         if tasks.is_empty() {
+            if is_idle {
+                run.give_up_a_circle();
+            }
             continue;
         }
         tokio::select! {
@@ -277,6 +281,19 @@ impl Run<'_> {
             let left = self.schedule.stop();
             self.unfinished(left);
         }
+    }
+
+    /// Ends a run in which nothing runs and nothing can start: the planner made steps that wait for
+    /// each other, and the run would never end.
+    fn give_up_a_circle(&mut self) {
+        let left = self.schedule.stop();
+        let Some((first, rest)) = left.split_first() else { return };
+        let names: Vec<String> = left.iter().map(|id| self.step(*id).address.to_string()).collect();
+        let error =
+            StepError::Internal { message: format!("steps wait for each other: {}", names.join(", ")) };
+        self.say(*first, Outcome::Failed { error: error.clone() });
+        self.summary.failed.push((*first, error));
+        self.unfinished(rest.to_vec());
     }
 
     /// Stops what runs and returns an empty list of ready steps.

@@ -48,6 +48,26 @@ fn with_no_room_at_all_steps_go_one_by_one() {
     });
 }
 
+/// A defect of a planner, which no run may wait for.
+#[test]
+fn steps_that_wait_for_each_other_end_the_run_and_are_named() {
+    run(async {
+        let sim = sim("");
+        let mut plan = todo(&sim, &want()).await;
+        let last = plan.steps.len() - 1;
+        plan.steps[0].needs.push(last);
+        plan.steps[last].needs.push(0);
+        let mut run = Run::new(&sim, "r").await;
+        let summary = run.execute(&sim, &plan).await.unwrap();
+        let [(_, error)] = &summary.failed[..] else { panic!("{summary:?}") };
+        let [first, last] = [0, last].map(|it| plan.steps[it].address.to_string());
+        let said = error.to_string();
+        assert!(said.starts_with("internal: steps wait for each other: "), "{said}");
+        assert!(said.contains(&first) && said.contains(&last), "{said}");
+        assert!(!summary.is_complete());
+    });
+}
+
 #[test]
 fn the_first_ctrl_c_finishes_what_runs_and_names_the_rest_once() {
     run(async {

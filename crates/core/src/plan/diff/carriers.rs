@@ -9,17 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Draft;
 use crate::graph::Graph;
 use crate::kind::Action;
+use crate::link::targets;
 use crate::plan::StepId;
 
 impl Draft<'_> {
-    /// Orders deletions of carriers, and of what hangs on them, after those of the carried; returns
-    /// the latter by carrier.
+    /// Orders deletions of carriers, and of what hangs on them, after those of the carried.
     ///
     /// `holders` are steps on live objects, with the ids that these refer to.
-    pub(super) fn carriers_last(
-        &mut self,
-        holders: &[(StepId, Vec<String>)],
-    ) -> BTreeMap<StepId, Vec<StepId>> {
+    pub(super) fn carriers_last(&mut self, holders: &[(StepId, Vec<String>)]) {
         let carrying = std::mem::take(&mut self.carried);
         let mut hanging: BTreeMap<&str, Vec<StepId>> = BTreeMap::new();
         for (carrier, _) in &carrying {
@@ -32,19 +29,16 @@ impl Draft<'_> {
                 }
             }
         }
-        let mut by_carrier = BTreeMap::new();
         let mut needs: Vec<(StepId, Vec<StepId>)> = Vec::new();
         for (carrier, ids) in &carrying {
             let carried: Vec<StepId> =
                 ids.iter().filter_map(|id| self.deletes.get(id)).flatten().copied().collect();
             let id = self.steps[*carrier].id.as_deref().unwrap_or_default();
             needs.extend(hanging.get(id).into_iter().flatten().map(|step| (*step, carried.clone())));
-            by_carrier.insert(*carrier, carried);
         }
         for (step, carried) in needs {
             self.steps[step].needs.extend(carried.into_iter().filter(|it| *it != step));
         }
-        by_carrier
     }
 
     /// Orders creations on the carried after the steps of this plan on their carriers, and on what
@@ -64,7 +58,9 @@ impl Draft<'_> {
         let mut before: BTreeMap<&str, Vec<StepId>> = BTreeMap::new();
         for resource in want.resources.values() {
             let itself = carried.get_key_value(resource.address.as_str()).map(|(it, _)| *it);
-            let hangs = resource.needed().filter_map(|it| carried.get_key_value(it)).map(|(it, _)| *it);
+            // What links to it. A check only waits for it, and for capacity too.
+            let links = targets(&resource.spec).into_iter();
+            let hangs = links.filter_map(|it| carried.get_key_value(it)).map(|(it, _)| *it);
             for carrier in itself.into_iter().chain(hangs) {
                 ways.insert(&resource.address);
                 let Some(step) = self.ready_by.get(&resource.address) else { continue };

@@ -166,7 +166,7 @@ impl Draft<'_> {
     /// it in the graph.
     pub(super) fn let_go_first(&mut self, want: &Graph) {
         let holders = std::mem::take(&mut self.holders);
-        let carried = self.carriers_last(&holders);
+        self.carriers_last(&holders);
         for (holder, links) in holders {
             for delete in links.iter().filter_map(|link| self.deletes.get(link)).flatten() {
                 if *delete != holder && self.steps[*delete].address != self.steps[holder].address {
@@ -179,11 +179,12 @@ impl Draft<'_> {
                 self.steps.iter().enumerate().map(|(id, step)| (step.address.clone(), id)).collect();
             for (address, resource) in &want.resources {
                 let Some(dependent) = by_address.get(address) else { continue };
-                let carried = carried.get(dependent);
-                for need in resource.needs().iter().filter_map(|need| by_address.get(need)) {
-                    if !carried.is_some_and(|it| it.contains(need)) {
-                        self.steps[*need].needs.push(*dependent);
-                    }
+                // Deletions of the carried come before those of their carrier, see above.
+                let kind = self.kinds.get(&resource.kind);
+                let carried = kind.map(|kind| kind.carries(&resource.spec)).unwrap_or_default();
+                let needs = resource.needs().into_iter().filter(|need| !carried.contains(&need.as_str()));
+                for need in needs.filter_map(|need| by_address.get(&need)) {
+                    self.steps[*need].needs.push(*dependent);
                 }
             }
         }
