@@ -17,6 +17,14 @@ pub(crate) struct Given {
     pub(crate) short: Option<Shortage>,
 }
 
+impl Given {
+    /// Adds `more`, whose shortage counts from then on.
+    pub(crate) fn join(&mut self, more: Self) {
+        add(&mut self.runs, &more.runs);
+        (self.count, self.short) = (self.count + more.count, more.short);
+    }
+}
+
 /// Instances that run already, by type.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Taken {
@@ -40,6 +48,16 @@ pub(crate) fn add(to: &mut BTreeMap<String, u32>, more: &BTreeMap<String, u32>) 
     for (of, count) in more {
         *to.entry(of.clone()).or_insert(0) += count;
     }
+}
+
+/// Subtracts `less`.
+pub(crate) fn subtract(from: &mut BTreeMap<String, u32>, less: &BTreeMap<String, u32>) {
+    for (of, count) in less {
+        if let Some(left) = from.get_mut(of) {
+            *left = left.saturating_sub(*count);
+        }
+    }
+    from.retain(|_, left| *left > 0);
 }
 
 /// Chooses the instances that serve `demand`, best type first, beside those that already run.
@@ -82,6 +100,15 @@ pub(crate) fn allocate(config: &SimConfig, region: &str, demand: &Demand, taken:
         (false, false) => None,
     };
     Given { runs, count: got, short }
+}
+
+/// Returns the instances among `runs` that make up `count`, best type first.
+pub(crate) fn there(wanted: &Demand, runs: &BTreeMap<String, u32>, count: u32) -> Given {
+    let mut types = wanted.types.clone();
+    types.extend(runs.keys().filter(|of| !wanted.types.contains(of)).cloned());
+    let runs = types.iter().map(|of| (of.clone(), runs.get(of).copied().unwrap_or(0)));
+    let there = SimConfig { capacity: runs.collect(), ..SimConfig::default() };
+    allocate(&there, "", &Demand { types, count, on_demand: 0, ..wanted.clone() }, &Taken::default())
 }
 
 /// Returns the limit of a type in a region: that of the region, otherwise the sum of its zones,

@@ -6,7 +6,7 @@ use drstack_core::link::{KNOWN_LATER, targets};
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::capacity::{Given, Taken, allocate};
+use crate::capacity::{Given, allocate};
 use crate::config::{SimConfig, millis};
 use crate::dice;
 use crate::state::{State, region};
@@ -147,10 +147,12 @@ impl Effect<'_> {
         let after = self.shaped(self.kind.expect_after(spec, id, &before.live))?;
         let swap = self.swap(state, &key, spec, &before, &after)?;
         let launches = swap.as_ref().is_none_or(|swap| swap.launches);
-        let (after, given, exchange) = match (swap, self.kept(spec, &before)?) {
-            (Some(swap), _) => (swap.after, swap.given, Some(swap.exchange)),
-            (None, Some(kept)) => (after, kept, None),
-            (None, None) => (after, self.instances(state, &key, spec)?, None),
+        let (after, given, exchange) = match swap {
+            Some(swap) => (swap.after, swap.given, Some(swap.exchange)),
+            None => {
+                let given = self.launched(state, &key, spec, &before, &after)?;
+                (after, given, None)
+            }
         };
         let after = self.granted(after, &given)?;
         let during = match self.kind.capacity().filter(|_| launches) {
@@ -257,7 +259,7 @@ impl Effect<'_> {
         Ok(Object { links: self.shaped(self.kind.links(&object.live))?, ..object })
     }
 
-    fn instances(&self, state: &State, key: &Key, spec: &Value) -> Result<Given, CloudError> {
+    pub(crate) fn instances(&self, state: &State, key: &Key, spec: &Value) -> Result<Given, CloudError> {
         let Some(capacity) = self.kind.capacity() else { return Ok(Given::default()) };
         let demand = self.shaped(capacity.demand(spec))?;
         if demand.count == 0 {
@@ -265,28 +267,6 @@ impl Effect<'_> {
         }
         let taken = self.shaped(state.taken(key))?;
         Ok(allocate(self.config, &key.region, &demand, &taken))
-    }
-
-    /// Returns the instances that keep running if none are launched: a capacity shortage does not
-    /// stop them.
-    fn kept(&self, spec: &Value, before: &Object) -> Result<Option<Given>, CloudError> {
-        let Some(capacity) = self.kind.capacity() else { return Ok(None) };
-        let launches = |live| self.shaped(capacity.launches(spec, live));
-        let demand = self.shaped(capacity.demand(spec))?;
-        let serves = match launches(None)? {
-            0 => self
-                .shaped(capacity.bought(&before.live))?
-                .is_some_and(|it| it.count >= demand.count && it.on_demand >= demand.on_demand),
-            _ => launches(Some(&before.live))? == 0,
-        };
-        if !serves {
-            return Ok(None);
-        }
-        let runs = |of: &String| (of.clone(), before.runs.get(of).copied().unwrap_or(0));
-        let there = SimConfig { capacity: demand.types.iter().map(runs).collect(), ..SimConfig::default() };
-        let kept = allocate(&there, "", &demand, &Taken::default());
-        // Otherwise some have a type that is no longer wanted, and are replaced.
-        Ok(kept.short.is_none().then_some(kept))
     }
 
     /// Returns `live` with the instances that were available; an error for kinds that need all of

@@ -10,9 +10,10 @@ use drstack_core::cloud::CloudError;
 use drstack_core::kind::{Demand, DynCapacity, ShapeError};
 use serde_json::Value;
 
-use crate::capacity::{Given, Taken, add, allocate};
+use crate::capacity::{Given, Taken, allocate, subtract, there};
 use crate::config::{SimConfig, millis};
 use crate::effect::{Effect, LETTING_GO};
+use crate::keep::on_demand;
 use crate::state::State;
 use crate::world::{Change, Exchange, Key, Object};
 
@@ -65,9 +66,7 @@ impl Effect<'_> {
             let mut taken = self.shaped(state.taken(key))?;
             taken.add(&given.runs, &on_demand_runs);
             let rest = Demand { count: then.count - given.count, on_demand: 0, ..wanted.clone() };
-            let more = allocate(self.config, &key.region, &rest, &taken);
-            add(&mut given.runs, &more.runs);
-            (given.count, given.short) = (given.count + more.count, more.short);
+            given.join(allocate(self.config, &key.region, &rest, &taken));
         }
         let after = self.shaped(capacity.exchanged(after, on_demand, then.count - on_demand))?;
         let exchange = Exchange { next: 0, takes: 0, wanted, on_demand: on_demand_runs };
@@ -76,36 +75,33 @@ impl Effect<'_> {
 }
 
 impl State {
-    /// Returns the instances of others in the region of `key`, and its own on-demand ones. Skips
-    /// the count if nothing is limited.
+    /// Returns the instances of others in the region of `key`. Skips the count if nothing is
+    /// limited.
     pub(crate) fn taken(&self, key: &Key) -> Result<Taken, ShapeError> {
         let SimConfig { capacity, on_demand, spot, quota, .. } = &self.terms.config;
         let mut taken = Taken::default();
         if [capacity, on_demand, spot, quota].iter().all(|limits| limits.is_empty()) {
             return Ok(taken);
         }
-        let nothing = BTreeMap::new();
         for (other, object) in self.world.all() {
-            if other.region != key.region || object.runs.is_empty() {
+            if other.region != key.region || other == *key || object.runs.is_empty() {
                 continue;
             }
             let on_demand = match spot.is_empty() {
                 true => BTreeMap::new(),
                 false => self.on_demand(&other, object)?,
             };
-            taken.add(if other == *key { &nothing } else { &object.runs }, &on_demand);
+            taken.add(&object.runs, &on_demand);
         }
         Ok(taken)
     }
 
-    /// Returns its on-demand instances, by type.
+    /// Returns its on-demand instances by type, with those that are being launched.
     fn on_demand(&self, key: &Key, object: &Object) -> Result<BTreeMap<String, u32>, ShapeError> {
-        if let Some(exchange) = &object.exchange {
-            return Ok(exchange.on_demand.clone());
-        }
         let kind = self.terms.kinds.get(&key.kind);
-        let bought = kind.map(|kind| kind.bought(&object.live)).transpose()?.flatten();
-        Ok(bought.map(|it| there(&it, &object.runs, it.on_demand).runs).unwrap_or_default())
+        let live = object.then.as_ref().unwrap_or(&object.live);
+        let bought = kind.map(|kind| kind.bought(live)).transpose()?.flatten();
+        Ok(bought.map(|it| on_demand(object, &it)).unwrap_or_default())
     }
 
     /// Resumes stopped exchanges, if possible after a change.
@@ -175,7 +171,7 @@ impl State {
         } else if on_demand > 0 {
             let one = Demand { count: 1, on_demand: 0, ..exchange.wanted.clone() };
             let mut taken = self.taken(key)?;
-            taken.add(&object.runs, &BTreeMap::new());
+            taken.add(&object.runs, &exchange.on_demand);
             let Some((of, _)) = allocate(&self.terms.config, &key.region, &one, &taken).runs.pop_first()
             else {
                 return Ok(Step::Stuck(exchange));
@@ -229,15 +225,6 @@ impl Exchange {
     }
 }
 
-/// Returns the instances among `runs` that make up `count`, best type first.
-fn there(wanted: &Demand, runs: &BTreeMap<String, u32>, count: u32) -> Given {
-    let mut types = wanted.types.clone();
-    types.extend(runs.keys().filter(|of| !wanted.types.contains(of)).cloned());
-    let runs = types.iter().map(|of| (of.clone(), runs.get(of).copied().unwrap_or(0)));
-    let there = SimConfig { capacity: runs.collect(), ..SimConfig::default() };
-    allocate(&there, "", &Demand { types, count, on_demand: 0, ..wanted.clone() }, &Taken::default())
-}
-
 /// Returns the instances among `runs` that make up `count`, least wanted type first.
 fn least_wanted(wanted: &Demand, runs: &BTreeMap<String, u32>, count: u32) -> BTreeMap<String, u32> {
     let types = least_first(wanted, runs);
@@ -250,14 +237,4 @@ fn least_first(wanted: &Demand, runs: &BTreeMap<String, u32>) -> Vec<String> {
     let rank = |of: &String| wanted.types.iter().position(|it| it == of).unwrap_or(usize::MAX);
     types.sort_by_key(|of| std::cmp::Reverse(rank(of)));
     types
-}
-
-/// Subtracts `less`.
-fn subtract(from: &mut BTreeMap<String, u32>, less: &BTreeMap<String, u32>) {
-    for (of, count) in less {
-        if let Some(left) = from.get_mut(of) {
-            *left = left.saturating_sub(*count);
-        }
-    }
-    from.retain(|_, left| *left > 0);
 }

@@ -19,6 +19,7 @@ mod disk;
 mod effect;
 mod exchange;
 mod gate;
+mod keep;
 mod operation;
 mod seat;
 mod sim;

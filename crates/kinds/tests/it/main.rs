@@ -8,6 +8,7 @@ mod compile;
 mod contract;
 mod described;
 mod fixpoint;
+mod groups;
 mod loaded;
 mod props;
 mod random;

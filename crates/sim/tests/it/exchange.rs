@@ -220,6 +220,18 @@ fn one_that_grows_launches_what_it_lacks_first() {
     });
 }
 
+/// The on-demand instances that it keeps take no spot capacity, and make none.
+#[test]
+fn one_that_grows_gets_no_more_spot_than_there_is() {
+    run(async {
+        let sim = sim("spot = { small = 4 }");
+        make(&sim, "a", &spec(2, true, SMALL)).await;
+        let more = spec(8, false, SMALL);
+        sim.update("pool", &call("pool", "a"), "a", &more, &[]).await.unwrap_err();
+        assert_eq!(serving(&sim, "a"), (2, 0, vec![("small".to_owned(), 2)]));
+    });
+}
+
 #[test]
 fn a_killed_program_leaves_what_the_next_one_goes_on_with() {
     let folder = tempfile::tempdir().unwrap();

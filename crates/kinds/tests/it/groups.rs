@@ -1,0 +1,130 @@
+//! Groups on the simulated cloud whose updates launch instances: those that serve stay.
+
+use std::sync::Arc;
+
+use drstack_core::address::Address;
+use drstack_core::cloud::{Call, Cloud, Scope};
+use drstack_core::kind::Place;
+use drstack_sim::{Sim, SimConfig};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tokio::time::{Duration, sleep};
+
+fn scope() -> Scope {
+    Scope {
+        stack: "fleet".into(),
+        primary: "us-east-1".into(),
+        standby: "us-west-2".into(),
+        secrets: Arc::default(),
+    }
+}
+
+fn sim(limits: &str) -> Sim {
+    let config = SimConfig {
+        latency: SignedDuration::ZERO,
+        jitter: SignedDuration::ZERO,
+        ..SimConfig::from_toml(limits).unwrap()
+    };
+    Sim::in_memory(config, drstack_kinds::kinds(), &scope(), vec![]).unwrap()
+}
+
+/// Returns the call that concerns the group of this pool.
+fn call(pool: &str) -> Call {
+    Call {
+        scope: scope(),
+        place: Place::Standby,
+        address: Address::parse(&format!("pool.{pool}/group")).unwrap(),
+        name: None,
+        token: "1".to_owned(),
+    }
+}
+
+/// Returns the spec of a group of this size.
+fn spec(size: u32, on_demand_percentage: u32) -> Value {
+    json!({
+        "name": "g", "template": "lt-1", "template_version": "1", "subnets": [], "types": ["g5.xlarge"],
+        "min": size, "max": size, "desired": size, "on_demand_percentage": on_demand_percentage,
+    })
+}
+
+/// Returns the spec of a group that fails over to so many instances, on this rung.
+fn failover(size: u32, rung: u32) -> Value {
+    let mut spec = spec(size, 100);
+    spec["failover"] = json!({ "minimum": 1, "rung": rung });
+    spec
+}
+
+const WHOLE: u32 = 0;
+const SPOT: u32 = 1;
+
+async fn make(sim: &Sim, pool: &str, spec: &Value) -> String {
+    sim.create("group", &call(pool), spec).await.unwrap().id
+}
+
+async fn update(sim: &Sim, pool: &str, id: &str, spec: &Value) {
+    sim.update("group", &call(pool), id, spec, &[]).await.unwrap();
+    sleep(Duration::from_mins(5)).await;
+}
+
+/// Returns the on-demand and spot capacity in service, and the number of instances.
+fn serving(sim: &Sim, id: &str) -> (u64, u64, u32) {
+    let world = sim.world();
+    let object = &world.objects["group"]["us-west-2"][id];
+    let count = |of: &str| object.live[of].as_u64().unwrap();
+    (count("on_demand"), count("spot"), object.runs.values().sum())
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    drstack_sim::runtime().unwrap().block_on(future)
+}
+
+/// Two pools fail over where there is no on-demand capacity and little spot capacity. What the
+/// first one runs is not there for the second one to take.
+#[test]
+fn spot_instances_stay_while_their_group_asks_for_on_demand_ones() {
+    run(async {
+        let sim = sim("spot = { 'g5.xlarge' = 4 }\non_demand = { 'g5.xlarge' = 0 }");
+        let first = make(&sim, "a", &spec(2, 0)).await;
+        let second = make(&sim, "b", &spec(1, 0)).await;
+        update(&sim, "a", &first, &failover(4, WHOLE)).await;
+        assert_eq!(serving(&sim, &first), (0, 2, 2));
+        update(&sim, "b", &second, &failover(4, WHOLE)).await;
+        update(&sim, "b", &second, &failover(4, SPOT)).await;
+        assert_eq!(serving(&sim, &second), (0, 2, 2));
+        update(&sim, "a", &first, &failover(4, SPOT)).await;
+        assert_eq!(serving(&sim, &first), (0, 2, 2));
+    });
+}
+
+/// Fewer may be launched now than run already.
+#[test]
+fn what_serves_stays_where_less_can_be_had_by_now() {
+    run(async {
+        let sim = sim("");
+        let id = make(&sim, "a", &spec(3, 0)).await;
+        for limits in ["capacity", "quota", "spot"] {
+            let config = SimConfig::from_toml(&format!("{limits} = {{ 'g5.xlarge' = 1 }}")).unwrap();
+            let sim = sim.restart(config).unwrap();
+            update(&sim, "a", &id, &spec(5, 0)).await;
+            assert_eq!(serving(&sim, &id), (0, 3, 3), "{limits}");
+        }
+    });
+}
+
+/// Types that are no longer wanted serve until others do in their place.
+#[test]
+fn instances_of_other_types_stay_as_far_as_the_wanted_ones_cannot_be_had() {
+    run(async {
+        let sim = sim("capacity = { 'g6.xlarge' = 1 }");
+        let id = make(&sim, "a", &spec(3, 0)).await;
+        let other = |size| {
+            let mut spec = spec(size, 0);
+            spec["types"] = json!(["g6.xlarge"]);
+            spec
+        };
+        update(&sim, "a", &id, &other(4)).await;
+        assert_eq!(serving(&sim, &id), (0, 4, 4));
+        let runs = sim.world().objects["group"]["us-west-2"][&id].runs.clone();
+        assert_eq!(runs, [("g5.xlarge".to_owned(), 3), ("g6.xlarge".to_owned(), 1)].into());
+    });
+}
