@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::capacity::{Given, Taken, allocate, subtract, there};
 use crate::config::{SimConfig, millis};
 use crate::effect::{Effect, LETTING_GO};
-use crate::keep::on_demand;
+use crate::keep::{on_demand, recounted};
 use crate::state::State;
 use crate::world::{Change, Exchange, Key, Object};
 
@@ -45,19 +45,18 @@ impl Effect<'_> {
         after: &Value,
     ) -> Result<Option<Swap>, CloudError> {
         let Some(capacity) = self.kind.capacity() else { return Ok(None) };
-        let mut wanted = self.shaped(capacity.demand(spec))?;
+        let demand = self.shaped(capacity.demand(spec))?;
         let serving = self.shaped(capacity.bought(&before.live))?;
         let Some((serving, then)) = serving.zip(self.shaped(capacity.bought(after))?) else {
             return Ok(None);
         };
+        let (mut wanted, serving) = recounted(demand, serving, before);
         let spot = serving.spot().min(then.spot());
         let on_demand = serving.on_demand.min(then.count - spot);
         if on_demand <= then.on_demand {
             return Ok(None);
         }
         wanted.count = then.count;
-        let weights = serving.weights.iter().map(|(of, weight)| (of.clone(), *weight));
-        wanted.weights = weights.chain(wanted.weights).collect();
         let launches = serving.count < then.count;
         let mut given = there(&wanted, &before.runs, then.count);
         given = Given { count: serving.count.min(then.count), short: None, ..given };

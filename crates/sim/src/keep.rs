@@ -25,11 +25,12 @@ impl Effect<'_> {
         after: &Value,
     ) -> Result<Given, CloudError> {
         let Some(capacity) = self.kind.capacity() else { return Ok(Given::default()) };
-        let wanted = self.shaped(capacity.demand(spec))?;
+        let demand = self.shaped(capacity.demand(spec))?;
         let bought = self.shaped(capacity.bought(&before.live))?;
         let Some((serving, then)) = bought.zip(self.shaped(capacity.bought(after))?) else {
             return self.instances(state, key, spec);
         };
+        let (wanted, serving) = recounted(demand, serving, before);
         let on_demand = on_demand(before, &serving);
         let mut runs = before.runs.clone();
         let (mut count, mut beside) = (serving.count, BTreeMap::new());
@@ -59,6 +60,29 @@ impl Effect<'_> {
         add(&mut given.runs, &beside);
         Ok(given)
     }
+}
+
+/// Returns the demand with a weight for every type that serves, and what serves in these weights.
+///
+/// Auto Scaling counts running instances by the weights that it is given now. One of a type that is
+/// no longer named keeps its weight.
+pub(crate) fn recounted(demand: Demand, serving: Demand, object: &Object) -> (Demand, Demand) {
+    let mut weights = demand.weights.clone();
+    if !weights.is_empty() {
+        let others = serving.weights.iter().filter(|(of, _)| !demand.types.contains(of));
+        weights.extend(others.map(|(of, weight)| (of.clone(), *weight)));
+    }
+    let demand = Demand { weights, ..demand };
+    if object.runs.keys().all(|of| demand.weight(of) == serving.weight(of)) {
+        return (demand, serving);
+    }
+    let on_demand = on_demand(object, &serving);
+    let mut spot = object.runs.clone();
+    subtract(&mut spot, &on_demand);
+    let spot = there(&serving, &spot, serving.spot()).runs;
+    let (on_demand, spot) = (demand.weigh(&on_demand), demand.weigh(&spot));
+    let serving = Demand { count: on_demand + spot, on_demand, weights: demand.weights.clone(), ..serving };
+    (demand, serving)
 }
 
 /// Returns the on-demand instances of `object`, by type. It has `bought` these and others.

@@ -28,6 +28,12 @@ impl Demand {
         self.weights.get(of).copied().unwrap_or(1).max(1)
     }
 
+    /// Returns the weight of these instances, given by type.
+    pub fn weigh(&self, instances: &BTreeMap<String, u32>) -> u32 {
+        let weights = instances.iter().map(|(of, count)| count.saturating_mul(self.weight(of)));
+        weights.fold(0, u32::saturating_add)
+    }
+
     /// Returns the number or weight of the spot ones.
     pub fn spot(&self) -> u32 {
         self.count.saturating_sub(self.on_demand)

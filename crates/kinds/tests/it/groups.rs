@@ -39,17 +39,22 @@ fn call(pool: &str) -> Call {
     }
 }
 
-/// Returns the spec of a group of this size.
-fn spec(size: u32, on_demand_percentage: u32) -> Value {
-    json!({
+/// Returns the spec of a group with so many instances, of which `unit` is the weight if it is not 1.
+fn spec(size: u32, on_demand_percentage: u32, unit: u32) -> Value {
+    let size = size * unit;
+    let mut spec = json!({
         "name": "g", "template": "lt-1", "template_version": "1", "subnets": [], "types": ["g5.xlarge"],
         "min": size, "max": size, "desired": size, "on_demand_percentage": on_demand_percentage,
-    })
+    });
+    if unit > 1 {
+        spec["sizes"] = json!({ "others": ["g5.large"], "units": { "g5.xlarge": unit, "g5.large": 1 } });
+    }
+    spec
 }
 
 /// Returns the spec of a group that fails over to so many instances, on this rung.
 fn failover(size: u32, rung: u32) -> Value {
-    let mut spec = spec(size, 100);
+    let mut spec = spec(size, 100, 1);
     spec["failover"] = json!({ "minimum": 1, "rung": rung });
     spec
 }
@@ -84,8 +89,8 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 fn spot_instances_stay_while_their_group_asks_for_on_demand_ones() {
     run(async {
         let sim = sim("spot = { 'g5.xlarge' = 4 }\non_demand = { 'g5.xlarge' = 0 }");
-        let first = make(&sim, "a", &spec(2, 0)).await;
-        let second = make(&sim, "b", &spec(1, 0)).await;
+        let first = make(&sim, "a", &spec(2, 0, 1)).await;
+        let second = make(&sim, "b", &spec(1, 0, 1)).await;
         update(&sim, "a", &first, &failover(4, WHOLE)).await;
         assert_eq!(serving(&sim, &first), (0, 2, 2));
         update(&sim, "b", &second, &failover(4, WHOLE)).await;
@@ -101,11 +106,11 @@ fn spot_instances_stay_while_their_group_asks_for_on_demand_ones() {
 fn what_serves_stays_where_less_can_be_had_by_now() {
     run(async {
         let sim = sim("");
-        let id = make(&sim, "a", &spec(3, 0)).await;
+        let id = make(&sim, "a", &spec(3, 0, 1)).await;
         for limits in ["capacity", "quota", "spot"] {
             let config = SimConfig::from_toml(&format!("{limits} = {{ 'g5.xlarge' = 1 }}")).unwrap();
             let sim = sim.restart(config).unwrap();
-            update(&sim, "a", &id, &spec(5, 0)).await;
+            update(&sim, "a", &id, &spec(5, 0, 1)).await;
             assert_eq!(serving(&sim, &id), (0, 3, 3), "{limits}");
         }
     });
@@ -116,9 +121,9 @@ fn what_serves_stays_where_less_can_be_had_by_now() {
 fn instances_of_other_types_stay_as_far_as_the_wanted_ones_cannot_be_had() {
     run(async {
         let sim = sim("capacity = { 'g6.xlarge' = 1 }");
-        let id = make(&sim, "a", &spec(3, 0)).await;
+        let id = make(&sim, "a", &spec(3, 0, 1)).await;
         let other = |size| {
-            let mut spec = spec(size, 0);
+            let mut spec = spec(size, 0, 1);
             spec["types"] = json!(["g6.xlarge"]);
             spec
         };
@@ -126,5 +131,21 @@ fn instances_of_other_types_stay_as_far_as_the_wanted_ones_cannot_be_had() {
         assert_eq!(serving(&sim, &id), (0, 4, 4));
         let runs = sim.world().objects["group"]["us-west-2"][&id].runs.clone();
         assert_eq!(runs, [("g5.xlarge".to_owned(), 3), ("g6.xlarge".to_owned(), 1)].into());
+    });
+}
+
+/// A pool names a smaller type, and so one usual instance counts 6 units instead of 2.
+#[test]
+fn running_instances_count_by_the_weights_that_their_group_has_now() {
+    run(async {
+        let sim = sim("");
+        for (before, after) in [(100, 0), (0, 0), (100, 100)] {
+            let id = make(&sim, "a", &spec(1, before, 2)).await;
+            update(&sim, "a", &id, &spec(1, after, 6)).await;
+            sleep(Duration::from_hours(1)).await;
+            let (on_demand, spot) = if after == 100 { (6, 0) } else { (0, 6) };
+            assert_eq!(serving(&sim, &id), (on_demand, spot, 1), "{before} % to {after} %");
+            sim.delete("group", &call("a"), &id).await.unwrap();
+        }
     });
 }
