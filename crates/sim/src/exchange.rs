@@ -155,8 +155,13 @@ impl State {
         mut exchange: Exchange,
     ) -> Result<Step, ShapeError> {
         let bought = capacity.bought(&object.live)?;
-        let (count, on_demand) = bought.map_or((0, 0), |it| (it.count, it.on_demand));
-        let (spot, over) = (count.saturating_sub(on_demand), count.saturating_sub(exchange.wanted.count));
+        let (spot, on_demand) = bought.map_or((0, 0), |it| (it.spot(), it.on_demand));
+        // All of a spot instance takes the place of others, also what it has beyond the lack that it
+        // was launched for.
+        let mut spot_runs = object.runs.clone();
+        subtract(&mut spot_runs, &exchange.on_demand);
+        let spot = spot.max(exchange.wanted.weigh(&spot_runs));
+        let over = spot.saturating_add(on_demand).saturating_sub(exchange.wanted.count);
         if on_demand > MOST {
             return Ok(Step::Stuck(exchange));
         }

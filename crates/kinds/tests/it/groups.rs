@@ -149,3 +149,19 @@ fn running_instances_count_by_the_weights_that_their_group_has_now() {
         }
     });
 }
+
+/// An instance that counts less than a new one ends as soon as a new one serves: all of that counts,
+/// also what the group did not lack.
+#[test]
+fn an_instance_of_another_type_makes_room_for_one_new_instance_not_two() {
+    run(async {
+        let sim = sim("");
+        let mut other = spec(1, 100, 2);
+        other["types"] = json!(["g6.xlarge"]);
+        other["sizes"]["units"] = json!({ "g6.xlarge": 2, "g5.large": 1 });
+        let id = make(&sim, "a", &other).await;
+        update(&sim, "a", &id, &spec(1, 0, 6)).await;
+        sleep(Duration::from_hours(1)).await;
+        assert_eq!(serving(&sim, &id), (0, 6, 1));
+    });
+}
