@@ -185,7 +185,8 @@ impl Kind for Group {
         let max = if spec.failover.is_some() { live.max.max(spec.max) } else { spec.max };
         // On a lower rung the share of on-demand depends on the capacity that was available.
         let percentage = if spec.is_lowered() { 0 } else { spec.on_demand_percentage };
-        let surplus = spec.surplus(live);
+        let counted = live.counted_for(spec);
+        let (spot, surplus) = (counted.spot, spec.surplus(&counted));
         let changes = [
             FieldChange::of("template", &live.template.as_str(), &spec.template.text()),
             FieldChange::of(
@@ -201,7 +202,7 @@ impl Kind for Group {
             FieldChange::of("desired", &live.desired, &spec.desired),
             FieldChange::of("on_demand_percentage", &live.on_demand_percentage, &percentage),
             FieldChange::of("reserved", &live.reserved, &spec.reserved),
-            FieldChange::of("spot", &live.spot, &(live.spot - surplus)),
+            FieldChange::of("spot", &spot, &(spot - surplus)),
         ];
         changes.into_iter().flatten().collect()
     }
@@ -231,6 +232,7 @@ impl Kind for Group {
         if let Some(status) = &live.status {
             return Readiness::Waiting(format!("the group says: {status}"));
         }
+        let live = &live.counted_for(spec);
         if spec.is_served_by(live) {
             return Readiness::Ready;
         }
@@ -269,7 +271,7 @@ impl Revised for Group {
     const ROUNDS: usize = 3;
 
     fn expect_after(spec: &GroupSpec, id: &str, before: &GroupLive) -> GroupLive {
-        let expected = Self::expect(spec, id);
+        let (expected, before) = (Self::expect(spec, id), &before.counted_for(spec));
         match spec.failover {
             None => expected,
             Some(_) if spec.is_served_by(before) => {
@@ -348,6 +350,7 @@ impl Capacity for Group {
     }
 
     fn during(spec: &GroupSpec, id: &str, before: &GroupLive) -> GroupLive {
+        let before = &before.counted_for(spec);
         let after = Self::expect_after(spec, id, before);
         match spec.is_served_by(before) {
             true => after,

@@ -119,7 +119,7 @@ impl Driver for Group {
         // A renamed pool keeps its group, and the group keeps its name.
         let spec = &GroupSpec { name: name.to_owned(), ..spec.clone() };
         let members = Members::of(at, name).await?;
-        let live = &members.live;
+        let live = &members.live.counted_for(spec);
         let mut size_now = Size { min: spec.min, max: spec.max, desired: spec.desired };
         if spec.failover.is_none() {
             members.protect(at, name, false).await?;
@@ -305,26 +305,27 @@ impl Members {
     /// It retires a few at a time, and continues only while enough other instances serve.
     async fn retire(&self, at: &Target<'_>, name: &str, spec: &GroupSpec) -> Result<u32, CloudError> {
         const OPERATION: &str = "autoscaling:TerminateInstanceInAutoScalingGroup";
-        let (mut surplus, mut gone, mut ids) = (spec.surplus(&self.live), 0, Vec::new());
+        let live = self.live.counted_for(spec);
+        let (mut surplus, mut gone, mut ids) = (spec.surplus(&live), 0, Vec::new());
         for (instance, id) in self.spot().into_iter().filter_map(|it| Some((it, it.instance_id.as_ref()?))) {
-            let units = units(instance, &self.live.weights);
+            let units = units(instance, &live.weights);
             if units <= surplus {
                 (surplus, gone) = (surplus - units, gone + units);
                 ids.push(id.clone());
             }
         }
         for (round, few) in ids.chunks(FEW).enumerate() {
-            if round > 0 && !spec.is_served_by(&Self::of(at, name).await?.live) {
+            if round > 0 && !spec.is_served_by(&Self::of(at, name).await?.live.counted_for(spec)) {
                 let message = format!("`{name}`: others have to serve before more spot instances go");
                 return Err(CloudError::Conflict { operation: OPERATION.to_owned(), message });
             }
             for id in few {
                 let end = at.autoscaling().terminate_instance_in_auto_scaling_group().instance_id(id);
-                let end = end.should_decrement_desired_capacity(self.live.desired > spec.desired);
+                let end = end.should_decrement_desired_capacity(live.desired > spec.desired);
                 end.send().await.map_err(|error| gone_meanwhile(at, OPERATION, error))?;
             }
         }
-        Ok(self.live.in_service().saturating_sub(gone).min(self.live.desired.saturating_sub(gone)))
+        Ok(live.in_service().saturating_sub(gone).min(live.desired.saturating_sub(gone)))
     }
 }
 

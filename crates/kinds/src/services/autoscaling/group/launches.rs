@@ -17,6 +17,8 @@ impl GroupSpec {
 
     /// Returns the largest number of instances that Auto Scaling is asked to launch.
     pub(super) fn launches_beside(&self, live: Option<&GroupLive>) -> u32 {
+        let live = live.map(|live| live.counted_for(self));
+        let live = live.as_ref();
         if self.failover.is_none() || live.is_some_and(|live| self.is_served_by(live)) {
             return 0;
         }
@@ -26,7 +28,8 @@ impl GroupSpec {
     /// Returns this spec, raised by at most `launches` instances.
     pub(super) fn raised_by(&self, live: Option<&GroupLive>, launches: u32) -> Self {
         let more = launches.saturating_mul(self.least_of_a_launch());
-        let up_to = Some(self.there(live).saturating_add(more));
+        let live = live.map(|live| live.counted_for(self));
+        let up_to = Some(self.there(live.as_ref()).saturating_add(more));
         Self { failover: self.failover.map(|it| Failover { up_to, ..it }), ..self.clone() }
     }
 

@@ -62,4 +62,79 @@ impl GroupLive {
     pub(super) fn unit(&self) -> u32 {
         self.types.last().and_then(|last| self.weights.get(last).copied()).unwrap_or(1).max(1)
     }
+
+    /// Returns this group as Auto Scaling counts it once it has the weights of `spec`, which hold for
+    /// running instances, too
+    /// (<https://docs.aws.amazon.com/autoscaling/ec2/userguide/asg-instance-weighting.html>).
+    ///
+    /// A pool that names another smaller type has other units. Compared with amounts in the old ones,
+    /// a failover would retire instances too early, or launch some for what serves already.
+    pub(super) fn counted_for(&self, spec: &GroupSpec) -> Self {
+        let (before, after) = (u64::from(self.unit()), u64::from(spec.unit()));
+        if before == after {
+            return self.clone();
+        }
+        // A type of another size is a multiple or a fraction of a usual one, and changes with it.
+        let counted = |amount: u32| u32::try_from(u64::from(amount) * after / before).unwrap_or(u32::MAX);
+        Self {
+            types: spec.types_now(),
+            weights: spec.weights(),
+            desired: counted(self.desired),
+            on_demand: counted(self.on_demand),
+            spot: counted(self.spot),
+            ..self.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use drstack_core::kind::{Capacity, Kind, Readiness, Revised};
+    use serde_json::json;
+
+    use super::*;
+    use crate::resources::Group;
+
+    /// Returns the failover to 4 instances of a pool whose usual instances count `unit`.
+    fn spec(unit: u32) -> GroupSpec {
+        let mut spec = json!({
+            "name": "g", "template": "lt-1", "template_version": "1", "subnets": [], "types": ["g5.xlarge"],
+            "min": 4 * unit, "max": 4 * unit, "desired": 4 * unit, "on_demand_percentage": 100,
+            "failover": { "minimum": 2 * unit },
+        });
+        if unit > 1 {
+            spec["sizes"] = json!({ "others": ["g5.large"], "units": { "g5.xlarge": unit, "g5.large": 1 } });
+        }
+        serde_json::from_value(spec).unwrap()
+    }
+
+    fn live(unit: u32, on_demand: u32, spot: u32) -> GroupLive {
+        GroupLive { on_demand: on_demand * unit, spot: spot * unit, ..Group::expect(&spec(unit), "g") }
+    }
+
+    #[test]
+    fn what_serves_counts_the_same_in_other_units() {
+        for (before, after) in [(1, 2), (2, 1), (2, 6), (6, 2), (6, 6)] {
+            let (spec, case) = (spec(after), format!("{before} to {after}"));
+            // Two of four on-demand instances serve: none of the spot ones may go.
+            let half = live(before, 2, 3);
+            let there = Group::expect_after(&spec, "g", &half);
+            assert_eq!(
+                (there.on_demand, there.spot, there.desired),
+                (4 * after, 3 * after, 7 * after),
+                "{case}"
+            );
+            let there = Group::during(&spec, "g", &half);
+            assert_eq!((there.on_demand, there.spot), (2 * after, 3 * after), "{case}");
+            assert!(matches!(Group::ready(&spec, &half), Readiness::Waiting(_)), "{case}");
+            let asked = GroupLive { desired: 7 * before, ..half };
+            assert_eq!(Group::launches(&spec, Some(&asked)), 0, "{case}: 7 are asked for already");
+            // All four serve: the spot ones go, and none is launched.
+            let whole = live(before, 4, 3);
+            assert_eq!(Group::ready(&spec, &whole), Readiness::Ready, "{case}");
+            assert_eq!(Group::launches(&spec, Some(&whole)), 0, "{case}");
+            let there = Group::expect_after(&spec, "g", &whole);
+            assert_eq!((there.on_demand, there.spot, there.desired), (4 * after, 0, 4 * after), "{case}");
+        }
+    }
 }
