@@ -15,15 +15,12 @@ use proptest::prelude::*;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::{Disaster, without_most};
+use super::{Disaster, EXCHANGED, without_most};
 use crate::props::desk::OperatorCloud;
 use crate::props::planted::Flaw;
 use crate::props::program::End;
 use crate::props::scene::{Case, cases, expect_done, left_to_do, objects, shape};
 use crate::props::{finds, holds, run};
-
-/// Time until all instances are exchanged, however large the pools of a random stack are.
-const EXCHANGED: SignedDuration = SignedDuration::from_hours(4);
 
 /// The spot capacity that is missing at a failback, and the seconds until the world is observed.
 #[derive(Clone, Debug, Default)]

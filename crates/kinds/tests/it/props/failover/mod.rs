@@ -27,6 +27,7 @@ use drstack_core::control::doubt::mode;
 use drstack_core::control::mode::KeptMode;
 use drstack_core::objective::Mode;
 use drstack_sim::{Sim, SimConfig};
+use jiff::SignedDuration;
 
 use super::desk::OperatorCloud;
 use super::planted::Flaw;
@@ -39,6 +40,9 @@ use super::service::Service;
 /// Both need the same name: it is part of the journal's keys, and faults are drawn by what is
 /// called, so another name gives other faults and other calls.
 const FIRST: &str = "failover";
+
+/// Time until all instances are exchanged, however large the pools of a random stack are.
+const EXCHANGED: SignedDuration = SignedDuration::from_hours(4);
 
 /// A stack in standby whose primary is lost, with the world after an undisturbed failover.
 struct Disaster {
