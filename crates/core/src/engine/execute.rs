@@ -123,10 +123,7 @@ pub async fn execute(
         if !ready.is_empty() {
             run.check(journal, cloud.now());
         }
-        let ready = match run.is_over() {
-            true => run.stop(&mut tasks).await,
-            false => ready,
-        };
+        let ready = if run.is_over() { run.stop(&mut tasks).await } else { ready };
         let is_idle = ready.is_empty();
         // Ctrl-C may have arrived during the journal write.
         let may_start = run.broken.is_none() && !is_told_to_end(options);
