@@ -21,6 +21,9 @@ use crate::loaded::{seeds, stack};
 use crate::random::{Draft, drafts};
 use crate::samples::samples;
 
+/// Time until all instances are exchanged, however large the pools of a random stack are.
+pub(crate) const EXCHANGED: SignedDuration = SignedDuration::from_hours(4);
+
 /// The input of a property.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
@@ -194,6 +197,12 @@ impl Scene {
         sim.restart(config).unwrap()
     }
 
+    /// Returns all resources once Auto Scaling has done what it does by itself: runs that differ end
+    /// at different moments of it.
+    pub(crate) fn settled(&self, sim: &Sim) -> Vec<String> {
+        shape(&self.after_with(sim, |config| config.between_runs = EXCHANGED).world())
+    }
+
     /// Returns the world immediately after `sim`.
     pub(crate) fn at_once(&self, sim: &Sim) -> Sim {
         let between_runs = SignedDuration::from_millis(1);
@@ -262,7 +271,7 @@ impl Scene {
         }
         assert_eq!(self.foreign(&now), self.foreign(&self.start), "what belongs to others");
         assert_eq!(begun(&world), [""; 0], "begun and forgotten");
-        shape(&world)
+        self.settled(&now)
     }
 
     /// Asserts that the world of `sim` is the one that an undisturbed apply leaves.

@@ -15,11 +15,11 @@ use proptest::prelude::*;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::{Disaster, EXCHANGED, without_most};
+use super::{Disaster, without_most};
 use crate::props::desk::OperatorCloud;
 use crate::props::planted::Flaw;
 use crate::props::program::End;
-use crate::props::scene::{Case, cases, expect_done, left_to_do, objects, shape};
+use crate::props::scene::{Case, EXCHANGED, cases, expect_done, left_to_do, objects, shape};
 use crate::props::{finds, holds, run};
 
 /// The spot capacity that is missing at a failback, and the seconds until the world is observed.
@@ -84,7 +84,7 @@ fn check(case: &Case, lack: &Lack, flaw: Option<Flaw>) {
         expect_wanted(&disaster, &sim, &active, lack).await;
         failed_over_again(&disaster, &sim).await;
         let sim = disaster.scene.after_with(&sim, |config| config.between_runs = EXCHANGED);
-        let before = without_epochs(shape(&disaster.scene.stands.world()));
+        let before = without_epochs(disaster.scene.settled(&disaster.scene.stands));
         let mut after = without_epochs(shape(&sim.world()));
         after.retain(|it| !it.contains("/table-import/") || !it.contains(" Stack "));
         expect_equal(&after, &before);
@@ -120,7 +120,7 @@ async fn expect_wanted(disaster: &Disaster, sim: &Sim, active: &World, lack: &La
 async fn failed_over_again(disaster: &Disaster, sim: &Sim) {
     let sim = disaster.later(sim);
     expect_done(disaster.failover(&sim, "again").await);
-    let there = shape(&disaster.later(&sim).world());
+    let there = disaster.scene.settled(&sim);
     let there: Vec<String> = there.iter().map(|it| without_most(it)).collect();
     expect_equal(&without_epochs(there), &without_epochs(disaster.undisturbed.clone()));
 }

@@ -27,12 +27,11 @@ use drstack_core::control::doubt::mode;
 use drstack_core::control::mode::KeptMode;
 use drstack_core::objective::Mode;
 use drstack_sim::{Sim, SimConfig};
-use jiff::SignedDuration;
 
 use super::desk::OperatorCloud;
 use super::planted::Flaw;
 use super::program::{End, scope};
-use super::scene::{Case, Scene, expect_done, expect_intended, left_to_do, objects, owned, shape};
+use super::scene::{Case, Scene, expect_done, expect_intended, left_to_do, objects, owned};
 use super::service::Service;
 
 /// Name of a run that stops at a chosen call of an undisturbed run, and of that undisturbed run.
@@ -40,9 +39,6 @@ use super::service::Service;
 /// Both need the same name: it is part of the journal's keys, and faults are drawn by what is
 /// called, so another name gives other faults and other calls.
 const FIRST: &str = "failover";
-
-/// Time until all instances are exchanged, however large the pools of a random stack are.
-const EXCHANGED: SignedDuration = SignedDuration::from_hours(4);
 
 /// A stack in standby whose primary is lost, with the world after an undisturbed failover.
 struct Disaster {
@@ -137,7 +133,7 @@ impl Disaster {
         let standing = kept.standing();
         assert_eq!((standing.mode, standing.epoch, kept.is_complete()), (Mode::Active, 1, true));
         self.expect_nothing_lost(&now);
-        shape(&now.world()).iter().map(|it| without_most(it)).collect()
+        self.scene.settled(&now).iter().map(|it| without_most(it)).collect()
     }
 
     /// Asserts that every resource of mode standby still exists, exactly once.

@@ -8,9 +8,9 @@ use drstack_sim::{Holder, World};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::{Disaster, EXCHANGED};
+use super::Disaster;
 use crate::props::program::End;
-use crate::props::scene::{Case, cases, objects};
+use crate::props::scene::{Case, EXCHANGED, cases, objects};
 use crate::props::{holds, run};
 
 /// Returns all resources outside `only`. The traffic switch is a setting without an owner, so its
