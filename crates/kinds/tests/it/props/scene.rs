@@ -13,6 +13,7 @@ use drstack_core::stack::Stack;
 use drstack_sim::{Holder, Sim, SimConfig, World};
 use jiff::SignedDuration;
 use proptest::prelude::*;
+use serde_json::Value;
 
 use super::desk::{Nap, OperatorCloud};
 use super::planted::Flaw;
@@ -363,12 +364,26 @@ pub(crate) fn shape(world: &World) -> Vec<String> {
     let mut all: Vec<String> = objects(world)
         .map(|(kind, region, id, object)| {
             let instances: u32 = object.runs.values().sum();
-            let text = format!("{region}/{kind}/{id} {:?} {} {instances}", object.owner, object.live);
+            let mut live = object.live.clone();
+            sort_by_name(&mut live, &chosen);
+            let text = format!("{region}/{kind}/{id} {:?} {live} {instances}", object.owner);
             chosen.iter().fold(text, |text, (id, name)| text.replace(id, name))
         })
         .collect();
     all.sort();
     all
+}
+
+/// Sorts the lists of ids that the cloud chose by what the ids stand for: their order follows from
+/// the ids.
+fn sort_by_name(live: &mut Value, chosen: &BTreeMap<&str, String>) {
+    let name = |it: &Value| it.as_str().and_then(|id| chosen.get(id)).cloned();
+    match live {
+        Value::Array(items) if items.iter().all(|it| name(it).is_some()) => items.sort_by_key(name),
+        Value::Array(items) => items.iter_mut().for_each(|it| sort_by_name(it, chosen)),
+        Value::Object(fields) => fields.values_mut().for_each(|it| sort_by_name(it, chosen)),
+        _ => {}
+    }
 }
 
 /// Creates a resource of each kind in each place for other owners, and two replication rules in the
