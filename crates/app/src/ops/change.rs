@@ -218,9 +218,12 @@ async fn begin(
         expect_whole(&planned)?;
     }
     let standing = session.accepting(kept.next(change.options.mode, &change.options.targets));
-    // A planned failover detects no outage: the primary served until then.
-    let is_outage = change.options.intent.fails_over() && change.drained.is_none();
-    let detected = is_outage.then_some(change.detected);
+    let detected = match change.options.intent {
+        Intent::Failover => Some(change.detected),
+        // It detects no outage: the primary serves until then. It may go on with the failover from one.
+        Intent::PlannedFailover => kept.outage(),
+        Intent::Converge | Intent::Failback | Intent::Destroy => None,
+    };
     let begun = kept.begin(&*session.store, standing, session.now(), detected, &lock.holder().run).await;
     let begun = begun.map_err(|error| mode_failure(&error))?;
     session.testify(&begun).await;

@@ -46,12 +46,12 @@ impl KeptMode {
         self.record.as_ref().map(|record| record.since).filter(|it| *it != Timestamp::UNIX_EPOCH)
     }
 
-    /// Returns when the outage began whose failover is under way: not complete, or of a part of the
-    /// stack. A failover of a record without that moment counts from its first run.
+    /// Returns when the outage was noticed whose failover is under way: not complete, or of a part of
+    /// the stack. A planned failover, during which the primary serves, is none.
     pub fn outage(&self) -> Option<Timestamp> {
         let record = self.record.as_ref().filter(|it| it.standing.mode == Mode::Active)?;
         let is_under_way = !record.complete || !record.standing.only.is_empty();
-        record.detected.or(self.since()).filter(|_| is_under_way)
+        record.detected.filter(|_| is_under_way)
     }
 
     /// Returns the standing that a run with these options plans for.
