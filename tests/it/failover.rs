@@ -248,12 +248,15 @@ fn a_failover_by_files_that_name_other_regions_is_refused_and_the_bundle_named()
                 "{refused:?}"
             );
             assert!(
-                refused.stderr.contains("`drstack failover --bundle s3://demo-control/demo`"),
+                refused
+                    .stderr
+                    .contains("`drstack failover --bundle s3://demo-control/demo --region us-west-2`"),
                 "{refused:?}"
             );
         }
     }
-    run(&machine, "failover --bundle s3://demo-control/demo --auto-approve", Some("lost.toml")).unasked();
+    let command = "failover --bundle s3://demo-control/demo --region us-west-2 --auto-approve";
+    run(&machine, command, Some("lost.toml")).unasked();
 }
 
 /// The outage does not begin anew with each run: a run after a dead one is late by what that took.

@@ -79,8 +79,11 @@ fn same_regions(files: &StackFacts, applied: &StackFacts, url: &Url) -> Result<(
     }
     let message =
         format!("the files say {}, and what was applied fails over {}", regions(files), regions(applied));
-    let hint =
-        format!("run `drstack failover --bundle s3://{}/{}`: it needs no files", url.control, url.stack);
+    let Url { control, stack } = url;
+    let hint = format!(
+        "run `drstack failover --bundle s3://{control}/{stack} --region {}`: it needs no files",
+        applied.standby
+    );
     Err(Failure::new(Status::NotReady, message, hint))
 }
 

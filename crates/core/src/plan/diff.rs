@@ -138,8 +138,8 @@ struct Draft<'a> {
     kept_data: BTreeSet<String>,
     /// Delete steps of carriers, with the ids of what they carry traffic for.
     carried: Vec<(StepId, Vec<String>)>,
-    /// Ids of objects that block a resource, since nothing proves whose they are.
-    claimed: BTreeSet<String>,
+    /// Objects, by kind and id, that block a resource, since nothing proves whose they are.
+    claimed: BTreeSet<(String, String)>,
     /// True if a failed listing may have hidden data.
     unlisted_data: bool,
     /// Resources that match the stack but are not ready yet, and why.

@@ -111,7 +111,7 @@ impl<'a> Draft<'a> {
              something else; where it is the stack's, give it the tag {proof}",
             found.id
         );
-        self.claimed.insert(found.id.clone());
+        self.claimed.insert((resource.kind.clone(), found.id.clone()));
         self.block(&resource.address, text);
     }
 
@@ -217,7 +217,7 @@ impl<'a> Draft<'a> {
         for Claim { kind, found, .. } in &self.seen.unproven {
             let Owner::Unproven(address) = &found.owner else { continue };
             let address = address.as_ref().map_or_else(|| (*kind).to_owned(), Address::to_string);
-            if self.claimed.contains(&found.id) {
+            if self.claimed.contains(&((*kind).to_owned(), found.id.clone())) {
                 continue;
             }
             let text = format!(

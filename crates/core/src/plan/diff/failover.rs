@@ -138,7 +138,9 @@ impl Draft<'_> {
             }
         }
         for step in &mut kept {
-            step.needs = step.needs.iter().filter_map(|need| renamed.get(need).copied()).collect();
+            for before in [&mut step.needs, &mut step.after] {
+                *before = before.iter().filter_map(|it| renamed.get(it).copied()).collect();
+            }
         }
         self.steps = kept;
         self.gates =

@@ -270,3 +270,28 @@ fn data_of_the_same_component_serves_in_the_place_of_what_is_wanted() {
         assert_eq!(report.blocked.len(), 1, "{of}: in standby it is in the way");
     }
 }
+
+/// A route is not linked from what runs behind it, and has to be there first all the same, whatever
+/// else the failover leaves out.
+#[test]
+fn what_is_created_on_the_carried_starts_after_its_route() {
+    let link = || Some(Link::output(&at("z.z/net"), "id"));
+    let mut graph = user_of_a_bucket();
+    graph.resources.extend(
+        want(vec![
+            Resource::named::<Named>(at("z.z/net"), Place::Standby, "z.z/net", &sized(2, None)),
+            Resource::named::<Named>(at("z.z/alone"), Place::Standby, "z.z/alone", &sized(2, link())),
+            Resource::named::<Route>(at("z.z/route"), Place::Standby, "z.z/route", &sized(2, link())),
+        ])
+        .resources,
+    );
+    let mut seen = there(&[("z.z/net", 2), ("y.y/c", 1)]);
+    for address in ["x.x/a", "x.x/b", "z.z/alone", "z.z/route"] {
+        seen.seen.insert(at(address), Look::Absent);
+    }
+    let (plan, report) = made(&graph, &seen, &options(Intent::Failover));
+    assert!(!report.blocked.is_empty(), "something is left out");
+    let route = plan.steps.iter().position(|it| it.address == at("z.z/route")).unwrap();
+    let user = plan.steps.iter().find(|it| it.address == at("z.z/alone")).unwrap();
+    assert_eq!((&user.after, &user.needs), (&vec![route], &Vec::new()));
+}
