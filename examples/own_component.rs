@@ -35,6 +35,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 /// A stack that uses the component below.
 const STACK: &str = r#"
@@ -233,9 +234,11 @@ impl Host for Here {
         tokio::time::sleep(span).boxed()
     }
 
-    fn interrupted(&self) -> BoxFuture<'_, ()> {
-        std::future::pending().boxed()
+    fn requests_to_stop(&self) -> watch::Receiver<u32> {
+        watch::channel(0).1
     }
+
+    fn hold(&self, _: bool) {}
 }
 
 /// Notes what was made.

@@ -28,7 +28,7 @@ use crate::args::{CloudName, Global, StackArgs};
 use crate::connect::{Known, runtime};
 use crate::exit::{Ended, Exit, Failure};
 use crate::loading::load_stack;
-use crate::machine::Machine;
+use crate::machine::{Machine, unless_stopped};
 use crate::screen::Screen;
 use crate::ui::Ui;
 
@@ -124,13 +124,13 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
     match &args.command {
         Command::Init(it) => init::run(ui, it),
         Command::Validate(it) => validate::run(ui, it),
-        Command::Plan(it) => runtime(global.cloud)?.block_on(plan::run(ui, global, it)),
-        Command::Apply(it) => runtime(global.cloud)?.block_on(apply::run(ui, global, it)),
-        Command::Destroy(it) => runtime(global.cloud)?.block_on(destroy::run(ui, global, it)),
-        Command::Failover(it) => runtime(global.cloud)?.block_on(failover::run(ui, global, it)),
-        Command::Failback(it) => runtime(global.cloud)?.block_on(failback::run(ui, global, it)),
-        Command::Graph(it) => runtime(global.cloud)?.block_on(graph::run(ui, global, it)),
-        Command::Unlock(it) => runtime(global.cloud)?.block_on(unlock::run(ui, global, it)),
+        Command::Plan(it) => complete(global, plan::run(ui, global, it)),
+        Command::Apply(it) => complete(global, apply::run(ui, global, it)),
+        Command::Destroy(it) => complete(global, destroy::run(ui, global, it)),
+        Command::Failover(it) => complete(global, failover::run(ui, global, it)),
+        Command::Failback(it) => complete(global, failback::run(ui, global, it)),
+        Command::Graph(it) => complete(global, graph::run(ui, global, it)),
+        Command::Unlock(it) => complete(global, unlock::run(ui, global, it)),
         Command::Keys(it) => keys::run(ui, it),
         Command::Schema(it) => schema::run(ui, it),
         Command::Kinds(_) => kinds::run(ui),
@@ -138,4 +138,9 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
         Command::Completions(it) => completions::run(ui, it),
         Command::Man(_) => man::run(ui),
     }
+}
+
+/// Completes a command that needs a cloud.
+fn complete(global: &Global, command: impl Future<Output = Ended>) -> Ended {
+    runtime(global.cloud)?.block_on(unless_stopped(command))
 }

@@ -173,7 +173,11 @@ fn what_a_killed_run_had_begun_is_finished_although_the_next_was_killed_before_i
 
 /// Sends Ctrl-C.
 pub(crate) fn interrupt(child: &Child) {
-    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    signal(child, "-INT");
+}
+
+fn signal(child: &Child, signal: &str) {
+    let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
     assert!(sent.expect("run kill").success());
 }
 
@@ -210,6 +214,29 @@ fn one_ctrl_c_finishes_what_runs_and_two_stop_at_once() {
             .values()
             .filter(|it| it["Tags"]["drstack:stack"] == "fleet");
         assert_eq!(ours.count(), 1, "{times} Ctrl-C");
+    }
+}
+
+/// A run that is asked to stop after it took the lock, and before its first step, releases it and
+/// changes nothing (A8).
+#[test]
+fn a_run_that_is_stopped_before_its_first_step_releases_the_lock() {
+    let Some(server) = Server::moto() else { return };
+    let (server, machine) = fresh(server);
+    for sent in ["-INT", "-TERM"] {
+        server.find();
+        server.slow(10 * LATENCY);
+        let mut child = start(&machine);
+        // The lock is the first object that a run writes.
+        until_called(&server, "/PUT Object");
+        signal(&child, sent);
+        let status = child.wait().expect("wait for drstack");
+        assert_eq!(status.code(), Some(130), "{sent}");
+        let calls = server.calls();
+        assert!(!calls.keys().any(|call| call.contains("/CreateVpc")), "{sent}: {calls:?}");
+        server.slow(Duration::ZERO);
+        let unlock = machine.run(["unlock", "s", "--force"]).code(0);
+        assert!(unlock.stdout.contains("not locked"), "{sent}: {unlock:?}");
     }
 }
 

@@ -137,6 +137,7 @@ impl Session {
         if !auto_approve {
             self.app.operator.approve(&format!("Record that {} serves?", self.serving(mode)))?;
         }
+        let _answering = self.answer_stops();
         let lock = self.lock(Intent::Converge).await?;
         let standing = kept.next(mode, &kept.standing().only);
         let begun = kept.begin(&*self.store, standing, self.now(), kept.outage(), &lock.holder().run).await;

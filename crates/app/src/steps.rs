@@ -4,4 +4,5 @@ pub mod execute;
 pub mod lock;
 pub mod plan;
 pub mod publish;
+pub mod stop;
 pub mod then;

@@ -1,6 +1,7 @@
 //! A change of mode, from the decision to the report. Failover and failback share it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use drstack_core::control::Condition;
 use drstack_core::control::lock::Lock;
@@ -25,6 +26,7 @@ use crate::report::restored::restored;
 use crate::report::timeline::{Clock, Report};
 use crate::session::Session;
 use crate::steps::lock::release;
+use crate::steps::stop::unless_stopped;
 
 /// Options of a change of mode.
 pub(crate) struct Change<'a> {
@@ -49,6 +51,7 @@ pub(crate) async fn carry_out(
     kept: KeptMode,
     change: &Change<'_>,
 ) -> Ended {
+    let answering = session.answer_stops();
     let lock = session.lock_over(change.options.intent).await?;
     let run = lock.holder().run.clone();
     let begun = begin(session, shown, &kept, change, &lock).await;
@@ -100,6 +103,7 @@ pub(crate) async fn carry_out(
         counts.conclude(session, &planned, &summary).await;
         summary
     };
+    drop(answering);
     // Instances that were up stayed up, unless a step had to be repeated.
     if clock.done.is_none() || !summary.redone.is_empty() {
         clock.done = Some(session.now());
@@ -209,7 +213,10 @@ async fn begin(
     let planned = match shown.still_stands_under(lock) {
         true => shown,
         // The run that had the lock may have changed something: plan again.
-        false => session.plan(change.options).await?,
+        false => {
+            let host = Arc::clone(&session.app.host);
+            unless_stopped(&*host, 1, session.plan(change.options)).await?
+        }
     };
     if change.options.intent == Intent::Failback {
         if !planned.report.blocked.is_empty() {

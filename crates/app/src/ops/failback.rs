@@ -83,6 +83,8 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
             Status::Done => {}
             other => return Ok(other),
         }
+        // The last steps of the first phase may have been running when the user asked.
+        session.expect_no_stop()?;
         shown = session.plan(&options).await?;
         expect_primary(session, &shown)?;
         if !shown.report.blocked.is_empty() {

@@ -1,6 +1,8 @@
 //! The second half of every operation that keeps the mode: approve, lock, plan again if needed,
 //! execute.
 
+use std::sync::Arc;
+
 use drstack_core::plan::{Intent, Options};
 
 use crate::failure::{Ended, Failure, Status};
@@ -8,6 +10,7 @@ use crate::operator::{News, Run};
 use crate::planned::PlanOutcome;
 use crate::session::Session;
 use crate::steps::lock::release;
+use crate::steps::stop::unless_stopped;
 
 /// The operator's approval.
 pub(crate) enum Approval {
@@ -31,10 +34,12 @@ pub(crate) async fn finish(
     }
     // The first phase of a failback does not change the mode, but it belongs to a run that will.
     let intent = if run == Run::FirstPhase { Intent::Failback } else { options.intent };
+    let answering = session.answer_stops();
     let lock = session.lock(intent).await?;
+    let host = Arc::clone(&session.app.host);
     let planned = match shown.still_stands_under(&lock) {
         true => shown,
-        false => match session.plan(options).await {
+        false => match unless_stopped(&*host, 1, session.plan(options)).await {
             // Only the plan that was shown is executed. If another run changed the world meanwhile,
             // nothing is.
             Ok(planned) if planned.plan == shown.plan => planned,
@@ -56,6 +61,7 @@ pub(crate) async fn finish(
     let operator = session.app.operator.clone();
     let mut sink = |event| operator.hear(&event);
     let summary = session.execute(&planned, None, lock, intent, parallelism, &mut sink).await?;
+    drop(answering);
     let blocked = planned.report.blocked.len();
     session.tell(News::Finished { run, plan: &planned.plan, summary: &summary, blocked });
     for (step, error) in &summary.failed {

@@ -20,6 +20,7 @@ use crate::failure::{Failure, Status, mode_failure, store_failure};
 use crate::planned::PlanOutcome;
 use crate::session::Session;
 use crate::steps::lock::release;
+use crate::steps::stop::asked;
 
 impl Session {
     /// Executes `planned` under `lock`, renews the lock meanwhile and releases it at the end.
@@ -70,7 +71,7 @@ impl Session {
             let rest = async |span| self.app.host.rest(span).await;
             let say = |seen: &InFlight, unseen: &InFlight| self.say_in_flight(seen, unseen);
             let run = again.execute(&earlier, &mut journal, &options, rest, say, sink);
-            let run = self.until_interrupted(run, &drain, &stop);
+            let run = self.until_stopped(run, &drain, &stop);
             let now = || self.cloud.now();
             keeping(&mut lock, now, rest, &stop, run).await
         };
@@ -191,22 +192,24 @@ impl Session {
         }
     }
 
-    /// Runs `run`; the first interruption drains it, the second one stops it.
-    async fn until_interrupted<T>(
+    /// Runs `run`; the first request to stop drains it, the second one stops it.
+    async fn until_stopped<T>(
         &self,
         run: impl Future<Output = T>,
         drain: &CancellationToken,
         stop: &CancellationToken,
     ) -> T {
+        let mut requests = self.app.host.requests_to_stop();
         tokio::pin!(run);
-        loop {
+        for (times, token) in [(1, drain), (2, stop)] {
             tokio::select! {
+                biased;
+                // First: a run that was stopped before it began starts nothing.
+                () = asked(&mut requests, times) => token.cancel(),
                 result = &mut run => return result,
-                () = self.app.host.interrupted() => {
-                    if drain.is_cancelled() { stop.cancel() } else { drain.cancel() }
-                }
             }
         }
+        run.await
     }
 }
 

@@ -10,6 +10,7 @@ use drstack_core::plan::Intent;
 use crate::failure::{Failure, Status, store_failure};
 use crate::operator::Busy;
 use crate::session::Session;
+use crate::steps::stop::unless_stopped;
 
 /// How often a failover checks if another holder is alive: several times per renewal period of a
 /// holder.
@@ -32,6 +33,7 @@ impl Session {
             taken = self.take_lock(intent).await;
         }
         let (lock, from) = taken.map_err(|error| self.lock_failure(&error))?;
+        let lock = self.unless_stopped_meanwhile(lock).await?;
         if let Some(Holder { owner, host, purpose, .. }) = from {
             self.warn(&format!(
                 "took the lock from `drstack {purpose}` of {owner} on {host}: it starts nothing more, and what it has running is stopped"
@@ -57,7 +59,11 @@ impl Session {
             if !held.is_some_and(|(holder, _)| holder == *first) {
                 break;
             }
-            self.app.host.rest(SIGN_OF_LIFE).await;
+            let rest = async {
+                self.app.host.rest(SIGN_OF_LIFE).await;
+                Ok(())
+            };
+            unless_stopped(&*self.app.host, 1, rest).await?;
         }
         Ok(())
     }
@@ -67,7 +73,18 @@ impl Session {
         let _busy = self.taking();
         self.store.ensure().await.map_err(|error| store_failure(&error))?;
         let taken = Lock::take(Arc::clone(&self.store), self.holder(intent), self.now()).await;
-        taken.map_err(|error| self.lock_failure(&error))
+        self.unless_stopped_meanwhile(taken.map_err(|error| self.lock_failure(&error))?).await
+    }
+
+    /// Releases `lock` again if the user has asked the program to stop while it was taken.
+    async fn unless_stopped_meanwhile(&self, lock: Lock) -> Result<Lock, Failure> {
+        match self.expect_no_stop() {
+            Ok(()) => Ok(lock),
+            Err(failure) => {
+                release(lock).await?;
+                Err(failure)
+            }
+        }
     }
 
     fn taking(&self) -> Busy {

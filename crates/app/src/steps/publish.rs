@@ -99,6 +99,7 @@ impl Session {
         if is_published && !shown.has_new_levels {
             return Ok(());
         }
+        let _answering = self.answer_stops();
         let mut lock = match self.lock(Intent::Converge).await {
             Ok(lock) => lock,
             // The lock holder has observed the same and keeps it.

@@ -29,6 +29,7 @@ use drstack_core::stack::Stack;
 use drstack_core::verdict::{Evidence, Verdict};
 use futures_util::future::{BoxFuture, FutureExt};
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
 
 use super::desk::OperatorCloud;
 use super::planted::{self, Flaw};
@@ -248,9 +249,11 @@ impl Host for Seat {
         self.desk.rest(span).boxed()
     }
 
-    fn interrupted(&self) -> BoxFuture<'_, ()> {
-        std::future::pending().boxed()
+    fn requests_to_stop(&self) -> watch::Receiver<u32> {
+        watch::channel(0).1
     }
+
+    fn hold(&self, _: bool) {}
 }
 
 /// Records the results that the program reports.
