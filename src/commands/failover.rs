@@ -8,6 +8,7 @@ use drstack_app::session::Session;
 use drstack_app::text::count;
 use drstack_app::trust::Trust;
 use drstack_core::control::journal::Entry;
+use drstack_core::minimum::Minimum;
 
 use crate::args::{BundleArgs, Global, RunArgs, StackArgs, typed};
 use crate::commands::Edge;
@@ -18,7 +19,7 @@ use crate::ui::Ui;
 /// Fail over to the standby region, calling no other unless it is planned
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  drstack failover . --dry-run                     # every call it would make\n  drstack failover . --auto-approve                # from a runbook\n  drstack failover . --only pool.inference         # a part, with what it needs\n  drstack failover --bundle s3://CONTROL/STACK --region us-west-2     # in an empty folder\n  drstack failover . --planned                     # while the primary still answers: waits for replication first\n  drstack failover . --watch                       # what another operator's run is doing\n  drstack failover . --minimum 40%                 # go on with less than the minimum of the stack\n\nRun it again after any failure: finished steps are not repeated.\n\nExit codes: 0 what serves was asked and answered, within the RTO; 1 not complete, or nothing is in service; 3 later than the RTO, or no check asked what serves; 4 locked, 130 interrupted"
+    after_help = "Examples:\n  drstack failover . --dry-run                     # every call it would make\n  drstack failover . --auto-approve                # from a runbook\n  drstack failover . --only pool.inference         # a part, with what it needs\n  drstack failover --bundle s3://CONTROL/STACK --region us-west-2     # in an empty folder\n  drstack failover . --planned                     # while the primary still answers: waits for replication first\n  drstack failover . --watch                       # what another operator's run is doing\n  drstack failover . --minimum 40%                 # go on with less than the minimum of the stack\n  drstack failover . --accept-degraded             # go on with whatever is in service\n\nRun it again after any failure: finished steps are not repeated.\n\nExit codes: 0 what serves was asked and answered, within the RTO; 1 not complete, or nothing is in service; 3 later than the RTO, degraded, or no check asked what serves; 4 locked, 130 interrupted"
 )]
 pub(crate) struct FailoverArgs {
     #[command(flatten)]
@@ -30,6 +31,9 @@ pub(crate) struct FailoverArgs {
     /// Fail over only this address, `tier=N` or `tag:KEY=VALUE`, and what it needs (repeatable)
     #[arg(long, value_name = "ADDRESS")]
     only: Vec<String>,
+    /// Use the stack's files as they are now, and not what was last applied
+    #[arg(long, conflicts_with_all = ["bundle", "watch"])]
+    with_files: bool,
     /// Run a bundle's commands that neither your key nor your files vouch for
     #[arg(long)]
     unsigned: bool,
@@ -48,6 +52,9 @@ pub(crate) struct FailoverArgs {
     /// Accept less capacity in this failover: `40%`, `16`, or `pool.inference=40%` (repeatable)
     #[arg(long, value_name = "MINIMUM", value_parser = parse)]
     minimum: Vec<Accepted>,
+    /// Accept whatever is in service in this failover, one instance of each pool at least
+    #[arg(long, conflicts_with = "minimum")]
+    accept_degraded: bool,
     /// Count the recovery time from this moment, when the outage was noticed
     #[arg(long, value_name = "TIME", conflicts_with = "planned", value_parser = moment)]
     detected_at: Option<jiff::Timestamp>,
@@ -67,6 +74,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
         dry_run: args.dry_run,
         watch: args.watch,
         without_control: args.without_control,
+        with_files: args.with_files,
     };
     let source = match args.bundle.at()? {
         Some(at) => Source::Bundle(at),
@@ -81,7 +89,10 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
         planned: args.planned,
         drain_timeout: args.drain_timeout,
         not_waiting_for: args.not_waiting_for.clone(),
-        minimum: args.minimum.clone(),
+        minimum: match args.accept_degraded {
+            true => vec![Accepted { pool: None, minimum: Minimum::Instances(1) }],
+            false => args.minimum.clone(),
+        },
         detected_at: args.detected_at,
         dry_run: args.dry_run,
         auto_approve: args.run.auto_approve,
@@ -104,6 +115,7 @@ fn command(global: &Global, args: &FailoverArgs) -> String {
         }
         None => words.push(typed(global, &args.stack)),
     }
+    words.extend(args.with_files.then(|| "--with-files".to_owned()));
     let key = args.bundle.verify_key.iter();
     words.extend(key.flat_map(|key| ["--verify-key".to_owned(), quoted(key)]));
     words.extend(args.only.iter().flat_map(|it| ["--only".to_owned(), quoted(it)]));

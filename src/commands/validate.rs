@@ -28,11 +28,12 @@ pub(super) fn run(ui: Ui, args: &ValidateArgs) -> Ended {
     Ok(Exit::Done)
 }
 
-/// Shows what traffic of `stack` waits for, and what an `after` leaves out.
+/// Shows what traffic of `stack` waits for, and warns of what is left out or never asked.
 fn in_order(ui: Ui, stack: &Stack) {
     let sequence = Sequence::of(stack, &drstack_kinds::kinds());
     order::show(ui, &sequence);
-    let warnings = sequence.left_out(stack);
+    let mut warnings = sequence.left_out(stack);
+    warnings.extend(sequence.never_asked(stack));
     for warning in &warnings {
         ui.line(&diagnostic(warning, &stack.sources));
     }

@@ -103,6 +103,10 @@ pub(crate) struct PlanLine {
     pub(crate) change: usize,
     /// Number of deletions.
     pub(crate) destroy: usize,
+    /// Number of checks; they count in none of the three above.
+    // Later than the line itself.
+    #[schemars(skip_serializing_if = "is_zero")]
+    pub(crate) checks: usize,
     /// Number of resources that match the stack.
     pub(crate) unchanged: usize,
     /// Number of lines of type `blocked`.

@@ -18,10 +18,16 @@ use crate::lines::{GateLine, Line, PlanLine, PostureLine, RehearsedLine, Rehears
 /// The basis of an estimate.
 const BASIS: &str = "typical AWS times, not measured in your account";
 
-/// Counts creations, updates and deletions. A replacement counts as one creation and one deletion.
-pub(crate) fn tally(plan: &Plan) -> (usize, usize, usize) {
-    let of = |action| plan.steps.iter().filter(|step| step.action == action).count();
-    (of(Action::Create), of(Action::Update), of(Action::Delete))
+/// Counts creations, updates, deletions and checks. A replacement counts as one creation and one
+/// deletion.
+fn tally(plan: &Plan, kinds: &KindRegistry) -> (usize, usize, usize, usize) {
+    let (checks, changes): (Vec<&Step>, Vec<&Step>) = plan.steps.iter().partition(|it| is_check(it, kinds));
+    let of = |action| changes.iter().filter(|step| step.action == action).count();
+    (of(Action::Create), of(Action::Update), of(Action::Delete), checks.len())
+}
+
+fn is_check(step: &Step, kinds: &KindRegistry) -> bool {
+    kinds.get(&step.kind).is_some_and(|kind| kind.check().is_some())
 }
 
 /// Describes what the posture promises, beside what the stack asks of it.
@@ -61,8 +67,10 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: Intent) -> String {
     let kinds = drstack_kinds::kinds();
     let mut out = String::new();
     let mut component = String::new();
-    let mut steps: Vec<&Step> = plan.steps.iter().collect();
+    let (mut checks, mut steps): (Vec<&Step>, Vec<&Step>) =
+        plan.steps.iter().partition(|step| is_check(step, &kinds));
     steps.sort_by_key(|step| (step.address.clone(), step.action));
+    checks.sort_by_key(|step| step.address.clone());
     for step in steps {
         let of = step.address.component().to_string();
         if of != component {
@@ -82,6 +90,13 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: Intent) -> String {
             let note = if change.replace { "  (forces replacement)" } else { "" };
             let _ = writeln!(out, "      {}: {} -> {}{note}", change.field, change.from, change.to);
         }
+    }
+    if !checks.is_empty() {
+        let gap = if out.is_empty() { "" } else { "\n" };
+        let _ = writeln!(out, "{gap}Checks, once what they ask is up:");
+    }
+    for step in checks {
+        let _ = writeln!(out, "  {}", step.address);
         if let Some(command) = commands::of_step(step, &kinds) {
             let _ = writeln!(out, "      runs on this machine: {}", command.line());
         }
@@ -99,8 +114,9 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: Intent) -> String {
         let gap = if out.is_empty() { "" } else { "\n" };
         return out + gap + &nothing(report, intent) + "\n";
     }
-    let (add, change, destroy) = tally(plan);
-    let _ = writeln!(out, "\nPlan: {add} to add, {change} to change, {destroy} to destroy.");
+    let (add, change, destroy, checks) = tally(plan, &kinds);
+    let checks = if checks == 0 { String::new() } else { format!("; {}", count(checks, "check")) };
+    let _ = writeln!(out, "\nPlan: {add} to add, {change} to change, {destroy} to destroy{checks}.");
     let (path, length) = plan.critical_path();
     let address = |id: &usize| &plan.steps[*id].address;
     let critical = match path.as_slice() {
@@ -249,11 +265,12 @@ pub(crate) fn lines<'a>(plan: &'a Plan, report: &'a PlanReport) -> Vec<Line<'a>>
     lines.extend(report.kept.iter().map(Line::Kept));
     lines.extend(report.waiting.iter().map(Line::Waiting));
     lines.extend(report.notes.iter().map(Line::Note));
-    let (add, change, destroy) = tally(plan);
+    let (add, change, destroy, checks) = tally(plan, &kinds);
     lines.push(Line::Plan(PlanLine {
         add,
         change,
         destroy,
+        checks,
         unchanged: report.unchanged,
         blocked: report.blocked.len(),
         estimate_seconds: plan.critical_path().1.as_secs_f64(),

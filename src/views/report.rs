@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use drstack_app::report::timeline::{InService, Report};
-use drstack_app::text::{count, duration};
+use drstack_app::text::{self, count, duration};
+use drstack_core::address::ComponentAddress;
 use drstack_core::verdict::Verdict;
 
 /// Writes the report for people.
@@ -49,22 +50,39 @@ fn first_sentence(report: &Report) -> String {
     match report.verdict {
         _ if !report.complete => format!("The {} is NOT COMPLETE: what failed is below.", report.purpose),
         None => format!("Failed back to {region} in {}.", took(report)),
+        Some(verdict) if verdict.is_recovery() && report.recovery_seconds.is_none() => {
+            let since = report.clock.served.map_or_else(String::new, |at| format!(" since {at:.0}"));
+            let how = if verdict == Verdict::Degraded { ", DEGRADED (below)" } else { "" };
+            format!("{region} has served{since}{how}; this run repaired what differed.")
+        }
         Some(Verdict::Recovered) => format!("Recovered in {}; {}.", took(report), objective(report)),
+        Some(Verdict::Partial) => format!(
+            "Recovered in PART, in {}. Still in the primary region: {}.",
+            took(report),
+            listed(&report.in_primary)
+        ),
         Some(Verdict::Degraded) => format!(
-            "Recovered in {} with less than is wanted (DEGRADED, below); {}.",
+            "DEGRADED: {region} serves after {}, with less than the stack wants (below); {}.",
             took(report),
             objective(report)
         ),
         Some(Verdict::Capacity) => format!(
-            "NOT RECOVERED yet: what the stack wants is in place in {region}, and no check asked whether it answers."
+            "NOT RECOVERED yet: the capacity is up in {region}, and no check asked whether {} answers.",
+            listed(&report.unasked)
         ),
         Some(Verdict::NothingToDo) => format!("Nothing to do: {region} serves already."),
-        Some(Verdict::Partial | Verdict::NotComplete) => {
+        Some(Verdict::NotComplete) => {
             let empty = report.pools.iter().filter(|pool| pool.in_service.unwrap_or(0) == 0);
             let empty: Vec<&str> = empty.map(|pool| pool.address.as_str()).collect();
             format!("NOT RECOVERED: nothing in service, or not to be seen: {}.", empty.join(", "))
         }
     }
+}
+
+/// Names components; "the service" if there are none.
+fn listed(components: &[ComponentAddress]) -> String {
+    let names: Vec<String> = components.iter().map(ToString::to_string).collect();
+    if names.is_empty() { "the service".to_owned() } else { text::listed(&names) }
 }
 
 fn took(report: &Report) -> String {
@@ -74,13 +92,23 @@ fn took(report: &Report) -> String {
 /// Compares the recovery time with the RTO.
 fn objective(report: &Report) -> String {
     let Some(rto) = report.rto_seconds else { return "the stack asks for no RTO".to_owned() };
-    let verdict = if report.missed() { "MISSED" } else { "met" };
+    let verdict = match report.verdict {
+        // Only what is whole can meet it.
+        Some(Verdict::Degraded) => "NOT MET",
+        _ if report.is_late() => "MISSED",
+        _ => "met",
+    };
     format!("the RTO of {} is {verdict}", duration(Duration::from_secs(rto.unsigned_abs())))
 }
 
 fn sentences(report: &Report) -> Vec<String> {
     let seconds = |it: f64| duration(Duration::from_secs_f64(it.max(0.0)));
     let mut out = vec![first_sentence(report)];
+    out.extend(report.objectives.iter().map(|it| {
+        let verdict = if it.missed() { "MISSED" } else { "met" };
+        let rto = duration(Duration::from_secs(it.rto_seconds.unsigned_abs()));
+        format!("{} after {}; its RTO of {rto} is {verdict}.", it.component, seconds(it.recovery_seconds))
+    }));
     if let Some(ramped) = report.ramped_seconds {
         out.push(format!(
             "Traffic moved share by share for {}, while the primary served: not counted.",
@@ -127,7 +155,7 @@ fn sentences(report: &Report) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use drstack_app::report::timeline::Clock;
+    use drstack_app::report::timeline::{Clock, Objective};
     use jiff::Timestamp;
 
     use super::*;
@@ -152,6 +180,9 @@ mod tests {
             recovery_seconds,
             ramped_seconds: None,
             rto_seconds: Some(480),
+            objectives: Vec::new(),
+            in_primary: Vec::new(),
+            unasked: Vec::new(),
             rpo: "not measured",
             restored: vec!["table.a/table-import: it holds what was there at noon".to_owned()],
             in_service: Some(InService { before: 10, fewest: 10, after: 40 }),
@@ -187,15 +218,41 @@ mod tests {
             recovery_seconds: verdict.is_recovery().then_some(210.0),
             ..report(Some(210.0))
         };
-        for verdict in [Verdict::Partial, Verdict::Capacity, Verdict::NothingToDo, Verdict::NotComplete] {
+        for verdict in [Verdict::Capacity, Verdict::NothingToDo, Verdict::NotComplete] {
             let said = text(&of(verdict));
             assert!(!said.contains("Recovered") && !said.contains("RTO of"), "{verdict:?}: {said}");
         }
         let said = text(&of(Verdict::Degraded));
+        assert!(said.contains("DEGRADED: us-west-2 serves after 3m 30s, with less than"), "{said}");
+        assert!(said.contains("the RTO of 8m 0s is NOT MET"), "{said}");
+        let in_primary = vec![ComponentAddress::new("pool.b")];
+        let said = text(&Report { in_primary, ..of(Verdict::Partial) });
         assert!(
-            said.contains("Recovered in 3m 30s with less than is wanted (DEGRADED, below); the RTO"),
+            said.contains("Recovered in PART, in 3m 30s. Still in the primary region: pool.b."),
             "{said}"
         );
+        assert!(!said.contains("RTO of"), "{said}");
+        let repair = Report { recovery_seconds: None, ..of(Verdict::Recovered) };
+        assert!(text(&repair).contains("us-west-2 has served; this run repaired"), "{}", text(&repair));
+        let unasked = vec![ComponentAddress::new("pool.c")];
+        let said = text(&Report { unasked, ..of(Verdict::Capacity) });
+        assert!(said.contains("no check asked whether pool.c answers"), "{said}");
+    }
+
+    #[test]
+    fn each_component_is_held_against_its_own_objective() {
+        let objective = |seconds| Objective {
+            component: ComponentAddress::new("pool.a"),
+            rto_seconds: 120,
+            recovery_seconds: seconds,
+        };
+        let of = |seconds| Report { objectives: vec![objective(seconds)], ..report(Some(210.0)) };
+        let (met, missed) = (of(119.0), of(121.0));
+        assert!(!met.missed() && missed.missed() && !missed.is_late());
+        assert!(text(&met).contains("pool.a after 1m 59s; its RTO of 2m 0s is met."), "{}", text(&met));
+        let said = text(&missed);
+        assert!(said.contains("pool.a after 2m 1s; its RTO of 2m 0s is MISSED."), "{said}");
+        assert!(said.contains("the RTO of 8m 0s is met"), "{said}");
     }
 
     #[test]

@@ -48,6 +48,31 @@ fn destroy(machine: &Drstack, stack: &Path) {
     assert!(second.stdout.contains("is deleted"), "{second:?}");
 }
 
+/// Fails over with the primary region lost, and back. The services of `many-services`, which are there
+/// to be counted, are not asked.
+fn fails_over_and_back(machine: &Drstack, stack: &Path) {
+    let text = std::fs::read_to_string(stack.join("stack.toml")).expect("a stack");
+    let primary = text.split("primary = \"").nth(1).and_then(|it| it.split('"').next()).expect("a region");
+    machine.write("lost.toml", &format!("down = [\"{primary}\", \"global\"]\n"));
+    let lost = ["--sim", "lost.toml", "--json", "--auto-approve"];
+    let ran = run(machine, "failover", stack, &lost);
+    let report = ran.json().into_iter().rfind(|line| line["type"] == "report").expect("a report");
+    let is_asked = !stack.ends_with("many-services");
+    let expected = if is_asked { ("recovered", 0) } else { ("capacity", 3) };
+    assert_eq!(
+        (report["verdict"].as_str(), ran.code),
+        (Some(expected.0), expected.1),
+        "{report:#} {}",
+        ran.stderr
+    );
+    if is_asked {
+        assert!(report["recovery_seconds"].as_f64() <= report["rto_seconds"].as_f64(), "{report:#}");
+    }
+    assert_eq!(report["refused_calls"], Value::Array(Vec::new()), "{report:#}");
+    run(machine, "failback", stack, &["--auto-approve"]).ok();
+    run(machine, "plan", stack, &["--detailed-exitcode"]).ok();
+}
+
 fn lives_and_dies(stack: &Path) {
     let machine = drstack();
     let first = additions(&machine, stack);
@@ -56,6 +81,7 @@ fn lives_and_dies(stack: &Path) {
     let plan = run(&machine, "plan", stack, &["--detailed-exitcode"]).ok();
     assert!(plan.stdout.contains("\nNo changes. "), "{plan:?}");
     run(&machine, "plan", stack, &["--mode", "active"]).ok();
+    fails_over_and_back(&machine, stack);
     for (format, begin) in [("dot", "digraph"), ("mermaid", "graph LR"), ("json", "{"), ("svg", "<svg")] {
         let graph = run(&machine, "graph", stack, &["--format", format]).ok();
         assert!(graph.stdout.starts_with(begin), "{format}: {graph:?}");

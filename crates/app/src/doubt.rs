@@ -6,6 +6,8 @@ use drstack_core::control::witness::{self, Doubt};
 use drstack_core::objective::Mode;
 use drstack_core::plan::{Intent, Options};
 
+use jiff::Timestamp;
+
 use crate::failure::{Failure, Status, mode_failure};
 use crate::operator::News;
 use crate::session::Session;
@@ -140,7 +142,7 @@ impl Session {
         let _answering = self.answer_stops();
         let lock = self.lock(Intent::Converge).await?;
         let standing = kept.next(mode, &kept.standing().only);
-        let begun = kept.begin(&*self.store, standing, self.now(), kept.outage(), &lock.holder().run).await;
+        let begun = kept.begin(&*self.store, standing, self.now(), None, &lock.holder().run).await;
         let done = match begun {
             Ok(begun) => begun.complete(&*self.store).await,
             Err(error) => Err(error),
@@ -159,6 +161,18 @@ impl Session {
         if let Err(error) = kept.testify(&*self.cloud, &self.scope, control).await {
             let name = record::name(&self.stack.facts.name);
             self.warn(&format!("warning: the mode is not kept a second time, in `{name}`: {error}"));
+        }
+    }
+
+    /// Records that all that the failover of `begun` was asked for serves since `at`. A failure to
+    /// record it fails no run: the next one counts from the same outage.
+    pub(crate) async fn end_outage(&self, begun: &KeptMode, at: Timestamp) {
+        match begun.end_outage(&*self.store, at).await {
+            Ok(Some(kept)) => self.testify(&kept).await,
+            Ok(None) => {}
+            Err(error) => self.warn(&format!(
+                "warning: the end of the outage is not recorded, so another failover counts from its beginning: {error}"
+            )),
         }
     }
 

@@ -89,7 +89,7 @@ fn same_regions(files: &StackFacts, applied: &StackFacts, url: &Url) -> Result<(
 
 impl Session {
     /// Opens a session for a failover. It works from the bundle of the last complete apply, even if
-    /// the files of the stack have changed.
+    /// the files of the stack have changed, unless the operator trusts those.
     ///
     /// From here on the session calls the standby region only, unless the failover is planned.
     ///
@@ -126,17 +126,26 @@ impl Session {
             let alone = Some(RecoveryInputs { facts: kept.facts, known: BTreeMap::new() });
             return Ok(Self { alone, ..session });
         };
-        // A writer to the control bucket can write any hash, so the commands themselves are
-        // compared.
-        Vouched::of(key.is_some(), Some(&session.stack), &stack).expect(&session, trust)?;
+        if !trust.with_files {
+            // A writer to the control bucket can write any hash, so the commands themselves are
+            // compared.
+            Vouched::of(key.is_some(), Some(&session.stack), &stack).expect(&session, trust)?;
+        }
         session.note(&age(&bundle, signed_by.as_ref(), session.now()));
+        same_regions(&session.stack.facts, &stack.facts, &url)?;
         if stack.hash != session.stack.hash {
+            let which = match trust.with_files {
+                true => "with the files, as you asked",
+                false => "with what was applied (`--with-files` takes the files)",
+            };
             session.note(&format!(
-                "The files of the stack have changed since it was last applied ({:.0}): failing over with what was applied.",
+                "The files of the stack have changed since it was last applied ({:.0}): failing over {which}.",
                 bundle.applied_at
             ));
         }
-        same_regions(&session.stack.facts, &stack.facts, &url)?;
+        if trust.with_files {
+            return Ok(session.working_from(bundle, trust.planned));
+        }
         // The bundle has no secret texts. Those of the files serve where they are the same, by their hash.
         let stack = Stack { secrets: session.stack.secrets.clone(), ..stack };
         Ok(Self { stack, ..session }.remembering(&bundle).working_from(bundle, trust.planned))

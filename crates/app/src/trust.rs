@@ -23,6 +23,8 @@ pub struct Trust {
     pub watch: bool,
     /// The control bucket is lost.
     pub without_control: bool,
+    /// The caller's files decide, also where they differ from what was applied.
+    pub with_files: bool,
 }
 
 /// The commands that neither the caller's key nor the caller's files vouch for. A bundle names its

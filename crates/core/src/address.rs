@@ -42,6 +42,13 @@ impl ComponentAddress {
         out
     }
 
+    /// Returns the address as the file that declares it names it, without its modules: `pool.inference`.
+    pub fn in_file(&self) -> String {
+        let all = self.without_keys();
+        let own: Vec<&str> = all.rsplitn(3, '.').take(2).collect();
+        own.into_iter().rev().collect::<Vec<_>>().join(".")
+    }
+
     /// Returns the address for a shell: quoted if it has a key of `for_each`.
     pub fn typed(&self) -> String {
         if self.0.contains('[') { format!("'{}'", self.0) } else { self.0.to_string() }

@@ -13,10 +13,13 @@ use crate::component::Seed;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::facts::{Fact, Facts};
 use crate::graph::{Resource, Waits};
-use crate::kind::{KindRegistry, Place};
+use crate::kind::{DynKind, KindRegistry, Place};
 use crate::objective::Mode;
 use crate::plan::waits::{Order, Part};
 use crate::stack::Stack;
+
+/// Components that a warning names before it only counts them.
+const NAMED: usize = 5;
 
 /// A component that moves traffic, and its dependencies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub struct Sequence {
     parts: BTreeMap<ComponentAddress, (u8, BTreeSet<Part>)>,
     /// Other components that publish which region serves: writers read it there.
     says_where: BTreeSet<ComponentAddress>,
+    /// Components with a check that asks the service.
+    asked: BTreeSet<ComponentAddress>,
 }
 
 /// Returns simulated facts for `stack`: enough to know the order, whatever the live regions really
@@ -48,6 +53,20 @@ fn sketched(stack: &Stack) -> Facts {
         Seed::Resource { .. } => None,
     });
     Facts { answers: facts.collect(), ..Facts::default() }
+}
+
+fn asks_service(kind: &dyn DynKind, resource: &Resource) -> bool {
+    // A spec of another shape is reported where the resource is planned.
+    kind.check().is_some_and(|check| check.asks_service(&resource.spec).unwrap_or(false))
+}
+
+/// Names the first of `components`, and counts the rest.
+fn listed(components: &BTreeSet<ComponentAddress>) -> String {
+    let names: Vec<&str> = components.iter().take(NAMED).map(|it| it.as_str()).collect();
+    match components.len().saturating_sub(NAMED) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
 }
 
 impl Sequence {
@@ -76,6 +95,8 @@ impl Sequence {
                 moves.named.get_or_insert_default().extend(named);
             }
         }
+        let asks = |it: &&Resource| kinds.get(&it.kind).is_some_and(|kind| asks_service(kind, it));
+        sequence.asked = active.resources.values().filter(asks).map(|it| it.address.component()).collect();
         let says_another = |(address, it): &(&Address, &Resource)| {
             let before = standby.resources.get(*address);
             it.place == Place::Standby && before.is_some_and(|before| before.spec != it.spec)
@@ -99,6 +120,56 @@ impl Sequence {
             };
             is_waited.then_some((address, parts))
         })
+    }
+
+    /// Returns the components that serve users and that nothing asks, if the service checks of
+    /// `asked` pass.
+    ///
+    /// A check asks its own component. A check of traffic also asks the pools that the traffic waits
+    /// for, since its answer comes from behind them; and traffic without a check is asked if all
+    /// these pools are.
+    pub fn unasked(&self, asked: &BTreeSet<ComponentAddress>) -> BTreeSet<ComponentAddress> {
+        let pools = |moves| {
+            let runs = |(_, parts): &(_, &BTreeSet<Part>)| parts.contains(&Part::Capacity);
+            self.before(moves).filter(runs).map(|(address, _)| address)
+        };
+        let mut all: BTreeSet<_> = asked.iter().collect();
+        for (_, moves) in self.moves.iter().filter(|(traffic, _)| asked.contains(*traffic)) {
+            all.extend(pools(moves));
+        }
+        let is_asked = |traffic: &ComponentAddress, moves| {
+            asked.contains(traffic)
+                || (pools(moves).next().is_some() && pools(moves).all(|it| all.contains(it)))
+        };
+        let traffic = self.moves.iter().filter(|(traffic, moves)| !is_asked(traffic, moves));
+        let runs = self.parts.iter().filter(|(_, (_, parts))| parts.contains(&Part::Capacity));
+        let pools = runs.map(|(address, _)| address).filter(|it| !all.contains(*it));
+        traffic.map(|(address, _)| address).chain(pools).cloned().collect()
+    }
+
+    /// Warns about components that serve users and that no check of the stack asks.
+    pub fn never_asked(&self, stack: &Stack) -> Option<Diagnostic> {
+        let unasked = self.unasked(&self.asked);
+        let first = unasked.first()?;
+        Some(Diagnostic {
+            code: "DR205",
+            severity: Severity::Warning,
+            message: format!(
+                "no check asks whether {} {} in the standby region: a failover could not tell",
+                listed(&unasked),
+                if unasked.len() == 1 { "answers" } else { "answer" },
+            ),
+            labels: stack.components.get(first).map(|it| it.labels("")).unwrap_or_default(),
+            help: Some(format!(
+                "write a check: `[[{}.check]]` with `http` or `command` (docs/guide/checks.md); the `probe` of `[traffic]` asks all pools that the traffic waits for",
+                first.in_file()
+            )),
+        })
+    }
+
+    /// Returns the components that a failover restores, raises, checks or moves.
+    pub fn all(&self) -> impl Iterator<Item = &ComponentAddress> {
+        self.parts.keys().chain(self.moves.keys())
     }
 
     /// Returns the components that a failover restores, raises or checks.

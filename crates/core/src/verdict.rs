@@ -1,9 +1,9 @@
 //! The verdict on a failover, from what serves and what was checked; pure.
 //!
-//! A verdict is earned: recovered means that what serves was checked and answered. Without a check
-//! there is only capacity, and with nothing in service there is neither.
+//! A verdict is earned: recovered means that all that serves was asked and answered. What nothing
+//! asks is only capacity, and with nothing in service the failover is not complete.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -16,6 +16,7 @@ use crate::kind::{DynKind, KindRegistry, Readiness, ShapeError};
 use crate::minimum::Minimum;
 use crate::objective::{Mode, Standing};
 use crate::observe::Look;
+use crate::part::Sequence;
 use crate::plan::Plan;
 
 #[cfg(test)]
@@ -25,43 +26,46 @@ mod tests;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Everything desired serves, was checked and answered: exit 0.
+    /// Everything that serves was asked and answered, with all that the stack wants: exit 0 within
+    /// the RTO.
     Recovered,
-    /// What serves was checked and answered, but is less than the stack wants: exit 0.
-    Degraded,
-    /// Every step is done, but a pool that should serve has nothing in service, or could not be
-    /// observed: exit 1.
+    /// As `recovered`, for the part that was asked for; the rest still is in the primary region:
+    /// exit 0 within the part's RTO.
     Partial,
-    /// The capacity is up, but nothing checked if it answers: exit 3.
+    /// What serves was asked and answered, but is less than the stack wants: exit 3, or 0 if the
+    /// operator accepted it.
+    Degraded,
+    /// The capacity is up, but not all of it was asked if it answers: exit 3.
     Capacity,
-    /// There was nothing to do: exit 0 if what serves was checked and answered, otherwise exit 3.
+    /// There was nothing to do: exit 0 if what serves was asked and answered, otherwise exit 3.
     NothingToDo,
-    /// Steps failed, were stopped or could not start: exit 1, or 130 if the run was stopped.
+    /// Steps failed, were stopped or could not start, or a pool that should serve has nothing in
+    /// service or could not be observed: exit 1, or 130 if the run was stopped.
     NotComplete,
 }
 
 impl Verdict {
     /// Derives the verdict from the evidence.
     pub fn of(evidence: &Evidence) -> Self {
-        let is_empty = |pool: &Pool| pool.in_service.unwrap_or(0) == 0;
-        if !evidence.complete {
+        if !evidence.complete || evidence.pools.iter().any(Pool::is_empty) {
             Self::NotComplete
-        } else if evidence.pools.iter().any(is_empty) {
-            Self::Partial
         } else if evidence.steps == 0 || (evidence.served && evidence.changes == 0) {
             Self::NothingToDo
         } else if !evidence.is_asked() {
             Self::Capacity
         } else if evidence.is_degraded() {
             Self::Degraded
+        } else if !evidence.in_primary.is_empty() {
+            Self::Partial
         } else {
             Self::Recovered
         }
     }
 
-    /// True if the standby region serves because of this run, and answered.
+    /// True if all that was asked for serves in the standby region because of this run, and
+    /// answered.
     pub fn is_recovery(self) -> bool {
-        matches!(self, Self::Recovered | Self::Degraded)
+        matches!(self, Self::Recovered | Self::Partial | Self::Degraded)
     }
 }
 
@@ -83,6 +87,11 @@ impl Pool {
     /// Returns its component.
     pub fn component(&self) -> ComponentAddress {
         self.address.component()
+    }
+
+    /// True if nothing is known to be in service.
+    pub fn is_empty(&self) -> bool {
+        self.in_service.unwrap_or(0) == 0
     }
 
     /// Returns the minimum with which a failover could continue; `None` if the pool is up or
@@ -108,7 +117,7 @@ impl Pool {
 pub struct Evidence {
     /// True if every step is done and nothing was blocked.
     pub complete: bool,
-    /// True if the failover was complete before this run.
+    /// True if the failover was complete, and no outage open, before this run.
     pub served: bool,
     /// Number of steps of the run.
     pub steps: usize,
@@ -116,10 +125,12 @@ pub struct Evidence {
     pub changes: usize,
     /// Pools that should serve.
     pub pools: Vec<Pool>,
+    /// What stays in the primary region, since only a part of the stack was asked for.
+    pub in_primary: BTreeSet<ComponentAddress>,
     /// True if there is something that users call: a pool, or a name that leads to one.
     pub has_service: bool,
-    /// Number of checks that called what users call.
-    pub asked_service: usize,
+    /// What users call and no check has asked.
+    pub unasked: BTreeSet<ComponentAddress>,
     /// Number of checks of data only.
     pub asked_data: usize,
     /// Number of steps done with less than the stack wants.
@@ -129,8 +140,8 @@ pub struct Evidence {
 impl Evidence {
     /// Collects the evidence after `plan` was executed for `graph` in `standing`.
     ///
-    /// `served` tells if the failover was complete before; `seen` is the last observed state of
-    /// what runs instances.
+    /// `served` tells if the failover was complete before; `sequence` is the order of the stack,
+    /// which knows what a check asks; `seen` is the last observed state of what runs instances.
     ///
     /// # Errors
     /// A spec or live value that does not have its kind's shape.
@@ -138,35 +149,43 @@ impl Evidence {
         graph: &Graph,
         standing: &Standing,
         served: bool,
+        sequence: &Sequence,
         (plan, summary, blocked): (&Plan, &RunSummary, bool),
         kinds: &KindRegistry,
         seen: &BTreeMap<Address, Look>,
     ) -> Result<Self, ShapeError> {
+        let stays = |component: &&ComponentAddress| standing.mode_of(component) == Mode::Standby;
         let mut evidence = Self {
             complete: summary.is_complete() && !blocked,
             served,
             steps: plan.steps.len(),
             degraded: summary.degraded.len(),
             pools: pools(graph, standing, kinds, seen)?,
+            in_primary: sequence.all().filter(stays).cloned().collect(),
             ..Self::default()
         };
         let moves_traffic = |it: &Resource| {
             kinds.get(&it.kind).is_some_and(|kind| kind.traffic().is_some()) && serves(it, standing)
         };
         evidence.has_service = !evidence.pools.is_empty() || graph.resources.values().any(moves_traffic);
+        let mut asked = BTreeSet::new();
         for step in &plan.steps {
             match kinds.get(&step.kind).and_then(|kind| kind.check()) {
                 None => evidence.changes += 1,
-                Some(check) if check.asks_service(&step.spec)? => evidence.asked_service += 1,
+                Some(check) if check.asks_service(&step.spec)? => {
+                    asked.insert(step.address.component());
+                }
                 Some(_) => evidence.asked_data += 1,
             }
         }
+        evidence.unasked = sequence.unasked(&asked);
+        evidence.unasked.retain(|component| standing.mode_of(component) == Mode::Active);
         Ok(evidence)
     }
 
-    /// True if what serves was checked: a check of data says nothing about a service.
+    /// True if all that serves was asked: a check of data says nothing about a service.
     pub fn is_asked(&self) -> bool {
-        self.asked_service > 0 || (!self.has_service && self.asked_data > 0)
+        if self.has_service { self.unasked.is_empty() } else { self.asked_data > 0 }
     }
 
     /// True if there is less than the stack wants.

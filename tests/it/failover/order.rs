@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{LOST, STACK, line, run};
+use super::{BATCH, LOST, STACK, line, run};
 use crate::drstack::{Drstack, Ran, drstack};
 
 /// A name that the pools serve.
@@ -35,7 +35,7 @@ const IMPORT: &str = "table.features/table-import";
 
 fn machine(more: &str) -> Drstack {
     let machine = drstack();
-    machine.write("s/stack.toml", &format!("{STACK}{TRAFFIC}{more}"));
+    machine.write("s/stack.toml", &format!("{STACK}{BATCH}{TRAFFIC}{more}"));
     machine.write("lost.toml", LOST);
     run(&machine, "apply s --auto-approve", None).ok();
     machine
@@ -83,23 +83,23 @@ fn the_order_is_said_by_validate_and_plan_and_counted_in_the_predicted_time() {
         };
         assert!(ran.stdout.contains(says), "{command}: {ran:?}");
     }
-    // The table is restored and two tiers of pools are raised: 600 and twice 180 seconds. An apply
-    // predicts this time.
+    // The table is restored, two tiers of pools are raised and the last one is asked: 600, twice 180
+    // and 10 seconds. An apply predicts this time.
     let shown = run(&machine, "failover s --dry-run", Some("lost.toml")).ok();
-    assert!(shown.stdout.contains("Estimated time: 16m 0s"), "{shown:?}");
+    assert!(shown.stdout.contains("Estimated time: 16m 10s"), "{shown:?}");
     let shown = run(&machine, "plan s", None).ok();
-    assert!(shown.stdout.contains("would take about 16m 0s, in 6 steps (RTO 15m: MISSED; "), "{shown:?}");
+    assert!(shown.stdout.contains("would take about 16m 10s, in 7 steps (RTO 15m: MISSED; "), "{shown:?}");
 }
 
 #[test]
 fn an_after_that_leaves_out_a_pool_is_warned_of_at_validate() {
     let machine = drstack();
-    machine.write("s/stack.toml", &format!("{STACK}{TRAFFIC}after = []\n"));
+    machine.write("s/stack.toml", &format!("{STACK}{BATCH}{TRAFFIC}after = []\n"));
     let ran = machine.run(["validate", "s"]).ok();
     assert!(ran.stderr.contains("DR257") && ran.stderr.contains("pool.serving"), "{ran:?}");
     assert!(!ran.stderr.contains("pool.batch"), "a later tier is not waited for anyway: {ran:?}");
     assert!(ran.stdout.contains("traffic.api moves at once in a failover"), "{ran:?}");
-    let named = format!("{STACK}{TRAFFIC}after = [\"@pool.serving\"]\n");
+    let named = format!("{STACK}{BATCH}{TRAFFIC}after = [\"@pool.serving\"]\n");
     machine.write("s/stack.toml", &named);
     let ran = machine.run(["validate", "s"]).ok();
     assert!(!ran.stderr.contains("DR257"), "{ran:?}");

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{LOST, STACK, done, line, run};
+use super::{BATCH, LOST, STACK, done, line, run};
 use crate::drstack::drstack;
 
 /// A name that the pool serves.
@@ -20,7 +20,7 @@ after          = ["@pool.serving"]
 #[test]
 fn without_an_answer_of_the_standby_it_is_not_up_and_traffic_stays_moved() {
     let machine = drstack();
-    machine.write("s/stack.toml", &format!("{STACK}{TRAFFIC}"));
+    machine.write("s/stack.toml", &format!("{STACK}{BATCH}{TRAFFIC}"));
     machine.write("lost.toml", LOST);
     run(&machine, "apply s --auto-approve", None).ok();
     let fault = "[[faults]]\nkind = \"check\"\nsubject = \"traffic.api/answer\"\nerror = \"denied\"\n";
@@ -40,7 +40,7 @@ fn without_an_answer_of_the_standby_it_is_not_up_and_traffic_stays_moved() {
 fn traffic_comes_back_share_by_share_before_anything_shrinks() {
     let machine = drstack();
     let ramp = "policy = \"weighted\"\nramp = [\"5%\", \"25%\", \"100%\"]\n";
-    machine.write("s/stack.toml", &format!("{STACK}{TRAFFIC}{ramp}"));
+    machine.write("s/stack.toml", &format!("{STACK}{BATCH}{TRAFFIC}{ramp}"));
     machine.write("lost.toml", LOST);
     let weights = "traffic.api/dns-weights";
     run(&machine, "apply s --auto-approve", None).ok();
@@ -84,7 +84,7 @@ fn traffic_comes_back_share_by_share_before_anything_shrinks() {
 fn a_planned_failover_moves_traffic_share_by_share_before_it_switches_and_goes_back_from_anywhere() {
     let machine = drstack();
     let ramp = "policy = \"weighted\"\nstandby_share = \"10%\"\nramp = [\"5%\", \"25%\", \"100%\"]\n";
-    machine.write("s/stack.toml", &format!("{STACK}{TRAFFIC}{ramp}"));
+    machine.write("s/stack.toml", &format!("{STACK}{BATCH}{TRAFFIC}{ramp}"));
     machine.write("lost.toml", LOST);
     // By then spot instances serve again.
     machine.write("later.toml", "between_runs = \"1h\"\n");

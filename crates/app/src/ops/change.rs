@@ -1,8 +1,9 @@
 //! A change of mode, from the decision to the report. Failover and failback share it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use drstack_core::address::ComponentAddress;
 use drstack_core::control::Condition;
 use drstack_core::control::lock::Lock;
 use drstack_core::control::mode::KeptMode;
@@ -23,7 +24,7 @@ use crate::report::counts::Counts;
 use crate::report::data::Data;
 use crate::report::judged::Judged;
 use crate::report::restored::restored;
-use crate::report::timeline::{Clock, Report};
+use crate::report::timeline::{Clock, Objective, Report};
 use crate::session::Session;
 use crate::steps::lock::release;
 use crate::steps::stop::unless_stopped;
@@ -62,8 +63,11 @@ pub(crate) async fn carry_out(
             return Err(failure);
         }
     };
+    // A run after the outage is over repairs, and recovers nothing.
+    let repairs = kept.is_served() && kept.standing().only == begun.standing().only;
     let mut clock = Clock {
-        detected: begun.record.as_ref().and_then(|it| it.detected),
+        detected: begun.record.as_ref().and_then(|it| it.detected).filter(|_| !repairs),
+        served: begun.record.as_ref().and_then(|it| it.served),
         decided: Some(change.decided),
         drained: change.drained,
         started: begun.record.as_ref().map(|record| record.since),
@@ -71,6 +75,7 @@ pub(crate) async fn carry_out(
     };
     let mut counts = Counts::of(session, &planned);
     let mut ramps = Ramps::of(session, &planned.plan);
+    let mut parts = BTreeMap::new();
     let operator = session.app.operator.clone();
     let summary = {
         let finished = CancellationToken::new();
@@ -78,7 +83,7 @@ pub(crate) async fn carry_out(
             if matches!(event, Event::RunFinished { .. }) {
                 clock.done = Some(session.now());
             }
-            note_moment(session, &planned.plan, &event, &mut clock);
+            note_moment(session, &planned.plan, &event, &mut clock, &mut parts);
             ramps.note(&event, session.now());
             operator.hear(&event);
         };
@@ -111,17 +116,21 @@ pub(crate) async fn carry_out(
     if !summary.redone.is_empty() {
         clock.capacity = clock.done;
     }
-    let served = kept.standing().mode == Mode::Active && kept.is_complete();
-    let judged = session.judge(&planned, &begun.standing(), served, &summary, counts.is_short()).await?;
-    let clock = Times { clock, ramped: ramps.alone };
+    let judged = session.judge(&planned, &begun.standing(), repairs, &summary, counts.is_short()).await?;
+    if judged.verdict.is_recovery() {
+        session.end_outage(&begun, clock.reached().unwrap_or_else(|| session.now())).await;
+    }
+    let clock = Times { clock, ramped: ramps.alone, repairs, parts };
     let report = report(session, change, (&planned, &begun, &summary), &judged, &counts, (run, clock));
     end(session, &planned, &summary, &report, &judged, change).await
 }
 
-/// The moments of a run, and the time in which it only ramped traffic.
+/// The moments of a run, the time in which it only ramped traffic, and when each component served.
 struct Times {
     clock: Clock,
     ramped: SignedDuration,
+    repairs: bool,
+    parts: BTreeMap<ComponentAddress, Timestamp>,
 }
 
 /// Returns the report of `run`.
@@ -131,7 +140,7 @@ fn report(
     (planned, begun, summary): (&PlanOutcome, &KeptMode, &RunSummary),
     judged: &Judged,
     counts: &Counts,
-    (run, Times { clock, ramped }): (String, Times),
+    (run, Times { clock, ramped, repairs, parts }): (String, Times),
 ) -> Report {
     let is_failover = change.options.intent.fails_over();
     let complete = judged.evidence.complete;
@@ -141,7 +150,7 @@ fn report(
     };
     // A failback is not measured against an objective, and its ramp comes before everything else.
     let ramped = if is_failover { ramped } else { SignedDuration::ZERO };
-    let recovered = !is_failover || judged.verdict.is_recovery();
+    let recovered = !is_failover || (judged.verdict.is_recovery() && !repairs);
     Report {
         stack: session.stack.facts.name.clone(),
         purpose: change.options.intent.purpose(),
@@ -150,15 +159,28 @@ fn report(
         epoch: begun.standing().epoch,
         complete,
         verdict: is_failover.then_some(judged.verdict),
-        recovery_seconds: (complete && recovered).then(|| seconds_until_served(&clock, ramped)).flatten(),
+        recovery_seconds: (complete && recovered).then(|| clock.recovery(ramped)).flatten(),
         ramped_seconds: (!ramped.is_zero()).then(|| ramped.as_secs_f64()),
-        rto_seconds: if is_failover { session.stack.rto().map(|it| it.as_secs()) } else { None },
+        rto_seconds: session.stack.objective.rto.filter(|_| is_failover).map(|it| it.as_secs()),
+        objectives: if is_failover && recovered {
+            objectives(session, &clock, ramped, &parts)
+        } else {
+            Vec::new()
+        },
         rpo: "not measured: no heartbeats are written yet",
         restored: match is_failover {
             true => restored(&planned.plan, &session.kinds, clock.detected.unwrap_or(change.detected))
                 .into_iter()
                 .map(|it| format!("{}: {}", it.address, it.text))
                 .collect(),
+            false => Vec::new(),
+        },
+        in_primary: match is_failover {
+            true => judged.evidence.in_primary.iter().cloned().collect(),
+            false => Vec::new(),
+        },
+        unasked: match is_failover {
+            true => judged.evidence.unasked.iter().cloned().collect(),
             false => Vec::new(),
         },
         in_service: counts.in_service(),
@@ -227,9 +249,8 @@ async fn begin(
     let standing = session.accepting(kept.next(change.options.mode, &change.options.targets));
     let detected = match change.options.intent {
         Intent::Failover => Some(change.detected),
-        // It detects no outage: the primary serves until then. It may go on with the failover from one.
-        Intent::PlannedFailover => kept.outage(),
-        Intent::Converge | Intent::Failback | Intent::Destroy => None,
+        // A planned failover detects no outage: the primary serves until then.
+        Intent::PlannedFailover | Intent::Converge | Intent::Failback | Intent::Destroy => None,
     };
     let begun = kept.begin(&*session.store, standing, session.now(), detected, &lock.holder().run).await;
     let begun = begun.map_err(|error| mode_failure(&error))?;
@@ -301,7 +322,11 @@ async fn end(
         return Err(Failure::new(Status::Failed, message, hint));
     }
     match (report.complete, !interrupted) {
-        (true, _) if report.verdict.is_some() => judged.end(session, report.missed(), &change.command),
+        (true, _) if report.verdict.is_some() => {
+            let accepted =
+                !planned.mode.standing().minimum.is_empty() || !session.decisions.accepted.is_empty();
+            judged.end(session, report.missed(), accepted, &change.command)
+        }
         (true, _) => Ok(Status::Done),
         (false, false) => Ok(Status::Interrupted),
         (false, true) => {
@@ -322,30 +347,50 @@ fn said(plan: &Plan, step: usize, what: &str) -> String {
     format!("{}: {what}", plan.steps[step].address)
 }
 
-/// Records when the latest step of each sort was done: check, traffic or capacity.
-fn note_moment(session: &Session, plan: &Plan, event: &Event, clock: &mut Clock) {
+/// Records when the latest step of each sort was done: data, capacity, check or traffic; and the same
+/// of each component.
+fn note_moment(
+    session: &Session,
+    plan: &Plan,
+    event: &Event,
+    clock: &mut Clock,
+    parts: &mut BTreeMap<ComponentAddress, Timestamp>,
+) {
     let Event::StepFinished { step, outcome: Outcome::Done, .. } = event else { return };
     let Some(step) = plan.steps.get(*step) else { return };
     let Some(kind) = session.kinds.get(&step.kind) else { return };
-    let now = Some(session.now());
-    if kind.check().is_some() {
-        clock.checked = now;
+    let now = session.now();
+    let moment = if kind.check().is_some() {
+        &mut clock.checked
     } else if kind.traffic().is_some() {
-        clock.traffic = now;
+        &mut clock.traffic
     } else if kind.capacity().is_some() {
-        clock.capacity = now;
-    }
+        &mut clock.capacity
+    } else if kind.role().holds_data() {
+        &mut clock.data
+    } else {
+        return;
+    };
+    *moment = Some(now);
+    parts.insert(step.address.component(), now);
 }
 
-/// Returns the seconds until the new region serves: until the last of capacity, checks and traffic,
-/// else until the run ends.
-///
-/// Waiting for replication and the time that is only `ramped` do not count, since the primary
-/// serves meanwhile.
-fn seconds_until_served(clock: &Clock, ramped: SignedDuration) -> Option<f64> {
-    let served = [clock.capacity, clock.checked, clock.traffic].into_iter().flatten().max().or(clock.done)?;
-    let since = clock.drained.or(clock.detected).or(clock.decided)?;
-    Some((served.duration_since(since) - ramped).as_secs_f64())
+/// Returns the RTO of each component that has another one than its stack, and the time until this
+/// run had it serve. What an earlier run did is not judged again.
+fn objectives(
+    session: &Session,
+    clock: &Clock,
+    ramped: SignedDuration,
+    parts: &BTreeMap<ComponentAddress, Timestamp>,
+) -> Vec<Objective> {
+    let stack = &session.stack;
+    let objective = |(component, at): (&ComponentAddress, &Timestamp)| {
+        let own = stack.components.get(component)?.objective.rto;
+        let rto = own.filter(|own| stack.objective.rto != Some(*own))?;
+        let took = clock.took(*at, ramped)?;
+        Some(Objective { component: component.clone(), rto_seconds: rto.as_secs(), recovery_seconds: took })
+    };
+    parts.iter().filter_map(objective).collect()
 }
 
 /// Measures the time in which a run only moves traffic share by share.

@@ -131,10 +131,11 @@ fn options(session: &mut Session, how: &Failover) -> Result<Options, Failure> {
 /// Judges a complete failover that left nothing to do, and returns its status.
 async fn served_already(session: &Session, shown: &PlanOutcome, command: &str) -> Ended {
     let nothing = RunSummary::default();
-    let judged = session.judge(shown, &shown.mode.standing(), true, &nothing, true).await?;
+    let standing = shown.mode.standing();
+    let judged = session.judge(shown, &standing, shown.mode.is_served(), &nothing, true).await?;
     let (standby, evidence) = (&session.stack.facts.standby, &judged.evidence);
     session.tell(News::StandbyServes { standby, verdict: judged.verdict, evidence });
-    judged.end(session, false, command)
+    judged.end(session, false, !standing.minimum.is_empty(), command)
 }
 
 /// Returns the question for the operator's approval.

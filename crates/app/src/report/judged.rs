@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use drstack_core::address::Address;
+use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::graph::Resource;
 use drstack_core::objective::Standing;
@@ -13,6 +13,7 @@ use drstack_core::verdict::{Evidence, Verdict, groups};
 use crate::failure::{Ended, Failure, Status, shape_failure};
 use crate::planned::PlanOutcome;
 use crate::session::Session;
+use crate::text;
 
 /// Attempts to observe what serves, and the pause between them: a verdict is worth a few seconds.
 const LOOKS: usize = 4;
@@ -45,7 +46,7 @@ impl Session {
             false => self.look_at(&running).await,
         };
         let run = (&planned.plan, summary, blocked);
-        let evidence = Evidence::of(graph, standing, served, run, &self.kinds, &seen)
+        let evidence = Evidence::of(graph, standing, served, &self.sequence(), run, &self.kinds, &seen)
             .map_err(|error| shape_failure(&error))?;
         let standby = &self.stack.facts.standby;
         let by_hand = |it: &&Resource| {
@@ -80,15 +81,19 @@ fn seen_last(planned: &PlanOutcome, running: &[&Resource], summary: &RunSummary)
 }
 
 impl Judged {
-    /// Returns the status after a failover whose steps are all done; `missed` is true if it took
-    /// longer than the RTO.
-    pub(crate) fn end(&self, session: &Session, missed: bool, command: &str) -> Ended {
+    /// Returns the status after a failover whose steps are all done; `missed` is true if it took longer
+    /// than an objective allows.
+    ///
+    /// If the operator `accepted` less than the stack wants, degraded is no failure.
+    pub(crate) fn end(&self, session: &Session, missed: bool, accepted: bool, command: &str) -> Ended {
         match self.verdict {
-            Verdict::Recovered | Verdict::Degraded if missed => Ok(Status::NotReady),
-            Verdict::Recovered | Verdict::Degraded => Ok(Status::Done),
+            Verdict::Recovered | Verdict::Partial if !missed => Ok(Status::Done),
+            Verdict::Degraded if accepted && !missed => Ok(Status::Done),
+            Verdict::Degraded if !accepted => Err(degraded(session, command)),
+            Verdict::Recovered | Verdict::Partial | Verdict::Degraded => Ok(Status::NotReady),
             Verdict::NothingToDo if self.evidence.is_asked() => Ok(Status::Done),
-            Verdict::Partial => Err(self.empty(session, command)),
             Verdict::Capacity | Verdict::NothingToDo => Err(unasked(session, &self.evidence)),
+            Verdict::NotComplete if self.evidence.complete => Err(self.empty(session, command)),
             // The caller reports the failures.
             Verdict::NotComplete => Ok(Status::Failed),
         }
@@ -96,7 +101,7 @@ impl Judged {
 
     /// Returns the failure for pools with nothing in service, or with a failed read, and its hint.
     fn empty(&self, session: &Session, command: &str) -> Failure {
-        let pools = self.evidence.pools.iter().filter(|pool| pool.in_service.unwrap_or(0) == 0);
+        let pools = self.evidence.pools.iter().filter(|pool| pool.is_empty());
         let (unseen, empty): (Vec<_>, Vec<_>) = pools.partition(|pool| pool.in_service.is_none());
         if let Some(pool) = unseen.first() {
             let message = format!("could not see what serves in {}: this is no recovery", pool.component());
@@ -119,18 +124,31 @@ impl Judged {
     }
 }
 
-/// Returns the failure for a failover without a check of what serves, and names where to write one.
+/// Returns the failure for a failover with less than the stack wants, and how to accept it.
+fn degraded(session: &Session, command: &str) -> Failure {
+    let message = format!("{} serves, with less than the stack wants", session.stack.facts.standby);
+    let hint = format!(
+        "run `{command}` again once there is more capacity; `{command} --accept-degraded` accepts this"
+    );
+    Failure::new(Status::NotReady, message, hint)
+}
+
+/// Returns the failure for a failover that did not ask all that serves, and names where to write a
+/// check.
 fn unasked(session: &Session, evidence: &Evidence) -> Failure {
     let standby = &session.stack.facts.standby;
+    let unasked = text::listed(&evidence.unasked.iter().map(|it| it.to_string()).collect::<Vec<_>>());
     let message = match evidence.asked_data > 0 {
-        true => {
-            format!("checks asked for data only, and not whether {standby} answers: this is no recovery yet")
+        _ if !evidence.has_service => {
+            format!("no check asked for the data in {standby}: this is no recovery yet")
         }
-        false => format!("no check asked whether {standby} answers: this is no recovery yet"),
+        true => format!(
+            "checks asked for data only, and not whether {unasked} answers in {standby}: this is no recovery yet"
+        ),
+        false => format!("no check asked whether {unasked} answers in {standby}: this is no recovery yet"),
     };
-    let component = evidence.pools.first().map(|pool| pool.component());
-    let component = component.or_else(|| session.stack.components.keys().next().cloned());
-    let place = component.map_or_else(|| "COMPONENT".to_owned(), |it| it.without_keys());
+    let component = evidence.unasked.first().or_else(|| session.stack.components.keys().next());
+    let place = component.map_or_else(|| "COMPONENT".to_owned(), ComponentAddress::in_file);
     let hint = format!(
         "ask it yourself now; so that the next failover asks, write a check, `[[{place}.check]]` (docs/guide/checks.md), and run `drstack apply`"
     );

@@ -1,7 +1,8 @@
 //! The report of a change of mode, with its timeline.
 
+use drstack_core::address::ComponentAddress;
 use drstack_core::verdict::{Pool, Verdict};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -20,6 +21,10 @@ pub struct Clock {
     pub drained: Option<Timestamp>,
     /// The first step began.
     pub started: Option<Timestamp>,
+    /// The last data was restored.
+    // The schema does not require it: the first reports did not have it.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Timestamp>,
     /// All desired instances serve.
     pub capacity: Option<Timestamp>,
     /// The last check passed.
@@ -28,6 +33,50 @@ pub struct Clock {
     pub traffic: Option<Timestamp>,
     /// The run ended.
     pub done: Option<Timestamp>,
+    /// All that was asked for has served since then, which is before this run.
+    // The schema does not require it: the first reports did not have it.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    pub served: Option<Timestamp>,
+}
+
+impl Clock {
+    /// Returns when all that the run had to do for users was done: the last of data, capacity, checks
+    /// and traffic, else the end of the run.
+    pub fn reached(&self) -> Option<Timestamp> {
+        [self.data, self.capacity, self.checked, self.traffic].into_iter().flatten().max().or(self.done)
+    }
+
+    /// Returns the seconds until [`Clock::reached`].
+    pub(crate) fn recovery(&self, ramped: SignedDuration) -> Option<f64> {
+        self.took(self.reached()?, ramped)
+    }
+
+    /// Returns the seconds from the detection to `at`.
+    ///
+    /// Waiting for replication and the time that is only `ramped` do not count, since the primary
+    /// serves meanwhile.
+    pub(crate) fn took(&self, at: Timestamp, ramped: SignedDuration) -> Option<f64> {
+        let since = self.drained.or(self.detected).or(self.decided)?;
+        Some((at.duration_since(since) - ramped).as_secs_f64().max(0.0))
+    }
+}
+
+/// The RTO of one component, and the time that it took.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Objective {
+    /// The component.
+    pub component: ComponentAddress,
+    /// Its RTO, in seconds.
+    pub rto_seconds: i64,
+    /// Time in seconds until its last step was done, from where the stack's time starts.
+    pub recovery_seconds: f64,
+}
+
+impl Objective {
+    /// True if the component took longer than its RTO.
+    pub fn missed(&self) -> bool {
+        self.recovery_seconds > self.rto_seconds as f64
+    }
 }
 
 /// The report of a failover or a failback. It holds addresses, times and counts.
@@ -63,6 +112,18 @@ pub struct Report {
     pub ramped_seconds: Option<f64>,
     /// The stack's RTO, in seconds; null if it has none.
     pub rto_seconds: Option<i64>,
+    /// Components whose RTO differs from the stack's.
+    // The schema does not require it: the first reports did not have it.
+    #[schemars(skip_serializing_if = "Vec::is_empty")]
+    pub objectives: Vec<Objective>,
+    /// Components that stay in the primary region, since only a part was asked for.
+    // As above.
+    #[schemars(skip_serializing_if = "Vec::is_empty")]
+    pub in_primary: Vec<ComponentAddress>,
+    /// What serves and no check has asked.
+    // As above.
+    #[schemars(skip_serializing_if = "Vec::is_empty")]
+    pub unasked: Vec<ComponentAddress>,
     /// Data lost: drstack does not measure it yet.
     pub rpo: &'static str,
     /// The moment that each restored table dates from.
@@ -107,22 +168,29 @@ impl Report {
         self.verdict.is_some()
     }
 
-    /// True if the recovery took longer than the stack's RTO.
+    /// True if an objective was missed: the stack's RTO, or one of a component's.
     pub fn missed(&self) -> bool {
+        self.is_late() || self.objectives.iter().any(Objective::missed)
+    }
+
+    /// True if the recovery took longer than the stack's RTO. A part is not held against it.
+    pub fn is_late(&self) -> bool {
         match (self.recovery_seconds, self.rto_seconds) {
-            (Some(took), Some(rto)) => took > rto as f64,
+            (Some(took), Some(rto)) if self.in_primary.is_empty() => took > rto as f64,
             _ => false,
         }
     }
 
     /// Returns the moments that occurred, in order, with their names.
     pub fn moments(&self) -> Vec<(&'static str, Timestamp)> {
-        let Clock { detected, decided, drained, started, capacity, checked, traffic, done } = self.clock;
+        let Clock { detected, decided, drained, started, data, capacity, checked, traffic, done, .. } =
+            self.clock;
         let all = [
             ("detected", detected),
             ("decided", decided),
             ("replication drained", drained),
             ("started", started),
+            ("data restored", data),
             ("capacity reached", capacity),
             ("checks passed", checked),
             ("traffic moved", traffic),

@@ -211,10 +211,12 @@ impl Session {
             let sequence = None;
             return Ok(Basis { facts: kept, has_new_levels, unanswered, moved, mode, compiled, sequence });
         }
-        let is_traffic = |kind: &str| self.kinds.get(kind).is_some_and(|it| it.traffic().is_some());
-        let moves = compiled.graph.resources.values().any(|it| is_traffic(&it.kind));
-        let sequence = moves.then(|| self.sequence());
+        let sequence = Some(self.sequence());
         compiled.problems.extend(sequence.iter().flat_map(|it| it.left_out(&self.stack)));
+        // It is too late for a check while the region is lost, and the verdict says so.
+        if !options.intent.changes_mode() {
+            compiled.problems.extend(sequence.iter().filter_map(|it| it.never_asked(&self.stack)));
+        }
         if !compiled.has_errors() {
             compiled.problems.extend(self.budget(&kept.facts, options.mode, &compiled.graph)?);
         }

@@ -83,6 +83,7 @@ impl KeptMode {
             standing,
             since,
             detected: None,
+            served: None,
             run: "unknown".to_owned(),
             complete: false,
         };
@@ -134,6 +135,7 @@ mod tests {
             standing,
             since: Timestamp::UNIX_EPOCH,
             detected: None,
+            served: None,
             run: "run".to_owned(),
             complete: true,
         }

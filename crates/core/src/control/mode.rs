@@ -46,12 +46,18 @@ impl KeptMode {
         self.record.as_ref().map(|record| record.since).filter(|it| *it != Timestamp::UNIX_EPOCH)
     }
 
-    /// Returns when the outage was noticed whose failover is under way: not complete, or of a part of
-    /// the stack. A planned failover, during which the primary serves, is none.
+    /// Returns when the outage was noticed that still lasts: a failover has begun, and no run has
+    /// found that all it was asked for serves. A planned failover, during which the primary serves,
+    /// is none.
     pub fn outage(&self) -> Option<Timestamp> {
         let record = self.record.as_ref().filter(|it| it.standing.mode == Mode::Active)?;
-        let is_under_way = !record.complete || !record.standing.only.is_empty();
-        record.detected.filter(|_| is_under_way)
+        record.detected.filter(|_| record.served.is_none())
+    }
+
+    /// True if the standby region serves all that was asked for: the failover is complete, and its
+    /// outage over.
+    pub fn is_served(&self) -> bool {
+        self.standing().mode == Mode::Active && self.is_complete() && self.outage().is_none()
     }
 
     /// Returns the standing that a run with these options plans for.
@@ -93,8 +99,8 @@ impl KeptMode {
 
     /// Records that `run` begins or resumes a change to `standing`; from here on that is the mode.
     ///
-    /// A resumed change keeps the `since` of its first run. A failover from an outage keeps when it
-    /// was first `detected`.
+    /// A resumed change keeps the `since` of its first run. A failover from an outage that still
+    /// lasts keeps when it was first `detected`.
     ///
     /// # Errors
     /// [`StoreError::Refused`] if another run changed it meanwhile; the store's errors.
@@ -109,8 +115,37 @@ impl KeptMode {
         let run = run.to_owned();
         let goes_on = |it: &&Record| it.standing.mode == standing.mode && it.since > Timestamp::UNIX_EPOCH;
         let since = self.record.as_ref().filter(goes_on).map_or(since, |it| it.since.min(since));
-        let detected = detected.map(|now| self.outage().map_or(now, |first| first.min(now)));
-        self.put(store, Record { format: FORMAT, standing, since, detected, run, complete: false }).await
+        let is_same = self.outage().is_some() || (self.is_served() && self.standing().only == standing.only);
+        let begun = self.record.as_ref().filter(|_| standing.mode == Mode::Active && is_same);
+        let first = begun.and_then(|it| it.detected);
+        let detected = match (first, detected) {
+            (Some(first), Some(now)) => Some(first.min(now)),
+            (first, now) => first.or(now),
+        };
+        // What serves already has not stopped because a run looks again.
+        let served = begun.and_then(|it| it.served);
+        let complete = false;
+        self.put(store, Record { format: FORMAT, standing, since, detected, served, run, complete }).await
+    }
+
+    /// Records that all that was asked for serves since `at`, which ends the outage; `None` if another
+    /// run has changed the mode since this one, or the outage is over.
+    ///
+    /// # Errors
+    /// As [`KeptMode::begin`].
+    pub async fn end_outage(
+        &self,
+        store: &dyn ControlStore,
+        at: Timestamp,
+    ) -> Result<Option<Self>, StoreError> {
+        let now = recorded(store).await?;
+        let run = |it: &Self| it.record.as_ref().map(|record| record.run.clone());
+        match now.record.clone().filter(|it| it.complete && now.outage().is_some()) {
+            Some(record) if run(&now) == run(self) => {
+                now.put(store, Record { served: Some(at), ..record }).await.map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Records that the change is complete.
@@ -209,7 +244,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_outage_lasts_until_the_failover_is_complete_and_whole() {
+    async fn an_outage_lasts_until_all_that_was_asked_for_serves() {
         let store = Memory::default();
         store.ensure().await.unwrap();
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
@@ -219,17 +254,52 @@ mod tests {
         };
         let detected = |kept: &KeptMode| kept.record.as_ref().and_then(|it| it.detected);
         let part = begin(&KeptMode::default(), &["pool.a".to_owned()], 100).await;
+        assert_eq!(
+            part.end_outage(&store, at(600)).await.unwrap().map(|it| detected(&it)),
+            None,
+            "not complete"
+        );
         let again = begin(&part, &["pool.a".to_owned()], 900).await;
         assert_eq!(detected(&again), Some(at(100)), "a run after an incomplete one counts from the first");
-        let rest = begin(&again.complete(&store).await.unwrap(), &[], 950).await;
-        assert_eq!(detected(&rest), Some(at(100)), "so does the rest of the stack");
-        let whole = rest.complete(&store).await.unwrap();
-        assert_eq!(whole.outage(), None);
+        let complete = again.complete(&store).await.unwrap();
         assert_eq!(
-            detected(&begin(&whole, &[], 2000).await),
-            Some(at(2000)),
-            "later repairs are no outage of then"
+            (complete.outage(), complete.is_served()),
+            (Some(at(100)), false),
+            "nothing said it serves"
         );
+        let again = begin(&complete, &["pool.a".to_owned()], 950).await;
+        assert_eq!(
+            detected(&again),
+            Some(at(100)),
+            "so does one after a run that was complete and no recovery"
+        );
+        let complete = again.complete(&store).await.unwrap();
+        let served = complete.end_outage(&store, at(990)).await.unwrap().unwrap();
+        assert_eq!((served.outage(), served.is_served()), (None, true));
+        assert!(complete.end_outage(&store, at(999)).await.unwrap().is_none(), "it is over");
+        let repair = begin(&served, &["pool.a".to_owned()], 2000).await.complete(&store).await.unwrap();
+        assert_eq!((repair.outage(), repair.is_served()), (None, true), "a later repair is no outage");
+        let rest = begin(&repair, &[], 3000).await;
+        assert_eq!(
+            (detected(&rest), rest.outage()),
+            (Some(at(3000)), Some(at(3000))),
+            "the rest has its own"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_end_of_an_outage_is_not_written_over_another_run() {
+        let store = Memory::default();
+        store.ensure().await.unwrap();
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let first = KeptMode::default();
+        let active = first.next(Mode::Active, &[]);
+        let begun = first.begin(&store, active, at(100), Some(at(90)), "run-1").await.unwrap();
+        let complete = begun.complete(&store).await.unwrap();
+        let back = complete.begin(&store, complete.next(Mode::Standby, &[]), at(200), None, "run-2").await;
+        assert_eq!(back.unwrap().outage(), None);
+        assert!(begun.end_outage(&store, at(300)).await.unwrap().is_none());
+        assert_eq!(recorded(&store).await.unwrap().standing().mode, Mode::Standby);
     }
 
     #[tokio::test]

@@ -22,6 +22,9 @@ pub struct Record {
     /// When the outage was noticed that the failover recovers from; every run of it counts from there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detected: Option<Timestamp>,
+    /// When all that was asked for was found to serve, which ends the outage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served: Option<Timestamp>,
     /// Id of that run.
     pub run: String,
     /// True once the change is complete. An interrupted failover is in mode active already, and

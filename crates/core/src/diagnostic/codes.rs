@@ -129,6 +129,11 @@ pub const CODES: &[Code] = &[
         "the RPO is shorter than the posture allows",
         "A cold posture restores from copies that are hours old.",
     ),
+    (
+        "DR205",
+        "nothing asks what serves",
+        "A failover is recovered once everything that serves was asked and answered; without a check it ends as `capacity`, exit 3, and its RTO is not met. A check with `http` or `command` asks its own component, the `probe` of traffic asks every pool that the traffic waits for. docs/guide/checks.md shows both.",
+    ),
     ("DR214", "not a bucket name", "S3 bucket names have 3 to 63 lower-case letters, digits, `.` and `-`."),
     (
         "DR240",

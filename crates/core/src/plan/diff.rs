@@ -83,6 +83,12 @@ pub fn plan(
     draft.let_go_first(want);
     draft.carriers_first(want);
     draft.leave_out();
+    // Nothing is asked again for an apply that changes nothing.
+    let is_check = |step: &Step| kinds.get(&step.kind).is_some_and(|kind| kind.check().is_some());
+    if options.intent == Intent::Converge && draft.steps.iter().all(is_check) {
+        draft.steps.clear();
+        draft.gates.clear();
+    }
     let (steps, gates) = order::sorted(draft.steps, &draft.gates);
     Ok((Plan { steps, outputs: draft.outputs, gates }, draft.report))
 }

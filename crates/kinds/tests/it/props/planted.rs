@@ -261,7 +261,7 @@ pub(super) fn hopeful(flaw: Option<Flaw>, evidence: Evidence) -> Evidence {
         return evidence;
     }
     let pools = evidence.pools.into_iter().map(|pool| Pool { in_service: Some(pool.wanted.max(1)), ..pool });
-    Evidence { pools: pools.collect(), asked_service: evidence.steps, asked_data: evidence.steps, ..evidence }
+    Evidence { pools: pools.collect(), unasked: Default::default(), asked_data: evidence.steps, ..evidence }
 }
 
 /// Returns the minimums that reach the program.

@@ -81,7 +81,13 @@ fn expect_earned(
     let of_service = named("pool.") + named("traffic.") > 0;
     let asked = sim.calls().into_iter().filter(|call| call.kind == "check" && call.failure.is_none());
     let answered = asked.filter(|call| !of_service || !call.subject.starts_with("bucket."));
-    assert!(answered.count() > 0, "{verdict:?}, and nothing asked it");
+    let answered: Vec<String> = answered.map(|call| call.subject).collect();
+    assert!(!answered.is_empty(), "{verdict:?}, and nothing asked it");
+    // Each pool answered itself, or traffic was answered from behind it.
+    let is_asked = |pool: &str| answered.iter().any(|it| it.starts_with("traffic.") || it.starts_with(pool));
+    let pools = disaster.scene.stack.components.keys().map(ComponentAddress::as_str);
+    let unasked: Vec<&str> = pools.filter(|it| it.starts_with("pool.") && !is_asked(it)).collect();
+    assert!(unasked.is_empty(), "{verdict:?}, and nothing asked {unasked:?}: {answered:?}");
 }
 
 fn check(case: &Case, shortage: &Shortage, flaw: Option<Flaw>) {
