@@ -122,23 +122,39 @@ pub(crate) fn inputs(args: &StackArgs) -> Result<InputValues, Failure> {
     Ok(values)
 }
 
-/// Writes `bytes` atomically: a reader sees the old file or the new one, never half of one.
+/// Writes `bytes` atomically: a reader sees the old file or the new one, never half of one. A device
+/// or a pipe is written to, not replaced.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_file = std::fs::metadata(path).map_or(true, |it| it.is_file());
     let attempt = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        if !is_file {
+            return std::fs::write(path, bytes);
+        }
+        let mut file = tempfile::NamedTempFile::new_in(folder(path))?;
         std::io::Write::write_all(&mut file, bytes)?;
         file.persist(path)?;
         Ok(())
     };
-    attempt().map_err(|error| {
-        // The rest of the error is about a temporary file that the user never named.
-        let what = match error.kind() {
-            std::io::ErrorKind::NotFound => "no such folder".to_owned(),
-            std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-            _ => error.to_string(),
-        };
-        let hint = "name a folder that exists and that you may write to";
-        Failure::new(Status::Failed, format!("cannot write `{}`: {what}", path.display()), hint)
-    })
+    attempt().map_err(|error| unwritable(path, Status::Failed, &error))
+}
+
+/// Fails if no file can be written at `path`: better now than after a run.
+pub(crate) fn expect_writable(path: &Path) -> Result<(), Failure> {
+    let attempt = tempfile::NamedTempFile::new_in(folder(path));
+    attempt.map(drop).map_err(|error| unwritable(path, Status::Usage, &error))
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn unwritable(path: &Path, status: Status, error: &std::io::Error) -> Failure {
+    // The rest of the error is about a temporary file that the user never named.
+    let what = match error.kind() {
+        std::io::ErrorKind::NotFound => "no such folder".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    };
+    let hint = "name a folder that exists and that you may write to";
+    Failure::new(status, format!("cannot write `{}`: {what}", path.display()), hint)
 }

@@ -59,6 +59,8 @@ impl Screen {
 
     fn plan(&self, stack: &Stack, warnings: &[String], planned: &PlanOutcome, intent: Intent) {
         let ui = self.ui;
+        ui.result(&views::head::text(stack, planned));
+        ui.line(&Line::Stack(views::head::line(stack, planned)));
         if intent == Intent::Converge {
             ui.result(&views::plan::posture(stack));
             ui.line(&views::plan::posture_line(stack));
@@ -94,6 +96,7 @@ impl Screen {
         ui.result(&views::progress::summary(verb, summary, blocked));
         let mut running = self.running();
         let timings = std::mem::replace(&mut running.timings, Timings::new());
+        running.chart = Some(timings.svg(plan));
         // The report of a change of mode contains the same.
         if matches!(run, Run::Failover | Run::Failback) {
             return;
@@ -104,7 +107,6 @@ impl Screen {
         if let Some(sentence) = timings.sentence(plan) {
             ui.result(&sentence);
         }
-        running.chart = Some(timings.svg(plan));
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
         },
         None => args.stack.clone(),
     };
-    let edge = Edge::of(ui, global, args.run.timings.clone());
+    let edge = Edge::of(ui, global, args.run.timings.clone())?;
     let mut session = edge.open(&stack).await?;
     let how = Apply {
         file,

@@ -26,7 +26,7 @@ pub(crate) struct DestroyArgs {
 }
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &DestroyArgs) -> Ended {
-    let edge = Edge::of(ui, global, args.run.timings.clone());
+    let edge = Edge::of(ui, global, args.run.timings.clone())?;
     let mut session = edge.open(&args.stack).await?;
     let how = Destroy {
         targets: args.target.clone(),

@@ -21,7 +21,7 @@ pub(crate) struct FailbackArgs {
 }
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
-    let edge = Edge::of(ui, global, args.run.timings.clone());
+    let edge = Edge::of(ui, global, args.run.timings.clone())?;
     let mut session = edge.open(&args.stack).await?;
     let how = Failback {
         dry_run: args.dry_run,

@@ -67,7 +67,7 @@ pub(crate) struct FailoverArgs {
 }
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
-    let edge = Edge::of(ui, global, args.run.timings.clone());
+    let edge = Edge::of(ui, global, args.run.timings.clone())?;
     let trust = Trust {
         planned: args.planned,
         unsigned: args.unsigned,

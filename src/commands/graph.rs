@@ -32,7 +32,7 @@ enum GraphFormat {
 }
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &GraphArgs) -> Ended {
-    let edge = Edge::of(ui, global, None);
+    let edge = Edge::of(ui, global, None)?;
     let mut session = edge.open(&args.stack).await?;
     let planned = drstack_app::ops::graph::graph(&mut session, args.mode.into()).await?;
     let (all, critical) = (&planned.compiled.graph, graph::critical(&planned.plan));

@@ -1,6 +1,6 @@
 //! `drstack init`: writes a commented stack that validates.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use drstack_app::failure::Status;
 
@@ -10,8 +10,11 @@ use crate::files;
 use crate::lines::{Line, WrittenLine};
 use crate::ui::Ui;
 
-/// The stack that `init` writes.
+/// The stack that `init` writes, with `NAME` for its name.
 const STACK: &str = include_str!("init.toml");
+
+/// Longest name: the names of buckets are made from it.
+const LONGEST: usize = 20;
 
 /// Write a commented stack that validates
 #[derive(clap::Args)]
@@ -35,12 +38,51 @@ pub(super) fn run(ui: Ui, args: &InitArgs) -> Ended {
             "name a folder that you may write to",
         )
     })?;
-    files::write(&path, STACK.as_bytes())?;
+    let stack = STACK.replace("NAME", &name(dir));
+    files::write(&path, stack.as_bytes())?;
+    let schema = drstack_core::stack::schema(&drstack_kinds::components());
+    files::write(&dir.join("stack.schema.json"), format!("{schema:#}\n").as_bytes())?;
     ui.line(&Line::Written(WrittenLine { path: path.display().to_string() }));
     ui.result(&format!(
-        "Wrote `{}`. Try it without an account:\n  drstack apply {} --cloud sim\n",
+        "Wrote `{}`, and its schema for your editor. Try it without an account:\n  drstack apply {} --cloud sim\n",
         path.display(),
         dir.display()
     ));
     Ok(Exit::Done)
+}
+
+/// Returns a stack's name for the folder `dir`: the folder's own, as far as a stack can have it.
+fn name(dir: &Path) -> String {
+    let folder = dir.canonicalize().ok().and_then(|it| Some(it.file_name()?.to_string_lossy().into_owned()));
+    let mut name = String::new();
+    for c in folder.unwrap_or_default().to_lowercase().chars() {
+        match c {
+            'a'..='z' | '0'..='9' => name.push(c),
+            _ if !name.ends_with('-') => name.push('-'),
+            _ => {}
+        }
+    }
+    let name = name.trim_start_matches(|c: char| !c.is_ascii_lowercase());
+    let name = name.get(..name.len().min(LONGEST)).unwrap_or_default().trim_end_matches('-');
+    if name.len() < 2 { "demo".to_owned() } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name;
+
+    #[test]
+    fn a_stack_is_named_after_its_folder() {
+        let root = tempfile::tempdir().expect("a folder");
+        let of = |folder: &str| {
+            let dir = root.path().join(folder);
+            std::fs::create_dir_all(&dir).expect("a folder");
+            name(&dir)
+        };
+        assert_eq!(of("search"), "search");
+        assert_eq!(of("Our Search (v2)"), "our-search-v2");
+        assert_eq!(of("42-routes"), "routes");
+        assert_eq!(of("x"), "demo");
+        assert_eq!(of(&"long-".repeat(9)), "long-long-long-long");
+    }
 }

@@ -11,6 +11,7 @@ mod init;
 mod keys;
 mod kinds;
 mod man;
+mod output;
 mod plan;
 mod schema;
 mod unlock;
@@ -27,6 +28,7 @@ use drstack_app::session::Session;
 use crate::args::{CloudName, Global, StackArgs};
 use crate::connect::{Known, runtime};
 use crate::exit::{Ended, Exit, Failure};
+use crate::files;
 use crate::loading::load_stack;
 use crate::machine::{Machine, unless_stopped};
 use crate::screen::Screen;
@@ -42,13 +44,16 @@ pub(crate) struct Edge {
 impl Edge {
     /// Creates the edge of a command. The chart of its run goes to the file `timings`, if one is
     /// named.
-    pub(crate) fn of(ui: Ui, global: &Global, timings: Option<PathBuf>) -> Self {
+    pub(crate) fn of(ui: Ui, global: &Global, timings: Option<PathBuf>) -> Result<Self, Failure> {
+        if let Some(path) = &timings {
+            files::expect_writable(path)?;
+        }
         let screen = Arc::new(Screen::new(ui, global.cloud == CloudName::Sim, timings));
         let catalog =
             Catalog::new(drstack_kinds::components(), drstack_kinds::kinds(), drstack_kinds::facts::keep);
         let clouds = Arc::new(Known::by(global));
         let app = App { catalog, clouds, host: Arc::new(Machine), operator: screen.clone() };
-        Self { app, ui, screen }
+        Ok(Self { app, ui, screen })
     }
 
     /// Loads a stack and connects to its cloud.
@@ -92,6 +97,7 @@ enum Command {
     Failover(failover::FailoverArgs),
     Failback(failback::FailbackArgs),
     Graph(graph::GraphArgs),
+    Output(output::OutputArgs),
     Unlock(unlock::UnlockArgs),
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -130,6 +136,7 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
         Command::Failover(it) => complete(global, failover::run(ui, global, it)),
         Command::Failback(it) => complete(global, failback::run(ui, global, it)),
         Command::Graph(it) => complete(global, graph::run(ui, global, it)),
+        Command::Output(it) => complete(global, output::run(ui, global, it)),
         Command::Unlock(it) => complete(global, unlock::run(ui, global, it)),
         Command::Keys(it) => keys::run(ui, it),
         Command::Schema(it) => schema::run(ui, it),

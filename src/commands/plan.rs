@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use drstack_app::failure::Status;
+use drstack_app::ops::destroy;
 use drstack_app::ops::plan::{Plan, plan};
+use drstack_app::planned::PlanOutcome;
 use drstack_app::session::Session;
 use drstack_core::plan::file::{FORMAT, PlanFile};
 
@@ -17,7 +19,7 @@ use crate::ui::Ui;
 /// Show what apply would do
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  drstack plan stacks/fleet-routing --cloud sim\n  drstack plan . --detailed-exitcode   # exit 2 when there is something to do\n  drstack plan . --out today.plan && drstack apply today.plan\n  drstack plan . --mode active         # what a failover would change\n  drstack plan --bundle s3://acme-drstack-usw2/fleet-routing --region us-west-2 --mode active   # the same, from an empty folder"
+    after_help = "Examples:\n  drstack plan stacks/fleet-routing --cloud sim\n  drstack plan . --detailed-exitcode   # exit 2 when there is something to do\n  drstack plan . --out today.plan && drstack apply today.plan\n  drstack plan . --mode active         # what a failover would change\n  drstack plan . --destroy             # what a destroy would delete, and what it would keep\n  drstack plan --bundle s3://acme-drstack-usw2/fleet-routing --region us-west-2 --mode active   # the same, from an empty folder"
 )]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
@@ -36,6 +38,9 @@ pub(crate) struct PlanArgs {
     /// Also delete this data, if a change has to (repeatable)
     #[arg(long, value_name = "ADDRESS")]
     delete_data: Vec<String>,
+    /// Show what destroy would do
+    #[arg(long, conflicts_with_all = ["bundle", "mode", "out"])]
+    destroy: bool,
     /// Exit with 2 if there are changes
     #[arg(long)]
     detailed_exitcode: bool,
@@ -50,13 +55,19 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
             "give the plan file another ending: `--out today.plan`",
         ));
     }
-    let edge = Edge::of(ui, global, None);
+    let edge = Edge::of(ui, global, None)?;
     let (mut session, failover) = match args.bundle.at()? {
         Some(at) => (Session::from_bundle(&edge.app, &at).await?.0, None),
         None => {
             (edge.open(&args.stack).await?, Some(format!("drstack failover {}", typed(global, &args.stack))))
         }
     };
+    if args.destroy {
+        let (targets, delete_data) = (args.target.clone(), set(&args.delete_data));
+        let (_, shown) =
+            destroy::planned(&mut session, targets, delete_data, &typed(global, &args.stack)).await?;
+        return Ok(exit(&shown, args.detailed_exitcode));
+    }
     let how = Plan {
         mode: args.mode.map(Into::into),
         targets: args.target.clone(),
@@ -64,7 +75,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         failover,
     };
     let (options, planned) = plan(&mut session, how).await?;
-    let (blocked, empty) = (!planned.report.blocked.is_empty(), planned.plan.is_empty());
+    let exit = exit(&planned, args.detailed_exitcode);
     if let Some(path) = &args.out {
         let file = PlanFile {
             format: FORMAT,
@@ -81,9 +92,14 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         ui.line(&Line::Written(WrittenLine { path: path.display().to_string() }));
         ui.note(&format!("Kept in `{0}`; `drstack apply {0}` applies exactly this.", path.display()));
     }
-    match (blocked, empty) {
-        (true, _) => Ok(Exit::Failed),
-        (false, false) if args.detailed_exitcode => Ok(Exit::Changes),
-        _ => Ok(Exit::Done),
+    Ok(exit)
+}
+
+/// Returns the exit code of a plan.
+fn exit(planned: &PlanOutcome, detailed: bool) -> Exit {
+    match (planned.report.blocked.is_empty(), planned.plan.is_empty()) {
+        (false, _) => Exit::Failed,
+        (true, false) if detailed => Exit::Changes,
+        (true, _) => Exit::Done,
     }
 }

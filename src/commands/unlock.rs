@@ -22,7 +22,7 @@ pub(crate) struct UnlockArgs {
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &UnlockArgs) -> Ended {
     let force = args.force;
-    let edge = Edge::of(ui, global, None);
+    let edge = Edge::of(ui, global, None)?;
     let session = edge.open(&args.stack).await?;
     let held = look(&session).await?;
     let broken = match &held {

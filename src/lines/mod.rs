@@ -22,7 +22,9 @@ pub(crate) use plan::{
     AlongLine, GateLine, OrderLine, PlanLine, PostureLine, RehearsedLine, RehearsedStepLine, StepLine,
 };
 pub(crate) use program::{ComponentLine, ErrorLine, ExplanationLine, ResourceLine, WrittenLine};
-pub(crate) use stack::{DiagnosticLine, EdgeLine, GraphLine, NodeLine, SourcePlace, ValidLine};
+pub(crate) use stack::{
+    DiagnosticLine, EdgeLine, GraphLine, NodeLine, OutputLine, OutputValue, SourcePlace, StackLine, ValidLine,
+};
 pub(crate) use state::{BacklogLine, ControlDeletedLine, KeyLine, LockLine, LockState, ModeRecordedLine};
 
 /// Version of the JSON lines; rises when a field changes its meaning.
@@ -66,6 +68,8 @@ pub(crate) enum Line<'a> {
     ControlDeleted(ControlDeletedLine<'a>),
     ModeRecorded(ModeRecordedLine),
     Graph(GraphLine<'a>),
+    Stack(StackLine<'a>),
+    Output(OutputLine<'a>),
     Explanation(ExplanationLine<'a>),
     Component(ComponentLine<'a>),
     Resource(ResourceLine<'a>),

@@ -3,6 +3,8 @@
 use drstack_core::address::Address;
 use drstack_core::diagnostic::Severity;
 use drstack_core::kind::Place;
+use drstack_core::objective::Mode;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -73,4 +75,51 @@ pub(crate) struct EdgeLine {
     pub(crate) from: Address,
     /// The resource that needs it.
     pub(crate) to: Address,
+}
+
+/// The stack that a plan is for, and which region serves.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct StackLine<'a> {
+    /// Name of the stack.
+    pub(crate) stack: &'a str,
+    /// The primary region.
+    pub(crate) primary: &'a str,
+    /// The standby region.
+    pub(crate) standby: &'a str,
+    /// The AWS account; null if nothing in the stack had to know it.
+    pub(crate) account: Option<&'a str>,
+    /// `standby` while the primary serves, `active` while the standby region does.
+    pub(crate) mode: Mode,
+    /// False if a failover or a failback has begun and is not complete.
+    pub(crate) complete: bool,
+    /// The epoch, which rises with each change of mode.
+    pub(crate) epoch: u64,
+    /// When the change to this mode began; null before the first.
+    pub(crate) since: Option<Timestamp>,
+    /// The parts that have failed over on their own; empty if the whole stack has.
+    pub(crate) only: Vec<String>,
+}
+
+/// An AWS object of the stack.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct OutputLine<'a> {
+    /// The resource.
+    pub(crate) address: &'a Address,
+    /// Kind of resource, as `drstack kinds` lists it.
+    pub(crate) kind: &'a str,
+    /// A region, or `global`.
+    pub(crate) region: &'a str,
+    /// Name or id of the object.
+    pub(crate) id: &'a str,
+    /// What other resources may refer to, such as its ARN.
+    pub(crate) values: Vec<OutputValue<'a>>,
+}
+
+/// One value of an AWS object.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct OutputValue<'a> {
+    /// Its name.
+    pub(crate) name: &'a str,
+    /// The value.
+    pub(crate) value: &'a str,
 }

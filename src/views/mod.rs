@@ -3,6 +3,7 @@
 pub(crate) mod data;
 pub(crate) mod gantt;
 pub(crate) mod graph;
+pub(crate) mod head;
 pub(crate) mod order;
 pub(crate) mod plan;
 pub(crate) mod progress;

@@ -210,6 +210,7 @@ fn every_command_writes_lines_of_the_schema_and_every_type_of_it_is_written() {
         (1, "apply s --cloud sim --auto-approve --sim denied.toml"),
         (0, "apply s --cloud sim --auto-approve"),
         (1, "plan s --cloud sim --sim down.toml"),
+        (0, "output s --cloud sim"),
         (4, "apply today.plan --cloud sim"),
         (0, "unlock s --cloud sim"),
         (0, "keys new key"),

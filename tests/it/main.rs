@@ -42,6 +42,7 @@ mod mutated;
 #[cfg(feature = "aws")]
 mod operators;
 mod other_sizes;
+mod output;
 #[cfg(feature = "aws")]
 mod permissions;
 mod plan_files;

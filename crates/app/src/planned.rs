@@ -8,6 +8,7 @@ use drstack_core::compile::Compiled;
 use drstack_core::control::lock::{Lock, Peek};
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records::Kept;
+use drstack_core::facts::FactQuery;
 use drstack_core::observe::Look;
 use drstack_core::part::Sequence;
 use drstack_core::plan::skeleton::RehearsedPlan;
@@ -53,6 +54,11 @@ pub struct PlanOutcome {
 }
 
 impl PlanOutcome {
+    /// Returns the AWS account, if something in the stack had to know it.
+    pub fn account(&self) -> Option<&str> {
+        self.facts.facts.answers.get(&FactQuery::account().key())?.value.as_str()
+    }
+
     /// True if something that a failover needs could not be observed.
     pub fn has_failed_looks(&self) -> bool {
         self.seen.values().any(|look| matches!(look, Look::Unknown(_)))

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use crate::app::App;
 use crate::failure::{Failure, store_failure};
 use crate::operator::{Busy, News};
-use crate::planned::Rehearsed;
+use crate::planned::{PlanOutcome, Rehearsed};
 
 /// Name of the control bucket in `--delete-data`.
 pub const CONTROL: &str = "control";
@@ -100,6 +100,12 @@ impl Session {
             decisions: Decisions::default(),
             scope,
         })
+    }
+
+    /// Names the stack for a question, with the account and the region that change.
+    pub(crate) fn named(&self, planned: &PlanOutcome) -> String {
+        let account = planned.account().map_or_else(String::new, |it| format!("account {it}, "));
+        format!("`{}` ({account}{})", self.stack.facts.name, self.stack.facts.standby)
     }
 
     /// Reports progress or context to the operator.

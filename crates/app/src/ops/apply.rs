@@ -84,7 +84,7 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
         true => Approval::Given,
         false => {
             let changes = count(shown.plan.steps.len(), "change");
-            Approval::Ask(format!("Apply {changes} to `{}`?", session.stack.facts.name))
+            Approval::Ask(format!("Apply {changes} to {}?", session.named(&shown)))
         }
     };
     let status = finish(session, &options, shown, Run::Apply, how.parallelism, approval).await?;

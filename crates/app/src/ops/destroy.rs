@@ -8,6 +8,7 @@ use drstack_core::plan::{Intent, Options};
 use crate::failure::{Ended, Failure, Status, store_failure};
 use crate::operator::{News, Run};
 use crate::ops::finish::{Approval, finish};
+use crate::planned::PlanOutcome;
 use crate::session::{CONTROL, Session};
 use crate::text::count;
 
@@ -30,20 +31,7 @@ pub struct Destroy {
 /// # Errors
 /// Returns an error if nothing was done, or not all of it.
 pub async fn destroy(session: &mut Session, how: Destroy) -> Ended {
-    let kept = session.sure_mode().await?;
-    if kept.standing().mode == Mode::Active || !kept.is_complete() {
-        let message = format!("{} serves: taking this away would be an outage", session.stack.facts.standby);
-        let hint = format!("fail back first: `drstack failback {}`", how.typed);
-        return Err(Failure::new(Status::NotReady, message, hint));
-    }
-    let options = Options {
-        intent: Intent::Destroy,
-        mode: Mode::Standby,
-        targets: how.targets,
-        delete_data: how.delete_data,
-    };
-    let shown = session.plan(&options).await?;
-    session.show(&shown, options.intent);
+    let (options, shown) = planned(session, how.targets, how.delete_data, &how.typed).await?;
     let blocked = !shown.report.blocked.is_empty();
     let status = match shown.plan.is_empty() {
         true if blocked => Status::Failed,
@@ -53,7 +41,7 @@ pub async fn destroy(session: &mut Session, how: Destroy) -> Ended {
                 true => Approval::Given,
                 false => {
                     let steps = count(shown.plan.steps.len(), "step");
-                    Approval::Ask(format!("Destroy `{}`, in {steps}?", session.stack.facts.name))
+                    Approval::Ask(format!("Destroy {}, in {steps}?", session.named(&shown)))
                 }
             };
             finish(session, &options, shown, Run::Destroy, how.parallelism, approval).await?
@@ -70,4 +58,27 @@ pub async fn destroy(session: &mut Session, how: Destroy) -> Ended {
     session.store.destroy().await.map_err(|error| store_failure(&error))?;
     session.tell(News::ControlDeleted(&session.stack.facts.control));
     Ok(status)
+}
+
+/// Plans a destroy and shows it.
+///
+/// # Errors
+/// Returns an error if the standby region serves, or something that every plan needs does not
+/// answer.
+pub async fn planned(
+    session: &mut Session,
+    targets: Vec<String>,
+    delete_data: BTreeSet<String>,
+    typed: &str,
+) -> Result<(Options, PlanOutcome), Failure> {
+    let kept = session.sure_mode().await?;
+    if kept.standing().mode == Mode::Active || !kept.is_complete() {
+        let message = format!("{} serves: a destroy would be an outage", session.stack.facts.standby);
+        let hint = format!("fail back first: `drstack failback {typed}`");
+        return Err(Failure::new(Status::NotReady, message, hint));
+    }
+    let options = Options { intent: Intent::Destroy, mode: Mode::Standby, targets, delete_data };
+    let shown = session.plan(&options).await?;
+    session.show(&shown, options.intent);
+    Ok((options, shown))
 }

@@ -75,7 +75,8 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     }
     expect_whole(&shown)?;
     if !how.auto_approve {
-        session.app.operator.approve("Fail back now?")?;
+        let question = format!("Fail {} back to {} now?", session.named(&shown), session.stack.facts.primary);
+        session.app.operator.approve(&question)?;
     }
     let decided = session.now();
     if let Some((first, begin)) = first {

@@ -140,10 +140,11 @@ async fn served_already(session: &Session, shown: &PlanOutcome, command: &str) -
 
 /// Returns the question for the operator's approval.
 fn question(session: &Session, shown: &PlanOutcome) -> String {
+    let stack = session.named(shown);
     match commands::of_plan(&shown.plan, &session.kinds).len() {
-        0 => "Fail over now?".to_owned(),
-        1 => "Fail over now, and run the command above on this machine?".to_owned(),
-        count => format!("Fail over now, and run the {count} commands above on this machine?"),
+        0 => format!("Fail {stack} over now?"),
+        1 => format!("Fail {stack} over now, and run the command above on this machine?"),
+        count => format!("Fail {stack} over now, and run the {count} commands above on this machine?"),
     }
 }
 
