@@ -23,6 +23,7 @@ mod together;
 mod twins;
 mod unanswered;
 mod violated;
+mod ways;
 
 use std::fmt::Debug;
 
