@@ -156,6 +156,7 @@ mod tests {
             after: Vec::new(),
             replaces: false,
             estimate: 0.0,
+            raise: None,
             token: String::new(),
             tier: 2,
         }

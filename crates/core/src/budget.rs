@@ -1,4 +1,5 @@
-//! Launch budget: checks that the instances a failover launches fit into the RTO; pure.
+//! Launch budget: how fast an account may launch instances, and whether those of a failover fit
+//! into the RTO; pure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,6 +19,69 @@ pub const AT_ONCE: u32 = 1000;
 
 /// Instances per second that it may launch after the burst; same source.
 pub const PER_SECOND: u32 = 2;
+
+/// Most launches in one part: a minute's worth.
+///
+/// Fewer would mean endless calls, more would keep other pools waiting.
+const PART: u32 = PER_SECOND * 60;
+
+/// The budget of one account and region, which refills as time passes.
+///
+/// The engine and the forecast use the same one, each with its own clock. Times are since the start
+/// of the run.
+#[derive(Clone, Debug)]
+pub struct LaunchBudget {
+    left: u32,
+    /// Time of the last refill.
+    at: Duration,
+}
+
+impl LaunchBudget {
+    /// Creates the budget of a run that begins now: EC2 says nothing of what is left, so all is.
+    pub fn full() -> Self {
+        Self { left: AT_ONCE, at: Duration::ZERO }
+    }
+
+    /// Takes `wanted` launches at `now` if there are as many.
+    pub fn take_at_once(&mut self, now: Duration, wanted: u32) -> bool {
+        self.refill(now);
+        let is_enough = self.left >= wanted;
+        if is_enough {
+            self.left -= wanted;
+        }
+        is_enough
+    }
+
+    /// Returns when there are enough launches for the next part of `wanted`; `now` at the earliest.
+    pub fn enough_at(&mut self, now: Duration, wanted: u32) -> Duration {
+        self.refill(now);
+        match wanted.min(PART).saturating_sub(self.left) {
+            0 => now,
+            lacking => self.at + spent_on(lacking),
+        }
+    }
+
+    /// Takes what is there at `now`, up to `wanted` launches.
+    pub fn take(&mut self, now: Duration, wanted: u32) -> u32 {
+        self.refill(now);
+        let taken = self.left.min(wanted);
+        self.left -= taken;
+        taken
+    }
+
+    fn refill(&mut self, now: Duration) {
+        let due = now.saturating_sub(self.at).as_millis() * u128::from(PER_SECOND) / 1000;
+        let due = u32::try_from(due).unwrap_or(u32::MAX);
+        self.left = self.left.saturating_add(due).min(AT_ONCE);
+        // Fractions of a launch stay due.
+        self.at = if self.left == AT_ONCE { now } else { self.at + spent_on(due) };
+    }
+}
+
+/// Returns the time in which the budget grows by this many launches.
+fn spent_on(launches: u32) -> Duration {
+    Duration::from_millis(u64::from(launches) * 1000 / u64::from(PER_SECOND))
+}
 
 /// Returns the shortest time in which EC2 lets an account launch `instances`.
 pub fn shortest(instances: u32) -> Duration {

@@ -15,6 +15,7 @@ pub mod copies;
 pub mod diagnostic;
 pub mod engine;
 pub mod facts;
+pub mod forecast;
 pub mod graph;
 pub mod intent;
 pub mod keys;

@@ -195,7 +195,7 @@ impl Session {
 
     /// Returns the rehearsed failover from the world that `planned` leaves.
     fn skeleton(&self, planned: &PlanOutcome) -> Result<RehearsedPlan, Failure> {
-        let of = |rehearsal: &Rehearsal| RehearsedPlan::of(&rehearsal.plan);
+        let of = |rehearsal: &Rehearsal| RehearsedPlan::of(&rehearsal.plan, rehearsal.plan.critical_path().1);
         match &planned.rehearsal {
             Some(rehearsal) => Ok(of(rehearsal)),
             // While the standby region serves, the next failover counts: the one after a failback.

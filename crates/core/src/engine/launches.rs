@@ -5,17 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
-use crate::budget::{AT_ONCE, PER_SECOND};
-
-/// Most launches in one part: a minute's worth.
-///
-/// Fewer would mean endless calls, more would keep other pools waiting.
-const PART: u32 = PER_SECOND * 60;
+use crate::budget::LaunchBudget;
 
 /// Budgets by region.
 #[derive(Debug)]
@@ -24,15 +18,11 @@ pub(super) struct Launches {
     budgets: BTreeMap<String, Arc<Budget>>,
 }
 
-/// Launch budget of one region.
+/// Launch budget of one region, and its queue.
 #[derive(Debug)]
-pub(super) struct Budget(Mutex<Remaining>);
-
-#[derive(Debug)]
-struct Remaining {
-    launches: u32,
-    /// Time of the last refill.
-    at: Instant,
+pub(super) struct Budget {
+    begin: Instant,
+    left: Mutex<LaunchBudget>,
 }
 
 impl Launches {
@@ -41,56 +31,31 @@ impl Launches {
     }
 
     pub(super) fn of(&mut self, region: &str) -> Arc<Budget> {
-        let full = Remaining { launches: AT_ONCE, at: self.begin };
-        let budget = self.budgets.entry(region.to_owned());
-        Arc::clone(budget.or_insert_with(|| Arc::new(Budget(Mutex::new(full)))))
+        let begin = self.begin;
+        let full = || Arc::new(Budget { begin, left: Mutex::new(LaunchBudget::full()) });
+        Arc::clone(self.budgets.entry(region.to_owned()).or_insert_with(full))
     }
 }
 
 impl Budget {
     /// Takes `wanted` launches if they are available and no step is waiting for any.
     pub(super) fn take_at_once(&self, wanted: u32) -> bool {
-        let Ok(mut left) = self.0.try_lock() else { return false };
-        left.refill(Instant::now());
-        let is_enough = left.launches >= wanted;
-        if is_enough {
-            left.launches -= wanted;
-        }
-        is_enough
+        self.left.try_lock().is_ok_and(|mut left| left.take_at_once(self.begin.elapsed(), wanted))
     }
 
     /// Takes up to `wanted` launches once there are enough for a part. Callers are served in order.
     pub(super) async fn take(&self, wanted: u32) -> u32 {
-        let mut left = self.0.lock().await;
-        let enough = wanted.min(PART);
-        left.refill(Instant::now());
-        if left.launches < enough {
-            sleep_until(left.at + spent_on(enough - left.launches)).await;
-            left.refill(Instant::now());
-        }
-        let taken = left.launches.min(wanted);
-        left.launches -= taken;
-        taken
+        let mut left = self.left.lock().await;
+        let enough_at = left.enough_at(self.begin.elapsed(), wanted);
+        sleep_until(self.begin + enough_at).await;
+        left.take(self.begin.elapsed(), wanted)
     }
-}
-
-impl Remaining {
-    fn refill(&mut self, now: Instant) {
-        let due = now.duration_since(self.at).as_millis() * u128::from(PER_SECOND) / 1000;
-        let due = u32::try_from(due).unwrap_or(u32::MAX);
-        self.launches = self.launches.saturating_add(due).min(AT_ONCE);
-        // Fractions of a launch stay due.
-        self.at = if self.launches == AT_ONCE { now } else { self.at + spent_on(due) };
-    }
-}
-
-/// Returns the time in which the budget grows by this many launches.
-fn spent_on(launches: u32) -> Duration {
-    Duration::from_millis(u64::from(launches) * 1000 / u64::from(PER_SECOND))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::time::sleep;
 
     use super::*;

@@ -20,7 +20,7 @@ use self::moved::Moved;
 use self::older::Older;
 use self::reach::Reach;
 use super::waits::Order;
-use super::{Gate, Intent, Options, Plan, PlanReport, Remark, Step, StepId, differ, fields, order};
+use super::{Gate, Intent, Options, Plan, PlanReport, Raise, Remark, Step, StepId, differ, fields, order};
 use crate::address::Address;
 use crate::cloud::{Found, sha256};
 use crate::component::StackFacts;
@@ -280,7 +280,8 @@ impl<'a> Draft<'a> {
         (reason, changes): (String, Vec<FieldChange>),
         links: Vec<String>,
     ) -> Result<(), ShapeError> {
-        let id = self.push(kind, resource, Action::Update, reason, changes, Some(found.id.clone()));
+        let id = self.push(kind, resource, Action::Update, reason, changes, Some(found.id.clone()))?;
+        self.steps[id].raise = Raise::of(kind, &resource.spec, Some(found))?;
         if let Some(traffic) = kind.traffic() {
             self.steps[id].estimate += traffic.holds(&resource.spec)?.as_secs_f64();
         }
@@ -306,7 +307,7 @@ impl<'a> Draft<'a> {
             return Ok(());
         }
         let id =
-            self.push(kind, resource, Action::Create, reason.to_owned(), Vec::new(), resource.name.clone());
+            self.push(kind, resource, Action::Create, reason.to_owned(), Vec::new(), resource.name.clone())?;
         self.ready_by.insert(resource.address.clone(), id);
         self.unsure.insert(resource.address.clone(), None);
         Ok(())
@@ -344,7 +345,7 @@ impl<'a> Draft<'a> {
         reason: String,
         changes: Vec<FieldChange>,
         id: Option<String>,
-    ) -> usize {
+    ) -> Result<usize, ShapeError> {
         let mut needs: Vec<usize> =
             resource.needed().filter_map(|need| self.ready_by.get(need).copied()).collect();
         needs.sort_unstable();
@@ -363,10 +364,11 @@ impl<'a> Draft<'a> {
             after: Vec::new(),
             replaces: false,
             estimate: kind.prior(action).as_secs_f64(),
+            raise: Raise::of(kind, &resource.spec, None)?,
             token: token(&self.stack.name, &resource.address, action, &resource.spec),
             tier: resource.tier,
         });
-        self.steps.len() - 1
+        Ok(self.steps.len() - 1)
     }
 
     fn remark_waiting(&mut self, resource: &Resource, ready: Readiness) {

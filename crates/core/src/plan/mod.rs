@@ -8,6 +8,7 @@ pub mod waits;
 mod diff;
 pub(crate) mod gate;
 mod order;
+mod raise;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use crate::kind::{Action, FieldChange, Place};
 
 pub use diff::plan;
 pub use gate::Gate;
+pub use raise::Raise;
 
 pub use crate::control::journal::StepId;
 pub use crate::intent::{Intent, Options};
@@ -79,6 +81,9 @@ pub struct Step {
     pub replaces: bool,
     /// Usual duration, in seconds.
     pub estimate: f64,
+    /// What it draws on the launch budget; `None` if it launches no instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raise: Option<Raise>,
     /// Idempotency token.
     pub token: String,
     /// The wave of a failover, 1 to 3.

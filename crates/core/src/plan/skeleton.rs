@@ -3,6 +3,7 @@
 //! The rehearsal ran while the primary was healthy.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +20,7 @@ const NAMED: usize = 5;
 pub struct RehearsedPlan {
     /// The steps.
     pub steps: Vec<RehearsedStep>,
-    /// Predicted time of the critical path, in seconds.
+    /// Predicted time ([`crate::forecast`]), in seconds.
     pub estimate: f64,
     /// Dependencies that many steps share.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -46,8 +47,8 @@ pub struct RehearsedStep {
 }
 
 impl RehearsedPlan {
-    /// Summarizes `plan`, which is a failover.
-    pub fn of(plan: &Plan) -> Self {
+    /// Summarizes `plan`, which is a failover and is predicted to take `total`.
+    pub fn of(plan: &Plan, total: Duration) -> Self {
         let bone = |step: &super::Step| RehearsedStep {
             action: step.action,
             address: step.address.clone(),
@@ -58,7 +59,7 @@ impl RehearsedPlan {
         };
         Self {
             steps: plan.steps.iter().map(bone).collect(),
-            estimate: plan.critical_path().1.as_secs_f64(),
+            estimate: total.as_secs_f64(),
             gates: plan.gates.clone(),
         }
     }
@@ -130,6 +131,7 @@ mod tests {
             after: (0..number).collect(),
             replaces: false,
             estimate: 10.0,
+            raise: None,
             token: "t".to_owned(),
             tier: 1,
         };
@@ -138,8 +140,8 @@ mod tests {
 
     #[test]
     fn it_keeps_the_order_and_nothing_that_is_written() {
-        let two =
-            RehearsedPlan::of(&plan(&[("pool.a/group", Action::Update), ("pool.b/group", Action::Create)]));
+        let two = plan(&[("pool.a/group", Action::Update), ("pool.b/group", Action::Create)]);
+        let two = RehearsedPlan::of(&two, Duration::from_secs(20));
         assert_eq!((two.steps[1].before.clone(), two.estimate), (vec![0], 20.0));
         let text = serde_json::to_string(&two).unwrap();
         assert!(!text.contains("secret"), "{text}");
@@ -148,7 +150,7 @@ mod tests {
 
     #[test]
     fn only_steps_make_another_one() {
-        let one = RehearsedPlan::of(&plan(&[("pool.a/group", Action::Update)]));
+        let one = RehearsedPlan::of(&plan(&[("pool.a/group", Action::Update)]), Duration::ZERO);
         let mut slower = one.clone();
         (slower.estimate, slower.steps[0].estimate) = (99.0, 99.0);
         assert!(slower.says_the_same_as(&one));
@@ -159,7 +161,7 @@ mod tests {
     #[test]
     fn what_differs_is_named_and_a_part_lacks_nothing() {
         let [a, b] = [("pool.a/group", Action::Update), ("pool.b/group", Action::Update)];
-        let rehearsed = RehearsedPlan::of(&plan(&[a, b]));
+        let rehearsed = RehearsedPlan::of(&plan(&[a, b]), Duration::ZERO);
         let said = |steps: &[(&str, Action)], whole| rehearsed.differences(&plan(steps), whole);
         assert_eq!(said(&[a, b], true), None);
         assert_eq!(said(&[a], false), None);

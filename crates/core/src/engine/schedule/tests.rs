@@ -26,6 +26,7 @@ fn plan(steps: &[(f64, &[StepId])]) -> Plan {
         after: Vec::new(),
         replaces: false,
         estimate: *estimate,
+        raise: None,
         token: String::new(),
         tier: 1,
     };

@@ -227,6 +227,7 @@ fn job(action: Action, permit: Permit) -> Job {
         after: Vec::new(),
         replaces: false,
         estimate: 0.0,
+        raise: None,
         token: String::new(),
         tier: 1,
     };

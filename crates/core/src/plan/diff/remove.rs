@@ -142,6 +142,7 @@ impl Draft<'_> {
             after: Vec::new(),
             replaces,
             estimate: kind.prior(Action::Delete).as_secs_f64(),
+            raise: None,
             token: token(&self.stack.name, address, Action::Delete, &Value::from(found.id.as_str())),
             tier: 3,
         };

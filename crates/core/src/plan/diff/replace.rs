@@ -38,7 +38,8 @@ impl Draft<'_> {
             self.held.extend(kind.links(&found.live)?);
             return Ok(());
         }
-        let new = self.push(kind, resource, Action::Create, reason.clone(), changes, resource.name.clone());
+        let new =
+            self.push(kind, resource, Action::Create, reason.clone(), changes, resource.name.clone())?;
         // A spec with open links can be equal for old and new; their creation tokens must differ.
         let made_anew = Value::from(vec![resource.spec.to_string(), found.id.clone()]);
         self.steps[new].token = token(&self.stack.name, &resource.address, Action::Create, &made_anew);
