@@ -8,6 +8,7 @@ mod deaths;
 mod desk;
 mod failover;
 mod faults;
+mod forecast;
 mod foreign;
 mod night;
 mod planted;

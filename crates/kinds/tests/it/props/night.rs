@@ -59,6 +59,7 @@ fn check(applies: &[(i64, u32)], flaw: Option<Flaw>) {
                 flaw,
                 minimum: Default::default(),
                 judged: Default::default(),
+                took: Default::default(),
             };
             expect_done(program.apply().await);
             seen.push((now, *capacity));

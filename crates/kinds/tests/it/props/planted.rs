@@ -106,6 +106,10 @@ pub(crate) enum Flaw {
     BlocksNothing,
     /// An apply publishes the bundle although its lock is lost.
     PublishesLate,
+    /// A forecast has a slot for every step.
+    EndlessSlots,
+    /// A forecast has launches for every step.
+    EndlessLaunches,
 }
 
 /// Returns the catalog of a program at `desk`, with a planner that observes and plans as the flaw
@@ -267,6 +271,15 @@ pub(super) fn hopeful(flaw: Option<Flaw>, evidence: Evidence) -> Evidence {
 /// Returns the minimums that reach the program.
 pub(super) fn forget_minimum(flaw: Option<Flaw>, accepted: &[Accepted]) -> Vec<Accepted> {
     if flaw == Some(Flaw::ForgetsMinimum) { Vec::new() } else { accepted.to_vec() }
+}
+
+/// Returns the plan and the number of slots that a forecast is made of.
+pub(super) fn carefree(flaw: Option<Flaw>, plan: &Plan, slots: usize) -> (Plan, usize) {
+    let mut plan = plan.clone();
+    if flaw == Some(Flaw::EndlessLaunches) {
+        plan.steps.iter_mut().for_each(|step| step.raise = None);
+    }
+    (plan, if flaw == Some(Flaw::EndlessSlots) { usize::MAX } else { slots })
 }
 
 /// Removes the orphans from `seen`.

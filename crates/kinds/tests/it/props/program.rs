@@ -46,6 +46,8 @@ pub(crate) struct Program<'a> {
     pub(crate) minimum: Vec<Accepted>,
     /// The verdict on the last failover, with its evidence.
     pub(crate) judged: Mutex<Option<(Verdict, Evidence)>>,
+    /// How long its last run took.
+    pub(crate) took: Mutex<Duration>,
 }
 
 /// How the program ended.
@@ -142,6 +144,11 @@ impl Program<'_> {
         self.end(ended.await, &ear)
     }
 
+    /// Returns how long its last run took.
+    pub(crate) fn took(&self) -> Duration {
+        *self.took.lock().unwrap()
+    }
+
     pub(crate) async fn unlock(&self) -> Result<(), Failure> {
         let session = Session::open(&self.app(&Arc::default()), self.stack.clone()).await?;
         let held = unlock::look(&session).await?;
@@ -191,6 +198,7 @@ impl Program<'_> {
 
     fn end(&self, ended: Result<Status, Failure>, ear: &Ear) -> End {
         let heard = std::mem::take(&mut *ear.heard());
+        *self.took.lock().unwrap() = heard.took;
         if let Some((_, evidence)) = heard.judged {
             let evidence = planted::hopeful(self.flaw, evidence);
             *self.judged.lock().unwrap() = Some((Verdict::of(&evidence), evidence));
@@ -264,6 +272,8 @@ struct Ear(Mutex<Heard>);
 struct Heard {
     /// Steps that were done.
     done: usize,
+    /// How long the last run took.
+    took: Duration,
     /// True if a change of mode is complete.
     is_complete: bool,
     /// Failed steps and blocked addresses.
@@ -285,7 +295,10 @@ impl Operator for Ear {
                 let blocked = planned.report.blocked.iter();
                 heard.failed = blocked.map(|it| format!("{}: {}", it.address, it.text)).collect();
             }
-            News::Finished { summary, .. } => heard.done += summary.done,
+            News::Finished { summary, .. } => {
+                heard.done += summary.done;
+                heard.took = summary.elapsed;
+            }
             News::StepFailed { address, message, .. } => heard.failed.push(format!("{address}: {message}")),
             News::StandbyServes { .. } => heard.is_complete = true,
             News::Report { report, evidence } => {

@@ -229,6 +229,7 @@ impl Scene {
             flaw,
             minimum: Default::default(),
             judged: Default::default(),
+            took: Default::default(),
         }
     }
 

@@ -105,6 +105,7 @@ fn check_pace(crowd: &Crowd, flaw: Option<Flaw>) {
             flaw,
             minimum: Default::default(),
             judged: Default::default(),
+            took: Default::default(),
         };
         expect_done(program.apply().await);
         let calls = sim.calls();
