@@ -19,6 +19,8 @@ const BAR: usize = 12;
 const MARGIN: usize = 16;
 /// Steps that the sentence names. The chart shows all.
 const NAMED: usize = 6;
+/// Waits for a slot that are too short to be named: the time of a few writes of the journal.
+const UNNAMED: Duration = Duration::from_secs(1);
 
 /// Start and end of a step, from the beginning of the run.
 struct Timed {
@@ -74,19 +76,29 @@ impl Timings {
     /// Describes the critical path in a sentence; `None` for a run of one step.
     pub(crate) fn sentence(&self, plan: &Plan) -> Option<String> {
         let path = self.longest(plan);
-        let (first, last) = (path.first()?, path.last()?);
+        let last = path.last()?;
         if self.steps.len() < 2 {
             return None;
         }
         let took = |id: &StepId| duration(self.steps[id].end.saturating_sub(self.steps[id].start));
-        let mut named: Vec<String> =
-            path.iter().map(|id| format!("{} ({})", plan.steps[*id].address, took(id))).collect();
+        let mut ready = Duration::ZERO;
+        let mut named: Vec<String> = Vec::new();
+        let mut queued = Duration::ZERO;
+        for id in &path {
+            // A step that may start waits for nothing but a slot.
+            let wait = self.steps[id].start.saturating_sub(ready);
+            let waited = (wait >= UNNAMED).then(|| format!("{} for a slot, ", duration(wait)));
+            queued += wait;
+            ready = self.steps[id].end;
+            named.push(format!("{} ({}{})", plan.steps[*id].address, waited.unwrap_or_default(), took(id)));
+        }
         if named.len() > NAMED {
             let left_out = named.len() - NAMED;
             named.splice(NAMED / 2..named.len() - NAMED / 2, [format!("{left_out} more")]);
         }
-        let whole = duration(self.steps[last].end.saturating_sub(self.steps[first].start));
-        Some(format!("Critical path, {whole}: {}.\n", named.join(" -> ")))
+        let whole = duration(self.steps[last].end);
+        let queued = (queued >= UNNAMED).then(|| format!(" ({} of it for slots)", duration(queued)));
+        Some(format!("Critical path, {whole}{}: {}.\n", queued.unwrap_or_default(), named.join(" -> ")))
     }
 
     /// Draws one bar per step in the order in which they began. Those on the critical path are
@@ -177,6 +189,14 @@ mod tests {
         assert_eq!(
             timings.sentence(&plan).unwrap(),
             "Critical path, 7.0s: x.x/slow (5.0s) -> x.x/last (2.0s).\n"
+        );
+        // With one slot, `last` waits for it although nothing that it needs is left.
+        for (id, start, end) in [(0, 3, 8), (1, 0, 3), (2, 60, 62)] {
+            timings.steps.insert(id, Timed { start: seconds(start), end: seconds(end), done: true });
+        }
+        assert_eq!(
+            timings.sentence(&plan).unwrap(),
+            "Critical path, 1m 2s (55s of it for slots): x.x/slow (3.0s for a slot, 5.0s) -> x.x/last (52s for a slot, 2.0s).\n"
         );
         let chart = timings.svg(&plan);
         assert_eq!(chart.matches("#1f4e79").count(), 2, "{chart}");
