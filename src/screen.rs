@@ -65,18 +65,19 @@ impl Screen {
             ui.result(&views::plan::posture(stack));
             ui.line(&views::plan::posture_line(stack));
         }
-        ui.result(&views::plan::text(&planned.plan, &planned.report, intent));
+        ui.result(&views::plan::text(planned, intent));
         if let Some(sequence) = planned.sequence.as_ref().filter(|_| intent != Intent::Failback) {
             views::order::show(ui, sequence);
         }
-        views::plan::lines(&planned.plan, &planned.report).iter().for_each(|line| ui.line(line));
+        views::plan::lines(planned).iter().for_each(|line| ui.line(line));
         if intent == Intent::Converge {
             for warning in warnings {
                 ui.warn(&format!("warning: {warning}"));
             }
         }
-        if let Some(rehearsal) = planned.rehearsal.as_ref().filter(|_| planned.report.blocked.is_empty()) {
-            ui.result(&views::plan::failover(rehearsal, stack.rto(), planned));
+        let rehearsal = planned.rehearsal.as_ref().filter(|_| planned.report.blocked.is_empty());
+        if let (Some(rehearsal), Some(prediction)) = (rehearsal, &planned.predicted.failover) {
+            ui.result(&views::forecast::failover(rehearsal.plan.steps.len(), prediction, planned));
         }
         if !planned.report.blocked.is_empty() {
             ui.warn("hint: fix the items under \"Blocked\", then run it again");

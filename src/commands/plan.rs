@@ -7,6 +7,8 @@ use drstack_app::ops::destroy;
 use drstack_app::ops::plan::{Plan, plan};
 use drstack_app::planned::PlanOutcome;
 use drstack_app::session::Session;
+use drstack_app::text::duration;
+use drstack_core::forecast::Prediction;
 use drstack_core::plan::file::{FORMAT, PlanFile};
 
 use crate::args::{BundleArgs, Global, ModeName, StackArgs, set, typed};
@@ -19,7 +21,7 @@ use crate::ui::Ui;
 /// Show what apply would do
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  drstack plan stacks/fleet-routing --cloud sim\n  drstack plan . --detailed-exitcode   # exit 2 when there is something to do\n  drstack plan . --out today.plan && drstack apply today.plan\n  drstack plan . --mode active         # what a failover would change\n  drstack plan . --destroy             # what a destroy would delete, and what it would keep\n  drstack plan --bundle s3://acme-drstack-usw2/fleet-routing --region us-west-2 --mode active   # the same, from an empty folder"
+    after_help = "Examples:\n  drstack plan stacks/fleet-routing --cloud sim\n  drstack plan . --detailed-exitcode   # exit 2 when there is something to do\n  drstack plan . --require-rto         # exit 3 when a failover is predicted to miss the RTO\n  drstack plan . --out today.plan && drstack apply today.plan\n  drstack plan . --mode active         # what a failover would change\n  drstack plan . --destroy             # what a destroy would delete, and what it would keep\n  drstack plan --bundle s3://acme-drstack-usw2/fleet-routing --region us-west-2 --mode active   # the same, from an empty folder"
 )]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
@@ -44,6 +46,9 @@ pub(crate) struct PlanArgs {
     /// Exit with 2 if there are changes
     #[arg(long)]
     detailed_exitcode: bool,
+    /// Exit with 3 if the predicted failover misses an RTO
+    #[arg(long, conflicts_with = "target")]
+    require_rto: bool,
 }
 
 pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
@@ -75,6 +80,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         failover,
     };
     let (options, planned) = plan(&mut session, how).await?;
+    let in_time = in_time(planned.predicted.failover.as_ref());
     let exit = exit(&planned, args.detailed_exitcode);
     if let Some(path) = &args.out {
         let file = PlanFile {
@@ -92,7 +98,11 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         ui.line(&Line::Written(WrittenLine { path: path.display().to_string() }));
         ui.note(&format!("Kept in `{0}`; `drstack apply {0}` applies exactly this.", path.display()));
     }
-    Ok(exit)
+    match exit {
+        Exit::Failed => Ok(exit),
+        _ if args.require_rto && in_time.is_err() => in_time.map(|()| Exit::Done),
+        _ => Ok(exit),
+    }
 }
 
 /// Returns the exit code of a plan.
@@ -102,4 +112,27 @@ fn exit(planned: &PlanOutcome, detailed: bool) -> Exit {
         (true, false) if detailed => Exit::Changes,
         (true, _) => Exit::Done,
     }
+}
+
+/// Fails if a failover is predicted to miss an RTO, or cannot be held against one.
+fn in_time(failover: Option<&Prediction>) -> Result<(), Failure> {
+    let (message, hint) = match failover.map(|it| (it, it.meets_rto())) {
+        Some((_, Some(true))) => return Ok(()),
+        Some((late, Some(false))) => {
+            let total = duration(late.forecast.total);
+            (
+                format!("a failover is predicted to take {total} and misses an RTO"),
+                "run `drstack plan --mode active` to see its steps",
+            )
+        }
+        Some((_, None)) => (
+            "`--require-rto`: the stack asks for no RTO".to_owned(),
+            "write `rto` in `[stack]`, or leave the option out",
+        ),
+        None => (
+            "`--require-rto`: no failover is predicted while the standby region serves".to_owned(),
+            "leave the option out until the failback",
+        ),
+    };
+    Err(Failure::new(Status::NotReady, message, hint))
 }

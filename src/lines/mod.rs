@@ -19,7 +19,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub(crate) use plan::{
-    AlongLine, GateLine, OrderLine, PlanLine, PostureLine, RehearsedLine, RehearsedStepLine, StepLine,
+    AlongLine, ComponentForecastLine, ForecastLine, GateLine, OrderLine, PlanLine, PostureLine,
+    RehearsedLine, RehearsedStepLine, StepLine,
 };
 pub(crate) use program::{ComponentLine, ErrorLine, ExplanationLine, ResourceLine, WrittenLine};
 pub(crate) use stack::{
@@ -49,7 +50,7 @@ pub(crate) enum Line<'a> {
     /// Something to know.
     Note(&'a Remark),
     Posture(PostureLine),
-    Plan(PlanLine),
+    Plan(PlanLine<'a>),
     /// Something that happened while the plan was executed; `event` says what.
     Event(&'a Event),
     Diagnostic(DiagnosticLine<'a>),

@@ -96,7 +96,7 @@ pub(crate) struct PostureLine {
 
 /// The plan in numbers; it follows the plan's steps.
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct PlanLine {
+pub(crate) struct PlanLine<'a> {
     /// Number of creations; a replacement is one creation and one deletion.
     pub(crate) add: usize,
     /// Number of updates.
@@ -111,9 +111,52 @@ pub(crate) struct PlanLine {
     pub(crate) unchanged: usize,
     /// Number of lines of type `blocked`.
     pub(crate) blocked: usize,
-    /// Predicted time of the critical path, in seconds.
+    /// Predicted time of the plan, in seconds.
     #[schemars(range(min = 0))]
     pub(crate) estimate_seconds: f64,
+    /// The predicted failover: this plan if it begins one, else the one that was rehearsed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ForecastLine<'a>")]
+    pub(crate) forecast: Option<ForecastLine<'a>>,
+}
+
+/// How long a failover is predicted to take.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ForecastLine<'a> {
+    /// Predicted time, in seconds.
+    #[schemars(range(min = 0))]
+    pub(crate) total_seconds: f64,
+    /// How much of it is a wait for a slot (`--parallelism`), in seconds.
+    #[schemars(range(min = 0))]
+    pub(crate) queued_seconds: f64,
+    /// How much of it is a wait for EC2's launch budget, in seconds.
+    #[schemars(range(min = 0))]
+    pub(crate) launching_seconds: f64,
+    /// RTO of the stack, in seconds; null if it asks for none.
+    #[schemars(range(min = 0))]
+    pub(crate) rto_seconds: Option<i64>,
+    /// True if the stack is predicted to meet its RTO, and each component one of its own; null if
+    /// there is none.
+    pub(crate) meets_rto: Option<bool>,
+    /// What the prediction rests on, for people.
+    pub(crate) basis: &'static str,
+    /// When each component serves that the failover changes.
+    pub(crate) components: Vec<ComponentForecastLine<'a>>,
+}
+
+/// When a component serves in a predicted failover.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ComponentForecastLine<'a> {
+    /// The component.
+    pub(crate) address: &'a ComponentAddress,
+    /// When its last step ends, in seconds since the start of the failover.
+    #[schemars(range(min = 0))]
+    pub(crate) seconds: f64,
+    /// Its RTO, its own or the stack's, in seconds; null if there is none.
+    #[schemars(range(min = 0))]
+    pub(crate) rto_seconds: Option<i64>,
+    /// True if it is predicted to meet that RTO; null if there is none.
+    pub(crate) meets_rto: Option<bool>,
 }
 
 /// What the last complete apply expected a failover to do: read from the bundle, before drstack
@@ -128,7 +171,7 @@ pub(crate) struct RehearsedLine<'a> {
     // Later than the line itself.
     #[schemars(skip_serializing_if = "<[_]>::is_empty")]
     pub(crate) gates: &'a [Gate],
-    /// Predicted time of the critical path, in seconds.
+    /// Predicted time of the failover, in seconds.
     #[schemars(range(min = 0))]
     pub(crate) estimate_seconds: f64,
 }

@@ -1,6 +1,7 @@
 //! Views: data into text.
 
 pub(crate) mod data;
+pub(crate) mod forecast;
 pub(crate) mod gantt;
 pub(crate) mod graph;
 pub(crate) mod head;

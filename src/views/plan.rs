@@ -7,16 +7,12 @@ use drstack_app::planned::PlanOutcome;
 use drstack_core::bundle::commands;
 use drstack_core::kind::{Action, KindRegistry};
 use drstack_core::plan::skeleton::RehearsedPlan;
-use drstack_core::plan::stability::Rehearsal;
 use drstack_core::plan::{Gate, Intent, MISSING, Plan, PlanReport, Remark, Step, StepId, differ};
 use drstack_core::stack::Stack;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{count, duration};
+use super::{count, duration, forecast};
 use crate::lines::{GateLine, Line, PlanLine, PostureLine, RehearsedLine, RehearsedStepLine, StepLine};
-
-/// The basis of an estimate.
-const BASIS: &str = "typical AWS times, not measured in your account";
 
 /// Counts creations, updates, deletions and checks. A replacement counts as one creation and one
 /// deletion.
@@ -63,7 +59,8 @@ pub(crate) fn posture_line(stack: &Stack) -> Line<'static> {
 }
 
 /// Writes the plan for people.
-pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: Intent) -> String {
+pub(crate) fn text(planned: &PlanOutcome, intent: Intent) -> String {
+    let PlanOutcome { plan, report, predicted, .. } = planned;
     let kinds = drstack_kinds::kinds();
     let mut out = String::new();
     let mut component = String::new();
@@ -117,15 +114,7 @@ pub(crate) fn text(plan: &Plan, report: &PlanReport, intent: Intent) -> String {
     let (add, change, destroy, checks) = tally(plan, &kinds);
     let checks = if checks == 0 { String::new() } else { format!("; {}", count(checks, "check")) };
     let _ = writeln!(out, "\nPlan: {add} to add, {change} to change, {destroy} to destroy{checks}.");
-    let (path, length) = plan.critical_path();
-    let address = |id: &usize| &plan.steps[*id].address;
-    let critical = match path.as_slice() {
-        [] => return out,
-        [only] => address(only).to_string(),
-        [first, last] => format!("{} -> {}", address(first), address(last)),
-        [first, .., last] => format!("{} -> ... -> {}", address(first), address(last)),
-    };
-    let _ = writeln!(out, "Estimated time: {} (critical path {critical}; {BASIS}).", duration(length));
+    out.extend(forecast::plan(plan, predicted, intent.fails_over()));
     out
 }
 
@@ -163,29 +152,6 @@ fn nothing(report: &PlanReport, intent: Intent) -> String {
             all => format!("No changes. {all} resources match the stack."),
         },
     }
-}
-
-/// Describes how long a failover would take, once all of the plan is done.
-pub(crate) fn failover(rehearsal: &Rehearsal, rto: Option<SignedDuration>, planned: &PlanOutcome) -> String {
-    let (_, length) = rehearsal.plan.critical_path();
-    let when = match (planned.plan.is_empty(), planned.report.waiting.is_empty()) {
-        (false, _) => "A failover after this apply",
-        (true, false) => "A failover once all of this is ready",
-        (true, true) => "A failover now",
-    };
-    if rehearsal.plan.steps.is_empty() {
-        return format!("{when} would have nothing to do.\n");
-    }
-    let rto = match rto.map(|it| (it, it.unsigned_abs() < length)) {
-        Some((rto, true)) => format!("RTO {rto:#}: MISSED; "),
-        Some((rto, false)) => format!("RTO {rto:#}: met; "),
-        None => String::new(),
-    };
-    format!(
-        "{when} would take about {}, in {} ({rto}{BASIS}). `drstack plan --mode active` shows it.\n",
-        duration(length),
-        count(rehearsal.plan.steps.len(), "step")
-    )
 }
 
 /// Describes the failover that was rehearsed at `at`, step by step.
@@ -256,7 +222,8 @@ fn sections(report: &PlanReport) -> [(&'static str, &[Remark]); 4] {
 }
 
 /// Returns the plan's JSON lines.
-pub(crate) fn lines<'a>(plan: &'a Plan, report: &'a PlanReport) -> Vec<Line<'a>> {
+pub(crate) fn lines(planned: &PlanOutcome) -> Vec<Line<'_>> {
+    let PlanOutcome { plan, report, predicted, .. } = planned;
     let kinds = drstack_kinds::kinds();
     let steps = plan.steps.iter().enumerate().map(|(id, step)| step_line(id, step, &kinds));
     let gates = plan.gates.iter().map(|Gate { needs, after, holds }| GateLine { needs, after, holds });
@@ -273,7 +240,8 @@ pub(crate) fn lines<'a>(plan: &'a Plan, report: &'a PlanReport) -> Vec<Line<'a>>
         checks,
         unchanged: report.unchanged,
         blocked: report.blocked.len(),
-        estimate_seconds: plan.critical_path().1.as_secs_f64(),
+        estimate_seconds: predicted.plan.total.as_secs_f64(),
+        forecast: predicted.failover.as_ref().map(forecast::line),
     }));
     lines
 }

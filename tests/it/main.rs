@@ -23,6 +23,7 @@ mod failures;
 #[cfg(feature = "aws")]
 mod faults;
 mod fleet;
+mod forecast;
 #[cfg(feature = "aws")]
 mod forgotten;
 mod golden_output;

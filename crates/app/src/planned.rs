@@ -9,6 +9,7 @@ use drstack_core::control::lock::{Lock, Peek};
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records::Kept;
 use drstack_core::facts::FactQuery;
+use drstack_core::forecast::{Forecast, Prediction};
 use drstack_core::observe::Look;
 use drstack_core::part::Sequence;
 use drstack_core::plan::skeleton::RehearsedPlan;
@@ -33,6 +34,8 @@ pub struct PlanOutcome {
     /// The rehearsal of a failover from the world that this plan leaves; `None` if the plan is for
     /// something else.
     pub rehearsal: Option<Rehearsal>,
+    /// How long the plan takes, and a failover.
+    pub predicted: Predicted,
     /// Facts that no region answers now.
     pub unanswered: Vec<Remark>,
     /// Facts whose answer differs from the last one.
@@ -68,6 +71,18 @@ impl PlanOutcome {
     pub fn still_stands_under(&self, lock: &Lock) -> bool {
         self.peek.free_since.is_some_and(|epoch| lock.holder().epoch == epoch.saturating_add(1))
     }
+}
+
+/// How long a plan is predicted to take, and a failover.
+#[derive(Default)]
+pub struct Predicted {
+    /// Number of steps that run at once.
+    pub slots: usize,
+    /// The course of the plan.
+    pub plan: Forecast,
+    /// The failover: the plan itself if it begins one, else the rehearsed one; `None` if there is
+    /// neither.
+    pub failover: Option<Prediction>,
 }
 
 /// The failover that was expected when it was last rehearsed.

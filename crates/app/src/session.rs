@@ -56,6 +56,8 @@ pub struct Decisions {
     pub stated: bool,
     /// True if the control bucket is lost. Everything stored in its place ends with the program.
     pub without_control: bool,
+    /// Number of steps that the run executes at once; the engine's default if `None`.
+    pub parallelism: Option<usize>,
     /// The minimums that this run accepts for its failover.
     pub accepted: Minimums,
     /// Names that traffic does not wait for, by the operator's decision.

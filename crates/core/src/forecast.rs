@@ -4,6 +4,7 @@
 //! it comes after, then for a slot, and its launches wait for the budget. It knows no throttling,
 //! since no service states the rate that it accepts from an account at that moment.
 
+mod prediction;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,8 @@ use crate::address::ComponentAddress;
 use crate::engine::schedule::Schedule;
 use crate::kind::Action;
 use crate::plan::{Plan, Step, StepId};
+pub use prediction::{Late, Prediction};
+
 use queue::{Event, Launching, Queue};
 
 /// The basis of a forecast from [`Estimates`].
@@ -213,7 +216,7 @@ impl Run<'_> {
         for (id, last) in before.iter().enumerate() {
             self.steps[id].ready = last.map_or(Duration::ZERO, |last| self.steps[last].end);
         }
-        let mut at = (0..self.steps.len()).max_by_key(|id| (self.steps[*id].end, Reverse(*id)));
+        let mut at = (0..self.steps.len()).max_by_key(|id| self.steps[*id].end);
         let total = at.map_or(Duration::ZERO, |id| self.steps[id].end);
         let mut path = Vec::new();
         while let Some(step) = at {
@@ -235,8 +238,7 @@ impl Run<'_> {
 
     /// Returns, for each step, the one that ended last of those that it comes after.
     fn last_before(&self) -> Vec<Option<StepId>> {
-        let last =
-            |ids: &mut dyn Iterator<Item = StepId>| ids.max_by_key(|id| (self.steps[*id].end, Reverse(*id)));
+        let last = |ids: &mut dyn Iterator<Item = StepId>| ids.max_by_key(|id| self.steps[*id].end);
         let mut before: Vec<Option<StepId>> =
             self.plan.steps.iter().map(|it| last(&mut it.before())).collect();
         for gate in &self.plan.gates {

@@ -40,6 +40,7 @@ pub struct Apply {
 /// # Errors
 /// Returns an error if nothing was done, or not all of it.
 pub async fn apply(session: &mut Session, how: Apply) -> Ended {
+    session.decisions.parallelism = Some(how.parallelism);
     if let Some(mode) = how.mode {
         session.record_anew(mode, how.auto_approve).await?;
     }

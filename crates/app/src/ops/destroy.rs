@@ -31,6 +31,7 @@ pub struct Destroy {
 /// # Errors
 /// Returns an error if nothing was done, or not all of it.
 pub async fn destroy(session: &mut Session, how: Destroy) -> Ended {
+    session.decisions.parallelism = Some(how.parallelism);
     let (options, shown) = planned(session, how.targets, how.delete_data, &how.typed).await?;
     let blocked = !shown.report.blocked.is_empty();
     let status = match shown.plan.is_empty() {

@@ -37,6 +37,7 @@ pub struct Failback {
 /// Returns an error if the failback was not begun, or is not complete.
 pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     session.decisions.stated = true;
+    session.decisions.parallelism = Some(how.parallelism);
     let kept = session.mode().await?;
     if kept.record.is_some() && serves(session, &kept) {
         return Ok(Status::Done);

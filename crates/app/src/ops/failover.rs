@@ -53,6 +53,7 @@ pub struct Failover {
 pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
     session.accept(&how.minimum)?;
     session.decisions.stated = true;
+    session.decisions.parallelism = Some(how.parallelism);
     let detected = how.detected_at.unwrap_or_else(|| session.now());
     let options = options(session, how)?;
     let patience =

@@ -62,6 +62,7 @@ impl Session {
     pub(crate) fn show(&self, planned: &PlanOutcome, intent: Intent) {
         let warnings = self.cloud.warnings();
         self.tell(News::Plan { stack: &self.stack, warnings, planned, intent });
+        self.warn_of_rto(planned);
     }
 
     /// Shows the failover that the last apply rehearsed. It is known before anything is observed,

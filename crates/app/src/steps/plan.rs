@@ -136,6 +136,7 @@ impl Session {
         let notes = unanswered.iter().filter(|it| !said.contains(it.address.as_str()));
         let notes: Vec<Remark> = notes.cloned().map(|remark| self.aged(remark, &facts.facts)).collect();
         report.notes.extend(notes);
+        let predicted = self.predict((options.intent, now.mode), &plan, rehearsal.as_ref());
         let (elsewhere, then) = (elsewhere(&compiled, &seen), BundleAction::after(options));
         Ok(PlanOutcome {
             plan,
@@ -144,6 +145,7 @@ impl Session {
             compiled,
             seen: seen.seen,
             rehearsal,
+            predicted,
             facts,
             has_new_levels,
             unanswered,
@@ -440,6 +442,7 @@ impl Session {
             .planner
             .plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
             .map_err(|error| shape_failure(&error))?;
+        let predicted = self.predict((options.intent, mode.standing().mode), &plan, None);
         Ok(PlanOutcome {
             plan,
             options: options.clone(),
@@ -447,6 +450,7 @@ impl Session {
             compiled,
             seen: BTreeMap::new(),
             rehearsal: None,
+            predicted,
             facts,
             has_new_levels,
             unanswered,

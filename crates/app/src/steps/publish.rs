@@ -23,6 +23,7 @@ use crate::failure::{Failure, Status, shape_failure, store_failure};
 use crate::open::refused;
 use crate::planned::PlanOutcome;
 use crate::session::Session;
+use crate::steps::predict::rehearsed;
 use crate::steps::then::BundleAction;
 
 /// Returns the key that signs the bundle of `stack`; `None` if neither the stack nor the caller
@@ -195,7 +196,7 @@ impl Session {
 
     /// Returns the rehearsed failover from the world that `planned` leaves.
     fn skeleton(&self, planned: &PlanOutcome) -> Result<RehearsedPlan, Failure> {
-        let of = |rehearsal: &Rehearsal| RehearsedPlan::of(&rehearsal.plan, rehearsal.plan.critical_path().1);
+        let of = |rehearsal: &Rehearsal| RehearsedPlan::of(&rehearsal.plan, rehearsed(&rehearsal.plan).total);
         match &planned.rehearsal {
             Some(rehearsal) => Ok(of(rehearsal)),
             // While the standby region serves, the next failover counts: the one after a failback.

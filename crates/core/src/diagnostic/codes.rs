@@ -141,6 +141,11 @@ pub const CODES: &[Code] = &[
         "EC2 lets an account launch 1,000 instances at once in a region, and 2 a second after that. docs/guide/postures.md has the arithmetic; AWS raises the budget on request.",
     ),
     (
+        "DR241",
+        "the predicted failover misses an RTO",
+        "`plan` and `apply` rehearse the failover and simulate its schedule: what waits for what, 64 steps at once, EC2's launch budget, and how long each step usually takes. The prediction is longer than the RTO of the stack, or a component with an `rto` of its own serves later than that. `drstack plan --mode active` shows the steps, `drstack plan --require-rto` ends with exit code 3.",
+    ),
+    (
         "DR257",
         "an `after` leaves out pools",
         "Without `after`, traffic moves in a failover once all restored tables, pools and checks of its tier and of the tiers before it are up. `after` names pools in place of that, `after = []` none. Here it leaves out pools for which no other traffic waits either: users may be sent to a region in which they do not serve yet.",

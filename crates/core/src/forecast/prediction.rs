@@ -1,0 +1,117 @@
+//! A predicted failover beside the RTOs that it is held against.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::{BASIS, Forecast};
+use crate::address::ComponentAddress;
+use crate::diagnostic::{Diagnostic, Label, Severity};
+use crate::stack::Stack;
+
+/// Late components that a finding names. The plan's JSON line has all.
+const NAMED: usize = 5;
+
+/// A predicted failover, and the RTOs of its stack.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Prediction {
+    /// The course of the failover.
+    pub forecast: Forecast,
+    /// RTO of the stack, which its end is held against.
+    pub rto: Option<SignedDuration>,
+    /// RTOs of components that differ from the stack's: each is held against the end of its own
+    /// component.
+    pub own: BTreeMap<ComponentAddress, SignedDuration>,
+}
+
+/// A component that serves later than its own RTO allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Late<'a> {
+    /// The component.
+    pub component: &'a ComponentAddress,
+    /// When it serves, since the start of the failover.
+    pub serves: Duration,
+    /// Its RTO.
+    pub rto: SignedDuration,
+}
+
+impl Prediction {
+    /// Holds `forecast` against the RTOs of `stack`.
+    pub fn of(forecast: Forecast, stack: &Stack) -> Self {
+        let rto = stack.objective.rto;
+        let own = stack.components.iter().filter_map(|(address, it)| {
+            let own = it.objective.rto.filter(|own| Some(*own) != rto)?;
+            Some((address.clone(), own))
+        });
+        Self { forecast, rto, own: own.collect() }
+    }
+
+    /// True if the whole failover is within the RTO of the stack; `None` if the stack has none.
+    pub fn is_in_time(&self) -> Option<bool> {
+        self.rto.map(|rto| self.forecast.total <= rto.unsigned_abs())
+    }
+
+    /// Returns the components that miss an RTO of their own.
+    pub fn late(&self) -> Vec<Late<'_>> {
+        let late = |(component, rto): (&'_ ComponentAddress, &SignedDuration)| {
+            let (component, serves) = self.forecast.serves.get_key_value(component)?;
+            (*serves > rto.unsigned_abs()).then_some(Late { component, serves: *serves, rto: *rto })
+        };
+        self.own.iter().filter_map(late).collect()
+    }
+
+    /// True if the stack and each component meet their RTOs; `None` if there is none.
+    pub fn meets_rto(&self) -> Option<bool> {
+        let stated = self.rto.is_some() || !self.own.is_empty();
+        stated.then(|| self.is_in_time() != Some(false) && self.late().is_empty())
+    }
+
+    /// Returns the findings: the stack is late, and components are.
+    pub fn findings(&self, stack: &Stack) -> Vec<Diagnostic> {
+        let of_stack = self.rto.filter(|_| self.is_in_time() == Some(false)).map(|rto| {
+            let last = self.forecast.serves.iter().max_by_key(|(_, at)| **at).map(|(component, _)| component);
+            let message = format!(
+                "a failover is predicted to take {:#}, and the RTO is {rto:#} ({BASIS})",
+                whole(self.forecast.total)
+            );
+            finding(message, last, "the last to serve", stack)
+        });
+        let late = self.late();
+        let of_components = late.first().map(|first| {
+            let mut named: Vec<String> = late.iter().take(NAMED).map(Late::text).collect();
+            if late.len() > NAMED {
+                named.push(format!("and {} more", late.len() - NAMED));
+            }
+            let message =
+                format!("a failover is predicted to miss RTOs of components: {} ({BASIS})", named.join(", "));
+            finding(message, Some(first.component), "its RTO", stack)
+        });
+        of_stack.into_iter().chain(of_components).collect()
+    }
+}
+
+impl Late<'_> {
+    fn text(&self) -> String {
+        format!("{} serves after {:#}, RTO {:#}", self.component, whole(self.serves), self.rto)
+    }
+}
+
+/// Returns the time in whole seconds: a prediction is no better than that.
+fn whole(time: Duration) -> SignedDuration {
+    SignedDuration::from_secs(i64::try_from(time.as_secs_f64().round() as u64).unwrap_or(i64::MAX))
+}
+
+fn finding(message: String, at: Option<&ComponentAddress>, text: &str, stack: &Stack) -> Diagnostic {
+    let origin = at.and_then(|component| stack.components.get(component)?.origin.first().cloned());
+    Diagnostic {
+        code: "DR241",
+        severity: Severity::Warning,
+        message,
+        labels: origin.map(|span| Label { span, text: text.to_owned() }).into_iter().collect(),
+        help: Some(
+            "state a longer `rto`, or have more stand ready: a warmer `posture`, a larger `standby_share`"
+                .to_owned(),
+        ),
+    }
+}
