@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use drstack_app::planned::PlanOutcome;
 use drstack_core::bundle::commands;
+use drstack_core::forecast::BASIS;
 use drstack_core::kind::{Action, KindRegistry};
 use drstack_core::plan::skeleton::RehearsedPlan;
 use drstack_core::plan::{Gate, Intent, MISSING, Plan, PlanReport, Remark, Step, StepId, differ};
@@ -158,8 +159,8 @@ fn nothing(report: &PlanReport, intent: Intent) -> String {
 pub(crate) fn rehearsed(at: Timestamp, skeleton: &RehearsedPlan) -> String {
     let time = |seconds: f64| duration(Duration::from_secs_f64(seconds.max(0.0)));
     let steps = count(skeleton.steps.len(), "step");
-    let mut out =
-        format!("The apply of {at:.0} expected a failover of {steps}, about {}:\n", time(skeleton.estimate));
+    let total = time(skeleton.estimate);
+    let mut out = format!("The apply of {at:.0} expected a failover of {steps}, about {total} ({BASIS}):\n");
     for bone in &skeleton.steps {
         let symbol = symbol(bone.action, false);
         let _ = writeln!(out, "{symbol} {:<34} {:<14} {}", bone.address, bone.region, time(bone.estimate));
