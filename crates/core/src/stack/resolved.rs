@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -88,11 +87,6 @@ pub enum Unresolvable {
 }
 
 impl Stack {
-    /// Returns the shortest RTO of the stack and its components.
-    pub fn rto(&self) -> Option<SignedDuration> {
-        self.components.values().filter_map(|it| it.objective.rto).chain(self.objective.rto).min()
-    }
-
     /// Converts the stack to data.
     pub fn resolve(&self) -> ResolvedStack {
         ResolvedStack {
