@@ -53,7 +53,12 @@ pub(crate) fn failover(steps: usize, prediction: &Prediction, planned: &PlanOutc
 fn objective(prediction: &Prediction) -> String {
     let said = |is_met: bool| if is_met { "met" } else { "MISSED" };
     let of_stack = prediction.rto.zip(prediction.is_in_time());
-    let of_stack = of_stack.map(|(rto, is_met)| format!("RTO {rto:#}: {}; ", said(is_met)));
+    let covered = prediction.covered();
+    let before = match covered < prediction.forecast.total {
+        true => format!(", after {} without what allows itself longer", duration(covered)),
+        false => String::new(),
+    };
+    let of_stack = of_stack.map(|(rto, is_met)| format!("RTO {rto:#}: {}{before}; ", said(is_met)));
     let late = prediction.late().len();
     let of_components = (late > 0).then(|| format!("own RTO of {}: MISSED; ", count(late, "component")));
     of_stack.into_iter().chain(of_components).collect()

@@ -98,7 +98,14 @@ fn objective(report: &Report) -> String {
         _ if report.is_late() => "MISSED",
         _ => "met",
     };
-    format!("the RTO of {} is {verdict}", duration(Duration::from_secs(rto.unsigned_abs())))
+    let rto = duration(Duration::from_secs(rto.unsigned_abs()));
+    match (report.covered_seconds, report.recovery_seconds) {
+        (Some(covered), Some(all)) if covered < all => {
+            let covered = duration(Duration::from_secs_f64(covered));
+            format!("the RTO of {rto} is {verdict}: what allows itself no longer one served after {covered}")
+        }
+        _ => format!("the RTO of {rto} is {verdict}"),
+    }
 }
 
 fn sentences(report: &Report) -> Vec<String> {
@@ -178,6 +185,7 @@ mod tests {
                 ..Clock::default()
             },
             recovery_seconds,
+            covered_seconds: recovery_seconds,
             ramped_seconds: None,
             rto_seconds: Some(480),
             objectives: Vec::new(),

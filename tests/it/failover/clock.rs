@@ -110,3 +110,23 @@ fn what_is_accepted_as_it_is_goes_on_and_is_no_failure() {
     let ran = run(&machine, "failover s --auto-approve --accept-degraded --json", Some("short.toml"));
     assert_eq!(report(&ran)["verdict"], "degraded", "{ran:?}");
 }
+
+/// B21: the stack is not late because of a component that allows itself longer.
+#[test]
+fn what_allows_itself_longer_does_not_judge_the_stack() {
+    let stack = STACK
+        .replace("15m", "8m")
+        .replace("capacity       = 4", "capacity       = 4\nrto            = \"1h\"");
+    let machine = machine_of(&format!("{stack}{CHECK}"));
+    let plan = run(&machine, "plan s", None).ok();
+    let says = "RTO 8m: met, after 3m 10s without what allows itself longer";
+    assert!(plan.stdout.contains(says), "{plan:?}");
+    let ran = run(
+        &machine,
+        "failover s --auto-approve --json --detected-at 2025-12-31T23:59:00Z",
+        Some("lost.toml"),
+    );
+    let report = report(&ran);
+    let seconds = |of: &str| report[of].as_f64().unwrap_or_else(|| panic!("no {of}: {report:#}"));
+    assert!(seconds("covered_seconds") < seconds("recovery_seconds"), "{report:#}");
+}

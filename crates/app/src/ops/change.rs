@@ -144,13 +144,13 @@ fn report(
 ) -> Report {
     let is_failover = change.options.intent.fails_over();
     let complete = judged.evidence.complete;
+    let served = complete && (!is_failover || (judged.verdict.is_recovery() && !repairs));
     let region = match change.options.mode {
         Mode::Active => session.stack.facts.standby.clone(),
         Mode::Standby => session.stack.facts.primary.clone(),
     };
     // A failback is not measured against an objective, and its ramp comes before everything else.
     let ramped = if is_failover { ramped } else { SignedDuration::ZERO };
-    let recovered = !is_failover || (judged.verdict.is_recovery() && !repairs);
     Report {
         stack: session.stack.facts.name.clone(),
         purpose: change.options.intent.purpose(),
@@ -159,10 +159,11 @@ fn report(
         epoch: begun.standing().epoch,
         complete,
         verdict: is_failover.then_some(judged.verdict),
-        recovery_seconds: (complete && recovered).then(|| clock.recovery(ramped)).flatten(),
+        recovery_seconds: served.then(|| clock.recovery(ramped)).flatten(),
+        covered_seconds: served.then(|| covered(session, &clock, ramped, &parts)).flatten(),
         ramped_seconds: (!ramped.is_zero()).then(|| ramped.as_secs_f64()),
         rto_seconds: session.stack.objective.rto.filter(|_| is_failover).map(|it| it.as_secs()),
-        objectives: if is_failover && recovered {
+        objectives: if is_failover && served {
             objectives(session, &clock, ramped, &parts)
         } else {
             Vec::new()
@@ -266,6 +267,25 @@ pub(crate) fn expect_whole(shown: &PlanOutcome) -> Result<(), Failure> {
     }
     let hint = "fix the items under \"Blocked\", then run it again";
     Err(Failure::new(Status::NotReady, "a failback is not possible now", hint))
+}
+
+/// Returns the seconds until all served that allows itself no longer RTO than the stack's.
+fn covered(
+    session: &Session,
+    clock: &Clock,
+    ramped: SignedDuration,
+    parts: &BTreeMap<ComponentAddress, Timestamp>,
+) -> Option<f64> {
+    let rto = session.stack.objective.rto;
+    let is_longer = |it: &ComponentAddress| {
+        let own = session.stack.components.get(it).and_then(|it| it.objective.rto);
+        own.zip(rto).is_some_and(|(own, rto)| own > rto)
+    };
+    let covered = parts.iter().filter(|(component, _)| !is_longer(component)).map(|(_, at)| *at).max();
+    match covered {
+        Some(at) if parts.keys().any(is_longer) => clock.took(at, ramped),
+        _ => clock.recovery(ramped),
+    }
 }
 
 /// Shows the report and stores it.

@@ -112,8 +112,13 @@ pub struct Report {
     pub ramped_seconds: Option<f64>,
     /// The stack's RTO, in seconds; null if it has none.
     pub rto_seconds: Option<i64>,
-    /// Components whose RTO differs from the stack's.
+    /// Time in seconds until all served that allows itself no longer RTO than the stack's, which that one
+    /// judges; null where `recovery_seconds` is.
     // The schema does not require it: the first reports did not have it.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    pub covered_seconds: Option<f64>,
+    /// Components whose RTO differs from the stack's.
+    // As above.
     #[schemars(skip_serializing_if = "Vec::is_empty")]
     pub objectives: Vec<Objective>,
     /// Components that stay in the primary region, since only a part was asked for.
@@ -173,9 +178,9 @@ impl Report {
         self.is_late() || self.objectives.iter().any(Objective::missed)
     }
 
-    /// True if the recovery took longer than the stack's RTO. A part is not held against it.
+    /// True if what the stack's RTO judges took longer than that. A part is not held against it.
     pub fn is_late(&self) -> bool {
-        match (self.recovery_seconds, self.rto_seconds) {
+        match (self.covered_seconds, self.rto_seconds) {
             (Some(took), Some(rto)) if self.in_primary.is_empty() => took > rto as f64,
             _ => false,
         }

@@ -18,7 +18,7 @@ const NAMED: usize = 5;
 pub struct Prediction {
     /// The course of the failover.
     pub forecast: Forecast,
-    /// RTO of the stack, which its end is held against.
+    /// RTO of the stack, which judges every component that allows itself no longer one.
     pub rto: Option<SignedDuration>,
     /// RTOs of components that differ from the stack's: each is held against the end of its own
     /// component.
@@ -47,9 +47,25 @@ impl Prediction {
         Self { forecast, rto, own: own.collect() }
     }
 
-    /// True if the whole failover is within the RTO of the stack; `None` if the stack has none.
+    /// True if the RTO of the stack judges this component too: it allows itself no longer one.
+    fn is_covered(&self, component: &ComponentAddress) -> bool {
+        self.own.get(component).is_none_or(|own| self.rto.is_some_and(|rto| *own <= rto))
+    }
+
+    /// Returns when all that the RTO of the stack judges serves: the end of the failover, unless a
+    /// component allows itself longer.
+    pub fn covered(&self) -> Duration {
+        let serves = &self.forecast.serves;
+        if serves.keys().all(|component| self.is_covered(component)) {
+            return self.forecast.total;
+        }
+        let covered = serves.iter().filter(|(component, _)| self.is_covered(component));
+        covered.map(|(_, at)| *at).max().unwrap_or_default()
+    }
+
+    /// True if what the RTO of the stack judges serves within it; `None` if the stack has none.
     pub fn is_in_time(&self) -> Option<bool> {
-        self.rto.map(|rto| self.forecast.total <= rto.unsigned_abs())
+        self.rto.map(|rto| self.covered() <= rto.unsigned_abs())
     }
 
     /// Returns the components that miss an RTO of their own.
@@ -70,10 +86,11 @@ impl Prediction {
     /// Returns the findings: the stack is late, and components are.
     pub fn findings(&self, stack: &Stack) -> Vec<Diagnostic> {
         let of_stack = self.rto.filter(|_| self.is_in_time() == Some(false)).map(|rto| {
-            let last = self.forecast.serves.iter().max_by_key(|(_, at)| **at).map(|(component, _)| component);
+            let covered = self.forecast.serves.iter().filter(|(component, _)| self.is_covered(component));
+            let last = covered.max_by_key(|(_, at)| **at).map(|(component, _)| component);
             let message = format!(
                 "a failover is predicted to take {:#}, and the RTO is {rto:#} ({BASIS})",
-                whole(self.forecast.total)
+                whole(self.covered())
             );
             finding(message, last, "the last to serve", stack)
         });
