@@ -34,6 +34,7 @@ mod kills;
 mod late;
 #[cfg(feature = "aws")]
 mod launches;
+mod ledgers;
 mod levels;
 #[cfg(feature = "aws")]
 mod lost_region;
@@ -49,6 +50,7 @@ mod permissions;
 mod plan_files;
 #[cfg(feature = "aws")]
 mod planned;
+mod python;
 #[cfg(feature = "aws")]
 mod queues;
 mod reference;

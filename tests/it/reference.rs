@@ -6,6 +6,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use drstack_kinds::ledger::{Fate, Ledger};
+use drstack_kinds::registry::ledgers;
 use serde_json::Value;
 
 use crate::drstack::drstack;
@@ -133,4 +135,31 @@ fn diagnostics_are_listed() {
         let _ = writeln!(out, "| {code} | {} | {} |", cell(title), cell(page));
     }
     expect_page("diagnostics.md", &out);
+}
+
+/// Returns what becomes of a field, for people.
+fn said(fate: Fate) -> String {
+    match fate {
+        Fate::Carried => "carried".to_owned(),
+        Fate::Mapped(how) => format!("its own: {how}"),
+        Fate::Refused(code) => format!("refused: [{code}](diagnostics.md)"),
+        Fate::NotYet(noun) => format!("**not carried**; the plan names it: {noun}"),
+        Fate::Unasked(why) => format!("**not carried**, and the plan does not name it: {why}"),
+        Fate::Irrelevant(why) => format!("nothing to carry: {why}"),
+    }
+}
+
+#[test]
+fn followed_fields_are_listed() {
+    let mut out = "# What is followed\n\nGenerated from the tables that a test compares with AWS's service models: every field of the \
+        primary's objects that a stack follows, and what becomes of it in the standby region. `plan` and `apply` name the \
+        fields that are set in the primary and not carried, once a component.\n"
+        .to_owned();
+    for Ledger { object, service, fields, .. } in ledgers::ALL.iter().copied().flatten() {
+        let _ = write!(out, "\n## {object} ({service})\n\n| field | in the standby region |\n|---|---|\n");
+        for (field, fate) in *fields {
+            let _ = writeln!(out, "| `{field}` | {} |", cell(&said(*fate)));
+        }
+    }
+    expect_page("followed.md", &out);
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::drstack::{Drstack, drstack};
+use crate::python::{python, skip_loudly};
 
 /// The primary region of the tests.
 pub(crate) const PRIMARY: &str = "us-east-1";
@@ -191,27 +192,9 @@ impl Boto<'_> {
     /// Runs a script on JSON arguments and returns the JSON that it prints.
     #[track_caller]
     pub(crate) fn run(&self, script: &str, args: &Value) -> Value {
-        let file = tests().join("it/py").join(script).with_extension("py");
-        let mut child = Command::new(python().expect("the server would not run without it"))
-            .arg("-B") // leaves no bytecode in the tree
-            .arg(file)
-            .env("AWS_ENDPOINT_URL", self.endpoint)
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("start python");
-        child
-            .stdin
-            .take()
-            .expect("piped")
-            .write_all(args.to_string().as_bytes())
-            .expect("hand over the arguments");
-        let output = child.wait_with_output().expect("hear python");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{script}.py {args}\n{said}");
-        serde_json::from_slice(&output.stdout).expect("scripts print JSON")
+        let python = python().expect("the server would not run without it");
+        let variables = [("AWS_ENDPOINT_URL", self.endpoint), ("AWS_EC2_METADATA_DISABLED", "true")];
+        crate::python::run(&python, script, args, &variables)
     }
 
     /// Creates `objects` in the primary region as another tool would; see `seed_primary.py`.
@@ -310,20 +293,8 @@ impl Drop for Process {
     }
 }
 
-fn tests() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
-}
-
 fn servers() -> PathBuf {
-    tests().join("servers")
-}
-
-/// Returns the Python that has moto and boto3: `tests/servers/setup` installs it in `test-venv` in
-/// the target folder.
-fn python() -> Option<PathBuf> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder");
-    let python = target.join("test-venv/bin/python");
-    if python.exists() { Some(python) } else { skip_loudly("moto", &python) }
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers")
 }
 
 fn fakecloud_program() -> Option<PathBuf> {
@@ -331,19 +302,6 @@ fn fakecloud_program() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
     let program = cache.join("drstack/fakecloud-0.51.0/bin/fakecloud");
     if program.exists() { Some(program) } else { skip_loudly("fakecloud", &program) }
-}
-
-/// Reports on standard error, past the test harness's capture, that a test did not run. In CI that
-/// is a failure.
-fn skip_loudly(name: &str, missing: &Path) -> Option<PathBuf> {
-    let test = thread::current().name().unwrap_or("a test").to_owned();
-    let why = format!("{test}: needs {name}, and there is no {}", missing.display());
-    assert!(std::env::var_os("CI").is_none(), "{why}; run `tests/servers/setup`");
-    let _ = writeln!(
-        std::io::stderr(),
-        "SKIPPED {why}\n\nhint: `tests/servers/setup` brings it, `tests/run` does that and runs all tests"
-    );
-    None
 }
 
 #[test]

@@ -15,6 +15,7 @@ documents and the tests need it, it is mended here, and only here:
 * CloudWatch knows no CBOR, which is what SDKs speak to it: see `cbor.py`.
 * Exports of tables say no time and leave no manifest, and imports cannot be listed: see `exports.py`.
 * A launch template shows the tags that it was made with, whatever `CreateTags` puts later.
+* Tables have no Kinesis destinations and groups no notifications, and moto knows neither question.
 * A launch template's second and later versions keep their user data as plain text, on which launching from them fails.
 """
 
@@ -29,6 +30,8 @@ os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # the thousand sto
 
 import exports
 from cbor import translated
+from moto.autoscaling.responses import AutoScalingResponse
+from moto.core.responses import ActionResult
 from moto.core.serialize import S3Serializer
 from moto.core.types import Base64EncodedString
 from moto.dynamodb.exceptions import MockValidationException
@@ -61,7 +64,9 @@ moto_wrap = S3Serializer._serialized_result_to_response
 # Roots of S3's answers, as its API reference shows them.
 ROOTS = {
     "DeleteObjects": "DeleteResult",
+    "GetBucketAccelerateConfiguration": "AccelerateConfiguration",
     "GetBucketLifecycleConfiguration": "LifecycleConfiguration",
+    "GetBucketNotification": "NotificationConfiguration",
     "GetBucketTagging": "Tagging",
     "GetBucketVersioning": "VersioningConfiguration",
     "ListBuckets": "ListAllMyBucketsResult",
@@ -159,6 +164,15 @@ def wrap(self, resp, result, shape, serialized_result):
     return answer
 
 
+def kinesis_destinations(self):
+    table = self.dynamodb_backend.get_table(self.body["TableName"])
+    return DynamoResult({"TableName": table.name, "KinesisDataStreamDestinations": []})
+
+
+def notifications(self):
+    return ActionResult({"NotificationConfigurations": []})
+
+
 def endpoint_filter(self, filter_name, method_name=None):
     return self.id if filter_name == "vpc-endpoint-id" else moto_endpoint_filter(self, filter_name, method_name)
 
@@ -220,6 +234,8 @@ def main():
     HealthCheck.health_check_config = property(check_config)
     route53_models.create_route53_zone_id = zone_id
     DynamoHandler.update_table = update_table
+    DynamoHandler.describe_kinesis_streaming_destination = kinesis_destinations
+    AutoScalingResponse.describe_notification_configurations = notifications
     Table.describe = describe
     DynamoDBBackend.tag_resource = tag_resource
     S3Response.get_bucket_replication = get_bucket_replication

@@ -66,9 +66,13 @@ class Retired:
         return head + b"\r\n\r\n" + body
 
 
-def scheduled(answer):
-    """The answer to a question for scheduled actions: none of a server that knows of none."""
-    return done("DescribeScheduledActions") if b"is not supported" in answer else answer
+# What hangs on groups. A server that does not know a question has none of it.
+BESIDE = ("DescribeLifecycleHooks", "DescribeNotificationConfigurations", "DescribePolicies", "DescribeScheduledActions")
+
+
+def beside(operation, answer):
+    """The answer to a question for what hangs on groups: none of a server that knows of none."""
+    return done(operation) if operation in BESIDE and b"is not supported" in answer else answer
 
 
 def done(operation):

@@ -32,7 +32,7 @@ import urllib.parse
 from fleets import Fleets
 from owners import Owners
 from reserve import Reserved
-from retire import Retired, scheduled
+from retire import Retired, beside
 
 SCOPE = re.compile(rb"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
 ACTION = re.compile(rb"(?:^|[?&])Action=(\w+)")
@@ -206,9 +206,8 @@ class Router:
                     answer = await self.fleets.answer(lambda *message: forward(servers, port, *message), region, head, body)
                 else:
                     answer = await forward(servers, port, head, body)
-                if operation == "DescribeScheduledActions":
-                    answer = scheduled(answer)
                 if service == "autoscaling":
+                    answer = beside(operation, answer)
                     answer = self.reserved.answer(region, operation, body, answer)
                 if operation == "CopyImage":
                     await tag_copy(servers, port, head, body, answer)

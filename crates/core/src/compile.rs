@@ -25,6 +25,8 @@ pub struct Compiled {
     pub problems: Vec<Diagnostic>,
     /// Notes on what components deliberately leave out, and why.
     pub notes: Vec<Remark>,
+    /// What is set on followed objects of the primary and not carried.
+    pub not_carried: Vec<Remark>,
 }
 
 impl Compiled {
@@ -66,8 +68,9 @@ impl Compiled {
         }
         self.problems.extend(set.problems.iter().map(|problem| declared.diagnose(problem)));
         let address = declared.address.to_string();
-        let notes = std::mem::take(&mut set.notes).into_iter();
-        self.notes.extend(notes.map(|text| Remark { address: address.clone(), text }));
+        let remark = |text| Remark { address: address.clone(), text };
+        self.notes.extend(std::mem::take(&mut set.notes).into_iter().map(remark));
+        self.not_carried.extend(std::mem::take(&mut set.not_carried).into_iter().map(remark));
         set
     }
 

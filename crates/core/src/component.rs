@@ -203,6 +203,8 @@ pub struct ResourceSet {
     pub problems: Vec<Problem>,
     /// Notes for the plan's report: what is deliberately not done, and why.
     pub notes: Vec<String>,
+    /// What is set on the followed object of the primary and not carried: a note of every plan.
+    pub not_carried: Vec<String>,
 }
 
 impl ResourceSet {

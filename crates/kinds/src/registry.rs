@@ -1,4 +1,5 @@
-//! The registry: one line for each kind of resource, fact and component.
+//! The registry: one line for each kind of resource, fact and component, and for the field tables
+//! of each followed object.
 //!
 //! The kinds, their drivers, the facts and the names under [`resources`], [`crate::facts`] and
 //! [`mod@crate::components`] follow from it.
@@ -121,6 +122,27 @@ pub mod facts {
         sqs::queue_fact::QueueFact,
         sts::account_fact::AccountFact,
     }
+}
+
+/// The field ledger: what becomes of every field of a followed object.
+pub mod ledgers {
+    use crate::ledger::Ledger;
+    use crate::services::autoscaling::group_fact;
+    use crate::services::dynamodb::table_fact;
+    use crate::services::ec2::image_fact;
+    use crate::services::route53::dns_fact;
+    use crate::services::s3::bucket_fact;
+    use crate::services::sqs::queue_fact;
+
+    /// The tables of each followed object.
+    pub const ALL: &[&[&Ledger]] = &[
+        group_fact::LEDGERS,
+        image_fact::LEDGERS,
+        table_fact::LEDGERS,
+        bucket_fact::LEDGERS,
+        queue_fact::LEDGERS,
+        dns_fact::LEDGERS,
+    ];
 }
 
 /// Components, as users write them.

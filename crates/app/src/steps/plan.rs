@@ -175,6 +175,10 @@ impl Session {
             _ => plan.steps.iter().map(|step| step.address.component().to_string()).collect(),
         };
         notes.extend(compiled.notes.iter().filter(|note| changing.contains(&note.address)).cloned());
+        // What the primary has gained since the last apply changes nothing, and is lost all the same.
+        if options.intent == Intent::Converge {
+            notes.extend(compiled.not_carried.iter().cloned());
+        }
         notes.extend(self.unrehearsed(options, plan, report, now.mode));
         notes.extend(self.unseen(&compiled.graph));
         if options.mode == Mode::Standby && options.intent != Intent::Destroy {

@@ -22,6 +22,7 @@ use crate::names;
 use crate::resources::{Bucket as BucketKind, BucketVersioning, ReplicationRole, ReplicationRule};
 use crate::services::iam::replication_role::ReplicationRoleSpec;
 use crate::services::s3::bucket::BucketSpec;
+use crate::services::s3::bucket_fact::LEDGERS;
 use crate::services::s3::bucket_versioning::BucketVersioningSpec;
 use crate::services::s3::replication_rule::{ReplicationRuleSpec, rule_id};
 
@@ -245,7 +246,10 @@ fn role(
 /// Returns the fact of the primary's bucket, if it is known.
 fn asked(spec: &BucketTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Option<BucketFact> {
     match cx.facts.get::<BucketFact>(&BucketFact::about(&spec.name)) {
-        Known::Yes(fact) => Some(fact),
+        Known::Yes(fact) => {
+            out.not_carried = fact.not_carried.sentences(&format!("bucket {}", spec.name), LEDGERS);
+            Some(fact)
+        }
         Known::Absent => {
             let message = format!("bucket `{}` does not exist in {}", spec.name, cx.stack.primary);
             out.error("DR210", "name", message, "make it there first, or correct the name");

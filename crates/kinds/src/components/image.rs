@@ -18,6 +18,7 @@ use crate::facts::{FactKind, ImageFact};
 use crate::names;
 use crate::resources::Image as ImageKind;
 use crate::services::ec2::image::ImageSpec;
+use crate::services::ec2::image_fact::LEDGERS;
 
 /// `[image.NAME]`
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -55,6 +56,7 @@ impl Component for Image {
     fn compile(spec: &ImageTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         match cx.facts.get::<ImageFact>(&ImageFact::about(&spec.source)) {
             Known::Yes(fact) => {
+                out.not_carried.extend(not_carried(&fact));
                 let image = standby(&fact, spec.kms_key.as_deref(), "source", cx, out);
                 out.export("image", image.into_iter().collect());
             }
@@ -79,6 +81,11 @@ pub(super) fn simulated(source: &str) -> Value {
     let hash = &drstack_core::cloud::sha256(source.as_bytes())[..17];
     let id = if source.starts_with("ami-") { source.to_owned() } else { format!("ami-{hash}") };
     json!({"id": id, "name": source, "owned": true, "standby": null})
+}
+
+/// Returns what to tell about the image that a copy lacks.
+pub(super) fn not_carried(fact: &ImageFact) -> Vec<String> {
+    fact.not_carried.sentences(&format!("image {}", fact.id), LEDGERS)
 }
 
 /// Returns the image to launch in the standby region: a copy of the account's own image, or its

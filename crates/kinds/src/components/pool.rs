@@ -8,7 +8,7 @@ use drstack_core::component::{
     CompileCx, Component, Problem, Ref, ResourceSet, SecretText, Seed, StackFacts,
 };
 use drstack_core::diagnostic::codes::Code;
-use drstack_core::facts::{FactQuery, Known};
+use drstack_core::facts::FactQuery;
 use drstack_core::graph::Resource;
 use drstack_core::kind::Place;
 use drstack_core::link::Link;
@@ -16,9 +16,8 @@ use drstack_core::minimum::Minimum;
 use drstack_core::objective::{Mode, Posture};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use super::image::{simulated, standby};
+use super::image::standby;
 use super::table::RESTORED;
 use super::{Bucket, Network, Table, account, simulated_account};
 use crate::facts::{FactKind, GroupFact};
@@ -32,6 +31,7 @@ use crate::services::iam::instance_role::InstanceRoleSpec;
 
 mod codes;
 mod engine;
+mod followed;
 mod image_choice;
 mod reservations;
 mod sizes;
@@ -211,12 +211,11 @@ impl Component for Pool {
     }
 
     fn compile(spec: &PoolTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
-        let Ok(fact) = followed(spec, cx, out) else { return };
+        let Ok(fact) = followed::group(spec, cx, out) else { return };
         let types = non_empty(&spec.instance_types)
             .or_else(|| fact.as_ref().map(|fact| fact.types.clone()))
             .unwrap_or_default();
         let capacity = spec.capacity.or(fact.as_ref().map(GroupFact::whole));
-        warn_of_capacity(spec, fact.as_ref(), cx.mode, out);
         let image = image(spec, fact.as_ref(), cx, out);
         if let (Some(group), true) = (&spec.follows, types.is_empty()) {
             let message =
@@ -285,10 +284,7 @@ impl Component for Pool {
         let mut seeds = reservations::seeds(spec, &types, capacity);
         seeds.extend((!spec.buckets.is_empty()).then(simulated_account));
         let Some(group) = &spec.follows else { return seeds };
-        let value = json!({
-            "image": simulated(group), "types": types, "capacity": capacity, "max": capacity,
-            "user_data_sha256": null, "profile": null, "disks": [],
-        });
+        let value = followed::simulated_group(group, &types, capacity);
         seeds.push(Seed::Fact { query: GroupFact::about(group), value });
         seeds
     }
@@ -296,36 +292,6 @@ impl Component for Pool {
 
 fn non_empty(types: &[String]) -> Option<Vec<String>> {
     (!types.is_empty()).then(|| types.to_vec())
-}
-
-/// Returns the fact of the primary's group; `Err` if the pool follows one and the fact is missing.
-fn followed(spec: &PoolTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Result<Option<GroupFact>, ()> {
-    let Some(group) = &spec.follows else { return Ok(None) };
-    match cx.facts.get::<GroupFact>(&GroupFact::about(group)) {
-        Known::Yes(fact) => Ok(Some(fact)),
-        Known::Absent => {
-            let message = format!("Auto Scaling group `{group}` does not exist in {}", cx.stack.primary);
-            let help = "correct the name, or say `image`, `instance_types` and `capacity` in its place";
-            out.error("DR230", "follows", message, help);
-            Err(())
-        }
-        Known::Unknown(why) => {
-            let message = format!("nothing is known of Auto Scaling group `{group}`: {why}");
-            out.error("DR230", "follows", message, why.hint());
-            Err(())
-        }
-    }
-}
-
-/// Warns of a group that is far below its capacity or has none. A capacity in the stack makes this
-/// unnecessary.
-fn warn_of_capacity(spec: &PoolTable, fact: Option<&GroupFact>, mode: Mode, out: &mut ResourceSet) {
-    let (Some(group), Some(fact), None, Mode::Standby) = (&spec.follows, fact, spec.capacity, mode) else {
-        return;
-    };
-    if let Some((message, help)) = fact.warning(group) {
-        out.warn("DR238", "follows", message, help);
-    }
 }
 
 fn image(
@@ -473,6 +439,8 @@ fn profile(
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     /// Returns a pool with nothing but its network.

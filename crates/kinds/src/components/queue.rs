@@ -19,6 +19,7 @@ use serde_json::json;
 use crate::facts::{FactKind, QueueFact};
 use crate::resources::Queue as QueueKind;
 use crate::services::sqs::queue::{QueueSpec, Redrive};
+use crate::services::sqs::queue_fact::LEDGERS;
 
 /// `[queue.NAME]`
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -67,7 +68,10 @@ impl Component for Queue {
 
     fn compile(spec: &QueueTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         let fact = match cx.facts.get::<QueueFact>(&QueueFact::about(&spec.name)) {
-            Known::Yes(fact) => fact,
+            Known::Yes(fact) => {
+                out.not_carried = fact.not_carried.sentences(&format!("queue {}", spec.name), LEDGERS);
+                fact
+            }
             Known::Absent => {
                 let message = format!("queue `{}` does not exist in {}", spec.name, cx.stack.primary);
                 out.error("DR280", "name", message, "make it there first, or correct the name");
@@ -107,12 +111,6 @@ impl Component for Queue {
             "`{}` holds nothing in {}: messages are not replicated",
             spec.name, cx.stack.standby
         ));
-        if fact.has_policy {
-            out.notes.push(format!(
-                "the access policy of `{}` is not carried: it names ARNs of {}",
-                spec.name, cx.stack.primary
-            ));
-        }
     }
 
     fn seeds(spec: &QueueTable, _stack: &StackFacts, _address: &ComponentAddress) -> Vec<Seed> {

@@ -23,6 +23,7 @@ use crate::resources::{TableCopy, TableExport, TableImport, TableRecovery, Table
 use crate::services::dynamodb::standby_table::Settings;
 use crate::services::dynamodb::table_copy::{TableCopySpec, copy_id};
 use crate::services::dynamodb::table_export::{TableExportSpec, export_id, prefix};
+use crate::services::dynamodb::table_fact::LEDGERS;
 use crate::services::dynamodb::table_import::TableImportSpec;
 use crate::services::dynamodb::table_recovery::TableRecoverySpec;
 use crate::services::dynamodb::table_replica::TableReplicaSpec;
@@ -95,6 +96,9 @@ impl Component for Table {
         out.export("arn", vec![Link::Known(arn)]);
         out.export(PRIMARY, vec![Link::Known(spec.name.clone())]);
         let fact = cx.facts.get::<TableFact>(&TableFact::about(&spec.name));
+        if let Known::Yes(fact) = &fact {
+            out.not_carried = fact.not_carried.sentences(&format!("table {}", spec.name), LEDGERS);
+        }
         if fact == Known::Absent {
             let message = format!("table `{}` does not exist in {}", spec.name, cx.stack.primary);
             out.error("DR211", "name", message, "make it there first, or correct the name");

@@ -14,6 +14,7 @@ pub mod reservation_fact;
 pub mod route_table;
 pub mod security_group;
 pub mod subnet;
+pub mod template_fields;
 #[cfg(feature = "aws")]
 pub(crate) mod templates;
 #[cfg(feature = "aws")]

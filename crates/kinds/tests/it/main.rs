@@ -10,6 +10,7 @@ mod described;
 mod fixpoint;
 mod groups;
 mod loaded;
+mod not_carried;
 mod props;
 mod random;
 mod samples;

@@ -5,6 +5,7 @@ use drstack_core::facts::Known;
 
 use super::TrafficTable;
 use crate::facts::{self, DnsFact, SimpleRecord};
+use crate::services::route53::dns_fact::LEDGERS;
 use crate::services::route53::dns_record::{MARK_LIMIT, SIDES, mark};
 
 /// Prefixes of described records that answer the same questions as an alias.
@@ -59,6 +60,7 @@ pub(super) fn place(
     match (is_alone && mine, found.first()) {
         (_, None) => {}
         (true, Some(found)) if spec.adopt => {
+            out.not_carried = fact.not_carried.sentences(&format!("record {record}"), LEDGERS);
             out.notes.push(format!("`{record}` ({found}) is adopted in one change; destroying puts it back"));
         }
         (true, Some(found)) => {

@@ -9,8 +9,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::FactKind;
+use crate::ledger::{Ledger, NotCarried};
 use crate::services::ec2::disk::Disk;
 use crate::services::ec2::image_fact::ImageFact;
+use crate::services::ec2::template_fields;
 use crate::services::operation;
 
 /// An Auto Scaling group of the primary, with its launch template.
@@ -36,7 +38,23 @@ pub struct GroupFact {
     pub profile: Option<String>,
     /// Its disks, if they differ from the image's.
     pub disks: Vec<Disk>,
+    /// What is set on the group and its template and not carried.
+    #[serde(default, skip_serializing_if = "NotCarried::is_empty")]
+    pub not_carried: NotCarried,
 }
+
+/// The tables of the group and its template, what matters most first.
+pub const LEDGERS: &[&Ledger] = &[
+    &fields::BESIDE,
+    &fields::GROUP,
+    &fields::DISTRIBUTION,
+    &fields::OVERRIDES,
+    &template_fields::TEMPLATE,
+    &template_fields::METADATA,
+    &template_fields::INTERFACE,
+    &template_fields::DISK,
+    &template_fields::VOLUME,
+];
 
 /// The current capacity of a group that is below the capacity that counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +100,9 @@ impl FactKind for GroupFact {
     const PLACE: Place = Place::Primary;
     const OPERATIONS: &'static [Operation] = &[
         operation("autoscaling", "DescribeAutoScalingGroups"),
+        operation("autoscaling", "DescribeLifecycleHooks"),
+        operation("autoscaling", "DescribeNotificationConfigurations"),
+        operation("autoscaling", "DescribePolicies"),
         operation("autoscaling", "DescribeScheduledActions"),
         operation("ec2", "DescribeImages"),
         operation("ec2", "DescribeLaunchTemplateVersions"),
@@ -109,6 +130,7 @@ impl FactKind for GroupFact {
 
 #[cfg(feature = "aws")]
 mod aws;
+pub mod fields;
 
 #[cfg(test)]
 mod tests {

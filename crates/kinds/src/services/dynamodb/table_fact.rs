@@ -6,6 +6,7 @@ use drstack_core::kind::{Operation, Place};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::FactKind;
+use crate::ledger::{Ledger, NotCarried};
 use crate::services::operation;
 
 /// A table of the primary.
@@ -25,7 +26,13 @@ pub struct TableFact {
     /// The shape for a new table; none if an older version captured the fact.
     #[serde(default)]
     pub shape: Option<TableShape>,
+    /// What is set on it and not carried.
+    #[serde(default, skip_serializing_if = "NotCarried::is_empty")]
+    pub not_carried: NotCarried,
 }
+
+/// The tables of a table, what matters most first.
+pub const LEDGERS: &[&Ledger] = &[&fields::BESIDE, &fields::TABLE];
 
 /// Keys, indexes and capacity of a table, as a restore needs them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -80,9 +87,14 @@ impl FactKind for TableFact {
     const PLACE: Place = Place::Primary;
     const OPERATIONS: &'static [Operation] = &[
         operation("application-autoscaling", "DescribeScalableTargets"),
+        operation("dynamodb", "DescribeContinuousBackups"),
+        operation("dynamodb", "DescribeKinesisStreamingDestination"),
         operation("dynamodb", "DescribeTable"),
+        operation("dynamodb", "GetResourcePolicy"),
+        operation("dynamodb", "ListTagsOfResource"),
     ];
 }
 
 #[cfg(feature = "aws")]
 mod aws;
+pub mod fields;

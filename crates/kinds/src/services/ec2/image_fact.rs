@@ -4,6 +4,7 @@ use drstack_core::kind::{Operation, Place};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::FactKind;
+use crate::ledger::{Ledger, NotCarried};
 use crate::services::operation;
 
 /// An image of the primary.
@@ -17,7 +18,13 @@ pub struct ImageFact {
     pub owned: bool,
     /// For an image of another owner: the image of that name and owner in the standby region.
     pub standby: Option<String>,
+    /// What is set on an image of the account and not carried to its copy.
+    #[serde(default, skip_serializing_if = "NotCarried::is_empty")]
+    pub not_carried: NotCarried,
 }
+
+/// The table of an image.
+pub const LEDGERS: &[&Ledger] = &[&fields::IMAGE];
 
 impl FactKind for ImageFact {
     const NAME: &'static str = "image";
@@ -27,3 +34,4 @@ impl FactKind for ImageFact {
 
 #[cfg(feature = "aws")]
 pub(crate) mod aws;
+pub mod fields;

@@ -5,6 +5,7 @@ use drstack_core::kind::{Operation, Place};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::FactKind;
+use crate::ledger::{Ledger, NotCarried};
 use crate::services::operation;
 
 /// A DNS name and its records.
@@ -18,7 +19,13 @@ pub struct DnsFact {
     pub simple: Option<SimpleRecord>,
     /// Type and value of all other records of that name that are not the stack's.
     pub others: Vec<String>,
+    /// What is set on the simple record and not carried.
+    #[serde(default, skip_serializing_if = "NotCarried::is_empty")]
+    pub not_carried: NotCarried,
 }
+
+/// The tables of a record and its health check.
+pub const LEDGERS: &[&Ledger] = &[&fields::RECORD, &fields::HEALTH_CHECK];
 
 /// A record that points to one name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,3 +62,4 @@ pub fn is_zone_id(text: &str) -> bool {
 
 #[cfg(feature = "aws")]
 mod aws;
+pub mod fields;

@@ -4,6 +4,7 @@ use drstack_core::kind::{Operation, Place};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::FactKind;
+use crate::ledger::{Ledger, NotCarried};
 use crate::services::operation;
 
 /// A bucket of the primary.
@@ -18,17 +19,35 @@ pub struct BucketFact {
     /// allows it.
     #[serde(default)]
     pub kms_key: Option<String>,
+    /// What is set on it and not carried.
+    #[serde(default, skip_serializing_if = "NotCarried::is_empty")]
+    pub not_carried: NotCarried,
 }
+
+/// The tables of a bucket.
+pub const LEDGERS: &[&Ledger] = &[&fields::BUCKET];
 
 impl FactKind for BucketFact {
     const NAME: &'static str = "bucket";
     const PLACE: Place = Place::Primary;
     const OPERATIONS: &'static [Operation] = &[
+        operation("s3", "GetAccelerateConfiguration"),
+        operation("s3", "GetBucketAcl"),
+        operation("s3", "GetBucketCORS"),
+        operation("s3", "GetBucketLogging"),
+        operation("s3", "GetBucketNotification"),
+        operation("s3", "GetBucketObjectLockConfiguration"),
+        operation("s3", "GetBucketOwnershipControls"),
+        operation("s3", "GetBucketPolicy"),
+        operation("s3", "GetBucketTagging"),
         operation("s3", "GetBucketVersioning"),
+        operation("s3", "GetBucketWebsite"),
         operation("s3", "GetEncryptionConfiguration"),
+        operation("s3", "GetLifecycleConfiguration"),
         operation("s3", "GetReplicationConfiguration"),
     ];
 }
 
 #[cfg(feature = "aws")]
 mod aws;
+pub mod fields;

@@ -186,7 +186,7 @@ pub(crate) async fn put_public_access_block(at: &Target<'_>, bucket: &str) -> Re
 }
 
 /// Reads all lifecycle rules.
-async fn lifecycle(at: &Target<'_>, bucket: &str) -> Result<Vec<LifecycleRule>, CloudError> {
+pub(crate) async fn lifecycle(at: &Target<'_>, bucket: &str) -> Result<Vec<LifecycleRule>, CloudError> {
     const NONE: &[&str] = &["NoSuchLifecycleConfiguration"];
     let answer = at.s3().get_bucket_lifecycle_configuration().bucket(bucket).send().await;
     let answer = absent(at, "s3:GetLifecycleConfiguration", NONE, answer)?;

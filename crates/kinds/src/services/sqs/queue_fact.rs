@@ -6,6 +6,7 @@ use drstack_core::kind::{Operation, Place};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::FactKind;
+use crate::ledger::{Ledger, NotCarried};
 use crate::services::operation;
 
 /// A queue of the primary.
@@ -19,7 +20,13 @@ pub struct QueueFact {
     pub has_policy: bool,
     /// Its dead-letter queue.
     pub dead_letters: Option<DeadLetters>,
+    /// What is set on it and not carried.
+    #[serde(default, skip_serializing_if = "NotCarried::is_empty")]
+    pub not_carried: NotCarried,
 }
+
+/// The tables of a queue, what matters most first.
+pub const LEDGERS: &[&Ledger] = &[&fields::QUEUE, &fields::BESIDE];
 
 /// The dead-letter queue of a queue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,9 +44,13 @@ pub struct DeadLetters {
 impl FactKind for QueueFact {
     const NAME: &'static str = "queue";
     const PLACE: Place = Place::Primary;
-    const OPERATIONS: &'static [Operation] =
-        &[operation("sqs", "GetQueueAttributes"), operation("sqs", "GetQueueUrl")];
+    const OPERATIONS: &'static [Operation] = &[
+        operation("sqs", "GetQueueAttributes"),
+        operation("sqs", "GetQueueUrl"),
+        operation("sqs", "ListQueueTags"),
+    ];
 }
 
 #[cfg(feature = "aws")]
 mod aws;
+pub mod fields;

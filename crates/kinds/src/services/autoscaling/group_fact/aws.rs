@@ -6,11 +6,17 @@ use drstack_core::cloud::{CloudError, Secrets};
 
 use super::GroupFact;
 use crate::aws::{Asked, BulkAsk, NAMES, Target};
+use crate::ledger::NotCarried;
 use crate::services::ec2::disk::disks;
 use crate::services::ec2::image_fact::ImageFact;
 use crate::services::ec2::image_fact::aws::images;
+use crate::services::ec2::template_fields::aws::add_not_carried;
 use crate::services::ec2::templates;
 use crate::services::ec2::user_data;
+
+mod not_carried;
+
+use not_carried::{Beside, not_carried};
 
 impl BulkAsk for GroupFact {
     async fn ask_all(at: &Target<'_>, names: &[String]) -> Vec<Asked<GroupFact>> {
@@ -34,6 +40,8 @@ struct Group {
     data: Option<ResponseLaunchTemplateData>,
     /// The highest capacity that its scheduled actions set.
     scheduled: Option<u32>,
+    /// What is set on the group itself and not carried.
+    not_carried: NotCarried,
 }
 
 impl Group {
@@ -52,9 +60,11 @@ async fn groups_by_name(at: &Target<'_>, names: &[String]) -> Result<Groups, Clo
         let answer = answer.map_err(|error| at.failed("autoscaling:DescribeAutoScalingGroups", error))?;
         found.extend(answer.auto_scaling_groups.unwrap_or_default());
     }
-    let scheduled = scheduled(at, &found).await?;
     let wanted: Vec<_> = found.iter().filter_map(Group::template).collect();
-    let mut answers = templates::data(at, wanted).await.into_iter();
+    // None of the three needs another's answer.
+    let (scheduled, beside, answers) =
+        tokio::join!(scheduled(at, &found), Beside::read(at, &found), templates::data(at, wanted));
+    let (scheduled, mut answers) = (scheduled?, answers.into_iter());
     let mut groups = BTreeMap::new();
     for group in found {
         let data = match Group::template(&group) {
@@ -62,8 +72,9 @@ async fn groups_by_name(at: &Target<'_>, names: &[String]) -> Result<Groups, Clo
             None => None,
         };
         let name = group.auto_scaling_group_name.clone().unwrap_or_default();
-        let scheduled = scheduled.get(&name).copied();
-        groups.insert(name, Group { group, data, scheduled });
+        let Scheduled { actions, most } = scheduled.get(&name).copied().unwrap_or_default();
+        let not_carried = not_carried(&name, &group, &beside, actions);
+        groups.insert(name, Group { group, data, scheduled: most, not_carried });
     }
     let ids: BTreeSet<String> =
         groups.values().filter_map(|it: &Group| it.data.as_ref()?.image_id.clone()).collect();
@@ -71,15 +82,23 @@ async fn groups_by_name(at: &Target<'_>, names: &[String]) -> Result<Groups, Clo
     Ok((groups, images))
 }
 
-/// Reads the highest capacity that scheduled actions set, by group: one request for a single group,
-/// else one for the region.
+/// The scheduled actions of a group.
+#[derive(Clone, Copy, Default)]
+struct Scheduled {
+    /// Their number.
+    actions: usize,
+    /// The highest capacity that they set.
+    most: Option<u32>,
+}
+
+/// Reads scheduled actions by group: one request for a single group, else one for the region.
 async fn scheduled(
     at: &Target<'_>,
     groups: &[AutoScalingGroup],
-) -> Result<BTreeMap<String, u32>, CloudError> {
-    let mut highest = BTreeMap::new();
+) -> Result<BTreeMap<String, Scheduled>, CloudError> {
+    let mut by_group: BTreeMap<String, Scheduled> = BTreeMap::new();
     let only = match groups {
-        [] => return Ok(highest),
+        [] => return Ok(by_group),
         [group] => group.auto_scaling_group_name.clone(),
         _ => None,
     };
@@ -90,17 +109,18 @@ async fn scheduled(
         for action in page.scheduled_update_group_actions.unwrap_or_default() {
             let sizes = [action.desired_capacity, action.min_size].into_iter().flatten();
             let most = sizes.filter_map(|it| u32::try_from(it).ok()).max();
-            let (Some(group), Some(most)) = (action.auto_scaling_group_name, most) else { continue };
-            let known = highest.entry(group).or_insert(most);
-            *known = most.max(*known);
+            let Some(group) = action.auto_scaling_group_name else { continue };
+            let known = by_group.entry(group).or_default();
+            known.actions += 1;
+            known.most = known.most.max(most);
         }
     }
-    Ok(highest)
+    Ok(by_group)
 }
 
 fn group_fact(
     name: &str,
-    Group { group, data, scheduled }: &Group,
+    Group { group, data, scheduled, not_carried }: &Group,
     images: &BTreeMap<String, ImageFact>,
 ) -> Result<(GroupFact, Secrets), CloudError> {
     // AWS has answered: a retry does not help, and the earlier answer is no longer valid.
@@ -123,7 +143,8 @@ fn group_fact(
     let overrides = group.mixed_instances_policy.as_ref().and_then(|it| it.launch_template.as_ref());
     let overrides = overrides.and_then(|it| it.overrides.as_deref()).unwrap_or_default();
     let mut types: Vec<String> = overrides.iter().filter_map(|it| it.instance_type.clone()).collect();
-    if types.is_empty() {
+    // Where a group has requirements, the type of the template is not what it launches.
+    if types.is_empty() && overrides.iter().all(|it| it.instance_requirements.is_none()) {
         types.extend(data.instance_type.as_ref().map(|it| it.as_str().to_owned()));
     }
     let mut secrets = Secrets::default();
@@ -137,6 +158,8 @@ fn group_fact(
         let of_arn = || it.arn.as_deref().and_then(|arn| arn.rsplit('/').next()).map(str::to_owned);
         it.name.clone().or_else(of_arn)
     });
+    let mut not_carried = not_carried.clone();
+    add_not_carried(&mut not_carried, data);
     let fact = GroupFact {
         image,
         types,
@@ -147,6 +170,7 @@ fn group_fact(
         user_data_sha256: text.map(|text| secrets.keep(text)),
         profile,
         disks: disks(data.block_device_mappings.as_deref().unwrap_or_default()),
+        not_carried,
     };
     Ok((fact, secrets))
 }

@@ -10,6 +10,10 @@ use crate::aws::{Ask, Target};
 use crate::services::dynamodb::calls as dynamodb;
 use crate::services::dynamodb::calls::Tables;
 
+mod not_carried;
+
+use not_carried::not_carried;
+
 /// The current version of global tables.
 const TODAYS: &str = "2019.11.21";
 
@@ -21,7 +25,9 @@ impl Ask for TableFact {
             .billing_mode_summary
             .as_ref()
             .is_some_and(|it| it.billing_mode == Some(BillingMode::PayPerRequest));
-        let autoscaled = !on_demand && autoscaled(at, name).await?;
+        let autoscaled = async { Ok::<_, CloudError>(!on_demand && autoscaled(at, name).await?) };
+        let (autoscaled, not_carried) = tokio::join!(autoscaled, not_carried(at, name, &found));
+        let autoscaled = autoscaled?;
         Ok(Some(TableFact {
             on_demand,
             autoscaled,
@@ -33,6 +39,7 @@ impl Ask for TableFact {
                 .and_then(|it| it.stream_view_type)
                 .map(|it| it.as_str().to_owned()),
             legacy: found.global_table_version.is_some_and(|it| it != TODAYS),
+            not_carried,
         }))
     }
 }

@@ -1,7 +1,9 @@
 use drstack_core::cloud::CloudError;
 
+use super::fields::RECORD;
 use super::{DnsFact, is_zone_id};
 use crate::aws::{Ask, Target};
+use crate::ledger::FieldSetting;
 use crate::services::route53::calls as route53;
 use crate::services::route53::dns_record;
 
@@ -23,7 +25,19 @@ impl Ask for DnsFact {
                 continue;
             }
             match dns_record::simple(&set) {
-                Some(simple) => fact.simple = Some(simple),
+                Some(simple) => {
+                    fact.simple = Some(simple);
+                    fact.not_carried.add(
+                        &RECORD,
+                        [
+                            ("HealthCheckId", FieldSetting::flag(set.health_check_id().is_some())),
+                            (
+                                "TrafficPolicyInstanceId",
+                                FieldSetting::flag(set.traffic_policy_instance_id().is_some()),
+                            ),
+                        ],
+                    );
+                }
                 None => fact.others.push(route53::describe(&set)),
             }
         }

@@ -7,11 +7,16 @@ use crate::services::s3::calls as s3;
 use crate::services::s3::calls::{Replication, Versioning};
 use crate::services::s3::replication_rule;
 
+mod not_carried;
+
+use not_carried::not_carried;
+
 impl Ask for BucketFact {
     async fn ask(at: &Target<'_>, name: &str) -> Result<Option<BucketFact>, CloudError> {
         let Some(versioning) = s3::versioning(at, name).await? else { return Ok(None) };
-        let (encryption, replication) =
-            tokio::try_join!(s3::encryption(at, name), replication_rule::config(at, name))?;
+        let settings = async { Ok(not_carried(at, name).await) };
+        let (encryption, replication, not_carried) =
+            tokio::try_join!(s3::encryption(at, name), replication_rule::config(at, name), settings)?;
         at.aws.told.get::<Versioning>().0.put(name, versioning);
         at.aws.told.get::<Replication>().0.put(name, replication.clone());
         let is_foreign =
@@ -21,6 +26,6 @@ impl Ask for BucketFact {
                 && rules.iter().any(|rule| is_foreign(rule.id.as_deref()))
         });
         let kms_key = Some(encryption).filter(|it| !it.is_empty() && it != MANAGED);
-        Ok(Some(BucketFact { versioning, foreign_role: foreign.map(|(role, _)| role), kms_key }))
+        Ok(Some(BucketFact { versioning, foreign_role: foreign.map(|(role, _)| role), kms_key, not_carried }))
     }
 }

@@ -1,0 +1,63 @@
+//! The Auto Scaling group that a pool follows.
+
+use drstack_core::component::{CompileCx, ResourceSet};
+use drstack_core::facts::Known;
+use drstack_core::objective::Mode;
+use serde_json::{Value, json};
+
+use super::PoolTable;
+use crate::components::image::{not_carried, simulated};
+use crate::facts::{FactKind, GroupFact};
+use crate::services::autoscaling::group_fact::LEDGERS;
+
+/// Returns the fact of the primary's group; `Err` if the pool follows one and the fact is missing.
+///
+/// Reports what a failover would lack of the group.
+pub(super) fn group(
+    spec: &PoolTable,
+    cx: &CompileCx<'_>,
+    out: &mut ResourceSet,
+) -> Result<Option<GroupFact>, ()> {
+    let Some(group) = &spec.follows else { return Ok(None) };
+    match cx.facts.get::<GroupFact>(&GroupFact::about(group)) {
+        Known::Yes(fact) => {
+            // A capacity in the stack makes the warning unnecessary.
+            if let (None, Mode::Standby) = (spec.capacity, cx.mode)
+                && let Some((message, help)) = fact.warning(group)
+            {
+                out.warn("DR238", "follows", message, help);
+            }
+            out.not_carried = fact.not_carried.sentences(&format!("group {group}"), LEDGERS);
+            if spec.image.is_none() {
+                out.not_carried.extend(not_carried(&fact.image));
+            }
+            Ok(Some(fact))
+        }
+        Known::Absent => {
+            let message = format!("Auto Scaling group `{group}` does not exist in {}", cx.stack.primary);
+            let help = "correct the name, or say `image`, `instance_types` and `capacity` in its place";
+            out.error("DR230", "follows", message, help);
+            Err(())
+        }
+        Known::Unknown(why) => {
+            let message = format!("nothing is known of Auto Scaling group `{group}`: {why}");
+            out.error("DR230", "follows", message, why.hint());
+            Err(())
+        }
+    }
+}
+
+/// Returns a group as the simulated primary has it, with some of what real groups have and lose.
+pub(super) fn simulated_group(group: &str, types: &[String], capacity: u32) -> Value {
+    json!({
+        "image": simulated(group), "types": types, "capacity": capacity, "max": capacity,
+        "user_data_sha256": null, "profile": null, "disks": [],
+        "not_carried": {
+            "AutoScalingGroup.HealthCheckGracePeriod": {"value": "900 s"},
+            "AutoScalingGroup.HealthCheckType": {"value": "ELB"},
+            "AutoScalingGroup.TargetGroupARNs": {"count": 1},
+            "DescribeLifecycleHooks": {"count": 2},
+            "DescribePolicies": {"count": 3},
+        },
+    })
+}

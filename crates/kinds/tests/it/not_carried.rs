@@ -1,0 +1,144 @@
+//! What is set on followed objects and not carried, as each plan names it.
+
+use drstack_core::compile::compile;
+use drstack_core::facts::{Fact, FactQuery};
+use drstack_core::objective::Mode;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::loaded::{facts, stack};
+
+const STACK: &str = r#"
+[stack]
+name    = "fleet"
+primary = "us-east-1"
+standby = "us-west-2"
+posture = "warm"
+
+[network.standby]
+vpc     = "vpc-1"
+subnets = ["subnet-1"]
+
+[pool.inference]
+follows = "web"
+network = "@network.standby"
+
+[bucket.models]
+name = "acme-models"
+
+[table.features]
+name = "acme-features"
+
+[queue.jobs]
+name = "acme-jobs"
+
+[image.base]
+source = "ami-1"
+
+[traffic.api]
+zone           = "example.com"
+record         = "api"
+adopt          = true
+primary_target = "east.example.com"
+standby_target = "west.example.com"
+probe          = "https://api.example.com/healthz"
+"#;
+
+/// Returns what the compiled stack names if the fact of `query` has these fields.
+fn named(query: &FactQuery, change: &Value) -> Vec<String> {
+    let stack = stack(STACK);
+    let mut facts = facts(&stack);
+    // The simulated group has some of its own.
+    for fact in facts.answers.values_mut() {
+        fact.value.as_object_mut().map(|it| it.remove("not_carried"));
+    }
+    let mut value = facts.answers[&query.key()].value.clone();
+    value.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    facts.answers.insert(query.key(), Fact::new(Timestamp::UNIX_EPOCH, value));
+    let compiled = compile(&stack, &facts, Mode::Standby);
+    assert!(!compiled.has_errors(), "{:?}", compiled.problems);
+    compiled.not_carried.into_iter().map(|it| format!("{}: {}", it.address, it.text)).collect()
+}
+
+#[test]
+fn each_component_names_what_its_object_has_and_the_standby_has_not() {
+    let said = |query: &FactQuery, fields: &Value| named(query, &json!({ "not_carried": fields }));
+    let primary = |kind: &str, name: &str| FactQuery::primary(kind, name);
+    let page = "(docs/reference/followed.md)";
+    let group = json!({
+        "DescribeLifecycleHooks": {"count": 2}, "DescribePolicies": {"count": 1},
+        "AutoScalingGroup.HealthCheckType": {"value": "ELB"}, "ResponseLaunchTemplateData.KeyName": "set",
+    });
+    assert_eq!(
+        said(&primary("group", "web"), &group),
+        [format!(
+            "pool.inference: not carried from group web: 2 lifecycle hooks, 1 scaling policy, health check ELB, key pair {page}"
+        )]
+    );
+    let bucket = json!({"GetBucketPolicy": "set", "GetBucketCors": {"count": 2}});
+    assert_eq!(
+        said(&primary("bucket", "acme-models"), &bucket),
+        [format!("bucket.models: not carried from bucket acme-models: bucket policy, 2 CORS rules {page}")]
+    );
+    let table = json!({"DescribeContinuousBackups": {"value": "7 days"}, "ListTagsOfResource": {"count": 1}});
+    assert_eq!(
+        said(&primary("table", "acme-features"), &table),
+        [format!(
+            "table.features: not carried from table acme-features: 1 tag, recovery period 7 days {page}"
+        )]
+    );
+    let queue = json!({"QueueAttributeName.RedriveAllowPolicy": "set"});
+    assert_eq!(
+        said(&primary("queue", "acme-jobs"), &queue),
+        [format!(
+            "queue.jobs: not carried from queue acme-jobs: redrive permissions, which name ARNs of their region {page}"
+        )]
+    );
+    let image = json!({"Image.Tags": {"count": 3}});
+    assert_eq!(
+        said(&primary("image", "ami-1"), &image),
+        [format!("image.base: not carried from image ami-1: 3 image tags {page}")]
+    );
+}
+
+#[test]
+fn an_image_that_a_group_brings_is_named_by_its_pool() {
+    let image = json!({"id": "ami-7", "name": "base", "owned": true, "standby": null,
+        "not_carried": {"Image.Tags": {"count": 1}}});
+    assert_eq!(
+        named(&FactQuery::primary("group", "web"), &json!({ "image": image })),
+        ["pool.inference: not carried from image ami-7: 1 image tag (docs/reference/followed.md)"]
+    );
+}
+
+#[test]
+fn a_record_that_is_adopted_names_the_health_check_that_it_loses() {
+    let fact = json!({
+        "simple": {"target": "east.example.com", "ttl": 60},
+        "not_carried": {"ResourceRecordSet.HealthCheckId": "set"},
+    });
+    assert_eq!(
+        named(&drstack_kinds::facts::dns("example.com", "api"), &fact),
+        [
+            "traffic.api: not carried from record api.example.com: health check of its own (docs/reference/followed.md)"
+        ]
+    );
+}
+
+#[test]
+fn what_a_call_did_not_answer_is_named_too() {
+    let hooks =
+        json!({"DescribeLifecycleHooks": {"unseen": "autoscaling:DescribeLifecycleHooks was denied"}});
+    assert_eq!(
+        named(&FactQuery::primary("group", "web"), &json!({ "not_carried": hooks })),
+        [
+            "pool.inference: could not see of group web: lifecycle hooks (autoscaling:DescribeLifecycleHooks was denied); \
+         docs/iam-policy.json lists what drstack needs"
+        ]
+    );
+}
+
+#[test]
+fn facts_of_an_older_version_name_nothing_and_are_read() {
+    assert_eq!(named(&FactQuery::primary("group", "web"), &json!({})), Vec::<String>::new());
+}
