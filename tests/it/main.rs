@@ -25,6 +25,8 @@ mod faults;
 mod fleet;
 mod forecast;
 #[cfg(feature = "aws")]
+mod followed;
+#[cfg(feature = "aws")]
 mod forgotten;
 mod golden_output;
 mod hints;

@@ -13,7 +13,7 @@
   {"kind": "reservation", "name", "type", "zone", "count"}                                     Capacity Reservation, targeted only
   {"kind": "zone", "name", "records"?: [{"name", "type", "ttl", "values", "set"?: id with weight 1}]}  public hosted zone
   {"kind": "group", "name", "image"?: id or name, "types"?: [type], "capacity"?, "min"?, "max"?, "user_data"?, "profile"?, "tags"?,
-   "scheduled"?: the capacity of each morning}
+   "scheduled"?: the capacity of each morning, "hooks"?: number of lifecycle hooks, "template"?: more fields of the template}
 
 A group gets a launch template of its own name; one type makes a plain group, several a mixed one, on-demand only.
 Out: {name: {"id" ...}} with ids of what has one.
@@ -152,6 +152,7 @@ def group(region, want):
         "MetadataOptions": {"HttpEndpoint": "enabled", "HttpTokens": "required"},
         "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 40, "VolumeType": "gp3", "Encrypted": True}}],
     }
+    data.update(want.get("template", {}))
     if want.get("profile"):
         data["IamInstanceProfile"] = {"Name": want["profile"]}
     template = ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)["LaunchTemplate"]
@@ -180,6 +181,9 @@ def group(region, want):
         sizes = {"MinSize": want["scheduled"], "MaxSize": want["max"], "DesiredCapacity": want["scheduled"]}
         morning = {"AutoScalingGroupName": name, "ScheduledActionName": "morning", "Recurrence": "0 7 * * *"}
         asg.put_scheduled_update_group_action(**morning, **sizes)
+    for number in range(want.get("hooks", 0)):
+        hook = {"LifecycleHookName": f"load-{number}", "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING"}
+        asg.put_lifecycle_hook(AutoScalingGroupName=name, **hook)
     return {"id": name, "template": template["LaunchTemplateId"], "image": data["ImageId"]}
 
 

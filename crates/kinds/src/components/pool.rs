@@ -240,6 +240,7 @@ impl Component for Pool {
             security_groups: cx.export(&spec.network, "security_groups"),
             profile,
             disks: fact.as_ref().map(|fact| fact.disks.clone()).unwrap_or_default(),
+            options: fact.as_ref().map(|fact| fact.options.clone()).unwrap_or_default(),
         };
         let template = out.add(Resource::tagged::<LaunchTemplate>(
             cx.resource("launch-template"),

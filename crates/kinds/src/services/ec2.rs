@@ -6,6 +6,7 @@ pub mod disk;
 pub mod gateway_endpoint;
 pub mod image;
 pub mod image_fact;
+pub mod launch_options;
 pub mod launch_template;
 #[cfg(feature = "aws")]
 pub(crate) mod limits;

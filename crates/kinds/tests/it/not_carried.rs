@@ -1,6 +1,7 @@
 //! What is set on followed objects and not carried, as each plan names it.
 
-use drstack_core::compile::compile;
+use drstack_core::address::Address;
+use drstack_core::compile::{Compiled, compile};
 use drstack_core::facts::{Fact, FactQuery};
 use drstack_core::objective::Mode;
 use jiff::Timestamp;
@@ -44,8 +45,8 @@ standby_target = "west.example.com"
 probe          = "https://api.example.com/healthz"
 "#;
 
-/// Returns what the compiled stack names if the fact of `query` has these fields.
-fn named(query: &FactQuery, change: &Value) -> Vec<String> {
+/// Returns the compiled stack if the fact of `query` has these fields.
+fn compiled(query: &FactQuery, change: &Value) -> Compiled {
     let stack = stack(STACK);
     let mut facts = facts(&stack);
     // The simulated group has some of its own.
@@ -57,7 +58,13 @@ fn named(query: &FactQuery, change: &Value) -> Vec<String> {
     facts.answers.insert(query.key(), Fact::new(Timestamp::UNIX_EPOCH, value));
     let compiled = compile(&stack, &facts, Mode::Standby);
     assert!(!compiled.has_errors(), "{:?}", compiled.problems);
-    compiled.not_carried.into_iter().map(|it| format!("{}: {}", it.address, it.text)).collect()
+    compiled
+}
+
+/// Returns what the compiled stack names if the fact of `query` has these fields.
+fn named(query: &FactQuery, change: &Value) -> Vec<String> {
+    let named = compiled(query, change).not_carried;
+    named.into_iter().map(|it| format!("{}: {}", it.address, it.text)).collect()
 }
 
 #[test]
@@ -141,4 +148,16 @@ fn what_a_call_did_not_answer_is_named_too() {
 #[test]
 fn facts_of_an_older_version_name_nothing_and_are_read() {
     assert_eq!(named(&FactQuery::primary("group", "web"), &json!({})), Vec::<String>::new());
+}
+
+#[test]
+fn options_of_a_template_are_carried() {
+    let template = Address::parse("pool.inference/launch-template").unwrap();
+    let options = |change: &Value| {
+        let graph = compiled(&FactQuery::primary("group", "web"), change).graph;
+        graph.resources[&template].spec.get("options").cloned()
+    };
+    let set = json!({"hop_limit": 2, "monitoring": true});
+    assert_eq!(options(&json!({ "options": set })), Some(set));
+    assert_eq!(options(&json!({})), None, "the spec, and its tag, are what they were");
 }

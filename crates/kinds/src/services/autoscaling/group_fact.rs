@@ -12,6 +12,7 @@ use crate::facts::FactKind;
 use crate::ledger::{Ledger, NotCarried};
 use crate::services::ec2::disk::Disk;
 use crate::services::ec2::image_fact::ImageFact;
+use crate::services::ec2::launch_options::LaunchOptions;
 use crate::services::ec2::template_fields;
 use crate::services::operation;
 
@@ -38,6 +39,9 @@ pub struct GroupFact {
     pub profile: Option<String>,
     /// Its disks, if they differ from the image's.
     pub disks: Vec<Disk>,
+    /// Options of its template that the standby's template carries.
+    #[serde(default, skip_serializing_if = "LaunchOptions::is_default")]
+    pub options: LaunchOptions,
     /// What is set on the group and its template and not carried.
     #[serde(default, skip_serializing_if = "NotCarried::is_empty")]
     pub not_carried: NotCarried,

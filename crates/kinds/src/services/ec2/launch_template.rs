@@ -9,6 +9,7 @@ use drstack_core::link::Link;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Disk;
+use crate::services::ec2::launch_options::LaunchOptions;
 use crate::services::{operation, texts};
 
 /// The desired state of a launch template.
@@ -28,6 +29,9 @@ pub struct LaunchTemplateSpec {
     pub profile: Option<Link>,
     /// Disks, if they differ from the image's.
     pub disks: Vec<Disk>,
+    /// Options that the primary's template sets.
+    #[serde(default, skip_serializing_if = "LaunchOptions::is_default")]
+    pub options: LaunchOptions,
 }
 
 /// The default version of a launch template as EC2 reports it.
@@ -49,6 +53,9 @@ pub struct LaunchTemplateLive {
     pub profile: Option<String>,
     /// Disks, if they differ from the image's.
     pub disks: Vec<Disk>,
+    /// Options that are not EC2's default.
+    #[serde(default, skip_serializing_if = "LaunchOptions::is_default")]
+    pub options: LaunchOptions,
     /// True if the metadata service answers session tokens only (IMDSv2).
     pub tokens_required: bool,
 }
@@ -87,6 +94,7 @@ impl Kind for LaunchTemplate {
             FieldChange::of("security_groups", &live.security_groups, &texts(&spec.security_groups)),
             FieldChange::of("profile", &live.profile, &profile),
             FieldChange::of("disks", &live.disks, &spec.disks),
+            FieldChange::of("options", &live.options, &spec.options),
             FieldChange::of("tokens_required", &live.tokens_required, &true),
         ];
         changes.into_iter().flatten().collect()
@@ -102,6 +110,7 @@ impl Kind for LaunchTemplate {
             security_groups: texts(&spec.security_groups),
             profile: spec.profile.as_ref().map(|profile| profile.text().to_owned()),
             disks: spec.disks.clone(),
+            options: spec.options.clone(),
             tokens_required: true,
         }
     }

@@ -6,6 +6,7 @@ use drstack_kinds::services::autoscaling::group::reserved::Reserved;
 use drstack_kinds::services::autoscaling::group::sizes::Sizes;
 use drstack_kinds::services::autoscaling::group::{Failover, GroupSpec, Step};
 use drstack_kinds::services::ec2::image::ImageSpec;
+use drstack_kinds::services::ec2::launch_options::LaunchOptions;
 use drstack_kinds::services::ec2::launch_template::LaunchTemplateSpec;
 
 use super::{GIVEN, STATE, Sample, Unseen, known, sample};
@@ -66,6 +67,7 @@ fn launched() -> Vec<Sample> {
         security_groups: Vec::new(),
         profile: None,
         disks: Vec::new(),
+        options: LaunchOptions::default(),
     };
     let full = LaunchTemplateSpec {
         user_data_sha256: Some("00ff".into()),
@@ -78,6 +80,13 @@ fn launched() -> Vec<Sample> {
             iops: Some(3000),
             throughput: None,
         }],
+        options: LaunchOptions {
+            hop_limit: Some(2),
+            metadata_ipv6: true,
+            metadata_tags: true,
+            monitoring: true,
+            ebs_optimized: true,
+        },
         ..template.clone()
     };
     vec![

@@ -10,6 +10,7 @@ use crate::ledger::NotCarried;
 use crate::services::ec2::disk::disks;
 use crate::services::ec2::image_fact::ImageFact;
 use crate::services::ec2::image_fact::aws::images;
+use crate::services::ec2::launch_options::LaunchOptions;
 use crate::services::ec2::template_fields::aws::add_not_carried;
 use crate::services::ec2::templates;
 use crate::services::ec2::user_data;
@@ -170,6 +171,7 @@ fn group_fact(
         user_data_sha256: text.map(|text| secrets.keep(text)),
         profile,
         disks: disks(data.block_device_mappings.as_deref().unwrap_or_default()),
+        options: LaunchOptions::of(data),
         not_carried,
     };
     Ok((fact, secrets))

@@ -15,6 +15,7 @@ use crate::aws::tags::{named, owner_by_name};
 use crate::aws::{Driver, Looked, Seen, Target, absent, each};
 use crate::facts::Disk;
 use crate::services::ec2::calls::{made, owned, tag, tag_list, tag_map, tagged};
+use crate::services::ec2::launch_options::LaunchOptions;
 use crate::services::ec2::user_data;
 
 const NONE: &[&str] = &["InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateName.NotFoundException"];
@@ -130,8 +131,7 @@ fn user_data(call: &Call, spec: &LaunchTemplateSpec) -> Result<Option<String>, C
 fn data(call: &Call, spec: &LaunchTemplateSpec, text: Option<String>) -> RequestLaunchTemplateData {
     let metadata = LaunchTemplateInstanceMetadataOptionsRequest::builder()
         .http_endpoint(InstanceMetadataEndpointState::Enabled.as_str().into())
-        .http_tokens(LaunchTemplateHttpTokensState::Required)
-        .build();
+        .http_tokens(LaunchTemplateHttpTokensState::Required);
     let tags = |kind: ResourceType| {
         LaunchTemplateTagSpecificationRequest::builder()
             .resource_type(kind)
@@ -142,17 +142,17 @@ fn data(call: &Call, spec: &LaunchTemplateSpec, text: Option<String>) -> Request
         LaunchTemplateIamInstanceProfileSpecificationRequest::builder().name(profile.text()).build()
     });
     let disks = spec.disks.iter().map(disk).collect::<Vec<_>>();
-    RequestLaunchTemplateData::builder()
+    let data = RequestLaunchTemplateData::builder()
         .image_id(spec.image.text())
         .instance_type(InstanceType::from(spec.instance_type.as_str()))
         .set_user_data(text)
         .set_security_group_ids(Some(texts(&spec.security_groups)).filter(|it| !it.is_empty()))
         .set_iam_instance_profile(profile)
         .set_block_device_mappings(Some(disks).filter(|it| !it.is_empty()))
-        .metadata_options(metadata)
+        .metadata_options(spec.options.in_metadata(metadata).build())
         .tag_specifications(tags(ResourceType::Instance))
-        .tag_specifications(tags(ResourceType::Volume))
-        .build()
+        .tag_specifications(tags(ResourceType::Volume));
+    spec.options.in_template(data).build()
 }
 
 fn disk(disk: &Disk) -> LaunchTemplateBlockDeviceMappingRequest {
@@ -202,6 +202,7 @@ fn seen(
 ) -> Seen<LaunchTemplateLive> {
     let id = template.launch_template_id.unwrap_or_default();
     let data = data.unwrap_or_else(|| ResponseLaunchTemplateData::builder().build());
+    let options = LaunchOptions::of(&data);
     let mut security_groups = data.security_group_ids.unwrap_or_default();
     security_groups.sort();
     let live = LaunchTemplateLive {
@@ -213,6 +214,7 @@ fn seen(
         security_groups,
         profile: data.iam_instance_profile.and_then(|it| it.name),
         disks: crate::services::ec2::disk::disks(data.block_device_mappings.as_deref().unwrap_or_default()),
+        options,
         tokens_required: data.metadata_options.and_then(|it| it.http_tokens)
             == Some(LaunchTemplateHttpTokensState::Required),
     };

@@ -1,11 +1,9 @@
 use aws_sdk_ec2::types::{
     LaunchTemplateAutoRecoveryState, LaunchTemplateBlockDeviceMapping, LaunchTemplateEbsBlockDevice,
-    LaunchTemplateInstanceMetadataOptions, LaunchTemplateInstanceMetadataProtocolIpv6,
-    LaunchTemplateInstanceMetadataTagsState, LaunchTemplateInstanceNetworkInterfaceSpecification,
-    ResponseLaunchTemplateData,
+    LaunchTemplateInstanceNetworkInterfaceSpecification, ResponseLaunchTemplateData,
 };
 
-use super::{DISK, INTERFACE, METADATA, TEMPLATE, VOLUME};
+use super::{DISK, INTERFACE, TEMPLATE, VOLUME};
 use crate::ledger::{FieldSetting, NotCarried};
 
 /// A field and how it is set.
@@ -20,7 +18,6 @@ pub(crate) fn add_not_carried(found: &mut NotCarried, data: &ResponseLaunchTempl
     found.add(&DISK, disks(data.block_device_mappings()));
     let volumes = data.block_device_mappings().iter().filter_map(LaunchTemplateBlockDeviceMapping::ebs);
     found.add(&VOLUME, self::volumes(&volumes.collect::<Vec<_>>()));
-    found.add(&METADATA, data.metadata_options().map(metadata).unwrap_or_default());
     let interfaces = data.network_interfaces();
     found.add(&INTERFACE, interface_kinds(interfaces));
     found.add(&INTERFACE, addresses(interfaces));
@@ -35,8 +32,6 @@ fn machine(data: &ResponseLaunchTemplateData) -> Vec<Field> {
         ("KeyName", FieldSetting::flag(data.key_name().is_some())),
         ("Placement", FieldSetting::flag(data.placement().is_some())),
         ("TagSpecifications", FieldSetting::count(tags)),
-        ("Monitoring", FieldSetting::flag(data.monitoring().and_then(|it| it.enabled()) == Some(true))),
-        ("EbsOptimized", FieldSetting::flag(data.ebs_optimized() == Some(true))),
         ("CpuOptions", FieldSetting::flag(data.cpu_options().is_some())),
         ("CreditSpecification", FieldSetting::unless("", credits)),
         ("LicenseSpecifications", FieldSetting::count(data.license_specifications().len())),
@@ -96,18 +91,6 @@ fn volumes(volumes: &[&LaunchTemplateEbsBlockDevice]) -> Vec<Field> {
         ("DeleteOnTermination", with(|it| it.delete_on_termination() == Some(false))),
         ("VolumeInitializationRate", with(|it| it.volume_initialization_rate().is_some())),
         ("EbsCardIndex", with(|it| it.ebs_card_index().is_some_and(|index| index > 0))),
-    ]
-}
-
-fn metadata(options: &LaunchTemplateInstanceMetadataOptions) -> Vec<Field> {
-    let hops = options.http_put_response_hop_limit().map(|it| it.to_string());
-    let ipv6 = options.http_protocol_ipv6() == Some(&LaunchTemplateInstanceMetadataProtocolIpv6::Enabled);
-    let tags = options.instance_metadata_tags() == Some(&LaunchTemplateInstanceMetadataTagsState::Enabled);
-    vec![
-        // 1 is the default (EC2 API reference, `HttpPutResponseHopLimit`).
-        ("HttpPutResponseHopLimit", FieldSetting::unless("1", hops.as_deref())),
-        ("HttpProtocolIpv6", FieldSetting::flag(ipv6)),
-        ("InstanceMetadataTags", FieldSetting::flag(tags)),
     ]
 }
 
@@ -177,15 +160,19 @@ mod tests {
         expect_all(&TEMPLATE, &[machine(&data), protection(&data)].concat());
         expect_all(&DISK, &disks(&[]));
         expect_all(&VOLUME, &volumes(&[]));
-        expect_all(&METADATA, &metadata(&LaunchTemplateInstanceMetadataOptions::builder().build()));
         expect_all(&INTERFACE, &[interface_kinds(&[]), addresses(&[])].concat());
     }
 
     #[test]
-    fn a_template_that_sets_nothing_of_its_own_loses_nothing() {
+    fn a_template_loses_what_it_sets_and_nothing_else() {
         let mut found = NotCarried::default();
-        let usual = LaunchTemplateInstanceMetadataOptions::builder().http_put_response_hop_limit(1).build();
-        add_not_carried(&mut found, &ResponseLaunchTemplateData::builder().metadata_options(usual).build());
+        add_not_carried(&mut found, &ResponseLaunchTemplateData::builder().key_name("ops").build());
+        assert_eq!(
+            found.sentences("group web", &[&TEMPLATE]),
+            ["not carried from group web: key pair (docs/reference/followed.md)"]
+        );
+        found = NotCarried::default();
+        add_not_carried(&mut found, &ResponseLaunchTemplateData::builder().disable_api_stop(false).build());
         assert!(found.is_empty(), "{found:?}");
     }
 }
