@@ -28,7 +28,9 @@ fn followed(server: &Server) -> Drstack {
         json!({ "HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 2 });
     let template =
         json!({ "KeyName": "ops", "Monitoring": { "Enabled": true }, "MetadataOptions": metadata });
-    server.boto().seed(&json!([{ "kind": "group", "name": "serve", "hooks": 2, "template": template }]));
+    let more = json!({ "HealthCheckGracePeriod": 900, "TerminationPolicies": ["OldestInstance"] });
+    let group = json!({ "kind": "group", "name": "serve", "hooks": 2, "template": template, "more": more });
+    server.boto().seed(&json!([group]));
     let machine = server.drstack();
     machine.write("s/stack.toml", POOL);
     machine
@@ -47,6 +49,9 @@ fn a_group_names_what_it_loses_and_carries_the_rest() {
     assert_eq!(template["MetadataOptions"]["HttpPutResponseHopLimit"], 2, "{templates}");
     assert_eq!(template["Monitoring"]["Enabled"], true, "{templates}");
     assert_eq!(template["KeyName"], Value::Null, "{templates}");
+    let groups = server.boto().world(STANDBY, &["groups"])["groups"].clone();
+    let group = &groups["drstack-fleet-pool-inference"];
+    assert_eq!(group["health"]["grace"], 900, "{groups}");
     nothing_to_do(&machine);
     // It is lost as long as it is there.
     let plan = machine.run(["plan", "s"]).ok();

@@ -100,11 +100,6 @@ impl FieldSetting {
         value.filter(|value| *value != usual && !value.is_empty()).map(|it| Self::Value(it.to_owned()))
     }
 
-    /// Returns a number of seconds, unless it is `usual`.
-    pub fn seconds(usual: i32, value: Option<i32>) -> Option<Self> {
-        value.filter(|value| *value != usual).map(|it| Self::Value(format!("{it} s")))
-    }
-
     fn describe(&self, noun: &str) -> String {
         match self {
             Self::Set | Self::Unseen(_) => noun.to_owned(),
@@ -238,7 +233,6 @@ mod tests {
                 ("Policies", FieldSetting::count(0)),
                 ("HealthCheckType", FieldSetting::unless("EC2", Some("EC2"))),
                 ("KeyName", FieldSetting::flag(false)),
-                ("Hooks", FieldSetting::seconds(300, Some(300))),
             ],
         );
         assert!(found.is_empty());

@@ -13,7 +13,8 @@
   {"kind": "reservation", "name", "type", "zone", "count"}                                     Capacity Reservation, targeted only
   {"kind": "zone", "name", "records"?: [{"name", "type", "ttl", "values", "set"?: id with weight 1}]}  public hosted zone
   {"kind": "group", "name", "image"?: id or name, "types"?: [type], "capacity"?, "min"?, "max"?, "user_data"?, "profile"?, "tags"?,
-   "scheduled"?: the capacity of each morning, "hooks"?: number of lifecycle hooks, "template"?: more fields of the template}
+   "scheduled"?: the capacity of each morning, "hooks"?: number of lifecycle hooks, "template"?, "more"?: other fields of the template
+   and of the group}
 
 A group gets a launch template of its own name; one type makes a plain group, several a mixed one, on-demand only.
 Out: {name: {"id" ...}} with ids of what has one.
@@ -176,6 +177,7 @@ def group(region, want):
         VPCZoneIdentifier=",".join(sorted(subnet["SubnetId"] for subnet in subnets)[:2]),
         Tags=[{**tag, "PropagateAtLaunch": True} for tag in tag_list(want.get("tags", {}))],
         **how,
+        **want.get("more", {}),
     )
     if "scheduled" in want:
         sizes = {"MinSize": want["scheduled"], "MaxSize": want["max"], "DesiredCapacity": want["scheduled"]}

@@ -263,10 +263,11 @@ impl Component for Pool {
             types,
             sizes,
             min: desired,
-            max: units(fact.map_or(capacity, |fact| fact.max.max(capacity))),
+            max: units(fact.as_ref().map_or(capacity, |fact| fact.max.max(capacity))),
             desired,
             on_demand_percentage: spec.purchase.on_demand_percentage(cx.mode),
             reserved,
+            behaviour: fact.as_ref().and_then(|fact| fact.behaviour.clone()),
             by_fleet: spec.engine == Engine::Fleet,
             failover: (cx.mode == Mode::Active).then(|| Failover {
                 minimum: minimum(spec, cx, capacity, unit),

@@ -161,3 +161,17 @@ fn options_of_a_template_are_carried() {
     assert_eq!(options(&json!({ "options": set })), Some(set));
     assert_eq!(options(&json!({})), None, "the spec, and its tag, are what they were");
 }
+
+#[test]
+fn what_a_group_does_by_itself_is_carried_once_it_is_known() {
+    let group = Address::parse("pool.inference/group").unwrap();
+    let behaviour = |value: Value| {
+        let fact = json!({ "behaviour": value });
+        let graph = compiled(&FactQuery::primary("group", "web"), &fact).graph;
+        graph.resources[&group].spec.get("behaviour").cloned()
+    };
+    let set = json!({"grace_period": 900, "termination_policies": ["OldestInstance"]});
+    assert_eq!(behaviour(set.clone()), Some(set));
+    assert_eq!(behaviour(json!({})), Some(json!({})), "the primary's group has every default");
+    assert_eq!(behaviour(Value::Null), None, "an older fact says nothing of it");
+}

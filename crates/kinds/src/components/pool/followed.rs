@@ -52,8 +52,8 @@ pub(super) fn simulated_group(group: &str, types: &[String], capacity: u32) -> V
     json!({
         "image": simulated(group), "types": types, "capacity": capacity, "max": capacity,
         "user_data_sha256": null, "profile": null, "disks": [],
+        "behaviour": {"grace_period": 900},
         "not_carried": {
-            "AutoScalingGroup.HealthCheckGracePeriod": {"value": "900 s"},
             "AutoScalingGroup.HealthCheckType": {"value": "ELB"},
             "AutoScalingGroup.TargetGroupARNs": {"count": 1},
             "DescribeLifecycleHooks": {"count": 2},

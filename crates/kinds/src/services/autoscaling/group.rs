@@ -22,12 +22,14 @@ use crate::services::{operation, texts};
 
 #[cfg(feature = "aws")]
 pub(crate) mod aws;
+pub mod behaviour;
 pub mod fleet;
 mod launches;
 pub mod reserved;
 mod rungs;
 pub mod sizes;
 
+use behaviour::GroupBehaviour;
 use reserved::Reserved;
 pub use rungs::{Failover, Step};
 use sizes::Sizes;
@@ -61,6 +63,9 @@ pub struct GroupSpec {
     /// Use of reserved capacity by the on-demand instances; none if the stack names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved: Option<Reserved>,
+    /// What the group does by itself; none to leave it as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behaviour: Option<GroupBehaviour>,
     /// True if EC2 Fleet, not the group, launches the missing instances in a failover.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_fleet: bool,
@@ -94,6 +99,9 @@ pub struct GroupLive {
     /// Use of reserved capacity by the on-demand instances; none if it was never set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved: Option<Reserved>,
+    /// What the group does by itself.
+    #[serde(default)]
+    pub behaviour: GroupBehaviour,
     /// On-demand instances that serve: in service, healthy and running.
     pub on_demand: u32,
     /// Spot instances that serve.
@@ -202,6 +210,7 @@ impl Kind for Group {
             FieldChange::of("desired", &live.desired, &spec.desired),
             FieldChange::of("on_demand_percentage", &live.on_demand_percentage, &percentage),
             FieldChange::of("reserved", &live.reserved, &spec.reserved),
+            spec.behaviour.as_ref().and_then(|it| FieldChange::of("behaviour", &live.behaviour, it)),
             FieldChange::of("spot", &spot, &(spot - surplus)),
         ];
         changes.into_iter().flatten().collect()
@@ -221,6 +230,7 @@ impl Kind for Group {
             desired,
             on_demand_percentage: if spec.is_lowered() { 0 } else { spec.on_demand_percentage },
             reserved: spec.reserved.clone(),
+            behaviour: spec.behaviour.clone().unwrap_or_default(),
             on_demand,
             spot: desired - on_demand,
             short: None,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::FactKind;
 use crate::ledger::{Ledger, NotCarried};
+use crate::services::autoscaling::group::behaviour::GroupBehaviour;
 use crate::services::ec2::disk::Disk;
 use crate::services::ec2::image_fact::ImageFact;
 use crate::services::ec2::launch_options::LaunchOptions;
@@ -39,6 +40,9 @@ pub struct GroupFact {
     pub profile: Option<String>,
     /// Its disks, if they differ from the image's.
     pub disks: Vec<Disk>,
+    /// What the group does by itself; none if an older version captured the fact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behaviour: Option<GroupBehaviour>,
     /// Options of its template that the standby's template carries.
     #[serde(default, skip_serializing_if = "LaunchOptions::is_default")]
     pub options: LaunchOptions,

@@ -2,6 +2,7 @@
 
 use drstack_kinds::facts::Disk;
 use drstack_kinds::resources::{Group, Image, LaunchTemplate};
+use drstack_kinds::services::autoscaling::group::behaviour::GroupBehaviour;
 use drstack_kinds::services::autoscaling::group::reserved::Reserved;
 use drstack_kinds::services::autoscaling::group::sizes::Sizes;
 use drstack_kinds::services::autoscaling::group::{Failover, GroupSpec, Step};
@@ -114,6 +115,7 @@ fn groups() -> Vec<Sample> {
         on_demand_percentage: 0,
         sizes: None,
         reserved: None,
+        behaviour: Some(GroupBehaviour::default()),
         by_fleet: false,
         failover: None,
     };
@@ -133,10 +135,19 @@ fn groups() -> Vec<Sample> {
     let others = GroupSpec { failover: Some(others), ..sized.clone() };
     let mixed = Failover { rung: Step::Spot, ..taken };
     let mixed = GroupSpec { failover: Some(mixed), ..active.clone() };
+    let behaves = GroupBehaviour {
+        grace_period: Some(900),
+        cooldown: Some(60),
+        warmup: Some(120),
+        max_lifetime: Some(604_800),
+        termination_policies: vec!["OldestInstance".into()],
+    };
+    let behaves = GroupSpec { behaviour: Some(behaves), ..group.clone() };
     let empty = GroupSpec { min: 0, desired: 0, on_demand_percentage: 100, ..group.clone() };
     vec![
         sample::<Group>(&group, GROUP, GROUP_NAME),
         sample::<Group>(&empty, GROUP, GROUP_NAME),
+        sample::<Group>(&behaves, GROUP, GROUP_NAME),
         sample::<Group>(&active, ACTIVE, FAILOVER),
         sample::<Group>(&fleet, ACTIVE, FLEET),
         sample::<Group>(&reserved, ACTIVE, FAILOVER),

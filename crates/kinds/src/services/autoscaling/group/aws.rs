@@ -14,7 +14,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use drstack_core::cloud::{Call, CloudError};
 use drstack_core::kind::{FieldChange, Shortage};
 
-use super::{Group, GroupLive, GroupSpec, Reserved, texts};
+use super::{Group, GroupBehaviour, GroupLive, GroupSpec, Reserved, texts};
 use crate::aws::gather::Batcher;
 use crate::aws::once::LastChanged;
 use crate::aws::tags::{SPEC, STACK, Tags, named, owner_by_name};
@@ -93,6 +93,7 @@ impl Driver for Group {
             .capacity_rebalance(true)
             .set_capacity_reservation_specification(Reserved::said(spec.reserved.as_ref(), None))
             .set_tags(Some(tags(&spec.name, &named(call, spec))));
+        let make = spec.behaviour.iter().fold(make, |make, it| it.in_create(make));
         match make.send().await {
             Ok(_) => {}
             Err(error) if has_code(&error, &["AlreadyExists", "AlreadyExistsFault"]) => {}
@@ -150,6 +151,7 @@ impl Driver for Group {
             .vpc_zone_identifier(texts(&spec.subnets).join(","))
             .capacity_rebalance(true)
             .set_capacity_reservation_specification(reserved);
+        let put = spec.behaviour.iter().fold(put, |put, it| it.in_update(&live.behaviour, put));
         let put = async {
             let done = put.send().await;
             done.map(drop).map_err(|error| at.failed("autoscaling:UpdateAutoScalingGroup", error))
@@ -454,7 +456,7 @@ fn seen(
     lifecycles: &BTreeMap<String, Lifecycle>,
     short: Option<Shortage>,
 ) -> Seen<GroupLive> {
-    let tags = tags_of(&group);
+    let (tags, behaviour) = (tags_of(&group), GroupBehaviour::of(&group));
     let mixed = group.mixed_instances_policy;
     let distribution = mixed.as_ref().and_then(|it| it.instances_distribution.clone());
     let choice = mixed.and_then(|it| it.launch_template);
@@ -482,6 +484,7 @@ fn seen(
         desired: count(group.desired_capacity),
         on_demand_percentage: count(distribution.and_then(|it| it.on_demand_percentage_above_base_capacity)),
         reserved: group.capacity_reservation_specification.and_then(Reserved::seen),
+        behaviour,
         on_demand,
         spot,
         short,

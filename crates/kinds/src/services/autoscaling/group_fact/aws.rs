@@ -7,6 +7,7 @@ use drstack_core::cloud::{CloudError, Secrets};
 use super::GroupFact;
 use crate::aws::{Asked, BulkAsk, NAMES, Target};
 use crate::ledger::NotCarried;
+use crate::services::autoscaling::group::behaviour::GroupBehaviour;
 use crate::services::ec2::disk::disks;
 use crate::services::ec2::image_fact::ImageFact;
 use crate::services::ec2::image_fact::aws::images;
@@ -171,6 +172,7 @@ fn group_fact(
         user_data_sha256: text.map(|text| secrets.keep(text)),
         profile,
         disks: disks(data.block_device_mappings.as_deref().unwrap_or_default()),
+        behaviour: Some(GroupBehaviour::of(group)),
         options: LaunchOptions::of(data),
         not_carried,
     };

@@ -9,8 +9,6 @@ use crate::aws::{NAMES, Target, each_of};
 use crate::ledger::{FieldSetting, NotCarried};
 use crate::services::autoscaling::group_fact::fields::{BESIDE, DISTRIBUTION, GROUP, OVERRIDES};
 
-/// The cooldown of a group that sets none, in seconds (API reference, `DefaultCooldown`).
-const COOLDOWN: i32 = 300;
 /// End of the ARN of the role that Auto Scaling uses by default.
 const DEFAULT_ROLE: &str = "/AWSServiceRoleForAutoScaling";
 /// Types of traffic sources that a group reports in fields of their own too.
@@ -129,7 +127,6 @@ fn traffic(group: &AutoScalingGroup) -> Vec<(&'static str, Option<FieldSetting>)
     let tags = group.tags().iter().filter(|tag| tag.key().is_some_and(|key| !is_own(key))).count();
     vec![
         ("HealthCheckType", FieldSetting::unless("EC2", group.health_check_type())),
-        ("HealthCheckGracePeriod", FieldSetting::seconds(0, group.health_check_grace_period())),
         ("TargetGroupARNs", FieldSetting::count(group.target_group_arns().len())),
         ("LoadBalancerNames", FieldSetting::count(group.load_balancer_names().len())),
         ("TrafficSources", FieldSetting::count(others)),
@@ -141,22 +138,16 @@ fn traffic(group: &AutoScalingGroup) -> Vec<(&'static str, Option<FieldSetting>)
 
 /// Fields of [`GROUP`]: what the group does by itself.
 fn behaviour(group: &AutoScalingGroup) -> Vec<(&'static str, Option<FieldSetting>)> {
-    let policies = group.termination_policies();
-    let policies = if policies == ["Default"] { 0 } else { policies.len() };
     let role = group.service_linked_role_arn().filter(|it| !it.ends_with(DEFAULT_ROLE));
     let strategy = group.availability_zone_distribution().and_then(|it| it.capacity_distribution_strategy());
     let shift = group.availability_zone_impairment_policy().and_then(|it| it.zonal_shift_enabled());
     vec![
         ("WarmPoolConfiguration", FieldSetting::flag(group.warm_pool_configuration().is_some())),
         ("PlacementGroup", FieldSetting::flag(group.placement_group().is_some_and(|it| !it.is_empty()))),
-        ("TerminationPolicies", FieldSetting::count(policies)),
         (
             "NewInstancesProtectedFromScaleIn",
             FieldSetting::flag(group.new_instances_protected_from_scale_in() == Some(true)),
         ),
-        ("DefaultCooldown", FieldSetting::seconds(COOLDOWN, group.default_cooldown())),
-        ("DefaultInstanceWarmup", FieldSetting::seconds(-1, group.default_instance_warmup())),
-        ("MaxInstanceLifetime", FieldSetting::seconds(0, group.max_instance_lifetime())),
         ("InstanceMaintenancePolicy", FieldSetting::flag(group.instance_maintenance_policy().is_some())),
         ("InstanceLifecyclePolicy", FieldSetting::flag(group.instance_lifecycle_policy().is_some())),
         ("ServiceLinkedRoleARN", FieldSetting::flag(role.is_some())),
@@ -232,7 +223,7 @@ mod tests {
             policies: Err(denied),
             notifications: Ok(BTreeMap::new()),
         };
-        let group = AutoScalingGroup::builder().health_check_type("ELB").default_cooldown(COOLDOWN).build();
+        let group = AutoScalingGroup::builder().health_check_type("ELB").build();
         let found = not_carried("web", &group, &beside, 0);
         assert_eq!(
             found.sentences("group web", &[&BESIDE, &GROUP]),
