@@ -23,9 +23,9 @@ mod failures;
 #[cfg(feature = "aws")]
 mod faults;
 mod fleet;
-mod forecast;
 #[cfg(feature = "aws")]
 mod followed;
+mod forecast;
 #[cfg(feature = "aws")]
 mod forgotten;
 mod golden_output;
