@@ -143,7 +143,7 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
         Command::Kinds(_) => kinds::run(ui),
         Command::Explain(it) => explain::run(ui, it),
         Command::Completions(it) => completions::run(ui, it),
-        Command::Man(_) => man::run(ui),
+        Command::Man(it) => man::run(ui, it),
     }
 }
 

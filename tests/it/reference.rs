@@ -163,3 +163,21 @@ fn followed_fields_are_listed() {
     }
     expect_page("followed.md", &out);
 }
+
+/// B19: each page that the manual refers to exists.
+#[test]
+fn the_manual_has_each_page_that_it_refers_to() {
+    let machine = drstack();
+    machine.run(["man", "--dir", "."]).ok();
+    let main = machine.run(["man"]).ok().stdout;
+    let named: Vec<String> =
+        main.lines().filter_map(|line| line.strip_suffix("(1)")).map(|name| name.replace('\\', "")).collect();
+    assert!(named.len() > 10, "{main}");
+    for name in named {
+        let page = std::fs::read_to_string(machine.folder().join(format!("{name}.1")));
+        let page = page.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let command = name.strip_prefix("drstack-").expect("a command");
+        assert_eq!(machine.run(["man", command]).ok().stdout, page, "{name}");
+    }
+    machine.run(["man", "nonsense"]).code(64);
+}

@@ -1,5 +1,7 @@
 //! Data that a failover restores from an export: the export, and the moment that it shows.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::address::Address;
@@ -27,14 +29,19 @@ pub fn restored(plan: &Plan, kinds: &KindRegistry) -> Vec<Restored> {
     let mut all = Vec::new();
     for (source, outputs) in &plan.outputs {
         let (Some(as_of), Some(export)) = (outputs.get(AS_OF), outputs.get(EXPORT)) else { continue };
-        for kind in kinds.iter().filter(|kind| kind.role() == Role::Restored) {
-            let address = Address::new(&source.component(), kind.name());
-            let is_made = plan.steps.iter().any(|it| it.address == address && it.action == Action::Create);
-            let stands = plan.outputs.get(&address).and_then(|it| it.get(EXPORT)) == Some(export);
-            if is_made || stands {
-                all.push(Restored { address, export: export.clone(), as_of: as_of.parse().ok() });
-            }
-        }
+        let component = source.component();
+        let is_restored = |kind: &str| kinds.get(kind).is_some_and(|kind| kind.role() == Role::Restored);
+        let made = plan.steps.iter().filter(|it| it.action == Action::Create && is_restored(&it.kind));
+        let made = made.map(|it| &it.address).filter(|it| it.component() == component);
+        let stands = plan.outputs.iter().filter(|(_, it)| it.get(EXPORT) == Some(export));
+        let stands = stands.map(|(address, _)| address);
+        let stands = stands.filter(|it| *it != source && it.component() == component);
+        let found: BTreeSet<&Address> = made.chain(stands).collect();
+        all.extend(found.into_iter().map(|address| Restored {
+            address: address.clone(),
+            export: export.clone(),
+            as_of: as_of.parse().ok(),
+        }));
     }
     all
 }

@@ -396,11 +396,8 @@ impl Session {
             .filter(|it| it.place == Place::Standby && known.contains_key(&it.address));
         let text = match unseen.count() {
             0 => return None,
-            1 => "one copy of a bucket, table or image is not looked at: it stays as the last apply left it"
-                .to_owned(),
-            count => format!(
-                "{count} copies of buckets, tables or images are not looked at: they stay as the last apply left them"
-            ),
+            1 => "one copy is not looked at: it stays as the last apply left it".to_owned(),
+            count => format!("{count} copies are not looked at: they stay as the last apply left them"),
         };
         Some(Remark { address: "data".to_owned(), text })
     }

@@ -422,7 +422,7 @@ fn what_feeds_data_stays_even_where_it_alone_is_the_target() {
         let options = Options { targets: vec!["y.y/f".to_owned()], ..options(intent) };
         let (plan, report) = made(&Graph::default(), &seen, &options);
         assert!(plan.is_empty(), "{plan:?}");
-        assert_eq!(report.kept[0].text, "it still replicates a bucket that is kept");
+        assert_eq!(report.kept[0].text, "it still feeds data that is kept");
     }
 }
 

@@ -70,7 +70,7 @@ impl Draft<'_> {
     fn stays_with_data(&self, owned: &Owned) -> Option<String> {
         let feeds = self.kinds.get(owned.kind).is_some_and(|kind| kind.role() == Role::Feed);
         if feeds && self.kept_data.contains(owned.address.component().as_str()) {
-            return Some("it still replicates a bucket that is kept".to_owned());
+            return Some("it still feeds data that is kept".to_owned());
         }
         (feeds && self.unlisted_data).then(|| "it may feed data that could not be listed".to_owned())
     }
