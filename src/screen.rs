@@ -188,8 +188,8 @@ impl Operator for Screen {
                 ui.line(&Line::Report(report));
             }
             News::StepFailed { address, message, hint } => ui.step_failure(address, &message, &hint),
-            News::Held { plan, kinds, held, again } => {
-                views::order::held(plan, kinds, held, again).iter().for_each(|line| ui.warn(line));
+            News::Held { plan, kinds, held, empty, again } => {
+                views::order::held(plan, kinds, (held, &empty), again).iter().for_each(|line| ui.warn(line));
             }
             News::ModeRecorded { mode, region, epoch } => {
                 ui.line(&Line::ModeRecorded(ModeRecordedLine { mode, epoch }));

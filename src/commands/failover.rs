@@ -94,6 +94,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
             false => args.minimum.clone(),
         },
         detected_at: args.detected_at,
+        with_files: args.with_files,
         dry_run: args.dry_run,
         auto_approve: args.run.auto_approve,
         parallelism: args.run.parallelism,

@@ -22,7 +22,7 @@ use crate::views::count;
 pub(crate) struct OutputArgs {
     #[command(flatten)]
     stack: StackArgs,
-    /// Print only the name or id of this resource
+    /// Print only the name or id of this resource, or what this component has
     #[arg(value_name = "ADDRESS")]
     address: Option<String>,
     /// Print assignments of `TF_VAR_` variables, for a shell
@@ -35,10 +35,18 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &OutputArgs) -> Ended {
     let mut session = edge.open(&args.stack).await?;
     let (outputs, absent) = output(&mut session).await?;
     if let Some(address) = &args.address {
-        let one = outputs.iter().find(|it| it.address.as_str() == address);
-        let one = one.ok_or_else(|| unknown(address, &outputs))?;
-        ui.line(&Line::Output(line(one)));
-        ui.result(&format!("{}\n", one.id));
+        if let Some(one) = outputs.iter().find(|it| it.address.as_str() == address) {
+            ui.line(&Line::Output(line(one)));
+            ui.result(&format!("{}\n", one.id));
+            return Ok(Exit::Done);
+        }
+        let of = |it: &&Output| it.address.component().is_within(address);
+        let some: Vec<&Output> = outputs.iter().filter(of).collect();
+        if some.is_empty() {
+            return Err(unknown(address, &outputs));
+        }
+        some.iter().for_each(|it| ui.line(&Line::Output(line(it))));
+        some.iter().for_each(|it| ui.result(&text(it)));
         return Ok(Exit::Done);
     }
     outputs.iter().for_each(|it| ui.line(&Line::Output(line(it))));

@@ -8,7 +8,7 @@ use drstack_app::ops::plan::{Plan, plan};
 use drstack_app::planned::PlanOutcome;
 use drstack_app::session::Session;
 use drstack_app::text::duration;
-use drstack_core::forecast::Prediction;
+use drstack_core::part::NEVER_ASKED;
 use drstack_core::plan::file::{FORMAT, PlanFile};
 
 use crate::args::{BundleArgs, Global, ModeName, StackArgs, set, typed};
@@ -41,7 +41,7 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "ADDRESS")]
     delete_data: Vec<String>,
     /// Show what destroy would do
-    #[arg(long, conflicts_with_all = ["bundle", "mode", "out"])]
+    #[arg(long, conflicts_with_all = ["bundle", "mode", "out", "require_rto"])]
     destroy: bool,
     /// Exit with 2 if there are changes
     #[arg(long)]
@@ -80,7 +80,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         failover,
     };
     let (options, planned) = plan(&mut session, how).await?;
-    let in_time = in_time(planned.predicted.failover.as_ref());
+    let in_time = in_time(&planned);
     let exit = exit(&planned, args.detailed_exitcode);
     if let Some(path) = &args.out {
         let file = PlanFile {
@@ -115,8 +115,14 @@ fn exit(planned: &PlanOutcome, detailed: bool) -> Exit {
 }
 
 /// Fails if a failover is predicted to miss an RTO, or cannot be held against one.
-fn in_time(failover: Option<&Prediction>) -> Result<(), Failure> {
+fn in_time(planned: &PlanOutcome) -> Result<(), Failure> {
+    let failover = planned.predicted.failover.as_ref();
+    let unasked = planned.compiled.problems.iter().any(|it| it.code == NEVER_ASKED);
     let (message, hint) = match failover.map(|it| (it, it.meets_rto())) {
+        Some((_, Some(true))) if unasked => (
+            "no failover meets an RTO while a check is missing".to_owned(),
+            "write the check that DR205 above names",
+        ),
         Some((_, Some(true))) => return Ok(()),
         Some((late, Some(false))) => {
             let total = duration(late.forecast.total);

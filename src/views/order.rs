@@ -1,8 +1,9 @@
 //! Shows what traffic waits for in a failover, with one line for all traffic that waits for the
 //! same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use drstack_core::address::ComponentAddress;
 use drstack_core::kind::KindRegistry;
 use drstack_core::part::{Moves, Sequence};
 use drstack_core::plan::waits::Part;
@@ -49,8 +50,13 @@ fn lines(sequence: &Sequence) -> Vec<Line<'_>> {
 }
 
 /// Describes the traffic that a failover held back, because something it waits for failed, and the
-/// command that goes on.
-pub(crate) fn held(plan: &Plan, kinds: &KindRegistry, held: &[(StepId, StepId)], again: &str) -> Vec<String> {
+/// command that goes on. Traffic does not go on without a pool that is `empty`.
+pub(crate) fn held(
+    plan: &Plan,
+    kinds: &KindRegistry,
+    (held, empty): (&[(StepId, StepId)], &BTreeSet<ComponentAddress>),
+    again: &str,
+) -> Vec<String> {
     let moves = |step: &Step| kinds.get(&step.kind).is_some_and(|kind| kind.traffic().is_some());
     let held = held.iter().map(|(held, failed)| (&plan.steps[*held], &plan.steps[*failed]));
     // A user does not tell the step that moves traffic in shares from the one that switches it.
@@ -60,10 +66,13 @@ pub(crate) fn held(plan: &Plan, kinds: &KindRegistry, held: &[(StepId, StepId)],
         .collect();
     let line = |(traffic, failed): (String, &Step)| {
         let without = failed.address.component().typed();
-        format!(
-            "{traffic} has not moved: it waits for {}, which failed; fix that and run `{again}` again, or go without: `{again} --not-waiting-for {without}`",
-            failed.address
-        )
+        let waits = format!("{traffic} has not moved: it waits for {}, which failed", failed.address);
+        match empty.contains(&failed.address.component()) {
+            true => format!("{waits} and has nothing in service; fix that and run `{again}` again"),
+            false => format!(
+                "{waits}; fix that and run `{again}` again, or go without: `{again} --not-waiting-for {without}`"
+            ),
+        }
     };
     held.into_iter().map(line).collect()
 }

@@ -7,6 +7,7 @@ mod order;
 mod part;
 mod planned;
 mod restored;
+mod second_action;
 mod traffic;
 mod verdict;
 mod with_files;

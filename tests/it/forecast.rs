@@ -45,7 +45,9 @@ fn forecast(machine: &Drstack) -> Value {
 #[test]
 fn what_waits_for_a_slot_counts() {
     let machine = machine(POOLS);
-    let shown = plan(&machine, &["--require-rto"]).ok();
+    let unasked = plan(&machine, &["--require-rto"]).code(3);
+    assert!(unasked.stderr.contains("no failover meets an RTO while a check is missing"), "{unasked:?}");
+    let shown = plan(&machine, &[]).ok();
     assert!(
         shown.stdout.contains(
             "would take about 12m 0s, in 200 steps (RTO 15m: met; of it 9m 0s for one of 64 slots to be free; typical AWS times"

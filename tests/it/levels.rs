@@ -11,7 +11,7 @@ fn levels(machine: &Drstack) -> Value {
     let world: Value = serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
     let facts = world["world"]["buckets"]["acme-control"]["objects"]["facts.json"].as_str().expect("text");
     let facts: Value = serde_json::from_str(facts).expect("JSON");
-    facts["primary/group/serve"]["levels"].clone()
+    facts["facts"]["primary/group/serve"]["levels"].clone()
 }
 
 #[test]

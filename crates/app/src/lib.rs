@@ -10,6 +10,7 @@ pub mod app;
 mod doubt;
 pub mod failure;
 pub mod host;
+pub(crate) mod identity;
 mod minimum;
 pub mod open;
 pub mod operator;

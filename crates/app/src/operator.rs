@@ -1,5 +1,7 @@
 //! The operator's port: it receives results and events, and approves changes.
 
+use std::collections::BTreeSet;
+
 use drstack_core::address::ComponentAddress;
 use drstack_core::diagnostic::{Diagnostic, Sources, render};
 use drstack_core::engine::event::Event;
@@ -159,6 +161,8 @@ pub enum News<'a> {
         kinds: &'a KindRegistry,
         /// Each held step, with the step whose failure holds it.
         held: &'a [(StepId, StepId)],
+        /// Components with nothing in service, which no operator goes without.
+        empty: BTreeSet<ComponentAddress>,
         /// The command that goes on with the change of mode.
         again: &'a str,
     },

@@ -21,6 +21,9 @@ use crate::stack::Stack;
 /// Components that a warning names before it only counts them.
 const NAMED: usize = 5;
 
+/// Code of the warning that no check asks what serves.
+pub const NEVER_ASKED: &str = "DR205";
+
 /// A component that moves traffic, and its dependencies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moves {
@@ -152,7 +155,7 @@ impl Sequence {
         let unasked = self.unasked(&self.asked);
         let first = unasked.first()?;
         Some(Diagnostic {
-            code: "DR205",
+            code: NEVER_ASKED,
             severity: Severity::Warning,
             message: format!(
                 "no check asks whether {} {} in the standby region: a failover could not tell",

@@ -20,6 +20,8 @@ pub struct Restored {
     pub address: Address,
     /// The export's id.
     pub export: String,
+    /// True if an earlier failover restored it: it holds what was written to it since, too.
+    pub before: bool,
     /// The moment that the export shows, if known: later writes are lost with the primary.
     pub as_of: Option<Timestamp>,
 }
@@ -36,10 +38,13 @@ pub fn restored(plan: &Plan, kinds: &KindRegistry) -> Vec<Restored> {
         let stands = plan.outputs.iter().filter(|(_, it)| it.get(EXPORT) == Some(export));
         let stands = stands.map(|(address, _)| address);
         let stands = stands.filter(|it| *it != source && it.component() == component);
-        let found: BTreeSet<&Address> = made.chain(stands).collect();
-        all.extend(found.into_iter().map(|address| Restored {
+        let made: BTreeSet<&Address> = made.collect();
+        let stands = stands.filter(|it| !made.contains(it)).map(|it| (it, true));
+        let all_of = made.iter().map(|it| (*it, false)).chain(stands);
+        all.extend(all_of.map(|(address, before)| Restored {
             address: address.clone(),
             export: export.clone(),
+            before,
             as_of: as_of.parse().ok(),
         }));
     }

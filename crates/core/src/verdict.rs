@@ -141,7 +141,7 @@ impl Evidence {
     /// Collects the evidence after `plan` was executed for `graph` in `standing`.
     ///
     /// `served` tells if the failover was complete before; `sequence` is the order of the stack,
-    /// which knows what a check asks; `seen` is the last observed state of what runs instances.
+    /// which knows what a check asks, and `only` the part that the run was asked for; `seen` is the last observed state of what runs instances.
     ///
     /// # Errors
     /// A spec or live value that does not have its kind's shape.
@@ -149,7 +149,7 @@ impl Evidence {
         graph: &Graph,
         standing: &Standing,
         served: bool,
-        sequence: &Sequence,
+        (sequence, only): (&Sequence, &[String]),
         (plan, summary, blocked): (&Plan, &RunSummary, bool),
         kinds: &KindRegistry,
         seen: &BTreeMap<Address, Look>,
@@ -179,7 +179,9 @@ impl Evidence {
             }
         }
         evidence.unasked = sequence.unasked(&asked);
-        evidence.unasked.retain(|component| standing.mode_of(component) == Mode::Active);
+        let is_asked_for =
+            |it: &ComponentAddress| only.is_empty() || only.iter().any(|name| it.is_within(name));
+        evidence.unasked.retain(|it| standing.mode_of(it) == Mode::Active && is_asked_for(it));
         Ok(evidence)
     }
 

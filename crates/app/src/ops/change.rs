@@ -314,7 +314,9 @@ async fn end(
     }
     if is_failover {
         let (plan, kinds, held) = (&planned.plan, &session.kinds, summary.held.as_slice());
-        session.tell(News::Held { plan, kinds, held, again: &change.command });
+        let empty = judged.evidence.pools.iter().filter(|pool| pool.is_empty());
+        let empty = empty.map(|pool| pool.component()).collect();
+        session.tell(News::Held { plan, kinds, held, empty, again: &change.command });
     }
     let folder = format!("runs/{}", report.run);
     let page = |name: &str, body: String| {

@@ -72,6 +72,7 @@ pub async fn planned(
     delete_data: BTreeSet<String>,
     typed: &str,
 ) -> Result<(Options, PlanOutcome), Failure> {
+    session.expect_same_stack().await?;
     let kept = session.sure_mode().await?;
     if kept.standing().mode == Mode::Active || !kept.is_complete() {
         let message = format!("{} serves: a destroy would be an outage", session.stack.facts.standby);

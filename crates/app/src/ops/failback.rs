@@ -38,6 +38,7 @@ pub struct Failback {
 pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     session.decisions.stated = true;
     session.decisions.parallelism = Some(how.parallelism);
+    session.expect_same_stack().await?;
     let kept = session.mode().await?;
     if kept.record.is_some() && serves(session, &kept) {
         return Ok(Status::Done);

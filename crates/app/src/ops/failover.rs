@@ -36,6 +36,8 @@ pub struct Failover {
     pub minimum: Vec<Accepted>,
     /// When the outage was noticed [default: now].
     pub detected_at: Option<Timestamp>,
+    /// The stack is that of the files, also where they differ from what was applied.
+    pub with_files: bool,
     /// Show the plan and its calls, and execute nothing.
     pub dry_run: bool,
     /// Skip the operator's approval.
@@ -55,6 +57,14 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
     session.decisions.stated = true;
     session.decisions.parallelism = Some(how.parallelism);
     let detected = how.detected_at.unwrap_or_else(|| session.now());
+    if detected > session.now() {
+        let hint = "name the moment at which the outage was noticed, or leave it out";
+        return Err(Failure::new(
+            Status::Usage,
+            format!("`--detected-at`: {detected} is not over yet"),
+            hint,
+        ));
+    }
     let options = options(session, how)?;
     let patience =
         Patience { only: &options.targets, except: &how.not_waiting_for, at_most: how.drain_timeout };
@@ -79,6 +89,10 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
     let serves = kept.standing().mode == Mode::Active && kept.is_complete();
     if serves && shown.plan.is_empty() && shown.report.blocked.is_empty() {
         return served_already(session, &shown, &how.command).await;
+    }
+    if how.with_files && !shown.report.blocked.is_empty() {
+        let hint = "run it without `--with-files`: what was applied fits what exists; the mode is unchanged";
+        return Err(Failure::new(Status::NotReady, "the files do not fit what exists", hint));
     }
     if shown.plan.is_empty() && !shown.report.blocked.is_empty() {
         let hint = "fix the items under \"Blocked\", then run it again; the mode is unchanged";

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use drstack_core::address::Address;
+use drstack_core::calls::region;
+use drstack_core::cloud::Owner;
 use drstack_core::observe::Look;
 use drstack_core::plan::{Intent, Options};
 
@@ -40,10 +42,12 @@ pub async fn output(session: &mut Session) -> Result<(Vec<Output>, usize), Failu
             continue;
         };
         match look {
+            // A setting is of an object that is not the stack's.
+            Look::Present(found) if !matches!(found.owner, Owner::Ours(_)) => {}
             Look::Present(found) => outputs.push(Output {
                 address: address.clone(),
                 kind: resource.kind.clone(),
-                region: session.scope.region(resource.place).to_owned(),
+                region: region(&session.scope, resource.place).to_owned(),
                 id: found.id.clone(),
                 values: kind.outputs(&found.id, &found.live).map_err(|error| shape_failure(&error))?,
             }),

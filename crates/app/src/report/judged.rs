@@ -46,8 +46,16 @@ impl Session {
             false => self.look_at(&running).await,
         };
         let run = (&planned.plan, summary, blocked);
-        let evidence = Evidence::of(graph, standing, served, &self.sequence(), run, &self.kinds, &seen)
-            .map_err(|error| shape_failure(&error))?;
+        let evidence = Evidence::of(
+            graph,
+            standing,
+            served,
+            (&self.sequence(), &planned.options.targets),
+            run,
+            &self.kinds,
+            &seen,
+        )
+        .map_err(|error| shape_failure(&error))?;
         let standby = &self.stack.facts.standby;
         let by_hand = |it: &&Resource| {
             let command = self.kinds.get(&it.kind)?.capacity()?.by_hand(&it.spec, standby).ok()?;

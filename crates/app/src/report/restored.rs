@@ -11,8 +11,13 @@ use crate::text::duration;
 /// Returns one remark for each table that `plan` restores, or that was restored from the export
 /// that it would restore, as of `now`.
 pub(crate) fn restored(plan: &Plan, kinds: &KindRegistry, now: Timestamp) -> Vec<Remark> {
-    let remark = |Restored { address, export, as_of }: Restored| {
+    let remark = |Restored { address, export, before, as_of }: Restored| {
         let text = match as_of {
+            _ if before => {
+                format!(
+                    "an earlier failover restored it from export `{export}`: it holds that, and what was written to it since"
+                )
+            }
             Some(of) => {
                 let age = duration(now.duration_since(of).unsigned_abs());
                 format!(

@@ -114,9 +114,11 @@ impl Session {
 
     /// Stores the facts of `planned`, under the lock.
     pub(crate) async fn keep_facts(&self, planned: &PlanOutcome) -> Result<(), Failure> {
-        records::keep_facts(&*self.store, &planned.facts).await.map_err(|error| match &error {
-            StoreError::Refused { .. } => self.lock_failure(&LockError::Lost),
-            _ => store_failure(&error),
+        records::keep_facts(&*self.store, &planned.facts, &self.stack.facts).await.map_err(|error| {
+            match &error {
+                StoreError::Refused { .. } => self.lock_failure(&LockError::Lost),
+                _ => store_failure(&error),
+            }
         })
     }
 

@@ -25,6 +25,7 @@ use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step};
 use drstack_core::verdict::{Pool, pools};
 
 use crate::failure::{Failure, Status, shape_failure, store_failure};
+use crate::identity::same_stack;
 use crate::planned::PlanOutcome;
 use crate::report::restored::{left, restored};
 use crate::session::{CONTROL, Session};
@@ -262,6 +263,7 @@ impl Session {
             }
             None => {
                 kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
+                kept.of.iter().try_for_each(|applied| same_stack(&self.stack.facts, applied))?;
                 let before = std::mem::take(&mut kept.facts);
                 let seen = capture(
                     &*self.cloud,

@@ -121,7 +121,7 @@ impl CloudError {
             Self::Unreachable { region, .. } => {
                 format!("check the network and whether {region} is up, then run again")
             }
-            Self::NoCapacity { .. } => "name more instance types in the pool, then run again".to_owned(),
+            Self::NoCapacity { .. } => "name more instance types in the pool and run again, a failover with `--with-files`".to_owned(),
             Self::Quota { .. } => {
                 "raise the quota in Service Quotas for the standby region, then run again".to_owned()
             }

@@ -1,6 +1,9 @@
 //! Other records in the control store, beside lock and journals: facts and call logs.
 
+use serde::{Deserialize, Serialize};
+
 use crate::calls::{CallNote, lines};
+use crate::component::StackFacts;
 use crate::control::{Condition, ControlStore, StoreError, Version};
 use crate::facts::Facts;
 
@@ -11,7 +14,19 @@ const FACTS: &str = "facts.json";
 pub struct Kept {
     /// The facts.
     pub facts: Facts,
+    /// The stack that was applied last, with its regions; `None` before the first apply.
+    pub of: Option<StackFacts>,
     version: Option<Version>,
+}
+
+/// The facts as they are stored.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    /// With the stack that they are of.
+    Of { of: StackFacts, facts: Facts },
+    /// As drstack stored them before it named the stack.
+    Bare(Facts),
 }
 
 /// Reads the last captured facts; empty if there is no bucket or nothing was captured yet.
@@ -21,22 +36,27 @@ pub struct Kept {
 pub async fn facts(store: &dyn ControlStore) -> Result<Kept, StoreError> {
     match store.get(FACTS).await {
         Ok(Some((body, version))) => {
-            let facts = serde_json::from_slice(&body)
+            let stored = serde_json::from_slice(&body)
                 .map_err(|error| StoreError::Broken { key: FACTS.to_owned(), message: error.to_string() })?;
-            Ok(Kept { facts, version: Some(version) })
+            let (of, facts) = match stored {
+                Stored::Of { of, facts } => (Some(of), facts),
+                Stored::Bare(facts) => (None, facts),
+            };
+            Ok(Kept { facts, of, version: Some(version) })
         }
         Ok(None) | Err(StoreError::NoBucket { .. }) => Ok(Kept::default()),
         Err(error) => Err(error),
     }
 }
 
-/// Stores `kept` in place of the version that it was read from.
+/// Stores `kept`, for the stack `of`, in place of the version that it was read from.
 ///
 /// # Errors
 /// [`StoreError::Refused`] if another run has stored its own meanwhile; the store's errors.
-pub async fn keep_facts(store: &dyn ControlStore, kept: &Kept) -> Result<(), StoreError> {
+pub async fn keep_facts(store: &dyn ControlStore, kept: &Kept, of: &StackFacts) -> Result<(), StoreError> {
+    let stored = Stored::Of { of: of.clone(), facts: kept.facts.clone() };
     // Strings, times and JSON always have a JSON form.
-    let body = serde_json::to_vec(&kept.facts).unwrap_or_default();
+    let body = serde_json::to_vec(&stored).unwrap_or_default();
     let condition = kept.version.clone().map_or(Condition::Absent, Condition::Matches);
     let Err(error) = store.put(FACTS, body.clone(), condition).await else { return Ok(()) };
     match store.get(FACTS).await {
@@ -68,14 +88,38 @@ mod tests {
         Kept { facts: Facts { answers, ..Facts::default() }, ..kept }
     }
 
+    fn of() -> StackFacts {
+        let [name, primary, standby, control] =
+            ["demo", "us-east-1", "us-west-2", "demo-control"].map(str::to_owned);
+        StackFacts { name, primary, standby, control }
+    }
+
+    #[tokio::test]
+    async fn facts_name_their_stack_and_older_ones_are_read_without() {
+        let store = Memory::default();
+        store.ensure().await.unwrap();
+        let older = br#"{"primary/bucket/a":{"captured_at":"1970-01-01T00:00:00Z","value":"first"}}"#;
+        store.put(FACTS, older.to_vec(), Condition::Always).await.unwrap();
+        let kept = facts(&store).await.unwrap();
+        assert_eq!(
+            (kept.of.as_ref(), &kept.facts.answers["primary/bucket/a"].value),
+            (None, &"first".into())
+        );
+        keep_facts(&store, &kept, &of()).await.unwrap();
+        let again = facts(&store).await.unwrap();
+        assert_eq!((again.of, again.facts), (Some(of()), kept.facts));
+        store.put(FACTS, b"[]".to_vec(), Condition::Always).await.unwrap();
+        assert!(matches!(facts(&store).await, Err(StoreError::Broken { .. })));
+    }
+
     #[tokio::test]
     async fn facts_are_kept_only_in_place_of_those_that_were_read() {
         let store = Memory::default();
         store.ensure().await.unwrap();
         for value in ["first", "second"] {
             let [early, late] = [facts(&store).await.unwrap(), facts(&store).await.unwrap()];
-            keep_facts(&store, &with(early, value)).await.unwrap();
-            let refused = keep_facts(&store, &with(late, "stale")).await;
+            keep_facts(&store, &with(early, value), &of()).await.unwrap();
+            let refused = keep_facts(&store, &with(late, "stale"), &of()).await;
             assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
             assert_eq!(facts(&store).await.unwrap().facts.answers["key"].value, value);
         }
@@ -86,8 +130,8 @@ mod tests {
         let store = Memory::default();
         store.ensure().await.unwrap();
         store.fate(&[Fate::AnswerLost, Fate::Lost]);
-        keep_facts(&store, &with(Kept::default(), "first")).await.unwrap();
-        let lost = keep_facts(&store, &with(facts(&store).await.unwrap(), "second")).await;
+        keep_facts(&store, &with(Kept::default(), "first"), &of()).await.unwrap();
+        let lost = keep_facts(&store, &with(facts(&store).await.unwrap(), "second"), &of()).await;
         assert!(matches!(lost, Err(StoreError::Cloud(_))), "{lost:?}");
     }
 }

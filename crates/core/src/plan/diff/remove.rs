@@ -12,6 +12,7 @@ use crate::address::Address;
 use crate::cloud::{Found, Owner};
 use crate::graph::Graph;
 use crate::kind::{Action, DynKind, Place, Role, ShapeError};
+use crate::objective::Mode;
 use crate::observe::{Look, Observed, Owned};
 use crate::plan::{Intent, Remark, Step};
 
@@ -34,6 +35,7 @@ impl Draft<'_> {
             }
         }
         self.stay_with(&owned, &mut all)?;
+        self.stay_while_serving(&owned, &mut all)?;
         for (owned, succession) in owned.into_iter().zip(all) {
             let Some(kind) = self.kinds.get(owned.kind) else { continue };
             match succession {
@@ -47,6 +49,32 @@ impl Draft<'_> {
                     let id = self.delete(kind, owned.place, &owned.address, &owned.found, reason, false)?;
                     self.steps[id].needs.extend(steps);
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// While the standby region serves, an apply keeps what serves, and all around it, although the
+    /// stack no longer names it: to delete it is an outage. What has a successor goes after that one.
+    fn stay_while_serving(&self, owned: &[&Owned], all: &mut [Succession]) -> Result<(), ShapeError> {
+        if (self.options.intent, self.options.mode) != (Intent::Converge, Mode::Active) {
+            return Ok(());
+        }
+        let is_left = |owned: &Owned, succession: &Succession| {
+            let alone = matches!(succession, Succession::After(steps) if steps.is_empty());
+            alone && self.moved.is_gone(&owned.address.component())
+        };
+        let mut serves = false;
+        for (owned, succession) in owned.iter().zip(all.iter()) {
+            let Some(kind) = self.kinds.get(owned.kind).filter(|_| is_left(owned, succession)) else {
+                continue;
+            };
+            serves |= kind.traffic().is_some() || kind.serving(&owned.found.live)?.is_some_and(|it| it > 0);
+        }
+        for (owned, succession) in owned.iter().zip(all).filter(|_| serves) {
+            if is_left(owned, succession) {
+                let text = format!("{} serves: it goes once the stack is failed back", self.stack.standby);
+                *succession = Succession::Stays(text);
             }
         }
         Ok(())

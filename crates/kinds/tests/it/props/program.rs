@@ -173,6 +173,7 @@ impl Program<'_> {
             not_waiting_for: planted::go_alone(self.flaw, self.stack, only),
             minimum,
             detected_at: None,
+            with_files: false,
             dry_run: false,
             auto_approve: true,
             parallelism: PARALLELISM,

@@ -1,0 +1,99 @@
+//! What people do next: other regions, another name, a part removed, while the standby region serves.
+
+use super::{BATCH, CHECK, LOST, STACK, asked, line, machine_of, run};
+
+fn failed_over() -> crate::drstack::Drstack {
+    let machine = asked();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    machine
+}
+
+/// Resources are found by the stack's name and region: with others they would be out of sight.
+#[test]
+fn a_stack_keeps_its_regions_and_its_name() {
+    let stack = format!("{STACK}{CHECK}");
+    for machine in [asked(), failed_over()] {
+        machine.write("s/stack.toml", &stack.replace("us-west-2", "eu-west-1"));
+        for command in
+            ["plan s", "apply s --auto-approve", "destroy s --auto-approve", "failback s --auto-approve"]
+        {
+            let ran = run(&machine, command, None).code(3);
+            assert!(ran.stderr.contains("is of `demo`, from us-east-1 to us-west-2"), "{command}: {ran:?}");
+            assert!(
+                ran.stderr.contains("write `primary = \"us-east-1\"` and `standby = \"us-west-2\"` again"),
+                "{ran:?}"
+            );
+        }
+        machine.write("s/stack.toml", &stack.replace("name    = \"demo\"", "name    = \"shop\""));
+        let ran = run(&machine, "apply s --auto-approve", None).code(3);
+        assert!(ran.stderr.contains("write `name = \"demo\"` again"), "{ran:?}");
+        machine.write("s/stack.toml", &stack);
+        run(&machine, "plan s --detailed-exitcode", None).ok();
+    }
+}
+
+/// An apply makes no outage that a destroy refuses.
+#[test]
+fn what_serves_is_not_deleted_while_it_serves() {
+    let machine = failed_over();
+    let one = STACK.split("[pool.batch]").next().expect("a head");
+    let check = "[[pool.serving.check]]\nhttp = \"https://standby.example.com/healthz\"\n";
+    machine.write("s/stack.toml", &format!("{one}{check}"));
+    let plan = run(&machine, "plan s --detailed-exitcode", None).ok();
+    assert!(
+        plan.stdout.contains("pool.batch/group: us-west-2 serves: it goes once the stack is failed back"),
+        "{plan:?}"
+    );
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failback s --auto-approve", None).ok();
+    let gone = run(&machine, "apply s --auto-approve", None).ok();
+    let left = run(&machine, "plan s --detailed-exitcode", None).ok();
+    assert!(!left.stdout.contains("pool.batch/group"), "{gone:?} {left:?}");
+}
+
+/// A part that failed over before and was asked then is not called unasked by a run of another part.
+#[test]
+fn a_part_is_judged_by_what_was_asked_for() {
+    let machine = asked();
+    let ran = run(&machine, "failover s --only pool.batch --auto-approve --json", Some("lost.toml")).ok();
+    assert_eq!(line(&ran, "report")["verdict"], "partial", "{ran:?}");
+    let ran = run(&machine, "failover s --only tier=1 --auto-approve --json", Some("lost.toml")).ok();
+    let report = line(&ran, "report");
+    assert_eq!(
+        (&report["verdict"], &report["unasked"]),
+        (&"recovered".into(), &serde_json::json!([])),
+        "{report:#}"
+    );
+}
+
+/// Nobody is told to send users to a pool with nothing in service.
+#[test]
+fn no_hint_goes_without_a_pool_that_is_empty() {
+    let traffic = "[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nprimary_target = \"east.example.com\"\nstandby_target = \"west.example.com\"\nprobe = \"https://api.example.com/healthz\"\n";
+    let stack = STACK.replace("\"warm\"", "\"pilot-light\"").replace("15m", "1h");
+    let machine = machine_of(&format!("{stack}{BATCH}{traffic}"));
+    machine.write("none.toml", &format!("{LOST}capacity = {{ \"g5.xlarge\" = 0 }}\n"));
+    let ran = run(&machine, "failover s --auto-approve --accept-degraded", Some("none.toml")).code(1);
+    assert!(ran.stderr.contains("has nothing in service; fix that and run"), "{ran:?}");
+    assert!(!ran.stderr.contains("--not-waiting-for pool.serving"), "{ran:?}");
+}
+
+/// A new pool needs a role, which IAM of the lost region would have to make.
+#[test]
+fn files_that_do_not_fit_what_exists_change_nothing() {
+    let machine = asked();
+    let more = "[pool.more]\nfollows = \"serve\"\nnetwork = \"@network.standby\"\ninstance_types = [\"g5.xlarge\"]\ncapacity = 2\nbuckets = [\"@bucket.models\"]\nimage = \"ami-own\"\n";
+    machine.write("s/stack.toml", &format!("{STACK}{CHECK}{more}"));
+    let ran = run(&machine, "failover s --with-files --auto-approve", Some("lost.toml")).code(3);
+    assert!(ran.stderr.contains("the files do not fit what exists"), "{ran:?}");
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+}
+
+#[test]
+fn an_outage_is_not_noticed_in_the_future() {
+    let machine = asked();
+    let ran =
+        run(&machine, "failover s --auto-approve --detected-at 2099-01-01T00:00:00Z", Some("lost.toml"))
+            .code(64);
+    assert!(ran.stderr.contains("`--detected-at`: 2099-01-01T00:00:00Z is not over yet"), "{ran:?}");
+}
