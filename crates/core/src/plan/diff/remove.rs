@@ -34,8 +34,8 @@ impl Draft<'_> {
                 *succession = Succession::Stays(why);
             }
         }
-        self.stay_with(&owned, &mut all)?;
         self.stay_while_serving(&owned, &mut all)?;
+        self.stay_with(&owned, &mut all)?;
         for (owned, succession) in owned.into_iter().zip(all) {
             let Some(kind) = self.kinds.get(owned.kind) else { continue };
             match succession {
