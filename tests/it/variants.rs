@@ -243,8 +243,8 @@ fn stacks_in_one_account_do_not_see_each_other() {
     write(&one, "warm", "[bucket.models]\nname = \"acme-models\"\n");
     let text = format!("{HEAD}posture = \"warm\"\n").replace("acme-control", "acme-control-two");
     one.write("s/stack.toml", &format!("{text}[bucket.models]\nname = \"acme-models\"\n"));
-    let ran = one.run(["apply", "s", "--auto-approve"]).code(1);
-    assert!(ran.stderr.contains("other-two"), "{ran:?}");
+    let ran = one.run(["apply", "s", "--auto-approve"]).code(3);
+    assert!(ran.stderr.contains("is of `other-two`"), "{ran:?}");
 }
 
 #[test]
