@@ -57,7 +57,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     ];
     let event = (command, any::<bool>(), prop::bool::weighted(0.2), prop::option::of(any::<Index>()));
     let event = event.prop_map(|(command, lost, short, death)| Event { command, lost, short, death });
-    prop::collection::vec(event, 1..6)
+    prop::collection::vec(event, 1..5)
 }
 
 struct Walk {
