@@ -364,7 +364,8 @@ impl<'a> Draft<'a> {
             after: Vec::new(),
             replaces: false,
             estimate: kind.prior(action).as_secs_f64(),
-            raise: Raise::of(kind, &resource.spec, None)?,
+            // An update's depends on what it finds.
+            raise: if action == Action::Create { Raise::of(kind, &resource.spec, None)? } else { None },
             token: token(&self.stack.name, &resource.address, action, &resource.spec),
             tier: resource.tier,
         });

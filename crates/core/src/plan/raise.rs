@@ -27,10 +27,10 @@ impl Raise {
         found: Option<&Found>,
     ) -> Result<Option<Self>, ShapeError> {
         let Some(capacity) = kind.capacity() else { return Ok(None) };
-        let live = found.map(|found| &found.live);
+        let at_most = capacity.launches(spec, None)?;
         let raise = Self {
-            at_most: capacity.launches(spec, None)?,
-            needed: capacity.launches(spec, live)?,
+            at_most,
+            needed: found.map_or(Ok(at_most), |found| capacity.launches(spec, Some(&found.live)))?,
             rounds: found.map_or(Ok(0), |found| rounds(kind, spec, found))?,
         };
         Ok(Some(raise).filter(|it| it.at_most > 0 || it.rounds > 0))
