@@ -140,6 +140,10 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 
 /// Fails if no file can be written at `path`: better now than after a run.
 pub(crate) fn expect_writable(path: &Path) -> Result<(), Failure> {
+    if std::fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir()) {
+        // A device or a pipe, see `write`.
+        return Ok(());
+    }
     let attempt = tempfile::NamedTempFile::new_in(folder(path));
     attempt.map(drop).map_err(|error| unwritable(path, Status::Usage, &error))
 }

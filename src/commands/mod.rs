@@ -149,5 +149,9 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
 
 /// Completes a command that needs a cloud.
 fn complete(global: &Global, command: impl Future<Output = Ended>) -> Ended {
-    runtime(global.cloud)?.block_on(unless_stopped(command))
+    let runtime = runtime(global.cloud)?;
+    let ended = runtime.block_on(unless_stopped(command));
+    // A look-up of a name that hangs would hold the program up, and Ctrl-C no longer ends it.
+    runtime.shutdown_background();
+    ended
 }

@@ -50,7 +50,7 @@ pub struct PlanOutcome {
     pub then: BundleAction,
     /// The mode, read after the lock was read.
     pub mode: KeptMode,
-    /// The order that traffic waits for; `None` if nothing moves traffic.
+    /// The order in which the stack fails over; `None` for a destroy and for a graph.
     pub sequence: Option<Sequence>,
     /// The lock as it was before the plan observed anything.
     pub(crate) peek: Peek,

@@ -91,8 +91,13 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
         return served_already(session, &shown, &how.command).await;
     }
     if how.with_files && !shown.report.blocked.is_empty() {
-        let hint = "run it without `--with-files`: what was applied fits what exists; the mode is unchanged";
-        return Err(Failure::new(Status::NotReady, "the files do not fit what exists", hint));
+        // What could not be observed says nothing about the files.
+        let message = match shown.has_failed_looks() {
+            true => "not all could be observed, so it is not known if the files fit what exists",
+            false => "the files do not fit what exists",
+        };
+        let hint = "run it without `--with-files`: it works from what was applied; the mode is unchanged";
+        return Err(Failure::new(Status::NotReady, message, hint));
     }
     if shown.plan.is_empty() && !shown.report.blocked.is_empty() {
         let hint = "fix the items under \"Blocked\", then run it again; the mode is unchanged";

@@ -46,11 +46,12 @@ impl Session {
             false => self.look_at(&running).await,
         };
         let run = (&planned.plan, summary, blocked);
+        let sequence = planned.sequence.clone().unwrap_or_else(|| self.sequence());
         let evidence = Evidence::of(
             graph,
             standing,
             served,
-            (&self.sequence(), &planned.options.targets),
+            (&sequence, &planned.options.targets),
             run,
             &self.kinds,
             &seen,
