@@ -133,6 +133,28 @@ fn once_traffic_has_moved_the_new_alarm_moves_it_before_it_is_heeded() {
 }
 
 #[test]
+fn a_pool_that_is_renamed_and_changed_at_once_is_kept_if_the_stack_says_so() {
+    let changed = STACK
+        .replace("[pool.serving]", "[pool.inference]")
+        .replace("@pool.serving", "@pool.inference")
+        .replace("g5.xlarge", "g5.2xlarge");
+    let machine = machine();
+    machine.write("s/stack.toml", &changed);
+    let guessed = run(&machine, "plan s --json").ok().json();
+    let mut notes = guessed.iter().filter(|line| line["type"] == "note");
+    let question = notes.find(|it| it["address"] == "pool.serving").expect("a question");
+    assert!(text(question, "text").contains("`to = \"pool.inference\"`"), "{question}");
+
+    let said = format!("{changed}\n[[moved]]\nfrom = \"pool.serving\"\nto = \"pool.inference\"\n");
+    machine.write("s/stack.toml", &said);
+    let done = done(&run(&machine, "apply s --auto-approve --json").ok());
+    assert_eq!(deleted(&done), [""; 0], "{done:#?}");
+    assert!(done.contains(&"update pool.inference/group".to_owned()), "{done:#?}");
+    // The line can stay.
+    run(&machine, "plan s --detailed-exitcode").code(0);
+}
+
+#[test]
 fn what_is_deleted_is_named_in_the_plan_in_lines_and_in_progress() {
     let machine = machine();
     machine.write("s/stack.toml", &STACK.replace("traffic.api", "traffic.web").replace("\"api\"", "\"web\""));

@@ -109,6 +109,7 @@ pub fn queries(stack: &Stack) -> Vec<FactQuery> {
 pub fn compile(stack: &Stack, facts: &Facts, standing: impl Into<Standing>) -> Compiled {
     let standing = standing.into();
     let mut compiled = Compiled::default();
+    compiled.graph.moved.clone_from(&stack.moved);
     let mut exports: BTreeMap<ComponentAddress, Exports> = BTreeMap::new();
     for declared in in_order(stack) {
         let mode = standing.mode_of(&declared.address);

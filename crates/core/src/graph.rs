@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::address::Address;
+use crate::address::{Address, ComponentAddress};
 use crate::facts::{FactQuery, Facts, Lacking};
 use crate::kind::Place;
 use crate::link::{Link, targets};
@@ -146,4 +146,14 @@ pub fn ids(addresses: &[Address]) -> Vec<Link> {
 pub struct Graph {
     /// The resources.
     pub resources: BTreeMap<Address, Resource>,
+    /// What their components were called before, new by old address.
+    #[serde(skip)]
+    pub moved: BTreeMap<ComponentAddress, ComponentAddress>,
+}
+
+impl FromIterator<Resource> for Graph {
+    fn from_iter<I: IntoIterator<Item = Resource>>(resources: I) -> Self {
+        let by_address = resources.into_iter().map(|it| (it.address.clone(), it));
+        Self { resources: by_address.collect(), ..Self::default() }
+    }
 }

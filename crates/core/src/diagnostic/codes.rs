@@ -51,6 +51,11 @@ pub const CODES: &[Code] = &[
         "`signing` names whose signature the stack's bundle must bear: the public key that `drstack keys new FILE` prints, `ed25519:` and 64 hexadecimal digits. The private key stays in its file.",
     ),
     (
+        "DR018",
+        "a rename that cannot be",
+        "`[[moved]]` says what a component or module was called before: `from = \"bucket.old\"`, `to = \"bucket.new\"`, both as a plan names them. `to` must be in the stack, `from` must not, and both are of one kind. Most renames are recognized without it; it decides which of two like components became which, and a rename together with other changes.",
+    ),
+    (
         "DR101",
         "an input is not declared well",
         "An input has a `type` (string, integer, boolean, float, list), and may have `default` and `description`.",

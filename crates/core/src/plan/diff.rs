@@ -68,6 +68,7 @@ pub fn plan(
                 draft.remove(owned, apart)?;
                 draft.settle_older()?;
                 draft.moves_traffic_first();
+                draft.report.notes.extend(moved.questions());
             }
             match &order {
                 Some(order) => {

@@ -198,7 +198,7 @@ fn spec(link: Option<Link>) -> Spec {
 }
 
 fn want(resources: Vec<Resource>) -> Graph {
-    Graph { resources: resources.into_iter().map(|resource| (resource.address.clone(), resource)).collect() }
+    resources.into_iter().collect()
 }
 
 /// `b` (by name) uses `a` (by tag).

@@ -212,6 +212,7 @@ impl Loader<'_> {
             }
             node => node.map_or(Value::Null, |node| to_json(&node)),
         };
+        let moved = self.moved(&mut root, &at);
         let known = |text: &String| if text.is_empty() { Value::Null } else { Value::from(text.as_str()) };
         let mut variables: Variables = [
             ("stack.name", &facts.name),
@@ -233,6 +234,7 @@ impl Loader<'_> {
             self.problems.extend(check::objectives(&self.pending, posture, objective, &fields));
         }
         let components = self.finish(whole.then_some(&facts));
+        let moved = self.moves(&moved, &components, &at);
         let hash = sha256(format!("{:?}{inputs:?}", self.read).as_bytes());
         Some(Stack {
             facts,
@@ -240,6 +242,7 @@ impl Loader<'_> {
             objective,
             signing,
             components,
+            moved,
             sim,
             hash,
             secrets: self.secrets.clone(),
@@ -358,8 +361,8 @@ impl Loader<'_> {
     fn unknown_kind(&mut self, scope: &str, key: &Name, at: &At) {
         let kind = key.get_ref().as_ref();
         let (here, there) = match at.used.is_empty() {
-            true => (["module", "inputs", "stack", "sim"].as_slice(), ["outputs"].as_slice()),
-            false => (["module", "inputs", "outputs"].as_slice(), ["stack", "sim"].as_slice()),
+            true => (["module", "inputs", "moved", "stack", "sim"].as_slice(), ["outputs"].as_slice()),
+            false => (["module", "inputs", "outputs"].as_slice(), ["moved", "stack", "sim"].as_slice()),
         };
         let known = self.components.iter().map(DynComponent::name).chain(here.iter().copied());
         let (message, help) = if there.contains(&kind) {

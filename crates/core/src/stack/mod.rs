@@ -23,6 +23,8 @@ pub struct Stack {
     pub signing: Option<PublicKey>,
     /// Components, with references resolved to absolute addresses.
     pub components: BTreeMap<ComponentAddress, Declared>,
+    /// What components were called before, new by old address (`[[moved]]`).
+    pub moved: BTreeMap<ComponentAddress, ComponentAddress>,
     /// The `[sim]` table for the simulator; `null` if there is none.
     pub sim: Value,
     /// SHA-256 of all files read, and of the inputs.
@@ -89,6 +91,7 @@ mod inputs;
 mod load;
 mod member;
 mod module;
+mod moved;
 mod resolved;
 mod schema;
 mod scope;

@@ -184,6 +184,7 @@ impl ResolvedStack {
             objective: self.objective,
             signing: self.signing,
             components,
+            moved: BTreeMap::new(),
             sim: self.sim,
             hash: self.hash,
             secrets: Secrets::default(),

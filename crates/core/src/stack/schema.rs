@@ -93,6 +93,14 @@ fn own_tables(properties: &mut Map<String, Value>, duration: &Value, posture: &V
     });
     or_template(&mut module);
     properties.insert("module".to_owned(), json!({"type": "object", "additionalProperties": module}));
+    properties.insert(
+        "moved".to_owned(),
+        json!({"type": "array", "items": {
+            "type": "object", "additionalProperties": false, "required": ["from", "to"],
+            "description": "A component or module that was called `from` before: it keeps its resources.",
+            "properties": {"from": {"type": "string"}, "to": {"type": "string"}},
+        }}),
+    );
     properties.insert("sim".to_owned(), json!({"type": "object"}));
 }
 

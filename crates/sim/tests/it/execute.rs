@@ -312,7 +312,7 @@ fn what_is_replaced_stays_until_every_look_finds_its_successor() {
         let net = |cidr: &str| {
             let spec = NetSpec { cidr: cidr.to_owned(), within: None };
             let resource = Resource::tagged::<Net>(at("toy.a/net"), Place::Standby, &spec);
-            Graph { resources: [(resource.address.clone(), resource)].into() }
+            Graph::from_iter([resource])
         };
         let settings = "lag = '8s'\nwork = { net = '1s' }";
         let first = sim(settings);
@@ -341,7 +341,7 @@ fn an_update_that_only_waited_for_an_id_which_is_there_already_is_not_made() {
             let spec = GroupSpec { net: to, size: 1, colour: String::new() };
             let group = Resource::named::<Group>(at("toy.g/group"), Place::Standby, "g", &spec);
             let all = net.into_iter().chain([group]);
-            Graph { resources: all.map(|resource| (resource.address.clone(), resource)).collect() }
+            all.collect::<Graph>()
         };
         let settings = "lag = '1h'\nwork = { net = '1s', group = '1s' }";
         let first = sim(settings);
@@ -372,7 +372,7 @@ fn a_region_that_refuses_calls_is_asked_more_slowly() {
             let spec = GroupSpec { net: Link::Known("n".to_owned()), size: 1, colour: String::new() };
             Resource::named::<Group>(at(&format!("toy.{name}/group")), Place::Standby, &name, &spec)
         });
-        let want = Graph { resources: all.map(|resource| (resource.address.clone(), resource)).collect() };
+        let want = all.collect::<Graph>();
         let sim = sim("");
         let plan = todo(&sim, &want).await;
         let limited = sim.restart(config(&format!("rate = {rate}\nwork = {{ group = '100ms' }}"))).unwrap();

@@ -140,7 +140,7 @@ pub(crate) fn want() -> Graph {
         let spec = GroupSpec { net, size: 1, colour: String::new() };
         all.push(Resource::named::<Group>(at(&format!("toy.{name}/group")), Place::Standby, name, &spec));
     }
-    Graph { resources: all.into_iter().map(|resource| (resource.address.clone(), resource)).collect() }
+    all.into_iter().collect()
 }
 
 pub(crate) async fn todo(sim: &Sim, want: &Graph) -> Plan {

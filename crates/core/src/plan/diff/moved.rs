@@ -15,6 +15,7 @@ use crate::graph::{Graph, Resource};
 use crate::kind::{DynKind, KindRegistry, Lookup, ShapeError};
 use crate::link::{KNOWN_LATER, resolve, targets};
 use crate::observe::{Look, Observed, Owned};
+use crate::plan::Remark;
 
 /// The recognized renames.
 #[derive(Default)]
@@ -27,6 +28,8 @@ pub(super) struct Moved {
     to: BTreeMap<ComponentAddress, ComponentAddress>,
     /// Components that exist in the cloud but not in the graph.
     gone: BTreeSet<ComponentAddress>,
+    /// Gone components that no rename was recognized for, with the new ones that they may be.
+    unsure: BTreeMap<ComponentAddress, Vec<ComponentAddress>>,
 }
 
 impl Moved {
@@ -51,6 +54,7 @@ impl Moved {
                 moved.taken.insert(at);
             }
         }
+        moved.unsure = search.unsure(&moved.to, &wanted);
         Ok(moved)
     }
 
@@ -67,6 +71,18 @@ impl Moved {
     /// True if the stack no longer names the component.
     pub(super) fn is_gone(&self, component: &ComponentAddress) -> bool {
         self.gone.contains(component)
+    }
+
+    /// Returns what the operator alone may know: a new component may be one that is gone.
+    pub(super) fn questions(&self) -> impl Iterator<Item = Remark> {
+        self.unsure.iter().filter_map(|(old, news)| {
+            let (first, more) = (news.first()?, news.len() - 1);
+            let others = if more == 0 { String::new() } else { format!(", or one of {more} others") };
+            let text = format!(
+                "not taken for `{first}`{others}: if it was renamed, write `[[moved]]` with `from = \"{old}\"` and `to = \"{first}\"`, and it keeps its resources"
+            );
+            Some(Remark { address: old.to_string(), text })
+        })
     }
 
     /// True if the component had another name.
@@ -115,13 +131,18 @@ impl<'a> Search<'a> {
 
     /// Returns the renamed components, new by old address.
     ///
-    /// A rename is known by names that lead to the old component's objects, or if each of the two
-    /// is the only one that is like the other.
+    /// A rename is known if the stack says it, by names that lead to the old component's objects,
+    /// or if each of the two is the only one that is like the other.
     fn pairs(
         &self,
         wanted: &BTreeSet<ComponentAddress>,
     ) -> Result<BTreeMap<ComponentAddress, ComponentAddress>, ShapeError> {
-        let mut pairs = self.by_names();
+        let mut pairs = self.said(wanted);
+        for (old, new) in self.by_names() {
+            if !pairs.values().any(|it| *it == new) {
+                pairs.entry(old).or_insert(new);
+            }
+        }
         let known: BTreeSet<&ComponentAddress> = pairs.values().collect();
         let open = wanted.iter().filter(|it| !known.contains(it));
         let mut alike: BTreeMap<&ComponentAddress, Vec<&ComponentAddress>> = BTreeMap::new();
@@ -176,6 +197,33 @@ impl<'a> Search<'a> {
                 return alike;
             }
         }
+    }
+
+    /// Returns, for each gone component without a successor in `pairs`, the new ones of its kind.
+    fn unsure(
+        &self,
+        pairs: &BTreeMap<ComponentAddress, ComponentAddress>,
+        wanted: &BTreeSet<ComponentAddress>,
+    ) -> BTreeMap<ComponentAddress, Vec<ComponentAddress>> {
+        let renamed: BTreeSet<&ComponentAddress> = pairs.values().collect();
+        let is_new = |it: &&ComponentAddress| {
+            let mut own = self.of_component(it);
+            let absent = |it: &Resource| self.seen.seen.get(&it.address) == Some(&Look::Absent);
+            !renamed.contains(it) && own.all(absent)
+        };
+        let new: Vec<&ComponentAddress> = wanted.iter().filter(is_new).collect();
+        let lone = self.gone.iter().filter(|it| !pairs.contains_key(*it));
+        let of = |old: &ComponentAddress| -> Vec<ComponentAddress> {
+            new.iter().filter(|it| it.kind() == old.kind()).map(|it| (*it).clone()).collect()
+        };
+        lone.map(|old| (old.clone(), of(old))).filter(|(_, news)| !news.is_empty()).collect()
+    }
+
+    /// Returns the renames that the stack names itself.
+    fn said(&self, wanted: &BTreeSet<ComponentAddress>) -> BTreeMap<ComponentAddress, ComponentAddress> {
+        let said = self.want.moved.iter();
+        let said = said.filter(|(old, new)| self.gone.contains(old) && wanted.contains(new));
+        said.map(|(old, new)| (old.clone(), new.clone())).collect()
     }
 
     /// Returns components whose objects another component's names lead to.

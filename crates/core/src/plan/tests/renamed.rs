@@ -1,6 +1,7 @@
 //! Tests of the planner with components whose address differs from their objects' address.
 
 use super::*;
+use crate::address::ComponentAddress;
 
 fn live(size: u32, fixed: &str, link: Option<&str>) -> Value {
     json!({"size": size, "fixed": fixed, "link": link})
@@ -180,4 +181,41 @@ fn what_the_stack_names_still_is_no_others() {
     let (plan, report) = made(&graph, &seen, &options(Intent::Converge));
     assert!(plan.is_empty(), "{plan:?}");
     assert!(report.blocked[0].text.contains("give x.b a name that it has not had"), "{report:?}");
+}
+
+#[test]
+fn which_of_two_like_components_was_renamed_is_asked_and_the_stack_can_say_it() {
+    let mut graph = want(vec![tagged::<Tagged>("x.one/a", 1, "a"), tagged::<Tagged>("x.two/a", 2, "a")]);
+    let mut seen = seen(vec![("x.one/a", Look::Absent), ("x.two/a", Look::Absent)]);
+    seen.others = vec![
+        owned("tagged", "a-1", "x.old/a", live(3, "a", None)),
+        owned("tagged", "a-2", "x.older/a", live(4, "a", None)),
+    ];
+    let (plan, report) = made(&graph, &seen, &options(Intent::Converge));
+    assert!(plan.steps.iter().all(|step| step.action != Action::Update), "{:?}", lines(&plan));
+    let asked: Vec<_> = report.notes.iter().map(|it| it.address.as_str()).collect();
+    assert_eq!(asked, ["x.old", "x.older"]);
+    assert!(
+        report.notes[0].text.contains("`from = \"x.old\"` and `to = \"x.one\"`"),
+        "{}",
+        report.notes[0].text
+    );
+
+    let component = ComponentAddress::new;
+    graph.moved =
+        [("x.old", "x.two"), ("x.older", "x.one")].map(|(a, b)| (component(a), component(b))).into();
+    let (plan, report) = made(&graph, &seen, &options(Intent::Converge));
+    let of: Vec<_> = plan.steps.iter().map(|step| (step.address.as_str(), step.id.as_deref())).collect();
+    assert_eq!(of, [("x.one/a", Some("a-2")), ("x.two/a", Some("a-1"))]);
+    assert!(plan.steps.iter().all(|step| step.action == Action::Update));
+    assert_eq!(report.notes, []);
+}
+
+#[test]
+fn a_rename_that_the_stack_says_is_done_once() {
+    let mut graph = want(vec![tagged::<Tagged>("x.new/a", 1, "a")]);
+    graph.moved.insert(ComponentAddress::new("x.old"), ComponentAddress::new("x.new"));
+    let seen = seen(vec![("x.new/a", Look::Present(found("a-1", "x.new/a", live(1, "a", None))))]);
+    let (plan, report) = made(&graph, &seen, &options(Intent::Converge));
+    assert!(plan.is_empty() && report.notes.is_empty(), "{plan:?} {report:?}");
 }
