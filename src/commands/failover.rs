@@ -19,7 +19,7 @@ use crate::ui::Ui;
 /// Fail over to the standby region, calling no other unless it is planned
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  drstack failover . --dry-run                     # the plan, and the AWS calls of its steps\n  drstack failover . --auto-approve                # from a runbook\n  drstack failover . --only pool.inference         # a part, with what it needs\n  drstack failover --bundle s3://CONTROL/STACK --region us-west-2     # in an empty folder\n  drstack failover . --planned                     # while the primary still answers: waits for replication first\n  drstack failover . --watch                       # what another operator's run is doing\n  drstack failover . --minimum 40%                 # go on with less than the minimum of the stack\n  drstack failover . --accept-degraded             # go on with whatever is in service\n\nRun it again after any failure: finished steps are not repeated.\n\nExit codes: 0 what serves was asked and answered, within the RTO; 1 not complete, or nothing is in service; 3 later than the RTO, degraded, or no check asked what serves; 4 locked, 130 interrupted"
+    after_help = "Examples:\n  drstack failover . --dry-run                     # the plan, and the AWS calls of its steps\n  drstack failover . --auto-approve                # from a runbook\n  drstack failover . --only pool.inference         # a part, with what it needs\n  drstack failover --bundle s3://CONTROL/STACK --region us-west-2 --verify-key KEY   # in an empty folder\n  drstack failover . --planned                     # while the primary still answers: waits for replication first\n  drstack failover . --watch                       # what another operator's run is doing\n  drstack failover . --minimum 40%                 # go on with less than the minimum of the stack\n  drstack failover . --accept-degraded             # go on with whatever is in service\n\nRun it again after any failure: finished steps are not repeated.\n\nExit codes: 0 what serves was asked and answered, within the RTO; 1 not complete, or nothing is in service; 3 later than the RTO, degraded, or no check asked what serves; 4 locked, 130 interrupted"
 )]
 pub(crate) struct FailoverArgs {
     #[command(flatten)]
@@ -34,7 +34,7 @@ pub(crate) struct FailoverArgs {
     /// Use the stack's files as they are now, and not what was last applied
     #[arg(long, conflicts_with_all = ["bundle", "watch"])]
     with_files: bool,
-    /// Run a bundle's commands that neither your key nor your files vouch for
+    /// Use the bundle although no key of yours signed it and your files, if any, say something else
     #[arg(long)]
     unsigned: bool,
     /// Print the plan and the AWS calls that its steps may make; change nothing

@@ -112,7 +112,7 @@ fn a_failover_does_not_look_at_data_that_it_leaves_alone() {
     assert!(looked.stdout.contains("bucket.models/bucket: a failover would have to create it"), "{looked:?}");
     // Instances do not wait for the bucket: checks show if the data can be read.
     let other = elsewhere(&machine);
-    let taken = run(&other, &format!("failover --bundle {URL} --auto-approve")).unasked();
+    let taken = run(&other, &format!("failover --bundle {URL} --unsigned --auto-approve")).unasked();
     assert!(taken.stdout.contains("2 copies are not looked at"), "{taken:?}");
     assert!(!taken.stdout.contains("bucket.models"), "{taken:?}");
     let left = run(&other, &format!("plan --bundle {URL} --detailed-exitcode")).code(2);

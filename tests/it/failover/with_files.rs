@@ -10,7 +10,9 @@ fn files_that_are_newer_than_what_was_applied_count_only_if_the_operator_says_so
     machine.write("short.toml", &format!("{LOST}capacity = {{ \"g5.xlarge\" = 8 }}\n"));
     run(&machine, "failover s --auto-approve", Some("short.toml")).code(1);
     machine.write("s/stack.toml", &stack.replace("[\"g5.xlarge\"]", "[\"g5.xlarge\", \"g6.xlarge\"]"));
-    let same = run(&machine, "failover s --auto-approve", Some("short.toml")).code(1);
+    let asked = run(&machine, "failover s --auto-approve", Some("short.toml")).code(64);
+    assert!(asked.stderr.contains("`pool.serving` differ"), "{asked:?}");
+    let same = run(&machine, "failover s --auto-approve --unsigned", Some("short.toml")).code(1);
     assert!(same.stderr.contains("with what was applied (`--with-files` takes the files)"), "{same:?}");
     let ran = run(&machine, "failover s --with-files --auto-approve --json", Some("short.toml"));
     let report = line(&ran, "report");

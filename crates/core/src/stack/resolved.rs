@@ -105,6 +105,19 @@ impl Stack {
     }
 }
 
+impl ResolvedStack {
+    /// Returns what differs in `other`: addresses of components, and `[stack]`. Hashes do not
+    /// count, since each stack states its own.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let head = |it: &Self| (it.facts.clone(), it.posture, it.objective, it.signing.clone());
+        let own = (head(self) != head(other)).then(|| "[stack]".to_owned());
+        let all: BTreeSet<&ComponentAddress> =
+            self.components.keys().chain(other.components.keys()).collect();
+        let changed = all.into_iter().filter(|at| self.components.get(*at) != other.components.get(*at));
+        own.into_iter().chain(changed.map(ToString::to_string)).collect()
+    }
+}
+
 impl ResolvedComponent {
     fn of(declared: &Declared) -> Self {
         Self {
