@@ -171,6 +171,22 @@ fn only_a_whole_apply_publishes_and_a_whole_destroy_withdraws() {
     assert_eq!(published(&machine), None);
 }
 
+/// Else a failover would build from it what was destroyed.
+#[test]
+fn a_destroy_that_could_not_withdraw_the_bundle_is_finished_by_the_next() {
+    let machine = applied();
+    let fault = "[[faults]]\noperation = \"control\"\nsubject = \"bundle.json\"\nerror = \"internal\"\n";
+    machine.write("fault.toml", fault);
+    run(&machine, "destroy s --auto-approve --sim fault.toml").code(1);
+    assert!(published(&machine).is_some());
+    run(&machine, "destroy s --auto-approve --sim fault.toml").code(1);
+    run(&machine, "destroy s --auto-approve").ok();
+    assert_eq!(published(&machine), None);
+    let before = objects(&machine);
+    run(&machine, "destroy s --auto-approve").ok();
+    assert_eq!(objects(&machine), before, "not even the lock was taken");
+}
+
 #[test]
 fn an_apply_with_nothing_to_do_publishes_what_is_missing_or_old_and_else_writes_nothing() {
     let machine = applied();

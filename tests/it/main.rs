@@ -18,6 +18,7 @@ mod diagnostics;
 mod drstack;
 mod events;
 mod examples;
+mod exchanged_names;
 mod failover;
 mod failures;
 #[cfg(feature = "aws")]

@@ -36,7 +36,10 @@ pub async fn destroy(session: &mut Session, how: Destroy) -> Ended {
     let blocked = !shown.report.blocked.is_empty();
     let status = match shown.plan.is_empty() {
         true if blocked => Status::Failed,
-        true => Status::Done,
+        true => {
+            session.withdraw_unchanged(&options, shown).await?;
+            Status::Done
+        }
         false => {
             let approval = match how.auto_approve {
                 true => Approval::Given,

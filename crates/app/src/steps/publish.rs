@@ -86,6 +86,28 @@ impl Session {
         lock.hold(|| self.now()).await.map_err(|error| self.lock_failure(&error))
     }
 
+    /// Withdraws the bundle if a destroy had nothing else to do: the one before it failed at that.
+    pub(crate) async fn withdraw_unchanged(
+        &mut self,
+        options: &Options,
+        shown: PlanOutcome,
+    ) -> Result<(), Failure> {
+        let is_there = match published(&*self.store).await {
+            Ok(Published { bundle, signatures, .. }) => bundle.is_some() || !signatures.is_empty(),
+            Err(StoreError::NoBucket { .. }) => false,
+            Err(error) => return Err(store_failure(&error)),
+        };
+        if shown.then != BundleAction::Withdraw || !is_there {
+            return Ok(());
+        }
+        let _answering = self.answer_stops();
+        let mut lock = self.lock(Intent::Destroy).await?;
+        let done = self.publish_under(&mut lock, options, shown, false).await;
+        let begun = lock.begun().clone();
+        lock.release(&begun).await.map_err(|error| self.lock_failure(&error))?;
+        done
+    }
+
     /// Stores new levels and publishes the bundle if an apply had nothing else to do and the
     /// published bundle differs.
     pub(crate) async fn publish_unchanged(
@@ -124,7 +146,9 @@ impl Session {
         match planned.plan.is_empty() && planned.report.blocked.is_empty() {
             true => {
                 lock.confirm(|| self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
-                self.keep_facts(&planned).await?;
+                if options.intent == Intent::Converge {
+                    self.keep_facts(&planned).await?;
+                }
                 if is_published {
                     return Ok(());
                 }

@@ -6,6 +6,7 @@ mod failover;
 mod moved;
 mod older;
 mod reach;
+mod relied;
 mod remove;
 mod replace;
 mod succession;
@@ -67,6 +68,7 @@ pub fn plan(
                 let (owned, apart) = rest.into_iter().partition(|owned| draft.is_target(&owned.address));
                 draft.remove(owned, apart)?;
                 draft.settle_older()?;
+                draft.keep_what_stays_whole()?;
                 draft.moves_traffic_first();
                 draft.report.notes.extend(moved.questions());
             }
@@ -147,6 +149,8 @@ struct Draft<'a> {
     carried: Vec<(StepId, Vec<String>)>,
     /// Objects, by kind and id, that block a resource, since nothing proves whose they are.
     claimed: BTreeSet<(String, String)>,
+    /// Objects of the stack that are kept or blocked as they are, in use.
+    stays: Vec<(&'static dyn DynKind, Found)>,
     /// True if a failed listing may have hidden data.
     unlisted_data: bool,
     /// Resources that match the stack but are not ready yet, and why.
@@ -188,6 +192,7 @@ impl<'a> Draft<'a> {
             kept_data: BTreeSet::new(),
             carried: Vec::new(),
             claimed: BTreeSet::new(),
+            stays: Vec::new(),
             unlisted_data: false,
             unready: BTreeMap::new(),
             growing: BTreeSet::new(),

@@ -69,7 +69,10 @@ impl<'a> Draft<'a> {
                 self.report.unchanged += 1;
                 return Whose::Others;
             }
-            Owner::Ours(address) => self.taken_by(kind, found, address),
+            Owner::Ours(address) => {
+                self.stays.push((kind, found.clone()));
+                self.taken_by(kind, found, address)
+            }
             Owner::Unproven(Some(address)) if self.fails_over() && *address == resource.address => {
                 return Whose::Its;
             }

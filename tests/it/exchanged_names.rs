@@ -1,0 +1,73 @@
+//! Names of the primary that change, or that two components exchange: what stays in use goes on
+//! as it is.
+
+use serde_json::Value;
+
+use crate::drstack::{Drstack, Ran, drstack};
+
+const HEAD: &str = "[stack]\nname = \"demo\"\nprimary = \"us-east-1\"\nstandby = \"us-west-2\"\nposture = \"warm\"\ncontrol = \"demo-control\"\n";
+
+fn bucket(component: &str, name: &str) -> String {
+    format!("[bucket.{component}]\nname = \"{name}\"\n")
+}
+
+fn traffic(component: &str, record: &str) -> String {
+    format!(
+        "[traffic.{component}]\nzone = \"example.com\"\nrecord = \"{record}\"\nprimary_target = \"{record}-east.example.com\"\nstandby_target = \"{record}-west.example.com\"\nprobe = \"https://{record}.example.com/healthz\"\nwatch = false\n"
+    )
+}
+
+fn run(machine: &Drstack, line: &str) -> Ran {
+    machine.run(line.split(' ').chain(["--cloud", "sim"]))
+}
+
+fn applied(components: &[String]) -> Drstack {
+    let machine = drstack();
+    machine.write("s/stack.toml", &format!("{HEAD}{}", components.concat()));
+    run(&machine, "apply s --auto-approve").ok();
+    machine
+}
+
+/// Applies these components in place of the earlier ones. Returns the steps that were done, and
+/// what was blocked.
+fn then(machine: &Drstack, components: &[String]) -> [Vec<String>; 2] {
+    machine.write("s/stack.toml", &format!("{HEAD}{}", components.concat()));
+    let lines = run(machine, "apply s --auto-approve --json").code(1).json();
+    let of = |key: &str, value: &str| -> Vec<String> {
+        let text = |line: &Value| {
+            format!(
+                "{} {}",
+                line["action"].as_str().unwrap_or_default(),
+                line["address"].as_str().unwrap_or_default()
+            )
+        };
+        lines.iter().filter(|line| line[key] == value).map(text).collect()
+    };
+    [of("event", "step_finished"), of("type", "blocked")]
+}
+
+#[test]
+fn another_source_leaves_the_replication_of_the_copy_that_is_kept() {
+    let machine = applied(&[bucket("a", "acme-a")]);
+    let [done, blocked] = then(&machine, &[bucket("a", "acme-c")]);
+    assert_eq!(done, [""; 0], "nothing is done by half");
+    assert!(blocked.contains(&" bucket.a/replication-role".to_owned()), "{blocked:?}");
+    // A component of its own replicates the new bucket, and the copy of the old one is kept.
+    machine.write("s/stack.toml", &format!("{HEAD}{}{}", bucket("a", "acme-a"), bucket("c", "acme-c")));
+    run(&machine, "apply s --auto-approve").ok();
+    run(&machine, "plan s --detailed-exitcode").code(0);
+}
+
+#[test]
+fn two_buckets_that_exchange_their_names_go_on_replicating() {
+    let machine = applied(&[bucket("a", "acme-a"), bucket("b", "acme-b")]);
+    let [done, _] = then(&machine, &[bucket("a", "acme-b"), bucket("b", "acme-a")]);
+    assert_eq!(done, [""; 0]);
+}
+
+#[test]
+fn two_dns_names_that_are_exchanged_are_judged_by_their_own_checks() {
+    let machine = applied(&[traffic("a", "a"), traffic("b", "b")]);
+    let [done, _] = then(&machine, &[traffic("a", "b"), traffic("b", "a")]);
+    assert!(!done.iter().any(|it| it.contains("-check")), "{done:?}");
+}
