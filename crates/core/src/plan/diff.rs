@@ -20,6 +20,7 @@ use self::claims::Whose;
 use self::moved::Moved;
 use self::older::Older;
 use self::reach::Reach;
+use self::relied::Stays;
 use super::waits::Order;
 use super::{Gate, Intent, Options, Plan, PlanReport, Raise, Remark, Step, StepId, differ, fields, order};
 use crate::address::Address;
@@ -149,8 +150,8 @@ struct Draft<'a> {
     carried: Vec<(StepId, Vec<String>)>,
     /// Objects, by kind and id, that block a resource, since nothing proves whose they are.
     claimed: BTreeSet<(String, String)>,
-    /// Objects of the stack that are kept or blocked as they are, in use.
-    stays: Vec<(&'static dyn DynKind, Found)>,
+    /// Objects of the stack that stay as they are, in use.
+    stays: Vec<Stays>,
     /// True if a failed listing may have hidden data.
     unlisted_data: bool,
     /// Resources that match the stack but are not ready yet, and why.

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::Draft;
+use super::{Draft, Stays};
 use crate::address::Address;
 use crate::cloud::{Found, Owner};
 use crate::graph::Resource;
@@ -70,7 +70,7 @@ impl<'a> Draft<'a> {
                 return Whose::Others;
             }
             Owner::Ours(address) => {
-                self.stays.push((kind, found.clone()));
+                self.stays.push(Stays { kind, found: found.clone(), is_blocked: true });
                 self.taken_by(kind, found, address)
             }
             Owner::Unproven(Some(address)) if self.fails_over() && *address == resource.address => {

@@ -10,16 +10,31 @@ use crate::address::Address;
 use crate::cloud::Found;
 use crate::kind::{Action, DynKind, ShapeError};
 use crate::observe::Look;
-use crate::plan::Step;
+use crate::plan::{Remark, Step};
+
+/// An object of the stack that stays as it is.
+pub(super) struct Stays {
+    pub(super) kind: &'static dyn DynKind,
+    pub(super) found: Found,
+    /// True if a desired resource cannot have it, or what it feeds; false if what it feeds is kept.
+    pub(super) is_blocked: bool,
+}
 
 impl Draft<'_> {
-    /// Drops each update of what an object uses that stays as it is, with the other steps of its
-    /// component, which would be done by half, and the steps that need them.
+    /// Drops each update of what a blocked object uses, with the other steps of its component,
+    /// which would be done by half, and the steps that need them. Says what an update ends that
+    /// feeds data which is kept.
     pub(super) fn keep_what_stays_whole(&mut self) -> Result<(), ShapeError> {
-        if self.stays.is_empty() {
+        let mut stays = std::mem::take(&mut self.stays);
+        if stays.is_empty() {
             return Ok(());
         }
-        let relied = self.relied()?;
+        let blocked: BTreeSet<String> =
+            stays.iter().filter(|it| it.is_blocked).map(|it| it.found.id.clone()).collect();
+        for it in &mut stays {
+            it.is_blocked |= it.kind.links(&it.found.live)?.iter().any(|link| blocked.contains(link));
+        }
+        let relied = self.relied(&stays)?;
         let mut halves = BTreeSet::new();
         for id in 0..self.steps.len() {
             let step = &self.steps[id];
@@ -28,12 +43,20 @@ impl Draft<'_> {
             }
             let names = self.outputs.get(&step.address).into_iter().flat_map(BTreeMap::values);
             let Some(user) = names.chain(&step.id).find_map(|name| relied.get(name)) else { continue };
-            let text = format!(
-                "`{user}` uses it as it is, and stays: leave this component as it was, and give the new one a component of its own"
-            );
-            let address = step.address.clone();
-            halves.insert(address.component());
-            self.block(&address, text);
+            let (address, by) = (step.address.clone(), &user.found.id);
+            if user.is_blocked {
+                halves.insert(address.component());
+                self.block(
+                    &address,
+                    format!("`{by}` uses it as it is; this component changes once that has gone"),
+                );
+            } else {
+                let text = format!(
+                    "`{by}` relies on it, stays, and no longer works after this change: what it feeds is kept as it is now; to keep \
+                     both in step, leave this component as it was, and give the new source one of its own"
+                );
+                self.report.notes.push(Remark { address: address.to_string(), text });
+            }
         }
         for (id, step) in self.steps.iter().enumerate() {
             if halves.contains(&step.address.component()) {
@@ -47,17 +70,17 @@ impl Draft<'_> {
 
     /// Returns what the objects that stay refer to, directly or through others, each with the
     /// object that stays.
-    fn relied(&self) -> Result<BTreeMap<String, String>, ShapeError> {
+    fn relied<'s>(&self, stays: &'s [Stays]) -> Result<BTreeMap<String, &'s Stays>, ShapeError> {
         let mut relied = BTreeMap::new();
         let by_name = self.live_by_name();
-        let mut open: Vec<(&'static dyn DynKind, &Found, &str)> =
-            self.stays.iter().map(|(kind, found)| (*kind, found, &*found.id)).collect();
+        let mut open: Vec<(&'static dyn DynKind, &Found, &Stays)> =
+            stays.iter().map(|it| (it.kind, &it.found, it)).collect();
         while let Some((kind, found, user)) = open.pop() {
             for link in kind.links(&found.live)? {
                 if let Some(next) = by_name.get(&*link).filter(|_| !relied.contains_key(&link)) {
                     open.push((next.0, next.1, user));
                 }
-                relied.entry(link).or_insert_with(|| user.to_owned());
+                relied.entry(link).or_insert(user);
             }
         }
         Ok(relied)

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::succession::Succession;
-use super::{Draft, Reach, token};
+use super::{Draft, Reach, Stays, token};
 use crate::address::Address;
 use crate::cloud::{Found, Owner};
 use crate::graph::Graph;
@@ -43,7 +43,7 @@ impl Draft<'_> {
                 _ if self.holds_data(owned.kind) && !self.may_delete(&owned.address) => {}
                 Succession::Stays(text) => {
                     if kind.role() == Role::Feed {
-                        self.stays.push((kind, owned.found.clone()));
+                        self.stays.push(Stays { kind, found: owned.found.clone(), is_blocked: false });
                     }
                     self.report.kept.push(Remark { address: owned.address.to_string(), text });
                 }
