@@ -187,7 +187,9 @@ impl Operator for Screen {
                 ui.result(&views::report::text(report));
                 ui.line(&Line::Report(report));
             }
-            News::StepFailed { address, message, hint } => ui.step_failure(address, &message, &hint),
+            News::StepFailed { address, message, output, hint } => {
+                ui.step_failure(address, &message, output, &hint);
+            }
             News::Held { plan, kinds, held, empty, again } => {
                 views::order::held(plan, kinds, (held, &empty), again).iter().for_each(|line| ui.warn(line));
             }

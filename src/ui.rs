@@ -99,9 +99,11 @@ impl Ui {
     }
 
     /// Prints why one step of a run failed. Steps that do not depend on it went on.
-    pub(crate) fn step_failure(self, address: &str, message: &str, hint: &str) {
+    /// `output` is what a check's command wrote.
+    pub(crate) fn step_failure(self, address: &str, message: &str, output: Option<&str>, hint: &str) {
         self.line(&Line::Error(ErrorLine::Step { address, message, hint }));
-        err(&format!("\nerror: {address}: {message}\n\nhint: {hint}"));
+        let output = output.map_or_else(String::new, |it| format!(": {it}"));
+        err(&format!("\nerror: {address}: {message}{output}\n\nhint: {hint}"));
     }
 
     /// Asks until the answer is clear. Returns `None` if there is no terminal.

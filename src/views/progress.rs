@@ -54,9 +54,10 @@ impl Progress {
                 });
                 self.running.insert(*step, Running { what, bar, waiting_for: String::new() });
             }
-            Event::StepWaiting { step, waiting_for } => {
+            Event::StepWaiting { step, waiting_for, output } => {
                 let Some(running) = self.running.get_mut(step) else { return };
-                let text = format!("{}: {waiting_for}", running.what);
+                let output = output.as_ref().map_or_else(String::new, |it| format!(": {it}"));
+                let text = format!("{}: {waiting_for}{output}", running.what);
                 match &running.bar {
                     Some(bar) => bar.set_message(text),
                     None if running.waiting_for == *waiting_for => {}

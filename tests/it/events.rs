@@ -77,7 +77,7 @@ fn cloud_errors() -> Vec<CloudError> {
         CloudError::NoCapacity { operation: operation.clone(), message: message.clone() },
         CloudError::Quota { operation: operation.clone(), message: message.clone() },
         CloudError::Conflict { operation: operation.clone(), message: message.clone() },
-        CloudError::NotYet { operation: "check".to_owned(), message: message.clone() },
+        CloudError::NotYet { operation: "check".to_owned(), message: message.clone(), output: String::new() },
         CloudError::Invalid { operation: operation.clone(), code, message: message.clone() },
         CloudError::Other { operation, message },
     ]
@@ -94,7 +94,7 @@ fn events() -> Vec<Event> {
             action: Action::Delete,
             id: Some("acme".to_owned()),
         },
-        Event::StepWaiting { step: 0, waiting_for: "replica is CREATING".to_owned() },
+        Event::StepWaiting { step: 0, waiting_for: "replica is CREATING".to_owned(), output: None },
         Event::StepDegraded { step: 0, address: address.clone(), rung: "spot: none left".to_owned() },
         Event::Draining { running: 1 },
         Event::RunFinished { done: 1, failed: 0, skipped: 0, unfinished: 0, elapsed: Duration::ZERO },

@@ -150,6 +150,8 @@ pub enum News<'a> {
         address: &'a str,
         /// The error.
         message: String,
+        /// What a check's command wrote, for the screen alone.
+        output: Option<&'a str>,
         /// The hint.
         hint: String,
     },

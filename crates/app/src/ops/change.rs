@@ -310,7 +310,8 @@ async fn end(
             Some(command) if is_short => format!("accept what is in service: `{command}`"),
             _ => error.hint(),
         };
-        session.tell(News::StepFailed { address: address.as_str(), message: error.to_string(), hint });
+        let (address, message) = (address.as_str(), error.to_string());
+        session.tell(News::StepFailed { address, message, output: error.output(), hint });
     }
     if is_failover {
         let (plan, kinds, held) = (&planned.plan, &session.kinds, summary.held.as_slice());

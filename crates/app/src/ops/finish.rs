@@ -66,7 +66,8 @@ pub(crate) async fn finish(
     session.tell(News::Finished { run, plan: &planned.plan, summary: &summary, blocked });
     for (step, error) in &summary.failed {
         let address = planned.plan.steps[*step].address.as_str();
-        session.tell(News::StepFailed { address, message: error.to_string(), hint: error.hint() });
+        let (message, hint) = (error.to_string(), error.hint());
+        session.tell(News::StepFailed { address, message, output: error.output(), hint });
     }
     let complete = summary.is_complete() && planned.report.blocked.is_empty();
     match (complete, summary.unfinished.is_empty()) {

@@ -62,6 +62,10 @@ pub enum CloudError {
         operation: String,
         /// Its observation.
         message: String,
+        /// What the check's command wrote: for the operator's screen alone, because it may hold
+        /// anything. Journals, reports and the lines of `--json` do not have it.
+        #[serde(skip)]
+        output: String,
     },
     /// AWS will never accept this request.
     #[error("{operation} refused: {code}: {message}")]
@@ -102,6 +106,14 @@ impl CloudError {
     /// True if the same call may succeed later without any change.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Throttled { .. } | Self::Unreachable { .. } | Self::Other { .. })
+    }
+
+    /// Returns what a check's command wrote, if it wrote anything.
+    pub fn output(&self) -> Option<&str> {
+        match self {
+            Self::NotYet { output, .. } if !output.is_empty() => Some(output),
+            _ => None,
+        }
     }
 
     /// Returns what to do next, as an imperative sentence.

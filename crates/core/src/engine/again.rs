@@ -270,7 +270,9 @@ fn retold(event: Event, undone: &Plan, known: &BTreeMap<&Address, StepId>, first
         Event::StepStarted { step, address, action, id } => {
             Event::StepStarted { step: of(step), address, action, id }
         }
-        Event::StepWaiting { step, waiting_for } => Event::StepWaiting { step: of(step), waiting_for },
+        Event::StepWaiting { step, waiting_for, output } => {
+            Event::StepWaiting { step: of(step), waiting_for, output }
+        }
         Event::StepDegraded { step, address, rung } => Event::StepDegraded { step: of(step), address, rung },
         Event::StepFinished { step, address, action, id, outcome, elapsed } => {
             Event::StepFinished { step: of(step), address, action, id, outcome, elapsed }

@@ -64,6 +64,14 @@ pub enum StepError {
 }
 
 impl StepError {
+    /// Returns what a check's command wrote, if it wrote anything.
+    pub fn output(&self) -> Option<&str> {
+        match self {
+            Self::Cloud { error } => error.output(),
+            Self::Deadline { .. } | Self::NeverReady { .. } | Self::Internal { .. } => None,
+        }
+    }
+
     /// Returns what to do next, as an imperative sentence.
     pub fn hint(&self) -> String {
         match self {
@@ -108,6 +116,9 @@ pub enum Event {
         step: StepId,
         /// The condition waited for.
         waiting_for: String,
+        /// What a check's command wrote: for the operator's screen alone.
+        #[serde(skip)]
+        output: Option<String>,
     },
     /// A step is done with less than the stack wants: it fell back to a lower rung of its ladder.
     StepDegraded {

@@ -14,7 +14,7 @@ use super::event::{Event, Outcome, StepError};
 use super::launches::Launches;
 use super::pace::Pace;
 use super::schedule::Schedule;
-use super::step::{Ended, Job};
+use super::step::{Ended, Job, Note};
 use crate::address::Address;
 use crate::cloud::{Cloud, CloudError, Found, Scope, sha256};
 use crate::control::journal::{Entry, FORMAT, Journal, JournalError};
@@ -153,7 +153,7 @@ pub async fn execute(
             () = options.stop.cancelled() => drop(run.stop(&mut tasks).await),
             () = options.drain.cancelled(), if !run.draining => {}
             // Before ends: no step may report waiting after it has ended.
-            Some((step, waiting_for)) = heard.recv() => (run.sink)(Event::StepWaiting { step, waiting_for }),
+            Some((step, note)) = heard.recv() => run.tell(step, note),
             Some(ended) = tasks.join_next() => {
                 run.learn(&ended, &*cloud, scope);
                 run.join(ended);
@@ -337,7 +337,7 @@ impl Run<'_> {
         id: StepId,
         kinds: &KindRegistry,
         scope: &Scope,
-        notes: &tokio::sync::mpsc::UnboundedSender<(StepId, String)>,
+        notes: &tokio::sync::mpsc::UnboundedSender<(StepId, Note)>,
         permit: Permit,
         cloud: &dyn Cloud,
     ) -> Result<Job, StepError> {
@@ -435,6 +435,10 @@ impl Run<'_> {
             self.say(*id, Outcome::Unfinished);
         }
         self.summary.unfinished.extend(ids);
+    }
+
+    fn tell(&mut self, step: StepId, Note { waiting_for, output }: Note) {
+        (self.sink)(Event::StepWaiting { step, waiting_for, output });
     }
 
     fn say(&mut self, id: StepId, outcome: Outcome) {

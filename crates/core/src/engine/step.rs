@@ -31,6 +31,13 @@ pub(super) const SETTLE: Wait = Wait {
     slowest: Duration::from_secs(10),
 };
 
+/// What a step that runs waits for.
+pub(super) struct Note {
+    pub(super) waiting_for: String,
+    /// What a check's command wrote.
+    pub(super) output: Option<String>,
+}
+
 /// A step with everything that it needs to run.
 pub(super) struct Job {
     pub(super) id: StepId,
@@ -39,7 +46,7 @@ pub(super) struct Job {
     pub(super) spec: Value,
     pub(super) kind: &'static dyn DynKind,
     pub(super) scope: Scope,
-    pub(super) notes: UnboundedSender<(StepId, String)>,
+    pub(super) notes: UnboundedSender<(StepId, Note)>,
     pub(super) permit: Permit,
     /// Earliest start of the delete half of a replacement.
     ///
@@ -427,7 +434,7 @@ impl Job {
             return Err(error.into());
         }
         let Some(pause) = pauses.next() else { return Err(error.into()) };
-        self.note(error.to_string());
+        self.tell(Note { waiting_for: error.to_string(), output: error.output().map(str::to_owned) });
         sleep(pause).await;
         // A retry is a call like the first, and another run may hold the lock by now.
         if self.permit.holds(cloud.now()) { Ok(()) } else { Err(error.into()) }
@@ -442,8 +449,12 @@ impl Job {
     }
 
     pub(super) fn note(&self, waiting_for: String) {
+        self.tell(Note { waiting_for, output: None });
+    }
+
+    fn tell(&self, note: Note) {
         // The receiving loop outlives its tasks, so a send error can be ignored.
-        let _ = self.notes.send((self.id, waiting_for));
+        let _ = self.notes.send((self.id, note));
     }
 }
 
