@@ -121,7 +121,7 @@ impl Operator for Screen {
     }
 
     fn busy(&self, text: String) -> Busy {
-        Box::new(self.ui.busy(text))
+        Box::new(self.ui.busy(&text))
     }
 
     fn hear(&self, event: &Event) {

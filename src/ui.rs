@@ -1,9 +1,11 @@
 //! The only place that writes to the terminal: results to stdout, everything else to stderr.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
+use drstack_core::text::{is_unprintable, lines, plain};
 use indicatif::ProgressBar;
 
 use crate::args::Global;
@@ -52,7 +54,7 @@ impl Ui {
 
     /// Prints text that is the result in either mode: a schema, a script.
     pub(crate) fn raw(self, text: &str) {
-        out(text);
+        raw(text);
     }
 
     /// Prints a result for programs.
@@ -61,7 +63,7 @@ impl Ui {
             return;
         }
         match line.to_json() {
-            Ok(line) => out(&format!("{line}\n")),
+            Ok(line) => raw(&format!("{}\n", escaped(&line))),
             Err(error) => err(&format!("error: a line of `--json` is missing: {error}\n\nhint: report this")),
         }
     }
@@ -69,13 +71,13 @@ impl Ui {
     /// Prints progress or context, unless `--quiet`.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet {
-            err(text);
+            self.shown(text);
         }
     }
 
     /// Prints a warning, even with `--quiet`.
     pub(crate) fn warn(self, text: &str) {
-        err(text);
+        self.shown(text);
     }
 
     /// Prints why the program fails.
@@ -84,16 +86,16 @@ impl Ui {
         self.line(&Line::Error(ErrorLine::Program { message, hint, exit: Exit::from(failure.status) as u8 }));
         match hint {
             Some(hint) => err(&format!("error: {message}\n\nhint: {hint}")),
-            None => err(message.trim_end()),
+            None => self.shown(message.trim_end()),
         }
     }
 
     /// Shows a spinner on a terminal until the returned guard is dropped.
-    pub(crate) fn busy(self, text: String) -> Busy {
+    pub(crate) fn busy(self, text: &str) -> Busy {
         if self.quiet || self.json || !std::io::stderr().is_terminal() {
             return Busy(None);
         }
-        let bar = ProgressBar::new_spinner().with_message(text);
+        let bar = ProgressBar::new_spinner().with_message(plain(text).into_owned());
         bar.enable_steady_tick(TICK);
         Busy(Some(bar))
     }
@@ -104,6 +106,12 @@ impl Ui {
         self.line(&Line::Error(ErrorLine::Step { address, message, hint }));
         let output = output.map_or_else(String::new, |it| format!(": {it}"));
         err(&format!("\nerror: {address}: {message}{output}\n\nhint: {hint}"));
+    }
+
+    /// Prints a text that may have the colours of a diagnostic.
+    fn shown(self, text: &str) {
+        let text = if self.color { but_colors(text) } else { lines(text) };
+        write_err(&text);
     }
 
     /// Asks until the answer is clear. Returns `None` if there is no terminal.
@@ -154,11 +162,70 @@ pub(crate) fn log() {
     let _ = tracing_subscriber::registry().with(lines.with_filter(ours).with_filter(wanted)).try_init();
 }
 
+/// Escapes in a line of JSON what JSON leaves as it is and a terminal would obey. The values stay
+/// the same: such characters stand in texts only.
+fn escaped(json: &str) -> String {
+    json.chars().fold(String::with_capacity(json.len()), |mut out, c| {
+        match is_unprintable(c) {
+            true => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => out.push(c),
+        }
+        out
+    })
+}
+
+/// Escapes what a terminal would obey, but for line ends and the colours that drstack writes.
+fn but_colors(text: &str) -> Cow<'_, str> {
+    let mut parts = text.split('\u{1b}');
+    let mut out = lines(parts.next().unwrap_or_default()).into_owned();
+    for part in parts {
+        // `7` swaps colours and `8` hides: drstack has no use for them.
+        let color = part.strip_prefix('[').and_then(|it| it.split_once('m')).map(|(color, _)| color);
+        let is_color = |it: &&str| {
+            let is_number = |it: &str| it.chars().all(|c| c.is_ascii_digit()) && it != "7" && it != "8";
+            it.split(';').all(is_number)
+        };
+        out.push_str(if color.as_ref().is_some_and(is_color) { "\u{1b}" } else { "\\u{1b}" });
+        out.push_str(&lines(part));
+    }
+    out.into()
+}
+
 fn out(text: &str) {
+    raw(&lines(text));
+}
+
+fn raw(text: &str) {
     // `| head` ends a program with a closed pipe, which is no error.
     let _ = anstream::stdout().write_all(text.as_bytes());
 }
 
 fn err(text: &str) {
+    write_err(&lines(text));
+}
+
+fn write_err(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_colors_reach_a_terminal_raw() {
+        let own = "\u{1b}[1m\u{1b}[91merror\u{1b}[0m: a\nb";
+        assert_eq!(but_colors(own), own);
+        let hostile = "\u{1b}[2J\u{1b}]0;x\u{7}\u{1b}[8mm\u{1b}[1;7mm\u{1b}";
+        let said = but_colors(hostile);
+        assert!(!said.contains(is_unprintable), "{said}");
+    }
+
+    #[test]
+    fn a_line_of_json_keeps_its_values_and_no_terminal_obeys_it() {
+        let value = serde_json::json!({"a": "\u{1b}[2J\u{9b}2J\u{202e}\u{7f}\n"});
+        let line = escaped(&value.to_string());
+        assert!(!line.contains(is_unprintable), "{line}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), value);
+    }
 }

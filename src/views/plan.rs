@@ -10,6 +10,7 @@ use drstack_core::kind::{Action, KindRegistry};
 use drstack_core::plan::skeleton::RehearsedPlan;
 use drstack_core::plan::{Gate, Intent, MISSING, Plan, PlanReport, Remark, Step, StepId, differ};
 use drstack_core::stack::Stack;
+use drstack_core::text::plain;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{count, duration, forecast};
@@ -83,10 +84,11 @@ pub(crate) fn text(planned: &PlanOutcome, intent: Intent) -> String {
             _ => String::new(),
         };
         let line = format!("{symbol} {:<24} {:<14} {id}{}", step.address.resource(), step.region, why(step));
-        let _ = writeln!(out, "{}", line.trim_end());
+        let _ = writeln!(out, "{}", plain(line.trim_end()));
         for change in &step.changes {
             let note = if change.replace { "  (forces replacement)" } else { "" };
-            let _ = writeln!(out, "      {}: {} -> {}{note}", change.field, change.from, change.to);
+            let line = format!("      {}: {} -> {}{note}", change.field, change.from, change.to);
+            let _ = writeln!(out, "{}", plain(&line));
         }
     }
     if !checks.is_empty() {
@@ -104,7 +106,7 @@ pub(crate) fn text(planned: &PlanOutcome, intent: Intent) -> String {
             let gap = if out.is_empty() { "" } else { "\n" };
             let _ = writeln!(out, "{gap}{title}");
             for Remark { address, text } in remarks {
-                let _ = writeln!(out, "  {address}: {text}");
+                let _ = writeln!(out, "  {address}: {}", plain(text));
             }
         }
     }

@@ -9,6 +9,7 @@ use drstack_core::engine::event::{Event, Outcome};
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::kind::Action;
 use drstack_core::plan::StepId;
+use drstack_core::text::plain;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{count, duration};
@@ -57,7 +58,7 @@ impl Progress {
             Event::StepWaiting { step, waiting_for, output } => {
                 let Some(running) = self.running.get_mut(step) else { return };
                 let output = output.as_ref().map_or_else(String::new, |it| format!(": {it}"));
-                let text = format!("{}: {waiting_for}{output}", running.what);
+                let text = plain(&format!("{}: {waiting_for}{output}", running.what)).into_owned();
                 match &running.bar {
                     Some(bar) => bar.set_message(text),
                     None if running.waiting_for == *waiting_for => {}
@@ -89,6 +90,7 @@ impl Progress {
     }
 
     fn say(&self, text: &str) {
+        let text = &*plain(text);
         match &self.bars {
             Some(bars) => bars.suspend(|| self.ui.note(text)),
             None => self.ui.note(text),

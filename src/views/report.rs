@@ -6,6 +6,7 @@ use std::time::Duration;
 use drstack_app::report::timeline::{InService, Report};
 use drstack_app::text::{self, count, duration};
 use drstack_core::address::ComponentAddress;
+use drstack_core::text::plain;
 use drstack_core::verdict::Verdict;
 
 /// Writes the report for people.
@@ -19,7 +20,7 @@ pub(crate) fn text(report: &Report) -> String {
     }
     out.push('\n');
     for line in sentences(report) {
-        let _ = writeln!(out, "{line}");
+        let _ = writeln!(out, "{}", plain(&line));
     }
     out
 }
@@ -39,7 +40,23 @@ pub(crate) fn markdown(report: &Report) -> String {
     }
     out.push('\n');
     for line in sentences(report) {
-        let _ = writeln!(out, "- {line}");
+        let _ = writeln!(out, "- {}", as_text(&line));
+    }
+    out
+}
+
+/// Escapes what Markdown would read as markup: a report has errors of services and names of others
+/// in it.
+fn as_text(line: &str) -> String {
+    let line = plain(line);
+    let mut out = String::with_capacity(line.len());
+    for (at, c) in line.char_indices() {
+        // `://` alone makes a link of what stands around it.
+        let is_link = c == '/' && line[..at].ends_with(':');
+        if is_link || "\\`*_[]<>&!#|~@".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
     }
     out
 }
@@ -270,5 +287,18 @@ mod tests {
             page.starts_with("# failover of `demo`") && page.contains("| 3m 20s | capacity reached |"),
             "{page}"
         );
+    }
+
+    #[test]
+    fn what_others_wrote_is_text_on_the_page() {
+        let failed = "bucket.a: refused: \u{1b}[2J\n# Recovered\n<img src=x> [ok](https://x.example) `rm`";
+        let report = Report { failed: vec![failed.to_owned()], ..report(None) };
+        let (page, screen) = (markdown(&report), text(&report));
+        let line = page.lines().find(|line| line.contains("bucket.a")).unwrap();
+        assert_eq!(
+            line,
+            r"- FAILED bucket.a: refused: \\u{1b}\[2J\\n\# Recovered\\n\<img src=x\> \[ok\](https:\//x.example) \`rm\`"
+        );
+        assert!(screen.contains(r"FAILED bucket.a: refused: \u{1b}[2J\n# Recovered"), "{screen}");
     }
 }

@@ -27,6 +27,7 @@ mod fleet;
 #[cfg(feature = "aws")]
 mod followed;
 mod forecast;
+mod foreign_text;
 #[cfg(feature = "aws")]
 mod forgotten;
 mod golden_output;

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::text::plain_text;
+
 /// A component: `pool.inference`, `pool.inference["eta"]`, `module.training.bucket.checkpoints`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct ComponentAddress(Arc<str>);
+pub struct ComponentAddress(#[serde(deserialize_with = "plain_text")] Arc<str>);
 
 impl ComponentAddress {
     /// Creates the address with this text. The stack loader checks the parts.
@@ -103,7 +105,7 @@ impl ComponentAddress {
 /// A resource of a component: `pool.inference/launch-template`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Address(Arc<str>);
+pub struct Address(#[serde(deserialize_with = "plain_text")] Arc<str>);
 
 impl Address {
     /// Creates the address of `resource` within `component`.

@@ -21,6 +21,7 @@ use crate::observe::Look;
 use crate::plan::Plan;
 use crate::plan::skeleton::RehearsedPlan;
 use crate::stack::{ResolvedStack, Stack, Unresolvable};
+use crate::text::plain;
 
 /// The format this build writes, and the only one it reads.
 ///
@@ -95,7 +96,7 @@ pub fn untouched(
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
     /// The bytes are not a bundle.
-    #[error("not a drstack bundle: {0}")]
+    #[error("not a drstack bundle: {}", plain(&.0.to_string()))]
     Broken(#[from] serde_json::Error),
     /// The bytes start as a bundle and end too early.
     #[error("cut short: it ends after {0} bytes, in the middle of the bundle")]
@@ -115,7 +116,7 @@ pub enum BundleError {
     #[error("the bundle's stack cannot be used: {0}")]
     Stack(#[from] Unresolvable),
     /// It is the bundle of another stack.
-    #[error("the bundle is of stack `{stack}` with control bucket `{control}`")]
+    #[error("the bundle is of stack `{}` with control bucket `{}`", plain(.stack), plain(.control))]
     Other {
         /// Its stack.
         stack: String,

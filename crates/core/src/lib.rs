@@ -30,4 +30,5 @@ pub mod remark;
 pub mod restored;
 pub mod sides;
 pub mod stack;
+pub mod text;
 pub mod verdict;

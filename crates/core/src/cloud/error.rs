@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::text::plain;
+
 /// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "class")]
@@ -14,7 +16,7 @@ pub enum CloudError {
         operation: String,
     },
     /// The credentials do not permit the call.
-    #[error("{operation} was denied: {message}")]
+    #[error("{operation} was denied: {}", plain(.message))]
     Denied {
         /// `s3:PutBucketReplication`.
         operation: String,
@@ -22,7 +24,7 @@ pub enum CloudError {
         message: String,
     },
     /// The endpoint did not answer.
-    #[error("{operation} in {region} did not answer: {message}")]
+    #[error("{operation} in {region} did not answer: {}", plain(.message))]
     Unreachable {
         /// The call.
         operation: String,
@@ -32,7 +34,7 @@ pub enum CloudError {
         message: String,
     },
     /// The region has no such capacity now.
-    #[error("{operation}: no capacity: {message}")]
+    #[error("{operation}: no capacity: {}", plain(.message))]
     NoCapacity {
         /// The call.
         operation: String,
@@ -40,7 +42,7 @@ pub enum CloudError {
         message: String,
     },
     /// An account quota is exceeded.
-    #[error("{operation}: over a quota: {message}")]
+    #[error("{operation}: over a quota: {}", plain(.message))]
     Quota {
         /// The call.
         operation: String,
@@ -48,7 +50,7 @@ pub enum CloudError {
         message: String,
     },
     /// An object of that name exists or is being changed.
-    #[error("{operation}: conflict: {message}")]
+    #[error("{operation}: conflict: {}", plain(.message))]
     Conflict {
         /// The call.
         operation: String,
@@ -56,7 +58,7 @@ pub enum CloudError {
         message: String,
     },
     /// A condition does not hold yet, and may later: a check that does not pass.
-    #[error("{operation} does not pass: {message}")]
+    #[error("{operation} does not pass: {}", plain(.message))]
     NotYet {
         /// The check.
         operation: String,
@@ -68,7 +70,7 @@ pub enum CloudError {
         output: String,
     },
     /// AWS will never accept this request.
-    #[error("{operation} refused: {code}: {message}")]
+    #[error("{operation} refused: {}: {}", plain(.code), plain(.message))]
     Invalid {
         /// The call.
         operation: String,
@@ -93,7 +95,7 @@ pub enum CloudError {
         operation: String,
     },
     /// Any other failure.
-    #[error("{operation} failed: {message}")]
+    #[error("{operation} failed: {}", plain(.message))]
     Other {
         /// The call.
         operation: String,

@@ -18,6 +18,7 @@ use crate::address::Address;
 use crate::control::journal::{self, Left};
 use crate::control::lease::{LEASE, Lease, MARGIN, later};
 use crate::intent::Intent;
+use crate::text::{plain, plain_text};
 
 #[cfg(test)]
 mod tests;
@@ -38,12 +39,16 @@ const AGAIN: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// The user.
+    #[serde(deserialize_with = "plain_text")]
     pub owner: String,
     /// The machine.
+    #[serde(deserialize_with = "plain_text")]
     pub host: String,
     /// [`Intent::purpose`] of its run.
+    #[serde(deserialize_with = "plain_text")]
     pub purpose: String,
     /// Run that holds the lock.
+    #[serde(deserialize_with = "plain_text")]
     pub run: String,
     /// When the lock was taken.
     pub since: Timestamp,
@@ -76,7 +81,7 @@ pub enum LockError {
     #[error("the lock was not renewed in time: the control bucket did not answer")]
     Lapsed,
     /// The stored object is not a lock: another version's, or damaged.
-    #[error("`{KEY}` in the control bucket cannot be read: {0}")]
+    #[error("`{KEY}` in the control bucket cannot be read: {}", plain(&.0.to_string()))]
     Broken(serde_json::Error),
     /// The control store failed.
     #[error(transparent)]

@@ -17,6 +17,7 @@ pub mod witness;
 use futures_util::future::BoxFuture;
 
 use crate::cloud::CloudError;
+use crate::text::plain;
 
 /// Version of a stored object; S3's ETag.
 pub type Version = String;
@@ -51,7 +52,7 @@ pub enum StoreError {
         bucket: String,
     },
     /// The stored object is damaged, or another version wrote it.
-    #[error("`{key}` cannot be read: {message}")]
+    #[error("`{key}` cannot be read: {}", plain(.message))]
     Broken {
         /// The key.
         key: String,
@@ -59,7 +60,7 @@ pub enum StoreError {
         message: String,
     },
     /// The stored object has a format that this build does not know.
-    #[error("`{key}` cannot be read: {message}")]
+    #[error("`{key}` cannot be read: {}", plain(.message))]
     Newer {
         /// The key.
         key: String,

@@ -9,6 +9,7 @@ use crate::address::Address;
 use crate::cloud::CloudError;
 use crate::kind::Action;
 use crate::plan::StepId;
+use crate::text::plain;
 
 /// How a step ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -42,7 +43,7 @@ pub enum StepError {
         error: CloudError,
     },
     /// The resource was created or changed but did not become ready in time.
-    #[error("not ready after {seconds} s: {waiting_for}")]
+    #[error("not ready after {seconds} s: {}", plain(.waiting_for))]
     Deadline {
         /// Time waited, in seconds.
         seconds: u64,
@@ -50,13 +51,13 @@ pub enum StepError {
         waiting_for: String,
     },
     /// The cloud reports that the resource will never be ready.
-    #[error("{message}")]
+    #[error("{}", plain(.message))]
     NeverReady {
         /// Message of the cloud.
         message: String,
     },
     /// A bug in drstack: an open link, or a value of the wrong shape.
-    #[error("internal: {message}")]
+    #[error("internal: {}", plain(.message))]
     Internal {
         /// Description of the bug.
         message: String,
