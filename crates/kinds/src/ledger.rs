@@ -130,6 +130,11 @@ impl NotCarried {
         self.0.is_empty()
     }
 
+    /// Returns how `field` of `ledger` is set.
+    pub fn get(&self, ledger: &Ledger, field: &str) -> Option<&FieldSetting> {
+        self.0.get(&ledger.key(field))
+    }
+
     /// Adds those of `fields` of `ledger` that are set.
     pub fn add(
         &mut self,

@@ -5,6 +5,7 @@
 
 pub mod components;
 pub mod facts;
+pub mod kms;
 pub mod ledger;
 pub mod names;
 pub mod policy;

@@ -16,15 +16,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{PRIMARY, account, simulated_account, yes};
+use super::{PRIMARY, account, refuse, simulated_account, yes};
 use crate::facts::{BucketFact, FactKind};
-use crate::names;
 use crate::resources::{Bucket as BucketKind, BucketVersioning, ReplicationRole, ReplicationRule};
 use crate::services::iam::replication_role::ReplicationRoleSpec;
 use crate::services::s3::bucket::BucketSpec;
 use crate::services::s3::bucket_fact::LEDGERS;
 use crate::services::s3::bucket_versioning::BucketVersioningSpec;
 use crate::services::s3::replication_rule::{ReplicationRuleSpec, rule_id};
+use crate::{kms, names};
 
 /// What a bucket holds.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
@@ -74,6 +74,8 @@ fn month() -> u32 {
     30
 }
 
+/// Name under which a bucket exports the key of its copies.
+pub(super) const KEY: &str = "kms_key";
 /// Maximum length of a bucket's name.
 const BUCKET_LIMIT: usize = 63;
 /// Maximum length of a role's name.
@@ -126,17 +128,16 @@ impl Component for Bucket {
     fn compile(spec: &BucketTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         let standby = spec.standby_name(cx.stack);
         let fact = asked(spec, cx, out);
-        let (source_kms_key, foreign_role) =
-            fact.map_or((None, None), |fact| (fact.kms_key, fact.foreign_role));
-        if let (Some(key), None) = (&source_kms_key, &spec.kms_key) {
-            let message = format!(
-                "objects of `{}` are encrypted under `{key}`, and such objects are not copied",
-                spec.name
-            );
-            let help = format!("say under which key of {} the copies are kept: `kms_key`", cx.stack.standby);
-            out.warn("DR215", "name", message, help);
+        if let Some(fact) = &fact {
+            replicable(spec, fact, cx, out);
         }
+        let (source_key, foreign_role) = fact.map_or((None, None), |fact| (fact.kms_key, fact.foreign_role));
         let (partition, account) = (names::partition(&cx.stack.standby).to_owned(), account(cx));
+        let arn = |key: &str, region: &str| kms::arn(key, region, account.as_deref());
+        let keys = Keys {
+            source: source_key.map(|key| arn(&key, &cx.stack.primary)),
+            standby: spec.kms_key.as_ref().map(|key| arn(key, &cx.stack.standby)),
+        };
         let bucket = out.add(Resource::named::<BucketKind>(
             cx.resource("bucket"),
             Place::Standby,
@@ -154,7 +155,7 @@ impl Component for Bucket {
             &spec.name,
             &BucketVersioningSpec { bucket: spec.name.clone() },
         ));
-        let role = role(spec, cx, foreign_role, source_kms_key, out);
+        let role = role(spec, cx, foreign_role, &keys, out);
         let rule = rule_id(&cx.stack.name, cx.address);
         let id = format!("{}/{rule}", spec.name);
         let rule = ReplicationRuleSpec {
@@ -166,8 +167,9 @@ impl Component for Bucket {
             delete_markers: spec.delete_markers,
             time_control: spec.replication_time_control,
             partition: partition.clone(),
-            kms_key: spec.kms_key.clone(),
+            kms_key: keys.standby.clone(),
         };
+        out.export(KEY, keys.standby.into_iter().map(Link::Known).collect());
         out.add(
             Resource::named::<ReplicationRule>(cx.resource("replication-rule"), Place::Primary, id, &rule)
                 .after(&bucket)
@@ -202,12 +204,44 @@ impl Component for Bucket {
     }
 }
 
+/// ARNs of the KMS keys of a bucket and its copy.
+struct Keys {
+    source: Option<String>,
+    standby: Option<String>,
+}
+
+/// Reports what keeps S3 from copying objects, before anything changes.
+fn replicable(spec: &BucketTable, fact: &BucketFact, cx: &CompileCx<'_>, out: &mut ResourceSet) {
+    let name = &spec.name;
+    if let (Some(key), None) = (&fact.kms_key, &spec.kms_key) {
+        let message =
+            format!("objects of `{name}` are encrypted under `{key}`, and such objects are not copied");
+        let help = format!("say under which key of {} the copies are kept: `kms_key`", cx.stack.standby);
+        out.warn("DR215", "name", message, help);
+    }
+    if fact.has_object_lock() {
+        let message = format!(
+            "`{name}` has Object Lock, and S3 copies its objects only into a bucket with Object Lock, which drstack does not make"
+        );
+        let help = "leave it out, and copy it by other means";
+        refuse(cx, out, ("DR210", "name"), message, help);
+    }
+    if let Some(rule) = &fact.older_rule {
+        let message = format!(
+            "rule `{rule}` of `{name}` has no filter, and S3 takes no other rule beside that older form"
+        );
+        let help =
+            "write that rule in the newer form: with `Filter`, `Priority` and `DeleteMarkerReplication`";
+        refuse(cx, out, ("DR216", "name"), message, help);
+    }
+}
+
 /// Returns the role for replication: the bucket's own, or the one of existing rules of others.
 fn role(
     spec: &BucketTable,
     cx: &CompileCx<'_>,
     foreign: Option<String>,
-    source_kms_key: Option<String>,
+    keys: &Keys,
     out: &mut ResourceSet,
 ) -> Link {
     let standby = spec.standby_name(cx.stack);
@@ -228,8 +262,8 @@ fn role(
                 source: spec.name.clone(),
                 destination: standby.clone(),
                 partition: names::partition(&cx.stack.standby).to_owned(),
-                kms_key: spec.kms_key.clone(),
-                source_kms_key,
+                kms_key: keys.standby.clone(),
+                source_kms_key: keys.source.clone(),
                 account: account(cx),
             };
             let role = Resource::named::<ReplicationRole>(

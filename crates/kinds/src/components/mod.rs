@@ -10,8 +10,9 @@ pub(crate) mod queue;
 pub mod table;
 pub mod traffic;
 
-use drstack_core::component::{CompileCx, DynComponent, ErasedComponent, Seed};
+use drstack_core::component::{CompileCx, DynComponent, ErasedComponent, ResourceSet, Seed};
 use drstack_core::facts::{FactQuery, Known};
+use drstack_core::objective::Mode;
 use serde_json::json;
 
 use crate::facts::{AccountFact, SIMULATED_ACCOUNT};
@@ -39,6 +40,23 @@ fn account(cx: &CompileCx<'_>) -> Option<String> {
 /// Returns the account for the simulated cloud.
 fn simulated_account() -> Seed {
     Seed::Fact { query: FactQuery::account(), value: json!(SIMULATED_ACCOUNT) }
+}
+
+/// Reports that an object of the primary is not what drstack can follow.
+///
+/// It is an error until the stack is applied so. Once the standby region serves it is a warning:
+/// nothing of it can be mended then, and what is there has to stay in reach.
+fn refuse(
+    cx: &CompileCx<'_>,
+    out: &mut ResourceSet,
+    (code, field): (&'static str, &'static str),
+    message: String,
+    help: impl Into<String>,
+) {
+    match cx.mode {
+        Mode::Standby => out.error(code, field, message, help),
+        Mode::Active => out.warn(code, field, message, help),
+    }
 }
 
 /// The default of switches that are on.

@@ -158,6 +158,8 @@ const NAME_LIMIT: usize = 64;
 const WARM_SHARE: u32 = 25;
 /// Help for a pool without instance types.
 const INSTANCE_TYPES: &str = "write them, best first: `instance_types = [\"g5.xlarge\"]`";
+/// Help for a pool without a number of instances.
+const CAPACITY: &str = "write how many instances serve the whole load: `capacity = 4`";
 /// The default share with which a failover counts as up: most of the load, with the rest shed.
 const MINIMUM_SHARE: u32 = 60;
 /// The usual shares of warm pools, in per cent.
@@ -263,7 +265,7 @@ impl Component for Pool {
             types,
             sizes,
             min: desired,
-            max: units(fact.as_ref().map_or(capacity, |fact| fact.max.max(capacity))),
+            max: units(fact.as_ref().map_or(capacity, |fact| fact.most(capacity))),
             desired,
             on_demand_percentage: spec.purchase.on_demand_percentage(cx.mode),
             reserved,
@@ -314,11 +316,10 @@ fn image(
 /// Reports the fields that a pool without `follows` lacks.
 fn missing(spec: &PoolTable) -> Vec<Problem> {
     let image = "write `image = \"@image.NAME\"`, or an id of the standby region, or `follows = \"GROUP\"`";
-    let capacity = "write how many instances serve the whole load: `capacity = 4`";
     let all = [
         (spec.image.is_none(), "image", image),
         (spec.instance_types.is_empty(), "instance_types", INSTANCE_TYPES),
-        (spec.capacity.is_none(), "capacity", capacity),
+        (spec.capacity.is_none(), "capacity", CAPACITY),
     ];
     let missing = all.into_iter().filter(|(missing, ..)| *missing && spec.follows.is_none());
     let problem = |(_, what, help)| {

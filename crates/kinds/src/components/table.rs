@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{PRIMARY, yes};
+use super::{PRIMARY, refuse, yes};
 use crate::facts::{FactKind, TableFact, TableShape};
 use crate::names::partition;
 use crate::resources::{TableCopy, TableExport, TableImport, TableRecovery, TableReplica, TableStream};
@@ -108,7 +108,7 @@ impl Component for Table {
             return;
         }
         if let Known::Yes(fact) = &fact {
-            replicable(spec, fact, out);
+            replicable(spec, fact, cx, out);
         }
         out.export("name", vec![Link::Known(spec.name.clone())]);
         let stream = out.add(Resource::named::<TableStream>(
@@ -248,7 +248,7 @@ fn oldest_hours(cx: &CompileCx<'_>) -> u64 {
 }
 
 /// Reports properties that a replica cannot follow, before anything changes.
-fn replicable(spec: &TableTable, fact: &TableFact, out: &mut ResourceSet) {
+fn replicable(spec: &TableTable, fact: &TableFact, cx: &CompileCx<'_>, out: &mut ResourceSet) {
     let name = &spec.name;
     if fact.autoscaled {
         let text = format!(
@@ -262,6 +262,15 @@ fn replicable(spec: &TableTable, fact: &TableFact, out: &mut ResourceSet) {
         );
         let help = "make it on-demand, or give its writes auto scaling; then run this again";
         out.error("DR212", "name", message, help);
+    }
+    if !fact.fixed_indexes.is_empty() {
+        let message = format!(
+            "indexes of table `{name}` have a fixed write capacity, and a replica needs auto scaling for each: {}",
+            fact.fixed_indexes.join(", ")
+        );
+        let help =
+            "give the writes of each index auto scaling, or make the table on-demand; then run this again";
+        refuse(cx, out, ("DR212", "name"), message, help);
     }
     if fact.legacy {
         let message = format!("table `{name}` is a global table of version 2017.11.29");

@@ -5,7 +5,7 @@ pub(crate) mod calls;
 pub mod instance_profile;
 pub mod instance_role;
 #[cfg(feature = "aws")]
-mod own_role;
+pub(crate) mod own_role;
 pub mod replication_role;
 pub mod writer_fence;
 

@@ -11,6 +11,7 @@ mod fixpoint;
 mod groups;
 mod loaded;
 mod not_carried;
+mod preconditions;
 mod props;
 mod random;
 mod samples;

@@ -11,7 +11,7 @@ pub(super) const CODES: &[Code] = &[
     (
         "DR231",
         "a pool lacks something",
-        "What is not followed from the primary's group has to be stated: `capacity`, `instance_types`, `image`.",
+        "What is not followed from the primary's group has to be stated: `capacity`, `instance_types`, `image`. So has the capacity of a group that counts vCPUs, memory or weights, which are no instances.",
     ),
     (
         "DR232",

@@ -5,8 +5,10 @@ use drstack_core::facts::Known;
 use drstack_core::objective::Mode;
 use serde_json::{Value, json};
 
+use super::CAPACITY;
 use super::PoolTable;
 use crate::components::image::{not_carried, simulated};
+use crate::components::refuse;
 use crate::facts::{FactKind, GroupFact};
 use crate::services::autoscaling::group_fact::LEDGERS;
 
@@ -21,6 +23,12 @@ pub(super) fn group(
     let Some(group) = &spec.follows else { return Ok(None) };
     match cx.facts.get::<GroupFact>(&GroupFact::about(group)) {
         Known::Yes(fact) => {
+            if let (None, Some(unit)) = (spec.capacity, fact.counted_in()) {
+                let message = format!(
+                    "Auto Scaling group `{group}` counts its capacity in {unit}, and a pool counts instances"
+                );
+                refuse(cx, out, ("DR231", "follows"), message, CAPACITY);
+            }
             // A capacity in the stack makes the warning unnecessary.
             if let (None, Mode::Standby) = (spec.capacity, cx.mode)
                 && let Some((message, help)) = fact.warning(group)

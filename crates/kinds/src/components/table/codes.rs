@@ -11,7 +11,7 @@ pub(super) const CODES: &[Code] = &[
     (
         "DR212",
         "a table cannot have a replica",
-        "Provisioned tables need auto scaling of writes before a replica can be added; on-demand tables need nothing.",
+        "Provisioned tables need auto scaling of writes, for themselves and for each global secondary index, before a replica can be added; on-demand tables need nothing.",
     ),
     (
         "DR213",

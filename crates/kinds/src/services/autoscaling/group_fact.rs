@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::FactKind;
-use crate::ledger::{Ledger, NotCarried};
+use crate::ledger::{FieldSetting, Ledger, NotCarried};
 use crate::services::autoscaling::group::behaviour::GroupBehaviour;
 use crate::services::ec2::disk::Disk;
 use crate::services::ec2::image_fact::ImageFact;
@@ -78,6 +78,22 @@ impl GroupFact {
     /// schedule.
     pub fn whole(&self) -> u32 {
         self.capacity.max(self.scheduled.unwrap_or(0))
+    }
+
+    /// Returns the maximum size of a pool with this many instances.
+    pub fn most(&self, capacity: u32) -> u32 {
+        if self.counted_in().is_some() { capacity } else { self.max.max(capacity) }
+    }
+
+    /// Returns what its sizes count, if that is not instances: `vcpu`, or the weights of its types.
+    pub fn counted_in(&self) -> Option<String> {
+        let unit = self.not_carried.get(&fields::GROUP, "DesiredCapacityType");
+        let weights = self.not_carried.get(&fields::OVERRIDES, "WeightedCapacity");
+        match (unit, weights) {
+            (Some(FieldSetting::Value(unit)), _) => Some(format!("`{unit}`")),
+            (_, Some(FieldSetting::Count(_))) => Some("the weights of its instance types".to_owned()),
+            _ => None,
+        }
     }
 
     /// Returns a warning if the group is far below the size that a failover starts, or if that size

@@ -16,6 +16,9 @@ pub struct TableFact {
     pub on_demand: bool,
     /// True if write capacity scales automatically (provisioned tables only).
     pub autoscaled: bool,
+    /// Global secondary indexes whose write capacity is fixed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixed_indexes: Vec<String>,
     /// The customer-managed key that encrypts it.
     pub kms_key: Option<String>,
     /// View type of its stream; none if it has no stream.

@@ -6,6 +6,7 @@ use drstack_core::cloud::{Call, CloudError};
 use drstack_core::kind::Kind;
 use serde_json::Value;
 
+use crate::aws::once::LastChanged;
 use crate::aws::tags::{owned, owner_by_name};
 use crate::aws::{Looked, Seen, Target};
 use crate::services::iam::calls as iam;
@@ -87,6 +88,7 @@ pub(crate) async fn create<K: OwnRole>(
 ) -> Result<Seen<K::Live>, CloudError> {
     let ((trust, policy), name) = (K::policies(spec), K::name(spec));
     iam::create_role(at, name, K::source(spec), &trust, &policy, &owned(call, spec)).await?;
+    at.aws.shared.get::<LastChanged>().now(&changed(name));
     let gone = || CloudError::Conflict {
         operation: "iam:CreateRole".to_owned(),
         message: format!("`{name}` is not known everywhere yet"),
@@ -101,7 +103,14 @@ pub(crate) async fn update<K: OwnRole>(
     spec: &K::Spec,
 ) -> Result<(), CloudError> {
     let (trust, policy) = K::policies(spec);
-    iam::update_role(at, name, &trust, &policy, &owned(call, spec)).await
+    iam::update_role(at, name, &trust, &policy, &owned(call, spec)).await?;
+    at.aws.shared.get::<LastChanged>().now(&changed(name));
+    Ok(())
+}
+
+/// Name under which [`LastChanged`] keeps when this run made or changed a role.
+pub(crate) fn changed(role: &str) -> String {
+    format!("role {role}")
 }
 
 fn seen<K: OwnRole>(at: &Target<'_>, name: &str, role: iam::Role) -> Seen<K::Live> {

@@ -9,6 +9,7 @@ use drstack_core::kind::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::kms;
 use crate::services::{operation, owned_by};
 
 /// The desired state of a replication role.
@@ -72,12 +73,8 @@ pub fn policy(spec: &ReplicationRoleSpec) -> Value {
             statement["Condition"] = owned_by(account);
         }
     }
-    // IAM grants only ARNs; for an alias or an id, the key's own policy grants access.
     let granted = [(&spec.source_kms_key, "kms:Decrypt"), (&spec.kms_key, "kms:Encrypt")];
-    statements.extend(granted.into_iter().filter_map(|(key, action)| {
-        let key = key.as_deref().filter(|key| key.starts_with("arn:"))?;
-        Some(json!({"Effect": "Allow", "Action": [action], "Resource": key}))
-    }));
+    statements.extend(granted.into_iter().filter_map(|(key, action)| kms::allow(action, key.as_deref()?)));
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 

@@ -4,7 +4,7 @@ use drstack_core::kind::{Operation, Place};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::FactKind;
-use crate::ledger::{Ledger, NotCarried};
+use crate::ledger::{FieldSetting, Ledger, NotCarried};
 use crate::services::operation;
 
 /// A bucket of the primary.
@@ -19,6 +19,10 @@ pub struct BucketFact {
     /// allows it.
     #[serde(default)]
     pub kms_key: Option<String>,
+    /// A replication rule of another owner without a filter: the older form, beside which S3 takes no
+    /// other rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older_rule: Option<String>,
     /// What is set on it and not carried.
     #[serde(default, skip_serializing_if = "NotCarried::is_empty")]
     pub not_carried: NotCarried,
@@ -26,6 +30,13 @@ pub struct BucketFact {
 
 /// The tables of a bucket.
 pub const LEDGERS: &[&Ledger] = &[&fields::BUCKET];
+
+impl BucketFact {
+    /// True if its objects may be locked, which S3 replicates only into a bucket with Object Lock.
+    pub fn has_object_lock(&self) -> bool {
+        self.not_carried.get(&fields::BUCKET, "GetObjectLockConfiguration") == Some(&FieldSetting::Set)
+    }
+}
 
 impl FactKind for BucketFact {
     const NAME: &'static str = "bucket";

@@ -9,7 +9,7 @@ use aws_sdk_s3::types::{
 use drstack_core::cloud::CloudError;
 
 use crate::aws::built;
-use crate::aws::once::Cache;
+use crate::aws::once::{Cache, LastChanged};
 use crate::aws::tags::{Tags, owner};
 use crate::aws::{Target, absent, has_code};
 use aws_sdk_s3::types::ReplicationRule;
@@ -123,7 +123,14 @@ pub(crate) async fn versioning(at: &Target<'_>, bucket: &str) -> Result<Option<b
 pub(crate) async fn put_versioning(at: &Target<'_>, bucket: &str) -> Result<(), CloudError> {
     let on = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
     let put = at.s3().put_bucket_versioning().bucket(bucket).versioning_configuration(on).send().await;
-    put.map(drop).map_err(|error| at.failed("s3:PutBucketVersioning", error))
+    put.map_err(|error| at.failed("s3:PutBucketVersioning", error))?;
+    at.aws.shared.get::<LastChanged>().now(&versioned(bucket));
+    Ok(())
+}
+
+/// Name under which [`LastChanged`] keeps when this run switched the versioning of a bucket on.
+pub(crate) fn versioned(bucket: &str) -> String {
+    format!("versioning of {bucket}")
 }
 
 /// Reads the default encryption: `AES256`, or the KMS key; empty if none is set.

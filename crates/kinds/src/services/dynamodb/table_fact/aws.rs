@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
 use aws_sdk_dynamodb::types::{
     BillingMode, GlobalSecondaryIndexDescription, KeySchemaElement, ProvisionedThroughputDescription,
@@ -14,6 +16,8 @@ mod not_carried;
 
 use not_carried::not_carried;
 
+/// Resource ids that one request names, by the API reference of DescribeScalableTargets.
+const TARGETS: usize = 50;
 /// The current version of global tables.
 const TODAYS: &str = "2019.11.21";
 
@@ -25,12 +29,26 @@ impl Ask for TableFact {
             .billing_mode_summary
             .as_ref()
             .is_some_and(|it| it.billing_mode == Some(BillingMode::PayPerRequest));
-        let autoscaled = async { Ok::<_, CloudError>(!on_demand && autoscaled(at, name).await?) };
-        let (autoscaled, not_carried) = tokio::join!(autoscaled, not_carried(at, name, &found));
-        let autoscaled = autoscaled?;
+        let indexes: Vec<String> = found
+            .global_secondary_indexes()
+            .iter()
+            .filter(|_| !on_demand)
+            .filter_map(|it| it.index_name().map(str::to_owned))
+            .collect();
+        let scaling =
+            async { if on_demand { Ok(BTreeSet::new()) } else { autoscaled(at, name, &indexes).await } };
+        let (scaling, not_carried) = tokio::join!(scaling, not_carried(at, name, &found));
+        let scaling = scaling?;
+        let autoscaled = scaling.contains(&table_target(name));
+        // A table whose own capacity is fixed is refused for that.
+        let fixed_indexes = indexes
+            .into_iter()
+            .filter(|index| autoscaled && !scaling.contains(&index_target(name, index)))
+            .collect();
         Ok(Some(TableFact {
             on_demand,
             autoscaled,
+            fixed_indexes,
             kms_key: customer_key(&found),
             shape: Some(shape(&found, on_demand || autoscaled)),
             stream: found
@@ -91,15 +109,41 @@ fn customer_key(table: &TableDescription) -> Option<String> {
     (sse.sse_type == Some(SseType::Kms)).then(|| sse.kms_master_key_arn.clone()).flatten()
 }
 
-async fn autoscaled(at: &Target<'_>, name: &str) -> Result<bool, CloudError> {
-    let ask = at
-        .scaling()
-        .describe_scalable_targets()
-        .service_namespace(ServiceNamespace::Dynamodb)
-        .resource_ids(format!("table/{name}"))
-        .scalable_dimension(ScalableDimension::DynamoDbTableWriteCapacityUnits);
-    let answer = ask.send().await;
-    let answer =
-        answer.map_err(|error| at.failed("application-autoscaling:DescribeScalableTargets", error))?;
-    Ok(!answer.scalable_targets.unwrap_or_default().is_empty())
+/// Returns those of the table and its indexes whose write capacity scales automatically, as Auto
+/// Scaling names them.
+async fn autoscaled(at: &Target<'_>, name: &str, indexes: &[String]) -> Result<BTreeSet<String>, CloudError> {
+    let indexes = indexes.iter().map(|index| index_target(name, index));
+    let wanted: Vec<String> = std::iter::once(table_target(name)).chain(indexes).collect();
+    let mut found = BTreeSet::new();
+    for wanted in wanted.chunks(TARGETS) {
+        let ask = at
+            .scaling()
+            .describe_scalable_targets()
+            .service_namespace(ServiceNamespace::Dynamodb)
+            .set_resource_ids(Some(wanted.to_vec()));
+        let mut pages = ask.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page =
+                page.map_err(|error| at.failed("application-autoscaling:DescribeScalableTargets", error))?;
+            let writes = page.scalable_targets.unwrap_or_default().into_iter().filter(|it| {
+                matches!(
+                    it.scalable_dimension,
+                    ScalableDimension::DynamoDbTableWriteCapacityUnits
+                        | ScalableDimension::DynamoDbIndexWriteCapacityUnits
+                )
+            });
+            found.extend(writes.map(|it| it.resource_id));
+        }
+    }
+    Ok(found)
+}
+
+/// Resource id of a table in Application Auto Scaling.
+fn table_target(table: &str) -> String {
+    format!("table/{table}")
+}
+
+/// Resource id of an index in Application Auto Scaling.
+fn index_target(table: &str, index: &str) -> String {
+    format!("table/{table}/index/{index}")
 }

@@ -21,11 +21,16 @@ impl Ask for BucketFact {
         at.aws.told.get::<Replication>().0.put(name, replication.clone());
         let is_foreign =
             |id: Option<&str>| replication_rule::whose(at.scope, id.unwrap_or_default()) == Owner::Foreign;
+        let older_rule = replication.as_ref().and_then(|(_, rules)| {
+            let older = rules.iter().find(|rule| rule.filter.is_none() && is_foreign(rule.id.as_deref()))?;
+            Some(older.id.clone().unwrap_or_default())
+        });
         let foreign = replication.filter(|(role, rules)| {
             !replication_rule::is_own_role(at, role)
                 && rules.iter().any(|rule| is_foreign(rule.id.as_deref()))
         });
         let kms_key = Some(encryption).filter(|it| !it.is_empty() && it != MANAGED);
-        Ok(Some(BucketFact { versioning, foreign_role: foreign.map(|(role, _)| role), kms_key, not_carried }))
+        let foreign_role = foreign.map(|(role, _)| role);
+        Ok(Some(BucketFact { versioning, foreign_role, kms_key, older_rule, not_carried }))
     }
 }

@@ -12,9 +12,12 @@ use drstack_core::sides::{Copied, Sides};
 use jiff::Timestamp;
 
 use super::{ReplicationRule, ReplicationRuleLive, ReplicationRuleSpec, role_beside};
+use crate::aws::once::LastChanged;
 use crate::aws::tags::decode;
 use crate::aws::{Driver, Looked, Seen, Target, built, each, each_of, has_code, passing};
 use crate::services::iam::calls as iam;
+use crate::services::iam::own_role;
+use crate::services::s3::calls as s3;
 use crate::services::s3::calls::{NO_BUCKET, Replication};
 
 const PUT: &str = "s3:PutReplicationConfiguration";
@@ -92,7 +95,7 @@ impl Driver for ReplicationRule {
             let gone = at.buckets().delete_bucket_replication().bucket(bucket).send().await;
             return gone.map(drop).map_err(|error| at.failed(PUT, error));
         }
-        write(at, bucket, role, rules).await
+        write(at, bucket, role, rules, None).await
     }
 
     async fn sides(
@@ -193,18 +196,34 @@ async fn put(at: &Target<'_>, spec: &ReplicationRuleSpec) -> Result<(), CloudErr
         rules.iter().filter_map(|rule| rule.priority).max().map_or(1, |highest| highest + 1)
     });
     rules.push(rule(spec, priority)?);
-    write(at, &spec.bucket, role, rules).await
+    write(at, &spec.bucket, role, rules, Some(&spec.destination)).await
 }
 
-async fn write(at: &Target<'_>, bucket: &str, role: String, rules: Vec<Rule>) -> Result<(), CloudError> {
+/// Writes the rules of a bucket; `destination` is that of a rule that is new or changed.
+async fn write(
+    at: &Target<'_>,
+    bucket: &str,
+    role: String,
+    rules: Vec<Rule>,
+    destination: Option<&str>,
+) -> Result<(), CloudError> {
+    let settling = is_settling(at, bucket, destination, &role);
     let config = built(PUT, ReplicationConfiguration::builder().role(role).set_rules(Some(rules)).build())?;
     let put = at.buckets().put_bucket_replication().bucket(bucket);
     match put.replication_configuration(config).send().await {
         Ok(_) => Ok(()),
-        // Versioning just enabled, or a role just created, is not visible everywhere yet.
-        Err(error) if has_code(&error, &["InvalidRequest"]) => Err(passing(PUT, &error)),
+        Err(error) if settling && has_code(&error, &["InvalidRequest"]) => Err(passing(PUT, &error)),
         Err(error) => Err(at.failed(PUT, error)),
     }
+}
+
+/// True if this run has changed something that S3 may not see everywhere yet: versioning that was
+/// just enabled, or a role that was just made. Any other refusal does not pass by itself.
+fn is_settling(at: &Target<'_>, bucket: &str, destination: Option<&str>, role: &str) -> bool {
+    let changed = at.aws.shared.get::<LastChanged>();
+    let role = own_role::changed(role.rsplit('/').next().unwrap_or_default());
+    let versioned = [Some(bucket), destination].into_iter().flatten().map(s3::versioned);
+    versioned.chain([role]).any(|it| changed.of(&it).is_some())
 }
 
 /// Builds the rule in the V2 schema: a filter, a priority, and an explicit setting for delete
