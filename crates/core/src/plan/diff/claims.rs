@@ -82,6 +82,10 @@ impl<'a> Draft<'a> {
             }
             Owner::Stack(other) => format!("`{id}` belongs to stack `{other}`; name another one"),
             Owner::Foreign if self.seen.begun.contains(&resource.address) => return Whose::Begun,
+            Owner::Foreign if kind.role().holds_data() => format!(
+                "`{id}` exists and is not drstack's, and it may hold data: it stays as it is; where the copy can have another name, \
+                 choose one, else leave the component out"
+            ),
             Owner::Foreign => format!("`{id}` exists and is not drstack's; name another one, or remove it"),
         };
         self.block(&resource.address, text);
@@ -175,9 +179,12 @@ impl<'a> Draft<'a> {
             _ if self.fails_over() => used.first().copied().unwrap_or(0),
             _ => {
                 let ids: Vec<String> = all.iter().map(|(it, _)| format!("`{}`", it.id)).collect();
+                let way_on = match kind.role().holds_data() {
+                    true => "remove the tag `drstack:stack` of the others",
+                    false => "delete the others, or remove their tag `drstack:stack`",
+                };
                 let text = format!(
-                    "{} all stand for this address, and it is not certain which of them is in use; delete the others, or remove \
-                     their tag `drstack:stack`",
+                    "{} all stand for this address, and it is not certain which of them is in use; {way_on}",
                     ids.join(" and ")
                 );
                 self.block(&resource.address, text);
@@ -186,8 +193,12 @@ impl<'a> Draft<'a> {
         };
         let one = all.swap_remove(one);
         for (other, _) in all {
+            let way_on = match kind.role().holds_data() {
+                true => "remove its tag `drstack:stack`",
+                false => "delete it, or remove its tag `drstack:stack`",
+            };
             let text = format!(
-                "`{}` stands for the same address as `{}`, which is in use; delete it, or remove its tag `drstack:stack`",
+                "`{}` stands for the same address as `{}`, which is in use; {way_on}",
                 other.id, one.0.id
             );
             self.report.kept.push(Remark { address: resource.address.to_string(), text });
@@ -223,9 +234,10 @@ impl<'a> Draft<'a> {
             if self.claimed.contains(&((*kind).to_owned(), found.id.clone())) {
                 continue;
             }
+            let way_on = if self.holds_data(kind) { "" } else { ", or delete it yourself" };
             let text = format!(
                 "{kind} `{}` has the tags of this stack, and nothing proves that drstack made it: it is left alone; remove its tag \
-                 `drstack:stack`, or delete it yourself",
+                 `drstack:stack`{way_on}",
                 found.id
             );
             self.report.kept.push(Remark { address, text });

@@ -108,3 +108,16 @@ fn what_was_replaced_stays_until_what_replaces_it_serves() {
     assert_eq!(lines(&plan), ["Update x.x/a []"]);
     assert_eq!(kept(&report), ["x.x/a: `a-1` serves until what replaces it is ready"]);
 }
+
+#[test]
+fn nobody_is_advised_to_remove_what_may_hold_data() {
+    let data = Resource::named::<Data>(at("x.x/d"), Place::Standby, "d", &spec(None));
+    let other = Resource::named::<Named>(at("x.x/n"), Place::Standby, "n", &spec(None));
+    let theirs = |id: &str| Look::Present(Found { owner: Owner::Foreign, ..a(id, 1) });
+    let seen = seen(vec![("x.x/d", theirs("d")), ("x.x/n", theirs("n"))]);
+    let (plan, report) = made(&want(vec![data, other]), &seen, &options(Intent::Converge));
+    assert!(plan.is_empty(), "{plan:?}");
+    let said: Vec<(&str, bool)> =
+        report.blocked.iter().map(|it| (it.address.as_str(), it.text.contains("remove"))).collect();
+    assert_eq!(said, [("x.x/d", false), ("x.x/n", true)], "{report:?}");
+}
