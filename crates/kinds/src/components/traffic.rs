@@ -29,9 +29,9 @@ use probe::{Probe, is_dns_name, is_full_name};
 use target::APEX;
 pub use target::{Alias, StandbyTarget, Target};
 
-use super::Pool;
 use super::pool::Share;
 use super::table::RESTORED;
+use super::Pool;
 use crate::facts;
 use crate::names;
 use crate::resources::{Alarm, Check, DnsRecord, DnsWeights, HealthCheck, TrafficSwitch};
@@ -125,6 +125,9 @@ impl Component for Traffic {
         name("zone", &spec.zone, facts::is_zone_id(&spec.zone) || is_full_name(&spec.zone));
         name("record", &spec.record, spec.record == APEX || is_dns_name(&spec.record));
         target::check(spec, out);
+        if !facts::is_zone_id(&spec.zone) {
+            place::check(spec, &spec.zone, &mut |problem| out.push(problem));
+        }
         if Probe::parse(&spec.probe).is_none() {
             let message = format!("`{}` is not an HTTPS address that Route 53 can ask", spec.probe);
             out.push(Problem::error("DR253", "probe", message, PROBE));

@@ -6,7 +6,7 @@ pub(super) const CODES: &[Code] = &[
     (
         "DR250",
         "not a DNS name",
-        "Names of zones, records and targets are labels of letters, digits and `-` with dots between them. A record cannot be the zone's own name, which takes no CNAME, and no wildcard.",
+        "Names of zones, records and targets are labels of letters, digits and `-` with dots between them. A record cannot be the zone's own name, which takes no CNAME, and no wildcard. It is what stands before the zone, without the zone, and no side of it may be the record itself.",
     ),
     (
         "DR251",

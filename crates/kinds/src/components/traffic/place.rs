@@ -1,15 +1,55 @@
 //! The place of a record: zone and name, if no other owner has them.
 
-use drstack_core::component::{CompileCx, ResourceSet};
+use drstack_core::component::{CompileCx, Problem, ResourceSet};
 use drstack_core::facts::Known;
 
 use super::TrafficTable;
+use super::target::{APEX, StandbyTarget};
 use crate::facts::{self, DnsFact, SimpleRecord};
 use crate::services::route53::dns_fact::LEDGERS;
 use crate::services::route53::dns_record::{MARK_LIMIT, SIDES, mark};
 
 /// Prefixes of described records that answer the same questions as an alias.
 const ADDRESSES: [&str; 3] = ["A ", "AAAA ", "CNAME "];
+
+/// Returns the zone's name, the end of the full name of a `record` in it.
+fn zone_of<'a>(full: &'a str, record: &str) -> Option<&'a str> {
+    if record == APEX {
+        return Some(full);
+    }
+    let (record, rest) =
+        full.split_at_checked(record.len()).filter(|(it, _)| it.eq_ignore_ascii_case(record))?;
+    rest.strip_prefix('.').filter(|_| !record.is_empty())
+}
+
+/// Reports names that do not fit the `zone` of this name: a record that repeats it, and a side that
+/// is the record itself.
+pub(super) fn check(spec: &TrafficTable, zone: &str, report: &mut dyn FnMut(Problem)) {
+    let lower = |name: &str| name.trim_end_matches('.').to_ascii_lowercase();
+    let (zone, record) = (lower(zone), lower(&spec.record));
+    let below = match record.strip_suffix(&zone) {
+        Some("") => Some(""),
+        Some(rest) => rest.strip_suffix('.'),
+        None => None,
+    };
+    if let Some(below) = below.filter(|_| !zone.is_empty()) {
+        let message = format!("`{record}` repeats the zone: the name would be `{record}.{zone}`");
+        let help = format!("write what stands before the zone: `record = \"{below}\"`");
+        return report(Problem::error("DR250", "record", message, help));
+    }
+    let full = if record.is_empty() { zone } else { format!("{record}.{zone}") };
+    let standby = match &spec.standby_target {
+        StandbyTarget::Of(standby) => Some(("standby_target", standby)),
+        StandbyTarget::Pool(_) => None,
+    };
+    for (field, target) in [Some(("primary_target", &spec.primary_target)), standby].into_iter().flatten() {
+        if lower(&target.name()) == full {
+            let message = format!("`{full}` would lead to itself");
+            let help = "write the name of what answers there: a load balancer's";
+            report(Problem::error("DR250", field, message, help));
+        }
+    }
+}
 
 /// Returns zone id and full name of the record, if both are known and the name is free, owned, or
 /// to be adopted.
@@ -47,6 +87,15 @@ pub(super) fn place(
         return None;
     }
     let record = &fact.record;
+    // The stack says the id of the zone, and the fact its name.
+    if let Some(name) = zone_of(record, &spec.record).filter(|_| facts::is_zone_id(zone)) {
+        let mut problems = Vec::new();
+        check(spec, name, &mut |problem| problems.push(problem));
+        if !problems.is_empty() {
+            out.problems.extend(problems);
+            return None;
+        }
+    }
     let (target, alias) = (spec.primary_target.name(), spec.primary_target.zone());
     let mine = fact.simple.as_ref().is_some_and(|it| it.target == target && it.zone.as_deref() == alias);
     let kind = |simple: &SimpleRecord| if simple.zone.is_some() { "alias of" } else { "CNAME" };
