@@ -35,33 +35,12 @@ impl Compiled {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
-    /// Compiles a component, or its check with this `number`; stores its problems and notes.
-    fn add(
-        &mut self,
-        stack: &Stack,
-        declared: &Declared,
-        number: usize,
-        facts: &Facts,
-        (mode, standing): (Mode, &Standing),
-        exports: &BTreeMap<ComponentAddress, Exports>,
-    ) -> ResourceSet {
-        let cx = CompileCx {
-            stack: &stack.facts,
-            address: &declared.address,
-            posture: declared.posture,
-            mode,
-            epoch: standing.epoch,
-            planned: standing.planned,
-            minimum: standing.minimum.of(&declared.address),
-            objective: declared.objective,
-            facts,
-            exports,
-            check: number,
-        };
+    /// Compiles a component or a check; stores its problems and notes.
+    fn add(&mut self, declared: &Declared, cx: &CompileCx<'_>) -> ResourceSet {
         let mut set = ResourceSet::default();
-        declared.component.compile(&declared.spec, &cx, &mut set);
-        let asked = declared.component.facts(&declared.spec, &stack.facts);
-        if let Some(lacking) = asked.iter().find_map(|query| facts.lacks(query)) {
+        declared.component.compile(&declared.spec, cx, &mut set);
+        let asked = declared.component.facts(&declared.spec, cx.stack);
+        if let Some(lacking) = asked.iter().find_map(|query| cx.facts.lacks(query)) {
             for resource in set.resources.iter_mut().filter(|it| it.rests_on_facts) {
                 resource.lacking = Some(lacking.clone());
             }
@@ -95,6 +74,41 @@ impl Compiled {
     }
 }
 
+/// What is the same for all components of a stack.
+struct Around<'a> {
+    stack: &'a Stack,
+    facts: &'a Facts,
+    standing: &'a Standing,
+    sorts: BTreeSet<&'static str>,
+}
+
+impl Around<'_> {
+    /// Returns the context of a component, or of its check with this `number`.
+    fn cx<'a>(
+        &'a self,
+        declared: &'a Declared,
+        number: usize,
+        mode: Mode,
+        exports: &'a BTreeMap<ComponentAddress, Exports>,
+    ) -> CompileCx<'a> {
+        CompileCx {
+            stack: &self.stack.facts,
+            address: &declared.address,
+            posture: declared.posture,
+            mode,
+            epoch: self.standing.epoch,
+            planned: self.standing.planned,
+            minimum: self.standing.minimum.of(&declared.address),
+            objective: declared.objective,
+            sorts: &self.sorts,
+            secrets: &self.stack.secrets,
+            facts: self.facts,
+            exports,
+            check: number,
+        }
+    }
+}
+
 /// Returns the facts that must be captured before `stack` can be compiled, without duplicates.
 pub fn queries(stack: &Stack) -> Vec<FactQuery> {
     let mut queries: Vec<_> =
@@ -108,17 +122,19 @@ pub fn queries(stack: &Stack) -> Vec<FactQuery> {
 /// never changed.
 pub fn compile(stack: &Stack, facts: &Facts, standing: impl Into<Standing>) -> Compiled {
     let standing = standing.into();
+    let sorts = stack.components.values().map(|it| it.component.name()).collect();
+    let around = Around { stack, facts, standing: &standing, sorts };
     let mut compiled = Compiled::default();
     compiled.graph.moved.clone_from(&stack.moved);
     let mut exports: BTreeMap<ComponentAddress, Exports> = BTreeMap::new();
     for declared in in_order(stack) {
         let mode = standing.mode_of(&declared.address);
-        let set = compiled.add(stack, declared, 0, facts, (mode, &standing), &exports);
+        let set = compiled.add(declared, &around.cx(declared, 0, mode, &exports));
         compiled.insert(declared, set.resources);
         exports.insert(declared.address.clone(), set.exports);
         let mut checks = Vec::new();
         for (number, check) in (1..).zip(&declared.checks) {
-            let set = compiled.add(stack, check, number, facts, (mode, &standing), &exports);
+            let set = compiled.add(check, &around.cx(check, number, mode, &exports));
             // What has not failed over need not be up, but problems of its checks are reported all
             // the same.
             if mode == Mode::Active {
@@ -131,6 +147,12 @@ pub fn compile(stack: &Stack, facts: &Facts, standing: impl Into<Standing>) -> C
         let links = checks.iter().map(|check| Link::id(&check.address)).collect();
         exports.entry(declared.address.clone()).or_default().insert(CHECKS.to_owned(), links);
         compiled.insert(declared, checks);
+    }
+    for declared in stack.components.values() {
+        let mut found = Vec::new();
+        let cx = around.cx(declared, 0, standing.mode_of(&declared.address), &exports);
+        declared.component.review(&declared.spec, &cx, &mut found);
+        compiled.problems.extend(found.iter().map(|problem| declared.diagnose(problem)));
     }
     let clashes = clashes(stack, &compiled.graph);
     compiled.problems.extend(clashes);

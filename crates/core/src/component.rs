@@ -1,6 +1,6 @@
 //! Components: the entries of a stack file; pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::address::{Address, ComponentAddress};
-use crate::cloud::Found;
+use crate::cloud::{Found, Secrets};
 use crate::diagnostic::Severity;
 use crate::diagnostic::codes::{CODES, Code};
 use crate::facts::{FactQuery, Facts};
@@ -125,6 +125,11 @@ pub struct CompileCx<'a> {
     pub minimum: Option<Minimum>,
     /// Its objective: its own, otherwise the stack's.
     pub objective: Objective,
+    /// Names of the sorts of components that the stack has.
+    pub sorts: &'a BTreeSet<&'static str>,
+    /// Texts that this run has read, by their hash. Nothing but a problem may follow from them: another run may not know
+    /// them.
+    pub secrets: &'a Secrets,
     /// Captured facts of the live regions.
     pub facts: &'a Facts,
     /// Exports of the components that it refers to.
@@ -313,6 +318,8 @@ pub trait Component: Send + Sync + 'static {
     }
     /// Adds the resources that it needs for `cx.posture` and `cx.mode`, with their edges.
     fn compile(spec: &Self::Spec, cx: &CompileCx<'_>, out: &mut ResourceSet);
+    /// Reports what it can tell only once the whole stack is compiled: `cx` has the exports of all components.
+    fn review(_spec: &Self::Spec, _cx: &CompileCx<'_>, _out: &mut Vec<Problem>) {}
     /// Returns the program that it runs on drstack's host, with its arguments, if it is a check that runs one.
     fn command(_spec: &Self::Spec) -> Option<Vec<String>> {
         None
@@ -340,6 +347,7 @@ pub trait DynComponent: Send + Sync {
     fn check(&self, spec: &Value, stack: &StackFacts, posture: Posture, out: &mut Vec<Problem>);
     fn facts(&self, spec: &Value, stack: &StackFacts) -> Vec<FactQuery>;
     fn compile(&self, spec: &Value, cx: &CompileCx<'_>, out: &mut ResourceSet);
+    fn review(&self, spec: &Value, cx: &CompileCx<'_>, out: &mut Vec<Problem>);
     fn command(&self, spec: &Value) -> Option<Vec<String>>;
     fn seeds(&self, spec: &Value, stack: &StackFacts, address: &ComponentAddress) -> Vec<Seed>;
 }
@@ -394,6 +402,9 @@ impl<C: Component> DynComponent for ErasedComponent<C> {
     }
     fn compile(&self, spec: &Value, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         C::compile(&Self::typed(spec), cx, out);
+    }
+    fn review(&self, spec: &Value, cx: &CompileCx<'_>, out: &mut Vec<Problem>) {
+        C::review(&Self::typed(spec), cx, out);
     }
     fn seeds(&self, spec: &Value, stack: &StackFacts, address: &ComponentAddress) -> Vec<Seed> {
         C::seeds(&Self::typed(spec), stack, address)

@@ -199,9 +199,8 @@ impl Session {
     async fn compiled(&mut self, options: &Options) -> Result<Basis, Failure> {
         let Asked { mut kept, seen, moved, has_new_levels } = self.ask().await?;
         kept.facts = seen.facts;
-        let mut secrets = self.stack.secrets.clone();
-        secrets.extend(seen.secrets);
-        self.scope.secrets = Arc::new(secrets);
+        self.stack.secrets.extend(seen.secrets);
+        self.scope.secrets = Arc::new(self.stack.secrets.clone());
         for (query, fact) in &kept.facts.answers {
             // Never log the value: it may be anything.
             tracing::debug!(query, captured_at = %fact.captured_at, "have a fact");

@@ -19,22 +19,22 @@ use serde::{Deserialize, Serialize};
 
 use super::image::standby;
 use super::table::RESTORED;
-use super::{Bucket, Network, Table, account, simulated_account};
+use super::{Bucket, Network, Table, simulated_account};
 use crate::facts::{FactKind, GroupFact};
 use crate::names;
-use crate::resources::{Group, InstanceProfile, InstanceRole, LaunchTemplate};
+use crate::resources::{Group, LaunchTemplate};
 use crate::services::autoscaling::group::fleet::Engine;
 use crate::services::autoscaling::group::{Failover, GroupSpec, Step};
 use crate::services::ec2::launch_template::LaunchTemplateSpec;
-use crate::services::iam::instance_profile::InstanceProfileSpec;
-use crate::services::iam::instance_role::InstanceRoleSpec;
 
 mod codes;
 mod engine;
 mod followed;
 mod image_choice;
+mod profile;
 mod reservations;
 mod sizes;
+mod user_data;
 
 pub use image_choice::ImageChoice;
 
@@ -229,7 +229,7 @@ impl Component for Pool {
         let reserved = reservations::reserved(spec, &types, cx, out);
         let (unit, sizes) = sizes::sizes(spec, &types);
         let units = |instances: u32| instances.saturating_mul(unit);
-        let profile = profile(spec, fact.as_ref(), cx, out);
+        let profile = profile::profile(spec, fact.as_ref(), cx, out);
         let name = names::owned(&cx.stack.name, cx.address, "", NAME_LIMIT);
         let template = LaunchTemplateSpec {
             name: name.clone(),
@@ -280,6 +280,10 @@ impl Component for Pool {
         let group = out.add(Resource::tagged::<Group>(cx.resource("group"), Place::Standby, &group));
         out.export("group", vec![Link::id(&group)]);
         out.export(RESTORED, spec.tables.iter().flat_map(|it| cx.export(it, RESTORED)).collect());
+    }
+
+    fn review(spec: &PoolTable, cx: &CompileCx<'_>, out: &mut Vec<Problem>) {
+        user_data::review(spec, cx, out);
     }
 
     fn seeds(spec: &PoolTable, _stack: &StackFacts, _address: &ComponentAddress) -> Vec<Seed> {
@@ -402,42 +406,6 @@ fn minimum(spec: &PoolTable, cx: &CompileCx<'_>, capacity: u32, unit: u32) -> u3
 fn part(capacity: u32, share: u32) -> u32 {
     let part = (u64::from(capacity) * u64::from(share)).div_ceil(100);
     u32::try_from(part).unwrap_or(capacity)
-}
-
-/// Returns the instance profile: the named one, one for the data that the pool reads, or the
-/// followed group's.
-fn profile(
-    spec: &PoolTable,
-    fact: Option<&GroupFact>,
-    cx: &CompileCx<'_>,
-    out: &mut ResourceSet,
-) -> Option<Link> {
-    if let Some(name) = &spec.instance_profile {
-        return Some(Link::Known(name.clone()));
-    }
-    if spec.buckets.is_empty() && spec.tables.is_empty() {
-        return fact.and_then(|fact| fact.profile.clone()).map(Link::Known);
-    }
-    let name = names::owned(&cx.stack.name, cx.address, "instances", NAME_LIMIT);
-    let arns = |links: Vec<Link>| links.into_iter().map(|link| link.text().to_owned());
-    let mut role = InstanceRoleSpec {
-        name: name.clone(),
-        account: account(cx),
-        buckets: spec.buckets.iter().flat_map(|it| arns(cx.export(it, "arn"))).collect(),
-        tables: spec.tables.iter().flat_map(|it| arns(cx.export(it, "arn"))).collect(),
-    };
-    role.buckets.sort();
-    role.tables.sort();
-    let is_owned = !role.buckets.is_empty();
-    let role = Resource::named::<InstanceRole>(cx.resource("instance-role"), Place::Global, &name, &role);
-    let role = out.add(match is_owned {
-        true => role.resting_on(&FactQuery::account(), cx.facts),
-        false => role.whatever_is_answered(),
-    });
-    let profile = InstanceProfileSpec { name: name.clone(), role: Link::id(&role) };
-    let profile =
-        Resource::named::<InstanceProfile>(cx.resource("instance-profile"), Place::Global, &name, &profile);
-    Some(Link::id(&out.add(profile.whatever_is_answered())))
 }
 
 #[cfg(test)]

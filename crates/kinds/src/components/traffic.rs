@@ -31,7 +31,7 @@ pub use target::{Alias, StandbyTarget, Target};
 
 use super::pool::Share;
 use super::table::RESTORED;
-use super::Pool;
+use super::{PRIMARY, Pool};
 use crate::facts;
 use crate::names;
 use crate::resources::{Alarm, Check, DnsRecord, DnsWeights, HealthCheck, TrafficSwitch};
@@ -148,6 +148,8 @@ impl Component for Traffic {
         };
         let (primary, secondary) = (spec.primary_target.name(), standby.name());
         remark(spec, cx, out);
+        out.export(PRIMARY, vec![Link::Known(primary.clone())]);
+        out.export("name", vec![Link::Known(secondary.clone())]);
         let name = names::owned(&cx.stack.name, cx.address, "", ALARM_LIMIT);
         let alarm = AlarmSpec {
             name: name.clone(),

@@ -115,3 +115,77 @@ fn keys_by_id_and_alias_become_arns_that_the_role_may_use() {
     assert_eq!(keys(&arn, &arn), (arn.clone(), arn.clone(), arn));
 }
 
+#[test]
+fn a_followed_instance_profile_is_not_replaced_without_a_word() {
+    let fact = json!({"profile": "web-instances"});
+    let said = |tables: &str| {
+        let compiled = compiled(tables, ("group", "web"), &fact, Mode::Standby);
+        problem(&compiled, "`web-instances`").map(|it| (it.code, it.message.clone()))
+    };
+    let (code, message) = said(&format!("{POOL}buckets = [\"@bucket.models\"]\n{BUCKET}")).unwrap();
+    assert_eq!(code, "DR239");
+    assert!(message.contains("`buckets` replace") && message.contains("to pull images"), "{message}");
+    assert_eq!(said(POOL), None, "it is kept");
+    let named =
+        format!("{POOL}buckets = [\"@bucket.models\"]\ninstance_profile = \"web-instances\"\n{BUCKET}");
+    assert_eq!(said(&named), None);
+}
+
+#[test]
+fn instances_may_decrypt_what_they_read_and_ask_which_region_may_write() {
+    let policy = |tables: &str| {
+        let tables = format!("{POOL}buckets = [\"@bucket.models\"]\n{BUCKET}{tables}");
+        let compiled = compiled(&tables, ("group", "web"), &json!({}), Mode::Standby);
+        let role = serde_json::from_value(spec(&compiled, "pool.web/instance-role").clone()).unwrap();
+        drstack_kinds::services::iam::instance_role::policy(&role).to_string()
+    };
+    let plain = policy("");
+    assert!(!plain.contains("kms:") && !plain.contains("ssm:"), "{plain}");
+    let account = drstack_kinds::facts::SIMULATED_ACCOUNT;
+    let all = policy("kms_key = \"1234-ab\"\n[fence.writers]\n");
+    let key = format!(
+        r#"{{"Effect":"Allow","Action":["kms:Decrypt"],"Resource":"arn:aws:kms:us-west-2:{account}:key/1234-ab"}}"#
+    );
+    assert!(all.contains(&key), "{all}");
+    let parameters = r#"{"Effect":"Allow","Action":["ssm:GetParameter","ssm:GetParameters"],"Resource":["arn:aws:ssm:us-west-2:*:parameter/drstack/fleet/*"]}"#;
+    assert!(all.contains(parameters), "{all}");
+}
+
+#[test]
+fn each_line_of_user_data_that_names_the_primary_is_said_without_its_content() {
+    let text = "#!/bin/sh\nexport AWS_REGION=us-east-1 KEY=hunter2\naws s3 cp s3://acme-models/m .\n\
+        curl https://west.example.com https://east.example.com\nexport OTHER=us-west-2\n";
+    let traffic = "[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nprobe = \"https://api.example.com/\"\n\
+        primary_target = \"east.example.com\"\nstandby_target = \"west.example.com\"\nafter = []\n";
+    let tables = format!("{POOL}{BUCKET}{traffic}");
+    let group = ("group", "web");
+    let compiled = compiled(&tables, group, &json!({ "user_data": text }), Mode::Standby);
+    let found: Vec<_> = compiled.problems.iter().filter(|it| it.code == "DR242").collect();
+    let said: Vec<String> = found
+        .iter()
+        .map(|it| format!("{}; {}", it.message, it.help.as_deref().unwrap_or_default()))
+        .collect();
+    let with = "give the pool `user_data_file`, and write";
+    assert_eq!(
+        said,
+        [
+            format!(
+                "pool.web: line 2 of the user data of group `web` names the primary's `us-east-1`; {with} `${{standby.region}}` there"
+            ),
+            format!(
+                "pool.web: line 3 of the user data of group `web` names the primary's `acme-models`; {with} `acme-models-us-west-2` there"
+            ),
+            format!(
+                "pool.web: line 4 of the user data of group `web` names the primary's `east.example.com`; {with} `west.example.com` there"
+            ),
+        ]
+    );
+    assert!(found.iter().all(|it| it.severity == Severity::Warning));
+    let own = format!("{tables}\n").replace(
+        "follows = \"web\"\n",
+        "follows = \"web\"\nuser_data = \"region=${primary.region} there=${standby.region}\"\n",
+    );
+    let own = self::compiled(&own, group, &json!({ "user_data": text }), Mode::Standby);
+    let found: Vec<_> = own.problems.iter().filter(|it| it.code == "DR242").map(|it| &it.message).collect();
+    assert_eq!(found, ["pool.web: line 1 of the user data names the primary's `us-east-1`"]);
+}

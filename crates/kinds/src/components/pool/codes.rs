@@ -44,4 +44,14 @@ pub(super) const CODES: &[Code] = &[
         "a group that is far below its capacity",
         "The Auto Scaling group that a pool follows has a desired capacity of 0, or fell by more than half. The highest capacity of the last 7 days, or what a scheduled action sets, is what a failover starts; `capacity` in the stack goes before both. docs/guide/capacity.md has the rest.",
     ),
+    (
+        "DR239",
+        "the followed instance profile is replaced",
+        "A pool with `buckets` or `tables` gets a role of its own: it reads them, decrypts with the keys of the buckets' copies, and reads the stack's parameters if the stack has a fence. What else the instance profile of the followed group allows is lost. `instance_profile` names a profile to keep.",
+    ),
+    (
+        "DR242",
+        "user data names the primary",
+        "User data is carried word for word. Where it names the primary region or what the primary has under another name, instances of the standby region call the region that is lost. Say `user_data` or `user_data_file` in the stack, with `${standby.region}` and the names of the standby's buckets and load balancers.",
+    ),
 ];

@@ -6,6 +6,7 @@ use drstack_core::kind::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::kms;
 use crate::services::{operation, owned_by};
 
 /// The desired state of an instance role.
@@ -20,6 +21,12 @@ pub struct InstanceRoleSpec {
     pub buckets: Vec<String>,
     /// ARNs of tables that may be read.
     pub tables: Vec<String>,
+    /// ARNs of the keys that the objects are under.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+    /// ARN of the stack's parameters; none if it has no fence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<String>,
 }
 
 /// An instance role as IAM reports it.
@@ -62,7 +69,10 @@ pub fn policy(spec: &InstanceRoleSpec) -> Value {
             &items,
         ),
     ];
-    json!({"Version": "2012-10-17", "Statement": statements.into_iter().flatten().collect::<Vec<_>>()})
+    let keys = spec.keys.iter().filter_map(|key| kms::allow("kms:Decrypt", key));
+    let parameters = allow(&["ssm:GetParameter", "ssm:GetParameters"], spec.parameters.as_slice());
+    let statements: Vec<Value> = statements.into_iter().flatten().chain(keys).chain(parameters).collect();
+    json!({"Version": "2012-10-17", "Statement": statements})
 }
 
 /// The instance role kind.

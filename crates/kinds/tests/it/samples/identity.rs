@@ -33,6 +33,8 @@ pub(super) fn samples() -> Vec<Sample> {
         account: Some("123456789012".into()),
         buckets: vec!["arn:aws:s3:::acme-models-us-west-2".into()],
         tables: vec!["arn:aws:dynamodb:us-west-2:*:table/features".into()],
+        keys: vec!["arn:aws:kms:us-west-2:123456789012:alias/copies".into()],
+        parameters: Some("arn:aws:ssm:us-west-2:*:parameter/drstack/fleet/*".into()),
     };
     let replication = ReplicationRoleSpec {
         name: "drstack-fleet-bucket-models-replication".into(),
