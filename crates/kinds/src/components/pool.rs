@@ -201,6 +201,7 @@ impl Component for Pool {
         }
         out.extend(spec.standby_share.as_ref().and_then(|share| unusual(share, posture)));
         out.extend(spec.minimum.as_ref().and_then(|share| no_share("minimum", share)));
+        out.extend(exchanged(spec, posture));
         out.extend(reservations::problems(spec, stack));
         out.extend(sizes::problems(spec));
         out.extend(engine::problems(spec));
@@ -375,6 +376,18 @@ fn unusual(share: &Share, posture: Posture) -> Option<Problem> {
         _ => return None,
     };
     Some(Problem::warning("DR232", "standby_share", message, help))
+}
+
+/// Returns a warning if a failover exchanges the instances of a hot pool, which seems ready as it is.
+fn exchanged(spec: &PoolTable, posture: Posture) -> Option<Problem> {
+    let Purchase { standby, active } = spec.purchase;
+    if posture != Posture::Hot || (standby, active) != (PurchaseOption::Spot, PurchaseOption::OnDemand) {
+        return None;
+    }
+    let message = "a failover exchanges the spot instances of this hot pool for on-demand ones, and traffic waits for them";
+    let help =
+        "buy the same in both modes: `purchase = { standby = \"on-demand\" }`, or `{ active = \"spot\" }`";
+    Some(Problem::warning("DR243", "purchase", message, help))
 }
 
 /// Returns the percentage of the capacity that runs in standby.

@@ -54,4 +54,9 @@ pub(super) const CODES: &[Code] = &[
         "user data names the primary",
         "User data is carried word for word. Where it names the primary region or what the primary has under another name, instances of the standby region call the region that is lost. Say `user_data` or `user_data_file` in the stack, with `${standby.region}` and the names of the standby's buckets and load balancers.",
     ),
+    (
+        "DR243",
+        "a hot pool whose instances a failover exchanges",
+        "Pools run spot instances in standby and on-demand ones after a failover, unless `purchase` says otherwise. A hot pool has its whole capacity already, and a failover still starts it anew before traffic moves.",
+    ),
 ];
