@@ -36,6 +36,8 @@ pub struct Capabilities {
     /// changes it. A failback begins with it if it moves traffic, else with undoing it. What moves traffic is part of
     /// a planned failover too, which has both regions.
     pub needs_both_regions: bool,
+    /// Users find a region by it, as by a DNS record: it goes before what serves them shrinks or goes.
+    pub leads_users: bool,
 }
 
 impl Capabilities {
@@ -52,5 +54,6 @@ impl Capabilities {
         carries: None,
         keeps_text: false,
         needs_both_regions: false,
+        leads_users: false,
     };
 }

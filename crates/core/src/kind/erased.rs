@@ -143,6 +143,11 @@ impl<'k> dyn DynKind + 'k {
     pub fn needs_both_regions(&self) -> bool {
         self.capabilities().needs_both_regions
     }
+
+    /// True if users find a region by it: [`Capabilities::leads_users`].
+    pub fn leads_users(&self) -> bool {
+        self.capabilities().leads_users
+    }
 }
 
 impl<K: Kind> DynKind for Erased<K> {

@@ -86,6 +86,9 @@ pub fn plan(
     draft.say_unlisted(seen);
     draft.let_go_first(want);
     draft.carriers_first(want);
+    if order.is_none() {
+        draft.users_leave_first();
+    }
     draft.leave_out();
     // Nothing is asked again for an apply that changes nothing.
     let is_check = |step: &Step| kinds.get(&step.kind).is_some_and(|kind| kind.check().is_some());

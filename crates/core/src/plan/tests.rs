@@ -114,6 +114,7 @@ toy! {
     @ Shares, "shares", Lookup::Name, Role::Object, &[],
     { traffic: Some(&Erased::<Self>::NEW), needs_both_regions: true, },
 }
+toy!(@ Name, "name", Lookup::Name, Role::Object, &[], { leads_users: true, },);
 toy!(@ Route, "route", Lookup::Name, Role::Object, &[], { carries: Some("link"), },);
 toy!(@ Ask, "ask", Lookup::Name, Role::Object, &[], { check: Some(&Erased::<Self>::NEW), },);
 toy!(
@@ -183,6 +184,7 @@ fn kinds() -> KindRegistry {
         &Erased::<Switch>::NEW,
         &Erased::<Shares>::NEW,
         &Erased::<Ask>::NEW,
+        &Erased::<Name>::NEW,
         &Erased::<Route>::NEW,
         &Erased::<Serving>::NEW,
         &Erased::<Bucket>::NEW,

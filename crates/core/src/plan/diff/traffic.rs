@@ -205,7 +205,7 @@ impl Draft<'_> {
         traffic.retain(|id| !named(&self.steps[*id]));
         let (mut grow, mut shrink) = (Vec::new(), Vec::new());
         for (id, step) in self.steps.iter().enumerate() {
-            if self.runs(id) {
+            if self.serves(id) {
                 let grows = step.action == Action::Create || self.growing.contains(&id);
                 if grows { grow.push(id) } else { shrink.push(id) }
             }
@@ -219,13 +219,7 @@ impl Draft<'_> {
     /// If the planner cannot tell where traffic is, or cannot move it, `holds` are dropped: users may
     /// still be served there.
     fn leave_first(&mut self, want: &Graph, traffic: Vec<StepId>, mut holds: Vec<StepId>) {
-        let mut needed = BTreeSet::new();
-        let mut open = traffic.clone();
-        while let Some(id) = open.pop() {
-            if needed.insert(id) {
-                open.extend(self.steps[id].before());
-            }
-        }
+        let needed = self.in_front_of(traffic.clone());
         holds.retain(|id| !needed.contains(id));
         let is_traffic = |kind: &str| self.kinds.get(kind).is_some_and(|kind| kind.traffic().is_some());
         let blocked =
@@ -252,6 +246,35 @@ impl Draft<'_> {
         self.spread();
     }
 
+    /// Deletes what leads users to a region before what serves there shrinks or goes.
+    pub(super) fn users_leave_first(&mut self) {
+        let leads = |step: &Step| {
+            step.action == Action::Delete && self.kinds.get(&step.kind).is_some_and(|it| it.leads_users())
+        };
+        let all = 0..self.steps.len();
+        let leads: Vec<StepId> = all.clone().filter(|id| leads(&self.steps[*id])).collect();
+        let before = self.in_front_of(leads.clone());
+        let goes = |id: &StepId| {
+            let grows = self.steps[*id].action == Action::Create || self.growing.contains(id);
+            self.serves(*id) && !grows && !before.contains(id)
+        };
+        let holds = all.filter(goes).collect();
+        self.gate(vec![Gate { needs: leads, holds, after: Vec::new() }]);
+    }
+
+    /// Returns `open` and all steps in front of them, directly or not, also by gates.
+    fn in_front_of(&self, mut open: Vec<StepId>) -> BTreeSet<StepId> {
+        let mut all = BTreeSet::new();
+        while let Some(id) = open.pop() {
+            if all.insert(id) {
+                open.extend(self.steps[id].before());
+                let gates = self.gates.iter().filter(|gate| gate.holds.binary_search(&id).is_ok());
+                open.extend(gates.flat_map(Gate::before));
+            }
+        }
+        all
+    }
+
     /// Returns the steps that move traffic, filtered by whether their kind runs after a failover.
     fn traffic(&self, of: impl Fn(bool) -> bool) -> Vec<StepId> {
         let is_meant = |step: &Step| {
@@ -263,8 +286,13 @@ impl Draft<'_> {
 
     /// True if the step creates or updates something that runs instances in the standby region.
     fn runs(&self, id: StepId) -> bool {
+        self.steps[id].action != Action::Delete && self.serves(id)
+    }
+
+    /// True if the step is on something that runs instances in the standby region.
+    fn serves(&self, id: StepId) -> bool {
         let step = &self.steps[id];
-        let is_meant = step.action != Action::Delete && step.place == Place::Standby;
-        is_meant && self.kinds.get(&step.kind).is_some_and(|kind| kind.capacity().is_some())
+        let kind = self.kinds.get(&step.kind).filter(|_| step.place == Place::Standby);
+        kind.is_some_and(|kind| kind.capacity().is_some())
     }
 }

@@ -193,6 +193,35 @@ fn shares_of_traffic_change_once_capacity_has_grown_and_before_it_shrinks() {
 }
 
 #[test]
+fn users_leave_before_what_serves_them_shrinks_or_goes() {
+    let graph = want(vec![of::<Name>("t.one/name", 1, 2), of::<Pool>("p.one/group", 1, 2)]);
+    let there = || seen(["t.one/name", "p.one/group"].map(|it| (it, live(2, it))).into());
+    let (plan, _) = made(&graph, &there(), &options(Intent::Destroy));
+    assert_eq!(needed(&plan, "p.one/group"), ["t.one"], "a destroy");
+    // An apply and a failback of a stack without them.
+    for intent in [Intent::Converge, Intent::Failback] {
+        let orphan = |kind, address: &str| {
+            let Look::Present(found) = live(2, address) else { unreachable!() };
+            Owned { kind, place: Place::Standby, address: at(address), found }
+        };
+        let others = vec![orphan("pool", "p.one/group"), orphan("name", "t.one/name")];
+        let (plan, _) = made(&want(vec![]), &Observed { others, ..Observed::default() }, &options(intent));
+        assert_eq!(needed(&plan, "p.one/group"), ["t.one"], "{intent:?}");
+    }
+}
+
+#[test]
+fn a_pool_that_goes_waits_for_the_shares_of_traffic() {
+    let graph = want(vec![of::<Shares>("t.one/shares", 1, 2)]);
+    let mut seen = seen(vec![("t.one/shares", live(4, "t.one/shares"))]);
+    let Look::Present(found) = live(4, "p.gone/group") else { unreachable!() };
+    let address = at("p.gone/group");
+    seen.others.push(Owned { kind: "pool", place: Place::Standby, address, found });
+    let (plan, _) = made(&graph, &seen, &options(Intent::Converge));
+    assert_eq!(needed(&plan, "p.gone/group"), ["t.one"]);
+}
+
+#[test]
 fn the_edges_of_an_order_grow_with_the_stack_and_not_with_its_square() {
     let edges = |count: u32| {
         let each = |number: u32| {

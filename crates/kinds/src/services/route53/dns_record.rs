@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use drstack_core::address::ComponentAddress;
-use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Place};
+use drstack_core::kind::{Action, Capabilities, FieldChange, Kind, Lookup, Operation, Place};
 use drstack_core::link::Link;
 use serde::{Deserialize, Serialize};
 
@@ -123,6 +123,7 @@ impl Kind for DnsRecord {
     const SUMMARY: &'static str = "pair of Route 53 records, primary and standby, by failover or by weight";
     const LOOKUP: Lookup = Lookup::Name;
     const PLACES: &'static [Place] = &[Place::Global];
+    const CAPABILITIES: Capabilities = Capabilities { leads_users: true, ..Capabilities::NONE };
     const OPERATIONS: &'static [Operation] = &[
         operation("route53", "ChangeResourceRecordSets"),
         operation("route53", "ListHealthChecks"),
