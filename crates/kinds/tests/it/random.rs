@@ -128,7 +128,7 @@ impl Draft {
                 "table" => table(name, &mut dice),
                 "network" => network(&mut dice),
                 "image" => image(&mut dice),
-                "fence" => Vec::new(),
+                "fence" => fence(&around, &mut dice),
                 "traffic" => traffic(name, &around, &mut dice),
                 "pool" => pool(&around, self.times, &mut dice),
                 of => as_described(of, name, &mut dice),
@@ -281,6 +281,18 @@ fn image(dice: &mut Dice) -> Vec<String> {
         format!("source = {}", dice.one_of(&["\"base\"", "\"gpu\"", "\"ami-0123\""])),
         dice.maybe("kms_key", &KEYS),
     ]
+}
+
+fn fence(around: &Around<'_>, dice: &mut Dice) -> Vec<String> {
+    let data = [("buckets", "bucket", around.buckets.first()), ("tables", "table", around.tables.first())];
+    let denied: Vec<String> = data
+        .iter()
+        .filter_map(|(field, kind, name)| name.map(|it| format!("{field} = [\"@{kind}.{it}\"]")))
+        .collect();
+    if denied.is_empty() || !dice.some() {
+        return Vec::new();
+    }
+    denied.into_iter().chain(["deny_writers = [\"serving-writers\"]".to_owned()]).collect()
 }
 
 fn pool(around: &Around<'_>, times: u32, dice: &mut Dice) -> Vec<String> {

@@ -28,9 +28,12 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::desk::OperatorCloud;
+use super::law;
 
+mod edges;
 mod store;
 
+pub(crate) use edges::{Edge, When};
 pub(super) use store::late;
 
 /// A mistake that drstack does not make.
@@ -110,6 +113,8 @@ pub(crate) enum Flaw {
     EndlessSlots,
     /// A forecast has launches for every step.
     EndlessLaunches,
+    /// The plans for one purpose lack one sort of edge.
+    Lacks(Edge, When),
 }
 
 /// Returns the catalog of a program at `desk`, with a planner that observes and plans as the flaw
@@ -144,6 +149,11 @@ impl Planner for Flawed {
         delete_first(flaw, &mut plan);
         open_gates(flaw, options.intent, &mut plan);
         goes_at_once(flaw, &mut plan);
+        edges::lack(flaw, &graph, kinds, options, &mut plan);
+        // The other mistakes are found by what they do.
+        if matches!(flaw, None | Some(Flaw::Lacks(..))) {
+            assert_eq!(law::broken(&graph, &seen, kinds, options, &plan), [""; 0], "{options:?}");
+        }
         Ok((plan, report))
     }
 

@@ -163,6 +163,11 @@ impl Program<'_> {
         session.plan(&options).await
     }
 
+    /// Plans with these options.
+    pub(crate) async fn plan_with(&self, options: &Options) -> Result<PlanOutcome, Failure> {
+        Session::open(&self.app(&Arc::default()), self.stack.clone()).await?.plan(options).await
+    }
+
     /// Returns the options for a failover of `only` these addresses, or of all.
     pub(crate) fn how(&self, only: &[String]) -> Failover {
         let minimum = planted::forget_minimum(self.flaw, &self.minimum);

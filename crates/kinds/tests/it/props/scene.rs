@@ -159,6 +159,14 @@ impl Scene {
         scene
     }
 
+    /// Changes the desired stack to the one that existed before, or back.
+    pub(crate) fn change_stack(&mut self, case: &Case) {
+        let Some(before) = &case.before else { return };
+        let other = stack(&before.text());
+        let is_changed = self.stack.hash == other.hash;
+        self.stack = if is_changed { stack(&case.wanted.text()) } else { other };
+    }
+
     /// Makes programs commit this mistake from here on.
     pub(crate) fn plant(&mut self, flaw: Option<Flaw>) {
         self.flaw = flaw;

@@ -75,7 +75,13 @@ async fn and_back(scene: &Scene, sim: &Sim) {
     let desk = scene.desk(&sim, None);
     let look = scene.program(&desk, "look").plan(Intent::Converge).await.unwrap();
     assert_eq!((look.mode.standing().mode, look.mode.is_complete()), (Mode::Active, true));
-    assert_eq!(left_to_do(&look.plan), [""; 0], "left to do");
+    // The first apply after a failover puts up the fences in the primary.
+    let mut plan = look.plan;
+    let kinds = drstack_kinds::kinds();
+    let fences =
+        |kind: &str| kinds.get(kind).is_some_and(|it| it.needs_both_regions() && it.traffic().is_none());
+    plan.steps.retain(|step| !fences(&step.kind));
+    assert_eq!(left_to_do(&plan), [""; 0], "left to do");
     let sim = scene.later(&sim);
     expect_done(scene.program(&scene.desk(&sim, None), "back").failback().await);
     let sim = scene.after_with(&sim, |config| config.between_runs = SignedDuration::from_hours(4));
