@@ -4,6 +4,7 @@
 //! Each file is one property. `planted` holds the mistakes that the properties have to find.
 
 mod again;
+mod chains;
 mod deaths;
 mod desk;
 mod failover;

@@ -183,7 +183,7 @@ fn expect_alone(sim: &Sim) {
 }
 
 /// Removes the maximum size of a group, which only rises in a failover.
-fn without_most(text: &str) -> String {
+pub(super) fn without_most(text: &str) -> String {
     match text.split_once("\"max\":") {
         Some((before, after)) => {
             format!("{before}{}", after.trim_start_matches(|c: char| c.is_ascii_digit() || c == ','))
