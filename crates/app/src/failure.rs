@@ -78,3 +78,30 @@ pub fn mode_failure(error: &StoreError) -> Failure {
         _ => store_failure(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use drstack_core::answer::{OBJECT, Unread};
+
+    use super::*;
+
+    /// The failure for a bundle that was not read to its end.
+    fn unread(why: &Unread<String>) -> Failure {
+        store_failure(&StoreError::unread(why, "bundle.json", "s3:GetObject", "us-west-2"))
+    }
+
+    #[test]
+    fn an_answer_without_an_end_says_its_limit_and_what_to_do() {
+        let large = unread(&Unread::Large(OBJECT));
+        assert_eq!(large.status, Status::Failed);
+        assert_eq!(large.message, "control bucket: `bundle.json` cannot be read: it has more than 64 MiB");
+        assert!(large.hint.unwrap().starts_with("bring back an older version of `bundle.json`"));
+        let slow = unread(&Unread::Slow { limits: OBJECT, bytes: 120 });
+        assert_eq!(slow.status, Status::Failed);
+        assert_eq!(
+            slow.message,
+            "control bucket: s3:GetObject in us-west-2 did not answer: `bundle.json`: it took longer than 60 s, and 120 bytes came"
+        );
+        assert!(slow.hint.unwrap().starts_with("check the network and whether us-west-2 is up"));
+    }
+}

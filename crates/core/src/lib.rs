@@ -4,6 +4,7 @@
 //! [`control::ControlStore`]; time comes from tokio, whose clock the simulator pauses.
 
 pub mod address;
+pub mod answer;
 pub mod budget;
 pub mod bundle;
 pub mod calls;

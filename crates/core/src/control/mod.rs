@@ -14,8 +14,11 @@ pub mod records;
 pub mod unkept;
 pub mod witness;
 
+use std::fmt::Display;
+
 use futures_util::future::BoxFuture;
 
+use crate::answer::Unread;
 use crate::cloud::CloudError;
 use crate::text::plain;
 
@@ -70,6 +73,21 @@ pub enum StoreError {
     /// The call failed.
     #[error(transparent)]
     Cloud(#[from] CloudError),
+}
+
+impl StoreError {
+    /// Returns the error for an object under `key` that was not read to its end, in `region`.
+    ///
+    /// One that is too large will stay so; any other may be read later.
+    pub fn unread<E: Display>(why: &Unread<E>, key: &str, operation: &str, region: &str) -> Self {
+        match why {
+            Unread::Large(_) => Self::Broken { key: key.to_owned(), message: why.to_string() },
+            Unread::Slow { .. } | Unread::Broken(_) => {
+                let (operation, region) = (operation.to_owned(), region.to_owned());
+                CloudError::Unreachable { operation, region, message: format!("`{key}`: {why}") }.into()
+            }
+        }
+    }
 }
 
 /// Objects under keys, with conditional writes.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use drstack_core::answer::{Answer, OBJECT, Unread};
 use drstack_core::cloud::{CloudError, Owner, Scope};
 use drstack_core::control::{Condition, ControlStore, StoreError, Stored, Version};
 use drstack_core::kind::Place;
@@ -145,12 +146,10 @@ impl ControlStore for Store {
                 Err(error) => return Err(self.failed(OPERATION, error)),
             };
             let version = answer.e_tag.unwrap_or_default();
-            let body = answer.body.collect().await.map_err(|error| CloudError::Unreachable {
-                operation: OPERATION.to_owned(),
-                region: at.region.to_owned(),
-                message: error.to_string(),
-            })?;
-            Ok(Some((body.into_bytes().to_vec(), version)))
+            let (mut parts, mut body) = (answer.body, Answer::begin(OBJECT));
+            let unread = |why: Unread<_>| StoreError::unread(&why, key, OPERATION, at.region);
+            while body.takes(parts.try_next()).await.map_err(unread)? {}
+            Ok(Some((body.into_bytes(), version)))
         })
     }
 

@@ -9,13 +9,11 @@ use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::byte_stream::ByteStream;
+use drstack_core::answer::{Answer, PAGE, Unread};
 use drstack_core::cloud::CloudError;
 
 use super::{never, not_yet};
 use crate::aws::chain;
-
-/// Maximum bytes of an answer that are read: health pages have a few KiB.
-const MOST_READ: usize = 1024 * 1024;
 
 /// Returns the URL without its query, which may hold a token.
 pub(super) fn plain(url: &str) -> &str {
@@ -31,15 +29,19 @@ pub(super) async fn http(url: &str, status: u16, contains: Option<&str>) -> Resu
         return Err(not_yet(format!("{said} answers {seen}, not {status}")));
     }
     let Some(text) = contains else { return Ok(()) };
-    let mut stream = ByteStream::new(answer.into_body());
-    let mut body = Vec::new();
-    while body.len() < MOST_READ {
-        let part = stream.try_next().await;
-        let part = part.map_err(|error| not_yet(format!("{said} broke off: {}", chain(&error))))?;
-        let Some(part) = part else { break };
-        body.extend_from_slice(&part[..part.len().min(MOST_READ - body.len())]);
+    let (mut stream, mut page) = (ByteStream::new(answer.into_body()), Answer::begin(PAGE));
+    loop {
+        match page.takes(stream.try_next()).await {
+            Ok(true) => {}
+            // What came by then may have the text.
+            Ok(false) | Err(Unread::Large(_)) => break,
+            Err(Unread::Broken(error)) => {
+                return Err(not_yet(format!("{said} broke off: {}", chain(&error))));
+            }
+            Err(slow @ Unread::Slow { .. }) => return Err(not_yet(format!("{said}: {slow}"))),
+        }
     }
-    match body.windows(text.len()).any(|part| part == text.as_bytes()) {
+    match page.into_bytes().windows(text.len()).any(|part| part == text.as_bytes()) {
         true => Ok(()),
         false => Err(not_yet(format!("{said} answers {seen}, without `{text}`"))),
     }
