@@ -127,18 +127,18 @@ fn what_is_not_what_was_published_is_refused() {
         put(&machine, "bundle.json", bundle);
         run(&elsewhere(&machine), &format!("plan --bundle {URL}"))
     };
-    refused(plan(Some(&good.replacen("acme", "evil", 1))), 65, "was changed after it was published");
+    refused(plan(Some(&good.replacen("acme", "evil", 1))), 1, "was changed after it was published");
     refused(
         plan(Some(&good.replacen("\"format\":1", "\"format\":9", 1))),
-        65,
+        1,
         "format is 9, this drstack reads 1",
     );
-    refused(plan(Some(&good[..good.len() / 2])), 65, "cut short");
-    refused(plan(Some("hello")), 65, "not a drstack bundle");
+    refused(plan(Some(&good[..good.len() / 2])), 1, "cut short");
+    refused(plan(Some("hello")), 1, "not a drstack bundle");
     let mut newer = Bundle::from_bytes(good.as_bytes()).expect("a bundle");
     newer.stack.components.values_mut().for_each(|it| it.kind = "teapot".to_owned());
     let newer = String::from_utf8(newer.to_bytes().expect("JSON")).expect("text");
-    refused(plan(Some(&newer)), 65, "of kind `teapot`, which this drstack does not know");
+    refused(plan(Some(&newer)), 1, "of kind `teapot`, which this drstack does not know");
     refused(plan(None), 1, "there is no bundle in `drstack-demo-us-west-2`");
     plan(Some(&good)).ok();
 }
@@ -150,7 +150,7 @@ fn a_bundle_is_named_well_or_refused() {
     for url in ["demo", "s3://drstack-demo-us-west-2", "s3://drstack-demo-us-west-2/", "s3://Not_One/demo"] {
         refused(plan(url), 64, &format!("`{url}` names no bundle"));
     }
-    refused(plan("s3://drstack-demo-us-west-2/other"), 65, "the bundle is of stack `demo`");
+    refused(plan("s3://drstack-demo-us-west-2/other"), 1, "the bundle is of stack `demo`");
     refused(plan("s3://another-bucket/demo"), 1, "`another-bucket` does not exist");
     let ran = machine.run(["plan", "s", "--bundle", URL, "--cloud", "sim"]).code(64);
     assert!(ran.stderr.contains("cannot be used with"), "{ran:?}");
@@ -245,7 +245,7 @@ fn once_the_stack_names_a_key_apply_signs_or_does_nothing() {
 
     let machine = machine.env("DRSTACK_SIGNING_KEY", "key");
     put(&machine, "bundle.json.sig", None);
-    refused(run(&elsewhere(&machine), &format!("plan --bundle {URL}")), 65, "it is not signed");
+    refused(run(&elsewhere(&machine), &format!("plan --bundle {URL}")), 1, "it is not signed");
     run(&machine, "apply s").ok();
     run(&elsewhere(&machine), &format!("plan --bundle {URL}")).ok();
 }
@@ -264,13 +264,13 @@ fn whoever_writes_the_bucket_cannot_forge_what_is_checked_with_a_key_of_ones_own
     let verify = format!(" --verify-key {public}");
     plan(&verify).ok();
     put(&machine, "bundle.json", Some(&forged));
-    refused(plan(&verify), 65, &format!("no valid signature by {public}"));
+    refused(plan(&verify), 1, &format!("no valid signature by {public}"));
     put(&machine, "bundle.json.sig", Some(&thief.sign(forged.as_bytes())));
-    refused(plan(&verify), 65, &format!("no valid signature by {public}"));
+    refused(plan(&verify), 1, &format!("no valid signature by {public}"));
     put(&machine, "bundle.json.sig", None);
-    refused(plan(&verify), 65, "it is not signed");
+    refused(plan(&verify), 1, "it is not signed");
     let asked = elsewhere(&machine).env("DRSTACK_VERIFY_KEY", &public);
-    refused(run(&asked, &format!("plan --bundle {URL}")), 65, "it is not signed");
+    refused(run(&asked, &format!("plan --bundle {URL}")), 1, "it is not signed");
     // Without the caller's own key the forgery passes, which is why `--verify-key` exists.
     plan("").ok();
     refused(plan(" --verify-key ed25519:00"), 64, "`--verify-key`: this is not a public key");

@@ -243,7 +243,7 @@ fn a_bundle_whose_signing_was_left_out_is_refused_by_whoever_has_the_key_or_the_
     };
     forge(&machine, None, forged);
     let unsigned = |ran: Ran| {
-        let ran = ran.code(65);
+        let ran = ran.code(1);
         assert!(ran.stderr.contains("it is not signed, and a signature by"), "{ran:?}");
     };
     // The folder's files name the key, although the bundle does not.

@@ -5,6 +5,7 @@ mod exchanged;
 mod forgotten;
 mod order;
 mod part;
+mod patient;
 mod planned;
 mod restored;
 mod second_action;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use drstack_core::bundle::{Bundle, BundleError};
 use drstack_core::component::{ComponentRegistry, StackFacts};
 use drstack_core::control::lock::holder;
+use drstack_core::control::patient::{GARBLED, Patient};
 use drstack_core::control::published;
 use drstack_core::control::records::facts;
 use drstack_core::control::unkept::Unkept;
@@ -187,7 +188,7 @@ impl Session {
             let region = at.region.as_deref().or(url.region());
             // The store is dropped before the stack's own cloud is opened: a simulated cloud can be
             // open only once.
-            let store = app.clouds.control(&url.control, &url.stack, region).await?;
+            let store = Patient::of(app.clouds.control(&url.control, &url.stack, region).await?);
             opened(&*store, &app.catalog.components, &url, at.verify_key.as_ref()).await?
         };
         let Some((bundle, stack, signed_by)) = found else {
@@ -247,37 +248,60 @@ fn age(bundle: &Bundle, signed_by: Option<&PublicKey>, now: Timestamp) -> String
     format!("The bundle is {age} old: published {:.0} by run {}, {signed}.", bundle.applied_at, bundle.run)
 }
 
-/// Reads the published bundle, checks it, and returns it with its stack and the key that signed it;
-/// `None` if none is published.
+/// A bundle with its stack, and the key that signed it.
+type Opened = (Bundle, Stack, Option<PublicKey>);
+
+/// Reads the published bundle and checks it; `None` if none is published.
+///
+/// A refused bundle is read again: the answer may be garbled, and not the object.
 async fn opened(
     store: &dyn ControlStore,
     components: &ComponentRegistry,
     url: &Url,
     verify_key: Option<&PublicKey>,
-) -> Result<Option<(Bundle, Stack, Option<PublicKey>)>, Failure> {
-    let Some(bytes) = published::bundle(store).await.map_err(|error| store_failure(&error))? else {
-        return Ok(None);
-    };
+) -> Result<Option<Opened>, Failure> {
+    let mut last: Option<Vec<u8>> = None;
+    for _ in 1..GARBLED {
+        let Some(bytes) = published::bundle(store).await.map_err(|error| store_failure(&error))? else {
+            return Ok(None);
+        };
+        match checked(store, components, url, verify_key, &bytes).await {
+            Err(_) if last.as_ref() != Some(&bytes) => last = Some(bytes),
+            settled => return settled.map(Some),
+        }
+    }
+    let failure = Failure::new(Status::Failed, "the bundle differs each time that it is read", "run again");
+    Err(failure)
+}
+
+/// Checks a bundle of these bytes.
+async fn checked(
+    store: &dyn ControlStore,
+    components: &ComponentRegistry,
+    url: &Url,
+    verify_key: Option<&PublicKey>,
+    bytes: &[u8],
+) -> Result<Opened, Failure> {
     let check = async |key: &PublicKey| {
         let signatures = published::signatures(store).await.map_err(|error| store_failure(&error))?;
-        key.check(&bytes, &signatures).map_err(|error| refused(&error.into()))
+        key.check(bytes, &signatures).map_err(|error| refused(&error.into()))
     };
     // The caller's key comes first: a bundle that it has not signed is not even parsed.
     if let Some(key) = verify_key {
         check(key).await?;
     }
-    let bundle = Bundle::from_bytes(&bytes).map_err(|error| refused(&error))?;
+    let bundle = Bundle::from_bytes(bytes).map_err(|error| refused(&error))?;
     if let (None, Some(key)) = (verify_key, &bundle.stack.signing) {
         check(key).await?;
     }
     let signed_by = verify_key.or(bundle.stack.signing.as_ref()).cloned();
     let stack = bundle.is_of(&url.stack, &url.control).and_then(|()| bundle.stack(components));
-    Ok(Some((bundle, stack.map_err(|error| refused(&error))?, signed_by)))
+    Ok((bundle, stack.map_err(|error| refused(&error))?, signed_by))
 }
 
 /// Returns the failure for a bundle that cannot be used.
 pub(crate) fn refused(error: &BundleError) -> Failure {
-    Failure::new(Status::Invalid, error, error.hint())
+    Failure::new(Status::Failed, error, error.hint())
 }
 
 #[cfg(test)]

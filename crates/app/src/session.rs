@@ -8,6 +8,7 @@ use drstack_core::cloud::{Cloud, Found, Scope};
 use drstack_core::control::ControlStore;
 use drstack_core::control::doubt::mode;
 use drstack_core::control::mode::KeptMode;
+use drstack_core::control::patient::Patient;
 use drstack_core::facts::Facts;
 use drstack_core::keys::PrivateKey;
 use drstack_core::kind::KindRegistry;
@@ -89,7 +90,7 @@ impl Session {
         let components = stack.components.len();
         tracing::debug!(name: "loaded", stack = stack.facts.name, components, hash = stack.hash, "loaded the stack");
         let cloud = app.clouds.connect(&stack, &scope).await?;
-        let store = cloud.control(&scope, &stack.facts.control);
+        let store = Patient::of(cloud.control(&scope, &stack.facts.control));
         Ok(Self {
             app: app.clone(),
             stack,

@@ -149,6 +149,15 @@ impl Wait {
         first: Duration::from_millis(250),
         slowest: Duration::from_secs(5),
     };
+    /// For calls that are refused because something is still changing, and for reads that fail.
+    ///
+    /// Examples: a role that has not propagated yet (AWS says up to 90 s), a table that takes one
+    /// replica update at a time, a throttled read of the lock.
+    pub const SETTLE: Wait = Wait {
+        deadline: Duration::from_secs(180),
+        first: Duration::from_millis(500),
+        slowest: Duration::from_secs(10),
+    };
     /// For copies and replicas that take minutes to hours.
     pub const LONG: Wait = Wait {
         deadline: Duration::from_secs(6 * 3600),

@@ -6,7 +6,7 @@ use drstack_core::control::{Condition, ControlStore, StoreError, Version};
 use drstack_core::kind::Place;
 use futures_util::future::{BoxFuture, FutureExt};
 
-use crate::gate::Asked;
+use crate::gate::{Asked, GET, Pass};
 use crate::operation::Operation;
 use crate::sim::Sim;
 use crate::state::State;
@@ -29,7 +29,7 @@ impl SimControl {
         &self,
         what: &str,
         subject: &str,
-        effect: impl FnOnce(&mut State) -> Result<T, StoreError>,
+        effect: impl FnOnce(&mut State, &Pass) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let (operation, place) = (Operation::Control, Place::Standby);
         let asked = Asked { operation, kind: what, place, region: &self.scope.standby, subject };
@@ -37,7 +37,7 @@ impl SimControl {
         let answer = {
             let mut state = self.sim.state();
             match state.expect_own(&asked.name(), &self.bucket) {
-                Ok(()) => effect(&mut state),
+                Ok(()) => effect(&mut state, &pass),
                 Err(error) => Err(error.into()),
             }
         };
@@ -59,7 +59,7 @@ fn version(body: &[u8]) -> Version {
 
 impl ControlStore for SimControl {
     fn ensure(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.call("ensure", &self.bucket, |state| {
+        self.call("ensure", &self.bucket, |state, _| {
             let region = self.scope.standby.to_string();
             if let Some(bucket) = state.world.buckets.get(&self.bucket) {
                 if bucket.region == region {
@@ -75,9 +75,10 @@ impl ControlStore for SimControl {
     }
 
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<(Vec<u8>, Version)>, StoreError>> {
-        self.call("get", key, move |state| {
+        self.call(GET, key, move |state, pass| {
             let body = self.there(state)?.objects.get(key);
-            Ok(body.map(|body| (body.bytes().to_vec(), version(body.bytes()))))
+            let some = |body: &[u8]| body[..body.len() / if pass.garbled { 2 } else { 1 }].to_vec();
+            Ok(body.map(|body| (some(body.bytes()), version(body.bytes()))))
         })
         .boxed()
     }
@@ -88,7 +89,7 @@ impl ControlStore for SimControl {
         body: Vec<u8>,
         condition: Condition,
     ) -> BoxFuture<'a, Result<Version, StoreError>> {
-        self.call("put", key, move |state| {
+        self.call("put", key, move |state, _| {
             let stored = self.there(state)?.objects.get(key).map(|body| version(body.bytes()));
             let holds = match condition {
                 Condition::Always => true,
@@ -107,7 +108,7 @@ impl ControlStore for SimControl {
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.call("delete", key, move |state| {
+        self.call("delete", key, move |state, _| {
             if self.there(state)?.objects.contains_key(key) {
                 let (bucket, key) = (self.bucket.clone(), key.to_owned());
                 state.change("delete:control", Change::Remove { bucket, key })?;
@@ -118,7 +119,7 @@ impl ControlStore for SimControl {
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        self.call("list", prefix, move |state| {
+        self.call("list", prefix, move |state, _| {
             let keys = self.there(state)?.objects.keys();
             Ok(keys.filter(|key| key.starts_with(prefix)).cloned().collect())
         })
@@ -126,7 +127,7 @@ impl ControlStore for SimControl {
     }
 
     fn destroy(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.call("destroy", &self.bucket, |state| {
+        self.call("destroy", &self.bucket, |state, _| {
             if state.world.buckets.contains_key(&self.bucket) {
                 state.change("destroy:control", Change::NoBucket(self.bucket.clone()))?;
             }

@@ -26,6 +26,9 @@ const BACKOFF_MOST: Duration = Duration::from_secs(20);
 /// Retry interval of a change that goes astray by refusals.
 const COMES_BACK: Duration = Duration::from_secs(2);
 
+/// Name of the call that reads an object of the control bucket.
+pub(crate) const GET: &str = "get";
+
 /// A call that requests admission.
 pub(crate) struct Asked<'a> {
     pub(crate) operation: Operation,
@@ -44,6 +47,8 @@ pub(crate) struct Pass {
     dies: bool,
     /// True if every other answer of a bulk read is missing.
     pub(crate) partial: bool,
+    /// True if half of a stored object is missing.
+    pub(crate) garbled: bool,
     /// Delay until it takes effect, even if its caller is gone by then.
     pub(crate) late: Option<Duration>,
 }
@@ -82,7 +87,9 @@ impl Asked<'_> {
             Failure::NoCapacity => CloudError::NoCapacity { operation, message },
             Failure::Quota => CloudError::Quota { operation, message },
             Failure::TimeoutAfterEffect => self.unreachable("no answer"),
-            Failure::Internal | Failure::Partial => CloudError::Other { operation, message },
+            Failure::Internal | Failure::Partial | Failure::Garbled => {
+                CloudError::Other { operation, message }
+            }
         }
     }
 }
@@ -124,6 +131,9 @@ impl Sim {
                 }
                 Some(Failure::Partial) if bulk => {
                     return Ok(Pass { partial: true, dies: verdict.dies_after, ..Pass::default() });
+                }
+                Some(Failure::Garbled) if asked.kind == GET => {
+                    return Ok(Pass { garbled: true, dies: verdict.dies_after, ..Pass::default() });
                 }
                 Some(Failure::Throttled) => {
                     tokio::time::sleep(backoff.mul_f64(verdict.patience)).await;

@@ -80,6 +80,8 @@ pub enum Failure {
     Quota,
     /// Of a bulk read every other answer is missing; any other call fails as with `internal`.
     Partial,
+    /// Half of an object of the control bucket comes, as if it were all; any other call fails as with `internal`.
+    Garbled,
 }
 
 impl Failure {
@@ -93,6 +95,7 @@ impl Failure {
             Self::NoCapacity => "no-capacity",
             Self::Quota => "quota",
             Self::Partial => "partial",
+            Self::Garbled => "garbled",
         }
     }
 }

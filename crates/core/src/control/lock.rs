@@ -17,6 +17,7 @@ use super::{Condition, ControlStore, StoreError, Version};
 use crate::address::Address;
 use crate::control::journal::{self, Left};
 use crate::control::lease::{LEASE, Lease, MARGIN, later};
+use crate::control::patient::parsed;
 use crate::intent::Intent;
 use crate::text::{plain, plain_text};
 
@@ -187,8 +188,10 @@ pub async fn break_lock(store: &dyn ControlStore, by: &str) -> Result<(), LockEr
 /// # Errors
 /// The store's errors.
 pub async fn replace_broken(store: &dyn ControlStore, by: &str, now: Timestamp) -> Result<bool, LockError> {
-    let Some((found, version)) = store.get(KEY).await? else { return Ok(false) };
-    if serde_json::from_slice::<Record>(&found).is_ok() {
+    let Some((record, version)) = parsed(store, KEY, |it| serde_json::from_slice::<Record>(it)).await? else {
+        return Ok(false);
+    };
+    if record.is_ok() {
         return Ok(false);
     }
     let runs = journal::runs(store).await?;
@@ -490,8 +493,10 @@ fn is_same(one: &Holder, other: &Holder) -> bool {
 }
 
 async fn stored(store: &dyn ControlStore) -> Result<Option<(Record, Version)>, LockError> {
-    let Some((body, version)) = store.get(KEY).await? else { return Ok(None) };
-    Ok(Some((serde_json::from_slice(&body).map_err(LockError::Broken)?, version)))
+    let Some((record, version)) = parsed(store, KEY, |it| serde_json::from_slice(it)).await? else {
+        return Ok(None);
+    };
+    Ok(Some((record.map_err(LockError::Broken)?, version)))
 }
 
 fn body(record: &Record) -> Vec<u8> {

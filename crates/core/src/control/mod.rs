@@ -8,6 +8,7 @@ pub mod lock;
 #[cfg(test)]
 pub(crate) mod memory;
 pub mod mode;
+pub mod patient;
 pub mod published;
 pub mod record;
 pub mod records;

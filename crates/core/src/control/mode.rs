@@ -6,6 +6,7 @@
 
 use jiff::Timestamp;
 
+use crate::control::patient::parsed;
 use crate::control::record::{FORMAT, Record};
 use crate::control::witness::{Doubt, Testimony};
 use crate::control::{Condition, ControlStore, StoreError, Version};
@@ -182,12 +183,12 @@ impl KeptMode {
 
 /// Reads the record in the control bucket; in doubt if it is damaged.
 pub(super) async fn recorded(store: &dyn ControlStore) -> Result<KeptMode, StoreError> {
-    let (body, version) = match store.get(KEY).await {
-        Ok(Some((body, version))) => (body, Some(version)),
+    let (record, version) = match parsed(store, KEY, |it| serde_json::from_slice::<Record>(it)).await {
+        Ok(Some((record, version))) => (record, Some(version)),
         Ok(None) | Err(StoreError::NoBucket { .. }) => return Ok(KeptMode::default()),
         Err(error) => return Err(error),
     };
-    match serde_json::from_slice::<Record>(&body) {
+    match record {
         Ok(record) if record.format > FORMAT => {
             let message = format!("its format {} is newer than this drstack", record.format);
             Err(StoreError::Newer { key: KEY.to_owned(), message })

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calls::{CallNote, lines};
 use crate::component::StackFacts;
+use crate::control::patient::parsed;
 use crate::control::{Condition, ControlStore, StoreError, Version};
 use crate::facts::Facts;
 
@@ -34,9 +35,9 @@ enum Stored {
 /// # Errors
 /// The store's errors; facts that cannot be parsed are an error, not an absence.
 pub async fn facts(store: &dyn ControlStore) -> Result<Kept, StoreError> {
-    match store.get(FACTS).await {
-        Ok(Some((body, version))) => {
-            let stored = serde_json::from_slice(&body)
+    match parsed(store, FACTS, |it| serde_json::from_slice(it)).await {
+        Ok(Some((stored, version))) => {
+            let stored = stored
                 .map_err(|error| StoreError::Broken { key: FACTS.to_owned(), message: error.to_string() })?;
             let (of, facts) = match stored {
                 Stored::Of { of, facts } => (Some(of), facts),

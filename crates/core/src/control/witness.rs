@@ -88,7 +88,11 @@ pub async fn testimony(cloud: &dyn Cloud, scope: &Scope) -> Result<Option<Testim
         let answer = cloud.read(cloud.record_kind(), scope, Place::Standby, &names).await.pop();
         match answer.unwrap_or_else(|| Err(broken("no answer".to_owned()))) {
             Ok(None) => return Ok(None),
-            Ok(Some(found)) => return parsed(&found).map(Some),
+            // The answer may be garbled, and not the record.
+            Ok(Some(found)) => match parsed(&found) {
+                Err(_) if tries < TRIES => tries += 1,
+                settled => return settled.map(Some),
+            },
             Err(error) if error.is_transient() && tries < TRIES => tries += 1,
             Err(error) => return Err(error),
         }

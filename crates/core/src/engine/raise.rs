@@ -7,6 +7,7 @@ use super::step::{Job, shape};
 use super::wait::Pauses;
 use crate::budget::PER_SECOND;
 use crate::cloud::{Call, Cloud, CloudError};
+use crate::kind::Wait;
 
 impl Job {
     /// Returns how many instances `spec` may be created with at first; `None` if all can be
@@ -84,7 +85,7 @@ impl Job {
         part: &Value,
     ) -> Result<(), StepError> {
         self.expect_permit(cloud, id)?;
-        let mut pauses = Pauses::of(super::step::SETTLE);
+        let mut pauses = Pauses::of(Wait::SETTLE);
         while let Err(error) = cloud.update(self.kind.name(), call, id, part, &[]).await {
             match error {
                 // The full update meets the same limit and handles it with the ladder.

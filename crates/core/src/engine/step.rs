@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
@@ -20,16 +19,6 @@ use crate::plan::{Step, StepId};
 
 #[cfg(test)]
 mod tests;
-
-/// How long a call is retried that is refused because something is still changing.
-///
-/// Examples: a role that has not propagated yet (AWS says up to 90 s), a table that takes one
-/// replica update at a time.
-pub(super) const SETTLE: Wait = Wait {
-    deadline: Duration::from_secs(180),
-    first: Duration::from_millis(500),
-    slowest: Duration::from_secs(10),
-};
 
 /// What a step that runs waits for.
 pub(super) struct Note {
@@ -142,7 +131,7 @@ impl Job {
         // A resource that is created with its tags can be attributed at once, so the read need not
         // be late.
         let tells = self.kind.halfway(&self.spec, name).is_ok_and(|it| it.first().is_none_or(|it| it.tagged));
-        let (begin, mut pauses) = (Instant::now(), Pauses::of(SETTLE));
+        let (begin, mut pauses) = (Instant::now(), Pauses::of(Wait::SETTLE));
         loop {
             let late = tells || begin.elapsed() > cloud.consistency();
             match self.look(cloud, std::slice::from_ref(name)).await {
@@ -158,7 +147,8 @@ impl Job {
     /// Creates the resource, and then applies the settings and tags that take calls of their own.
     async fn create(&self, cloud: &dyn Cloud, call: &Call) -> Result<StepOutput, StepError> {
         // What a check waits for is not AWS's to settle, so it may take as long as its kind allows.
-        let mut pauses = Pauses::of(if self.kind.check().is_some() { self.kind.wait() } else { SETTLE });
+        let mut pauses =
+            Pauses::of(if self.kind.check().is_some() { self.kind.wait() } else { Wait::SETTLE });
         let mut ladder = self.ladder()?;
         let mut spec = self.spec.clone();
         let mut climbed = Vec::new();
@@ -276,7 +266,7 @@ impl Job {
     ) -> Result<Found, StepError> {
         self.raise(cloud, call, id, &pursuit.spec, live).await?;
         self.expect_permit(cloud, id)?;
-        let mut pauses = Pauses::of(SETTLE);
+        let mut pauses = Pauses::of(Wait::SETTLE);
         let kind = self.kind.name();
         while let Err(error) = cloud.update(kind, call, id, &pursuit.spec, changes).await {
             match shortage(&error).and_then(|why| Some((why, pursuit.ladder.next()?))) {
@@ -359,7 +349,7 @@ impl Job {
     }
 
     async fn delete(&self, cloud: &dyn Cloud, call: &Call, id: &str) -> Result<StepOutput, StepError> {
-        let mut pauses = Pauses::of(SETTLE);
+        let mut pauses = Pauses::of(Wait::SETTLE);
         while let Err(error) = cloud.delete(self.kind.name(), call, id).await {
             self.settle(cloud, error, &mut pauses).await?;
         }
@@ -408,7 +398,7 @@ impl Job {
     }
 
     pub(super) async fn look(&self, cloud: &dyn Cloud, ids: &[String]) -> Result<Option<Found>, StepError> {
-        let mut pauses = Pauses::of(SETTLE);
+        let mut pauses = Pauses::of(Wait::SETTLE);
         loop {
             let looked = cloud.read(self.kind.name(), &self.scope, self.step.place, ids).await;
             let none = || StepError::Internal { message: "a look without an answer".to_owned() };
