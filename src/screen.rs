@@ -1,7 +1,7 @@
 //! The operator at a terminal: turns an operation's results into text and JSON lines.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use drstack_app::failure::{Failure, Status};
 use drstack_app::operator::{Busy, News, Operator, Run};
@@ -13,18 +13,19 @@ use drstack_core::engine::execute::RunSummary;
 use drstack_core::plan::{Intent, Plan};
 use drstack_core::stack::Stack;
 use drstack_core::verdict::Verdict;
+use tokio::task::AbortHandle;
 
 use crate::files;
 use crate::lines::{AlongLine, ControlDeletedLine, Line, ModeRecordedLine};
 use crate::ui::Ui;
 use crate::views;
 use crate::views::gantt::Timings;
-use crate::views::progress::Progress;
+use crate::views::progress::{Progress, QUIET};
 
 /// The operator at a terminal.
 pub(crate) struct Screen {
     ui: Ui,
-    running: Mutex<Running>,
+    running: Arc<Mutex<Running>>,
     /// File for the chart of a run.
     timings: Option<PathBuf>,
 }
@@ -34,6 +35,8 @@ struct Running {
     progress: Progress,
     timings: Timings,
     chart: Option<String>,
+    /// Breaks long silences.
+    reminder: Option<AbortHandle>,
 }
 
 impl Screen {
@@ -41,7 +44,8 @@ impl Screen {
     /// `timings`.
     pub(crate) fn new(ui: Ui, simulated: bool, timings: Option<PathBuf>) -> Self {
         let (progress, clock) = (Progress::new(ui, simulated), Timings::new());
-        Self { ui, running: Mutex::new(Running { progress, timings: clock, chart: None }), timings }
+        let running = Running { progress, timings: clock, chart: None, reminder: None };
+        Self { ui, running: Arc::new(Mutex::new(running)), timings }
     }
 
     /// Writes the chart of the last run, if the operator asked for one.
@@ -54,7 +58,19 @@ impl Screen {
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.running)
+    }
+
+    /// Starts to break long silences.
+    fn remind(&self) -> AbortHandle {
+        let running = Arc::clone(&self.running);
+        let reminder = async move {
+            loop {
+                tokio::time::sleep(QUIET).await;
+                lock(&running).progress.remind();
+            }
+        };
+        tokio::spawn(reminder).abort_handle()
     }
 
     fn plan(&self, stack: &Stack, warnings: &[String], planned: &PlanOutcome, intent: Intent) {
@@ -111,6 +127,10 @@ impl Screen {
     }
 }
 
+fn lock(running: &Mutex<Running>) -> MutexGuard<'_, Running> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Operator for Screen {
     fn note(&self, text: &str) {
         self.ui.note(text);
@@ -124,10 +144,19 @@ impl Operator for Screen {
         Box::new(self.ui.busy(&text))
     }
 
+    fn begin(&self, planned: &PlanOutcome) {
+        self.running().progress.begin(planned);
+    }
+
     fn hear(&self, event: &Event) {
         let mut running = self.running();
-        if let Event::RunStarted { .. } = event {
-            running.timings = Timings::new();
+        match event {
+            Event::RunStarted { .. } => {
+                running.timings = Timings::new();
+                running.reminder = Some(self.remind());
+            }
+            Event::RunFinished { .. } => running.reminder.take().iter().for_each(AbortHandle::abort),
+            _ => {}
         }
         running.timings.hear(event);
         running.progress.show(event);

@@ -90,9 +90,14 @@ impl Ui {
         }
     }
 
+    /// True if progress may be drawn.
+    pub(crate) fn shows_progress(self) -> bool {
+        !self.quiet && !self.json
+    }
+
     /// Shows a spinner on a terminal until the returned guard is dropped.
     pub(crate) fn busy(self, text: &str) -> Busy {
-        if self.quiet || self.json || !std::io::stderr().is_terminal() {
+        if !self.shows_progress() || !std::io::stderr().is_terminal() {
             return Busy(None);
         }
         let bar = ProgressBar::new_spinner().with_message(plain(text).into_owned());

@@ -1,5 +1,6 @@
 //! Views: data into text.
 
+mod bars;
 pub(crate) mod data;
 pub(crate) mod forecast;
 pub(crate) mod gantt;
@@ -11,7 +12,7 @@ pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod svg;
 
-pub(crate) use drstack_app::text::{count, duration, listed};
+pub(crate) use drstack_app::text::{about, count, duration, listed};
 use drstack_core::diagnostic::{Diagnostic, Sources};
 
 use crate::lines::{DiagnosticLine, Line, SourcePlace};

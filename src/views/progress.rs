@@ -4,80 +4,116 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use drstack_app::planned::PlanOutcome;
 use drstack_core::address::Address;
 use drstack_core::engine::event::{Event, Outcome};
 use drstack_core::engine::execute::RunSummary;
+use drstack_core::forecast::{Course, Remaining};
 use drstack_core::kind::Action;
 use drstack_core::plan::StepId;
 use drstack_core::text::plain;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::MultiProgress;
+use tokio::time::Instant;
 
-use super::{count, duration};
+use super::bars::Bars;
+use super::{about, count, duration, listed};
 use crate::lines::Line;
-use crate::ui::{TICK, Ui};
+use crate::ui::Ui;
+
+/// Longest silence without a terminal, far below the ten minutes after which a CI system takes a
+/// job without output for dead.
+pub(crate) const QUIET: Duration = Duration::from_secs(120);
+
+/// Shortest time between two predictions of the time that is left, which take all steps.
+const PREDICTED_EVERY: Duration = Duration::from_secs(1);
 
 /// Shows the progress of a run.
 pub(crate) struct Progress {
     ui: Ui,
-    bars: Option<MultiProgress>,
+    on_terminal: bool,
+    bars: Option<Bars>,
+    /// Number of steps, and of those that have ended.
+    steps: usize,
+    ended: usize,
+    /// True for the steps of the plan that have ended.
+    has_ended: Vec<bool>,
     running: BTreeMap<StepId, Running>,
+    remaining: Option<Remaining>,
+    /// The time that was left at a moment.
+    left: Option<(Instant, Duration)>,
+    /// When the last line was printed.
+    said: Instant,
 }
 
 /// A step in progress.
 struct Running {
     what: String,
-    bar: Option<ProgressBar>,
+    since: Instant,
     /// The last reported reason for waiting. Repeating it at each observation is noise.
     waiting_for: String,
+}
+
+impl Running {
+    /// Describes the step and what it waits for.
+    fn text(&self) -> String {
+        match self.waiting_for.is_empty() {
+            true => self.what.clone(),
+            false => format!("{}: {}", self.what, self.waiting_for),
+        }
+    }
 }
 
 impl Progress {
     /// Creates the view, with bars if stderr is a terminal and time is real.
     pub(crate) fn new(ui: Ui, simulated: bool) -> Self {
-        let bars = (std::io::stderr().is_terminal() && !simulated && !ui.json).then(MultiProgress::new);
-        Self { ui, bars, running: BTreeMap::new() }
+        let on_terminal = std::io::stderr().is_terminal() && !simulated && ui.shows_progress();
+        Self {
+            ui,
+            on_terminal,
+            bars: None,
+            steps: 0,
+            ended: 0,
+            has_ended: Vec::new(),
+            running: BTreeMap::new(),
+            remaining: None,
+            left: None,
+            said: Instant::now(),
+        }
+    }
+
+    /// Prepares for the run of this plan.
+    pub(crate) fn begin(&mut self, planned: &PlanOutcome) {
+        let (forecast, slots) = (&planned.predicted.plan, planned.predicted.slots);
+        self.remaining = Some(Remaining::of(&planned.plan, forecast, slots));
     }
 
     /// Shows one event.
     pub(crate) fn show(&mut self, event: &Event) {
         self.ui.line(&Line::Event(event));
         match event {
+            Event::RunStarted { steps, .. } => self.start(*steps),
             Event::StepStarted { step, address, action, id } => {
                 let what = format!("{} {}", doing(*action), full(address, id.as_deref()));
-                let bar = self.bars.as_ref().map(|bars| {
-                    let bar = bars.add(ProgressBar::new_spinner());
-                    if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {elapsed}") {
-                        bar.set_style(style);
-                    }
-                    bar.set_message(what.clone());
-                    bar.enable_steady_tick(TICK);
-                    bar
-                });
-                self.running.insert(*step, Running { what, bar, waiting_for: String::new() });
+                if !self.on_terminal {
+                    self.say(&format!("  {what}"));
+                }
+                let running = Running { what, since: Instant::now(), waiting_for: String::new() };
+                self.running.insert(*step, running);
             }
             Event::StepWaiting { step, waiting_for, output } => {
-                let Some(running) = self.running.get_mut(step) else { return };
                 let output = output.as_ref().map_or_else(String::new, |it| format!(": {it}"));
-                let text = plain(&format!("{}: {waiting_for}{output}", running.what)).into_owned();
-                match &running.bar {
-                    Some(bar) => bar.set_message(text),
-                    None if running.waiting_for == *waiting_for => {}
-                    None => self.ui.note(&format!("  {text}")),
-                }
-                running.waiting_for.clone_from(waiting_for);
+                self.wait(*step, &plain(&format!("{waiting_for}{output}")));
             }
             Event::StepDegraded { address, rung, .. } => self.say(&format!("  DEGRADED {address}: {rung}")),
             Event::StepFinished { step, address, action, id, outcome, elapsed } => {
                 let named = full(address, id.as_deref());
-                let running = self.running.remove(step);
-                let was_cut_off = running.is_some();
-                if let Some(bar) = running.and_then(|it| it.bar) {
-                    bar.finish_and_clear();
-                }
-                match outcome {
-                    Outcome::Unfinished if !was_cut_off => self.say(&format!("  not started: {named}")),
-                    _ => self.say(&finished(&named, *action, outcome, *elapsed)),
-                }
+                let was_cut_off = self.end(*step);
+                let text = match outcome {
+                    Outcome::Unfinished if !was_cut_off => format!("not started: {named}"),
+                    _ => finished(&named, *action, outcome, *elapsed),
+                };
+                self.draw();
+                self.say(&format!("  {} {text}", self.number()));
             }
             Event::Draining { running } => {
                 self.say(&format!(
@@ -85,12 +121,86 @@ impl Progress {
                     count(*running, "step")
                 ));
             }
-            Event::RunStarted { .. } | Event::RunFinished { .. } => {}
+            Event::RunFinished { .. } => self.bars = None,
+        }
+        self.draw();
+    }
+
+    fn start(&mut self, steps: usize) {
+        (self.steps, self.ended, self.has_ended) = (steps, 0, vec![false; steps]);
+        (self.left, self.said) = (None, Instant::now());
+        self.running.clear();
+        self.bars = (self.on_terminal && steps > 0).then(|| Bars::new(MultiProgress::new(), steps));
+    }
+
+    fn wait(&mut self, step: StepId, waiting_for: &str) {
+        let Some(running) = self.running.get_mut(&step) else { return };
+        if running.waiting_for != waiting_for {
+            waiting_for.clone_into(&mut running.waiting_for);
+            let text = format!("  {}", running.text());
+            if !self.on_terminal {
+                self.say(&text);
+            }
         }
     }
 
-    fn say(&self, text: &str) {
-        let text = &*plain(text);
+    /// Takes note that a step ended. Returns true if it had started.
+    fn end(&mut self, step: StepId) -> bool {
+        self.ended += 1;
+        // A repair of what calls in flight undid is counted on top of the plan.
+        self.steps = self.steps.max(self.ended);
+        if let Some(it) = self.has_ended.get_mut(step) {
+            *it = true;
+        }
+        self.running.remove(&step).is_some()
+    }
+
+    /// Says what is running after a long silence, without a terminal.
+    pub(crate) fn remind(&mut self) {
+        if self.on_terminal || self.running.is_empty() || self.said.elapsed() < QUIET {
+            return;
+        }
+        let running: Vec<String> = self.running.values().map(Running::text).collect();
+        let left = self.left().map_or_else(String::new, |left| format!("{}; ", about(left)));
+        self.say(&format!("  {} {left}still {}", self.number(), listed(&running)));
+    }
+
+    /// Returns `[12/32]`: the number of ended steps, and of all.
+    fn number(&self) -> String {
+        let all = self.steps.to_string();
+        format!("[{:>width$}/{all}]", self.ended, width = all.len())
+    }
+
+    /// Predicts the time that is left, at most once in [`PREDICTED_EVERY`].
+    fn left(&mut self) -> Option<Duration> {
+        let now = Instant::now();
+        if let Some((at, left)) = self.left.filter(|(at, _)| now - *at < PREDICTED_EVERY) {
+            return Some(left.saturating_sub(now - at));
+        }
+        let course = |step: StepId| match (self.has_ended.get(step), self.running.get(&step)) {
+            (_, Some(running)) => Course::Running(now - running.since),
+            (Some(true), None) => Course::Ended,
+            (_, None) => Course::Ahead,
+        };
+        let left = self.remaining.as_ref()?.left(course);
+        self.left = Some((now, left));
+        Some(left)
+    }
+
+    fn draw(&mut self) {
+        if self.bars.is_none() {
+            return;
+        }
+        let left = self.left().filter(|_| !self.running.is_empty());
+        let running = |(step, it): (&StepId, &Running)| (*step, (it.text(), it.since.elapsed()));
+        let running = self.running.iter().map(running).collect();
+        if let Some(bars) = &mut self.bars {
+            bars.show(self.ended, self.steps, &running, left);
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        self.said = Instant::now();
         match &self.bars {
             Some(bars) => bars.suspend(|| self.ui.note(text)),
             None => self.ui.note(text),
@@ -119,12 +229,12 @@ fn finished(address: &str, action: Action, outcome: &Outcome, elapsed: Duration)
                 Action::Update => "changed",
                 Action::Delete => "deleted",
             };
-            format!("  {done} {address} ({})", duration(elapsed))
+            format!("{done} {address} ({})", duration(elapsed))
         }
-        Outcome::Failed { error } => format!("  FAILED {} {address}: {error}", doing(action)),
-        Outcome::Skipped { .. } => format!("  skipped {address}: something it needs failed"),
+        Outcome::Failed { error } => format!("FAILED {} {address}: {error}", doing(action)),
+        Outcome::Skipped { .. } => format!("skipped {address}: something it needs failed"),
         Outcome::Unfinished => {
-            format!("  STOPPED while {} {address}: the next run checks its state", doing(action))
+            format!("STOPPED while {} {address}: the next run checks its state", doing(action))
         }
     }
 }
@@ -142,4 +252,72 @@ pub(crate) fn summary(verb: &str, summary: &RunSummary, blocked: usize) -> Strin
         summary.skipped,
         summary.unfinished.len()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Global;
+
+    fn progress(steps: usize) -> Progress {
+        let global = Global {
+            cloud: crate::args::CloudName::Sim,
+            sim: None,
+            sim_seed: None,
+            json: false,
+            quiet: true,
+            no_color: true,
+            folder: None,
+        };
+        let mut progress = Progress::new(Ui::new(&global), true);
+        progress.show(&Event::RunStarted { run: "r".to_owned(), steps });
+        progress
+    }
+
+    fn address() -> Address {
+        Address::parse("bucket.models/bucket").unwrap()
+    }
+
+    fn started(step: StepId) -> Event {
+        Event::StepStarted { step, address: address(), action: Action::Create, id: None }
+    }
+
+    fn ended(step: StepId, outcome: Outcome) -> Event {
+        let elapsed = Duration::ZERO;
+        Event::StepFinished { step, address: address(), action: Action::Create, id: None, outcome, elapsed }
+    }
+
+    #[test]
+    fn steps_are_numbered_as_they_end_and_a_repair_counts_on_top() {
+        let mut progress = progress(10);
+        assert_eq!(progress.number(), "[ 0/10]");
+        progress.show(&started(3));
+        progress.show(&ended(3, Outcome::Done));
+        progress.show(&ended(4, Outcome::Skipped { because: 3 }));
+        assert_eq!(progress.number(), "[ 2/10]");
+        (5..13).for_each(|step| progress.show(&ended(step, Outcome::Done)));
+        progress.show(&ended(3, Outcome::Done));
+        assert_eq!(progress.number(), "[11/11]");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_silence_is_broken_and_a_short_one_is_not() {
+        let mut progress = progress(2);
+        progress.show(&started(0));
+        let waits = Event::StepWaiting { step: 0, waiting_for: "image is pending".to_owned(), output: None };
+        progress.show(&waits);
+        let said = progress.said;
+        tokio::time::advance(QUIET - Duration::from_secs(1)).await;
+        progress.show(&waits);
+        progress.remind();
+        assert_eq!(progress.said, said, "the same reason is not repeated");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        progress.remind();
+        assert_eq!(progress.said, said + QUIET);
+        progress.show(&ended(0, Outcome::Done));
+        tokio::time::advance(QUIET).await;
+        let said = progress.said;
+        progress.remind();
+        assert_eq!(progress.said, said, "nothing is running");
+    }
 }

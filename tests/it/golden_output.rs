@@ -51,6 +51,22 @@ fn without_runs(text: &str) -> String {
     out
 }
 
+/// Returns `line` with `n` for the number of steps that had ended: `[n/32]`.
+fn without_number(line: &str) -> String {
+    let number = line.strip_prefix("  [").and_then(|it| it.split_once('/'));
+    let is_number = |it: &str| !it.is_empty() && it.trim().bytes().all(|it| it.is_ascii_digit());
+    match number.filter(|(number, _)| is_number(number)) {
+        Some((_, rest)) => format!("  [n/{rest}"),
+        None => line.to_owned(),
+    }
+}
+
+/// True for a line about the start or the end of one step.
+fn is_of_step(line: &str) -> bool {
+    let doing = ["  creating ", "  changing ", "  deleting ", "  [n/"];
+    doing.iter().any(|it| line.starts_with(it)) && !line.contains("still ")
+}
+
 #[test]
 fn golden_output_of_the_life_of_a_stack() {
     let machine = drstack();
@@ -61,10 +77,9 @@ fn golden_output_of_the_life_of_a_stack() {
     for command in COMMANDS {
         let ran = machine.run(command.split(' ').chain(["--cloud", "sim", "--sim", "sim.toml"]));
         let _ = write!(said, "$ drstack {command} --cloud sim\n{}", ran.stdout);
-        // Steps that run at the same time may end in either order.
-        let is_step =
-            |line: &&str| ["  created", "  changed", "  deleted"].iter().any(|it| line.starts_with(it));
-        let (mut steps, rest): (Vec<&str>, Vec<&str>) = ran.stderr.lines().partition(is_step);
+        // Steps that run at the same time may start and end in either order.
+        let (mut steps, rest): (Vec<String>, Vec<String>) =
+            ran.stderr.lines().map(without_number).partition(|line| is_of_step(line));
         steps.sort_unstable();
         steps.into_iter().chain(rest).for_each(|line| {
             let _ = writeln!(said, "! {line}");

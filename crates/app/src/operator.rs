@@ -36,6 +36,8 @@ pub trait Operator: Send + Sync {
     }
     /// Reports a result.
     fn tell(&self, news: News<'_>);
+    /// Receives the plan that a run is about to execute.
+    fn begin(&self, _planned: &PlanOutcome) {}
     /// Receives an event of a run.
     fn hear(&self, _event: &Event) {}
     /// Shows the problems of a stack and returns them as text.

@@ -16,6 +16,18 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
+/// Writes how much of a predicted time is left, no finer than a prediction is: `about 9m left`.
+pub fn about(left: Duration) -> String {
+    let seconds = left.as_secs_f64().ceil() as u64;
+    let minutes = seconds.div_ceil(60);
+    match seconds {
+        0 => "longer than predicted".to_owned(),
+        1..=50 => format!("about {}s left", seconds.next_multiple_of(10)),
+        51..3600 => format!("about {minutes}m left"),
+        _ => format!("about {}h {}m left", minutes / 60, minutes % 60),
+    }
+}
+
 /// Writes a number with its noun: `1 step`, `2 steps`.
 pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
@@ -63,5 +75,16 @@ mod tests {
         let said: Vec<String> =
             [40, 2_500, 12_000, 250_000, 7_260_000].map(Duration::from_millis).map(duration).into();
         assert_eq!(said, ["40ms", "2.5s", "12s", "4m 10s", "2h 1m"]);
+    }
+
+    #[test]
+    fn a_predicted_time_is_rounded_up() {
+        let said: Vec<String> = [0, 200, 41_000, 55_000, 521_000, 3_540_500, 3_600_000, 7_260_000]
+            .map(Duration::from_millis)
+            .map(about)
+            .into();
+        let expected = ["longer than predicted", "about 10s left", "about 50s left", "about 1m left"];
+        assert_eq!(said[..4], expected);
+        assert_eq!(said[4..], ["about 9m left", "about 60m left", "about 1h 0m left", "about 2h 1m left"]);
     }
 }

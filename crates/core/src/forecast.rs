@@ -6,6 +6,7 @@
 
 mod prediction;
 mod queue;
+mod remaining;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use crate::engine::schedule::Schedule;
 use crate::kind::Action;
 use crate::plan::{Plan, Step, StepId};
 pub use prediction::{Late, Prediction};
+pub use remaining::{Course, Remaining};
 
 use queue::{Event, Launching, Queue};
 

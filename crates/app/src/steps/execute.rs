@@ -58,15 +58,14 @@ impl Session {
             drain: drain.clone(),
             stop: stop.clone(),
         };
-        let mut journal = Journal::new(Arc::clone(&self.store), &lock.holder().run)
-            .under(lock.lease())
-            .after(lock.begun().clone());
+        let mut journal = self.journal(&lock);
         self.cloud.under(Some(journal.permit()));
         // A blocked plan is incomplete anyway, so it does not wait. An apply does not wait either:
         // it works for the same world as the runs before it.
         let waits = change.is_some() && planned.report.blocked.is_empty();
         let earlier = if waits { lock.in_flight().clone() } else { InFlight::default() };
         let again = self.again(planned);
+        self.app.operator.begin(planned);
         let (result, lost) = {
             let rest = async |span| self.app.host.rest(span).await;
             let say = |seen: &InFlight, unseen: &InFlight| self.say_in_flight(seen, unseen);
@@ -110,6 +109,12 @@ impl Session {
             }
             (Err(JournalError::Store(error)), None) => Err(store_failure(&error)),
         }
+    }
+
+    /// Opens the journal of the run that holds `lock`.
+    fn journal(&self, lock: &Lock) -> Journal {
+        let journal = Journal::new(Arc::clone(&self.store), &lock.holder().run);
+        journal.under(lock.lease()).after(lock.begun().clone())
     }
 
     /// Stores the facts of `planned`, under the lock.

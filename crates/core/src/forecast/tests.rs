@@ -179,3 +179,33 @@ fn a_component_serves_once_its_last_step_has_ended_and_a_deletion_is_none() {
         .collect();
     assert_eq!(serves, [("pool.a".to_owned(), 15), ("pool.b".to_owned(), 1)]);
 }
+
+/// Returns the seconds that remain of `plan`, with how far its first steps are.
+fn left(plan: &Plan, slots: usize, courses: &[Course]) -> f64 {
+    let remaining = Remaining::of(plan, &Forecast::of(plan, slots, &Estimates), slots);
+    remaining.left(|id| courses.get(id).copied().unwrap_or(Course::Ahead)).as_secs_f64()
+}
+
+#[test]
+fn what_remains_follows_from_what_has_ended_and_how_long_the_rest_has_run() {
+    use Course::{Ended, Running};
+    let running = |seconds| Running(Duration::from_secs(seconds));
+    let plan = plan(&[step("a", 600.0, &[]), step("b", 30.0, &[]), step("c", 180.0, &[0, 1])]);
+    assert_eq!(left(&plan, 64, &[]), 780.0, "all of it");
+    assert_eq!(left(&plan, 64, &[running(200), Ended]), 580.0, "what has elapsed is subtracted");
+    assert_eq!(left(&plan, 64, &[Ended, Ended]), 180.0, "an early end brings the rest forward");
+    assert_eq!(left(&plan, 64, &[running(900), Ended]), 180.0, "a late step delays the rest");
+    assert_eq!(left(&plan, 64, &[running(600), running(900)]), 180.0, "one beside the path does not");
+    assert_eq!(left(&plan, 64, &[Ended, Ended, running(500)]), 0.0);
+    assert_eq!(left(&plan, 64, &[Ended; 3]), 0.0);
+}
+
+#[test]
+fn what_remains_waits_at_gates_and_for_slots() {
+    let steps = [step("a", 100.0, &[]), step("b", 10.0, &[]), step("c", 5.0, &[]), step("d", 5.0, &[])];
+    let gate = Gate { needs: vec![0], after: vec![1], holds: vec![2, 3] };
+    let gated = Plan { gates: vec![gate], ..plan(&steps) };
+    assert_eq!(left(&gated, 64, &[]), 105.0);
+    assert_eq!(left(&gated, 64, &[Course::Ended]), 15.0);
+    assert_eq!(left(&plan(&steps), 1, &[Course::Ended]), 20.0, "one slot: one after the other");
+}
