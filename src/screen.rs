@@ -19,6 +19,7 @@ use crate::files;
 use crate::lines::{AlongLine, ControlDeletedLine, Line, ModeRecordedLine};
 use crate::ui::Ui;
 use crate::views;
+use crate::views::color::labels;
 use crate::views::gantt::Timings;
 use crate::views::progress::{Progress, QUIET};
 
@@ -119,7 +120,7 @@ impl Screen {
             return;
         }
         for (step, rung) in &summary.degraded {
-            ui.result(&format!("DEGRADED {}: {rung}\n", plan.steps[*step].address));
+            ui.result(&labels(&format!("DEGRADED {}: {rung}\n", plan.steps[*step].address)));
         }
         if let Some(sentence) = timings.sentence(plan) {
             ui.result(&sentence);
@@ -204,7 +205,7 @@ impl Operator for Screen {
                 }
                 for pool in &evidence.pools {
                     if let Some(short) = pool.shortfall() {
-                        ui.result(&format!("DEGRADED {}: {short}\n", pool.address));
+                        ui.result(&labels(&format!("DEGRADED {}: {short}\n", pool.address)));
                     }
                 }
             }

@@ -11,6 +11,7 @@ use indicatif::ProgressBar;
 use crate::args::Global;
 use crate::exit::{Exit, Failure};
 use crate::lines::{ErrorLine, Line};
+use crate::views::color::labels;
 
 /// The output settings.
 #[derive(Clone, Copy)]
@@ -39,9 +40,11 @@ pub(crate) const TICK: Duration = Duration::from_millis(200);
 impl Ui {
     /// Reads the settings from the arguments and the environment.
     pub(crate) fn new(global: &Global) -> Self {
+        if global.no_color {
+            ColorChoice::Never.write_global();
+        }
         // `AutoStream` honours NO_COLOR, CLICOLOR_FORCE and TERM, in the usual order.
-        let plain = AutoStream::choice(&std::io::stderr()) == ColorChoice::Never;
-        let color = !plain && !global.no_color;
+        let color = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
         Self { json: global.json, quiet: global.quiet, color }
     }
 
@@ -85,7 +88,7 @@ impl Ui {
         let (message, hint) = (failure.message.as_str(), failure.hint.as_deref());
         self.line(&Line::Error(ErrorLine::Program { message, hint, exit: Exit::from(failure.status) as u8 }));
         match hint {
-            Some(hint) => err(&format!("error: {message}\n\nhint: {hint}")),
+            Some(hint) => write_err(&labels(&lines(&format!("error: {message}\n\nhint: {hint}")))),
             None => self.shown(message.trim_end()),
         }
     }
@@ -110,13 +113,14 @@ impl Ui {
     pub(crate) fn step_failure(self, address: &str, message: &str, output: Option<&str>, hint: &str) {
         self.line(&Line::Error(ErrorLine::Step { address, message, hint }));
         let output = output.map_or_else(String::new, |it| format!(": {it}"));
-        err(&format!("\nerror: {address}: {message}{output}\n\nhint: {hint}"));
+        let text = format!("\nerror: {address}: {message}{output}\n\nhint: {hint}");
+        write_err(&labels(&lines(&text)));
     }
 
     /// Prints a text that may have the colours of a diagnostic.
     fn shown(self, text: &str) {
         let text = if self.color { but_colors(text) } else { lines(text) };
-        write_err(&text);
+        write_err(&labels(&text));
     }
 
     /// Asks until the answer is clear. Returns `None` if there is no terminal.
@@ -196,8 +200,9 @@ fn but_colors(text: &str) -> Cow<'_, str> {
     out.into()
 }
 
+/// Prints a text of a view, which has colours and has escaped what is not its own.
 fn out(text: &str) {
-    raw(&lines(text));
+    raw(&but_colors(text));
 }
 
 fn raw(text: &str) {

@@ -1,6 +1,7 @@
 //! Views: data into text.
 
 mod bars;
+pub(crate) mod color;
 pub(crate) mod data;
 pub(crate) mod forecast;
 pub(crate) mod gantt;
@@ -10,6 +11,7 @@ pub(crate) mod order;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod report;
+mod step;
 pub(crate) mod svg;
 
 pub(crate) use drstack_app::text::{about, count, duration, listed};

@@ -8,24 +8,22 @@ use drstack_core::bundle::commands;
 use drstack_core::forecast::BASIS;
 use drstack_core::kind::{Action, KindRegistry};
 use drstack_core::plan::skeleton::RehearsedPlan;
-use drstack_core::plan::{Gate, Intent, MISSING, Plan, PlanReport, Remark, Step, StepId, differ};
+use drstack_core::plan::{Gate, Intent, Plan, PlanReport, Remark, Step, StepId};
 use drstack_core::stack::Stack;
 use drstack_core::text::plain;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{count, duration, forecast};
+use super::color::labels;
+use super::{count, duration, forecast, step};
 use crate::lines::{GateLine, Line, PlanLine, PostureLine, RehearsedLine, RehearsedStepLine, StepLine};
 
 /// Counts creations, updates, deletions and checks. A replacement counts as one creation and one
 /// deletion.
 fn tally(plan: &Plan, kinds: &KindRegistry) -> (usize, usize, usize, usize) {
-    let (checks, changes): (Vec<&Step>, Vec<&Step>) = plan.steps.iter().partition(|it| is_check(it, kinds));
+    let (checks, changes): (Vec<&Step>, Vec<&Step>) =
+        plan.steps.iter().partition(|it| step::is_check(it, kinds));
     let of = |action| changes.iter().filter(|step| step.action == action).count();
     (of(Action::Create), of(Action::Update), of(Action::Delete), checks.len())
-}
-
-fn is_check(step: &Step, kinds: &KindRegistry) -> bool {
-    kinds.get(&step.kind).is_some_and(|kind| kind.check().is_some())
 }
 
 /// Describes what the posture promises, beside what the stack asks of it.
@@ -64,47 +62,11 @@ pub(crate) fn posture_line(stack: &Stack) -> Line<'static> {
 pub(crate) fn text(planned: &PlanOutcome, intent: Intent) -> String {
     let PlanOutcome { plan, report, predicted, .. } = planned;
     let kinds = drstack_kinds::kinds();
-    let mut out = String::new();
-    let mut component = String::new();
-    let (mut checks, mut steps): (Vec<&Step>, Vec<&Step>) =
-        plan.steps.iter().partition(|step| is_check(step, &kinds));
-    steps.sort_by_key(|step| (step.address.clone(), step.action));
-    checks.sort_by_key(|step| step.address.clone());
-    for step in steps {
-        let of = step.address.component().to_string();
-        if of != component {
-            let _ = writeln!(out, "{of}");
-            component = of;
-        }
-        let symbol = symbol(step.action, step.replaces);
-        // Two resources with one address are told apart by AWS's ids, and a deletion names its
-        // resource in full.
-        let id = match (step.action, &step.id) {
-            (Action::Delete, Some(id)) => format!("{} `{id}`: ", step.kind),
-            _ => String::new(),
-        };
-        let line = format!("{symbol} {:<24} {:<14} {id}{}", step.address.resource(), step.region, why(step));
-        let _ = writeln!(out, "{}", plain(line.trim_end()));
-        for change in &step.changes {
-            let note = if change.replace { "  (forces replacement)" } else { "" };
-            let line = format!("      {}: {} -> {}{note}", change.field, change.from, change.to);
-            let _ = writeln!(out, "{}", plain(&line));
-        }
-    }
-    if !checks.is_empty() {
-        let gap = if out.is_empty() { "" } else { "\n" };
-        let _ = writeln!(out, "{gap}Checks, once what they ask is up:");
-    }
-    for step in checks {
-        let _ = writeln!(out, "  {}", step.address);
-        if let Some(command) = commands::of_step(step, &kinds) {
-            let _ = writeln!(out, "      runs on this machine: {}", command.line());
-        }
-    }
+    let mut out = step::text(plan, &kinds);
     for (title, remarks) in sections(report) {
         if !remarks.is_empty() {
             let gap = if out.is_empty() { "" } else { "\n" };
-            let _ = writeln!(out, "{gap}{title}");
+            let _ = writeln!(out, "{gap}{}", labels(title));
             for Remark { address, text } in remarks {
                 let _ = writeln!(out, "  {address}: {}", plain(text));
             }
@@ -116,30 +78,11 @@ pub(crate) fn text(planned: &PlanOutcome, intent: Intent) -> String {
     }
     let (add, change, destroy, checks) = tally(plan, &kinds);
     let checks = if checks == 0 { String::new() } else { format!("; {}", count(checks, "check")) };
-    let _ = writeln!(out, "\nPlan: {add} to add, {change} to change, {destroy} to destroy{checks}.");
+    out.push('\n');
+    out.extend(step::legend(plan, &kinds));
+    let _ = writeln!(out, "Plan: {add} to add, {change} to change, {destroy} to destroy{checks}.");
     out.extend(forecast::plan(plan, predicted, intent.fails_over()));
     out
-}
-
-/// Returns the reason of a step, unless it follows from the step's symbol and fields.
-fn why(step: &Step) -> &str {
-    let is_plain = match step.action {
-        Action::Create => step.reason == MISSING,
-        // The fields are listed below the step.
-        Action::Update => step.reason == differ(&step.changes),
-        Action::Delete => false,
-    };
-    if is_plain { "" } else { &step.reason }
-}
-
-fn symbol(action: Action, replaces: bool) -> &'static str {
-    match (action, replaces) {
-        (Action::Create, false) => "  +",
-        (Action::Update, _) => "  ~",
-        (Action::Delete, false) => "  -",
-        (Action::Create, true) => "-/+",
-        (Action::Delete, true) => "-/-",
-    }
 }
 
 /// Explains why there are no steps.
@@ -164,7 +107,7 @@ pub(crate) fn rehearsed(at: Timestamp, skeleton: &RehearsedPlan) -> String {
     let total = time(skeleton.estimate);
     let mut out = format!("The apply of {at:.0} expected a failover of {steps}, about {total} ({BASIS}):\n");
     for bone in &skeleton.steps {
-        let symbol = symbol(bone.action, false);
+        let symbol = step::Symbol::of(bone.action, false).text();
         let _ = writeln!(out, "{symbol} {:<34} {:<14} {}", bone.address, bone.region, time(bone.estimate));
     }
     out.push('\n');

@@ -16,6 +16,7 @@ use indicatif::MultiProgress;
 use tokio::time::Instant;
 
 use super::bars::Bars;
+use super::color::{GREEN, RED, paint};
 use super::{about, count, duration, listed};
 use crate::lines::Line;
 use crate::ui::Ui;
@@ -243,15 +244,17 @@ fn finished(address: &str, action: Action, outcome: &Outcome, elapsed: Duration)
 pub(crate) fn summary(verb: &str, summary: &RunSummary, blocked: usize) -> String {
     let took = duration(summary.elapsed);
     if summary.is_complete() && blocked == 0 {
-        return format!("{verb} complete: {} done in {took}.\n", count(summary.done, "step"));
+        let text = format!("{verb} complete: {} done in {took}.", count(summary.done, "step"));
+        return paint(GREEN, &text) + "\n";
     }
-    format!(
-        "{verb} incomplete: {} done, {} failed, {} skipped, {} not started, {blocked} blocked, in {took}.\n",
+    let text = format!(
+        "{verb} incomplete: {} done, {} failed, {} skipped, {} not started, {blocked} blocked, in {took}.",
         summary.done,
         summary.failed.len(),
         summary.skipped,
         summary.unfinished.len()
-    )
+    );
+    paint(RED, &text) + "\n"
 }
 
 #[cfg(test)]

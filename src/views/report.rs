@@ -3,11 +3,14 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use anstyle::Style;
 use drstack_app::report::timeline::{InService, Report};
 use drstack_app::text::{self, count, duration};
 use drstack_core::address::ComponentAddress;
 use drstack_core::text::plain;
 use drstack_core::verdict::Verdict;
+
+use super::color::{GREEN, RED, YELLOW, labels, paint};
 
 /// Writes the report for people.
 pub(crate) fn text(report: &Report) -> String {
@@ -19,10 +22,25 @@ pub(crate) fn text(report: &Report) -> String {
         let _ = writeln!(out, "  {at:.0}  +{:<8} {name}", duration(since));
     }
     out.push('\n');
-    for line in sentences(report) {
-        let _ = writeln!(out, "{}", plain(&line));
+    let mut sentences = sentences(report).into_iter();
+    if let Some(first) = sentences.next() {
+        let _ = writeln!(out, "{}", paint(tone(report), &plain(&first)));
+    }
+    for line in sentences {
+        let _ = writeln!(out, "{}", labels(&plain(&line)));
     }
     out
+}
+
+/// Returns the colour of the result: green if all is as it was asked for, red if it has to go on.
+fn tone(report: &Report) -> Style {
+    match report.verdict {
+        _ if !report.complete => RED,
+        Some(Verdict::NotComplete) => RED,
+        Some(Verdict::Partial | Verdict::Degraded | Verdict::Capacity) => YELLOW,
+        Some(Verdict::Recovered) if report.missed() => YELLOW,
+        Some(Verdict::Recovered | Verdict::NothingToDo) | None => GREEN,
+    }
 }
 
 /// Writes the page for the control bucket.
@@ -262,6 +280,17 @@ mod tests {
         let unasked = vec![ComponentAddress::new("pool.c")];
         let said = text(&Report { unasked, ..of(Verdict::Capacity) });
         assert!(said.contains("no check asked whether pool.c answers"), "{said}");
+    }
+
+    #[test]
+    fn the_result_has_the_colour_of_its_verdict_and_the_page_has_none() {
+        let first = |report: &Report| paint(tone(report), &first_sentence(report));
+        let late = report(Some(481.0));
+        for (report, style) in [(&report(Some(210.0)), GREEN), (&late, YELLOW), (&report(None), RED)] {
+            assert_eq!(tone(report), style);
+            assert!(text(report).contains(&first(report)), "{}", text(report));
+            assert!(!markdown(report).contains('\u{1b}'));
+        }
     }
 
     #[test]

@@ -216,6 +216,24 @@ fn colour_is_left_out_where_it_is_not_wanted() {
 }
 
 #[test]
+fn plans_and_results_are_coloured_and_read_the_same_without() {
+    let machine = with(POOL).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "");
+    let plan = run(&machine, "plan s --cloud sim").ok().stdout;
+    for part in ["\u{1b}[32m  +\u{1b}[0m group ", "Symbols: \u{1b}[32m+\u{1b}[0m create"] {
+        assert!(plan.contains(part), "{plan:?}");
+    }
+    assert!(!run(&machine, "plan s --cloud sim --no-color").ok().stdout.contains('\u{1b}'));
+    let lines = run(&machine, "plan s --cloud sim --json").ok().stdout;
+    assert!(!lines.contains("\\u001b") && !lines.contains('\u{1b}'), "{lines}");
+    let plain = run(&with(POOL), "plan s --cloud sim").ok().stdout;
+    let stripped =
+        ["\u{1b}[32m", "\u{1b}[33m", "\u{1b}[0m"].iter().fold(plan, |it, code| it.replace(code, ""));
+    assert_eq!(stripped, plain);
+    let apply = run(&machine, "apply s --cloud sim --auto-approve").ok();
+    assert!(apply.stdout.contains("\u{1b}[32mApply complete: "), "{apply:?}");
+}
+
+#[test]
 fn a_folder_is_worked_in_as_if_one_stood_there() {
     let machine = with(COUNTED);
     run(&machine, "-C s apply --cloud sim --auto-approve").ok();

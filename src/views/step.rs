@@ -1,0 +1,127 @@
+//! The steps of a plan as text, in Terraform's symbols.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use anstyle::Style;
+use drstack_core::bundle::commands;
+use drstack_core::kind::{Action, KindRegistry};
+use drstack_core::plan::{MISSING, Plan, Step, differ};
+
+use super::color::{GREEN, RED, YELLOW, paint};
+
+/// Writes the steps of a plan by component, and its checks after them.
+pub(super) fn text(plan: &Plan, kinds: &KindRegistry) -> String {
+    let (mut checks, mut steps): (Vec<&Step>, Vec<&Step>) =
+        plan.steps.iter().partition(|step| is_check(step, kinds));
+    steps.sort_by_key(|step| (step.address.clone(), step.action));
+    checks.sort_by_key(|step| step.address.clone());
+    let mut out = String::new();
+    let mut component = String::new();
+    for step in steps {
+        let of = step.address.component().to_string();
+        if of != component {
+            let _ = writeln!(out, "{of}");
+            component = of;
+        }
+        out.push_str(&change(step));
+    }
+    if !checks.is_empty() {
+        let gap = if out.is_empty() { "" } else { "\n" };
+        let _ = writeln!(out, "{gap}Checks, once what they ask is up:");
+    }
+    for step in checks {
+        let _ = writeln!(out, "  {}", step.address);
+        if let Some(command) = commands::of_step(step, kinds) {
+            let _ = writeln!(out, "      runs on this machine: {}", command.line());
+        }
+    }
+    out
+}
+
+/// Writes one change, and its fields below.
+fn change(step: &Step) -> String {
+    let symbol = Symbol::of(step.action, step.replaces).text();
+    // Two resources with one address are told apart by AWS's ids, and a deletion names its
+    // resource in full.
+    let id = match (step.action, &step.id) {
+        (Action::Delete, Some(id)) => format!("{} `{id}`: ", step.kind),
+        _ => String::new(),
+    };
+    let line = format!("{symbol} {:<24} {:<14} {id}{}", step.address.resource(), step.region, why(step));
+    let mut out = format!("{}\n", line.trim_end());
+    for change in &step.changes {
+        let forced = || format!("  {}", paint(RED, "(forces replacement)"));
+        let note = if change.replace { forced() } else { String::new() };
+        let _ = writeln!(out, "      {}: {} -> {}{note}", change.field, change.from, change.to);
+    }
+    out
+}
+
+/// True for a step that asks and changes nothing.
+pub(super) fn is_check(step: &Step, kinds: &KindRegistry) -> bool {
+    kinds.get(&step.kind).is_some_and(|kind| kind.check().is_some())
+}
+
+/// Returns the reason of a step, unless it follows from the step's symbol and fields.
+fn why(step: &Step) -> &str {
+    let is_plain = match step.action {
+        Action::Create => step.reason == MISSING,
+        // The fields are listed below the step.
+        Action::Update => step.reason == differ(&step.changes),
+        Action::Delete => false,
+    };
+    if is_plain { "" } else { &step.reason }
+}
+
+/// What a step does, as a plan shows it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Symbol {
+    Create,
+    Update,
+    Delete,
+    CreateAnew,
+    DeleteOld,
+}
+
+impl Symbol {
+    /// Returns the symbol of a step.
+    pub(super) fn of(action: Action, replaces: bool) -> Self {
+        match (action, replaces) {
+            (Action::Create, false) => Self::Create,
+            (Action::Update, _) => Self::Update,
+            (Action::Delete, false) => Self::Delete,
+            (Action::Create, true) => Self::CreateAnew,
+            (Action::Delete, true) => Self::DeleteOld,
+        }
+    }
+
+    /// Returns the symbol, its colour and its meaning.
+    fn parts(self) -> (&'static str, Style, &'static str) {
+        match self {
+            Self::Create => ("+", GREEN, "create"),
+            Self::Update => ("~", YELLOW, "update"),
+            Self::Delete => ("-", RED, "delete"),
+            Self::CreateAnew => ("-/+", RED, "replace: create the new one"),
+            Self::DeleteOld => ("-/-", RED, "replace: delete the old one"),
+        }
+    }
+
+    /// Writes the symbol in its colour, right-aligned.
+    pub(super) fn text(self) -> String {
+        let (symbol, style, _) = self.parts();
+        paint(style, &format!("{symbol:>3}"))
+    }
+}
+
+/// Explains the symbols that occur in the plan, in a line; `None` if there are only checks.
+pub(super) fn legend(plan: &Plan, kinds: &KindRegistry) -> Option<String> {
+    let steps = plan.steps.iter().filter(|step| !is_check(step, kinds));
+    let symbols: BTreeSet<Symbol> = steps.map(|step| Symbol::of(step.action, step.replaces)).collect();
+    let explained = symbols.into_iter().map(|it| {
+        let (symbol, style, meaning) = it.parts();
+        format!("{} {meaning}", paint(style, symbol))
+    });
+    let explained: Vec<String> = explained.collect();
+    (!explained.is_empty()).then(|| format!("Symbols: {}.\n", explained.join(", ")))
+}
