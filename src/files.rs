@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use drstack_app::failure::Status;
 use drstack_core::keys::PrivateKey;
+use drstack_core::plan_file::{PlanFile, PlanFileError};
 use drstack_core::stack::{InputValue, InputValues, ReadFiles};
 
 use crate::args::StackArgs;
@@ -42,9 +43,16 @@ fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Returns the bytes of the plan file at `path`.
-pub(crate) fn plan_bytes(path: &Path) -> Result<Vec<u8>, String> {
-    bytes(path, MOST_PLAN)
+/// Returns the plan file at `path`.
+pub(crate) fn plan_file(path: &Path) -> Result<PlanFile, Failure> {
+    let bytes = bytes(path, MOST_PLAN).map_err(|error| {
+        let message = format!("cannot read `{}`: {error}", path.display());
+        Failure::new(Status::Usage, message, "name a plan file that `drstack plan --out FILE` has written")
+    })?;
+    PlanFile::from_bytes(&bytes).map_err(|error: PlanFileError| {
+        let hint = "make it again with `drstack plan --out FILE`";
+        Failure::new(Status::Usage, format!("`{}`: {error}", path.display()), hint)
+    })
 }
 
 /// Returns the text of the key file at `path`.

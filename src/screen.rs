@@ -21,6 +21,7 @@ use crate::ui::Ui;
 use crate::views;
 use crate::views::color::labels;
 use crate::views::gantt::Timings;
+use crate::views::plan::ShownPlan;
 use crate::views::progress::{Progress, QUIET};
 
 /// The operator at a terminal.
@@ -76,26 +77,9 @@ impl Screen {
 
     fn plan(&self, stack: &Stack, warnings: &[String], planned: &PlanOutcome, intent: Intent) {
         let ui = self.ui;
-        ui.result(&views::head::text(stack, planned));
-        ui.line(&Line::Stack(views::head::line(stack, planned)));
-        if intent == Intent::Converge {
-            ui.result(&views::plan::posture(stack));
-            ui.line(&views::plan::posture_line(stack));
-        }
-        ui.result(&views::plan::text(planned, intent));
-        if let Some(sequence) = planned.sequence.as_ref().filter(|_| intent != Intent::Failback) {
-            views::order::show(ui, sequence);
-        }
-        views::plan::lines(planned).iter().for_each(|line| ui.line(line));
-        if intent == Intent::Converge {
-            for warning in warnings {
-                ui.warn(&format!("warning: {warning}"));
-            }
-        }
-        let rehearsal = planned.rehearsal.as_ref().filter(|_| planned.report.blocked.is_empty());
-        if let (Some(rehearsal), Some(prediction)) = (rehearsal, &planned.predicted.failover) {
-            ui.result(&views::forecast::failover(rehearsal.plan.steps.len(), prediction, planned));
-        }
+        let PlanOutcome { plan, report, predicted, .. } = planned;
+        let head = planned.head(stack, warnings.to_vec());
+        ShownPlan { head: &head, plan, report, forecast: &predicted.plan, intent }.show(ui);
         if !planned.report.blocked.is_empty() {
             ui.warn("hint: fix the items under \"Blocked\", then run it again");
         }

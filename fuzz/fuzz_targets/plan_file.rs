@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use drstack_core::plan::file::PlanFile;
+use drstack_core::plan_file::PlanFile;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use drstack_app::failure::Status;
 use drstack_app::ops::apply::{Apply, apply};
-use drstack_core::plan::file::{PlanFile, PlanFileError};
+use drstack_core::plan_file::PlanFile;
 
 use crate::args::{Global, ModeName, RunArgs, StackArgs, set, typed};
 use crate::commands::Edge;
@@ -71,12 +71,5 @@ fn plan_file(path: &Path) -> Result<Option<PlanFile>, Failure> {
     if !path.is_file() || path.extension().is_some_and(|it| it == "toml") {
         return Ok(None);
     }
-    let unreadable = |error: PlanFileError| {
-        let hint = "make it again with `drstack plan --out FILE`";
-        Failure::new(Status::Usage, format!("`{}`: {error}", path.display()), hint)
-    };
-    let bytes = files::plan_bytes(path).map_err(|error| {
-        Failure::new(Status::Usage, format!("cannot read `{}`: {error}", path.display()), "name a plan file")
-    })?;
-    PlanFile::from_bytes(&bytes).map(Some).map_err(unreadable)
+    files::plan_file(path).map(Some)
 }

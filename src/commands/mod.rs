@@ -14,6 +14,7 @@ mod man;
 mod output;
 mod plan;
 mod schema;
+mod show;
 mod unlock;
 mod validate;
 
@@ -92,6 +93,7 @@ enum Command {
     Init(init::InitArgs),
     Validate(validate::ValidateArgs),
     Plan(plan::PlanArgs),
+    Show(show::ShowArgs),
     Apply(apply::ApplyArgs),
     Destroy(destroy::DestroyArgs),
     Failover(failover::FailoverArgs),
@@ -131,6 +133,7 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
         Command::Init(it) => init::run(ui, it),
         Command::Validate(it) => validate::run(ui, it),
         Command::Plan(it) => complete(global, plan::run(ui, global, it)),
+        Command::Show(it) => show::run(ui, it),
         Command::Apply(it) => complete(global, apply::run(ui, global, it)),
         Command::Destroy(it) => complete(global, destroy::run(ui, global, it)),
         Command::Failover(it) => complete(global, failover::run(ui, global, it)),

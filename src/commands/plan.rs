@@ -9,7 +9,7 @@ use drstack_app::planned::PlanOutcome;
 use drstack_app::session::Session;
 use drstack_app::text::duration;
 use drstack_core::part::NEVER_ASKED;
-use drstack_core::plan::file::{FORMAT, PlanFile};
+use drstack_core::plan_file::{FORMAT, PlanFile};
 
 use crate::args::{BundleArgs, Global, ModeName, StackArgs, set, typed};
 use crate::commands::Edge;
@@ -89,6 +89,8 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
             inputs: args.stack.input.clone(),
             input_file: args.stack.inputs.as_ref().map(|it| it.display().to_string()),
             stack_hash: session.stack.hash.clone(),
+            at: session.now(),
+            head: planned.head(&session.stack, session.cloud.warnings()),
             options,
             plan: planned.plan,
             report: planned.report,
@@ -96,7 +98,10 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         let bytes = file.to_bytes().map_err(|error| Failure::new(Status::Failed, error, "report this"))?;
         files::write(path, &bytes)?;
         ui.line(&Line::Written(WrittenLine { path: path.display().to_string() }));
-        ui.note(&format!("Kept in `{0}`; `drstack apply {0}` applies exactly this.", path.display()));
+        ui.note(&format!(
+            "Kept in `{0}`; `drstack show {0}` prints it, `drstack apply {0}` applies exactly this.",
+            path.display()
+        ));
     }
     match exit {
         Exit::Failed => Ok(exit),

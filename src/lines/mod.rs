@@ -19,7 +19,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub(crate) use plan::{
-    AlongLine, ComponentForecastLine, ForecastLine, GateLine, OrderLine, PlanLine, PostureLine,
+    AlongLine, ComponentForecastLine, ForecastLine, GateLine, OrderLine, PlanFileLine, PlanLine, PostureLine,
     RehearsedLine, RehearsedStepLine, StepLine,
 };
 pub(crate) use program::{ComponentLine, ErrorLine, ExplanationLine, ResourceLine, WrittenLine};
@@ -50,6 +50,7 @@ pub(crate) enum Line<'a> {
     /// Something to know.
     Note(&'a Remark),
     Posture(PostureLine),
+    PlanFile(PlanFileLine<'a>),
     Plan(PlanLine<'a>),
     /// Something that happened while the plan was executed; `event` says what.
     Event(&'a Event),

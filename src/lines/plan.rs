@@ -2,7 +2,7 @@
 
 use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::kind::{Action, FieldChange};
-use drstack_core::objective::Posture;
+use drstack_core::objective::{Mode, Posture};
 use drstack_core::plan::{Gate, StepId};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -73,6 +73,29 @@ pub(crate) struct AlongLine<'a> {
     pub(crate) address: &'a ComponentAddress,
     /// The components that it needs.
     pub(crate) needs: &'a [&'a ComponentAddress],
+}
+
+/// A plan file, by `show`; the plan follows as `plan` writes it.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct PlanFileLine<'a> {
+    /// Path of the file, as the user typed it.
+    pub(crate) path: String,
+    /// When the plan was made.
+    pub(crate) at: Timestamp,
+    /// The stack's folder or file, as it was typed.
+    pub(crate) stack: &'a str,
+    /// Its inputs, as they were typed: `NAME=VALUE`.
+    pub(crate) inputs: Vec<String>,
+    /// Its file of inputs, or null.
+    pub(crate) input_file: Option<&'a str>,
+    /// The command that the plan is of: `apply` or `failover` or `failback`. Only the first can be
+    /// applied.
+    pub(crate) purpose: &'a str,
+    /// The mode that it was planned for.
+    pub(crate) mode: Mode,
+    /// The public key that has to sign the bundle which its apply publishes, or null. The plan file
+    /// itself is not signed.
+    pub(crate) signing: Option<String>,
 }
 
 /// What the stack's posture promises, and what the stack asks for.

@@ -3,19 +3,19 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use drstack_app::planned::PlanOutcome;
 use drstack_core::bundle::commands;
-use drstack_core::forecast::BASIS;
+use drstack_core::forecast::{BASIS, Forecast};
 use drstack_core::kind::{Action, KindRegistry};
 use drstack_core::plan::skeleton::RehearsedPlan;
 use drstack_core::plan::{Gate, Intent, Plan, PlanReport, Remark, Step, StepId};
-use drstack_core::stack::Stack;
+use drstack_core::plan_file::PlanHead;
 use drstack_core::text::plain;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::color::labels;
-use super::{count, duration, forecast, step};
-use crate::lines::{GateLine, Line, PlanLine, PostureLine, RehearsedLine, RehearsedStepLine, StepLine};
+use super::{count, duration, forecast, head, order, step};
+use crate::lines::{GateLine, Line, PlanLine, RehearsedLine, RehearsedStepLine, StepLine};
+use crate::ui::Ui;
 
 /// Counts creations, updates, deletions and checks. A replacement counts as one creation and one
 /// deletion.
@@ -26,63 +26,96 @@ fn tally(plan: &Plan, kinds: &KindRegistry) -> (usize, usize, usize, usize) {
     (of(Action::Create), of(Action::Update), of(Action::Delete), checks.len())
 }
 
-/// Describes what the posture promises, beside what the stack asks of it.
-pub(crate) fn posture(stack: &Stack) -> String {
-    let band = stack.posture.band();
-    let asked = |name: &str, value: Option<SignedDuration>| match value {
-        Some(value) => format!("{name} {value:#}"),
-        None => format!("no {name}"),
-    };
-    format!(
-        "Posture {}: recovery time {}, data loss {}, cost {}. Asked for: {}, {}.\n\n",
-        stack.posture.name(),
-        band.rto,
-        band.rpo,
-        band.cost,
-        asked("RTO", stack.objective.rto),
-        asked("RPO", stack.objective.rpo),
-    )
+/// A plan to show: just made, or from a plan file.
+pub(crate) struct ShownPlan<'a> {
+    /// What it is for.
+    pub(crate) head: &'a PlanHead,
+    /// The steps.
+    pub(crate) plan: &'a Plan,
+    /// What the planner reported beside the steps.
+    pub(crate) report: &'a PlanReport,
+    /// The predicted course.
+    pub(crate) forecast: &'a Forecast,
+    /// The intent of the plan.
+    pub(crate) intent: Intent,
 }
 
-/// Describes the posture for programs, with the objectives in seconds.
-pub(crate) fn posture_line(stack: &Stack) -> Line<'static> {
-    let band = stack.posture.band();
-    let seconds = |value: Option<SignedDuration>| value.map(|it| it.as_secs());
-    Line::Posture(PostureLine {
-        posture: stack.posture,
-        rto_band: band.rto,
-        rpo_band: band.rpo,
-        cost_band: band.cost,
-        rto_seconds: seconds(stack.objective.rto),
-        rpo_seconds: seconds(stack.objective.rpo),
-    })
-}
-
-/// Writes the plan for people.
-pub(crate) fn text(planned: &PlanOutcome, intent: Intent) -> String {
-    let PlanOutcome { plan, report, predicted, .. } = planned;
-    let kinds = drstack_kinds::kinds();
-    let mut out = step::text(plan, &kinds);
-    for (title, remarks) in sections(report) {
-        if !remarks.is_empty() {
-            let gap = if out.is_empty() { "" } else { "\n" };
-            let _ = writeln!(out, "{gap}{}", labels(title));
-            for Remark { address, text } in remarks {
-                let _ = writeln!(out, "  {address}: {}", plain(text));
-            }
+impl ShownPlan<'_> {
+    /// Shows the plan, for people and programs.
+    pub(crate) fn show(&self, ui: Ui) {
+        let Self { head, report, intent, .. } = self;
+        ui.result(&head::text(head));
+        ui.line(&Line::Stack(head::line(head)));
+        if *intent == Intent::Converge {
+            ui.result(&head::posture(head));
+            ui.line(&Line::Posture(head::posture_line(head)));
+        }
+        ui.result(&self.text());
+        if let Some(sequence) = head.sequence.as_ref().filter(|_| *intent != Intent::Failback) {
+            order::show(ui, sequence);
+        }
+        self.lines().iter().for_each(|line| ui.line(line));
+        if *intent == Intent::Converge {
+            head.warnings.iter().for_each(|it| ui.warn(&format!("warning: {it}")));
+        }
+        let failover = head.failover.as_ref().filter(|_| head.rehearsed && report.blocked.is_empty());
+        if let Some(failover) = failover {
+            ui.result(&forecast::failover(failover, self.plan, report));
         }
     }
-    if plan.is_empty() {
-        let gap = if out.is_empty() { "" } else { "\n" };
-        return out + gap + &nothing(report, intent) + "\n";
+
+    /// Writes the plan for people.
+    fn text(&self) -> String {
+        let Self { head, plan, report, forecast, intent } = self;
+        let kinds = drstack_kinds::kinds();
+        let mut out = step::text(plan, &kinds);
+        for (title, remarks) in sections(report) {
+            if !remarks.is_empty() {
+                let gap = if out.is_empty() { "" } else { "\n" };
+                let _ = writeln!(out, "{gap}{}", labels(title));
+                for Remark { address, text } in remarks {
+                    let _ = writeln!(out, "  {address}: {}", plain(text));
+                }
+            }
+        }
+        if plan.is_empty() {
+            let gap = if out.is_empty() { "" } else { "\n" };
+            return out + gap + &nothing(report, *intent) + "\n";
+        }
+        let (add, change, destroy, checks) = tally(plan, &kinds);
+        let checks = if checks == 0 { String::new() } else { format!("; {}", count(checks, "check")) };
+        out.push('\n');
+        out.extend(step::legend(plan, &kinds));
+        let _ = writeln!(out, "Plan: {add} to add, {change} to change, {destroy} to destroy{checks}.");
+        let failover = head.failover.as_ref().filter(|_| intent.fails_over());
+        out.extend(forecast::plan(plan, (forecast, head.slots), failover));
+        out
     }
-    let (add, change, destroy, checks) = tally(plan, &kinds);
-    let checks = if checks == 0 { String::new() } else { format!("; {}", count(checks, "check")) };
-    out.push('\n');
-    out.extend(step::legend(plan, &kinds));
-    let _ = writeln!(out, "Plan: {add} to add, {change} to change, {destroy} to destroy{checks}.");
-    out.extend(forecast::plan(plan, predicted, intent.fails_over()));
-    out
+
+    /// Returns the plan's JSON lines.
+    fn lines(&self) -> Vec<Line<'_>> {
+        let Self { head, plan, report, forecast, .. } = self;
+        let kinds = drstack_kinds::kinds();
+        let steps = plan.steps.iter().enumerate().map(|(id, step)| step_line(id, step, &kinds));
+        let gates = plan.gates.iter().map(|Gate { needs, after, holds }| GateLine { needs, after, holds });
+        let mut lines: Vec<Line<'_>> = steps.map(Line::Step).chain(gates.map(Line::Gate)).collect();
+        lines.extend(report.blocked.iter().map(Line::Blocked));
+        lines.extend(report.kept.iter().map(Line::Kept));
+        lines.extend(report.waiting.iter().map(Line::Waiting));
+        lines.extend(report.notes.iter().map(Line::Note));
+        let (add, change, destroy, checks) = tally(plan, &kinds);
+        lines.push(Line::Plan(PlanLine {
+            add,
+            change,
+            destroy,
+            checks,
+            unchanged: report.unchanged,
+            blocked: report.blocked.len(),
+            estimate_seconds: forecast.total.as_secs_f64(),
+            forecast: head.failover.as_ref().map(forecast::line),
+        }));
+        lines
+    }
 }
 
 /// Explains why there are no steps.
@@ -165,31 +198,6 @@ fn sections(report: &PlanReport) -> [(&'static str, &[Remark]); 4] {
         ("Not ready yet:", &report.waiting),
         ("Notes:", &report.notes),
     ]
-}
-
-/// Returns the plan's JSON lines.
-pub(crate) fn lines(planned: &PlanOutcome) -> Vec<Line<'_>> {
-    let PlanOutcome { plan, report, predicted, .. } = planned;
-    let kinds = drstack_kinds::kinds();
-    let steps = plan.steps.iter().enumerate().map(|(id, step)| step_line(id, step, &kinds));
-    let gates = plan.gates.iter().map(|Gate { needs, after, holds }| GateLine { needs, after, holds });
-    let mut lines: Vec<Line<'_>> = steps.map(Line::Step).chain(gates.map(Line::Gate)).collect();
-    lines.extend(report.blocked.iter().map(Line::Blocked));
-    lines.extend(report.kept.iter().map(Line::Kept));
-    lines.extend(report.waiting.iter().map(Line::Waiting));
-    lines.extend(report.notes.iter().map(Line::Note));
-    let (add, change, destroy, checks) = tally(plan, &kinds);
-    lines.push(Line::Plan(PlanLine {
-        add,
-        change,
-        destroy,
-        checks,
-        unchanged: report.unchanged,
-        blocked: report.blocked.len(),
-        estimate_seconds: predicted.plan.total.as_secs_f64(),
-        forecast: predicted.failover.as_ref().map(forecast::line),
-    }));
-    lines
 }
 
 fn step_line<'a>(id: StepId, step: &'a Step, kinds: &KindRegistry) -> StepLine<'a> {

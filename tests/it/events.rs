@@ -206,6 +206,7 @@ fn every_command_writes_lines_of_the_schema_and_every_type_of_it_is_written() {
         (64, "plan --nonsense"),
         (64, "apply s --cloud sim"),
         (0, "plan s --cloud sim --out today.plan"),
+        (0, "show today.plan"),
         (0, "graph s --cloud sim"),
         (1, "apply s --cloud sim --auto-approve --sim denied.toml"),
         (0, "apply s --cloud sim --auto-approve"),

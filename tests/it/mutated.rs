@@ -3,7 +3,7 @@
 //! The program ends with an exit code of the manual and a hint, and leaves files alone that it
 //! cannot read.
 
-use drstack_core::plan::file::PlanFile;
+use drstack_core::plan_file::PlanFile;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -123,7 +123,8 @@ fn a_mutated_plan_file_is_applied_or_refused() {
         let ran = machine.run(["apply", "today.plan", "--cloud", "sim"]);
         prop_assert!(bytes == plan || ran.code != 0 || ran.stdout.contains("Apply complete"), "{ran:?}");
         prop_assert_eq!(&read(&machine, "today.plan")[..], bytes);
-        ends_well(&ran)
+        ends_well(&ran)?;
+        ends_well(&machine.run(["show", "today.plan"]))
     });
 }
 

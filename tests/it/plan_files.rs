@@ -70,13 +70,75 @@ fn a_plan_file_that_is_cut_short_or_none_at_all_is_refused() {
         machine.write("today.plan", cut);
         refused(apply(&machine, &[]), 64, &format!("cut short: it ends after {} bytes", cut.len()));
     }
-    machine.write("today.plan", &whole.replace("\"format\":1", "\"format\":7"));
-    refused(apply(&machine, &[]), 64, "`today.plan`: the format is 7, this drstack reads 1");
+    machine.write("today.plan", &whole.replace("\"format\":2", "\"format\":7"));
+    refused(apply(&machine, &[]), 64, "`today.plan`: the format is 7, this drstack reads 2");
     for text in ["", "hello\n", "{}", "[1, 2]", "\u{1f}\u{8b}"] {
         machine.write("today.plan", text);
         refused(apply(&machine, &[]), 64, "`today.plan`: not a drstack plan file");
     }
     machine.run(["plan", "s", "--cloud", "sim", "--detailed-exitcode"]).code(2);
+}
+
+#[test]
+fn a_plan_file_is_shown_as_it_was_planned_without_stack_or_cloud() {
+    let machine = drstack();
+    machine.write("s/stack.toml", STACK);
+    let with_key = STACK.replace("[inputs]", &format!("signing = \"{}\"\n[inputs]", key(&machine)));
+    machine.write("signed/stack.toml", &with_key);
+    for (stack, mode, signing, code) in [
+        ("s", "standby", "The stack asks for no signature", 0),
+        ("signed", "standby", "has to be signed: ed25519:", 0),
+        // Blocked: nothing is applied yet.
+        ("s", "active", "The stack asks for no signature", 1),
+    ] {
+        let plan = ["plan", stack, "--cloud", "sim", "--out", "today.plan", "-i", "days=9", "--mode", mode];
+        let printed = machine.run(plan).code(code).stdout;
+        let lines = machine.run(plan.iter().chain(&["--json"])).code(code);
+        std::fs::rename(machine.folder().join(stack), machine.folder().join("away")).expect("rename");
+        let shown = machine.run(["show", "today.plan"]).ok();
+        std::fs::rename(machine.folder().join("away"), machine.folder().join(stack)).expect("rename");
+        let (head, rest) = shown.stdout.split_once("\n\n").expect("a head");
+        assert_eq!(rest, printed, "{stack}");
+        let made = format!("`today.plan`: a plan of `{stack} -i days=9`, made at 2026-01-01T00:");
+        assert!(head.starts_with(&made) && head.contains(&format!("for mode {mode}.")), "{head}");
+        assert!(head.contains(signing) && head.contains("refuse"), "{head}");
+        assert!(rest.starts_with("demo: us-east-1 to us-west-2, account 123456789012."), "{rest}");
+        let (lines, shown) = (lines.json(), machine.run(["show", "today.plan", "--json"]).ok().json());
+        assert_eq!(shown[0]["type"], "plan_file");
+        let planned = lines.iter().filter(|it| it["type"] != "written").collect::<Vec<_>>();
+        assert_eq!(shown[1..].iter().collect::<Vec<_>>(), planned);
+    }
+    refused(machine.run(["show", "nowhere.plan"]), 64, "cannot read `nowhere.plan`: no such file");
+    refused(machine.run(["show", "s/stack.toml"]), 64, "`s/stack.toml`: not a drstack plan file");
+}
+
+/// Returns the public half of a new key.
+fn key(machine: &Drstack) -> String {
+    machine.run(["keys", "new", "key"]).ok().stdout.trim().to_owned()
+}
+
+#[test]
+fn a_plan_file_whose_steps_do_not_fit_together_is_refused() {
+    let machine = planned(&[]);
+    let file = std::fs::read_to_string(machine.folder().join("today.plan")).expect("the plan");
+    let whole: serde_json::Value = serde_json::from_str(&file).expect("JSON");
+    for (field, value) in [
+        ("/plan/steps/0/needs", serde_json::json!([0])),
+        ("/plan/steps/0/needs", serde_json::json!([99])),
+        ("/plan/steps/0/estimate", serde_json::json!(1e300)),
+        ("/plan/steps/0/estimate", serde_json::json!(-1.0)),
+        ("/plan/gates", serde_json::json!([{"needs": [1], "holds": [1]}])),
+        ("/plan/gates", serde_json::json!([{"needs": [0], "holds": [2, 1]}])),
+        ("/plan/gates", serde_json::json!([{"needs": [0], "holds": [99]}])),
+    ] {
+        let mut broken = whole.clone();
+        match broken.pointer_mut(field) {
+            Some(it) => *it = value,
+            None => broken["plan"]["gates"] = value,
+        }
+        machine.write("today.plan", &broken.to_string());
+        refused(machine.run(["show", "today.plan"]), 64, "its steps do not fit together");
+    }
 }
 
 #[test]

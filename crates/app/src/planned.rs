@@ -9,12 +9,14 @@ use drstack_core::control::lock::{Lock, Peek};
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records::Kept;
 use drstack_core::facts::FactQuery;
-use drstack_core::forecast::{Forecast, Prediction};
+use drstack_core::forecast::{FailoverForecast, Forecast, Prediction};
 use drstack_core::observe::Look;
 use drstack_core::part::Sequence;
 use drstack_core::plan::skeleton::RehearsedPlan;
 use drstack_core::plan::stability::Rehearsal;
 use drstack_core::plan::{Options, Plan, PlanReport, Remark};
+use drstack_core::plan_file::PlanHead;
+use drstack_core::stack::Stack;
 use jiff::Timestamp;
 
 use crate::steps::then::BundleAction;
@@ -60,6 +62,25 @@ impl PlanOutcome {
     /// Returns the AWS account, if something in the stack had to know it.
     pub fn account(&self) -> Option<&str> {
         self.facts.facts.answers.get(&FactQuery::account().key())?.value.as_str()
+    }
+
+    /// Returns what the plan is for, to be shown and stored with it.
+    pub fn head(&self, stack: &Stack, warnings: Vec<String>) -> PlanHead {
+        PlanHead {
+            facts: stack.facts.clone(),
+            account: self.account().map(str::to_owned),
+            standing: self.mode.standing(),
+            complete: self.mode.is_complete(),
+            since: self.mode.since(),
+            posture: stack.posture,
+            objective: stack.objective,
+            signing: stack.signing.clone(),
+            warnings,
+            sequence: self.sequence.clone(),
+            slots: self.predicted.slots,
+            failover: self.predicted.failover.as_ref().map(FailoverForecast::of),
+            rehearsed: self.rehearsal.is_some(),
+        }
     }
 
     /// True if something that a failover needs could not be observed.

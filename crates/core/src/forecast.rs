@@ -18,7 +18,7 @@ use crate::address::ComponentAddress;
 use crate::engine::schedule::Schedule;
 use crate::kind::Action;
 use crate::plan::{Plan, Step, StepId};
-pub use prediction::{Late, Prediction};
+pub use prediction::{FailoverForecast, Late, Prediction};
 pub use remaining::{Course, Remaining};
 
 use queue::{Event, Launching, Queue};

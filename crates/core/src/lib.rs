@@ -27,6 +27,7 @@ pub mod objective;
 pub mod observe;
 pub mod part;
 pub mod plan;
+pub mod plan_file;
 pub mod remark;
 pub mod restored;
 pub mod sides;

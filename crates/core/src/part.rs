@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::address::{Address, ComponentAddress};
 use crate::compile::compile;
@@ -25,7 +26,7 @@ const NAMED: usize = 5;
 pub const NEVER_ASKED: &str = "DR205";
 
 /// A component that moves traffic, and its dependencies.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moves {
     /// Its tier.
     pub tier: u8,
@@ -34,7 +35,7 @@ pub struct Moves {
 }
 
 /// Order of a failover of a whole stack.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sequence {
     /// Components that move traffic.
     pub moves: BTreeMap<ComponentAddress, Moves>,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use drstack_core::keys::PrivateKey;
 use drstack_core::objective::Mode;
-use drstack_core::plan::file::PlanFile;
 use drstack_core::plan::{Intent, Options};
+use drstack_core::plan_file::PlanFile;
 
 use crate::failure::{Ended, Failure, Status};
 use crate::operator::Run;

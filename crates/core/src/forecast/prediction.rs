@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
 
 use super::{BASIS, Forecast};
 use crate::address::ComponentAddress;
@@ -105,6 +106,54 @@ impl Prediction {
             finding(message, Some(first.component), "its RTO", stack)
         });
         of_stack.into_iter().chain(of_components).collect()
+    }
+}
+
+/// A predicted failover in numbers, to be shown and stored. Times are in seconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FailoverForecast {
+    /// Number of its steps.
+    pub steps: usize,
+    /// How long it takes.
+    pub total: f64,
+    /// How much of that is a wait for a slot.
+    pub queued: f64,
+    /// How much of that is a wait for launches.
+    pub launching: f64,
+    /// When all that the RTO of the stack judges serves.
+    pub covered: f64,
+    /// RTO of the stack.
+    pub rto: Option<SignedDuration>,
+    /// True if that serves within it; `None` if the stack has none.
+    pub is_in_time: Option<bool>,
+    /// True if the stack and each component meet their RTOs; `None` if there is none.
+    pub meets_rto: Option<bool>,
+    /// Number of components that miss an RTO of their own.
+    pub late: usize,
+    /// When each component serves, and its RTO: its own or the stack's.
+    pub serves: BTreeMap<ComponentAddress, (f64, Option<SignedDuration>)>,
+}
+
+impl FailoverForecast {
+    /// Summarizes `prediction`.
+    pub fn of(prediction: &Prediction) -> Self {
+        let (queued, launching) = prediction.forecast.waits();
+        let serves = prediction.forecast.serves.iter().map(|(component, at)| {
+            let rto = prediction.own.get(component).copied().or(prediction.rto);
+            (component.clone(), (at.as_secs_f64(), rto))
+        });
+        Self {
+            steps: prediction.forecast.steps.len(),
+            total: prediction.forecast.total.as_secs_f64(),
+            queued: queued.as_secs_f64(),
+            launching: launching.as_secs_f64(),
+            covered: prediction.covered().as_secs_f64(),
+            rto: prediction.rto,
+            is_in_time: prediction.is_in_time(),
+            meets_rto: prediction.meets_rto(),
+            late: prediction.late().len(),
+            serves: serves.collect(),
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! The plan: the difference between the stack and the cloud, as a graph of steps with reasons.
 
-pub mod file;
 pub mod skeleton;
 pub mod stability;
 pub mod waits;

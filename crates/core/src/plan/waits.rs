@@ -5,12 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::order;
+use serde::{Deserialize, Serialize};
+
 use crate::address::Address;
 use crate::graph::{Graph, Resource, Waits};
 use crate::kind::{DynKind, KindRegistry, Place};
 
 /// Phase of a failover that a resource belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Part {
     /// It holds data.
     Data,

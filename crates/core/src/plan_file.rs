@@ -1,11 +1,52 @@
 //! Plan files: a plan on disk with all that applying it needs, and no secrets.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Options, Plan, PlanReport};
+use crate::component::StackFacts;
+use crate::forecast::FailoverForecast;
+use crate::keys::PublicKey;
+use crate::objective::{Objective, Posture, Standing};
+use crate::part::Sequence;
+use crate::plan::{Gate, Options, Plan, PlanReport, Step, StepId};
 
 /// The format this build writes, and the only one it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
+
+/// Longest estimate of a step that is believed, in seconds: thirty years. Sums of it do not
+/// overflow.
+const LONGEST: f64 = 1e9;
+
+/// What a plan is for: the stack, which region serves, and what its failover is held against.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanHead {
+    /// Name, regions and control bucket of the stack.
+    pub facts: StackFacts,
+    /// The AWS account; `None` if nothing in the stack had to know it.
+    pub account: Option<String>,
+    /// Which region serves.
+    pub standing: Standing,
+    /// False if a failover or a failback has begun and is not complete.
+    pub complete: bool,
+    /// When the change to this mode began; `None` before the first.
+    pub since: Option<Timestamp>,
+    /// Posture of the stack.
+    pub posture: Posture,
+    /// Objective of the stack.
+    pub objective: Objective,
+    /// The key that has to sign the stack's bundle.
+    pub signing: Option<PublicKey>,
+    /// Risks of the environment if the primary is lost, one sentence each.
+    pub warnings: Vec<String>,
+    /// The order in which the stack fails over; `None` for a destroy.
+    pub sequence: Option<Sequence>,
+    /// Number of steps that run at once.
+    pub slots: usize,
+    /// The failover: the plan itself if it begins one, else the rehearsed one.
+    pub failover: Option<FailoverForecast>,
+    /// True if the failover was rehearsed from the world that the plan leaves.
+    pub rehearsed: bool,
+}
 
 /// A plan with the inputs that it was made from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +61,10 @@ pub struct PlanFile {
     pub input_file: Option<String>,
     /// [`crate::stack::Stack::hash`] at planning time.
     pub stack_hash: String,
+    /// When the plan was made.
+    pub at: Timestamp,
+    /// What the plan is for.
+    pub head: PlanHead,
     /// Options of the planner.
     pub options: Options,
     /// The plan.
@@ -43,6 +88,9 @@ pub enum PlanFileError {
         /// Format in the file.
         found: u32,
     },
+    /// The steps refer to steps that are not before them.
+    #[error("not a drstack plan file: its steps do not fit together")]
+    Unsound,
     /// The stack's text, a module or an input changed since planning.
     #[error("the stack, a module or an input changed since this plan was made")]
     StackMoved,
@@ -63,7 +111,8 @@ impl PlanFile {
     /// Parses a plan file.
     ///
     /// # Errors
-    /// [`PlanFileError::Broken`], [`PlanFileError::Cut`] and [`PlanFileError::Format`].
+    /// [`PlanFileError::Broken`], [`PlanFileError::Cut`], [`PlanFileError::Format`] and
+    /// [`PlanFileError::Unsound`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PlanFileError> {
         #[derive(Deserialize)]
         struct Head {
@@ -77,7 +126,8 @@ impl PlanFile {
         if head.format != FORMAT {
             return Err(PlanFileError::Format { found: head.format });
         }
-        Ok(serde_json::from_slice(bytes)?)
+        let file: Self = serde_json::from_slice(bytes)?;
+        if is_sound(&file.plan) { Ok(file) } else { Err(PlanFileError::Unsound) }
     }
 
     /// Checks that `stack_hash` and a plan made `now` still match the file.
@@ -108,4 +158,16 @@ impl PlanFile {
             .unwrap_or_else(|| "the same steps have other values".to_owned());
         Err(PlanFileError::WorldMoved(what))
     }
+}
+
+/// True if each step comes after the steps that it waits for, and no estimate is absurd.
+fn is_sound(plan: &Plan) -> bool {
+    let is_step = |(id, step): (usize, &Step)| {
+        (0.0..=LONGEST).contains(&step.estimate) && step.before().all(|before| before < id)
+    };
+    let is_gate = |gate: &Gate| {
+        let is_held = |held: &StepId| *held < plan.steps.len() && gate.before().all(|before| before < *held);
+        gate.holds.is_sorted() && gate.holds.iter().all(is_held)
+    };
+    plan.steps.iter().enumerate().all(is_step) && plan.gates.iter().all(is_gate)
 }
