@@ -21,6 +21,8 @@ pub(crate) struct Ui {
     quiet: bool,
     /// True if stderr may be coloured.
     pub(crate) color: bool,
+    /// Print all values of a plan.
+    pub(crate) verbose: bool,
 }
 
 /// A progress spinner on a terminal.
@@ -45,7 +47,12 @@ impl Ui {
         }
         // `AutoStream` honours NO_COLOR, CLICOLOR_FORCE and TERM, in the usual order.
         let color = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
-        Self { json: global.json, quiet: global.quiet, color }
+        Self { json: global.json, quiet: global.quiet, color, verbose: false }
+    }
+
+    /// Returns these settings with `verbose`.
+    pub(crate) fn verbose(self, verbose: bool) -> Self {
+        Self { verbose, ..self }
     }
 
     /// Prints a result for people.
@@ -146,7 +153,7 @@ pub(crate) fn usage(error: &clap::Error) -> Exit {
         let text = error.render().to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
         let hint = "`drstack --help` lists the commands, `drstack COMMAND --help` their options";
-        let ui = Ui { json: true, quiet: false, color: false };
+        let ui = Ui { json: true, quiet: false, color: false, verbose: false };
         ui.line(&Line::Error(ErrorLine::Program { message, hint: Some(hint), exit: Exit::Usage as u8 }));
     }
     let _ = error.print();

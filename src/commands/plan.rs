@@ -43,6 +43,9 @@ pub(crate) struct PlanArgs {
     /// Show what destroy would do
     #[arg(long, conflicts_with_all = ["bundle", "mode", "out", "require_rto"])]
     destroy: bool,
+    /// Print all values of what is made and changed
+    #[arg(long, short)]
+    verbose: bool,
     /// Exit with 2 if there are changes
     #[arg(long)]
     detailed_exitcode: bool,
@@ -60,7 +63,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
             "give the plan file another ending: `--out today.plan`",
         ));
     }
-    let edge = Edge::of(ui, global, None)?;
+    let edge = Edge::of(ui.verbose(args.verbose), global, None)?;
     let (mut session, failover) = match args.bundle.at()? {
         Some(at) => (Session::from_bundle(&edge.app, &at).await?.0, None),
         None => {

@@ -19,6 +19,9 @@ use crate::views::plan::ShownPlan;
 pub(crate) struct ShowArgs {
     /// Plan file that `plan --out` has written
     file: PathBuf,
+    /// Print all values of what is made and changed
+    #[arg(long, short)]
+    verbose: bool,
 }
 
 pub(super) fn run(ui: Ui, args: &ShowArgs) -> Ended {
@@ -27,7 +30,8 @@ pub(super) fn run(ui: Ui, args: &ShowArgs) -> Ended {
     ui.line(&Line::PlanFile(line(&args.file, &file)));
     let PlanFile { head, plan, report, options, .. } = &file;
     let forecast = Forecast::of(plan, head.slots, &Estimates);
-    ShownPlan { head, plan, report, forecast: &forecast, intent: options.intent }.show(ui);
+    ShownPlan { head, plan, report, forecast: &forecast, intent: options.intent }
+        .show(ui.verbose(args.verbose));
     Ok(Exit::Done)
 }
 

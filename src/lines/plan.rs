@@ -44,6 +44,11 @@ pub(crate) struct StepLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<String>")]
     pub(crate) command: Option<Vec<String>>,
+    /// All values that are wanted, with `--verbose`. `{"$ref": ADDRESS, "output": NAME}` stands for
+    /// what that resource will supply. A deletion has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    pub(crate) values: Option<&'a serde_json::Value>,
 }
 
 /// Dependencies that many steps of the plan share, beside each step's own.

@@ -9,10 +9,12 @@ pub(crate) mod graph;
 pub(crate) mod head;
 pub(crate) mod order;
 pub(crate) mod plan;
+mod policy;
 pub(crate) mod progress;
 pub(crate) mod report;
 mod step;
 pub(crate) mod svg;
+mod values;
 
 pub(crate) use drstack_app::text::{about, count, duration, listed};
 use drstack_core::diagnostic::{Diagnostic, Sources};

@@ -50,11 +50,11 @@ impl ShownPlan<'_> {
             ui.result(&head::posture(head));
             ui.line(&Line::Posture(head::posture_line(head)));
         }
-        ui.result(&self.text());
+        ui.result(&self.text(ui.verbose));
         if let Some(sequence) = head.sequence.as_ref().filter(|_| *intent != Intent::Failback) {
             order::show(ui, sequence);
         }
-        self.lines().iter().for_each(|line| ui.line(line));
+        self.lines(ui.verbose).iter().for_each(|line| ui.line(line));
         if *intent == Intent::Converge {
             head.warnings.iter().for_each(|it| ui.warn(&format!("warning: {it}")));
         }
@@ -64,11 +64,11 @@ impl ShownPlan<'_> {
         }
     }
 
-    /// Writes the plan for people.
-    fn text(&self) -> String {
+    /// Writes the plan for people, with all values if `verbose`.
+    fn text(&self, verbose: bool) -> String {
         let Self { head, plan, report, forecast, intent } = self;
         let kinds = drstack_kinds::kinds();
-        let mut out = step::text(plan, &kinds);
+        let mut out = step::text(plan, &kinds, verbose);
         for (title, remarks) in sections(report) {
             if !remarks.is_empty() {
                 let gap = if out.is_empty() { "" } else { "\n" };
@@ -92,11 +92,11 @@ impl ShownPlan<'_> {
         out
     }
 
-    /// Returns the plan's JSON lines.
-    fn lines(&self) -> Vec<Line<'_>> {
+    /// Returns the plan's JSON lines, with all values if `verbose`.
+    fn lines(&self, verbose: bool) -> Vec<Line<'_>> {
         let Self { head, plan, report, forecast, .. } = self;
         let kinds = drstack_kinds::kinds();
-        let steps = plan.steps.iter().enumerate().map(|(id, step)| step_line(id, step, &kinds));
+        let steps = plan.steps.iter().enumerate().map(|(id, step)| step_line(id, step, &kinds, verbose));
         let gates = plan.gates.iter().map(|Gate { needs, after, holds }| GateLine { needs, after, holds });
         let mut lines: Vec<Line<'_>> = steps.map(Line::Step).chain(gates.map(Line::Gate)).collect();
         lines.extend(report.blocked.iter().map(Line::Blocked));
@@ -200,7 +200,7 @@ fn sections(report: &PlanReport) -> [(&'static str, &[Remark]); 4] {
     ]
 }
 
-fn step_line<'a>(id: StepId, step: &'a Step, kinds: &KindRegistry) -> StepLine<'a> {
+fn step_line<'a>(id: StepId, step: &'a Step, kinds: &KindRegistry, verbose: bool) -> StepLine<'a> {
     StepLine {
         step: id,
         action: step.action,
@@ -215,5 +215,6 @@ fn step_line<'a>(id: StepId, step: &'a Step, kinds: &KindRegistry) -> StepLine<'
         replaces: step.replaces,
         estimate_seconds: step.estimate,
         command: commands::of_step(step, kinds).map(|it| it.argv),
+        values: (verbose && !step.spec.is_null()).then_some(&step.spec),
     }
 }

@@ -9,9 +9,10 @@ use drstack_core::kind::{Action, KindRegistry};
 use drstack_core::plan::{MISSING, Plan, Step, differ};
 
 use super::color::{GREEN, RED, YELLOW, paint};
+use super::{policy, values};
 
-/// Writes the steps of a plan by component, and its checks after them.
-pub(super) fn text(plan: &Plan, kinds: &KindRegistry) -> String {
+/// Writes the steps of a plan by component, and its checks after them; all values if `verbose`.
+pub(super) fn text(plan: &Plan, kinds: &KindRegistry, verbose: bool) -> String {
     let (mut checks, mut steps): (Vec<&Step>, Vec<&Step>) =
         plan.steps.iter().partition(|step| is_check(step, kinds));
     steps.sort_by_key(|step| (step.address.clone(), step.action));
@@ -24,7 +25,14 @@ pub(super) fn text(plan: &Plan, kinds: &KindRegistry) -> String {
             let _ = writeln!(out, "{of}");
             component = of;
         }
-        out.push_str(&change(step));
+        out.push_str(&head(step));
+        if verbose {
+            put(&mut out, 6, values::id(step));
+        }
+        changes(step, &mut out);
+        if verbose {
+            put(&mut out, 6, values::lines(step, kinds));
+        }
     }
     if !checks.is_empty() {
         let gap = if out.is_empty() { "" } else { "\n" };
@@ -32,6 +40,9 @@ pub(super) fn text(plan: &Plan, kinds: &KindRegistry) -> String {
     }
     for step in checks {
         let _ = writeln!(out, "  {}", step.address);
+        if verbose {
+            put(&mut out, 6, values::lines(step, kinds));
+        }
         if let Some(command) = commands::of_step(step, kinds) {
             let _ = writeln!(out, "      runs on this machine: {}", command.line());
         }
@@ -39,8 +50,15 @@ pub(super) fn text(plan: &Plan, kinds: &KindRegistry) -> String {
     out
 }
 
-/// Writes one change, and its fields below.
-fn change(step: &Step) -> String {
+/// Puts lines at the end of `out`, indented.
+fn put(out: &mut String, indent: usize, lines: impl IntoIterator<Item = String>) {
+    for line in lines {
+        let _ = writeln!(out, "{:indent$}{line}", "");
+    }
+}
+
+/// Writes one change in a line.
+fn head(step: &Step) -> String {
     let symbol = Symbol::of(step.action, step.replaces).text();
     // Two resources with one address are told apart by AWS's ids, and a deletion names its
     // resource in full.
@@ -49,13 +67,22 @@ fn change(step: &Step) -> String {
         _ => String::new(),
     };
     let line = format!("{symbol} {:<24} {:<14} {id}{}", step.address.resource(), step.region, why(step));
-    let mut out = format!("{}\n", line.trim_end());
+    format!("{}\n", line.trim_end())
+}
+
+/// Writes the fields that change.
+fn changes(step: &Step, out: &mut String) {
     for change in &step.changes {
         let forced = || format!("  {}", paint(RED, "(forces replacement)"));
         let note = if change.replace { forced() } else { String::new() };
-        let _ = writeln!(out, "      {}: {} -> {}{note}", change.field, change.from, change.to);
+        match policy::difference(&change.from, &change.to) {
+            Some(statements) => {
+                put(out, 6, [format!("{}:{note}", change.field)]);
+                put(out, 8, statements);
+            }
+            None => put(out, 6, [format!("{}: {} -> {}{note}", change.field, change.from, change.to)]),
+        }
     }
-    out
 }
 
 /// True for a step that asks and changes nothing.

@@ -12,6 +12,7 @@ use crate::drstack::{Drstack, drstack};
 const COMMANDS: &[&str] = &[
     "validate stacks/fleet-routing",
     "plan stacks/fleet-routing",
+    "plan stacks/fleet-routing --target bucket.models --verbose",
     "apply stacks/fleet-routing --auto-approve",
     "plan stacks/fleet-routing",
     "plan stacks/fleet-routing --mode active",

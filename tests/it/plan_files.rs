@@ -118,6 +118,40 @@ fn key(machine: &Drstack) -> String {
 }
 
 #[test]
+fn verbose_prints_all_values_and_a_policy_statement_by_statement() {
+    let machine = drstack();
+    let pool = |buckets: &str| {
+        let other = "[bucket.other]\nname = \"acme-other\"\n[network.standby]\ncidr = \"10.64.0.0/16\"\n";
+        let pool = "[pool.serving]\nfollows = \"serve\"\nnetwork = \"@network.standby\"\n";
+        machine.write("s/stack.toml", &format!("{STACK}{other}{pool}buckets = [{buckets}]\n"));
+    };
+    pool("\"@bucket.models\"");
+    let main = machine.run(["plan", "s", "--cloud", "sim", "--out", "today.plan"]).ok().stdout;
+    let all = machine.run(["show", "today.plan", "--verbose"]).ok().stdout;
+    for line in [
+        "      id: acme-models-us-west-2\n",
+        "      cidr: \"10.64.0.0/16\"\n",
+        "      vpc: id of network.standby/vpc (known after apply)\n",
+        "        + Allow sts:AssumeRole for Service = ec2.amazonaws.com\n",
+    ] {
+        assert!(all.contains(line) && !main.contains(line), "{line}\n{all}");
+    }
+    let lines = machine.run(["show", "today.plan", "--verbose", "--json"]).ok().json();
+    assert!(lines.iter().any(|it| it["values"]["cidr"] == "10.64.0.0/16"));
+
+    machine.run(["apply", "s", "--cloud", "sim", "--auto-approve"]).ok();
+    pool("\"@bucket.models\", \"@bucket.other\"");
+    let changed = machine.run(["plan", "s", "--cloud", "sim"]).ok().stdout;
+    let (_, role) = changed.split_once("~ instance-role").expect("a change");
+    let lines: Vec<&str> = role.lines().skip(1).take_while(|it| it.starts_with("      ")).collect();
+    assert_eq!(lines[0], "      policy:");
+    let signs = lines[1..].iter().map(|it| it.trim_start().chars().next().expect("a line"));
+    assert_eq!(signs.collect::<String>(), "--++", "{changed}");
+    let added = "        + Allow s3:GetObject on arn:aws:s3:::acme-models-us-west-2/*, arn:aws:s3:::acme-other-us-west-2/* if";
+    assert!(lines[4].starts_with(added), "{changed}");
+}
+
+#[test]
 fn a_plan_file_whose_steps_do_not_fit_together_is_refused() {
     let machine = planned(&[]);
     let file = std::fs::read_to_string(machine.folder().join("today.plan")).expect("the plan");
