@@ -75,13 +75,24 @@ impl Screen {
         tokio::spawn(reminder).abort_handle()
     }
 
-    fn plan(&self, stack: &Stack, warnings: &[String], planned: &PlanOutcome, intent: Intent) {
+    fn plan(
+        &self,
+        stack: &Stack,
+        warnings: &[String],
+        planned: &PlanOutcome,
+        (intent, failover): (Intent, Option<String>),
+    ) {
         let ui = self.ui;
         let PlanOutcome { plan, report, predicted, .. } = planned;
         let head = planned.head(stack, warnings.to_vec());
         ShownPlan { head: &head, plan, report, forecast: &predicted.plan, intent }.show(ui);
-        if !planned.report.blocked.is_empty() {
-            ui.warn("hint: fix the items under \"Blocked\", then run it again");
+        match failover {
+            Some(failover) => ui.warn(&format!(
+                "hint: if {} is lost, run `{failover}`: it needs no answer from there; else run this again once it answers",
+                stack.facts.primary
+            )),
+            None if planned.report.blocked.is_empty() => {}
+            None => ui.warn("hint: fix the items under \"Blocked\", then run it again"),
         }
     }
 
@@ -150,7 +161,9 @@ impl Operator for Screen {
     fn tell(&self, news: News<'_>) {
         let ui = self.ui;
         match news {
-            News::Plan { stack, warnings, planned, intent } => self.plan(stack, &warnings, planned, intent),
+            News::Plan { stack, warnings, planned, intent, failover } => {
+                self.plan(stack, &warnings, planned, (intent, failover));
+            }
             News::Calls(plan, kinds) => ui.result(&views::plan::calls(plan, kinds)),
             News::Rehearsed(it) => {
                 ui.result(&views::plan::rehearsed(it.at, &it.skeleton));

@@ -1,5 +1,6 @@
 //! A plan as text, in Terraform's symbols, and as JSON lines.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -73,7 +74,17 @@ impl ShownPlan<'_> {
             if !remarks.is_empty() {
                 let gap = if out.is_empty() { "" } else { "\n" };
                 let _ = writeln!(out, "{gap}{}", labels(title));
-                for Remark { address, text } in remarks {
+                let grouped = if title == BLOCKED && !verbose { silent(report) } else { Vec::new() };
+                for (region, addresses) in &grouped {
+                    let items =
+                        count(remarks.iter().filter(|it| addresses.contains(&it.address)).count(), "item");
+                    let _ = writeln!(
+                        out,
+                        "  {items} wait for {region}, which does not answer (`plan --verbose` lists them)"
+                    );
+                }
+                let is_grouped = |it: &&Remark| grouped.iter().any(|(_, all)| all.contains(&it.address));
+                for Remark { address, text } in remarks.iter().filter(|it| !is_grouped(it)) {
                     let _ = writeln!(out, "  {address}: {}", plain(text));
                 }
             }
@@ -191,9 +202,17 @@ pub(crate) fn divergence(standby: &str, since: Option<Timestamp>, moved: &[Strin
     out
 }
 
+/// Title of what is blocked.
+const BLOCKED: &str = "Blocked:";
+
+/// Returns the regions for which several blocked items wait, with these items.
+fn silent(report: &PlanReport) -> Vec<(&String, &BTreeSet<String>)> {
+    report.silent.iter().filter(|(_, addresses)| addresses.len() > 1).collect()
+}
+
 fn sections(report: &PlanReport) -> [(&'static str, &[Remark]); 4] {
     [
-        ("Blocked:", &report.blocked),
+        (BLOCKED, &report.blocked),
         ("Kept:", &report.kept),
         ("Not ready yet:", &report.waiting),
         ("Notes:", &report.notes),

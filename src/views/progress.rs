@@ -161,9 +161,10 @@ impl Progress {
         if self.on_terminal || self.running.is_empty() || self.said.elapsed() < QUIET {
             return;
         }
-        let running: Vec<String> = self.running.values().map(Running::text).collect();
         let left = self.left().map_or_else(String::new, |left| format!("{}; ", about(left)));
-        self.say(&format!("  {} {left}still {}", self.number(), listed(&running)));
+        let running: Vec<&str> = self.running.values().map(|it| it.what.as_str()).collect();
+        let text = format!("  {} {left}still {}", self.number(), listed(&running));
+        self.say(&text);
     }
 
     /// Returns `[12/32]`: the number of ended steps, and of all.

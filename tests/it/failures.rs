@@ -208,7 +208,19 @@ fn a_lost_region_leaves_what_it_said_last_and_how_old_that_is() {
     );
     let steps = lines.iter().filter(|it| it["type"] == "step").collect::<Vec<&Value>>();
     assert!(steps.is_empty(), "nothing is made or taken away because nobody could look: {steps:?}");
+    let ran = run(&machine, "plan s").code(1);
+    let grouped = format!("\n  {} items wait for us-east-1, which does not answer (", blocked.len());
+    assert_eq!(ran.stdout.matches("us-east-1").count(), 2 + 1 + 2, "head, group, and two notes: {ran:?}");
+    assert!(ran.stdout.contains(&grouped), "{ran:?}");
+    let (_, hint) = ran.stderr.split_once("hint: if us-east-1 is lost, run `drstack ").expect("a hint");
+    let (command, _) = hint.split_once('`').expect("a command");
+    assert_eq!(command, "failover s --cloud sim");
+    let all = run(&machine, "plan s --verbose").code(1).stdout;
+    assert_eq!(all.matches(": could not l").count(), blocked.len(), "{all}");
+    machine.run(command.split(' ').chain(["--auto-approve"])).unasked();
+    run(&machine, "failback s --auto-approve").code(3);
     machine.write("s/stack.toml", STACK);
+    run(&machine, "failback s --auto-approve").ok();
     run(&machine, "plan s --detailed-exitcode").ok();
 }
 

@@ -65,6 +65,8 @@ pub enum News<'a> {
         planned: &'a PlanOutcome,
         /// The intent of the plan.
         intent: Intent,
+        /// The command that fails over, as an operator types it, where that is a way on.
+        failover: Option<String>,
     },
     /// The calls that the steps of a plan may make.
     Calls(&'a Plan, &'a KindRegistry),

@@ -164,7 +164,8 @@ impl Facts {
             Some(at) => format!("{why}; the answer of {at:.0} is no basis for a change; {}", why.hint()),
             None => format!("{why}; {}", why.hint()),
         };
-        Some(Lacking { query: key, text, kept: kept.is_some() })
+        let silent = failed.and_then(CloudError::silent_region).map(str::to_owned);
+        Some(Lacking { query: key, text, silent, kept: kept.is_some() })
     }
 }
 
@@ -175,6 +176,8 @@ pub struct Lacking {
     pub query: String,
     /// The reason, and what to do about it.
     pub text: String,
+    /// The region that did not answer, if that is the reason.
+    pub silent: Option<String>,
     /// True if there is an earlier answer: good enough to compare with, but not to change anything
     /// by.
     pub kept: bool,

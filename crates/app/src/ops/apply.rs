@@ -71,7 +71,7 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
     if let Some(file) = &how.file {
         check(file, session, &shown)?;
     }
-    session.show(&shown, options.intent);
+    session.show(&shown, options.intent, Some(&format!("drstack failover {}", how.typed)));
     if shown.plan.is_empty() {
         if !shown.report.blocked.is_empty() {
             return Ok(Status::Failed);

@@ -243,7 +243,7 @@ async fn begin(
     };
     if change.options.intent == Intent::Failback {
         if !planned.report.blocked.is_empty() {
-            session.show(&planned, change.options.intent);
+            session.show(&planned, change.options.intent, None);
         }
         expect_whole(&planned)?;
     }

@@ -84,6 +84,6 @@ pub async fn planned(
     }
     let options = Options { intent: Intent::Destroy, mode: Mode::Standby, targets, delete_data };
     let shown = session.plan(&options).await?;
-    session.show(&shown, options.intent);
+    session.show(&shown, options.intent, None);
     Ok((options, shown))
 }

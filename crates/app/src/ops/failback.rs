@@ -65,9 +65,9 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     let (data, apart) = compare(session, &shown, &kept).await?;
     if let Some((first, begin)) = &first {
         session.tell(News::FirstPhase);
-        session.show(begin, first.intent);
+        session.show(begin, first.intent, None);
     }
-    session.show(&shown, options.intent);
+    session.show(&shown, options.intent, None);
     if how.dry_run {
         if let Some((_, begin)) = &first {
             session.tell(News::Calls(&begin.plan, &session.kinds));
@@ -91,7 +91,7 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
         shown = session.plan(&options).await?;
         expect_primary(session, &shown)?;
         if !shown.report.blocked.is_empty() {
-            session.show(&shown, options.intent);
+            session.show(&shown, options.intent, None);
         }
         expect_whole(&shown)?;
     }

@@ -77,7 +77,7 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
     if how.planned {
         expect_primary(session, &shown)?;
     }
-    session.show(&shown, options.intent);
+    session.show(&shown, options.intent, None);
     if how.dry_run {
         if how.planned {
             let data = backlog(session, &shown, &patience).await?;

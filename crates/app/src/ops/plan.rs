@@ -49,7 +49,7 @@ pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, PlanOutc
         session.show_rehearsed();
     }
     let planned = session.plan(&options).await?;
-    session.show(&planned, options.intent);
+    session.show(&planned, options.intent, how.failover.as_deref());
     if let (Mode::Active, false, Some(failover)) = (now, planned.mode.is_complete(), &how.failover) {
         let on = session.way_on(&planned, failover);
         session.warn(&format!("warning: a failover is not complete, and `drstack apply` waits for it: {on}"));
@@ -58,10 +58,15 @@ pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, PlanOutc
 }
 
 impl Session {
-    /// Shows a plan.
-    pub(crate) fn show(&self, planned: &PlanOutcome, intent: Intent) {
+    /// Shows a plan. `failover` is the command that fails over, as an operator types it.
+    pub(crate) fn show(&self, planned: &PlanOutcome, intent: Intent, failover: Option<&str>) {
+        let is_lost = planned.report.silent.contains_key(&self.stack.facts.primary);
+        let may_fail_over = intent == Intent::Converge && planned.mode.standing().mode == Mode::Standby;
+        // Without anything in place there is nothing to fail over to.
+        let may_fail_over = may_fail_over && planned.report.unchanged > 0;
+        let failover = failover.filter(|_| is_lost && may_fail_over).map(str::to_owned);
         let warnings = self.cloud.warnings();
-        self.tell(News::Plan { stack: &self.stack, warnings, planned, intent });
+        self.tell(News::Plan { stack: &self.stack, warnings, planned, intent, failover });
         self.warn_of_rto(planned);
     }
 

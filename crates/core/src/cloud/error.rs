@@ -105,6 +105,14 @@ pub enum CloudError {
 }
 
 impl CloudError {
+    /// Returns the region that did not answer, if that is the error.
+    pub fn silent_region(&self) -> Option<&str> {
+        match self {
+            Self::Unreachable { region, .. } => Some(region),
+            _ => None,
+        }
+    }
+
     /// True if the same call may succeed later without any change.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Throttled { .. } | Self::Unreachable { .. } | Self::Other { .. })

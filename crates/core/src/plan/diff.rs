@@ -24,7 +24,7 @@ use self::relied::Stays;
 use super::waits::Order;
 use super::{Gate, Intent, Options, Plan, PlanReport, Raise, Remark, Step, StepId, differ, fields, order};
 use crate::address::Address;
-use crate::cloud::{Found, sha256};
+use crate::cloud::{CloudError, Found, sha256};
 use crate::component::StackFacts;
 use crate::graph::{Graph, Resource};
 use crate::kind::{Action, Compared, DynKind, FieldChange, KindRegistry, Place, Readiness, ShapeError};
@@ -426,6 +426,7 @@ impl<'a> Draft<'a> {
         let text = format!("left as it is: {}", lacking.text);
         let remark = Remark { address, text };
         if !self.report.blocked.contains(&remark) {
+            self.wait_for(lacking.silent.as_deref(), &remark.address);
             self.report.blocked.push(remark);
         }
         true
@@ -438,7 +439,12 @@ impl<'a> Draft<'a> {
         };
         let text = match self.kinds.get(&resource.kind).is_some_and(|kind| kind.traffic().is_some()) {
             true => self.way_on(&[(need, None)]),
-            false => format!("it needs {need}"),
+            false => {
+                let is_silent = |it: &BTreeSet<String>| it.contains(need);
+                let silent = self.report.silent.values_mut().find(|it| is_silent(it));
+                silent.map(|it| it.insert(resource.address.to_string()));
+                format!("it needs {need}")
+            }
         };
         self.block(&resource.address, text);
         true
@@ -449,6 +455,19 @@ impl<'a> Draft<'a> {
         self.report.blocked.push(Remark { address: address.to_string(), text });
     }
 
+    /// Blocks a resource that could not be observed.
+    fn block_unseen(&mut self, address: &Address, error: &CloudError) {
+        self.wait_for(error.silent_region(), address.as_str());
+        self.block(address, format!("could not look: {error}; {}", error.hint()));
+    }
+
+    /// Takes note that `address` is blocked because `region` does not answer.
+    fn wait_for(&mut self, region: Option<&str>, address: &str) {
+        if let Some(region) = region {
+            self.report.silent.entry(region.to_owned()).or_default().insert(address.to_owned());
+        }
+    }
+
     fn say_unlisted(&mut self, seen: &Observed) {
         for (kind, place, error) in &seen.unlisted {
             let text = format!(
@@ -456,6 +475,7 @@ impl<'a> Draft<'a> {
                 self.region(*place),
                 error.hint()
             );
+            self.wait_for(error.silent_region(), kind);
             self.report.blocked.push(Remark { address: (*kind).to_owned(), text });
         }
     }

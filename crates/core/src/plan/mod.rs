@@ -11,6 +11,7 @@ mod raise;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -107,7 +108,7 @@ pub struct Plan {
     /// The steps.
     pub steps: Vec<Step>,
     /// Outputs of the live resources, by address; links may point to them.
-    pub outputs: std::collections::BTreeMap<Address, std::collections::BTreeMap<String, String>>,
+    pub outputs: BTreeMap<Address, BTreeMap<String, String>>,
     /// Dependencies that many steps share, beside each step's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<Gate>,
@@ -123,6 +124,9 @@ pub struct PlanReport {
     /// Resources that cannot be changed now, and why: foreign objects, failed observes. If this is
     /// not empty, the run ends with exit code 1.
     pub blocked: Vec<Remark>,
+    /// Addresses of `blocked` that wait for a region which does not answer, by region.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub silent: BTreeMap<String, BTreeSet<String>>,
     /// Resources that exist but are not ready yet.
     pub waiting: Vec<Remark>,
     /// Notes of components and of the planner.

@@ -317,6 +317,19 @@ fn a_failed_look_blocks_and_never_creates() {
     assert!(plan.is_empty());
     assert_eq!(report.blocked.len(), 2);
     assert!(report.blocked[1].text.contains("it needs x.x/a"));
+    assert!(report.silent.is_empty(), "the region answered");
+}
+
+#[test]
+fn what_waits_for_a_region_that_does_not_answer_is_named_with_what_needs_it() {
+    let message = "timed out".to_owned();
+    let error = CloudError::Unreachable { operation: "toy:Read".into(), region: "us-east-1".into(), message };
+    let mut seen = seen(vec![("x.x/a", Look::Unknown(error.clone())), ("x.x/b", Look::Absent)]);
+    seen.unlisted.push(("tagged", Place::Primary, error));
+    let (_, report) = made(&pair(1, "a"), &seen, &options(Intent::Converge));
+    let silent: Vec<&str> = report.silent["us-east-1"].iter().map(String::as_str).collect();
+    assert_eq!((silent, report.silent.len()), (vec!["tagged", "x.x/a", "x.x/b"], 1));
+    assert_eq!(report.blocked.len(), 3);
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl<'a> Draft<'a> {
             (Some(Look::Absent), Some(claim)) => self.block_claimed(resource, claim),
             (Some(Look::Absent), None) => self.create(kind, resource, in_scope, MISSING)?,
             (Some(Look::Unknown(error)), _) => {
-                self.block(&resource.address, format!("could not look: {error}; {}", error.hint()));
+                self.block_unseen(&resource.address, error);
             }
             (None, _) => self
                 .block(&resource.address, "this run did not look for it; run the command again".to_owned()),

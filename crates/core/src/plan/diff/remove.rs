@@ -142,7 +142,7 @@ impl Draft<'_> {
                     if self.holds_data(&resource.kind) {
                         self.kept_data.insert(address.component().to_string());
                     }
-                    self.block(address, format!("could not look: {error}; {}", error.hint()));
+                    self.block_unseen(address, error);
                 }
                 Look::Absent => {}
             }

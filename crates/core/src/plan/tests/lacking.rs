@@ -8,7 +8,7 @@ fn lacking(size: u32, fixed: &str, is_kept: bool) -> Graph {
     let mut graph = pair(size, fixed);
     let text = "s3:Get was denied; allow it".to_owned();
     graph.resources.get_mut(&at("x.x/a")).unwrap().lacking =
-        Some(Lacking { query: "x:".to_owned(), text, kept: is_kept });
+        Some(Lacking { query: "x:".to_owned(), text, silent: None, kept: is_kept });
     graph
 }
 
