@@ -234,6 +234,18 @@ fn plans_and_results_are_coloured_and_read_the_same_without() {
 }
 
 #[test]
+fn a_region_that_may_be_new_is_warned_of_and_one_that_is_mistyped_is_refused() {
+    let valid = |region: &str| run(&with(&POOL.replace("us-west-2", region)), "validate s");
+    let ran = valid("us-west-9").ok();
+    let warning = "warning[DR018]: this drstack knows no region `us-west-9`";
+    assert!(ran.stderr.contains(warning) && ran.stderr.contains("did you mean `us-west-"), "{ran:?}");
+    let ran = valid("us-wset-2").code(65);
+    assert!(ran.stderr.contains("error[DR015]: `us-wset-2` is not a region"), "{ran:?}");
+    assert!(ran.stderr.contains("did you mean `us-west-2`?"), "{ran:?}");
+    assert!(!valid("eu-central-2").ok().stderr.contains("DR018"));
+}
+
+#[test]
 fn a_folder_is_worked_in_as_if_one_stood_there() {
     let machine = with(COUNTED);
     run(&machine, "-C s apply --cloud sim --auto-approve").ok();

@@ -2,6 +2,7 @@
 
 use drstack_core::address::ComponentAddress;
 use drstack_core::cloud::sha256;
+pub use drstack_core::stack::partition;
 
 /// Namespace of the metric that shows which region serves.
 pub const NAMESPACE: &str = "drstack";
@@ -23,20 +24,6 @@ pub fn owned(stack: &str, component: &ComponentAddress, suffix: &str, limit: usi
     let tail = if suffix.is_empty() { String::new() } else { format!("-{suffix}") };
     let start = fit(&format!("drstack-{stack}-{}", component.slug()), limit - tail.len());
     format!("{start}{tail}")
-}
-
-/// Returns the partition of `region`, the second part of every ARN (botocore's `partitions.json`).
-pub fn partition(region: &str) -> &'static str {
-    let partitions = [
-        ("cn-", "aws-cn"),
-        ("us-gov-", "aws-us-gov"),
-        ("eusc-", "aws-eusc"),
-        ("us-iso-", "aws-iso"),
-        ("us-isob-", "aws-iso-b"),
-        ("eu-isoe-", "aws-iso-e"),
-        ("us-isof-", "aws-iso-f"),
-    ];
-    partitions.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
 }
 
 #[cfg(test)]

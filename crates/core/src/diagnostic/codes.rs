@@ -43,7 +43,11 @@ pub const CODES: &[Code] = &[
         "not a stack name",
         "Names of AWS objects are made from it: 2 to 32 lower-case letters, digits and `-`.",
     ),
-    ("DR015", "not a region", "Regions are written as AWS names them: `us-west-2`."),
+    (
+        "DR015",
+        "not a region",
+        "Regions are written as AWS names them: an area, a direction and a number, `us-west-2`.",
+    ),
     ("DR016", "one region", "The standby region must be another one than the primary."),
     (
         "DR017",
@@ -52,6 +56,16 @@ pub const CODES: &[Code] = &[
     ),
     (
         "DR018",
+        "a region that drstack does not know",
+        "The name has the shape of a region and is not in drstack's list: it is mistyped, or newer than this drstack. The second works: nothing else depends on the list.",
+    ),
+    (
+        "DR019",
+        "regions of two partitions",
+        "Partitions (`aws`, `aws-cn`, `aws-us-gov` and so on) have separate accounts, and nothing is replicated from one to another.",
+    ),
+    (
+        "DR020",
         "a rename that cannot be",
         "`[[moved]]` says what a component or module was called before: `from = \"bucket.old\"`, `to = \"bucket.new\"`, both as a plan names them. `to` must be in the stack, `from` must not, and both are of one kind. Most renames are recognized without it; it decides which of two like components became which, and a rename together with other changes.",
     ),

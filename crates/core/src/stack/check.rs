@@ -9,9 +9,10 @@ use petgraph::graph::DiGraph;
 use toml::Spanned;
 
 use super::Declared;
-use super::decode::At;
+use super::decode::{At, guess};
 use super::head::no_template;
 use super::load::{Pending, quoted};
+use super::regions::{self, Known};
 use crate::address::ComponentAddress;
 use crate::component::StackFacts;
 use crate::diagnostic::{Diagnostic, Label, Severity, Span};
@@ -32,24 +33,53 @@ pub(super) fn head(
         let help = no_template(name.get_ref()).unwrap_or(help);
         problems.push(at.error("DR014", name.span(), message, help.to_owned()));
     }
-    let regions = [primary, standby].into_iter().flatten();
-    for region in regions.filter(|region| !is_region(region.get_ref())) {
-        let message = format!("{} is not a region", quoted(region.get_ref()));
-        let help = no_template(region.get_ref()).unwrap_or("write it as `us-west-2`");
-        problems.push(at.error("DR015", region.span(), message, help.to_owned()));
-    }
-    if let (Some(primary), Some(standby)) = (primary, standby)
-        && primary.get_ref() == standby.get_ref()
-    {
-        let help = "name another region to fall back to".to_owned();
-        problems.push(at.error("DR016", standby.span(), "primary and standby are the same region", help));
-    }
+    problems.extend([primary, standby].into_iter().flatten().filter_map(|it| region(it, at)));
+    problems.extend(primary.zip(standby).and_then(|(primary, standby)| both(primary, standby, at)));
     if let Some(control) = control.filter(|control| !is_bucket_name(control.get_ref())) {
         let message = format!("{} is not a bucket name", quoted(control.get_ref()));
         let help = no_template(control.get_ref()).unwrap_or(BUCKET_HELP);
         problems.push(at.error("DR214", control.span(), message, help.to_owned()));
     }
     problems
+}
+
+/// Checks the name of a region. One that may be newer than the list of regions is only warned of.
+fn region(region: &Spanned<String>, at: &At) -> Option<Diagnostic> {
+    let (text, span) = (region.get_ref(), region.span());
+    let severity = match regions::known(text) {
+        Known::Region => return None,
+        Known::New => Severity::Warning,
+        Known::No => Severity::Error,
+    };
+    let candidates = if is_region(text) { regions::candidates(text) } else { Default::default() };
+    let nearest = candidates.into_iter().find_map(|all| guess(text, all.into_iter()));
+    let mean = nearest.map(|it| format!("did you mean `{it}`?"));
+    if severity == Severity::Warning {
+        let message = format!("this drstack knows no region {}", quoted(text));
+        let mean = mean.unwrap_or_else(|| "check its name".to_owned());
+        let help = format!("{mean} A region that is newer than this drstack works too");
+        return Some(Diagnostic { severity, ..at.error("DR018", span, message, help) });
+    }
+    let help = no_template(text).map(str::to_owned).or(mean);
+    let help = help.unwrap_or_else(|| "write it as `us-west-2`".to_owned());
+    Some(at.error("DR015", span, format!("{} is not a region", quoted(text)), help))
+}
+
+/// Checks that the two regions are a pair.
+fn both(primary: &Spanned<String>, standby: &Spanned<String>, at: &At) -> Option<Diagnostic> {
+    let (one, other) = (primary.get_ref(), standby.get_ref());
+    if one == other {
+        let help = "name another region to fall back to".to_owned();
+        return Some(at.error("DR016", standby.span(), "primary and standby are the same region", help));
+    }
+    let partitions = [one, other].map(|it| regions::partition(it));
+    let is_mistyped = |it: &str| regions::known(it) == Known::No;
+    if is_mistyped(one) || is_mistyped(other) || partitions[0] == partitions[1] {
+        return None;
+    }
+    let message = format!("`{one}` is in partition `{}`, `{other}` in `{}`", partitions[0], partitions[1]);
+    let help = format!("name a region of `{}`: nothing is replicated between partitions", partitions[0]);
+    Some(at.error("DR019", standby.span(), message, help))
 }
 
 /// True if [`head`] would find no problem.

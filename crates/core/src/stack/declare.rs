@@ -18,6 +18,9 @@ use crate::address::ComponentAddress;
 use crate::component::{DynComponent, StackFacts};
 use crate::diagnostic::Span;
 
+/// Code of an unknown field.
+const UNKNOWN_FIELD: &str = "DR005";
+
 impl Loader<'_> {
     /// Returns all components; runs their own checks if the `[stack]` table is complete (`facts`).
     pub(super) fn finish(&mut self, facts: Option<&StackFacts>) -> BTreeMap<ComponentAddress, Declared> {
@@ -69,10 +72,15 @@ impl Loader<'_> {
         let before = self.problems.len();
         let checks = self.checked(&address, &scope, &at, &own, checks);
         fields.extend(own.fields);
-        self.unknown(component, &mut table, &mut refused, &at);
+        let meant = self.unknown(component, &mut table, &mut refused, &at);
+        let values =
+            meant.iter().filter_map(|key| Some((key.clone(), at.span(table.get(key.as_str())?.span()))));
+        fields.extend(values);
         let mut refers_to = self.refers_to(component, &scope, &mut table, &mut refused, &at);
-        let spec = self.spec(component, table, &header.range, &mut refused, &at);
-        if self.problems.len() > before || !refused.is_empty() {
+        let spec = self.spec(component, table, &header.range, (&mut refused, &meant), &at);
+        // With unknown fields alone the rest is checked as if they were mended.
+        let others = self.problems[before..].iter().any(|it| it.code != UNKNOWN_FIELD);
+        if others || !refused.is_empty() {
             return None;
         }
         let mut origin = vec![header];
@@ -127,14 +135,15 @@ impl Loader<'_> {
         declared.collect()
     }
 
-    /// Removes and reports unknown fields; a field that was probably meant counts as `refused`.
+    /// Reports unknown fields. One that was probably mistyped gets the name that was meant, so that
+    /// its value is checked too; the others are removed. Returns the names that were meant.
     fn unknown(
         &mut self,
         component: &'static dyn DynComponent,
         table: &mut DeTable<'static>,
         refused: &mut BTreeSet<String>,
         at: &At,
-    ) {
+    ) -> BTreeSet<String> {
         let known = self.fields.entry(component.name()).or_insert_with(|| fields(component));
         // A check has no posture, tier and so on: it uses those of its component.
         let common = COMMON.iter().copied().filter(|_| component.name() != CHECK);
@@ -143,21 +152,32 @@ impl Loader<'_> {
             known.keys().map(String::as_str).filter(|it| !secrets.iter().any(|secret| secret.hashed == *it));
         let all: Vec<&str> =
             own.chain(common).chain(secrets.iter().flat_map(|it| [it.field, it.file])).collect();
+        let (mut mistyped, mut meant) = (Vec::new(), BTreeSet::new());
         for key in table.keys().filter(|key| !known.contains_key(key.get_ref().as_ref())) {
             let word = key.get_ref().as_ref();
             let help = match guess(word, all.iter().copied()) {
                 Some(it) => {
-                    if !table.contains_key(it) {
-                        refused.insert(it.to_owned());
+                    match known.contains_key(it) {
+                        _ if table.contains_key(it) => {}
+                        true if meant.insert(it.to_owned()) => mistyped.push((key.clone(), it.to_owned())),
+                        true => {}
+                        // Fields that are read elsewhere, such as `posture`.
+                        false => drop(refused.insert(it.to_owned())),
                     }
                     format!("did you mean `{it}`?")
                 }
                 None => format!("known here: {}", all.join(", ")),
             };
             let message = format!("`{}` has no field `{word}`", component.name());
-            self.problems.push(at.error("DR005", key.span(), message, help));
+            self.problems.push(at.error(UNKNOWN_FIELD, key.span(), message, help));
+        }
+        for (key, it) in mistyped {
+            if let Some(value) = table.remove(key.get_ref().as_ref()) {
+                table.insert(Spanned::new(key.span(), it.into()), value);
+            }
         }
         keep(table, |key| known.contains_key(key));
+        meant
     }
 
     /// Makes references absolute; removes fields with an invalid reference and marks them
@@ -212,7 +232,7 @@ impl Loader<'_> {
         component: &'static dyn DynComponent,
         mut table: DeTable<'static>,
         header: &Range<usize>,
-        refused: &mut BTreeSet<String>,
+        (refused, meant): (&mut BTreeSet<String>, &BTreeSet<String>),
         at: &At,
     ) -> Option<Value> {
         loop {
@@ -239,7 +259,10 @@ impl Loader<'_> {
                 self.incomplete(component, &table, header, refused, at, error.message());
                 return None;
             };
-            self.refuse(component, &key, &value, span, at, error.message());
+            // What does not fit was perhaps not meant.
+            if !meant.contains(&key) {
+                self.refuse(component, &key, &value, span, at, error.message());
+            }
             refused.insert(key);
         }
     }

@@ -68,6 +68,7 @@ impl Loader<'_> {
         let (header, table) = (table.span(), table.get_mut());
         let mut fields = places(table, &KEYS, at);
         fields.insert(String::new(), at.span(header.clone()));
+        self.mistyped(table, at);
         self.missing(table, header.clone(), at);
         let mut text = |key| self.text(table, key, at);
         let (name, primary, standby, control) =
@@ -78,24 +79,32 @@ impl Loader<'_> {
         let rto = self.duration(table, "rto", at);
         let rpo = self.duration(table, "rpo", at);
         let signing = self.signing(table, header.clone(), at);
-        for key in table.keys() {
-            let word = key.get_ref().as_ref();
-            let help = guess(word, KEYS.into_iter()).map_or_else(
-                || format!("known here: {}", KEYS.join(", ")),
-                |it| format!("did you mean `{it}`?"),
-            );
-            self.problems.push(at.error(
-                "DR005",
-                key.span(),
-                format!("`[stack]` has no field `{word}`"),
-                help,
-            ));
-        }
         let plain = |text: Option<Spanned<String>>| text.map(Spanned::into_inner).unwrap_or_default();
         let (name, standby) = (plain(name), plain(standby));
         let control = control.map_or_else(|| format!("drstack-{name}-{standby}"), Spanned::into_inner);
         let facts = StackFacts { name, primary: plain(primary), standby, control };
         Head { facts, posture, objective: Objective { rto, rpo, tier: 2 }, signing, fields }
+    }
+
+    /// Reports unknown fields. One that was probably mistyped gets the name that was meant, so that
+    /// its value is checked too.
+    fn mistyped(&mut self, table: &mut DeTable<'static>, at: &At) {
+        let unknown: Vec<_> =
+            table.keys().filter(|key| !KEYS.contains(&key.get_ref().as_ref())).cloned().collect();
+        for key in unknown {
+            let word = key.get_ref().as_ref();
+            let value = table.remove(word);
+            let meant = guess(word, KEYS.into_iter());
+            let help = meant.map_or_else(
+                || format!("known here: {}", KEYS.join(", ")),
+                |it| format!("did you mean `{it}`?"),
+            );
+            let message = format!("`[stack]` has no field `{word}`");
+            self.problems.push(at.error("DR005", key.span(), message, help));
+            if let Some((meant, value)) = meant.filter(|it| !table.contains_key(*it)).zip(value) {
+                table.insert(Spanned::new(key.span(), meant.into()), value);
+            }
+        }
     }
 
     /// Reports required fields that `[stack]` lacks.

@@ -92,6 +92,7 @@ mod load;
 mod member;
 mod module;
 mod moved;
+mod regions;
 mod resolved;
 mod schema;
 mod scope;
@@ -102,5 +103,6 @@ mod tests;
 
 pub use check::{BUCKET_HELP, is_bucket_name, is_region};
 pub use load::{Failed, InputValue, InputValues, Loaded, ReadFiles, load};
+pub use regions::partition;
 pub use resolved::{ResolvedComponent, ResolvedStack, Unresolvable};
 pub use schema::schema;

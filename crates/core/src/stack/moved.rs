@@ -32,7 +32,7 @@ impl Loader<'_> {
         let Some(node) = take(root, "moved") else { return Vec::new() };
         let span = node.span();
         let DeValue::Array(items) = node.into_inner() else {
-            self.problems.push(at.error("DR018", span, "`moved` is not a list of tables", HELP.to_owned()));
+            self.problems.push(at.error("DR020", span, "`moved` is not a list of tables", HELP.to_owned()));
             return Vec::new();
         };
         items.into_iter().filter_map(|item| self.one_moved(item, at)).collect()
@@ -44,7 +44,7 @@ impl Loader<'_> {
             DeValue::Table(table) => table,
             other => {
                 let message = format!("`moved` has {}, not a table", article(&other));
-                self.problems.push(at.error("DR018", span, message, HELP.to_owned()));
+                self.problems.push(at.error("DR020", span, message, HELP.to_owned()));
                 return None;
             }
         };
@@ -55,7 +55,7 @@ impl Loader<'_> {
         }
         if from.is_none() || to.is_none() {
             let message = "a `[[moved]]` needs both `from` and `to`";
-            self.problems.push(at.error("DR018", span, message, HELP.to_owned()));
+            self.problems.push(at.error("DR020", span, message, HELP.to_owned()));
         }
         Some(Move { from: from?, to: to? })
     }
@@ -80,7 +80,7 @@ impl Loader<'_> {
         for Move { from, to } in moves {
             let (old, new) = (from.get_ref().as_str(), to.get_ref().as_str());
             let mut wrong = |text: &Spanned<String>, message: String, help: String| {
-                self.problems.push(at.error("DR018", text.span(), message, help));
+                self.problems.push(at.error("DR020", text.span(), message, help));
             };
             if components.keys().any(|it| it.is_within(old)) {
                 let help = "it keeps its resources; leave the `[[moved]]` out, or name what was renamed";
