@@ -47,7 +47,7 @@ pub(crate) struct StepLine<'a> {
     /// All values that are wanted, with `--verbose`. `{"$ref": ADDRESS, "output": NAME}` stands for
     /// what that resource will supply. A deletion has none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    #[schemars(with = "serde_json::Value")]
     pub(crate) values: Option<&'a serde_json::Value>,
 }
 

@@ -76,12 +76,13 @@ impl ShownPlan<'_> {
                 let _ = writeln!(out, "{gap}{}", labels(title));
                 let grouped = if title == BLOCKED && !verbose { silent(report) } else { Vec::new() };
                 for (region, addresses) in &grouped {
-                    let items =
-                        count(remarks.iter().filter(|it| addresses.contains(&it.address)).count(), "item");
-                    let _ = writeln!(
-                        out,
-                        "  {items} wait for {region}, which does not answer (`plan --verbose` lists them)"
-                    );
+                    let items = remarks.iter().filter(|it| addresses.contains(&it.address)).count();
+                    let items = count(items, "item");
+                    let whose = match region.as_str() {
+                        "global" => "the global services, which do not answer".to_owned(),
+                        region => format!("{region}, which does not answer"),
+                    };
+                    let _ = writeln!(out, "  {items} wait for {whose} (`plan --verbose` lists them)");
                 }
                 let is_grouped = |it: &&Remark| grouped.iter().any(|(_, all)| all.contains(&it.address));
                 for Remark { address, text } in remarks.iter().filter(|it| !is_grouped(it)) {

@@ -17,8 +17,11 @@ fn the_primarys_writers_are_denied_by_the_first_apply_after_a_failover_until_it_
     assert!(!done(&over).iter().any(|it| it == DENIAL), "{over:?}");
     run(&machine, "failover s --dry-run", Some("lost.toml")).ok();
     // IAM does not answer yet.
+    let early = run(&machine, "apply s --auto-approve --json", Some("lost.toml")).code(1);
+    let is_blocked = |it: &serde_json::Value| it["type"] == "blocked" && it["address"] == DENIAL;
+    assert!(early.json().iter().any(is_blocked), "{early:?}");
     let early = run(&machine, "apply s --auto-approve", Some("lost.toml")).code(1);
-    assert!(early.stdout.contains(DENIAL), "{early:?}");
+    assert!(early.stdout.contains("items wait for the global services, which do not answer"), "{early:?}");
     let denied = run(&machine, "apply s --auto-approve --json", None).ok();
     assert_eq!(done(&denied), [DENIAL]);
     run(&machine, "plan s --detailed-exitcode", None).ok();
