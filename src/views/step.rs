@@ -7,6 +7,7 @@ use anstyle::Style;
 use drstack_core::bundle::commands;
 use drstack_core::kind::{Action, KindRegistry};
 use drstack_core::plan::{MISSING, Plan, Step, differ};
+use drstack_core::text::plain;
 
 use super::color::{GREEN, RED, YELLOW, paint};
 use super::{policy, values};
@@ -66,8 +67,8 @@ fn head(step: &Step) -> String {
         (Action::Delete, Some(id)) => format!("{} `{id}`: ", step.kind),
         _ => String::new(),
     };
-    let line = format!("{symbol} {:<24} {:<14} {id}{}", step.address.resource(), step.region, why(step));
-    format!("{}\n", line.trim_end())
+    let line = format!("{:<24} {:<14} {id}{}", step.address.resource(), step.region, why(step));
+    format!("{symbol} {}\n", plain(line.trim_end()))
 }
 
 /// Writes the fields that change.
@@ -77,10 +78,13 @@ fn changes(step: &Step, out: &mut String) {
         let note = if change.replace { forced() } else { String::new() };
         match policy::difference(&change.from, &change.to) {
             Some(statements) => {
-                put(out, 6, [format!("{}:{note}", change.field)]);
+                put(out, 6, [format!("{}:{note}", plain(&change.field))]);
                 put(out, 8, statements);
             }
-            None => put(out, 6, [format!("{}: {} -> {}{note}", change.field, change.from, change.to)]),
+            None => {
+                let line = format!("{}: {} -> {}", change.field, change.from, change.to);
+                put(out, 6, [format!("{}{note}", plain(&line))]);
+            }
         }
     }
 }
