@@ -328,6 +328,6 @@ mod tests {
             line,
             r"- FAILED bucket.a: refused: \\u{1b}\[2J\\n\# Recovered\\n\<img src=x\> \[ok\](https:\//x.example) \`rm\`"
         );
-        assert!(screen.contains(r"FAILED bucket.a: refused: \u{1b}[2J\n# Recovered"), "{screen}");
+        assert!(screen.contains(r"bucket.a: refused: \u{1b}[2J\n# Recovered"), "{screen}");
     }
 }

@@ -51,6 +51,23 @@ fn what_serves_is_not_deleted_while_it_serves() {
     assert!(!left.stdout.contains("pool.batch/group"), "{gone:?} {left:?}");
 }
 
+/// A network that is made anew goes with the last pool that is in it.
+#[test]
+fn what_serves_keeps_the_network_that_it_is_in() {
+    let machine = failed_over();
+    let network = STACK.split("[pool.").next().expect("a head").replace("10.64.0.0/16", "10.80.0.0/16");
+    machine.write("s/stack.toml", &network);
+    let ran = run(&machine, "apply s --auto-approve", None).ok();
+    for kept in ["pool.serving/group: us-west-2 serves", "network.standby/vpc: `vpc-"] {
+        assert!(ran.stdout.contains(kept), "{kept}: {ran:?}");
+    }
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+    run(&machine, "failback s --auto-approve", None).ok();
+    run(&machine, "apply s --auto-approve", None).ok();
+    let left = run(&machine, "plan s --detailed-exitcode", None).ok();
+    assert!(!left.stdout.contains("network.standby"), "{left:?}");
+}
+
 /// A part that failed over before and was asked then is not called unasked by a run of another part.
 #[test]
 fn a_part_is_judged_by_what_was_asked_for() {

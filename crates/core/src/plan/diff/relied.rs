@@ -8,16 +8,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Draft;
 use crate::address::Address;
 use crate::cloud::Found;
-use crate::kind::{Action, DynKind, ShapeError};
+use crate::kind::{Action, DynKind, Lookup, Role, ShapeError};
 use crate::observe::Look;
-use crate::plan::{Remark, Step};
+use crate::plan::{Remark, Step, StepId};
 
 /// An object of the stack that stays as it is.
 pub(super) struct Stays {
     pub(super) kind: &'static dyn DynKind,
     pub(super) found: Found,
-    /// True if a desired resource cannot have it, or what it feeds; false if what it feeds is kept.
+    /// True if a desired resource cannot have it, or what it feeds; false if it is kept.
     pub(super) is_blocked: bool,
+}
+
+/// The object that a replacement deletes.
+#[derive(Default)]
+struct Half {
+    /// Names that others refer to it by.
+    names: BTreeSet<String>,
+    /// Names that it refers to.
+    links: BTreeSet<String>,
+    /// What it carries traffic for.
+    carries: BTreeSet<String>,
 }
 
 impl Draft<'_> {
@@ -34,6 +45,8 @@ impl Draft<'_> {
         for it in &mut stays {
             it.is_blocked |= it.kind.links(&it.found.live)?.iter().any(|link| blocked.contains(link));
         }
+        self.keep_old_halves(&stays)?;
+        stays.retain(|it| it.is_blocked || it.kind.role() == Role::Feed);
         let relied = self.relied(&stays)?;
         let mut halves = BTreeSet::new();
         for id in 0..self.steps.len() {
@@ -66,6 +79,56 @@ impl Draft<'_> {
         }
         self.spread();
         Ok(())
+    }
+
+    /// Keeps what something that stays holds on to, and what carries its traffic: the new one is
+    /// made beside it, and the old one goes with its user.
+    fn keep_old_halves(&mut self, stays: &[Stays]) -> Result<(), ShapeError> {
+        let mut halves: BTreeMap<StepId, Half> = BTreeMap::new();
+        for (name, steps) in &self.deletes {
+            // One that is named must go before the new one can have its name.
+            let is_old = |step: &Step| {
+                let kind = self.kinds.get(&step.kind);
+                !step.replaces || kind.is_some_and(|kind| kind.lookup() == Lookup::Tag)
+            };
+            for id in steps.iter().filter(|id| is_old(&self.steps[**id])) {
+                halves.entry(*id).or_default().names.insert(name.clone());
+            }
+        }
+        for (id, links) in &self.holders {
+            halves.entry(*id).and_modify(|half| half.links.extend(links.iter().cloned()));
+        }
+        for (id, carried) in &self.carried {
+            halves.entry(*id).and_modify(|half| half.carries.extend(carried.iter().cloned()));
+        }
+        let mut held = BTreeSet::new();
+        for it in stays {
+            held.extend(it.kind.links(&it.found.live)?);
+        }
+        let mut ways = BTreeSet::new();
+        loop {
+            let stays = |half: &Half| {
+                let carries = !half.carries.is_disjoint(&held);
+                carries || !half.names.is_disjoint(&held) || !half.links.is_disjoint(&ways)
+            };
+            let more: Vec<StepId> =
+                halves.iter().filter(|(_, half)| stays(half)).map(|(id, _)| *id).collect();
+            if more.is_empty() {
+                return Ok(());
+            }
+            for id in more {
+                let Some(Half { names, links, carries }) = halves.remove(&id) else { continue };
+                held.extend(links);
+                if !carries.is_empty() {
+                    ways.extend(names);
+                }
+                self.out.insert(id);
+                let (address, id) = (&self.steps[id].address, self.steps[id].id.as_deref());
+                let text =
+                    format!("`{}` stays beside the new one: what is kept uses it", id.unwrap_or_default());
+                self.report.kept.push(Remark { address: address.to_string(), text });
+            }
+        }
     }
 
     /// Returns what the objects that stay refer to, directly or through others, each with the

@@ -42,9 +42,7 @@ impl Draft<'_> {
                 // Reported above, by `keep_data`.
                 _ if self.holds_data(owned.kind) && !self.may_delete(&owned.address) => {}
                 Succession::Stays(text) => {
-                    if kind.role() == Role::Feed {
-                        self.stays.push(Stays { kind, found: owned.found.clone(), is_blocked: false });
-                    }
+                    self.stays.push(Stays { kind, found: owned.found.clone(), is_blocked: false });
                     self.report.kept.push(Remark { address: owned.address.to_string(), text });
                 }
                 Succession::After(steps) => {
