@@ -21,8 +21,11 @@ use crate::control::patient::parsed;
 use crate::intent::Intent;
 use crate::text::{plain, plain_text};
 
+mod peek;
 #[cfg(test)]
 mod tests;
+
+pub use peek::{Peek, peek};
 
 /// Key of the lock object.
 const KEY: &str = "lock.json";
@@ -136,39 +139,6 @@ pub async fn holder(store: &dyn ControlStore) -> Result<Option<(Holder, Version)
     })
 }
 
-/// What a run that does not take the lock can learn from it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Peek {
-    /// Epoch of the last holder while the lock is free, 0 if it was never held; `None` while it is
-    /// held.
-    ///
-    /// A run that takes the lock at the very next epoch knows that no run came between, so what it
-    /// observed before is still valid.
-    pub free_since: Option<u64>,
-    /// Creations that are not known to be done: the objects may exist without the stack's tags.
-    pub begun: BTreeSet<Address>,
-}
-
-/// Reads the lock without taking it, and the journal of a run that still holds it or died with it.
-///
-/// If the lock is lost or cannot be parsed, the journals of the last runs tell what was begun.
-///
-/// # Errors
-/// The store's errors.
-pub async fn peek(store: &dyn ControlStore) -> Result<Peek, LockError> {
-    Ok(match stored(store).await {
-        Ok(Some((Record::Free { epoch, begun, .. }, _))) => Peek { free_since: Some(epoch), begun },
-        Ok(Some((Record::Held { holder, begun }, _))) => {
-            Peek { free_since: None, begun: journal::left(store, &holder.run, begun).await?.begun }
-        }
-        Ok(None) | Err(LockError::Store(StoreError::NoBucket { .. })) => {
-            Peek { free_since: Some(0), begun: retraced(store).await? }
-        }
-        Err(LockError::Broken(_)) => Peek { free_since: None, begun: retraced(store).await? },
-        Err(error) => return Err(error),
-    })
-}
-
 /// Breaks the lock, after sealing the holder's journal so that it starts nothing more.
 ///
 /// # Errors
@@ -205,15 +175,6 @@ pub async fn replace_broken(store: &dyn ControlStore, by: &str, now: Timestamp) 
     let epoch = u64::try_from(now.as_second()).unwrap_or(0);
     store.put(KEY, body(&Record::Free { epoch, begun, in_flight }), Condition::Matches(version)).await?;
     Ok(true)
-}
-
-/// Reads from the journals what was begun, when no lock says it. A deleted bucket has none.
-async fn retraced(store: &dyn ControlStore) -> Result<BTreeSet<Address>, StoreError> {
-    match journal::runs(store).await {
-        Ok(runs) => Ok(journal::retraced(store, &runs).await?.begun),
-        Err(StoreError::NoBucket { .. }) => Ok(BTreeSet::new()),
-        Err(error) => Err(error),
-    }
 }
 
 impl Lock {

@@ -7,6 +7,7 @@ mod moved;
 mod older;
 mod reach;
 mod relied;
+mod remarks;
 mod remove;
 mod replace;
 mod succession;
@@ -382,36 +383,6 @@ impl<'a> Draft<'a> {
         Ok(self.steps.len() - 1)
     }
 
-    fn remark_waiting(&mut self, resource: &Resource, ready: Readiness) {
-        let text = match ready {
-            Readiness::Ready => return,
-            Readiness::Waiting(text) | Readiness::Failed(text) => text,
-            Readiness::Short(shortage) => shortage.message,
-        };
-        self.unready.insert(resource.address.clone(), text.clone());
-        self.report.waiting.push(Remark { address: resource.address.to_string(), text });
-    }
-
-    fn remark_on_demand(
-        &mut self,
-        kind: &'static dyn DynKind,
-        resource: &Resource,
-        found: &Found,
-    ) -> Result<(), ShapeError> {
-        let left = match kind.capacity() {
-            Some(capacity) => capacity.left_on_demand(&resource.spec, &found.live)?,
-            None => 0,
-        };
-        if left > 0 {
-            let plural = if left == 1 { "" } else { "s" };
-            let text = format!(
-                "{left} instance{plural} still on-demand; Auto Scaling replaces them as spot becomes available"
-            );
-            self.report.notes.push(Remark { address: resource.address.to_string(), text });
-        }
-        Ok(())
-    }
-
     /// True if `resource` must be left alone because the primary fact behind it could not be
     /// captured.
     ///
@@ -465,18 +436,6 @@ impl<'a> Draft<'a> {
     fn wait_for(&mut self, region: Option<&str>, address: &str) {
         if let Some(region) = region {
             self.report.silent.entry(region.to_owned()).or_default().insert(address.to_owned());
-        }
-    }
-
-    fn say_unlisted(&mut self, seen: &Observed) {
-        for (kind, place, error) in &seen.unlisted {
-            let text = format!(
-                "could not list what the stack owns in {}: {error}; {}",
-                self.region(*place),
-                error.hint()
-            );
-            self.wait_for(error.silent_region(), kind);
-            self.report.blocked.push(Remark { address: (*kind).to_owned(), text });
         }
     }
 
