@@ -1,7 +1,7 @@
 //! Looking is as patient as doing: a read of the control bucket that fails or is garbled once ends no
 //! failover.
 
-use super::{LOST, asked, run};
+use super::{LOST, asked, line, run};
 
 /// Attempts of the simulated client, which retries throttled calls as the SDK does.
 const ATTEMPTS: u32 = 10;
@@ -36,4 +36,24 @@ fn an_object_that_is_damaged_is_no_error_of_the_stack() {
         let ran = run(&machine, "failover s --auto-approve", Some("bad.toml"));
         assert_eq!(ran.code, code, "{key}: {ran:?}");
     }
+}
+
+/// A lease is no longer than a lease, whatever the clock of the machine that died.
+#[test]
+fn a_dead_failover_whose_clock_was_ahead_is_waited_for_as_long_as_any_other() {
+    let machine = asked();
+    let path = machine.folder().join(".drstack/sim/world.json");
+    let mut world: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).expect("a world")).expect("JSON");
+    let objects = &mut world["world"]["buckets"]["demo-control"]["objects"];
+    objects["lock.json"] = serde_json::json!({
+        "state": "held", "owner": "ann", "host": "laptop", "purpose": "failover", "run": "ahead",
+        "since": "2026-01-02T00:00:00Z", "until": "2026-01-02T00:01:00Z", "epoch": 9,
+    })
+    .to_string()
+    .into();
+    std::fs::write(&path, world.to_string()).expect("write");
+    let ran = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).ok();
+    let took = line(&ran, "report")["recovery_seconds"].as_f64().expect("a time");
+    assert!(took < 600.0, "{took} s: {ran:?}");
 }

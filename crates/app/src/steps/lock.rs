@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drstack_core::control::StoreError;
+use drstack_core::control::lease::{LEASE, later};
 use drstack_core::control::lock::{self, Holder, Lock, LockError};
 use drstack_core::plan::Intent;
 
@@ -27,10 +28,10 @@ impl Session {
         if !intent.fails_over() {
             self.store.ensure().await.map_err(|error| store_failure(&error))?;
         }
-        let mut taken = self.take_lock(intent).await;
-        if let Err(LockError::Held(holder)) = &taken {
-            self.until_alive_or_dead(holder).await?;
-            taken = self.take_lock(intent).await;
+        let mut taken = self.take_lock(intent, None).await;
+        if let Err(LockError::Held(holder)) = taken {
+            self.until_alive_or_dead(&holder).await?;
+            taken = self.take_lock(intent, Some(&holder)).await;
         }
         let (lock, from) = taken.map_err(|error| self.lock_failure(&error))?;
         let lock = self.unless_stopped_meanwhile(lock).await?;
@@ -42,9 +43,13 @@ impl Session {
         Ok(lock)
     }
 
-    async fn take_lock(&self, intent: Intent) -> Result<(Lock, Option<Holder>), LockError> {
+    async fn take_lock(
+        &self,
+        intent: Intent,
+        dead: Option<&Holder>,
+    ) -> Result<(Lock, Option<Holder>), LockError> {
         let _busy = self.taking();
-        Lock::take_from_others(Arc::clone(&self.store), self.holder(intent), self.now()).await
+        Lock::take_from_others(Arc::clone(&self.store), self.holder(intent), self.now(), dead).await
     }
 
     /// Waits until `first` is known to be alive or dead: it renews the lock, or its lease expires.
@@ -53,8 +58,9 @@ impl Session {
         self.note(&format!(
             "`drstack {purpose}` of {owner} on {host} has the lock: waiting for a sign of life"
         ));
-        // The loop is bounded: a lease that is not renewed expires.
-        while first.until > self.now() {
+        // By this clock: the lease may have been written by one that is ahead.
+        let dead_at = later(self.now(), LEASE);
+        while first.until.min(dead_at) > self.now() {
             let held = lock::holder(&*self.store).await.map_err(|error| self.lock_failure(&error))?;
             if !held.is_some_and(|(holder, _)| holder == *first) {
                 break;

@@ -414,9 +414,7 @@ impl Session {
         let is_declared = |name: &str| self.stack.components.keys().any(|it| it.is_within(name));
         let is_unknown =
             |name: &&String| *name != CONTROL && !is_declared(name) && !known().any(|it| it.is_within(name));
-        let target = options.targets.iter().find(is_unknown);
-        // A destroy may name a resource that was deleted already.
-        if let (Some(target), true) = (target, options.intent != Intent::Destroy) {
+        if let Some(target) = options.targets.iter().find(is_unknown) {
             let message = format!("`{target}` names nothing of this stack");
             return Err(Failure::new(Status::Usage, message, hint(target)));
         }
@@ -424,9 +422,6 @@ impl Session {
         if let Some(name) = options.delete_data.iter().find(is_no_data) {
             let message = format!("`--delete-data {name}` names no component and no resource of this stack");
             return Err(Failure::new(Status::Usage, message, hint(name)));
-        }
-        if let Some(name) = target {
-            self.warn(&format!("warning: `{name}` names nothing that exists; {}", hint(name)));
         }
         Ok(())
     }

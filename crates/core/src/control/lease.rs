@@ -39,6 +39,6 @@ impl Permit {
 }
 
 /// Returns `now` plus `span`, at most the end of the calendar, whatever the clock says.
-pub(super) fn later(now: Timestamp, span: SignedDuration) -> Timestamp {
+pub fn later(now: Timestamp, span: SignedDuration) -> Timestamp {
     now.checked_add(span).unwrap_or(Timestamp::MAX)
 }

@@ -194,7 +194,8 @@ impl Lock {
 
     /// Takes the lock for a change of mode, even from a holder with any other purpose.
     ///
-    /// That holder's run works toward an obsolete state. Returns the holder that lost the lock.
+    /// That holder's run works toward an obsolete state. A `dead` one, which was seen without a
+    /// sign of life for a whole lease, yields too. Returns the holder that lost the lock.
     ///
     /// # Errors
     /// [`LockError::Held`] if another change of mode holds it.
@@ -202,8 +203,9 @@ impl Lock {
         store: Arc<dyn ControlStore>,
         wanted: Holder,
         now: Timestamp,
+        dead: Option<&Holder>,
     ) -> Result<(Self, Option<Holder>), LockError> {
-        let yields = |held: &Holder| !held.changes_mode();
+        let yields = |held: &Holder| !held.changes_mode() || Some(held) == dead;
         for _ in 0..TRIES {
             match Self::take_from(Arc::clone(&store), wanted.clone(), now, &yields).await {
                 // It renewed meanwhile: it is sealed, and renews only once per [`RENEW`].
@@ -242,7 +244,8 @@ impl Lock {
             Some((Record::Held { holder: held, begun }, version)) => {
                 journal::seal(&*store, &held.run, &wanted.run).await?;
                 let Left { begun, unsettled } = journal::left(&*store, &held.run, begun).await?;
-                let in_flight = held.in_flight.clone().and(unsettled, held.until);
+                // No lease is longer, whatever the clock said by which it was written.
+                let in_flight = held.in_flight.clone().and(unsettled, held.until.min(later(now, LEASE)));
                 let epoch = held.epoch.saturating_add(1);
                 from = Some(held).filter(|held| held.until > now);
                 (epoch, Condition::Matches(version), begun, in_flight)

@@ -47,7 +47,7 @@ async fn take(store: &Arc<Memory>, run: &str, seconds: i64) -> Lock {
 }
 
 async fn lock_for_failover(store: &Arc<Memory>, run: &str, seconds: i64) -> Lock {
-    Lock::take_from_others(store.clone(), wanted(run, "failover"), at(seconds)).await.unwrap().0
+    Lock::take_from_others(store.clone(), wanted(run, "failover"), at(seconds), None).await.unwrap().0
 }
 
 /// A run with unanswered calls for `open`, and with other calls that have ended.

@@ -371,7 +371,7 @@ fn failover(run: &str) -> Holder {
 #[tokio::test]
 async fn a_change_of_mode_takes_the_lock_from_any_other_run_and_from_no_change_of_mode() {
     let store = store();
-    let taken = async |run: &str| Lock::take_from_others(store.clone(), failover(run), at(1)).await;
+    let taken = async |run: &str| Lock::take_from_others(store.clone(), failover(run), at(1), None).await;
     let (free, from) = taken("free").await.unwrap();
     assert_eq!(from, None);
     free.release(&BTreeSet::new()).await.unwrap();
@@ -382,9 +382,24 @@ async fn a_change_of_mode_takes_the_lock_from_any_other_run_and_from_no_change_o
     let refused = taken("second").await.err().unwrap();
     assert!(matches!(&refused, LockError::Held(held) if **held == *first.holder()), "{refused}");
     // An expired lock counts as free, and its holder does not count as having lost it.
-    let (last, from) = Lock::take_from_others(store.clone(), failover("last"), at(90)).await.unwrap();
+    let (last, from) = Lock::take_from_others(store.clone(), failover("last"), at(90), None).await.unwrap();
     assert_eq!((from, last.holder().epoch), (None, 4));
     assert!(is_fenced(&store, "first").await);
+}
+
+#[tokio::test]
+async fn a_lease_written_by_a_clock_that_is_ahead_ends_with_its_holder() {
+    let store = store();
+    let ahead = Holder { until: at(86_400), ..failover("ahead") };
+    store.put(KEY, bytes_of(&ahead), Condition::Absent).await.unwrap();
+    let taken = async |dead: Option<&Holder>| {
+        Lock::take_from_others(store.clone(), failover("next"), at(70), dead).await
+    };
+    assert!(matches!(taken(None).await, Err(LockError::Held(held)) if *held == ahead));
+    let other = Holder { until: at(90_000), ..ahead.clone() };
+    assert!(matches!(taken(Some(&other)).await, Err(LockError::Held(_))), "it has renewed the lock since");
+    let (lock, from) = taken(Some(&ahead)).await.unwrap();
+    assert_eq!((lock.holder().run.as_str(), from), ("next", Some(ahead)));
 }
 
 #[tokio::test]
@@ -396,7 +411,8 @@ async fn a_run_that_gives_signs_of_life_meanwhile_does_not_keep_the_lock_from_a_
     store.meddle(move |objects| {
         objects.insert(KEY.to_owned(), bytes_of(&renewed));
     });
-    let (lock, from) = Lock::take_from_others(store.clone(), failover("failover"), at(20)).await.unwrap();
+    let (lock, from) =
+        Lock::take_from_others(store.clone(), failover("failover"), at(20), None).await.unwrap();
     assert_eq!((from, held_by(&store).await.as_deref()), (Some(expected), Some("failover")));
     assert_eq!(lock.holder().epoch, 2);
 }
@@ -413,7 +429,8 @@ async fn a_run_that_ends_at_the_same_moment_does_not_keep_the_lock_from_a_change
     store.meddle(move |objects| {
         objects.insert(KEY.to_owned(), free);
     });
-    let (lock, from) = Lock::take_from_others(store.clone(), failover("failover"), at(20)).await.unwrap();
+    let (lock, from) =
+        Lock::take_from_others(store.clone(), failover("failover"), at(20), None).await.unwrap();
     assert_eq!((from, lock.holder().epoch), (None, 2));
     assert_eq!(held_by(&store).await.as_deref(), Some("failover"));
 }
@@ -440,7 +457,7 @@ async fn what_was_begun_is_known_after_a_chain_of_deaths_of_any_length() {
         assert_eq!(*take(&store, "c", 900).await.unwrap().begun(), begun(&["lost"]), "{length}");
         break_lock(&*store, "unlock").await.unwrap();
         assert_eq!(peek(&*store).await.unwrap().begun, begun(&["lost"]), "{length}");
-        let (last, _) = Lock::take_from_others(store.clone(), failover("d"), at(950)).await.unwrap();
+        let (last, _) = Lock::take_from_others(store.clone(), failover("d"), at(950), None).await.unwrap();
         assert_eq!(*last.begun(), begun(&["lost"]), "{length}");
     }
 }
