@@ -154,6 +154,51 @@ fn a_pool_that_is_renamed_and_changed_at_once_is_kept_if_the_stack_says_so() {
     run(&machine, "plan s --detailed-exitcode").code(0);
 }
 
+/// A switch that was left on would keep users in a region that has shrunk.
+#[test]
+fn a_failback_leads_users_back_by_the_name_that_led_them_there() {
+    let machine = machine();
+    run(&machine, "failover s --auto-approve").unasked();
+    machine.write("s/stack.toml", &STACK.replace("[traffic.api]", "[traffic.web]"));
+    let ran = run(&machine, "failback s --auto-approve").code(3);
+    assert!(ran.stderr.contains("`traffic.web` has another name than"), "{ran:?}");
+    machine.write("s/stack.toml", &without_traffic());
+    let ran = run(&machine, "failback s --auto-approve").code(3);
+    assert!(ran.stderr.contains("write it into the stack again"), "{ran:?}");
+    machine.write("s/stack.toml", &STACK.replace("[traffic.api]", "[traffic.web]"));
+    run(&machine, "apply s --auto-approve").ok();
+    let ran = run(&machine, "failback s --auto-approve --json").ok();
+    assert!(done(&ran).contains(&"update traffic.web/traffic-switch".to_owned()), "{ran:?}");
+    run(&machine, "plan s --detailed-exitcode").code(0);
+}
+
+fn without_traffic() -> String {
+    let (head, rest) = STACK.split_once("[traffic.api]").expect("traffic");
+    let (_, rest) = rest.split_once("[module").expect("a module");
+    format!("{head}[module{rest}")
+}
+
+#[test]
+fn what_leads_users_to_the_standby_region_stays_while_it_serves() {
+    let machine = machine();
+    run(&machine, "failover s --auto-approve").unasked();
+    machine.write("s/stack.toml", &without_traffic());
+    let ran = run(&machine, "apply s --auto-approve").ok();
+    assert!(ran.stdout.contains("traffic.api/dns-record: us-west-2 serves"), "{ran:?}");
+    assert!(!ran.stdout.contains("  - "), "{ran:?}");
+}
+
+/// The check that reads the alarm is global, so it cannot be told of the new one.
+#[test]
+fn an_alarm_that_is_in_use_stays_while_the_primary_does_not_answer() {
+    let machine = machine();
+    machine.write("lost.toml", "down = [\"us-east-1\", \"global\"]\n");
+    run(&machine, "failover s --auto-approve --sim lost.toml").unasked();
+    machine.write("s/stack.toml", &STACK.replace("[traffic.api]", "[traffic.web]"));
+    let ran = run(&machine, "apply s --auto-approve --sim lost.toml --json").code(1);
+    assert_eq!(deleted(&done(&ran)), [""; 0]);
+}
+
 #[test]
 fn what_is_deleted_is_named_in_the_plan_in_lines_and_in_progress() {
     let machine = machine();

@@ -3,10 +3,10 @@
 use drstack_core::address::Address;
 use drstack_core::component::StackFacts;
 use drstack_core::control::mode::KeptMode;
-use drstack_core::kind::Place;
+use drstack_core::kind::{Action, FieldChange, Place};
 use drstack_core::objective::Mode;
 use drstack_core::observe::Look;
-use drstack_core::plan::{Intent, Options};
+use drstack_core::plan::{Intent, Options, Step};
 
 use crate::failure::{Ended, Failure, Status};
 use crate::operator::{News, Run};
@@ -57,6 +57,9 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     }
     session.warn_of_doubt(&kept)?;
     expect_primary(session, &shown).map_err(|failure| or_forward(session, &shown, &kept, how, failure))?;
+    if kept.standing().mode == Mode::Active {
+        expect_led_users(session, &shown, &how.typed)?;
+    }
     let first = match kept.standing().mode {
         Mode::Active => first_phase(session, &shown).await?,
         // An earlier failback came further.
@@ -106,6 +109,35 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
         not_compared: apart,
     };
     carry_out(session, shown, kept, &change).await
+}
+
+/// Fails if what led users to the standby region is renamed or gone from the stack: then nothing of
+/// this plan would lead them back before capacity shrinks.
+fn expect_led_users(session: &Session, shown: &PlanOutcome, typed: &str) -> Result<(), Failure> {
+    let is_renamed = |step: &&Step| step.changes.iter().any(FieldChange::is_of_address);
+    let is_gone = |step: &&Step| step.action == Action::Delete && !step.replaces;
+    let leads = |step: &&Step| session.kinds.get(&step.kind).is_some_and(|kind| kind.leads_users());
+    let steps = || shown.plan.steps.iter().filter(leads);
+    if let Some(step) = steps().find(is_renamed) {
+        let message =
+            format!("`{}` has another name than the one that it failed over with", step.address.component());
+        let hint = format!(
+            "run `drstack apply {typed}` first: it hands over what leads users to the standby region"
+        );
+        return Err(Failure::new(Status::NotReady, message, hint));
+    }
+    if let Some(step) = steps().find(is_gone) {
+        let component = step.address.component();
+        let message = format!(
+            "`{component}` leads users to {}, and the stack no longer names it",
+            session.stack.facts.standby
+        );
+        let hint = format!(
+            "write it into the stack again, fail back, and remove it after that: `drstack apply {typed}`"
+        );
+        return Err(Failure::new(Status::NotReady, message, hint));
+    }
+    Ok(())
 }
 
 /// Compares the two regions and shows the differences: both sides of replicated data, and restored

@@ -2,7 +2,7 @@
 //!
 //! Data is kept unless the operator names it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use super::succession::Succession;
 use super::{Draft, Reach, Stays, token};
 use crate::address::Address;
 use crate::cloud::{Found, Owner};
-use crate::graph::Graph;
+use crate::graph::{Graph, Resource};
 use crate::kind::{Action, DynKind, Place, Role, ShapeError};
 use crate::objective::Mode;
 use crate::observe::{Look, Observed, Owned};
@@ -35,6 +35,7 @@ impl Draft<'_> {
             }
         }
         self.stay_while_serving(&owned, &mut all)?;
+        self.stay_while_held(&owned, &mut all)?;
         self.stay_with(&owned, &mut all)?;
         for (owned, succession) in owned.into_iter().zip(all) {
             let Some(kind) = self.kinds.get(owned.kind) else { continue };
@@ -70,11 +71,39 @@ impl Draft<'_> {
             let Some(kind) = self.kinds.get(owned.kind).filter(|_| is_left(owned, succession)) else {
                 continue;
             };
-            serves |= kind.traffic().is_some() || kind.serving(&owned.found.live)?.is_some_and(|it| it > 0);
+            serves |= kind.leads_users()
+                || kind.traffic().is_some()
+                || kind.serving(&owned.found.live)?.is_some_and(|it| it > 0);
         }
         for (owned, succession) in owned.iter().zip(all).filter(|_| serves) {
             if is_left(owned, succession) {
                 let text = format!("{} serves: it goes once the stack is failed back", self.stack.standby);
+                *succession = Succession::Stays(text);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what a live resource refers to that no step of this plan changes: its successor is not
+    /// in use yet.
+    fn stay_while_held(&self, owned: &[&Owned], all: &mut [Succession]) -> Result<(), ShapeError> {
+        // What cannot be looked at may refer to the older one still.
+        let unseen = self
+            .want
+            .resources
+            .values()
+            .filter(|it| matches!(self.seen.seen.get(&it.address), Some(Look::Unknown(_))));
+        let doubtful: BTreeSet<Address> = unseen.flat_map(Resource::needs).collect();
+        let doubtful: Vec<&Resource> =
+            doubtful.iter().filter_map(|address| self.want.resources.get(address)).collect();
+        for (owned, succession) in owned.iter().zip(all) {
+            let Some(kind) = self.kinds.get(owned.kind) else { continue };
+            let mut names = kind.outputs(&owned.found.id, &owned.found.live)?.into_values();
+            let is_held = self.held.contains(&owned.found.id) || names.any(|name| self.held.contains(&name));
+            let is_held = is_held || doubtful.iter().any(|it| self.succeeds(it, owned));
+            if is_held && matches!(succession, Succession::After(_)) {
+                let text =
+                    format!("`{}` is or may be in use, and what uses it is not changed now", owned.found.id);
                 *succession = Succession::Stays(text);
             }
         }

@@ -122,7 +122,7 @@ impl Draft<'_> {
     }
 
     /// True if `resource` takes the place of `owned`.
-    fn succeeds(&self, resource: &Resource, owned: &Owned) -> bool {
+    pub(super) fn succeeds(&self, resource: &Resource, owned: &Owned) -> bool {
         let is_same_sort = resource.kind == owned.kind && resource.place == owned.place;
         is_same_sort
             && (resource.address == owned.address
