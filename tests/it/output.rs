@@ -83,3 +83,16 @@ fn a_chart_that_cannot_be_written_is_refused_before_the_run() {
         assert!(is_device, "the device is a file now");
     }
 }
+
+/// The standby region may be all that is left.
+#[test]
+fn a_destroy_while_the_primary_does_not_answer_is_refused_as_a_whole() {
+    let machine = applied();
+    machine.write("lost.toml", "down = [\"us-east-1\", \"global\"]\n");
+    let destroy = ["destroy", "search", "--auto-approve", "--cloud", "sim", "--sim", "lost.toml"];
+    let ran = machine.run(destroy).code(3);
+    assert!(ran.stderr.contains("us-east-1 does not answer"), "{ran:?}");
+    assert!(ran.stderr.contains("`drstack failover search"), "{ran:?}");
+    let ran = machine.run(destroy.into_iter().chain(["--target", "pool.serving"]));
+    assert!(ran.stdout.contains("Destroy "), "{ran:?}");
+}

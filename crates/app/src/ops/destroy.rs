@@ -33,6 +33,15 @@ pub struct Destroy {
 pub async fn destroy(session: &mut Session, how: Destroy) -> Ended {
     session.decisions.parallelism = Some(how.parallelism);
     let (options, shown) = planned(session, how.targets, how.delete_data, &how.typed).await?;
+    let primary = &session.stack.facts.primary;
+    if shown.report.silent.contains_key(primary) && options.targets.is_empty() && !shown.plan.is_empty() {
+        let message = format!("{primary} does not answer: what stands by may be all that is left");
+        let typed = &how.typed;
+        let hint = format!(
+            "fail over (`drstack failover {typed}`), or wait until {primary} answers; `--target ADDRESS` destroys one component all the same"
+        );
+        return Err(Failure::new(Status::NotReady, message, hint));
+    }
     let blocked = !shown.report.blocked.is_empty();
     let status = match shown.plan.is_empty() {
         true if blocked => Status::Failed,

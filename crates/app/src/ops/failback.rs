@@ -57,9 +57,7 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     }
     session.warn_of_doubt(&kept)?;
     expect_primary(session, &shown).map_err(|failure| or_forward(session, &shown, &kept, how, failure))?;
-    if kept.standing().mode == Mode::Active {
-        expect_led_users(session, &shown, &how.typed)?;
-    }
+    expect_led_users(session, &shown, &kept, &how.typed)?;
     let first = match kept.standing().mode {
         Mode::Active => first_phase(session, &shown).await?,
         // An earlier failback came further.
@@ -113,7 +111,15 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
 
 /// Fails if what led users to the standby region is renamed or gone from the stack: then nothing of
 /// this plan would lead them back before capacity shrinks.
-fn expect_led_users(session: &Session, shown: &PlanOutcome, typed: &str) -> Result<(), Failure> {
+fn expect_led_users(
+    session: &Session,
+    shown: &PlanOutcome,
+    kept: &KeptMode,
+    typed: &str,
+) -> Result<(), Failure> {
+    if kept.standing().mode != Mode::Active {
+        return Ok(());
+    }
     let is_renamed = |step: &&Step| step.changes.iter().any(FieldChange::is_of_address);
     let is_gone = |step: &&Step| step.action == Action::Delete && !step.replaces;
     let leads = |step: &&Step| session.kinds.get(&step.kind).is_some_and(|kind| kind.leads_users());
