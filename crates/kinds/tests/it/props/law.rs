@@ -10,6 +10,7 @@ mod lives;
 use std::collections::BTreeSet;
 
 use drstack_core::address::Address;
+use drstack_core::cloud::Found;
 use drstack_core::graph::{Graph, Resource, Waits};
 use drstack_core::kind::{Action, DynKind, KindRegistry, Lookup, Place};
 use drstack_core::objective::Mode;
@@ -310,13 +311,24 @@ impl<'a> Law<'a> {
         step.place == Place::Standby && kind.capacity().is_some() && step.action != Action::Create
     }
 
+    /// Returns the object that the step changes, which may have had another address.
+    fn changed(&self, step: &Step) -> Option<&Found> {
+        let is_it = |found: &&Found| step.id.as_ref() == Some(&found.id);
+        let own = match self.seen.seen.get(&step.address) {
+            Some(Look::Present(found)) => Some(found),
+            _ => None,
+        };
+        let others = self.seen.others.iter().filter(|it| it.kind == step.kind).map(|it| &it.found);
+        own.filter(is_it).or_else(|| others.into_iter().find(is_it))
+    }
+
     /// True if the step raises capacity.
     fn grows(&self, id: StepId) -> bool {
         let (kind, step) = (self.kind(id), &self.steps[id]);
         let Some(capacity) = kind.capacity().filter(|_| step.place == Place::Standby) else { return false };
-        match (step.action, self.seen.seen.get(&step.address)) {
+        match (step.action, self.changed(step)) {
             (Action::Create, _) => true,
-            (Action::Update, Some(Look::Present(found))) => {
+            (Action::Update, Some(found)) => {
                 let has = kind.bought(&found.live).unwrap().map_or(0, |it| it.count);
                 capacity.demand(&step.spec).unwrap().count > has
             }
