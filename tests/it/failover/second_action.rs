@@ -103,6 +103,7 @@ fn files_that_do_not_fit_what_exists_change_nothing() {
     machine.write("s/stack.toml", &format!("{STACK}{CHECK}{more}"));
     let ran = run(&machine, "failover s --with-files --auto-approve", Some("lost.toml")).code(3);
     assert!(ran.stderr.contains("the files do not fit what exists"), "{ran:?}");
+    assert!(ran.stderr.contains("run it with `--unsigned` in place of `--with-files`"), "{ran:?}");
     run(&machine, "failover s --auto-approve --unsigned", Some("lost.toml")).ok();
 }
 

@@ -128,14 +128,15 @@ fn expect_led_users(
         let message =
             format!("`{}` has another name than the one that it failed over with", step.address.component());
         let hint = format!(
-            "run `drstack apply {typed}` first: it hands over what leads users to the standby region"
+            "run `drstack apply {typed}` first: it hands over what leads users to the standby region; or give it its old name again"
         );
         return Err(Failure::new(Status::NotReady, message, hint));
     }
     if let Some(step) = steps().find(is_gone) {
         let component = step.address.component();
         let message = format!(
-            "`{component}` leads users to {}, and the stack no longer names it",
+            "`{}` of `{component}` leads users to {}, and the stack no longer names it",
+            step.id.as_deref().unwrap_or_default(),
             session.stack.facts.standby
         );
         let hint = format!(

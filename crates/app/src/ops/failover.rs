@@ -96,7 +96,7 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
             true => "not all could be observed, so it is not known if the files fit what exists",
             false => "the files do not fit what exists",
         };
-        let hint = "run it without `--with-files`: it works from what was applied; the mode is unchanged";
+        let hint = "run it with `--unsigned` in place of `--with-files`: it works from what was applied; the mode is unchanged";
         return Err(Failure::new(Status::NotReady, message, hint));
     }
     if shown.plan.is_empty() && !shown.report.blocked.is_empty() {

@@ -77,9 +77,14 @@ impl Moved {
     pub(super) fn questions(&self) -> impl Iterator<Item = Remark> {
         self.unsure.iter().filter_map(|(old, news)| {
             let (first, more) = (news.first()?, news.len() - 1);
-            let others = if more == 0 { String::new() } else { format!(", or one of {more} others") };
+            let others = match more {
+                0 => String::new(),
+                1 => ", or for another new one".to_owned(),
+                more => format!(", or for one of {more} other new ones"),
+            };
+            let (from, to) = (literal(old), literal(first));
             let text = format!(
-                "not taken for `{first}`{others}: if it was renamed, write `[[moved]]` with `from = \"{old}\"` and `to = \"{first}\"`, and it keeps its resources"
+                "not taken for `{first}`{others}: if it was renamed, write `[[moved]]` with `from = {from}` and `to = {to}`, and it keeps its resources"
             );
             Some(Remark { address: old.to_string(), text })
         })
@@ -355,6 +360,12 @@ impl<'a> Search<'a> {
         let changes = kind.compare(&spec, &found.id, &found.live)?.changes;
         Ok(changes.iter().filter(|it| !is_open(&it.to)).map(|it| it.replace).collect())
     }
+}
+
+/// Returns the address as a TOML string; keys of `for_each` have quotes of their own.
+fn literal(address: &ComponentAddress) -> String {
+    let quote = if address.as_str().contains('"') { '\'' } else { '"' };
+    format!("{quote}{address}{quote}")
 }
 
 /// True if the value contains something that is known only later.

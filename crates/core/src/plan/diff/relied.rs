@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Draft;
 use crate::address::Address;
 use crate::cloud::Found;
-use crate::kind::{Action, DynKind, Lookup, Role, ShapeError};
+use crate::kind::{Action, DynKind, FieldChange, Lookup, Role, ShapeError};
 use crate::observe::Look;
 use crate::plan::{Remark, Step, StepId};
 
@@ -20,7 +20,7 @@ pub(super) struct Stays {
     pub(super) is_blocked: bool,
 }
 
-/// The object that a replacement deletes.
+/// An object that a step deletes.
 #[derive(Default)]
 struct Half {
     /// Names that others refer to it by.
@@ -124,8 +124,7 @@ impl Draft<'_> {
                 }
                 self.out.insert(id);
                 let (address, id) = (&self.steps[id].address, self.steps[id].id.as_deref());
-                let text =
-                    format!("`{}` stays beside the new one: what is kept uses it", id.unwrap_or_default());
+                let text = format!("`{}` stays: what is kept uses it", id.unwrap_or_default());
                 self.report.kept.push(Remark { address: address.to_string(), text });
             }
         }
@@ -171,5 +170,5 @@ impl Draft<'_> {
 
 /// True if a step changes nothing but the address in an object's tags.
 fn is_named_anew(step: &Step) -> bool {
-    step.changes.iter().all(crate::kind::FieldChange::is_of_address)
+    step.changes.iter().all(FieldChange::is_of_address)
 }

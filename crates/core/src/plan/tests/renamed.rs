@@ -219,3 +219,13 @@ fn a_rename_that_the_stack_says_is_done_once() {
     let (plan, report) = made(&graph, &seen, &options(Intent::Converge));
     assert!(plan.is_empty() && report.notes.is_empty(), "{plan:?} {report:?}");
 }
+
+#[test]
+fn a_question_about_a_key_of_for_each_is_valid_toml() {
+    let graph = want(vec![tagged::<Tagged>("x.one[\"a\"]/a", 1, "a")]);
+    let mut seen = seen(vec![("x.one[\"a\"]/a", Look::Absent)]);
+    seen.others = vec![owned("tagged", "a-1", "x.old/a", live(3, "b", None))];
+    let (_, report) = made(&graph, &seen, &options(Intent::Converge));
+    let text = &report.notes[0].text;
+    assert!(text.contains("`from = \"x.old\"` and `to = 'x.one[\"a\"]'`"), "{text}");
+}
