@@ -7,7 +7,7 @@
 mod bits;
 mod lives;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use drstack_core::address::Address;
 use drstack_core::cloud::Found;
@@ -59,6 +59,8 @@ struct Law<'a> {
     kinds: &'a KindRegistry,
     options: &'a Options,
     steps: &'a [Step],
+    /// The resource of each step that creates or updates it.
+    wanted: Vec<Option<&'a Resource>>,
     phases: Vec<Option<Phase>>,
     /// The steps that have ended, or succeeded, when each one starts.
     ended: Vec<Bits>,
@@ -79,8 +81,10 @@ pub(super) fn broken(
     let phases = plan.steps.iter().map(|step| Phase::of_step(step, kinds)).collect();
     let (ended, succeeded, own) = (ended_before(plan), succeeded_before(plan), own_before(plan));
     let steps = &plan.steps;
-    let mut law =
-        Law { want, seen, kinds, options, steps, phases, ended, succeeded, own, broken: Vec::new() };
+    let resource = |step: &Step| want.resources.get(&step.address).filter(|_| step.action != Action::Delete);
+    let wanted = steps.iter().map(resource).collect();
+    let broken = Vec::new();
+    let mut law = Law { want, seen, kinds, options, steps, wanted, phases, ended, succeeded, own, broken };
     law.replaced();
     match options.intent {
         Intent::Destroy => law.destroyed(),
@@ -125,12 +129,6 @@ impl<'a> Law<'a> {
         }
     }
 
-    /// The resource of a step that creates or updates it.
-    fn wanted(&self, id: StepId) -> Option<&'a Resource> {
-        let step = &self.steps[id];
-        self.want.resources.get(&step.address).filter(|_| step.action != Action::Delete)
-    }
-
     /// Where the cloud chooses the id, the new one is there before the old one goes; where the name
     /// is fixed, it has to be free first.
     fn replaced(&mut self) {
@@ -150,7 +148,7 @@ impl<'a> Law<'a> {
 
     /// What a resource needs is there before it.
     fn needed(&mut self) {
-        let pairs: Vec<(StepId, StepId)> = self.ids().flat_map(|id| self.needs(id)).collect();
+        let pairs = self.needs();
         for (need, id) in pairs {
             // On the way back capacity shrinks after what relied on it has changed.
             let is_update = |id: StepId| self.steps[id].action == Action::Update;
@@ -164,19 +162,28 @@ impl<'a> Law<'a> {
         }
     }
 
-    /// Returns the steps on what a step's resource needs, each beside that step.
-    fn needs(&self, id: StepId) -> Vec<(StepId, StepId)> {
-        let needs = self.wanted(id).map(Resource::needs).unwrap_or_default();
-        let is_needed =
-            |other: &StepId| self.wanted(*other).is_some_and(|it| needs.binary_search(&it.address).is_ok());
-        self.ids().filter(is_needed).map(|need| (need, id)).collect()
+    /// Returns each step beside those on what its resource needs.
+    fn needs(&self) -> Vec<(StepId, StepId)> {
+        let mut of: BTreeMap<&Address, Vec<StepId>> = BTreeMap::new();
+        for (id, resource) in self.wanted.iter().enumerate() {
+            resource.iter().for_each(|it| of.entry(&it.address).or_default().push(id));
+        }
+        let mut pairs = Vec::new();
+        for (id, resource) in self.wanted.iter().enumerate() {
+            let needs = resource.map(Resource::needs).unwrap_or_default();
+            let steps = needs.iter().filter_map(|it| of.get(it)).flatten();
+            pairs.extend(steps.map(|need| (*need, id)));
+        }
+        pairs
     }
 
     /// What uses a resource goes before it.
     fn destroyed(&mut self) {
-        let of = |address: &Address| {
-            let mut all = self.ids().filter(|id| self.steps[*id].address == *address);
-            all.next().filter(|_| all.next().is_none())
+        let mut of: BTreeMap<&Address, Vec<StepId>> = BTreeMap::new();
+        self.ids().for_each(|id| of.entry(&self.steps[id].address).or_default().push(id));
+        let of = |address: &Address| match of.get(address).map(Vec::as_slice) {
+            Some([id]) => Some(*id),
+            _ => None,
         };
         let mut pairs = Vec::new();
         for (address, resource) in &self.want.resources {
@@ -230,7 +237,7 @@ impl<'a> Law<'a> {
 
     /// True if the traffic of step `id` waits for `address` by its tier.
     fn waits(&self, id: StepId, address: &Address) -> bool {
-        match self.wanted(id).map(|it| &it.waits) {
+        match self.wanted[id].map(|it| &it.waits) {
             Some(Waits::ByTier) => true,
             Some(Waits::Except(names)) => !names.iter().any(|it| address.is_within(it)),
             Some(Waits::Named) | None => false,
@@ -239,18 +246,24 @@ impl<'a> Law<'a> {
 
     /// What traffic waits for exists, or a step of the same plan makes it.
     fn closed(&mut self) {
-        let made: BTreeSet<&Address> =
-            self.ids().filter_map(|id| self.wanted(id)).map(|it| &it.address).collect();
+        let made: BTreeSet<&Address> = self.wanted.iter().flatten().map(|it| &it.address).collect();
         let stands = |it: &Resource| matches!(self.seen.seen.get(&it.address), Some(Look::Present(_)));
         let mut lacking = Vec::new();
-        for traffic in self.of_phase(Phase::Traffic) {
+        let switches = self.of_phase(Phase::Traffic);
+        if switches.is_empty() {
+            return;
+        }
+        let late = self.after_traffic();
+        let is_before = |it: &&Resource| {
+            let phase = Phase::of(self.kinds.get(&it.kind).unwrap(), it.place);
+            phase.is_some_and(|it| it < Phase::Traffic) && !late.contains(&it.address)
+        };
+        let before: Vec<&Resource> = self.want.resources.values().filter(is_before).collect();
+        for traffic in switches {
             let tier = self.steps[traffic].tier;
-            let by_tier = self.want.resources.values().filter(|it| {
-                let phase = Phase::of(self.kinds.get(&it.kind).unwrap(), it.place);
-                let is_meant = phase.is_some_and(|it| it < Phase::Traffic) && it.tier <= tier;
-                is_meant && self.waits(traffic, &it.address) && !self.comes_after_traffic(&it.address)
-            });
-            let named = self.wanted(traffic).into_iter().flat_map(|it| &it.after);
+            let is_meant = |it: &&Resource| it.tier <= tier && self.waits(traffic, &it.address);
+            let by_tier = before.iter().copied().filter(is_meant);
+            let named = self.wanted[traffic].into_iter().flat_map(|it| &it.after);
             let named = named.filter_map(|it| self.want.resources.get(it));
             let is_missing = |it: &&Resource| !stands(it) && !made.contains(&it.address);
             let missing = by_tier.chain(named).filter(is_missing);
@@ -260,21 +273,23 @@ impl<'a> Law<'a> {
         self.broken.extend(lacking);
     }
 
-    /// True if a resource needs one that moves traffic.
-    fn comes_after_traffic(&self, address: &Address) -> bool {
-        let mut open = vec![address.clone()];
-        let mut all = BTreeSet::new();
-        while let Some(address) = open.pop() {
-            let Some(resource) = self.want.resources.get(&address).filter(|_| all.insert(address.clone()))
-            else {
-                continue;
+    /// The resources that move traffic, and those that need one of them.
+    fn after_traffic(&self) -> BTreeSet<&'a Address> {
+        let needs: Vec<(&Address, Vec<Address>)> =
+            self.want.resources.iter().map(|(address, it)| (address, it.needs())).collect();
+        let moves = |it: &&Resource| self.kinds.get(&it.kind).unwrap().traffic().is_some();
+        let mut all: BTreeSet<&Address> =
+            self.want.resources.values().filter(moves).map(|it| &it.address).collect();
+        loop {
+            let is_next = |(address, needs): &&(&'a Address, Vec<Address>)| {
+                !all.contains(*address) && needs.iter().any(|it| all.contains(it))
             };
-            if self.kinds.get(&resource.kind).unwrap().traffic().is_some() {
-                return true;
+            let next: Vec<&Address> = needs.iter().filter(is_next).map(|it| it.0).collect();
+            if next.is_empty() {
+                return all;
             }
-            open.extend(resource.needs());
+            all.extend(next);
         }
-        false
     }
 
     /// To the primary, or with shares that change: what grows, then traffic, then what shrinks or
@@ -289,7 +304,7 @@ impl<'a> Law<'a> {
         };
         let lifts: Vec<StepId> = self.ids().filter(is_lift).collect();
         let grows: Vec<StepId> = self.ids().filter(|id| !returns && self.grows(*id)).collect();
-        let is_named = |id: &StepId| !returns && self.wanted(*id).is_some_and(|it| it.waits == Waits::Named);
+        let is_named = |id: &StepId| !returns && self.wanted[*id].is_some_and(|it| it.waits == Waits::Named);
         let moves: Vec<StepId> = traffic.into_iter().filter(|id| !is_named(id)).collect();
         let goes = |id: &StepId| {
             let (gone, serves) = (self.steps[*id].action == Action::Delete, self.serves(*id));

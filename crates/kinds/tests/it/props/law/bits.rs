@@ -12,19 +12,26 @@ impl Bits {
     }
 }
 
-/// Returns the gates that hold a step.
-fn gates(plan: &Plan, id: StepId) -> impl Iterator<Item = &Gate> {
-    plan.gates.iter().filter(move |gate| gate.holds.contains(&id))
+/// Returns the gates that hold each step.
+fn gates(plan: &Plan) -> Vec<Vec<&Gate>> {
+    let mut all = vec![Vec::new(); plan.steps.len()];
+    for gate in &plan.gates {
+        gate.holds.iter().for_each(|id| all[*id].push(gate));
+    }
+    all
 }
 
 /// The steps that have ended when each one starts.
 pub(super) fn ended_before(plan: &Plan) -> Vec<Bits> {
-    closed(plan, |id| plan.steps[id].before().chain(gates(plan, id).flat_map(Gate::before)).collect())
+    let gates = gates(plan);
+    let of_gates = |id: StepId| gates[id].iter().flat_map(|gate| gate.before());
+    closed(plan, |id| plan.steps[id].before().chain(of_gates(id)).collect())
 }
 
 /// The steps that have succeeded when each one starts.
 pub(super) fn succeeded_before(plan: &Plan) -> Vec<Bits> {
-    let of_gates = |id| gates(plan, id).flat_map(|gate| &gate.needs);
+    let gates = gates(plan);
+    let of_gates = |id: StepId| gates[id].iter().flat_map(|gate| &gate.needs);
     closed(plan, |id| plan.steps[id].needs.iter().chain(of_gates(id)).copied().collect())
 }
 
