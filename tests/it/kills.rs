@@ -85,9 +85,9 @@ fn fresh(server: Server) -> (Server, Drstack) {
     (server, machine)
 }
 
-/// Kills an apply at each of `kills` moments. Run again, it ends in the world of an undisturbed
-/// one.
-fn killed_anywhere(kills: u64, start_server: impl Fn() -> Option<Server>) {
+/// Kills an apply at each of `kills` moments, and as many as `deaths` runs in a row. Run again, it
+/// ends in the world of an undisturbed one.
+fn killed_anywhere(kills: u64, deaths: u32, start_server: impl Fn() -> Option<Server>) {
     let Some(server) = start_server() else { return };
     let (server, machine) = fresh(server);
     let begin = Instant::now();
@@ -98,31 +98,40 @@ fn killed_anywhere(kills: u64, start_server: impl Fn() -> Option<Server>) {
     for kill in 0..kills {
         server.reset();
         seed(&server.boto());
-        let moment = took.mul_f64(random.f64());
-        let mut child = start(&machine);
-        // Not a wait for an event: the moment itself is random.
-        std::thread::sleep(moment);
-        child.kill().expect("kill drstack");
-        child.wait().expect("bury drstack");
-        machine.run(["unlock", "s", "--force"]).ok();
+        let mut moments = Vec::new();
+        for _ in 0..deaths {
+            let moment = took.mul_f64(random.f64());
+            let mut child = start(&machine);
+            // Not a wait for an event: the moment itself is random.
+            std::thread::sleep(moment);
+            child.kill().expect("kill drstack");
+            child.wait().expect("bury drstack");
+            machine.run(["unlock", "s", "--force"]).ok();
+            moments.push(moment);
+        }
         let again = machine.run(["apply", "s", "--auto-approve"]);
-        assert_eq!(again.code, 0, "kill {kill} after {moment:?} of {took:?}\n{again:?}");
+        assert_eq!(again.code, 0, "kill {kill} after {moments:?} of {took:?}\n{again:?}");
         nothing_to_do(&machine);
         let world = fingerprint(&server.boto());
         for (section, objects) in &undisturbed {
-            assert_eq!(&world[section], objects, "{section}, kill {kill} after {moment:?} of {took:?}");
+            assert_eq!(&world[section], objects, "{section}, kill {kill} after {moments:?} of {took:?}");
         }
     }
 }
 
 #[test]
 fn an_apply_killed_anywhere_on_moto_is_finished_by_the_next() {
-    killed_anywhere(kills(), Server::moto);
+    killed_anywhere(kills(), 1, Server::moto);
+}
+
+#[test]
+fn an_apply_killed_twice_in_a_row_on_moto_is_finished_by_the_next() {
+    killed_anywhere(kills(), 2, Server::moto);
 }
 
 #[test]
 fn an_apply_killed_anywhere_on_fakecloud_is_finished_by_the_next() {
-    killed_anywhere(kills(), || Server::fakecloud(&[]));
+    killed_anywhere(kills(), 1, || Server::fakecloud(&[]));
 }
 
 /// Starts an apply, and kills it once `operation` was held `times` times. Its lock may then be

@@ -64,6 +64,8 @@ mod schema;
 mod secrets;
 #[cfg(feature = "aws")]
 mod servers;
+#[cfg(feature = "aws")]
+mod shipped;
 mod sizes;
 mod stacks;
 #[cfg(feature = "aws")]
