@@ -106,7 +106,7 @@ fn killed_anywhere(kills: u64, deaths: u32, start_server: impl Fn() -> Option<Se
             std::thread::sleep(moment);
             child.kill().expect("kill drstack");
             child.wait().expect("bury drstack");
-            machine.run(["unlock", "s", "--force"]).ok();
+            end_lease(&server);
             moments.push(moment);
         }
         let again = machine.run(["apply", "s", "--auto-approve"]);
@@ -149,7 +149,11 @@ fn killed_while_held(server: &Server, machine: &Drstack, operation: &str, times:
     child.kill().expect("kill drstack");
     child.wait().expect("bury drstack");
     server.find();
-    // Ends the lease, so that the test does not wait a minute for it.
+    end_lease(server);
+}
+
+/// Ends the lease of a killed run, so that a test does not wait a minute for it.
+fn end_lease(server: &Server) {
     server.boto().drift(STANDBY, "lock-lease", "acme-control", json!({}));
 }
 

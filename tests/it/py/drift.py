@@ -27,7 +27,7 @@
   group-rule           port               name is a security group's id: opens a port to the world
   check-path           path               name is a health check's id: asks for another path
   alarm-period         -                  looks at five minutes at a time
-  lock-lease           -                  name is a control bucket: the lease of its lock ran out long ago
+  lock-lease           -                  name is a control bucket: the lease of its lock, if it has one, ran out long ago
   role-policy          policy             removes an inline policy of the role
 """
 
@@ -69,7 +69,10 @@ def bucket_delete():
 
 
 def lock_lease():
-    lock = json.loads(on.s3.get_object(Bucket=name, Key="lock.json")["Body"].read())
+    try:
+        lock = json.loads(on.s3.get_object(Bucket=name, Key="lock.json")["Body"].read())
+    except (on.s3.exceptions.NoSuchBucket, on.s3.exceptions.NoSuchKey):
+        return
     on.s3.put_object(Bucket=name, Key="lock.json", Body=json.dumps({**lock, "until": "2020-01-01T00:00:00Z"}).encode())
 
 
