@@ -132,11 +132,12 @@ async fn aws(scope: &Scope) -> Result<Arc<dyn Cloud>, Failure> {
     use drstack_core::cloud::CloudError;
     use drstack_kinds::aws::{Aws, AwsCloud};
     let aws = Aws::connect(&scope.primary, &scope.standby).await.map_err(|error| {
-        let hint = match error {
+        let hint = match &error {
+            CloudError::Expired { .. } | CloudError::Untrusted { .. } => error.hint(),
             CloudError::Denied { .. } => {
-                "set `AWS_PROFILE`, or the other variables of the AWS command line; `--cloud sim` needs no account"
+                "set `AWS_PROFILE`, or the other variables of the AWS command line; `--cloud sim` needs no account".to_owned()
             }
-            _ => "set `AWS_ACCOUNT_ID` to the digits of the account, so that drstack need not ask AWS for it",
+            _ => "set `AWS_ACCOUNT_ID` to the digits of the account, so that drstack need not ask AWS for it".to_owned(),
         };
         Failure::new(Status::Failed, error, hint)
     })?;

@@ -68,6 +68,12 @@ fn cloud_errors() -> Vec<CloudError> {
     vec![
         CloudError::Throttled { operation: operation.clone() },
         CloudError::Denied { operation: operation.clone(), message: message.clone() },
+        CloudError::Expired { operation: operation.clone(), message: message.clone() },
+        CloudError::Untrusted {
+            operation: operation.clone(),
+            region: region.clone(),
+            message: message.clone(),
+        },
         CloudError::Unreachable {
             operation: operation.clone(),
             region: region.clone(),

@@ -154,6 +154,17 @@ fn each_class_of_error_has_a_message_and_a_hint_and_the_next_apply_completes() {
     for (fault, message, hint) in [
         ("throttled", "bucket:create was throttled", "lower `--parallelism`"),
         ("denied", "bucket:create was denied: ", "allow `bucket:create` to these credentials"),
+        // E9
+        (
+            "expired",
+            "bucket:create was refused, the credentials have expired: ",
+            "sign in again, then run the same command",
+        ),
+        (
+            "untrusted",
+            "bucket:create in us-west-2 was not sent, its certificate is not trusted: ",
+            "`SSL_CERT_FILE`",
+        ),
         ("internal", "bucket:create failed: ", "run again"),
         ("no-capacity", "bucket:create: no capacity: ", "name more instance types"),
         ("quota", "bucket:create: over a quota: ", "raise the quota"),

@@ -146,8 +146,17 @@ fn no_command_says_or_keeps_a_secret() {
 
 #[test]
 fn no_failure_says_a_secret() {
-    let faults =
-        ["throttled", "denied", "internal", "no-capacity", "quota", "timeout-after-effect", "partial"];
+    let faults = [
+        "throttled",
+        "denied",
+        "expired",
+        "untrusted",
+        "internal",
+        "no-capacity",
+        "quota",
+        "timeout-after-effect",
+        "partial",
+    ];
     for fault in faults {
         let machine = machine();
         let kind = "[[faults]]\nkind = \"launch-template\"\noperation = \"create\"\n";

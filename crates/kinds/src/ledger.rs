@@ -178,6 +178,9 @@ impl FieldSetting {
         use drstack_core::cloud::CloudError;
         Self::Unseen(match error {
             CloudError::Denied { operation, .. } => format!("{operation} was denied"),
+            CloudError::Expired { operation, .. } => {
+                format!("{operation} was refused: the credentials have expired")
+            }
             CloudError::Unreachable { operation, .. } => format!("{operation} did not answer"),
             other => other.to_string(),
         })

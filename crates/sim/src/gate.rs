@@ -84,6 +84,11 @@ impl Asked<'_> {
         match failure {
             Failure::Throttled => CloudError::Throttled { operation },
             Failure::Denied => CloudError::Denied { operation, message },
+            Failure::Expired => CloudError::Expired { operation, message },
+            Failure::Untrusted => {
+                let region = self.region.to_owned();
+                CloudError::Untrusted { operation, region, message }
+            }
             Failure::NoCapacity => CloudError::NoCapacity { operation, message },
             Failure::Quota => CloudError::Quota { operation, message },
             Failure::TimeoutAfterEffect => self.unreachable("no answer"),

@@ -70,6 +70,10 @@ pub enum Failure {
     Throttled,
     /// The credentials may not do it.
     Denied,
+    /// The session of the credentials has ended.
+    Expired,
+    /// The endpoint shows a certificate that the machine does not trust.
+    Untrusted,
     /// The service fails.
     Internal,
     /// It is done, and the answer never comes.
@@ -90,6 +94,8 @@ impl Failure {
         match self {
             Self::Throttled => "throttled",
             Self::Denied => "denied",
+            Self::Expired => "expired",
+            Self::Untrusted => "untrusted",
             Self::Internal => "internal",
             Self::TimeoutAfterEffect => "timeout-after-effect",
             Self::NoCapacity => "no-capacity",

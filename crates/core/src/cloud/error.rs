@@ -23,6 +23,24 @@ pub enum CloudError {
         /// Message of AWS.
         message: String,
     },
+    /// The session of the credentials has ended.
+    #[error("{operation} was refused, the credentials have expired: {}", plain(.message))]
+    Expired {
+        /// The call.
+        operation: String,
+        /// Message of AWS.
+        message: String,
+    },
+    /// The endpoint shows a certificate of an authority that this machine does not trust.
+    #[error("{operation} in {region} was not sent, its certificate is not trusted: {}", plain(.message))]
+    Untrusted {
+        /// The call.
+        operation: String,
+        /// The region.
+        region: String,
+        /// Error of the client.
+        message: String,
+    },
     /// The endpoint did not answer.
     #[error("{operation} in {region} did not answer: {}", plain(.message))]
     Unreachable {
@@ -139,6 +157,12 @@ impl CloudError {
                 format!(
                     "allow `{operation}` to these credentials; `docs/iam-policy.json` lists what drstack needs"
                 )
+            }
+            Self::Expired { .. } => {
+                "sign in again, then run the same command; if that does not help, set the clock of this machine".to_owned()
+            }
+            Self::Untrusted { .. } => {
+                "name the file with your network's certificate authority in `SSL_CERT_FILE`, then run the same command".to_owned()
             }
             Self::Unreachable { region, .. } => {
                 format!("check the network and whether {region} is up, then run again")

@@ -30,8 +30,6 @@ const DENIED: &[&str] = &[
     "AccessDenied",
     "AccessDeniedException",
     "AuthFailure",
-    "ExpiredToken",
-    "ExpiredTokenException",
     "IncompleteSignature",
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
@@ -40,6 +38,9 @@ const DENIED: &[&str] = &[
     "UnauthorizedOperation",
     "UnrecognizedClientException",
 ];
+/// Codes for credentials whose session has ended. EC2 says `RequestExpired`, DynamoDB and others
+/// `ExpiredTokenException`, the rest `ExpiredToken`.
+const EXPIRED: &[&str] = &["ExpiredToken", "ExpiredTokenException", "RequestExpired"];
 /// Codes for a reached quota, unless the service gives them another meaning.
 const QUOTA: &[&str] =
     &["LimitExceeded", "LimitExceededException", "ResourceLimitExceeded", "ServiceQuotaExceededException"];
@@ -55,6 +56,10 @@ impl Codes {
 
     pub(crate) fn is_denied(&self, code: &str) -> bool {
         DENIED.contains(&code)
+    }
+
+    pub(crate) fn is_expired(&self, code: &str) -> bool {
+        EXPIRED.contains(&code)
     }
 
     pub(crate) fn is_no_capacity(&self, code: &str) -> bool {

@@ -8,6 +8,10 @@ use drstack_core::cloud::CloudError;
 use super::expect_owner::suspicion;
 use crate::services::codes;
 
+/// What the TLS library says of a certificate that it refuses. The SDK hides its type, so the
+/// message is all that there is.
+const UNTRUSTED: &str = "invalid peer certificate";
+
 /// Classifies the error of `operation`, such as `s3:PutBucketReplication`, by its service's codes.
 pub(crate) fn classify<E>(operation: &str, region: &str, error: &SdkError<E, HttpResponse>) -> CloudError
 where
@@ -22,6 +26,9 @@ where
         let answered = matches!(error, SdkError::ConstructionFailure(_) | SdkError::ResponseError(_));
         return match answered {
             true => CloudError::Other { operation, message },
+            false if message.contains(UNTRUSTED) => {
+                CloudError::Untrusted { operation, region: region.to_owned(), message }
+            }
             false => CloudError::Unreachable { operation, region: region.to_owned(), message },
         };
     };
@@ -40,6 +47,7 @@ where
     let codes = codes(operation.split(':').next().unwrap_or_default());
     match code {
         _ if codes.is_throttling(code) => CloudError::Throttled { operation },
+        _ if codes.is_expired(code) => CloudError::Expired { operation, message },
         _ if codes.is_denied(code) => CloudError::Denied { operation, message },
         _ if codes.is_no_capacity(code) => CloudError::NoCapacity { operation, message },
         _ if codes.is_quota(code) => CloudError::Quota { operation, message },
