@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use drstack_app::accepted::quoted;
 use drstack_app::failure::Status;
 use drstack_core::keys::PrivateKey;
 use drstack_core::plan_file::{PlanFile, PlanFileError};
@@ -66,19 +67,50 @@ pub(crate) fn private_key(path: &Path) -> Result<PrivateKey, Failure> {
         let hint = "name a file that `drstack keys new FILE` has written";
         Failure::new(Status::Usage, format!("`{}`: {message}", path.display()), hint)
     };
+    expect_private(path)?;
     let text = key_text(path).map_err(fail)?;
     PrivateKey::from_text(&text).map_err(|error| fail(error.to_string()))
 }
 
-/// Writes a private key that only the user can read. It never overwrites a file.
+/// Fails if others may read or write the file of a private key, as ssh does: who holds the key
+/// decides what a failover starts.
+#[cfg(unix)]
+fn expect_private(path: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::PermissionsExt;
+    // A pipe belongs to the process that opened it; a missing file is reported where it is read.
+    let Some(found) = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file) else { return Ok(()) };
+    let mode = found.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    let path = path.display();
+    let message = format!("`{path}`: a private key that others may use (mode {mode:04o})");
+    let hint = format!(
+        "run `chmod 600 {}`; if others could read it, make a new key: `drstack keys new FILE`",
+        quoted(&path.to_string())
+    );
+    Err(Failure::new(Status::Usage, message, hint))
+}
+
+#[cfg(not(unix))]
+fn expect_private(_: &Path) -> Result<(), Failure> {
+    Ok(())
+}
+
+/// Writes a private key that only the user can read. It never overwrites a file, and leaves no part
+/// of a key behind.
 pub(crate) fn write_key(path: &Path, text: &str) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    std::io::Write::write_all(&mut file, text.as_bytes())?;
-    file.sync_all()
+    let written = std::io::Write::write_all(&mut file, text.as_bytes()).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // The error that is reported is the first one.
+        let _ = std::fs::remove_file(path);
+    }
+    written
 }
 
 impl ReadFiles for Disk {
@@ -140,6 +172,8 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         }
         let mut file = tempfile::NamedTempFile::new_in(folder(path))?;
         std::io::Write::write_all(&mut file, bytes)?;
+        // Some file systems report a full disk only here.
+        file.as_file().sync_all()?;
         file.persist(path)?;
         Ok(())
     };

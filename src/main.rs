@@ -16,7 +16,7 @@ fn main() -> std::process::ExitCode {
     match <commands::Args as clap::Parser>::try_parse() {
         Ok(args) => {
             ui::log();
-            commands::run(&args).into()
+            ui::ended(commands::run(&args)).into()
         }
         Err(error) => ui::usage(&error).into(),
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
@@ -146,8 +147,8 @@ impl Ui {
 /// usage.
 pub(crate) fn usage(error: &clap::Error) -> Exit {
     if !error.use_stderr() {
-        let _ = error.print();
-        return Exit::Done;
+        kept(error.print().and_then(|()| std::io::stdout().flush()));
+        return ended(Exit::Done);
     }
     if std::env::args_os().any(|it| it == "--json") {
         let text = error.render().to_string();
@@ -213,8 +214,30 @@ fn out(text: &str) {
 }
 
 fn raw(text: &str) {
+    let mut stdout = anstream::stdout();
+    kept(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+}
+
+/// The first error of stdout. The program goes on: a run is not stopped because its output is lost.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Keeps an error of stdout for [`ended`].
+fn kept(written: std::io::Result<()>) {
     // `| head` ends a program with a closed pipe, which is no error.
-    let _ = anstream::stdout().write_all(text.as_bytes());
+    if let Some(error) = written.err().filter(|it| it.kind() != std::io::ErrorKind::BrokenPipe) {
+        // Only the first one is shown.
+        let _ = LOST.set(error.to_string());
+    }
+}
+
+/// Returns the exit code of a program that ends with `exit`: not that of a success if a part of its
+/// results was lost.
+pub(crate) fn ended(exit: Exit) -> Exit {
+    let Some(error) = LOST.get() else { return exit };
+    err(&format!(
+        "error: cannot write the results to stdout: {error}\n\nhint: free some space or name another file; what the command did is done"
+    ));
+    if Exit::FAILURES.contains(&exit) { exit } else { Exit::Failed }
 }
 
 fn err(text: &str) {
