@@ -7,6 +7,7 @@ use clap::ValueEnum;
 
 use drstack_app::accepted::quoted;
 use drstack_app::failure::{Failure, Status};
+use drstack_app::freshness::{Demands, NotBefore};
 use drstack_app::open::BundleAt;
 use drstack_core::keys::{KeyError, PublicKey};
 
@@ -69,22 +70,26 @@ pub(crate) struct BundleArgs {
     /// Refuse a bundle that this public key's owner has not signed
     #[arg(long, value_name = "PUBLIC_KEY", env = "DRSTACK_VERIFY_KEY")]
     pub(crate) verify_key: Option<String>,
+    /// Refuse a bundle that was published before this moment, or is older than this: `36h`
+    #[arg(long, value_name = "TIME")]
+    pub(crate) not_before: Option<NotBefore>,
 }
 
 impl BundleArgs {
     /// Returns the bundle that the arguments name, if any.
     pub(crate) fn at(&self) -> Result<Option<BundleAt>, Failure> {
         let Some(url) = self.bundle.clone() else { return Ok(None) };
-        Ok(Some(BundleAt { url, region: self.region.clone(), verify_key: self.verify_key()? }))
+        Ok(Some(BundleAt { url, region: self.region.clone(), demands: self.demands()? }))
     }
 
-    /// Returns the key that has to have signed the bundle, if one is named.
-    pub(crate) fn verify_key(&self) -> Result<Option<PublicKey>, Failure> {
+    /// Returns what the bundle has to be.
+    pub(crate) fn demands(&self) -> Result<Demands, Failure> {
         let key = self.verify_key.as_deref().map(str::parse).transpose();
-        key.map_err(|error: KeyError| {
+        let verify_key: Option<PublicKey> = key.map_err(|error: KeyError| {
             let hint = drstack_core::keys::PUBLIC_KEY_HELP;
             Failure::new(Status::Usage, format!("`--verify-key`: {error}"), hint)
-        })
+        })?;
+        Ok(Demands { verify_key, not_before: self.not_before })
     }
 }
 
@@ -150,7 +155,7 @@ pub(crate) fn set(addresses: &[String]) -> BTreeSet<String> {
     addresses.iter().cloned().collect()
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .map(|(k, v)| (k.to_owned(), v.to_owned()))
         .ok_or_else(|| "write it as NAME=VALUE".to_owned())

@@ -78,7 +78,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
     };
     let source = match args.bundle.at()? {
         Some(at) => Source::Bundle(at),
-        None => Source::Files(Box::new(load_stack(ui, &args.stack)?), args.bundle.verify_key()?),
+        None => Source::Files(Box::new(load_stack(ui, &args.stack)?), args.bundle.demands()?),
     };
     let mut session = Session::for_failover(&edge.app, source, &trust).await?;
     if args.watch {
@@ -119,6 +119,8 @@ fn command(global: &Global, args: &FailoverArgs) -> String {
     words.extend(args.with_files.then(|| "--with-files".to_owned()));
     let key = args.bundle.verify_key.iter();
     words.extend(key.flat_map(|key| ["--verify-key".to_owned(), quoted(key)]));
+    let limit = args.bundle.not_before.iter();
+    words.extend(limit.flat_map(|it| ["--not-before".to_owned(), quoted(&it.to_string())]));
     words.extend(args.only.iter().flat_map(|it| ["--only".to_owned(), quoted(it)]));
     words.extend(args.not_waiting_for.iter().flat_map(|it| ["--not-waiting-for".to_owned(), quoted(it)]));
     let flags = [

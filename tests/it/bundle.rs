@@ -1,6 +1,8 @@
 //! Bundles: every complete apply publishes one. It suffices for a machine without any file of the
 //! stack, and is refused once it was altered.
 
+mod age;
+
 use std::path::PathBuf;
 
 use drstack_core::bundle::Bundle;
@@ -236,7 +238,9 @@ fn once_the_stack_names_a_key_apply_signs_or_does_nothing() {
     refused(run(&machine, apply), 64, &format!("signed by {public}, and its private key is not at hand"));
     machine.run(["keys", "new", "other"]).ok();
     refused(run(&machine, &format!("{apply} --signing-key other")), 64, "and this key is ed25519:");
-    machine.write("garbage", "hello");
+    let garbage = machine.write("garbage", "hello");
+    #[cfg(unix)]
+    std::fs::set_permissions(&garbage, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("chmod");
     refused(run(&machine, &format!("{apply} --signing-key garbage")), 64, "not a private key");
     refused(run(&machine, &format!("{apply} --signing-key absent")), 64, "`absent`: no such file");
     assert_eq!(run(&machine, "plan s --detailed-exitcode").code, 2);

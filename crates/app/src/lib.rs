@@ -9,6 +9,7 @@ pub mod accepted;
 pub mod app;
 mod doubt;
 pub mod failure;
+pub mod freshness;
 pub mod host;
 pub(crate) mod identity;
 mod minimum;

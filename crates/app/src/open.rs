@@ -14,13 +14,12 @@ use drstack_core::control::{ControlStore, StoreError};
 use drstack_core::facts::Facts;
 use drstack_core::keys::PublicKey;
 use drstack_core::stack::{Stack, is_bucket_name, is_region};
-use jiff::Timestamp;
 
 use crate::app::App;
 use crate::failure::{Failure, Status, store_failure};
+use crate::freshness::{Demands, age, doubt};
 use crate::planned::Rehearsed;
 use crate::session::{RecoveryInputs, Session};
-use crate::text::duration;
 use crate::trust::{Trust, Vouched};
 
 /// The URL of a bundle: `s3://CONTROL/STACK`.
@@ -58,15 +57,14 @@ pub struct BundleAt {
     pub url: String,
     /// Region of the control bucket, if its name does not contain it.
     pub region: Option<String>,
-    /// The public key that has to have signed the bundle.
-    pub verify_key: Option<PublicKey>,
+    /// What the bundle has to be.
+    pub demands: Demands,
 }
 
 /// The source from which a failover reads its stack.
 pub enum Source {
-    /// The files of the stack, and the bundle in its control bucket; signed by this key, if one is
-    /// named.
-    Files(Box<Stack>, Option<PublicKey>),
+    /// The files of the stack, and the bundle in its control bucket.
+    Files(Box<Stack>, Demands),
     /// The bundle alone.
     Bundle(BundleAt),
 }
@@ -103,13 +101,13 @@ impl Session {
     /// # Errors
     /// Returns an error if the bundle cannot be read or trusted, or its cloud cannot be reached.
     pub async fn for_failover(app: &App, source: Source, trust: &Trust) -> Result<Self, Failure> {
-        let (stack, verify_key) = match source {
+        let (stack, demands) = match source {
             Source::Bundle(at) => {
                 let (session, bundle) = Self::from_bundle(app, &at).await?;
-                Vouched::of(at.verify_key.is_some(), None, &session.stack).expect(&session, trust)?;
+                Vouched::of(at.demands.verify_key.is_some(), None, &session.stack).expect(&session, trust)?;
                 return Ok(session.working_from(bundle, trust.planned));
             }
-            Source::Files(stack, verify_key) => (*stack, verify_key),
+            Source::Files(stack, demands) => (*stack, demands),
         };
         let session = Self::open(app, stack).await?;
         if !trust.planned {
@@ -119,7 +117,7 @@ impl Session {
             return session.without_control(trust.planned).await;
         }
         let StackFacts { name, control, .. } = session.stack.facts.clone();
-        let key = verify_key.or(session.stack.signing.clone());
+        let key = demands.verify_key.clone().or(session.stack.signing.clone());
         let url = Url { control, stack: name };
         let components = &app.catalog.components;
         let Some((bundle, stack, signed_by)) =
@@ -139,7 +137,7 @@ impl Session {
             // compared.
             Vouched::of(key.is_some(), Some(&session.stack), &stack).expect(&session, trust)?;
         }
-        session.note(&age(&bundle, signed_by.as_ref(), session.now()));
+        session.show_age(&bundle, signed_by.as_ref(), &demands)?;
         if stack.hash != session.stack.hash {
             let which = match trust.with_files {
                 true => "with the files, as you asked",
@@ -189,7 +187,7 @@ impl Session {
             // The store is dropped before the stack's own cloud is opened: a simulated cloud can be
             // open only once.
             let store = Patient::of(app.clouds.control(&url.control, &url.stack, region).await?);
-            opened(&*store, &app.catalog.components, &url, at.verify_key.as_ref()).await?
+            opened(&*store, &app.catalog.components, &url, at.demands.verify_key.as_ref()).await?
         };
         let Some((bundle, stack, signed_by)) = found else {
             let message = format!("there is no bundle in `{}`", url.control);
@@ -206,8 +204,25 @@ impl Session {
         }
         tracing::debug!(run = bundle.run, applied_at = %bundle.applied_at, "opened the bundle");
         let session = Self::open(app, stack).await?;
-        session.note(&age(&bundle, signed_by.as_ref(), session.now()));
+        session.show_age(&bundle, signed_by.as_ref(), &at.demands)?;
         Ok((session.remembering(&bundle), bundle))
+    }
+
+    /// Shows the age of the bundle, and warns of an old one. Fails if it is older than the operator
+    /// accepts. A signed bundle need not be the newest.
+    fn show_age(
+        &self,
+        bundle: &Bundle,
+        signed_by: Option<&PublicKey>,
+        demands: &Demands,
+    ) -> Result<(), Failure> {
+        let now = self.now();
+        self.note(&age(bundle, signed_by, now));
+        demands.expect_fresh(bundle, now)?;
+        if let Some(doubt) = doubt(bundle, now).filter(|_| demands.not_before.is_none()) {
+            self.warn(&doubt);
+        }
+        Ok(())
     }
 
     /// Prepares a failover that works from the files of the stack alone, since the control bucket
@@ -239,13 +254,6 @@ impl Session {
         }
         Ok(self)
     }
-}
-
-/// Returns the age of the bundle and its signer. A signed bundle need not be the newest.
-fn age(bundle: &Bundle, signed_by: Option<&PublicKey>, now: Timestamp) -> String {
-    let age = duration(now.duration_since(bundle.applied_at).unsigned_abs());
-    let signed = signed_by.map_or_else(|| "not signed".to_owned(), |key| format!("signed by {key}"));
-    format!("The bundle is {age} old: published {:.0} by run {}, {signed}.", bundle.applied_at, bundle.run)
 }
 
 /// A bundle with its stack, and the key that signed it.

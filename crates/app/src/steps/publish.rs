@@ -20,6 +20,7 @@ use drstack_core::plan::stability::Rehearsal;
 use drstack_core::stack::Stack;
 
 use crate::failure::{Failure, Status, shape_failure, store_failure};
+use crate::freshness::RENEWED;
 use crate::open::refused;
 use crate::planned::PlanOutcome;
 use crate::session::Session;
@@ -161,8 +162,8 @@ impl Session {
         }
     }
 
-    /// True if the published bundle describes the same failover and has the signature that the
-    /// stack demands.
+    /// True if the published bundle describes the same failover, has the signature that the stack
+    /// demands, and is not due to be renewed.
     async fn is_published(&self, planned: &PlanOutcome) -> Result<bool, Failure> {
         let now = match published(&*self.store).await {
             Ok(Published { bundle: Some(bytes), signatures, .. }) => (bytes, signatures),
@@ -171,8 +172,10 @@ impl Session {
         };
         let signed = self.signer.as_ref().is_none_or(|key| key.public().check(&now.0, &now.1).is_ok());
         let wanted = self.bundle(planned, &BTreeMap::new(), "").await?;
+        let is_recent = |it: &Bundle| wanted.applied_at.duration_since(it.applied_at) < RENEWED;
         // A bundle that cannot be read is published anew.
-        Ok(signed && Bundle::from_bytes(&now.0).is_ok_and(|it| it.says_the_same_as(&wanted)))
+        let found = Bundle::from_bytes(&now.0);
+        Ok(signed && found.is_ok_and(|it| is_recent(&it) && it.says_the_same_as(&wanted)))
     }
 
     /// Returns the inputs of a failover from now on, once `planned` has `made` its data.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use drstack_app::accepted::Accepted;
 use drstack_app::app::{App, Clouds};
 use drstack_app::failure::{Failure, Status};
+use drstack_app::freshness::Demands;
 use drstack_app::host::Host;
 use drstack_app::open::Source;
 use drstack_app::operator::{News, Operator};
@@ -189,7 +190,7 @@ impl Program<'_> {
     async fn for_failover(&self, ear: &Arc<Ear>, how: &Failover) -> Result<Session, Failure> {
         // The commands are the stack's own, so trust in them is not tested here.
         let trust = Trust { planned: how.planned, unsigned: true, ..Trust::default() };
-        let source = Source::Files(Box::new(self.stack.clone()), None);
+        let source = Source::Files(Box::new(self.stack.clone()), Demands::default());
         let session = Session::for_failover(&self.app(ear), source, &trust).await?;
         Ok(planted::look_everywhere(self.flaw, session))
     }
