@@ -7,6 +7,7 @@ mod explain;
 mod failback;
 mod failover;
 mod graph;
+mod iam_policy;
 mod init;
 mod keys;
 mod kinds;
@@ -105,6 +106,7 @@ enum Command {
     Keys(keys::KeysCommand),
     Schema(schema::SchemaArgs),
     Kinds(kinds::KindsArgs),
+    IamPolicy(iam_policy::IamPolicyArgs),
     Explain(explain::ExplainArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -144,6 +146,7 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
         Command::Keys(it) => keys::run(ui, it),
         Command::Schema(it) => schema::run(ui, it),
         Command::Kinds(_) => kinds::run(ui),
+        Command::IamPolicy(it) => iam_policy::run(ui, it),
         Command::Explain(it) => explain::run(ui, it),
         Command::Completions(it) => completions::run(ui, it),
         Command::Man(it) => man::run(ui, it),

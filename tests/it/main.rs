@@ -40,6 +40,7 @@ mod late;
 mod launches;
 mod ledgers;
 mod levels;
+mod local_files;
 #[cfg(feature = "aws")]
 mod lost_region;
 #[cfg(feature = "aws")]

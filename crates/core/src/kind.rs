@@ -33,7 +33,7 @@ pub use capacity::{Capacity, Demand, DynCapacity, Limit, Rung, Shortage};
 pub use check::{Check, DynCheck};
 pub use erased::{Compared, DynKind, KindRegistry};
 pub use keeps_name::{DynKeepsName, KeepsName};
-pub use operation::{Action, Operation};
+pub use operation::{Action, Operation, Side};
 pub use place::Place;
 pub use replication::{DynReplication, Replication};
 pub use revised::{DynRevised, Revised};

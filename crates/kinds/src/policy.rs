@@ -1,14 +1,25 @@
-//! The IAM policy that drstack needs: the actions that kinds, facts and the control bucket declare,
-//! and no other.
+//! IAM policies, one for each role of the operator: the calls that kinds, facts and the control
+//! bucket declare for the commands of that role, and no other.
+
+mod calls;
+mod grants;
+mod limits;
+mod parts;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use drstack_core::kind::Operation;
+use drstack_core::kind::{Operation, Side};
+use drstack_core::stack::Stack;
 use serde_json::{Value, json};
 
 use crate::facts;
-use crate::services::autoscaling::group::fleet::BURST;
 use crate::services::operation;
+pub use parts::{characters, parts};
+
+use calls::Calls;
+use limits::Limits;
 
 /// Operations that the control bucket needs in addition to those of standby buckets.
 pub const CONTROL: &[Operation] =
@@ -22,88 +33,85 @@ pub const SIDES: &[Operation] = &[
     operation("s3", "ListBucketVersions"),
 ];
 
-/// Paths of the roles and profiles that drstack creates.
-const IAM_PATHS: [&str; 2] = ["arn:*:iam::*:role/drstack/*", "arn:*:iam::*:instance-profile/drstack/*"];
-/// Services whose service-linked role AWS creates on first use.
-const LINKED: [&str; 3] =
-    ["autoscaling.amazonaws.com", "replication.dynamodb.amazonaws.com", "spot.amazonaws.com"];
-/// Services that roles are passed to.
-const PASSED_TO: [&str; 2] = ["ec2.amazonaws.com", "s3.amazonaws.com"];
+/// Most characters of a managed policy without white space (IAM User Guide, "IAM and AWS STS
+/// quotas").
+pub const MOST_CHARACTERS: usize = 6144;
 
-/// Returns every declared operation, each once.
+/// Who runs drstack, by what the commands do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Commands that change nothing: `plan`, `graph`, `output`.
+    Read,
+    /// Commands that need both regions: `apply`, `destroy`, `failback`, `unlock`, and a planned
+    /// failover.
+    Apply,
+    /// `failover` alone, which calls the standby region only.
+    Failover,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Apply, Self::Failover];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Apply => "apply",
+            Self::Failover => "failover",
+        }
+    }
+}
+
+/// Returns every declared operation, each once, wherever its call goes.
 pub fn operations() -> BTreeSet<Operation> {
     let kinds = crate::kinds();
     let of_kinds = kinds.iter().flat_map(|kind| kind.operations().iter().copied());
     of_kinds
         .chain(facts::ALL.iter().flat_map(|(_, operations)| operations.iter().copied()))
         .chain(CONTROL.iter().chain(SIDES).copied())
+        .map(|it| it.on(Side::OfKind))
         .collect()
 }
 
-/// Builds the policy: one statement per service; for IAM it is limited to objects that drstack
-/// creates.
-pub fn policy() -> Value {
-    let mut by_service: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    let mut statements = Vec::new();
-    for Operation { service, action, .. } in operations() {
-        let name = format!("{service}:{action}");
-        match (service, action) {
-            ("iam", "CreateServiceLinkedRole") => statements.push(json!({
-                "Sid": "ServiceLinkedRoles", "Effect": "Allow", "Action": name, "Resource": "*",
-                "Condition": {"StringEquals": {"iam:AWSServiceName": LINKED}},
-            })),
-            ("iam", "PassRole") => statements.push(json!({
-                "Sid": "PassRole", "Effect": "Allow", "Action": name, "Resource": "*",
-                "Condition": {"StringEquals": {"iam:PassedToService": PASSED_TO}},
-            })),
-            // Only instances that Fleet launched for a stack.
-            ("ec2", "TerminateInstances") => statements.push(json!({
-                "Sid": "LaunchedByFleet", "Effect": "Allow", "Action": name, "Resource": "*",
-                "Condition": {"StringLike": {format!("aws:ResourceTag/{BURST}"): "*"}},
-            })),
-            // Listings are not limited to a path.
-            ("iam", action) if action.starts_with("List") || action == "GetAccountAuthorizationDetails" => {
-                by_service.entry("iam-list").or_default().push(name);
-            }
-            (service, _) => by_service.entry(service).or_default().push(name),
+/// Builds the policy of `role`, for `stack` or for every stack.
+///
+/// A policy for every stack knows neither regions nor names: tags, paths and prefixes limit it to
+/// what drstack creates.
+pub fn policy(role: Role, stack: Option<&Stack>) -> Value {
+    let limits = stack.map_or_else(Limits::none, Limits::of);
+    let mut statements: BTreeMap<&str, Statement> = BTreeMap::new();
+    for ((service, action), call) in Calls::of(role, limits.kinds()).0 {
+        for grant in grants::of(service, action, &call, role, &limits) {
+            let statement = statements.entry(grant.sid).or_default();
+            statement.actions.insert(format!("{service}:{action}"));
+            statement.resources = grant.resources;
+            statement.condition = grant.condition;
         }
     }
-    for (service, actions) in by_service {
-        let resource = if service == "iam" { json!(IAM_PATHS) } else { json!("*") };
-        let sid: String = service.split('-').map(capital).collect();
-        let mut statement = json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource});
-        if service == "s3" {
-            // No bucket of another account, whatever its policy allows.
-            statement["Condition"] =
-                json!({"StringEqualsIfExists": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}});
-        }
-        statements.push(statement);
-    }
+    let statements: Vec<Value> = statements.into_iter().map(|(sid, it)| it.write(sid)).collect();
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
-/// Capitalizes `autoscaling` to `Autoscaling`: statement ids take letters and digits only.
-fn capital(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+/// A statement that allows.
+#[derive(Default)]
+struct Statement {
+    actions: BTreeSet<String>,
+    resources: Vec<String>,
+    condition: Value,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// `DRSTACK_BLESS=1` writes the file again.
-    #[test]
-    fn the_documented_policy_is_what_the_kinds_declare() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/iam-policy.json");
-        let wanted = format!("{:#}\n", policy());
-        if std::env::var_os("DRSTACK_BLESS").is_some() {
-            std::fs::write(path, &wanted).unwrap();
+impl Statement {
+    fn write(self, sid: &str) -> Value {
+        let Self { actions, resources, condition } = self;
+        let resource = match &resources[..] {
+            [one] => json!(one),
+            all => json!(all),
+        };
+        let mut statement = json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource});
+        if !condition.is_null() {
+            statement["Condition"] = condition;
         }
-        let written = std::fs::read_to_string(path).unwrap();
-        assert!(
-            written == wanted,
-            "docs/iam-policy.json is not what the kinds declare: run this test with DRSTACK_BLESS=1"
-        );
+        statement
     }
 }

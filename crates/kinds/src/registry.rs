@@ -78,7 +78,7 @@ pub mod resources {
 /// Facts that the live regions answer.
 pub mod facts {
     use drstack_core::facts::Fact;
-    use drstack_core::kind::Operation;
+    use drstack_core::kind::{Operation, Place};
 
     use crate::facts::FactKind;
 
@@ -90,6 +90,8 @@ pub mod facts {
 
             /// Names of all fact kinds, with the calls that a capture may make.
             pub const ALL: &[(&str, &[Operation])] = &[$(($fact::NAME, $fact::OPERATIONS)),*];
+            /// Regions that answer, in the same order.
+            pub const PLACES: &[Place] = &[$($fact::PLACE),*];
 
             /// Returns the fact to store, given the stored one `before` it.
             pub(crate) fn kept(kind: &str, before: Option<&Fact>, fact: Fact) -> Fact {

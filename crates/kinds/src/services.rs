@@ -27,6 +27,11 @@ pub(crate) const fn operation(service: &'static str, action: &'static str) -> Op
     }
 }
 
+/// Returns what a service demands of the caller to use a key for the object that the call is about.
+pub(crate) const fn key(action: &'static str) -> Operation {
+    Operation::new("kms", action).implied()
+}
+
 /// Returns a policy condition on buckets that holds only while `account` owns them.
 pub(crate) fn owned_by(account: &str) -> Value {
     json!({"StringEquals": {"aws:ResourceAccount": account}})

@@ -15,6 +15,19 @@ pub enum Action {
     Delete,
 }
 
+/// Region of a call, beside what the places of its kind say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// The places of its kind.
+    OfKind,
+    /// The places of its kind, and the primary region.
+    AlsoPrimary,
+    /// The standby region, whatever the place of its kind.
+    Standby,
+    /// Checked by AWS in the standby region, for a call that is sent to the primary or reads from it.
+    ThroughPrimary,
+}
+
 /// One call that a kind may make. IAM permissions follow from it, and the rule that a failover calls nothing that may have
 /// failed with the primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -35,7 +48,12 @@ pub struct Operation {
     updates: bool,
     #[serde(skip)]
     deletes: bool,
+    #[serde(skip)]
+    side: Side,
 }
+
+/// Starts of the names of actions that only read.
+const READS: [&str; 5] = ["Describe", "Get", "List", "Query", "Scan"];
 
 impl Operation {
     /// Declares the call. Its name says which steps make it: `Create...` no update and no deletion, `Delete...` nothing
@@ -50,6 +68,7 @@ impl Operation {
             creates: !is_delete,
             updates: !is_create && !is_delete,
             deletes: !is_create,
+            side: Side::OfKind,
         }
     }
 
@@ -68,6 +87,21 @@ impl Operation {
         Self { creates: false, ..self }
     }
 
+    /// A call that nothing but creations make, whatever its name says.
+    pub const fn only_creates(self) -> Self {
+        Self { creates: true, updates: false, deletes: false, ..self }
+    }
+
+    /// A call that nothing but deletions make, whatever its name says.
+    pub const fn only_deletes(self) -> Self {
+        Self { creates: false, updates: false, deletes: true, ..self }
+    }
+
+    /// A call whose region does not follow from the places of its kind.
+    pub const fn on(self, side: Side) -> Self {
+        Self { side, ..self }
+    }
+
     /// A call to a control plane that one region keeps for the whole partition, named for people.
     pub const fn at(self, home: &'static str) -> Self {
         Self { home: Some(home), ..self }
@@ -80,6 +114,17 @@ impl Operation {
             Action::Update => self.updates,
             Action::Delete => self.deletes,
         }
+    }
+
+    /// True if the call only reads. What AWS demands for another call belongs to that call.
+    pub fn reads(&self) -> bool {
+        let is_called = !self.is_implied && self.side != Side::ThroughPrimary;
+        is_called && READS.iter().any(|start| self.action.starts_with(start))
+    }
+
+    /// Its region, beside what the places of its kind say.
+    pub fn side(&self) -> Side {
+        self.side
     }
 
     /// The control plane of the whole partition that the call goes to, which a dead region may take with it; `None` if the
@@ -117,6 +162,8 @@ mod tests {
         assert_eq!(steps(Operation::new("s3", "PutBucketPolicy")), [true, true, true]);
         assert_eq!(steps(Operation::new("ec2", "CreateTags").also_updates()), [true, true, false]);
         assert_eq!(steps(Operation::new("ec2", "TerminateInstances").never_creates()), [false, true, true]);
+        assert_eq!(steps(Operation::new("ec2", "DeregisterImage").only_deletes()), [false, false, true]);
+        assert_eq!(steps(Operation::new("ec2", "CopyImage").only_creates()), [true, false, false]);
         let pass = Operation::new("iam", "PassRole").at("IAM");
         assert_eq!((pass.home(), pass.implied().home()), (Some("IAM"), None));
     }

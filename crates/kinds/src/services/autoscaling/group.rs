@@ -18,7 +18,7 @@ use drstack_core::kind::{
 use drstack_core::link::Link;
 use serde::{Deserialize, Serialize};
 
-use crate::services::{operation, texts};
+use crate::services::{key, operation, texts};
 
 #[cfg(feature = "aws")]
 pub(crate) mod aws;
@@ -179,6 +179,12 @@ impl Kind for Group {
         operation("ec2", "TerminateInstances").never_creates(),
         operation("iam", "CreateServiceLinkedRole").implied(),
         operation("iam", "PassRole").implied(),
+        key("CreateGrant"),
+        key("Decrypt"),
+        key("DescribeKey"),
+        key("GenerateDataKeyWithoutPlaintext"),
+        key("ReEncryptFrom"),
+        key("ReEncryptTo"),
     ];
     const CAPABILITIES: Capabilities = Capabilities {
         capacity: Some(&Erased::<Self>::NEW),

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Place, Readiness, Role, Wait};
+use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Place, Readiness, Role, Side, Wait};
 use serde::{Deserialize, Serialize};
 
 use crate::services::operation;
@@ -70,10 +70,10 @@ impl Kind for TableExport {
         operation("dynamodb", "DescribeTable"),
         operation("dynamodb", "ExportTableToPointInTime"),
         operation("dynamodb", "ListExports"),
-        operation("s3", "AbortMultipartUpload").implied(),
-        operation("s3", "GetObject"),
-        operation("s3", "PutObject"),
-        operation("s3", "PutObjectAcl").implied(),
+        operation("s3", "AbortMultipartUpload").implied().on(Side::Standby),
+        operation("s3", "GetObject").on(Side::Standby),
+        operation("s3", "PutObject").on(Side::Standby),
+        operation("s3", "PutObjectAcl").implied().on(Side::Standby),
     ];
     type Spec = TableExportSpec;
     type Live = TableExportLive;

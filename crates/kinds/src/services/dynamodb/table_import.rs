@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::standby_table::{Settings, StandbyTable};
 use crate::facts::TableShape;
-use crate::services::operation;
+use crate::services::{key, operation};
 
 /// The desired state of a table import.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -72,6 +72,13 @@ impl Kind for TableImport {
         operation("dynamodb", "TagResource"),
         operation("dynamodb", "UpdateContinuousBackups"),
         operation("dynamodb", "UpdateTable"),
+        key("CreateGrant"),
+        key("Decrypt"),
+        key("DescribeKey"),
+        key("Encrypt"),
+        key("GenerateDataKey"),
+        key("ReEncryptFrom"),
+        key("ReEncryptTo"),
         operation("logs", "CreateLogGroup").implied(),
         operation("logs", "CreateLogStream").implied(),
         operation("logs", "DescribeLogGroups").implied(),

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use drstack_core::kind::{
     Action, Capabilities, Erased, FieldChange, Halfway, Kind, Lookup, Operation, Readiness, Replication,
-    Role, Staged, Wait,
+    Role, Side, Staged, Wait,
 };
 use drstack_core::sides::Copied;
 use serde::{Deserialize, Serialize};
 
 use super::standby_table::{Settings, StandbyTable};
-use crate::services::operation;
+use crate::services::{key, operation};
 
 /// The desired state of a table replica.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,6 +22,12 @@ pub struct TableReplicaSpec {
     /// Key, recovery and protection.
     #[serde(flatten)]
     pub settings: Settings,
+}
+
+/// Returns what DynamoDB demands in the region of a replica, for the update of the primary's table that creates or deletes
+/// it (DynamoDB Developer Guide, "DynamoDB global tables security").
+const fn through_primary(action: &'static str) -> Operation {
+    operation("dynamodb", action).on(Side::ThroughPrimary)
 }
 
 /// The table replica kind.
@@ -34,24 +40,32 @@ impl Kind for TableReplica {
     const ROLE: Role = Role::Data;
     const WAIT: Wait = Wait::LONG;
     const OPERATIONS: &'static [Operation] = &[
-        operation("dynamodb", "CreateTable"),
-        operation("dynamodb", "CreateTableReplica"),
-        operation("dynamodb", "DeleteItem"),
+        through_primary("BatchWriteItem"),
+        through_primary("CreateTable"),
+        through_primary("CreateTableReplica"),
+        through_primary("DeleteItem").only_creates(),
         operation("dynamodb", "DeleteTable"),
-        operation("dynamodb", "DeleteTableReplica"),
+        through_primary("DeleteTableReplica"),
         operation("dynamodb", "DescribeContinuousBackups"),
-        operation("dynamodb", "DescribeTable"),
-        operation("dynamodb", "GetItem"),
+        operation("dynamodb", "DescribeTable").on(Side::AlsoPrimary),
+        through_primary("GetItem"),
         operation("dynamodb", "ListTables"),
         operation("dynamodb", "ListTagsOfResource"),
-        operation("dynamodb", "PutItem"),
-        operation("dynamodb", "Query"),
-        operation("dynamodb", "Scan"),
+        through_primary("PutItem"),
+        through_primary("Query"),
+        through_primary("Scan"),
         operation("dynamodb", "TagResource"),
         operation("dynamodb", "UpdateContinuousBackups"),
-        operation("dynamodb", "UpdateItem"),
-        operation("dynamodb", "UpdateTable"),
+        through_primary("UpdateItem"),
+        operation("dynamodb", "UpdateTable").on(Side::AlsoPrimary),
         operation("iam", "CreateServiceLinkedRole").implied(),
+        key("CreateGrant"),
+        key("Decrypt"),
+        key("DescribeKey"),
+        key("Encrypt"),
+        key("GenerateDataKey"),
+        key("ReEncryptFrom"),
+        key("ReEncryptTo"),
     ];
     const CAPABILITIES: Capabilities = Capabilities {
         replication: Some(&Erased::<Self>::NEW),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Readiness, Role, Wait};
+use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Readiness, Role, Side, Wait};
 use serde::{Deserialize, Serialize};
 
-use crate::services::operation;
+use crate::services::{key, operation};
 
 /// The desired state of an image.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -38,11 +38,17 @@ impl Kind for Image {
     const ROLE: Role = Role::Data;
     const WAIT: Wait = Wait::LONG;
     const OPERATIONS: &'static [Operation] = &[
-        operation("ec2", "CopyImage"),
+        operation("ec2", "CopyImage").only_creates().on(Side::ThroughPrimary),
         operation("ec2", "CreateTags").also_updates(),
         operation("ec2", "DeleteSnapshot"),
-        operation("ec2", "DeregisterImage"),
+        operation("ec2", "DeregisterImage").only_deletes(),
         operation("ec2", "DescribeImages"),
+        key("CreateGrant"),
+        key("Decrypt"),
+        key("DescribeKey"),
+        key("GenerateDataKeyWithoutPlaintext"),
+        key("ReEncryptFrom"),
+        key("ReEncryptTo"),
     ];
     type Spec = ImageSpec;
     type Live = ImageLive;

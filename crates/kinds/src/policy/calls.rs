@@ -1,0 +1,82 @@
+//! Calls of a role: which operations its commands run, and in which region.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use drstack_core::kind::{Action, DynKind, Operation, Place, Side};
+
+use super::{CONTROL, Role, SIDES};
+use crate::facts;
+
+/// Where a role makes a call, and what for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Call {
+    /// Regions that the call goes to.
+    pub(super) places: BTreeSet<Place>,
+    /// True if the call changes something.
+    pub(super) changes: bool,
+}
+
+/// The calls of a role, by service and action.
+pub(super) struct Calls(pub(super) BTreeMap<(&'static str, &'static str), Call>);
+
+impl Calls {
+    /// Collects the calls of `role`. Those that change something belong to `kinds`, if some are
+    /// named: a plan lists what the stack owns of every kind.
+    pub(super) fn of(role: Role, kinds: Option<&BTreeSet<String>>) -> Self {
+        let mut calls = Self(BTreeMap::new());
+        for kind in crate::kinds().iter() {
+            let is_named = kinds.is_none_or(|named| named.contains(kind.name()));
+            for operation in kind.operations() {
+                if operation.reads() || is_named {
+                    calls.add(operation, places(kind, operation, role));
+                }
+            }
+        }
+        let of_facts = facts::ALL.iter().zip(facts::PLACES);
+        for ((_, operations), place) in of_facts.filter(|_| role != Role::Failover) {
+            operations.iter().for_each(|it| calls.add(it, [*place].into()));
+        }
+        for operation in SIDES.iter().filter(|_| role != Role::Failover) {
+            calls.add(operation, [Place::Primary, Place::Standby].into());
+        }
+        for operation in CONTROL.iter().filter(|it| role != Role::Read || it.reads()) {
+            calls.add(operation, [Place::Standby].into());
+        }
+        // Every run asks for the account, and looks for its control bucket.
+        for (service, action) in [("sts", "GetCallerIdentity"), ("s3", "ListBucket")] {
+            calls.add(&Operation::new(service, action), [Place::Standby].into());
+        }
+        calls
+    }
+
+    fn add(&mut self, operation: &Operation, places: BTreeSet<Place>) {
+        if places.is_empty() {
+            return;
+        }
+        let call = self.0.entry((operation.service, operation.action)).or_default();
+        call.places.extend(places);
+        call.changes |= !operation.reads();
+    }
+}
+
+/// Returns where `role` makes a call of `kind`; nowhere if its commands do not make it.
+pub(super) fn places(kind: &dyn DynKind, operation: &Operation, role: Role) -> BTreeSet<Place> {
+    let own = || kind.places().iter().copied();
+    let places: BTreeSet<Place> = match operation.side() {
+        Side::OfKind => own().collect(),
+        Side::AlsoPrimary => own().chain([Place::Primary]).collect(),
+        Side::Standby | Side::ThroughPrimary => [Place::Standby].into(),
+    };
+    match role {
+        Role::Apply => places,
+        // No plan runs a check.
+        Role::Read if operation.reads() && kind.check().is_none() => places,
+        Role::Read => BTreeSet::new(),
+        Role::Failover => {
+            let steps = [Action::Create, Action::Update].iter().any(|step| operation.is_of(*step));
+            let is_near = own().any(|it| it == Place::Standby) && operation.home().is_none();
+            let is_made = (operation.reads() || steps) && operation.side() != Side::ThroughPrimary;
+            places.into_iter().filter(|it| *it == Place::Standby && is_near && is_made).collect()
+        }
+    }
+}
