@@ -5,6 +5,7 @@ pub mod event;
 pub mod execute;
 pub mod keep;
 mod launches;
+mod made;
 mod pace;
 mod raise;
 pub mod schedule;

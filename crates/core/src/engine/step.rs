@@ -83,6 +83,16 @@ enum WaitResult {
     Late(Found, StepError),
 }
 
+/// What became of a creation that failed.
+pub(super) enum Meanwhile {
+    /// It had its effect.
+    Made(Found),
+    /// It was not answered and had no effect, so it may be repeated.
+    NotMade,
+    /// What the error says holds.
+    AsSaid,
+}
+
 /// A step that ended.
 pub(super) struct Ended {
     pub(super) step: StepId,
@@ -160,7 +170,11 @@ impl Job {
                 Ok(found) => break found,
                 Err(error) => match shortage(&error).and_then(|why| Some((why, ladder.next()?))) {
                     Some((why, rung)) => spec = self.climb(rung, &why, &mut climbed),
-                    None => self.settle(cloud, error, &mut pauses).await?,
+                    None => match self.made_meanwhile(cloud, &spec, &error).await? {
+                        Meanwhile::Made(found) => break found,
+                        Meanwhile::NotMade => self.again(cloud, error, &mut pauses).await?,
+                        Meanwhile::AsSaid => self.settle(cloud, error, &mut pauses).await?,
+                    },
                 },
             }
         };
@@ -423,6 +437,16 @@ impl Job {
         if !may_pass {
             return Err(error.into());
         }
+        self.again(cloud, error, pauses).await
+    }
+
+    /// Pauses before the call is repeated, if the run may call again; otherwise returns the error.
+    pub(super) async fn again(
+        &self,
+        cloud: &dyn Cloud,
+        error: CloudError,
+        pauses: &mut Pauses,
+    ) -> Result<(), StepError> {
         let Some(pause) = pauses.next() else { return Err(error.into()) };
         self.tell(Note { waiting_for: error.to_string(), output: error.output().map(str::to_owned) });
         sleep(pause).await;

@@ -124,15 +124,45 @@ impl Capacity for Slow {
     }
 }
 
+/// An object whose id AWS chooses, and whose creation has no token.
+struct Vpc;
+
+impl Kind for Vpc {
+    const NAME: &'static str = "vpc";
+    const SUMMARY: &'static str = "a toy that each call makes anew";
+    const LOOKUP: Lookup = Lookup::Tag;
+    const OPERATIONS: &'static [Operation] = &[];
+    type Spec = Size;
+    type Live = Size;
+
+    fn diff(spec: &Size, live: &Size) -> Vec<FieldChange> {
+        FieldChange::replacing("size", &live.0, &spec.0).into_iter().collect()
+    }
+    fn expect(spec: &Size, _id: &str) -> Size {
+        spec.clone()
+    }
+}
+
 /// A region with one pool.
 #[derive(Default)]
 struct Region {
+    /// How the answer to the first creation is lost.
+    lost: Option<Lost>,
     /// Sizes that it was asked for.
     told: Mutex<Vec<u32>>,
     /// Error for every creation of a pool.
     refusal: Option<CloudError>,
     /// When reads start to show what a refused creation left; `None` if it left nothing.
     shows_from: Option<Instant>,
+}
+
+/// How the answer to the first creation is lost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Lost {
+    AfterEffect,
+    BeforeEffect,
+    /// The client has repeated the call, and only the answer to that one is heard.
+    Repeated,
 }
 
 impl Region {
@@ -159,7 +189,8 @@ impl Cloud for Region {
         _: Place,
         _: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Found>, CloudError>> {
-        async { Ok(vec![self.pool()]) }.boxed()
+        let is_made = self.lost != Some(Lost::BeforeEffect) || self.told.lock().unwrap().len() > 1;
+        async move { Ok(if is_made { vec![self.pool()] } else { Vec::new() }) }.boxed()
     }
     fn create<'a>(
         &'a self,
@@ -168,7 +199,20 @@ impl Cloud for Region {
         spec: &'a Value,
     ) -> BoxFuture<'a, Result<Found, CloudError>> {
         self.told(spec);
-        async { self.refusal.clone().map_or_else(|| Ok(self.pool()), Err) }.boxed()
+        let is_lost = self.lost.is_some() && self.told.lock().unwrap().len() == 1;
+        let unanswered = || CloudError::Unreachable {
+            operation: "ec2:CreateVpc".to_owned(),
+            region: "us-west-2".to_owned(),
+            message: "connection reset".to_owned(),
+        };
+        let in_the_way = || CloudError::Invalid {
+            operation: "ec2:CreateSubnet".to_owned(),
+            code: "InvalidSubnet.Conflict".to_owned(),
+            message: "the CIDR conflicts with another subnet".to_owned(),
+        };
+        let lost = if self.lost == Some(Lost::Repeated) { in_the_way() } else { unanswered() };
+        let refusal = self.refusal.clone().or(is_lost.then_some(lost));
+        async { refusal.map_or_else(|| Ok(self.pool()), Err) }.boxed()
     }
     fn update<'a>(
         &'a self,
@@ -323,6 +367,22 @@ async fn what_comes_too_late_is_no_failure_where_a_rung_is_content_with_what_is_
                 assert_eq!((waiting_for.as_str(), climbed), ("7 of 20", None));
             }
             Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+/// F12: a reset after the effect, of a creation that each call repeats.
+#[tokio::test(start_paused = true)]
+async fn a_creation_without_an_answer_is_looked_for_before_it_is_repeated() {
+    for (lost, calls) in [(Lost::AfterEffect, 1), (Lost::BeforeEffect, 2), (Lost::Repeated, 1)] {
+        for retry_transient in [false, true] {
+            let journal = Journal::new(Arc::new(Memory::default()), "r");
+            let region = Region { lost: Some(lost), ..Region::default() };
+            let job = job(Action::Create, journal.permit());
+            let job = Job { kind: &Erased::<Vpc>::NEW, retry_transient, ..job };
+            let ended = job.run(&region).await;
+            assert_eq!(ended.result.map(|it| it.id).unwrap(), "p");
+            assert_eq!(region.told.lock().unwrap().len(), calls, "{lost:?}");
         }
     }
 }

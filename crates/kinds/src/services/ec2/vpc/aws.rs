@@ -1,3 +1,4 @@
+use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Vpc as Answer, VpcAttributeName};
 use drstack_core::cloud::{Call, CloudError};
 use drstack_core::kind::FieldChange;
@@ -19,7 +20,10 @@ impl Driver for Vpc {
     async fn create(at: &Target<'_>, call: &Call, spec: &VpcSpec) -> Result<Seen<VpcLive>, CloudError> {
         const OPERATION: &str = "ec2:CreateVpc";
         let tags = tagged(ResourceType::Vpc, &named(call, spec));
-        let answer = at.ec2().create_vpc().cidr_block(&spec.cidr).tag_specifications(tags).send().await;
+        let make = at.ec2().create_vpc().cidr_block(&spec.cidr).tag_specifications(tags);
+        // Each call makes a VPC, and none has a token: the engine looks before it repeats one.
+        let once = aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled());
+        let answer = make.customize().config_override(once).send().await;
         let vpc = made(OPERATION, answer.map_err(|error| at.failed(OPERATION, error))?.vpc)?;
         // The update that follows enables DNS names, where the change is visible.
         Ok(seen(at, vpc, false))
