@@ -36,6 +36,8 @@ pub struct Capabilities {
     /// changes it. A failback begins with it if it moves traffic, else with undoing it. What moves traffic is part of
     /// a planned failover too, which has both regions.
     pub needs_both_regions: bool,
+    /// Field of a component with which it uses such data as it is, where that exists and is another owner's.
+    pub adopted_by: Option<&'static str>,
     /// Users find a region by it, as by a DNS record: it goes before what serves them shrinks or goes.
     pub leads_users: bool,
 }
@@ -54,6 +56,7 @@ impl Capabilities {
         carries: None,
         keeps_text: false,
         needs_both_regions: false,
+        adopted_by: None,
         leads_users: false,
     };
 }

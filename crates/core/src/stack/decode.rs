@@ -206,7 +206,7 @@ pub(super) fn is_single(value: &DeValue<'_>) -> bool {
 const MOST_COMPARED: usize = 1_000;
 
 /// Returns the one of `known` that was probably meant.
-pub(super) fn guess<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn guess<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // Jaro-Winkler above 0.7 is the customary threshold between a typo and another word.
     known
         .take(MOST_COMPARED)

@@ -102,6 +102,7 @@ mod template;
 mod tests;
 
 pub use check::{BUCKET_HELP, is_bucket_name, is_region};
+pub(crate) use decode::guess;
 pub use load::{Failed, InputValue, InputValues, Loaded, ReadFiles, load};
 pub use regions::partition;
 pub use resolved::{ResolvedComponent, ResolvedStack, Unresolvable};

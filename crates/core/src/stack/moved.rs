@@ -23,7 +23,7 @@ pub(super) struct Move {
     to: Spanned<String>,
 }
 
-/// New addresses by old ones.
+/// New addresses by old ones. In a chain of renames the new one is the next name, not the last.
 pub(super) type Moves = BTreeMap<ComponentAddress, ComponentAddress>;
 
 impl Loader<'_> {
@@ -69,7 +69,8 @@ impl Loader<'_> {
 
     /// Returns the components that `moves` name, new by old address; reports what cannot be.
     ///
-    /// `from` may name nothing that ever existed: the same files are applied in several places.
+    /// `from` may name nothing that ever existed: the same files are applied in several places. `to`
+    /// may be what another `[[moved]]` renames further.
     pub(super) fn moves(
         &mut self,
         moves: &[Move],
@@ -87,7 +88,8 @@ impl Loader<'_> {
                 wrong(from, format!("{} is in the stack still", quoted(old)), help.to_owned());
                 continue;
             }
-            let inside: Vec<_> = components.keys().filter(|it| it.is_within(new)).collect();
+            let last = last_name(new, moves, components);
+            let inside: Vec<_> = components.keys().filter(|it| it.is_within(&last)).collect();
             if inside.is_empty() {
                 let near = guess(new, components.keys().map(ComponentAddress::as_str));
                 let help = near.map_or_else(|| HELP.to_owned(), |it| format!("did you mean `{it}`?"));
@@ -95,7 +97,8 @@ impl Loader<'_> {
                 continue;
             }
             for component in inside {
-                let before = ComponentAddress::new(&format!("{old}{}", &component.as_str()[new.len()..]));
+                let rest = &component.as_str()[last.len()..];
+                let [before, component] = [old, new].map(|it| ComponentAddress::new(&format!("{it}{rest}")));
                 if before.kind() != component.kind() {
                     let message = format!(
                         "{} cannot have become `{component}`, which is another kind",
@@ -104,11 +107,26 @@ impl Loader<'_> {
                     wrong(from, message, HELP.to_owned());
                 } else if all.insert(before, component.clone()).is_some() {
                     wrong(from, format!("{} became two components", quoted(old)), HELP.to_owned());
-                } else if !taken.insert(component) {
+                } else if !taken.insert(component.clone()) {
                     wrong(to, format!("`{component}` was two components"), HELP.to_owned());
                 }
             }
         }
         all
     }
+}
+
+/// Returns the name in the stack that `name` has become, if other `moves` rename it further.
+fn last_name(name: &str, moves: &[Move], components: &BTreeMap<ComponentAddress, Declared>) -> String {
+    let mut last = name.to_owned();
+    // Names that lead back to themselves lead nowhere.
+    for _ in moves {
+        if components.keys().any(|it| it.is_within(&last)) {
+            break;
+        }
+        let address = ComponentAddress::new(&last);
+        let Some(next) = moves.iter().find(|it| address.is_within(it.from.get_ref())) else { break };
+        last = format!("{}{}", next.to.get_ref(), &last[next.from.get_ref().len()..]);
+    }
+    last
 }

@@ -82,6 +82,10 @@ impl<'a> Draft<'a> {
             }
             Owner::Stack(other) => format!("`{id}` belongs to stack `{other}`; name another one"),
             Owner::Foreign if self.seen.begun.contains(&resource.address) => return Whose::Begun,
+            Owner::Foreign if kind.capabilities().adopted_by.is_some() => format!(
+                "`{id}` exists and is not drstack's, and it may hold data: it stays as it is; to use it so, write `{}`",
+                kind.capabilities().adopted_by.unwrap_or_default()
+            ),
             Owner::Foreign if kind.role().holds_data() => format!(
                 "`{id}` exists and is not drstack's, and it may hold data: it stays as it is; where the copy can have another name, \
                  choose one, else leave the component out"
@@ -99,11 +103,15 @@ impl<'a> Draft<'a> {
         if resource.known_name().is_some() {
             return None;
         }
-        let claims = |it: &&Claim| {
-            let is_same = it.kind == kind.name() && it.place == resource.place;
-            is_same && it.found.owner == Owner::Unproven(Some(resource.address.clone()))
+        let claims = |owner: Owner| {
+            let is_same = move |it: &&Claim| {
+                it.kind == kind.name() && it.place == resource.place && it.found.owner == owner
+            };
+            self.seen.unproven.iter().find(is_same).map(|it| &it.found)
         };
-        self.seen.unproven.iter().find(claims).map(|it| &it.found)
+        // What lost the tag of its address may be any resource of its kind. A failover does not guess.
+        let nameless = || if self.fails_over() { None } else { claims(Owner::Unproven(None)) };
+        claims(Owner::Unproven(Some(resource.address.clone()))).or_else(nameless)
     }
 
     pub(super) fn block_claimed(&mut self, resource: &Resource, found: &Found) {
@@ -113,12 +121,26 @@ impl<'a> Draft<'a> {
             }
             _ => "`drstack:spec` with the value 0000000000000000".to_owned(),
         };
-        let text = format!(
-            "`{}` has the tags of this stack, and nothing proves that drstack made it: remove its tag `drstack:stack` where it is \
-             something else; where it is the stack's, give it the tag {proof}",
-            found.id
-        );
-        self.claimed.insert((resource.kind.clone(), found.id.clone()));
+        let alike = self.seen.unproven.iter().filter(|it| {
+            let is_same = it.kind == resource.kind && it.place == resource.place;
+            is_same && resource.known_name().is_none() && it.found.owner == Owner::Unproven(None)
+        });
+        let mut ids = vec![found.id.as_str()];
+        if found.owner == Owner::Unproven(None) {
+            ids.extend(alike.map(|it| it.found.id.as_str()).filter(|id| *id != found.id));
+        }
+        let text = match ids[..] {
+            [id] => format!(
+                "`{id}` has the tags of this stack, and nothing proves that drstack made it: remove its tag `drstack:stack` where it is \
+                 something else; where it is the stack's, give it the tag {proof}"
+            ),
+            _ => format!(
+                "`{}` have the tag of this stack, and none of its addresses: remove the tag `drstack:stack` of what is something else; \
+                 give the one that is this the tag {proof}",
+                ids.join("`, `")
+            ),
+        };
+        self.claimed.extend(ids.iter().map(|id| (resource.kind.clone(), (*id).to_owned())));
         self.block(&resource.address, text);
     }
 
@@ -128,8 +150,8 @@ impl<'a> Draft<'a> {
         match (self.want.resources.contains_key(of), kind.keeps_name().is_some()) {
             (true, true) => format!("`{id}` is the name that {of} keeps; give this component another name"),
             (true, false) => format!(
-                "`{id}` exists for {of}, which the stack names still; give {component} a name that it has not had, apply, and then \
-                 this one"
+                "`{id}` exists for {of}, which the stack names still; give {component} and this component names that neither has \
+                 had, both in one apply"
             ),
             (false, _) => format!(
                 "`{id}` exists for {of} of this stack, which is another sort of thing; run `drstack plan` after that is gone"

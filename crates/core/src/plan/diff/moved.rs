@@ -16,6 +16,7 @@ use crate::kind::{DynKind, KindRegistry, Lookup, ShapeError};
 use crate::link::{KNOWN_LATER, resolve, targets};
 use crate::observe::{Look, Observed, Owned};
 use crate::plan::Remark;
+use crate::stack::guess;
 
 /// The recognized renames.
 #[derive(Default)]
@@ -30,6 +31,8 @@ pub(super) struct Moved {
     gone: BTreeSet<ComponentAddress>,
     /// Gone components that no rename was recognized for, with the new ones that they may be.
     unsure: BTreeMap<ComponentAddress, Vec<ComponentAddress>>,
+    /// The `[[moved]]` that seem mistyped.
+    mistyped: Vec<Remark>,
 }
 
 impl Moved {
@@ -55,6 +58,7 @@ impl Moved {
             }
         }
         moved.unsure = search.unsure(&moved.to, &wanted);
+        moved.mistyped = search.mistyped(&moved.unsure);
         Ok(moved)
     }
 
@@ -74,20 +78,28 @@ impl Moved {
     }
 
     /// Returns what the operator alone may know: a new component may be one that is gone.
-    pub(super) fn questions(&self) -> impl Iterator<Item = Remark> {
-        self.unsure.iter().filter_map(|(old, news)| {
-            let (first, more) = (news.first()?, news.len() - 1);
-            let others = match more {
+    ///
+    /// Two are asked about the same one only where there are fewer new ones.
+    pub(super) fn questions(&self) -> Vec<Remark> {
+        let mut questions = self.mistyped.clone();
+        let mut taken = BTreeSet::new();
+        for (old, news) in &self.unsure {
+            let mut free: Vec<&ComponentAddress> = news.iter().filter(|it| !taken.contains(*it)).collect();
+            free.sort_by_key(|it| old.distance(it).unwrap_or(usize::MAX));
+            let Some(new) = free.first().copied().or(news.first()) else { continue };
+            let others = match news.len() - 1 {
                 0 => String::new(),
                 1 => ", or for another new one".to_owned(),
                 more => format!(", or for one of {more} other new ones"),
             };
-            let (from, to) = (literal(old), literal(first));
+            taken.insert(new);
+            let (from, to) = (literal(old.as_str()), literal(new.as_str()));
             let text = format!(
-                "not taken for `{first}`{others}: if it was renamed, write `[[moved]]` with `from = {from}` and `to = {to}`, and it keeps its resources"
+                "not taken for `{new}`{others}: if it was renamed, write `[[moved]]` with `from = {from}` and `to = {to}`, and it keeps its resources"
             );
-            Some(Remark { address: old.to_string(), text })
-        })
+            questions.push(Remark { address: old.to_string(), text });
+        }
+        questions
     }
 
     /// True if the component had another name.
@@ -224,11 +236,36 @@ impl<'a> Search<'a> {
         lone.map(|old| (old.clone(), of(old))).filter(|(_, news)| !news.is_empty()).collect()
     }
 
-    /// Returns the renames that the stack names itself.
+    /// Returns the renames that the stack names itself. Of the names of a chain that exist, the
+    /// latest one has become the new one.
     fn said(&self, wanted: &BTreeSet<ComponentAddress>) -> BTreeMap<ComponentAddress, ComponentAddress> {
-        let said = self.want.moved.iter();
-        let said = said.filter(|(old, new)| self.gone.contains(old) && wanted.contains(new));
-        said.map(|(old, new)| (old.clone(), new.clone())).collect()
+        let mut latest: BTreeMap<&ComponentAddress, (usize, &ComponentAddress)> = BTreeMap::new();
+        for old in self.gone.iter() {
+            let names = std::iter::successors(self.want.moved.get(old), |it| self.want.moved.get(*it));
+            let mut names = names.take(self.want.moved.len()).enumerate();
+            let Some((hops, new)) = names.find(|(_, it)| wanted.contains(*it)) else { continue };
+            let first = latest.entry(new).or_insert((hops, old));
+            *first = (*first).min((hops, old));
+        }
+        latest.into_iter().map(|(new, (_, old))| (old.clone(), new.clone())).collect()
+    }
+
+    /// Returns the `[[moved]]` that seem mistyped: nothing exists under the old name, the new one is
+    /// about to be created, and another component that the stack no longer names has a similar name.
+    fn mistyped(&self, unsure: &BTreeMap<ComponentAddress, Vec<ComponentAddress>>) -> Vec<Remark> {
+        let remark = |(old, new): (&ComponentAddress, &ComponentAddress)| {
+            let may_be = |(gone, news): (&'a ComponentAddress, &Vec<ComponentAddress>)| {
+                news.contains(new).then_some(gone.as_str())
+            };
+            let gone = self.gone.iter().filter_map(|it| may_be((it, unsure.get(it)?)));
+            let meant = guess(old.as_str(), gone)?;
+            let [from, meant] = [old.as_str(), meant].map(literal);
+            let text =
+                format!("`[[moved]]` has `from = {from}`, which the stack never made; did you mean {meant}?");
+            Some(Remark { address: new.to_string(), text })
+        };
+        let said = self.want.moved.iter().filter(|(old, _)| !self.gone.contains(*old));
+        said.filter_map(remark).collect()
     }
 
     /// Returns components whose objects another component's names lead to.
@@ -362,10 +399,23 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Returns the address as a TOML string; keys of `for_each` have quotes of their own.
-fn literal(address: &ComponentAddress) -> String {
-    let quote = if address.as_str().contains('"') { '\'' } else { '"' };
-    format!("{quote}{address}{quote}")
+/// Returns the address as a TOML string; keys of `for_each` have quotes of their own, and may have
+/// any other character.
+fn literal(address: &str) -> String {
+    let is_plain = |c: char| c != '"' && c != '\\' && !c.is_control();
+    let is_literal = |c: char| c != '\'' && !c.is_control();
+    if address.chars().all(is_plain) {
+        return format!("\"{address}\"");
+    }
+    if address.chars().all(is_literal) {
+        return format!("'{address}'");
+    }
+    let escaped = |c: char| match c {
+        '"' | '\\' => format!("\\{c}"),
+        c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
+        c => c.to_string(),
+    };
+    format!("\"{}\"", address.chars().map(escaped).collect::<String>())
 }
 
 /// True if the value contains something that is known only later.

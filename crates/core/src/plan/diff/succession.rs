@@ -53,7 +53,10 @@ impl Draft<'_> {
         };
         let serves = kind.serving(&owned.found.live)?.is_some_and(|serving| serving > 0);
         let (mut steps, mut fed) = (Vec::new(), false);
-        for resource in self.want.resources.values().filter(|it| self.succeeds(it, owned)) {
+        // Where two components exchange what they feed, another one feeds the data from then on.
+        let feeds_too = |it: &&Resource| feeds.is_some() && it.kind == owned.kind && it.place == owned.place;
+        let candidates = self.want.resources.values();
+        for resource in candidates.filter(|it| self.succeeds(it, owned) || feeds_too(it)) {
             // An object that only got another name or id within its component waits only if it
             // serves or feeds data meanwhile.
             if resource.address == owned.address && feeds.is_none() && !serves {

@@ -61,6 +61,23 @@ fn nothing_is_made_beside_what_may_be_it_and_a_failover_uses_that() {
     assert_eq!(lines(&plan), ["Update x.x/a []"]);
 }
 
+/// F10: the tag `drstack:address` is gone.
+#[test]
+fn nothing_is_made_beside_what_lost_the_tag_of_its_address() {
+    let half = |id| Claim {
+        kind: "tagged",
+        place: Place::Standby,
+        found: Found { owner: Owner::Unproven(None), ..a(id, 1) },
+    };
+    let mut seen = both();
+    seen.seen.insert(at("x.x/a"), Look::Absent);
+    seen.unproven = vec![half("a-1"), half("a-2")];
+    let (plan, report) = made(&pair(1, "a"), &seen, &options(Intent::Converge));
+    assert!(plan.is_empty(), "{plan:?}");
+    assert!(report.blocked[0].text.starts_with("`a-1`, `a-2` have the tag of this stack"), "{report:?}");
+    assert!(report.blocked[0].text.ends_with("the value x.x/a"), "{report:?}");
+}
+
 #[test]
 fn of_two_that_stand_for_one_address_the_one_in_use_is_it_and_the_other_is_left_alone() {
     for order in [["a-1", "a-2"], ["a-2", "a-1"]] {

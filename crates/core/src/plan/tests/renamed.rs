@@ -180,7 +180,10 @@ fn what_the_stack_names_still_is_no_others() {
     let seen = seen(vec![("x.a/d", swapped("one", "x.b/d")), ("x.b/d", swapped("two", "x.a/d"))]);
     let (plan, report) = made(&graph, &seen, &options(Intent::Converge));
     assert!(plan.is_empty(), "{plan:?}");
-    assert!(report.blocked[0].text.contains("give x.b a name that it has not had"), "{report:?}");
+    assert!(
+        report.blocked[0].text.contains("give x.b and this component names that neither has had"),
+        "{report:?}"
+    );
 }
 
 #[test]
@@ -195,11 +198,14 @@ fn which_of_two_like_components_was_renamed_is_asked_and_the_stack_can_say_it() 
     assert!(plan.steps.iter().all(|step| step.action != Action::Update), "{:?}", lines(&plan));
     let asked: Vec<_> = report.notes.iter().map(|it| it.address.as_str()).collect();
     assert_eq!(asked, ["x.old", "x.older"]);
-    assert!(
-        report.notes[0].text.contains("`from = \"x.old\"` and `to = \"x.one\"`"),
-        "{}",
-        report.notes[0].text
-    );
+    // Pasted together they say one thing of each.
+    for (note, pair) in report
+        .notes
+        .iter()
+        .zip(["`from = \"x.old\"` and `to = \"x.one\"`", "`from = \"x.older\"` and `to = \"x.two\"`"])
+    {
+        assert!(note.text.contains(pair), "{}", note.text);
+    }
 
     let component = ComponentAddress::new;
     graph.moved =
@@ -228,4 +234,69 @@ fn a_question_about_a_key_of_for_each_is_valid_toml() {
     let (_, report) = made(&graph, &seen, &options(Intent::Converge));
     let text = &report.notes[0].text;
     assert!(text.contains("`from = \"x.old\"` and `to = 'x.one[\"a\"]'`"), "{text}");
+}
+
+#[test]
+fn a_question_about_any_key_is_valid_toml() {
+    for key in ["it's", "a\\b", "tab\there", "both ' and \\"] {
+        let new = format!("x.one[\"{key}\"]");
+        let graph = want(vec![tagged::<Tagged>(&format!("{new}/a"), 1, "a")]);
+        let mut seen = seen(vec![(&format!("{new}/a"), Look::Absent)]);
+        seen.others = vec![owned("tagged", "a-1", "x.old/a", live(3, "b", None))];
+        let (_, report) = made(&graph, &seen, &options(Intent::Converge));
+        let text = &report.notes[0].text;
+        let said = text.split("`to = ").nth(1).and_then(|it| it.split("`, and").next()).unwrap();
+        let parsed: toml::Table = toml::from_str(&format!("to = {said}")).expect(said);
+        assert_eq!(parsed["to"].as_str(), Some(new.as_str()), "{said}");
+    }
+}
+
+#[test]
+fn a_chain_of_renames_is_followed_from_whichever_name_exists() {
+    let component = ComponentAddress::new;
+    for old in ["x.first", "x.second"] {
+        let mut graph = want(vec![tagged::<Tagged>("x.third/a", 1, "a")]);
+        graph.moved = [("x.first", "x.second"), ("x.second", "x.third")]
+            .map(|(a, b)| (component(a), component(b)))
+            .into();
+        let mut seen = seen(vec![("x.third/a", Look::Absent)]);
+        seen.others = vec![owned("tagged", "a-1", &format!("{old}/a"), live(7, "a", None))];
+        let (plan, report) = made(&graph, &seen, &options(Intent::Converge));
+        assert_eq!(plan.steps[0].id.as_deref(), Some("a-1"), "{:?}", lines(&plan));
+        assert_eq!(report.notes, []);
+    }
+}
+
+#[test]
+fn a_mistyped_from_is_named_with_the_one_that_was_meant() {
+    let mut graph = want(vec![tagged::<Tagged>("x.new/a", 1, "a")]);
+    graph.moved.insert(ComponentAddress::new("x.serving"), ComponentAddress::new("x.new"));
+    let mut seen = seen(vec![("x.new/a", Look::Absent)]);
+    seen.others = vec![owned("tagged", "a-1", "x.servings/a", live(7, "a", None))];
+    let (_, report) = made(&graph, &seen, &options(Intent::Converge));
+    let asked = |text: &str| report.notes.iter().any(|it| it.text.contains(text));
+    assert!(
+        asked("`from = \"x.serving\"`, which the stack never made; did you mean \"x.servings\"?"),
+        "{report:?}"
+    );
+}
+
+/// Two components that exchanged the data they feed, in several applies: an older feed goes, since
+/// the other component's feeds the data now.
+#[test]
+fn what_feeds_data_goes_once_another_component_feeds_it() {
+    let link = Some(Link::Known("d".to_owned()));
+    let graph = want(vec![
+        Resource::named::<Data>(at("x.a/d"), Place::Standby, "d", &spec(None)),
+        Resource::named::<Feed>(at("x.a/f"), Place::Standby, "f-a", &spec(link)),
+        Resource::named::<Data>(at("x.b/d"), Place::Standby, "e", &spec(None)),
+    ]);
+    let mut seen = seen(vec![
+        ("x.a/d", Look::Present(found("d", "x.a/d", live(1, "a", None)))),
+        ("x.a/f", Look::Present(found("f-a", "x.a/f", live(1, "a", Some("d"))))),
+        ("x.b/d", Look::Present(found("e", "x.b/d", live(1, "a", None)))),
+    ]);
+    seen.others = vec![owned("feed", "f-b", "x.b/f", live(1, "a", Some("d")))];
+    let (plan, report) = made(&graph, &seen, &options(Intent::Converge));
+    assert_eq!((lines(&plan), report.kept), (vec!["Delete x.b/f []".to_owned()], vec![]));
 }
