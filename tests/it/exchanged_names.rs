@@ -72,3 +72,41 @@ fn two_dns_names_that_are_exchanged_are_judged_by_their_own_checks() {
     let [done, _] = then(&machine, &[traffic("a", "b"), traffic("b", "a")]);
     assert!(!done.iter().any(|it| it.contains("-check")), "{done:?}");
 }
+
+/// A6: a copy of a stack's files under the same name, with components of its own.
+#[test]
+fn a_plan_that_keeps_nothing_is_not_applied_without_asking() {
+    let machine = applied(&[traffic("a", "a")]);
+    machine.write("s/stack.toml", &format!("{HEAD}{}", bucket("b", "acme-b")));
+    let plan = run(&machine, "plan s").ok();
+    assert!(plan.stdout.contains("is this another stack with the same name?"), "{plan:?}");
+    let refused = run(&machine, "apply s --auto-approve").code(3);
+    assert!(refused.stderr.contains("deletes all that the stack has (traffic.a)"), "{refused:?}");
+    assert!(refused.stderr.contains("give it another `name`"), "{refused:?}");
+    // It is this stack, and it starts anew.
+    run(&machine, "destroy s --auto-approve").ok();
+    run(&machine, "apply s --auto-approve").ok();
+    run(&machine, "plan s --detailed-exitcode").code(0);
+}
+
+#[test]
+fn two_buckets_that_get_names_of_their_own_are_exchanged_in_one_apply() {
+    let machine = applied(&[bucket("a", "acme-a"), bucket("b", "acme-b")]);
+    let new = [bucket("first", "acme-b"), bucket("second", "acme-a")].concat();
+    machine.write("s/stack.toml", &format!("{HEAD}{new}"));
+    run(&machine, "apply s --auto-approve").ok();
+    let plan = run(&machine, "plan s --detailed-exitcode").code(0);
+    assert!(!plan.stdout.contains("Kept:"), "{plan:?}");
+}
+
+#[test]
+fn names_that_were_exchanged_step_by_step_leave_no_rule_behind() {
+    let machine = applied(&[bucket("a", "acme-a"), bucket("b", "acme-b")]);
+    for [one, two] in [["tmp", "b"], ["tmp", "a"], ["b", "a"]] {
+        let now = [bucket(one, "acme-a"), bucket(two, "acme-b")].concat();
+        machine.write("s/stack.toml", &format!("{HEAD}{now}"));
+        run(&machine, "apply s --auto-approve");
+    }
+    let plan = run(&machine, "plan s --detailed-exitcode").code(0);
+    assert!(!plan.stdout.contains("Kept:"), "{plan:?}");
+}

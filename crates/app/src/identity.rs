@@ -1,11 +1,26 @@
 //! Identity of a stack: its name and regions are those of the first apply, since its resources are
 //! found by them.
+//!
+//! A folder is no identity: pipelines and laptops share a stack. So a copy of a stack's files under
+//! the same name is recognized by its plan alone, which keeps nothing of what exists.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use drstack_core::address::{Address, ComponentAddress};
+use drstack_core::cloud::Found;
 use drstack_core::component::StackFacts;
 use drstack_core::control::records;
+use drstack_core::graph::Graph;
+use drstack_core::kind::Action;
+use drstack_core::observe::Look;
+use drstack_core::plan::{Plan, Remark};
 
 use crate::failure::{Failure, Status, store_failure};
+use crate::planned::PlanOutcome;
 use crate::session::Session;
+
+/// Components that the question about another stack names at most.
+const NAMED: usize = 3;
 
 /// Fails if the files are of another stack than the one that was `applied` with this control bucket,
 /// or of the same one in other regions: what exists would be out of sight.
@@ -32,7 +47,38 @@ pub(crate) fn same_stack(files: &StackFacts, applied: &StackFacts) -> Result<(),
     Err(Failure::new(Status::NotReady, message, hint))
 }
 
+/// Returns the remark on a plan that deletes what the stack has and keeps nothing of it: its files
+/// may be those of another stack with the same name.
+pub(crate) fn replaces_all(plan: &Plan, want: &Graph, seen: &BTreeMap<Address, Look>) -> Option<Remark> {
+    let ours = |look: &Look| matches!(look, Look::Present(Found { owner, .. }) if owner.is_ours());
+    // What could not be looked at may be kept.
+    if seen.values().any(|look| ours(look) || matches!(look, Look::Unknown(_))) {
+        return None;
+    }
+    let wanted: BTreeSet<ComponentAddress> = want.resources.keys().map(Address::component).collect();
+    let deleted = plan.steps.iter().filter(|step| step.action == Action::Delete);
+    let gone: BTreeSet<ComponentAddress> =
+        deleted.map(|step| step.address.component()).filter(|it| !wanted.contains(it)).collect();
+    let mut names: Vec<String> = gone.iter().take(NAMED).map(ToString::to_string).collect();
+    names.extend((gone.len() > NAMED).then(|| "...".to_owned()));
+    let text = format!(
+        "this plan deletes all that the stack has ({}) and keeps nothing of it; is this another stack with the same name?",
+        names.join(", ")
+    );
+    (!gone.is_empty()).then(|| Remark { address: "stack".to_owned(), text })
+}
+
 impl Session {
+    /// Fails if `shown` replaces all that the stack has, which a person has to approve.
+    pub(crate) fn expect_more_than_replaced(&self, shown: &PlanOutcome) -> Result<(), Failure> {
+        let Some(remark) = replaces_all(&shown.plan, &shown.compiled.graph, &shown.seen) else {
+            return Ok(());
+        };
+        let hint = "where it is another stack, give it another `name`, and a `control` bucket of its own; where it is this one, run \
+                    `drstack apply` without `--auto-approve` and answer the question, or run `drstack destroy` before";
+        Err(Failure::new(Status::NotReady, remark.text, hint))
+    }
+
     /// Fails as [`same_stack`] does, before anything is said about which region serves.
     pub(crate) async fn expect_same_stack(&self) -> Result<(), Failure> {
         let kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;

@@ -106,6 +106,53 @@ fn a_deleted_control_bucket_is_made_anew_in_the_mode_that_serves() {
     run(&machine, "plan s --detailed-exitcode", None).ok();
 }
 
+/// F4: a stack without fence and traffic has lost both records of its mode.
+#[test]
+fn what_a_failover_raised_says_so_itself() {
+    let machine = drstack();
+    machine.write("s/stack.toml", STACK);
+    machine.write("lost.toml", LOST);
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    let before = told(&machine);
+    let forget = || {
+        meddle(&machine, |world| {
+            world["buckets"] = json!({});
+            world["objects"]["parameter"]["us-west-2"] = json!({});
+        });
+    };
+    forget();
+    let why = "has no record of which region serves, and pool.batch/group, pool.serving/group says that us-west-2 serves (epoch 1)";
+    expect_refused(&machine, why, ANEW);
+    run(&machine, "apply s --mode active --auto-approve", None).ok();
+    assert_eq!(told(&machine)[0], before[0]);
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+    run(&machine, "failback s --auto-approve", None).ok();
+    forget();
+    // The epoch does not fall either.
+    let why = "pool.serving/group says that us-east-1 serves (epoch 2)";
+    expect_refused(&machine, why, "run `drstack apply --mode standby` if that is so");
+    run(&machine, "apply s --mode standby --auto-approve", None).ok();
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+}
+
+/// A4: before the first failover too.
+#[test]
+fn another_control_bucket_is_refused_before_any_failover() {
+    let machine = drstack();
+    machine.write("s/stack.toml", STACK);
+    run(&machine, "apply s --auto-approve", None).ok();
+    machine.write("s/stack.toml", &STACK.replace("demo-control", "demo-other"));
+    let why = "this stack is kept in the control bucket `demo-control`, not in `demo-other`";
+    expect_refused(&machine, why, "write `control = \"demo-control\"` in `[stack]`");
+    // To move there is said once.
+    run(&machine, "apply s --mode standby --auto-approve", None).ok();
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+    machine.write("s/stack.toml", STACK);
+    let why = "this stack is kept in the control bucket `demo-other`, not in `demo-control`";
+    expect_refused(&machine, why, "write `control = \"demo-other\"` in `[stack]`");
+}
+
 #[test]
 fn another_control_bucket_is_not_another_stack() {
     let machine = serving();
@@ -222,8 +269,6 @@ fn a_failover_from_the_files_needs_no_control_bucket() {
 fn a_stack_that_never_failed_over_is_asked_nothing() {
     let machine = drstack();
     machine.write("s/stack.toml", &format!("{STACK}[fence.writers]\n"));
-    run(&machine, "apply s --auto-approve", None).ok();
-    machine.write("s/stack.toml", &format!("{STACK}[fence.writers]\n").replace("demo-control", "demo-other"));
     run(&machine, "apply s --auto-approve", None).ok();
     let ran = run(&machine, "apply s --mode active --auto-approve", None).code(64);
     assert!(ran.stderr.contains("`drstack failover`"), "{ran:?}");

@@ -80,6 +80,9 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
         session.keep_twice(&mode).await;
         return Ok(Status::Done);
     }
+    if how.auto_approve && how.file.is_none() {
+        session.expect_more_than_replaced(&shown)?;
+    }
     let is_approved = how.auto_approve || how.file.is_some();
     let approval = match is_approved {
         true => Approval::Given,
@@ -88,9 +91,7 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
             Approval::Ask(format!("Apply {changes} to {}?", session.named(&shown)))
         }
     };
-    let status = finish(session, &options, shown, Run::Apply, how.parallelism, approval).await?;
-    session.keep_twice(&mode).await;
-    Ok(status)
+    finish(session, &options, shown, Run::Apply, how.parallelism, approval).await
 }
 
 /// Returns the failure for an unfinished change of mode, with the command that goes on with it.

@@ -58,6 +58,10 @@ pub(crate) async fn finish(
             }
         },
     };
+    if run == Run::Apply {
+        // Before anything of the stack exists, so that a second control bucket is noticed from then on.
+        session.keep_twice(&planned.mode).await;
+    }
     let operator = session.app.operator.clone();
     let mut sink = |event| operator.hear(&event);
     let summary = session.execute(&planned, None, lock, intent, parallelism, &mut sink).await?;

@@ -25,7 +25,7 @@ use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step};
 use drstack_core::verdict::{Pool, pools};
 
 use crate::failure::{Failure, Status, shape_failure, store_failure};
-use crate::identity::same_stack;
+use crate::identity::{replaces_all, same_stack};
 use crate::planned::PlanOutcome;
 use crate::report::restored::{left, restored};
 use crate::session::{CONTROL, Session};
@@ -179,6 +179,9 @@ impl Session {
         // What the primary has gained since the last apply changes nothing, and is lost all the same.
         if options.intent == Intent::Converge {
             notes.extend(compiled.not_carried.iter().cloned());
+        }
+        if options.intent == Intent::Converge {
+            notes.extend(replaces_all(plan, &compiled.graph, &seen.seen));
         }
         notes.extend(self.unrehearsed(options, plan, report, now.mode));
         notes.extend(self.unseen(&compiled.graph));

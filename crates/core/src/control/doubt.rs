@@ -1,10 +1,8 @@
 //! Doubts about the mode: compares the control bucket with its second copy and with what serves.
 
-use jiff::Timestamp;
-
 use crate::cloud::{Cloud, CloudError, Scope};
 use crate::control::mode::{KeptMode, recorded};
-use crate::control::record::{FORMAT, Record, name};
+use crate::control::record::{Record, name};
 use crate::control::witness::{Doubt, Sign, TRIES, Testimony, keep, testimony};
 use crate::control::{ControlStore, StoreError};
 use crate::kind::Statement;
@@ -45,6 +43,10 @@ fn weigh(
         }
     };
     let epoch = testimony.record.standing.epoch;
+    // Before the first change of mode it says only which control bucket the stack has.
+    if epoch == 0 && known.is_none() && testimony.control == control {
+        return KeptMode { testimony: Some(testimony), ..recorded };
+    }
     let mode = recorded.record.as_ref().map(|it| it.standing.mode);
     let doubt = match (known, mode) {
         (Some(known), _) if known > epoch => None,
@@ -68,36 +70,37 @@ impl KeptMode {
     /// recorded.
     #[must_use]
     pub fn beside(self, signs: &[Sign]) -> Self {
-        let epoch = |sign: &Sign| if let Statement::Epoch(epoch) = sign.witness { epoch } else { 0 };
+        let epoch = |sign: &Sign| match sign.witness {
+            Statement::Epoch(epoch) | Statement::Mode(_, epoch) => epoch,
+            Statement::Region(_) | Statement::Traffic => 0,
+        };
         let epoch = signs.iter().map(epoch).max().unwrap_or_default();
         let known = self.record.as_ref().map(|it| it.standing.epoch);
         if signs.is_empty() || known.is_some_and(|known| epoch <= known) {
             return self;
         }
-        let serves = signs.iter().any(|it| !matches!(it.witness, Statement::Epoch(_)));
+        let serves = signs.iter().any(|it| match it.witness {
+            Statement::Region(_) | Statement::Traffic => true,
+            // An older one has not been changed since.
+            Statement::Mode(mode, of) => mode == Mode::Active && of == epoch,
+            Statement::Epoch(_) => false,
+        });
         let mode = if serves { Mode::Active } else { Mode::Standby };
         let standing = Standing { mode, epoch: epoch.max(u64::from(serves)), ..Standing::default() };
-        let since = Timestamp::UNIX_EPOCH;
-        let record = Record {
-            format: FORMAT,
-            standing,
-            since,
-            detected: None,
-            served: None,
-            run: "unknown".to_owned(),
-            complete: false,
-        };
+        let record = Record { complete: false, ..Record::of_no_run(standing) };
         let doubt = self.doubt.or(Some(known.map_or(Doubt::Missing, Doubt::Older)));
         let witnesses = signs.iter().map(|it| it.address.to_string()).collect();
         Self { record: Some(record), doubt, witnesses, ..self }
     }
 
     /// True if the second record is missing or differs from the first one, which is in no doubt.
+    ///
+    /// There is a second one before the first change of mode: it names the control bucket, so that
+    /// another one is not taken for that of a new stack.
     pub fn is_kept_once(&self, control: &str) -> bool {
-        let Some(record) = self.record.as_ref().filter(|_| self.doubt.is_none()) else { return false };
-        let same =
-            |it: &Testimony| it.record.standing.epoch == record.standing.epoch && it.control == control;
-        !self.testimony.as_ref().is_some_and(same)
+        let epoch = self.standing().epoch;
+        let same = |it: &Testimony| it.record.standing.epoch == epoch && it.control == control;
+        self.doubt.is_none() && !self.testimony.as_ref().is_some_and(same)
     }
 
     /// Writes the record a second time; a newer one is left in place.
@@ -105,7 +108,7 @@ impl KeptMode {
     /// # Errors
     /// The cloud's errors.
     pub async fn testify(&self, cloud: &dyn Cloud, scope: &Scope, control: &str) -> Result<(), CloudError> {
-        let Some(record) = self.record.clone() else { return Ok(()) };
+        let record = self.record.clone().unwrap_or_else(|| Record::of_no_run(Standing::default()));
         let testimony = Testimony { record, control: control.to_owned(), in_part: false };
         let mut tries = 1;
         loop {
@@ -119,8 +122,11 @@ impl KeptMode {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
     use crate::address::Address;
+    use crate::control::record::FORMAT;
     use crate::control::witness::{LONGEST, broken};
 
     fn scope() -> Scope {
@@ -189,6 +195,15 @@ mod tests {
     }
 
     #[test]
+    fn before_the_first_change_of_mode_the_second_record_names_the_control_bucket_alone() {
+        let kept = weighed(None, Some(testimony(Mode::Standby, 0, "ours")));
+        assert_eq!((kept.doubt.clone(), kept.record.clone()), (None, None));
+        assert!(!kept.is_kept_once("ours") && weighed(None, None).is_kept_once("ours"));
+        let elsewhere = weighed(None, Some(testimony(Mode::Standby, 0, "theirs")));
+        assert_eq!(elsewhere.doubt, Some(Doubt::Elsewhere("theirs".to_owned())));
+    }
+
+    #[test]
     fn who_could_not_look_at_the_second_record_does_not_take_a_missing_first_one_for_none() {
         let weigh = |first| weigh(recorded(first), Err(broken("no answer".to_owned())), &scope(), "ours");
         assert!(matches!(weigh(None).doubt, Some(Doubt::Unseen(_))));
@@ -207,6 +222,13 @@ mod tests {
         let back = weighed(None, None).beside(&[sign(Statement::Epoch(4))]);
         assert_eq!((back.doubt.clone(), back.standing().mode), (Some(Doubt::Missing), Mode::Standby));
         assert_eq!(back.next(Mode::Active, &[]).epoch, 5);
+        // What a change of mode has sized says so itself, as of its newest epoch.
+        for (newest, mode) in [(Mode::Active, Mode::Active), (Mode::Standby, Mode::Standby)] {
+            let signs =
+                [(Mode::Active, 3), (newest, 4)].map(|(mode, epoch)| sign(Statement::Mode(mode, epoch)));
+            let sized = weighed(None, None).beside(&signs);
+            assert_eq!((sized.standing().mode, sized.standing().epoch), (mode, 4));
+        }
         let behind = weighed(Some(record(Mode::Standby, 2)), None).beside(&signs);
         assert_eq!((behind.doubt.clone(), behind.standing().epoch), (Some(Doubt::Older(2)), 4));
     }

@@ -32,6 +32,21 @@ pub struct Record {
     pub complete: bool,
 }
 
+impl Record {
+    /// Returns the record of a standing that no known run began.
+    pub(super) fn of_no_run(standing: Standing) -> Self {
+        Self {
+            format: FORMAT,
+            standing,
+            since: Timestamp::UNIX_EPOCH,
+            detected: None,
+            served: None,
+            run: "unknown".to_owned(),
+            complete: true,
+        }
+    }
+}
+
 /// Returns the address of the second record.
 pub fn address() -> Address {
     Address::new(&ComponentAddress::new("control"), "mode")

@@ -1,10 +1,12 @@
 //! Witnesses of the mode: what shows which region serves, beside the record in the control bucket.
 //!
 //! Each change of mode writes its record a second time, as a parameter in the standby region,
-//! before it changes anything else. The resources that publish the mode to applications and their
-//! clients are witnesses too. So a record that was lost, damaged or replaced by an older one, or a
-//! control bucket of another name, is a [`Doubt`] and never read as a stack that never failed over.
-//! No epoch falls, and what serves goes on serving until the operator decides which region does.
+//! before it changes anything else. The first apply writes it too, for the name of the control
+//! bucket. The resources that publish the mode to applications and their clients are witnesses too,
+//! and so are the groups that a change of mode has sized. So a record that was lost, damaged or
+//! replaced by an older one, or a control bucket of another name, is a [`Doubt`] and never read as
+//! a stack that never failed over. No epoch falls, and what serves goes on serving until the
+//! operator decides which region does.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -77,7 +79,7 @@ impl Testimony {
     }
 }
 
-/// Reads the second record; `None` before the first change of mode.
+/// Reads the second record; `None` before the first apply.
 ///
 /// # Errors
 /// The cloud's errors; a record that cannot be parsed is an error, not an absence.
@@ -136,7 +138,7 @@ pub fn signs(
             Some(Statement::Region(region)) => {
                 (*region == *scope.standby).then_some(Statement::Region(region))
             }
-            Some(Statement::Epoch(0)) | None => None,
+            Some(Statement::Epoch(0) | Statement::Mode(_, 0)) | None => None,
             other => other,
         };
         signs.extend(says.map(|witness| Sign { address: address.clone(), witness }));
@@ -166,9 +168,15 @@ pub(super) async fn keep(
         if before == *value {
             return Ok(());
         }
-        let there = parsed(&found).ok().map(|it| it.record.standing.epoch);
-        if let Some(there) = there.filter(|there| *there > testimony.record.standing.epoch) {
-            return Err(broken(format!("`{name}` says epoch {there} already")));
+        if let Ok(there) = parsed(&found) {
+            let epoch = there.record.standing.epoch;
+            if epoch > testimony.record.standing.epoch {
+                return Err(broken(format!("`{name}` says epoch {epoch} already")));
+            }
+            if there.control != testimony.control {
+                let control = there.control;
+                return Err(broken(format!("`{name}` says that the control bucket is `{control}`")));
+            }
         }
     }
     let changes = FieldChange::of("value", &before, &Value::from(value.clone()));

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::Kind;
 use super::bridge::{Erased, ShapeError, live};
+use crate::objective::Mode;
 
 /// What a live resource says about which region serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub enum Statement {
     Epoch(u64),
     /// Traffic goes to the standby region.
     Traffic,
+    /// It was sized for this mode, in this epoch.
+    Mode(Mode, u64),
 }
 
 /// A kind whose live resources say which region serves.

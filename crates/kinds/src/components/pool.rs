@@ -24,6 +24,7 @@ use crate::facts::{FactKind, GroupFact};
 use crate::names;
 use crate::resources::{Group, LaunchTemplate};
 use crate::services::autoscaling::group::fleet::Engine;
+use crate::services::autoscaling::group::sized_for::SizedFor;
 use crate::services::autoscaling::group::{Failover, GroupSpec, Step};
 use crate::services::ec2::launch_template::LaunchTemplateSpec;
 
@@ -277,6 +278,7 @@ impl Component for Pool {
                 rung: Step::Whole,
                 up_to: None,
             }),
+            sized_for: (cx.epoch > 0).then_some(SizedFor { mode: cx.mode, epoch: cx.epoch }),
         };
         let group = out.add(Resource::tagged::<Group>(cx.resource("group"), Place::Standby, &group));
         out.export("group", vec![Link::id(&group)]);

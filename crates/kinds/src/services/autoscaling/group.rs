@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use drstack_core::kind::{
     Action, Capabilities, Capacity, Demand, Erased, FieldChange, Kind, Limit, Lookup, Operation, Readiness,
-    Revised, Rung, Shortage, Wait,
+    Revised, Rung, Shortage, Statement, Wait, Witness,
 };
 use drstack_core::link::Link;
 use serde::{Deserialize, Serialize};
@@ -27,11 +27,13 @@ pub mod fleet;
 mod launches;
 pub mod reserved;
 mod rungs;
+pub mod sized_for;
 pub mod sizes;
 
 use behaviour::GroupBehaviour;
 use reserved::Reserved;
 pub use rungs::{Failover, Step};
+use sized_for::SizedFor;
 use sizes::Sizes;
 
 /// The desired state of a group.
@@ -72,6 +74,9 @@ pub struct GroupSpec {
     /// The failover and its minimum; none while the primary serves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failover: Option<Failover>,
+    /// The mode that it is sized for, kept as its tag; none before the first change of mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sized_for: Option<SizedFor>,
 }
 
 /// The group as Auto Scaling and EC2 report it.
@@ -111,6 +116,9 @@ pub struct GroupLive {
     pub short: Option<Shortage>,
     /// `Delete in progress`, while it is being deleted.
     pub status: Option<String>,
+    /// The mode that it was last sized for, by its tag; none before the first change of mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sized_for: Option<SizedFor>,
 }
 
 impl GroupLive {
@@ -189,11 +197,13 @@ impl Kind for Group {
     const CAPABILITIES: Capabilities = Capabilities {
         capacity: Some(&Erased::<Self>::NEW),
         revised: Some(&Erased::<Self>::NEW),
+        witness: Some(&Erased::<Self>::NEW),
         ..Capabilities::NONE
     };
     type Spec = GroupSpec;
     type Live = GroupLive;
 
+    // The mode in its tag is no difference: it is written along with a size.
     fn diff(spec: &GroupSpec, live: &GroupLive) -> Vec<FieldChange> {
         // While the failover exchanges instances, the group may be larger than its final size.
         let max = if spec.failover.is_some() { live.max.max(spec.max) } else { spec.max };
@@ -241,6 +251,7 @@ impl Kind for Group {
             spot: desired - on_demand,
             short: None,
             status: None,
+            sized_for: spec.sized_for,
         }
     }
 
@@ -386,6 +397,12 @@ impl Capacity for Group {
     fn exchanged(live: &GroupLive, on_demand: u32, spot: u32) -> GroupLive {
         let short = live.short.clone().filter(|_| on_demand + spot < live.desired);
         GroupLive { on_demand, spot, short, ..live.clone() }
+    }
+}
+
+impl Witness for Group {
+    fn statement(_id: &str, live: &GroupLive) -> Option<Statement> {
+        live.sized_for.map(|it| Statement::Mode(it.mode, it.epoch))
     }
 }
 

@@ -118,6 +118,7 @@ fn groups() -> Vec<Sample> {
         behaviour: Some(GroupBehaviour::default()),
         by_fleet: false,
         failover: None,
+        sized_for: None,
     };
     let taken = Failover { minimum: 2, rung: Step::Whole, up_to: None };
     let active = GroupSpec { on_demand_percentage: 100, failover: Some(taken), ..group.clone() };

@@ -14,10 +14,10 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use drstack_core::cloud::{Call, CloudError};
 use drstack_core::kind::{FieldChange, Shortage};
 
-use super::{Group, GroupBehaviour, GroupLive, GroupSpec, Reserved, texts};
+use super::{Group, GroupBehaviour, GroupLive, GroupSpec, Reserved, SizedFor, texts};
 use crate::aws::gather::Batcher;
 use crate::aws::once::LastChanged;
-use crate::aws::tags::{SPEC, STACK, Tags, named, owner_by_name};
+use crate::aws::tags::{SPEC, STACK, Tags, owner_by_name};
 use crate::aws::{Driver, Looked, Seen, Target, by_id, each_of, has_code, passing};
 use crate::services::ec2::calls::filter;
 use crate::services::ec2::limits::limit_in;
@@ -27,7 +27,7 @@ mod policy;
 mod tags;
 
 use policy::{policy, size, units, weights};
-use tags::{tags, tags_of};
+use tags::{SIZED_FOR, tags, tags_of, wanted};
 
 /// Maximum number of names in one request.
 const NAMES: usize = 50;
@@ -92,7 +92,7 @@ impl Driver for Group {
             .vpc_zone_identifier(texts(&spec.subnets).join(","))
             .capacity_rebalance(true)
             .set_capacity_reservation_specification(Reserved::said(spec.reserved.as_ref(), None))
-            .set_tags(Some(tags(&spec.name, &named(call, spec))));
+            .set_tags(Some(tags(&spec.name, &wanted(call, spec))));
         let make = spec.behaviour.iter().fold(make, |make, it| it.in_create(make));
         match make.send().await {
             Ok(_) => {}
@@ -266,7 +266,7 @@ impl Members {
         call: &Call,
         spec: &GroupSpec,
     ) -> Result<(), CloudError> {
-        let mut wanted = named(call, spec);
+        let mut wanted = wanted(call, spec);
         wanted.retain(|key, value| {
             let stays = spec.failover.is_some() && key == SPEC;
             !stays && self.tags.get(key) != Some(value)
@@ -489,6 +489,7 @@ fn seen(
         spot,
         short,
         status: group.status,
+        sized_for: tags.get(SIZED_FOR).and_then(|text| SizedFor::parse(text)),
     };
     let name = group.auto_scaling_group_name.unwrap_or_default();
     Seen { owner: owner_by_name(&tags, at.scope, &name), id: name, live }
