@@ -17,7 +17,6 @@ use drstack_core::objective::{Mode, Posture};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::image::standby;
 use super::table::RESTORED;
 use super::{Bucket, Network, Table, simulated_account};
 use crate::facts::{FactKind, GroupFact};
@@ -314,7 +313,7 @@ fn image(
     match (&spec.image, fact) {
         (Some(ImageChoice::Standby(id)), _) => Some(Link::Known(id.clone())),
         (Some(ImageChoice::Stack(reference)), _) => cx.export(reference, "image").into_iter().next(),
-        (None, Some(fact)) => standby(&fact.image, None, "follows", cx, out),
+        (None, Some(fact)) => followed::image(spec, fact, cx, out),
         // `check` has rejected this.
         (None, None) => None,
     }

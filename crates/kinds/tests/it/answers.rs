@@ -222,6 +222,16 @@ fn a_group_without_types_or_with_an_image_of_somebody_else() {
     );
 }
 
+/// C4, E6: the answer that cannot be followed is told, and a pool with an image of its own does
+/// without.
+#[test]
+fn a_group_whose_image_cannot_be_resolved() {
+    let why = "its image is `resolve:ssm:/golden/inference`, and there is no such parameter";
+    let fact = || answer(group(), group_fact(json!({"image": {"no_image": why}})));
+    insta::assert_snapshot!(said_of(POOL, fact()));
+    assert_eq!(said_of(&format!("{POOL}image = \"ami-0abc\"\n"), fact()), "");
+}
+
 #[test]
 fn a_zone_that_does_not_exist_or_never_answered_or_stands_twice() {
     let twice = dns_fact(json!({"zones": ["Z1", "Z2"]}));

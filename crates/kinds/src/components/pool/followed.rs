@@ -2,15 +2,21 @@
 
 use drstack_core::component::{CompileCx, ResourceSet};
 use drstack_core::facts::Known;
+use drstack_core::link::Link;
 use drstack_core::objective::Mode;
 use serde_json::{Value, json};
 
 use super::CAPACITY;
 use super::PoolTable;
-use crate::components::image::{not_carried, simulated};
+use crate::components::image::{not_carried, simulated, standby};
 use crate::components::refuse;
 use crate::facts::{FactKind, GroupFact};
 use crate::services::autoscaling::group_fact::LEDGERS;
+use crate::services::autoscaling::group_fact::image::GroupImage;
+
+/// Help for a pool that follows a group without an image.
+const IMAGE: &str =
+    "write `image = \"@image.NAME\"`, or an id of the standby region; or correct the primary's template";
 
 /// Returns the fact of the primary's group; `Err` if the pool follows one and the fact is missing.
 ///
@@ -36,8 +42,8 @@ pub(super) fn group(
                 out.warn("DR238", "follows", message, help);
             }
             out.not_carried = fact.not_carried.sentences(&format!("group {group}"), LEDGERS);
-            if spec.image.is_none() {
-                out.not_carried.extend(not_carried(&fact.image));
+            if let (None, GroupImage::Found(image)) = (&spec.image, &fact.image) {
+                out.not_carried.extend(not_carried(image));
             }
             Ok(Some(fact))
         }
@@ -53,6 +59,27 @@ pub(super) fn group(
             Err(())
         }
     }
+}
+
+/// Returns the image to launch in the standby region: a copy of the group's image, or its publisher's
+/// image there.
+pub(super) fn image(
+    spec: &PoolTable,
+    fact: &GroupFact,
+    cx: &CompileCx<'_>,
+    out: &mut ResourceSet,
+) -> Option<Link> {
+    let image = match &fact.image {
+        GroupImage::Found(image) => image,
+        GroupImage::Missing { no_image } => {
+            let group = spec.follows.as_deref().unwrap_or_default();
+            let message =
+                format!("Auto Scaling group `{group}` has no image that could be followed: {no_image}");
+            out.error("DR231", "follows", message, IMAGE);
+            return None;
+        }
+    };
+    standby(image, None, "follows", cx, out)
 }
 
 /// Returns a group as the simulated primary has it, with some of what real groups have and lose.

@@ -12,16 +12,17 @@ use crate::facts::FactKind;
 use crate::ledger::{FieldSetting, Ledger, NotCarried};
 use crate::services::autoscaling::group::behaviour::GroupBehaviour;
 use crate::services::ec2::disk::Disk;
-use crate::services::ec2::image_fact::ImageFact;
 use crate::services::ec2::launch_options::LaunchOptions;
 use crate::services::ec2::template_fields;
 use crate::services::operation;
 
-/// An Auto Scaling group of the primary, with its launch template.
+use image::GroupImage;
+
+/// An Auto Scaling group of the primary, with its launch template or launch configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupFact {
     /// Its image.
-    pub image: ImageFact,
+    pub image: GroupImage,
     /// Instance types, best first.
     pub types: Vec<String>,
     /// Desired capacity; in a stored fact, the highest that counts.
@@ -62,6 +63,10 @@ pub const LEDGERS: &[&Ledger] = &[
     &template_fields::INTERFACE,
     &template_fields::DISK,
     &template_fields::VOLUME,
+    &configuration_fields::CONFIGURATION,
+    &configuration_fields::CONFIGURATION_DISK,
+    &configuration_fields::CONFIGURATION_VOLUME,
+    &configuration_fields::CONFIGURATION_METADATA,
 ];
 
 /// The current capacity of a group that is below the capacity that counts.
@@ -124,12 +129,14 @@ impl FactKind for GroupFact {
     const PLACE: Place = Place::Primary;
     const OPERATIONS: &'static [Operation] = &[
         operation("autoscaling", "DescribeAutoScalingGroups"),
+        operation("autoscaling", "DescribeLaunchConfigurations"),
         operation("autoscaling", "DescribeLifecycleHooks"),
         operation("autoscaling", "DescribeNotificationConfigurations"),
         operation("autoscaling", "DescribePolicies"),
         operation("autoscaling", "DescribeScheduledActions"),
         operation("ec2", "DescribeImages"),
         operation("ec2", "DescribeLaunchTemplateVersions"),
+        operation("ssm", "GetParameters"),
     ];
 
     /// Keeps the highest capacity that counts.
@@ -154,7 +161,9 @@ impl FactKind for GroupFact {
 
 #[cfg(feature = "aws")]
 mod aws;
+pub mod configuration_fields;
 pub mod fields;
+pub mod image;
 
 #[cfg(test)]
 mod tests {

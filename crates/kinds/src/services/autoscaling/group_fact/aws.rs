@@ -5,8 +5,9 @@ use aws_sdk_ec2::types::ResponseLaunchTemplateData;
 use drstack_core::cloud::{CloudError, Secrets};
 
 use super::GroupFact;
-use crate::aws::{Asked, BulkAsk, NAMES, Target};
-use crate::ledger::NotCarried;
+use super::image::{GroupImage, Parameters, ids, parameters};
+use crate::aws::{Asked, BulkAsk, NAMES, Target, each_of};
+use crate::ledger::{FieldSetting, NotCarried};
 use crate::services::autoscaling::group::behaviour::GroupBehaviour;
 use crate::services::ec2::disk::disks;
 use crate::services::ec2::image_fact::ImageFact;
@@ -16,9 +17,13 @@ use crate::services::ec2::template_fields::aws::add_not_carried;
 use crate::services::ec2::templates;
 use crate::services::ec2::user_data;
 
+mod configurations;
 mod not_carried;
 
 use not_carried::{Beside, not_carried};
+
+/// A field and how it is set.
+type Field = (&'static str, Option<FieldSetting>);
 
 impl BulkAsk for GroupFact {
     async fn ask_all(at: &Target<'_>, names: &[String]) -> Vec<Asked<GroupFact>> {
@@ -33,10 +38,38 @@ impl BulkAsk for GroupFact {
     }
 }
 
-/// Groups by name, and the images that they launch by id.
-type Groups = (BTreeMap<String, Group>, BTreeMap<String, ImageFact>);
+/// Groups by name, and the images that they launch.
+type Groups = (BTreeMap<String, Group>, Images);
 
-/// A group with its template's data, if it has a template.
+/// The images of groups by id, and the parameters that name some of them.
+struct Images {
+    parameters: Parameters,
+    images: BTreeMap<String, ImageFact>,
+}
+
+impl Images {
+    /// Reads the images that launch templates name.
+    async fn read(at: &Target<'_>, named: &BTreeSet<String>) -> Result<Self, CloudError> {
+        let named = || named.iter().map(String::as_str);
+        let wanted: Vec<String> = parameters(named()).into_iter().collect();
+        let asked = each_of(wanted, |name| async move {
+            let value = parameter(at, &name).await;
+            (name, value)
+        });
+        let parameters: Parameters = asked.await.into_iter().collect();
+        let ids: Vec<String> = ids(named(), &parameters).into_iter().collect();
+        Ok(Self { images: images(at, &ids).await?, parameters })
+    }
+}
+
+/// Reads the value of a parameter, by its name, version, label or ARN; none if it does not exist.
+async fn parameter(at: &Target<'_>, name: &str) -> Result<Option<String>, CloudError> {
+    let answer = at.ssm().get_parameters().names(name).send().await;
+    let answer = answer.map_err(|error| at.failed("ssm:GetParameters", error))?;
+    Ok(answer.parameters.unwrap_or_default().into_iter().find_map(|it| it.value))
+}
+
+/// A group with the data of its template or launch configuration, if that exists.
 struct Group {
     group: AutoScalingGroup,
     data: Option<ResponseLaunchTemplateData>,
@@ -63,24 +96,32 @@ async fn groups_by_name(at: &Target<'_>, names: &[String]) -> Result<Groups, Clo
         found.extend(answer.auto_scaling_groups.unwrap_or_default());
     }
     let wanted: Vec<_> = found.iter().filter_map(Group::template).collect();
-    // None of the three needs another's answer.
-    let (scheduled, beside, answers) =
-        tokio::join!(scheduled(at, &found), Beside::read(at, &found), templates::data(at, wanted));
-    let (scheduled, mut answers) = (scheduled?, answers.into_iter());
+    // None of the four needs another's answer.
+    let (scheduled, beside, answers, configurations) = tokio::join!(
+        scheduled(at, &found),
+        Beside::read(at, &found),
+        templates::data(at, wanted),
+        configurations::read(at, &found)
+    );
+    let (scheduled, mut answers, configurations) = (scheduled?, answers.into_iter(), configurations?);
     let mut groups = BTreeMap::new();
     for group in found {
-        let data = match Group::template(&group) {
-            Some(_) => answers.next().transpose()?.flatten(),
-            None => None,
-        };
         let name = group.auto_scaling_group_name.clone().unwrap_or_default();
         let Scheduled { actions, most } = scheduled.get(&name).copied().unwrap_or_default();
-        let not_carried = not_carried(&name, &group, &beside, actions);
+        let mut not_carried = not_carried(&name, &group, &beside, actions);
+        let configuration = group.launch_configuration_name().and_then(|it| configurations.get(it));
+        let data = if Group::template(&group).is_some() {
+            let data = answers.next().transpose()?.flatten();
+            data.iter().for_each(|it| add_not_carried(&mut not_carried, it));
+            data
+        } else {
+            configuration.iter().for_each(|it| configurations::add_not_carried(&mut not_carried, it));
+            configuration.map(configurations::data)
+        };
         groups.insert(name, Group { group, data, scheduled: most, not_carried });
     }
-    let ids: BTreeSet<String> =
-        groups.values().filter_map(|it: &Group| it.data.as_ref()?.image_id.clone()).collect();
-    let images = images(at, &ids.into_iter().collect::<Vec<_>>()).await?;
+    let named = groups.values().filter_map(|it: &Group| it.data.as_ref()?.image_id.clone()).collect();
+    let images = Images::read(at, &named).await?;
     Ok((groups, images))
 }
 
@@ -123,7 +164,7 @@ async fn scheduled(
 fn group_fact(
     name: &str,
     Group { group, data, scheduled, not_carried }: &Group,
-    images: &BTreeMap<String, ImageFact>,
+    Images { parameters, images }: &Images,
 ) -> Result<(GroupFact, Secrets), CloudError> {
     // AWS has answered: a retry does not help, and the earlier answer is no longer valid.
     let unusable = |message: String| CloudError::Invalid {
@@ -131,17 +172,11 @@ fn group_fact(
         code: "CannotFollow".to_owned(),
         message,
     };
-    if Group::template(group).is_none() {
-        let why = format!("group `{name}` has no launch template: launch configurations cannot be followed");
-        return Err(unusable(why));
-    }
     let Some(data) = data else {
-        return Err(unusable(format!("the launch template of group `{name}` does not exist")));
+        let of = if Group::template(group).is_some() { "launch template" } else { "launch configuration" };
+        return Err(unusable(format!("the {of} of group `{name}` does not exist")));
     };
-    let id = data.image_id.clone().unwrap_or_default();
-    let Some(image) = images.get(&id).cloned() else {
-        return Err(unusable(format!("image `{id}` of group `{name}` does not exist")));
-    };
+    let image = GroupImage::of(data.image_id().unwrap_or_default(), parameters, images)?;
     let overrides = group.mixed_instances_policy.as_ref().and_then(|it| it.launch_template.as_ref());
     let overrides = overrides.and_then(|it| it.overrides.as_deref()).unwrap_or_default();
     let mut types: Vec<String> = overrides.iter().filter_map(|it| it.instance_type.clone()).collect();
@@ -160,8 +195,6 @@ fn group_fact(
         let of_arn = || it.arn.as_deref().and_then(|arn| arn.rsplit('/').next()).map(str::to_owned);
         it.name.clone().or_else(of_arn)
     });
-    let mut not_carried = not_carried.clone();
-    add_not_carried(&mut not_carried, data);
     let fact = GroupFact {
         image,
         types,
@@ -174,7 +207,7 @@ fn group_fact(
         disks: disks(data.block_device_mappings.as_deref().unwrap_or_default()),
         behaviour: Some(GroupBehaviour::of(group)),
         options: LaunchOptions::of(data),
-        not_carried,
+        not_carried: not_carried.clone(),
     };
     Ok((fact, secrets))
 }
