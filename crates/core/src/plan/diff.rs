@@ -2,6 +2,7 @@
 
 mod carriers;
 mod claims;
+mod copies;
 mod failover;
 mod moved;
 mod older;
@@ -53,7 +54,7 @@ pub fn plan(
     let forward = options.mode == Mode::Active || options.intent.fails_over();
     let in_order = forward && options.intent != Intent::Destroy;
     let order = in_order.then(|| Order::of(want, kinds));
-    let scope = Reach::of(want, options, order.as_ref());
+    let scope = Reach::of(want, kinds, options, order.as_ref());
     let mut spare = Spare::of(moved.rest(&seen.others));
     match options.intent {
         Intent::Destroy => draft.destroy(want, seen, &scope)?,
@@ -276,6 +277,9 @@ impl<'a> Draft<'a> {
             return Ok(());
         }
         let reason = match (from, beside) {
+            (Some(from), _) if self.moved.is_handed(&resource.address) => {
+                format!("taken over: it was {from}")
+            }
             (Some(from), _) => format!("renamed: it was {from}"),
             (None, Some(beside)) => beside.to_owned(),
             (None, None) => differ(&changes),

@@ -263,6 +263,12 @@ subnets = ["subnet-1"]
 follows = "fleet-inference"
 network = "@network.standby"
 "#;
+/// A second pool of the same image.
+const SECOND: &str = r#"
+[pool.batch]
+follows = "fleet-inference"
+network = "@network.standby"
+"#;
 const COPY: &str = "pool.inference/image";
 
 /// Returns the remarks on older copies, without their ids.
@@ -432,4 +438,23 @@ fn changes() -> impl Strategy<Value = (Draft, Draft)> {
         let second = if related { first.changed_to(&second) } else { second };
         (first, second)
     })
+}
+
+/// C5: the pools that follow an image use one copy, which stays when the pool that made it goes.
+#[test]
+fn pools_that_follow_one_image_use_one_copy() {
+    for seed in 0..4 {
+        run(async {
+            let (one, both) = (stack(FOLLOWER), stack(&format!("{FOLLOWER}{SECOND}")));
+            let mut world = World::of(&[one.clone(), both.clone()], seed);
+            world.apply(&one, Mode::Standby).await;
+            let copy = world.id_of(COPY, &[]);
+            // The pool whose name comes first has the copy, which exists already.
+            world.apply(&both, Mode::Standby).await;
+            assert_eq!(world.id_of("pool.batch/image", &[]), copy);
+            world.apply(&one, Mode::Standby).await;
+            assert_eq!(world.id_of(COPY, &[]), copy);
+            assert_eq!(world.live("launch-template")["image"], *copy);
+        });
+    }
 }

@@ -17,7 +17,7 @@ use crate::plan::{MISSING, Remark};
 pub(super) enum Whose<'f> {
     /// The resource itself.
     Its,
-    /// An address that the stack no longer names.
+    /// An address that the stack no longer names, or that does not use it any more.
     Moved(&'f Address),
     /// No owner yet: a run was interrupted while creating it.
     Begun,
@@ -60,7 +60,10 @@ impl<'a> Draft<'a> {
         let text = match &found.owner {
             Owner::Setting => return Whose::Its,
             Owner::Ours(address) if *address == resource.address => return Whose::Its,
-            Owner::Ours(address) if self.moved.may_be(address, &resource.address) => {
+            Owner::Ours(address)
+                if self.moved.may_be(address, &resource.address)
+                    || self.moved.is_handed(&resource.address) =>
+            {
                 return Whose::Moved(address);
             }
             Owner::Ours(address) if self.serves_in_its_place(kind, resource, address) => {

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::copies::HandedOver;
 use crate::address::{Address, ComponentAddress};
 use crate::cloud::{Found, Owner};
 use crate::graph::{Graph, Resource};
@@ -25,6 +26,8 @@ pub(super) struct Moved {
     looks: BTreeMap<Address, Look>,
     /// Indexes of those objects in the list of owned resources.
     taken: BTreeSet<usize>,
+    /// Addresses that use a copy that exists for another address.
+    handed: BTreeSet<Address>,
     /// New component by old component.
     to: BTreeMap<ComponentAddress, ComponentAddress>,
     /// Components that exist in the cloud but not in the graph.
@@ -46,10 +49,13 @@ impl Moved {
         });
         let all = seen.others.iter().map(|it| &it.address).chain(named).map(Address::component);
         moved.gone.extend(all.filter(|it| !wanted.contains(it)));
+        let copies = HandedOver::find(want, seen, kinds, &moved.gone)?;
+        moved.handed.extend(copies.looks.keys().cloned());
+        (moved.looks, moved.taken) = (copies.looks, copies.taken);
         if moved.gone.is_empty() {
             return Ok(moved);
         }
-        let search = Search::of(want, seen, kinds, &moved.gone);
+        let search = Search::of(want, seen, kinds, (&moved.gone, &moved.handed));
         moved.to = search.pairs(&wanted)?;
         for (old, new) in &moved.to {
             for (address, at) in search.claims(old, new)? {
@@ -65,6 +71,17 @@ impl Moved {
     /// Returns the object that exists for `address` under another address.
     pub(super) fn look(&self, address: &Address) -> Option<&Look> {
         self.looks.get(address)
+    }
+
+    /// True if `address` uses a copy that exists for another address.
+    pub(super) fn is_handed(&self, address: &Address) -> bool {
+        self.handed.contains(address)
+    }
+
+    /// True if another address uses the copy with this id.
+    pub(super) fn hands_over(&self, id: &str) -> bool {
+        let mut looks = self.handed.iter().filter_map(|address| self.looks.get(address));
+        looks.any(|look| matches!(look, Look::Present(found) if found.id == id))
     }
 
     /// Returns the owned resources that no rename has claimed.
@@ -128,6 +145,8 @@ struct Search<'a> {
     seen: &'a Observed,
     kinds: &'a KindRegistry,
     gone: &'a BTreeSet<ComponentAddress>,
+    /// Addresses that use a copy that exists for another.
+    handed: &'a BTreeSet<Address>,
     /// Owned resources by address: indexes in the list of all.
     owned: BTreeMap<&'a Address, Vec<usize>>,
 }
@@ -137,13 +156,13 @@ impl<'a> Search<'a> {
         want: &'a Graph,
         seen: &'a Observed,
         kinds: &'a KindRegistry,
-        gone: &'a BTreeSet<ComponentAddress>,
+        (gone, handed): (&'a BTreeSet<ComponentAddress>, &'a BTreeSet<Address>),
     ) -> Self {
         let mut owned: BTreeMap<&Address, Vec<usize>> = BTreeMap::new();
         for (at, it) in seen.others.iter().enumerate() {
             owned.entry(&it.address).or_default().push(at);
         }
-        Self { want, seen, kinds, gone, owned }
+        Self { want, seen, kinds, gone, handed, owned }
     }
 
     /// Returns the renamed components, new by old address.
@@ -202,7 +221,8 @@ impl<'a> Search<'a> {
                 alike.iter().map(|(old, new)| (old.clone(), self.parts(old, new))).collect();
             let found: BTreeSet<&Address> = parts.values().flatten().map(|(it, _)| &it.address).collect();
             let is_made = |address: &Address| {
-                self.seen.seen.get(address) == Some(&Look::Absent) && !found.contains(address)
+                let is_found = found.contains(address) || self.handed.contains(address);
+                self.seen.seen.get(address) == Some(&Look::Absent) && !is_found
             };
             let waits = |it: &Resource| {
                 let mut others = targets(&it.spec).into_iter().filter_map(Address::parse);
@@ -298,7 +318,8 @@ impl<'a> Search<'a> {
         let mut parts = Vec::new();
         for resource in self.of_component(new) {
             let by_tag = self.is_by_tag(resource);
-            let is_absent = self.seen.seen.get(&resource.address) == Some(&Look::Absent);
+            let is_absent = self.seen.seen.get(&resource.address) == Some(&Look::Absent)
+                && !self.handed.contains(&resource.address);
             let at = Address::new(old, resource.address.resource());
             let here = |at: &&usize| {
                 let owned = &self.seen.others[**at];

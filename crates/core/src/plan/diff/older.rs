@@ -67,7 +67,7 @@ impl Draft<'_> {
     /// it.
     pub(super) fn settle_older(&mut self) -> Result<(), ShapeError> {
         for Older { kind, place, address, found, newer, is_twin } in std::mem::take(&mut self.older) {
-            if !self.is_target(&address) {
+            if !self.is_target(&address) || self.moved.hands_over(&found.id) {
                 continue;
             }
             let is_used = self.held.contains(&found.id);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Address;
 use crate::graph::{Graph, Resource};
+use crate::kind::KindRegistry;
 use crate::plan::waits::Order;
 use crate::plan::{Intent, Options};
 
@@ -14,8 +15,13 @@ pub(super) struct Reach<'a>(Option<BTreeSet<&'a Address>>);
 
 impl<'a> Reach<'a> {
     /// Computes the scope; in mode active traffic takes in what it waits for.
-    pub(super) fn of(want: &'a Graph, options: &Options, order: Option<&Order<'a>>) -> Self {
-        Self((!options.targets.is_empty()).then(|| around_targets(want, options, order)))
+    pub(super) fn of(
+        want: &'a Graph,
+        kinds: &KindRegistry,
+        options: &Options,
+        order: Option<&Order<'a>>,
+    ) -> Self {
+        Self((!options.targets.is_empty()).then(|| around_targets(want, kinds, options, order)))
     }
 
     pub(super) fn contains(&self, address: &Address) -> bool {
@@ -25,15 +31,22 @@ impl<'a> Reach<'a> {
 
 fn around_targets<'a>(
     want: &'a Graph,
+    kinds: &KindRegistry,
     options: &Options,
     order: Option<&Order<'a>>,
 ) -> BTreeSet<&'a Address> {
     let is_target = |address: &Address| options.targets.iter().any(|target| address.is_within(target));
+    // Data that a destroy keeps is no reason to destroy what uses it.
+    let stays = |it: &Resource| {
+        kinds.get(&it.kind).is_some_and(|kind| kind.role().holds_data())
+            && !options.delete_data.iter().any(|name| it.address.is_named_by(name))
+    };
     let mut edges: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
     for (address, resource) in &want.resources {
         for need in resource.needs() {
-            let Some((need, _)) = want.resources.get_key_value(&need) else { continue };
+            let Some((need, needed)) = want.resources.get_key_value(&need) else { continue };
             match options.intent {
+                Intent::Destroy if stays(needed) => {}
                 Intent::Destroy => edges.entry(need).or_default().push(address),
                 _ => edges.entry(address).or_default().push(need),
             }

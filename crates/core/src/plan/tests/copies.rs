@@ -95,3 +95,70 @@ fn copies_of_what_is_no_longer_named_are_each_deleted_when_named() {
     let (plan, _) = made(&Graph::default(), &seen, &deleting(&["x.x/c"]));
     assert_eq!(lines(&plan), ["Delete x.x/c []", "Delete x.x/c []"]);
 }
+
+/// `x.second/b` uses a copy that has been `x.first/c` until now.
+fn handed_over(used: &str) -> (Graph, Observed) {
+    let c = Spec { size: 1, fixed: "a".into(), link: None };
+    let link = Some(Link::id(&at("x.second/c")));
+    let graph = want(vec![
+        Resource::tagged::<Copy>(at("x.second/c"), Place::Standby, &c),
+        Resource::named::<Named>(at("x.second/b"), Place::Standby, "b", &spec(link)),
+    ]);
+    let b = found("b", "x.second/b", json!({"size": 1, "fixed": "a", "link": used}));
+    let mut seen = seen(vec![("x.second/c", Look::Absent), ("x.second/b", Look::Present(b))]);
+    let copy = |id: &str, of: &str| Owned {
+        kind: "copy",
+        place: Place::Standby,
+        address: at(of),
+        found: found(id, of, json!({"size": 1, "fixed": "a", "link": null})),
+    };
+    seen.others = vec![copy("c-1", "x.first/c"), copy("c-2", "x.third/c")];
+    (graph, seen)
+}
+
+/// C5
+#[test]
+fn a_copy_of_the_same_is_taken_over_and_a_further_one_stays() {
+    let (graph, seen) = handed_over("c-1");
+    let (plan, report) = made(&graph, &seen, &options(Intent::Converge));
+    assert_eq!(lines(&plan), ["Update x.second/c []"]);
+    assert_eq!(plan.steps[0].reason, "taken over: it was x.first/c");
+    assert_eq!(kept(&report), ["x.third/c: `c-2` holds data; delete it with `--delete-data x.third/c`"]);
+    assert!(report.blocked.is_empty());
+    let (plan, _) = made(&graph, &seen, &deleting(&["x.first", "x.third"]));
+    assert_eq!(lines(&plan), ["Update x.second/c []", "Delete x.third/c []"]);
+    let (plan, _) = made(&graph, &seen, &options(Intent::Failover));
+    assert!(plan.is_empty(), "{plan:?}");
+    assert_eq!(plan.outputs[&at("x.second/c")]["id"], "c-1");
+}
+
+/// C5
+#[test]
+fn a_copy_that_its_address_replaces_goes_to_the_one_that_wants_it() {
+    let (mut graph, mut seen) = handed_over("c-1");
+    let z = Spec { size: 1, fixed: "z".into(), link: None };
+    graph
+        .resources
+        .extend(want(vec![Resource::tagged::<Copy>(at("x.first/c"), Place::Standby, &z)]).resources);
+    let owned = seen.others.remove(0);
+    seen.seen.insert(at("x.first/c"), Look::Present(owned.found));
+    seen.others.clear();
+    let (plan, report) = made(&graph, &seen, &deleting(&["x.first"]));
+    assert_eq!(lines(&plan), ["Create x.first/c []", "Update x.second/c []"]);
+    assert_eq!(kept(&report), [""; 0]);
+}
+
+/// C5: data that a destroy keeps is no reason to destroy what uses it.
+#[test]
+fn a_destroy_of_what_shares_a_copy_leaves_the_others_alone() {
+    let seen = copies(&[("c-1", "a")], "c-1");
+    let destroy = |delete_data: &[&str]| Options {
+        targets: vec!["x.x/c".to_owned()],
+        intent: Intent::Destroy,
+        ..deleting(delete_data)
+    };
+    let (plan, _) = made(&user_of_a_copy("a"), &seen, &destroy(&[]));
+    assert!(plan.is_empty(), "{plan:?}");
+    let (plan, _) = made(&user_of_a_copy("a"), &seen, &destroy(&["x.x/c"]));
+    assert_eq!(lines(&plan), ["Delete x.x/b []", "Delete x.x/c [0]"]);
+}

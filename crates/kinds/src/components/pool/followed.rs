@@ -61,8 +61,8 @@ pub(super) fn group(
     }
 }
 
-/// Returns the image to launch in the standby region: a copy of the group's image, or its publisher's
-/// image there.
+/// Returns the image to launch in the standby region: the copy of the group's image, which the first
+/// pool that follows the image makes for all, or its publisher's image there.
 pub(super) fn image(
     spec: &PoolTable,
     fact: &GroupFact,
@@ -79,7 +79,13 @@ pub(super) fn image(
             return None;
         }
     };
-    standby(image, None, "follows", cx, out)
+    let copies = format!("copy of {}", image.id);
+    let made = cx.exports.values().find_map(|it| it.get(&copies)?.first().cloned());
+    let copy = made.or_else(|| standby(image, None, "follows", cx, out));
+    if image.owned {
+        out.export(&copies, copy.clone().into_iter().collect());
+    }
+    copy
 }
 
 /// Returns a group as the simulated primary has it, with some of what real groups have and lose.
