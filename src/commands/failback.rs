@@ -15,7 +15,7 @@ pub(crate) struct FailbackArgs {
     stack: StackArgs,
     #[command(flatten)]
     run: RunArgs,
-    /// Print the plan and the AWS calls it would make; change nothing
+    /// Print the plan and the AWS calls that its steps may make; change nothing
     #[arg(long)]
     dry_run: bool,
 }

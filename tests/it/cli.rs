@@ -340,6 +340,34 @@ fn kinds_lists_every_component_and_resource() {
 }
 
 #[test]
+fn names_with_other_letters_are_followed() {
+    let group = "team/fleet: inference (prod) ü+&%20";
+    let machine = with(&format!(
+        "{}\n[table.features]\nname = \"acme.features_v1-x\"\n",
+        POOL.replace("\"serve\"", &format!("\"{group}\"")).replace("acme-models", "acme.models.v1")
+    ));
+    let ran = run(&machine, "apply s --cloud sim --auto-approve").ok();
+    assert!(ran.stdout.contains(&format!("not carried from group {group}: ")), "{ran:?}");
+    run(&machine, "plan s --cloud sim --detailed-exitcode").ok();
+    run(&machine, "failover s --cloud sim --auto-approve").unasked();
+    run(&machine, "failback s --cloud sim --auto-approve").ok();
+    run(&machine, "destroy s --cloud sim --auto-approve").ok();
+}
+
+/// B16: a second stack in one folder is drawn as it is planned.
+#[test]
+fn a_second_stack_in_one_folder_is_planned_and_drawn() {
+    let machine = with(POOL);
+    run(&machine, "apply s --cloud sim --auto-approve").ok();
+    let second = POOL.replace("\"demo\"", "\"second\"").replace("\"serve\"", "\"batch\"");
+    machine.write("t/stack.toml", &second.replace("acme-models", "acme-logs"));
+    let planned = planned(&run(&machine, "plan t --cloud sim --json").ok());
+    assert_eq!(planned, names(&["bucket.models", "network.standby", "pool.serving"]));
+    let drawn = run(&machine, "graph t --cloud sim").ok().stdout;
+    assert!(planned.iter().all(|it| drawn.contains(&format!("\"{it}/"))), "{drawn}");
+}
+
+#[test]
 fn the_seed_on_the_command_line_decides_the_ids_of_the_simulated_cloud() {
     let world = |options: &str| {
         let machine = with(&format!("{POOL}\n[sim]\nseed = 7\n"));

@@ -298,6 +298,23 @@ fn a_cold_pool_gets_its_group_from_the_failover_and_all_else_from_the_apply() {
     run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
 }
 
+/// B9: the stack still names the pool, and a plan does not say otherwise.
+#[test]
+fn a_group_that_its_pool_needs_no_more_is_deleted_for_that_reason() {
+    let machine = machine();
+    let cold = STACK.replace("\"warm\"", "\"cold\"").replace("15m", "4h");
+    machine.write("s/stack.toml", &cold);
+    let expect_reason = |ran: &Ran| {
+        let reason = "`: its component needs none in this posture and mode\n";
+        assert_eq!(ran.stdout.matches(reason).count(), 2, "{ran:?}");
+        assert!(!ran.stdout.contains("no longer names it"), "{ran:?}");
+    };
+    expect_reason(&run(&machine, "plan s", None).ok());
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    expect_reason(&run(&machine, "failback s --dry-run", None).ok());
+}
+
 #[test]
 fn a_failover_before_any_apply_says_what_is_missing_and_changes_nothing() {
     let machine = drstack();

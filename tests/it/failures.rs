@@ -194,6 +194,9 @@ fn a_look_that_is_denied_blocks_what_hangs_on_it_and_nothing_else() {
     assert!(ran.stdout.contains("Blocked:\n  table.features/table-replica: could not look: "), "{ran:?}");
     assert!(ran.stdout.contains("allow `table-replica:read` to these credentials"), "{ran:?}");
     assert!(ran.stderr.contains("created bucket.models/bucket"), "{ran:?}");
+    // B17: what is blocked is not done.
+    assert!(ran.stdout.contains("\nApply incomplete: ") && ran.stdout.contains(" 1 blocked, "), "{ran:?}");
+    assert!(!ran.stdout.contains("Apply complete"), "{ran:?}");
     let ran = apply(&machine, denied).code(1);
     assert!(ran.stdout.ends_with("\nNothing can be done until that is fixed.\n"), "{ran:?}");
     mended(&machine);

@@ -208,15 +208,21 @@ fn one_ctrl_c_finishes_what_runs_and_two_stop_at_once() {
     for times in [1, 2] {
         let Some(server) = Server::moto() else { return };
         let (server, machine) = fresh(server);
-        let mut child = start(&machine);
+        let mut command = machine.command(["apply", "s", "--auto-approve"]);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = command.spawn().expect("start drstack");
         until_called(&server, "/CreateVpc");
         interrupt(&child);
         if times == 2 {
             std::thread::sleep(LATENCY);
             interrupt(&child);
         }
-        let status = child.wait().expect("wait for drstack");
-        assert_eq!(status.code(), Some(130), "{times} Ctrl-C");
+        let ended = child.wait_with_output().expect("wait for drstack");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(130), "{times} Ctrl-C\n{said}");
+        // B13: what was stopped is not called finished.
+        let what = if times == 1 { "finished" } else { "stopped" };
+        assert!(said.contains(&format!("what was running is {what};")), "{times} Ctrl-C\n{said}");
         // The run released its lock, so no unlock is needed.
         apply(&machine);
         nothing_to_do(&machine);

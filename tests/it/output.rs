@@ -55,16 +55,26 @@ fn a_destroy_is_shown_before_it_is_asked_for() {
     );
     machine.run(["plan", "search", "--cloud", "sim", "--detailed-exitcode"]).ok();
     machine.write("lost.toml", "down = [\"us-east-1\", \"global\"]\n");
-    let over = ["failover", "search", "--cloud", "sim", "--sim", "lost.toml", "--auto-approve"];
-    let ran = machine.run(over.iter().chain(&["--timings", "when.svg"]).copied()).ok();
-    assert!(
-        std::fs::read_to_string(machine.folder().join("when.svg")).is_ok_and(|it| it.starts_with("<svg")),
-        "B10: {ran:?}"
-    );
+    machine.run(["failover", "search", "--cloud", "sim", "--sim", "lost.toml", "--auto-approve"]).ok();
     let refused = machine.run(["plan", "search", "--destroy", "--cloud", "sim"]).code(3);
     assert!(refused.stderr.contains("drstack failback search"), "{refused:?}");
     let active = machine.run(["plan", "search", "--cloud", "sim"]).ok();
     assert!(active.stdout.contains("us-west-2 serves since 2026-"), "{active:?}");
+}
+
+/// B10: a failover and a failback draw their steps too.
+#[test]
+fn a_failover_and_a_failback_draw_when_each_step_ran() {
+    let machine = applied();
+    for command in ["failover", "failback"] {
+        let file = format!("{command}.svg");
+        let ran =
+            machine.run([command, "search", "--cloud", "sim", "--auto-approve", "--timings", &file]).ok();
+        let chart = std::fs::read_to_string(machine.folder().join(&file));
+        let has_step = |it: &str| it.starts_with("<svg") && it.contains("pool.serving/group");
+        assert!(chart.is_ok_and(|it| has_step(&it)), "{ran:?}");
+        assert!(ran.stderr.contains(&format!("is drawn in `{file}`")), "{ran:?}");
+    }
 }
 
 /// B10, F15: nothing is done before it is known that the chart can be written, and no device is replaced.

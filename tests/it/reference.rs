@@ -6,6 +6,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use drstack_core::objective::Posture;
 use drstack_kinds::ledger::{Fate, Ledger};
 use drstack_kinds::registry::ledgers;
 use serde_json::Value;
@@ -180,4 +181,34 @@ fn the_manual_has_each_page_that_it_refers_to() {
         assert_eq!(machine.run(["man", command]).ok().stdout, page, "{name}");
     }
     machine.run(["man", "nonsense"]).code(64);
+}
+
+fn page(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path)
+}
+
+/// B28: the guide has the bands that plans name, and says whose numbers they are.
+#[test]
+fn the_guide_has_the_band_of_each_posture() {
+    let guide = page("docs/guide/postures.md");
+    for posture in Posture::ALL {
+        let (name, band) = (posture.name(), posture.band());
+        let row = guide.lines().find(|it| it.starts_with(&format!("| `{name}` |")));
+        let cells: Vec<&str> = row.unwrap_or_else(|| panic!("no row of {name}")).split(" | ").collect();
+        assert_eq!(cells[1..3], [band.rto, band.rpo], "{name}");
+        // The share of a pilot light is said in words.
+        let share = band.cost.strip_suffix(" of the primary");
+        assert!(share.is_none_or(|it| it == cells[3]), "{name}: {share:?} and {}", cells[3]);
+    }
+    let words: Vec<&str> = guide.split_whitespace().collect();
+    assert!(words.join(" ").contains("The bands are drstack's own: typical values, not measurements"));
+}
+
+/// B27: moto alone is not what the tests use.
+#[test]
+fn the_readme_names_what_the_tests_put_in_front_of_moto() {
+    let readme = page("README.md");
+    for script in ["tests/servers/moto_wsgi.py", "tests/servers/route.py"] {
+        assert!(readme.contains(script), "{script}");
+    }
 }

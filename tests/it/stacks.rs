@@ -101,6 +101,15 @@ fn every_stack_is_made_kept_drawn_and_taken_away() {
     }
 }
 
+/// B29: both regions write the sessions, so no role that only reads takes the place of the primary's.
+#[test]
+fn the_pools_that_serve_in_both_regions_keep_the_rights_of_the_primarys() {
+    let stack = Path::new(env!("CARGO_MANIFEST_DIR")).join("stacks/active-active");
+    let made = additions(&drstack(), &stack);
+    assert!(made.contains("pool.serving[\"rank\"]/group"), "{made:?}");
+    assert!(!made.iter().any(|it| it.ends_with("/instance-role")), "{made:?}");
+}
+
 #[test]
 fn the_number_of_services_is_an_input_and_a_pool_follows_its_group() {
     let (machine, stack) = (drstack(), Path::new(env!("CARGO_MANIFEST_DIR")).join("stacks/many-services"));

@@ -76,7 +76,7 @@ fn a_cold_failover_moves_traffic_after_the_table_is_restored_and_the_pool_serves
 fn the_order_is_said_by_validate_and_plan_and_counted_in_the_predicted_time() {
     let machine = machine(TABLE);
     let says = "traffic.api moves after: restored table.features; pool.serving; checks of table.features.";
-    for command in ["validate s", "plan s", "failover s --dry-run"] {
+    for command in ["validate s", "plan s", "apply s --auto-approve", "failover s --dry-run"] {
         let ran = match command {
             "validate s" => machine.run(["validate", "s"]).ok(),
             other => run(&machine, other, None).ok(),
