@@ -59,6 +59,7 @@ mod python;
 #[cfg(feature = "aws")]
 mod queues;
 mod reference;
+mod regressions;
 mod renamed;
 mod reservations;
 mod schema;
