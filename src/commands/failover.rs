@@ -32,7 +32,7 @@ pub(crate) struct FailoverArgs {
     #[arg(long, value_name = "ADDRESS")]
     only: Vec<String>,
     /// Use the stack's files as they are now, and not what was last applied
-    #[arg(long, conflicts_with_all = ["bundle", "watch"])]
+    #[arg(long, conflicts_with_all = ["bundle", "watch", "unsigned"])]
     with_files: bool,
     /// Use the bundle although no key of yours signed it and your files, if any, say something else
     #[arg(long)]

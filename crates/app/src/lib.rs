@@ -7,6 +7,7 @@
 
 pub mod accepted;
 pub mod app;
+mod began_with;
 mod doubt;
 pub mod failure;
 pub mod freshness;

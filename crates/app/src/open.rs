@@ -104,6 +104,9 @@ impl Session {
         let (stack, demands) = match source {
             Source::Bundle(at) => {
                 let (session, bundle) = Self::from_bundle(app, &at).await?;
+                if let Some(stack) = session.began_with(&bundle, None, trust).await? {
+                    return Ok(Self { stack, rehearsed: None, ..session }.working_from(bundle, trust.planned));
+                }
                 Vouched::of(at.demands.verify_key.is_some(), None, &session.stack).expect(&session, trust)?;
                 return Ok(session.working_from(bundle, trust.planned));
             }
@@ -132,6 +135,14 @@ impl Session {
             return Ok(Self { alone, ..session });
         };
         same_regions(&session.stack.facts, &stack.facts, &url, key.as_ref())?;
+        let begun = match trust.with_files {
+            true => None,
+            false => session.began_with(&bundle, Some(&session.stack), trust).await?,
+        };
+        if let Some(stack) = begun {
+            let stack = Stack { secrets: session.stack.secrets.clone(), ..stack };
+            return Ok(Self { stack, ..session }.working_from(bundle, trust.planned));
+        }
         if !trust.with_files {
             // A writer to the control bucket can write any hash, so the stacks themselves are
             // compared.

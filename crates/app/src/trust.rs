@@ -27,6 +27,15 @@ pub struct Trust {
     pub with_files: bool,
 }
 
+/// The stack that has to be vouched for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Published {
+    /// That of the bundle, which was applied.
+    Applied,
+    /// That which the failover began with.
+    Begun,
+}
+
 /// What neither the caller's key nor the caller's files vouch for. A bundle names its own hash and
 /// its own key, so neither counts.
 pub(crate) struct Vouched {
@@ -34,7 +43,11 @@ pub(crate) struct Vouched {
     /// What the bundle says otherwise than the caller's files; `None` if the caller has none.
     differences: Option<Vec<String>>,
     signed: bool,
+    published: Published,
 }
+
+/// Said of a bundle if the caller has neither a key nor files.
+const UNKNOWN: &str = "the bundle decides what is started, and you named no key that has to have signed it";
 
 /// Differences that a message names.
 const NAMED: usize = 5;
@@ -51,7 +64,12 @@ impl Vouched {
             (false, None) => commands(published),
         };
         let differences = own.map(|own| own.resolve().differences(&published.resolve()));
-        Self { commands, differences, signed }
+        Self { commands, differences, signed, published: Published::Applied }
+    }
+
+    /// Says which stack this is.
+    pub(crate) fn of_stack(self, published: Published) -> Self {
+        Self { published, ..self }
     }
 
     /// Fails if the bundle says anything that is not vouched for, unless nothing runs or the caller
@@ -69,12 +87,18 @@ impl Vouched {
             }
             return Ok(());
         }
-        let hint = match self.differences {
-            Some(_) => {
+        let hint = match (self.published, &self.differences) {
+            (Published::Applied, Some(_)) => {
                 "name the key that signs the bundle: `--verify-key PUBLIC_KEY`; or fail over with what was applied: `--unsigned`; or with these files: `--with-files`"
             }
-            None => {
+            (Published::Applied, None) => {
                 "name the key that signs the bundle: `--verify-key PUBLIC_KEY`; or run `drstack failover STACK` in the stack's folder, whose files say the same; or accept it as it is: `--unsigned`"
+            }
+            (Published::Begun, Some(_)) => {
+                "go on with the files that it began with: `--unsigned`; or with these files: `--with-files`"
+            }
+            (Published::Begun, None) => {
+                "go on with the files that it began with: `--unsigned`; or run `drstack failover STACK` in the folder that has them"
             }
         };
         Err(Failure::new(Status::Usage, message, hint))
@@ -82,14 +106,25 @@ impl Vouched {
 
     fn message(&self) -> String {
         let mut message = match &self.differences {
-            None => "no key says whose the bundle is, and it decides what is started".to_owned(),
+            None => match self.published {
+                Published::Applied => UNKNOWN.to_owned(),
+                Published::Begun => {
+                    "this failover began with other files than what was applied, and no key signs those"
+                        .to_owned()
+                }
+            },
             Some(all) => {
                 let mut named: Vec<String> = all.iter().take(NAMED).map(|it| format!("`{it}`")).collect();
                 named.extend((all.len() > NAMED).then(|| format!("{} more", all.len() - NAMED)));
-                format!(
-                    "what was applied is not what these files say, and no key says whose it is: {} differ",
-                    named.join(", ")
-                )
+                let published = match self.published {
+                    Published::Applied => {
+                        "what was applied is not what these files say, and you named no key that signed it"
+                    }
+                    Published::Begun => {
+                        "this failover began with other files than these, and no key signs those"
+                    }
+                };
+                format!("{published}: {} differ", named.join(", "))
             }
         };
         if !self.commands.is_empty() {

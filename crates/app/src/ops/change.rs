@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use drstack_core::address::ComponentAddress;
 use drstack_core::control::Condition;
+use drstack_core::control::failover_stack::{self, FailoverStack};
 use drstack_core::control::lock::Lock;
 use drstack_core::control::mode::KeptMode;
 use drstack_core::engine::event::{Event, Outcome};
@@ -253,6 +254,11 @@ async fn begin(
         // A planned failover detects no outage: the primary serves until then.
         Intent::PlannedFailover | Intent::Converge | Intent::Failback | Intent::Destroy => None,
     };
+    if session.decisions.files.is_some() {
+        let (at, run) = (session.now(), lock.holder().run.clone());
+        let stack = FailoverStack { at, run, stack: session.stack.resolve() };
+        failover_stack::keep(&*session.store, &stack).await.map_err(|error| store_failure(&error))?;
+    }
     let begun = kept.begin(&*session.store, standing, session.now(), detected, &lock.holder().run).await;
     let begun = begun.map_err(|error| mode_failure(&error))?;
     session.testify(&begun).await;

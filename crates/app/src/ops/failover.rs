@@ -56,6 +56,7 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
     session.accept(&how.minimum)?;
     session.decisions.stated = true;
     session.decisions.parallelism = Some(how.parallelism);
+    session.decisions.files = how.with_files.then(|| session.stack.hash.clone());
     let detected = how.detected_at.unwrap_or_else(|| session.now());
     if detected > session.now() {
         let hint = "name the moment at which the outage was noticed, or leave it out";

@@ -1,6 +1,7 @@
 //! The control store: the bucket in the standby region with lock, facts and journals, as conditional reads and writes.
 
 pub mod doubt;
+pub mod failover_stack;
 pub mod in_flight;
 pub mod journal;
 pub mod lease;

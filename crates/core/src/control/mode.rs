@@ -93,9 +93,12 @@ impl KeptMode {
         let whole = mode == Mode::Standby || only.is_empty() || was_whole;
         let only = if whole { Vec::new() } else { all };
         let epoch = if begun && only == now.only { now.epoch } else { now.epoch.saturating_add(1) };
-        // An accepted minimum holds for this failover only.
-        let minimum = if begun && mode == Mode::Active { now.minimum } else { Minimums::default() };
-        Standing { mode, epoch, only, minimum, planned: false }
+        // An accepted minimum and the chosen files hold for this failover only.
+        let (minimum, files) = match begun && mode == Mode::Active {
+            true => (now.minimum, now.files),
+            false => (Minimums::default(), None),
+        };
+        Standing { mode, epoch, only, minimum, files, planned: false }
     }
 
     /// Records that `run` begins or resumes a change to `standing`; from here on that is the mode.
@@ -332,16 +335,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_accepted_minimum_is_kept_until_it_is_failed_back() {
+    async fn an_accepted_minimum_and_the_files_are_kept_until_it_is_failed_back() {
         let store = Memory::default();
         store.ensure().await.unwrap();
         let mut active = KeptMode::default().next(Mode::Active, &[]);
         active.minimum.accept(None, "40%".parse().unwrap());
+        active.files = Some("0f".repeat(32));
         let first = KeptMode::default();
         first.begin(&store, active.clone(), Timestamp::UNIX_EPOCH, None, "run-1").await.unwrap();
         let kept = recorded(&store).await.unwrap();
         assert_eq!(kept.next(Mode::Active, &[]), active, "a run that goes on accepts it too");
-        assert!(kept.next(Mode::Standby, &[]).minimum.is_empty());
+        let back = kept.next(Mode::Standby, &[]);
+        assert!(back.minimum.is_empty() && back.files.is_none(), "{back:?}");
         let stored = String::from_utf8(store.get(KEY).await.unwrap().unwrap().0).unwrap();
         assert!(stored.contains("\"minimum\":{\"all\":\"40%\"}"), "{stored}");
     }

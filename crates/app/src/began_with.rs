@@ -1,0 +1,74 @@
+//! A failover that began with the files of the stack (`--with-files`) goes on with them: each later
+//! run of it works from the same stack, whatever files its machine has.
+
+use drstack_core::bundle::{Bundle, BundleError};
+use drstack_core::control::failover_stack::{FailoverStack, KEY, failover_stack};
+use drstack_core::control::mode::KeptMode;
+use drstack_core::objective::Mode;
+use drstack_core::stack::Stack;
+use jiff::Timestamp;
+
+use crate::failure::{Failure, Status, store_failure};
+use crate::open::refused;
+use crate::session::Session;
+use crate::trust::{Published, Trust, Vouched};
+
+impl Session {
+    /// Returns the stack that the current failover began with in place of `bundle`'s; `None` if it
+    /// works from what was applied, or an apply has taken that stack over since.
+    ///
+    /// `own` are the caller's files. What neither they nor `trust` vouch for is refused: no key
+    /// signs the stack of a failover.
+    pub(crate) async fn began_with(
+        &self,
+        bundle: &Bundle,
+        own: Option<&Stack>,
+        trust: &Trust,
+    ) -> Result<Option<Stack>, Failure> {
+        let kept = failover_stack(&*self.store).await.map_err(|error| store_failure(&error))?;
+        let Some(hash) = chosen(&self.mode().await?) else { return Ok(None) };
+        let Some(FailoverStack { at, run, stack }) = kept.filter(|it| it.stack.hash == hash) else {
+            return self.lost(trust).map(|()| None);
+        };
+        if bundle.applied_at > at || stack.differences(&bundle.stack).is_empty() {
+            return Ok(None);
+        }
+        let facts = &bundle.stack.facts;
+        if stack.facts != *facts {
+            let (stack, control) = (stack.facts.name, stack.facts.control);
+            return Err(refused(&BundleError::Other { stack, control }));
+        }
+        let components = &self.app.catalog.components;
+        let stack = stack.into_stack(components).map_err(|error| refused(&error.into()))?;
+        Vouched::of(false, own, &stack).of_stack(Published::Begun).expect(self, trust)?;
+        self.note(&on_with(at, &run));
+        Ok(Some(stack))
+    }
+
+    /// Fails if nobody accepts that what was applied takes the place of a lost stack.
+    fn lost(&self, trust: &Trust) -> Result<(), Failure> {
+        let message = format!(
+            "this failover began with the files of the stack, and `{KEY}` in `{}` no longer has them",
+            self.stack.facts.control
+        );
+        if trust.unsigned || trust.dry_run || trust.watch {
+            self.warn(&format!("warning: {message}: it goes on with what was applied"));
+            return Ok(());
+        }
+        let hint = "go on with the files, in the stack's folder: `drstack failover STACK --with-files`; or with what was applied, which may be less: `--unsigned`";
+        Err(Failure::new(Status::Usage, message, hint))
+    }
+}
+
+/// Returns the hash of the stack that the current failover began with; `None` if it works from what
+/// was applied.
+fn chosen(kept: &KeptMode) -> Option<String> {
+    let standing = kept.standing();
+    standing.files.filter(|_| standing.mode == Mode::Active)
+}
+
+fn on_with(at: Timestamp, run: &str) -> String {
+    format!(
+        "This failover began with the files of the stack: it goes on with those of run {run}, {at:.0}, and not with what was applied."
+    )
+}
