@@ -242,14 +242,18 @@ fn a_zone_that_does_not_exist_or_never_answered_or_stands_twice() {
     );
 }
 
+/// E9: the help is to write what stands there, not to change a record that serves.
 #[test]
 fn a_record_of_somebody_else() {
     let leads_to = |target: &str| dns_fact(json!({"simple": {"target": target, "ttl": 300}}));
     let alias = || dns_fact(json!({"others": ["A alias of east.example.com"]}));
     let adopting = format!("{TRAFFIC}adopt = true\n");
+    let dualstack = json!({"target": "dualstack.lb-1.us-east-1.elb.amazonaws.com", "ttl": 0, "zone": "Z35"});
+    let dualstack = || dns_fact(json!({ "simple": dualstack }));
     insta::assert_snapshot!(
         said_of(TRAFFIC, answer(dns(), leads_to("east.example.com")))
             + &said_of(&adopting, answer(dns(), leads_to("elsewhere.example.com")))
+            + &said_of(&adopting, answer(dns(), dualstack()))
             + &said_of(&adopting, answer(dns(), alias()))
     );
     assert_eq!(said_of(&adopting, answer(dns(), leads_to("east.example.com"))), "");

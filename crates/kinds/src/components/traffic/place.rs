@@ -119,12 +119,26 @@ pub(super) fn place(
         }
         (false, Some(found)) => {
             let message = format!("`{record}` exists and is not drstack's: {found}");
-            let form = if alias.is_some() { "an alias of" } else { "a CNAME to" };
-            let help =
-                format!("make it {form} `{target}` and write `adopt = true`, or choose another record");
+            let help = way_on(fact.simple.as_ref().filter(|_| is_alone), &target, alias);
             out.error("DR252", "record", message, help);
             return None;
         }
     }
     Some((id.clone(), record.clone()))
+}
+
+/// Returns what to do about a record that leads elsewhere, or is of another form: `simple` if it is one
+/// that could be adopted.
+fn way_on(simple: Option<&SimpleRecord>, target: &str, alias: Option<&str>) -> String {
+    let Some(SimpleRecord { target: there, zone, .. }) = simple else {
+        let form = if alias.is_some() { "an alias of" } else { "a CNAME to" };
+        return format!("make it {form} `{target}` and write `adopt = true`, or choose another record");
+    };
+    let written = match zone {
+        Some(zone) => format!("{{ alias = \"{there}\", zone = \"{zone}\" }}"),
+        None => format!("\"{there}\""),
+    };
+    format!(
+        "if it leads to the primary, write it as it stands there, `primary_target = {written}`, and `adopt = true`; else choose another record"
+    )
 }

@@ -25,7 +25,7 @@ pub struct DnsFact {
 }
 
 /// The tables of a record and its health check.
-pub const LEDGERS: &[&Ledger] = &[&fields::RECORD, &fields::HEALTH_CHECK];
+pub const LEDGERS: &[&Ledger] = &[&fields::RECORD, &fields::ALIAS, &fields::HEALTH_CHECK];
 
 /// A record that points to one name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 use drstack_core::cloud::CloudError;
 
-use super::fields::RECORD;
+use super::fields::{ALIAS, RECORD};
 use super::{DnsFact, is_zone_id};
 use crate::aws::{Ask, Target};
 use crate::ledger::FieldSetting;
@@ -26,7 +26,9 @@ impl Ask for DnsFact {
             }
             match dns_record::simple(&set) {
                 Some(simple) => {
+                    let evaluates = set.alias_target().is_some_and(|it| it.evaluate_target_health);
                     fact.simple = Some(simple);
+                    fact.not_carried.add(&ALIAS, [("EvaluateTargetHealth", FieldSetting::flag(evaluates))]);
                     fact.not_carried.add(
                         &RECORD,
                         [

@@ -14,10 +14,7 @@ pub const RECORD: Ledger = Ledger {
         ("Name", Mapped("the same name, as a pair of records")),
         ("Type", Mapped("CNAME, or A for aliases; another type is refused (DR252)")),
         ("ResourceRecords", Mapped("`primary_target` and `standby_target`")),
-        (
-            "AliasTarget",
-            Mapped("`primary_target` and `standby_target`, without Route 53's evaluation of targets"),
-        ),
+        ("AliasTarget", Mapped("`primary_target` and `standby_target`; the fields below")),
         ("TTL", Mapped("60 s, so that resolvers follow a failover")),
         ("Failover", Refused("DR252")),
         ("CidrRoutingConfig", Refused("DR252")),
@@ -27,6 +24,19 @@ pub const RECORD: Ledger = Ledger {
         ("Region", Refused("DR252")),
         ("SetIdentifier", Refused("DR252")),
         ("Weight", Refused("DR252")),
+    ],
+};
+
+/// The target of a record that is an alias.
+pub const ALIAS: Ledger = Ledger {
+    object: "Alias of a DNS record",
+    service: "route53",
+    model: Model::Members("AliasTarget"),
+    fields: &[
+        // A standby that is still small would count as unhealthy.
+        ("EvaluateTargetHealth", NotYet("evaluation of the health of its targets")),
+        ("DNSName", Mapped("`primary_target` and `standby_target`")),
+        ("HostedZoneId", Mapped("`primary_target` and `standby_target`")),
     ],
 };
 
