@@ -295,7 +295,10 @@ fn a_cold_pool_gets_its_group_from_the_failover_and_all_else_from_the_apply() {
             && ran.stdout.contains(", in 2 steps (RTO 4h: met; "),
         "{ran:?}"
     );
-    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    let ran = run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    // The failover makes the group itself.
+    let counted = "Instances in service: 0 before, never fewer than 0, 12 at the end.";
+    assert!(ran.stdout.contains(counted), "{ran:?}");
 }
 
 /// B9: the stack still names the pool, and a plan does not say otherwise.

@@ -42,6 +42,9 @@ impl Counts {
         let mut counts = Self::default();
         for (address, look) in &planned.seen {
             let resource = planned.compiled.graph.resources.get(address);
+            if is_made(session, planned, address) {
+                counts.before.get_or_insert(0);
+            }
             if let (Some(resource), Look::Present(found)) = (resource, look)
                 && let Some(kind) = session.kinds.get(&resource.kind)
                 && let Ok(Some(serving)) = kind.serving(&found.live)
@@ -69,13 +72,17 @@ impl Counts {
     /// Counts at the end of a run. A short run in which no step failed is counted by what its steps
     /// observed last; a failed step observed no end.
     pub(crate) async fn conclude(&mut self, session: &Session, planned: &PlanOutcome, summary: &RunSummary) {
-        if self.is_long {
-            return;
-        }
         match summary.is_complete() {
+            _ if self.is_long => {}
             true => self.count_seen(session, planned, summary),
             false => self.count(session).await,
         }
+        let made = summary.left.iter().filter(|(address, _)| is_made(session, planned, address));
+        let serving = made.filter_map(|(address, found)| {
+            let resource = planned.compiled.graph.resources.get(address)?;
+            session.kinds.get(&resource.kind)?.serving(&found.live).ok().flatten()
+        });
+        self.last = self.last.map(|last| last + serving.sum::<u32>());
     }
 
     /// Counts what the steps of a short run observed last: less time has passed since than between
@@ -146,4 +153,11 @@ impl Counts {
     pub(crate) fn in_service(&self) -> Option<InService> {
         Some(InService { before: self.before?, fewest: self.fewest?, after: self.last? })
     }
+}
+
+/// True if the resource runs instances and did not exist before the run.
+fn is_made(session: &Session, planned: &PlanOutcome, address: &Address) -> bool {
+    let kind = planned.compiled.graph.resources.get(address).and_then(|it| session.kinds.get(&it.kind));
+    let is_absent = planned.seen.get(address) == Some(&Look::Absent);
+    is_absent && kind.is_some_and(|kind| kind.capacity().is_some())
 }
