@@ -34,8 +34,7 @@ fn a_component_is_held_against_its_own_rto_and_the_stack_against_its_own() {
     assert!(late["objectives"][0]["recovery_seconds"].as_f64() > Some(600.0), "{late:#}");
 
     // A tight objective of one pool does not judge the others.
-    let tight =
-        STACK.replace("tier           = 1", "tier           = 1\nrto            = \"5m\"\nposture = \"hot\"");
+    let tight = STACK.replace("tier           = 1", "tier           = 1\nrto            = \"5m\"");
     let machine = machine_of(&format!("{tight}{CHECK}"));
     let ran = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).ok();
     let met = report(&ran);

@@ -163,6 +163,8 @@ struct Draft<'a> {
     unready: BTreeMap<Address, String>,
     /// Steps that raise capacity.
     growing: BTreeSet<StepId>,
+    /// Steps on capacity that serves as much as is desired already: they only exchange it.
+    exchanging: BTreeSet<StepId>,
     gates: Vec<Gate>,
     /// Steps that are dropped from the plan.
     out: BTreeSet<StepId>,
@@ -202,6 +204,7 @@ impl<'a> Draft<'a> {
             unlisted_data: false,
             unready: BTreeMap::new(),
             growing: BTreeSet::new(),
+            exchanging: BTreeSet::new(),
             gates: Vec::new(),
             out: BTreeSet::new(),
             report: PlanReport::default(),
@@ -302,7 +305,11 @@ impl<'a> Draft<'a> {
         }
         if let (Some(capacity), Some(live)) = (kind.capacity(), kind.bought(&found.live)?) {
             let grows = capacity.demand(&resource.spec)?.count > live.count;
-            self.growing.extend(grows.then_some(id));
+            if grows {
+                self.growing.insert(id)
+            } else {
+                self.exchanging.insert(id)
+            };
         }
         self.holders.push((id, links));
         self.ready_by.insert(resource.address.clone(), id);

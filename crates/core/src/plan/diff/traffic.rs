@@ -83,6 +83,7 @@ impl Draft<'_> {
     /// not move.
     pub(super) fn in_order(&mut self, want: &Graph) -> Result<(), ShapeError> {
         let parts = self.parts();
+        self.wait_for_no_exchange(want);
         let of_part = |part: Part, tiers: &dyn Fn(u8) -> bool| -> Vec<StepId> {
             let steps = self.steps.iter().zip(&parts).enumerate();
             steps.filter(|(_, (step, it))| **it == Some(part) && tiers(step.tier)).map(|(id, _)| id).collect()
@@ -120,6 +121,17 @@ impl Draft<'_> {
         Ok(())
     }
 
+    /// Lets checks and traffic go ahead of steps that only exchange capacity that serves already.
+    fn wait_for_no_exchange(&mut self, want: &Graph) {
+        for step in &mut self.steps {
+            let Some(resource) = want.resources.get(&step.address) else { continue };
+            let part = self.kinds.get(&resource.kind).and_then(|kind| Part::of(kind, resource.place));
+            if matches!(part, Some(Part::Check | Part::Traffic)) {
+                step.needs.retain(|need| !self.exchanging.contains(need));
+            }
+        }
+    }
+
     /// Adds the gates that hold something back.
     fn gate(&mut self, gates: Vec<Gate>) {
         for mut gate in gates {
@@ -141,6 +153,8 @@ impl Draft<'_> {
             Part::of(kind, step.place).filter(|part| *part != Part::Data || step.action == Action::Create)
         };
         let mut parts: Vec<Option<Part>> = self.steps.iter().map(part).collect();
+        // Capacity that serves already is only bought in another way.
+        self.exchanging.iter().for_each(|id| parts[*id] = None);
         let mut latest: Vec<Option<(Part, u8)>> = vec![None; parts.len()];
         for id in order::of_steps(&self.steps) {
             let own = parts[id].map(|part| (part, self.steps[id].tier));

@@ -255,3 +255,18 @@ fn nothing_shrinks_while_the_planner_cannot_see_where_traffic_is() {
         assert!(texts(&report.blocked).contains(&said.to_owned()), "{:?}", report.blocked);
     }
 }
+
+/// B30
+#[test]
+fn checks_and_traffic_do_not_wait_for_capacity_that_serves_already_to_be_exchanged() {
+    let mut graph = parts(2);
+    let check = graph.resources[&at("c.one/check")].clone().after(&at("p.one/group"));
+    graph.resources.insert(check.address.clone(), check);
+    let (plan, report) = fails_over(&graph, &standing(4));
+    assert_eq!(report.blocked, []);
+    assert!(lines(&plan).iter().any(|it| it.starts_with("Update p.one/group")), "{plan:?}");
+    assert_eq!(before(&plan, "c.one/check"), ["d.one"]);
+    assert_eq!(before(&plan, "t.one/switch"), ["c.one", "d.one"]);
+    let (plan, _) = fails_over(&parts(4), &standing(2));
+    assert_eq!(before(&plan, "t.one/switch"), ["c.one", "d.one", "p.one"]);
+}

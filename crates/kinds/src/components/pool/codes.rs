@@ -57,6 +57,6 @@ pub(super) const CODES: &[Code] = &[
     (
         "DR243",
         "a hot pool whose instances a failover exchanges",
-        "Pools run spot instances in standby and on-demand ones after a failover, unless `purchase` says otherwise. A hot pool has its whole capacity already, and a failover still starts it anew before traffic moves.",
+        "Pools run spot instances in standby and on-demand ones after a failover, unless `purchase` says otherwise. A hot pool has its whole capacity already: traffic moves to it at once, and the instances are exchanged afterwards. Until then AWS may take them back, in a regional outage more than usual.",
     ),
 ];

@@ -6,6 +6,7 @@
 
 mod bits;
 mod lives;
+mod restored;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -156,7 +157,11 @@ impl<'a> Law<'a> {
                 && is_update(need)
                 && is_update(id)
                 && self.phases[need] == Some(Phase::Capacity);
-            if !(is_turned && self.succeeded[need].has(id)) {
+            // Capacity that serves already is exchanged behind checks and traffic.
+            let is_late = leads_there(self.options)
+                && self.exchanges(need)
+                && self.phases[id].is_some_and(|it| it >= Phase::Check);
+            if !(is_late || is_turned && self.succeeded[need].has(id)) {
                 self.must("what it needs", need, id);
             }
         }
@@ -198,7 +203,7 @@ impl<'a> Law<'a> {
     /// A step that itself comes after a later phase, or after capacity of a later tier, is not
     /// waited for, as the check that users get answers.
     fn is_bound(&self, id: StepId) -> bool {
-        let Some(phase) = self.phases[id] else { return false };
+        let Some(phase) = self.phases[id].filter(|_| !self.exchanges(id)) else { return false };
         let is_late = |before: StepId| match self.phases[before] {
             Some(Phase::Capacity) if phase == Phase::Capacity => {
                 self.steps[before].tier > self.steps[id].tier
@@ -349,6 +354,12 @@ impl<'a> Law<'a> {
             }
             _ => false,
         }
+    }
+
+    /// True if the step changes capacity of which as much serves already as is desired.
+    fn exchanges(&self, id: StepId) -> bool {
+        let is_update = self.phases[id] == Some(Phase::Capacity) && self.steps[id].action == Action::Update;
+        is_update && !self.grows(id)
     }
 
     /// Users leave before what serves them shrinks or goes.

@@ -33,7 +33,7 @@ use super::law;
 mod edges;
 mod store;
 
-pub(crate) use edges::{Edge, When};
+pub(crate) use edges::{Edge, When, lack};
 pub(super) use store::late;
 
 /// A mistake that drstack does not make.

@@ -59,7 +59,7 @@ impl When {
 }
 
 /// Removes the edges that the flaw names from `plan`.
-pub(super) fn lack(
+pub(crate) fn lack(
     flaw: Option<Flaw>,
     want: &Graph,
     kinds: &KindRegistry,
