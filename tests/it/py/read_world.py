@@ -129,7 +129,9 @@ def groups():
 def group(item):
     name = item["AutoScalingGroupName"]
     policies = absent(on.autoscaling.describe_policies, "ValidationError", "InvalidAction", AutoScalingGroupName=name)
+    hooks = absent(on.autoscaling.describe_lifecycle_hooks, "ValidationError", "InvalidAction", AutoScalingGroupName=name)
     return {
+        "hooks": {hook["LifecycleHookName"]: hook["HeartbeatTimeout"] for hook in (hooks or {}).get("LifecycleHooks", [])},
         "sizes": {"min": item["MinSize"], "max": item["MaxSize"], "desired": item["DesiredCapacity"]},
         "template": item.get("LaunchTemplate"),
         "mixed": item.get("MixedInstancesPolicy"),

@@ -18,6 +18,9 @@ pub(crate) const SPEC: &str = "drstack:spec";
 /// The original of a copy.
 pub(crate) const SOURCE: &str = "drstack:source";
 
+/// That a group has lifecycle hooks of the stack.
+pub(crate) const HOOKS: &str = "drstack:hooks";
+
 /// Hex digits kept of a hash: enough to tell two specs apart.
 const SPEC_DIGITS: usize = 16;
 

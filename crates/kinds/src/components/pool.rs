@@ -271,6 +271,8 @@ impl Component for Pool {
             on_demand_percentage: spec.purchase.on_demand_percentage(cx.mode),
             reserved,
             behaviour: fact.as_ref().and_then(|fact| fact.behaviour.clone()),
+            hooks: fact.as_ref().and_then(|fact| fact.hooks.clone()),
+            tags: fact.as_ref().map(|fact| fact.tags.clone()).unwrap_or_default(),
             by_fleet: spec.engine == Engine::Fleet,
             failover: (cx.mode == Mode::Active).then(|| Failover {
                 minimum: minimum(spec, cx, capacity, unit),
@@ -385,7 +387,7 @@ fn exchanged(spec: &PoolTable, posture: Posture) -> Option<Problem> {
     if posture != Posture::Hot || (standby, active) != (PurchaseOption::Spot, PurchaseOption::OnDemand) {
         return None;
     }
-    let message = "a failover exchanges the spot instances of this hot pool for on-demand ones, and traffic waits for them";
+    let message = "a failover moves traffic to the spot instances of this hot pool, and exchanges them for on-demand ones afterwards";
     let help =
         "buy the same in both modes: `purchase = { standby = \"on-demand\" }`, or `{ active = \"spot\" }`";
     Some(Problem::warning("DR243", "purchase", message, help))

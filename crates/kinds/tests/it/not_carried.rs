@@ -73,13 +73,13 @@ fn each_component_names_what_its_object_has_and_the_standby_has_not() {
     let primary = |kind: &str, name: &str| FactQuery::primary(kind, name);
     let page = "(docs/reference/followed.md)";
     let group = json!({
-        "DescribeLifecycleHooks": {"count": 2}, "DescribePolicies": {"count": 1},
+        "LifecycleHook.NotificationTargetARN": {"count": 2}, "DescribePolicies": {"count": 1},
         "AutoScalingGroup.HealthCheckType": {"value": "ELB"}, "ResponseLaunchTemplateData.KeyName": "set",
     });
     assert_eq!(
         said(&primary("group", "web"), &group),
         [format!(
-            "pool.inference: not carried from group web: 2 lifecycle hooks, 1 scaling policy, health check ELB, key pair {page}"
+            "pool.inference: not carried from group web: 1 scaling policy, 2 notifying lifecycle hooks, health check ELB, key pair {page}"
         )]
     );
     let bucket = json!({"GetBucketPolicy": "set", "GetBucketCors": {"count": 2}});
@@ -118,28 +118,29 @@ fn an_image_that_a_group_brings_is_named_by_its_pool() {
     );
 }
 
+/// E9
 #[test]
 fn a_record_that_is_adopted_names_the_health_check_that_it_loses() {
     let fact = json!({
         "simple": {"target": "east.example.com", "ttl": 60},
-        "not_carried": {"ResourceRecordSet.HealthCheckId": "set"},
+        "not_carried": {"ResourceRecordSet.HealthCheckId": "set", "AliasTarget.EvaluateTargetHealth": "set"},
     });
     assert_eq!(
         named(&drstack_kinds::facts::dns("example.com", "api"), &fact),
         [
-            "traffic.api: not carried from record api.example.com: health check of its own (docs/reference/followed.md)"
+            "traffic.api: not carried from record api.example.com: health check of its own, evaluation of the health of its targets \
+             (docs/reference/followed.md)"
         ]
     );
 }
 
 #[test]
 fn what_a_call_did_not_answer_is_named_too() {
-    let hooks =
-        json!({"DescribeLifecycleHooks": {"unseen": "autoscaling:DescribeLifecycleHooks was denied"}});
+    let hooks = json!({"LifecycleHook.NotificationTargetARN": {"unseen": "autoscaling:DescribeLifecycleHooks was denied"}});
     assert_eq!(
         named(&FactQuery::primary("group", "web"), &json!({ "not_carried": hooks })),
         [
-            "pool.inference: could not see of group web: lifecycle hooks (autoscaling:DescribeLifecycleHooks was denied); \
+            "pool.inference: could not see of group web: notifying lifecycle hooks (autoscaling:DescribeLifecycleHooks was denied); \
          docs/iam-policy.json lists what drstack needs"
         ]
     );
@@ -174,4 +175,21 @@ fn what_a_group_does_by_itself_is_carried_once_it_is_known() {
     assert_eq!(behaviour(set.clone()), Some(set));
     assert_eq!(behaviour(json!({})), Some(json!({})), "the primary's group has every default");
     assert_eq!(behaviour(Value::Null), None, "an older fact says nothing of it");
+}
+
+/// C1: without its launching hook "in service" does not mean that an instance can serve.
+#[test]
+fn hooks_and_tags_of_a_group_are_carried_once_they_are_known() {
+    let group = Address::parse("pool.inference/group").unwrap();
+    let carried = |fact: Value| {
+        let graph = compiled(&FactQuery::primary("group", "web"), &fact).graph;
+        let spec = &graph.resources[&group].spec;
+        (spec.get("hooks").cloned(), spec.get("tags").cloned())
+    };
+    let hooks = json!([{"name": "load", "transition": "autoscaling:EC2_INSTANCE_LAUNCHING",
+        "heartbeat": 900, "default_result": "ABANDON"}]);
+    let tags = json!({"team": {"value": "ml", "at_launch": true}});
+    assert_eq!(carried(json!({"hooks": hooks, "tags": tags})), (Some(hooks), Some(tags)));
+    assert_eq!(carried(json!({"hooks": []})).0, Some(json!([])), "the primary's group has none");
+    assert_eq!(carried(json!({"hooks": null})), (None, None), "they could not be read, and stay as they are");
 }

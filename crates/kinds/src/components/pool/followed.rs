@@ -94,10 +94,10 @@ pub(super) fn simulated_group(group: &str, types: &[String], capacity: u32) -> V
         "image": simulated(group), "types": types, "capacity": capacity, "max": capacity,
         "user_data_sha256": null, "profile": null, "disks": [],
         "behaviour": {"grace_period": 900},
+        "hooks": [{"name": "load", "transition": "autoscaling:EC2_INSTANCE_LAUNCHING", "heartbeat": 900, "default_result": "ABANDON"}],
         "not_carried": {
             "AutoScalingGroup.HealthCheckType": {"value": "ELB"},
             "AutoScalingGroup.TargetGroupARNs": {"count": 1},
-            "DescribeLifecycleHooks": {"count": 2},
             "DescribePolicies": {"count": 3},
         },
     })

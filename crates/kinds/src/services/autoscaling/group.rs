@@ -23,7 +23,9 @@ use crate::services::{key, operation, texts};
 #[cfg(feature = "aws")]
 pub(crate) mod aws;
 pub mod behaviour;
+pub mod carried_tags;
 pub mod fleet;
+pub mod hooks;
 mod launches;
 pub mod reserved;
 mod rungs;
@@ -31,6 +33,8 @@ pub mod sized_for;
 pub mod sizes;
 
 use behaviour::GroupBehaviour;
+use carried_tags::GroupTags;
+use hooks::Hook;
 use reserved::Reserved;
 pub use rungs::{Failover, Step};
 use sized_for::SizedFor;
@@ -68,6 +72,12 @@ pub struct GroupSpec {
     /// What the group does by itself; none to leave it as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behaviour: Option<GroupBehaviour>,
+    /// Its lifecycle hooks, by name; none to leave them as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hooks: Option<Vec<Hook>>,
+    /// Its tags beside those of the stack.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: GroupTags,
     /// True if EC2 Fleet, not the group, launches the missing instances in a failover.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_fleet: bool,
@@ -107,6 +117,12 @@ pub struct GroupLive {
     /// What the group does by itself.
     #[serde(default)]
     pub behaviour: GroupBehaviour,
+    /// Its lifecycle hooks that notify nobody, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<Hook>,
+    /// Its tags beside those of the stack.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: GroupTags,
     /// On-demand instances that serve: in service, healthy and running.
     pub on_demand: u32,
     /// Spot instances that serve.
@@ -175,8 +191,11 @@ impl Kind for Group {
         operation("autoscaling", "CreateAutoScalingGroup"),
         operation("autoscaling", "CreateOrUpdateTags").also_updates(),
         operation("autoscaling", "DeleteAutoScalingGroup"),
+        operation("autoscaling", "DeleteLifecycleHook").also_updates(),
         operation("autoscaling", "DescribeAutoScalingGroups"),
+        operation("autoscaling", "DescribeLifecycleHooks"),
         operation("autoscaling", "DescribeScalingActivities"),
+        operation("autoscaling", "PutLifecycleHook"),
         operation("autoscaling", "SetInstanceProtection"),
         operation("autoscaling", "TerminateInstanceInAutoScalingGroup"),
         operation("autoscaling", "UpdateAutoScalingGroup"),
@@ -227,6 +246,8 @@ impl Kind for Group {
             FieldChange::of("on_demand_percentage", &live.on_demand_percentage, &percentage),
             FieldChange::of("reserved", &live.reserved, &spec.reserved),
             spec.behaviour.as_ref().and_then(|it| FieldChange::of("behaviour", &live.behaviour, it)),
+            spec.hooks.as_ref().and_then(|it| FieldChange::of("hooks", &live.hooks, it)),
+            FieldChange::of("tags", &carried_tags::among(&live.tags, &spec.tags), &spec.tags),
             FieldChange::of("spot", &spot, &(spot - surplus)),
         ];
         changes.into_iter().flatten().collect()
@@ -247,6 +268,8 @@ impl Kind for Group {
             on_demand_percentage: if spec.is_lowered() { 0 } else { spec.on_demand_percentage },
             reserved: spec.reserved.clone(),
             behaviour: spec.behaviour.clone().unwrap_or_default(),
+            hooks: spec.hooks.clone().unwrap_or_default(),
+            tags: spec.tags.clone(),
             on_demand,
             spot: desired - on_demand,
             short: None,

@@ -3,6 +3,8 @@
 //! Its capacity is the highest of the last days, because a read at night shows the capacity of the
 //! night.
 
+use std::collections::BTreeMap;
+
 use drstack_core::facts::{DAYS, Fact, Level, remember};
 use drstack_core::kind::{Operation, Place};
 use jiff::Timestamp;
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::facts::FactKind;
 use crate::ledger::{FieldSetting, Ledger, NotCarried};
 use crate::services::autoscaling::group::behaviour::GroupBehaviour;
+use crate::services::autoscaling::group::carried_tags::GroupTags;
+use crate::services::autoscaling::group::hooks::Hook;
 use crate::services::ec2::disk::Disk;
 use crate::services::ec2::launch_options::LaunchOptions;
 use crate::services::ec2::template_fields;
@@ -44,6 +48,12 @@ pub struct GroupFact {
     /// What the group does by itself; none if an older version captured the fact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behaviour: Option<GroupBehaviour>,
+    /// Its lifecycle hooks that notify nobody; none if they could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hooks: Option<Vec<Hook>>,
+    /// Its tags, except those of AWS.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: GroupTags,
     /// Options of its template that the standby's template carries.
     #[serde(default, skip_serializing_if = "LaunchOptions::is_default")]
     pub options: LaunchOptions,
@@ -55,6 +65,7 @@ pub struct GroupFact {
 /// The tables of the group and its template, what matters most first.
 pub const LEDGERS: &[&Ledger] = &[
     &fields::BESIDE,
+    &fields::HOOK,
     &fields::GROUP,
     &fields::DISTRIBUTION,
     &fields::OVERRIDES,

@@ -3,6 +3,8 @@
 use drstack_kinds::facts::Disk;
 use drstack_kinds::resources::{Group, Image, LaunchTemplate};
 use drstack_kinds::services::autoscaling::group::behaviour::GroupBehaviour;
+use drstack_kinds::services::autoscaling::group::carried_tags::{GroupTag, GroupTags};
+use drstack_kinds::services::autoscaling::group::hooks::Hook;
 use drstack_kinds::services::autoscaling::group::reserved::Reserved;
 use drstack_kinds::services::autoscaling::group::sizes::Sizes;
 use drstack_kinds::services::autoscaling::group::{Failover, GroupSpec, Step};
@@ -116,6 +118,8 @@ fn groups() -> Vec<Sample> {
         sizes: None,
         reserved: None,
         behaviour: Some(GroupBehaviour::default()),
+        hooks: Some(Vec::new()),
+        tags: GroupTags::new(),
         by_fleet: false,
         failover: None,
         sized_for: None,
@@ -143,7 +147,15 @@ fn groups() -> Vec<Sample> {
         max_lifetime: Some(604_800),
         termination_policies: vec!["OldestInstance".into()],
     };
-    let behaves = GroupSpec { behaviour: Some(behaves), ..group.clone() };
+    let hook = Hook {
+        name: "load".into(),
+        transition: "autoscaling:EC2_INSTANCE_LAUNCHING".into(),
+        heartbeat: 900,
+        default_result: "ABANDON".into(),
+        metadata: Some("models".into()),
+    };
+    let tags = [("team".to_owned(), GroupTag { value: "ml".into(), at_launch: true })].into();
+    let behaves = GroupSpec { behaviour: Some(behaves), hooks: Some(vec![hook]), tags, ..group.clone() };
     let empty = GroupSpec { min: 0, desired: 0, on_demand_percentage: 100, ..group.clone() };
     vec![
         sample::<Group>(&group, GROUP, GROUP_NAME),

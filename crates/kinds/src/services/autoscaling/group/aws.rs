@@ -2,11 +2,8 @@
 //! instances.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
 
-use aws_sdk_autoscaling::types::{
-    Activity, AutoScalingGroup as Answer, Filter, Instance, LifecycleState, ScalingActivityStatusCode,
-};
+use aws_sdk_autoscaling::types::{AutoScalingGroup as Answer, Filter, Instance, LifecycleState, Tag};
 use aws_sdk_ec2::types::{InstanceLifecycleType, InstanceStateName};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -14,20 +11,24 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use drstack_core::cloud::{Call, CloudError};
 use drstack_core::kind::{FieldChange, Shortage};
 
+use super::carried_tags::GroupTags;
+use super::hooks::{Hook, aws as hooks};
 use super::{Group, GroupBehaviour, GroupLive, GroupSpec, Reserved, SizedFor, texts};
 use crate::aws::gather::Batcher;
 use crate::aws::once::LastChanged;
-use crate::aws::tags::{SPEC, STACK, Tags, owner_by_name};
+use crate::aws::tags::{HOOKS, SPEC, STACK, Tags, owner_by_name};
 use crate::aws::{Driver, Looked, Seen, Target, by_id, each_of, has_code, passing};
 use crate::services::ec2::calls::filter;
-use crate::services::ec2::limits::limit_in;
 
 mod fleet;
 mod policy;
+mod shortage;
 mod tags;
 
 use policy::{policy, size, units, weights};
-use tags::{SIZED_FOR, tags, tags_of, wanted};
+use shortage::shortage;
+pub(crate) use tags::carried_of;
+use tags::{SIZED_FOR, missing, own, tags, tags_of};
 
 /// Maximum number of names in one request.
 const NAMES: usize = 50;
@@ -41,14 +42,6 @@ const PROTECTED: usize = 50;
 /// Number of spot instances that are retired before the driver checks again that enough others
 /// serve.
 const FEW: usize = 5;
-
-/// Number of a group's newest activities that are read to see how its last launches went.
-const ACTIVITIES: i32 = 20;
-
-/// How long a failed launch counts as current if the time of the group's last change is unknown.
-///
-/// Auto Scaling tries again within minutes.
-const LATELY: Duration = Duration::from_secs(10 * 60);
 
 /// Error codes for a missing group, among other causes; a read finds out which.
 const INVALID: &[&str] = &["ValidationError"];
@@ -92,7 +85,8 @@ impl Driver for Group {
             .vpc_zone_identifier(texts(&spec.subnets).join(","))
             .capacity_rebalance(true)
             .set_capacity_reservation_specification(Reserved::said(spec.reserved.as_ref(), None))
-            .set_tags(Some(tags(&spec.name, &wanted(call, spec))));
+            .set_lifecycle_hook_specification_list(hooks::in_create(spec))
+            .set_tags(Some(all_tags(call, spec)));
         let make = spec.behaviour.iter().fold(make, |make, it| it.in_create(make));
         match make.send().await {
             Ok(_) => {}
@@ -138,6 +132,8 @@ impl Driver for Group {
             size_now.min = size_now.min.min(size_now.desired);
             size_now.max = live.max.max(size_now.max).max(size_now.desired);
         }
+        // What the update launches has to run through them.
+        hooks::change(at, name, spec, &members.live.hooks).await?;
         at.aws.shared.get::<LastChanged>().now(name);
         let reserved = Reserved::said(spec.reserved.as_ref(), live.reserved.as_ref());
         let put = at
@@ -179,6 +175,11 @@ impl Driver for Group {
             Some(_) => Err(at.failed("autoscaling:DeleteAutoScalingGroup", error)),
         }
     }
+}
+
+/// Returns the tags with which a group is created.
+fn all_tags(call: &Call, spec: &GroupSpec) -> Vec<Tag> {
+    [tags(&spec.name, &own(call, spec)), missing(&spec.name, &spec.tags, &GroupTags::new())].concat()
 }
 
 /// Reads the group of this name, of any owner.
@@ -223,6 +224,7 @@ struct Size {
 pub(crate) struct Standing {
     group: Answer,
     lifecycles: BTreeMap<String, Lifecycle>,
+    hooks: Vec<Hook>,
 }
 
 /// A group and its instances.
@@ -245,13 +247,13 @@ pub(crate) enum Lifecycle {
 impl Members {
     async fn of(at: &Target<'_>, name: &str) -> Result<Self, CloudError> {
         let found = standing(at, &[name.to_owned()]).await?.remove(name);
-        let Standing { group, lifecycles } = found.ok_or_else(|| CloudError::Conflict {
+        let standing = found.ok_or_else(|| CloudError::Conflict {
             operation: "autoscaling:DescribeAutoScalingGroups".to_owned(),
             message: format!("`{name}` is not to be seen"),
         })?;
-        let instances = group.instances.clone().unwrap_or_default();
-        let tags = tags_of(&group);
-        let live = seen(at, group, &lifecycles, None).live;
+        let instances = standing.group.instances.clone().unwrap_or_default();
+        let (tags, lifecycles) = (tags_of(&standing.group), standing.lifecycles.clone());
+        let live = seen(at, standing, None).live;
         Ok(Self { live, tags, instances, lifecycles })
     }
 
@@ -266,15 +268,16 @@ impl Members {
         call: &Call,
         spec: &GroupSpec,
     ) -> Result<(), CloudError> {
-        let mut wanted = wanted(call, spec);
+        let mut wanted = own(call, spec);
         wanted.retain(|key, value| {
             let stays = spec.failover.is_some() && key == SPEC;
             !stays && self.tags.get(key) != Some(value)
         });
-        if wanted.is_empty() {
+        let all = [tags(name, &wanted), missing(name, &spec.tags, &self.live.tags)].concat();
+        if all.is_empty() {
             return Ok(());
         }
-        let tag = at.autoscaling().create_or_update_tags().set_tags(Some(tags(name, &wanted)));
+        let tag = at.autoscaling().create_or_update_tags().set_tags(Some(all));
         tag.send().await.map(drop).map_err(|error| at.failed("autoscaling:CreateOrUpdateTags", error))
     }
 
@@ -373,12 +376,17 @@ async fn with_instances(at: &Target<'_>, groups: Vec<Answer>) -> Result<Vec<Stan
     for part in asked {
         known.extend(part?);
     }
-    let with = |group: Answer| {
+    let known = &known;
+    let with = |group: Answer| async move {
         let ids = group.instances.iter().flatten().filter_map(|it| it.instance_id.as_ref());
         let lifecycles = ids.filter_map(|id| Some((id.clone(), *known.get(id)?))).collect();
-        Standing { group, lifecycles }
+        let hooks = match (tags_of(&group).contains_key(HOOKS), &group.auto_scaling_group_name) {
+            (true, Some(name)) => hooks::read(at, name).await?.carried,
+            _ => Vec::new(),
+        };
+        Ok(Standing { group, lifecycles, hooks })
     };
-    Ok(groups.into_iter().map(with).collect())
+    each_of(groups, with).await.into_iter().collect()
 }
 
 async fn lifecycles(at: &Target<'_>, ids: &[String]) -> Result<Vec<(String, Lifecycle)>, CloudError> {
@@ -414,49 +422,20 @@ fn serves(instance: &Instance, lifecycles: &BTreeMap<String, Lifecycle>) -> Opti
 
 /// Adds the reason of failed launches to groups with fewer instances in service than desired.
 async fn explained(at: &Target<'_>, groups: Vec<Standing>) -> Result<Vec<Seen<GroupLive>>, CloudError> {
-    let look = |Standing { group, lifecycles }: Standing| async move {
-        let found = seen(at, group.clone(), &lifecycles, None);
+    let look = |standing: Standing| async move {
+        let found = seen(at, standing.clone(), None);
         if found.live.in_service() >= found.live.desired {
             return Ok(found);
         }
         let short = shortage(at, &found.id).await?;
-        Ok(seen(at, group, &lifecycles, short))
+        Ok(seen(at, standing, short))
     };
     each_of(groups, look).await.into_iter().collect()
 }
 
-/// Returns why the newest launch failed; none if it did not fail.
-async fn shortage(at: &Target<'_>, name: &str) -> Result<Option<Shortage>, CloudError> {
-    let ask = at.autoscaling().describe_scaling_activities().auto_scaling_group_name(name);
-    let answer = ask.max_records(ACTIVITIES).send().await;
-    let answer = answer.map_err(|error| at.failed("autoscaling:DescribeScalingActivities", error))?;
-    let since = at.aws.shared.get::<LastChanged>().of(name).or_else(|| SystemTime::now().checked_sub(LATELY));
-    let activities = answer.activities.unwrap_or_default().into_iter();
-    let mut newest: Vec<Activity> = activities.filter(|it| is_after(it, since)).collect();
-    newest.sort_by_key(|it| std::cmp::Reverse(it.start_time));
-    // If the newest activity is in progress or succeeded, there is no shortage yet.
-    let failed = match newest.first().and_then(|it| it.status_code.as_ref()) {
-        Some(ScalingActivityStatusCode::Failed | ScalingActivityStatusCode::Cancelled) => newest.first(),
-        _ => None,
-    };
-    let message = failed.and_then(|it| it.status_message.clone().or(it.description.clone()));
-    Ok(message.and_then(|message| limit_in(&message).map(|limit| Shortage { limit, message })))
-}
-
-/// True if the activity began at or after `since`, in whole seconds, as activities report them.
-fn is_after(activity: &Activity, since: Option<SystemTime>) -> bool {
-    let start = activity.start_time.map_or(0, |it| it.secs());
-    let since = since.and_then(|it| it.duration_since(SystemTime::UNIX_EPOCH).ok());
-    since.is_none_or(|since| u64::try_from(start).is_ok_and(|start| start >= since.as_secs()))
-}
-
-fn seen(
-    at: &Target<'_>,
-    group: Answer,
-    lifecycles: &BTreeMap<String, Lifecycle>,
-    short: Option<Shortage>,
-) -> Seen<GroupLive> {
-    let (tags, behaviour) = (tags_of(&group), GroupBehaviour::of(&group));
+fn seen(at: &Target<'_>, standing: Standing, short: Option<Shortage>) -> Seen<GroupLive> {
+    let Standing { group, lifecycles, hooks } = standing;
+    let (tags, carried, behaviour) = (tags_of(&group), carried_of(&group), GroupBehaviour::of(&group));
     let mixed = group.mixed_instances_policy;
     let distribution = mixed.as_ref().and_then(|it| it.instances_distribution.clone());
     let choice = mixed.and_then(|it| it.launch_template);
@@ -465,7 +444,7 @@ fn seen(
     let weights = weights(&overrides);
     let count_of = |lifecycle: Lifecycle| -> u32 {
         let all = group.instances.as_deref().unwrap_or_default().iter();
-        all.filter(|it| serves(it, lifecycles) == Some(lifecycle)).map(|it| units(it, &weights)).sum()
+        all.filter(|it| serves(it, &lifecycles) == Some(lifecycle)).map(|it| units(it, &weights)).sum()
     };
     let (on_demand, spot) = (count_of(Lifecycle::OnDemand), count_of(Lifecycle::Spot));
     let text = group.vpc_zone_identifier.unwrap_or_default();
@@ -485,6 +464,8 @@ fn seen(
         on_demand_percentage: count(distribution.and_then(|it| it.on_demand_percentage_above_base_capacity)),
         reserved: group.capacity_reservation_specification.and_then(Reserved::seen),
         behaviour,
+        hooks,
+        tags: carried,
         on_demand,
         spot,
         short,

@@ -8,7 +8,9 @@ use super::GroupFact;
 use super::image::{GroupImage, Parameters, ids, parameters};
 use crate::aws::{Asked, BulkAsk, NAMES, Target, each_of};
 use crate::ledger::{FieldSetting, NotCarried};
+use crate::services::autoscaling::group::aws::carried_of;
 use crate::services::autoscaling::group::behaviour::GroupBehaviour;
+use crate::services::autoscaling::group::hooks::Hook;
 use crate::services::ec2::disk::disks;
 use crate::services::ec2::image_fact::ImageFact;
 use crate::services::ec2::image_fact::aws::images;
@@ -75,6 +77,8 @@ struct Group {
     data: Option<ResponseLaunchTemplateData>,
     /// The highest capacity that its scheduled actions set.
     scheduled: Option<u32>,
+    /// Its hooks that are carried, if they could be read.
+    hooks: Option<Vec<Hook>>,
     /// What is set on the group itself and not carried.
     not_carried: NotCarried,
 }
@@ -118,7 +122,8 @@ async fn groups_by_name(at: &Target<'_>, names: &[String]) -> Result<Groups, Clo
             configuration.iter().for_each(|it| configurations::add_not_carried(&mut not_carried, it));
             configuration.map(configurations::data)
         };
-        groups.insert(name, Group { group, data, scheduled: most, not_carried });
+        let hooks = beside.carried(&name);
+        groups.insert(name, Group { group, data, scheduled: most, hooks, not_carried });
     }
     let named = groups.values().filter_map(|it: &Group| it.data.as_ref()?.image_id.clone()).collect();
     let images = Images::read(at, &named).await?;
@@ -163,7 +168,7 @@ async fn scheduled(
 
 fn group_fact(
     name: &str,
-    Group { group, data, scheduled, not_carried }: &Group,
+    Group { group, data, scheduled, hooks, not_carried }: &Group,
     Images { parameters, images }: &Images,
 ) -> Result<(GroupFact, Secrets), CloudError> {
     // AWS has answered: a retry does not help, and the earlier answer is no longer valid.
@@ -206,6 +211,8 @@ fn group_fact(
         profile,
         disks: disks(data.block_device_mappings.as_deref().unwrap_or_default()),
         behaviour: Some(GroupBehaviour::of(group)),
+        hooks: hooks.clone(),
+        tags: carried_of(group),
         options: LaunchOptions::of(data),
         not_carried: not_carried.clone(),
     };

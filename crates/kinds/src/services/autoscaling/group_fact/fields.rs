@@ -9,11 +9,11 @@ pub const BESIDE: Ledger = Ledger {
     service: "autoscaling",
     model: Model::Operations(&["Describe", "Get", "List"]),
     fields: &[
-        ("DescribeLifecycleHooks", NotYet("lifecycle hook")),
         ("DescribePolicies", NotYet("scaling policy")),
         // The highest size that they set counts as capacity; nothing sets it in the standby region.
         ("DescribeScheduledActions", NotYet("scheduled action")),
         ("DescribeNotificationConfigurations", NotYet("notification")),
+        ("DescribeLifecycleHooks", Mapped("the fields of LifecycleHook, below")),
         ("DescribeAutoScalingGroups", Mapped("the fields of AutoScalingGroup, below")),
         ("DescribeWarmPool", Mapped("the field WarmPoolConfiguration, below")),
         ("DescribeTrafficSources", Mapped("the field TrafficSources, below")),
@@ -36,6 +36,25 @@ pub const BESIDE: Ledger = Ledger {
     ],
 };
 
+/// A lifecycle hook of a group. One that notifies a queue or topic is left out: target and role belong
+/// to the primary.
+pub const HOOK: Ledger = Ledger {
+    object: "Lifecycle hook of an Auto Scaling group",
+    service: "autoscaling",
+    model: Model::Members("LifecycleHook"),
+    fields: &[
+        ("NotificationTargetARN", NotYet("notifying lifecycle hook")),
+        ("DefaultResult", Carried),
+        ("HeartbeatTimeout", Carried),
+        ("LifecycleHookName", Carried),
+        ("LifecycleTransition", Carried),
+        ("NotificationMetadata", Carried),
+        ("AutoScalingGroupName", Mapped("the group of the stack")),
+        ("RoleARN", Mapped("goes with the target that is notified")),
+        ("GlobalTimeout", Irrelevant("a number that AWS derives")),
+    ],
+};
+
 /// The group itself.
 pub const GROUP: Ledger = Ledger {
     object: "Auto Scaling group",
@@ -48,7 +67,6 @@ pub const GROUP: Ledger = Ledger {
         ("TrafficSources", NotYet("other traffic source")),
         ("WarmPoolConfiguration", NotYet("warm pool")),
         ("SuspendedProcesses", NotYet("suspended process")),
-        ("Tags", NotYet("group tag")),
         ("PlacementGroup", NotYet("placement group")),
         ("NewInstancesProtectedFromScaleIn", NotYet("scale-in protection")),
         ("InstanceMaintenancePolicy", NotYet("maintenance policy")),
@@ -65,6 +83,7 @@ pub const GROUP: Ledger = Ledger {
         ("HealthCheckGracePeriod", Carried),
         ("MaxInstanceLifetime", Carried),
         ("MaxSize", Carried),
+        ("Tags", Carried),
         ("TerminationPolicies", Carried),
         ("AutoScalingGroupName", Mapped("a name of the stack and the component")),
         ("DesiredCapacity", Mapped("the highest of the last days, or `capacity`; a share of it in standby")),

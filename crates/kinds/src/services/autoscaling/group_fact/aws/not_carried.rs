@@ -7,18 +7,17 @@ use drstack_core::cloud::CloudError;
 
 use crate::aws::{NAMES, Target, each_of};
 use crate::ledger::{FieldSetting, NotCarried};
-use crate::services::autoscaling::group_fact::fields::{BESIDE, DISTRIBUTION, GROUP, OVERRIDES};
+use crate::services::autoscaling::group::hooks::{Hook, Hooks, aws as hooks};
+use crate::services::autoscaling::group_fact::fields::{BESIDE, DISTRIBUTION, GROUP, HOOK, OVERRIDES};
 
 /// End of the ARN of the role that Auto Scaling uses by default.
 const DEFAULT_ROLE: &str = "/AWSServiceRoleForAutoScaling";
 /// Types of traffic sources that a group reports in fields of their own too.
 const TWICE: [&str; 2] = ["elb", "elbv2"];
-/// Prefix of the tags that AWS and its tools put on objects by themselves.
-const BY_AWS: &str = "aws:";
 
 /// The number of things that hang on each group, or why they could not be seen.
 pub(super) struct Beside {
-    hooks: BTreeMap<String, Option<FieldSetting>>,
+    hooks: BTreeMap<String, Result<Hooks, CloudError>>,
     policies: Result<BTreeMap<String, usize>, CloudError>,
     notifications: Result<BTreeMap<String, usize>, CloudError>,
 }
@@ -31,8 +30,8 @@ impl Beside {
     pub(super) async fn read(at: &Target<'_>, groups: &[AutoScalingGroup]) -> Self {
         let names: Vec<String> = groups.iter().filter_map(|it| it.auto_scaling_group_name.clone()).collect();
         let hooks = each_of(names.clone(), |name| async move {
-            let hooks = hooks(at, &name).await;
-            (name, hooks.unwrap_or_else(|error| Some(FieldSetting::unseen(&error))))
+            let hooks = hooks::read(at, &name).await;
+            (name, hooks)
         });
         let (hooks, policies, notifications) =
             tokio::join!(hooks, policies(at, &names), notifications(at, &names));
@@ -40,24 +39,32 @@ impl Beside {
     }
 
     /// Returns the fields of [`BESIDE`] for the group of this name.
-    fn of(&self, name: &str, scheduled: usize) -> [(&'static str, Option<FieldSetting>); 4] {
+    fn of(&self, name: &str, scheduled: usize) -> [(&'static str, Option<FieldSetting>); 3] {
         let number = |counted: &Result<BTreeMap<String, usize>, CloudError>| match counted {
             Ok(counted) => FieldSetting::count(counted.get(name).copied().unwrap_or_default()),
             Err(error) => Some(FieldSetting::unseen(error)),
         };
         [
-            ("DescribeLifecycleHooks", self.hooks.get(name).cloned().flatten()),
             ("DescribePolicies", number(&self.policies)),
             ("DescribeScheduledActions", FieldSetting::count(scheduled)),
             ("DescribeNotificationConfigurations", number(&self.notifications)),
         ]
     }
-}
 
-async fn hooks(at: &Target<'_>, group: &str) -> Result<Option<FieldSetting>, CloudError> {
-    let answer = at.autoscaling().describe_lifecycle_hooks().auto_scaling_group_name(group).send().await;
-    let answer = answer.map_err(|error| at.failed("autoscaling:DescribeLifecycleHooks", error))?;
-    Ok(FieldSetting::count(answer.lifecycle_hooks().len()))
+    /// Returns the fields of [`HOOK`] for the group of this name.
+    fn of_hooks(&self, name: &str) -> [(&'static str, Option<FieldSetting>); 1] {
+        let setting = match self.hooks.get(name) {
+            Some(Ok(hooks)) => FieldSetting::count(hooks.notifying),
+            Some(Err(error)) => Some(FieldSetting::unseen(error)),
+            None => None,
+        };
+        [("NotificationTargetARN", setting)]
+    }
+
+    /// Returns the hooks to carry of the group of this name; none if they could not be read.
+    pub(super) fn carried(&self, name: &str) -> Option<Vec<Hook>> {
+        self.hooks.get(name)?.as_ref().ok().map(|it| it.carried.clone())
+    }
 }
 
 /// Counts scaling policies by group: one request for a single group, else one for the region.
@@ -107,6 +114,7 @@ pub(super) fn not_carried(
 ) -> NotCarried {
     let mut found = NotCarried::default();
     found.add(&BESIDE, beside.of(name, scheduled));
+    found.add(&HOOK, beside.of_hooks(name));
     found.add(&GROUP, traffic(group));
     found.add(&GROUP, behaviour(group));
     let policy = group.mixed_instances_policy();
@@ -123,14 +131,11 @@ pub(super) fn not_carried(
 fn traffic(group: &AutoScalingGroup) -> Vec<(&'static str, Option<FieldSetting>)> {
     let sources = group.traffic_sources().iter();
     let others = sources.filter(|it| it.r#type().is_none_or(|of| !TWICE.contains(&of))).count();
-    let is_own = |key: &str| key.starts_with(BY_AWS);
-    let tags = group.tags().iter().filter(|tag| tag.key().is_some_and(|key| !is_own(key))).count();
     vec![
         ("HealthCheckType", FieldSetting::unless("EC2", group.health_check_type())),
         ("TargetGroupARNs", FieldSetting::count(group.target_group_arns().len())),
         ("LoadBalancerNames", FieldSetting::count(group.load_balancer_names().len())),
         ("TrafficSources", FieldSetting::count(others)),
-        ("Tags", FieldSetting::count(tags)),
         ("EnabledMetrics", FieldSetting::count(group.enabled_metrics().len())),
         ("SuspendedProcesses", FieldSetting::count(group.suspended_processes().len())),
     ]
@@ -207,6 +212,7 @@ mod tests {
             notifications: Ok(BTreeMap::new()),
         };
         expect_all(&BESIDE, &beside.of("web", 0));
+        expect_all(&HOOK, &beside.of_hooks("web"));
         expect_all(&GROUP, &[traffic(&group), behaviour(&group)].concat());
         expect_all(&DISTRIBUTION, &distribution(&InstancesDistribution::builder().build()));
         expect_all(&OVERRIDES, &types(&[]));
@@ -219,16 +225,16 @@ mod tests {
             message: String::new(),
         };
         let beside = Beside {
-            hooks: [("web".to_owned(), FieldSetting::count(2))].into(),
+            hooks: [("web".to_owned(), Ok(Hooks { carried: Vec::new(), notifying: 2 }))].into(),
             policies: Err(denied),
             notifications: Ok(BTreeMap::new()),
         };
         let group = AutoScalingGroup::builder().health_check_type("ELB").build();
         let found = not_carried("web", &group, &beside, 0);
         assert_eq!(
-            found.sentences("group web", &[&BESIDE, &GROUP]),
+            found.sentences("group web", &[&BESIDE, &HOOK, &GROUP]),
             [
-                "not carried from group web: 2 lifecycle hooks, health check ELB (docs/reference/followed.md)",
+                "not carried from group web: 2 notifying lifecycle hooks, health check ELB (docs/reference/followed.md)",
                 "could not see of group web: scaling policies (autoscaling:DescribePolicies was denied); \
              docs/iam-policy.json lists what drstack needs"
             ]
