@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use drstack_app::failure::{Failure, Status};
-use drstack_app::operator::{Busy, News, Operator, Run};
+use drstack_app::operator::{Busy, News, Operator, Run, WayOut};
 use drstack_app::planned::PlanOutcome;
 use drstack_app::report::timeline::Report;
 use drstack_core::diagnostic::{Diagnostic, Sources, render};
@@ -80,17 +80,25 @@ impl Screen {
         stack: &Stack,
         warnings: &[String],
         planned: &PlanOutcome,
-        (intent, failover): (Intent, Option<String>),
+        (intent, failover): (Intent, Option<WayOut>),
     ) {
         let ui = self.ui;
         let PlanOutcome { plan, report, predicted, .. } = planned;
         let head = planned.head(stack, warnings.to_vec());
         ShownPlan { head: &head, plan, report, forecast: &predicted.plan, intent }.show(ui);
         match failover {
-            Some(failover) => ui.warn(&format!(
-                "hint: if {} is lost, run `{failover}`: it needs no answer from there; else run this again once it answers",
-                stack.facts.primary
-            )),
+            Some(WayOut { command, is_asked }) => {
+                let failover = match is_asked {
+                    true => format!(
+                        "`{command} --unsigned`, which works from what was applied, or `{command} --with-files`, which works from these files"
+                    ),
+                    false => format!("`{command}`"),
+                };
+                ui.warn(&format!(
+                    "hint: if {} is lost, run {failover}: it needs no answer from there; else run this again once it answers",
+                    stack.facts.primary
+                ));
+            }
             None if planned.report.blocked.is_empty() => {}
             None => ui.warn("hint: fix the items under \"Blocked\", then run it again"),
         }

@@ -9,6 +9,7 @@ use drstack_app::planned::PlanOutcome;
 use drstack_app::session::Session;
 use drstack_app::text::duration;
 use drstack_core::part::NEVER_ASKED;
+use drstack_core::plan::Intent;
 use drstack_core::plan_file::{FORMAT, PlanFile};
 
 use crate::args::{BundleArgs, Global, ModeName, StackArgs, set, typed};
@@ -101,10 +102,19 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         let bytes = file.to_bytes().map_err(|error| Failure::new(Status::Failed, error, "report this"))?;
         files::write(path, &bytes)?;
         ui.line(&Line::Written(WrittenLine { path: path.display().to_string() }));
-        ui.note(&format!(
-            "Kept in `{0}`; `drstack show {0}` prints it, `drstack apply {0}` applies exactly this.",
-            path.display()
-        ));
+        let typed = typed(global, &args.stack);
+        let applies = match file.options.intent {
+            Intent::Failover | Intent::PlannedFailover => {
+                format!("no apply takes it, since it changes the mode: `drstack failover {typed}` does")
+            }
+            Intent::Failback => {
+                format!("no apply takes it, since it changes the mode: `drstack failback {typed}` does")
+            }
+            Intent::Converge | Intent::Destroy => {
+                format!("`drstack apply {}` applies exactly this", path.display())
+            }
+        };
+        ui.note(&format!("Kept in `{0}`; `drstack show {0}` prints it, {applies}.", path.display()));
     }
     match exit {
         Exit::Failed => Ok(exit),

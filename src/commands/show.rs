@@ -53,8 +53,9 @@ fn text(path: &Path, file: &PlanFile) -> String {
         None => "The stack asks for no signature of the bundle that the apply publishes.".to_owned(),
     };
     format!(
-        "`{}`: a plan of `{from}`, made at {:.0} for mode {}. It is not signed itself. {applied}\n{signing}\n\n",
+        "`{}`: a plan of stack `{}`, from `{from}`, made at {:.0} for mode {}. It is not signed itself. {applied}\n{signing}\n\n",
         path.display(),
+        file.head.facts.name,
         file.at,
         file.options.mode.name(),
     )

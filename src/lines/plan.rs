@@ -163,8 +163,8 @@ pub(crate) struct ForecastLine<'a> {
     /// RTO of the stack, in seconds; null if it asks for none.
     #[schemars(range(min = 0))]
     pub(crate) rto_seconds: Option<i64>,
-    /// True if the stack is predicted to meet its RTO, and each component one of its own; null if
-    /// there is none.
+    /// True if the stack is predicted to meet its RTO, and each component one of its own; false
+    /// while something is blocked; null if there is none.
     pub(crate) meets_rto: Option<bool>,
     /// What the prediction rests on, for people.
     pub(crate) basis: &'static str,

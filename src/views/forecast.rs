@@ -13,11 +13,12 @@ use crate::lines::{ComponentForecastLine, ForecastLine};
 const UNNAMED: Duration = Duration::from_secs(1);
 
 /// Describes how long the plan takes with this number of slots, and what that follows from; `None`
-/// for an empty plan. `failover` is the prediction if the plan begins one.
+/// for an empty plan. `failover` is the prediction if the plan begins one, and if that is whole: what
+/// is blocked serves at no predicted time.
 pub(super) fn plan(
     plan: &Plan,
     (forecast, slots): (&Forecast, usize),
-    failover: Option<&FailoverForecast>,
+    failover: Option<(&FailoverForecast, bool)>,
 ) -> Option<String> {
     let address = |at: usize| &plan.steps[forecast.path[at].step].address;
     let critical = match forecast.path.len() {
@@ -26,7 +27,13 @@ pub(super) fn plan(
         2 => format!("{} -> {}", address(0), address(1)),
         length => format!("{} -> ... -> {}", address(0), address(length - 1)),
     };
-    let rto = failover.map(objective).unwrap_or_default();
+    let rto = match failover {
+        Some((failover, true)) => objective(failover),
+        Some((FailoverForecast { rto: Some(rto), .. }, false)) => {
+            format!("RTO {rto:#}: not met while something is blocked; ")
+        }
+        Some((_, false)) | None => String::new(),
+    };
     let waits = waits(forecast.waits(), slots);
     Some(format!(
         "Estimated time: {} ({rto}critical path {critical}; {waits}{BASIS}).\n",
@@ -86,8 +93,9 @@ fn waits((queued, launching): (Duration, Duration), slots: usize) -> String {
     queued.into_iter().chain(launching).collect()
 }
 
-/// Describes the predicted failover for programs.
-pub(super) fn line(forecast: &FailoverForecast) -> ForecastLine<'_> {
+/// Describes the predicted failover for programs. One that is not whole, since something is blocked,
+/// meets no RTO.
+pub(super) fn line(forecast: &FailoverForecast, is_whole: bool) -> ForecastLine<'_> {
     let whole = |rto: SignedDuration| rto.as_secs();
     let components = forecast.serves.iter().map(|(address, (serves, rto))| ComponentForecastLine {
         address,
@@ -100,7 +108,7 @@ pub(super) fn line(forecast: &FailoverForecast) -> ForecastLine<'_> {
         queued_seconds: forecast.queued,
         launching_seconds: forecast.launching,
         rto_seconds: forecast.rto.map(whole),
-        meets_rto: forecast.meets_rto,
+        meets_rto: forecast.meets_rto.map(|is_met| is_met && is_whole),
         basis: BASIS,
         components: components.collect(),
     }

@@ -71,24 +71,27 @@ impl ShownPlan<'_> {
         let kinds = drstack_kinds::kinds();
         let mut out = step::text(plan, &kinds, verbose);
         for (title, remarks) in sections(report) {
-            if !remarks.is_empty() {
-                let gap = if out.is_empty() { "" } else { "\n" };
-                let _ = writeln!(out, "{gap}{}", labels(title));
-                let grouped = if title == BLOCKED && !verbose { silent(report) } else { Vec::new() };
-                for (region, addresses) in &grouped {
-                    let items = remarks.iter().filter(|it| addresses.contains(&it.address)).count();
-                    let items = count(items, "item");
-                    let whose = match region.as_str() {
-                        "global" => "the global services, which do not answer".to_owned(),
-                        region => format!("{region}, which does not answer"),
-                    };
-                    let _ = writeln!(out, "  {items} wait for {whose} (`plan --verbose` lists them)");
-                }
-                let is_grouped = |it: &&Remark| grouped.iter().any(|(_, all)| all.contains(&it.address));
-                for Remark { address, text } in remarks.iter().filter(|it| !is_grouped(it)) {
-                    let _ = writeln!(out, "  {address}: {}", plain(text));
-                }
+            let stored = if title == NOTES { stored(report, verbose) } else { Vec::new() };
+            if remarks.is_empty() && stored.is_empty() {
+                continue;
             }
+            let gap = if out.is_empty() { "" } else { "\n" };
+            let _ = writeln!(out, "{gap}{}", labels(title));
+            let grouped = if title == BLOCKED && !verbose { silent(report) } else { Vec::new() };
+            for (region, addresses) in &grouped {
+                let items = remarks.iter().filter(|it| addresses.contains(&it.address)).count();
+                let items = count(items, "item");
+                let whose = match region.as_str() {
+                    "global" => "the global services, which do not answer".to_owned(),
+                    region => format!("{region}, which does not answer"),
+                };
+                let _ = writeln!(out, "  {items} wait for {whose} (`plan --verbose` lists them)");
+            }
+            let is_grouped = |it: &&Remark| grouped.iter().any(|(_, all)| all.contains(&it.address));
+            for Remark { address, text } in remarks.iter().filter(|it| !is_grouped(it)) {
+                let _ = writeln!(out, "  {address}: {}", plain(text));
+            }
+            stored.iter().for_each(|line| out.push_str(line));
         }
         if plan.is_empty() {
             let gap = if out.is_empty() { "" } else { "\n" };
@@ -100,6 +103,7 @@ impl ShownPlan<'_> {
         out.extend(step::legend(plan, &kinds));
         let _ = writeln!(out, "Plan: {add} to add, {change} to change, {destroy} to destroy{checks}.");
         let failover = head.failover.as_ref().filter(|_| intent.fails_over());
+        let failover = failover.map(|it| (it, report.blocked.is_empty()));
         out.extend(forecast::plan(plan, (forecast, head.slots), failover));
         out
     }
@@ -115,6 +119,7 @@ impl ShownPlan<'_> {
         lines.extend(report.kept.iter().map(Line::Kept));
         lines.extend(report.waiting.iter().map(Line::Waiting));
         lines.extend(report.notes.iter().map(Line::Note));
+        lines.extend(report.stored.iter().map(|it| Line::Note(&it.remark)));
         let (add, change, destroy, checks) = tally(plan, &kinds);
         lines.push(Line::Plan(PlanLine {
             add,
@@ -124,7 +129,7 @@ impl ShownPlan<'_> {
             unchanged: report.unchanged,
             blocked: report.blocked.len(),
             estimate_seconds: forecast.total.as_secs_f64(),
-            forecast: head.failover.as_ref().map(forecast::line),
+            forecast: head.failover.as_ref().map(|it| forecast::line(it, report.blocked.is_empty())),
         }));
         lines
     }
@@ -133,6 +138,12 @@ impl ShownPlan<'_> {
 /// Explains why there are no steps.
 fn nothing(report: &PlanReport, intent: Intent) -> String {
     match intent {
+        // A failover may be possible all the same.
+        Intent::Converge | Intent::Destroy if !report.silent.is_empty() => {
+            let all: Vec<&str> = report.silent.keys().map(|region| name(region)).collect();
+            let verb = if intent == Intent::Destroy { "destroyed" } else { "applied" };
+            format!("Nothing can be {verb} while {} not answer.", does(&all))
+        }
         _ if !report.blocked.is_empty() => "Nothing can be done until that is fixed.".to_owned(),
         Intent::Destroy if report.kept.is_empty() => {
             "Nothing to destroy: nothing of the stack exists.".to_owned()
@@ -143,6 +154,17 @@ fn nothing(report: &PlanReport, intent: Intent) -> String {
             all => format!("No changes. {all} resources match the stack."),
         },
     }
+}
+
+/// Names a place that does not answer.
+fn name(region: &str) -> &str {
+    if region == "global" { "the global services" } else { region }
+}
+
+/// Writes `us-east-1 does` or `us-east-1 and the global services do`.
+fn does(regions: &[&str]) -> String {
+    let verb = if regions.len() == 1 && regions[0] != "the global services" { "does" } else { "do" };
+    format!("{} {verb}", drstack_app::text::listed(regions))
 }
 
 /// Describes the failover that was rehearsed at `at`, step by step.
@@ -205,6 +227,24 @@ pub(crate) fn divergence(standby: &str, since: Option<Timestamp>, moved: &[Strin
 
 /// Title of what is blocked.
 const BLOCKED: &str = "Blocked:";
+/// Title of the notes, at whose end the stored answers are.
+const NOTES: &str = "Notes:";
+
+/// Describes the stored answers that are used: several in one line, unless `verbose`.
+fn stored(report: &PlanReport, verbose: bool) -> Vec<String> {
+    let all = &report.stored;
+    let oldest = all.iter().map(|it| it.age_seconds.unsigned_abs()).max();
+    match oldest.filter(|_| all.len() > 1 && !verbose) {
+        Some(age) => vec![format!(
+            "  {} were not answered: using stored answers, the oldest of {} ago (`plan --verbose` lists them)\n",
+            count(all.len(), "fact"),
+            duration(Duration::from_secs(age))
+        )],
+        None => {
+            all.iter().map(|it| format!("  {}: {}\n", it.remark.address, plain(&it.remark.text))).collect()
+        }
+    }
+}
 
 /// Returns the regions for which several blocked items wait, with these items.
 fn silent(report: &PlanReport) -> Vec<(&String, &BTreeSet<String>)> {
@@ -216,7 +256,7 @@ fn sections(report: &PlanReport) -> [(&'static str, &[Remark]); 4] {
         (BLOCKED, &report.blocked),
         ("Kept:", &report.kept),
         ("Not ready yet:", &report.waiting),
-        ("Notes:", &report.notes),
+        (NOTES, &report.notes),
     ]
 }
 

@@ -97,8 +97,9 @@ fn first_sentence(report: &Report) -> String {
             listed(&report.in_primary)
         ),
         Some(Verdict::Degraded) => format!(
-            "DEGRADED: {region} serves after {}, with less than the stack wants (below); {}.",
+            "DEGRADED: {region} serves after {}, with less than the stack wants (below){}; {}.",
             took(report),
+            if report.accepted { ", which the operator accepted" } else { "" },
             objective(report)
         ),
         Some(Verdict::Capacity) => format!(
@@ -127,19 +128,19 @@ fn took(report: &Report) -> String {
 /// Compares the recovery time with the RTO.
 fn objective(report: &Report) -> String {
     let Some(rto) = report.rto_seconds else { return "the stack asks for no RTO".to_owned() };
-    let verdict = match report.verdict {
-        // Only what is whole can meet it.
-        Some(Verdict::Degraded) => "NOT MET",
-        _ if report.is_late() => "MISSED",
-        _ => "met",
-    };
     let rto = duration(Duration::from_secs(rto.unsigned_abs()));
+    let judged = match report.verdict {
+        _ if report.is_late() => format!("the RTO of {rto} is MISSED"),
+        // Only what is whole can meet it, and what is in time has not missed it.
+        Some(Verdict::Degraded) => format!("inside the RTO of {rto}, which asks for the whole"),
+        _ => format!("the RTO of {rto} is met"),
+    };
     match (report.covered_seconds, report.recovery_seconds) {
         (Some(covered), Some(all)) if covered < all => {
             let covered = duration(Duration::from_secs_f64(covered));
-            format!("the RTO of {rto} is {verdict}: what allows itself no longer one served after {covered}")
+            format!("{judged}: what allows itself no longer one served after {covered}")
         }
-        _ => format!("the RTO of {rto} is {verdict}"),
+        _ => judged,
     }
 }
 
@@ -223,6 +224,7 @@ mod tests {
             covered_seconds: recovery_seconds,
             ramped_seconds: None,
             rto_seconds: Some(480),
+            accepted: false,
             objectives: Vec::new(),
             in_primary: Vec::new(),
             unasked: Vec::new(),
@@ -267,7 +269,11 @@ mod tests {
         }
         let said = text(&of(Verdict::Degraded));
         assert!(said.contains("DEGRADED: us-west-2 serves after 3m 30s, with less than"), "{said}");
-        assert!(said.contains("the RTO of 8m 0s is NOT MET"), "{said}");
+        assert!(said.contains("(below); inside the RTO of 8m 0s, which asks for the whole."), "{said}");
+        let accepted = Report { accepted: true, ..of(Verdict::Degraded) };
+        assert!(text(&accepted).contains("(below), which the operator accepted; inside the RTO"), "{said}");
+        let late = Report { covered_seconds: Some(481.0), ..accepted };
+        assert!(text(&late).contains("the RTO of 8m 0s is MISSED."), "{}", text(&late));
         let in_primary = vec![ComponentAddress::new("pool.b")];
         let said = text(&Report { in_primary, ..of(Verdict::Partial) });
         assert!(

@@ -18,6 +18,7 @@ pub(super) fn text(plan: &Plan, kinds: &KindRegistry, verbose: bool) -> String {
         plan.steps.iter().partition(|step| is_check(step, kinds));
     steps.sort_by_key(|step| (step.address.clone(), step.action));
     checks.sort_by_key(|step| step.address.clone());
+    let known = values::Known::before(plan, kinds);
     let mut out = String::new();
     let mut component = String::new();
     for step in steps {
@@ -32,7 +33,7 @@ pub(super) fn text(plan: &Plan, kinds: &KindRegistry, verbose: bool) -> String {
         }
         changes(step, &mut out);
         if verbose {
-            put(&mut out, 6, values::lines(step, kinds));
+            put(&mut out, 6, values::lines(step, &known));
         }
     }
     if !checks.is_empty() {
@@ -42,7 +43,7 @@ pub(super) fn text(plan: &Plan, kinds: &KindRegistry, verbose: bool) -> String {
     for step in checks {
         let _ = writeln!(out, "  {}", step.address);
         if verbose {
-            put(&mut out, 6, values::lines(step, kinds));
+            put(&mut out, 6, values::lines(step, &known));
         }
         if let Some(command) = commands::of_step(step, kinds) {
             let _ = writeln!(out, "      runs on this machine: {}", command.line());

@@ -112,9 +112,13 @@ fn an_unsigned_bundle_with_commands_is_refused_and_names_them_and_the_ways_on() 
 fn an_unsigned_bundle_fails_over_only_if_that_is_accepted_without_commands_too() {
     let other = elsewhere(&applied(&stack("", "")));
     let ran = run(&other, &format!("{FAILOVER} --auto-approve"));
-    refused(&other, ran, &["no key says whose the bundle is, and it decides what is started"]);
+    refused(
+        &other,
+        ran,
+        &["the bundle decides what is started, and you named no key that has to have signed it"],
+    );
     let ran = run(&other, &format!("{FAILOVER} --auto-approve --unsigned")).unasked();
-    assert!(!ran.stderr.contains("warning: no key"), "{ran:?}");
+    assert!(!ran.stderr.contains("warning: the bundle"), "{ran:?}");
     assert!(ran.stderr.contains("The bundle is ") && ran.stderr.contains(", not signed."), "{ran:?}");
 }
 
@@ -124,7 +128,7 @@ fn a_dry_run_and_a_plan_show_each_command_and_run_none() {
     let other = elsewhere(&machine);
     let dry = run(&other, &format!("{FAILOVER} --dry-run")).ok();
     assert!(dry.stdout.contains(&format!("runs on this machine: {SHOWN}")), "{dry:?}");
-    assert!(dry.stderr.contains("warning: no key says whose the bundle is"), "{dry:?}");
+    assert!(dry.stderr.contains("warning: the bundle decides what is started"), "{dry:?}");
     for line in ["plan s --mode active", "failover s --dry-run"] {
         let shown = run(&machine, line).ok();
         assert!(shown.stdout.contains(&format!("runs on this machine: {SHOWN}")), "{shown:?}");
@@ -162,7 +166,7 @@ fn a_command_that_the_folders_own_files_have_too_needs_no_key() {
     let machine = applied(&stack("", CHECK));
     let ran = run(&machine, "failover s --auto-approve").ok();
     assert!(ran.stdout.contains(&format!("runs on this machine: {SHOWN}")), "{ran:?}");
-    assert!(!ran.stderr.contains("no key says whose it is"), "{ran:?}");
+    assert!(!ran.stderr.contains("you named no key"), "{ran:?}");
 }
 
 #[test]

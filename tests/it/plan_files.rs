@@ -99,7 +99,8 @@ fn a_plan_file_is_shown_as_it_was_planned_without_stack_or_cloud() {
         std::fs::rename(machine.folder().join("away"), machine.folder().join(stack)).expect("rename");
         let (head, rest) = shown.stdout.split_once("\n\n").expect("a head");
         assert_eq!(rest, printed, "{stack}");
-        let made = format!("`today.plan`: a plan of `{stack} -i days=9`, made at 2026-01-01T00:");
+        let made =
+            format!("`today.plan`: a plan of stack `demo`, from `{stack} -i days=9`, made at 2026-01-01T00:");
         assert!(head.starts_with(&made) && head.contains(&format!("for mode {mode}.")), "{head}");
         assert!(head.contains(signing) && head.contains("refuse"), "{head}");
         assert!(rest.starts_with("demo: us-east-1 to us-west-2, account 123456789012."), "{rest}");

@@ -321,3 +321,21 @@ fn instances_have_their_endpoints_before_they_start_and_until_their_subnets_are_
     run(&machine, "apply s --auto-approve").ok();
     run(&machine, "plan s --detailed-exitcode").code(0);
 }
+
+/// A renamed pool that serves is counted by what it is, and keeps the name of its group.
+#[test]
+fn a_renamed_pool_that_serves_is_counted() {
+    let machine = machine();
+    machine.write("lost.toml", "down = [\"us-east-1\", \"global\"]\n");
+    let lost = "failover s --auto-approve --cloud sim --sim lost.toml".split(' ');
+    machine.run(lost);
+    let moved = "[[moved]]\nfrom = \"pool.serving\"\nto = \"pool.answers\"\n";
+    machine.write("s/stack.toml", &format!("{}{moved}", STACK.replace("pool.serving", "pool.answers")));
+    let plan = run(&machine, "plan s --verbose").ok();
+    assert!(plan.stdout.contains("renamed: it was pool.serving/group"), "{plan:?}");
+    assert!(!plan.stdout.contains("0 of 8 instances in service"), "{plan:?}");
+    assert!(plan.stdout.contains("name: \"drstack-demo-pool-serving\""), "{plan:?}");
+    for known in ["\" (id of pool.answers/launch-template)", "\" (id of network.standby/subnet-us-west-2a)"] {
+        assert!(plan.stdout.contains(known), "{known}: {plan:?}");
+    }
+}

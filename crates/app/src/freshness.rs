@@ -81,10 +81,15 @@ impl Demands {
     }
 }
 
-/// Returns the age of the bundle and its signer.
-pub(crate) fn age(bundle: &Bundle, signed_by: Option<&PublicKey>, now: Timestamp) -> String {
+/// Returns the age of the bundle and its signer, which is the caller's `own` key or one that the
+/// bundle names itself.
+pub(crate) fn age(bundle: &Bundle, own: Option<&PublicKey>, now: Timestamp) -> String {
     let age = duration(now.duration_since(bundle.applied_at).unsigned_abs());
-    let signed = signed_by.map_or_else(|| "not signed".to_owned(), |key| format!("signed by {key}"));
+    let signed = match (own, &bundle.stack.signing) {
+        (Some(key), _) => format!("signed by {key}"),
+        (None, Some(key)) => format!("signed by the key that it names itself, {key}"),
+        (None, None) => "not signed".to_owned(),
+    };
     format!("The bundle is {age} old: published {:.0} by run {}, {signed}.", bundle.applied_at, bundle.run)
 }
 

@@ -123,9 +123,7 @@ impl Session {
         let key = demands.verify_key.clone().or(session.stack.signing.clone());
         let url = Url { control, stack: name };
         let components = &app.catalog.components;
-        let Some((bundle, stack, signed_by)) =
-            opened(&*session.store, components, &url, key.as_ref()).await?
-        else {
+        let Some((bundle, stack)) = opened(&*session.store, components, &url, key.as_ref()).await? else {
             session.warn("warning: no apply was ever complete: failing over with what there is");
             if trust.planned {
                 return Ok(session);
@@ -148,7 +146,7 @@ impl Session {
             // compared.
             Vouched::of(key.is_some(), Some(&session.stack), &stack).expect(&session, trust)?;
         }
-        session.show_age(&bundle, signed_by.as_ref(), &demands)?;
+        session.show_age(&bundle, key.as_ref(), &demands)?;
         if stack.hash != session.stack.hash {
             let which = match trust.with_files {
                 true => "with the files, as you asked",
@@ -165,6 +163,17 @@ impl Session {
         // The bundle has no secret texts. Those of the files serve where they are the same, by their hash.
         let stack = Stack { secrets: session.stack.secrets.clone(), ..stack };
         Ok(Self { stack, ..session }.remembering(&bundle).working_from(bundle, trust.planned))
+    }
+
+    /// True if the files say something else than what was applied, and no key of theirs signed that: a
+    /// failover then asks which is meant. False where that cannot be told.
+    pub(crate) async fn differs_from_applied(&self) -> bool {
+        let StackFacts { name, control, .. } = self.stack.facts.clone();
+        let url = Url { control, stack: name };
+        let components = &self.app.catalog.components;
+        let opened = opened(&*self.store, components, &url, self.stack.signing.as_ref()).await;
+        let applied = opened.ok().flatten().filter(|_| self.stack.signing.is_none());
+        applied.is_some_and(|(_, applied)| !self.stack.resolve().differences(&applied.resolve()).is_empty())
     }
 
     /// Restricts an unplanned failover to the facts in the bundle; a planned failover asks the
@@ -200,7 +209,7 @@ impl Session {
             let store = Patient::of(app.clouds.control(&url.control, &url.stack, region).await?);
             opened(&*store, &app.catalog.components, &url, at.demands.verify_key.as_ref()).await?
         };
-        let Some((bundle, stack, signed_by)) = found else {
+        let Some((bundle, stack)) = found else {
             let message = format!("there is no bundle in `{}`", url.control);
             let hint =
                 "each complete `drstack apply` publishes it; without one, `STACK` names the stack's folder";
@@ -215,7 +224,7 @@ impl Session {
         }
         tracing::debug!(run = bundle.run, applied_at = %bundle.applied_at, "opened the bundle");
         let session = Self::open(app, stack).await?;
-        session.show_age(&bundle, signed_by.as_ref(), &at.demands)?;
+        session.show_age(&bundle, at.demands.verify_key.as_ref(), &at.demands)?;
         Ok((session.remembering(&bundle), bundle))
     }
 
@@ -224,11 +233,11 @@ impl Session {
     fn show_age(
         &self,
         bundle: &Bundle,
-        signed_by: Option<&PublicKey>,
+        own: Option<&PublicKey>,
         demands: &Demands,
     ) -> Result<(), Failure> {
         let now = self.now();
-        self.note(&age(bundle, signed_by, now));
+        self.note(&age(bundle, own, now));
         demands.expect_fresh(bundle, now)?;
         if let Some(doubt) = doubt(bundle, now).filter(|_| demands.not_before.is_none()) {
             self.warn(&doubt);
@@ -267,8 +276,8 @@ impl Session {
     }
 }
 
-/// A bundle with its stack, and the key that signed it.
-type Opened = (Bundle, Stack, Option<PublicKey>);
+/// A bundle with its stack.
+type Opened = (Bundle, Stack);
 
 /// Reads the published bundle and checks it; `None` if none is published.
 ///
@@ -313,9 +322,8 @@ async fn checked(
     if let (None, Some(key)) = (verify_key, &bundle.stack.signing) {
         check(key).await?;
     }
-    let signed_by = verify_key.or(bundle.stack.signing.as_ref()).cloned();
     let stack = bundle.is_of(&url.stack, &url.control).and_then(|()| bundle.stack(components));
-    Ok((bundle, stack.map_err(|error| refused(&error))?, signed_by))
+    Ok((bundle, stack.map_err(|error| refused(&error))?))
 }
 
 /// Returns the failure for a bundle that cannot be used.

@@ -53,6 +53,16 @@ pub trait Operator: Send + Sync {
     fn page(&self, report: &Report) -> String;
 }
 
+/// The command that fails over while the primary does not answer.
+#[derive(Clone, Debug)]
+pub struct WayOut {
+    /// The command, as an operator types it.
+    pub command: String,
+    /// True if it asks which stack is meant: the files say something else than what was applied, and
+    /// no key vouches for that.
+    pub is_asked: bool,
+}
+
 /// A result of an operation, or a part of one.
 pub enum News<'a> {
     /// A plan to show.
@@ -65,8 +75,8 @@ pub enum News<'a> {
         planned: &'a PlanOutcome,
         /// The intent of the plan.
         intent: Intent,
-        /// The command that fails over, as an operator types it, where that is a way on.
-        failover: Option<String>,
+        /// The command that fails over, where that is a way on.
+        failover: Option<WayOut>,
     },
     /// The calls that the steps of a plan may make.
     Calls(&'a Plan, &'a KindRegistry),

@@ -108,6 +108,14 @@ fn what_is_accepted_as_it_is_goes_on_and_is_no_failure() {
     machine.write("short.toml", &format!("{LOST}capacity = {{ \"g5.xlarge\" = 12 }}\n"));
     let ran = run(&machine, "failover s --auto-approve --accept-degraded --json", Some("short.toml"));
     assert_eq!(report(&ran)["verdict"], "degraded", "{ran:?}");
+
+    // Accepted from the start, and in time: no RTO is missed, and none is met.
+    let machine = machine_of(&format!("{stack}{CHECK}"));
+    machine.write("less.toml", &format!("{LOST}capacity = {{ \"g5.xlarge\" = 30 }}\n"));
+    let ran = run(&machine, "failover s --auto-approve --accept-degraded", Some("less.toml"));
+    let (said, page) = (&ran.stdout, "the whole");
+    assert!(!said.contains("NOT MET") && !said.contains("is met"), "{ran:?}");
+    assert!(said.contains("(below), which the operator accepted; ") && said.contains(page), "{ran:?}");
 }
 
 /// B21: the stack is not late because of a component that allows itself longer.

@@ -115,3 +115,64 @@ fn an_outage_is_not_noticed_in_the_future() {
             .code(64);
     assert!(ran.stderr.contains("`--detected-at`: 2099-01-01T00:00:00Z is not over yet"), "{ran:?}");
 }
+
+/// The times of a run lie after its decision; those of an earlier one are called so.
+#[test]
+fn a_second_run_says_which_times_are_those_of_the_first() {
+    let stack = STACK.replace("capacity       = 8", "capacity       = 40");
+    let machine = machine_of(&format!("{stack}{CHECK}"));
+    machine.write("short.toml", &format!("{LOST}capacity = {{ \"g5.xlarge\" = 12 }}\n"));
+    let first =
+        line(&run(&machine, "failover s --auto-approve --json", Some("short.toml")).code(1), "report");
+    assert!(first["clock"]["first_run"].is_null(), "{first:#}");
+    let second = line(&run(&machine, "failover s --auto-approve --json", Some("lost.toml")), "report");
+    let moment = |of: &str| second["clock"][of].as_str().unwrap_or_else(|| panic!("no {of}: {second:#}"));
+    assert!(moment("decided") <= moment("started") && moment("started") <= moment("done"), "{second:#}");
+    assert_eq!(moment("first_run"), first["clock"]["started"].as_str().expect("a time"));
+    let said = run(&machine, "failover s --auto-approve", Some("lost.toml"));
+    assert!(!said.stdout.contains("  started") || said.stdout.contains("first run started"), "{said:?}");
+}
+
+/// An unfinished failover is not said to serve, and its way on is named.
+#[test]
+fn a_destroy_says_what_is_so_while_a_failover_is_not_complete() {
+    let stack = STACK.replace("capacity       = 8", "capacity       = 40");
+    let machine = machine_of(&format!("{stack}{CHECK}"));
+    machine.write("short.toml", &format!("{LOST}capacity = {{ \"g5.xlarge\" = 12 }}\n"));
+    run(&machine, "failover s --auto-approve", Some("short.toml")).code(1);
+    let ran = run(&machine, "destroy s --auto-approve", None).code(3);
+    assert!(ran.stderr.contains("a failover to us-west-2 is not complete"), "{ran:?}");
+    run(&machine, "failback s --auto-approve", None).ok();
+    run(&machine, "destroy s --auto-approve", None).ok();
+}
+
+/// The plan of an outage names a failover that works in that very state.
+#[test]
+fn the_way_out_of_an_outage_works_also_with_edited_files() {
+    let machine = asked();
+    let plan = run(&machine, "plan s", Some("lost.toml")).code(1);
+    assert!(plan.stderr.contains("run `drstack failover s`: it needs no answer"), "{plan:?}");
+    assert!(!plan.stdout.contains("Nothing can be done"), "{plan:?}");
+    machine.write(
+        "s/stack.toml",
+        &format!("{STACK}{CHECK}").replace("capacity       = 8", "capacity       = 9"),
+    );
+    let plan = run(&machine, "plan s", Some("lost.toml")).code(1);
+    for way in ["`drstack failover s --unsigned`, which", "`drstack failover s --with-files`, which"] {
+        assert!(plan.stderr.contains(way), "{way}: {plan:?}");
+    }
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).code(64);
+    run(&machine, "failover s --unsigned --auto-approve", Some("lost.toml")).ok();
+}
+
+/// What is blocked serves at no predicted time.
+#[test]
+fn a_dry_run_in_which_something_is_blocked_meets_no_rto() {
+    let machine = asked();
+    let more = "[pool.more]\nfollows = \"serve\"\nnetwork = \"@network.standby\"\ninstance_types = [\"g5.xlarge\"]\ncapacity = 2\nbuckets = [\"@bucket.models\"]\nimage = \"ami-own\"\n";
+    machine.write("s/stack.toml", &format!("{STACK}{CHECK}{more}"));
+    let ran = run(&machine, "failover s --with-files --dry-run", Some("lost.toml")).code(1);
+    assert!(ran.stdout.contains("RTO 15m: not met while something is blocked"), "{ran:?}");
+    let ran = run(&machine, "failover s --with-files --dry-run --json", Some("lost.toml")).code(1);
+    assert_eq!(line(&ran, "plan")["forecast"]["meets_rto"], false, "{ran:?}");
+}

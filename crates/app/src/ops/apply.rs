@@ -71,7 +71,9 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
     if let Some(file) = &how.file {
         check(file, session, &shown)?;
     }
-    session.show(&shown, options.intent, Some(&format!("drstack failover {}", how.typed)));
+    let failover = format!("drstack failover {}", how.typed);
+    let way_out = session.way_out(&shown, options.intent, Some(&failover)).await;
+    session.show(&shown, options.intent, way_out);
     if shown.plan.is_empty() {
         if !shown.report.blocked.is_empty() {
             return Ok(Status::Failed);

@@ -64,6 +64,7 @@ pub(crate) async fn carry_out(
             return Err(failure);
         }
     };
+    let (first_run, started) = starts(session, &begun, change);
     // A run after the outage is over repairs, and recovers nothing.
     let repairs = kept.is_served() && kept.standing().only == begun.standing().only;
     let mut clock = Clock {
@@ -71,7 +72,8 @@ pub(crate) async fn carry_out(
         served: begun.record.as_ref().and_then(|it| it.served),
         decided: Some(change.decided),
         drained: change.drained,
-        started: begun.record.as_ref().map(|record| record.since),
+        first_run,
+        started,
         ..Clock::default()
     };
     let mut counts = Counts::of(session, &planned);
@@ -126,6 +128,20 @@ pub(crate) async fn carry_out(
     end(session, &planned, &summary, &report, &judged, change).await
 }
 
+/// Returns when the first run of the change began, if that is an earlier one, and when this one did.
+/// The record keeps the first.
+fn starts(
+    session: &Session,
+    begun: &KeptMode,
+    change: &Change<'_>,
+) -> (Option<Timestamp>, Option<Timestamp>) {
+    let since = begun.record.as_ref().map(|record| record.since);
+    match since.filter(|since| *since < change.decided) {
+        Some(first) => (Some(first), Some(session.now())),
+        None => (None, since),
+    }
+}
+
 /// The moments of a run, the time in which it only ramped traffic, and when each component served.
 struct Times {
     clock: Clock,
@@ -164,6 +180,7 @@ fn report(
         covered_seconds: served.then(|| covered(session, &clock, ramped, &parts)).flatten(),
         ramped_seconds: (!ramped.is_zero()).then(|| ramped.as_secs_f64()),
         rto_seconds: session.stack.objective.rto.filter(|_| is_failover).map(|it| it.as_secs()),
+        accepted: !begun.standing().minimum.is_empty(),
         objectives: if is_failover && served {
             objectives(session, &clock, ramped, &parts)
         } else {
@@ -352,9 +369,7 @@ async fn end(
     }
     match (report.complete, !interrupted) {
         (true, _) if report.verdict.is_some() => {
-            let accepted =
-                !planned.mode.standing().minimum.is_empty() || !session.decisions.accepted.is_empty();
-            judged.end(session, report.missed(), accepted, &change.command)
+            judged.end(session, report.missed(), report.accepted, &change.command)
         }
         (true, _) => Ok(Status::Done),
         (false, false) => Ok(Status::Interrupted),

@@ -87,7 +87,16 @@ pub async fn planned(
     session.expect_same_stack().await?;
     let kept = session.sure_mode().await?;
     if kept.standing().mode == Mode::Active || !kept.is_complete() {
-        let message = format!("{} serves: a destroy would be an outage", session.stack.facts.standby);
+        let standby = &session.stack.facts.standby;
+        let message = match (kept.standing().mode, kept.is_complete()) {
+            (Mode::Active, true) => format!("{standby} serves: a destroy would be an outage"),
+            (Mode::Active, false) => {
+                format!("a failover to {standby} is not complete: what it moved serves there")
+            }
+            (Mode::Standby, _) => {
+                format!("a failback is not complete: what it has not moved serves in {standby}")
+            }
+        };
         let hint = format!("fail back first: `drstack failback {typed}`");
         return Err(Failure::new(Status::NotReady, message, hint));
     }

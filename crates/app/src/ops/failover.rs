@@ -57,15 +57,7 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
     session.decisions.stated = true;
     session.decisions.parallelism = Some(how.parallelism);
     session.decisions.files = how.with_files.then(|| session.stack.hash.clone());
-    let detected = how.detected_at.unwrap_or_else(|| session.now());
-    if detected > session.now() {
-        let hint = "name the moment at which the outage was noticed, or leave it out";
-        return Err(Failure::new(
-            Status::Usage,
-            format!("`--detected-at`: {detected} is not over yet"),
-            hint,
-        ));
-    }
+    let detected = detected(session, how)?;
     let options = options(session, how)?;
     let patience =
         Patience { only: &options.targets, except: &how.not_waiting_for, at_most: how.drain_timeout };
@@ -136,6 +128,20 @@ pub async fn planned(session: &mut Session, how: &Failover) -> Result<PlanOutcom
     session.decisions.stated = true;
     let options = options(session, how)?;
     session.plan(&options).await
+}
+
+/// Returns when the outage was noticed.
+fn detected(session: &Session, how: &Failover) -> Result<Timestamp, Failure> {
+    let now = session.now();
+    match how.detected_at {
+        Some(at) if at > now => {
+            let message = format!("`--detected-at`: {at} is not over yet");
+            let hint = "name the moment at which the outage was noticed, or leave it out";
+            Err(Failure::new(Status::Usage, message, hint))
+        }
+        Some(at) => Ok(at),
+        None => Ok(now),
+    }
 }
 
 fn options(session: &mut Session, how: &Failover) -> Result<Options, Failure> {

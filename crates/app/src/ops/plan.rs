@@ -6,7 +6,7 @@ use drstack_core::objective::Mode;
 use drstack_core::plan::{Intent, Options};
 
 use crate::failure::Failure;
-use crate::operator::News;
+use crate::operator::{News, WayOut};
 use crate::planned::PlanOutcome;
 use crate::session::Session;
 
@@ -49,7 +49,8 @@ pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, PlanOutc
         session.show_rehearsed();
     }
     let planned = session.plan(&options).await?;
-    session.show(&planned, options.intent, how.failover.as_deref());
+    let way_out = session.way_out(&planned, options.intent, how.failover.as_deref()).await;
+    session.show(&planned, options.intent, way_out);
     if let (Mode::Active, false, Some(failover)) = (now, planned.mode.is_complete(), &how.failover) {
         let on = session.way_on(&planned, failover);
         session.warn(&format!("warning: a failover is not complete, and `drstack apply` waits for it: {on}"));
@@ -58,13 +59,24 @@ pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, PlanOutc
 }
 
 impl Session {
-    /// Shows a plan. `failover` is the command that fails over, as an operator types it.
-    pub(crate) fn show(&self, planned: &PlanOutcome, intent: Intent, failover: Option<&str>) {
+    /// Returns the command that fails over while the primary does not answer, as an operator types
+    /// it; `None` if it answers, or nothing can fail over.
+    pub(crate) async fn way_out(
+        &self,
+        planned: &PlanOutcome,
+        intent: Intent,
+        command: Option<&str>,
+    ) -> Option<WayOut> {
         let is_lost = planned.report.silent.contains_key(&self.stack.facts.primary);
         let may_fail_over = intent == Intent::Converge && planned.mode.standing().mode == Mode::Standby;
         // Without anything in place there is nothing to fail over to.
         let may_fail_over = may_fail_over && planned.report.unchanged > 0;
-        let failover = failover.filter(|_| is_lost && may_fail_over).map(str::to_owned);
+        let command = command.filter(|_| is_lost && may_fail_over)?;
+        Some(WayOut { command: command.to_owned(), is_asked: self.differs_from_applied().await })
+    }
+
+    /// Shows a plan, with the way out of an outage.
+    pub(crate) fn show(&self, planned: &PlanOutcome, intent: Intent, failover: Option<WayOut>) {
         let warnings = self.cloud.warnings();
         self.tell(News::Plan { stack: &self.stack, warnings, planned, intent, failover });
         self.warn_of_rto(planned);

@@ -59,8 +59,14 @@ impl Session {
         .map_err(|error| shape_failure(&error))?;
         let standby = &self.stack.facts.standby;
         let by_hand = |it: &&Resource| {
-            let command = self.kinds.get(&it.kind)?.capacity()?.by_hand(&it.spec, standby).ok()?;
-            Some((it.address.clone(), command))
+            let kind = self.kinds.get(&it.kind)?;
+            let spec = match (kind.keeps_name(), seen.get(&it.address)) {
+                (Some(keeps), Some(Look::Present(found))) => {
+                    keeps.under_its_name(&it.spec, &found.id, &found.live).ok()?
+                }
+                _ => it.spec.clone(),
+            };
+            Some((it.address.clone(), kind.capacity()?.by_hand(&spec, standby).ok()?))
         };
         let by_hand = running.iter().filter_map(by_hand).collect();
         Ok(Judged { verdict: Verdict::of(&evidence), evidence, by_hand })

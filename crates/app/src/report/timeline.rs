@@ -19,7 +19,11 @@ pub struct Clock {
     // The schema does not require it: the first reports did not have it.
     #[schemars(skip_serializing_if = "Option::is_none")]
     pub drained: Option<Timestamp>,
-    /// The first step began.
+    /// The first run of this change of mode began, where that is an earlier one.
+    // The schema does not require it: the first reports did not have it.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    pub first_run: Option<Timestamp>,
+    /// The run began its steps.
     pub started: Option<Timestamp>,
     /// The last data was restored.
     // The schema does not require it: the first reports did not have it.
@@ -112,6 +116,11 @@ pub struct Report {
     pub ramped_seconds: Option<f64>,
     /// The stack's RTO, in seconds; null if it has none.
     pub rto_seconds: Option<i64>,
+    /// True if the operator accepted less than the stack wants, in this run of the failover or an
+    /// earlier one.
+    // The schema does not require it: the first reports did not have it.
+    #[schemars(skip_serializing_if = "std::ops::Not::not")]
+    pub accepted: bool,
     /// Time in seconds until all served that allows itself no longer RTO than the stack's, which that one
     /// judges; null where `recovery_seconds` is.
     // The schema does not require it: the first reports did not have it.
@@ -188,10 +197,11 @@ impl Report {
 
     /// Returns the moments that occurred, in order, with their names.
     pub fn moments(&self) -> Vec<(&'static str, Timestamp)> {
-        let Clock { detected, decided, drained, started, data, capacity, checked, traffic, done, .. } =
-            self.clock;
+        let Clock { detected, first_run, decided, drained, started, .. } = self.clock;
+        let Clock { data, capacity, checked, traffic, done, .. } = self.clock;
         let all = [
             ("detected", detected),
+            ("first run started", first_run),
             ("decided", decided),
             ("replication drained", drained),
             ("started", started),

@@ -21,7 +21,7 @@ use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_a
 use drstack_core::part::Sequence;
 use drstack_core::plan::stability::Rehearsal;
 use drstack_core::plan::waits::go_without;
-use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step};
+use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step, StoredAnswer, renamed};
 use drstack_core::verdict::{Pool, pools};
 
 use crate::failure::{Failure, Status, shape_failure, store_failure};
@@ -121,6 +121,9 @@ impl Session {
             .planner
             .plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
             .map_err(|error| shape_failure(&error))?;
+        // What it is counts, and not the name that it had.
+        let renamed = renamed(&compiled.graph, &seen, &self.kinds);
+        seen.seen.extend(renamed.map_err(|error| shape_failure(&error))?);
         for step in &plan.steps {
             tracing::debug!(address = %step.address, action = ?step.action, "planned");
         }
@@ -135,8 +138,8 @@ impl Session {
         let lacking = lacking.filter(|(it, _)| blocked.contains(it.address.component().as_str()));
         let said: BTreeSet<&str> = lacking.map(|(_, it)| it.query.as_str()).collect();
         let notes = unanswered.iter().filter(|it| !said.contains(it.address.as_str()));
-        let notes: Vec<Remark> = notes.cloned().map(|remark| self.aged(remark, &facts.facts)).collect();
-        report.notes.extend(notes);
+        let notes: Vec<Remark> = notes.cloned().collect();
+        self.note_unanswered(notes, &facts.facts, &mut report);
         let predicted = self.predict((options.intent, now.mode), &plan, rehearsal.as_ref());
         let (elsewhere, then) = (elsewhere(&compiled, &seen), BundleAction::after(options));
         Ok(PlanOutcome {
@@ -463,16 +466,18 @@ impl Session {
         })
     }
 
-    /// Adds the age of the stored answer that is used for a fact without an answer.
-    fn aged(&self, remark: Remark, facts: &Facts) -> Remark {
-        let text = match facts.answers.get(&remark.address) {
-            Some(fact) => {
-                let age = self.cloud.now().duration_since(fact.captured_at);
-                format!("using the answer of {} ago: {}", text::duration(age.unsigned_abs()), remark.text)
-            }
-            None => format!("no answer, and none is kept: {}", remark.text),
-        };
-        Remark { text, ..remark }
+    /// Reports the facts that were not answered, each with the age of the stored answer that is used.
+    fn note_unanswered(&self, unanswered: Vec<Remark>, facts: &Facts, report: &mut PlanReport) {
+        for Remark { address, text } in unanswered {
+            let Some(fact) = facts.answers.get(&address) else {
+                let text = format!("no answer, and none is kept: {text}");
+                report.notes.push(Remark { address, text });
+                continue;
+            };
+            let age = self.cloud.now().duration_since(fact.captured_at);
+            let text = format!("using the answer of {} ago: {text}", text::duration(age.unsigned_abs()));
+            report.stored.push(StoredAnswer { age_seconds: age.as_secs(), remark: Remark { address, text } });
+        }
     }
 }
 

@@ -102,6 +102,18 @@ pub fn plan(
     Ok((Plan { steps, outputs: draft.outputs, gates }, draft.report))
 }
 
+/// Returns the objects that exist under another address than the one that wants them: renames.
+///
+/// # Errors
+/// As [`plan`].
+pub fn renamed(
+    want: &Graph,
+    seen: &Observed,
+    kinds: &KindRegistry,
+) -> Result<BTreeMap<Address, Look>, ShapeError> {
+    Ok(Moved::find(want, seen, kinds)?.into_looks())
+}
+
 /// Owned resources that no desired resource has claimed yet, by address.
 struct Spare<'a> {
     by_address: BTreeMap<(Address, &'static str), Vec<&'a Owned>>,

@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::address::Address;
 use crate::kind::{Action, FieldChange, Place};
 
-pub use diff::plan;
+pub use diff::{plan, renamed};
 pub use gate::Gate;
 pub use raise::Raise;
 
@@ -131,6 +131,18 @@ pub struct PlanReport {
     pub waiting: Vec<Remark>,
     /// Notes of components and of the planner.
     pub notes: Vec<Remark>,
+    /// Facts that no region answered now, each with the stored answer that is used in its place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stored: Vec<StoredAnswer>,
+}
+
+/// A stored answer that is used for a fact without an answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredAnswer {
+    /// Its age, in seconds.
+    pub age_seconds: i64,
+    /// The fact, and why it was not answered.
+    pub remark: Remark,
 }
 
 impl Plan {

@@ -51,7 +51,8 @@ fn region(region: &Spanned<String>, at: &At) -> Option<Diagnostic> {
         Known::New => Severity::Warning,
         Known::No => Severity::Error,
     };
-    let candidates = if is_region(text) { regions::candidates(text) } else { Default::default() };
+    let is_padded = is_region(text.trim());
+    let candidates = if is_padded { regions::candidates(text.trim()) } else { Default::default() };
     let nearest = candidates.into_iter().find_map(|all| guess(text, all.into_iter()));
     let mean = nearest.map(|it| format!("did you mean `{it}`?"));
     if severity == Severity::Warning {

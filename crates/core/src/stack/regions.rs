@@ -74,9 +74,13 @@ pub(super) fn known(region: &str) -> Known {
         return Known::Region;
     }
     let mut parts: Vec<&str> = region.split('-').collect();
-    let number = parts.pop().is_some_and(|it| it.parse::<u8>().is_ok_and(|it| it > 0));
+    let is_number = |it: &str| it.bytes().all(|digit| digit.is_ascii_digit());
+    let number = parts.pop().is_some_and(|it| is_number(it) && it.parse::<u8>().is_ok_and(|it| it > 0));
     let direction = parts.pop().is_some_and(|it| DIRECTIONS.contains(&it));
-    let areas = !parts.is_empty() && parts.iter().all(|it| (2..=LONGEST_AREA).contains(&it.len()));
+    let is_area = |it: &&str| {
+        (2..=LONGEST_AREA).contains(&it.len()) && it.bytes().all(|letter| letter.is_ascii_lowercase())
+    };
+    let areas = !parts.is_empty() && parts.iter().all(is_area);
     if number && direction && areas { Known::New } else { Known::No }
 }
 
@@ -106,7 +110,18 @@ mod tests {
     fn a_region_is_known_new_or_mistyped() {
         let all = ["us-west-2", "cn-northwest-1", "us-west-9", "xx-southwest-1", "us-gov-central-1"];
         assert_eq!(all.map(known), [Known::Region, Known::Region, Known::New, Known::New, Known::New]);
-        for mistyped in ["us-wset-2", "us-west-0", "us-gov-wets-1", "cn-noth-1", "west-1", "useast-west-1"] {
+        for mistyped in [
+            "us-wset-2",
+            "us-west-0",
+            "us-gov-wets-1",
+            "cn-noth-1",
+            "west-1",
+            "useast-west-1",
+            " us-west-9",
+            "us-west-9 ",
+            "us-west-+9",
+            "US-west-9",
+        ] {
             assert_eq!(known(mistyped), Known::No, "{mistyped}");
         }
     }

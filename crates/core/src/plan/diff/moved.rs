@@ -84,6 +84,11 @@ impl Moved {
         looks.any(|look| matches!(look, Look::Present(found) if found.id == id))
     }
 
+    /// Returns all that [`Moved::look`] does.
+    pub(super) fn into_looks(self) -> BTreeMap<Address, Look> {
+        self.looks
+    }
+
     /// Returns the owned resources that no rename has claimed.
     pub(super) fn rest<'b>(&self, others: &'b [Owned]) -> impl Iterator<Item = &'b Owned> {
         others.iter().enumerate().filter(|(at, _)| !self.taken.contains(at)).map(|(_, owned)| owned)

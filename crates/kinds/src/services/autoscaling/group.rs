@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use drstack_core::kind::{
-    Action, Capabilities, Capacity, Demand, Erased, FieldChange, Kind, Limit, Lookup, Operation, Readiness,
-    Revised, Rung, Shortage, Statement, Wait, Witness,
+    Action, Capabilities, Capacity, Demand, Erased, FieldChange, KeepsName, Kind, Limit, Lookup, Operation,
+    Readiness, Revised, Rung, Shortage, Statement, Wait, Witness,
 };
 use drstack_core::link::Link;
 use serde::{Deserialize, Serialize};
@@ -92,6 +92,9 @@ pub struct GroupSpec {
 /// The group as Auto Scaling and EC2 report it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupLive {
+    /// Its name, which it keeps under another address. Empty in bundles of older builds.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// Id of the launch template.
     pub template: String,
     /// Number of the template's version.
@@ -215,6 +218,7 @@ impl Kind for Group {
     ];
     const CAPABILITIES: Capabilities = Capabilities {
         capacity: Some(&Erased::<Self>::NEW),
+        keeps_name: Some(&Erased::<Self>::NEW),
         revised: Some(&Erased::<Self>::NEW),
         witness: Some(&Erased::<Self>::NEW),
         ..Capabilities::NONE
@@ -257,6 +261,7 @@ impl Kind for Group {
         let desired = spec.size_beside(None);
         let on_demand = on_demand(spec).min(desired);
         GroupLive {
+            name: spec.name.clone(),
             template: spec.template.text().to_owned(),
             template_version: spec.template_version.text().to_owned(),
             subnets: texts(&spec.subnets),
@@ -312,6 +317,13 @@ impl Kind for Group {
     fn prior(action: Action) -> Duration {
         // Time to launch and boot. Users of the SDK see 2 to 4 minutes for GPU images.
         if action == Action::Delete { Duration::from_secs(120) } else { Duration::from_secs(180) }
+    }
+}
+
+impl KeepsName for Group {
+    fn under_its_name(spec: &GroupSpec, _id: &str, live: &GroupLive) -> GroupSpec {
+        let name = if live.name.is_empty() { &spec.name } else { &live.name };
+        GroupSpec { name: name.clone(), ..spec.clone() }
     }
 }
 

@@ -452,7 +452,9 @@ fn seen(at: &Target<'_>, standing: Standing, short: Option<Shortage>) -> Seen<Gr
         text.split(',').map(|it| it.trim().to_owned()).filter(|it| !it.is_empty()).collect();
     subnets.sort();
     let count = |number: Option<i32>| number.and_then(|it| u32::try_from(it).ok()).unwrap_or(0);
+    let name = group.auto_scaling_group_name.unwrap_or_default();
     let live = GroupLive {
+        name: name.clone(),
         template: template.as_ref().and_then(|it| it.launch_template_id.clone()).unwrap_or_default(),
         template_version: template.and_then(|it| it.version).unwrap_or_default(),
         subnets,
@@ -472,6 +474,5 @@ fn seen(at: &Target<'_>, standing: Standing, short: Option<Shortage>) -> Seen<Gr
         status: group.status,
         sized_for: tags.get(SIZED_FOR).and_then(|text| SizedFor::parse(text)),
     };
-    let name = group.auto_scaling_group_name.unwrap_or_default();
     Seen { owner: owner_by_name(&tags, at.scope, &name), id: name, live }
 }
