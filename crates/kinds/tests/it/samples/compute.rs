@@ -14,10 +14,11 @@ use drstack_kinds::services::ec2::launch_template::LaunchTemplateSpec;
 
 use super::{GIVEN, STATE, Sample, Unseen, known, sample};
 
-const GROUP: Unseen = &[("on_demand", STATE), ("spot", STATE), ("status", STATE)];
+const KEPT: (&str, &str) = ("name", "it is kept under any address");
+const GROUP: Unseen = &[KEPT, ("on_demand", STATE), ("spot", STATE), ("status", STATE)];
 const LARGER: &str = "while instances are exchanged the group may be larger than it will be";
-const ACTIVE: Unseen = &[("max", LARGER), ("on_demand", STATE), ("status", STATE)];
-const MIXED: Unseen = &[("max", LARGER), ("status", STATE)];
+const ACTIVE: Unseen = &[KEPT, ("max", LARGER), ("on_demand", STATE), ("status", STATE)];
+const MIXED: Unseen = &[KEPT, ("max", LARGER), ("status", STATE)];
 const FAILOVER: Unseen = &[
     ("name", "made from the address, by which it is found: another address is another group"),
     ("failover.minimum", "how far it may go down, which only matters while it is waited for"),
@@ -28,7 +29,7 @@ const FLEET: Unseen = &[
     ("by_fleet", "who launches what is missing, and none of what is there by then"),
 ];
 const SMALL: &str = "it is less than an instance that could go";
-const OTHERS: Unseen = &[("max", LARGER), ("status", STATE), ("on_demand", SMALL), ("spot", SMALL)];
+const OTHERS: Unseen = &[KEPT, ("max", LARGER), ("status", STATE), ("on_demand", SMALL), ("spot", SMALL)];
 const UNUSED: &str = "other sizes are only for a lower rung";
 const SIZED: Unseen = &[
     ("name", "made from the address, by which it is found: another address is another group"),
