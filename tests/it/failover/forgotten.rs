@@ -136,6 +136,33 @@ fn what_a_failover_raised_says_so_itself() {
     run(&machine, "plan s --detailed-exitcode", None).ok();
 }
 
+/// F10: all EC2 tags are gone, and the groups with their Auto Scaling tags need only a number.
+#[test]
+fn a_failover_raises_what_lost_the_tags_of_what_it_runs_on() {
+    let machine = drstack();
+    machine.write("s/stack.toml", STACK);
+    machine.write("lost.toml", LOST);
+    run(&machine, "apply s --auto-approve", None).ok();
+    const EC2: [&str; 6] =
+        ["gateway-endpoint", "launch-template", "route-table", "security-group", "subnet", "vpc"];
+    let count = || {
+        EC2.map(|kind| world(&machine)["world"]["objects"][kind]["us-west-2"].as_object().map(|it| it.len()))
+    };
+    let before = count();
+    meddle(&machine, |world| {
+        for kind in EC2 {
+            let Some(all) = world["objects"][kind]["us-west-2"].as_object_mut() else { continue };
+            all.values_mut().for_each(|it| it["owner"] = json!("foreign"));
+        }
+    });
+    let over = run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    assert!(over.stdout.contains("it is raised as it runs"), "{over:?}");
+    let mut desired: Vec<Value> = told(&machine)[0].as_object().expect("groups").values().cloned().collect();
+    desired.sort_by_key(Value::as_u64);
+    assert_eq!(desired, [4, 8]);
+    assert_eq!(count(), before, "nothing is made beside it");
+}
+
 /// A4: before the first failover too.
 #[test]
 fn another_control_bucket_is_refused_before_any_failover() {

@@ -109,6 +109,11 @@ pub trait Capacity: Kind {
     fn may_leave_unseen(_spec: &Self::Spec) -> bool {
         false
     }
+    /// `spec` with what `live` runs on in the place of what it links to; `None` if the kind cannot tell. A failover raises
+    /// what exists so if the tags of what it runs on are gone.
+    fn as_it_runs(_spec: &Self::Spec, _live: &Self::Live) -> Option<Self::Spec> {
+        None
+    }
     /// The command with which an operator starts `N` instances in `region` without drstack.
     fn by_hand(spec: &Self::Spec, region: &str) -> String;
     /// For the simulator: the live value while an update of `before` is in progress.
@@ -135,6 +140,7 @@ pub trait DynCapacity: Send + Sync {
     fn ladder(&self, spec: &Value) -> Result<Vec<Rung<Value>>, ShapeError>;
     fn left_on_demand(&self, spec: &Value, live: &Value) -> Result<u32, ShapeError>;
     fn may_leave_unseen(&self, spec: &Value) -> Result<bool, ShapeError>;
+    fn as_it_runs(&self, spec: &Value, live: &Value) -> Result<Option<Value>, ShapeError>;
     fn by_hand(&self, spec: &Value, region: &str) -> Result<String, ShapeError>;
     fn during(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError>;
     fn short(&self, live: &Value, got: u32, why: &Shortage) -> Result<Option<Value>, ShapeError>;
@@ -166,6 +172,9 @@ impl<K: Capacity> DynCapacity for Erased<K> {
     }
     fn may_leave_unseen(&self, of: &Value) -> Result<bool, ShapeError> {
         Ok(K::may_leave_unseen(&spec::<K>(of)?))
+    }
+    fn as_it_runs(&self, wanted: &Value, of: &Value) -> Result<Option<Value>, ShapeError> {
+        Ok(K::as_it_runs(&spec::<K>(wanted)?, &live::<K>(of)?).map(|it| json(&it)))
     }
     fn by_hand(&self, of: &Value, region: &str) -> Result<String, ShapeError> {
         Ok(K::by_hand(&spec::<K>(of)?, region))

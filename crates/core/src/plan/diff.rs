@@ -1,5 +1,6 @@
 //! The diff of desired and observed state, as steps with edges; pure.
 
+mod as_it_runs;
 mod carriers;
 mod claims;
 mod copies;
@@ -49,6 +50,8 @@ pub fn plan(
         Intent::Destroy => Moved::default(),
         _ => Moved::find(want, seen, kinds)?,
     };
+    let runs = as_it_runs::Runs::of(want, seen, kinds, &moved, options.intent)?;
+    let want = &*runs.graph;
     let mut draft = Draft::new(want, seen, &moved, kinds, stack, options);
     draft.unlisted_data = seen.unlisted.iter().any(|(kind, ..)| draft.holds_data(kind));
     let forward = options.mode == Mode::Active || options.intent.fails_over();
@@ -84,6 +87,7 @@ pub fn plan(
             }
         }
     }
+    draft.report.notes.extend(runs.remarks.iter().cloned());
     draft.name_claims();
     draft.say_unlisted(seen);
     draft.let_go_first(want);

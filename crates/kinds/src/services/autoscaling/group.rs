@@ -403,6 +403,16 @@ impl Capacity for Group {
         spec.by_fleet
     }
 
+    fn as_it_runs(spec: &GroupSpec, live: &GroupLive) -> Option<GroupSpec> {
+        let known = |text: &String| Link::Known(text.clone());
+        Some(GroupSpec {
+            template: known(&live.template),
+            template_version: known(&live.template_version),
+            subnets: live.subnets.iter().map(known).collect(),
+            ..spec.clone()
+        })
+    }
+
     fn by_hand(spec: &GroupSpec, region: &str) -> String {
         format!(
             "aws autoscaling update-auto-scaling-group --region {region} --auto-scaling-group-name {} --min-size N --max-size N \
