@@ -3,6 +3,7 @@
 //! Tests that need AWS endpoints are behind the feature `aws`; the rest is part of the fast loop.
 
 mod accounts;
+mod adopted;
 mod bundle;
 #[cfg(feature = "aws")]
 mod calls;

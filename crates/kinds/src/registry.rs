@@ -47,6 +47,7 @@ pub mod resources {
         checks::check::Check,
         cloudwatch::alarm::Alarm,
         cloudwatch::traffic_switch::TrafficSwitch,
+        dynamodb::global_table::GlobalTable,
         dynamodb::table_copy::TableCopy,
         dynamodb::table_export::TableExport,
         dynamodb::table_import::TableImport,

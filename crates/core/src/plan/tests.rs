@@ -114,6 +114,7 @@ toy! {
     @ Shares, "shares", Lookup::Name, Role::Object, &[],
     { traffic: Some(&Erased::<Self>::NEW), needs_both_regions: true, },
 }
+toy!(@ Theirs, "theirs", Lookup::Name, Role::Data, &[], { adopted_by: Some("adopt = true"), },);
 toy!(@ Name, "name", Lookup::Name, Role::Object, &[], { leads_users: true, },);
 toy!(@ Route, "route", Lookup::Name, Role::Object, &[], { carries: Some("link"), },);
 toy!(@ Ask, "ask", Lookup::Name, Role::Object, &[], { check: Some(&Erased::<Self>::NEW), },);
@@ -187,6 +188,7 @@ fn kinds() -> KindRegistry {
         &Erased::<Name>::NEW,
         &Erased::<Route>::NEW,
         &Erased::<Serving>::NEW,
+        &Erased::<Theirs>::NEW,
         &Erased::<Bucket>::NEW,
     ])
 }
@@ -343,6 +345,20 @@ fn what_is_not_ours_is_left_alone() {
             assert!(plan.steps.iter().all(|step| step.address != at("x.x/b")), "{plan:?}");
         }
     }
+}
+
+/// E8
+#[test]
+fn data_of_others_that_a_component_can_adopt_is_refused_with_the_field_for_that() {
+    let graph = want(vec![Resource::named::<Theirs>(at("x.x/t"), Place::Standby, "t", &spec(None))]);
+    let found = Found {
+        owner: Owner::Foreign,
+        ..found("t", "x.x/t", json!({"size": 1, "fixed": "a", "link": null}))
+    };
+    let (plan, report) =
+        made(&graph, &seen(vec![("x.x/t", Look::Present(found))]), &options(Intent::Converge));
+    assert!(plan.is_empty(), "{plan:?}");
+    assert!(report.blocked[0].text.contains("to use it so, write `adopt = true`"), "{report:?}");
 }
 
 #[test]

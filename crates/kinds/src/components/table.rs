@@ -19,7 +19,10 @@ use serde_json::json;
 use super::{PRIMARY, refuse, yes};
 use crate::facts::{FactKind, TableFact, TableShape};
 use crate::names::partition;
-use crate::resources::{TableCopy, TableExport, TableImport, TableRecovery, TableReplica, TableStream};
+use crate::resources::{
+    GlobalTable, TableCopy, TableExport, TableImport, TableRecovery, TableReplica, TableStream,
+};
+use crate::services::dynamodb::global_table::GlobalTableSpec;
 use crate::services::dynamodb::standby_table::Settings;
 use crate::services::dynamodb::table_copy::{TableCopySpec, copy_id};
 use crate::services::dynamodb::table_export::{TableExportSpec, export_id, prefix};
@@ -45,6 +48,9 @@ pub(super) const RESTORED: &str = "restored";
 pub struct TableTable {
     /// The primary table; a replica has the same name.
     pub name: String,
+    /// True for a table that is global already: its replica in the standby region is used as it is, and never changed or deleted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopt: bool,
     /// Key of the standby region that encrypts the replica; needed where the primary table is under a key of one's own.
     pub kms_key: Option<String>,
     /// Point-in-time recovery in the standby region.
@@ -71,7 +77,11 @@ impl Component for Table {
             let help = "use 3 to 255 letters, digits, `_`, `.` and `-`";
             out.push(Problem::error("DR211", "name", message, help));
         }
-        if posture == Posture::Cold {
+        if spec.adopt && spec.kms_key.is_some() {
+            let message = format!("`{}` is adopted, and its replica keeps the key that it has", spec.name);
+            out.push(Problem::error("DR244", "kms_key", message, "leave `kms_key` out"));
+        }
+        if posture == Posture::Cold && !spec.adopt {
             let message = format!(
                 "`{}` is in {} only as exports: a failover restores what the last one holds",
                 spec.name, stack.standby
@@ -102,6 +112,10 @@ impl Component for Table {
         if fact == Known::Absent {
             let message = format!("table `{}` does not exist in {}", spec.name, cx.stack.primary);
             out.error("DR211", "name", message, "make it there first, or correct the name");
+        }
+        if spec.adopt {
+            adopted(spec, &fact, cx, out);
+            return;
         }
         if cx.posture == Posture::Cold {
             cold(spec, &fact, cx, out);
@@ -136,7 +150,19 @@ impl Component for Table {
             place: Place::Primary,
             found: Found { id: spec.name.clone(), owner: Owner::Setting, live },
         };
-        vec![
+        let adopted = Seed::Resource {
+            kind: GlobalTable::NAME,
+            place: Place::Standby,
+            found: Found {
+                id: spec.name.clone(),
+                owner: Owner::Setting,
+                live: json!({
+                    "status": "ACTIVE",
+                    "arn": format!("arn:aws:dynamodb:standby:000000000000:table/{}", spec.name),
+                }),
+            },
+        };
+        let mut seeds = vec![
             Seed::Fact {
                 query: TableFact::about(&spec.name),
                 value: json!({"on_demand": true, "autoscaled": false, "kms_key": null, "stream": null, "shape": {
@@ -146,8 +172,27 @@ impl Component for Table {
             },
             setting(TableStream::NAME, json!({"view": null})),
             setting(TableRecovery::NAME, json!({"enabled": false})),
-        ]
+        ];
+        seeds.extend(spec.adopt.then_some(adopted));
+        seeds
     }
+}
+
+/// Compiles a replica that exists already.
+fn adopted(spec: &TableTable, fact: &Known<TableFact>, cx: &CompileCx<'_>, out: &mut ResourceSet) {
+    let TableTable { name, .. } = spec;
+    if let Known::Yes(TableFact { replicas: Some(replicas), .. }) = fact
+        && !replicas.contains(&cx.stack.standby)
+    {
+        let message =
+            format!("table `{name}` has no replica in {}, and `adopt` makes none", cx.stack.standby);
+        refuse(cx, out, ("DR244", "adopt"), message, "leave `adopt` out: drstack makes the replica");
+    }
+    out.export("name", vec![Link::Known(name.clone())]);
+    let table = GlobalTableSpec { table: name.clone() };
+    let address = cx.resource("global-table");
+    let table = Resource::named::<GlobalTable>(address, Place::Standby, name, &table);
+    out.add(table);
 }
 
 /// Compiles the copies that are restored from exports.

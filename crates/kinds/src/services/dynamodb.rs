@@ -2,6 +2,7 @@
 
 #[cfg(feature = "aws")]
 pub(crate) mod calls;
+pub mod global_table;
 #[cfg(feature = "aws")]
 pub(crate) mod items;
 pub mod standby_table;

@@ -65,6 +65,17 @@ fn spec<'a>(compiled: &'a Compiled, address: &str) -> &'a Value {
 }
 
 #[test]
+fn a_table_is_adopted_only_where_it_has_a_replica() {
+    let table = "[table.features]\nname = \"acme-features\"\nadopt = true\n";
+    let fact = ("table", "acme-features");
+    refused(table, fact, &json!({"replicas": ["eu-west-1"]}), "DR244", "has no replica in us-west-2");
+    let there = compiled(table, fact, &json!({"replicas": ["us-west-2"]}), Mode::Standby);
+    assert!(problem(&there, "replica").is_none());
+    let kinds: Vec<_> = there.graph.resources.values().map(|it| it.kind.as_str()).collect();
+    assert_eq!(kinds, ["global-table"], "nothing of the primary changes");
+}
+
+#[test]
 fn a_group_that_counts_no_instances_needs_a_capacity_in_the_stack() {
     let group = ("group", "web");
     let weights = json!({"not_carried": {"LaunchTemplateOverrides.WeightedCapacity": {"count": 3}}});

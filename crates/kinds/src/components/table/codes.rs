@@ -28,4 +28,9 @@ pub(super) const CODES: &[Code] = &[
         "a cold table is only exported",
         "Each apply exports a cold table to `exports/STACK/TABLE` in the control bucket, unless an export of the last 24 hours (or of its RPO, where that is less) is there. A failover imports the newest complete export into a table of the same name, with the keys and global indexes that the primary's table had when it was last asked. What was written since that export is lost with the primary.",
     ),
+    (
+        "DR244",
+        "a table that is not adopted so",
+        "`adopt = true` uses a replica that exists in the standby region as it is: drstack makes none, changes no setting of it and never deletes it. Without a replica there, leave `adopt` out.",
+    ),
 ];

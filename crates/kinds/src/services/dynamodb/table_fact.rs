@@ -26,6 +26,9 @@ pub struct TableFact {
     /// True for a global table of version 2017, which accepts no replica of the current version.
     #[serde(default)]
     pub legacy: bool,
+    /// Regions of its replicas, without its own; none if an older version captured the fact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<Vec<String>>,
     /// The shape for a new table; none if an older version captured the fact.
     #[serde(default)]
     pub shape: Option<TableShape>,

@@ -70,6 +70,7 @@ impl Kind for TableReplica {
     const CAPABILITIES: Capabilities = Capabilities {
         replication: Some(&Erased::<Self>::NEW),
         staged: Some(&Erased::<Self>::NEW),
+        adopted_by: Some("adopt = true"),
         ..Capabilities::NONE
     };
     type Spec = TableReplicaSpec;
@@ -105,18 +106,23 @@ impl Kind for TableReplica {
 
 impl Replication for TableReplica {
     fn copied(spec: &TableReplicaSpec) -> Option<Copied> {
-        Some(Copied {
-            kind: Self::NAME,
-            name: spec.table.clone(),
-            copy: spec.table.clone(),
-            unit: "item",
-            both_write: true,
-            deletions: true,
-            is_dated: false,
-            shows_keys: false,
-            means: "Items are compared whole; when one was written is not known.",
-            metrics: None,
-        })
+        Some(copied_items(Self::NAME, &spec.table))
+    }
+}
+
+/// Returns what is compared of a table that exists in both regions.
+pub(super) fn copied_items(kind: &'static str, table: &str) -> Copied {
+    Copied {
+        kind,
+        name: table.to_owned(),
+        copy: table.to_owned(),
+        unit: "item",
+        both_write: true,
+        deletions: true,
+        is_dated: false,
+        shows_keys: false,
+        means: "Items are compared whole; when one was written is not known.",
+        metrics: None,
     }
 }
 

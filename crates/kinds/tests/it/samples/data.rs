@@ -2,9 +2,10 @@
 
 use drstack_kinds::facts::{KeyPart, TableIndex, TableShape, Throughput};
 use drstack_kinds::resources::{
-    Bucket, BucketVersioning, ReplicationRule, TableCopy, TableExport, TableImport, TableRecovery,
-    TableReplica, TableStream,
+    Bucket, BucketVersioning, GlobalTable, ReplicationRule, TableCopy, TableExport, TableImport,
+    TableRecovery, TableReplica, TableStream,
 };
+use drstack_kinds::services::dynamodb::global_table::GlobalTableSpec;
 use drstack_kinds::services::dynamodb::standby_table::Settings;
 use drstack_kinds::services::dynamodb::table_copy::TableCopySpec;
 use drstack_kinds::services::dynamodb::table_export::TableExportSpec;
@@ -26,6 +27,7 @@ const RULE: Unseen = &[
 ];
 const SETTING: Unseen = &[("bucket", NAMED)];
 const REPLICA: Unseen = &[("status", STATE), ("arn", GIVEN)];
+const STATUS: Unseen = &[("status", STATE), ("arn", GIVEN)];
 const ANY_KEY: Unseen = &[
     ("status", STATE),
     ("arn", GIVEN),
@@ -120,6 +122,7 @@ pub(super) fn samples() -> Vec<Sample> {
         sample::<TableRecovery>(&TableRecoverySpec { table: "features".into() }, &[], TABLE),
         sample::<TableReplica>(&replica(None), ANY_KEY, TABLE),
         sample::<TableReplica>(&replica(key()), REPLICA, TABLE),
+        sample::<GlobalTable>(&GlobalTableSpec { table: "features".into() }, STATUS, TABLE),
         sample::<TableStream>(&TableStreamSpec { table: "features".into() }, &[], TABLE),
     ]);
     all

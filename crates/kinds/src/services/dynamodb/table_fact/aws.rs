@@ -51,6 +51,9 @@ impl Ask for TableFact {
             fixed_indexes,
             kms_key: customer_key(&found),
             shape: Some(shape(&found, on_demand || autoscaled)),
+            replicas: Some(
+                found.replicas().iter().filter_map(|it| it.region_name().map(str::to_owned)).collect(),
+            ),
             stream: found
                 .stream_specification
                 .filter(|it| it.stream_enabled)

@@ -1,0 +1,62 @@
+//! E8: a table that is global already is used as it is, and stays so.
+
+use crate::drstack::{Drstack, Ran, drstack};
+
+const STACK: &str = r#"
+[stack]
+name    = "demo"
+primary = "us-east-1"
+standby = "us-west-2"
+posture = "warm"
+control = "demo-control"
+
+[table.features]
+name  = "acme-features"
+adopt = true
+
+[network.standby]
+cidr = "10.64.0.0/16"
+
+[pool.serving]
+follows        = "serve"
+network        = "@network.standby"
+instance_types = ["g5.xlarge"]
+capacity       = 8
+tables         = ["@table.features"]
+
+[fence.writers]
+deny_writers = ["writers"]
+tables       = ["@table.features"]
+"#;
+
+const TABLE: &str = "table.features/";
+
+fn run(machine: &Drstack, line: &str) -> Ran {
+    machine.run(line.split(' ').chain(["--cloud", "sim"]))
+}
+
+fn table_steps(ran: &Ran) -> usize {
+    let of = |line: &serde_json::Value| {
+        line["event"] == "step_finished" && line["address"].as_str().is_some_and(|it| it.starts_with(TABLE))
+    };
+    ran.json().iter().filter(|line| of(line)).count()
+}
+
+#[test]
+fn a_global_table_is_used_as_it_is_from_apply_to_destroy() {
+    let machine = drstack();
+    machine.write("s/stack.toml", STACK);
+    let applied = run(&machine, "apply s --auto-approve --json").ok();
+    assert_eq!(table_steps(&applied), 0, "{applied:?}");
+    run(&machine, "plan s --detailed-exitcode").code(0);
+    let over = run(&machine, "failover s --auto-approve --json").unasked();
+    assert_eq!(table_steps(&over), 0, "{over:?}");
+    let back = run(&machine, "failback s --auto-approve --json").ok();
+    assert_eq!(table_steps(&back), 0, "{back:?}");
+    // A planned failover waits for what is written to it.
+    let planned = run(&machine, "failover s --planned --auto-approve").unasked();
+    assert!(planned.stderr.contains("table.features: nothing to arrive"), "{planned:?}");
+    run(&machine, "failback s --auto-approve").ok();
+    let destroyed = run(&machine, "destroy s --auto-approve").ok();
+    assert!(destroyed.stdout.contains("global-table of `acme-features` stays as it is"), "{destroyed:?}");
+}
