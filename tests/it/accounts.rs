@@ -46,6 +46,29 @@ fn a_standby_bucket_of_another_account_is_refused_and_nothing_replicates_to_it()
     assert!(world["buckets"]["drstack-demo-us-west-2"]["objects"].get("bundle.json").is_none(), "{world:#}");
 }
 
+/// F3: a squatted name is met with another one.
+#[test]
+fn names_that_another_account_has_are_replaced_in_the_stack_file() {
+    for (bucket, line) in [
+        ("acme-models-us-west-2", "standby_name = \"acme-models-copy-7f3a\"\n"),
+        ("drstack-demo-us-west-2", "control = \"demo-control-7f3a\"\n"),
+    ] {
+        let machine = squatted(bucket);
+        machine.run(["apply", "s", "--auto-approve", "--cloud", "sim"]).code(1);
+        let text = match line.starts_with("control") {
+            true => STACK.replacen("[stack]\n", &format!("[stack]\n{line}"), 1),
+            false => format!("{STACK}{line}"),
+        };
+        machine.write("s/stack.toml", &text);
+        machine.run(["apply", "s", "--auto-approve", "--cloud", "sim"]).ok();
+        machine.run(["plan", "s", "--detailed-exitcode", "--cloud", "sim"]).ok();
+        let world = world(&machine);
+        let rule =
+            &world["objects"]["replication-rule"]["us-east-1"]["acme-models/drstack-demo-bucket.models"];
+        assert_ne!(rule["live"]["destination"], bucket, "{rule:#}");
+    }
+}
+
 #[test]
 fn a_primary_bucket_of_another_account_is_refused_and_stays_as_it_is() {
     let machine = squatted("acme-models");
