@@ -339,3 +339,21 @@ fn a_renamed_pool_that_serves_is_counted() {
         assert!(plan.stdout.contains(known), "{known}: {plan:?}");
     }
 }
+
+/// Two renames of two releases, in one file, over a stack that has had neither.
+#[test]
+fn a_chain_of_renames_is_accepted_and_followed() {
+    let machine = machine();
+    let chain = "[[moved]]\nfrom = \"bucket.models\"\nto = \"bucket.second\"\n\n[[moved]]\nfrom = \"bucket.second\"\nto = \"bucket.third\"\n";
+    let text = STACK.replace("[bucket.models]", "[bucket.third]").replace("@bucket.models", "@bucket.third");
+    machine.write("s/stack.toml", &format!("{text}\n{chain}"));
+    let plan = run(&machine, "plan s").ok();
+    assert!(plan.stdout.contains("renamed: it was bucket.models/bucket"), "{plan:?}");
+    run(&machine, "apply s --auto-approve").ok();
+    run(&machine, "plan s --detailed-exitcode").code(0);
+    // Names that lead back to themselves lead nowhere.
+    let circle = chain.replace("bucket.third", "bucket.models");
+    machine.write("s/stack.toml", &format!("{text}\n{circle}"));
+    let refused = run(&machine, "plan s").code(65);
+    assert!(refused.stderr.contains("is not in the stack"), "{refused:?}");
+}
