@@ -93,12 +93,12 @@ fn the_first_ctrl_c_finishes_what_runs_and_names_the_rest_once() {
 #[test]
 fn a_step_that_fails_while_the_rest_is_given_up_takes_nothing_else_with_it() {
     run(async {
-        let sim = sim("[[faults]]\noperation = 'create'\nsubject = 'toy.a/'\nerror = 'timeout-after-effect'");
+        let sim = sim("[[faults]]\noperation = 'create'\nsubject = 'toy.a/'\nerror = 'internal'\nat = 1");
         let plan = todo(&sim, &want()).await;
         let mut run = Run::new(&sim, "r").await;
         let drain = run.options.drain.clone();
         tokio::spawn(async move {
-            sleep(Duration::from_secs(3)).await;
+            sleep(Duration::from_millis(100)).await;
             drain.cancel();
         });
         let summary = run.execute(&sim, &plan).await.unwrap();
