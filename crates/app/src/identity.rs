@@ -93,7 +93,7 @@ mod tests {
     fn facts(name: &str, standby: &str) -> StackFacts {
         let [name, primary, standby, control] =
             [name, "us-east-1", standby, "shop-control"].map(str::to_owned);
-        StackFacts { name, primary, standby, control }
+        StackFacts { name, primary, standby, control, permissions_boundary: None }
     }
 
     #[test]

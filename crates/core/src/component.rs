@@ -105,6 +105,9 @@ pub struct StackFacts {
     pub standby: String,
     /// The control bucket.
     pub control: String,
+    /// ARN of the managed policy that bounds the roles which the stack creates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions_boundary: Option<String>,
 }
 
 /// Context in which a component is compiled, beside its own spec.

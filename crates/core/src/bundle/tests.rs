@@ -21,6 +21,7 @@ fn bundle() -> Bundle {
         primary: word("us-east-1"),
         standby: word("us-west-2"),
         control: word("acme-control"),
+        permissions_boundary: None,
     };
     let stack = ResolvedStack {
         facts,

@@ -92,7 +92,7 @@ mod tests {
     fn of() -> StackFacts {
         let [name, primary, standby, control] =
             ["demo", "us-east-1", "us-west-2", "demo-control"].map(str::to_owned);
-        StackFacts { name, primary, standby, control }
+        StackFacts { name, primary, standby, control, permissions_boundary: None }
     }
 
     #[tokio::test]

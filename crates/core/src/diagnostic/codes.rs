@@ -70,6 +70,11 @@ pub const CODES: &[Code] = &[
         "`[[moved]]` says what a component or module was called before: `from = \"bucket.old\"`, `to = \"bucket.new\"`, both as a plan names them. `to` must be in the stack, `from` must not, and both are of one kind. Most renames are recognized without it; it decides which of two like components became which, and a rename together with other changes.",
     ),
     (
+        "DR021",
+        "not a permissions boundary",
+        "`permissions_boundary` names the managed policy that bounds the roles which the stack creates: its ARN, `arn:aws:iam::123456789012:policy/NAME`. drstack creates no role without it, and puts it on those that it created before.",
+    ),
+    (
         "DR101",
         "an input is not declared well",
         "An input has a `type` (string, integer, boolean, float, list), and may have `default` and `description`.",

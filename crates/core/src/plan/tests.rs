@@ -247,6 +247,7 @@ fn made(want: &Graph, seen: &Observed, options: &Options) -> (Plan, PlanReport) 
         primary: "us-east-1".into(),
         standby: "us-west-2".into(),
         control: "c".into(),
+        permissions_boundary: None,
     };
     plan(want, seen, &kinds(), &stack, options).unwrap()
 }

@@ -85,7 +85,7 @@ fn both(primary: &Spanned<String>, standby: &Spanned<String>, at: &At) -> Option
 
 /// True if [`head`] would find no problem.
 pub(super) fn is_sound(facts: &StackFacts) -> bool {
-    let StackFacts { name, primary, standby, control } = facts;
+    let StackFacts { name, primary, standby, control, .. } = facts;
     is_stack_name(name)
         && is_region(primary)
         && is_region(standby)

@@ -15,7 +15,8 @@ use crate::keys::{KeyError, PUBLIC_KEY_HELP, PublicKey};
 use crate::objective::{Objective, Posture};
 
 /// Keys of `[stack]`; the first four are required.
-const KEYS: [&str; 8] = ["name", "primary", "standby", "posture", "control", "rto", "rpo", "signing"];
+const KEYS: [&str; 9] =
+    ["name", "primary", "standby", "posture", "control", "rto", "rpo", "signing", "permissions_boundary"];
 
 /// Example values of the required keys.
 const EXAMPLES: [(&str, &str); 4] =
@@ -79,10 +80,11 @@ impl Loader<'_> {
         let rto = self.duration(table, "rto", at);
         let rpo = self.duration(table, "rpo", at);
         let signing = self.signing(table, header.clone(), at);
+        let permissions_boundary = self.boundary(table, at);
         let plain = |text: Option<Spanned<String>>| text.map(Spanned::into_inner).unwrap_or_default();
         let (name, standby) = (plain(name), plain(standby));
         let control = control.map_or_else(|| format!("drstack-{name}-{standby}"), Spanned::into_inner);
-        let facts = StackFacts { name, primary: plain(primary), standby, control };
+        let facts = StackFacts { name, primary: plain(primary), standby, control, permissions_boundary };
         Head { facts, posture, objective: Objective { rto, rpo, tier: 2 }, signing, fields }
     }
 
@@ -214,6 +216,19 @@ impl Loader<'_> {
         .ok()
     }
 
+    fn boundary(&mut self, table: &mut DeTable<'static>, at: &At) -> Option<String> {
+        let text = self.text(table, "permissions_boundary", at)?;
+        if is_policy(text.get_ref()) {
+            return Some(text.into_inner());
+        }
+        let message =
+            format!("`permissions_boundary`: {} is not the ARN of a managed policy", quoted(text.get_ref()));
+        let help =
+            no_template(text.get_ref()).unwrap_or("write the ARN, `arn:aws:iam::123456789012:policy/NAME`");
+        self.problems.push(at.error("DR021", text.span(), message, help.to_owned()));
+        None
+    }
+
     fn tier(&mut self, table: &mut DeTable<'static>, at: &At) -> Option<u8> {
         let node = take(table, "tier")?;
         let tier = super::decode::to_json(&node).as_u64().and_then(|tier| u8::try_from(tier).ok());
@@ -262,6 +277,7 @@ impl Head {
             primary: String::new(),
             standby: String::new(),
             control: String::new(),
+            permissions_boundary: None,
         };
         Self {
             facts,
@@ -270,6 +286,23 @@ impl Head {
             signing: None,
             fields: BTreeMap::new(),
         }
+    }
+}
+
+/// True for the ARN of a managed policy.
+fn is_policy(arn: &str) -> bool {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let is_account = |it: &str| it == "aws" || it.len() == 12 && it.bytes().all(|byte| byte.is_ascii_digit());
+    match parts[..] {
+        ["arn", partition, "iam", "", account, policy] => {
+            let name = policy.strip_prefix("policy/").unwrap_or_default();
+            let is_allowed = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-/".contains(c);
+            partition.starts_with("aws")
+                && is_account(account)
+                && !name.is_empty()
+                && name.chars().all(is_allowed)
+        }
+        _ => false,
     }
 }
 

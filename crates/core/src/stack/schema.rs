@@ -75,6 +75,7 @@ fn own_tables(properties: &mut Map<String, Value>, duration: &Value, posture: &V
                 "name": {"type": "string"}, "primary": {"type": "string"}, "standby": {"type": "string"},
                 "posture": posture, "control": {"type": "string"}, "rto": duration, "rpo": duration,
                 "signing": {"type": "string", "pattern": "^ed25519:[0-9a-f]{64}$"},
+                "permissions_boundary": {"type": "string", "pattern": "^arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/.+$"},
             },
         }),
     );

@@ -47,15 +47,18 @@ impl Store {
         tags
     }
 
-    /// Brings the settings to their desired state: versioned, encrypted, not public, old versions
-    /// expiring.
+    /// Brings the settings to their desired state: versioned, encrypted, not public, by TLS only, old
+    /// versions expiring.
     ///
     /// A bucket that was just created has no live settings to compare.
-    async fn settle(&self, live: Option<(Option<bool>, String, bool, u32)>) -> Result<(), CloudError> {
+    async fn settle(&self, live: Option<(Option<bool>, String, bool, bool, u32)>) -> Result<(), CloudError> {
         let (at, bucket) = (self.at(), &self.bucket);
-        let (versioned, encryption, shut, days) = live.unwrap_or_default();
+        let (versioned, encryption, shut, guarded, days) = live.unwrap_or_default();
         if !shut {
             s3::put_public_access_block(&at, bucket).await?;
+        }
+        if !guarded {
+            s3::put_tls_policy(&at, bucket).await?;
         }
         if versioned != Some(true) {
             s3::put_versioning(&at, bucket).await?;
@@ -106,6 +109,7 @@ impl Store {
             s3::versioning(&at, bucket),
             s3::encryption(&at, bucket),
             s3::public_access_blocked(&at, bucket),
+            s3::has_policy(&at, bucket),
             s3::old_versions_days(&at, bucket),
         )?;
         Ok(self.settle(Some(live)).await?)

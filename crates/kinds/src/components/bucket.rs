@@ -265,6 +265,7 @@ fn role(
                 kms_key: keys.standby.clone(),
                 source_kms_key: keys.source.clone(),
                 account: account(cx),
+                permissions_boundary: cx.stack.permissions_boundary.clone(),
             };
             let role = Resource::named::<ReplicationRole>(
                 cx.resource("replication-role"),

@@ -193,6 +193,12 @@ fn iam(action: &'static str, call: &Call, limits: &Limits) -> Vec<Grant> {
             let condition = json!({"StringEquals": {"iam:PassedToService": PASSED_TO}});
             vec![grant("PassRole", vec![role], condition)]
         }
+        // A stack that names no boundary sets none.
+        "PutRolePermissionsBoundary" if limits.boundary.is_none() && limits.has_regions() => Vec::new(),
+        "CreateRole" | "PutRolePermissionsBoundary" | "PutRolePolicy" if limits.boundary.is_some() => {
+            let boundary = limits.boundary.as_deref().unwrap_or_default();
+            vec![grant("BoundRoles", vec![role], equals("iam:PermissionsBoundary", boundary))]
+        }
         _ if UNLIMITED.contains(&action) => vec![grant("GlobalReads", anywhere(), Value::Null)],
         _ => vec![grant("Roles", vec![profile, role], Value::Null)],
     };

@@ -33,6 +33,8 @@ pub(super) struct Limits {
     pub(super) queues: BTreeSet<String>,
     /// Roles of the user's that the fence denies.
     pub(super) writers: BTreeSet<String>,
+    /// ARN of the policy that bounds the stack's roles.
+    pub(super) boundary: Option<String>,
     kinds: Option<BTreeSet<String>>,
 }
 
@@ -50,6 +52,7 @@ impl Limits {
             tables: any(),
             queues: any(),
             writers: BTreeSet::new(),
+            boundary: None,
             kinds: None,
         }
     }
@@ -68,6 +71,7 @@ impl Limits {
             tables: BTreeSet::new(),
             queues: BTreeSet::new(),
             writers: BTreeSet::new(),
+            boundary: facts.permissions_boundary.clone(),
             kinds: None,
         };
         // The control bucket is a bucket of the standby region like any other.

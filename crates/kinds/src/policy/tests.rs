@@ -233,6 +233,36 @@ fn creates_and_changes_of_ec2_are_bound_to_the_tag_of_the_stack() {
     }
 }
 
+/// F6: a stack that names a boundary has no role created or changed without it.
+#[test]
+fn roles_are_bounded_by_the_policy_that_the_stack_names() {
+    let boundary = "arn:aws:iam::123456789012:policy/drstack-roles";
+    let mut stack = fleet();
+    let of = |stack: &Stack, action: &str| -> Vec<Value> {
+        let policy = policy(Role::Apply, Some(stack));
+        statements(&policy).iter().filter(|it| texts(&it["Action"]).contains(&action)).cloned().collect()
+    };
+    assert!(of(&stack, "iam:PutRolePermissionsBoundary").is_empty());
+    stack.facts.permissions_boundary = Some(boundary.to_owned());
+    for action in ["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"] {
+        let statements = of(&stack, action);
+        let ours: Vec<&Value> = statements.iter().filter(|it| it["Sid"] != "Writers").collect();
+        assert_eq!(ours.len(), 1, "{action}");
+        assert_eq!(ours[0]["Condition"]["StringEquals"]["iam:PermissionsBoundary"], boundary, "{action}");
+    }
+    assert!(of(&stack, "iam:DeleteRolePermissionsBoundary").is_empty());
+    let facts = super::limits::Limits::of(&stack);
+    assert_eq!(facts.boundary.as_deref(), Some(boundary));
+    let compiled = drstack_core::compile::compile(
+        &stack,
+        &drstack_core::facts::Facts::default(),
+        drstack_core::objective::Mode::Standby,
+    );
+    let roles = compiled.graph.resources.values().filter(|it| it.kind == "replication-role");
+    let bounded: Vec<&Value> = roles.map(|it| &it.spec["permissions_boundary"]).collect();
+    assert_eq!(bounded, [boundary]);
+}
+
 /// What AWS documents for replicas, and nothing less.
 #[test]
 fn replicas_have_what_dynamodb_demands_in_their_region() {

@@ -9,6 +9,14 @@ pub(crate) mod own_role;
 pub mod replication_role;
 pub mod writer_fence;
 
+use drstack_core::kind::FieldChange;
+
+/// Returns the change to the boundary that a stack names. A stack that names none leaves the role
+/// with the one it has: without it the role could do more.
+fn bounded(wanted: &Option<String>, live: &Option<String>) -> Option<FieldChange> {
+    wanted.as_ref().and_then(|_| FieldChange::of("permissions_boundary", live, wanted))
+}
+
 #[cfg(feature = "aws")]
 crate::aws::client!(aws_sdk_iam, "iam", iam);
 

@@ -229,6 +229,7 @@ pub(crate) async fn plan(sim: &Sim, want: &Graph, intent: Intent) -> (Plan, Plan
         primary: "us-east-1".to_owned(),
         standby: "us-west-2".to_owned(),
         control: "acme".to_owned(),
+        permissions_boundary: None,
     };
     let seen = observe(sim, &kinds(), &scope("fleet"), want).await;
     let options = Options { intent, mode: Mode::Standby, targets: vec![], delete_data: BTreeSet::new() };

@@ -9,6 +9,7 @@ fn stack() -> StackFacts {
         primary: "us-east-1".into(),
         standby: "us-west-2".into(),
         control: "c".into(),
+        permissions_boundary: None,
     }
 }
 

@@ -94,6 +94,7 @@ async fn send(action: &str, s3: &aws_sdk_s3::Client) -> Vec<Result<(), CloudErro
         "ListAllMyBuckets" => calls!(list_buckets),
         "ListBucket" => calls!(list_objects_v2.bucket(BUCKET), head_bucket.bucket(BUCKET)),
         "ListBucketVersions" => calls!(list_object_versions.bucket(BUCKET)),
+        "PutBucketPolicy" => calls!(put_bucket_policy.bucket(BUCKET).policy("{}")),
         "PutBucketPublicAccessBlock" => calls!(put_public_access_block.bucket(BUCKET)),
         "PutBucketTagging" => calls!(put_bucket_tagging.bucket(BUCKET)),
         "PutBucketVersioning" => calls!(put_bucket_versioning.bucket(BUCKET)),

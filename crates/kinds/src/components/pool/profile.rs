@@ -63,6 +63,7 @@ fn role(spec: &PoolTable, cx: &CompileCx<'_>, name: &str) -> InstanceRoleSpec {
             let (partition, region) = (names::partition(&cx.stack.standby), &cx.stack.standby);
             format!("arn:{partition}:ssm:{region}:*:parameter{}*", folder(&cx.stack.name))
         }),
+        permissions_boundary: cx.stack.permissions_boundary.clone(),
     };
     role.buckets.sort();
     role.tables.sort();

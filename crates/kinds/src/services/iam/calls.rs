@@ -32,6 +32,8 @@ pub(crate) struct Role {
     pub(crate) trust: Value,
     /// Null if the inline policy is missing.
     pub(crate) policy: Value,
+    /// ARN of the policy that bounds it.
+    pub(crate) permissions_boundary: Option<String>,
     pub(crate) tags: Tags,
 }
 
@@ -61,6 +63,7 @@ pub(crate) async fn role(at: &Target<'_>, name: &str) -> Result<Option<Role>, Cl
         arn: role.arn,
         trust: document(role.assume_role_policy_document.as_deref()),
         policy: policy.map_or(Value::Null, |it| document(Some(&it.policy_document))),
+        permissions_boundary: role.permissions_boundary.and_then(|it| it.permissions_boundary_arn),
         tags: role.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
     }))
 }
@@ -97,6 +100,7 @@ async fn all_roles(at: &Target<'_>) -> Result<BTreeMap<String, Role>, CloudError
                 arn: role.arn.unwrap_or_default(),
                 trust: document(role.assume_role_policy_document.as_deref()),
                 policy: policy.map_or(Value::Null, |it| document(it.policy_document.as_deref())),
+                permissions_boundary: role.permissions_boundary.and_then(|it| it.permissions_boundary_arn),
                 tags: role.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
             };
             roles.insert(role.role_name.unwrap_or_default(), found);
@@ -112,8 +116,8 @@ pub(crate) async fn create_role(
     at: &Target<'_>,
     name: &str,
     source: Option<&str>,
-    trust: &Value,
-    policy: &Value,
+    boundary: Option<&str>,
+    (trust, policy): (&Value, &Value),
     tags: &Tags,
 ) -> Result<(), CloudError> {
     const OPERATION: &str = "iam:CreateRole";
@@ -123,6 +127,7 @@ pub(crate) async fn create_role(
         .role_name(name)
         .path(source.map_or_else(|| path(at), |bucket| format!("{}{SOURCE}{bucket}/", path(at))))
         .assume_role_policy_document(trust.to_string())
+        .set_permissions_boundary(boundary.map(str::to_owned))
         .set_tags(Some(tag_list(OPERATION, tags)?))
         .send()
         .await;
@@ -190,6 +195,12 @@ pub(crate) async fn put_inline_policy(
 pub(crate) async fn delete_inline_policy(at: &Target<'_>, role: &str, name: &str) -> Result<(), CloudError> {
     let gone = at.iam().delete_role_policy().role_name(role).policy_name(name).send().await;
     absent(at, "iam:DeleteRolePolicy", NONE, gone).map(drop)
+}
+
+/// Bounds a role by the managed policy of this ARN.
+pub(crate) async fn put_boundary(at: &Target<'_>, name: &str, boundary: &str) -> Result<(), CloudError> {
+    let put = at.iam().put_role_permissions_boundary().role_name(name).permissions_boundary(boundary);
+    put.send().await.map(drop).map_err(|error| at.failed("iam:PutRolePermissionsBoundary", error))
 }
 
 /// Updates a role to its desired state.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::kms;
+use crate::services::iam::bounded;
 use crate::services::{operation, owned_by};
 
 /// The desired state of an instance role.
@@ -27,6 +28,9 @@ pub struct InstanceRoleSpec {
     /// ARN of the stack's parameters; none if it has no fence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<String>,
+    /// ARN of the policy that bounds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions_boundary: Option<String>,
 }
 
 /// An instance role as IAM reports it.
@@ -36,6 +40,9 @@ pub struct InstanceRoleLive {
     pub trust: Value,
     /// The permissions; null if the inline policy is missing.
     pub policy: Value,
+    /// ARN of the policy that bounds it; none if nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions_boundary: Option<String>,
 }
 
 /// Returns the trust policy: EC2 may assume the role.
@@ -91,6 +98,7 @@ impl Kind for InstanceRole {
         operation("iam", "GetRole"),
         operation("iam", "GetRolePolicy"),
         operation("iam", "ListRoles"),
+        operation("iam", "PutRolePermissionsBoundary"),
         operation("iam", "PutRolePolicy"),
         operation("iam", "TagRole"),
         operation("iam", "UpdateAssumeRolePolicy"),
@@ -105,6 +113,7 @@ impl Kind for InstanceRole {
 
     fn diff(spec: &InstanceRoleSpec, live: &InstanceRoleLive) -> Vec<FieldChange> {
         let changes = [
+            bounded(&spec.permissions_boundary, &live.permissions_boundary),
             FieldChange::of("trust", &live.trust, &trust()),
             FieldChange::of("policy", &live.policy, &policy(spec)),
         ];
@@ -112,7 +121,11 @@ impl Kind for InstanceRole {
     }
 
     fn expect(spec: &InstanceRoleSpec, _id: &str) -> InstanceRoleLive {
-        InstanceRoleLive { trust: trust(), policy: policy(spec) }
+        InstanceRoleLive {
+            trust: trust(),
+            policy: policy(spec),
+            permissions_boundary: spec.permissions_boundary.clone(),
+        }
     }
 }
 
@@ -124,8 +137,8 @@ impl KeepsName for InstanceRole {
 
 impl Staged for InstanceRole {
     /// Its policy takes one more call.
-    fn halfway(_spec: &InstanceRoleSpec, _id: &str) -> Vec<Halfway<InstanceRoleLive>> {
-        vec![Halfway::tagged(InstanceRoleLive { trust: trust(), policy: Value::Null })]
+    fn halfway(spec: &InstanceRoleSpec, id: &str) -> Vec<Halfway<InstanceRoleLive>> {
+        vec![Halfway::tagged(InstanceRoleLive { policy: Value::Null, ..Self::expect(spec, id) })]
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) trait OwnRole: Kind {
     fn name(spec: &Self::Spec) -> &str;
     /// Returns the bucket that it replicates, if any.
     fn source(spec: &Self::Spec) -> Option<&str>;
+    /// Returns the ARN of the policy that bounds it, if the stack names one.
+    fn boundary(spec: &Self::Spec) -> Option<&str>;
     /// Returns the trust policy and the inline policy.
     fn policies(spec: &Self::Spec) -> (Value, Value);
     /// Returns the live state of `role`.
@@ -87,7 +89,8 @@ pub(crate) async fn create<K: OwnRole>(
     spec: &K::Spec,
 ) -> Result<Seen<K::Live>, CloudError> {
     let ((trust, policy), name) = (K::policies(spec), K::name(spec));
-    iam::create_role(at, name, K::source(spec), &trust, &policy, &owned(call, spec)).await?;
+    let (source, boundary) = (K::source(spec), K::boundary(spec));
+    iam::create_role(at, name, source, boundary, (&trust, &policy), &owned(call, spec)).await?;
     at.aws.shared.get::<LastChanged>().now(&changed(name));
     let gone = || CloudError::Conflict {
         operation: "iam:CreateRole".to_owned(),
@@ -103,6 +106,9 @@ pub(crate) async fn update<K: OwnRole>(
     spec: &K::Spec,
 ) -> Result<(), CloudError> {
     let (trust, policy) = K::policies(spec);
+    if let Some(boundary) = K::boundary(spec) {
+        iam::put_boundary(at, name, boundary).await?;
+    }
     iam::update_role(at, name, &trust, &policy, &owned(call, spec)).await?;
     at.aws.shared.get::<LastChanged>().now(&changed(name));
     Ok(())

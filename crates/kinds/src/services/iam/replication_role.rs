@@ -1,7 +1,6 @@
 //! The replication role kind: S3 assumes it to replicate one bucket; it allows nothing else.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use drstack_core::kind::{
     Capabilities, Erased, FieldChange, Halfway, KeepsName, Kind, Lookup, Operation, Place, Role, Staged,
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::kms;
+use crate::services::iam::bounded;
 use crate::services::{operation, owned_by};
 
 /// The desired state of a replication role.
@@ -32,6 +32,9 @@ pub struct ReplicationRoleSpec {
     /// The account that has to own both buckets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// ARN of the policy that bounds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions_boundary: Option<String>,
 }
 
 /// A replication role as IAM reports it.
@@ -43,18 +46,24 @@ pub struct ReplicationRoleLive {
     pub trust: Value,
     /// The permissions; null if the inline policy is missing.
     pub policy: Value,
+    /// ARN of the policy that bounds it; none if nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions_boundary: Option<String>,
 }
 
-/// Returns the trust policy: S3 may assume the role.
-pub fn trust() -> Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-    })
+/// Returns the trust policy: S3 may assume the role, for the buckets of its own account.
+///
+/// S3's documentation of replication roles names no condition key, so the condition holds where S3
+/// sends the key and excludes nothing where it does not.
+pub fn trust(spec: &ReplicationRoleSpec) -> Value {
+    let mut statement = json!({
+        "Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole",
+    });
+    if let Some(account) = &spec.account {
+        statement["Condition"] = json!({"StringEqualsIfExists": {"aws:SourceAccount": account}});
+    }
+    json!({"Version": "2012-10-17", "Statement": [statement]})
 }
-
-/// The trust policy, built once: it is the same for every role, and every plan compares it.
-static TRUST: LazyLock<Value> = LazyLock::new(trust);
 
 /// Returns the permissions that replication needs, as S3's documentation lists them.
 pub fn policy(spec: &ReplicationRoleSpec) -> Value {
@@ -96,6 +105,7 @@ impl Kind for ReplicationRole {
         operation("iam", "GetRolePolicy"),
         operation("iam", "ListRoles"),
         operation("iam", "PassRole").implied(),
+        operation("iam", "PutRolePermissionsBoundary"),
         operation("iam", "PutRolePolicy"),
         operation("iam", "TagRole"),
         operation("iam", "UpdateAssumeRolePolicy"),
@@ -110,7 +120,8 @@ impl Kind for ReplicationRole {
 
     fn diff(spec: &ReplicationRoleSpec, live: &ReplicationRoleLive) -> Vec<FieldChange> {
         let changes = [
-            FieldChange::of("trust", &live.trust, &TRUST),
+            bounded(&spec.permissions_boundary, &live.permissions_boundary),
+            FieldChange::of("trust", &live.trust, &trust(spec)),
             FieldChange::of("policy", &live.policy, &policy(spec)),
         ];
         changes.into_iter().flatten().collect()
@@ -119,8 +130,9 @@ impl Kind for ReplicationRole {
     fn expect(spec: &ReplicationRoleSpec, id: &str) -> ReplicationRoleLive {
         ReplicationRoleLive {
             arn: format!("arn:aws:iam::000000000000:role/{id}"),
-            trust: trust(),
+            trust: trust(spec),
             policy: policy(spec),
+            permissions_boundary: spec.permissions_boundary.clone(),
         }
     }
 
@@ -150,3 +162,31 @@ impl Staged for ReplicationRole {
 
 #[cfg(feature = "aws")]
 mod aws;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// F6
+    #[test]
+    fn only_the_account_of_the_stack_may_have_s3_assume_the_role() {
+        let spec = |account: Option<&str>| ReplicationRoleSpec {
+            name: "r".into(),
+            source: "a".into(),
+            destination: "b".into(),
+            partition: "aws".into(),
+            kms_key: None,
+            source_kms_key: None,
+            account: account.map(str::to_owned),
+            permissions_boundary: None,
+        };
+        let condition = |account| trust(&spec(account))["Statement"][0]["Condition"].clone();
+        let known = condition(Some("123456789012"));
+        assert_eq!(known, json!({"StringEqualsIfExists": {"aws:SourceAccount": "123456789012"}}));
+        assert_eq!(condition(None), Value::Null);
+        let mut live = ReplicationRole::expect(&spec(Some("123456789012")), "r");
+        live.trust = trust(&spec(None));
+        let changes = ReplicationRole::diff(&spec(Some("123456789012")), &live);
+        assert_eq!(changes.iter().map(|it| it.field.as_str()).collect::<Vec<_>>(), ["trust"]);
+    }
+}

@@ -1,8 +1,9 @@
-//! The bucket kind: the standby bucket, versioned, encrypted, not public, with expiring old
-//! versions.
+//! The bucket kind: the standby bucket, versioned, encrypted, not public, by TLS only, with expiring
+//! old versions.
 
 use drstack_core::kind::{Capabilities, Erased, FieldChange, Halfway, Kind, Lookup, Operation, Role, Staged};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::services::operation;
 
@@ -32,6 +33,10 @@ pub struct BucketLive {
     pub public_access_blocked: bool,
     /// Days after which old versions expire; 0 for never.
     pub old_versions_days: u32,
+    /// True if a policy decides about calls without TLS: drstack's, which denies them, or the
+    /// user's, which drstack never overwrites.
+    #[serde(default)]
+    pub tls_policy: bool,
     /// The primary bucket it is a copy of.
     pub source: String,
 }
@@ -43,6 +48,19 @@ impl BucketSpec {
     fn encryption(&self) -> &str {
         self.kms_key.as_deref().unwrap_or(MANAGED)
     }
+}
+
+/// Returns the policy of a bucket that denies calls without TLS, and nothing else.
+pub fn tls_policy(bucket: &str, partition: &str) -> Value {
+    let arn = format!("arn:{partition}:s3:::{bucket}");
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "DrstackTlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+            "Resource": [arn, format!("{arn}/*")],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }],
+    })
 }
 
 /// The bucket kind.
@@ -58,6 +76,7 @@ impl Kind for Bucket {
         operation("s3", "CreateBucket"),
         operation("s3", "DeleteBucket"),
         operation("s3", "DeleteObjectVersion"),
+        operation("s3", "GetBucketPolicy"),
         operation("s3", "GetBucketPublicAccessBlock"),
         operation("s3", "GetBucketTagging"),
         operation("s3", "GetBucketVersioning"),
@@ -66,6 +85,7 @@ impl Kind for Bucket {
         operation("s3", "ListAllMyBuckets"),
         operation("s3", "ListBucket"),
         operation("s3", "ListBucketVersions"),
+        operation("s3", "PutBucketPolicy"),
         operation("s3", "PutBucketPublicAccessBlock"),
         operation("s3", "PutBucketTagging"),
         operation("s3", "PutBucketVersioning"),
@@ -82,6 +102,7 @@ impl Kind for Bucket {
             FieldChange::of("versioning", &live.versioning, &true),
             FieldChange::of("encryption", &live.encryption.as_str(), &spec.encryption()),
             FieldChange::of("public_access_blocked", &live.public_access_blocked, &true),
+            FieldChange::of("tls_policy", &live.tls_policy, &true),
             FieldChange::of("old_versions_days", &live.old_versions_days, &spec.old_versions_days),
             FieldChange::of("source", &live.source, &spec.source),
         ];
@@ -93,6 +114,7 @@ impl Kind for Bucket {
             versioning: true,
             encryption: spec.encryption().to_owned(),
             public_access_blocked: true,
+            tls_policy: true,
             old_versions_days: spec.old_versions_days,
             source: spec.source.clone(),
         }
@@ -100,24 +122,45 @@ impl Kind for Bucket {
 }
 
 impl Staged for Bucket {
-    /// The order of the calls: create, then tags, public access block, versioning, encryption, and
-    /// last the lifecycle of old versions.
+    /// The order of the calls: create, then tags, public access block, policy, versioning,
+    /// encryption, and last the lifecycle of old versions.
     fn halfway(spec: &BucketSpec, _id: &str) -> Vec<Halfway<BucketLive>> {
         let bare = BucketLive {
             versioning: false,
             encryption: MANAGED.to_owned(),
             public_access_blocked: false,
+            tls_policy: false,
             old_versions_days: 0,
             source: String::new(),
         };
         let tagged = BucketLive { source: spec.source.clone(), ..bare.clone() };
         let closed = BucketLive { public_access_blocked: true, ..tagged.clone() };
-        let versioned = BucketLive { versioning: true, ..closed.clone() };
+        let guarded = BucketLive { tls_policy: true, ..closed.clone() };
+        let versioned = BucketLive { versioning: true, ..guarded.clone() };
         let encrypted = BucketLive { encryption: spec.encryption().to_owned(), ..versioned.clone() };
-        let rest = [tagged, closed, versioned, encrypted].map(Halfway::tagged);
+        let rest = [tagged, closed, guarded, versioned, encrypted].map(Halfway::tagged);
         [Halfway::untagged(bare)].into_iter().chain(rest).collect()
     }
 }
 
 #[cfg(feature = "aws")]
 mod aws;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// F6
+    #[test]
+    fn a_bucket_without_a_policy_gets_one_that_denies_calls_without_tls() {
+        let statement = &tls_policy("copy", "aws-cn")["Statement"][0];
+        assert_eq!(statement["Effect"], "Deny");
+        assert_eq!(statement["Condition"], json!({"Bool": {"aws:SecureTransport": "false"}}));
+        assert_eq!(statement["Resource"], json!(["arn:aws-cn:s3:::copy", "arn:aws-cn:s3:::copy/*"]));
+        let spec =
+            BucketSpec { name: "copy".into(), source: "a".into(), old_versions_days: 30, kms_key: None };
+        let live = BucketLive { tls_policy: false, ..Bucket::expect(&spec, "copy") };
+        let changes = Bucket::diff(&spec, &live);
+        assert_eq!(changes.iter().map(|it| it.field.as_str()).collect::<Vec<_>>(), ["tls_policy"]);
+    }
+}

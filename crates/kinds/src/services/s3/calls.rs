@@ -12,6 +12,8 @@ use crate::aws::built;
 use crate::aws::once::{Cache, LastChanged};
 use crate::aws::tags::{Tags, owner};
 use crate::aws::{Target, absent, has_code};
+use crate::names::partition;
+use crate::services::s3::bucket::tls_policy;
 use aws_sdk_s3::types::ReplicationRule;
 
 /// Cache of versioning by primary bucket, filled by the facts; the observe that follows uses each
@@ -190,6 +192,24 @@ pub(crate) async fn put_public_access_block(at: &Target<'_>, bucket: &str) -> Re
     let put = at.s3().put_public_access_block().bucket(bucket);
     let put = put.public_access_block_configuration(shut).send().await;
     put.map(drop).map_err(|error| at.failed("s3:PutBucketPublicAccessBlock", error))
+}
+
+/// True if the bucket has a policy, whoever wrote it.
+pub(crate) async fn has_policy(at: &Target<'_>, bucket: &str) -> Result<bool, CloudError> {
+    const NONE: &[&str] = &["NoSuchBucketPolicy"];
+    let answer = at.s3().get_bucket_policy().bucket(bucket).send().await;
+    let policy = absent(at, "s3:GetBucketPolicy", NONE, answer)?.and_then(|it| it.policy);
+    Ok(policy.is_some_and(|it| !it.is_empty()))
+}
+
+/// Denies calls without TLS, for a bucket without a policy: one of the user's is never overwritten.
+pub(crate) async fn put_tls_policy(at: &Target<'_>, bucket: &str) -> Result<(), CloudError> {
+    if has_policy(at, bucket).await? {
+        return Ok(());
+    }
+    let policy = tls_policy(bucket, partition(at.region)).to_string();
+    let put = at.s3().put_bucket_policy().bucket(bucket).policy(policy).send().await;
+    put.map(drop).map_err(|error| at.failed("s3:PutBucketPolicy", error))
 }
 
 /// Reads all lifecycle rules.

@@ -35,6 +35,7 @@ pub(super) fn samples() -> Vec<Sample> {
         tables: vec!["arn:aws:dynamodb:us-west-2:*:table/features".into()],
         keys: vec!["arn:aws:kms:us-west-2:123456789012:alias/copies".into()],
         parameters: Some("arn:aws:ssm:us-west-2:*:parameter/drstack/fleet/*".into()),
+        permissions_boundary: None,
     };
     let replication = ReplicationRoleSpec {
         name: "drstack-fleet-bucket-models-replication".into(),
@@ -44,6 +45,7 @@ pub(super) fn samples() -> Vec<Sample> {
         kms_key: None,
         source_kms_key: None,
         account: Some("123456789012".into()),
+        permissions_boundary: None,
     };
     let keys = ReplicationRoleSpec {
         kms_key: Some("arn:aws:kms:us-west-2:123456789012:key/1".into()),

@@ -18,11 +18,19 @@ impl OwnRole for InstanceRole {
         None
     }
 
+    fn boundary(spec: &InstanceRoleSpec) -> Option<&str> {
+        spec.permissions_boundary.as_deref()
+    }
+
     fn policies(spec: &InstanceRoleSpec) -> (Value, Value) {
         (trust(), policy(spec))
     }
 
     fn live(role: Role) -> InstanceRoleLive {
-        InstanceRoleLive { trust: role.trust, policy: role.policy }
+        InstanceRoleLive {
+            trust: role.trust,
+            policy: role.policy,
+            permissions_boundary: role.permissions_boundary,
+        }
     }
 }

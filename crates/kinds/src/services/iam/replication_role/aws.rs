@@ -18,11 +18,20 @@ impl OwnRole for ReplicationRole {
         Some(&spec.source)
     }
 
+    fn boundary(spec: &ReplicationRoleSpec) -> Option<&str> {
+        spec.permissions_boundary.as_deref()
+    }
+
     fn policies(spec: &ReplicationRoleSpec) -> (Value, Value) {
-        (trust(), policy(spec))
+        (trust(spec), policy(spec))
     }
 
     fn live(role: Role) -> ReplicationRoleLive {
-        ReplicationRoleLive { arn: role.arn, trust: role.trust, policy: role.policy }
+        ReplicationRoleLive {
+            arn: role.arn,
+            trust: role.trust,
+            policy: role.policy,
+            permissions_boundary: role.permissions_boundary,
+        }
     }
 }

@@ -36,6 +36,7 @@ impl Driver for Bucket {
         s3::create(at, &spec.name).await?;
         s3::put_tags(at, &spec.name, &tags(call, spec)).await?;
         s3::put_public_access_block(at, &spec.name).await?;
+        s3::put_tls_policy(at, &spec.name).await?;
         s3::put_versioning(at, &spec.name).await?;
         s3::put_encryption(at, &spec.name, spec.kms_key.as_deref()).await?;
         s3::put_old_versions_days(at, &spec.name, spec.old_versions_days).await?;
@@ -57,6 +58,7 @@ impl Driver for Bucket {
             match change.field.as_str() {
                 "versioning" => s3::put_versioning(at, bucket).await?,
                 "encryption" => s3::put_encryption(at, bucket, spec.kms_key.as_deref()).await?,
+                "tls_policy" => s3::put_tls_policy(at, bucket).await?,
                 "public_access_blocked" => s3::put_public_access_block(at, bucket).await?,
                 "old_versions_days" => {
                     s3::put_old_versions_days(at, bucket, spec.old_versions_days).await?;
@@ -89,16 +91,18 @@ fn is_copy(seen: &Seen<()>) -> bool {
 
 async fn look(at: &Target<'_>, bucket: &str) -> Result<Option<Seen<BucketLive>>, CloudError> {
     let Some(tags) = s3::tags(at, bucket).await? else { return Ok(None) };
-    let (versioning, encryption, public_access_blocked, old_versions_days) = tokio::try_join!(
+    let (versioning, encryption, public_access_blocked, tls_policy, old_versions_days) = tokio::try_join!(
         s3::versioning(at, bucket),
         s3::encryption(at, bucket),
         s3::public_access_blocked(at, bucket),
+        s3::has_policy(at, bucket),
         s3::old_versions_days(at, bucket),
     )?;
     let live = BucketLive {
         versioning: versioning == Some(true),
         encryption,
         public_access_blocked,
+        tls_policy,
         old_versions_days,
         source: tags.get(SOURCE).cloned().unwrap_or_default(),
     };
