@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod complete;
 mod connect;
 mod exit;
 mod files;
@@ -13,6 +14,7 @@ mod ui;
 mod views;
 
 fn main() -> std::process::ExitCode {
+    complete::answer();
     match <commands::Args as clap::Parser>::try_parse() {
         Ok(args) => {
             ui::log();

@@ -1,5 +1,6 @@
 //! `drstack apply`: makes the standby region match the stack.
 
+use clap_complete::engine::ArgValueCompleter;
 use std::path::{Path, PathBuf};
 
 use drstack_app::failure::Status;
@@ -8,6 +9,7 @@ use drstack_core::plan_file::PlanFile;
 
 use crate::args::{Global, ModeName, RunArgs, StackArgs, set, typed};
 use crate::commands::Edge;
+use crate::complete;
 use crate::exit::{Ended, Failure};
 use crate::files;
 use crate::ui::Ui;
@@ -29,10 +31,10 @@ pub(crate) struct ApplyArgs {
     #[arg(long, value_name = "FILE", env = "DRSTACK_SIGNING_KEY")]
     signing_key: Option<PathBuf>,
     /// Plan only this address and what it needs (repeatable)
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", add = ArgValueCompleter::new(complete::address))]
     target: Vec<String>,
     /// Also delete this data, if a change has to (repeatable)
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", add = ArgValueCompleter::new(complete::address))]
     delete_data: Vec<String>,
 }
 

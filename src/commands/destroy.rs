@@ -1,9 +1,11 @@
 //! `drstack destroy`: deletes the stack's resources; data is kept unless named.
 
+use clap_complete::engine::ArgValueCompleter;
 use drstack_app::ops::destroy::{Destroy, destroy};
 
 use crate::args::{Global, RunArgs, StackArgs, set, typed};
 use crate::commands::Edge;
+use crate::complete;
 use crate::exit::Ended;
 use crate::ui::Ui;
 
@@ -18,10 +20,10 @@ pub(crate) struct DestroyArgs {
     #[command(flatten)]
     run: RunArgs,
     /// Delete only this address and what needs it (repeatable)
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", add = ArgValueCompleter::new(complete::address))]
     target: Vec<String>,
     /// Also delete this data; `control` is the control bucket (repeatable)
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", add = ArgValueCompleter::new(complete::address))]
     delete_data: Vec<String>,
 }
 

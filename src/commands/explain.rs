@@ -12,6 +12,7 @@ use crate::ui::Ui;
 #[command(after_help = "Example:\n  drstack explain DR201")]
 pub(crate) struct ExplainArgs {
     /// Code of the diagnostic
+    #[arg(add = clap_complete::engine::ArgValueCompleter::new(crate::complete::code))]
     code: String,
 }
 

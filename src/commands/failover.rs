@@ -1,5 +1,6 @@
 //! `drstack failover`: moves to the standby region and calls no other, unless it is planned.
 
+use clap_complete::engine::ArgValueCompleter;
 use drstack_app::accepted::{Accepted, parse, quoted};
 use drstack_app::open::Source;
 use drstack_app::ops::failover::{Failover, failover};
@@ -12,6 +13,7 @@ use drstack_core::minimum::Minimum;
 
 use crate::args::{BundleArgs, Global, RunArgs, StackArgs, typed};
 use crate::commands::Edge;
+use crate::complete;
 use crate::exit::{Ended, Exit};
 use crate::loading::load_stack;
 use crate::ui::Ui;
@@ -29,7 +31,7 @@ pub(crate) struct FailoverArgs {
     #[command(flatten)]
     run: RunArgs,
     /// Fail over only this address, `tier=N` or `tag:KEY=VALUE`, and what it needs (repeatable)
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", add = ArgValueCompleter::new(complete::address))]
     only: Vec<String>,
     /// Use the stack's files as they are now, and not what was last applied
     #[arg(long, conflicts_with_all = ["bundle", "watch", "unsigned"])]
@@ -47,7 +49,7 @@ pub(crate) struct FailoverArgs {
     #[arg(long, value_name = "TIME", requires = "planned", default_value = drstack_app::ops::drain::AT_MOST)]
     drain_timeout: jiff::SignedDuration,
     /// Do not wait for this: move traffic without it, or without its replication (repeatable)
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", add = ArgValueCompleter::new(complete::address))]
     not_waiting_for: Vec<String>,
     /// Accept less capacity in this failover: `40%`, `16`, or `pool.inference=40%` (repeatable)
     #[arg(long, value_name = "MINIMUM", value_parser = parse)]

@@ -28,7 +28,7 @@ pub(super) fn run(ui: Ui, args: &ManArgs) -> Ended {
     let mut whole = Args::command().disable_help_subcommand(true);
     whole.build();
     if let Some(dir) = &args.dir {
-        let all: Vec<clap::Command> = whole.get_subcommands().cloned().chain([whole.clone()]).collect();
+        let all = with_subcommands(&whole);
         let written = all.len();
         for command in all {
             let name = command.get_display_name().unwrap_or(command.get_name()).to_owned();
@@ -46,6 +46,12 @@ pub(super) fn run(ui: Ui, args: &ManArgs) -> Ended {
     };
     ui.raw(&String::from_utf8_lossy(&page(command)?));
     Ok(Exit::Done)
+}
+
+/// Returns a command and all below it: each page names those of its subcommands.
+fn with_subcommands(command: &clap::Command) -> Vec<clap::Command> {
+    let below = command.get_subcommands().flat_map(with_subcommands);
+    [command.clone()].into_iter().chain(below).collect()
 }
 
 fn page(command: clap::Command) -> Result<Vec<u8>, Failure> {

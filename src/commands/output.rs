@@ -1,5 +1,6 @@
 //! `drstack output`: names and ids of the stack's AWS objects, for other tools.
 
+use clap_complete::engine::ArgValueCompleter;
 use std::collections::BTreeMap;
 
 use drstack_app::accepted::quoted;
@@ -9,6 +10,7 @@ use drstack_app::text::nearest;
 
 use crate::args::{Global, StackArgs};
 use crate::commands::Edge;
+use crate::complete;
 use crate::exit::{Ended, Exit, Failure};
 use crate::lines::{Line, OutputLine, OutputValue};
 use crate::ui::Ui;
@@ -23,7 +25,7 @@ pub(crate) struct OutputArgs {
     #[command(flatten)]
     stack: StackArgs,
     /// Print only the name or id of this resource, or what this component has
-    #[arg(value_name = "ADDRESS")]
+    #[arg(value_name = "ADDRESS", add = ArgValueCompleter::new(complete::address))]
     address: Option<String>,
     /// Print assignments of `TF_VAR_` variables, for a shell
     #[arg(long, conflicts_with = "address")]

@@ -1,5 +1,6 @@
 //! `drstack plan`: shows what an apply would do.
 
+use clap_complete::engine::ArgValueCompleter;
 use std::path::PathBuf;
 
 use drstack_app::failure::Status;
@@ -14,6 +15,7 @@ use drstack_core::plan_file::{FORMAT, PlanFile};
 
 use crate::args::{BundleArgs, Global, ModeName, StackArgs, set, typed};
 use crate::commands::Edge;
+use crate::complete;
 use crate::exit::{Ended, Exit, Failure};
 use crate::files;
 use crate::lines::{Line, WrittenLine};
@@ -36,10 +38,10 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "bundle")]
     out: Option<PathBuf>,
     /// Plan only this address and what it needs (repeatable)
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", add = ArgValueCompleter::new(complete::address))]
     target: Vec<String>,
     /// Also delete this data, if a change has to (repeatable)
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", add = ArgValueCompleter::new(complete::address))]
     delete_data: Vec<String>,
     /// Show what destroy would do
     #[arg(long, conflicts_with_all = ["bundle", "mode", "out", "require_rto"])]

@@ -315,10 +315,13 @@ fn every_command_shows_an_example_and_is_completed_and_in_the_manual() {
             help.stdout.contains(&format!("drstack {command}")) && help.stdout.contains("Example"),
             "{help:?}"
         );
-        assert!(page.contains(&format!("drstack\\-{command}(1)")), "{command} in {page}");
-        for script in &scripts {
-            assert!(script.contains("drstack") && script.contains(command.as_str()), "{command} in {script}");
-        }
+        assert!(
+            page.contains(&format!("drstack\\-{}(1)", command.replace('-', "\\-"))),
+            "{command} in {page}"
+        );
+    }
+    for script in &scripts {
+        assert!(script.contains("drstack") && script.contains("COMPLETE"), "{script}");
     }
     run(&machine, "completions tcsh").code(64);
 }

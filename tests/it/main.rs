@@ -13,6 +13,7 @@ mod cli;
 #[cfg(feature = "aws")]
 mod cold;
 mod commands;
+mod completions;
 #[cfg(feature = "aws")]
 mod components;
 mod diagnostics;
