@@ -56,6 +56,8 @@ fn a_device_in_the_place_of_a_file_is_written_to_and_stays() {
     let ran = machine.run(["plan", "demo", "--cloud", "sim", "--out", "/dev/full"]).code(1);
     assert!(ran.stderr.contains("cannot write `/dev/full`: No space left on device"), "{ran:?}");
     assert!(std::fs::metadata("/dev/full").expect("/dev/full").file_type().is_char_device());
+    let machine = drstack();
+    machine.run(["init", "demo"]).ok();
     let ran = machine.run(["apply", "demo", "--cloud", "sim", "--auto-approve", "--timings", "no/t.svg"]);
     assert!(ran.code(64).stderr.contains("cannot write `no/t.svg`: no such folder"));
     assert!(!machine.folder().join(".drstack").exists(), "the apply had begun");
