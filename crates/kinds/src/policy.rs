@@ -5,6 +5,7 @@ mod calls;
 mod grants;
 mod limits;
 mod parts;
+mod role;
 #[cfg(test)]
 mod tests;
 
@@ -15,53 +16,12 @@ use drstack_core::stack::Stack;
 use serde_json::{Value, json};
 
 use crate::facts;
-use crate::services::operation;
-pub use parts::{characters, parts};
+pub use calls::{CONTROL, SIDES};
+pub use parts::{MOST_CHARACTERS, characters, parts};
+pub use role::Role;
 
 use calls::Calls;
 use limits::Limits;
-
-/// Operations that the control bucket needs in addition to those of standby buckets.
-pub const CONTROL: &[Operation] =
-    &[operation("s3", "DeleteObject"), operation("s3", "GetObject"), operation("s3", "PutObject")];
-
-/// Operations that compare the two sides of data.
-pub const SIDES: &[Operation] = &[
-    operation("cloudwatch", "GetMetricData"),
-    operation("dynamodb", "DescribeTable"),
-    operation("dynamodb", "Scan"),
-    operation("s3", "ListBucketVersions"),
-];
-
-/// Most characters of a managed policy without white space (IAM User Guide, "IAM and AWS STS
-/// quotas").
-pub const MOST_CHARACTERS: usize = 6144;
-
-/// Who runs drstack, by what the commands do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Commands that change nothing: `plan`, `graph`, `output`.
-    Read,
-    /// Commands that need both regions: `apply`, `destroy`, `failback`, `unlock`, and a planned
-    /// failover.
-    Apply,
-    /// `failover` alone, which calls the standby region only.
-    Failover,
-}
-
-impl Role {
-    /// Every role.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Apply, Self::Failover];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Apply => "apply",
-            Self::Failover => "failover",
-        }
-    }
-}
 
 /// Returns every declared operation, each once, wherever its call goes.
 pub fn operations() -> BTreeSet<Operation> {

@@ -4,8 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use drstack_core::kind::{Action, DynKind, Operation, Place, Side};
 
-use super::{CONTROL, Role, SIDES};
+use super::role::Role;
 use crate::facts;
+use crate::services::operation;
+
+/// Operations that the control bucket needs in addition to those of standby buckets.
+pub const CONTROL: &[Operation] =
+    &[operation("s3", "DeleteObject"), operation("s3", "GetObject"), operation("s3", "PutObject")];
+
+/// Operations that compare the two sides of data.
+pub const SIDES: &[Operation] = &[
+    operation("cloudwatch", "GetMetricData"),
+    operation("dynamodb", "DescribeTable"),
+    operation("dynamodb", "Scan"),
+    operation("s3", "ListBucketVersions"),
+];
 
 /// Where a role makes a call, and what for.
 #[derive(Clone, Debug, Default)]

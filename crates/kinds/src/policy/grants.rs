@@ -6,9 +6,9 @@
 use drstack_core::kind::Place;
 use serde_json::{Map, Value, json};
 
-use super::Role;
 use super::calls::Call;
 use super::limits::Limits;
+use super::role::Role;
 use crate::names::NAMESPACE;
 use crate::services::autoscaling::group::fleet::BURST;
 

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::MOST_CHARACTERS;
+/// Most characters of a managed policy without white space (IAM User Guide, "IAM and AWS STS
+/// quotas").
+pub const MOST_CHARACTERS: usize = 6144;
 
 /// Returns the number of characters that IAM counts: white space is none.
 pub fn characters(policy: &Value) -> usize {
