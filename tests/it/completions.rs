@@ -28,7 +28,7 @@ fn a_shell_completes_folders_addresses_and_codes() {
     let all = offered(&machine, &["apply", "demo", "--target", ""]);
     assert!(all.len() > 2 && all.iter().all(|it| it.contains('.')), "{all:?}");
     let one = all[0].clone();
-    assert_eq!(offered(&machine, &["apply", "demo", "--target", &one]), [one.clone()]);
+    assert_eq!(offered(&machine, &["apply", "demo", "--target", &one]), std::slice::from_ref(&one));
     for command in ["plan", "destroy"] {
         assert_eq!(offered(&machine, &[command, "demo", "--delete-data", ""]), all, "{command}");
     }

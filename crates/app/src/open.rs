@@ -230,12 +230,7 @@ impl Session {
 
     /// Shows the age of the bundle, and warns of an old one. Fails if it is older than the operator
     /// accepts. A signed bundle need not be the newest.
-    fn show_age(
-        &self,
-        bundle: &Bundle,
-        own: Option<&PublicKey>,
-        demands: &Demands,
-    ) -> Result<(), Failure> {
+    fn show_age(&self, bundle: &Bundle, own: Option<&PublicKey>, demands: &Demands) -> Result<(), Failure> {
         let now = self.now();
         self.note(&age(bundle, own, now));
         demands.expect_fresh(bundle, now)?;

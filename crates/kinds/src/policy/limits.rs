@@ -105,7 +105,7 @@ impl Limits {
                 self.copies.extend(field("bucket"));
             }
             TableRecovery::NAME | TableReplica::NAME | TableStream::NAME => {
-                self.tables.extend(field("table"))
+                self.tables.extend(field("table"));
             }
             WriterFence::NAME => self.writers.extend(name),
             _ => {}

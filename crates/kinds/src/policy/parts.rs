@@ -18,7 +18,7 @@ pub fn parts(policy: &Value) -> Vec<Value> {
     let mut waiting: Vec<Value> =
         policy["Statement"].as_array().into_iter().flatten().rev().cloned().collect();
     while let Some(statement) = waiting.pop() {
-        if characters(&whole(&[statement.clone()])) > MOST_CHARACTERS
+        if characters(&whole(std::slice::from_ref(&statement))) > MOST_CHARACTERS
             && let Some(halves) = halves(&statement)
         {
             waiting.extend(halves);
