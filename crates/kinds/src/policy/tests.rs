@@ -135,11 +135,13 @@ enum Made {
 #[test]
 fn a_failover_neither_destroys_nor_calls_what_one_region_keeps_for_all() {
     let allowed = actions(&policy(Role::Failover, None));
-    // It ends the instances that Fleet launched beside a group, and the control bucket's lock.
+    // It ends the instances that Fleet launched beside a group, a hook that the bundle has not, and the
+    // control bucket's lock.
     let destroying: Vec<&String> = allowed.iter().filter(|it| destroys(it)).collect();
     assert_eq!(
         destroying,
         [
+            "autoscaling:DeleteLifecycleHook",
             "autoscaling:TerminateInstanceInAutoScalingGroup",
             "ec2:DisassociateRouteTable",
             "ec2:RevokeSecurityGroupIngress",
