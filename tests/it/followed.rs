@@ -64,8 +64,7 @@ fn a_question_that_is_denied_is_named_and_holds_nothing_up() {
     let machine = followed(&server);
     server.fail(PRIMARY, "DescribeLifecycleHooks", ("AccessDenied", 403), None);
     let plan = machine.run(["plan", "s"]).ok();
-    let unseen =
-        "could not see of group serve: lifecycle hooks (autoscaling:DescribeLifecycleHooks was denied)";
+    let unseen = "could not see of group serve: notifying lifecycle hooks (autoscaling:DescribeLifecycleHooks was denied: no hook is carried)";
     assert!(plan.stdout.contains(unseen), "{plan:?}");
     apply(&machine);
 }

@@ -16,10 +16,13 @@ documents and the tests need it, it is mended here, and only here:
 * Exports of tables say no time and leave no manifest, and imports cannot be listed: see `exports.py`.
 * A launch template shows the tags that it was made with, whatever `CreateTags` puts later.
 * Tables have no Kinesis destinations and groups no notifications, and moto knows neither question.
+* Every lifecycle hook notifies the same queue, and those of `CreateAutoScalingGroup` are dropped.
+* The policy of a bucket counts without its conditions, so that one which denies calls without TLS denies all.
 * A launch template's second and later versions keep their user data as plain text, on which launching from them fails.
 """
 
 import copy
+import json
 import logging
 import os
 import sys
@@ -30,6 +33,7 @@ os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # the thousand sto
 
 import exports
 from cbor import translated
+from moto.autoscaling.models import LifecycleHook
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 from moto.core.serialize import S3Serializer
@@ -45,6 +49,7 @@ from moto.route53 import models as route53_models
 from moto.route53.models import ChangeList, HealthCheck, Route53Backend, create_route53_zone_id
 from moto.route53.responses import Route53
 from moto.s3.exceptions import ReplicationConfigurationNotFoundError
+from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
 from moto.server import DomainDispatcherApplication, create_backend_app
 from waitress.server import create_server
@@ -59,6 +64,9 @@ moto_change_records = Route53Backend.change_resource_record_sets
 moto_create_check = Route53.create_health_check
 moto_update_check = Route53.update_health_check
 moto_check_config = HealthCheck.health_check_config.fget
+moto_make_hook = LifecycleHook.__init__
+moto_create_group = AutoScalingResponse.create_auto_scaling_group
+moto_permission = FakeBucket.get_permission
 moto_wrap = S3Serializer._serialized_result_to_response
 
 # Roots of S3's answers, as its API reference shows them.
@@ -226,8 +234,43 @@ def zone_id(*args, **kwargs):
     return "Z" + create_route53_zone_id(*args, **kwargs)[1:]
 
 
+def make_hook(self, *args, **kwargs):
+    moto_make_hook(self, *args, **kwargs)
+    self.role_arn = self.notification_target_arn = None
+
+
+def create_group(self):
+    answer = moto_create_group(self)
+    for hook in self._get_params().get("LifecycleHookSpecificationList", []):
+        self.autoscaling_backend.create_lifecycle_hook(
+            name=hook["LifecycleHookName"],
+            as_name=self._get_param("AutoScalingGroupName"),
+            transition=hook["LifecycleTransition"],
+            timeout=int(hook["HeartbeatTimeout"]) if "HeartbeatTimeout" in hook else None,
+            result=hook.get("DefaultResult"),
+        )
+    return answer
+
+
+def permission(self, action, resource):
+    """The tests' plain requests stand for requests with TLS, as AWS gets them."""
+    if self.policy is None:
+        return moto_permission(self, action, resource)
+    policy, kept = self.policy, json.loads(self.policy)
+    of_tls = {"Bool": {"aws:SecureTransport": "false"}}
+    kept["Statement"] = [it for it in kept["Statement"] if it.get("Condition") != of_tls]
+    self.policy = json.dumps(kept).encode()
+    try:
+        return moto_permission(self, action, resource)
+    finally:
+        self.policy = policy
+
+
 def main():
     exports.mend()
+    LifecycleHook.__init__ = make_hook
+    AutoScalingResponse.create_auto_scaling_group = create_group
+    FakeBucket.get_permission = permission
     Route53.create_health_check = create_check
     Route53.update_health_check = update_check
     Route53Backend.change_resource_record_sets = change_records

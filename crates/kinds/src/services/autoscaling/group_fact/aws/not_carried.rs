@@ -55,7 +55,10 @@ impl Beside {
     fn of_hooks(&self, name: &str) -> [(&'static str, Option<FieldSetting>); 1] {
         let setting = match self.hooks.get(name) {
             Some(Ok(hooks)) => FieldSetting::count(hooks.notifying),
-            Some(Err(error)) => Some(FieldSetting::unseen(error)),
+            Some(Err(error)) => match FieldSetting::unseen(error) {
+                FieldSetting::Unseen(why) => Some(FieldSetting::Unseen(format!("{why}: no hook is carried"))),
+                other => Some(other),
+            },
             None => None,
         };
         [("NotificationTargetARN", setting)]
