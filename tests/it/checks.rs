@@ -168,9 +168,13 @@ fn the_fence_is_made_mended_and_taken_away() {
     assert_eq!(steps(&ran), [("update".to_owned(), address)].into(), "{ran:?}");
     assert_eq!(parameters(&boto, &json!({}))["/drstack/fleet/active-region"]["value"], PRIMARY);
 
-    machine.run(["destroy", "s", "--auto-approve"]).ok();
-    let left = parameters(&boto, &json!({}));
-    assert_eq!(left.as_object().expect("names").keys().collect::<Vec<_>>(), ["/drstack/fleet/theirs"]);
+    // The record of who serves goes with the control bucket.
+    let left = |more: &[&str]| -> Vec<String> {
+        machine.run([&["destroy", "s", "--auto-approve"], more].concat()).ok();
+        parameters(&boto, &json!({})).as_object().expect("names").keys().cloned().collect()
+    };
+    assert_eq!(left(&[]), ["/drstack/fleet/mode", "/drstack/fleet/theirs"]);
+    assert_eq!(left(&["--delete-data", "control"]), ["/drstack/fleet/theirs"]);
 }
 
 #[test]
