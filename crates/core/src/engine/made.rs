@@ -25,7 +25,8 @@ impl Job {
     ) -> Result<Meanwhile, StepError> {
         let is_unclear = matches!(error, CloudError::Unreachable { .. } | CloudError::Other { .. });
         // A client that repeats a call by itself hears that what the first one made is in the way.
-        let is_refused = matches!(error, CloudError::Conflict { .. } | CloudError::Invalid { .. });
+        // A conflict passes: a group that is filled in several calls asks with it for the next one.
+        let is_refused = matches!(error, CloudError::Invalid { .. });
         if self.kind.lookup() != Lookup::Tag || !(is_unclear || is_refused) {
             return Ok(Meanwhile::AsSaid);
         }

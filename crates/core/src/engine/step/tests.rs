@@ -163,6 +163,8 @@ enum Lost {
     BeforeEffect,
     /// The client has repeated the call, and only the answer to that one is heard.
     Repeated,
+    /// The object is there, and the creation asks for another call.
+    Unfinished,
 }
 
 impl Region {
@@ -210,7 +212,15 @@ impl Cloud for Region {
             code: "InvalidSubnet.Conflict".to_owned(),
             message: "the CIDR conflicts with another subnet".to_owned(),
         };
-        let lost = if self.lost == Some(Lost::Repeated) { in_the_way() } else { unanswered() };
+        let unfinished = || CloudError::Conflict {
+            operation: "ec2:CreateFleet".to_owned(),
+            message: "6 of 8 instances launched".to_owned(),
+        };
+        let lost = match self.lost {
+            Some(Lost::Repeated) => in_the_way(),
+            Some(Lost::Unfinished) => unfinished(),
+            _ => unanswered(),
+        };
         let refusal = self.refusal.clone().or(is_lost.then_some(lost));
         async { refusal.map_or_else(|| Ok(self.pool()), Err) }.boxed()
     }
@@ -374,7 +384,9 @@ async fn what_comes_too_late_is_no_failure_where_a_rung_is_content_with_what_is_
 /// F12: a reset after the effect, of a creation that each call repeats.
 #[tokio::test(start_paused = true)]
 async fn a_creation_without_an_answer_is_looked_for_before_it_is_repeated() {
-    for (lost, calls) in [(Lost::AfterEffect, 1), (Lost::BeforeEffect, 2), (Lost::Repeated, 1)] {
+    let expected =
+        [(Lost::AfterEffect, 1), (Lost::BeforeEffect, 2), (Lost::Repeated, 1), (Lost::Unfinished, 2)];
+    for (lost, calls) in expected {
         for retry_transient in [false, true] {
             let journal = Journal::new(Arc::new(Memory::default()), "r");
             let region = Region { lost: Some(lost), ..Region::default() };
