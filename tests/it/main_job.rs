@@ -375,7 +375,7 @@ fn facts_outlive_the_primary() {
     machine.write("s/stack.toml", &stack("warm"));
     apply(&machine);
     server.lose(PRIMARY, &["iam"]);
-    let ran = machine.run(["plan", "s", "--target", "pool.inference"]);
+    let ran = machine.run(["plan", "s", "--target", "pool.inference", "--verbose"]);
     assert!(ran.stdout.contains("using the answer of"), "{ran:?}");
     assert!(ran.stdout.contains("primary/group/serve"), "{ran:?}");
     assert!(!ran.stdout.contains("pool.inference/group: could not look"), "{ran:?}");

@@ -2,7 +2,7 @@
 //! run of it works from the same stack, whatever files its machine has.
 
 use drstack_core::bundle::{Bundle, BundleError};
-use drstack_core::control::failover_stack::{FailoverStack, KEY, failover_stack};
+use drstack_core::control::failover_stack::{FailoverStack, failover_stack, key};
 use drstack_core::control::mode::KeptMode;
 use drstack_core::objective::Mode;
 use drstack_core::stack::Stack;
@@ -25,12 +25,16 @@ impl Session {
         own: Option<&Stack>,
         trust: &Trust,
     ) -> Result<Option<Stack>, Failure> {
-        let kept = failover_stack(&*self.store).await.map_err(|error| store_failure(&error))?;
-        let Some(hash) = chosen(&self.mode().await?) else { return Ok(None) };
-        let Some(FailoverStack { at, run, stack }) = kept.filter(|it| it.stack.hash == hash) else {
-            return self.lost(trust).map(|()| None);
+        let Some(digest) = chosen(&self.mode().await?) else { return Ok(None) };
+        let kept = failover_stack(&*self.store, &digest).await.map_err(|error| store_failure(&error))?;
+        let Some(FailoverStack { at, run, stack }) = kept else {
+            return self.lost(&digest, trust).map(|()| None);
         };
-        if bundle.applied_at > at || stack.differences(&bundle.stack).is_empty() {
+        if stack.differences(&bundle.stack).is_empty() {
+            return Ok(None);
+        }
+        if bundle.applied_at > at {
+            self.note(&taken_over(at, bundle));
             return Ok(None);
         }
         let facts = &bundle.stack.facts;
@@ -46,9 +50,10 @@ impl Session {
     }
 
     /// Fails if nobody accepts that what was applied takes the place of a lost stack.
-    fn lost(&self, trust: &Trust) -> Result<(), Failure> {
+    fn lost(&self, digest: &str, trust: &Trust) -> Result<(), Failure> {
         let message = format!(
-            "this failover began with the files of the stack, and `{KEY}` in `{}` no longer has them",
+            "this failover began with the files of the stack, and `{}` in `{}` no longer has them",
+            key(digest),
             self.stack.facts.control
         );
         if trust.unsigned || trust.dry_run || trust.watch {
@@ -60,11 +65,18 @@ impl Session {
     }
 }
 
-/// Returns the hash of the stack that the current failover began with; `None` if it works from what
+/// Returns the digest of the stack that the current failover began with; `None` if it works from what
 /// was applied.
 fn chosen(kept: &KeptMode) -> Option<String> {
     let standing = kept.standing();
     standing.files.filter(|_| standing.mode == Mode::Active)
+}
+
+fn taken_over(at: Timestamp, bundle: &Bundle) -> String {
+    format!(
+        "This failover began with the files of the stack, {at:.0}; the apply of run {} has taken its place, {:.0}: it goes on with what that applied.",
+        bundle.run, bundle.applied_at
+    )
 }
 
 fn on_with(at: Timestamp, run: &str) -> String {

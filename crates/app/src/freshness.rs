@@ -66,6 +66,20 @@ impl fmt::Display for NotBefore {
 }
 
 impl Demands {
+    /// Fails where a bundle has to be there: whoever deletes it gets no failover with what nobody
+    /// signed. `key` has to have signed it.
+    pub(crate) fn expect_none(&self, key: Option<&PublicKey>, control: &str) -> Result<(), Failure> {
+        let why = match (&self.verify_key, key, self.not_before) {
+            (Some(_), ..) => "`--verify-key` demands",
+            (None, Some(_), _) => "`signing` of the stack demands",
+            (None, None, Some(_)) => "`--not-before` demands",
+            (None, None, None) => return Ok(()),
+        };
+        let message = format!("there is no bundle in `{control}`, and {why} one");
+        let hint = "bring back the newest version of `bundle.json` and `bundle.json.sig` in the control bucket; or fail over with these files and what the primary last said there, which nobody signed: `--unsigned`";
+        Err(Failure::new(Status::Failed, message, hint))
+    }
+
     /// Fails if the bundle was published before the moment that the operator named.
     pub(crate) fn expect_fresh(&self, bundle: &Bundle, now: Timestamp) -> Result<(), Failure> {
         let Some(earliest) = self.not_before.map(|it| it.moment(now)) else { return Ok(()) };

@@ -45,7 +45,6 @@ impl Session {
     pub(crate) fn accepting(&self, mut standing: Standing) -> Standing {
         if standing.mode == Mode::Active {
             standing.minimum.accept_all(&self.decisions.accepted);
-            standing.files = self.decisions.files.clone().or(standing.files);
         }
         standing
     }

@@ -124,6 +124,9 @@ impl Session {
         let url = Url { control, stack: name };
         let components = &app.catalog.components;
         let Some((bundle, stack)) = opened(&*session.store, components, &url, key.as_ref()).await? else {
+            if !trust.unsigned && !trust.dry_run && !trust.watch {
+                demands.expect_none(key.as_ref(), &url.control)?;
+            }
             session.warn("warning: no apply was ever complete: failing over with what there is");
             if trust.planned {
                 return Ok(session);
@@ -133,6 +136,7 @@ impl Session {
             return Ok(Self { alone, ..session });
         };
         same_regions(&session.stack.facts, &stack.facts, &url, key.as_ref())?;
+        session.show_age(&bundle, key.as_ref(), &demands)?;
         let begun = match trust.with_files {
             true => None,
             false => session.began_with(&bundle, Some(&session.stack), trust).await?,
@@ -146,7 +150,6 @@ impl Session {
             // compared.
             Vouched::of(key.is_some(), Some(&session.stack), &stack).expect(&session, trust)?;
         }
-        session.show_age(&bundle, key.as_ref(), &demands)?;
         if stack.hash != session.stack.hash {
             let which = match trust.with_files {
                 true => "with the files, as you asked",

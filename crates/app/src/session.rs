@@ -61,8 +61,8 @@ pub struct Decisions {
     pub parallelism: Option<usize>,
     /// The minimums that this run accepts for its failover.
     pub accepted: Minimums,
-    /// Hash of the files that this failover works from in place of what was applied.
-    pub files: Option<String>,
+    /// True if this failover works from the files in place of what was applied.
+    pub files: bool,
     /// Names that traffic does not wait for, by the operator's decision.
     pub without: Vec<String>,
 }

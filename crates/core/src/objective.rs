@@ -47,7 +47,7 @@ pub struct Standing {
     /// The minimums that an operator accepted for this failover, below those of the stack.
     #[serde(default, skip_serializing_if = "Minimums::is_empty")]
     pub minimum: Minimums,
-    /// Hash of the stack that this failover works from in place of what was applied; its files were
+    /// Digest of the stack that this failover works from in place of what was applied; its files were
     /// the operator's choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<String>,

@@ -65,3 +65,23 @@ fn an_apply_without_changes_renews_a_bundle_once_a_day() {
     run(&machine, apply).ok();
     assert!(found().applied_at > at + SignedDuration::from_hours(24), "{}", found().applied_at);
 }
+
+/// F11: without a bundle there is no signature to check, and what the primary last said is unsigned.
+#[test]
+fn where_a_signed_bundle_is_demanded_its_absence_is_refused() {
+    let (machine, public) = signing();
+    run(&machine, "apply s --auto-approve --signing-key key").ok();
+    put(&machine, "bundle.json", None);
+    put(&machine, "bundle.json.sig", None);
+    let unsigned = "there is no bundle in `drstack-demo-us-west-2`, and";
+    for (args, why) in [
+        (String::new(), "`signing` of the stack demands one"),
+        (format!(" --verify-key {public}"), "`--verify-key` demands one"),
+        (" --not-before 48h".to_owned(), "`signing` of the stack demands one"),
+    ] {
+        let ran = run(&machine, &format!("failover s --auto-approve{args}"));
+        refused(ran, 1, &format!("{unsigned} {why}"));
+    }
+    let accepted = run(&machine, "failover s --auto-approve --unsigned");
+    assert!(!accepted.stderr.contains(unsigned), "{accepted:?}");
+}

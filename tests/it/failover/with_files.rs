@@ -92,10 +92,10 @@ fn an_apply_takes_over_what_a_failover_began_with() {
 fn a_lost_stack_of_a_failover_is_not_replaced_unasked() {
     let (machine, _) = grown();
     let path = machine.folder().join(".drstack/sim/world.json");
-    let world = std::fs::read_to_string(&path).expect("a world").replace("failover.json", "elsewhere.json");
+    let world = std::fs::read_to_string(&path).expect("a world").replace("failover/", "elsewhere/");
     std::fs::write(&path, world).expect("a world");
     let asked = run(&machine, "failover s --auto-approve", Some("lost.toml")).code(64);
-    assert!(asked.stderr.contains("`failover.json` in `demo-control` no longer has them"), "{asked:?}");
+    assert!(asked.stderr.contains(".json` in `demo-control` no longer has them"), "{asked:?}");
     run(&machine, "failover s --auto-approve --with-files", Some("lost.toml")).ok();
     run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
 }

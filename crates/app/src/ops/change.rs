@@ -265,16 +265,17 @@ async fn begin(
         }
         expect_whole(&planned)?;
     }
-    let standing = session.accepting(kept.next(change.options.mode, &change.options.targets));
+    let mut standing = session.accepting(kept.next(change.options.mode, &change.options.targets));
     let detected = match change.options.intent {
         Intent::Failover => Some(change.detected),
         // A planned failover detects no outage: the primary serves until then.
         Intent::PlannedFailover | Intent::Converge | Intent::Failback | Intent::Destroy => None,
     };
-    if session.decisions.files.is_some() {
+    if session.decisions.files {
         let (at, run) = (session.now(), lock.holder().run.clone());
         let stack = FailoverStack { at, run, stack: session.stack.resolve() };
-        failover_stack::keep(&*session.store, &stack).await.map_err(|error| store_failure(&error))?;
+        let kept = failover_stack::keep(&*session.store, &stack).await;
+        standing.files = Some(kept.map_err(|error| store_failure(&error))?);
     }
     let begun = kept.begin(&*session.store, standing, session.now(), detected, &lock.holder().run).await;
     let begun = begun.map_err(|error| mode_failure(&error))?;

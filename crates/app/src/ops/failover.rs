@@ -56,7 +56,7 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
     session.accept(&how.minimum)?;
     session.decisions.stated = true;
     session.decisions.parallelism = Some(how.parallelism);
-    session.decisions.files = how.with_files.then(|| session.stack.hash.clone());
+    session.decisions.files = how.with_files;
     let detected = detected(session, how)?;
     let options = options(session, how)?;
     let patience =

@@ -86,6 +86,10 @@ pub trait Capacity: Kind {
     fn bought(_live: &Self::Live) -> Option<Demand> {
         None
     }
+    /// The same in the units of `spec`, which need not be those that `live` was made with.
+    fn bought_as(_spec: &Self::Spec, live: &Self::Live) -> Option<Demand> {
+        Self::bought(live)
+    }
     /// Upper bound of the instances launched to bring `live` to `spec`; of all that `spec` wants if `live` is not
     /// known. An account may launch only so many at once ([`crate::budget::AT_ONCE`]).
     fn launches(_spec: &Self::Spec, _live: Option<&Self::Live>) -> u32 {
@@ -135,6 +139,7 @@ pub trait DynCapacity: Send + Sync {
     fn demand(&self, spec: &Value) -> Result<Demand, ShapeError>;
     fn serving(&self, live: &Value) -> Result<u32, ShapeError>;
     fn bought(&self, live: &Value) -> Result<Option<Demand>, ShapeError>;
+    fn bought_as(&self, spec: &Value, live: &Value) -> Result<Option<Demand>, ShapeError>;
     fn launches(&self, spec: &Value, live: Option<&Value>) -> Result<u32, ShapeError>;
     fn up_to(&self, spec: &Value, live: Option<&Value>, launches: u32) -> Result<Value, ShapeError>;
     fn ladder(&self, spec: &Value) -> Result<Vec<Rung<Value>>, ShapeError>;
@@ -156,6 +161,9 @@ impl<K: Capacity> DynCapacity for Erased<K> {
     }
     fn bought(&self, of: &Value) -> Result<Option<Demand>, ShapeError> {
         Ok(K::bought(&live::<K>(of)?))
+    }
+    fn bought_as(&self, as_of: &Value, of: &Value) -> Result<Option<Demand>, ShapeError> {
+        Ok(K::bought_as(&spec::<K>(as_of)?, &live::<K>(of)?))
     }
     fn launches(&self, of: &Value, beside: Option<&Value>) -> Result<u32, ShapeError> {
         Ok(K::launches(&spec::<K>(of)?, perhaps::<K>(beside)?.as_ref()))

@@ -319,7 +319,9 @@ impl<'a> Draft<'a> {
         if let Some(traffic) = kind.traffic() {
             self.steps[id].estimate += traffic.holds(&resource.spec)?.as_secs_f64();
         }
-        if let (Some(capacity), Some(live)) = (kind.capacity(), kind.bought(&found.live)?) {
+        if let Some(capacity) = kind.capacity()
+            && let Some(live) = capacity.bought_as(&resource.spec, &found.live)?
+        {
             let grows = capacity.demand(&resource.spec)?.count > live.count;
             if grows {
                 self.growing.insert(id)

@@ -378,6 +378,10 @@ impl Capacity for Group {
         Some(Demand { types, weights, count: live.in_service(), on_demand: live.on_demand })
     }
 
+    fn bought_as(spec: &GroupSpec, live: &GroupLive) -> Option<Demand> {
+        Self::bought(&live.counted_for(spec))
+    }
+
     fn launches(spec: &GroupSpec, live: Option<&GroupLive>) -> u32 {
         spec.launches_beside(live)
     }

@@ -349,7 +349,7 @@ impl<'a> Law<'a> {
         match (step.action, self.changed(step)) {
             (Action::Create, _) => true,
             (Action::Update, Some(found)) => {
-                let has = kind.bought(&found.live).unwrap().map_or(0, |it| it.count);
+                let has = capacity.bought_as(&step.spec, &found.live).unwrap().map_or(0, |it| it.count);
                 capacity.demand(&step.spec).unwrap().count > has
             }
             _ => false,
