@@ -110,3 +110,28 @@ fn names_that_were_exchanged_step_by_step_leave_no_rule_behind() {
     let plan = run(&machine, "plan s --detailed-exitcode").code(0);
     assert!(!plan.stdout.contains("Kept:"), "{plan:?}");
 }
+
+/// The names `a` and `b`, come back with each other's buckets, wherever the run is cut off.
+#[test]
+fn old_names_that_come_back_exchanged_leave_each_role_with_its_own_bucket() {
+    let swapped = [bucket("a", "acme-b"), bucket("b", "acme-a")].concat();
+    for call in (0..60).step_by(12) {
+        let machine = applied(&[bucket("a", "acme-a"), bucket("b", "acme-b")]);
+        let new = [bucket("first", "acme-b"), bucket("second", "acme-a")].concat();
+        machine.write("s/stack.toml", &format!("{HEAD}{new}"));
+        run(&machine, "apply s --auto-approve").ok();
+        machine.write("s/stack.toml", &format!("{HEAD}{swapped}"));
+        let plan = run(&machine, "plan s").ok();
+        assert!(!plan.stdout.contains("policy"), "{plan:?}");
+        if call > 0 {
+            machine.write("sim.toml", &format!("kill_at = {call}\n"));
+            run(&machine, "apply s --auto-approve --sim sim.toml");
+            let lock = run(&machine, "unlock s --force");
+            let plan = run(&machine, "plan s").ok();
+            assert!(!plan.stdout.contains("policy"), "{call}: {lock:?} {plan:?}");
+        }
+        run(&machine, "apply s --auto-approve").ok();
+        let plan = run(&machine, "plan s --detailed-exitcode").code(0);
+        assert!(!plan.stdout.contains("Kept:"), "{call}: {plan:?}");
+    }
+}

@@ -202,6 +202,9 @@ async fn look(
         };
         observed.seen.insert(resource.address.clone(), answer);
     }
+    if kind.keeps_name().is_some() {
+        give_each_its_own(&wanted, &mut observed.seen, &mut owned);
+    }
     leave_out_what_was_looked_at(kind, &wanted, &observed.seen, &mut owned);
     let by_tag = |it: &&&Resource| it.name.is_none() || kind.keeps_name().is_some();
     for resource in wanted.iter().filter(by_tag) {
@@ -240,6 +243,33 @@ fn named(read: Option<Result<Option<Found>, CloudError>>, name: &str, address: &
             operation: "read".to_owned(),
             message: format!("no answer for `{name}`"),
         }),
+    }
+}
+
+/// Gives each address its own object where that keeps the name of another, and its name leads to
+/// another's.
+fn give_each_its_own(
+    wanted: &[&Resource],
+    seen: &mut BTreeMap<Address, Look>,
+    owned: &mut BTreeMap<Address, Vec<Found>>,
+) {
+    let mut strangers = Vec::new();
+    for resource in wanted {
+        let Some(Look::Present(found)) = seen.get(&resource.address) else { continue };
+        let Owner::Ours(owner) = &found.owner else { continue };
+        if *owner != resource.address {
+            strangers.push(&resource.address);
+            // A listing may leave out what is read by name.
+            let listed = owned.entry(owner.clone()).or_default();
+            if listed.iter().all(|it| it.id != found.id) {
+                listed.push(found.clone());
+            }
+        }
+    }
+    for address in strangers {
+        if let Some(own) = take(owned, address, |_| true) {
+            seen.insert(address.clone(), Look::Present(own));
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod carriers;
 mod claims;
 mod copies;
 mod failover;
+mod kept_names;
 mod moved;
 mod older;
 mod reach;

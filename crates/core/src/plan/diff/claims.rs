@@ -61,7 +61,7 @@ impl<'a> Draft<'a> {
             Owner::Setting => return Whose::Its,
             Owner::Ours(address) if *address == resource.address => return Whose::Its,
             Owner::Ours(address)
-                if self.moved.may_be(address, &resource.address)
+                if self.moved.may_succeed(address, &resource.address)
                     || self.moved.is_handed(&resource.address) =>
             {
                 return Whose::Moved(address);
@@ -83,7 +83,12 @@ impl<'a> Draft<'a> {
                 self.block_claimed(resource, found);
                 return Whose::Others;
             }
-            Owner::Stack(other) => format!("`{id}` belongs to stack `{other}`; name another one"),
+            Owner::Stack(other) => match kind.capabilities().adopted_by {
+                Some(field) => {
+                    format!("`{id}` belongs to stack `{other}`; to use it as it is, write `{field}`")
+                }
+                None => format!("`{id}` belongs to stack `{other}`; name another one"),
+            },
             Owner::Foreign if self.seen.begun.contains(&resource.address) => return Whose::Begun,
             Owner::Foreign if kind.capabilities().adopted_by.is_some() => format!(
                 "`{id}` exists and is not drstack's, and it may hold data: it stays as it is; to use it so, write `{}`",
@@ -150,6 +155,7 @@ impl<'a> Draft<'a> {
     /// Returns why `found` does not belong to `resource`, and what to do about it.
     pub(super) fn taken_by(&self, kind: &'static dyn DynKind, found: &Found, of: &Address) -> String {
         let (id, component) = (&found.id, of.component());
+        let of = &self.moved.now(of);
         match (self.want.resources.contains_key(of), kind.keeps_name().is_some()) {
             (true, true) => format!("`{id}` is the name that {of} keeps; give this component another name"),
             (true, false) => format!(

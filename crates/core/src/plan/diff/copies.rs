@@ -36,12 +36,13 @@ impl HandedOver {
     /// Finds the copies that exist for other addresses than those that want them.
     ///
     /// A component that is new where another of its kind is `gone` may be the same, renamed: that is
-    /// not decided here.
+    /// decided here only where the stack has `said` that it is another, which wants no such copy.
     pub(super) fn find(
         want: &Graph,
         seen: &Observed,
         kinds: &KindRegistry,
         gone: &BTreeSet<ComponentAddress>,
+        said: &BTreeMap<ComponentAddress, ComponentAddress>,
     ) -> Result<Self, ShapeError> {
         let lacks = |it: &&Resource| seen.seen.get(&it.address) == Some(&Look::Absent);
         let lacking = want.resources.values().filter(lacks);
@@ -56,6 +57,10 @@ impl HandedOver {
             let mut all = seen.seen.iter().filter(|(_, look)| matches!(look, Look::Present(_)));
             all.any(|(address, _)| address.component() == *component)
         };
+        let is_free = |old: &ComponentAddress, part: &Address| {
+            let new = said.get(old).map(|new| Address::new(new, part.resource()));
+            new.is_some_and(|new| !want.resources.contains_key(&new))
+        };
         for (resource, kind) in lacking {
             let (old, new) = (|it: &Spare<'_>| it.address.component(), resource.address.component());
             let mut chosen = None;
@@ -63,7 +68,7 @@ impl HandedOver {
                 let is_like = (it.kind, it.place) == (kind.name(), resource.place)
                     && it.address.resource() == resource.address.resource()
                     && old(it).kind() == new.kind()
-                    && (!gone.contains(&old(it)) || stands(&new));
+                    && (!gone.contains(&old(it)) || stands(&new) || is_free(&old(it), it.address));
                 if is_like && kind.compare(&resource.spec, &it.found.id, &it.found.live)?.changes.is_empty() {
                     chosen = Some(number);
                     break;

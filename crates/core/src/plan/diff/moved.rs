@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::copies::HandedOver;
+use super::kept_names::{KeptNames, stranger};
 use crate::address::{Address, ComponentAddress};
 use crate::cloud::{Found, Owner};
 use crate::graph::{Graph, Resource};
@@ -34,6 +35,8 @@ pub(super) struct Moved {
     gone: BTreeSet<ComponentAddress>,
     /// Gone components that no rename was recognized for, with the new ones that they may be.
     unsure: BTreeMap<ComponentAddress, Vec<ComponentAddress>>,
+    /// Objects under a name that a renamed component has given up.
+    left: Vec<Owned>,
     /// The `[[moved]]` that seem mistyped.
     mistyped: Vec<Remark>,
 }
@@ -49,7 +52,8 @@ impl Moved {
         });
         let all = seen.others.iter().map(|it| &it.address).chain(named).map(Address::component);
         moved.gone.extend(all.filter(|it| !wanted.contains(it)));
-        let copies = HandedOver::find(want, seen, kinds, &moved.gone)?;
+        let said = Search::of(want, seen, kinds, (&moved.gone, &BTreeSet::new())).said(&wanted);
+        let copies = HandedOver::find(want, seen, kinds, &moved.gone, &said)?;
         moved.handed.extend(copies.looks.keys().cloned());
         (moved.looks, moved.taken) = (copies.looks, copies.taken);
         if moved.gone.is_empty() {
@@ -63,6 +67,10 @@ impl Moved {
                 moved.taken.insert(at);
             }
         }
+        let kept = KeptNames::find(want, seen, kinds, &moved.to);
+        moved.looks.extend(kept.looks);
+        moved.taken.extend(kept.taken);
+        moved.left = kept.left;
         moved.unsure = search.unsure(&moved.to, &wanted);
         moved.mistyped = search.mistyped(&moved.unsure);
         Ok(moved)
@@ -90,8 +98,9 @@ impl Moved {
     }
 
     /// Returns the owned resources that no rename has claimed.
-    pub(super) fn rest<'b>(&self, others: &'b [Owned]) -> impl Iterator<Item = &'b Owned> {
-        others.iter().enumerate().filter(|(at, _)| !self.taken.contains(at)).map(|(_, owned)| owned)
+    pub(super) fn rest<'b>(&'b self, others: &'b [Owned]) -> impl Iterator<Item = &'b Owned> {
+        let free = others.iter().enumerate().filter(|(at, _)| !self.taken.contains(at));
+        free.map(|(_, owned)| owned).chain(&self.left)
     }
 
     /// True if the stack no longer names the component.
@@ -127,6 +136,12 @@ impl Moved {
     /// True if the component had another name.
     pub(super) fn is_renamed(&self, component: &ComponentAddress) -> bool {
         self.to.values().any(|to| to == component)
+    }
+
+    /// Returns the address that `of` has after this plan.
+    pub(super) fn now(&self, of: &Address) -> Address {
+        let to = self.to.get(&of.component());
+        to.map_or_else(|| of.clone(), |to| Address::new(to, of.resource()))
     }
 
     /// True if `of`, which the stack no longer names, may have become `resource`.
@@ -179,9 +194,12 @@ impl<'a> Search<'a> {
         wanted: &BTreeSet<ComponentAddress>,
     ) -> Result<BTreeMap<ComponentAddress, ComponentAddress>, ShapeError> {
         let mut pairs = self.said(wanted);
-        for (old, new) in self.by_names() {
-            if !pairs.values().any(|it| *it == new) {
-                pairs.entry(old).or_insert(new);
+        // A name that the stack file gives says more than one that an object keeps from an address.
+        for keeps_name in [false, true] {
+            for (old, new) in self.by_names(keeps_name) {
+                if !pairs.values().any(|it| *it == new) {
+                    pairs.entry(old).or_insert(new);
+                }
             }
         }
         let known: BTreeSet<&ComponentAddress> = pairs.values().collect();
@@ -293,10 +311,15 @@ impl<'a> Search<'a> {
         said.filter_map(remark).collect()
     }
 
-    /// Returns components whose objects another component's names lead to.
-    fn by_names(&self) -> BTreeMap<ComponentAddress, ComponentAddress> {
+    /// Returns components whose objects another component's names lead to, of kinds that keep their
+    /// name or of the others.
+    fn by_names(&self, keeps_name: bool) -> BTreeMap<ComponentAddress, ComponentAddress> {
         let mut found: BTreeMap<ComponentAddress, BTreeSet<ComponentAddress>> = BTreeMap::new();
-        for (address, look) in &self.seen.seen {
+        let keeps = |address: &Address| {
+            let kind = self.want.resources.get(address).and_then(|it| self.kinds.get(&it.kind));
+            kind.is_some_and(|kind| kind.keeps_name().is_some())
+        };
+        for (address, look) in self.seen.seen.iter().filter(|(address, _)| keeps(address) == keeps_name) {
             if let Look::Present(Found { owner: Owner::Ours(of), .. }) = look {
                 let (old, new) = (of.component(), address.component());
                 if self.gone.contains(&old) && old.kind() == new.kind() && of.resource() == address.resource()
@@ -324,7 +347,8 @@ impl<'a> Search<'a> {
         for resource in self.of_component(new) {
             let by_tag = self.is_by_tag(resource);
             let is_absent = self.seen.seen.get(&resource.address) == Some(&Look::Absent)
-                && !self.handed.contains(&resource.address);
+                && !self.handed.contains(&resource.address)
+                || stranger(resource, self.seen, self.kinds).is_some_and(|(_, _, of)| self.is_wanted(of));
             let at = Address::new(old, resource.address.resource());
             let here = |at: &&usize| {
                 let owned = &self.seen.others[**at];
@@ -336,6 +360,10 @@ impl<'a> Search<'a> {
             }
         }
         parts
+    }
+
+    fn is_wanted(&self, address: &Address) -> bool {
+        self.want.resources.contains_key(address)
     }
 
     /// True if the resource can be found by its tag.

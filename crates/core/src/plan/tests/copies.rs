@@ -148,6 +148,24 @@ fn a_copy_that_its_address_replaces_goes_to_the_one_that_wants_it() {
     assert_eq!(kept(&report), [""; 0]);
 }
 
+/// All that share a copy are renamed: the copy goes to the first of them, which is another one now.
+#[test]
+fn a_copy_is_taken_over_where_all_that_share_it_are_renamed() {
+    let (mut graph, mut seen) = handed_over("c-1");
+    let name = crate::address::ComponentAddress::new;
+    graph.moved.insert(name("x.first"), name("x.other"));
+    // `x.other` wants no copy of its own.
+    graph.resources.extend(
+        want(vec![Resource::named::<Named>(at("x.other/b"), Place::Standby, "o", &spec(None))]).resources,
+    );
+    seen.seen.insert(at("x.second/b"), Look::Absent);
+    seen.seen.insert(at("x.other/b"), Look::Absent);
+    seen.others.truncate(1);
+    let (plan, _) = made(&graph, &seen, &options(Intent::Converge));
+    let taken: Vec<&Step> = plan.steps.iter().filter(|it| it.address == at("x.second/c")).collect();
+    assert_eq!(taken[0].reason, "taken over: it was x.first/c", "{plan:?}");
+}
+
 /// C5: data that a destroy keeps is no reason to destroy what uses it.
 #[test]
 fn a_destroy_of_what_shares_a_copy_leaves_the_others_alone() {
