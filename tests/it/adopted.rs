@@ -60,3 +60,23 @@ fn a_global_table_is_used_as_it_is_from_apply_to_destroy() {
     let destroyed = run(&machine, "destroy s --auto-approve").ok();
     assert!(destroyed.stdout.contains("global-table of `acme-features` stays as it is"), "{destroyed:?}");
 }
+
+/// A replica that the stack made and its file adopts since is nobody's to delete.
+#[test]
+fn a_replica_of_the_stack_that_is_adopted_since_is_handed_over() {
+    let machine = drstack();
+    let head = STACK.split("[table.").next().unwrap_or_default();
+    let table = format!("{head}[table.orders]\nname = \"acme-orders\"\n");
+    machine.write("s/stack.toml", &table);
+    run(&machine, "apply s --auto-approve").ok();
+    machine.write("s/stack.toml", &format!("{table}adopt = true\n"));
+    let plan = run(&machine, "plan s --delete-data table.orders/table-replica --detailed-exitcode");
+    assert!(!plan.stdout.contains("table-replica"), "{plan:?}");
+    run(&machine, "apply s --auto-approve --delete-data table.orders/table-replica").ok();
+    let destroyed = run(&machine, "destroy s --auto-approve --delete-data table.orders").ok();
+    assert!(!destroyed.stdout.contains("deleted table.orders"), "{destroyed:?}");
+    // The next stack file that makes it finds it there.
+    machine.write("s/stack.toml", &table);
+    let plan = run(&machine, "plan s").ok();
+    assert!(!plan.stdout.contains("+ table-replica"), "{plan:?}");
+}

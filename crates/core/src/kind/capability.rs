@@ -38,6 +38,8 @@ pub struct Capabilities {
     pub needs_both_regions: bool,
     /// Field of a component with which it uses such data as it is, where that exists and is another owner's.
     pub adopted_by: Option<&'static str>,
+    /// Kind of the data that it uses as it is, under the same id: nothing deletes that, whoever made it.
+    pub adopts: Option<&'static str>,
     /// Users find a region by it, as by a DNS record: it goes before what serves them shrinks or goes.
     pub leads_users: bool,
 }
@@ -57,6 +59,7 @@ impl Capabilities {
         keeps_text: false,
         needs_both_regions: false,
         adopted_by: None,
+        adopts: None,
         leads_users: false,
     };
 }

@@ -115,6 +115,7 @@ toy! {
     { traffic: Some(&Erased::<Self>::NEW), needs_both_regions: true, },
 }
 toy!(@ Theirs, "theirs", Lookup::Name, Role::Data, &[], { adopted_by: Some("adopt = true"), },);
+toy!(@ Adopted, "adopted", Lookup::Name, Role::Setting, &[], { adopts: Some("theirs"), },);
 toy!(@ Name, "name", Lookup::Name, Role::Object, &[], { leads_users: true, },);
 toy!(@ Route, "route", Lookup::Name, Role::Object, &[], { carries: Some("link"), },);
 toy!(@ Ask, "ask", Lookup::Name, Role::Object, &[], { check: Some(&Erased::<Self>::NEW), },);
@@ -189,6 +190,7 @@ fn kinds() -> KindRegistry {
         &Erased::<Route>::NEW,
         &Erased::<Serving>::NEW,
         &Erased::<Theirs>::NEW,
+        &Erased::<Adopted>::NEW,
         &Erased::<Bucket>::NEW,
     ])
 }

@@ -18,7 +18,8 @@ use crate::plan::{Intent, Remark, Step};
 
 impl Draft<'_> {
     /// Deletes `owned`, except data and what feeds it; `apart` stays, since it is not targeted.
-    pub(super) fn remove(&mut self, owned: Vec<&Owned>, apart: Vec<&Owned>) -> Result<(), ShapeError> {
+    pub(super) fn remove(&mut self, mut owned: Vec<&Owned>, apart: Vec<&Owned>) -> Result<(), ShapeError> {
+        owned.retain(|it| !self.is_adopted(it));
         // Data comes first: what feeds a copy that is kept is kept with it.
         let apart = apart.into_iter().filter(|it| self.holds_data(it.kind));
         let apart: Vec<String> = apart.map(|it| it.address.component().to_string()).collect();
@@ -54,6 +55,14 @@ impl Draft<'_> {
             }
         }
         Ok(())
+    }
+
+    /// True if a desired resource uses it as it is: what the stack made once is handed over then.
+    fn is_adopted(&self, owned: &Owned) -> bool {
+        self.want.resources.values().any(|it| {
+            let adopts = self.kinds.get(&it.kind).and_then(|kind| kind.capabilities().adopts);
+            adopts == Some(owned.kind) && it.place == owned.place && it.known_name() == Some(&owned.found.id)
+        })
     }
 
     /// While the standby region serves, an apply keeps what serves, and all around it, although the

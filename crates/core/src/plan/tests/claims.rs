@@ -138,3 +138,53 @@ fn nobody_is_advised_to_remove_what_may_hold_data() {
         report.blocked.iter().map(|it| (it.address.as_str(), it.text.contains("remove"))).collect();
     assert_eq!(said, [("x.x/d", false), ("x.x/n", true)], "{report:?}");
 }
+
+/// What the stack made and is adopted since is handed over.
+#[test]
+fn data_that_a_component_adopts_is_neither_kept_nor_deleted_whoever_made_it() {
+    let live = json!({"size": 1, "fixed": "a", "link": null});
+    let graph = want(vec![Resource::named::<Adopted>(at("x.x/a"), Place::Standby, "t", &spec(None))]);
+    let setting = Found { owner: Owner::Setting, ..found("t", "x.x/a", live.clone()) };
+    let mut seen = seen(vec![("x.x/a", Look::Present(setting))]);
+    seen.others.push(Owned {
+        kind: "theirs",
+        place: Place::Standby,
+        address: at("x.x/t"),
+        found: found("t", "x.x/t", live),
+    });
+    for intent in [Intent::Converge, Intent::Destroy] {
+        let (plan, report) = made(&graph, &seen, &Options { intent, ..deleting(&["x.x", "x.x/t"]) });
+        assert!(plan.is_empty(), "{plan:?}");
+        assert!(!kept(&report).iter().any(|it| it.contains("x.x/t")), "{report:?}");
+    }
+    // Without that it is the stack's own again.
+    let (plan, _) = made(
+        &want(Vec::new()),
+        &Observed { others: seen.others, ..Observed::default() },
+        &deleting(&["x.x/t"]),
+    );
+    assert_eq!(lines(&plan), ["Delete x.x/t []"]);
+}
+
+/// A replica has no other name that another stack leaves free.
+#[test]
+fn data_of_another_stack_is_refused_with_the_field_that_uses_it() {
+    let graph = want(vec![
+        Resource::named::<Theirs>(at("x.x/t"), Place::Standby, "t", &spec(None)),
+        Resource::named::<Named>(at("x.x/n"), Place::Standby, "n", &spec(None)),
+    ]);
+    let of = |id: &str| {
+        let live = json!({"size": 1, "fixed": "a", "link": null});
+        Look::Present(Found { owner: Owner::Stack("other".to_owned()), ..found(id, "x.x/t", live) })
+    };
+    let (_, report) =
+        made(&graph, &seen(vec![("x.x/t", of("t")), ("x.x/n", of("n"))]), &options(Intent::Converge));
+    let said: Vec<&str> = report.blocked.iter().map(|it| it.text.as_str()).collect();
+    assert_eq!(
+        said,
+        [
+            "`n` belongs to stack `other`; name another one",
+            "`t` belongs to stack `other`; to use it as it is, write `adopt = true`"
+        ]
+    );
+}

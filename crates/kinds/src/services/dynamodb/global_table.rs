@@ -9,7 +9,7 @@ use drstack_core::kind::{
 use drstack_core::sides::Copied;
 use serde::{Deserialize, Serialize};
 
-use super::table_replica::copied_items;
+use super::table_replica::{TableReplica, copied_items};
 use crate::services::operation;
 
 /// The desired state of a global table.
@@ -38,8 +38,11 @@ impl Kind for GlobalTable {
     const ROLE: Role = Role::Setting;
     const OPERATIONS: &'static [Operation] =
         &[operation("dynamodb", "DescribeTable"), operation("dynamodb", "Scan")];
-    const CAPABILITIES: Capabilities =
-        Capabilities { replication: Some(&Erased::<Self>::NEW), ..Capabilities::NONE };
+    const CAPABILITIES: Capabilities = Capabilities {
+        replication: Some(&Erased::<Self>::NEW),
+        adopts: Some(TableReplica::NAME),
+        ..Capabilities::NONE
+    };
     type Spec = GlobalTableSpec;
     type Live = GlobalTableLive;
 
