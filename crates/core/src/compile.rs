@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::algo::toposort;
 use petgraph::graph::DiGraph;
+use serde_json::Value;
 
 use crate::address::{Address, ComponentAddress};
 use crate::component::{CHECKS, CompileCx, Exports, ResourceSet};
@@ -186,6 +187,12 @@ pub fn check(stack: &Stack) -> Vec<Diagnostic> {
     problems
 }
 
+/// Returns the part of a component's address that names of AWS objects have.
+fn names_in_aws(component: &ComponentAddress) -> String {
+    let text = component.as_str().rsplit('.').next().unwrap_or_default();
+    text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
+}
+
 /// Diagnostic code for two resources of one name.
 const CLASH: &str = "DR290";
 
@@ -210,10 +217,18 @@ fn clashes(stack: &Stack, graph: &Graph) -> Vec<Diagnostic> {
         let mut labels = declared.labels("name");
         let other = before.labels("name").into_iter().take(1).filter(|it| !labels.contains(it));
         let other: Vec<_> = other.map(|it| Label { text: format!("{first} is here"), ..it }).collect();
+        let is_named = declared.spec.as_object().is_some_and(|fields| {
+            let mut texts = fields.values().filter_map(Value::as_str);
+            texts.any(|text| !text.is_empty() && name.contains(text))
+        });
+        let own = names_in_aws(&second);
         let help = match (other.is_empty(), declared.fields.contains_key("name")) {
             (true, true) => "let the name contain `${each.key}`",
             (true, false) => "choose keys that differ in letters or digits",
-            (false, _) => "give one of the two components another name, or remove it",
+            (false, _) if is_named || name.contains(&*own) => {
+                "give one of the two components another name, or remove it"
+            }
+            (false, _) => "a stack has one of it, whatever the component is called: remove one of the two",
         };
         labels.extend(other);
         found.push(Diagnostic {
