@@ -70,6 +70,7 @@ mod secrets;
 mod servers;
 #[cfg(feature = "aws")]
 mod shipped;
+mod sim_regions;
 mod sizes;
 mod stacks;
 #[cfg(feature = "aws")]

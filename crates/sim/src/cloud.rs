@@ -24,7 +24,7 @@ use crate::control::SimControl;
 use crate::effect::Effect;
 use crate::gate::Asked;
 use crate::operation::Operation;
-use crate::sim::Sim;
+use crate::sim::{Sim, regional};
 use crate::state::{State, region};
 use crate::world::Key;
 
@@ -151,9 +151,10 @@ impl Cloud for Sim {
                 let state = self.state();
                 match *query == FactQuery::account() {
                     true => Ok(Some(Value::from(self.config().account.as_str()))),
-                    false => state
-                        .expect_own(&asked.name(), &query.name)
-                        .map(|()| state.world.facts.get(&query.key()).cloned()),
+                    false => state.expect_own(&asked.name(), &query.name).map(|()| {
+                        let (key, facts) = (query.key(), &state.world.facts);
+                        facts.get(&regional(region, &key)).or_else(|| facts.get(&key)).cloned()
+                    }),
                 }
             };
             self.release(&pass, &asked).await?;

@@ -6,6 +6,7 @@ use drstack_core::link::{KNOWN_LATER, targets};
 use jiff::SignedDuration;
 use serde_json::Value;
 
+use crate::arn::placed;
 use crate::capacity::{Given, allocate};
 use crate::config::{SimConfig, millis};
 use crate::dice;
@@ -40,7 +41,7 @@ impl Effect<'_> {
         let key = self.key(self.id()?);
         if self.kind.check().is_some() {
             // The check passes, and no object exists afterwards.
-            let live = self.shaped(self.kind.expect(spec, &key.id))?;
+            let live = self.expected(spec, &key)?;
             let owner = Owner::Ours(self.call.address.clone());
             let found = Found { id: key.id, owner, live };
             return Ok((Some(found), state.age() + self.work(Action::Create)));
@@ -76,7 +77,7 @@ impl Effect<'_> {
         };
         let created = state.age();
         let given = self.instances(state, &key, spec)?;
-        let whole = self.granted(self.shaped(self.kind.expect(spec, &key.id))?, &given)?;
+        let whole = self.granted(self.expected(spec, &key)?, &given)?;
         let object = Object {
             owner,
             live: halfway.first().map_or(whole, |it| it.live.clone()),
@@ -117,7 +118,7 @@ impl Effect<'_> {
             (_, Some(next)) => next.live.clone(),
             (_, None) => {
                 let given = self.instances(state, &key, spec)?;
-                self.granted(self.shaped(self.kind.expect(spec, &key.id))?, &given)?
+                self.granted(self.expected(spec, &key)?, &given)?
             }
         };
         let object = self.linked(Object { owner, live, ..object })?;
@@ -296,6 +297,12 @@ impl Effect<'_> {
 
     fn invalid(&self, code: &str, message: String) -> CloudError {
         CloudError::Invalid { operation: self.operation.to_owned(), code: code.to_owned(), message }
+    }
+
+    /// Returns the live value of a whole object.
+    fn expected(&self, spec: &Value, key: &Key) -> Result<Value, CloudError> {
+        let live = self.shaped(self.kind.expect(spec, &key.id))?;
+        Ok(placed(live, &self.config.account, region(&self.call.scope, self.call.place)))
     }
 
     pub(crate) fn shaped<T>(&self, result: Result<T, ShapeError>) -> Result<T, CloudError> {

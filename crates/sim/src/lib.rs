@@ -8,6 +8,7 @@
 //! Time is tokio's paused clock (see [`runtime`]): a sleeping task lets the clock jump, so an hour
 //! costs nothing.
 
+mod arn;
 mod backlog;
 mod calls;
 mod capacity;

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::arn::placed;
 use crate::calls::CallRecord;
 use crate::config::{SimConfig, millis};
 use crate::disk::{Disk, WorldError};
@@ -179,7 +180,7 @@ impl Sim {
         let object = Object {
             owner: Holder::of(&found.owner, &scope.stack),
             links: self.kind_links(kind, &found.live)?,
-            live: found.live.clone(),
+            live: placed(found.live.clone(), &self.config().account, region(scope, place)),
             then: None,
             created: now,
             ready: now,
@@ -250,11 +251,18 @@ impl Sim {
     /// Changes the answer to a fact; `None` means that its object does not exist.
     pub fn set_fact(&self, query: &FactQuery, value: Option<Value>) -> Result<(), WorldError> {
         let key = query.key();
+        let mut state = self.state();
+        let of_a_region = regional("", &key);
+        let regions: Vec<String> =
+            state.world.facts.keys().filter(|it| it.ends_with(&of_a_region)).cloned().collect();
+        for key in regions {
+            commit(&mut state, Change::NoFact(key))?;
+        }
         let change = match value {
             Some(value) => Change::Fact { key, value },
             None => Change::NoFact(key),
         };
-        commit(&mut self.state(), change)
+        commit(&mut state, change)
     }
 
     fn plant(&self, scope: &Scope, seeds: Vec<Seed>) -> Result<(), WorldError> {
@@ -272,6 +280,7 @@ impl Sim {
                 Seed::Fact { query, .. } => world.facts.contains_key(&query.key()),
             };
             if self.state().world.seeded.contains(&mark) {
+                self.plant_elsewhere(scope, &seed)?;
                 continue;
             }
             if !known(&self.state().world) {
@@ -281,8 +290,24 @@ impl Sim {
                 }
             }
             commit(&mut self.state(), Change::Seeded(mark))?;
+            if let Seed::Fact { query, .. } = &seed {
+                let mark = regional(region(scope, query.place), &query.key());
+                commit(&mut self.state(), Change::Seeded(mark))?;
+            }
         }
         Ok(())
+    }
+
+    /// Plants a fact of a region that the world has not seen yet, beside that of another region.
+    fn plant_elsewhere(&self, scope: &Scope, seed: &Seed) -> Result<(), WorldError> {
+        let Seed::Fact { query, value } = seed else { return Ok(()) };
+        let key = regional(region(scope, query.place), &query.key());
+        let mut state = self.state();
+        if state.world.seeded.contains(&key) {
+            return Ok(());
+        }
+        commit(&mut state, Change::Fact { key: key.clone(), value: value.clone() })?;
+        commit(&mut state, Change::Seeded(key))
     }
 
     fn kind_links(&self, kind: &str, live: &Value) -> Result<Vec<String>, WorldError> {
@@ -328,6 +353,11 @@ impl Drop for Inner {
             tracing::warn!(target: "drstack", %error, "the simulated world stays unfolded");
         }
     }
+}
+
+/// Returns the key of a fact of one region, where the world knows that of another.
+pub(crate) fn regional(region: &str, key: &str) -> String {
+    format!("{region}:{key}")
 }
 
 fn commit(state: &mut State, change: Change) -> Result<(), WorldError> {

@@ -118,7 +118,7 @@ impl Kind for Queue {
 
     fn expect(spec: &QueueSpec, id: &str) -> QueueLive {
         QueueLive {
-            arn: format!("arn:aws:sqs:us-west-2:000000000000:{id}"),
+            arn: format!("arn:aws:sqs:standby:000000000000:{id}"),
             attributes: spec.attributes.clone(),
             encryption: spec.encryption().map(str::to_owned),
             redrive: spec.redrive(),
