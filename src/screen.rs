@@ -100,7 +100,7 @@ impl Screen {
                 ));
             }
             None if planned.report.blocked.is_empty() => {}
-            None => ui.warn("hint: fix the items under \"Blocked\", then run it again"),
+            None => ui.warn(&format!("hint: {}", views::plan::way_on(stack, planned, intent))),
         }
     }
 

@@ -58,7 +58,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &OutputArgs) -> Ended {
     }
     if absent > 0 {
         ui.note(&format!(
-            "{} of the stack do not exist yet: `drstack apply` creates them.",
+            "{} of the stack do not exist yet: `drstack apply STACK` creates them.",
             count(absent, "resource")
         ));
     }
@@ -108,7 +108,7 @@ fn variable(name: &str) -> String {
 fn unknown(address: &str, outputs: &[Output]) -> Failure {
     let hint = match nearest(address, outputs.iter().map(|it| it.address.to_string())) {
         Some(it) => format!("did you mean `{it}`?"),
-        None => "`drstack output` lists all".to_owned(),
+        None => "`drstack output STACK` lists all".to_owned(),
     };
     Failure::new(Status::Usage, format!("the stack has no `{address}` in AWS"), hint)
 }

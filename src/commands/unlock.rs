@@ -58,7 +58,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &UnlockArgs) -> Ended {
     };
     unlock(&session, &held).await?;
     ui.line(&Line::Lock(broken));
-    ui.result("Unlocked. Run `drstack plan` to see where things stand.\n");
+    ui.result("Unlocked. Run `drstack plan STACK` to see where things stand.\n");
     Ok(Exit::Done)
 }
 

@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
+use drstack_app::planned::PlanOutcome;
 use drstack_core::bundle::commands;
+use drstack_core::component::StackFacts;
 use drstack_core::forecast::{BASIS, Forecast};
 use drstack_core::kind::{Action, KindRegistry};
+use drstack_core::objective::Mode;
 use drstack_core::plan::skeleton::RehearsedPlan;
 use drstack_core::plan::{Gate, Intent, Plan, PlanReport, Remark, Step, StepId};
 use drstack_core::plan_file::PlanHead;
+use drstack_core::stack::Stack;
 use drstack_core::text::plain;
 use jiff::Timestamp;
 
@@ -153,6 +157,29 @@ fn nothing(report: &PlanReport, intent: Intent) -> String {
             1 => "No changes. 1 resource matches the stack.".to_owned(),
             all => format!("No changes. {all} resources match the stack."),
         },
+    }
+}
+
+/// Returns what to do about what is blocked.
+pub(crate) fn way_on(stack: &Stack, planned: &PlanOutcome, intent: Intent) -> String {
+    let StackFacts { primary, standby, .. } = &stack.facts;
+    let silent = &planned.report.silent;
+    let waits = |it: &Remark| silent.values().any(|all| all.contains(&it.address));
+    let only_waits = planned.report.blocked.iter().all(waits);
+    let serves = planned.mode.standing().mode == Mode::Active;
+    match intent {
+        Intent::Converge if only_waits && serves => {
+            let all: Vec<&str> = silent.keys().map(|region| name(region)).collect();
+            let answer = if all.len() == 1 && all[0] != "the global services" { "answers" } else { "answer" };
+            format!(
+                "{standby} serves meanwhile; run this again once {} {answer}; `drstack failover STACK` repairs what is in {standby} without that",
+                drstack_app::text::listed(&all)
+            )
+        }
+        Intent::Failover if planned.lacks_what_an_apply_makes() => format!(
+            "what is blocked needs objects outside {standby}, which a failover cannot create: once {primary} answers, run `drstack apply STACK`, or `drstack failback STACK` if this failover goes on"
+        ),
+        _ => "fix the items under \"Blocked\", then run it again".to_owned(),
     }
 }
 

@@ -102,11 +102,29 @@ fn first_sentence(report: &Report) -> String {
             if report.accepted { ", which the operator accepted" } else { "" },
             objective(report)
         ),
-        Some(Verdict::Capacity) => format!(
-            "NOT RECOVERED yet: the capacity is up in {region}, and no check asked whether {} answers.",
-            listed(&report.unasked)
-        ),
-        Some(Verdict::NothingToDo) => format!("Nothing to do: {region} serves already."),
+        Some(Verdict::Capacity) => {
+            let is_short = !report.degraded.is_empty();
+            let is = if is_short { "is up in part (below)" } else { "is up" };
+            let answer = if report.unasked.len() > 1 { "answer" } else { "answers" };
+            format!(
+                "NOT RECOVERED yet: the capacity {is} in {region}, and no check asked whether {} {answer}.",
+                listed(&report.unasked)
+            )
+        }
+        Some(Verdict::NothingToDo) if report.clock.served.is_some() => {
+            format!("Nothing to do: {region} serves already.")
+        }
+        Some(Verdict::NothingToDo) => {
+            let part = match &report.in_primary[..] {
+                [] => String::new(),
+                stays => format!(" Still in the primary region: {}.", listed(stays)),
+            };
+            let what = if part.is_empty() { "serves" } else { "serves this part" };
+            format!(
+                "Nothing had to change. From now on {region} {what} (recorded, epoch {}).{part}",
+                report.epoch
+            )
+        }
         Some(Verdict::NotComplete) => {
             let empty = report.pools.iter().filter(|pool| pool.in_service.unwrap_or(0) == 0);
             let empty: Vec<&str> = empty.map(|pool| pool.address.as_str()).collect();

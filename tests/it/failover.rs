@@ -11,6 +11,7 @@ mod restored;
 mod second_action;
 mod traffic;
 mod verdict;
+mod ways_on;
 mod with_files;
 mod writers;
 

@@ -107,7 +107,7 @@ fn a_live_lock_says_who_holds_it_and_until_when() {
     for part in [
         " holds the lock for `apply` since 2026-01-01T",
         "\n\nhint: wait: ",
-        "`drstack unlock` removes it now",
+        "`drstack unlock STACK` removes it now",
     ] {
         assert!(ran.stderr.contains(part), "{part} in {ran:?}");
     }

@@ -74,14 +74,14 @@ impl Session {
     fn ways(&self, kept: &KeptMode) -> String {
         let (primary, standby) = (self.serving(Mode::Standby), self.serving(Mode::Active));
         let changes = format!(
-            "run `drstack failover` where {standby} is to serve, or `drstack failback` where {primary} is"
+            "run `drstack failover STACK` where {standby} is to serve, or `drstack failback STACK` where {primary} is"
         );
         let mode = match &kept.record {
             Some(record) => record.standing.mode.name(),
             None => return format!("{changes}: either records it anew"),
         };
         format!(
-            "run `drstack apply --mode {mode}` if that is so; else {changes}: each of them records it anew"
+            "run `drstack apply STACK --mode {mode}` if that is so; else {changes}: each of them records it anew"
         )
     }
 
@@ -106,8 +106,8 @@ impl Session {
         let kept = self.plan(&options).await?.mode;
         self.decisions.stated = false;
         let change = match mode {
-            Mode::Active => "`drstack failover`",
-            Mode::Standby => "`drstack failback`",
+            Mode::Active => "`drstack failover STACK`",
+            Mode::Standby => "`drstack failback STACK`",
         };
         let is_said = (kept.record.is_some() || kept.doubt.is_none()) && kept.standing().mode != mode;
         let is_in_part = kept.testimony.as_ref().is_some_and(|it| it.in_part);
@@ -131,7 +131,7 @@ impl Session {
             }
             Some(_) if is_in_part && mode == Mode::Active => {
                 let message = "only parts of the stack had failed over, and which ones is not known any more";
-                let hint = "run `drstack failover --only ADDRESS`, with each of them, or `drstack failover`";
+                let hint = "run `drstack failover STACK --only ADDRESS`, with each of them, or `drstack failover STACK`";
                 return Err(Failure::new(Status::NotReady, message, hint));
             }
             Some(doubt) => self.warn(&format!("warning: {}", self.doubted(doubt, &kept))),

@@ -49,7 +49,7 @@ pub fn store_failure(error: &StoreError) -> Failure {
     let hint = match error {
         StoreError::Refused { .. } => "run again".to_owned(),
         StoreError::NoBucket { .. } => {
-            "while the primary is lost, `drstack failover STACK --without-control` fails over without it; while the primary serves, `drstack apply` makes it"
+            "while the primary is lost, `drstack failover STACK --without-control` fails over without it; while the primary serves, `drstack apply STACK` makes it"
                 .to_owned()
         }
         StoreError::Newer { .. } => "use the newer drstack".to_owned(),
@@ -72,7 +72,7 @@ pub fn shape_failure(error: &ShapeError) -> Failure {
 pub fn mode_failure(error: &StoreError) -> Failure {
     match error {
         StoreError::Refused { .. } => {
-            let hint = "`drstack failover --watch` shows what the other run does";
+            let hint = "`drstack failover STACK --watch` shows what the other run does";
             Failure::new(Status::Locked, "another run changed the mode at the same time", hint)
         }
         _ => store_failure(error),

@@ -33,7 +33,7 @@ pub(crate) fn same_stack(files: &StackFacts, applied: &StackFacts) -> Result<(),
         )
     } else if (&files.primary, &files.standby) != (primary, standby) {
         format!(
-            "write `primary = \"{primary}\"` and `standby = \"{standby}\"` again; to move without a gap, apply these files with another `name` and `control`, then run `drstack destroy` with the old ones"
+            "write `primary = \"{primary}\"` and `standby = \"{standby}\"` again; to move without a gap, apply these files with another `name` and `control`, run `drstack destroy STACK` with the old ones, then apply the new ones again: DNS records that belong to the old stack wait for that"
         )
     } else {
         return Ok(());
@@ -75,7 +75,7 @@ impl Session {
             return Ok(());
         };
         let hint = "where it is another stack, give it another `name`, and a `control` bucket of its own; where it is this one, run \
-                    `drstack apply` without `--auto-approve` and answer the question, or run `drstack destroy` before";
+                    `drstack apply STACK` without `--auto-approve` and answer the question, or run `drstack destroy STACK` before";
         Err(Failure::new(Status::NotReady, remark.text, hint))
     }
 

@@ -25,7 +25,7 @@ impl Session {
             let known = self.stack.components.values().filter(|it| it.component.runs_instances());
             let hint = match text::nearest(pool, known.map(|it| it.address.to_string())) {
                 Some(it) => format!("did you mean `{it}`?"),
-                None => "`drstack graph` shows the addresses of the stack".to_owned(),
+                None => "`drstack graph STACK` shows the addresses of the stack".to_owned(),
             };
             return Err(Failure::new(
                 Status::Usage,

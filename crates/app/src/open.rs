@@ -124,10 +124,14 @@ impl Session {
         let url = Url { control, stack: name };
         let components = &app.catalog.components;
         let Some((bundle, stack)) = opened(&*session.store, components, &url, key.as_ref()).await? else {
-            if !trust.unsigned && !trust.dry_run && !trust.watch {
+            if !trust.unsigned && !trust.planned && !trust.dry_run && !trust.watch {
                 demands.expect_none(key.as_ref(), &url.control)?;
             }
-            session.warn("warning: no apply was ever complete: failing over with what there is");
+            if !trust.watch {
+                session.warn(
+                    "warning: no bundle of a complete apply is kept (none was complete, or a destroy removed it): failing over with what there is",
+                );
+            }
             if trust.planned {
                 return Ok(session);
             }

@@ -10,6 +10,7 @@ use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records::Kept;
 use drstack_core::facts::FactQuery;
 use drstack_core::forecast::{FailoverForecast, Forecast, Prediction};
+use drstack_core::kind::Place;
 use drstack_core::observe::Look;
 use drstack_core::part::Sequence;
 use drstack_core::plan::skeleton::RehearsedPlan;
@@ -86,6 +87,18 @@ impl PlanOutcome {
     /// True if something that a failover needs could not be observed.
     pub fn has_failed_looks(&self) -> bool {
         self.seen.values().any(|look| matches!(look, Look::Unknown(_)))
+    }
+
+    /// True if something is blocked by a resource outside the standby region that does not exist: only
+    /// an apply creates it.
+    pub fn lacks_what_an_apply_makes(&self) -> bool {
+        let all = &self.compiled.graph.resources;
+        let is_made_elsewhere = |it: &str| {
+            let is_missing = !matches!(self.seen.get(it), Some(Look::Present(_)));
+            is_missing && all.get(it).is_some_and(|it| it.place != Place::Standby)
+        };
+        let mut blocked = self.report.blocked.iter().filter_map(|it| all.get(&Address::parse(&it.address)?));
+        blocked.any(|it| is_made_elsewhere(it.address.as_str()) || it.needed().any(is_made_elsewhere))
     }
 
     /// True if no other run can have held the lock between planning and the taking of `lock`.

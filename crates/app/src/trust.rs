@@ -89,7 +89,7 @@ impl Vouched {
         }
         let hint = match (self.published, &self.differences) {
             (Published::Applied, Some(_)) => {
-                "name the key that signs the bundle: `--verify-key PUBLIC_KEY`; or fail over with what was applied: `--unsigned`; or with these files: `--with-files`"
+                "fail over with what was applied: `--unsigned`; or with these files: `--with-files`; or, if a key signs the bundle, name it: `--verify-key PUBLIC_KEY`"
             }
             (Published::Applied, None) => {
                 "name the key that signs the bundle: `--verify-key PUBLIC_KEY`; or run `drstack failover STACK` in the stack's folder, whose files say the same; or accept it as it is: `--unsigned`"
@@ -124,7 +124,8 @@ impl Vouched {
                         "this failover began with other files than these, and no key signs those"
                     }
                 };
-                format!("{published}: {} differ", named.join(", "))
+                let differ = if all.len() == 1 { "differs" } else { "differ" };
+                format!("{published}: {} {differ}", named.join(", "))
             }
         };
         if !self.commands.is_empty() {

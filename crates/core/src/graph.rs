@@ -131,7 +131,7 @@ impl Resource {
     }
 
     /// Returns the same as text, unordered and with duplicates: for callers that only look them up.
-    pub(crate) fn needed(&self) -> impl Iterator<Item = &str> {
+    pub fn needed(&self) -> impl Iterator<Item = &str> {
         targets(&self.spec).into_iter().chain(self.after.iter().map(Address::as_str))
     }
 }

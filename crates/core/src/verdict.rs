@@ -37,7 +37,7 @@ pub enum Verdict {
     Degraded,
     /// The capacity is up, but not all of it was asked if it answers: exit 3.
     Capacity,
-    /// There was nothing to do: exit 0 if what serves was asked and answered, otherwise exit 3.
+    /// Nothing had to change: exit 0 if what serves was asked and answered, otherwise exit 3.
     NothingToDo,
     /// Steps failed, were stopped or could not start, or a pool that should serve has nothing in
     /// service or could not be observed: exit 1, or 130 if the run was stopped.
@@ -117,7 +117,8 @@ impl Pool {
 pub struct Evidence {
     /// True if every step is done and nothing was blocked.
     pub complete: bool,
-    /// True if the failover was complete, and no outage open, before this run.
+    /// True if the failover, of the same part or another, was complete and no outage open before
+    /// this run.
     pub served: bool,
     /// Number of steps of the run.
     pub steps: usize,
@@ -154,14 +155,16 @@ impl Evidence {
         kinds: &KindRegistry,
         seen: &BTreeMap<Address, Look>,
     ) -> Result<Self, ShapeError> {
-        let stays = |component: &&ComponentAddress| standing.mode_of(component) == Mode::Standby;
+        let stays = |component: &ComponentAddress| standing.mode_of(component) == Mode::Standby;
+        let holds_data = |it: &&Resource| kinds.get(&it.kind).is_some_and(|kind| kind.role().holds_data());
+        let data = graph.resources.values().filter(holds_data).map(|it| it.address.component());
         let mut evidence = Self {
             complete: summary.is_complete() && !blocked,
             served,
             steps: plan.steps.len(),
             degraded: summary.degraded.len(),
             pools: pools(graph, standing, kinds, seen)?,
-            in_primary: sequence.all().filter(stays).cloned().collect(),
+            in_primary: sequence.all().cloned().chain(data).filter(stays).collect(),
             ..Self::default()
         };
         let moves_traffic = |it: &Resource| {

@@ -81,7 +81,7 @@ fn a_part_is_partial_and_the_rest_has_an_outage_of_its_own() {
     let part = report(&ran);
     assert_eq!(
         (&part["verdict"], &part["in_primary"]),
-        (&"partial".into(), &serde_json::json!(["pool.batch"]))
+        (&"partial".into(), &serde_json::json!(["bucket.models", "pool.batch"]))
     );
     let said = run(&machine, "failover s --only pool.serving --auto-approve", Some("lost.toml")).ok();
     assert!(said.stdout.contains("Nothing to do"), "{said:?}");

@@ -70,7 +70,7 @@ fn expect_whole(machine: &Drstack, before: &Value) {
     assert_eq!(before[1]["/drstack/demo/epoch"], "1");
 }
 
-const ANEW: &str = "run `drstack apply --mode active` if that is so; else run `drstack failover`";
+const ANEW: &str = "run `drstack apply STACK --mode active` if that is so; else run `drstack failover STACK`";
 
 #[test]
 fn a_deleted_record_of_the_mode_is_not_standby() {
@@ -131,7 +131,7 @@ fn what_a_failover_raised_says_so_itself() {
     forget();
     // The epoch does not fall either.
     let why = "pool.serving/group says that us-east-1 serves (epoch 2)";
-    expect_refused(&machine, why, "run `drstack apply --mode standby` if that is so");
+    expect_refused(&machine, why, "run `drstack apply STACK --mode standby` if that is so");
     run(&machine, "apply s --mode standby --auto-approve", None).ok();
     run(&machine, "plan s --detailed-exitcode", None).ok();
 }
@@ -298,7 +298,7 @@ fn a_stack_that_never_failed_over_is_asked_nothing() {
     machine.write("s/stack.toml", &format!("{STACK}[fence.writers]\n"));
     run(&machine, "apply s --auto-approve", None).ok();
     let ran = run(&machine, "apply s --mode active --auto-approve", None).code(64);
-    assert!(ran.stderr.contains("`drstack failover`"), "{ran:?}");
+    assert!(ran.stderr.contains("`drstack failover STACK`"), "{ran:?}");
     let same = run(&machine, "failback s", None).ok();
     assert!(same.stdout.contains("nothing to fail back from"), "{same:?}");
 }

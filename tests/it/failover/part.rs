@@ -1,6 +1,8 @@
 //! Failing over a part of the stack.
 
-use super::{LOST, STACK, done, machine, run};
+use serde_json::json;
+
+use super::{LOST, STACK, asked, done, line, machine, run};
 use crate::drstack::drstack;
 
 #[test]
@@ -35,4 +37,39 @@ fn what_carries_a_tag_is_sealed_with_what_it_needs_and_by_its_bundle_too() {
         "failover --bundle s3://demo-control/demo --unsigned --only tag:team=search --auto-approve --json";
     let ran = run(&machine, args, Some("lost.toml")).unasked();
     assert_eq!(done(&ran), ["pool.serving/group"], "{ran:?}");
+}
+
+/// What serves "already" has served before: the first failover of a part is recorded, also if nothing
+/// has to change for it.
+#[test]
+fn a_part_for_which_nothing_has_to_change_is_recorded() {
+    let machine = machine();
+    let failed = |part: &str| {
+        let args = format!("failover s --only {part} --auto-approve");
+        run(&machine, &args, Some("lost.toml")).unasked()
+    };
+    let bucket = failed("bucket.models");
+    let said = "Nothing had to change. From now on us-west-2 serves this part (recorded, epoch 1). \
+                Still in the primary region: pool.batch and pool.serving.";
+    assert!(bucket.stdout.contains(said) && !bucket.stdout.contains("already"), "{bucket:?}");
+    // Only what was looked at is counted: a network has eight resources.
+    assert!(!bucket.stdout.contains("17 resources match"), "{bucket:?}");
+    let network = failed("network.standby");
+    assert!(network.stdout.contains("(recorded, epoch 2)"), "{network:?}");
+    assert!(network.stderr.contains("`[[network.standby.check]]`"), "{network:?}");
+    let again = failed("network.standby");
+    assert!(again.stdout.contains("Nothing to do: us-west-2 serves already."), "{again:?}");
+}
+
+#[test]
+fn data_that_was_not_asked_for_is_named_as_still_in_the_primary_region() {
+    let machine = asked();
+    let pools = "failover s --only pool.serving --only pool.batch --auto-approve --json";
+    let part = line(&run(&machine, pools, Some("lost.toml")).ok(), "report");
+    assert_eq!((&part["verdict"], &part["in_primary"]), (&json!("partial"), &json!(["bucket.models"])));
+    let whole = run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    let said = "Nothing had to change. From now on us-west-2 serves (recorded, epoch 2).";
+    assert!(whole.stdout.contains(said) && !whole.stdout.contains("the RTO of"), "{whole:?}");
+    let again = run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    assert!(again.stdout.contains("Nothing to do: us-west-2 serves already."), "{again:?}");
 }

@@ -56,12 +56,16 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
         },
     };
     if options.intent != Intent::Converge {
-        let hint = "use `drstack failover` to fail over, `drstack failback` to fail back";
+        let hint = "use `drstack failover STACK` to fail over, `drstack failback STACK` to fail back";
         return Err(Failure::new(Status::Usage, "a plan that changes the mode cannot be applied", hint));
     }
     if options.mode != mode.standing().mode {
         let message = "the mode changed since this plan was made";
-        return Err(Failure::new(Status::Locked, message, "make a new plan: `drstack plan --out FILE`"));
+        return Err(Failure::new(
+            Status::Locked,
+            message,
+            "make a new plan: `drstack plan STACK --out FILE`",
+        ));
     }
     if !mode.is_complete() {
         return Err(unfinished(session, &options, &how.typed).await);
@@ -111,6 +115,7 @@ async fn unfinished(session: &mut Session, options: &Options, typed: &str) -> Fa
 }
 
 fn check(file: &PlanFile, session: &Session, now: &PlanOutcome) -> Result<(), Failure> {
-    file.check(&session.stack.hash, &now.plan)
-        .map_err(|error| Failure::new(Status::Locked, error, "make a new plan: `drstack plan --out FILE`"))
+    file.check(&session.stack.hash, &now.plan).map_err(|error| {
+        Failure::new(Status::Locked, error, "make a new plan: `drstack plan STACK --out FILE`")
+    })
 }

@@ -8,7 +8,7 @@ use drstack_core::control::Condition;
 use drstack_core::control::failover_stack::{self, FailoverStack};
 use drstack_core::control::lock::Lock;
 use drstack_core::control::mode::KeptMode;
-use drstack_core::engine::event::{Event, Outcome};
+use drstack_core::engine::event::{Event, Outcome, StepError};
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::objective::Mode;
 use drstack_core::plan::{Intent, Options, Plan, Step};
@@ -119,8 +119,9 @@ pub(crate) async fn carry_out(
     if !summary.redone.is_empty() {
         clock.capacity = clock.done;
     }
-    let judged = session.judge(&planned, &begun.standing(), repairs, &summary, counts.is_short()).await?;
-    if judged.verdict.is_recovery() {
+    let standing = begun.standing();
+    let judged = session.judge(&planned, &standing, kept.is_served(), &summary, counts.is_short()).await?;
+    if judged.serves() {
         session.end_outage(&begun, clock.reached().unwrap_or_else(|| session.now())).await;
     }
     let clock = Times { clock, ramped: ramps.alone, repairs, parts };
@@ -325,8 +326,8 @@ async fn end(
     let run = if is_failover { Run::Failover } else { Run::Failback };
     session.tell(News::Finished { run, plan: &planned.plan, summary, blocked: planned.report.blocked.len() });
     session.tell(News::Report { report, evidence: &judged.evidence });
-    let accepting =
-        with_minimum(&change.command, &judged.evidence.pools).filter(|_| report.verdict.is_some());
+    let accepting = with_minimum(&change.command, &judged.evidence.pools)
+        .filter(|_| report.verdict.is_some() && !is_refused(summary));
     for (step, error) in &summary.failed {
         let address = &planned.plan.steps[*step].address;
         let is_short = judged.evidence.pools.iter().any(|pool| pool.address == *address && !pool.is_up);
@@ -377,7 +378,11 @@ async fn end(
         (false, true) => {
             let command = &change.command;
             let again = format!("run `{command}` again; finished steps are not repeated");
+            let primary = &session.stack.facts.primary;
             let hint = match accepting {
+                _ if planned.lacks_what_an_apply_makes() => format!(
+                    "once {primary} answers, run `drstack failback STACK`: only then can what is blocked be created"
+                ),
                 Some(command) => format!(
                     "run `{command}` to go on with what is in service, or fix the errors above and {again}"
                 ),
@@ -386,6 +391,12 @@ async fn end(
             Err(Failure::new(Status::Failed, format!("the {} is not complete", report.purpose), hint))
         }
     }
+}
+
+/// True if the credentials are what failed: then no minimum helps.
+fn is_refused(summary: &RunSummary) -> bool {
+    let mut errors = summary.failed.iter().map(|(_, error)| error);
+    errors.any(|it| matches!(it, StepError::Cloud { error } if error.is_of_credentials()))
 }
 
 fn said(plan: &Plan, step: usize, what: &str) -> String {

@@ -79,7 +79,9 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
         session.tell(News::Calls(&shown.plan, &session.kinds));
         return Ok(if shown.report.blocked.is_empty() { Status::Done } else { Status::Failed });
     }
-    let serves = kept.standing().mode == Mode::Active && kept.is_complete();
+    // A part that has not failed over yet is recorded, even if nothing has to change.
+    let is_recorded = kept.next(Mode::Active, &options.targets).only == kept.standing().only;
+    let serves = kept.standing().mode == Mode::Active && kept.is_complete() && is_recorded;
     if serves && shown.plan.is_empty() && shown.report.blocked.is_empty() {
         return served_already(session, &shown, &how.command).await;
     }
@@ -93,7 +95,10 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
         return Err(Failure::new(Status::NotReady, message, hint));
     }
     if shown.plan.is_empty() && !shown.report.blocked.is_empty() {
-        let hint = "fix the items under \"Blocked\", then run it again; the mode is unchanged";
+        let hint = match shown.lacks_what_an_apply_makes() {
+            true => "run `drstack apply STACK` once the primary answers; the mode is unchanged",
+            false => "fix the items under \"Blocked\", then run it again; the mode is unchanged",
+        };
         return Err(Failure::new(Status::Failed, "no step of the failover is possible now", hint));
     }
     if !how.auto_approve {

@@ -53,7 +53,9 @@ pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, PlanOutc
     session.show(&planned, options.intent, way_out);
     if let (Mode::Active, false, Some(failover)) = (now, planned.mode.is_complete(), &how.failover) {
         let on = session.way_on(&planned, failover);
-        session.warn(&format!("warning: a failover is not complete, and `drstack apply` waits for it: {on}"));
+        session.warn(&format!(
+            "warning: a failover is not complete, and `drstack apply STACK` waits for it: {on}"
+        ));
     }
     Ok((options, planned))
 }

@@ -23,7 +23,7 @@ pub async fn watch(
 ) -> Result<bool, Failure> {
     let held = lock::holder(&*session.store).await;
     let Some((holder, _)) =
-        held.map_err(|error| Failure::new(Status::Failed, error, "`drstack unlock` frees it"))?
+        held.map_err(|error| Failure::new(Status::Failed, error, "`drstack unlock STACK` frees it"))?
     else {
         return Ok(false);
     };

@@ -23,6 +23,8 @@ const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     pub(crate) evidence: Evidence,
+    /// The addresses that the run was asked for; empty for all.
+    only: Vec<String>,
     /// Commands with which an operator starts the capacity without drstack.
     by_hand: BTreeMap<Address, String>,
 }
@@ -69,7 +71,8 @@ impl Session {
             Some((it.address.clone(), kind.capacity()?.by_hand(&spec, standby).ok()?))
         };
         let by_hand = running.iter().filter_map(by_hand).collect();
-        Ok(Judged { verdict: Verdict::of(&evidence), evidence, by_hand })
+        let only = planned.options.targets.clone();
+        Ok(Judged { verdict: Verdict::of(&evidence), evidence, only, by_hand })
     }
 
     async fn look_at(&self, running: &[&Resource]) -> BTreeMap<Address, Look> {
@@ -96,6 +99,11 @@ fn seen_last(planned: &PlanOutcome, running: &[&Resource], summary: &RunSummary)
 }
 
 impl Judged {
+    /// True if all that was asked for serves and answered, whether this run changed anything or not.
+    pub(crate) fn serves(&self) -> bool {
+        self.verdict.is_recovery() || (self.verdict == Verdict::NothingToDo && self.evidence.is_asked())
+    }
+
     /// Returns the status after a failover whose steps are all done; `missed` is true if it took longer
     /// than an objective allows.
     ///
@@ -107,7 +115,7 @@ impl Judged {
             Verdict::Degraded if !accepted => Err(degraded(session, command)),
             Verdict::Recovered | Verdict::Partial | Verdict::Degraded => Ok(Status::NotReady),
             Verdict::NothingToDo if self.evidence.is_asked() => Ok(Status::Done),
-            Verdict::Capacity | Verdict::NothingToDo => Err(unasked(session, &self.evidence)),
+            Verdict::Capacity | Verdict::NothingToDo => Err(self.unasked(session)),
             Verdict::NotComplete if self.evidence.complete => Err(self.empty(session, command)),
             // The caller reports the failures.
             Verdict::NotComplete => Ok(Status::Failed),
@@ -128,7 +136,7 @@ impl Judged {
         let hint = match empty.iter().find(|pool| pool.wanted == 0) {
             // The stack cannot be applied while the primary is lost.
             Some(pool) => format!(
-                "{0} has a capacity of 0. Start its instances yourself{1}; before you run drstack again, write `capacity = N` into {0} and run `drstack apply` once {2} answers",
+                "{0} has a capacity of 0. Start its instances yourself{1}; before you run drstack again, write `capacity = N` into {0} and run `drstack apply STACK` once {2} answers",
                 pool.component(),
                 self.by_hand.get(&pool.address).map_or_else(String::new, |it| format!(": `{it}`")),
                 session.stack.facts.primary,
@@ -137,6 +145,35 @@ impl Judged {
         };
         Failure::new(Status::Failed, message, hint)
     }
+
+    /// Returns the failure for a failover that did not ask all that serves, and names where to write a
+    /// check.
+    fn unasked(&self, session: &Session) -> Failure {
+        let evidence = &self.evidence;
+        let standby = &session.stack.facts.standby;
+        let unasked = text::listed(&evidence.unasked.iter().map(|it| it.to_string()).collect::<Vec<_>>());
+        let answers = if evidence.unasked.len() > 1 { "answer" } else { "answers" };
+        let message = match evidence.asked_data > 0 {
+            _ if !evidence.has_service => {
+                format!("no check asked for the data in {standby}: this is no recovery yet")
+            }
+            true => format!(
+                "checks asked for data only, and not whether {unasked} {answers} in {standby}: this is no recovery yet"
+            ),
+            false => {
+                format!("no check asked whether {unasked} {answers} in {standby}: this is no recovery yet")
+            }
+        };
+        let is_asked_for =
+            |it: &&ComponentAddress| self.only.is_empty() || self.only.iter().any(|name| it.is_within(name));
+        let component =
+            evidence.unasked.first().or_else(|| session.stack.components.keys().find(is_asked_for));
+        let place = component.map_or_else(|| "COMPONENT".to_owned(), ComponentAddress::in_file);
+        let hint = format!(
+            "ask it yourself now; so that the next failover asks, write a check, `[[{place}.check]]` (docs/guide/checks.md), and run `drstack apply STACK`"
+        );
+        Failure::new(Status::NotReady, message, hint)
+    }
 }
 
 /// Returns the failure for a failover with less than the stack wants, and how to accept it.
@@ -144,28 +181,6 @@ fn degraded(session: &Session, command: &str) -> Failure {
     let message = format!("{} serves, with less than the stack wants", session.stack.facts.standby);
     let hint = format!(
         "run `{command}` again once there is more capacity; `{command} --accept-degraded` accepts this"
-    );
-    Failure::new(Status::NotReady, message, hint)
-}
-
-/// Returns the failure for a failover that did not ask all that serves, and names where to write a
-/// check.
-fn unasked(session: &Session, evidence: &Evidence) -> Failure {
-    let standby = &session.stack.facts.standby;
-    let unasked = text::listed(&evidence.unasked.iter().map(|it| it.to_string()).collect::<Vec<_>>());
-    let message = match evidence.asked_data > 0 {
-        _ if !evidence.has_service => {
-            format!("no check asked for the data in {standby}: this is no recovery yet")
-        }
-        true => format!(
-            "checks asked for data only, and not whether {unasked} answers in {standby}: this is no recovery yet"
-        ),
-        false => format!("no check asked whether {unasked} answers in {standby}: this is no recovery yet"),
-    };
-    let component = evidence.unasked.first().or_else(|| session.stack.components.keys().next());
-    let place = component.map_or_else(|| "COMPONENT".to_owned(), ComponentAddress::in_file);
-    let hint = format!(
-        "ask it yourself now; so that the next failover asks, write a check, `[[{place}.check]]` (docs/guide/checks.md), and run `drstack apply`"
     );
     Failure::new(Status::NotReady, message, hint)
 }

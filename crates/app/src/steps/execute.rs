@@ -105,7 +105,7 @@ impl Session {
             (_, Some(error)) => Err(self.lock_failure(&error)),
             (Ok(summary), None) => concluded.map(|()| summary),
             (Err(error @ (JournalError::Fenced { .. } | JournalError::Lapsed { .. })), None) => {
-                Err(Failure::new(Status::Locked, error, "run `drstack plan` to see where things stand"))
+                Err(Failure::new(Status::Locked, error, "run `drstack plan STACK` to see where things stand"))
             }
             (Err(JournalError::Store(error)), None) => Err(store_failure(&error)),
         }
@@ -153,7 +153,7 @@ impl Session {
         }
         if let (false, Some(until)) = (waited, in_flight.until()) {
             self.note(&format!(
-                "Calls of an earlier run may still change {} until {until:.0}: run `drstack plan` after that",
+                "Calls of an earlier run may still change {} until {until:.0}: run `drstack plan STACK` after that",
                 names(in_flight)
             ));
         }
@@ -168,7 +168,7 @@ impl Session {
         }
         if !unseen.is_empty() {
             self.note(&format!(
-                "Calls of an earlier run may still change {}, which is not looked at now: run `drstack plan` once {} answers",
+                "Calls of an earlier run may still change {}, which is not looked at now: run `drstack plan STACK` once {} answers",
                 names(unseen),
                 self.scope.primary
             ));

@@ -120,16 +120,18 @@ impl Session {
                 let left = holder.until.duration_since(self.cloud.now());
                 let left = crate::text::duration(left.unsigned_abs());
                 let hint = format!(
-                    "wait: the lock expires in {left} if that run is dead; `drstack unlock` removes it now"
+                    "wait: the lock expires in {left} if that run is dead; `drstack unlock STACK` removes it now"
                 );
                 Failure::new(Status::Locked, error, hint)
             }
             LockError::Lost | LockError::Lapsed => {
-                Failure::new(Status::Locked, error, "run `drstack plan` to see where things stand")
+                Failure::new(Status::Locked, error, "run `drstack plan STACK` to see where things stand")
             }
-            LockError::Broken(_) => {
-                Failure::new(Status::Locked, error, "run `drstack unlock`: it puts a new one in its place")
-            }
+            LockError::Broken(_) => Failure::new(
+                Status::Locked,
+                error,
+                "run `drstack unlock STACK`: it puts a new one in its place",
+            ),
             // Another run took the lock and released it in between.
             LockError::Store(refused @ StoreError::Refused { .. }) => {
                 Failure::new(Status::Locked, refused, "run it again to see what is to be done now")
@@ -144,5 +146,5 @@ pub(crate) async fn release(lock: Lock) -> Result<(), Failure> {
     let begun = lock.begun().clone();
     lock.release(&begun)
         .await
-        .map_err(|error| Failure::new(Status::Failed, error, "`drstack unlock` frees the stack"))
+        .map_err(|error| Failure::new(Status::Failed, error, "`drstack unlock STACK` frees the stack"))
 }

@@ -14,7 +14,7 @@ use drstack_core::control::records::{self, Kept};
 use drstack_core::control::witness;
 use drstack_core::diagnostic::{Diagnostic, MOST_SHOWN};
 use drstack_core::facts::{Fact, Facts};
-use drstack_core::graph::Graph;
+use drstack_core::graph::{Graph, Resource};
 use drstack_core::kind::Place;
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_alone};
@@ -127,6 +127,8 @@ impl Session {
         for step in &plan.steps {
             tracing::debug!(address = %step.address, action = ?step.action, "planned");
         }
+        // What is taken from the bundle matches nothing that was looked at.
+        report.unchanged = report.unchanged.saturating_sub(self.taken_from_bundle(&compiled.graph).count());
         report.notes.extend(self.notes(options, &compiled, (&plan, &report), &seen, &now)?);
         let rehearsal = self.rehearse(options, &facts.facts, &compiled.graph, now.epoch.saturating_add(1))?;
         if let Some(rehearsal) = &rehearsal {
@@ -394,13 +396,15 @@ impl Session {
         Ok(pools.iter().filter_map(remark).collect())
     }
 
+    /// Returns the resources that a failover takes from the bundle and does not observe.
+    fn taken_from_bundle<'g>(&'g self, graph: &'g Graph) -> impl Iterator<Item = &'g Resource> {
+        let known = self.alone.as_ref().map(|it| &it.known);
+        graph.resources.values().filter(move |it| known.is_some_and(|all| all.contains_key(&it.address)))
+    }
+
     /// Returns a remark on the data in the standby region that was not observed.
     fn unseen(&self, graph: &Graph) -> Option<Remark> {
-        let known = &self.alone.as_ref()?.known;
-        let unseen = graph
-            .resources
-            .values()
-            .filter(|it| it.place == Place::Standby && known.contains_key(&it.address));
+        let unseen = self.taken_from_bundle(graph).filter(|it| it.place == Place::Standby);
         let text = match unseen.count() {
             0 => return None,
             1 => "one copy is not looked at: it stays as the last apply left it".to_owned(),
@@ -414,7 +418,7 @@ impl Session {
         let known = || want.resources.keys().chain(seen.others.iter().map(|it| &it.address));
         let hint = |name: &str| match text::closest(name, known()) {
             Some(it) => format!("did you mean `{it}`?"),
-            None => "`drstack graph` shows the addresses of the stack".to_owned(),
+            None => "`drstack graph STACK` shows the addresses of the stack".to_owned(),
         };
         // A component may have no resource, such as an existing network in mode standby.
         let is_declared = |name: &str| self.stack.components.keys().any(|it| it.is_within(name));

@@ -72,7 +72,7 @@ impl Session {
         let signature = self.signer.as_ref().map(|key| key.sign(&bytes));
         self.hold(lock).await?;
         publish(&*self.store, &was, bytes, signature.as_deref()).await.map_err(|error| {
-            let hint = "run `drstack apply` again: with nothing else to do it publishes the bundle";
+            let hint = "run `drstack apply STACK` again: with nothing else to do it publishes the bundle";
             Failure::new(Status::Failed, format!("the bundle is not published: {error}"), hint)
         })?;
         tracing::debug!(run = bundle.run, signed = signature.is_some(), "published the bundle");
@@ -198,7 +198,7 @@ impl Session {
                 Look::Absent => format!("{address} is not there any more"),
                 Look::Unknown(error) => format!("{address}: {error}"),
             };
-            let hint = "run `drstack apply` again: with nothing else to do it publishes the bundle";
+            let hint = "run `drstack apply STACK` again: with nothing else to do it publishes the bundle";
             return Err(Failure::new(
                 Status::Failed,
                 format!("the bundle is not published: {message}"),

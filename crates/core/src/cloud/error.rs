@@ -131,6 +131,11 @@ impl CloudError {
         }
     }
 
+    /// True if the call fails with these credentials, whatever it asks for.
+    pub fn is_of_credentials(&self) -> bool {
+        matches!(self, Self::Denied { .. } | Self::Expired { .. } | Self::Untrusted { .. })
+    }
+
     /// True if the same call may succeed later without any change.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Throttled { .. } | Self::Unreachable { .. } | Self::Other { .. })

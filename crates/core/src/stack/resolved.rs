@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -106,19 +107,62 @@ impl Stack {
 }
 
 impl ResolvedStack {
-    /// Returns what differs in `other`: addresses of components, and `[stack]`. Hashes do not
-    /// count, since each stack states its own.
+    /// Returns what differs in `other`: fields of `[stack]`, `[stack] rto`, and addresses of
+    /// components. Hashes do not count, since each stack states its own; nor does what a component
+    /// has from a field of `[stack]` that is named already.
     pub fn differences(&self, other: &Self) -> Vec<String> {
-        let head = |it: &Self| (it.facts.clone(), it.posture, it.objective, it.signing.clone());
-        let own = (head(self) != head(other)).then(|| "[stack]".to_owned());
+        let fields = [
+            ("name", self.facts.name != other.facts.name),
+            ("primary", self.facts.primary != other.facts.primary),
+            ("standby", self.facts.standby != other.facts.standby),
+            ("control", self.facts.control != other.facts.control),
+            ("permissions_boundary", self.facts.permissions_boundary != other.facts.permissions_boundary),
+            ("posture", self.posture != other.posture),
+            ("rto", self.objective.rto != other.objective.rto),
+            ("rpo", self.objective.rpo != other.objective.rpo),
+            ("tier", self.objective.tier != other.objective.tier),
+            ("signing", self.signing != other.signing),
+        ];
+        let named = fields.into_iter().filter(|(_, differs)| *differs);
+        let named: Vec<String> = named.map(|(field, _)| format!("[stack] {field}")).collect();
         let all: BTreeSet<&ComponentAddress> =
             self.components.keys().chain(other.components.keys()).collect();
-        let changed = all.into_iter().filter(|at| self.components.get(*at) != other.components.get(*at));
-        own.into_iter().chain(changed.map(ToString::to_string)).collect()
+        let changed = all.into_iter().filter(|at| self.own(at) != other.own(at));
+        let changed: Vec<String> = changed.map(ToString::to_string).collect();
+        named.into_iter().chain(changed).collect()
+    }
+
+    fn own(&self, at: &ComponentAddress) -> Option<Own<'_>> {
+        self.components.get(at).map(|it| it.without_values_of(self))
     }
 }
 
+/// A component with what it does not have from its stack.
+#[derive(PartialEq)]
+struct Own<'a> {
+    fields: (&'a str, &'a Value, &'a BTreeMap<String, String>, &'a BTreeSet<ComponentAddress>),
+    posture: Option<Posture>,
+    rto: Option<Option<SignedDuration>>,
+    rpo: Option<Option<SignedDuration>>,
+    tier: Option<u8>,
+    checks: Vec<Own<'a>>,
+}
+
 impl ResolvedComponent {
+    /// Leaves out each value that equals the one of `stack`: it may be inherited. Two stacks with
+    /// the same head have the same components if these are equal.
+    fn without_values_of(&self, stack: &ResolvedStack) -> Own<'_> {
+        let (own, all) = (self.objective, stack.objective);
+        Own {
+            fields: (&self.kind, &self.spec, &self.tags, &self.refers_to),
+            posture: Some(self.posture).filter(|it| *it != stack.posture),
+            rto: Some(own.rto).filter(|it| *it != all.rto),
+            rpo: Some(own.rpo).filter(|it| *it != all.rpo),
+            tier: Some(own.tier).filter(|it| *it != all.tier),
+            checks: self.checks.iter().map(|it| it.without_values_of(stack)).collect(),
+        }
+    }
+
     fn of(declared: &Declared) -> Self {
         Self {
             kind: declared.component.name().to_owned(),

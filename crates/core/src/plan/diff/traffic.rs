@@ -67,12 +67,13 @@ impl Draft<'_> {
         };
         let components: BTreeSet<String> =
             in_the_way.iter().filter_map(|(it, _)| Some(Address::parse(it)?.component().typed())).collect();
-        let planned = if self.options.intent == Intent::PlannedFailover { " --planned" } else { "" };
-        let without: String =
-            components.iter().take(NAMED).map(|it| format!(" --not-waiting-for {it}")).collect();
+        let without: Vec<String> =
+            components.iter().take(NAMED).map(|it| format!("--not-waiting-for {it}")).collect();
+        // The planner does not know the command with its stack and options: only what to add to it.
         format!(
-            "traffic stays where it is: it waits for {}{more}; fix that and run this again, or go without: `drstack failover{planned}{without}`",
-            named.join(", ")
+            "traffic stays where it is: it waits for {}{more}; fix that and run this again, or add `{}` to go without",
+            named.join(", "),
+            without.join(" ")
         )
     }
 

@@ -131,7 +131,7 @@ fn traffic_stays_while_what_it_waits_for_cannot_be_made_and_the_way_on_is_said()
     assert!(steps.contains(&"t.one/switch") && steps.contains(&"p.three/group"), "{steps:?}");
     assert!(!steps.contains(&"t.two/switch"), "{steps:?}");
     let said = "t.two/switch: traffic stays where it is: it waits for p.two/group; fix that and run this again, \
-                or go without: `drstack failover --not-waiting-for p.two`";
+                or add `--not-waiting-for p.two` to go without";
     assert!(texts(&report.blocked).contains(&said.to_owned()), "{:?}", report.blocked);
     // Traffic does not wait for what the operator goes without.
     let mut graph = parts(4);
