@@ -84,7 +84,7 @@ fn a_plan_that_keeps_nothing_is_not_applied_without_asking() {
     assert!(refused.stderr.contains("deletes all that the stack has (traffic.a)"), "{refused:?}");
     assert!(refused.stderr.contains("give it another `name`"), "{refused:?}");
     // It is this stack, and it starts anew.
-    run(&machine, "destroy s --auto-approve").ok();
+    run(&machine, "destroy s --auto-approve --target traffic.a").ok();
     run(&machine, "apply s --auto-approve").ok();
     run(&machine, "plan s --detailed-exitcode").code(0);
 }

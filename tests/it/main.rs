@@ -34,6 +34,7 @@ mod foreign_text;
 mod forgotten;
 mod golden_output;
 mod hints;
+mod identity;
 #[cfg(feature = "aws")]
 mod kills;
 #[cfg(feature = "aws")]

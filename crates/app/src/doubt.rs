@@ -28,10 +28,12 @@ impl Session {
             return Some(Failure::new(Status::Failed, message, error.hint()));
         }
         let hint = match (doubt, &kept.record) {
-            (Doubt::Elsewhere(bucket), Some(_)) => {
+            (Doubt::Elsewhere(bucket), Some(record)) => {
+                let mode = record.standing.mode;
                 format!(
-                    "write `control = \"{bucket}\"` in `[stack]`; where that bucket is lost, {}",
-                    self.ways(kept)
+                    "write `control = \"{bucket}\"` in `[stack]`; where this is another stack, give it another `name`; where that bucket is lost, or to move the stack to this one, run `drstack apply --mode {}`: it records here that {} serves",
+                    mode.name(),
+                    self.serving(mode)
                 )
             }
             _ => self.ways(kept),
@@ -103,8 +105,9 @@ impl Session {
         let options =
             Options { intent: Intent::Converge, mode, targets: Vec::new(), delete_data: Default::default() };
         self.decisions.stated = true;
-        let kept = self.plan(&options).await?.mode;
+        let shown = self.plan(&options).await?;
         self.decisions.stated = false;
+        let kept = &shown.mode;
         let change = match mode {
             Mode::Active => "`drstack failover STACK`",
             Mode::Standby => "`drstack failback STACK`",
@@ -120,9 +123,9 @@ impl Session {
                 );
                 return Err(Failure::new(Status::Usage, message, format!("use {change}")));
             }
-            Some(Doubt::Unseen(_)) => return self.in_doubt(&kept).map_or(Ok(()), Err),
+            Some(Doubt::Unseen(_)) => return self.in_doubt(kept).map_or(Ok(()), Err),
             Some(doubt) if is_said => {
-                let message = self.doubted(doubt, &kept);
+                let message = self.doubted(doubt, kept);
                 return Err(Failure::new(
                     Status::NotReady,
                     message,
@@ -134,10 +137,16 @@ impl Session {
                 let hint = "run `drstack failover STACK --only ADDRESS`, with each of them, or `drstack failover STACK`";
                 return Err(Failure::new(Status::NotReady, message, hint));
             }
-            Some(doubt) => self.warn(&format!("warning: {}", self.doubted(doubt, &kept))),
+            Some(doubt) => self.warn(&format!("warning: {}", self.doubted(doubt, kept))),
         }
-        if !auto_approve {
-            self.app.operator.approve(&format!("Record that {} serves?", self.serving(mode)))?;
+        // The record takes the stack over, so all that may refuse the apply comes before it.
+        if auto_approve {
+            self.expect_more_than_replaced(&shown, "apply")?;
+        } else {
+            if let Some(remark) = self.replaced(&shown) {
+                self.warn(&format!("warning: {}", remark.text));
+            }
+            self.app.operator.approve(&self.recording(mode, kept))?;
         }
         let _answering = self.answer_stops();
         let lock = self.lock(Intent::Converge).await?;
@@ -152,6 +161,17 @@ impl Session {
         self.testify(&done).await;
         self.tell(News::ModeRecorded { mode, region: self.serving(mode), epoch: done.standing().epoch });
         Ok(())
+    }
+
+    /// Returns the question for recording that the region of `mode` serves.
+    fn recording(&self, mode: Mode, kept: &KeptMode) -> String {
+        let (serving, control) = (self.serving(mode), &self.stack.facts.control);
+        match &kept.doubt {
+            Some(Doubt::Elsewhere(bucket)) => {
+                format!("Record in `{control}`, in place of `{bucket}`, that {serving} serves?")
+            }
+            _ => format!("Record that {serving} serves?"),
+        }
     }
 
     /// Stores the mode record a second time, so that one copy may be lost. A failure to store it

@@ -2,18 +2,22 @@
 //! found by them.
 //!
 //! A folder is no identity: pipelines and laptops share a stack. So a copy of a stack's files under
-//! the same name is recognized by its plan alone, which keeps nothing of what exists.
+//! the same name is recognized by its plan alone, which keeps nothing of what exists. And files that
+//! lead to a control bucket where nothing is kept, since it has its name from what was edited, are
+//! recognized by what the stack has in the primary region and in global services.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use drstack_core::address::{Address, ComponentAddress};
-use drstack_core::cloud::Found;
+use drstack_core::cloud::{Found, Owner};
 use drstack_core::component::StackFacts;
 use drstack_core::control::records;
 use drstack_core::graph::Graph;
-use drstack_core::kind::Action;
-use drstack_core::observe::Look;
-use drstack_core::plan::{Plan, Remark};
+use drstack_core::kind::{Action, Place};
+use drstack_core::observe::{Look, Observed};
+use drstack_core::plan::{Intent, Plan, Remark};
+use drstack_core::stack::{Stack, is_region};
+use drstack_core::text::plain;
 
 use crate::failure::{Failure, Status, store_failure};
 use crate::planned::PlanOutcome;
@@ -47,35 +51,143 @@ pub(crate) fn same_stack(files: &StackFacts, applied: &StackFacts) -> Result<(),
     Err(Failure::new(Status::NotReady, message, hint))
 }
 
-/// Returns the remark on a plan that deletes what the stack has and keeps nothing of it: its files
-/// may be those of another stack with the same name.
-pub(crate) fn replaces_all(plan: &Plan, want: &Graph, seen: &BTreeMap<Address, Look>) -> Option<Remark> {
+/// Fails if a stack that nothing is kept of has nothing in the standby region either, and something
+/// elsewhere: it was applied with another standby region, and what is there would be out of sight.
+pub(crate) fn applied_here(files: &StackFacts, want: &Graph, seen: &Observed) -> Result<(), Failure> {
+    let wanted = seen.seen.iter().filter_map(|(address, look)| match (want.resources.get(address), look) {
+        (Some(it), Look::Present(found)) if found.owner.is_ours() => Some((it.place, address, found)),
+        _ => None,
+    });
+    let others = seen.others.iter().map(|it| (it.place, &it.address, &it.found));
+    let ours: Vec<(Place, &Address, &Found)> = wanted.chain(others).collect();
+    if ours.is_empty() || ours.iter().any(|(place, ..)| *place == Place::Standby) {
+        return Ok(());
+    }
+    let StackFacts { name, primary, standby, .. } = files;
+    let has: BTreeSet<String> = ours.iter().map(|(_, address, _)| address.to_string()).collect();
+    let message = format!(
+        "`{name}` has nothing in {standby}, and {} elsewhere: it was applied with another `standby` region",
+        listed(&has)
+    );
+    let regions: BTreeSet<String> = ours.iter().flat_map(|(.., found)| regions(found)).collect();
+    let mut regions = regions.iter().filter(|it| *it != primary);
+    let again = match (regions.next(), regions.next()) {
+        (Some(region), None) => format!("write `standby = \"{region}\"` again, which they name"),
+        _ => "write the `standby` region again that it was applied with".to_owned(),
+    };
+    let hint = format!(
+        "{again}; to move without a gap, apply these files with another `name`, then run `drstack destroy` with the old ones"
+    );
+    Err(Failure::new(Status::NotReady, message, hint))
+}
+
+/// Returns the regions that the names in a live resource have, such as `acme-models-us-west-2`.
+fn regions(found: &Found) -> BTreeSet<String> {
+    let text = format!("{} {}", found.id, found.live);
+    let is_part = |it: char| it.is_ascii_alphanumeric() || it == '-';
+    let ends = |word: &str| {
+        let parts: Vec<&str> = word.split('-').collect();
+        let last = |count: usize| parts.len().checked_sub(count).map(|from| parts[from..].join("-"));
+        // The longer one first: `us-gov-west-1`. No other region has a name of four parts.
+        let longer = last(4).filter(|it| it.starts_with("us-gov-"));
+        longer.or(last(3)).filter(|it| is_region(it) && it.split('-').next().is_some_and(|it| it.len() == 2))
+    };
+    text.split(|it| !is_part(it)).filter_map(ends).collect()
+}
+
+/// Fails if a stack that nothing is kept of and that has nothing yet names what another stack made:
+/// it is that stack under another name, and would be made a second time.
+pub(crate) fn has_its_name(files: &StackFacts, seen: &Observed) -> Result<(), Failure> {
+    let ours = |look: &Look| matches!(look, Look::Present(Found { owner, .. }) if owner.is_ours());
+    if !seen.others.is_empty() || seen.seen.values().any(ours) {
+        return Ok(());
+    }
+    let other = seen.seen.iter().find_map(|(address, look)| match look {
+        Look::Present(Found { owner: Owner::Stack(other), id, .. }) => Some((address, id, other)),
+        _ => None,
+    });
+    let Some((address, id, other)) = other else { return Ok(()) };
+    let [id, other] = [plain(id), plain(other)];
+    let message = format!(
+        "`{id}` ({address}) belongs to stack `{other}`, and `{}` has nothing yet; is this `{other}` under another name?",
+        files.name
+    );
+    let hint = format!(
+        "write `name = \"{other}\"` again: its resources carry that name; where it is another stack, leave `{}` out of it, or give it another name in AWS",
+        address.component()
+    );
+    Err(Failure::new(Status::NotReady, message, hint))
+}
+
+/// Names at most [`NAMED`] of these.
+fn listed(names: &BTreeSet<String>) -> String {
+    let mut all: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
+    all.extend((names.len() > NAMED).then_some("..."));
+    all.join(", ")
+}
+
+/// Returns the components that a plan deletes, if it keeps nothing of what the stack has, and none of
+/// them is in its files; else nothing.
+fn replaced(
+    plan: &Plan,
+    want: &Graph,
+    stack: &Stack,
+    seen: &BTreeMap<Address, Look>,
+) -> BTreeSet<ComponentAddress> {
     let ours = |look: &Look| matches!(look, Look::Present(Found { owner, .. }) if owner.is_ours());
     // What could not be looked at may be kept.
     if seen.values().any(|look| ours(look) || matches!(look, Look::Unknown(_))) {
-        return None;
+        return BTreeSet::new();
     }
     let wanted: BTreeSet<ComponentAddress> = want.resources.keys().map(Address::component).collect();
+    // A component may have no resource now, or not compile.
+    let is_declared = |it: &ComponentAddress| wanted.contains(it) || stack.components.contains_key(it);
     let deleted = plan.steps.iter().filter(|step| step.action == Action::Delete);
-    let gone: BTreeSet<ComponentAddress> =
-        deleted.map(|step| step.address.component()).filter(|it| !wanted.contains(it)).collect();
-    let mut names: Vec<String> = gone.iter().take(NAMED).map(ToString::to_string).collect();
-    names.extend((gone.len() > NAMED).then(|| "...".to_owned()));
+    deleted.map(|step| step.address.component()).filter(|it| !is_declared(it)).collect()
+}
+
+/// Returns the remark on a plan that deletes what the stack has and keeps nothing of it: its files
+/// may be those of another stack with the same name.
+pub(crate) fn replaces_all(
+    plan: &Plan,
+    want: &Graph,
+    stack: &Stack,
+    seen: &BTreeMap<Address, Look>,
+) -> Option<Remark> {
+    let gone = replaced(plan, want, stack, seen);
+    let names: BTreeSet<String> = gone.iter().map(ToString::to_string).collect();
     let text = format!(
         "this plan deletes all that the stack has ({}) and keeps nothing of it; is this another stack with the same name?",
-        names.join(", ")
+        listed(&names)
     );
     (!gone.is_empty()).then(|| Remark { address: "stack".to_owned(), text })
 }
 
 impl Session {
-    /// Fails if `shown` replaces all that the stack has, which a person has to approve.
-    pub(crate) fn expect_more_than_replaced(&self, shown: &PlanOutcome) -> Result<(), Failure> {
-        let Some(remark) = replaces_all(&shown.plan, &shown.compiled.graph, &shown.seen) else {
+    /// Returns the remark on `shown` as [`replaces_all`] does.
+    pub(crate) fn replaced(&self, shown: &PlanOutcome) -> Option<Remark> {
+        replaces_all(&shown.plan, &shown.compiled.graph, &self.stack, &shown.seen)
+    }
+
+    /// Fails if `shown` replaces or deletes all that the stack has, and nothing of it is in the files:
+    /// a person has to approve that. `command` is the one that was typed.
+    pub(crate) fn expect_more_than_replaced(
+        &self,
+        shown: &PlanOutcome,
+        command: &str,
+    ) -> Result<(), Failure> {
+        // Targets name what goes.
+        if shown.options.intent == Intent::Destroy && !shown.options.targets.is_empty() {
             return Ok(());
-        };
-        let hint = "where it is another stack, give it another `name`, and a `control` bucket of its own; where it is this one, run \
-                    `drstack apply STACK` without `--auto-approve` and answer the question, or run `drstack destroy STACK` before";
+        }
+        let Some(remark) = self.replaced(shown) else { return Ok(()) };
+        let gone = replaced(&shown.plan, &shown.compiled.graph, &self.stack, &shown.seen);
+        let targets: Vec<String> = gone.iter().map(|it| format!(" --target {it}")).collect();
+        let hint = format!(
+            "where it is another stack, give it another `name`, and a `control` bucket of its own; where it is this one, run \
+             `drstack {command}` without `--auto-approve` and answer the question, or name what goes: `drstack destroy STACK{}`",
+            targets.concat()
+        );
         Err(Failure::new(Status::NotReady, remark.text, hint))
     }
 

@@ -8,8 +8,10 @@ use drstack_core::component::{ComponentRegistry, StackFacts};
 use drstack_core::control::lock::holder;
 use drstack_core::control::patient::{GARBLED, Patient};
 use drstack_core::control::published;
+use drstack_core::control::record;
 use drstack_core::control::records::facts;
 use drstack_core::control::unkept::Unkept;
+use drstack_core::control::witness::testimony;
 use drstack_core::control::{ControlStore, StoreError};
 use drstack_core::facts::Facts;
 use drstack_core::keys::PublicKey;
@@ -83,12 +85,29 @@ fn same_regions(
     }
     let message =
         format!("the files say {}, and what was applied fails over {}", regions(files), regions(applied));
+    let hint = format!("run {}: it needs no files", by_bundle(url, &applied.standby, key));
+    Err(Failure::new(Status::NotReady, message, hint))
+}
+
+/// Returns the command that fails over by the bundle at `url`, in this region.
+fn by_bundle(url: &Url, region: &str, key: Option<&PublicKey>) -> String {
     let Url { control, stack } = url;
     let vouched = key.map_or_else(|| "--unsigned".to_owned(), |key| format!("--verify-key {key}"));
-    let hint = format!(
-        "run `drstack failover --bundle s3://{control}/{stack} --region {} {vouched}`: it needs no files",
-        applied.standby
-    );
+    format!("`drstack failover --bundle s3://{control}/{stack} --region {region} {vouched}`")
+}
+
+/// Fails if files of the stack at `url` lead to the bundle of another stack: it has another name in
+/// them than it was applied with.
+fn same_name(bundle: &Bundle, url: &Url, key: Option<&PublicKey>) -> Result<(), Failure> {
+    let StackFacts { name, standby, control, .. } = &bundle.stack.facts;
+    // Only what a stack may be called goes into a command.
+    let is_name = name.chars().all(|it| it.is_ascii_alphanumeric() || it == '-' || it == '_');
+    if *name == url.stack || *control != url.control || !is_name || !is_region(standby) {
+        return Ok(());
+    }
+    let message = format!("the files say stack `{}`, and `{control}` is of stack `{name}`", url.stack);
+    let applied = Url { control: control.clone(), stack: name.clone() };
+    let hint = format!("run {}: it needs no files", by_bundle(&applied, standby, key));
     Err(Failure::new(Status::NotReady, message, hint))
 }
 
@@ -123,7 +142,11 @@ impl Session {
         let key = demands.verify_key.clone().or(session.stack.signing.clone());
         let url = Url { control, stack: name };
         let components = &app.catalog.components;
-        let Some((bundle, stack)) = opened(&*session.store, components, &url, key.as_ref()).await? else {
+        let found = opened(&*session.store, components, &url, key.as_ref()).await;
+        if !matches!(found, Ok(Some(_))) {
+            session.expect_kept_here(&url, key.as_ref()).await?;
+        }
+        let Some((bundle, stack)) = found? else {
             if !trust.unsigned && !trust.planned && !trust.dry_run && !trust.watch {
                 demands.expect_none(key.as_ref(), &url.control)?;
             }
@@ -170,6 +193,33 @@ impl Session {
         // The bundle has no secret texts. Those of the files serve where they are the same, by their hash.
         let stack = Stack { secrets: session.stack.secrets.clone(), ..stack };
         Ok(Self { stack, ..session }.remembering(&bundle).working_from(bundle, trust.planned))
+    }
+
+    /// Fails if nothing usable is in the control bucket of the files because the stack has another one,
+    /// or the bucket has another stack.
+    async fn expect_kept_here(&self, url: &Url, key: Option<&PublicKey>) -> Result<(), Failure> {
+        let StackFacts { name, standby, control, .. } = &self.stack.facts;
+        // What cannot be read says nothing: the failure to read the bundle counts.
+        if let Ok(Some(bytes)) = published::bundle(&*self.store).await
+            && let Ok(bundle) = Bundle::from_bytes(&bytes)
+        {
+            same_name(&bundle, url, key)?;
+        }
+        let kept = testimony(&*self.cloud, &self.scope).await.ok().flatten();
+        let Some(kept) = kept.filter(|it| it.control != *control && is_bucket_name(&it.control)) else {
+            return Ok(());
+        };
+        let message = format!(
+            "the files say `control = \"{control}\"`, and `{}` in {standby} that the stack is kept in `{}`",
+            record::name(name),
+            kept.control
+        );
+        let url = Url { control: kept.control, stack: name.clone() };
+        let hint = format!(
+            "run {}: it needs no files; where that bucket is lost, add `--without-control` to this command",
+            by_bundle(&url, standby, key)
+        );
+        Err(Failure::new(Status::NotReady, message, hint))
     }
 
     /// True if the files say something else than what was applied, and no key of theirs signed that: a

@@ -71,7 +71,8 @@ impl PlanOutcome {
             facts: stack.facts.clone(),
             account: self.account().map(str::to_owned),
             standing: self.mode.standing(),
-            complete: self.mode.is_complete(),
+            // In doubt it is what the witnesses say.
+            complete: self.mode.is_complete() || self.mode.record.as_ref().is_some_and(|it| it.complete),
             since: self.mode.since(),
             posture: stack.posture,
             objective: stack.objective,

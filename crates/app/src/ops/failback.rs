@@ -3,6 +3,7 @@
 use drstack_core::address::Address;
 use drstack_core::component::StackFacts;
 use drstack_core::control::mode::KeptMode;
+use drstack_core::control::witness::Doubt;
 use drstack_core::kind::{Action, FieldChange, Place};
 use drstack_core::objective::Mode;
 use drstack_core::observe::Look;
@@ -40,6 +41,10 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     session.decisions.parallelism = Some(how.parallelism);
     session.expect_same_stack().await?;
     let kept = session.mode().await?;
+    // Another stack with the same name would take over what this one has.
+    if let Some(Doubt::Elsewhere(_)) = &kept.doubt {
+        session.in_doubt(&kept).map_or(Ok(()), Err)?;
+    }
     if kept.record.is_some() && serves(session, &kept) {
         return Ok(Status::Done);
     }
@@ -77,7 +82,9 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
         return Ok(if shown.report.blocked.is_empty() { Status::Done } else { Status::Failed });
     }
     expect_whole(&shown)?;
-    if !how.auto_approve {
+    if how.auto_approve {
+        session.expect_more_than_replaced(&shown, "failback")?;
+    } else {
         let question = format!("Fail {} back to {} now?", session.named(&shown), session.stack.facts.primary);
         session.app.operator.approve(&question)?;
     }

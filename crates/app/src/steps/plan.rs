@@ -25,7 +25,7 @@ use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step, Stored
 use drstack_core::verdict::{Pool, pools};
 
 use crate::failure::{Failure, Status, shape_failure, store_failure};
-use crate::identity::{replaces_all, same_stack};
+use crate::identity::{applied_here, has_its_name, replaces_all, same_stack};
 use crate::planned::PlanOutcome;
 use crate::report::restored::{left, restored};
 use crate::session::{CONTROL, Session};
@@ -106,6 +106,14 @@ impl Session {
             return Err(Failure::new(Status::Locked, "the mode changed since this run began", hint));
         }
         let mut seen = self.look(&compiled.graph).await;
+        // Where nothing is kept, no run has begun here: the files may name another stack than they did.
+        let is_new = self.alone.is_none() && facts.of.is_none() && peek.free_since == Some(0);
+        if is_new && mode.testimony.is_none() {
+            applied_here(&self.stack.facts, &compiled.graph, &seen)?;
+        }
+        if is_new && options.intent != Intent::Destroy {
+            has_its_name(&self.stack.facts, &seen)?;
+        }
         let mode = self.weighed(mode, options, &facts.facts, &mut compiled, &seen)?;
         let now = mode.standing();
         for (address, look) in &seen.seen {
@@ -185,8 +193,8 @@ impl Session {
         if options.intent == Intent::Converge {
             notes.extend(compiled.not_carried.iter().cloned());
         }
-        if options.intent == Intent::Converge {
-            notes.extend(replaces_all(plan, &compiled.graph, &seen.seen));
+        if !options.intent.fails_over() {
+            notes.extend(replaces_all(plan, &compiled.graph, &self.stack, &seen.seen));
         }
         notes.extend(self.unrehearsed(options, plan, report, now.mode));
         notes.extend(self.unseen(&compiled.graph));

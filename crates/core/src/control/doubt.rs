@@ -60,7 +60,8 @@ fn weigh(
     if doubt.is_none() {
         return KeptMode { testimony: Some(testimony), ..recorded };
     }
-    let record = Some(Record { complete: false, ..testimony.record.clone() });
+    // Before the first change of mode there is none that could be incomplete.
+    let record = Some(Record { complete: epoch == 0, ..testimony.record.clone() });
     let witnesses = vec![format!("the parameter `{}`", name(&scope.stack))];
     KeptMode { record, doubt, witnesses, testimony: Some(testimony), ..recorded }
 }
