@@ -41,6 +41,15 @@ impl Session {
         Some(Failure::new(Status::NotReady, self.doubted(doubt, kept), hint))
     }
 
+    /// Fails if another control bucket keeps this stack: another stack with the same name would take
+    /// over what this one has.
+    pub(crate) fn expect_own_bucket(&self, kept: &KeptMode) -> Result<(), Failure> {
+        match &kept.doubt {
+            Some(Doubt::Elsewhere(_)) => self.in_doubt(kept).map_or(Ok(()), Err),
+            _ => Ok(()),
+        }
+    }
+
     /// Describes a doubt and the witnesses that contradict the record.
     fn doubted(&self, doubt: &Doubt, kept: &KeptMode) -> String {
         let control = &self.stack.facts.control;

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::component::StackFacts;
+use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records;
 use drstack_core::graph::Graph;
 use drstack_core::kind::{Action, Place};
@@ -164,6 +165,24 @@ pub(crate) fn replaces_all(
 }
 
 impl Session {
+    /// Fails if the stack is not new, although nothing is kept where its files say: under this name it
+    /// has another region, or under another name it exists.
+    pub(crate) fn expect_new(
+        &self,
+        intent: Intent,
+        mode: &KeptMode,
+        graph: &Graph,
+        seen: &Observed,
+    ) -> Result<(), Failure> {
+        if mode.testimony.is_none() {
+            applied_here(&self.stack.facts, graph, seen)?;
+        }
+        match intent {
+            Intent::Destroy => Ok(()),
+            _ => has_its_name(&self.stack.facts, seen),
+        }
+    }
+
     /// Returns the remark on `shown` as [`replaces_all`] does.
     pub(crate) fn replaced(&self, shown: &PlanOutcome) -> Option<Remark> {
         replaces_all(&shown.plan, &shown.compiled.graph, &self.stack, &shown.seen)

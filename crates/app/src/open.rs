@@ -147,20 +147,7 @@ impl Session {
             session.expect_kept_here(&url, key.as_ref()).await?;
         }
         let Some((bundle, stack)) = found? else {
-            if !trust.unsigned && !trust.planned && !trust.dry_run && !trust.watch {
-                demands.expect_none(key.as_ref(), &url.control)?;
-            }
-            if !trust.watch {
-                session.warn(
-                    "warning: no bundle of a complete apply is kept (none was complete, or a destroy removed it): failing over with what there is",
-                );
-            }
-            if trust.planned {
-                return Ok(session);
-            }
-            let kept = facts(&*session.store).await.map_err(|error| store_failure(&error))?;
-            let alone = Some(RecoveryInputs { facts: kept.facts, known: BTreeMap::new() });
-            return Ok(Self { alone, ..session });
+            return session.without_bundle(&demands, key.as_ref(), trust).await;
         };
         same_regions(&session.stack.facts, &stack.facts, &url, key.as_ref())?;
         session.show_age(&bundle, key.as_ref(), &demands)?;
@@ -231,6 +218,29 @@ impl Session {
         let opened = opened(&*self.store, components, &url, self.stack.signing.as_ref()).await;
         let applied = opened.ok().flatten().filter(|_| self.stack.signing.is_none());
         applied.is_some_and(|(_, applied)| !self.stack.resolve().differences(&applied.resolve()).is_empty())
+    }
+
+    /// Prepares a failover without a bundle: with the files, and with what the primary last said.
+    async fn without_bundle(
+        self,
+        demands: &Demands,
+        key: Option<&PublicKey>,
+        trust: &Trust,
+    ) -> Result<Self, Failure> {
+        if !trust.unsigned && !trust.planned && !trust.dry_run && !trust.watch {
+            demands.expect_none(key, &self.stack.facts.control)?;
+        }
+        if !trust.watch {
+            self.warn(
+                "warning: no bundle of a complete apply is kept (none was complete, or a destroy removed it): failing over with what there is",
+            );
+        }
+        if trust.planned {
+            return Ok(self);
+        }
+        let kept = facts(&*self.store).await.map_err(|error| store_failure(&error))?;
+        let alone = Some(RecoveryInputs { facts: kept.facts, known: BTreeMap::new() });
+        Ok(Self { alone, ..self })
     }
 
     /// Restricts an unplanned failover to the facts in the bundle; a planned failover asks the

@@ -56,8 +56,7 @@ pub(crate) async fn carry_out(
     let answering = session.answer_stops();
     let lock = session.lock_over(change.options.intent).await?;
     let run = lock.holder().run.clone();
-    let begun = begin(session, shown, &kept, change, &lock).await;
-    let (planned, begun) = match begun {
+    let (planned, begun) = match begin(session, shown, &kept, change, &lock).await {
         Ok(begun) => begun,
         Err(failure) => {
             release(lock).await?;

@@ -3,7 +3,6 @@
 use drstack_core::address::Address;
 use drstack_core::component::StackFacts;
 use drstack_core::control::mode::KeptMode;
-use drstack_core::control::witness::Doubt;
 use drstack_core::kind::{Action, FieldChange, Place};
 use drstack_core::objective::Mode;
 use drstack_core::observe::Look;
@@ -41,10 +40,7 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     session.decisions.parallelism = Some(how.parallelism);
     session.expect_same_stack().await?;
     let kept = session.mode().await?;
-    // Another stack with the same name would take over what this one has.
-    if let Some(Doubt::Elsewhere(_)) = &kept.doubt {
-        session.in_doubt(&kept).map_or(Ok(()), Err)?;
-    }
+    session.expect_own_bucket(&kept)?;
     if kept.record.is_some() && serves(session, &kept) {
         return Ok(Status::Done);
     }
@@ -75,10 +71,8 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     }
     session.show(&shown, options.intent, None);
     if how.dry_run {
-        if let Some((_, begin)) = &first {
-            session.tell(News::Calls(&begin.plan, &session.kinds));
-        }
-        session.tell(News::Calls(&shown.plan, &session.kinds));
+        let begin = first.iter().map(|(_, begin)| begin);
+        begin.chain([&shown]).for_each(|it| session.tell(News::Calls(&it.plan, &session.kinds)));
         return Ok(if shown.report.blocked.is_empty() { Status::Done } else { Status::Failed });
     }
     expect_whole(&shown)?;
@@ -98,10 +92,6 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
         session.expect_no_stop()?;
         shown = session.plan(&options).await?;
         expect_primary(session, &shown)?;
-        if !shown.report.blocked.is_empty() {
-            session.show(&shown, options.intent, None);
-        }
-        expect_whole(&shown)?;
     }
     let change = Change {
         options: &options,

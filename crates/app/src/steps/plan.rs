@@ -25,7 +25,7 @@ use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step, Stored
 use drstack_core::verdict::{Pool, pools};
 
 use crate::failure::{Failure, Status, shape_failure, store_failure};
-use crate::identity::{applied_here, has_its_name, replaces_all, same_stack};
+use crate::identity::{replaces_all, same_stack};
 use crate::planned::PlanOutcome;
 use crate::report::restored::{left, restored};
 use crate::session::{CONTROL, Session};
@@ -108,11 +108,8 @@ impl Session {
         let mut seen = self.look(&compiled.graph).await;
         // Where nothing is kept, no run has begun here: the files may name another stack than they did.
         let is_new = self.alone.is_none() && facts.of.is_none() && peek.free_since == Some(0);
-        if is_new && mode.testimony.is_none() {
-            applied_here(&self.stack.facts, &compiled.graph, &seen)?;
-        }
-        if is_new && options.intent != Intent::Destroy {
-            has_its_name(&self.stack.facts, &seen)?;
+        if is_new {
+            self.expect_new(options.intent, &mode, &compiled.graph, &seen)?;
         }
         let mode = self.weighed(mode, options, &facts.facts, &mut compiled, &seen)?;
         let now = mode.standing();
