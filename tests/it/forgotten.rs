@@ -52,7 +52,7 @@ fn a_deleted_record_of_the_mode_steps_nothing_down() {
             ran.stderr.contains("the parameter `/drstack/fleet/mode` says that us-west-2 serves"),
             "{ran:?}"
         );
-        assert!(ran.stderr.contains("drstack apply --mode active"), "{ran:?}");
+        assert!(ran.stderr.contains("drstack apply STACK --mode active"), "{ran:?}");
     }
     expect_serving(&boto);
     machine.run(["apply", "s", "--mode", "active", "--auto-approve"]).ok();
