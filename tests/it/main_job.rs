@@ -403,7 +403,7 @@ fn a_plan_file_is_applied_as_it_is_or_not_at_all() {
     nothing_to_do(&machine);
     // The world changed: the planned steps are done already.
     let ran = machine.run(["apply", "today.plan"]).code(4);
-    assert!(ran.stderr.contains("plan --out"), "{ran:?}");
+    assert!(ran.stderr.contains("plan STACK --out FILE"), "{ran:?}");
     // The stack changed.
     machine.run(["plan", "s", "--out", "next.plan"]).ok();
     machine.write("s/stack.toml", &stack("warm"));
