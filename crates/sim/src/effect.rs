@@ -1,7 +1,7 @@
 //! Effects of admitted calls on the world. No time passes here.
 
 use drstack_core::cloud::{Call, CloudError, Found, Owner, Scope};
-use drstack_core::kind::{Action, DynKind, Limit, Lookup, Place, Role, ShapeError};
+use drstack_core::kind::{Action, DynKind, Halfway, Limit, Lookup, Place, Role, ShapeError};
 use drstack_core::link::{KNOWN_LATER, targets};
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -46,7 +46,7 @@ impl Effect<'_> {
             let found = Found { id: key.id, owner, live };
             return Ok((Some(found), state.age() + self.work(Action::Create)));
         }
-        let halfway = self.shaped(self.kind.halfway(spec, &key.id))?;
+        let halfway = self.halfway(spec, &key)?;
         let stack = &*self.call.scope.stack;
         if let Some(object) = state.world.get(&key) {
             match object.owner.seen_by(stack) {
@@ -98,7 +98,7 @@ impl Effect<'_> {
     /// Makes a further call of a creation. Progress that another caller has made meanwhile is kept.
     fn go_on(&self, state: &mut State, spec: &Value, number: usize) -> Result<Made, CloudError> {
         let key = self.key(self.id()?);
-        let halfway = self.shaped(self.kind.halfway(spec, &key.id))?;
+        let halfway = self.halfway(spec, &key)?;
         let (before, next) = (halfway.get(number - 1), halfway.get(number));
         let Some(object) = state.world.get(&key).cloned() else {
             return Err(self.conflict(format!("{} went away while it was made", key.id)));
@@ -303,6 +303,15 @@ impl Effect<'_> {
     fn expected(&self, spec: &Value, key: &Key) -> Result<Value, CloudError> {
         let live = self.shaped(self.kind.expect(spec, &key.id))?;
         Ok(placed(live, &self.config.account, region(&self.call.scope, self.call.place)))
+    }
+
+    /// Returns the states of an object whose creation takes several calls.
+    fn halfway(&self, spec: &Value, key: &Key) -> Result<Vec<Halfway<Value>>, CloudError> {
+        let mut halfway = self.shaped(self.kind.halfway(spec, &key.id))?;
+        for it in &mut halfway {
+            it.live = placed(it.live.take(), &self.config.account, region(&self.call.scope, self.call.place));
+        }
+        Ok(halfway)
     }
 
     pub(crate) fn shaped<T>(&self, result: Result<T, ShapeError>) -> Result<T, CloudError> {

@@ -374,6 +374,8 @@ pub(crate) fn shape(world: &World) -> Vec<String> {
         .map(|(kind, region, id, object)| {
             let instances: u32 = object.runs.values().sum();
             let mut live = object.live.clone();
+            // The epoch of the mode that a group was last sized for only rises.
+            live.as_object_mut().map(|fields| fields.remove("sized_for"));
             sort_by_name(&mut live, &chosen);
             let text = format!("{region}/{kind}/{id} {:?} {live} {instances}", object.owner);
             chosen.iter().fold(text, |text, (id, name)| text.replace(id, name))
