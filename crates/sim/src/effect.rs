@@ -145,7 +145,7 @@ impl Effect<'_> {
         if let Some(change) = changes.iter().find(|change| change.replace) {
             return Err(self.invalid("Immutable", format!("{} of {id} cannot be changed", change.field)));
         }
-        let after = self.shaped(self.kind.expect_after(spec, id, &before.live))?;
+        let after = self.placed(self.shaped(self.kind.expect_after(spec, id, &before.live))?);
         let swap = self.swap(state, &key, spec, &before, &after)?;
         let launches = swap.as_ref().is_none_or(|swap| swap.launches);
         let (after, given, exchange) = match swap {
@@ -301,8 +301,11 @@ impl Effect<'_> {
 
     /// Returns the live value of a whole object.
     fn expected(&self, spec: &Value, key: &Key) -> Result<Value, CloudError> {
-        let live = self.shaped(self.kind.expect(spec, &key.id))?;
-        Ok(placed(live, &self.config.account, region(&self.call.scope, self.call.place)))
+        Ok(self.placed(self.shaped(self.kind.expect(spec, &key.id))?))
+    }
+
+    fn placed(&self, live: Value) -> Value {
+        placed(live, &self.config.account, region(&self.call.scope, self.call.place))
     }
 
     /// Returns the states of an object whose creation takes several calls.
