@@ -14,7 +14,10 @@ use crate::servers::{Boto, PRIMARY, STANDBY, Server};
 /// according to its documentation.
 const IMPLIED: &[(&str, &str)] = &[
     ("autoscaling:CreateOrUpdateTags", "groups made with tags"),
+    ("autoscaling:DeleteLifecycleHook", "a hook that the primary's group has no longer"),
+    ("autoscaling:DescribeLaunchConfigurations", "a group with one, which none here has"),
     ("autoscaling:DescribeScalingActivities", "a group that lacks instances, which moto's never do"),
+    ("autoscaling:PutLifecycleHook", "a hook that the primary's group got later"),
     ("autoscaling:SetInstanceProtection", "a failover from spot, of which moto's groups have none"),
     ("autoscaling:TerminateInstanceInAutoScalingGroup", "the same"),
     ("dynamodb:BatchWriteItem", "replicas"),
