@@ -61,14 +61,25 @@ fn check(case: &Case, loss: Loss, end: Option<Index>, forward: bool, flaw: Optio
         }
         // The primary answers again.
         let sim = disaster.scene.later(&sim);
+        let control = disaster.scene.stack.facts.control.clone();
         loss.befalls(&mut disaster, &sim).await;
-        for run in ["apply", "destroy"] {
+        let refused: &[&str] = match loss {
+            // It could be another stack with the same name.
+            Loss::Another => &["apply", "destroy", "failback"],
+            _ => &["apply", "destroy"],
+        };
+        for run in refused {
             let desk = OperatorCloud::at(&sim, flaw, None);
             let program = disaster.scene.program_with(&desk, run, flaw);
-            let end = if run == "apply" { program.apply().await } else { program.destroy().await };
+            let end = match *run {
+                "apply" => program.apply().await,
+                "destroy" => program.destroy().await,
+                _ => program.failback().await,
+            };
             assert!(matches!(end, End::Failed(_)), "{run}: {end:?}");
             assert!(desk.changes().is_empty(), "{run} changed {:?}", desk.changes());
         }
+        disaster.scene.stack.facts.control = control;
         // The bundle is lost with its bucket, and a failover needs it here.
         if forward && matches!(loss, Loss::Record | Loss::Damage) {
             let sim = disaster.later(&sim);
