@@ -1,6 +1,5 @@
-//! Two of the shipped stacks against moto: applied, failed over with the primary lost, failed back
-//! and destroyed. What they ask on the internet is asked on this machine; nothing else of them is
-//! changed.
+//! A shipped stack against moto: applied, failed over with the primary lost, failed back
+//! and destroyed. What it asks on the internet is asked on this machine; nothing else of it is changed.
 
 use std::fs;
 use std::path::Path;
@@ -56,7 +55,7 @@ fn asked_here(
 }
 
 /// The life of a stack. Returns the report of its failover.
-fn lives(server: &Server, machine: &Drstack, stack: &str, alarm: Option<(&str, &str)>) -> Value {
+fn lives(server: &Server, machine: &Drstack, stack: &str, (region, alarm): (&str, &str)) -> Value {
     let run = |command: &str, more: &[&str]| machine.run([&[command, stack], more].concat());
     let plan = |what: &str| {
         let ran = run("plan", &["--detailed-exitcode"]);
@@ -66,10 +65,8 @@ fn lives(server: &Server, machine: &Drstack, stack: &str, alarm: Option<(&str, &
     plan("applied");
     // moto evaluates no alarms.
     let set = |state: &str| {
-        for (region, alarm) in alarm {
-            let what = json!({ "region": region, "do": "alarm", "alarm": alarm, "state": state });
-            server.boto().run("traffic", &what);
-        }
+        let what = json!({ "region": region, "do": "alarm", "alarm": alarm, "state": state });
+        server.boto().run("traffic", &what);
     };
     set("ALARM");
     server.find();
@@ -119,7 +116,7 @@ fn fleet_routing_lives_on_moto() {
     let hosts = [("api.routing.example.com", "api.routing.example.com")];
     let (machine, _webs) = asked_here(machine, stack, &hosts, &["alb-standby.example.com"]);
     let alarm = ("us-west-2", "drstack-fleet-routing-traffic-api");
-    let report = lives(&server, &machine, stack, Some(alarm));
+    let report = lives(&server, &machine, stack, alarm);
     assert_eq!(report["in_service"], json!({ "before": 10, "fewest": 10, "after": 40 }));
     let group = "drstack-fleet-routing-pool-inference".to_owned();
     assert_eq!(sizes(&boto, "us-west-2"), [(group.clone(), 40)]);
@@ -129,38 +126,4 @@ fn fleet_routing_lives_on_moto() {
     assert!(!kept["buckets"]["acme-fleet-models-us-west-2"].is_null(), "{kept:#}");
     assert!(!kept["tables"]["acme-fleet-features"].is_null(), "{kept:#}");
     assert_eq!(values(&boto.world(PRIMARY, &["groups"])["groups"])[0]["sizes"]["desired"], 40);
-}
-
-#[test]
-fn active_active_lives_on_moto() {
-    let Some(server) = Server::moto() else { return };
-    let (boto, stack) = (server.boto(), "stacks/active-active");
-    boto.seed(&json!([
-        { "kind": "bucket", "name": "acme-search-models", "contents": { "embed/1": "weights" } },
-        { "kind": "table", "name": "acme-search-sessions", "items": [{ "pk": "session-1" }] },
-        { "kind": "image", "name": "acme-search-serving" },
-        { "kind": "group", "name": "search-embed", "types": ["g6.2xlarge"], "capacity": 12 },
-        { "kind": "group", "name": "search-rank", "types": ["g6.2xlarge"], "capacity": 12 },
-        { "kind": "zone", "name": "search.example.com" },
-    ]));
-    let machine = server.drstack();
-    copy(&machine, stack);
-    copy(&machine, "modules");
-    let path = format!("{stack}/stack.toml");
-    let text = fs::read_to_string(machine.folder().join(&path)).expect("a stack");
-    // One server answers for both pools.
-    machine.write(&path, &text.replace("${each.key}.search-eu", "pools.search-eu"));
-    let hosts = [
-        ("api.search.example.com", "api.search.example.com"),
-        ("pools.search-eu.example.com", "pools.localhost"),
-    ];
-    let (machine, _webs) = asked_here(machine, stack, &hosts, &["alb-eu.example.com"]);
-    let alarm = ("eu-west-1", "drstack-active-active-traffic-api");
-    let report = lives(&server, &machine, stack, Some(alarm));
-    assert_eq!(report["in_service"], json!({ "before": 24, "fewest": 24, "after": 24 }));
-    let pools = ["embed", "rank"];
-    let groups = sizes(&boto, "eu-west-1");
-    assert_eq!(groups.iter().map(|it| it.1).collect::<Vec<_>>(), [12, 12], "{pools:?}: {groups:?}");
-    ends(&machine, stack);
-    assert_eq!(sizes(&boto, "eu-west-1"), []);
 }
