@@ -114,7 +114,7 @@ fn a_destroy_by_the_files_of_another_stack_is_not_done_without_asking() {
         &machine,
         "destroy other --auto-approve",
         why,
-        "`drstack destroy STACK --target traffic.a`",
+        "`drstack destroy STACK --target 'traffic.a'`",
     );
     run(&machine, "plan s --detailed-exitcode").code(0);
     run(&machine, named).ok();

@@ -1,7 +1,7 @@
 //! A failover that began with the files of the stack (`--with-files`) goes on with them: each later
 //! run of it works from the same stack, whatever files its machine has.
 
-use drstack_core::bundle::{Bundle, BundleError};
+use drstack_core::bundle::Bundle;
 use drstack_core::control::failover_stack::{FailoverStack, failover_stack, key};
 use drstack_core::control::mode::KeptMode;
 use drstack_core::objective::Mode;
@@ -9,6 +9,7 @@ use drstack_core::stack::Stack;
 use jiff::Timestamp;
 
 use crate::failure::{Failure, Status, store_failure};
+use crate::identity::same_stack;
 use crate::open::refused;
 use crate::session::Session;
 use crate::trust::{Published, Trust, Vouched};
@@ -37,11 +38,7 @@ impl Session {
             self.note(&taken_over(at, bundle));
             return Ok(None);
         }
-        let facts = &bundle.stack.facts;
-        if stack.facts != *facts {
-            let (stack, control) = (stack.facts.name, stack.facts.control);
-            return Err(refused(&BundleError::Other { stack, control }));
-        }
+        same_stack(&stack.facts, &bundle.stack.facts)?;
         let components = &self.app.catalog.components;
         let stack = stack.into_stack(components).map_err(|error| refused(&error.into()))?;
         Vouched::of(false, own, &stack).of_stack(Published::Begun).expect(self, trust)?;

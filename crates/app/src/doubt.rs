@@ -31,7 +31,7 @@ impl Session {
             (Doubt::Elsewhere(bucket), Some(record)) => {
                 let mode = record.standing.mode;
                 format!(
-                    "write `control = \"{bucket}\"` in `[stack]`; where this is another stack, give it another `name`; where that bucket is lost, or to move the stack to this one, run `drstack apply --mode {}`: it records here that {} serves",
+                    "write `control = \"{bucket}\"` in `[stack]`; where this is another stack, give it another `name`; where that bucket is lost, or to move the stack to this one, run `drstack apply STACK --mode {}`: it records here that {} serves",
                     mode.name(),
                     self.serving(mode)
                 )
@@ -150,7 +150,7 @@ impl Session {
         }
         // The record takes the stack over, so all that may refuse the apply comes before it.
         if auto_approve {
-            self.expect_more_than_replaced(&shown, "apply")?;
+            self.expect_more_than_replaced(&shown, &format!("apply STACK --mode {}", mode.name()))?;
         } else {
             if let Some(remark) = self.replaced(&shown) {
                 self.warn(&format!("warning: {}", remark.text));

@@ -66,9 +66,9 @@ impl fmt::Display for NotBefore {
 }
 
 impl Demands {
-    /// Fails where a bundle has to be there: whoever deletes it gets no failover with what nobody
-    /// signed. `key` has to have signed it.
-    pub(crate) fn expect_none(&self, key: Option<&PublicKey>, control: &str) -> Result<(), Failure> {
+    /// Fails if the absence of the bundle is not accepted: whoever deletes it gets no failover with what
+    /// nobody signed. `key` has to have signed it.
+    pub(crate) fn accept_none(&self, key: Option<&PublicKey>, control: &str) -> Result<(), Failure> {
         let why = match (&self.verify_key, key, self.not_before) {
             (Some(_), ..) => "`--verify-key` demands",
             (None, Some(_), _) => "`signing` of the stack demands",

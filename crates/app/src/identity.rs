@@ -15,8 +15,9 @@ use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records;
 use drstack_core::graph::Graph;
 use drstack_core::kind::{Action, Place};
+use drstack_core::objective::Mode;
 use drstack_core::observe::{Look, Observed};
-use drstack_core::plan::{Intent, Plan, Remark};
+use drstack_core::plan::{Intent, Options, Plan, Remark};
 use drstack_core::stack::{Stack, is_region};
 use drstack_core::text::plain;
 
@@ -77,7 +78,8 @@ pub(crate) fn applied_here(files: &StackFacts, want: &Graph, seen: &Observed) ->
         _ => "write the `standby` region again that it was applied with".to_owned(),
     };
     let hint = format!(
-        "{again}; to move without a gap, apply these files with another `name`, then run `drstack destroy` with the old ones"
+        "{again}; to move without a gap, apply these files with another `name`, then run `drstack destroy STACK` with the old ones; \
+         where all that was in the standby region is gone, `drstack destroy STACK --target ADDRESS` takes away what is left"
     );
     Err(Failure::new(Status::NotReady, message, hint))
 }
@@ -155,7 +157,10 @@ pub(crate) fn replaces_all(
     stack: &Stack,
     seen: &BTreeMap<Address, Look>,
 ) -> Option<Remark> {
-    let gone = replaced(plan, want, stack, seen);
+    remark(&replaced(plan, want, stack, seen))
+}
+
+fn remark(gone: &BTreeSet<ComponentAddress>) -> Option<Remark> {
     let names: BTreeSet<String> = gone.iter().map(ToString::to_string).collect();
     let text = format!(
         "this plan deletes all that the stack has ({}) and keeps nothing of it; is this another stack with the same name?",
@@ -169,15 +174,19 @@ impl Session {
     /// has another region, or under another name it exists.
     pub(crate) fn expect_new(
         &self,
-        intent: Intent,
+        options: &Options,
         mode: &KeptMode,
         graph: &Graph,
         seen: &Observed,
     ) -> Result<(), Failure> {
+        // Targets name what goes.
+        if options.intent == Intent::Destroy && !options.targets.is_empty() {
+            return Ok(());
+        }
         if mode.testimony.is_none() {
             applied_here(&self.stack.facts, graph, seen)?;
         }
-        match intent {
+        match options.intent {
             Intent::Destroy => Ok(()),
             _ => has_its_name(&self.stack.facts, seen),
         }
@@ -199,14 +208,17 @@ impl Session {
         if shown.options.intent == Intent::Destroy && !shown.options.targets.is_empty() {
             return Ok(());
         }
-        let Some(remark) = self.replaced(shown) else { return Ok(()) };
         let gone = replaced(&shown.plan, &shown.compiled.graph, &self.stack, &shown.seen);
-        let targets: Vec<String> = gone.iter().map(|it| format!(" --target {it}")).collect();
-        let hint = format!(
+        let Some(remark) = remark(&gone) else { return Ok(()) };
+        let mut hint = format!(
             "where it is another stack, give it another `name`, and a `control` bucket of its own; where it is this one, run \
-             `drstack {command}` without `--auto-approve` and answer the question, or name what goes: `drstack destroy STACK{}`",
-            targets.concat()
+             `drstack {command}` without `--auto-approve` and answer the question"
         );
+        // While the standby region serves, nothing is destroyed.
+        if shown.mode.standing().mode == Mode::Standby {
+            let targets: Vec<String> = gone.iter().map(|it| format!(" --target '{it}'")).collect();
+            hint += &format!(", or name what goes: `drstack destroy STACK{}`", targets.concat());
+        }
         Err(Failure::new(Status::NotReady, remark.text, hint))
     }
 

@@ -40,8 +40,7 @@ impl Session {
         Ok(())
     }
 
-    /// Adds the minimums that this run accepts, and the files that it works from, to the standing of a
-    /// failover.
+    /// Adds the minimums that this run accepts to the standing of a failover.
     pub(crate) fn accepting(&self, mut standing: Standing) -> Standing {
         if standing.mode == Mode::Active {
             standing.minimum.accept_all(&self.decisions.accepted);

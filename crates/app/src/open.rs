@@ -228,7 +228,7 @@ impl Session {
         trust: &Trust,
     ) -> Result<Self, Failure> {
         if !trust.unsigned && !trust.planned && !trust.dry_run && !trust.watch {
-            demands.expect_none(key, &self.stack.facts.control)?;
+            demands.accept_none(key, &self.stack.facts.control)?;
         }
         if !trust.watch {
             self.warn(

@@ -87,7 +87,7 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
         return Ok(Status::Done);
     }
     if how.auto_approve && how.file.is_none() {
-        session.expect_more_than_replaced(&shown, "apply")?;
+        session.expect_more_than_replaced(&shown, "apply STACK")?;
     }
     let is_approved = how.auto_approve || how.file.is_some();
     let approval = match is_approved {

@@ -43,7 +43,7 @@ pub async fn destroy(session: &mut Session, how: Destroy) -> Ended {
         return Err(Failure::new(Status::NotReady, message, hint));
     }
     if how.auto_approve {
-        session.expect_more_than_replaced(&shown, "destroy")?;
+        session.expect_more_than_replaced(&shown, "destroy STACK")?;
     }
     let blocked = !shown.report.blocked.is_empty();
     let status = match shown.plan.is_empty() {

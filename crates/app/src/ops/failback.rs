@@ -77,7 +77,7 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     }
     expect_whole(&shown)?;
     if how.auto_approve {
-        session.expect_more_than_replaced(&shown, "failback")?;
+        session.expect_more_than_replaced(&shown, "failback STACK")?;
     } else {
         let question = format!("Fail {} back to {} now?", session.named(&shown), session.stack.facts.primary);
         session.app.operator.approve(&question)?;

@@ -109,7 +109,7 @@ impl Session {
         // Where nothing is kept, no run has begun here: the files may name another stack than they did.
         let is_new = self.alone.is_none() && facts.of.is_none() && peek.free_since == Some(0);
         if is_new {
-            self.expect_new(options.intent, &mode, &compiled.graph, &seen)?;
+            self.expect_new(options, &mode, &compiled.graph, &seen)?;
         }
         let mode = self.weighed(mode, options, &facts.facts, &mut compiled, &seen)?;
         let now = mode.standing();

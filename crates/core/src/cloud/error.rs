@@ -131,7 +131,8 @@ impl CloudError {
         }
     }
 
-    /// True if the call fails with these credentials, whatever it asks for.
+    /// True if no other request of the same kind would be answered better: it is the credentials or the
+    /// certificates of this machine that are refused.
     pub fn is_of_credentials(&self) -> bool {
         matches!(self, Self::Denied { .. } | Self::Expired { .. } | Self::Untrusted { .. })
     }

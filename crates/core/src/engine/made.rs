@@ -2,6 +2,7 @@
 //!
 //! AWS has no token for some creations, such as that of a VPC: each of them that is repeated makes
 //! another one. An object with an id of AWS's choice is therefore looked for by its address first.
+//! Capacity is not: it may take several calls to fill, and each of them looks for itself.
 
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
@@ -16,7 +17,7 @@ impl Job {
     /// Returns what became of a creation that ended with `error`.
     ///
     /// # Errors
-    /// The same error, if nobody could look.
+    /// The same error, if nobody could look, however often.
     pub(super) async fn made_meanwhile(
         &self,
         cloud: &dyn Cloud,
@@ -25,9 +26,10 @@ impl Job {
     ) -> Result<Meanwhile, StepError> {
         let is_unclear = matches!(error, CloudError::Unreachable { .. } | CloudError::Other { .. });
         // A client that repeats a call by itself hears that what the first one made is in the way.
-        // A conflict passes: a group that is filled in several calls asks with it for the next one.
+        // A conflict passes by itself.
         let is_refused = matches!(error, CloudError::Invalid { .. });
-        if self.kind.lookup() != Lookup::Tag || !(is_unclear || is_refused) {
+        let is_filled_later = self.kind.capacity().is_some();
+        if self.kind.lookup() != Lookup::Tag || is_filled_later || !(is_unclear || is_refused) {
             return Ok(Meanwhile::AsSaid);
         }
         let is_unanswered = matches!(error, CloudError::Unreachable { .. });
@@ -36,7 +38,11 @@ impl Job {
             // Reads may lag behind the creation.
             let late = is_refused || begin.elapsed() > cloud.consistency();
             let all = cloud.list_owned(self.kind.name(), &self.scope, self.step.place, &[]).await;
-            let all = all.map_err(|_| StepError::from(error.clone()))?;
+            let (looked, all) = match all {
+                Ok(all) => (true, all),
+                Err(look) if look.is_transient() => (false, Vec::new()),
+                Err(_) => return Err(error.clone().into()),
+            };
             for found in all {
                 // What a replacement replaces has the same address, and cannot become the new one.
                 let is_its = found.owner == Owner::Ours(self.step.address.clone());
@@ -45,7 +51,7 @@ impl Job {
                     return Ok(Meanwhile::Made(found));
                 }
             }
-            if late {
+            if late && looked {
                 return Ok(if is_unanswered { Meanwhile::NotMade } else { Meanwhile::AsSaid });
             }
             let Some(pause) = pauses.next() else { return Err(error.clone().into()) };

@@ -57,6 +57,7 @@ impl<'a> Draft<'a> {
         found: &'f Found,
     ) -> Whose<'f> {
         let id = &found.id;
+        let adopted_by = kind.capabilities().adopted_by;
         let text = match &found.owner {
             Owner::Setting => return Whose::Its,
             Owner::Ours(address) if *address == resource.address => return Whose::Its,
@@ -83,21 +84,19 @@ impl<'a> Draft<'a> {
                 self.block_claimed(resource, found);
                 return Whose::Others;
             }
-            Owner::Stack(other) => match kind.capabilities().adopted_by {
-                Some(field) => {
-                    format!("`{id}` belongs to stack `{other}`; to use it as it is, write `{field}`")
-                }
-                None => format!("`{id}` belongs to stack `{other}`; name another one"),
-            },
+            Owner::Stack(other) => {
+                let way = adopted_by.map(|field| format!("to use it as it is, write `{field}`"));
+                format!("`{id}` belongs to stack `{other}`; {}", way.as_deref().unwrap_or("name another one"))
+            }
             Owner::Foreign if self.seen.begun.contains(&resource.address) => return Whose::Begun,
-            Owner::Foreign if kind.capabilities().adopted_by.is_some() => format!(
-                "`{id}` exists and is not drstack's, and it may hold data: it stays as it is; to use it so, write `{}`",
-                kind.capabilities().adopted_by.unwrap_or_default()
-            ),
-            Owner::Foreign if kind.role().holds_data() => format!(
-                "`{id}` exists and is not drstack's, and it may hold data: it stays as it is; where the copy can have another name, \
-                 choose one, else leave the component out"
-            ),
+            Owner::Foreign if kind.role().holds_data() => {
+                let way = adopted_by.map(|field| format!("to use it so, write `{field}`"));
+                let other = "where the copy can have another name, choose one, else leave the component out";
+                format!(
+                    "`{id}` exists and is not drstack's, and it may hold data: it stays as it is; {}",
+                    way.as_deref().unwrap_or(other)
+                )
+            }
             Owner::Foreign => format!("`{id}` exists and is not drstack's; name another one, or remove it"),
         };
         self.block(&resource.address, text);

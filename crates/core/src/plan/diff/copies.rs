@@ -53,10 +53,8 @@ impl HandedOver {
             return Ok(handed);
         }
         let mut spare = spare(want, seen, kinds)?;
-        let stands = |component: &ComponentAddress| {
-            let mut all = seen.seen.iter().filter(|(_, look)| matches!(look, Look::Present(_)));
-            all.any(|(address, _)| address.component() == *component)
-        };
+        let present = seen.seen.iter().filter(|(_, look)| matches!(look, Look::Present(_)));
+        let standing: BTreeSet<ComponentAddress> = present.map(|(address, _)| address.component()).collect();
         let is_free = |old: &ComponentAddress, part: &Address| {
             let new = said.get(old).map(|new| Address::new(new, part.resource()));
             new.is_some_and(|new| !want.resources.contains_key(&new))
@@ -68,7 +66,7 @@ impl HandedOver {
                 let is_like = (it.kind, it.place) == (kind.name(), resource.place)
                     && it.address.resource() == resource.address.resource()
                     && old(it).kind() == new.kind()
-                    && (!gone.contains(&old(it)) || stands(&new) || is_free(&old(it), it.address));
+                    && (!gone.contains(&old(it)) || standing.contains(&new) || is_free(&old(it), it.address));
                 if is_like && kind.compare(&resource.spec, &it.found.id, &it.found.live)?.changes.is_empty() {
                     chosen = Some(number);
                     break;

@@ -120,9 +120,10 @@ pub struct GroupLive {
     /// What the group does by itself.
     #[serde(default)]
     pub behaviour: GroupBehaviour,
-    /// Its lifecycle hooks that notify nobody, by name.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hooks: Vec<Hook>,
+    /// Its lifecycle hooks that notify nobody, by name; none if they could not be read, which holds up
+    /// nothing that has to be raised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hooks: Option<Vec<Hook>>,
     /// Its tags beside those of the stack.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: GroupTags,
@@ -250,7 +251,10 @@ impl Kind for Group {
             FieldChange::of("on_demand_percentage", &live.on_demand_percentage, &percentage),
             FieldChange::of("reserved", &live.reserved, &spec.reserved),
             spec.behaviour.as_ref().and_then(|it| FieldChange::of("behaviour", &live.behaviour, it)),
-            spec.hooks.as_ref().and_then(|it| FieldChange::of("hooks", &live.hooks, it)),
+            spec.hooks
+                .as_ref()
+                .zip(live.hooks.as_ref())
+                .and_then(|(it, live)| FieldChange::of("hooks", live, it)),
             FieldChange::of("tags", &carried_tags::among(&live.tags, &spec.tags), &spec.tags),
             FieldChange::of("spot", &spot, &(spot - surplus)),
         ];
@@ -273,7 +277,7 @@ impl Kind for Group {
             on_demand_percentage: if spec.is_lowered() { 0 } else { spec.on_demand_percentage },
             reserved: spec.reserved.clone(),
             behaviour: spec.behaviour.clone().unwrap_or_default(),
-            hooks: spec.hooks.clone().unwrap_or_default(),
+            hooks: Some(spec.hooks.clone().unwrap_or_default()),
             tags: spec.tags.clone(),
             on_demand,
             spot: desired - on_demand,

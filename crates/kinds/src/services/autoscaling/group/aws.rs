@@ -133,7 +133,7 @@ impl Driver for Group {
             size_now.max = live.max.max(size_now.max).max(size_now.desired);
         }
         // What the update launches has to run through them.
-        hooks::change(at, name, spec, &members.live.hooks).await?;
+        hooks::change(at, name, spec, members.live.hooks.as_deref()).await?;
         at.aws.shared.get::<LastChanged>().now(name);
         let reserved = Reserved::said(spec.reserved.as_ref(), live.reserved.as_ref());
         let put = at
@@ -224,7 +224,7 @@ struct Size {
 pub(crate) struct Standing {
     group: Answer,
     lifecycles: BTreeMap<String, Lifecycle>,
-    hooks: Vec<Hook>,
+    hooks: Option<Vec<Hook>>,
 }
 
 /// A group and its instances.
@@ -381,12 +381,13 @@ async fn with_instances(at: &Target<'_>, groups: Vec<Answer>) -> Result<Vec<Stan
         let ids = group.instances.iter().flatten().filter_map(|it| it.instance_id.as_ref());
         let lifecycles = ids.filter_map(|id| Some((id.clone(), *known.get(id)?))).collect();
         let hooks = match (tags_of(&group).contains_key(HOOKS), &group.auto_scaling_group_name) {
-            (true, Some(name)) => hooks::read(at, name).await?.carried,
-            _ => Vec::new(),
+            // A call that fails holds up no failover: hooks stay as they are.
+            (true, Some(name)) => hooks::read(at, name).await.ok().map(|it| it.carried),
+            _ => Some(Vec::new()),
         };
-        Ok(Standing { group, lifecycles, hooks })
+        Standing { group, lifecycles, hooks }
     };
-    each_of(groups, with).await.into_iter().collect()
+    Ok(each_of(groups, with).await)
 }
 
 async fn lifecycles(at: &Target<'_>, ids: &[String]) -> Result<Vec<(String, Lifecycle)>, CloudError> {

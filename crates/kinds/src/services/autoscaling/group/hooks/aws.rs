@@ -46,14 +46,14 @@ pub(crate) fn in_create(spec: &GroupSpec) -> Option<Vec<LifecycleHookSpecificati
     (!hooks.is_empty()).then_some(hooks)
 }
 
-/// Changes the hooks of a group before it launches anything.
+/// Changes the hooks of a group before it launches anything; none if the `live` ones are not known.
 pub(crate) async fn change(
     at: &Target<'_>,
     group: &str,
     spec: &GroupSpec,
-    live: &[Hook],
+    live: Option<&[Hook]>,
 ) -> Result<(), CloudError> {
-    let Some(wanted) = &spec.hooks else { return Ok(()) };
+    let (Some(wanted), Some(live)) = (&spec.hooks, live) else { return Ok(()) };
     let HookChanges { put, delete } = HookChanges::between(wanted, live);
     for hook in put {
         let put = at.autoscaling().put_lifecycle_hook().auto_scaling_group_name(group);
