@@ -70,7 +70,11 @@ impl Session {
             Doubt::Unseen(error) => format!("which region serves is not known: {error}"),
         };
         let Some(record) = &kept.record else { return why };
-        let (region, epoch) = (self.serving(record.standing.mode), record.standing.epoch);
+        let region = self.serving(record.standing.mode);
+        let epoch = match (doubt, &kept.testimony) {
+            (Doubt::Elsewhere(_), Some(testimony)) => testimony.record.standing.epoch,
+            _ => record.standing.epoch,
+        };
         format!("{why}, and {} says that {region} serves (epoch {epoch})", kept.witnesses.join(", "))
     }
 

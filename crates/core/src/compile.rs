@@ -90,7 +90,7 @@ impl Around<'_> {
         declared: &'a Declared,
         number: usize,
         mode: Mode,
-        exports: &'a BTreeMap<ComponentAddress, Exports>,
+        (exports, shared): (&'a BTreeMap<ComponentAddress, Exports>, &'a Exports),
     ) -> CompileCx<'a> {
         CompileCx {
             stack: &self.stack.facts,
@@ -105,6 +105,7 @@ impl Around<'_> {
             secrets: &self.stack.secrets,
             facts: self.facts,
             exports,
+            shared,
             check: number,
         }
     }
@@ -128,14 +129,18 @@ pub fn compile(stack: &Stack, facts: &Facts, standing: impl Into<Standing>) -> C
     let mut compiled = Compiled::default();
     compiled.graph.moved.clone_from(&stack.moved);
     let mut exports: BTreeMap<ComponentAddress, Exports> = BTreeMap::new();
+    let mut shared = Exports::new();
     for declared in in_order(stack) {
         let mode = standing.mode_of(&declared.address);
-        let set = compiled.add(declared, &around.cx(declared, 0, mode, &exports));
+        let set = compiled.add(declared, &around.cx(declared, 0, mode, (&exports, &shared)));
         compiled.insert(declared, set.resources);
+        for (name, links) in set.shared {
+            shared.entry(name).or_insert(links);
+        }
         exports.insert(declared.address.clone(), set.exports);
         let mut checks = Vec::new();
         for (number, check) in (1..).zip(&declared.checks) {
-            let set = compiled.add(check, &around.cx(check, number, mode, &exports));
+            let set = compiled.add(check, &around.cx(check, number, mode, (&exports, &shared)));
             // What has not failed over need not be up, but problems of its checks are reported all
             // the same.
             if mode == Mode::Active {
@@ -151,7 +156,7 @@ pub fn compile(stack: &Stack, facts: &Facts, standing: impl Into<Standing>) -> C
     }
     for declared in stack.components.values() {
         let mut found = Vec::new();
-        let cx = around.cx(declared, 0, standing.mode_of(&declared.address), &exports);
+        let cx = around.cx(declared, 0, standing.mode_of(&declared.address), (&exports, &shared));
         declared.component.review(&declared.spec, &cx, &mut found);
         compiled.problems.extend(found.iter().map(|problem| declared.diagnose(problem)));
     }

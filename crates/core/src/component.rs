@@ -135,8 +135,10 @@ pub struct CompileCx<'a> {
     pub secrets: &'a Secrets,
     /// Captured facts of the live regions.
     pub facts: &'a Facts,
-    /// Exports of the components that it refers to.
+    /// Exports of the components before it, among them all that it refers to.
     pub exports: &'a BTreeMap<ComponentAddress, Exports>,
+    /// What components before it have made for all.
+    pub shared: &'a Exports,
     /// Number of this check within its component, from 1; 0 for a component itself.
     pub check: usize,
 }
@@ -207,6 +209,8 @@ pub struct ResourceSet {
     pub resources: Vec<Resource>,
     /// Values that other components may use.
     pub exports: Exports,
+    /// What it has made for all components after it, which need not refer to it.
+    pub shared: Exports,
     /// Problems found.
     pub problems: Vec<Problem>,
     /// Notes for the plan's report: what is deliberately not done, and why.
@@ -226,6 +230,11 @@ impl ResourceSet {
     /// Exports `links` under `name` to components that refer to this one.
     pub fn export(&mut self, name: &str, links: Vec<Link>) {
         self.exports.insert(name.to_owned(), links);
+    }
+
+    /// Shares `links` under `name` with all components after this one; the first to share it counts.
+    pub fn share(&mut self, name: &str, links: Vec<Link>) {
+        self.shared.insert(name.to_owned(), links);
     }
 
     /// Reports an error about `field`.

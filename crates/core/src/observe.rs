@@ -3,6 +3,8 @@
 //! Absent, present and unknown (the read failed) are three different answers, and stay so to the
 //! end.
 
+mod untagged;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -66,6 +68,9 @@ pub struct Observed {
     pub unlisted: Vec<(&'static str, Place, CloudError)>,
     /// Resources whose creation was interrupted: the objects may exist without the stack's tags.
     pub begun: BTreeSet<Address>,
+    /// Objects that the stack's own use, which may be these desired resources without their tags:
+    /// they seem absent.
+    pub untagged: BTreeMap<Address, Vec<Found>>,
 }
 
 /// Desired resources, grouped by the bulk read that covers them.
@@ -141,6 +146,7 @@ async fn look_at(
         }
         _ => true,
     });
+    untagged::find(cloud, kinds, scope, graph, &mut all).await;
     all
 }
 

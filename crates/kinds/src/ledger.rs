@@ -150,6 +150,9 @@ impl NotCarried {
     ///
     /// A field that an older version recorded and that is carried by now is left out.
     pub fn sentences(&self, of: &str, ledgers: &[&Ledger]) -> Vec<String> {
+        if self.is_empty() {
+            return Vec::new();
+        }
         let (mut lost, mut unseen) = (Vec::new(), Vec::new());
         for ledger in ledgers {
             for (field, noun) in ledger.not_yet() {

@@ -136,6 +136,43 @@ fn what_a_failover_raised_says_so_itself() {
     run(&machine, "plan s --detailed-exitcode", None).ok();
 }
 
+const EC2: [&str; 6] =
+    ["gateway-endpoint", "launch-template", "route-table", "security-group", "subnet", "vpc"];
+
+fn count(machine: &Drstack) -> [Option<usize>; 6] {
+    EC2.map(|kind| world(machine)["world"]["objects"][kind]["us-west-2"].as_object().map(|it| it.len()))
+}
+
+/// Takes the tags of these kinds away; returns the owners as they were.
+fn take_tags(machine: &Drstack, kinds: &[&str], left: &Value) -> Value {
+    let mut before = json!({});
+    meddle(machine, |world| {
+        for kind in kinds {
+            let Some(all) = world["objects"][kind]["us-west-2"].as_object_mut() else { continue };
+            for (id, it) in all {
+                before[kind][id] = std::mem::replace(&mut it["owner"], left.clone());
+            }
+        }
+    });
+    before
+}
+
+fn give_back(machine: &Drstack, before: &Value) {
+    meddle(machine, |world| {
+        for (kind, all) in before.as_object().expect("kinds") {
+            for (id, owner) in all.as_object().expect("ids") {
+                world["objects"][kind]["us-west-2"][id]["owner"] = owner.clone();
+            }
+        }
+    });
+}
+
+fn desired(machine: &Drstack) -> Vec<Value> {
+    let mut all: Vec<Value> = told(machine)[0].as_object().expect("groups").values().cloned().collect();
+    all.sort_by_key(Value::as_u64);
+    all
+}
+
 /// F10: all EC2 tags are gone, and the groups with their Auto Scaling tags need only a number.
 #[test]
 fn a_failover_raises_what_lost_the_tags_of_what_it_runs_on() {
@@ -143,24 +180,43 @@ fn a_failover_raises_what_lost_the_tags_of_what_it_runs_on() {
     machine.write("s/stack.toml", STACK);
     machine.write("lost.toml", LOST);
     run(&machine, "apply s --auto-approve", None).ok();
-    const EC2: [&str; 6] =
-        ["gateway-endpoint", "launch-template", "route-table", "security-group", "subnet", "vpc"];
-    let count = || {
-        EC2.map(|kind| world(&machine)["world"]["objects"][kind]["us-west-2"].as_object().map(|it| it.len()))
-    };
-    let before = count();
-    meddle(&machine, |world| {
-        for kind in EC2 {
-            let Some(all) = world["objects"][kind]["us-west-2"].as_object_mut() else { continue };
-            all.values_mut().for_each(|it| it["owner"] = json!("foreign"));
-        }
-    });
+    let before = count(&machine);
+    take_tags(&machine, &EC2, &json!("foreign"));
     let over = run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
     assert!(over.stdout.contains("it is raised as it runs"), "{over:?}");
-    let mut desired: Vec<Value> = told(&machine)[0].as_object().expect("groups").values().cloned().collect();
-    desired.sort_by_key(Value::as_u64);
-    assert_eq!(desired, [4, 8]);
-    assert_eq!(count(), before, "nothing is made beside it");
+    assert_eq!(desired(&machine), [4, 8]);
+    assert_eq!(count(&machine), before, "nothing is made beside it");
+}
+
+/// F10: one kind has lost all of its tags, or the one that says which it is.
+#[test]
+fn what_lost_its_tags_is_named_until_it_has_them_again() {
+    for kind in ["launch-template", "security-group", "subnet", "vpc"] {
+        for left in [json!("foreign"), json!({ "claimed": { "stack": "demo", "address": null } })] {
+            let machine = drstack();
+            machine.write("s/stack.toml", STACK);
+            machine.write("lost.toml", LOST);
+            run(&machine, "apply s --auto-approve", None).ok();
+            let before = count(&machine);
+            let owners = take_tags(&machine, &[kind], &left);
+            let ids: Vec<String> = owners[kind].as_object().expect("ids").keys().cloned().collect();
+            for command in ["plan s", "apply s --auto-approve"] {
+                let refused = run(&machine, command, None).code(1);
+                let said = format!("{}{}", refused.stdout, refused.stderr);
+                let names = |it: &String| said.contains(&format!("`{it}`"));
+                assert!(ids.iter().any(names) && said.contains("`drstack:address`"), "{kind} {left}: {said}");
+            }
+            let gone = run(&machine, "plan s --destroy", None);
+            assert!(ids.iter().all(|it| gone.stdout.contains(&format!("`{it}`"))), "{kind} {left}: {gone:?}");
+            run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+            assert_eq!(desired(&machine), [4, 8], "{kind} {left}");
+            assert_eq!(count(&machine), before, "nothing is made beside {kind} {left}");
+            give_back(&machine, &owners);
+            run(&machine, "failback s --auto-approve", None).ok();
+            run(&machine, "plan s --detailed-exitcode", None).ok();
+            run(&machine, "destroy s --auto-approve", None).ok();
+        }
+    }
 }
 
 /// A4: before the first failover too.

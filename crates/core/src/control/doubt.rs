@@ -49,8 +49,9 @@ fn weigh(
     }
     let mode = recorded.record.as_ref().map(|it| it.standing.mode);
     let doubt = match (known, mode) {
-        (Some(known), _) if known > epoch => None,
+        // A stack of the same name may have counted further.
         _ if testimony.control != control => Some(Doubt::Elsewhere(testimony.control.clone())),
+        (Some(known), _) if known > epoch => None,
         (Some(known), Some(mode)) if known == epoch => {
             (mode != testimony.record.standing.mode).then_some(Doubt::Contradicted(mode))
         }
@@ -61,7 +62,10 @@ fn weigh(
         return KeptMode { testimony: Some(testimony), ..recorded };
     }
     // Before the first change of mode there is none that could be incomplete.
-    let record = Some(Record { complete: epoch == 0, ..testimony.record.clone() });
+    let mut record = Record { complete: epoch == 0, ..testimony.record.clone() };
+    // Epochs never fall.
+    record.standing.epoch = known.map_or(epoch, |known| known.max(epoch));
+    let record = Some(record);
     let witnesses = vec![format!("the parameter `{}`", name(&scope.stack))];
     KeptMode { record, doubt, witnesses, testimony: Some(testimony), ..recorded }
 }
@@ -189,10 +193,18 @@ mod tests {
         assert_eq!(contradicted.doubt, Some(Doubt::Contradicted(Mode::Standby)));
         assert_eq!(contradicted.standing().mode, Mode::Active);
         let first = record(Mode::Active, 3);
-        for second in [testimony(Mode::Standby, 2, "theirs"), testimony(Mode::Active, 3, "ours")] {
+        for second in [testimony(Mode::Standby, 2, "ours"), testimony(Mode::Active, 3, "ours")] {
             let kept = weighed(Some(first.clone()), Some(second));
             assert_eq!((kept.doubt, kept.record.as_ref()), (None, Some(&first)));
         }
+    }
+
+    #[test]
+    fn another_bucket_is_not_believed_for_its_higher_epoch() {
+        let kept = weighed(Some(record(Mode::Active, 9)), Some(testimony(Mode::Standby, 2, "theirs")));
+        assert_eq!(kept.doubt, Some(Doubt::Elsewhere("theirs".to_owned())));
+        assert_eq!(kept.standing().mode, Mode::Standby);
+        assert_eq!(kept.next(Mode::Active, &[]).epoch, 10, "epochs never fall");
     }
 
     #[test]

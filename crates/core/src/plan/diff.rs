@@ -61,7 +61,10 @@ pub fn plan(
     let scope = Reach::of(want, kinds, options, order.as_ref());
     let mut spare = Spare::of(moved.rest(&seen.others));
     match options.intent {
-        Intent::Destroy => draft.destroy(want, seen, &scope)?,
+        Intent::Destroy => {
+            draft.destroy(want, seen, &scope)?;
+            draft.name_untagged();
+        }
         Intent::Converge | Intent::Failover | Intent::PlannedFailover | Intent::Failback => {
             for resource in order::topological(want) {
                 let address = &resource.address;

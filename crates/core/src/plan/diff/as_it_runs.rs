@@ -1,19 +1,20 @@
 //! A failover raises what it has: a group needs nothing but a number, also where what it runs on has
 //! lost its tags.
 //!
-//! Its template and its subnets seem absent then. The group knows them, so it is raised as it runs,
-//! and nothing is made in the place of what it uses already.
+//! Its template, its subnets or its security group seem absent then. The group and its template know
+//! them, so it is raised as it runs, and nothing is made in the place of what it uses already.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 
 use super::moved::Moved;
-use crate::address::Address;
 use crate::cloud::Found;
 use crate::graph::{Graph, Resource};
-use crate::kind::{KindRegistry, Lookup, Place, ShapeError};
+use crate::kind::{KindRegistry, Lookup, Role, ShapeError};
 use crate::observe::{Look, Observed};
-use crate::plan::{Intent, Remark};
+use crate::plan::{Intent, Remark, order};
 
 /// The graph of a plan, with capacity as it runs.
 pub(super) struct Runs<'a> {
@@ -32,53 +33,101 @@ impl<'a> Runs<'a> {
         intent: Intent,
     ) -> Result<Self, ShapeError> {
         let mut runs = Self { graph: Cow::Borrowed(want), remarks: Vec::new() };
-        if !intent.fails_over() {
+        if !intent.fails_over() || seen.untagged.is_empty() {
             return Ok(runs);
         }
-        let is_lost = |it: &&Resource| is_lost(it, seen, kinds) && moved.look(&it.address).is_none();
-        let lost: BTreeSet<&Address> =
-            want.resources.values().filter(is_lost).map(|it| &it.address).collect();
-        for resource in want.resources.values() {
-            let Some(capacity) = kinds.get(&resource.kind).and_then(|kind| kind.capacity()) else { continue };
-            let Some(Look::Present(Found { owner, live, .. })) = seen.seen.get(&resource.address) else {
-                continue;
-            };
-            let gone: Vec<String> =
-                resource.needs().iter().filter(|it| lost.contains(it)).map(ToString::to_string).collect();
-            if gone.is_empty() || !owner.is_ours() {
+        // What cannot be found, and what needs it, with the names of the former.
+        let mut stuck: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut below: BTreeSet<&str> = BTreeSet::new();
+        for resource in order::topological(want) {
+            let address = &resource.address;
+            if seen.untagged.contains_key(address) && moved.look(address).is_none() {
+                stuck.insert(address.as_str(), [address.as_str()].into());
                 continue;
             }
-            let Some(spec) = capacity.as_it_runs(&resource.spec, live)? else { continue };
-            let after = resource.after.iter().filter(|it| !lost.contains(it)).cloned().collect();
-            let address = resource.address.clone();
-            let text = format!("it is raised as it runs: {} cannot be found by their tags", gone.join(", "));
+            let lost: BTreeSet<&str> =
+                resource.needed().filter_map(|it| stuck.get(it)).flatten().copied().collect();
+            if lost.is_empty() {
+                continue;
+            }
+            let Some(spec) = as_it_runs(resource, seen, kinds)? else {
+                stuck.insert(address.as_str(), lost);
+                continue;
+            };
+            let lost = Vec::from_iter(lost).join(", ");
+            let text = format!("it is raised as it runs: {lost} cannot be found by their tags");
             runs.remarks.push(Remark { address: address.to_string(), text });
-            runs.graph.to_mut().resources.insert(address, Resource { spec, after, ..resource.clone() });
+            below.extend(resource.needed().filter_map(|it| stuck.get_key_value(it)).map(|(it, _)| *it));
+            let after =
+                resource.after.iter().filter(|it| !stuck.contains_key(it.as_str())).cloned().collect();
+            let resource = Resource { spec, after, ..resource.clone() };
+            runs.graph.to_mut().resources.insert(address.clone(), resource);
         }
-        if !runs.remarks.is_empty() {
-            let unused = unused(&runs.graph, lost);
-            runs.graph.to_mut().resources.retain(|address, _| !unused.contains(address));
+        if runs.remarks.is_empty() {
+            return Ok(runs);
+        }
+        let mut beneath = with_what_they_need(want, below, &stuck);
+        let is_network = |it: &&str| want.resources.get(*it).is_some_and(|it| is_network(it, kinds));
+        beneath.extend(stuck.into_keys().filter(is_network));
+        let unused = unused(&runs.graph, beneath);
+        if !unused.is_empty() {
+            runs.graph.to_mut().resources.retain(|address, _| !unused.contains(address.as_str()));
         }
         Ok(runs)
     }
 }
 
-/// Returns those of `lost` that nothing else of `graph` needs.
-fn unused<'l>(graph: &Graph, mut lost: BTreeSet<&'l Address>) -> BTreeSet<&'l Address> {
-    loop {
-        let others = graph.resources.values().filter(|it| !lost.contains(&it.address));
-        let used: BTreeSet<Address> = others.flat_map(Resource::needs).collect();
-        let before = lost.len();
-        lost.retain(|it| !used.contains(*it));
-        if lost.len() == before {
-            return lost;
+/// Returns the spec with which capacity is raised as it runs; `None` if it does not run, or is no
+/// capacity.
+fn as_it_runs(
+    resource: &Resource,
+    seen: &Observed,
+    kinds: &KindRegistry,
+) -> Result<Option<Value>, ShapeError> {
+    let Some(capacity) = kinds.get(&resource.kind).and_then(|kind| kind.capacity()) else { return Ok(None) };
+    match seen.seen.get(&resource.address) {
+        Some(Look::Present(Found { owner, live, .. })) if owner.is_ours() => {
+            capacity.as_it_runs(&resource.spec, live)
         }
+        _ => Ok(None),
     }
 }
 
-/// True if an object of the standby region, which only its tags identify, is not found.
-fn is_lost(resource: &Resource, seen: &Observed, kinds: &KindRegistry) -> bool {
-    let kind = kinds.get(&resource.kind);
-    let by_tag = kind.is_some_and(|kind| kind.lookup() == Lookup::Tag && kind.capacity().is_none());
-    by_tag && resource.place == Place::Standby && seen.seen.get(&resource.address) == Some(&Look::Absent)
+/// True if the resource neither serves nor holds data: whoever serves already has it, or does without.
+fn is_network(resource: &Resource, kinds: &KindRegistry) -> bool {
+    kinds.get(&resource.kind).is_some_and(|kind| {
+        let serves = kind.capacity().is_some() || kind.traffic().is_some() || kind.check().is_some();
+        kind.lookup() == Lookup::Tag && kind.role() == Role::Object && !serves
+    })
+}
+
+/// Adds to `below` what it needs of `stuck`.
+fn with_what_they_need<'g>(
+    want: &'g Graph,
+    mut below: BTreeSet<&'g str>,
+    stuck: &BTreeMap<&'g str, BTreeSet<&'g str>>,
+) -> BTreeSet<&'g str> {
+    let mut open: Vec<&str> = below.iter().copied().collect();
+    while let Some(address) = open.pop() {
+        let needed = want.resources.get(address).into_iter().flat_map(Resource::needed);
+        for (need, _) in needed.filter_map(|it| stuck.get_key_value(it)) {
+            if below.insert(need) {
+                open.push(need);
+            }
+        }
+    }
+    below
+}
+
+/// Returns those of `stuck` that nothing else of `graph` needs.
+fn unused<'l>(graph: &Graph, mut stuck: BTreeSet<&'l str>) -> BTreeSet<&'l str> {
+    loop {
+        let others = graph.resources.values().filter(|it| !stuck.contains(it.address.as_str()));
+        let used: BTreeSet<&str> = others.flat_map(Resource::needed).collect();
+        let before = stuck.len();
+        stuck.retain(|it| !used.contains(it));
+        if stuck.len() == before {
+            return stuck;
+        }
+    }
 }

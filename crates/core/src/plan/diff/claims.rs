@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 use super::{Draft, Stays};
 use crate::address::Address;
 use crate::cloud::{Found, Owner};
@@ -39,7 +41,10 @@ impl<'a> Draft<'a> {
             // A failover deletes nothing and uses what exists.
             (Some(Look::Absent), Some(claim)) if self.fails_over() => return Ok(Some(claim)),
             (Some(Look::Absent), Some(claim)) => self.block_claimed(resource, claim),
-            (Some(Look::Absent), None) => self.create(kind, resource, in_scope, MISSING)?,
+            (Some(Look::Absent), None) => match self.seen.untagged.get(&resource.address) {
+                Some(all) => self.block_untagged(resource, all),
+                None => self.create(kind, resource, in_scope, MISSING)?,
+            },
             (Some(Look::Unknown(error)), _) => {
                 self.block_unseen(&resource.address, error);
             }
@@ -80,6 +85,8 @@ impl<'a> Draft<'a> {
             Owner::Unproven(Some(address)) if self.fails_over() && *address == resource.address => {
                 return Whose::Its;
             }
+            // It has the name that drstack gives.
+            Owner::Unproven(None) if self.fails_over() && resource.name.is_none() => return Whose::Its,
             Owner::Unproven(_) => {
                 self.block_claimed(resource, found);
                 return Whose::Others;
@@ -105,10 +112,18 @@ impl<'a> Draft<'a> {
 
     /// Returns the object that only its tags tie to `resource`, which does not exist otherwise.
     ///
-    /// Resources that drstack names are recognized by name, so they have no claims.
+    /// Resources that are looked up by name have no claims; others that drstack names have one of
+    /// that name.
     pub(super) fn claim(&self, kind: &'static dyn DynKind, resource: &Resource) -> Option<&'a Found> {
-        if resource.known_name().is_some() {
+        if resource.name.is_some() {
             return None;
+        }
+        if let Some(name) = resource.known_name() {
+            let has_name = |it: &&Claim| {
+                let is_same = it.kind == kind.name() && it.place == resource.place;
+                is_same && it.found.live.get("name").and_then(Value::as_str) == Some(name)
+            };
+            return self.seen.unproven.iter().find(has_name).map(|it| &it.found);
         }
         let claims = |owner: Owner| {
             let is_same = move |it: &&Claim| {
@@ -151,6 +166,31 @@ impl<'a> Draft<'a> {
         self.block(&resource.address, text);
     }
 
+    /// Reports objects of which one is `resource`, without the tags that say so.
+    fn block_untagged(&mut self, resource: &Resource, all: &[Found]) {
+        let text = self.untagged(resource, all);
+        self.claimed.extend(all.iter().map(|it| (resource.kind.clone(), it.id.clone())));
+        self.block(&resource.address, text);
+    }
+
+    /// Says of `all`, of which one is `resource` without its tags, how it is recognized again.
+    pub(super) fn untagged(&self, resource: &Resource, all: &[Found]) -> String {
+        let ids: Vec<String> = all.iter().map(|it| format!("`{}`", it.id)).collect();
+        let which = match ids[..] {
+            [_] => "is used by this stack and has lost its tags: it stays as it is; give it",
+            _ => {
+                "are used by this stack and have lost their tags: they stay as they are; give the one that is this"
+            }
+        };
+        format!(
+            "{} {which} the tags `drstack:stack` with the value {}, `drstack:address` with the value {} and `drstack:spec` with \
+             the value 0000000000000000, then run the same command again",
+            ids.join(" and "),
+            self.stack.name,
+            resource.address.as_tag()
+        )
+    }
+
     /// Returns why `found` does not belong to `resource`, and what to do about it.
     pub(super) fn taken_by(&self, kind: &'static dyn DynKind, found: &Found, of: &Address) -> String {
         let (id, component) = (&found.id, of.component());
@@ -177,6 +217,10 @@ impl<'a> Draft<'a> {
         let Some(keeps) = kind.keeps_name() else {
             return Ok(Cow::Borrowed(resource));
         };
+        let name = found.live.get("name").and_then(Value::as_str).unwrap_or(&found.id);
+        if resource.spec.get("name").and_then(Value::as_str) == Some(name) {
+            return Ok(Cow::Borrowed(resource));
+        }
         let spec = keeps.under_its_name(&resource.spec, &found.id, &found.live)?;
         Ok(if spec == resource.spec {
             Cow::Borrowed(resource)
@@ -254,6 +298,16 @@ impl<'a> Draft<'a> {
             }
         }
         Ok(false)
+    }
+
+    /// Reports what a destroy leaves, since it has lost its tags.
+    pub(super) fn name_untagged(&mut self) {
+        for (address, all) in &self.seen.untagged {
+            let Some(resource) = self.want.resources.get(address) else { continue };
+            let text = self.untagged(resource, all);
+            self.claimed.extend(all.iter().map(|it| (resource.kind.clone(), it.id.clone())));
+            self.report.kept.push(Remark { address: address.to_string(), text });
+        }
     }
 
     /// Reports objects that have the stack's tags without proof.

@@ -80,10 +80,10 @@ pub(super) fn image(
         }
     };
     let copies = format!("copy of {}", image.id);
-    let made = cx.exports.values().find_map(|it| it.get(&copies)?.first().cloned());
+    let made = cx.shared.get(&copies).and_then(|it| it.first().cloned());
     let copy = made.or_else(|| standby(image, None, "follows", cx, out));
     if image.owned {
-        out.export(&copies, copy.clone().into_iter().collect());
+        out.share(&copies, copy.clone().into_iter().collect());
     }
     copy
 }

@@ -203,8 +203,8 @@ fn what_is_accepted_goes_on_in_every_shortage() {
 }
 
 #[test]
-fn a_journal_that_is_written_late_is_found_by_the_property_of_ways() {
-    finds((cases(), events()), |(case, events)| check(&case, &events, Some(Flaw::LateJournal)));
+fn a_lock_that_never_ends_is_found_by_the_property_of_ways() {
+    finds((cases(), events()), |(case, events)| check(&case, &events, Some(Flaw::EndlessLock)));
 }
 
 #[test]
