@@ -48,10 +48,14 @@ fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
 pub(crate) fn plan_file(path: &Path) -> Result<PlanFile, Failure> {
     let bytes = bytes(path, MOST_PLAN).map_err(|error| {
         let message = format!("cannot read `{}`: {error}", path.display());
-        Failure::new(Status::Usage, message, "name a plan file that `drstack plan --out FILE` has written")
+        Failure::new(
+            Status::Usage,
+            message,
+            "name a plan file that `drstack plan STACK --out FILE` has written",
+        )
     })?;
     PlanFile::from_bytes(&bytes).map_err(|error: PlanFileError| {
-        let hint = "make it again with `drstack plan --out FILE`";
+        let hint = "make it again with `drstack plan STACK --out FILE`";
         Failure::new(Status::Usage, format!("`{}`: {error}", path.display()), hint)
     })
 }

@@ -1,4 +1,4 @@
-//! `drstack plan`: shows what an apply would do.
+//! `drstack plan STACK`: shows what an apply would do.
 
 use clap_complete::engine::ArgValueCompleter;
 use std::path::PathBuf;
@@ -148,7 +148,7 @@ fn in_time(planned: &PlanOutcome) -> Result<(), Failure> {
             let total = duration(late.forecast.total);
             (
                 format!("a failover is predicted to take {total} and misses an RTO"),
-                "run `drstack plan --mode active` to see its steps",
+                "run `drstack plan STACK --mode active` to see its steps",
             )
         }
         Some((_, None)) => (

@@ -56,7 +56,7 @@ pub(super) fn failover(forecast: &FailoverForecast, plan: &Plan, report: &PlanRe
         drstack_core::engine::execute::PARALLELISM,
     );
     format!(
-        "{when} would take about {}, in {} ({}{waits}{BASIS}). `drstack plan --mode active` shows it.\n",
+        "{when} would take about {}, in {} ({}{waits}{BASIS}). `drstack plan STACK --mode active` shows it.\n",
         duration(seconds(forecast.total)),
         count(forecast.steps, "step"),
         objective(forecast)

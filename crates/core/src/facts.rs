@@ -114,7 +114,7 @@ impl NoAnswer {
         match self {
             Self::Failed(error) => error.hint(),
             Self::NeverAsked | Self::OtherVersion => {
-                "run `drstack apply` while AWS answers: it keeps the answers".to_owned()
+                "run `drstack apply STACK` while AWS answers: it keeps the answers".to_owned()
             }
         }
     }

@@ -182,6 +182,8 @@ fn a_failover_raises_what_lost_the_tags_of_what_it_runs_on() {
     run(&machine, "apply s --auto-approve", None).ok();
     let before = count(&machine);
     take_tags(&machine, &EC2, &json!("foreign"));
+    run(&machine, "apply s --auto-approve", None).code(1);
+    assert_eq!(count(&machine), before, "an apply makes no second network");
     let over = run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
     assert!(over.stdout.contains("it is raised as it runs"), "{over:?}");
     assert_eq!(desired(&machine), [4, 8]);

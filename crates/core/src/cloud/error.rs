@@ -153,7 +153,7 @@ impl CloudError {
     /// Returns what to do next, as an imperative sentence.
     pub fn hint(&self) -> String {
         match self {
-            Self::Throttled { .. } => "run `drstack apply` again, or lower `--parallelism`".to_owned(),
+            Self::Throttled { .. } => "run the same command again, or lower `--parallelism`".to_owned(),
             Self::Denied { operation, .. } if operation.starts_with("s3:") => {
                 format!(
                     "name another bucket if this one is another account's; if not, allow `{operation}` to these credentials: `docs/iam-policy.json` lists what drstack needs"
@@ -181,13 +181,13 @@ impl CloudError {
                 // Not an error of a service: a check of drstack itself does not pass.
                 "fix what it names, then run the same command again".to_owned()
             }
-            Self::Conflict { .. } => "run `drstack plan` to see what exists now".to_owned(),
+            Self::Conflict { .. } => "run `drstack plan STACK` to see what exists now".to_owned(),
             Self::NotYet { .. } => "fix what it checks in the standby region, then run the same command again".to_owned(),
-            Self::Invalid { .. } => "correct the stack; `drstack validate` checks it".to_owned(),
+            Self::Invalid { .. } => "correct the stack; `drstack validate STACK` checks it".to_owned(),
             Self::Forbidden { .. } => {
-                "run `drstack plan --mode active` to see which step needs it, and `drstack apply` once the primary answers".to_owned()
+                "run `drstack plan STACK --mode active` to see which step needs it, and `drstack apply STACK` once the primary answers".to_owned()
             }
-            Self::Lapsed { .. } => "run `drstack plan` to see where things stand".to_owned(),
+            Self::Lapsed { .. } => "run `drstack plan STACK` to see where things stand".to_owned(),
             Self::Other { .. } => "run again; `RUST_LOG=drstack=debug` says more".to_owned(),
         }
     }

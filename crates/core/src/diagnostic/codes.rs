@@ -167,7 +167,7 @@ pub const CODES: &[Code] = &[
     (
         "DR241",
         "the predicted failover misses an RTO",
-        "`plan` and `apply` rehearse the failover and simulate its schedule: what waits for what, 64 steps at once, EC2's launch budget, and how long each step usually takes. The prediction is longer than the RTO of the stack, or a component with an `rto` of its own serves later than that. `drstack plan --mode active` shows the steps, `drstack plan --require-rto` ends with exit code 3.",
+        "`plan` and `apply` rehearse the failover and simulate its schedule: what waits for what, 64 steps at once, EC2's launch budget, and how long each step usually takes. The prediction is longer than the RTO of the stack, or a component with an `rto` of its own serves later than that. `drstack plan STACK --mode active` shows the steps, `drstack plan STACK --require-rto` ends with exit code 3.",
     ),
     (
         "DR257",

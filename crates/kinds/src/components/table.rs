@@ -86,8 +86,7 @@ impl Component for Table {
                 "`{}` is in {} only as exports: a failover restores what the last one holds",
                 spec.name, stack.standby
             );
-            let help =
-                "run `drstack apply` on a schedule, or choose `posture = \"pilot-light\"` for a replica";
+            let help = "run `drstack apply STACK` on a schedule, or choose `posture = \"pilot-light\"` for a replica";
             out.push(Problem::warning("DR218", "name", message, help));
         }
     }
@@ -231,7 +230,7 @@ fn cold(spec: &TableTable, fact: &Known<TableFact>, cx: &CompileCx<'_>, out: &mu
     let Known::Yes(TableFact { shape: Some(shape), kms_key, on_demand, .. }) = fact else {
         if *fact != Known::Absent {
             let message = format!("nobody has asked for the keys of `{}` yet: it is not restored", spec.name);
-            out.warn("DR218", "name", message, "run `drstack apply` once while the primary answers");
+            out.warn("DR218", "name", message, "run `drstack apply STACK` once while the primary answers");
         }
         return;
     };

@@ -202,7 +202,7 @@ impl<'a> Draft<'a> {
                  had, both in one apply"
             ),
             (false, _) => format!(
-                "`{id}` exists for {of} of this stack, which is another sort of thing; run `drstack plan` after that is gone"
+                "`{id}` exists for {of} of this stack, which is another sort of thing; run `drstack plan STACK` after that is gone"
             ),
         }
     }
@@ -318,13 +318,17 @@ impl<'a> Draft<'a> {
             if self.claimed.contains(&((*kind).to_owned(), found.id.clone())) {
                 continue;
             }
-            let way_on = if self.holds_data(kind) { "" } else { ", or delete it yourself" };
-            let text = format!(
-                "{kind} `{}` has the tags of this stack, and nothing proves that drstack made it: it is left alone; remove its tag \
-                 `drstack:stack`{way_on}",
-                found.id
-            );
+            let text = self.left_alone(kind, &found.id);
             self.report.kept.push(Remark { address, text });
         }
+    }
+
+    /// Says that an object which only its tags vouch for is left alone.
+    pub(super) fn left_alone(&self, kind: &str, id: &str) -> String {
+        let way_on = if self.holds_data(kind) { "" } else { ", or delete it yourself" };
+        format!(
+            "{kind} `{id}` has the tags of this stack, and nothing proves that drstack made it: it is left alone; remove its tag \
+             `drstack:stack`{way_on}"
+        )
     }
 }

@@ -84,7 +84,7 @@ impl HandedOver {
 
 /// Returns the kind if it copies data under ids that AWS chooses, so that tags alone say whose a
 /// copy is.
-fn copied(kinds: &KindRegistry, kind: &str) -> Option<&'static dyn DynKind> {
+pub(super) fn copied(kinds: &KindRegistry, kind: &str) -> Option<&'static dyn DynKind> {
     kinds.get(kind).filter(|kind| kind.lookup() == Lookup::Tag && kind.role().holds_data())
 }
 

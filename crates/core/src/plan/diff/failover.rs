@@ -108,7 +108,7 @@ impl Draft<'_> {
             if let Some(Remark { address, text }) = violation(step, self.kinds).filter(|_| !moves) {
                 self.out.insert(id);
                 self.blocked.insert(step.address.clone());
-                let text = format!("{text}; run `drstack apply` while the primary answers");
+                let text = format!("{text}; run `drstack apply STACK` while the primary answers");
                 self.report.blocked.push(Remark { address, text });
             }
         }

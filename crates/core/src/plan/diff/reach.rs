@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::copies::copied;
 use crate::address::Address;
 use crate::graph::{Graph, Resource};
 use crate::kind::KindRegistry;
@@ -36,10 +37,20 @@ fn around_targets<'a>(
     order: Option<&Order<'a>>,
 ) -> BTreeSet<&'a Address> {
     let is_target = |address: &Address| options.targets.iter().any(|target| address.is_within(target));
+    let destroys = options.intent == Intent::Destroy;
+    // A copy that others use, too, is handed over to them and not destroyed with the first.
+    let mut shared: BTreeSet<&Address> = BTreeSet::new();
+    for (user, resource) in want.resources.iter().filter(|(user, _)| destroys && !is_target(user)) {
+        let used = resource.needed().filter_map(|it| want.resources.get(it));
+        let used = used.filter(|it| copied(kinds, &it.kind).is_some());
+        let used = used.filter(|it| it.address.component() != user.component());
+        shared.extend(used.map(|it| &it.address));
+    }
     // Data that a destroy keeps is no reason to destroy what uses it.
     let stays = |it: &Resource| {
         kinds.get(&it.kind).is_some_and(|kind| kind.role().holds_data())
-            && !options.delete_data.iter().any(|name| it.address.is_named_by(name))
+            && (shared.contains(&it.address)
+                || !options.delete_data.iter().any(|name| it.address.is_named_by(name)))
     };
     let mut edges: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
     for (address, resource) in &want.resources {
@@ -55,7 +66,8 @@ fn around_targets<'a>(
     let traffic = order.iter().flat_map(|order| order.traffic());
     let traffic: BTreeMap<&Address, &Resource> = traffic.map(|it| (&it.address, it)).collect();
     let mut scope = BTreeSet::new();
-    let mut open: Vec<&Address> = want.resources.keys().filter(|address| is_target(address)).collect();
+    let targets = want.resources.keys().filter(|address| is_target(address) && !shared.contains(address));
+    let mut open: Vec<&Address> = targets.collect();
     while let Some(address) = open.pop() {
         if scope.insert(address) {
             open.extend(edges.get(address).into_iter().flatten());

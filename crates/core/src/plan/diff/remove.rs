@@ -158,6 +158,10 @@ impl Draft<'_> {
                         if matches!(owner, Owner::Ours(_))
                             || *owner == Owner::Foreign && self.seen.begun.contains(address) =>
                     {
+                        if self.is_target(address) && !scope.contains(address) {
+                            let text = format!("`{}` stays: what is no target uses it, too", found.id);
+                            self.report.kept.push(Remark { address: address.to_string(), text });
+                        }
                         let side = if scope.contains(address) { &mut owned } else { &mut apart };
                         side.push(Owned {
                             kind: kind.name(),
@@ -170,6 +174,10 @@ impl Draft<'_> {
                         let whose = if resource.place == Place::Primary { " of the primary" } else { "" };
                         let (kind, id) = (kind.name(), &found.id);
                         let text = format!("{kind} of `{id}` stays as it is: a setting{whose}");
+                        self.report.kept.push(Remark { address: address.to_string(), text });
+                    }
+                    (Owner::Unproven(_), Some(kind)) if scope.contains(address) => {
+                        let text = self.left_alone(kind.name(), &found.id);
                         self.report.kept.push(Remark { address: address.to_string(), text });
                     }
                     _ => {}

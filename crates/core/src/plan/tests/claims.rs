@@ -37,6 +37,19 @@ fn what_has_the_tags_without_proof_is_named_and_left_alone() {
 }
 
 #[test]
+fn a_destroy_names_what_has_the_name_and_half_of_the_tags() {
+    let graph = want(vec![Resource::named::<Data>(at("x.x/d"), Place::Standby, "d", &spec(None))]);
+    for owner in [Owner::Unproven(None), Owner::Unproven(Some(at("y.y/d")))] {
+        let half = Found { owner, ..a("d", 1) };
+        let seen = seen(vec![("x.x/d", Look::Present(half))]);
+        let (plan, report) = made(&graph, &seen, &options(Intent::Destroy));
+        assert!(plan.is_empty(), "{plan:?}");
+        assert_eq!(report.kept[0].address, "x.x/d");
+        assert!(report.kept[0].text.contains("`d` has the tags of this stack"), "{report:?}");
+    }
+}
+
+#[test]
 fn what_lost_the_tag_of_its_address_is_told_which_one_brings_it_back() {
     let address = at("x.x[\"eta\"]/d");
     let graph = want(vec![Resource::named::<Data>(address.clone(), Place::Standby, "d", &spec(None))]);

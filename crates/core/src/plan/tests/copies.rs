@@ -180,3 +180,35 @@ fn a_destroy_of_what_shares_a_copy_leaves_the_others_alone() {
     let (plan, _) = made(&user_of_a_copy("a"), &seen, &destroy(&["x.x/c"]));
     assert_eq!(lines(&plan), ["Delete x.x/b []", "Delete x.x/c [0]"]);
 }
+
+#[test]
+fn a_destroy_of_one_user_leaves_a_copy_that_another_uses() {
+    let c = Spec { size: 1, fixed: "z".into(), link: None };
+    let link = || Some(Link::id(&at("x.x/c")));
+    let graph = want(vec![
+        Resource::tagged::<Copy>(at("x.x/c"), Place::Standby, &c),
+        Resource::named::<Named>(at("x.x/b"), Place::Standby, "b", &spec(link())),
+        Resource::named::<Named>(at("y.y/b"), Place::Standby, "other", &spec(link())),
+    ]);
+    let user = |id: &str, address: &str| {
+        Look::Present(found(id, address, json!({"size": 1, "fixed": "a", "link": "c-1"})))
+    };
+    let copy = found("c-1", "x.x/c", json!({"size": 1, "fixed": "z", "link": null}));
+    let seen = seen(vec![
+        ("x.x/c", Look::Present(copy)),
+        ("x.x/b", user("b", "x.x/b")),
+        ("y.y/b", user("other", "y.y/b")),
+    ]);
+    let destroy = |targets: &[&str]| Options {
+        intent: Intent::Destroy,
+        targets: targets.iter().map(|it| (*it).to_owned()).collect(),
+        ..deleting(&["x.x"])
+    };
+    let (plan, report) = made(&graph, &seen, &destroy(&["x.x"]));
+    assert_eq!(lines(&plan), ["Delete x.x/b []"]);
+    assert_eq!(kept(&report), ["x.x/c: `c-1` stays: what is no target uses it, too"]);
+    for targets in [&["x.x", "y.y"][..], &[]] {
+        let (plan, _) = made(&graph, &seen, &destroy(targets));
+        assert!(lines(&plan).iter().any(|it| it.starts_with("Delete x.x/c")), "{plan:?}");
+    }
+}

@@ -112,7 +112,7 @@ fn a_bucket_is_not_made_and_what_needs_it_is_left_out() {
     let (plan, report) = made(&user_of_a_bucket(), &seen(absent.into()), &options(Intent::Failover));
     assert_eq!(lines(&plan), ["Create y.y/c []"]);
     let said = "x.x/a: a failover would have to create it (it does not exist), and it calls S3's bucket names \
-                (us-east-1); run `drstack apply` while the primary answers";
+                (us-east-1); run `drstack apply STACK` while the primary answers";
     assert_eq!(texts(&report.blocked), [said]);
 }
 
