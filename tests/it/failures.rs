@@ -163,7 +163,7 @@ fn each_class_of_error_has_a_message_and_a_hint_and_the_next_apply_completes() {
         (
             "untrusted",
             "bucket:create in us-west-2 was not sent, its certificate is not trusted: ",
-            "`SSL_CERT_FILE`",
+            "`AWS_CA_BUNDLE`",
         ),
         ("internal", "bucket:create failed: ", "run again"),
         ("no-capacity", "bucket:create: no capacity: ", "name more instance types"),

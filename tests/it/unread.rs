@@ -3,11 +3,11 @@
 
 use serde_json::{Value, json};
 
-use crate::drstack::{Drstack, Ran};
+use crate::drstack::{Drstack, Ran, drstack};
 use crate::lost_region::failover;
 use crate::main_job::{apply, nothing_to_do};
 use crate::reservations::one_pool;
-use crate::servers::{PRIMARY, STANDBY, Server};
+use crate::servers::{PRIMARY, STANDBY, Server, Web};
 
 const BUCKET: &str = r#"
 [stack]
@@ -118,4 +118,24 @@ fn a_capacity_that_a_schedule_sets_counts_before_it_was_ever_seen() {
     machine.write("s/stack.toml", &one_pool(""));
     apply(&machine);
     assert_eq!(desired(&server), 3);
+}
+
+/// E9: a network that looks into connections has authorities of its own.
+#[test]
+fn the_authorities_of_the_aws_command_line_count() {
+    let machine = drstack();
+    let Some(web) = Web::start("localhost", machine.folder(), "403") else { return };
+    let machine = machine.at(&format!("https://localhost:{}", web.port), STANDBY);
+    machine.write("s/stack.toml", BUCKET);
+    let authority = machine.folder().join("ca.pem").display().to_string();
+    let unknown = machine.run(["plan", "s"]).code(1);
+    assert!(unknown.stderr.contains("invalid peer certificate"), "{unknown:?}");
+    assert!(unknown.stderr.contains("`AWS_CA_BUNDLE`"), "{unknown:?}");
+    let machine = machine.env("AWS_CA_BUNDLE", &authority);
+    let trusted = machine.run(["plan", "s"]).code(1);
+    assert!(!trusted.stderr.contains("certificate") && trusted.stderr.contains("403"), "{trusted:?}");
+    let machine = machine.env("AWS_CA_BUNDLE", "nowhere.pem");
+    let missing = machine.run(["plan", "s"]).code(1);
+    assert!(missing.stderr.contains("AWS_CA_BUNDLE refused: `nowhere.pem`: No such file"), "{missing:?}");
+    assert!(missing.stderr.contains("fix what it names"), "{missing:?}");
 }

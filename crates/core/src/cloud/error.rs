@@ -168,7 +168,7 @@ impl CloudError {
                 "sign in again, then run the same command; if that does not help, set the clock of this machine".to_owned()
             }
             Self::Untrusted { .. } => {
-                "name the file with your network's certificate authority in `SSL_CERT_FILE`, then run the same command".to_owned()
+                "name the file with your network's certificate authorities in `AWS_CA_BUNDLE`, then run the same command".to_owned()
             }
             Self::Unreachable { region, .. } => {
                 format!("check the network and whether {region} is up, then run again")

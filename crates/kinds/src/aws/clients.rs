@@ -14,6 +14,7 @@ use super::account;
 use super::expect_owner::ExpectOwner;
 use super::interceptor::{Log, Watch};
 use super::shared::Shared;
+use super::trusted;
 
 /// Maximum attempts of one call, including the first: enough to get past some seconds of
 /// throttling.
@@ -75,13 +76,15 @@ impl Aws {
     /// # Errors
     ///
     /// [`CloudError::Denied`] if there are no credentials; other errors if their account cannot be
-    /// found.
+    /// found, or the authorities that the environment names cannot be read.
     pub async fn connect(primary: &str, standby: &str) -> Result<Self, CloudError> {
-        let config = aws_config::defaults(BehaviorVersion::latest())
+        let mut config = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(standby.to_owned()))
-            .timeout_config(timeouts())
-            .load()
-            .await;
+            .timeout_config(timeouts());
+        if let Some(client) = trusted::client()? {
+            config = config.http_client(client);
+        }
+        let config = config.load().await;
         let denied = |message: String| CloudError::Denied { operation: "credentials".to_owned(), message };
         let provider = config.credentials_provider().ok_or_else(|| denied("no credentials".to_owned()))?;
         let credentials =

@@ -22,6 +22,7 @@ mod setting;
 mod shared;
 mod store;
 pub(crate) mod tags;
+mod trusted;
 
 pub(crate) use answers::{absent, built};
 pub(crate) use ask::{Ask, Asked, Asker, BulkAsk, NAMES, erased, plain};
