@@ -89,6 +89,17 @@ pub struct Lower {
     pub peak_at: Timestamp,
 }
 
+/// Returns the instance types that a group launches: those of its overrides, else the template's.
+///
+/// A group with instance requirements chooses its types by them. The type of its template is then
+/// not what it launches.
+pub fn types(overrides: Vec<String>, has_requirements: bool, of_template: Option<&str>) -> Vec<String> {
+    match (overrides.is_empty(), has_requirements) {
+        (true, false) => of_template.map(str::to_owned).into_iter().collect(),
+        _ => overrides,
+    }
+}
+
 impl GroupFact {
     /// Returns the instances for the whole load: the highest capacity observed or set by a
     /// schedule.
@@ -227,6 +238,19 @@ mod tests {
         assert!(group.warning("web").unwrap().0.contains("a failover starts 0 instances"));
         let scheduled = GroupFact { scheduled: Some(24), ..group };
         assert_eq!((scheduled.whole(), scheduled.warning("web")), (24, None));
+    }
+
+    /// E3
+    #[test]
+    fn the_type_of_the_template_is_not_followed_beside_requirements() {
+        let template = Some("t3.micro");
+        assert_eq!(types(Vec::new(), true, template), [""; 0]);
+        assert_eq!(types(Vec::new(), false, template), ["t3.micro"]);
+        assert_eq!(types(Vec::new(), false, None), [""; 0]);
+        for has_requirements in [true, false] {
+            let overrides = vec!["g5.xlarge".to_owned(), "g6.xlarge".to_owned()];
+            assert_eq!(types(overrides, has_requirements, template), ["g5.xlarge", "g6.xlarge"]);
+        }
     }
 
     #[test]

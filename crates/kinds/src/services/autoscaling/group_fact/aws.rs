@@ -4,8 +4,8 @@ use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
 use aws_sdk_ec2::types::ResponseLaunchTemplateData;
 use drstack_core::cloud::{CloudError, Secrets};
 
-use super::GroupFact;
 use super::image::{GroupImage, Parameters, ids, parameters};
+use super::{GroupFact, types};
 use crate::aws::{Asked, BulkAsk, NAMES, Target, each_of};
 use crate::ledger::{FieldSetting, NotCarried};
 use crate::services::autoscaling::group::aws::carried_of;
@@ -184,11 +184,9 @@ fn group_fact(
     let image = GroupImage::of(data.image_id().unwrap_or_default(), parameters, images)?;
     let overrides = group.mixed_instances_policy.as_ref().and_then(|it| it.launch_template.as_ref());
     let overrides = overrides.and_then(|it| it.overrides.as_deref()).unwrap_or_default();
-    let mut types: Vec<String> = overrides.iter().filter_map(|it| it.instance_type.clone()).collect();
-    // Where a group has requirements, the type of the template is not what it launches.
-    if types.is_empty() && overrides.iter().all(|it| it.instance_requirements.is_none()) {
-        types.extend(data.instance_type.as_ref().map(|it| it.as_str().to_owned()));
-    }
+    let named = overrides.iter().filter_map(|it| it.instance_type.clone()).collect();
+    let has_requirements = overrides.iter().any(|it| it.instance_requirements.is_some());
+    let types = types(named, has_requirements, data.instance_type.as_ref().map(|it| it.as_str()));
     let mut secrets = Secrets::default();
     let text = data.user_data.as_deref().and_then(user_data::decode);
     let count = |number: Option<i32>| number.and_then(|it| u32::try_from(it).ok());
