@@ -83,7 +83,18 @@ pub(crate) fn has_code<E>(error: &SdkError<E, HttpResponse>, codes: &[&str]) -> 
 where
     E: ProvideErrorMetadata,
 {
-    matches!(error, SdkError::ServiceError(refusal) if refusal.err().meta().code().is_some_and(|it| codes.contains(&it)))
+    code_of(error).is_some_and(|it| codes.contains(&it))
+}
+
+/// Returns the code of a service's refusal.
+pub(crate) fn code_of<E>(error: &SdkError<E, HttpResponse>) -> Option<&str>
+where
+    E: ProvideErrorMetadata,
+{
+    match error {
+        SdkError::ServiceError(refusal) => refusal.err().meta().code(),
+        _ => None,
+    }
 }
 
 /// Returns a transient error for a refusal whose code alone does not show that.

@@ -33,7 +33,7 @@ pub(crate) use codes::Codes;
 pub(crate) use driver::client;
 pub use driver::{Driver, Looked, Seen, Target};
 pub(crate) use drivers::{DynDriver, ErasedDriver};
-pub(crate) use errors::{chain, has_code, passing};
+pub(crate) use errors::{chain, code_of, has_code, passing};
 pub(crate) use expect_owner::ExpectOwner;
 pub(crate) use interceptor::Watch;
 pub(crate) use setting::{SettingDriver, SwitchDriver, setting};

@@ -17,6 +17,11 @@ fn bounded(wanted: &Option<String>, live: &Option<String>) -> Option<FieldChange
     wanted.as_ref().and_then(|_| FieldChange::of("permissions_boundary", live, wanted))
 }
 
+/// Name under which a run keeps when it made or changed a role.
+pub(crate) fn changed(role: &str) -> String {
+    format!("role {role}")
+}
+
 #[cfg(feature = "aws")]
 crate::aws::client!(aws_sdk_iam, "iam", iam);
 

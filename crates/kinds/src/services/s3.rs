@@ -20,3 +20,8 @@ pub(crate) const CODES: crate::aws::Codes = crate::aws::Codes {
     quota: &["TooManyBuckets"],
     conflict: &["ConditionalRequestConflict", "OperationAborted"],
 };
+
+/// Name under which a run keeps when it enabled the versioning of a bucket.
+pub(crate) fn versioned(bucket: &str) -> String {
+    format!("versioning of {bucket}")
+}

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::aws::once::LastChanged;
 use crate::aws::tags::{owned, owner_by_name};
 use crate::aws::{Looked, Seen, Target};
-use crate::services::iam::calls as iam;
+use crate::services::iam::{calls as iam, changed};
 
 /// A role that the stack creates; [`Kind::NAME`] is the last part of its address.
 pub(crate) trait OwnRole: Kind {
@@ -112,11 +112,6 @@ pub(crate) async fn update<K: OwnRole>(
     iam::update_role(at, name, &trust, &policy, &owned(call, spec)).await?;
     at.aws.shared.get::<LastChanged>().now(&changed(name));
     Ok(())
-}
-
-/// Name under which [`LastChanged`] keeps when this run made or changed a role.
-pub(crate) fn changed(role: &str) -> String {
-    format!("role {role}")
 }
 
 fn seen<K: OwnRole>(at: &Target<'_>, name: &str, role: iam::Role) -> Seen<K::Live> {

@@ -14,6 +14,7 @@ use crate::aws::tags::{Tags, owner};
 use crate::aws::{Target, absent, has_code};
 use crate::names::partition;
 use crate::services::s3::bucket::tls_policy;
+use crate::services::s3::versioned;
 use aws_sdk_s3::types::ReplicationRule;
 
 /// Cache of versioning by primary bucket, filled by the facts; the observe that follows uses each
@@ -128,11 +129,6 @@ pub(crate) async fn put_versioning(at: &Target<'_>, bucket: &str) -> Result<(), 
     put.map_err(|error| at.failed("s3:PutBucketVersioning", error))?;
     at.aws.shared.get::<LastChanged>().now(&versioned(bucket));
     Ok(())
-}
-
-/// Name under which [`LastChanged`] keeps when this run switched the versioning of a bucket on.
-pub(crate) fn versioned(bucket: &str) -> String {
-    format!("versioning of {bucket}")
 }
 
 /// Reads the default encryption: `AES256`, or the KMS key; empty if none is set.

@@ -9,7 +9,9 @@ use drstack_core::link::Link;
 use drstack_core::sides::Copied;
 use serde::{Deserialize, Serialize};
 
+use crate::services::iam::changed;
 use crate::services::operation;
+use crate::services::s3::versioned;
 
 /// The desired state of a replication rule.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -89,6 +91,24 @@ pub fn role_beside<'a>(
     }
 }
 
+/// S3's code for a rule that it refuses: one that can never work, and one whose buckets or role it
+/// does not see everywhere yet.
+const REFUSED: &str = "InvalidRequest";
+
+/// True if S3's refusal with `code` of a rule between these `buckets` may pass by itself.
+///
+/// That is so where this run has changed (`is_changed`) what S3 may not see everywhere yet:
+/// versioning that was just enabled, or a role that was just made. Any other refusal stays.
+pub fn may_pass<'a>(
+    code: &str,
+    buckets: impl IntoIterator<Item = &'a str>,
+    role: &str,
+    is_changed: impl Fn(&str) -> bool,
+) -> bool {
+    let role = changed(role.rsplit('/').next().unwrap_or_default());
+    code == REFUSED && buckets.into_iter().map(versioned).chain([role]).any(|it| is_changed(&it))
+}
+
 /// The replication rule kind.
 pub struct ReplicationRule;
 
@@ -161,7 +181,7 @@ pub(crate) use aws::{config, is_own_role, whose};
 
 #[cfg(test)]
 mod tests {
-    use super::role_beside;
+    use super::{may_pass, role_beside};
 
     #[test]
     fn a_role_that_is_not_ours_stays_while_rules_of_others_stand() {
@@ -175,5 +195,20 @@ mod tests {
         let before = "arn:aws:iam::1:role/drstack/fleet/before";
         assert_eq!(written(Some(before), true, ours), Ok(ours));
         assert_eq!(written(None, false, ours), Ok(ours));
+    }
+
+    /// E5
+    #[test]
+    fn a_refusal_passes_only_where_a_change_of_this_run_explains_it() {
+        let passes = |code: &str, changes: &[&str]| {
+            let role = "arn:aws:iam::1:role/drstack/fleet/copier";
+            may_pass(code, ["acme-models", "acme-models-standby"], role, |it| changes.contains(&it))
+        };
+        for change in ["versioning of acme-models", "versioning of acme-models-standby", "role copier"] {
+            assert!(passes("InvalidRequest", &[change]), "{change}");
+            assert!(!passes("InvalidArgument", &[change]), "{change}");
+        }
+        assert!(!passes("InvalidRequest", &[]));
+        assert!(!passes("InvalidRequest", &["versioning of acme-logs", "role another"]));
     }
 }

@@ -11,13 +11,11 @@ use drstack_core::kind::{FieldChange, Place};
 use drstack_core::sides::{Copied, Sides};
 use jiff::Timestamp;
 
-use super::{ReplicationRule, ReplicationRuleLive, ReplicationRuleSpec, role_beside};
+use super::{ReplicationRule, ReplicationRuleLive, ReplicationRuleSpec, may_pass, role_beside};
 use crate::aws::once::LastChanged;
 use crate::aws::tags::decode;
-use crate::aws::{Driver, Looked, Seen, Target, built, each, each_of, has_code, passing};
+use crate::aws::{Driver, Looked, Seen, Target, built, code_of, each, each_of, has_code, passing};
 use crate::services::iam::calls as iam;
-use crate::services::iam::own_role;
-use crate::services::s3::calls as s3;
 use crate::services::s3::calls::{NO_BUCKET, Replication};
 
 const PUT: &str = "s3:PutReplicationConfiguration";
@@ -207,23 +205,16 @@ async fn write(
     rules: Vec<Rule>,
     destination: Option<&str>,
 ) -> Result<(), CloudError> {
-    let settling = is_settling(at, bucket, destination, &role);
-    let config = built(PUT, ReplicationConfiguration::builder().role(role).set_rules(Some(rules)).build())?;
+    let config = built(PUT, ReplicationConfiguration::builder().role(&role).set_rules(Some(rules)).build())?;
     let put = at.buckets().put_bucket_replication().bucket(bucket);
-    match put.replication_configuration(config).send().await {
-        Ok(_) => Ok(()),
-        Err(error) if settling && has_code(&error, &["InvalidRequest"]) => Err(passing(PUT, &error)),
-        Err(error) => Err(at.failed(PUT, error)),
+    let Err(error) = put.replication_configuration(config).send().await else { return Ok(()) };
+    let changes = at.aws.shared.get::<LastChanged>();
+    let buckets = [Some(bucket), destination].into_iter().flatten();
+    let passes = |code: &str| may_pass(code, buckets, &role, |name| changes.of(name).is_some());
+    match code_of(&error).is_some_and(passes) {
+        true => Err(passing(PUT, &error)),
+        false => Err(at.failed(PUT, error)),
     }
-}
-
-/// True if this run has changed something that S3 may not see everywhere yet: versioning that was
-/// just enabled, or a role that was just made. Any other refusal does not pass by itself.
-fn is_settling(at: &Target<'_>, bucket: &str, destination: Option<&str>, role: &str) -> bool {
-    let changed = at.aws.shared.get::<LastChanged>();
-    let role = own_role::changed(role.rsplit('/').next().unwrap_or_default());
-    let versioned = [Some(bucket), destination].into_iter().flatten().map(s3::versioned);
-    versioned.chain([role]).any(|it| changed.of(&it).is_some())
 }
 
 /// Builds the rule in the V2 schema: a filter, a priority, and an explicit setting for delete
