@@ -1,61 +1,74 @@
 //! Data that a failover restores from an export: the export, and the moment that it shows.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::address::Address;
+use crate::address::{Address, ComponentAddress};
 use crate::kind::{Action, KindRegistry, Role};
 use crate::plan::{Plan, PlanReport};
 
-/// Output of the export's finder and of the restored resource: the export's id.
+/// Output of the export's finder and of the restored resource: the export's id; empty if unknown.
 pub const EXPORT: &str = "export";
-/// Output of the export's finder: the moment that the export shows.
+/// Output of both: the moment that the export shows; empty if unknown.
 pub const AS_OF: &str = "as_of";
 
-/// Data that a plan restores, or that was already restored from the same export.
+/// An export of data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Export {
+    /// Its id; empty if unknown.
+    pub id: String,
+    /// The moment that it shows, if known.
+    pub as_of: Option<Timestamp>,
+}
+
+/// Data that a plan restores, or that is restored already.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Restored {
     /// Resource that holds the data.
     pub address: Address,
-    /// The export's id.
-    pub export: String,
-    /// True if an earlier failover restored it: it holds what was written to it since, too.
+    /// The export that it is restored from. Later writes are lost with the primary.
+    pub from: Export,
+    /// True if an earlier run restored it: it holds what was written to it since, too.
     pub before: bool,
-    /// The moment that the export shows, if known: later writes are lost with the primary.
-    pub as_of: Option<Timestamp>,
+    /// The export that a failover would restore now, if it is another one.
+    pub newer: Option<Export>,
 }
 
-/// Returns what `plan` restores, or what was already restored from the export that it would use.
+/// Returns what `plan` restores, and what it finds restored already.
 pub fn restored(plan: &Plan, kinds: &KindRegistry) -> Vec<Restored> {
-    let mut all = Vec::new();
-    for (source, outputs) in &plan.outputs {
-        let (Some(as_of), Some(export)) = (outputs.get(AS_OF), outputs.get(EXPORT)) else { continue };
-        let component = source.component();
-        let is_restored = |kind: &str| kinds.get(kind).is_some_and(|kind| kind.role() == Role::Restored);
-        let made = plan.steps.iter().filter(|it| it.action == Action::Create && is_restored(&it.kind));
-        let made = made.map(|it| &it.address).filter(|it| it.component() == component);
-        let stands = plan.outputs.iter().filter(|(_, it)| it.get(EXPORT) == Some(export));
-        let stands = stands.map(|(address, _)| address);
-        let stands = stands.filter(|it| *it != source && it.component() == component);
-        let made: BTreeSet<&Address> = made.collect();
-        let stands = stands.filter(|it| !made.contains(it)).map(|it| (it, true));
-        let all_of = made.iter().map(|it| (*it, false)).chain(stands);
-        all.extend(all_of.map(|(address, before)| Restored {
-            address: address.clone(),
-            export: export.clone(),
-            before,
-            as_of: as_of.parse().ok(),
-        }));
-    }
+    let export = |outputs: &BTreeMap<String, String>| {
+        Some(Export { id: outputs.get(EXPORT)?.clone(), as_of: outputs.get(AS_OF)?.parse().ok() })
+    };
+    let exports = plan.outputs.iter().filter_map(|(address, outputs)| Some((address, export(outputs)?)));
+    let (there, found): (Vec<_>, Vec<_>) = exports.partition(|(it, _)| is_restored(it, kinds));
+    let newest: BTreeMap<ComponentAddress, Export> =
+        found.into_iter().map(|(address, export)| (address.component(), export)).collect();
+    let made = plan.steps.iter().filter(|it| it.action == Action::Create).map(|it| &it.address);
+    let made = made.filter(|it| is_restored(it, kinds)).filter_map(|address| {
+        let from = newest.get(&address.component())?.clone();
+        Some(Restored { address: address.clone(), from, before: false, newer: None })
+    });
+    let there = there.into_iter().map(|(address, from)| {
+        let newer = newest.get(&address.component()).cloned();
+        let (from, newer) = match newer {
+            Some(same) if same.id == from.id => (same, None),
+            other => (from, other),
+        };
+        Restored { address: address.clone(), from, before: true, newer }
+    });
+    let mut all: Vec<Restored> = made.chain(there).collect();
+    all.sort_by(|a, b| a.address.cmp(&b.address));
     all
+}
+
+/// True if `address` is that of restored data.
+fn is_restored(address: &Address, kinds: &KindRegistry) -> bool {
+    kinds.iter().any(|kind| kind.role() == Role::Restored && address.resource() == kind.name())
 }
 
 /// Returns the addresses of restored data that a plan keeps.
 pub fn kept<'a>(report: &'a PlanReport, kinds: &KindRegistry) -> Vec<&'a str> {
-    let is_restored = |address: &str| {
-        let resource = Address::parse(address).map(|it| it.resource().to_owned());
-        kinds.iter().any(|kind| kind.role() == Role::Restored && resource.as_deref() == Some(kind.name()))
-    };
-    report.kept.iter().map(|it| it.address.as_str()).filter(|it| is_restored(it)).collect()
+    let kept = report.kept.iter().map(|it| it.address.as_str());
+    kept.filter(|it| Address::parse(it).is_some_and(|it| is_restored(&it, kinds))).collect()
 }

@@ -1,5 +1,7 @@
 //! Tables that a failover restores from an export.
 
+use serde_json::Value;
+
 use super::{LOST, done, line, run};
 use crate::drstack::{Drstack, drstack};
 
@@ -75,4 +77,55 @@ fn a_restore_that_is_killed_at_any_call_brings_one_table() {
         }
     }
     panic!("the failover makes more calls than that");
+}
+
+/// Makes the restored table one of an older export, as the exports of later applies do.
+fn age(machine: &Drstack) {
+    let path = machine.folder().join(".drstack/sim/world.json");
+    let text = std::fs::read_to_string(&path).expect("a world");
+    let mut world: Value = serde_json::from_str(&text).expect("JSON");
+    let tables = &mut world["world"]["objects"]["table-import"]["eu-central-1"];
+    let table = tables.as_object_mut().and_then(|it| it.values_mut().next()).expect("a table");
+    assert_eq!(table["live"]["export"], "newest");
+    table["live"]["export"] = "01767225600000-6f0c2f2b".into();
+    std::fs::write(path, world.to_string()).expect("a world");
+}
+
+/// B7
+#[test]
+fn a_failover_says_before_its_question_that_a_table_is_an_earlier_one_and_how_to_get_newer_data() {
+    let machine = archive();
+    let lost = Some("lost.toml");
+    let of = "table.catalogue/table-import: an earlier failover restored it from export ";
+    let first = run(&machine, "failover s --dry-run", lost).ok();
+    assert!(!first.stdout.contains(of), "{first:?}");
+    run(&machine, "failover s --auto-approve", lost).ok();
+    // While the table serves, no advice is to delete it.
+    let serving = run(&machine, "failover s --dry-run", lost).ok();
+    assert!(serving.stdout.contains(&format!("{of}`newest`: it holds that")), "{serving:?}");
+    assert!(!serving.stdout.contains("--delete-data"), "{serving:?}");
+    run(&machine, "failback s --auto-approve", None).ok();
+    let same = run(&machine, "failover s --dry-run", lost).ok();
+    assert!(same.stdout.contains("it is served as it is: there is no newer export\n"), "{same:?}");
+    age(&machine);
+    let newer = "apply s --auto-approve --delete-data table.catalogue/table-import";
+    let hint = newer.replace(" s --auto-approve", " STACK");
+    for command in ["failover s --dry-run", "failover s", "plan s --mode active"] {
+        let ran = run(&machine, command, lost);
+        let note = ran.stdout.lines().find(|it| it.trim().starts_with(of));
+        let note = note.unwrap_or_else(|| panic!("{command} does not say it: {ran:?}"));
+        for said in
+            ["`01767225600000-6f0c2f2b` of 2026-01-01T00:00:00Z (", "export `newest` in its place", &hint]
+        {
+            assert!(note.contains(said), "{command}: {said}: {note}");
+        }
+    }
+    let again = run(&machine, "failover s --auto-approve --json", lost).ok();
+    let restored = line(&again, "report")["restored"].to_string();
+    assert!(restored.contains("2026-01-01T00:00:00Z") && !restored.contains("--delete-data"), "{restored}");
+    run(&machine, "failback s --auto-approve", None).ok();
+    // The hint works while the primary is lost.
+    run(&machine, newer, lost);
+    let ran = run(&machine, "failover s --auto-approve --json", lost).ok();
+    assert_eq!(done(&ran), ["table.catalogue/table-import", "table.catalogue/check-1"], "{ran:?}");
 }

@@ -27,7 +27,7 @@ use drstack_core::verdict::{Pool, pools};
 use crate::failure::{Failure, Status, shape_failure, store_failure};
 use crate::identity::{replaces_all, same_stack};
 use crate::planned::PlanOutcome;
-use crate::report::restored::{left, restored};
+use crate::report::restored;
 use crate::session::{CONTROL, Session};
 use crate::steps::then::{BundleAction, elsewhere};
 use crate::text;
@@ -196,11 +196,10 @@ impl Session {
         notes.extend(self.unrehearsed(options, plan, report, now.mode));
         notes.extend(self.unseen(&compiled.graph));
         if options.mode == Mode::Standby && options.intent != Intent::Destroy {
-            notes.extend(left(report, &self.kinds, &self.stack.facts, options.intent));
+            notes.extend(restored::left(report, &self.kinds, &self.stack.facts, options.intent));
         }
         if options.mode == Mode::Active {
-            let restores = |it: &Remark| plan.steps.iter().any(|step| *it.address == *step.address.as_str());
-            notes.extend(restored(plan, &self.kinds, self.cloud.now()).into_iter().filter(restores));
+            notes.extend(restored::planned(plan, &self.kinds, options, now, self.cloud.now()));
         }
         if (options.intent, options.mode) == (Intent::Converge, Mode::Active) {
             notes.extend(self.degraded(&compiled.graph, &seen.seen, now)?);

@@ -15,7 +15,8 @@ use drstack_core::kind::{
     Wait,
 };
 use drstack_core::link::{KNOWN_LATER, Link};
-use drstack_core::restored::EXPORT;
+use drstack_core::restored::{AS_OF, EXPORT};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::standby_table::{Settings, StandbyTable};
@@ -50,6 +51,13 @@ pub struct TableImportLive {
     pub failure: Option<String>,
     /// The export that it was restored from, if known.
     pub export: Option<String>,
+}
+
+/// Returns the moment that an export shows, if its id says when it was requested. Ids begin with the
+/// milliseconds: `01767225600000-6f0c2f2b`.
+pub fn moment(export: &str) -> Option<Timestamp> {
+    let (millis, _) = export.split_once('-')?;
+    Timestamp::from_millisecond(millis.parse().ok()?).ok()
 }
 
 /// The table import kind.
@@ -129,7 +137,9 @@ impl Kind for TableImport {
 
     fn outputs(id: &str, live: &TableImportLive) -> BTreeMap<String, String> {
         let mut outputs = live.table.outputs(id);
-        outputs.insert(EXPORT.to_owned(), live.export.clone().unwrap_or_default());
+        let export = live.export.clone().unwrap_or_default();
+        let as_of = moment(&export).map(|it| it.to_string()).unwrap_or_default();
+        outputs.extend([(EXPORT.to_owned(), export), (AS_OF.to_owned(), as_of)]);
         outputs
     }
 
@@ -153,3 +163,15 @@ impl Staged for TableImport {
 
 #[cfg(feature = "aws")]
 mod aws;
+
+#[cfg(test)]
+mod tests {
+    use super::moment;
+
+    #[test]
+    fn the_id_of_an_export_says_of_when_it_is() {
+        let of = |export| moment(export).map(|it| it.to_string());
+        assert_eq!(of("01767225600000-6f0c2f2b").as_deref(), Some("2026-01-01T00:00:00Z"));
+        assert_eq!([of("newest"), of(""), of("x-1"), of("99999999999999999-1")], [const { None }; 4]);
+    }
+}
