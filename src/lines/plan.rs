@@ -40,6 +40,10 @@ pub(crate) struct StepLine<'a> {
     /// Usual duration, in seconds.
     #[schemars(range(min = 0))]
     pub(crate) estimate_seconds: f64,
+    /// Rungs that a failover falls back to, in order, where the region has too little capacity.
+    // Later than the line itself.
+    #[schemars(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rungs: Vec<String>,
     /// The program that a check runs on this machine, and its arguments.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<String>")]

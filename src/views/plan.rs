@@ -301,6 +301,7 @@ fn step_line<'a>(id: StepId, step: &'a Step, kinds: &KindRegistry, verbose: bool
         after: &step.after,
         replaces: step.replaces,
         estimate_seconds: step.estimate,
+        rungs: step::rungs(step, kinds),
         command: commands::of_step(step, kinds).map(|it| it.argv),
         values: (verbose && !step.spec.is_null()).then_some(&step.spec),
     }

@@ -32,6 +32,9 @@ pub(super) fn text(plan: &Plan, kinds: &KindRegistry, verbose: bool) -> String {
             put(&mut out, 6, values::id(step));
         }
         changes(step, &mut out);
+        if step.raise.is_some() {
+            put(&mut out, 6, rungs(step, kinds).iter().map(|rung| format!("if short: {}", plain(rung))));
+        }
         if verbose {
             put(&mut out, 6, values::lines(step, &known));
         }
@@ -88,6 +91,13 @@ fn changes(step: &Step, out: &mut String) {
             }
         }
     }
+}
+
+/// Returns the rungs that a step falls back to, in order, where the region has too little capacity.
+pub(super) fn rungs(step: &Step, kinds: &KindRegistry) -> Vec<String> {
+    let capacity = kinds.get(&step.kind).filter(|_| !step.spec.is_null()).and_then(|it| it.capacity());
+    let ladder = capacity.and_then(|it| it.ladder(&step.spec).ok()).unwrap_or_default();
+    ladder.into_iter().map(|rung| rung.name).collect()
 }
 
 /// True for a step that asks and changes nothing.

@@ -39,6 +39,34 @@ fn what_the_usual_types_lack_comes_from_larger_ones_until_there_is_enough() {
     assert_eq!(report["degraded"], serde_json::json!([]), "{report:#}");
 }
 
+/// B11
+#[test]
+fn a_plan_for_the_other_mode_shows_the_rungs_of_each_pool_that_it_raises() {
+    let machine = drstack();
+    let usual = "instance_types = [\"g5.xlarge\"]\ncapacity = 8\n";
+    machine.write("s/stack.toml", &one_pool(&format!("{usual}larger = {{ \"g5.2xlarge\" = 2 }}\n")));
+    let run = |line: &str| machine.run(line.split(' ').chain(["--cloud", "sim"])).ok();
+    run("apply s --auto-approve");
+    let names = [
+        "spot for what on-demand lacks",
+        "other sizes for the rest: g5.2xlarge",
+        "at least 5 of 8 instances",
+    ];
+    let shown: String = names.iter().map(|it| format!("      if short: {it}\n")).collect();
+    for line in ["plan s --mode active", "failover s --dry-run"] {
+        let text = run(line).stdout;
+        assert!(text.contains(&shown), "{line}: {text}");
+        assert_eq!(text.matches("if short").count(), names.len(), "{line}: {text}");
+        let steps = run(&format!("{line} --json")).json();
+        let rungs = |kind: &str| steps.iter().find(|it| it["kind"] == kind).map(|it| it["rungs"].clone());
+        assert_eq!(rungs("group"), Some(names.as_slice().into()), "{line}");
+    }
+    // What a pool runs in standby has no ladder.
+    machine.write("s/stack.toml", &one_pool(&usual.replace('8', "16")));
+    let standby = run("plan s").stdout;
+    assert!(standby.contains("desired: 2 -> 4") && !standby.contains("if short"), "{standby}");
+}
+
 #[test]
 fn the_launch_budget_counts_instances() {
     let machine = drstack();
