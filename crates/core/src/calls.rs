@@ -117,7 +117,7 @@ mod tests {
             "iam:GetRole was not sent to global: a failover calls nothing outside the standby region"
         );
         assert!(!error.is_transient(), "trying again does not help");
-        assert!(error.hint().contains("plan --mode active"));
+        assert!(error.hint().contains("plan STACK --mode active"));
     }
 
     #[test]
