@@ -186,6 +186,23 @@ fn each_class_of_error_has_a_message_and_a_hint_and_the_next_apply_completes() {
     }
 }
 
+/// F13: 65 is for stacks alone.
+#[test]
+fn a_group_that_is_throttled_at_every_try_is_no_error_of_the_stack() {
+    let machine = machine();
+    let pool = "[network.standby]\nvpc = \"vpc-1\"\nsubnets = [\"subnet-1\"]\n\n\
+                [pool.inference]\nfollows = \"fleet-inference\"\nnetwork = \"@network.standby\"\n";
+    machine.write("s/stack.toml", &format!("{STACK}\n{pool}"));
+    let fault =
+        |error| format!("[[faults]]\nkind = \"group\"\noperation = \"capture\"\nerror = \"{error}\"\n");
+    for (error, hint) in [("throttled", "run the same command again"), ("denied", "allow `group:capture`")] {
+        let ran = apply(&machine, &fault(error)).code(1);
+        assert!(ran.stderr.contains("error[DR206]: pool.inference: nothing is known of "), "{ran:?}");
+        assert!(ran.stderr.contains(hint), "{ran:?}");
+    }
+    mended(&machine);
+}
+
 #[test]
 fn a_look_that_is_denied_blocks_what_hangs_on_it_and_nothing_else() {
     let machine = machine();

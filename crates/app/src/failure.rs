@@ -1,6 +1,7 @@
 //! The end of an operation: its status, or a failure in words for the user.
 
 use drstack_core::control::StoreError;
+use drstack_core::diagnostic::{Diagnostic, is_invalid};
 use drstack_core::kind::ShapeError;
 
 /// The status that an operation ends with. The command line turns it into an exit code.
@@ -37,6 +38,12 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Creates the failure of a stack with these problems, rendered as `message`.
+    pub fn of_problems(message: String, problems: &[Diagnostic]) -> Self {
+        let status = if is_invalid(problems) { Status::Invalid } else { Status::Failed };
+        Self { status, message, hint: None }
+    }
+
     /// Creates a failure with a hint.
     #[expect(clippy::needless_pass_by_value, reason = "callers hand over errors and texts alike")]
     pub fn new(status: Status, message: impl ToString, hint: impl Into<String>) -> Self {

@@ -23,6 +23,11 @@ pub enum Severity {
     Warning,
 }
 
+/// True if the stack is wrong, and not only a region without an answer.
+pub fn is_invalid(problems: &[Diagnostic]) -> bool {
+    problems.iter().any(|it| it.severity == Severity::Error && it.code != codes::UNANSWERED)
+}
+
 /// Index of a file in [`Sources`].
 pub type FileId = usize;
 

@@ -109,6 +109,12 @@ pub enum NoAnswer {
 }
 
 impl NoAnswer {
+    /// True if the region refused the question: this answer stays the same until the stack or the
+    /// object changes.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Failed(CloudError::Invalid { .. }))
+    }
+
     /// Returns what to do next, as an imperative sentence.
     pub fn hint(&self) -> String {
         match self {

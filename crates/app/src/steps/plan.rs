@@ -12,7 +12,7 @@ use drstack_core::control::lock::{Peek, peek};
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records::{self, Kept};
 use drstack_core::control::witness;
-use drstack_core::diagnostic::{Diagnostic, MOST_SHOWN};
+use drstack_core::diagnostic::{Diagnostic, MOST_SHOWN, codes::UNANSWERED};
 use drstack_core::facts::{Fact, Facts};
 use drstack_core::graph::{Graph, Resource};
 use drstack_core::kind::Place;
@@ -240,12 +240,12 @@ impl Session {
         }
         if !compiled.problems.is_empty() {
             if compiled.problems.len() > MOST_SHOWN {
-                compiled.problems.sort_by_key(|it| it.severity);
+                compiled.problems.sort_by_key(|it| (it.severity, it.code == UNANSWERED));
                 compiled.problems.truncate(MOST_SHOWN);
             }
             let text = self.app.operator.diagnose(&compiled.problems, &self.stack.sources);
             if compiled.has_errors() {
-                return Err(Failure { status: Status::Invalid, message: text, hint: None });
+                return Err(Failure::of_problems(text, &compiled.problems));
             }
             self.note(text.trim_end());
         }

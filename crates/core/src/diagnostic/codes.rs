@@ -3,6 +3,9 @@
 /// Code, title and page of a diagnostic.
 pub type Code = (&'static str, &'static str, &'static str);
 
+/// A fact that no region has answered, which is no error of the stack.
+pub const UNANSWERED: &str = "DR206";
+
 /// Codes of the core.
 pub const CODES: &[Code] = &[
     (
@@ -157,6 +160,11 @@ pub const CODES: &[Code] = &[
         "DR205",
         "nothing asks what serves",
         "A failover is recovered once everything that serves was asked and answered; without a check it ends as `capacity`, exit 3, and its RTO is not met. A check with `http` or `command` asks its own component, the `probe` of traffic asks every pool that the traffic waits for. docs/guide/checks.md shows both.",
+    ),
+    (
+        UNANSWERED,
+        "a region has not answered what it has",
+        "Part of the stack follows what a region has: a group, an image, a queue, a zone. The region did not answer in this run, and no earlier answer is kept. The stack may be right: the command ends with exit code 1, not with 65. Run it again.",
     ),
     ("DR214", "not a bucket name", "S3 bucket names have 3 to 63 lower-case letters, digits, `.` and `-`."),
     (

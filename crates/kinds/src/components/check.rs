@@ -10,6 +10,7 @@ use std::fmt::{self, Formatter};
 
 use drstack_core::component::{CompileCx, Component, Problem, Ref, ResourceSet, StackFacts};
 use drstack_core::diagnostic::codes::Code;
+use drstack_core::facts::Known;
 use drstack_core::graph::Resource;
 use drstack_core::kind::Place;
 use drstack_core::link::Link;
@@ -19,7 +20,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Bucket, Table};
+use super::{Bucket, PRIMARY, Table, unknown};
+use crate::facts::{FactKind, TableFact};
 use crate::resources::Check as CheckKind;
 use crate::services::checks::check::{CheckSpec, KeyValue, Probe};
 
@@ -169,7 +171,10 @@ impl Component for Check {
                     cx.stack.standby
                 );
                 let help = "plan it once while the primary answers, or leave this check out";
-                return out.error("DR263", "table", message, help);
+                return match asked(table, cx) {
+                    Known::Unknown(why) => unknown(out, ("DR263", "table"), message, &why, help),
+                    Known::Yes(_) | Known::Absent => out.error("DR263", "table", message, help),
+                };
             };
             let item = spec.item.iter().flatten().map(|(key, it)| (key.clone(), it.0.clone())).collect();
             (Probe::Table { name, item, writable: spec.writable }, ANSWER)
@@ -189,6 +194,13 @@ impl Component for Check {
         let spec = CheckSpec { probe, timeout: spec.timeout(usual).unwrap_or(usual) };
         out.add(Resource::named::<CheckKind>(address, Place::Standby, name, &spec));
     }
+}
+
+/// Returns what is known of the primary's table that `table` copies.
+fn asked(table: &Ref<Table>, cx: &CompileCx<'_>) -> Known<TableFact> {
+    let names = cx.export(table, PRIMARY);
+    let name = names.first().map(Link::text).unwrap_or_default();
+    cx.facts.get(&TableFact::about(name))
 }
 
 /// Reports a check without exactly one form, or with fields of another form.

@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::unknown;
 use crate::facts::{FactKind, ImageFact};
 use crate::names;
 use crate::resources::Image as ImageKind;
@@ -65,8 +66,8 @@ impl Component for Image {
                 out.error("DR219", "source", message, "correct the id or the name");
             }
             Known::Unknown(why) => {
-                let message = format!("nothing is known of image `{}`: {why}", spec.source);
-                out.error("DR219", "source", message, why.hint());
+                let message = format!("nothing is known of image `{}`", spec.source);
+                unknown(out, ("DR219", "source"), message, &why, why.hint());
             }
         }
     }

@@ -10,8 +10,11 @@ pub(crate) mod queue;
 pub mod table;
 pub mod traffic;
 
+use std::fmt::Display;
+
 use drstack_core::component::{CompileCx, DynComponent, ErasedComponent, ResourceSet, Seed};
-use drstack_core::facts::{FactQuery, Known};
+use drstack_core::diagnostic::codes::UNANSWERED;
+use drstack_core::facts::{FactQuery, Known, NoAnswer};
 use drstack_core::objective::Mode;
 use serde_json::json;
 
@@ -57,6 +60,20 @@ fn refuse(
         Mode::Standby => out.error(code, field, message, help),
         Mode::Active => out.warn(code, field, message, help),
     }
+}
+
+/// Reports that nothing is known of what the component follows.
+///
+/// Only a refusal is an error of the stack, and has the component's own `code`.
+fn unknown(
+    out: &mut ResourceSet,
+    (code, field): (&'static str, &'static str),
+    message: impl Display,
+    why: &NoAnswer,
+    help: impl Into<String>,
+) {
+    let code = if why.is_refusal() { code } else { UNANSWERED };
+    out.error(code, field, format!("{message}: {why}"), help);
 }
 
 /// The default of switches that are on.

@@ -18,6 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::unknown;
 use crate::facts::{FactKind, NetworkFact, ZonesFact, network};
 use crate::names;
 use crate::resources::{GatewayEndpoint, RouteTable, SecurityGroup, Subnet, Vpc};
@@ -229,9 +230,8 @@ fn looked_up(spec: &NetworkTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         // The region answered that no VPC carries the tags.
         Known::Absent => NetworkFact::default(),
         Known::Unknown(why) => {
-            let message =
-                format!("nothing is known of a network with these tags in {}: {why}", cx.stack.standby);
-            out.error("DR220", "tags", message, format!("{}; or name the ids", why.hint()));
+            let message = format!("nothing is known of a network with these tags in {}", cx.stack.standby);
+            unknown(out, ("DR220", "tags"), message, &why, format!("{}; or name the ids", why.hint()));
             return;
         }
     };
@@ -309,8 +309,8 @@ fn zones(spec: &NetworkTable, cx: &CompileCx<'_>, out: &mut ResourceSet) -> Opti
         Known::Yes(ZonesFact(zones)) => zones,
         Known::Absent => Vec::new(),
         Known::Unknown(why) => {
-            let message = format!("the zones of {region} are not known: {why}");
-            out.error("DR221", "cidr", message, format!("{}; or {help}", why.hint()));
+            let message = format!("the zones of {region} are not known");
+            unknown(out, ("DR221", "cidr"), message, &why, format!("{}; or {help}", why.hint()));
             return None;
         }
     };

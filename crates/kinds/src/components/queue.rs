@@ -16,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::unknown;
 use crate::facts::{FactKind, QueueFact};
 use crate::resources::Queue as QueueKind;
 use crate::services::sqs::queue::{QueueSpec, Redrive};
@@ -78,8 +79,8 @@ impl Component for Queue {
                 return;
             }
             Known::Unknown(why) => {
-                let message = format!("nothing is known of queue `{}`: {why}", spec.name);
-                out.error("DR280", "name", message, why.hint());
+                let message = format!("nothing is known of queue `{}`", spec.name);
+                unknown(out, ("DR280", "name"), message, &why, why.hint());
                 return;
             }
         };

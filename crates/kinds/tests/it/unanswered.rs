@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use drstack_core::cloud::CloudError;
 use drstack_core::compile::{compile, queries};
-use drstack_core::diagnostic::render;
+use drstack_core::diagnostic::{is_invalid, render};
 use drstack_core::facts::{FactQuery, Facts};
 use drstack_core::kind::Place;
 use drstack_core::objective::Mode;
@@ -128,6 +128,32 @@ fn a_fact_that_was_not_answered_shows_its_error_in_the_place_of_every_step_on_th
     }
     let known = ["account", "bucket", "dns", "group", "image", "network", "reservation", "table", "zones"];
     assert_eq!(asked, known.map(str::to_owned).into(), "a kind of fact is not held against this");
+}
+
+/// Components that compile to nothing without their fact, beside those of [`STACKS`].
+const NEEDY: &str = "[queue.jobs]\nname = \"acme-jobs\"\n\
+     [table.features]\nname = \"acme-features\"\nposture = \"cold\"\n\
+     [[table.features.check]]\ntable = \"@table.features\"\n";
+
+#[test]
+fn of_facts_without_an_answer_a_refusal_alone_makes_the_stack_invalid() {
+    let mut needed = BTreeSet::new();
+    for stack in [STACKS[0], STACKS[1], NEEDY].map(loaded) {
+        for (query, error) in queries(&stack).iter().flat_map(|it| errors().map(|error| (it, error))) {
+            let mut facts = facts(&stack);
+            fail(&mut facts, query, &error, false);
+            for mode in [Mode::Standby, Mode::Active] {
+                let compiled = compile(&stack, &facts, mode);
+                let is_refused = matches!(error, CloudError::Invalid { .. });
+                let expected = compiled.has_errors() && is_refused;
+                let text = render(&compiled.problems, &stack.sources, false);
+                assert_eq!(is_invalid(&compiled.problems), expected, "{} {error}: {text}", query.key());
+                needed.extend(compiled.has_errors().then(|| query.kind.clone()));
+            }
+        }
+    }
+    let known = ["dns", "group", "image", "network", "queue", "table", "zones"];
+    assert_eq!(needed, known.map(str::to_owned).into());
 }
 
 #[test]

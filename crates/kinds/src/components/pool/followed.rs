@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::CAPACITY;
 use super::PoolTable;
 use crate::components::image::{not_carried, simulated, standby};
-use crate::components::refuse;
+use crate::components::{refuse, unknown};
 use crate::facts::{FactKind, GroupFact};
 use crate::services::autoscaling::group_fact::LEDGERS;
 use crate::services::autoscaling::group_fact::image::GroupImage;
@@ -54,8 +54,8 @@ pub(super) fn group(
             Err(())
         }
         Known::Unknown(why) => {
-            let message = format!("nothing is known of Auto Scaling group `{group}`: {why}");
-            out.error("DR230", "follows", message, why.hint());
+            let message = format!("nothing is known of Auto Scaling group `{group}`");
+            unknown(out, ("DR230", "follows"), message, &why, why.hint());
             Err(())
         }
     }

@@ -5,6 +5,7 @@ use drstack_core::facts::Known;
 
 use super::TrafficTable;
 use super::target::{APEX, StandbyTarget};
+use crate::components::unknown;
 use crate::facts::{self, DnsFact, SimpleRecord};
 use crate::services::route53::dns_fact::LEDGERS;
 use crate::services::route53::dns_record::{MARK_LIMIT, SIDES, mark};
@@ -67,8 +68,8 @@ pub(super) fn place(
             return None;
         }
         Known::Unknown(why) => {
-            let message = format!("nothing is known of the hosted zone `{zone}`: {why}");
-            out.error("DR251", "zone", message, why.hint());
+            let message = format!("nothing is known of the hosted zone `{zone}`");
+            unknown(out, ("DR251", "zone"), message, &why, why.hint());
             return None;
         }
     };
