@@ -189,7 +189,30 @@ fn hooks_and_tags_of_a_group_are_carried_once_they_are_known() {
     let hooks = json!([{"name": "load", "transition": "autoscaling:EC2_INSTANCE_LAUNCHING",
         "heartbeat": 900, "default_result": "ABANDON"}]);
     let tags = json!({"team": {"value": "ml", "at_launch": true}});
-    assert_eq!(carried(json!({"hooks": hooks, "tags": tags})), (Some(hooks), Some(tags)));
+    assert_eq!(carried(json!({"hooks": hooks, "tags": tags})), (Some(hooks), Some(tags.clone())));
+    let many: serde_json::Map<String, Value> =
+        (10..60).map(|it| (format!("t{it}"), tags["team"].clone())).collect();
+    let kept = carried(json!({"tags": many})).1.expect("tags");
+    assert_eq!(kept.as_object().map(serde_json::Map::len), Some(42), "AWS takes 50, with drstack's own");
+    let said = named(&FactQuery::primary("group", "web"), &json!({"tags": many}));
+    let beyond = "no room for: t52, t53, t54, t55, t56, t57, t58, t59";
+    assert!(said.iter().any(|it| it.contains(beyond)), "{said:?}");
     assert_eq!(carried(json!({"hooks": []})).0, Some(json!([])), "the primary's group has none");
     assert_eq!(carried(json!({"hooks": null})), (None, None), "they could not be read, and stay as they are");
+}
+
+/// A launching hook that only the primary completes keeps every instance of the standby out.
+#[test]
+fn each_hook_that_ends_launches_is_named() {
+    let notes = |transition: &str, result: &str| {
+        let hook = json!({"name": "load", "transition": format!("autoscaling:EC2_INSTANCE_{transition}"),
+            "heartbeat": 900, "default_result": result});
+        let notes = compiled(&FactQuery::primary("group", "web"), &json!({"hooks": [hook]})).notes;
+        notes.into_iter().map(|it| it.text).filter(|it| it.contains("hook `load`")).collect::<Vec<_>>()
+    };
+    let said = notes("LAUNCHING", "ABANDON");
+    assert!(said.len() == 1 && said[0].contains("within 900 s"), "{said:?}");
+    assert!(said[0].contains("has to run in us-west-2 too"), "{said:?}");
+    assert_eq!(notes("LAUNCHING", "CONTINUE"), [""; 0]);
+    assert_eq!(notes("TERMINATING", "ABANDON"), [""; 0]);
 }

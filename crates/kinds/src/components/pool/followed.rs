@@ -11,6 +11,7 @@ use super::PoolTable;
 use crate::components::image::{not_carried, simulated, standby};
 use crate::components::{refuse, unknown};
 use crate::facts::{FactKind, GroupFact};
+use crate::services::autoscaling::group::carried_tags::{MOST_CARRIED, beyond_limit};
 use crate::services::autoscaling::group_fact::LEDGERS;
 use crate::services::autoscaling::group_fact::image::GroupImage;
 
@@ -28,7 +29,7 @@ pub(super) fn group(
 ) -> Result<Option<GroupFact>, ()> {
     let Some(group) = &spec.follows else { return Ok(None) };
     match cx.facts.get::<GroupFact>(&GroupFact::about(group)) {
-        Known::Yes(fact) => {
+        Known::Yes(mut fact) => {
             if let (None, Some(unit)) = (spec.capacity, fact.counted_in()) {
                 let message = format!(
                     "Auto Scaling group `{group}` counts its capacity in {unit}, and a pool counts instances"
@@ -45,6 +46,14 @@ pub(super) fn group(
             if let (None, GroupImage::Found(image)) = (&spec.image, &fact.image) {
                 out.not_carried.extend(not_carried(image));
             }
+            out.not_carried.extend(without_room(group, &mut fact));
+            let hooks = fact.hooks.iter().flatten().filter(|it| it.abandons_launches());
+            out.notes.extend(hooks.map(|hook| {
+                format!(
+                    "hook `{}` of group {group} ends each instance that nothing completes it for within {} s: what completes it has to run in {} too",
+                    hook.name, hook.heartbeat, cx.stack.standby
+                )
+            }));
             Ok(Some(fact))
         }
         Known::Absent => {
@@ -59,6 +68,18 @@ pub(super) fn group(
             Err(())
         }
     }
+}
+
+/// Takes the tags out of `fact` that the pool's group has no room for; returns what to tell about
+/// them.
+fn without_room(group: &str, fact: &mut GroupFact) -> Option<String> {
+    let beyond = beyond_limit(&mut fact.tags);
+    (!beyond.is_empty()).then(|| {
+        format!(
+            "group {group}: {MOST_CARRIED} tags are carried, beside those of drstack, and there is no room for: {}",
+            beyond.join(", ")
+        )
+    })
 }
 
 /// Returns the image to launch in the standby region: the copy of the group's image, which the first

@@ -27,6 +27,20 @@ pub fn carried(all: impl IntoIterator<Item = (String, GroupTag)>) -> GroupTags {
     all.into_iter().filter(|(key, _)| is_own(key)).collect()
 }
 
+/// Most tags of a resource of AWS (Auto Scaling User Guide, tag restrictions).
+const MOST_TAGS: usize = 50;
+/// Tags that drstack writes on a group and its instances: `Name` and seven of `drstack:`.
+const OWN_TAGS: usize = 8;
+/// Most tags that a pool carries.
+pub const MOST_CARRIED: usize = MOST_TAGS - OWN_TAGS;
+
+/// Takes the tags out of `all` that a group has no room for, and returns their keys.
+pub fn beyond_limit(all: &mut GroupTags) -> Vec<String> {
+    let beyond: Vec<String> = all.keys().skip(MOST_CARRIED).cloned().collect();
+    all.retain(|key, _| !beyond.contains(key));
+    beyond
+}
+
 /// Returns those of `live` that the pool carries; others may have been added by hand.
 pub fn among(live: &GroupTags, wanted: &GroupTags) -> GroupTags {
     let both = live.iter().filter(|(key, _)| wanted.contains_key(*key));
@@ -47,6 +61,11 @@ mod tests {
     fn the_tags_of_users_are_carried() {
         let all = tags(&[("aws:x", "1"), ("drstack:stack", "fleet"), ("Name", "web"), ("team", "ml")]);
         assert_eq!(carried(all), tags(&[("team", "ml")]));
+        let mut many = (10..60)
+            .map(|it| (format!("t{it}"), GroupTag { value: "1".to_owned(), at_launch: true }))
+            .collect();
+        assert_eq!(beyond_limit(&mut many).first().map(String::as_str), Some("t52"));
+        assert_eq!((many.len(), beyond_limit(&mut many).len()), (MOST_CARRIED, 0));
         let live = tags(&[("team", "web"), ("cost", "7")]);
         assert_eq!(among(&live, &tags(&[("team", "ml"), ("env", "prod")])), tags(&[("team", "web")]));
     }

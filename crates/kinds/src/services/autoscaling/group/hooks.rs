@@ -19,6 +19,13 @@ pub struct Hook {
     pub metadata: Option<String>,
 }
 
+impl Hook {
+    /// True if an instance that nothing completes the hook for is ended, and never in service.
+    pub fn abandons_launches(&self) -> bool {
+        self.transition == "autoscaling:EC2_INSTANCE_LAUNCHING" && self.default_result == "ABANDON"
+    }
+}
+
 /// Hooks by what becomes of them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Hooks {
