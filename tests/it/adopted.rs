@@ -61,6 +61,19 @@ fn a_global_table_is_used_as_it_is_from_apply_to_destroy() {
     assert!(destroyed.stdout.contains("global-table of `acme-features` stays as it is"), "{destroyed:?}");
 }
 
+/// The settings of the sim say that the primary's table has no replica.
+#[test]
+fn a_table_without_a_replica_is_not_adopted() {
+    let machine = drstack();
+    let sim = "\n[sim.answers]\n\"primary/table/acme-features\" = { replicas = [] }\n";
+    machine.write("s/stack.toml", &format!("{STACK}{sim}"));
+    let refused = run(&machine, "plan s").code(65);
+    assert!(refused.stderr.contains("error[DR244]"), "{refused:?}");
+    assert!(refused.stderr.contains("has no replica in us-west-2, and `adopt` makes none"), "{refused:?}");
+    machine.write("s/stack.toml", &format!("{STACK}{}", sim.replace("[]", "[\"us-west-2\"]")));
+    run(&machine, "plan s").ok();
+}
+
 /// A replica that the stack made and its file adopts since is nobody's to delete.
 #[test]
 fn a_replica_of_the_stack_that_is_adopted_since_is_handed_over() {

@@ -123,8 +123,15 @@ impl Cloud for Sim {
         spec: &'a Value,
         _changes: &'a [FieldChange],
     ) -> BoxFuture<'a, Result<(), CloudError>> {
-        let work = Work::Update(Cow::Borrowed(id), Cow::Borrowed(spec));
-        self.change(Operation::Update, kind, call, id, work).map_ok(drop).boxed()
+        async move {
+            let work = Work::Update(Cow::Borrowed(id), Cow::Borrowed(spec));
+            let [before, after] = self.held(kind, call, id, spec)?;
+            tokio::time::sleep(before).await;
+            self.change(Operation::Update, kind, call, id, work).await?;
+            tokio::time::sleep(after).await;
+            Ok(())
+        }
+        .boxed()
     }
 
     fn delete<'a>(
@@ -153,7 +160,8 @@ impl Cloud for Sim {
                     true => Ok(Some(Value::from(self.config().account.as_str()))),
                     false => state.expect_own(&asked.name(), &query.name).map(|()| {
                         let (key, facts) = (query.key(), &state.world.facts);
-                        facts.get(&regional(region, &key)).or_else(|| facts.get(&key)).cloned()
+                        let answer = facts.get(&regional(region, &key)).or_else(|| facts.get(&key));
+                        answer.map(|it| self.config().answered(&key, it))
                     }),
                 }
             };
@@ -295,6 +303,26 @@ impl Sim {
         let (answer, done) = ended?;
         self.sleep_until(|_| done).await;
         Ok(answer)
+    }
+
+    /// Returns how long a change of traffic waits before its next share and after it, as the gate
+    /// of a ramp does. The simulated sides answer well all the time.
+    fn held(
+        &self,
+        kind: &'static str,
+        call: &Call,
+        id: &str,
+        spec: &Value,
+    ) -> Result<[Duration; 2], CloudError> {
+        let none = [Duration::ZERO; 2];
+        let Some(traffic) = self.kinds().get(kind).and_then(|it| it.traffic()) else { return Ok(none) };
+        let state = self.state();
+        let object = state.world.get(&Key::new(kind, region(&call.scope, call.place), id));
+        let Some(object) = object else { return Ok(none) };
+        traffic.held(spec, &object.live).map_err(|error| CloudError::Other {
+            operation: format!("{kind}:update"),
+            message: error.to_string(),
+        })
     }
 
     fn land(

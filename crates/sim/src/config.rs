@@ -49,6 +49,8 @@ pub struct SimConfig {
     /// How long a caller waits for a region that is lost, or for an answer that never comes.
     #[schemars(with = "String")]
     pub timeout: SignedDuration,
+    /// Fields of what a region answers about an object, in place of the simulated ones, by fact: `"primary/table/acme-features"`.
+    pub answers: BTreeMap<String, serde_json::Map<String, Value>>,
     /// What replication has yet to bring when a run begins, by the name of the primary's bucket or table; nothing where absent.
     pub backlog: BTreeMap<String, Backlog>,
     /// World time that passes between two runs.
@@ -78,6 +80,7 @@ impl Default for SimConfig {
             lag: SignedDuration::ZERO,
             down: BTreeSet::new(),
             timeout: SignedDuration::from_secs(5),
+            answers: BTreeMap::new(),
             backlog: BTreeMap::new(),
             // As long as a person needs for the next command.
             between_runs: SignedDuration::from_mins(1),
@@ -165,6 +168,15 @@ impl SimConfig {
             _ => return toml::from_str::<Self>(text)?.checked(),
         };
         Self::deserialize(fields)?.checked()
+    }
+
+    /// Returns the answer to the fact `key`, with the fields that the settings replace.
+    pub(crate) fn answered(&self, key: &str, simulated: &Value) -> Value {
+        let mut answer = simulated.clone();
+        if let (Some(fields), Value::Object(all)) = (self.answers.get(key), &mut answer) {
+            all.extend(fields.clone());
+        }
+        answer
     }
 
     fn checked(self) -> Result<Self, ConfigError> {

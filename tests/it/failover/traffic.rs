@@ -83,8 +83,8 @@ fn traffic_comes_back_share_by_share_before_anything_shrinks() {
 #[test]
 fn a_planned_failover_moves_traffic_share_by_share_before_it_switches_and_goes_back_from_anywhere() {
     let machine = drstack();
-    let ramp = "policy = \"weighted\"\nstandby_share = \"10%\"\nramp = [\"5%\", \"25%\", \"100%\"]\n";
-    machine.write("s/stack.toml", &format!("{STACK}{BATCH}{TRAFFIC}{ramp}"));
+    let gradual = "policy = \"weighted\"\nstandby_share = \"10%\"\nramp = [\"5%\", \"25%\", \"100%\"]\n";
+    machine.write("s/stack.toml", &format!("{STACK}{BATCH}{TRAFFIC}{gradual}"));
     machine.write("lost.toml", LOST);
     // By then spot instances serve again.
     machine.write("later.toml", "between_runs = \"1h\"\n");
@@ -99,6 +99,17 @@ fn a_planned_failover_moves_traffic_share_by_share_before_it_switches_and_goes_b
         ramp["estimate_seconds"], 243.0,
         "a minute before each of three shares, and one after: {ramp}"
     );
+
+    // B26: the sim holds each share as long as AWS's gate does.
+    let drill = drstack();
+    drill.write("s/stack.toml", &format!("{STACK}{BATCH}{TRAFFIC}{gradual}"));
+    run(&drill, "apply s --auto-approve", None).ok();
+    let ran = run(&drill, "failover s --planned --auto-approve --json", None).ok();
+    let lines = ran.json();
+    let ended = lines.iter().find(|it| it["event"] == "step_finished" && it["address"] == weights);
+    let took = ended.and_then(|it| it["elapsed_seconds"].as_f64()).expect("a ramp");
+    assert!((240.0..260.0).contains(&took), "a minute for each of four: {took} s");
+    assert!(line(&ran, "report")["ramped_seconds"].as_f64().is_some_and(|it| it >= 60.0), "{ran:?}");
 
     // The run fails during the ramp: the switch is unchanged, and a failback does not take the
     // primary's traffic from it.

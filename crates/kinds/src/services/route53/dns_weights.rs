@@ -143,6 +143,13 @@ impl Traffic for DnsWeights {
         let times = u32::try_from(spec.steps.len()).unwrap_or(u32::MAX).saturating_add(2);
         Duration::from_secs(gate.seconds.into()).saturating_mul(times)
     }
+
+    fn held(spec: &DnsWeightsSpec, live: &DnsWeightsLive) -> [Duration; 2] {
+        let next = spec.next(live.primary);
+        let Some(gate) = spec.gate(live.primary, next) else { return [Duration::ZERO; 2] };
+        let hold = Duration::from_secs(gate.seconds.into());
+        [hold, if next == spec.share { hold } else { Duration::ZERO }]
+    }
 }
 
 impl Revised for DnsWeights {
@@ -232,6 +239,11 @@ mod tests {
         let gated = DnsWeightsSpec { gate: Some(gate), ..ramp(&[86, 68, 0]) };
         assert_eq!(DnsWeights::holds(&gated), Duration::from_secs(240));
         assert_eq!(DnsWeights::holds(&ramp(&[86, 68, 0])), Duration::ZERO);
+        let held = |primary| {
+            let live = DnsWeightsLive { pair: "Z1/api.example.com".to_owned(), primary };
+            DnsWeights::held(&gated, &live).map(|it| it.as_secs())
+        };
+        assert_eq!([90, 86, 68].map(held), [[60, 0], [60, 0], [60, 60]]);
     }
 
     #[test]
