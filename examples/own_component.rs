@@ -27,7 +27,7 @@ use drstack_core::engine::execute::PARALLELISM;
 use drstack_core::graph::Resource;
 use drstack_core::kind::{Erased, FieldChange, Kind, KindRegistry, Lookup, Operation, Place};
 use drstack_core::link::Link;
-use drstack_core::stack::{InputValues, ReadFiles, Stack, load};
+use drstack_core::stack::{FileError, InputValues, ReadFiles, Stack, load};
 use drstack_kinds::components::Pool;
 use drstack_sim::{Sim, SimConfig};
 use futures_util::FutureExt as _;
@@ -182,7 +182,7 @@ pub(crate) fn story() -> Result<Vec<String>, Box<dyn Error>> {
 struct Text;
 
 impl ReadFiles for Text {
-    fn read(&self, _: &Path) -> Result<String, String> {
+    fn read(&self, _: &Path) -> Result<String, FileError> {
         Ok(STACK.to_owned())
     }
 }

@@ -15,7 +15,7 @@ use drstack_core::facts::Facts;
 use drstack_core::objective::Mode;
 use drstack_core::observe::{capture, observe};
 use drstack_core::plan::{Intent, Options, Plan, plan};
-use drstack_core::stack::{InputValues, ReadFiles, Stack, load};
+use drstack_core::stack::{FileError, InputValues, ReadFiles, Stack, load};
 use drstack_kinds::facts::keep;
 use drstack_sim::{Sim, SimConfig};
 
@@ -38,8 +38,8 @@ name = "acme-features"
 struct Text;
 
 impl ReadFiles for Text {
-    fn read(&self, path: &Path) -> Result<String, String> {
-        if path == Path::new("stack.toml") { Ok(STACK.to_owned()) } else { Err("no such file".to_owned()) }
+    fn read(&self, path: &Path) -> Result<String, FileError> {
+        if path == Path::new("stack.toml") { Ok(STACK.to_owned()) } else { Err(FileError::Missing) }
     }
 }
 

@@ -133,7 +133,9 @@ async fn aws(scope: &Scope) -> Result<Arc<dyn Cloud>, Failure> {
     use drstack_kinds::aws::{Aws, AwsCloud};
     let aws = Aws::connect(&scope.primary, &scope.standby).await.map_err(|error| {
         let hint = match &error {
-            CloudError::Expired { .. } | CloudError::Untrusted { .. } => error.hint(),
+            CloudError::NoCredentials { .. } | CloudError::Expired { .. } | CloudError::Untrusted { .. } => {
+                error.hint()
+            }
             CloudError::Denied { .. } => {
                 "set `AWS_PROFILE`, or the other variables of the AWS command line; `--cloud sim` needs no account".to_owned()
             }
@@ -165,11 +167,8 @@ fn simulated(global: &Global, stack: &Stack, scope: &Scope) -> Result<Arc<dyn Cl
     let mut config = match &global.sim {
         Some(path) => {
             let text = ReadFiles::read(&files::Disk, path).map_err(|error| {
-                Failure::new(
-                    Status::Usage,
-                    format!("cannot read `{}`: {error}", path.display()),
-                    "name a TOML file",
-                )
+                let message = format!("cannot read `{}`: {error}", path.display());
+                Failure::new(Status::Usage, message, error.hint("name a TOML file with settings of the sim"))
             })?;
             SimConfig::from_toml(&text).map_err(settings)?
         }

@@ -1,13 +1,13 @@
 //! Files of the user: stacks, inputs, plan files.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use drstack_app::accepted::quoted;
 use drstack_app::failure::Status;
 use drstack_core::keys::PrivateKey;
 use drstack_core::plan_file::{PlanFile, PlanFileError};
-use drstack_core::stack::{InputValue, InputValues, ReadFiles};
+use drstack_core::stack::{FileError, InputValue, InputValues, Origin, Outside, ReadFiles};
 
 use crate::args::StackArgs;
 use crate::exit::Failure;
@@ -26,20 +26,20 @@ const MOST_TEXT: u64 = 8;
 const MOST_PLAN: u64 = 256;
 
 /// Returns the bytes of the file at `path`, at most `most` MiB.
-fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     let limit = most * 1024 * 1024;
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path);
     let read = file.and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
     match read {
-        Ok(_) if bytes.len() as u64 > limit => Err(format!("it is larger than {most} MiB")),
+        Ok(_) if bytes.len() as u64 > limit => Err(FileError::Large(most)),
         Ok(_) => Ok(bytes),
         Err(error) => Err(match error.kind() {
-            std::io::ErrorKind::NotFound => "no such file".to_owned(),
-            std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
-            std::io::ErrorKind::NotADirectory => "a file stands where a folder is named".to_owned(),
-            std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-            _ => error.to_string(),
+            ErrorKind::NotFound => FileError::Missing,
+            ErrorKind::IsADirectory => FileError::Folder,
+            ErrorKind::NotADirectory => FileError::NoFolder,
+            ErrorKind::PermissionDenied => FileError::Denied,
+            _ => FileError::Other(error.to_string()),
         }),
     }
 }
@@ -48,11 +48,8 @@ fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
 pub(crate) fn plan_file(path: &Path) -> Result<PlanFile, Failure> {
     let bytes = bytes(path, MOST_PLAN).map_err(|error| {
         let message = format!("cannot read `{}`: {error}", path.display());
-        Failure::new(
-            Status::Usage,
-            message,
-            "name a plan file that `drstack plan STACK --out FILE` has written",
-        )
+        let usual = "name a plan file that `drstack plan STACK --out FILE` has written";
+        Failure::new(Status::Usage, message, error.hint(usual))
     })?;
     PlanFile::from_bytes(&bytes).map_err(|error: PlanFileError| {
         let hint = "make it again with `drstack plan STACK --out FILE`";
@@ -60,20 +57,17 @@ pub(crate) fn plan_file(path: &Path) -> Result<PlanFile, Failure> {
     })
 }
 
-/// Returns the text of the key file at `path`.
-fn key_text(path: &Path) -> Result<String, String> {
-    String::from_utf8(bytes(path, MOST_TEXT)?).map_err(|_| "it is not text".to_owned())
-}
-
 /// Returns the private key in the file at `path`.
 pub(crate) fn private_key(path: &Path) -> Result<PrivateKey, Failure> {
-    let fail = |message: String| {
-        let hint = "name a file that `drstack keys new FILE` has written";
+    let usual = "name a file that `drstack keys new FILE` has written";
+    let fail = |message: String, hint: String| {
         Failure::new(Status::Usage, format!("`{}`: {message}", path.display()), hint)
     };
     expect_private(path)?;
-    let text = key_text(path).map_err(fail)?;
-    PrivateKey::from_text(&text).map_err(|error| fail(error.to_string()))
+    let text = bytes(path, MOST_TEXT).map_err(|error| fail(error.to_string(), error.hint(usual)))?;
+    let key = std::str::from_utf8(&text).map_err(|_| "it is not text".to_owned());
+    let key = key.and_then(|text| PrivateKey::from_text(text).map_err(|error| error.to_string()));
+    key.map_err(|message| fail(message, usual.to_owned()))
 }
 
 /// Fails if others may read or write the file of a private key, as ssh does: who holds the key
@@ -118,12 +112,12 @@ pub(crate) fn write_key(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 impl ReadFiles for Disk {
-    fn read(&self, path: &Path) -> Result<String, String> {
+    fn read(&self, path: &Path) -> Result<String, FileError> {
         let bytes = bytes(path, MOST_TEXT)?;
         String::from_utf8(bytes).map_err(|error| {
             let good = error.utf8_error().valid_up_to();
             let line = line_of(error.as_bytes(), good);
-            format!("line {line} is not UTF-8; save it as UTF-8")
+            FileError::NotText { line }
         })
     }
 }
@@ -143,25 +137,33 @@ pub(crate) fn entry(stack: &Path) -> PathBuf {
 pub(crate) fn inputs(args: &StackArgs) -> Result<InputValues, Failure> {
     let mut values: InputValues = std::env::vars()
         .filter_map(|(name, value)| {
-            Some((name.strip_prefix(INPUT_PREFIX)?.to_owned(), InputValue::Text(value)))
+            let input = name.strip_prefix(INPUT_PREFIX)?.to_owned();
+            let (value, origin) = (InputValue::Text(value), Origin::Environment(name));
+            Some((input, Outside { value, origin }))
         })
         .collect();
     if let Some(path) = &args.inputs {
-        let hint = "write it as TOML, one `name = value` a line";
-        let fail =
-            |message: String| Failure::new(Status::Usage, format!("`{}`: {message}", path.display()), hint);
-        let text = Disk.read(path).map_err(fail)?;
+        let fail = |message: String, hint: String| {
+            Failure::new(Status::Usage, format!("`{}`: {message}", path.display()), hint)
+        };
+        let usual = "name a TOML file, with one `name = value` a line";
+        let text = Disk.read(path).map_err(|error| fail(error.to_string(), error.hint(usual)))?;
+        let fail = |message: String| fail(message, "write it as TOML, one `name = value` a line".to_owned());
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             let line = error.span().map(|span| line_of(text.as_bytes(), span.start));
             fail(format!("line {}: {}", line.unwrap_or(1), error.message()))
         })?;
         for (name, value) in table {
             let value = serde_json::to_value(value).map_err(|error| fail(error.to_string()))?;
-            values.insert(name, InputValue::Value(value));
+            values.insert(
+                name,
+                Outside { value: InputValue::Value(value), origin: Origin::File(path.clone()) },
+            );
         }
     }
     for (name, value) in &args.input {
-        values.insert(name.clone(), InputValue::Text(value.clone()));
+        let value = InputValue::Text(value.clone());
+        values.insert(name.clone(), Outside { value, origin: Origin::CommandLine });
     }
     Ok(values)
 }
@@ -198,13 +200,21 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn unwritable(path: &Path, status: Status, error: &std::io::Error) -> Failure {
+/// Returns the failure for a file or a folder that cannot be written, with what helps against it.
+pub(crate) fn unwritable(path: &Path, status: Status, error: &std::io::Error) -> Failure {
     // The rest of the error is about a temporary file that the user never named.
-    let what = match error.kind() {
-        std::io::ErrorKind::NotFound => "no such folder".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
+    let (what, hint) = match error.kind() {
+        ErrorKind::NotFound => ("no such folder".to_owned(), "make the folder first, or name another"),
+        ErrorKind::PermissionDenied => {
+            ("permission denied".to_owned(), "name a folder that you may write to")
+        }
+        ErrorKind::IsADirectory => ("it is a folder".to_owned(), "name a file"),
+        ErrorKind::NotADirectory => {
+            ("a file stands where a folder is named".to_owned(), "name a folder, and a file in it")
+        }
+        ErrorKind::AlreadyExists => ("it is a file".to_owned(), "name another folder"),
+        ErrorKind::StorageFull => (error.to_string(), "free some space, or name another disk"),
+        _ => (error.to_string(), "name a file on another disk"),
     };
-    let hint = "name a folder that exists and that you may write to";
     Failure::new(status, format!("cannot write `{}`: {what}", path.display()), hint)
 }

@@ -14,7 +14,7 @@ use drstack_core::link::resolve;
 use drstack_core::objective::Mode;
 use drstack_core::observe::{Look, Observed};
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Step, plan};
-use drstack_core::stack::{InputValue, InputValues, ReadFiles, Stack, load};
+use drstack_core::stack::{FileError, InputValue, InputValues, Origin, Outside, ReadFiles, Stack, load};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -27,8 +27,8 @@ pub const SERVICES: [usize; 4] = [10, 110, 1_110, 11_110];
 struct Disk;
 
 impl ReadFiles for Disk {
-    fn read(&self, path: &Path) -> Result<String, String> {
-        std::fs::read_to_string(path).map_err(|error| error.to_string())
+    fn read(&self, path: &Path) -> Result<String, FileError> {
+        std::fs::read_to_string(path).map_err(|error| FileError::Other(error.to_string()))
     }
 }
 
@@ -37,8 +37,9 @@ impl ReadFiles for Disk {
 /// # Panics
 /// Where it is not valid.
 pub fn many_services(services: usize) -> Stack {
+    let value = InputValue::Text(services.to_string());
     let inputs: InputValues =
-        [("services".to_owned(), InputValue::Text(services.to_string()))].into_iter().collect();
+        [("services".to_owned(), Outside { value, origin: Origin::CommandLine })].into_iter().collect();
     match load(Path::new(STACK), &inputs, &drstack_kinds::components(), &Disk) {
         Ok(loaded) => loaded.stack,
         Err(failed) => panic!("{:?}", failed.problems.first()),

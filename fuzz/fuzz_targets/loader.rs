@@ -6,7 +6,7 @@ use std::path::Path;
 
 use drstack_core::compile::check;
 use drstack_core::diagnostic::render;
-use drstack_core::stack::{InputValues, ReadFiles, load};
+use drstack_core::stack::{FileError, InputValues, ReadFiles, load};
 use libfuzzer_sys::fuzz_target;
 
 /// What divides the stack's text from the module's.
@@ -15,11 +15,11 @@ const CUT: &str = "\n---\n";
 struct Two<'a>(&'a str, &'a str);
 
 impl ReadFiles for Two<'_> {
-    fn read(&self, path: &Path) -> Result<String, String> {
+    fn read(&self, path: &Path) -> Result<String, FileError> {
         match path.file_name().and_then(|it| it.to_str()) {
             Some("stack.toml") => Ok(self.0.to_owned()),
             Some("module.toml") => Ok(self.1.to_owned()),
-            _ => Err("no such file".to_owned()),
+            _ => Err(FileError::Missing),
         }
     }
 }

@@ -31,13 +31,7 @@ pub(super) fn run(ui: Ui, args: &InitArgs) -> Ended {
         let hint = "name another folder, or remove the file first";
         return Err(Failure::new(Status::Usage, format!("`{}` exists", path.display()), hint));
     }
-    std::fs::create_dir_all(dir).map_err(|error| {
-        Failure::new(
-            Status::Failed,
-            format!("cannot make `{}`: {error}", dir.display()),
-            "name a folder that you may write to",
-        )
-    })?;
+    std::fs::create_dir_all(dir).map_err(|error| files::unwritable(dir, Status::Failed, &error))?;
     let stack = STACK.replace("NAME", &name(dir));
     files::write(&path, stack.as_bytes())?;
     let schema = drstack_core::stack::schema(&drstack_kinds::components());

@@ -41,17 +41,11 @@ pub(super) fn run(ui: Ui, command: &KeysCommand) -> Ended {
             })?;
             let key = PrivateKey::from_random(&bytes);
             files::write_key(file, &key.to_text()).map_err(|error| {
-                let path = file.display();
-                match error.kind() {
-                    std::io::ErrorKind::AlreadyExists => {
-                        let hint = "name a new file: what a lost key has signed can never be signed again";
-                        Failure::new(Status::Usage, format!("`{path}` exists"), hint)
-                    }
-                    _ => {
-                        let hint = "name a folder that exists and that you may write to";
-                        Failure::new(Status::Failed, format!("cannot write `{path}`: {error}"), hint)
-                    }
+                if error.kind() != std::io::ErrorKind::AlreadyExists {
+                    return files::unwritable(file, Status::Failed, &error);
                 }
+                let hint = "name a new file: what a lost key has signed can never be signed again";
+                Failure::new(Status::Usage, format!("`{}` exists", file.display()), hint)
             })?;
             say(ui, &key.public());
             ui.note(&format!(

@@ -19,6 +19,7 @@ mod show;
 mod unlock;
 mod validate;
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -128,7 +129,12 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
     let global = &args.global;
     if let Some(dir) = &global.folder {
         std::env::set_current_dir(dir).map_err(|error| {
-            Failure::new(Status::Usage, format!("-C {}: {error}", dir.display()), "name a folder")
+            let hint = match error.kind() {
+                ErrorKind::NotFound => "name a folder that exists",
+                ErrorKind::NotADirectory => "name a folder, not a file",
+                _ => "name a folder that you may enter",
+            };
+            Failure::new(Status::Usage, format!("-C {}: {error}", dir.display()), hint)
         })?;
     }
     match &args.command {

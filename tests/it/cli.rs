@@ -112,6 +112,65 @@ fn inputs_that_cannot_be_used_are_refused() {
     assert!(ran.stderr.contains("NAME=VALUE"), "{ran:?}");
 }
 
+/// B23
+#[test]
+fn an_input_that_cannot_be_used_says_where_its_value_comes_from() {
+    let machine = with(COUNTED);
+    machine.write("inputs.toml", "count = \"many\"\nother = 1\n");
+    let said = |machine: &Drstack, more: &str| run(machine, &format!("validate s{more}")).code(65).stderr;
+    let of_file = said(&machine, " --inputs inputs.toml");
+    assert!(of_file.contains("not an integer (given in `inputs.toml`)"), "{of_file}");
+    assert!(of_file.contains("there is no input `other` (given in `inputs.toml`)"), "{of_file}");
+    let typed = said(&machine, " -i count=many -i other=1");
+    assert!(typed.contains("not an integer (given with `-i`)"), "{typed}");
+    assert!(typed.contains("there is no input `other` (given with `-i`)"), "{typed}");
+    let machine = machine.env("DRSTACK_INPUT_count", "many").env("DRSTACK_INPUT_other", "1");
+    let exported = said(&machine, "");
+    let variable = |name: &str| format!("(given by the environment, `DRSTACK_INPUT_{name}`)");
+    assert!(exported.contains(&format!("not an integer {}", variable("count"))), "{exported}");
+    assert!(exported.contains(&format!("no input `other` {}", variable("other"))), "{exported}");
+    assert!(exported.contains("`unset DRSTACK_INPUT_other`"), "{exported}");
+}
+
+/// B23
+#[test]
+fn a_list_on_the_command_line_is_written_with_or_without_brackets() {
+    let head = COUNTED.split("[inputs]").next().unwrap_or_default();
+    let machine = with(&format!(
+        "{head}[inputs]\nlangs = {{ type = \"list\" }}\n\n[bucket.models]\nfor_each = \"${{input.langs}}\"\n\
+         name = \"acme-${{each.key}}\"\n",
+    ));
+    let count = |list: &str| {
+        let ran = machine.run(["validate", "s", "--json", "-i", &format!("langs={list}")]).ok();
+        ran.json()[0]["components"].clone()
+    };
+    assert_eq!(["de", "de,fr", "[\"de\"]", "[\"de\", \"fr\"]"].map(count), [1, 2, 1, 2]);
+    let ran = machine.run(["validate", "s", "-i", "langs=[de]"]).code(65);
+    assert!(ran.stderr.contains("help: give it a list of strings: `a,b`"), "{ran:?}");
+}
+
+/// B23
+#[test]
+fn a_file_that_cannot_be_used_has_a_hint_about_what_is_the_matter_with_it() {
+    let machine = with(COUNTED);
+    let expect = |line: &str, code: i32, said: &str, hint: &str| {
+        let ran = run(&machine, line).code(code);
+        assert!(ran.stderr.contains(said) && ran.stderr.contains(hint), "{line}: {ran:?}");
+    };
+    machine.write("plain.txt", "");
+    std::fs::write(machine.write("latin.toml", ""), b"count = \"\xe9\"\n").expect("write");
+    expect("validate absent", 65, "no such file", "help: name a folder with a `stack.toml`");
+    expect("validate latin.toml", 65, "line 1 is not UTF-8", "help: save it as UTF-8");
+    expect("validate s --inputs latin.toml", 64, "line 1 is not UTF-8", "hint: save it as UTF-8");
+    expect("validate s --inputs s", 64, "it is a folder", "hint: name a TOML file");
+    expect("plan s --cloud sim --sim latin.toml", 64, "line 1 is not UTF-8", "hint: save it as UTF-8");
+    expect("keys new no/key", 1, "no such folder", "hint: make the folder first");
+    expect("keys new plain.txt/key", 1, "a file stands where", "hint: name a folder, and a file in it");
+    expect("init plain.txt", 1, "it is a file", "hint: name another folder");
+    expect("-C nowhere kinds", 64, "-C nowhere: ", "hint: name a folder that exists");
+    expect("-C plain.txt kinds", 64, "-C plain.txt: ", "hint: name a folder, not a file");
+}
+
 #[test]
 fn a_target_takes_what_it_needs_and_nothing_else() {
     let machine = with(POOL);

@@ -67,7 +67,12 @@ pub fn store_failure(error: &StoreError) -> Failure {
         }
         StoreError::Cloud(error) => error.hint(),
     };
-    Failure::new(Status::Failed, format!("control bucket: {error}"), hint)
+    let message = match error {
+        // It names the bucket itself.
+        StoreError::NoBucket { .. } => error.to_string(),
+        _ => format!("control bucket: {error}"),
+    };
+    Failure::new(Status::Failed, message, hint)
 }
 
 /// Returns the failure for a spec or live value that does not have its kind's shape.
@@ -95,6 +100,14 @@ mod tests {
     /// The failure for a bundle that was not read to its end.
     fn unread(why: &Unread<String>) -> Failure {
         store_failure(&StoreError::unread(why, "bundle.json", "s3:GetObject", "us-west-2"))
+    }
+
+    /// B23
+    #[test]
+    fn a_lost_control_bucket_is_named_once_with_a_way_on_in_an_outage() {
+        let lost = store_failure(&StoreError::NoBucket { bucket: "acme-control".to_owned() });
+        assert_eq!(lost.message, "control bucket `acme-control` does not exist");
+        assert!(lost.hint.unwrap().contains("`drstack failover STACK --without-control`"));
     }
 
     #[test]

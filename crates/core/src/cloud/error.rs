@@ -23,6 +23,12 @@ pub enum CloudError {
         /// Message of AWS.
         message: String,
     },
+    /// There are no credentials to call AWS with.
+    #[error("no credentials were found: {}", plain(.message))]
+    NoCredentials {
+        /// Where they were looked for, or the error of what has them.
+        message: String,
+    },
     /// The session of the credentials has ended.
     #[error("{operation} was refused, the credentials have expired: {}", plain(.message))]
     Expired {
@@ -134,7 +140,10 @@ impl CloudError {
     /// True if no other request of the same kind would be answered better: it is the credentials or the
     /// certificates of this machine that are refused.
     pub fn is_of_credentials(&self) -> bool {
-        matches!(self, Self::Denied { .. } | Self::Expired { .. } | Self::Untrusted { .. })
+        matches!(
+            self,
+            Self::Denied { .. } | Self::NoCredentials { .. } | Self::Expired { .. } | Self::Untrusted { .. }
+        )
     }
 
     /// True if the same call may succeed later without any change.
@@ -164,6 +173,9 @@ impl CloudError {
                     "allow `{operation}` to these credentials; `docs/iam-policy.json` lists what drstack needs"
                 )
             }
+            Self::NoCredentials { .. } => {
+                "sign in as for the `aws` command line: set `AWS_PROFILE`, or run `aws configure` or `aws sso login`; `--cloud sim` needs no account".to_owned()
+            }
             Self::Expired { .. } => {
                 "sign in again, then run the same command; if that does not help, set the clock of this machine".to_owned()
             }
@@ -190,5 +202,19 @@ impl CloudError {
             Self::Lapsed { .. } => "run `drstack plan STACK` to see where things stand".to_owned(),
             Self::Other { .. } => "run again; `RUST_LOG=drstack=debug` says more".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// B23
+    #[test]
+    fn without_credentials_the_hint_is_that_of_the_aws_command_line() {
+        let error = CloudError::NoCredentials { message: "the SSO token has expired".to_owned() };
+        assert_eq!(error.to_string(), "no credentials were found: the SSO token has expired");
+        let hint = error.hint();
+        assert!(["`AWS_PROFILE`", "`aws configure`", "`aws sso login`"].iter().all(|it| hint.contains(it)));
     }
 }

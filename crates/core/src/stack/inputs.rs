@@ -6,9 +6,8 @@ use serde_json::Value;
 use toml::de::DeValue;
 
 use super::decode::{At, Node, article, guess, to_json};
-use super::load::{
-    COMMON, InputValue, InputValues, Loader, MOST_INPUTS, NAME_HELP, Name, is_name, quoted, tables, take,
-};
+use super::load::{COMMON, Loader, MOST_INPUTS, NAME_HELP, Name, is_name, quoted, tables, take};
+use super::outside::{InputValue, InputValues, Origin, Outside};
 use super::template::Variables;
 use crate::diagnostic::{Label, Span};
 
@@ -16,8 +15,10 @@ use crate::diagnostic::{Label, Span};
 pub(super) struct Given {
     /// The value; `None` if it was refused before.
     value: Option<InputValue>,
-    /// Where a module's user gives it; `None` if it comes from the command line or the environment.
+    /// Where a module's user gives it; `None` if it comes from outside.
     place: Option<Place>,
+    /// Where it comes from, if it comes from outside.
+    origin: Option<Origin>,
 }
 
 struct Place {
@@ -50,9 +51,20 @@ struct Declaration {
     has_default: bool,
 }
 
-/// Converts values from the command line and the environment.
+impl Given {
+    /// Returns the end of a message about the value: where it comes from.
+    fn whence(&self) -> String {
+        self.origin.as_ref().map(|it| format!(" ({it})")).unwrap_or_default()
+    }
+}
+
+/// Converts values from the command line, a file and the environment.
 pub(super) fn from_outside(inputs: &InputValues) -> BTreeMap<String, Given> {
-    let given = |value: &InputValue| Given { value: Some(value.clone()), place: None };
+    let given = |Outside { value, origin }: &Outside| Given {
+        value: Some(value.clone()),
+        place: None,
+        origin: Some(origin.clone()),
+    };
     inputs.iter().map(|(name, value)| (name.clone(), given(value))).collect()
 }
 
@@ -66,9 +78,11 @@ pub(super) fn from_user<'a>(
     let given = values.map(|(key, value)| {
         let place = Place { at: at.clone(), key: at.span(key.span()), value: at.span(value.span()) };
         let value = Some(InputValue::Value(to_json(value)));
-        (key.get_ref().to_string(), Given { value, place: Some(place) })
+        (key.get_ref().to_string(), Given { value, place: Some(place), origin: None })
     });
-    given.chain(refused.map(|name| (name.clone(), Given { value: None, place: None }))).collect()
+    given
+        .chain(refused.map(|name| (name.clone(), Given { value: None, place: None, origin: None })))
+        .collect()
 }
 
 impl Loader<'_> {
@@ -194,8 +208,15 @@ impl Loader<'_> {
                 Some(place) => (place.value.range.clone(), &place.at),
                 None => (key.span(), at),
             };
-            let message = format!("input `{name}` is {}, not {}", shown(value), kind.article());
-            self.problems.push(at.error("DR103", span, message, format!("give it {}", kind.article())));
+            let (shown, whence) = (shown(value), given.whence());
+            let message = format!("input `{name}` is {shown}, not {}{whence}", kind.article());
+            let help = match (value, kind) {
+                (InputValue::Text(_), InputType::List) => {
+                    "give it a list of strings: `a,b`, or `[\"a\", \"b\"]`".to_owned()
+                }
+                _ => format!("give it {}", kind.article()),
+            };
+            self.problems.push(at.error("DR103", span, message, help));
         }
         fits
     }
@@ -231,6 +252,9 @@ impl Loader<'_> {
             (None, Owner::Module) if COMMON.contains(&name) => {
                 format!("leave it out: a module has no `{name}`, the components in it have")
             }
+            (None, Owner::Stack) if matches!(given.origin, Some(Origin::Environment(_))) => {
+                format!("declare it under `[inputs]`, or `unset DRSTACK_INPUT_{name}`")
+            }
             (None, Owner::Stack) => "declare it under `[inputs]`, or leave it out".to_owned(),
             (None, Owner::Module) if all.is_empty() => "leave it out: the module has no inputs".to_owned(),
             (None, Owner::Module) => format!("leave it out: the module's inputs are {all}"),
@@ -239,7 +263,8 @@ impl Loader<'_> {
             Some(place) => (place.key.range.clone(), &place.at),
             None => (0..0, at),
         };
-        self.problems.push(at.error("DR104", span, format!("there is no input `{name}`"), help));
+        let message = format!("there is no input `{name}`{}", given.whence());
+        self.problems.push(at.error("DR104", span, message, help));
     }
 }
 
@@ -293,6 +318,7 @@ impl InputType {
     }
 }
 
+/// Returns `value` in the type `kind`; a list as text is `a,b` or `["a", "b"]`.
 fn coerce(value: &InputValue, kind: InputType) -> Option<Value> {
     match (value, kind) {
         (InputValue::Text(text), InputType::String) => Some(Value::from(text.as_str())),
@@ -300,6 +326,9 @@ fn coerce(value: &InputValue, kind: InputType) -> Option<Value> {
         (InputValue::Text(text), InputType::Boolean) => text.trim().parse::<bool>().ok().map(Value::from),
         (InputValue::Text(text), InputType::Float) => {
             text.trim().parse::<f64>().ok().filter(|it| it.is_finite()).map(Value::from)
+        }
+        (InputValue::Text(text), InputType::List) if text.trim_start().starts_with('[') => {
+            serde_json::from_str::<Vec<String>>(text).ok().map(Value::from)
         }
         (InputValue::Text(text), InputType::List) => {
             Some(text.split(',').map(|it| Value::from(it.trim())).collect())

@@ -11,6 +11,7 @@ use super::decode::{At, Node, article, guess, parse, to_json};
 use super::fields::Fields;
 use super::head::{Head, Own};
 use super::inputs::{self, Owner};
+use super::outside::{InputValues, ReadFiles};
 use super::scope::Scopes;
 use super::template::Variables;
 use super::{Stack, check};
@@ -44,27 +45,6 @@ pub(super) const COMMON: [&str; 7] = ["posture", "rto", "rpo", "tier", "tag", "f
 
 /// Key of a component's checks: `[[pool.inference.check]]`.
 pub(super) const CHECK: &str = "check";
-
-/// Reader of the stack's files; the core itself does no I/O.
-pub trait ReadFiles {
-    /// Reads the text of the file at `path`.
-    ///
-    /// # Errors
-    /// The message to show: missing, not UTF-8, not readable.
-    fn read(&self, path: &Path) -> Result<String, String>;
-}
-
-/// A value for an input, given outside the stack.
-#[derive(Clone, Debug, PartialEq)]
-pub enum InputValue {
-    /// From the command line or the environment: parsed as the declared type.
-    Text(String),
-    /// From a TOML file.
-    Value(Value),
-}
-
-/// Values for inputs by name.
-pub type InputValues = BTreeMap<String, InputValue>;
 
 /// A stack with its warnings.
 pub struct Loaded {
@@ -266,14 +246,15 @@ impl Loader<'_> {
                     self.texts.push(Box::leak(text.clone().into_boxed_str()));
                     self.sources.files.push((path.to_path_buf(), text));
                 }
-                Err(message) => {
+                Err(error) => {
                     let mut problem = named.unwrap_or_else(|| {
                         self.texts.push("");
                         self.sources.files.push((path.to_path_buf(), String::new()));
                         let help = "name a folder with a `stack.toml`, or the file itself; `drstack init DIR` writes one";
                         at.error("DR004", 0..0, "", help.to_owned())
                     });
-                    problem.message = format!("cannot read `{}`: {message}", path.display());
+                    problem.message = format!("cannot read `{}`: {error}", path.display());
+                    problem.help = problem.help.map(|usual| error.hint(&usual));
                     self.problems.push(problem);
                     return None;
                 }

@@ -92,6 +92,7 @@ mod load;
 mod member;
 mod module;
 mod moved;
+mod outside;
 mod regions;
 mod resolved;
 mod schema;
@@ -103,7 +104,8 @@ mod tests;
 
 pub use check::{BUCKET_HELP, is_bucket_name, is_region};
 pub(crate) use decode::guess;
-pub use load::{Failed, InputValue, InputValues, Loaded, ReadFiles, load};
+pub use load::{Failed, Loaded, load};
+pub use outside::{FileError, InputValue, InputValues, Origin, Outside, ReadFiles};
 pub use regions::partition;
 pub use resolved::{ResolvedComponent, ResolvedStack, Unresolvable};
 pub use schema::schema;

@@ -35,9 +35,9 @@ impl Loader<'_> {
                 let path = normal(&folder.join(named.get_ref()));
                 match self.files.read(&path) {
                     Ok(read) => Some(Spanned::new(named.span(), read)),
-                    Err(message) => {
-                        let message = format!("cannot read `{}`: {message}", path.display());
-                        let help = "name a text file, relative to this file".to_owned();
+                    Err(error) => {
+                        let message = format!("cannot read `{}`: {error}", path.display());
+                        let help = error.hint("name a text file, relative to this file");
                         self.problems.push(at.error("DR013", named.span(), message, help));
                         None
                     }

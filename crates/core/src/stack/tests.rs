@@ -58,13 +58,17 @@ impl Component for Pool {
 
 struct Memory(BTreeMap<&'static str, String>);
 impl ReadFiles for Memory {
-    fn read(&self, path: &Path) -> Result<String, String> {
-        self.0.get(path.to_str().unwrap()).cloned().ok_or_else(|| "no such file".to_owned())
+    fn read(&self, path: &Path) -> Result<String, FileError> {
+        self.0.get(path.to_str().unwrap()).cloned().ok_or(FileError::Missing)
     }
 }
 
 const HEAD: &str =
     "[stack]\nname = \"s\u{65}t\"\nprimary = \"us-east-1\"\nstandby = \"us-west-2\"\nposture = \"warm\"\n";
+
+fn on_the_command_line(text: &str) -> Outside {
+    Outside { value: InputValue::Text(text.to_owned()), origin: Origin::CommandLine }
+}
 
 fn load_files(
     stack: &str,
@@ -75,8 +79,7 @@ fn load_files(
         modules.iter().map(|(path, text)| (*path, (*text).to_owned())).collect();
     files.insert("stack.toml", format!("{HEAD}{stack}"));
     let registry = ComponentRegistry::new(&[&ErasedComponent::<Net>::NEW, &ErasedComponent::<Pool>::NEW]);
-    let inputs: InputValues =
-        inputs.iter().map(|(k, v)| ((*k).to_owned(), InputValue::Text((*v).to_owned()))).collect();
+    let inputs: InputValues = inputs.iter().map(|(k, v)| ((*k).to_owned(), on_the_command_line(v))).collect();
     load(Path::new("stack.toml"), &inputs, &registry, &Memory(files))
         .map(|loaded| loaded.stack)
         .map_err(|failed| render(&failed.problems, &failed.sources, false))
@@ -290,7 +293,7 @@ fn modules_that_never_end_are_refused() {
     /// Every folder holds a module that uses the folder within it.
     struct Endless;
     impl ReadFiles for Endless {
-        fn read(&self, path: &Path) -> Result<String, String> {
+        fn read(&self, path: &Path) -> Result<String, FileError> {
             let head = if path == Path::new("stack.toml") { HEAD } else { "" };
             Ok(format!("{head}[module.m]\nsource = \"m\"\n"))
         }

@@ -7,6 +7,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
 use drstack_core::cloud::CloudError;
 use drstack_core::kind::Place;
 
@@ -69,13 +70,25 @@ pub struct Aws {
     primary_region: String,
 }
 
+/// Returns the error for credentials that the SDK did not find.
+fn no_credentials(error: &CredentialsError) -> CloudError {
+    let message = match error {
+        // The SDK says here that a provider "was not enabled".
+        CredentialsError::CredentialsNotLoaded(_) => {
+            "neither the environment, nor a profile, nor this machine has any".to_owned()
+        }
+        other => super::chain(other),
+    };
+    CloudError::NoCredentials { message }
+}
+
 impl Aws {
     /// Creates clients for `primary` and `standby`, with the credentials, profile and endpoints of
     /// the environment.
     ///
     /// # Errors
     ///
-    /// [`CloudError::Denied`] if there are no credentials; other errors if their account cannot be
+    /// [`CloudError::NoCredentials`] if there are none; other errors if their account cannot be
     /// found, or the authorities that the environment names cannot be read.
     pub async fn connect(primary: &str, standby: &str) -> Result<Self, CloudError> {
         let mut config = aws_config::defaults(BehaviorVersion::latest())
@@ -85,10 +98,10 @@ impl Aws {
             config = config.http_client(client);
         }
         let config = config.load().await;
-        let denied = |message: String| CloudError::Denied { operation: "credentials".to_owned(), message };
-        let provider = config.credentials_provider().ok_or_else(|| denied("no credentials".to_owned()))?;
-        let credentials =
-            provider.provide_credentials().await.map_err(|error| denied(super::chain(&error)))?;
+        let provider = config.credentials_provider().ok_or_else(|| {
+            no_credentials(&CredentialsError::not_loaded("the SDK has no provider of credentials"))
+        })?;
+        let credentials = provider.provide_credentials().await.map_err(|error| no_credentials(&error))?;
         let log = Log::default();
         // Use the standby region's own endpoint: the global one runs in the region that may be
         // lost.
@@ -166,4 +179,20 @@ fn timeouts() -> TimeoutConfig {
 fn regional(shared: &SdkConfig, region: &str, attempts: u32) -> SdkConfig {
     let retry = RetryConfig::standard().with_max_attempts(attempts);
     shared.to_builder().region(Region::new(region.to_owned())).retry_config(retry).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// B23
+    #[test]
+    fn what_has_no_credentials_is_named_and_not_a_provider_of_the_sdk() {
+        let said = no_credentials(&CredentialsError::not_loaded("no providers in chain")).to_string();
+        let expected =
+            "no credentials were found: neither the environment, nor a profile, nor this machine has any";
+        assert_eq!(said, expected);
+        let said = no_credentials(&CredentialsError::provider_error("the SSO token has expired")).to_string();
+        assert!(said.starts_with("no credentials were found: ") && said.contains("SSO token"), "{said}");
+    }
 }

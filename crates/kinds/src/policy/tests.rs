@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use drstack_core::kind::{Action, Place, Side};
-use drstack_core::stack::{InputValues, ReadFiles, Stack, load};
+use drstack_core::stack::{FileError, InputValues, ReadFiles, Stack, load};
 use serde_json::Value;
 
 use super::calls::places;
@@ -38,8 +38,8 @@ fn destroys(action: &str) -> bool {
 struct Disk;
 
 impl ReadFiles for Disk {
-    fn read(&self, path: &Path) -> Result<String, String> {
-        std::fs::read_to_string(path).map_err(|error| error.to_string())
+    fn read(&self, path: &Path) -> Result<String, FileError> {
+        std::fs::read_to_string(path).map_err(|error| FileError::Other(error.to_string()))
     }
 }
 

@@ -9,7 +9,7 @@ use drstack_core::compile::compile;
 use drstack_core::diagnostic::render;
 use drstack_core::facts::Facts;
 use drstack_core::objective::Mode;
-use drstack_core::stack::{InputValues, ReadFiles, ResolvedStack, Stack, Unresolvable, load};
+use drstack_core::stack::{FileError, InputValues, ReadFiles, ResolvedStack, Stack, Unresolvable, load};
 use drstack_kinds::components;
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -22,8 +22,8 @@ use crate::loaded::{facts, stack};
 struct Disk;
 
 impl ReadFiles for Disk {
-    fn read(&self, path: &Path) -> Result<String, String> {
-        std::fs::read_to_string(path).map_err(|error| error.to_string())
+    fn read(&self, path: &Path) -> Result<String, FileError> {
+        std::fs::read_to_string(path).map_err(|error| FileError::Other(error.to_string()))
     }
 }
 

@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use drstack_core::component::Seed;
 use drstack_core::diagnostic::render;
 use drstack_core::facts::{Fact, Facts};
-use drstack_core::stack::{InputValues, ReadFiles, Stack, load};
+use drstack_core::stack::{FileError, InputValues, ReadFiles, Stack, load};
 use jiff::Timestamp;
 
 /// Files by path.
 pub(crate) struct Files(pub(crate) BTreeMap<PathBuf, String>);
 
 impl ReadFiles for Files {
-    fn read(&self, path: &Path) -> Result<String, String> {
-        self.0.get(path).cloned().ok_or_else(|| "no such file".to_owned())
+    fn read(&self, path: &Path) -> Result<String, FileError> {
+        self.0.get(path).cloned().ok_or(FileError::Missing)
     }
 }
 
