@@ -193,9 +193,7 @@ impl Operator for Screen {
                 let changed = changed.iter().filter_map(|at| data.get(*at));
                 changed.for_each(|it| ui.note(&format!("  {now:.0}  {}", it.backlog(now))));
             }
-            News::Drained { standby, now } => ui.result(&format!(
-                "Replication has drained: nothing is left to arrive in {standby}, as of {now:.0}.\n"
-            )),
+            News::Drained { standby, now, left } => ui.result(&views::data::drained(standby, left, now)),
             News::Divergence { data, apart, moved, primary, standby, since } => {
                 data.iter().for_each(|it| ui.line(&Line::Divergence(it)));
                 ui.result(&views::plan::divergence(standby, since, moved));

@@ -19,6 +19,15 @@ pub(crate) fn backlog(all: &[Data], now: Timestamp) -> String {
     format!("\nWhat replication has yet to bring:\n{}", lines.concat())
 }
 
+/// Says that nothing is left to arrive, beside the data that was `left` out.
+pub(crate) fn drained(standby: &str, left: &[String], now: Timestamp) -> String {
+    let besides = match left {
+        [] => String::new(),
+        _ => format!(" beside {}, which was not waited for", left.join(", ")),
+    };
+    format!("Replication has drained: nothing is left to arrive in {standby}{besides}, as of {now:.0}.\n")
+}
+
 /// Describes the differences between the regions, for people.
 pub(crate) fn divergence(all: &[Data], apart: &[String], primary: &str, standby: &str) -> String {
     let mut out = String::new();

@@ -179,8 +179,14 @@ fn sentences(report: &Report) -> Vec<String> {
     if report.is_failover() {
         out.push(format!("RPO: {}.", report.rpo));
         if let Some(drained) = report.clock.drained {
+            out.extend(report.not_awaited.iter().map(|it| {
+                format!(
+                    "NOT WAITED FOR {it}: what had not arrived in the standby region is in the primary alone."
+                )
+            }));
+            let besides = if report.not_awaited.is_empty() { "" } else { " else" };
             out.push(format!(
-                "Nothing was left to replicate at {drained:.0}; what was written elsewhere after that is not counted."
+                "Nothing{besides} was left to replicate at {drained:.0}; what was written elsewhere after that is not counted."
             ));
         }
         out.extend(report.restored.iter().map(|it| format!("RESTORED {it}.")));
@@ -257,6 +263,7 @@ mod tests {
             facts_age_seconds: Some(7200),
             data: Vec::new(),
             not_compared: Vec::new(),
+            not_awaited: Vec::new(),
             refused_calls: Vec::new(),
         }
     }

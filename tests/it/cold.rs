@@ -204,7 +204,9 @@ fn a_second_failover_replaces_nothing_that_the_first_one_restored() {
     let stays = "export cannot be changed in place; it stays as it is";
     assert!(again.stdout.contains(&format!("{stays}: a failover replaces nothing")), "{again:?}");
     let report = again.json().into_iter().find(|line| line["type"] == "report").expect("a report");
-    assert_eq!((&report["complete"], &report["restored"]), (&json!(true), &json!([])));
+    assert_eq!(report["complete"], true);
+    let earlier = "table.features/table-import: an earlier failover restored it from export";
+    assert!(report["restored"][0].as_str().is_some_and(|it| it.starts_with(earlier)), "{report}");
     server.find();
     assert_eq!(texts(&table(&boto, STANDBY)).len(), 3);
     let active = apply(&machine);

@@ -2,15 +2,18 @@
 //! run of it works from the same stack, whatever files its machine has.
 
 use drstack_core::bundle::Bundle;
+use drstack_core::component::StackFacts;
 use drstack_core::control::failover_stack::{FailoverStack, failover_stack, key};
 use drstack_core::control::mode::KeptMode;
+use drstack_core::control::record;
+use drstack_core::control::witness::Doubt;
 use drstack_core::objective::Mode;
-use drstack_core::stack::Stack;
+use drstack_core::stack::{Stack, is_bucket_name};
 use jiff::Timestamp;
 
 use crate::failure::{Failure, Status, store_failure};
 use crate::identity::same_stack;
-use crate::open::refused;
+use crate::open::{Url, by_bundle, refused};
 use crate::session::Session;
 use crate::trust::{Published, Trust, Vouched};
 
@@ -26,7 +29,11 @@ impl Session {
         own: Option<&Stack>,
         trust: &Trust,
     ) -> Result<Option<Stack>, Failure> {
-        let Some(digest) = chosen(&self.mode().await?) else { return Ok(None) };
+        let kept = self.mode().await?;
+        if own.is_none() {
+            self.expect_bucket_of(&kept, bundle, trust)?;
+        }
+        let Some(digest) = chosen(&kept) else { return Ok(None) };
         let kept = failover_stack(&*self.store, &digest).await.map_err(|error| store_failure(&error))?;
         let Some(FailoverStack { at, run, stack }) = kept else {
             return self.lost(&digest, trust).map(|()| None);
@@ -44,6 +51,26 @@ impl Session {
         Vouched::of(false, own, &stack).of_stack(Published::Begun).expect(self, trust)?;
         self.note(&on_with(at, &run));
         Ok(Some(stack))
+    }
+
+    /// Fails if the stack of `bundle` is kept in another control bucket by now: what was applied there is
+    /// newer.
+    fn expect_bucket_of(&self, kept: &KeptMode, bundle: &Bundle, trust: &Trust) -> Result<(), Failure> {
+        let Some(Doubt::Elsewhere(control)) = &kept.doubt else { return Ok(()) };
+        if trust.watch || !is_bucket_name(control) {
+            return Ok(());
+        }
+        let StackFacts { name, standby, control: old, .. } = &bundle.stack.facts;
+        let url = Url { control: control.clone(), stack: name.clone() };
+        let message = format!(
+            "the bundle is of the control bucket `{old}`, and `{}` in {standby} says that the stack is kept in `{control}`",
+            record::name(name)
+        );
+        let hint = format!(
+            "run {}; where that bucket is lost, run `drstack failover STACK` in the stack's folder",
+            by_bundle(&url, standby, self.stack.signing.as_ref())
+        );
+        Err(Failure::new(Status::NotReady, message, hint))
     }
 
     /// Fails if nobody accepts that what was applied takes the place of a lost stack.

@@ -25,9 +25,9 @@ use crate::session::{RecoveryInputs, Session};
 use crate::trust::{Trust, Vouched};
 
 /// The URL of a bundle: `s3://CONTROL/STACK`.
-struct Url {
-    control: String,
-    stack: String,
+pub(crate) struct Url {
+    pub(crate) control: String,
+    pub(crate) stack: String,
 }
 
 impl Url {
@@ -90,7 +90,7 @@ fn same_regions(
 }
 
 /// Returns the command that fails over by the bundle at `url`, in this region.
-fn by_bundle(url: &Url, region: &str, key: Option<&PublicKey>) -> String {
+pub(crate) fn by_bundle(url: &Url, region: &str, key: Option<&PublicKey>) -> String {
     let Url { control, stack } = url;
     let vouched = key.map_or_else(|| "--unsigned".to_owned(), |key| format!("--verify-key {key}"));
     format!("`drstack failover --bundle s3://{control}/{stack} --region {region} {vouched}`")
@@ -146,7 +146,16 @@ impl Session {
         if !matches!(found, Ok(Some(_))) {
             session.expect_kept_here(&url, key.as_ref()).await?;
         }
-        let Some((bundle, stack)) = found? else {
+        let found = match found {
+            // Whoever damages the bundle keeps nobody from failing over with files of their own.
+            Err(failure) if (trust.with_files || trust.unsigned) && session.has_bundle().await => {
+                let way = "failing over with the files";
+                session.warn(&format!("warning: the bundle cannot be used ({}): {way}", failure.message));
+                None
+            }
+            found => found?,
+        };
+        let Some((bundle, stack)) = found else {
             return session.without_bundle(&demands, key.as_ref(), trust).await;
         };
         same_regions(&session.stack.facts, &stack.facts, &url, key.as_ref())?;
@@ -220,6 +229,11 @@ impl Session {
         applied.is_some_and(|(_, applied)| !self.stack.resolve().differences(&applied.resolve()).is_empty())
     }
 
+    /// True if the control bucket has a bundle, whatever is in it.
+    async fn has_bundle(&self) -> bool {
+        matches!(published::bundle(&*self.store).await, Ok(Some(_)))
+    }
+
     /// Prepares a failover without a bundle: with the files, and with what the primary last said.
     async fn without_bundle(
         self,
@@ -232,7 +246,7 @@ impl Session {
         }
         if !trust.watch {
             self.warn(
-                "warning: no bundle of a complete apply is kept (none was complete, or a destroy removed it): failing over with what there is",
+                "warning: there is no bundle of a complete apply to work from (none was complete, a destroy removed it, or it is damaged): failing over with what there is",
             );
         }
         if trust.planned {

@@ -111,6 +111,8 @@ pub enum News<'a> {
         standby: &'a str,
         /// When the empty backlog was read.
         now: Timestamp,
+        /// Data that was not waited for.
+        left: &'a [String],
     },
     /// The differences between the two regions since a failover.
     Divergence {

@@ -219,11 +219,11 @@ impl BundleError {
                 "use the drstack that published it: `drstack` in the bundle says which, and the control bucket keeps its older versions"
             }
             Self::Broken(_) | Self::Cut(_) | Self::Changed => {
-                "bring back an older version of `bundle.json` in the control bucket, or run `drstack apply STACK`, which publishes it anew"
+                "bring back an older version of `bundle.json` in the control bucket; or run `drstack failover STACK --unsigned`, which raises what it can with the files alone; the next complete `drstack apply STACK` publishes it anew"
             }
             Self::Other { .. } => "name the control bucket and the stack: `s3://CONTROL/STACK`",
             Self::NotSigned(_) => {
-                "run `drstack apply STACK` with the stack's signing key, or bring back a version of `bundle.json` and `bundle.json.sig` that belong together"
+                "bring back a version of `bundle.json` and `bundle.json.sig` that belong together, or run `drstack failover STACK --unsigned`, with files that you trust; the next `drstack apply STACK` with the stack's signing key signs it anew"
             }
         }
     }

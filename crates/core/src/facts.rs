@@ -145,6 +145,12 @@ impl Facts {
         }
     }
 
+    /// Lets the peaks of numbers count at `now` that were seen too long ago, for as long as nobody
+    /// can see new ones.
+    pub fn keep_levels(&mut self, now: Timestamp) {
+        self.answers.values_mut().for_each(|fact| levels::keep(&mut fact.levels, now));
+    }
+
     /// True if a level is not among those stored in `before`: only stored levels count for the next
     /// run.
     pub fn has_new_levels(&self, before: &Facts) -> bool {

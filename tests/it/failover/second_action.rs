@@ -176,3 +176,112 @@ fn a_dry_run_in_which_something_is_blocked_meets_no_rto() {
     let ran = run(&machine, "failover s --with-files --dry-run --json", Some("lost.toml")).code(1);
     assert_eq!(line(&ran, "plan")["forecast"]["meets_rto"], false, "{ran:?}");
 }
+
+/// The primary is idle while the standby region serves, so what it has by itself says nothing.
+#[test]
+fn an_idle_primary_shrinks_nothing_that_serves() {
+    let stack = format!("{STACK}{CHECK}").replace("capacity       = 8\n", "");
+    let machine = machine_of(&stack);
+    let tell = |capacity: u32| {
+        let path = machine.folder().join(".drstack/sim/world.json");
+        let text = std::fs::read_to_string(&path).expect("a world");
+        let mut world: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let fact = &mut world["world"]["facts"]["primary/group/serve"];
+        assert!(fact["capacity"].is_number(), "{fact}");
+        fact["capacity"] = capacity.into();
+        fact["max"] = 40.into();
+        machine.write(".drstack/sim/world.json", &world.to_string());
+    };
+    let desired = || {
+        let text =
+            std::fs::read_to_string(machine.folder().join(".drstack/sim/world.json")).expect("a world");
+        let world: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let groups = world["world"]["objects"]["group"]["us-west-2"].as_object().expect("groups").clone();
+        let serving = groups.into_iter().map(|(_, it)| it["live"].clone());
+        let mut serving = serving.filter(|it| it["name"] == "drstack-demo-pool-serving");
+        serving.next().expect("a group")["desired"].clone()
+    };
+    run(&machine, "apply s --auto-approve", None).ok();
+    tell(20);
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    assert_eq!(desired(), 20);
+    tell(1);
+    machine.write("later.toml", "between_runs = \"60h\"\n");
+    for day in 0..6 {
+        run(&machine, "apply s --auto-approve", Some("later.toml")).ok();
+        assert_eq!(desired(), 20, "apply {day}");
+    }
+}
+
+/// What no longer stands in the stack may still be in use, as long as the standby region serves.
+#[test]
+fn a_queue_and_a_fence_that_are_removed_go_after_the_failback() {
+    let stack = format!("{STACK}{CHECK}");
+    let more = "[queue.jobs]\nname = \"demo-jobs\"\n[fence.writers]\n";
+    let machine = machine_of(&format!("{stack}{more}"));
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    machine.write("s/stack.toml", &stack);
+    let ran = run(&machine, "apply s --auto-approve --json", None).ok();
+    let gone: Vec<_> = ran.json().into_iter().filter(|it| it["action"] == "delete").collect();
+    assert!(gone.is_empty(), "{gone:#?}");
+    let refused = run(&machine, "failback s --auto-approve", None).code(3);
+    assert!(refused.stderr.contains("`fence.writers` says that us-west-2 serves"), "{refused:?}");
+    assert!(refused.stderr.contains("write it into the stack again, fail back"), "{refused:?}");
+    machine.write("s/stack.toml", &format!("{stack}{more}"));
+    run(&machine, "failback s --auto-approve", None).ok();
+    machine.write("s/stack.toml", &stack);
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+}
+
+/// A runbook that still names the old control bucket works from what was applied before it moved.
+#[test]
+fn the_bundle_of_a_control_bucket_that_the_stack_has_left_is_refused() {
+    let machine = asked();
+    let stack = format!("{STACK}{CHECK}").replace("demo-control", "demo-other");
+    machine.write("s/stack.toml", &stack.replace("capacity       = 8", "capacity       = 16"));
+    run(&machine, "apply s --mode standby --auto-approve", None).ok();
+    let old = "failover --bundle s3://demo-control/demo --region us-west-2 --unsigned --auto-approve";
+    let refused = run(&machine, old, Some("lost.toml")).code(3);
+    assert!(refused.stderr.contains("the stack is kept in `demo-other`"), "{refused:?}");
+    let way = "failover --bundle s3://demo-other/demo --region us-west-2 --unsigned";
+    assert!(refused.stderr.contains(&format!("`drstack {way}`")), "{refused:?}");
+    run(&machine, &format!("{way} --auto-approve"), Some("lost.toml")).ok();
+}
+
+/// Whoever can write to the control bucket keeps nobody from failing over with files of their own.
+#[test]
+fn a_damaged_bundle_does_not_stand_in_the_way_of_the_files() {
+    let machine = asked();
+    let path = ".drstack/sim/world.json";
+    let text = std::fs::read_to_string(machine.folder().join(path)).expect("a world");
+    let mut world: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let bundle = &mut world["world"]["buckets"]["demo-control"]["objects"]["bundle.json"];
+    *bundle = bundle.as_str().expect("text")[..900].into();
+    machine.write(path, &world.to_string());
+    let refused = run(&machine, "failover s --auto-approve", Some("lost.toml")).code(1);
+    assert!(refused.stderr.contains("run `drstack failover STACK --unsigned`"), "{refused:?}");
+    // What the primary had is known from the bundle alone: a pool that needs none of it is raised.
+    let ran = run(&machine, "failover s --unsigned --auto-approve", Some("lost.toml")).code(1);
+    assert!(ran.stderr.contains("the bundle cannot be used"), "{ran:?}");
+    assert!(
+        ran.stdout.contains("Instances in service: 3 before, never fewer than 3, 6 at the end"),
+        "{ran:?}"
+    );
+}
+
+/// What was not waited for is not said to have arrived.
+#[test]
+fn data_that_is_not_waited_for_is_named_by_the_report() {
+    let table = "[table.orders]\nname = \"demo-orders\"\n[[table.orders.check]]\ntable = \"@table.orders\"\n";
+    let machine = machine_of(&format!("{STACK}{CHECK}{table}"));
+    run(&machine, "apply s --auto-approve", None).ok();
+    machine.write("backlog.toml", "backlog = { demo-orders = { waiting = 2 } }\n");
+    let planned = "failover s --planned --not-waiting-for table.orders --auto-approve";
+    let ran = run(&machine, planned, Some("backlog.toml")).ok();
+    assert!(ran.stdout.contains("beside table.orders, which was not waited for"), "{ran:?}");
+    assert!(ran.stdout.contains("NOT WAITED FOR table.orders"), "{ran:?}");
+    assert!(ran.stdout.contains("Nothing else was left to replicate"), "{ran:?}");
+}

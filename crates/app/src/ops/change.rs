@@ -44,6 +44,8 @@ pub(crate) struct Change<'a> {
     pub(crate) data: Vec<Data>,
     /// Data that exists in the standby region only, so that there was nothing to compare it with.
     pub(crate) not_compared: Vec<String>,
+    /// Data that a planned failover did not wait for.
+    pub(crate) not_awaited: Vec<String>,
 }
 
 /// Takes the lock, records the mode, executes the plan and reports.
@@ -215,6 +217,7 @@ fn report(
         facts_age_seconds: session.oldest_fact(&planned.facts.facts),
         data: change.data.clone(),
         not_compared: change.not_compared.clone(),
+        not_awaited: change.not_awaited.clone(),
         refused_calls: session
             .cloud
             .refused()

@@ -48,7 +48,7 @@ pub(crate) async fn backlog(
     planned: &PlanOutcome,
     patience: &Patience<'_>,
 ) -> Result<Vec<Data>, Failure> {
-    Ok(compared(session, &awaited(session, planned, patience)?, None).await)
+    Ok(compared(session, &awaited(session, planned, patience)?.0, None).await)
 }
 
 async fn compared(session: &Session, copied: &Copies, since: Option<Timestamp>) -> Vec<Data> {
@@ -66,9 +66,13 @@ fn copies(
         .map_err(|error| Failure::new(Status::Failed, error, "report this, with the stack"))
 }
 
-/// Returns the data to wait for. A name that matches no data is an error, so that a typo cannot
-/// leave data out unnoticed.
-fn awaited(session: &Session, planned: &PlanOutcome, patience: &Patience<'_>) -> Result<Copies, Failure> {
+/// Returns the data to wait for, and the addresses of what is left out. A name that matches no data
+/// is an error, so that a typo cannot leave data out unnoticed.
+fn awaited(
+    session: &Session,
+    planned: &PlanOutcome,
+    patience: &Patience<'_>,
+) -> Result<(Copies, Vec<String>), Failure> {
     let of = (!patience.only.is_empty()).then(|| referred(session, patience.only));
     let mut copied = copies(session, planned, of.as_ref())?;
     for name in patience.except {
@@ -83,8 +87,11 @@ fn awaited(session: &Session, planned: &PlanOutcome, patience: &Patience<'_>) ->
             return Err(Failure::new(Status::Usage, format!("`{name}` is no data that is waited for"), hint));
         }
     }
-    copied.retain(|it, _| !patience.except.iter().any(|name| it.is_within(name)));
-    Ok(copied)
+    let is_left = |it: &Address| patience.except.iter().any(|name| it.is_within(name));
+    let left: BTreeSet<String> =
+        copied.keys().filter(|it| is_left(it)).map(|it| it.component().to_string()).collect();
+    copied.retain(|it, _| !is_left(it));
+    Ok((copied, left.into_iter().collect()))
 }
 
 /// Returns the components that `only` names, and all that they refer to.
@@ -114,14 +121,14 @@ pub(crate) struct Patience<'a> {
     pub(crate) at_most: SignedDuration,
 }
 
-/// Waits until the backlog is empty. Returns when that was read.
+/// Waits until the backlog is empty. Returns when that was read, and what data was left out.
 pub(crate) async fn drain(
     session: &Session,
     planned: &PlanOutcome,
     patience: &Patience<'_>,
-) -> Result<Timestamp, Failure> {
+) -> Result<(Timestamp, Vec<String>), Failure> {
     let Patience { at_most, .. } = *patience;
-    let copied = awaited(session, planned, patience)?;
+    let (copied, left) = awaited(session, planned, patience)?;
     let begun = session.now();
     let (mut said, mut failed) = (Vec::new(), 0);
     loop {
@@ -130,8 +137,8 @@ pub(crate) async fn drain(
         show(session, &all, now, &mut said);
         failed = if all.iter().any(|it| it.sides.is_none()) { failed + 1 } else { 0 };
         if all.iter().all(|it| it.is_drained(begun)) {
-            session.tell(News::Drained { standby: &session.stack.facts.standby, now });
-            return Ok(now);
+            session.tell(News::Drained { standby: &session.stack.facts.standby, now, left: &left });
+            return Ok((now, left));
         }
         let waited = now.duration_since(begun);
         let over = waited.checked_add(SignedDuration::try_from(POLL).unwrap_or_default());

@@ -102,12 +102,13 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
         drained: None,
         data,
         not_compared: apart,
+        not_awaited: Vec::new(),
     };
     carry_out(session, shown, kept, &change).await
 }
 
-/// Fails if what led users to the standby region is renamed or gone from the stack: then nothing of
-/// this plan would lead them back before capacity shrinks.
+/// Fails if what led users to the standby region is renamed or gone from the stack, or what tells
+/// applications where to write: then nothing of this plan would lead them back.
 fn expect_led_users(
     session: &Session,
     shown: &PlanOutcome,
@@ -129,10 +130,18 @@ fn expect_led_users(
         );
         return Err(Failure::new(Status::NotReady, message, hint));
     }
-    if let Some(step) = steps().find(is_gone) {
+    // With a fence the rules go that keep the writers of the primary out.
+    let tells = |step: &&Step| {
+        session
+            .kinds
+            .get(&step.kind)
+            .is_some_and(|kind| kind.witness().is_some() && kind.capacity().is_none())
+    };
+    let told = shown.plan.steps.iter().filter(tells);
+    if let Some(step) = steps().chain(told).find(is_gone) {
         let component = step.address.component();
         let message = format!(
-            "`{}` of `{component}` leads users to {}, and the stack no longer names it",
+            "`{}` of `{component}` says that {} serves, and the stack no longer names it",
             step.id.as_deref().unwrap_or_default(),
             session.stack.facts.standby
         );

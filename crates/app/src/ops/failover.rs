@@ -107,9 +107,9 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
     let decided = session.now();
     // A failover that has begun goes on without a drain: the standby region may have been written
     // to.
-    let drained = match how.planned && kept.standing().mode == Mode::Standby {
-        true => Some(drain(session, &shown, &patience).await?),
-        false => None,
+    let (drained, not_awaited) = match how.planned && kept.standing().mode == Mode::Standby {
+        true => drain(session, &shown, &patience).await.map(|(at, left)| (Some(at), left))?,
+        false => (None, Vec::new()),
     };
     let change = Change {
         options: &options,
@@ -120,6 +120,7 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
         drained,
         data: Vec::new(),
         not_compared: Vec::new(),
+        not_awaited,
     };
     carry_out(session, shown, kept, &change).await
 }

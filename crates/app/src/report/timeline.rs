@@ -160,6 +160,10 @@ pub struct Report {
     pub data: Vec<Data>,
     /// Restored tables, which drstack does not compare: writes to them stay in the standby region.
     pub not_compared: Vec<String>,
+    /// Data that a planned failover did not wait for, by component. What had not arrived of it is in
+    /// the primary alone.
+    #[serde(default)]
+    pub not_awaited: Vec<String>,
     /// Calls that were refused because they would have left the standby region. Empty unless
     /// drstack has a defect.
     pub refused_calls: Vec<String>,

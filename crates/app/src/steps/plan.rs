@@ -209,7 +209,8 @@ impl Session {
 
     /// Returns facts and graph. Errors in the stack end the operation, unless it is a destroy.
     async fn compiled(&mut self, options: &Options) -> Result<Basis, Failure> {
-        let Asked { mut kept, seen, moved, has_new_levels } = self.ask().await?;
+        let mode = self.mode().await?;
+        let Asked { mut kept, seen, moved, has_new_levels } = self.ask(mode.standing().mode).await?;
         kept.facts = seen.facts;
         self.stack.secrets.extend(seen.secrets);
         self.scope.secrets = Arc::new(self.stack.secrets.clone());
@@ -220,7 +221,6 @@ impl Session {
         for remark in &seen.failed {
             tracing::debug!(query = remark.address, error = remark.text, "a fact was not answered");
         }
-        let mode = self.mode().await?;
         let mut compiled = self.compile_for(&mode, options, &kept.facts);
         let resources = compiled.graph.resources.len();
         tracing::debug!(resources, problems = compiled.problems.len(), mode = ?options.mode, "compiled");
@@ -254,7 +254,9 @@ impl Session {
     }
 
     /// Captures facts; an unplanned failover works from the stored ones.
-    async fn ask(&self) -> Result<Asked, Failure> {
+    ///
+    /// While the standby region serves, the primary is idle: what it had before still counts.
+    async fn ask(&self, mode: Mode) -> Result<Asked, Failure> {
         let mut kept = Kept::default();
         let (seen, moved, has_new_levels) = match &self.alone {
             // The primary may be lost, so the stored answers have to suffice.
@@ -275,17 +277,16 @@ impl Session {
             None => {
                 kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
                 kept.of.iter().try_for_each(|applied| same_stack(&self.stack.facts, applied))?;
-                let before = std::mem::take(&mut kept.facts);
-                let seen = capture(
-                    &*self.cloud,
-                    &self.scope,
-                    &queries(&self.stack),
-                    before.clone(),
-                    self.app.catalog.keep,
-                )
-                .await;
-                let moved = moved(&before, &seen.facts);
-                let has_new_levels = seen.facts.has_new_levels(&before);
+                let mut before = std::mem::take(&mut kept.facts);
+                let stored = before.clone();
+                if mode == Mode::Active {
+                    before.keep_levels(self.now());
+                }
+                let seen =
+                    capture(&*self.cloud, &self.scope, &queries(&self.stack), before, self.app.catalog.keep)
+                        .await;
+                let moved = moved(&stored, &seen.facts);
+                let has_new_levels = seen.facts.has_new_levels(&stored);
                 (seen, moved, has_new_levels)
             }
         };

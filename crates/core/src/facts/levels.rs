@@ -28,6 +28,14 @@ impl Level {
     }
 }
 
+/// Lets the peak of `levels` count at `now`, however old it is.
+pub(super) fn keep(levels: &mut [Level], now: Timestamp) {
+    let peak = levels.iter_mut().max_by_key(|it| it.value);
+    if let Some(peak) = peak.filter(|it| !it.counts(now)) {
+        peak.at = now;
+    }
+}
+
 /// Adds `now` to the levels `before`; returns the peak that counts and the levels to store.
 ///
 /// The level right before `now` counts however old it is: an operator who applies once a month has
@@ -110,5 +118,20 @@ mod tests {
             prop_assert!(highest <= within(24 * DAYS).unwrap().max(before), "{highest}");
             prop_assert!(Some(highest) >= within(24 * (DAYS - 1)), "{highest}");
         }
+    }
+
+    #[test]
+    fn a_peak_counts_for_as_long_as_nobody_can_see_a_new_one() {
+        let at = |days: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * days);
+        let mut levels = vec![Level { at: at(0), value: 40 }];
+        for day in (1..60).step_by(3) {
+            let now = Level { at: at(day), value: 2 };
+            keep(&mut levels, now.at);
+            let (peak, kept) = remember(&levels, now);
+            assert_eq!(peak.value, 40, "day {day}");
+            levels = kept;
+        }
+        let (peak, _) = remember(&levels, Level { at: at(80), value: 2 });
+        assert_eq!(peak.value, 2, "it counts no longer than others once they are seen again");
     }
 }

@@ -35,7 +35,7 @@ impl Draft<'_> {
                 *succession = Succession::Stays(why);
             }
         }
-        self.stay_while_serving(&owned, &mut all)?;
+        self.stay_while_serving(&owned, &mut all);
         self.stay_while_held(&owned, &mut all)?;
         self.stay_with(&owned, &mut all)?;
         for (owned, succession) in owned.into_iter().zip(all) {
@@ -67,30 +67,20 @@ impl Draft<'_> {
 
     /// While the standby region serves, an apply keeps what serves, and all around it, although the
     /// stack no longer names it: to delete it is an outage. What has a successor goes after that one.
-    fn stay_while_serving(&self, owned: &[&Owned], all: &mut [Succession]) -> Result<(), ShapeError> {
+    fn stay_while_serving(&self, owned: &[&Owned], all: &mut [Succession]) {
         if (self.options.intent, self.options.mode) != (Intent::Converge, Mode::Active) {
-            return Ok(());
+            return;
         }
         let is_left = |owned: &Owned, succession: &Succession| {
             let alone = matches!(succession, Succession::After(steps) if steps.is_empty());
             alone && self.moved.is_gone(&owned.address.component())
         };
-        let mut serves = false;
-        for (owned, succession) in owned.iter().zip(all.iter()) {
-            let Some(kind) = self.kinds.get(owned.kind).filter(|_| is_left(owned, succession)) else {
-                continue;
-            };
-            serves |= kind.leads_users()
-                || kind.traffic().is_some()
-                || kind.serving(&owned.found.live)?.is_some_and(|it| it > 0);
-        }
-        for (owned, succession) in owned.iter().zip(all).filter(|_| serves) {
+        for (owned, succession) in owned.iter().zip(all) {
             if is_left(owned, succession) {
                 let text = format!("{} serves: it goes once the stack is failed back", self.stack.standby);
                 *succession = Succession::Stays(text);
             }
         }
-        Ok(())
     }
 
     /// Keeps what a live resource refers to that no step of this plan changes: its successor is not
