@@ -8,9 +8,9 @@ fn after_a_destroy_a_failover_names_what_creates_what_it_lacks() {
     let machine = machine();
     run(&machine, "destroy s --auto-approve", None).ok();
     let watched = run(&machine, "failover s --watch", None).ok();
-    assert!(!watched.stderr.contains("warning: no bundle"), "{watched:?}");
+    assert!(!watched.stderr.contains("warning: there is no bundle"), "{watched:?}");
     let ran = run(&machine, "failover s --auto-approve", Some("lost.toml")).code(1);
-    assert!(ran.stderr.contains("warning: no bundle of a complete apply is kept"), "{ran:?}");
+    assert!(ran.stderr.contains("warning: there is no bundle of a complete apply"), "{ran:?}");
     assert!(ran.stderr.contains("once us-east-1 answers, run `drstack apply STACK`"), "{ran:?}");
     assert!(ran.stderr.contains("once us-east-1 answers, run `drstack failback STACK`"), "{ran:?}");
     assert!(!ran.stderr.contains("fix the "), "{ran:?}");
