@@ -133,9 +133,10 @@ async fn aws(scope: &Scope) -> Result<Arc<dyn Cloud>, Failure> {
     use drstack_kinds::aws::{Aws, AwsCloud};
     let aws = Aws::connect(&scope.primary, &scope.standby).await.map_err(|error| {
         let hint = match &error {
-            CloudError::NoCredentials { .. } | CloudError::Expired { .. } | CloudError::Untrusted { .. } => {
-                error.hint()
-            }
+            CloudError::NoCredentials { .. }
+            | CloudError::Expired { .. }
+            | CloudError::Untrusted { .. }
+            | CloudError::Invalid { .. } => error.hint(),
             CloudError::Denied { .. } => {
                 "set `AWS_PROFILE`, or the other variables of the AWS command line; `--cloud sim` needs no account".to_owned()
             }
