@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::succession::Succession;
 use super::{Draft, Reach, Stays, token};
-use crate::address::{Address, ComponentAddress};
+use crate::address::Address;
 use crate::cloud::{Found, Owner};
 use crate::graph::{Graph, Resource};
 use crate::kind::{Action, DynKind, Place, Role, ShapeError};
@@ -66,20 +66,15 @@ impl Draft<'_> {
     }
 
     /// While the standby region serves, an apply keeps what the stack no longer names: to delete what
-    /// is in use is an outage. What has a successor goes after that one, except for what leads users:
-    /// they know it by its own name.
+    /// is in use is an outage. Of what was renamed, the old goes after the new.
     fn stay_while_serving(&self, owned: &[&Owned], all: &mut [Succession]) {
         if (self.options.intent, self.options.mode) != (Intent::Converge, Mode::Active) {
             return;
         }
-        let leads = |it: &&&Owned| self.kinds.get(it.kind).is_some_and(|kind| kind.leads_users());
-        let leads: BTreeSet<ComponentAddress> =
-            owned.iter().filter(leads).map(|it| it.address.component()).collect();
         let is_left = |owned: &Owned, succession: &Succession| {
             let alone = matches!(succession, Succession::After(steps) if steps.is_empty());
-            let component = owned.address.component();
             let is_renamed = self.moved.now(&owned.address) != owned.address;
-            (alone || !is_renamed && leads.contains(&component)) && self.moved.is_gone(&component)
+            (alone || !is_renamed) && self.moved.is_gone(&owned.address.component())
         };
         for (owned, succession) in owned.iter().zip(all) {
             if is_left(owned, succession) {
