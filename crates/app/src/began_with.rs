@@ -7,6 +7,7 @@ use drstack_core::control::failover_stack::{FailoverStack, failover_stack, key};
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::record;
 use drstack_core::control::witness::Doubt;
+use drstack_core::keys::PublicKey;
 use drstack_core::objective::Mode;
 use drstack_core::stack::{Stack, is_bucket_name};
 use jiff::Timestamp;
@@ -21,17 +22,18 @@ impl Session {
     /// Returns the stack that the current failover began with in place of `bundle`'s; `None` if it
     /// works from what was applied, or an apply has taken that stack over since.
     ///
-    /// `own` are the caller's files. What neither they nor `trust` vouch for is refused: no key
+    /// `own` are the caller's files, `key` is the caller's. What neither they nor `trust` vouch for is refused: no key
     /// signs the stack of a failover.
     pub(crate) async fn began_with(
         &self,
         bundle: &Bundle,
         own: Option<&Stack>,
+        key: Option<&PublicKey>,
         trust: &Trust,
     ) -> Result<Option<Stack>, Failure> {
         let kept = self.mode().await?;
         if own.is_none() {
-            self.expect_bucket_of(&kept, bundle, trust)?;
+            self.expect_bucket_of(&kept, bundle, key, trust)?;
         }
         let Some(digest) = chosen(&kept) else { return Ok(None) };
         let kept = failover_stack(&*self.store, &digest).await.map_err(|error| store_failure(&error))?;
@@ -54,8 +56,14 @@ impl Session {
     }
 
     /// Fails if the stack of `bundle` is kept in another control bucket by now: what was applied there is
-    /// newer.
-    fn expect_bucket_of(&self, kept: &KeptMode, bundle: &Bundle, trust: &Trust) -> Result<(), Failure> {
+    /// newer. The hint has the caller's `key`: one that the bundle names may be anybody's.
+    fn expect_bucket_of(
+        &self,
+        kept: &KeptMode,
+        bundle: &Bundle,
+        key: Option<&PublicKey>,
+        trust: &Trust,
+    ) -> Result<(), Failure> {
         let Some(Doubt::Elsewhere(control)) = &kept.doubt else { return Ok(()) };
         if trust.watch || !is_bucket_name(control) {
             return Ok(());
@@ -68,7 +76,7 @@ impl Session {
         );
         let hint = format!(
             "run {}; where that bucket is lost, run `drstack failover STACK` in the stack's folder",
-            by_bundle(&url, standby, self.stack.signing.as_ref())
+            by_bundle(&url, standby, key)
         );
         Err(Failure::new(Status::NotReady, message, hint))
     }

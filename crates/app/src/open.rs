@@ -123,7 +123,9 @@ impl Session {
         let (stack, demands) = match source {
             Source::Bundle(at) => {
                 let (session, bundle) = Self::from_bundle(app, &at).await?;
-                if let Some(stack) = session.began_with(&bundle, None, trust).await? {
+                if let Some(stack) =
+                    session.began_with(&bundle, None, at.demands.verify_key.as_ref(), trust).await?
+                {
                     return Ok(Self { stack, rehearsed: None, ..session }.working_from(bundle, trust.planned));
                 }
                 Vouched::of(at.demands.verify_key.is_some(), None, &session.stack).expect(&session, trust)?;
@@ -162,7 +164,7 @@ impl Session {
         session.show_age(&bundle, key.as_ref(), &demands)?;
         let begun = match trust.with_files {
             true => None,
-            false => session.began_with(&bundle, Some(&session.stack), trust).await?,
+            false => session.began_with(&bundle, Some(&session.stack), key.as_ref(), trust).await?,
         };
         if let Some(stack) = begun {
             let stack = Stack { secrets: session.stack.secrets.clone(), ..stack };
