@@ -16,13 +16,15 @@ fn what_the_usual_types_lack_comes_from_larger_ones_until_there_is_enough() {
     );
     machine.write("short.toml", "capacity = { \"g5.xlarge\" = 5, \"g5.2xlarge\" = 1, \"g5.large\" = 9 }\n");
     let run = |args: &[&str]| machine.run([&["--cloud", "sim"], args].concat());
-    let failover = |settings: &[&str]| {
-        let ran = run(&[&["failover", "s", "--auto-approve", "--json"], settings].concat()).unasked();
-        let report = ran.json().into_iter().rfind(|line| line["type"] == "report").expect("a report");
+    let now = || {
         let path = machine.folder().join(".drstack/sim/world.json");
         let world: Value = serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
         let groups = world["world"]["objects"]["group"]["us-west-2"].as_object().expect("groups").clone();
-        (report, groups.into_values().next().expect("a group"))
+        groups.into_values().next().expect("a group")
+    };
+    let failover = |settings: &[&str]| {
+        let ran = run(&[&["failover", "s", "--auto-approve", "--json"], settings].concat()).unasked();
+        (ran.json().into_iter().rfind(|line| line["type"] == "report").expect("a report"), now())
     };
     run(&["apply", "s", "--auto-approve"]).ok();
 
@@ -34,9 +36,27 @@ fn what_the_usual_types_lack_comes_from_larger_ones_until_there_is_enough() {
     assert_eq!(group["live"]["desired"], 16);
     assert_eq!(report["in_service"], serde_json::json!({ "before": 2, "fewest": 2, "after": 8 }));
 
+    // Whoever runs it again, or applies, ends nothing that serves: it counts as what it is.
+    let all = serde_json::json!({ "before": 8, "fewest": 8, "after": 8 });
+    let (report, again) = failover(&["--sim", "short.toml"]);
+    assert_eq!((&again["runs"], &report["in_service"]), (&group["runs"], &all));
+    let weights = serde_json::json!({ "g5.2xlarge": 4, "g5.large": 1, "g5.xlarge": 2 });
+    assert_eq!(again["live"]["weights"], weights);
+    // With enough for all, what was on spot is bought on-demand.
     let (report, group) = failover(&[]);
-    assert_eq!(group["runs"], serde_json::json!({ "g5.xlarge": 8 }));
+    assert_eq!((&group["live"]["weights"], &report["in_service"]), (&weights, &all));
     assert_eq!(report["degraded"], serde_json::json!([]), "{report:#}");
+    run(&["plan", "s", "--detailed-exitcode"]).ok();
+    let there = group["runs"].clone();
+    // Not where the stack names no other size any more either, or counts in other units.
+    for sizes in ["", "smaller = { \"g5.large\" = 3 }"] {
+        machine.write("s/stack.toml", &one_pool(&format!("{usual}{sizes}\n")));
+        run(&["apply", "s", "--auto-approve"]).ok();
+        assert_eq!(now()["runs"], there, "{sizes}");
+        run(&["plan", "s", "--detailed-exitcode"]).ok();
+    }
+    run(&["failback", "s", "--auto-approve"]).ok();
+    run(&["plan", "s", "--detailed-exitcode"]).ok();
 }
 
 /// B11

@@ -38,7 +38,7 @@ impl Effect<'_> {
         if number > 0 {
             return self.go_on(state, spec, number);
         }
-        let key = self.key(self.id()?);
+        let key = self.key(self.id(spec)?);
         if self.kind.check().is_some() {
             // The check passes, and no object exists afterwards.
             let live = self.expected(spec, &key)?;
@@ -97,7 +97,7 @@ impl Effect<'_> {
 
     /// Makes a further call of a creation. Progress that another caller has made meanwhile is kept.
     fn go_on(&self, state: &mut State, spec: &Value, number: usize) -> Result<Made, CloudError> {
-        let key = self.key(self.id()?);
+        let key = self.key(self.id(spec)?);
         let halfway = self.halfway(spec, &key)?;
         let (before, next) = (halfway.get(number - 1), halfway.get(number));
         let Some(object) = state.world.get(&key).cloned() else {
@@ -136,6 +136,7 @@ impl Effect<'_> {
         };
         match before.owner.seen_by(&self.call.scope.stack) {
             Owner::Ours(_) | Owner::Setting | Owner::Unproven(Some(_)) => {}
+            Owner::Foreign | Owner::Unproven(None) if self.runs_on_ours(state, &before) => {}
             Owner::Stack(_) | Owner::Foreign | Owner::Unproven(None) => {
                 return Err(self.conflict(format!("{id} is not this stack's")));
             }
@@ -172,9 +173,19 @@ impl Effect<'_> {
         Ok(ready)
     }
 
+    /// True for capacity that has lost its tags and runs on what has them.
+    ///
+    /// A failover raises it. AWS asks for no tags; drstack itself must not change what is others'.
+    fn runs_on_ours(&self, state: &State, object: &Object) -> bool {
+        let region = region(&self.call.scope, self.call.place);
+        let is_ours = |id: &String| state.world.is_owned(&self.call.scope.stack, region, id);
+        self.kind.capacity().is_some() && object.links.iter().any(is_ours)
+    }
+
     /// Returns the owner after a change: a change rewrites the tags, if there are any.
     fn tagged(&self, before: &Holder) -> Holder {
         match before {
+            Holder::Foreign if self.kind.capacity().is_some() => self.holder(),
             Holder::Stack { stack, .. } | Holder::Claimed { stack, .. } => {
                 Holder::Stack { stack: stack.clone(), address: self.call.address.clone() }
             }
@@ -220,12 +231,16 @@ impl Effect<'_> {
     ///
     /// The id follows from stack, address and token, so the order of calls does not matter and the
     /// same token finds the same resource.
-    fn id(&self) -> Result<String, CloudError> {
+    fn id(&self, spec: &Value) -> Result<String, CloudError> {
         let Call { scope, place, address, name, token } = self.call;
         match (self.kind.lookup(), name) {
             (Lookup::Name, Some(name)) => Ok(name.clone()),
             (Lookup::Name, None) => Err(self.invalid("MissingName", format!("{address} has no name"))),
             (Lookup::Tag, _) => {
+                let is_name = self.kind.keeps_name().is_some_and(|it| it.name_is_id());
+                if let Some(name) = spec.get("name").and_then(Value::as_str).filter(|_| is_name) {
+                    return Ok(name.to_owned());
+                }
                 let parts = ["id", &scope.stack, region(scope, *place), address.as_str(), token];
                 Ok(dice::new_id(self.config.seed, self.kind.name(), &parts))
             }

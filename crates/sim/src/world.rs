@@ -261,6 +261,12 @@ impl World {
         })
     }
 
+    /// True if `stack` owns something in `region` that has this id.
+    pub(crate) fn is_owned(&self, stack: &str, region: &str, id: &str) -> bool {
+        let bearers = self.index.ids.get(id).into_iter().flatten().filter(|it| it.region == region);
+        bearers.filter_map(|it| self.get(it)).any(|it| matches!(it.owner.seen_by(stack), Owner::Ours(_)))
+    }
+
     /// Returns a resource as `stack` sees it.
     pub(crate) fn found(id: &str, object: &Object, stack: &str) -> Found {
         Found { id: id.to_owned(), owner: object.owner.seen_by(stack), live: object.live.clone() }

@@ -193,7 +193,7 @@ fn a_failover_raises_what_lost_the_tags_of_what_it_runs_on() {
 /// F10: one kind has lost all of its tags, or the one that says which it is.
 #[test]
 fn what_lost_its_tags_is_named_until_it_has_them_again() {
-    for kind in ["launch-template", "security-group", "subnet", "vpc"] {
+    for kind in ["group", "launch-template", "security-group", "subnet", "vpc"] {
         for left in [json!("foreign"), json!({ "claimed": { "stack": "demo", "address": null } })] {
             let machine = drstack();
             machine.write("s/stack.toml", STACK);

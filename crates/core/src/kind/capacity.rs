@@ -118,6 +118,11 @@ pub trait Capacity: Kind {
     fn as_it_runs(_spec: &Self::Spec, _live: &Self::Live) -> Option<Self::Spec> {
         None
     }
+    /// `spec` in the units in which `live` counts what it runs; `None` if they are those of `spec`. While the standby region
+    /// serves, nothing that runs may count for less than it does.
+    fn counting_as(_spec: &Self::Spec, _live: &Self::Live) -> Option<Self::Spec> {
+        None
+    }
     /// The command with which an operator starts `N` instances in `region` without drstack.
     fn by_hand(spec: &Self::Spec, region: &str) -> String;
     /// For the simulator: the live value while an update of `before` is in progress.
@@ -146,6 +151,7 @@ pub trait DynCapacity: Send + Sync {
     fn left_on_demand(&self, spec: &Value, live: &Value) -> Result<u32, ShapeError>;
     fn may_leave_unseen(&self, spec: &Value) -> Result<bool, ShapeError>;
     fn as_it_runs(&self, spec: &Value, live: &Value) -> Result<Option<Value>, ShapeError>;
+    fn counting_as(&self, spec: &Value, live: &Value) -> Result<Option<Value>, ShapeError>;
     fn by_hand(&self, spec: &Value, region: &str) -> Result<String, ShapeError>;
     fn during(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError>;
     fn short(&self, live: &Value, got: u32, why: &Shortage) -> Result<Option<Value>, ShapeError>;
@@ -183,6 +189,9 @@ impl<K: Capacity> DynCapacity for Erased<K> {
     }
     fn as_it_runs(&self, wanted: &Value, of: &Value) -> Result<Option<Value>, ShapeError> {
         Ok(K::as_it_runs(&spec::<K>(wanted)?, &live::<K>(of)?).map(|it| json(&it)))
+    }
+    fn counting_as(&self, wanted: &Value, of: &Value) -> Result<Option<Value>, ShapeError> {
+        Ok(K::counting_as(&spec::<K>(wanted)?, &live::<K>(of)?).map(|it| json(&it)))
     }
     fn by_hand(&self, of: &Value, region: &str) -> Result<String, ShapeError> {
         Ok(K::by_hand(&spec::<K>(of)?, region))

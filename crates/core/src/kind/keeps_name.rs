@@ -9,6 +9,8 @@ use super::{Kind, json};
 ///
 /// Under another address it keeps its name, and is found by its tag if nothing has the new name.
 pub trait KeepsName: Kind {
+    /// True if its id is its name, by which it is found without its tags, too.
+    const NAME_IS_ID: bool;
     /// `spec` with the name that the live object has.
     fn under_its_name(spec: &Self::Spec, id: &str, live: &Self::Live) -> Self::Spec;
 }
@@ -16,10 +18,14 @@ pub trait KeepsName: Kind {
 /// [`KeepsName`] with its types erased to JSON.
 #[expect(missing_docs, reason = "each method is the one of the same name on `KeepsName`")]
 pub trait DynKeepsName: Send + Sync {
+    fn name_is_id(&self) -> bool;
     fn under_its_name(&self, spec: &Value, id: &str, live: &Value) -> Result<Value, ShapeError>;
 }
 
 impl<K: KeepsName> DynKeepsName for Erased<K> {
+    fn name_is_id(&self) -> bool {
+        K::NAME_IS_ID
+    }
     fn under_its_name(&self, of: &Value, id: &str, found: &Value) -> Result<Value, ShapeError> {
         Ok(json(&K::under_its_name(&spec::<K>(of)?, id, &live::<K>(found)?)))
     }

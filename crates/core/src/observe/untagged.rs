@@ -2,7 +2,7 @@
 //! them.
 //!
 //! A resource that only its tags identify seems absent without them. What uses it knows its id, so
-//! nothing is made in its place.
+//! nothing is made in its place. Where the id is the name, the name leads to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 
 use super::{Look, Observed};
 use crate::address::Address;
-use crate::cloud::{Cloud, Found, Scope};
+use crate::cloud::{Cloud, Found, Owner, Scope};
 use crate::graph::{Graph, Resource};
 use crate::kind::{KindRegistry, Lookup, Place};
 
@@ -31,6 +31,10 @@ pub(super) async fn find(
     if !graph.resources.values().any(is_missing) {
         return;
     }
+    let named = by_name(kinds, graph, all);
+    read(cloud, scope, all, &named).await;
+    // What has tags is its owner's, and found by them.
+    all.untagged.retain(|_, found| found.iter().all(|it| it.owner == Owner::Foreign));
     let mut users: Vec<(Address, Found)> = all
         .seen
         .iter()
@@ -41,16 +45,42 @@ pub(super) async fn find(
         .collect();
     while !users.is_empty() {
         let wanted = wanted(&users, kinds, graph, all);
-        let reads = wanted.iter().map(|((kind, place), by_address)| async move {
-            let ids: BTreeSet<String> = by_address.values().flatten().cloned().collect();
-            let ids: Vec<String> = ids.into_iter().collect();
-            (cloud.read(kind, scope, *place, &ids).await, by_address)
-        });
-        users.clear();
-        for (read, by_address) in join_all(reads).await {
-            users.extend(take(all, read, by_address));
+        users = read(cloud, scope, all, &wanted).await;
+    }
+}
+
+/// Reads `wanted`, records the answers, and returns what was found.
+async fn read(
+    cloud: &dyn Cloud,
+    scope: &Scope,
+    all: &mut Observed,
+    wanted: &Wanted<'_>,
+) -> Vec<(Address, Found)> {
+    let reads = wanted.iter().map(|((kind, place), by_address)| async move {
+        let ids: BTreeSet<String> = by_address.values().flatten().cloned().collect();
+        let ids: Vec<String> = ids.into_iter().collect();
+        (cloud.read(kind, scope, *place, &ids).await, by_address)
+    });
+    let mut found = Vec::new();
+    for (read, by_address) in join_all(reads).await {
+        found.extend(take(all, read, by_address));
+    }
+    found
+}
+
+/// Returns the names of missing resources whose name is their id.
+fn by_name<'g>(kinds: &KindRegistry, graph: &'g Graph, all: &Observed) -> Wanted<'g> {
+    let mut wanted = Wanted::new();
+    for missing in graph.resources.values() {
+        let is_missing = missing.name.is_none() && all.seen.get(&missing.address) == Some(&Look::Absent);
+        let kind = kinds.get(&missing.kind).filter(|_| is_missing);
+        let named = kind.filter(|kind| kind.keeps_name().is_some_and(|it| it.name_is_id()));
+        if let (Some(kind), Some(name)) = (named, missing.known_name()) {
+            let all = wanted.entry((kind.name(), missing.place)).or_default();
+            all.insert(&missing.address, [name.to_owned()].into());
         }
     }
+    wanted
 }
 
 /// Returns the ids that `users` use and that nothing seen has, for each missing resource that they

@@ -262,7 +262,7 @@ impl<'a> Draft<'a> {
             Whose::Others => return Ok(()),
         };
         let as_named = resource;
-        let resource = &self.under_its_name(kind, resource, found)?;
+        let resource = &self.as_it_stays(kind, resource, found)?;
         let Some((found, compared)) = self.better_twin(kind, resource, found, in_scope, spare)? else {
             return Ok(());
         };
@@ -442,7 +442,7 @@ impl<'a> Draft<'a> {
             return false;
         };
         let text = match self.kinds.get(&resource.kind).is_some_and(|kind| kind.traffic().is_some()) {
-            true => self.way_on(&[(need, None)]),
+            true => self.way_on(&resource.address, &[(need, None)]),
             false => {
                 let is_silent = |it: &BTreeSet<String>| it.contains(need);
                 let silent = self.report.silent.values_mut().find(|it| is_silent(it));

@@ -63,7 +63,9 @@ const WHOLE: u32 = 0;
 const SPOT: u32 = 1;
 
 async fn make(sim: &Sim, pool: &str, spec: &Value) -> String {
-    sim.create("group", &call(pool), spec).await.unwrap().id
+    let mut named = spec.clone();
+    named["name"] = pool.into();
+    sim.create("group", &call(pool), &named).await.unwrap().id
 }
 
 async fn update(sim: &Sim, pool: &str, id: &str, spec: &Value) {

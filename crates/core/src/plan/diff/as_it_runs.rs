@@ -41,7 +41,8 @@ impl<'a> Runs<'a> {
         let mut below: BTreeSet<&str> = BTreeSet::new();
         for resource in order::topological(want) {
             let address = &resource.address;
-            if seen.untagged.contains_key(address) && moved.look(address).is_none() {
+            let is_lost = seen.untagged.contains_key(address) && moved.look(address).is_none();
+            if is_lost && without_tags(resource, seen, kinds)?.is_none() {
                 stuck.insert(address.as_str(), [address.as_str()].into());
                 continue;
             }
@@ -89,8 +90,30 @@ fn as_it_runs(
         Some(Look::Present(Found { owner, live, .. })) if owner.is_ours() => {
             capacity.as_it_runs(&resource.spec, live)
         }
-        _ => Ok(None),
+        _ => match without_tags(resource, seen, kinds)? {
+            Some(found) => capacity.as_it_runs(&resource.spec, &found.live),
+            None => Ok(None),
+        },
     }
+}
+
+/// Returns the capacity that stands for `resource` and has lost its tags: it has the name that
+/// drstack gives, and runs on what is the stack's.
+pub(super) fn without_tags<'s>(
+    resource: &Resource,
+    seen: &'s Observed,
+    kinds: &KindRegistry,
+) -> Result<Option<&'s Found>, ShapeError> {
+    let kind = kinds.get(&resource.kind).filter(|kind| kind.capacity().is_some());
+    let (Some(kind), Some([found])) = (kind, seen.untagged.get(&resource.address).map(Vec::as_slice)) else {
+        return Ok(None);
+    };
+    let looked = seen.seen.values().filter_map(|look| match look {
+        Look::Present(it) if it.owner.is_ours() => Some(it.id.as_str()),
+        _ => None,
+    });
+    let ours: BTreeSet<&str> = looked.chain(seen.others.iter().map(|it| it.found.id.as_str())).collect();
+    Ok(kind.links(&found.live)?.iter().any(|id| ours.contains(id.as_str())).then_some(found))
 }
 
 /// True if the resource neither serves nor holds data: whoever serves already has it, or does without.

@@ -7,11 +7,12 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::{Draft, Stays};
+use super::{Draft, Stays, as_it_runs};
 use crate::address::Address;
 use crate::cloud::{Found, Owner};
 use crate::graph::Resource;
 use crate::kind::{Compared, DynKind, ShapeError};
+use crate::objective::Mode;
 use crate::observe::{Claim, Look};
 use crate::plan::{MISSING, Remark};
 
@@ -42,7 +43,10 @@ impl<'a> Draft<'a> {
             (Some(Look::Absent), Some(claim)) if self.fails_over() => return Ok(Some(claim)),
             (Some(Look::Absent), Some(claim)) => self.block_claimed(resource, claim),
             (Some(Look::Absent), None) => match self.seen.untagged.get(&resource.address) {
-                Some(all) => self.block_untagged(resource, all),
+                Some(all) => match self.without_tags(resource)? {
+                    Some(found) => return Ok(Some(found)),
+                    None => self.block_untagged(kind, resource, all),
+                },
                 None => self.create(kind, resource, in_scope, MISSING)?,
             },
             (Some(Look::Unknown(error)), _) => {
@@ -52,6 +56,14 @@ impl<'a> Draft<'a> {
                 .block(&resource.address, "this run did not look for it; run the command again".to_owned()),
         }
         Ok(None)
+    }
+
+    /// Returns the capacity that a failover raises although it has lost its tags.
+    fn without_tags(&self, resource: &Resource) -> Result<Option<&'a Found>, ShapeError> {
+        match self.fails_over() {
+            true => as_it_runs::without_tags(resource, self.seen, self.kinds),
+            false => Ok(None),
+        }
     }
 
     /// Returns the owner of `found`; reports why if `resource` cannot have it.
@@ -96,15 +108,30 @@ impl<'a> Draft<'a> {
                 format!("`{id}` belongs to stack `{other}`; {}", way.as_deref().unwrap_or("name another one"))
             }
             Owner::Foreign if self.seen.begun.contains(&resource.address) => return Whose::Begun,
+            Owner::Foreign if matches!(self.without_tags(resource), Ok(Some(it)) if it.id == *id) => {
+                let text =
+                    format!("`{id}` has lost its tags; it runs on what is this stack's, so it is raised");
+                self.report.notes.push(Remark { address: resource.address.to_string(), text });
+                return Whose::Its;
+            }
             Owner::Foreign if kind.role().holds_data() => {
                 let way = adopted_by.map(|field| format!("to use it so, write `{field}`"));
                 let other = "where the copy can have another name, choose one, else leave the component out";
                 format!(
-                    "`{id}` exists and is not drstack's, and it may hold data: it stays as it is; {}",
-                    way.as_deref().unwrap_or(other)
+                    "`{id}` exists without the tags of a stack, and it may hold data: it stays as it is; {}; where it is the stack's, \
+                     give it {}",
+                    way.as_deref().unwrap_or(other),
+                    self.tags_of(resource)
                 )
             }
-            Owner::Foreign => format!("`{id}` exists and is not drstack's; name another one, or remove it"),
+            Owner::Foreign if kind.traffic().is_some() => {
+                format!("`{id}` exists and is not drstack's; name another one, or remove it")
+            }
+            Owner::Foreign => format!(
+                "`{id}` exists without the tags of a stack; where it is something else, name another one, or remove it; where it is the \
+                 stack's, give it {}",
+                self.tags_of(resource)
+            ),
         };
         self.block(&resource.address, text);
         Whose::Others
@@ -167,25 +194,32 @@ impl<'a> Draft<'a> {
     }
 
     /// Reports objects of which one is `resource`, without the tags that say so.
-    fn block_untagged(&mut self, resource: &Resource, all: &[Found]) {
-        let text = self.untagged(resource, all);
+    fn block_untagged(&mut self, kind: &'static dyn DynKind, resource: &Resource, all: &[Found]) {
+        let text = self.untagged(kind, resource, all);
         self.claimed.extend(all.iter().map(|it| (resource.kind.clone(), it.id.clone())));
         self.block(&resource.address, text);
     }
 
     /// Says of `all`, of which one is `resource` without its tags, how it is recognized again.
-    pub(super) fn untagged(&self, resource: &Resource, all: &[Found]) -> String {
+    fn untagged(&self, kind: &'static dyn DynKind, resource: &Resource, all: &[Found]) -> String {
         let ids: Vec<String> = all.iter().map(|it| format!("`{}`", it.id)).collect();
         let which = match ids[..] {
+            [_] if kind.keeps_name().is_some_and(|it| it.name_is_id()) => {
+                "has the name that this stack gives, and no tags: it stays as it is; where it is the stack's, give it"
+            }
             [_] => "is used by this stack and has lost its tags: it stays as it is; give it",
             _ => {
                 "are used by this stack and have lost their tags: they stay as they are; give the one that is this"
             }
         };
+        format!("{} {which} {}", ids.join(" and "), self.tags_of(resource))
+    }
+
+    /// Names the tags of `resource`, as they are given by hand.
+    fn tags_of(&self, resource: &Resource) -> String {
         format!(
-            "{} {which} the tags `drstack:stack` with the value {}, `drstack:address` with the value {} and `drstack:spec` with \
-             the value 0000000000000000, then run the same command again",
-            ids.join(" and "),
+            "the tags `drstack:stack` with the value {}, `drstack:address` with the value {} and `drstack:spec` with the value \
+             0000000000000000, then run the same command again",
             self.stack.name,
             resource.address.as_tag()
         )
@@ -207,26 +241,30 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Returns `resource` with the name of `found`, for kinds that keep their name.
-    pub(super) fn under_its_name<'r>(
+    /// Returns `resource` with what `found` keeps: its name, and the units in which it counts what
+    /// serves.
+    pub(super) fn as_it_stays<'r>(
         &self,
         kind: &'static dyn DynKind,
         resource: &'r Resource,
         found: &Found,
     ) -> Result<Cow<'r, Resource>, ShapeError> {
-        let Some(keeps) = kind.keeps_name() else {
-            return Ok(Cow::Borrowed(resource));
-        };
-        let name = found.live.get("name").and_then(Value::as_str).unwrap_or(&found.id);
-        if resource.spec.get("name").and_then(Value::as_str) == Some(name) {
-            return Ok(Cow::Borrowed(resource));
+        let mut stays = Cow::Borrowed(resource);
+        if let Some(keeps) = kind.keeps_name() {
+            let name = found.live.get("name").and_then(Value::as_str).unwrap_or(&found.id);
+            if resource.spec.get("name").and_then(Value::as_str) != Some(name) {
+                let spec = keeps.under_its_name(&resource.spec, &found.id, &found.live)?;
+                if spec != resource.spec {
+                    stays = Cow::Owned(Resource { spec, ..resource.clone() });
+                }
+            }
         }
-        let spec = keeps.under_its_name(&resource.spec, &found.id, &found.live)?;
-        Ok(if spec == resource.spec {
-            Cow::Borrowed(resource)
-        } else {
-            Cow::Owned(Resource { spec, ..resource.clone() })
-        })
+        if let Some(capacity) = kind.capacity().filter(|_| self.options.mode == Mode::Active)
+            && let Some(spec) = capacity.counting_as(&stays.spec, &found.live)?
+        {
+            stays = Cow::Owned(Resource { spec, ..resource.clone() });
+        }
+        Ok(stays)
     }
 
     /// Chooses the one object in use of several that all match `resource`.
@@ -304,7 +342,8 @@ impl<'a> Draft<'a> {
     pub(super) fn name_untagged(&mut self) {
         for (address, all) in &self.seen.untagged {
             let Some(resource) = self.want.resources.get(address) else { continue };
-            let text = self.untagged(resource, all);
+            let Some(kind) = self.kinds.get(&resource.kind) else { continue };
+            let text = self.untagged(kind, resource, all);
             self.claimed.extend(all.iter().map(|it| (resource.kind.clone(), it.id.clone())));
             self.report.kept.push(Remark { address: address.to_string(), text });
         }

@@ -435,6 +435,9 @@ impl<'a> Search<'a> {
             Some(keeps) => keeps.under_its_name(&resource.spec, &found.id, &found.live)?,
             None => resource.spec.clone(),
         };
+        if let Some(capacity) = kind.capacity() {
+            spec = capacity.counting_as(&spec, &found.live)?.unwrap_or(spec);
+        }
         resolve(&mut spec, &|address, output| {
             let part = parts.iter().find(|(it, _)| it.address == *address);
             let target = match (part, self.seen.seen.get(address)) {

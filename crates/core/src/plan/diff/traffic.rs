@@ -44,7 +44,7 @@ impl Draft<'_> {
                 }
             }
             if !in_the_way.is_empty() {
-                held.push((*step, traffic.address.to_string(), self.way_on(&in_the_way)));
+                held.push((*step, traffic.address.to_string(), self.way_on(&traffic.address, &in_the_way)));
             }
         }
         for (step, address, text) in held {
@@ -54,8 +54,8 @@ impl Draft<'_> {
         self.spread();
     }
 
-    /// Formats why traffic stays in place, and what to do.
-    pub(super) fn way_on(&self, in_the_way: &[InTheWay<'_>]) -> String {
+    /// Formats why `traffic` stays in place, and what to do. It never moves without its own parts.
+    pub(super) fn way_on(&self, traffic: &Address, in_the_way: &[InTheWay<'_>]) -> String {
         let said = |(address, why): &InTheWay<'_>| match why {
             Some(why) => format!("{address} ({why})"),
             None => (*address).to_owned(),
@@ -65,15 +65,19 @@ impl Draft<'_> {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let components: BTreeSet<String> =
-            in_the_way.iter().filter_map(|(it, _)| Some(Address::parse(it)?.component().typed())).collect();
+        let own = traffic.component();
+        let components = in_the_way.iter().filter_map(|(it, _)| Some(Address::parse(it)?.component()));
+        let components: BTreeSet<String> = components.filter(|it| *it != own).map(|it| it.typed()).collect();
         let without: Vec<String> =
             components.iter().take(NAMED).map(|it| format!("--not-waiting-for {it}")).collect();
         // The planner does not know the command with its stack and options: only what to add to it.
+        let go_without = match without.is_empty() {
+            true => String::new(),
+            false => format!(", or add `{}` to go without", without.join(" ")),
+        };
         format!(
-            "traffic stays where it is: it waits for {}{more}; fix that and run this again, or add `{}` to go without",
-            named.join(", "),
-            without.join(" ")
+            "traffic stays where it is: it waits for {}{more}; fix that and run this again{go_without}",
+            named.join(", ")
         )
     }
 

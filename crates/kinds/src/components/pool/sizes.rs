@@ -76,7 +76,7 @@ pub(super) fn sizes(spec: &PoolTable, types: &[String]) -> (u32, Option<Sizes>) 
     }
     // The primary's group may run one of them by now.
     let others = others.into_iter().map(|(.., of)| of.clone()).filter(|of| !types.contains(of)).collect();
-    (unit, Some(Sizes { others, units }))
+    (unit, Some(Sizes { others, units, in_use: false }))
 }
 
 #[cfg(test)]

@@ -325,6 +325,8 @@ impl Kind for Group {
 }
 
 impl KeepsName for Group {
+    const NAME_IS_ID: bool = true;
+
     fn under_its_name(spec: &GroupSpec, _id: &str, live: &GroupLive) -> GroupSpec {
         let name = if live.name.is_empty() { &spec.name } else { &live.name };
         GroupSpec { name: name.clone(), ..spec.clone() }
@@ -365,9 +367,11 @@ impl Revised for Group {
 
 impl Capacity for Group {
     fn demand(spec: &GroupSpec) -> Demand {
-        // While usual types have capacity, no instance of another size is launched.
         let mut types = spec.types_now();
-        types.rotate_right(spec.types.len());
+        if spec.is_lowered() {
+            // While usual types have capacity, no instance of another size is launched.
+            types.rotate_right(spec.types.len());
+        }
         let weights = spec.weights();
         let count = spec.size_beside(None);
         Demand { types, weights, count, on_demand: on_demand(spec).min(count) }
@@ -419,6 +423,10 @@ impl Capacity for Group {
             subnets: live.subnets.iter().map(known).collect(),
             ..spec.clone()
         })
+    }
+
+    fn counting_as(spec: &GroupSpec, live: &GroupLive) -> Option<GroupSpec> {
+        spec.counting_as(live)
     }
 
     fn by_hand(spec: &GroupSpec, region: &str) -> String {

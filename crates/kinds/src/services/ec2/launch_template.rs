@@ -130,6 +130,8 @@ impl Kind for LaunchTemplate {
 }
 
 impl KeepsName for LaunchTemplate {
+    const NAME_IS_ID: bool = false;
+
     fn under_its_name(spec: &LaunchTemplateSpec, _id: &str, live: &LaunchTemplateLive) -> LaunchTemplateSpec {
         LaunchTemplateSpec { name: live.name.clone(), ..spec.clone() }
     }

@@ -91,6 +91,8 @@ impl Kind for SecurityGroup {
 }
 
 impl KeepsName for SecurityGroup {
+    const NAME_IS_ID: bool = false;
+
     fn under_its_name(spec: &SecurityGroupSpec, _id: &str, live: &SecurityGroupLive) -> SecurityGroupSpec {
         SecurityGroupSpec { name: live.name.clone(), ..spec.clone() }
     }

@@ -64,6 +64,8 @@ impl Kind for InstanceProfile {
 }
 
 impl KeepsName for InstanceProfile {
+    const NAME_IS_ID: bool = true;
+
     fn under_its_name(
         spec: &InstanceProfileSpec,
         id: &str,

@@ -130,6 +130,8 @@ impl Kind for InstanceRole {
 }
 
 impl KeepsName for InstanceRole {
+    const NAME_IS_ID: bool = true;
+
     fn under_its_name(spec: &InstanceRoleSpec, id: &str, _live: &InstanceRoleLive) -> InstanceRoleSpec {
         InstanceRoleSpec { name: id.to_owned(), ..spec.clone() }
     }

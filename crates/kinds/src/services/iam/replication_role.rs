@@ -144,6 +144,8 @@ impl Kind for ReplicationRole {
 }
 
 impl KeepsName for ReplicationRole {
+    const NAME_IS_ID: bool = true;
+
     fn under_its_name(
         spec: &ReplicationRoleSpec,
         id: &str,

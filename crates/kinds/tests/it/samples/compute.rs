@@ -135,6 +135,7 @@ fn groups() -> Vec<Sample> {
         units: [("g5.xlarge", 2), ("g4dn.xlarge", 2), ("g5.2xlarge", 4), ("g5.large", 1)]
             .map(|(of, units)| (of.to_owned(), units))
             .into(),
+        in_use: false,
     };
     let sized = GroupSpec { sizes: Some(sizes), desired: 6, ..active.clone() };
     let others = Failover { rung: Step::Sizes, ..taken };

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{GroupLive, GroupSpec};
+use super::{Failover, GroupLive, GroupSpec};
 
 /// Types of other sizes and the units of every type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,13 +17,17 @@ pub struct Sizes {
     pub others: Vec<String>,
     /// Units of an instance of each type, including the usual types.
     pub units: BTreeMap<String, u32>,
+    /// True if the group names them already: then it does on every rung, because an instance whose
+    /// type it no longer names would count as one unit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_use: bool,
 }
 
 impl GroupSpec {
     /// Returns the types of the current rung. Usual types that just came short follow the others.
     pub(super) fn types_now(&self) -> Vec<String> {
-        let with_others = self.failover.is_some_and(|it| it.rung.has_other_sizes());
-        let others = self.sizes.as_ref().filter(|_| with_others).map(|it| it.others.clone());
+        let on_rung = self.failover.is_some_and(|it| it.rung.has_other_sizes());
+        let others = self.sizes.as_ref().filter(|it| on_rung || it.in_use).map(|it| it.others.clone());
         others.unwrap_or_default().into_iter().chain(self.types.iter().cloned()).collect()
     }
 
@@ -44,6 +48,42 @@ impl GroupSpec {
     pub(super) fn in_whole_instances(&self, surplus: u32) -> u32 {
         let largest = self.weights().into_values().max().unwrap_or(1);
         if surplus < largest { 0 } else { surplus }
+    }
+
+    /// Returns this failover with the other sizes that `live` names, in the units in which it counts;
+    /// none if it names none.
+    ///
+    /// A failover that is run again starts on the first rung, which has usual types only. What serves
+    /// would then count for less than it does, and serving instances would end.
+    pub(super) fn counting_as(&self, live: &GroupLive) -> Option<Self> {
+        let failover = self.failover?;
+        let named = |of: &&String| !self.types.contains(of) && live.weights.contains_key(*of);
+        let kept: Vec<&String> = live.types.iter().filter(named).collect();
+        if kept.is_empty() {
+            return None;
+        }
+        let (own, unit) = (u64::from(self.unit()), u64::from(live.unit()));
+        let counted =
+            |amount: u32| u32::try_from((u64::from(amount) * unit).div_ceil(own)).unwrap_or(u32::MAX);
+        let usual = self.types.iter().map(|of| (of.clone(), live.unit()));
+        let mut sizes = Sizes { others: Vec::new(), units: usual.collect(), in_use: true };
+        for of in self.sizes.iter().flat_map(|it| &it.others).chain(kept) {
+            let named = live.weights.get(of).copied();
+            let in_stack = self.sizes.iter().find_map(|it| it.units.get(of).copied());
+            let units = named.or(in_stack.filter(|it| u64::from(*it) * unit % own == 0).map(counted));
+            if let Some(units) = units.filter(|_| !sizes.others.contains(of)) {
+                sizes.others.push(of.clone());
+                sizes.units.insert(of.clone(), units);
+            }
+        }
+        Some(Self {
+            sizes: Some(sizes),
+            min: counted(self.min),
+            max: counted(self.max),
+            desired: counted(self.desired),
+            failover: Some(Failover { minimum: counted(failover.minimum), ..failover }),
+            ..self.clone()
+        })
     }
 
     /// Formats an amount of capacity for a message.
