@@ -69,6 +69,11 @@ impl Effect<'_> {
                 }
             }
         }
+        if let Some(same) = state.terms.kinds.same_as(self.kind.name())
+            && state.world.get(&Key::new(same, &key.region, &key.id)).is_some()
+        {
+            return Err(self.conflict(format!("ResourceInUse: {} exists already, as {same}", key.id)));
+        }
         let owner = match state.world.get(&key) {
             Some(object) => object.owner.clone(),
             None if self.kind.role() == Role::Setting => Holder::Setting,
@@ -347,7 +352,12 @@ impl State {
         place: Place,
         id: &str,
     ) -> Option<Found> {
-        let object = self.world.get(&Key::new(kind, region(scope, place), id))?;
+        let region = region(scope, place);
+        let same = || self.terms.kinds.same_as(kind);
+        let object = match self.world.get(&Key::new(kind, region, id)) {
+            Some(object) => object,
+            None => self.world.get(&Key::new(same()?, region, id))?,
+        };
         self.is_visible(config, object).then(|| World::found(id, object, &scope.stack))
     }
 

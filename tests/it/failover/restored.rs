@@ -129,3 +129,52 @@ fn a_failover_says_before_its_question_that_a_table_is_an_earlier_one_and_how_to
     let ran = run(&machine, "failover s --auto-approve --json", lost).ok();
     assert_eq!(done(&ran), ["table.catalogue/table-import", "table.catalogue/check-1"], "{ran:?}");
 }
+
+/// A table can be a replica or restored, not both: what another posture has left serves in the
+/// other's place, and nothing is made beside it.
+#[test]
+fn what_another_posture_has_left_serves_as_it_is_and_goes_once_it_serves_no_more() {
+    let machine = archive();
+    let posture = |of: &str| {
+        let stack = std::fs::read_to_string(machine.folder().join("s/stack.toml")).expect("a stack");
+        let stack = stack.replace("\"pilot-light\"", "\"cold\"").replace("\"cold\"", &format!("\"{of}\""));
+        machine.write("s/stack.toml", &stack);
+    };
+    let of = |kind: &str| {
+        let world =
+            std::fs::read_to_string(machine.folder().join(".drstack/sim/world.json")).expect("a world");
+        let world: Value = serde_json::from_str(&world).expect("JSON");
+        world["world"]["objects"][kind]["eu-central-1"].as_object().map_or(0, serde_json::Map::len)
+    };
+    let kinds = || (of("table-import"), of("table-replica"));
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    run(&machine, "failback s --auto-approve", None).ok();
+    let there = ["table-import", "table-replica"];
+    for (at, next) in ["pilot-light", "cold"].into_iter().enumerate() {
+        let (left, wanted) = (there[at % 2], there[(at + 1) % 2]);
+        let before = kinds();
+        posture(next);
+        let applied = run(&machine, "apply s --auto-approve", None);
+        if wanted == "table-replica" {
+            let why = format!(
+                "table.catalogue/{wanted}: `acme-archive-catalogue` exists for table.catalogue/{left} of this stack"
+            );
+            assert!(applied.stdout.contains(&why), "{applied:?}");
+        }
+        let over = run(&machine, "failover s --auto-approve --with-files", Some("lost.toml")).ok();
+        let serves =
+            format!("`acme-archive-catalogue` is there for table.catalogue/{left}: it serves as it is");
+        assert!(over.stdout.contains(&serves), "{over:?}");
+        for named in [String::new(), format!("/{left}"), format!("/{wanted}")] {
+            let line = format!("apply s --auto-approve --delete-data table.catalogue{named}");
+            run(&machine, &line, None);
+            assert_eq!(kinds(), before, "{line} deletes what serves");
+        }
+        run(&machine, "failback s --auto-approve", None).ok();
+        assert_eq!(kinds(), before);
+        run(&machine, &format!("apply s --auto-approve --delete-data table.catalogue/{left}"), None);
+        run(&machine, "apply s --auto-approve", None).ok();
+        run(&machine, "plan s --detailed-exitcode", None).ok();
+        assert_eq!(of(left), 0);
+    }
+}

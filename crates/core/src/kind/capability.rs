@@ -40,6 +40,8 @@ pub struct Capabilities {
     pub adopted_by: Option<&'static str>,
     /// Kind of the data that it uses as it is, under the same id: nothing deletes that, whoever made it.
     pub adopts: Option<&'static str>,
+    /// Kind whose objects are the same things in AWS: under one id there is one of either.
+    pub same_as: Option<&'static str>,
     /// Users find a region by it, as by a DNS record: it goes before what serves them shrinks or goes.
     pub leads_users: bool,
 }
@@ -60,6 +62,7 @@ impl Capabilities {
         needs_both_regions: false,
         adopted_by: None,
         adopts: None,
+        same_as: None,
         leads_users: false,
     };
 }

@@ -226,6 +226,13 @@ impl KindRegistry {
         self.iter().find(|it| it.capabilities().keeps_text).map(DynKind::name).unwrap_or_default()
     }
 
+    /// Name of the kind whose objects are the same things as those of `kind` ([`Capabilities::same_as`]), if any.
+    pub fn same_as(&self, kind: &str) -> Option<&'static str> {
+        let names = |it: &&dyn DynKind| it.capabilities().same_as == Some(kind);
+        let named = || self.iter().find(names).map(DynKind::name);
+        self.get(kind)?.capabilities().same_as.or_else(named)
+    }
+
     /// All kinds, by name.
     pub fn iter(&self) -> impl Iterator<Item = &'static dyn DynKind> + '_ {
         self.kinds.values().copied()

@@ -86,6 +86,7 @@ impl<'a> Draft<'a> {
             }
             Owner::Ours(address) if self.serves_in_its_place(kind, resource, address) => {
                 let text = format!("`{id}` is there for {address}: it serves as it is");
+                self.stays.push(Stays { kind, found: found.clone(), is_blocked: false });
                 self.report.notes.push(Remark { address: resource.address.to_string(), text });
                 self.report.unchanged += 1;
                 return Whose::Others;
@@ -234,6 +235,11 @@ impl<'a> Draft<'a> {
             (true, false) => format!(
                 "`{id}` exists for {of}, which the stack names still; give {component} and this component names that neither has \
                  had, both in one apply"
+            ),
+            (false, _) if kind.role().holds_data() => format!(
+                "`{id}` exists for {of} of this stack, which is another sort of thing and may hold data, so it stays; once nothing needs what \
+                 it holds, delete it (with `--delete-data {}` where a plan lists it as kept, else yourself) and run the same command again",
+                of.typed()
             ),
             (false, _) => format!(
                 "`{id}` exists for {of} of this stack, which is another sort of thing; run `drstack plan STACK` after that is gone"

@@ -59,7 +59,7 @@ impl Draft<'_> {
     }
 
     /// True if the object with the name of `resource` is data of the same component and serves as
-    /// well.
+    /// well. A failback leaves it there, too: the apply after it says how the other comes back.
     ///
     /// Example: a table that another posture has left there.
     pub(super) fn serves_in_its_place(
@@ -68,7 +68,9 @@ impl Draft<'_> {
         resource: &Resource,
         of: &Address,
     ) -> bool {
-        of.component() == resource.address.component() && self.serves_data(kind, resource)
+        let serves = self.options.mode == Mode::Active && !keeps_older(kind);
+        let is_left = kind.role().holds_data() && (serves || self.options.intent == Intent::Failback);
+        of.component() == resource.address.component() && is_left
     }
 
     /// Notes drift that is left in place because only a replacement could fix it.

@@ -71,13 +71,16 @@ impl Draft<'_> {
         if (self.options.intent, self.options.mode) != (Intent::Converge, Mode::Active) {
             return;
         }
+        let in_place: BTreeSet<&str> = self.stays.iter().map(|it| it.found.id.as_str()).collect();
+        let serves =
+            |owned: &Owned| self.holds_data(owned.kind) && in_place.contains(owned.found.id.as_str());
         let is_left = |owned: &Owned, succession: &Succession| {
             let alone = matches!(succession, Succession::After(steps) if steps.is_empty());
             let is_renamed = self.moved.now(&owned.address) != owned.address;
             (alone || !is_renamed) && self.moved.is_gone(&owned.address.component())
         };
         for (owned, succession) in owned.iter().zip(all) {
-            if is_left(owned, succession) {
+            if is_left(owned, succession) || serves(owned) {
                 let text = format!("{} serves: it goes once the stack is failed back", self.stack.standby);
                 *succession = Succession::Stays(text);
             }

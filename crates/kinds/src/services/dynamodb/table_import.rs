@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::standby_table::{Settings, StandbyTable};
+use super::table_replica::TableReplica;
 use crate::facts::TableShape;
 use crate::services::{key, operation};
 
@@ -96,8 +97,11 @@ impl Kind for TableImport {
         operation("s3", "GetObject"),
         operation("s3", "ListBucket"),
     ];
-    const CAPABILITIES: Capabilities =
-        Capabilities { staged: Some(&Erased::<Self>::NEW), ..Capabilities::NONE };
+    const CAPABILITIES: Capabilities = Capabilities {
+        same_as: Some(TableReplica::NAME),
+        staged: Some(&Erased::<Self>::NEW),
+        ..Capabilities::NONE
+    };
     type Spec = TableImportSpec;
     type Live = TableImportLive;
 
