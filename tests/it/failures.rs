@@ -297,3 +297,50 @@ fn settings_of_the_sim_that_cannot_be_used_are_refused() {
         run(&machine, "plan s --sim nowhere.toml").code(64).stderr.contains("cannot read `nowhere.toml`")
     );
 }
+
+/// A creation that failed after its effect, of a kind that gets its tags in a call of its own.
+#[test]
+fn what_was_begun_without_tags_is_finished_or_named_and_not_made_twice() {
+    let machine = machine();
+    let record = r#"
+[traffic.api]
+zone           = "example.com"
+record         = "api"
+primary_target = "east.example.com"
+standby_target = "west.example.com"
+probe          = "https://api.example.com/healthz"
+watch          = false
+"#;
+    machine.write("s/stack.toml", &format!("{STACK}{record}"));
+    let fault =
+        "[[faults]]\nkind = \"health-check\"\noperation = \"create\"\nerror = \"timeout-after-effect\"\n";
+    let ids = || {
+        let world =
+            std::fs::read_to_string(machine.folder().join(".drstack/sim/world.json")).expect("a world");
+        let world: Value = serde_json::from_str(&world).expect("JSON");
+        let all = world["world"]["objects"]["health-check"]["global"].as_object().cloned();
+        all.unwrap_or_default().into_iter().map(|(id, _)| id).collect::<Vec<String>>()
+    };
+    apply(&machine, fault).code(1);
+    let begun = ids();
+    assert!(!begun.is_empty());
+    for line in ["plan s", "plan s --destroy"] {
+        let said = run(&machine, line).stdout;
+        assert!(
+            begun.iter().all(|id| said.contains(&format!("`{id}` was begun for this stack"))),
+            "{line}: {said}"
+        );
+    }
+    mended(&machine);
+    assert!(begun.iter().all(|id| ids().contains(id)), "{begun:?}");
+    assert!(!run(&machine, "plan s").stdout.contains("was begun"));
+    run(&machine, "destroy s --auto-approve").ok();
+    assert!(ids().is_empty(), "{:?}", ids());
+    // Another path makes another check: the first is named from then on.
+    apply(&machine, fault).code(1);
+    let begun = ids();
+    machine.write("s/stack.toml", &format!("{STACK}{}", record.replace("healthz", "ready")));
+    mended(&machine);
+    let said = run(&machine, "plan s").stdout;
+    assert!(begun.iter().any(|id| said.contains(&format!("`{id}` was begun for this stack"))), "{said}");
+}

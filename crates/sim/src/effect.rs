@@ -60,7 +60,9 @@ impl Effect<'_> {
                     return Ok((Some(World::found(&key.id, object, stack)), object.ready));
                 }
                 Owner::Setting => {}
-                Owner::Foreign if object.is_begun() && !halfway.is_empty() => return Ok((None, state.age())),
+                Owner::Foreign | Owner::Unproven(None) if object.is_begun() && !halfway.is_empty() => {
+                    return Ok((None, state.age()));
+                }
                 Owner::Stack(other) => {
                     return Err(self.conflict(format!("{} exists and belongs to stack {other}", key.id)));
                 }
@@ -77,7 +79,7 @@ impl Effect<'_> {
         let owner = match state.world.get(&key) {
             Some(object) => object.owner.clone(),
             None if self.kind.role() == Role::Setting => Holder::Setting,
-            None if halfway.first().is_some_and(|it| !it.tagged) => Holder::Foreign,
+            None if halfway.first().is_some_and(|it| !it.tagged) => self.nobody(),
             None => self.holder(),
         };
         let created = state.age();
@@ -109,8 +111,8 @@ impl Effect<'_> {
             return Err(self.conflict(format!("{} went away while it was made", key.id)));
         };
         let owner = match object.owner.seen_by(&self.call.scope.stack) {
-            Owner::Foreign if object.is_begun() => match next {
-                Some(next) if !next.tagged => Holder::Foreign,
+            Owner::Foreign | Owner::Unproven(None) if object.is_begun() => match next {
+                Some(next) if !next.tagged => self.nobody(),
                 _ => self.holder(),
             },
             Owner::Stack(_) | Owner::Foreign | Owner::Unproven(_) => {
@@ -255,6 +257,15 @@ impl Effect<'_> {
     /// Returns the stack as owner, with the address of the call.
     fn holder(&self) -> Holder {
         Holder::Stack { stack: self.call.scope.stack.to_string(), address: self.call.address.clone() }
+    }
+
+    /// Returns the owner of what was begun and has no tags: its reference, if it keeps one, says which
+    /// stack's it is.
+    fn nobody(&self) -> Holder {
+        match self.kind.keeps_reference() {
+            true => Holder::Claimed { stack: self.call.scope.stack.to_string(), address: None },
+            false => Holder::Foreign,
+        }
     }
 
     fn key(&self, id: String) -> Key {

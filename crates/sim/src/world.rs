@@ -84,7 +84,8 @@ impl Object {
 
     /// True if a call created it and it has no tags yet.
     pub(crate) fn is_begun(&self) -> bool {
-        self.is_made() && self.owner == Holder::Foreign
+        let has_tags = !matches!(self.owner, Holder::Foreign | Holder::Claimed { address: None, .. });
+        self.is_made() && !has_tags
     }
 
     /// Returns the ages at which it changes on its own, the next of each sort.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::bridge::{Erased, ShapeError, live, spec};
 use super::{
-    Action, Capabilities, Demand, DynCapacity, DynCheck, DynKeepsName, DynReplication, DynRevised,
+    Action, Capabilities, Demand, DynCapacity, DynCheck, DynKeepsName, DynReplication, DynRevised, DynStaged,
     DynTraffic, DynWitness, FieldChange, Halfway, Kind, Lookup, Operation, Place, Readiness, Role, Wait,
     json,
 };
@@ -116,6 +116,11 @@ impl<'k> dyn DynKind + 'k {
     /// A spec that does not have the kind's shape.
     pub fn halfway(&self, spec: &Value, id: &str) -> Result<Vec<Halfway<Value>>, ShapeError> {
         self.capabilities().staged.map_or(Ok(Vec::new()), |it| it.halfway(spec, id))
+    }
+
+    /// True if what a creation began is known without tags: [`super::Staged::KEEPS_REFERENCE`].
+    pub fn keeps_reference(&self) -> bool {
+        self.capabilities().staged.is_some_and(DynStaged::keeps_reference)
     }
 
     /// Maximum number of updates of one change.

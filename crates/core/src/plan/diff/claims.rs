@@ -159,8 +159,10 @@ impl<'a> Draft<'a> {
             };
             self.seen.unproven.iter().find(is_same).map(|it| &it.found)
         };
-        // What lost the tag of its address may be any resource of its kind. A failover does not guess.
-        let nameless = || if self.fails_over() { None } else { claims(Owner::Unproven(None)) };
+        // What lost the tag of its address may be any resource of its kind. A failover does not guess, and a
+        // creation finds what it began.
+        let is_known = self.fails_over() || kind.keeps_reference();
+        let nameless = || if is_known { None } else { claims(Owner::Unproven(None)) };
         claims(Owner::Unproven(Some(resource.address.clone()))).or_else(nameless)
     }
 
@@ -370,6 +372,12 @@ impl<'a> Draft<'a> {
 
     /// Says that an object which only its tags vouch for is left alone.
     pub(super) fn left_alone(&self, kind: &str, id: &str) -> String {
+        if self.kinds.get(kind).is_some_and(|kind| kind.keeps_reference()) {
+            return format!(
+                "{kind} `{id}` was begun for this stack and has no tags that say for what: an apply finishes it where the stack still \
+                 wants it so; otherwise delete it yourself"
+            );
+        }
         let way_on = if self.holds_data(kind) { "" } else { ", or delete it yourself" };
         format!(
             "{kind} `{id}` has the tags of this stack, and nothing proves that drstack made it: it is left alone; remove its tag \

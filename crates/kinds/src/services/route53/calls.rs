@@ -14,6 +14,8 @@ use crate::aws::{Target, absent};
 
 /// The tag with zone and name of the records that a check decides on.
 pub(crate) const RECORD: &str = "drstack:record";
+/// Characters of a creation's token in a reference, which has 64 at most; stack names have 32 at most.
+pub(crate) const TOKEN: usize = 12;
 /// Error codes of Route 53 for a missing zone.
 const NO_ZONE: &[&str] = &["NoSuchHostedZone"];
 /// Maximum number of checks in one `ListTagsForResources`, by its API reference.
@@ -33,25 +35,41 @@ pub(crate) struct Check {
 }
 
 /// Returns the prefix of the stack's check references. Stacks whose names begin with this one's
-/// share it.
+/// share it: [`is_of_stack`].
 pub(crate) fn prefix(at: &Target<'_>) -> String {
     format!("drstack-{}-", at.scope.stack)
 }
 
-/// Lists the account's checks whose reference has the stack's prefix.
+/// True if drstack made the check of this reference for the stack: token, day and number follow its
+/// prefix.
+fn is_of_stack(prefix: &str, reference: &str) -> bool {
+    let parts: Vec<&str> = reference.strip_prefix(prefix).unwrap_or_default().split('-').collect();
+    let is_token = |it: &str| it.len() == TOKEN && it.bytes().all(|c| c.is_ascii_hexdigit());
+    let is_number = |it: &str| it.parse::<u64>().is_ok();
+    matches!(parts[..], [token, day, number] if is_token(token) && is_number(day) && is_number(number))
+}
+
+/// Lists the account's checks that drstack made for the stack.
 pub(crate) async fn list_checks(at: &Target<'_>) -> Result<Vec<HealthCheck>, CloudError> {
     let prefix = prefix(at);
     let mut found = Vec::new();
     let mut pages = at.route53().list_health_checks().into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| at.failed("route53:ListHealthChecks", error))?;
-        found.extend(page.health_checks.into_iter().filter(|it| it.caller_reference.starts_with(&prefix)));
+        found.extend(page.health_checks.into_iter().filter(|it| is_of_stack(&prefix, &it.caller_reference)));
     }
     Ok(found)
 }
 
 /// Lists the checks that carry the stack's tag.
 pub(crate) async fn owned_checks(at: &Target<'_>) -> Result<Vec<Check>, CloudError> {
+    let mut checks = made_checks(at).await?;
+    checks.retain(|it| it.tags.get(STACK).is_some_and(|stack| **stack == *at.scope.stack));
+    Ok(checks)
+}
+
+/// Lists the checks that drstack made for the stack, also those without tags.
+pub(crate) async fn made_checks(at: &Target<'_>) -> Result<Vec<Check>, CloudError> {
     at.aws.shared.get::<SingleFlight<Vec<Check>>>().ask(list_tagged(at)).await
 }
 
@@ -85,7 +103,7 @@ async fn tagged(at: &Target<'_>) -> Result<Vec<Check>, CloudError> {
         let tags = tags.remove(&check.id).unwrap_or_default();
         Check { check, tags }
     });
-    Ok(with_tags.filter(|it| it.tags.get(STACK).is_some_and(|stack| **stack == *at.scope.stack)).collect())
+    Ok(with_tags.collect())
 }
 
 /// Adds these tags to a check and keeps its others.
@@ -161,6 +179,26 @@ pub(crate) async fn records(
                 from = (next, answer.next_record_type, answer.next_record_identifier);
             }
             _ => return Ok(Some(found)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_stack;
+
+    #[test]
+    fn a_reference_is_of_one_stack_only() {
+        let prefix = "drstack-fleet-";
+        assert!(is_of_stack(prefix, "drstack-fleet-0123456789ab-20787-0"));
+        for other in [
+            "drstack-fleet-eu-0123456789ab-20787-0",
+            "drstack-fleet-0123456789ab-20787",
+            "drstack-fleet-by-hand-1",
+            "drstack-fleet-0123456789ag-20787-0",
+            "0123456789ab-20787-0",
+        ] {
+            assert!(!is_of_stack(prefix, other), "{other}");
         }
     }
 }

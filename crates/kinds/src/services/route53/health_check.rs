@@ -187,6 +187,8 @@ impl Kind for HealthCheck {
 }
 
 impl Staged for HealthCheck {
+    const KEEPS_REFERENCE: bool = true;
+
     /// Its tags take one more call.
     fn halfway(spec: &HealthCheckSpec, id: &str) -> Vec<Halfway<HealthCheckLive>> {
         vec![Halfway::untagged(Self::expect(spec, id))]

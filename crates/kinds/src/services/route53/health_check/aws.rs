@@ -1,14 +1,14 @@
 use aws_sdk_route53::types::{
     AlarmIdentifier, CloudWatchRegion, HealthCheckConfig, HealthCheckType, InsufficientDataHealthStatus,
 };
-use drstack_core::cloud::{Call, CloudError};
+use drstack_core::cloud::{Call, CloudError, Owner};
 use drstack_core::kind::FieldChange;
 
 use super::{FAILURES, HealthCheck, HealthCheckLive, HealthCheckSpec, INTERVAL, Watched};
 use crate::aws::built;
 use crate::aws::tags::{Tags, named, owner};
 use crate::aws::{Driver, Looked, Seen, Target, absent, by_id, has_code};
-use crate::services::route53::calls::{Check, RECORD, list_checks, owned_checks, prefix, put_tags};
+use crate::services::route53::calls::{Check, RECORD, TOKEN, list_checks, made_checks, prefix, put_tags};
 
 const CREATE: &str = "route53:CreateHealthCheck";
 const UPDATE: &str = "route53:UpdateHealthCheck";
@@ -16,19 +16,22 @@ const UPDATE: &str = "route53:UpdateHealthCheck";
 /// Number of times a check can be created again within a day: Route 53 remembers the references of
 /// deleted checks for days.
 const AGAIN: u32 = 16;
-/// Characters of the token in a reference, which has 64 at most; stack names have 32 at most.
-const TOKEN: usize = 12;
 /// Seconds per day.
 const DAY: i64 = 24 * 3600;
 
 impl Driver for HealthCheck {
     async fn read(at: &Target<'_>, ids: &[String]) -> Looked<HealthCheckLive> {
-        let found = owned_checks(at).await;
+        let found = made_checks(at).await;
         by_id(ids, found.map(|all| all.into_iter().map(|check| seen(at, check)).collect()))
     }
 
     async fn list_owned(at: &Target<'_>, _: &[String]) -> Result<Vec<Seen<HealthCheckLive>>, CloudError> {
-        Ok(owned_checks(at).await?.into_iter().map(|check| seen(at, check)).collect())
+        let mut all: Vec<_> = made_checks(at).await?.into_iter().map(|check| seen(at, check)).collect();
+        // Its reference says whose it is, and not what for.
+        for begun in all.iter_mut().filter(|it| it.owner == Owner::Foreign) {
+            begun.owner = Owner::Unproven(None);
+        }
+        Ok(all)
     }
 
     async fn create(
