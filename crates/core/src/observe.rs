@@ -150,6 +150,18 @@ async fn look_at(
     all
 }
 
+impl Observed {
+    /// Returns the addresses of the stack that something stands for, though the graph need not name
+    /// them: what is found by its name may be another's.
+    pub fn owners(&self) -> impl Iterator<Item = &Address> {
+        let named = self.seen.values().filter_map(|look| match look {
+            Look::Present(Found { owner: Owner::Ours(address), .. }) => Some(address),
+            _ => None,
+        });
+        named.chain(self.others.iter().map(|it| &it.address))
+    }
+}
+
 /// Pause between two reads of something that was just created.
 const AGAIN: Duration = Duration::from_secs(1);
 

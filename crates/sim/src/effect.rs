@@ -137,7 +137,7 @@ impl Effect<'_> {
     /// Updates the resource to `spec`; returns the age at which the work is done.
     pub(crate) fn update(&self, state: &mut State, id: &str, spec: &Value) -> Result<u64, CloudError> {
         self.closed(spec)?;
-        let key = self.key(id.to_owned());
+        let key = state.meant(self.key(id.to_owned()));
         let Some(before) = state.world.get(&key).cloned() else {
             return Err(self.conflict(format!("{id} does not exist any more")));
         };
@@ -202,7 +202,7 @@ impl Effect<'_> {
 
     /// Deletes it and the settings on it; returns the age at which the work is done.
     pub(crate) fn delete(&self, state: &mut State, id: &str) -> Result<u64, CloudError> {
-        let key = self.key(id.to_owned());
+        let key = state.meant(self.key(id.to_owned()));
         let now = state.age();
         let Some(object) = state.world.get(&key) else { return Ok(now) };
         match object.owner.seen_by(&self.call.scope.stack) {
@@ -363,19 +363,28 @@ impl State {
         place: Place,
         id: &str,
     ) -> Option<Found> {
-        let region = region(scope, place);
-        let same = || self.terms.kinds.same_as(kind);
-        let object = match self.world.get(&Key::new(kind, region, id)) {
-            Some(object) => object,
-            None => self.world.get(&Key::new(same()?, region, id))?,
-        };
+        let object = self.world.get(&self.meant(Key::new(kind, region(scope, place), id)))?;
         self.is_visible(config, object).then(|| World::found(id, object, &scope.stack))
+    }
+
+    /// Returns the key under which the world has it, where it is the same thing in two kinds.
+    pub(crate) fn meant(&self, key: Key) -> Key {
+        let same = || Some(Key::new(self.terms.kinds.same_as(&key.kind)?, &key.region, &key.id));
+        match self.world.get(&key) {
+            Some(_) => key,
+            None => same().filter(|same| self.world.get(same).is_some()).unwrap_or(key),
+        }
     }
 
     /// Returns all resources of one kind that the stack owns there, by id.
     pub(crate) fn owned(&self, config: &SimConfig, kind: &str, scope: &Scope, place: Place) -> Vec<Found> {
-        self.world
-            .of_kind(kind, region(scope, place))
+        // As in AWS, one kind lists what is the same thing in another.
+        let kinds = &self.terms.kinds;
+        let listed_by_other = kinds.get(kind).is_some_and(|kind| kind.capabilities().same_as.is_some());
+        let own = (!listed_by_other).then_some(kind).into_iter();
+        own.clone()
+            .chain(own.filter_map(|kind| kinds.same_as(kind)))
+            .flat_map(|kind| self.world.of_kind(kind, region(scope, place)))
             .filter(|(_, object)| self.is_visible(config, object))
             .map(|(id, object)| World::found(id, object, &scope.stack))
             .filter(|found| found.owner.claims())

@@ -157,7 +157,7 @@ fn what_another_posture_has_left_serves_as_it_is_and_goes_once_it_serves_no_more
         let applied = run(&machine, "apply s --auto-approve", None);
         if wanted == "table-replica" {
             let why = format!(
-                "table.catalogue/{wanted}: `acme-archive-catalogue` exists for table.catalogue/{left} of this stack"
+                "table.catalogue/{wanted}: `acme-archive-catalogue` stands for table.catalogue/{left}, and making this"
             );
             assert!(applied.stdout.contains(&why), "{applied:?}");
         }
@@ -172,8 +172,7 @@ fn what_another_posture_has_left_serves_as_it_is_and_goes_once_it_serves_no_more
         }
         run(&machine, "failback s --auto-approve", None).ok();
         assert_eq!(kinds(), before);
-        run(&machine, &format!("apply s --auto-approve --delete-data table.catalogue/{left}"), None);
-        run(&machine, "apply s --auto-approve", None).ok();
+        run(&machine, &format!("apply s --auto-approve --delete-data table.catalogue/{left}"), None).ok();
         run(&machine, "plan s --detailed-exitcode", None).ok();
         assert_eq!(of(left), 0);
     }

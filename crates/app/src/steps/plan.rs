@@ -420,7 +420,7 @@ impl Session {
 
     /// Checks that the addresses on the command line exist: a typo must not end as "nothing to do".
     fn check_addresses(&self, options: &Options, want: &Graph, seen: &Observed) -> Result<(), Failure> {
-        let known = || want.resources.keys().chain(seen.others.iter().map(|it| &it.address));
+        let known = || want.resources.keys().chain(seen.owners());
         let hint = |name: &str| match text::closest(name, known()) {
             Some(it) => format!("did you mean `{it}`?"),
             None => "`drstack graph STACK` shows the addresses of the stack".to_owned(),

@@ -259,6 +259,7 @@ impl<'a> Draft<'a> {
             Whose::Begun => {
                 return self.create(kind, resource, in_scope, "a run was cut off while making it");
             }
+            Whose::Instead(of) => return self.instead_of(kind, resource, (found, of), in_scope),
             Whose::Others => return Ok(()),
         };
         let as_named = resource;

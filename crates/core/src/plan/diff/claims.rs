@@ -22,6 +22,8 @@ pub(super) enum Whose<'f> {
     Its,
     /// An address that the stack no longer names, or that does not use it any more.
     Moved(&'f Address),
+    /// An address of the same component, for which the data stands: only one of the two can be there.
+    Instead(&'f Address),
     /// No owner yet: a run was interrupted while creating it.
     Begun,
     /// Another owner; the object must not be touched, and the planner has reported why.
@@ -91,6 +93,9 @@ impl<'a> Draft<'a> {
                 self.report.unchanged += 1;
                 return Whose::Others;
             }
+            Owner::Ours(address) if self.is_other_half(kind, resource, address) => {
+                return Whose::Instead(address);
+            }
             Owner::Ours(address) => {
                 self.stays.push(Stays { kind, found: found.clone(), is_blocked: true });
                 self.taken_by(kind, found, address)
@@ -136,6 +141,12 @@ impl<'a> Draft<'a> {
         };
         self.block(&resource.address, text);
         Whose::Others
+    }
+
+    /// True if data with the name of `resource` stands for another part of its component.
+    fn is_other_half(&self, kind: &'static dyn DynKind, resource: &Resource, of: &Address) -> bool {
+        let is_same = of.component() == resource.address.component();
+        is_same && kind.role().holds_data() && !self.want.resources.contains_key(of)
     }
 
     /// Returns the object that only its tags tie to `resource`, which does not exist otherwise.
@@ -237,11 +248,6 @@ impl<'a> Draft<'a> {
             (true, false) => format!(
                 "`{id}` exists for {of}, which the stack names still; give {component} and this component names that neither has \
                  had, both in one apply"
-            ),
-            (false, _) if kind.role().holds_data() => format!(
-                "`{id}` exists for {of} of this stack, which is another sort of thing and may hold data, so it stays; once nothing needs what \
-                 it holds, delete it (with `--delete-data {}` where a plan lists it as kept, else yourself) and run the same command again",
-                of.typed()
             ),
             (false, _) => format!(
                 "`{id}` exists for {of} of this stack, which is another sort of thing; run `drstack plan STACK` after that is gone"

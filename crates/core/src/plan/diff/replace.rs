@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::older::{Older, keeps_older};
-use super::{Draft, Spare, token};
+use super::{Draft, Spare, Stays, token};
+use crate::address::Address;
 use crate::cloud::Found;
 use crate::graph::Resource;
 use crate::kind::{Action, Compared, DynKind, FieldChange, Lookup, Readiness, ShapeError};
@@ -55,6 +56,35 @@ impl Draft<'_> {
         }
         self.ready_by.insert(resource.address.clone(), new);
         self.unsure.insert(resource.address.clone(), None);
+        Ok(())
+    }
+
+    /// Creates `resource` once the data that stands for `of` is deleted, if the operator allows that.
+    pub(super) fn instead_of(
+        &mut self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        (found, of): (&Found, &Address),
+        in_scope: bool,
+    ) -> Result<(), ShapeError> {
+        if !self.may_delete(of) {
+            self.stays.push(Stays { kind, found: found.clone(), is_blocked: true });
+            self.kept_data.insert(of.component().to_string());
+            let text = format!(
+                "`{}` stands for {of}, and making this in its place deletes data; allow it with `--delete-data {}`",
+                found.id,
+                of.typed()
+            );
+            self.block(&resource.address, text);
+            return Ok(());
+        }
+        let made = self.steps.len();
+        self.create(kind, resource, in_scope, "another posture's goes before it")?;
+        if self.steps.len() > made {
+            let reason = "its component needs none in this posture and mode";
+            let old = self.delete(kind, resource.place, of, found, reason, false)?;
+            self.steps[made].needs.push(old);
+        }
         Ok(())
     }
 
