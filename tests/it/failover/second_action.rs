@@ -1,6 +1,6 @@
 //! What people do next: other regions, another name, a part removed, while the standby region serves.
 
-use super::{BATCH, CHECK, LOST, STACK, asked, line, machine_of, run};
+use super::{BATCH, CHECK, LOST, STACK, asked, drstack, line, machine_of, run};
 
 fn failed_over() -> crate::drstack::Drstack {
     let machine = asked();
@@ -58,7 +58,9 @@ fn what_serves_keeps_the_network_that_it_is_in() {
     let network = STACK.split("[pool.").next().expect("a head").replace("10.64.0.0/16", "10.80.0.0/16");
     machine.write("s/stack.toml", &network);
     let ran = run(&machine, "apply s --auto-approve", None).ok();
-    for kept in ["pool.serving/group: us-west-2 serves", "network.standby/vpc: `vpc-"] {
+    for kept in
+        ["pool.serving/group: us-west-2 serves", "network.standby/vpc: cidr cannot be changed in place"]
+    {
         assert!(ran.stdout.contains(kept), "{kept}: {ran:?}");
     }
     run(&machine, "plan s --detailed-exitcode", None).ok();
@@ -66,6 +68,31 @@ fn what_serves_keeps_the_network_that_it_is_in() {
     run(&machine, "apply s --auto-approve", None).ok();
     let left = run(&machine, "plan s --detailed-exitcode", None).ok();
     assert!(!left.stdout.contains("network.standby"), "{left:?}");
+}
+
+/// What would have to be made again, or has another name by now, waits for the failback.
+#[test]
+fn what_serves_is_not_made_again_while_it_serves() {
+    let machine = drstack();
+    let queue = |name: &str| format!("{STACK}[queue.jobs]\nname = \"{name}\"\n");
+    machine.write("s/stack.toml", &queue("acme-jobs"));
+    machine.write("lost.toml", LOST);
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    machine.write("s/stack.toml", &queue("acme-work").replace("10.64.0.0/16", "10.80.0.0/16"));
+    let ran = run(&machine, "apply s --auto-approve", None).ok();
+    assert!(!ran.stderr.contains("deleted"), "{ran:?}");
+    for kept in [
+        "network.standby/vpc: cidr cannot be changed in place; it stays as it is: the standby region serves until the failback",
+        "queue.jobs/queue: us-west-2 serves: it goes once the stack is failed back",
+    ] {
+        assert!(ran.stdout.contains(kept), "{kept}: {ran:?}");
+    }
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+    let back = run(&machine, "failback s --auto-approve", None).ok();
+    assert!(back.stderr.contains("deleted network.standby/vpc"), "{back:?}");
+    let left = run(&machine, "plan s --detailed-exitcode", None).ok();
+    assert!(!left.stdout.contains("acme-jobs"), "{left:?}");
 }
 
 /// A part that failed over before and was asked then is not called unasked by a run of another part.

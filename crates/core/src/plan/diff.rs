@@ -1,6 +1,7 @@
 //! The diff of desired and observed state, as steps with edges; pure.
 
 mod as_it_runs;
+mod blocked;
 mod carriers;
 mod claims;
 mod copies;
@@ -28,7 +29,7 @@ use self::relied::Stays;
 use super::waits::Order;
 use super::{Gate, Intent, Options, Plan, PlanReport, Raise, Remark, Step, StepId, differ, fields, order};
 use crate::address::Address;
-use crate::cloud::{CloudError, Found, sha256};
+use crate::cloud::{Found, sha256};
 use crate::component::StackFacts;
 use crate::graph::{Graph, Resource};
 use crate::kind::{Action, Compared, DynKind, FieldChange, KindRegistry, Place, Readiness, ShapeError};
@@ -271,8 +272,8 @@ impl<'a> Draft<'a> {
         if ready != Readiness::Ready {
             self.not_ready.insert(resource.address.clone());
         }
-        let address = from.map(|from| FieldChange::of_address(from, &resource.address));
-        let changes: Vec<FieldChange> = address.into_iter().chain(changes).collect();
+        let address = from.map(|from| FieldChange::of_address(from, &resource.address)).into_iter();
+        let changes: Vec<_> = address.chain(changes).collect();
         self.outputs.insert(resource.address.clone(), outputs);
         if in_scope && self.lacks_its_fact(resource, changes.is_empty()) {
             self.held.extend(links);
@@ -290,11 +291,12 @@ impl<'a> Draft<'a> {
             return Ok(());
         }
         if changes.iter().any(|change| change.replace) {
-            if self.fails_over() || self.serves_data(kind, resource) {
-                self.leaves_as_it_is(resource, &fields(&changes, ["cannot be changed in place"; 2]));
-                return Ok(());
+            if self.may_replace(kind, resource) {
+                return self.replace(kind, as_named, found, changes);
             }
-            return self.replace(kind, as_named, found, changes);
+            self.held.extend(links);
+            self.leaves_as_it_is(resource, &fields(&changes, ["cannot be changed in place"; 2]));
+            return Ok(());
         }
         if self.waits_for_blocked(resource) {
             self.held.extend(links);
@@ -436,43 +438,6 @@ impl<'a> Draft<'a> {
         }
         true
     }
-
-    fn waits_for_blocked(&mut self, resource: &Resource) -> bool {
-        // The first by name, so that the report is deterministic.
-        let Some(need) = resource.needed().filter(|need| self.blocked.contains(*need)).min() else {
-            return false;
-        };
-        let text = match self.kinds.get(&resource.kind).is_some_and(|kind| kind.traffic().is_some()) {
-            true => self.way_on(&resource.address, &[(need, None)]),
-            false => {
-                let is_silent = |it: &BTreeSet<String>| it.contains(need);
-                let silent = self.report.silent.values_mut().find(|it| is_silent(it));
-                silent.map(|it| it.insert(resource.address.to_string()));
-                format!("it needs {need}")
-            }
-        };
-        self.block(&resource.address, text);
-        true
-    }
-
-    fn block(&mut self, address: &Address, text: String) {
-        self.blocked.insert(address.clone());
-        self.report.blocked.push(Remark { address: address.to_string(), text });
-    }
-
-    /// Blocks a resource that could not be observed.
-    fn block_unseen(&mut self, address: &Address, error: &CloudError) {
-        self.wait_for(error.silent_region(), address.as_str());
-        self.block(address, format!("could not look: {error}; {}", error.hint()));
-    }
-
-    /// Takes note that `address` is blocked because `region` does not answer.
-    fn wait_for(&mut self, region: Option<&str>, address: &str) {
-        if let Some(region) = region {
-            self.report.silent.entry(region.to_owned()).or_default().insert(address.to_owned());
-        }
-    }
-
     fn holds_data(&self, kind: &str) -> bool {
         self.kinds.get(kind).is_some_and(|kind| kind.role().holds_data())
     }

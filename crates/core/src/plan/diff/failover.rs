@@ -10,7 +10,7 @@ use super::older::keeps_older;
 use crate::address::Address;
 use crate::cloud::Found;
 use crate::graph::Resource;
-use crate::kind::{Action, DynKind, Readiness, ShapeError};
+use crate::kind::{Action, DynKind, Place, Readiness, ShapeError};
 use crate::objective::Mode;
 use crate::plan::stability::violation;
 use crate::plan::{Intent, Remark, order};
@@ -58,6 +58,16 @@ impl Draft<'_> {
             && !self.may_delete(&resource.address)
     }
 
+    /// True if what cannot be changed in place is made again.
+    ///
+    /// A failover replaces nothing. While the standby region serves, an apply replaces nothing there
+    /// that may be in use: a network, or data without the operator's permission.
+    pub(super) fn may_replace(&self, kind: &'static dyn DynKind, resource: &Resource) -> bool {
+        let serves = (self.options.intent, self.options.mode) == (Intent::Converge, Mode::Active);
+        let may_be_used = serves && resource.place == Place::Standby && !kind.role().holds_data();
+        !self.fails_over() && !may_be_used && !self.serves_data(kind, resource)
+    }
+
     /// True if the object with the name of `resource` is data of the same component and serves as
     /// well. A failback leaves it there, too: the apply after it says how the other comes back.
     ///
@@ -75,10 +85,12 @@ impl Draft<'_> {
 
     /// Notes drift that is left in place because only a replacement could fix it.
     pub(super) fn leaves_as_it_is(&mut self, resource: &Resource, fields: &str) {
-        let text = match self.fails_over() {
-            true => format!("{fields}; it stays as it is: a failover replaces nothing"),
-            false => format!("{fields}; it stays as it is: it holds what the standby region serves"),
+        let why = match self.fails_over() {
+            true => "a failover replaces nothing",
+            false if self.holds_data(&resource.kind) => "it holds what the standby region serves",
+            false => "the standby region serves until the failback",
         };
+        let text = format!("{fields}; it stays as it is: {why}");
         self.report.notes.push(Remark { address: resource.address.to_string(), text });
     }
 

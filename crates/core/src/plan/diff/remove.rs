@@ -65,8 +65,9 @@ impl Draft<'_> {
         })
     }
 
-    /// While the standby region serves, an apply keeps what the stack no longer names: to delete what
-    /// is in use is an outage. Of what was renamed, the old goes after the new.
+    /// While the standby region serves, an apply keeps what the stack no longer names, or names
+    /// otherwise: to delete what is in use is an outage. Of what was renamed, the old goes after the
+    /// new.
     fn stay_while_serving(&self, owned: &[&Owned], all: &mut [Succession]) {
         if (self.options.intent, self.options.mode) != (Intent::Converge, Mode::Active) {
             return;
@@ -77,7 +78,7 @@ impl Draft<'_> {
         let is_left = |owned: &Owned, succession: &Succession| {
             let alone = matches!(succession, Succession::After(steps) if steps.is_empty());
             let is_renamed = self.moved.now(&owned.address) != owned.address;
-            (alone || !is_renamed) && self.moved.is_gone(&owned.address.component())
+            alone || !is_renamed
         };
         for (owned, succession) in owned.iter().zip(all) {
             if is_left(owned, succession) || serves(owned) {

@@ -1,0 +1,47 @@
+//! What cannot be made or changed now, and why.
+
+use std::collections::BTreeSet;
+
+use super::Draft;
+use crate::address::Address;
+use crate::cloud::CloudError;
+use crate::graph::Resource;
+use crate::plan::Remark;
+
+impl Draft<'_> {
+    pub(super) fn waits_for_blocked(&mut self, resource: &Resource) -> bool {
+        // The first by name, so that the report is deterministic.
+        let Some(need) = resource.needed().filter(|need| self.blocked.contains(*need)).min() else {
+            return false;
+        };
+        let text = match self.kinds.get(&resource.kind).is_some_and(|kind| kind.traffic().is_some()) {
+            true => self.way_on(&resource.address, &[(need, None)]),
+            false => {
+                let is_silent = |it: &BTreeSet<String>| it.contains(need);
+                let silent = self.report.silent.values_mut().find(|it| is_silent(it));
+                silent.map(|it| it.insert(resource.address.to_string()));
+                format!("it needs {need}")
+            }
+        };
+        self.block(&resource.address, text);
+        true
+    }
+
+    pub(super) fn block(&mut self, address: &Address, text: String) {
+        self.blocked.insert(address.clone());
+        self.report.blocked.push(Remark { address: address.to_string(), text });
+    }
+
+    /// Blocks a resource that could not be observed.
+    pub(super) fn block_unseen(&mut self, address: &Address, error: &CloudError) {
+        self.wait_for(error.silent_region(), address.as_str());
+        self.block(address, format!("could not look: {error}; {}", error.hint()));
+    }
+
+    /// Takes note that `address` is blocked because `region` does not answer.
+    pub(super) fn wait_for(&mut self, region: Option<&str>, address: &str) {
+        if let Some(region) = region {
+            self.report.silent.entry(region.to_owned()).or_default().insert(address.to_owned());
+        }
+    }
+}
