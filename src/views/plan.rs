@@ -150,7 +150,9 @@ fn nothing(report: &PlanReport, intent: Intent) -> String {
         }
         _ if !report.blocked.is_empty() => "Nothing can be done until that is fixed.".to_owned(),
         Intent::Destroy if report.kept.is_empty() => {
-            "Nothing to destroy: nothing of the stack exists.".to_owned()
+            "Nothing to destroy: nothing of the stack exists. If it was applied with another `standby`, `control` or `name`, write that \
+             again: it is where it was."
+                .to_owned()
         }
         Intent::Destroy => "Nothing left to destroy.".to_owned(),
         _ => match report.unchanged {

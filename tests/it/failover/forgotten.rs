@@ -360,3 +360,49 @@ fn a_stack_that_never_failed_over_is_asked_nothing() {
     let same = run(&machine, "failback s", None).ok();
     assert!(same.stdout.contains("nothing to fail back from"), "{same:?}");
 }
+
+/// What a failover would begin with is missing: a plan says so, and the apply that it names helps.
+#[test]
+fn a_plan_says_that_the_bundle_or_its_bucket_is_gone() {
+    let machine = drstack();
+    machine.write("s/stack.toml", STACK);
+    run(&machine, "apply s --auto-approve", None).ok();
+    let gone = |why: &str| {
+        let plan = run(&machine, "plan s", None).ok();
+        let said = format!("{why}; `drstack apply STACK` puts it in place");
+        assert!(plan.stderr.contains(&said), "{plan:?}");
+        run(&machine, "apply s --auto-approve", None).ok();
+        let plan = run(&machine, "plan s", None).ok();
+        assert!(!plan.stderr.contains("puts it in place"), "{plan:?}");
+    };
+    meddle(&machine, |world| {
+        let bucket = world["buckets"]["demo-control"]["objects"].as_object_mut().expect("objects");
+        bucket.remove("bundle.json").expect("a bundle");
+    });
+    gone("there is no bundle in `demo-control`, and a failover from a machine without these files needs one");
+    meddle(&machine, |world| world["buckets"] = json!({}));
+    gone(
+        "control bucket `demo-control` does not exist: a failover needs `--without-control`, and these files",
+    );
+}
+
+/// With another standby region nothing of the stack is in sight, and its record neither.
+#[test]
+fn a_failback_that_finds_nothing_says_so() {
+    let machine = drstack();
+    let head = STACK.split("[pool.").next().expect("a head").replace("control", "# control");
+    let head = head.split("[bucket.").next().expect("a head");
+    let pool = "image = \"ami-1\"\ninstance_types = [\"g5.xlarge\"]\ncapacity = 8\n";
+    let stack = format!(
+        "{head}[network.own]\ncidr = \"10.70.0.0/16\"\n[pool.one]\nnetwork = \"@network.own\"\n{pool}"
+    );
+    machine.write("s/stack.toml", &stack);
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve", None).unasked();
+    machine.write("s/stack.toml", &stack.replace("us-west-2", "us-west-1"));
+    let refused = run(&machine, "failback s --auto-approve", None).code(3);
+    let why = "nothing of this stack is in us-west-1, and `drstack-demo-us-west-1` has no record of it";
+    assert!(refused.stderr.contains(why) && refused.stderr.contains("another `standby`"), "{refused:?}");
+    machine.write("s/stack.toml", &stack);
+    run(&machine, "failback s --auto-approve", None).ok();
+}

@@ -53,6 +53,7 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     let mut shown = session.plan(&options).await?;
     let kept = shown.mode.clone();
     // Without a record, planning has observed which region serves.
+    expect_in_sight(session, &shown, &kept)?;
     if serves(session, &kept) {
         return Ok(Status::Done);
     }
@@ -105,6 +106,19 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
         not_awaited: Vec::new(),
     };
     carry_out(session, shown, kept, &change).await
+}
+
+/// Fails if there is neither a record nor anything of the stack: it is in another place, or was never
+/// applied.
+fn expect_in_sight(session: &Session, shown: &PlanOutcome, kept: &KeptMode) -> Result<(), Failure> {
+    if kept.record.is_some() || shown.report.unchanged > 0 || !shown.report.blocked.is_empty() {
+        return Ok(());
+    }
+    let StackFacts { standby, control, .. } = &session.stack.facts;
+    let message = format!("nothing of this stack is in {standby}, and `{control}` has no record of it");
+    let hint =
+        "if it was applied with another `standby`, `control` or `name`, write that again: it is where it was";
+    Err(Failure::new(Status::NotReady, message, hint))
 }
 
 /// Fails if what led users to the standby region is renamed or gone from the stack, or what tells
