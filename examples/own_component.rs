@@ -210,7 +210,7 @@ impl Clouds for Here {
         &'a self,
         bucket: &'a str,
         _: &'a str,
-        _: Option<&'a str>,
+        _: &'a str,
     ) -> BoxFuture<'a, Result<Arc<dyn ControlStore>, Failure>> {
         let message = format!("`{bucket}` is in the memory of another program");
         std::future::ready(Err(Failure::new(Status::Usage, message, "name the stack"))).boxed()

@@ -67,7 +67,7 @@ impl Clouds for Known {
         &'a self,
         bucket: &'a str,
         stack: &'a str,
-        region: Option<&'a str>,
+        region: &'a str,
     ) -> BoxFuture<'a, Result<Arc<dyn ControlStore>, Failure>> {
         match self.global.cloud {
             CloudName::Sim => std::future::ready(simulated_control(bucket, stack, region)).boxed(),
@@ -76,11 +76,7 @@ impl Clouds for Known {
     }
 }
 
-fn simulated_control(
-    bucket: &str,
-    stack: &str,
-    region: Option<&str>,
-) -> Result<Arc<dyn ControlStore>, Failure> {
+fn simulated_control(bucket: &str, stack: &str, region: &str) -> Result<Arc<dyn ControlStore>, Failure> {
     if !Path::new(SIM_FOLDER).exists() {
         let hint = "work in the folder that it was applied in: `-C DIR`";
         let message = format!("there is no simulated cloud in `{SIM_FOLDER}`");
@@ -88,21 +84,13 @@ fn simulated_control(
     }
     // The sim's settings belong to the stack, which is not known yet. This sim only reads one
     // object.
-    let scope = scope(stack, region.unwrap_or_default());
+    let scope = scope(stack, region);
     let kinds = drstack_kinds::kinds();
     let sim = Sim::open(Path::new(SIM_FOLDER), SimConfig::default(), kinds, &scope, Vec::new());
     Ok(sim.map_err(|error| world_failure(&error))?.control(&scope, bucket))
 }
 
-async fn aws_control(
-    bucket: &str,
-    stack: &str,
-    region: Option<&str>,
-) -> Result<Arc<dyn ControlStore>, Failure> {
-    let region = region.ok_or_else(|| {
-        let hint = "name the standby region, where the control bucket lies: `--region us-west-2`";
-        Failure::new(Status::Usage, format!("the name of `{bucket}` does not say its region"), hint)
-    })?;
+async fn aws_control(bucket: &str, stack: &str, region: &str) -> Result<Arc<dyn ControlStore>, Failure> {
     let scope = scope(stack, region);
     let cloud = aws(&scope).await?;
     // Reading one object needs no other region.

@@ -2,8 +2,9 @@
 
 use drstack_app::failure::Status;
 use drstack_app::ops::unlock::{Held, look, unlock};
+use drstack_app::session::Session;
 
-use crate::args::{Global, StackArgs};
+use crate::args::{BundleArgs, Global, StackArgs};
 use crate::commands::Edge;
 use crate::exit::{Ended, Exit, Failure};
 use crate::lines::{Line, LockLine, LockState};
@@ -11,10 +12,14 @@ use crate::ui::Ui;
 
 /// Remove the lock of a run that died
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  drstack unlock . --force")]
+#[command(
+    after_help = "Examples:\n  drstack unlock . --force\n  drstack unlock --bundle s3://CONTROL/STACK --region us-west-2   # in an empty folder"
+)]
 pub(crate) struct UnlockArgs {
     #[command(flatten)]
     stack: StackArgs,
+    #[command(flatten)]
+    bundle: BundleArgs,
     /// Do not ask for confirmation
     #[arg(long)]
     force: bool,
@@ -23,7 +28,10 @@ pub(crate) struct UnlockArgs {
 pub(super) async fn run(ui: Ui, global: &Global, args: &UnlockArgs) -> Ended {
     let force = args.force;
     let edge = Edge::of(ui, global, None)?;
-    let session = edge.open(&args.stack).await?;
+    let session = match args.bundle.at()? {
+        Some(at) => Session::from_bundle(&edge.app, &at).await?.0,
+        None => edge.open(&args.stack).await?,
+    };
     let held = look(&session).await?;
     let broken = match &held {
         Held::Free => {

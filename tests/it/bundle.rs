@@ -152,8 +152,11 @@ fn a_bundle_is_named_well_or_refused() {
     for url in ["demo", "s3://drstack-demo-us-west-2", "s3://drstack-demo-us-west-2/", "s3://Not_One/demo"] {
         refused(plan(url), 64, &format!("`{url}` names no bundle"));
     }
-    refused(plan("s3://drstack-demo-us-west-2/other"), 1, "the bundle is of stack `demo`");
-    refused(plan("s3://another-bucket/demo"), 1, "`another-bucket` does not exist");
+    // The region is never guessed, on no cloud.
+    refused(plan("s3://drstack-demo-us-west-2/other"), 64, "does not say its region");
+    let there = "--region us-west-2";
+    refused(plan(&format!("s3://drstack-demo-us-west-2/other {there}")), 1, "the bundle is of stack `demo`");
+    refused(plan(&format!("s3://another-bucket/demo {there}")), 1, "`another-bucket` does not exist");
     let ran = machine.run(["plan", "s", "--bundle", URL, "--cloud", "sim"]).code(64);
     assert!(ran.stderr.contains("cannot be used with"), "{ran:?}");
     refused(run(&drstack(), &format!("plan --bundle {URL}")), 1, "no simulated cloud");

@@ -144,7 +144,7 @@ fn every_command_of_the_runbook_does_what_it_says() {
 fn a_failover_needs_no_folder_and_no_primary() {
     let machine = machine();
     std::fs::remove_dir_all(machine.folder().join("s")).expect("remove the stack");
-    let args = "failover --bundle s3://demo-control/demo --unsigned --auto-approve --json";
+    let args = "failover --bundle s3://demo-control/demo --region us-west-2 --unsigned --auto-approve --json";
     let report = line(&run(&machine, args, Some("lost.toml")).unasked(), "report");
     assert_eq!((&report["complete"], &report["epoch"]), (&true.into(), &1.into()), "{report}");
     assert_eq!(report["refused_calls"], serde_json::json!([]), "{report}");

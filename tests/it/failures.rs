@@ -107,7 +107,7 @@ fn a_live_lock_says_who_holds_it_and_until_when() {
     for part in [
         " holds the lock for `apply` since 2026-01-01T",
         "\n\nhint: wait: ",
-        "`drstack unlock STACK` removes it now",
+        "`drstack unlock STACK` (without its files `drstack unlock --bundle s3://",
     ] {
         assert!(ran.stderr.contains(part), "{part} in {ran:?}");
     }
@@ -343,4 +343,26 @@ watch          = false
     mended(&machine);
     let said = run(&machine, "plan s").stdout;
     assert!(begun.iter().any(|id| said.contains(&format!("`{id}` was begun for this stack"))), "{said}");
+}
+
+/// In an empty folder, with the bundle alone: the command that the failover names puts a lock in the
+/// place of a damaged one.
+#[test]
+fn a_damaged_lock_is_replaced_without_the_files_of_the_stack() {
+    let machine = machine();
+    run(&machine, "apply s --auto-approve").ok();
+    let path = ".drstack/sim/world.json";
+    let text = std::fs::read_to_string(machine.folder().join(path)).expect("a world");
+    let mut world: Value = serde_json::from_str(&text).expect("JSON");
+    world["world"]["buckets"]["drstack-demo-us-west-2"]["objects"]["lock.json"] = "{damaged".into();
+    machine.write(path, &world.to_string());
+    std::fs::remove_dir_all(machine.folder().join("s")).expect("the stack's folder");
+    let failover =
+        "failover --bundle s3://drstack-demo-us-west-2/demo --unsigned --auto-approve --accept-degraded";
+    let stuck = run(&machine, failover).code(4);
+    let way = "unlock --bundle s3://drstack-demo-us-west-2/demo --region us-west-2";
+    assert!(stuck.stderr.contains(&format!("`drstack {way}`")), "{stuck:?}");
+    run(&machine, way).code(64);
+    run(&machine, &format!("{way} --force")).ok();
+    assert!([0, 3].contains(&run(&machine, failover).code));
 }

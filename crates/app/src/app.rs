@@ -87,13 +87,13 @@ pub trait Clouds: Send + Sync {
     /// Connects to the control bucket of the stack named `stack`, before anything else of that
     /// stack is known.
     ///
-    /// `region` is the bucket's region, if the caller knows it. No service is asked for it, since
-    /// the region that would answer may be lost.
+    /// `region` is the bucket's region. No service is asked for it, since the region that would
+    /// answer may be lost.
     fn control<'a>(
         &'a self,
         bucket: &'a str,
         stack: &'a str,
-        region: Option<&'a str>,
+        region: &'a str,
     ) -> BoxFuture<'a, Result<Arc<dyn ControlStore>, Failure>>;
 }
 

@@ -286,7 +286,11 @@ impl Session {
         let url = Url::parse(&at.url)?;
         let _busy = app.operator.busy(format!("Reading the bundle in `{}`", url.control));
         let found = {
-            let region = at.region.as_deref().or(url.region());
+            let region = at.region.as_deref().or(url.region()).ok_or_else(|| {
+                let hint = "name the standby region, where the control bucket lies: `--region us-west-2`";
+                let message = format!("the name of `{}` does not say its region", url.control);
+                Failure::new(Status::Usage, message, hint)
+            })?;
             // The store is dropped before the stack's own cloud is opened: a simulated cloud can be
             // open only once.
             let store = Patient::of(app.clouds.control(&url.control, &url.stack, region).await?);

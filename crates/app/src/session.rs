@@ -21,9 +21,6 @@ use crate::failure::{Failure, store_failure};
 use crate::operator::{Busy, News};
 use crate::planned::{PlanOutcome, Rehearsed};
 
-/// Name of the control bucket in `--delete-data`.
-pub const CONTROL: &str = "control";
-
 /// One stack on one cloud.
 pub struct Session {
     /// The application that the session belongs to.

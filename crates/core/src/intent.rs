@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::objective::Mode;
 
+/// Name of the control bucket in [`Options::delete_data`].
+pub const CONTROL: &str = "control";
+
 /// What a run is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

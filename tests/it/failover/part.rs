@@ -33,8 +33,7 @@ fn what_carries_a_tag_is_sealed_with_what_it_needs_and_by_its_bundle_too() {
     let slip = run(&machine, "failover s --only pool.srving --auto-approve", None).code(64);
     assert!(slip.stderr.contains("error: `pool.srving` names nothing of this stack"), "{slip:?}");
     std::fs::remove_dir_all(machine.folder().join("s")).expect("remove the stack");
-    let args =
-        "failover --bundle s3://demo-control/demo --unsigned --only tag:team=search --auto-approve --json";
+    let args = "failover --bundle s3://demo-control/demo --region us-west-2 --unsigned --only tag:team=search --auto-approve --json";
     let ran = run(&machine, args, Some("lost.toml")).unasked();
     assert_eq!(done(&ran), ["pool.serving/group"], "{ran:?}");
 }

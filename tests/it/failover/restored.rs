@@ -177,3 +177,15 @@ fn what_another_posture_has_left_serves_as_it_is_and_goes_once_it_serves_no_more
         assert_eq!(of(left), 0);
     }
 }
+
+#[test]
+fn a_destroy_that_takes_the_control_bucket_names_the_exports_that_go_with_it() {
+    let machine = archive();
+    let kept = "table.catalogue/table-copy: table-copy of `drstack-cold-archive-eu-central-1/exports/cold-archive/acme-archive-catalogue`";
+    for (more, fate) in
+        [("", "stays as it is: a setting"), (" --delete-data control", "goes with the control bucket")]
+    {
+        let plan = run(&machine, &format!("plan s --destroy{more}"), None).ok();
+        assert!(plan.stdout.contains(&format!("{kept} {fate}\n")), "{more}: {plan:?}");
+    }
+}

@@ -64,7 +64,7 @@ fn a_failover_that_began_with_files_goes_on_with_them() {
     assert_eq!(line(&on, "report")["in_service"]["after"], 12, "{on:?}");
 
     // On another machine, without the files.
-    let bundle = "failover --bundle s3://demo-control/demo --auto-approve --json";
+    let bundle = "failover --bundle s3://demo-control/demo --region us-west-2 --auto-approve --json";
     let asked = run(&machine, bundle, Some("lost.toml")).code(64);
     assert!(asked.stderr.contains("began with other files than what was applied"), "{asked:?}");
     let on = run(&machine, &format!("{bundle} --unsigned"), Some("lost.toml")).ok();

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use drstack_core::objective::Mode;
-use drstack_core::plan::{Intent, Options};
+use drstack_core::plan::{CONTROL, Intent, Options};
 
 use crate::failure::{Ended, Failure, Status, store_failure};
 use crate::operator::{News, Run};
 use crate::ops::finish::{Approval, finish};
 use crate::planned::PlanOutcome;
-use crate::session::{CONTROL, Session};
+use crate::session::Session;
 use crate::text::count;
 
 /// Options of a destroy.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use drstack_core::component::StackFacts;
 use drstack_core::control::StoreError;
 use drstack_core::control::lease::{LEASE, later};
 use drstack_core::control::lock::{self, Holder, Lock, LockError};
@@ -114,24 +115,32 @@ impl Session {
         }
     }
 
+    /// The command that removes the lock, with the files of the stack and without.
+    fn unlock(&self) -> String {
+        let StackFacts { name, control, standby, .. } = &self.stack.facts;
+        format!(
+            "`drstack unlock STACK` (without its files `drstack unlock --bundle s3://{control}/{name} --region {standby}`)"
+        )
+    }
+
     pub(crate) fn lock_failure(&self, error: &LockError) -> Failure {
         match error {
             LockError::Held(holder) => {
                 let left = holder.until.duration_since(self.cloud.now());
                 let left = crate::text::duration(left.unsigned_abs());
                 let hint = format!(
-                    "wait: the lock expires in {left} if that run is dead; `drstack unlock STACK` removes it now"
+                    "wait: the lock expires in {left} if that run is dead; {} removes it now",
+                    self.unlock()
                 );
                 Failure::new(Status::Locked, error, hint)
             }
             LockError::Lost | LockError::Lapsed => {
                 Failure::new(Status::Locked, error, "run `drstack plan STACK` to see where things stand")
             }
-            LockError::Broken(_) => Failure::new(
-                Status::Locked,
-                error,
-                "run `drstack unlock STACK`: it puts a new one in its place",
-            ),
+            LockError::Broken(_) => {
+                let hint = format!("run {}: it puts a new one in its place", self.unlock());
+                Failure::new(Status::Locked, error, hint)
+            }
             // Another run took the lock and released it in between.
             LockError::Store(refused @ StoreError::Refused { .. }) => {
                 Failure::new(Status::Locked, refused, "run it again to see what is to be done now")

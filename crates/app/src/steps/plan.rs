@@ -21,14 +21,14 @@ use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_a
 use drstack_core::part::Sequence;
 use drstack_core::plan::stability::Rehearsal;
 use drstack_core::plan::waits::go_without;
-use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step, StoredAnswer, renamed};
+use drstack_core::plan::{CONTROL, Intent, Options, Plan, PlanReport, Remark, Step, StoredAnswer, renamed};
 use drstack_core::verdict::{Pool, pools};
 
 use crate::failure::{Failure, Status, shape_failure, store_failure};
 use crate::identity::{replaces_all, same_stack};
 use crate::planned::PlanOutcome;
 use crate::report::restored;
-use crate::session::{CONTROL, Session};
+use crate::session::Session;
 use crate::steps::then::{BundleAction, elsewhere};
 use crate::text;
 

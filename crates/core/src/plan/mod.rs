@@ -25,7 +25,7 @@ pub use gate::Gate;
 pub use raise::Raise;
 
 pub use crate::control::journal::StepId;
-pub use crate::intent::{Intent, Options};
+pub use crate::intent::{CONTROL, Intent, Options};
 pub use crate::remark::Remark;
 
 /// Reason of a step that creates a resource that does not exist.

@@ -14,7 +14,7 @@ use crate::graph::{Graph, Resource};
 use crate::kind::{Action, DynKind, Place, Role, ShapeError};
 use crate::objective::Mode;
 use crate::observe::{Look, Observed, Owned};
-use crate::plan::{Intent, Remark, Step};
+use crate::plan::{CONTROL, Intent, Remark, Step};
 
 impl Draft<'_> {
     /// Deletes `owned`, except data and what feeds it; `apart` stays, since it is not targeted.
@@ -168,7 +168,10 @@ impl Draft<'_> {
                     (Owner::Setting, Some(kind)) if scope.contains(address) => {
                         let whose = if resource.place == Place::Primary { " of the primary" } else { "" };
                         let (kind, id) = (kind.name(), &found.id);
-                        let text = format!("{kind} of `{id}` stays as it is: a setting{whose}");
+                        let text = match self.goes_with_control(id) {
+                            true => format!("{kind} of `{id}` goes with the control bucket"),
+                            false => format!("{kind} of `{id}` stays as it is: a setting{whose}"),
+                        };
                         self.report.kept.push(Remark { address: address.to_string(), text });
                     }
                     (Owner::Unproven(_), Some(kind)) if scope.contains(address) => {
@@ -187,6 +190,11 @@ impl Draft<'_> {
             }
         }
         self.remove(owned.iter().collect(), apart.iter().collect())
+    }
+
+    /// True if this is kept in the control bucket, and the operator lets that go.
+    fn goes_with_control(&self, id: &str) -> bool {
+        self.options.delete_data.contains(CONTROL) && id.split('/').any(|part| part == self.stack.control)
     }
 
     pub(super) fn delete(

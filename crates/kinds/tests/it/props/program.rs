@@ -238,7 +238,7 @@ impl Clouds for Seat {
         &'a self,
         _: &'a str,
         _: &'a str,
-        _: Option<&'a str>,
+        _: &'a str,
     ) -> BoxFuture<'a, Result<Arc<dyn ControlStore>, Failure>> {
         unreachable!("each property has the files of its stack")
     }
