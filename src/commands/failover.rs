@@ -165,12 +165,25 @@ fn news(entry: &Entry, all: &[Entry]) -> Option<String> {
     Some(match entry {
         Entry::RunStarted { steps, .. } => format!("  {}\n", count(*steps, "step")),
         Entry::Intent { address, .. } => format!("  began {address}\n"),
-        Entry::Done { step, .. } => format!("  done {}\n", address(*step)?),
+        Entry::Done { step, .. } => format!("  {} done {}\n", ended(all), address(*step)?),
         Entry::Degraded { step, rung } => format!("  DEGRADED {}: {rung}\n", address(*step)?),
-        Entry::Failed { step, error, .. } => format!("  FAILED {}: {error}\n", address(*step)?),
+        Entry::Failed { step, error, .. } => {
+            format!("  {} FAILED {}: {error}\n", ended(all), address(*step)?)
+        }
         Entry::RunFinished { .. } => "  finished\n".to_owned(),
         Entry::Sealed { by } => format!("  stopped: run {by} took the lock\n"),
     })
+}
+
+/// Returns how many steps of the run have ended by the last of `all`, of how many: `[2/7]`.
+fn ended(all: &[Entry]) -> String {
+    let start = all.iter().rposition(|entry| matches!(entry, Entry::RunStarted { .. })).unwrap_or(0);
+    let count = all[start..].iter().filter(|it| matches!(it, Entry::Done { .. } | Entry::Failed { .. }));
+    let steps = match all.get(start) {
+        Some(Entry::RunStarted { steps, .. }) => steps.to_string(),
+        _ => "?".to_owned(),
+    };
+    format!("[{:>width$}/{steps}]", count.count(), width = steps.len())
 }
 
 /// Parses the moment at which the outage was noticed.

@@ -87,6 +87,7 @@ fn a_second_operator_is_told_and_may_watch() {
     let watched = watched.wait_with_output().expect("wait for drstack");
     let text = String::from_utf8_lossy(&watched.stdout);
     assert!(text.contains("began pool.") && text.contains("has ended"), "{text}");
+    assert!(text.contains("/2] done pool."), "{text}");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The steps that every operation consists of.
 
+mod addresses;
 pub mod execute;
+mod left;
 pub mod lock;
 pub mod plan;
 mod predict;

@@ -41,3 +41,44 @@ fn the_primarys_writers_are_denied_by_the_first_apply_after_a_failover_until_it_
     let back = done(&run(&machine, "failback s --auto-approve --json", None).ok());
     assert!(!back.iter().any(|it| it == DENIAL), "{back:?}");
 }
+
+/// Nobody owns a denial, and no listing shows it: a role that the stack names no more would be denied
+/// for good.
+#[test]
+fn a_role_that_is_denied_is_named_until_the_failback() {
+    let machine = drstack();
+    let stack = |roles: &str| {
+        let fence = format!("[fence.writers]\ndeny_writers = [{roles}]\nbuckets = [\"@bucket.models\"]\n");
+        machine.write("s/stack.toml", &format!("{STACK}{fence}"));
+    };
+    let denied = || {
+        let path = machine.folder().join(".drstack/sim/world.json");
+        let world: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
+        let all = world["world"]["objects"]["writer-fence"]["global"].as_object().expect("roles").clone();
+        all.into_iter()
+            .filter(|(_, it)| !it["live"]["policy"].is_null())
+            .map(|(id, _)| id)
+            .collect::<Vec<_>>()
+    };
+    machine.write("lost.toml", LOST);
+    stack("\"batch-writers\", \"serving-writers\"");
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    run(&machine, "apply s --auto-approve", None).ok();
+    assert_eq!(denied(), ["batch-writers", "serving-writers"]);
+    stack("\"serving-writers\"");
+    for command in ["apply s --auto-approve", "failback s --auto-approve"] {
+        let refused = run(&machine, command, None);
+        assert_ne!(refused.code, 0, "{refused:?}");
+        let why = "fence.writers/deny-batch-writers: a failover changes `batch-writers`, and nothing would change it back";
+        assert!(refused.stdout.contains(why), "{refused:?}");
+        assert_eq!(denied(), ["batch-writers", "serving-writers"]);
+    }
+    stack("\"batch-writers\", \"serving-writers\"");
+    run(&machine, "failback s --auto-approve", None).ok();
+    assert_eq!(denied(), [""; 0]);
+    stack("\"serving-writers\"");
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+}

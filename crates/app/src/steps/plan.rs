@@ -21,7 +21,7 @@ use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_a
 use drstack_core::part::Sequence;
 use drstack_core::plan::stability::Rehearsal;
 use drstack_core::plan::waits::go_without;
-use drstack_core::plan::{CONTROL, Intent, Options, Plan, PlanReport, Remark, Step, StoredAnswer, renamed};
+use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step, StoredAnswer, renamed};
 use drstack_core::verdict::{Pool, pools};
 
 use crate::failure::{Failure, Status, shape_failure, store_failure};
@@ -134,6 +134,7 @@ impl Session {
         }
         // What is taken from the bundle matches nothing that was looked at.
         report.unchanged = report.unchanged.saturating_sub(self.taken_from_bundle(&compiled.graph).count());
+        report.blocked.extend(self.left_by_failover(options, &compiled.graph).await?);
         report.notes.extend(self.notes(options, &compiled, (&plan, &report), &seen, &now)?);
         let rehearsal = self.rehearse(options, &facts.facts, &compiled.graph, now.epoch.saturating_add(1))?;
         if let Some(rehearsal) = &rehearsal {
@@ -416,29 +417,6 @@ impl Session {
             count => format!("{count} copies are not looked at: they stay as the last apply left them"),
         };
         Some(Remark { address: "data".to_owned(), text })
-    }
-
-    /// Checks that the addresses on the command line exist: a typo must not end as "nothing to do".
-    fn check_addresses(&self, options: &Options, want: &Graph, seen: &Observed) -> Result<(), Failure> {
-        let known = || want.resources.keys().chain(seen.owners());
-        let hint = |name: &str| match text::closest(name, known()) {
-            Some(it) => format!("did you mean `{it}`?"),
-            None => "`drstack graph STACK` shows the addresses of the stack".to_owned(),
-        };
-        // A component may have no resource, such as an existing network in mode standby.
-        let is_declared = |name: &str| self.stack.components.keys().any(|it| it.is_within(name));
-        let is_unknown =
-            |name: &&String| *name != CONTROL && !is_declared(name) && !known().any(|it| it.is_within(name));
-        if let Some(target) = options.targets.iter().find(is_unknown) {
-            let message = format!("`{target}` names nothing of this stack");
-            return Err(Failure::new(Status::Usage, message, hint(target)));
-        }
-        let is_no_data = |name: &&String| *name != CONTROL && !known().any(|it| it.is_named_by(name));
-        if let Some(name) = options.delete_data.iter().find(is_no_data) {
-            let message = format!("`--delete-data {name}` names no component and no resource of this stack");
-            return Err(Failure::new(Status::Usage, message, hint(name)));
-        }
-        Ok(())
     }
 
     /// Returns the graph, and the plan that creates all of it from nothing.
