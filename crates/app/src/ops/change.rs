@@ -77,7 +77,7 @@ pub(crate) async fn carry_out(
         started,
         ..Clock::default()
     };
-    let mut counts = Counts::of(session, &planned);
+    let mut counts = Counts::of(session, &planned).await;
     let mut ramps = Ramps::of(session, &planned.plan);
     let mut parts = BTreeMap::new();
     let operator = session.app.operator.clone();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use drstack_core::address::Address;
 use drstack_core::cloud::{CloudError, Found};
 use drstack_core::engine::execute::RunSummary;
-use drstack_core::kind::Place;
+use drstack_core::kind::{Action, Place};
 use drstack_core::observe::Look;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +38,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    pub(crate) fn of(session: &Session, planned: &PlanOutcome) -> Self {
+    pub(crate) async fn of(session: &Session, planned: &PlanOutcome) -> Self {
         let mut counts = Self::default();
         for (address, look) in &planned.seen {
             let resource = planned.compiled.graph.resources.get(address);
@@ -54,8 +54,33 @@ impl Counts {
                 counts.before = Some(counts.before.unwrap_or(0) + serving);
             }
         }
+        counts.add_what_goes(session, planned).await;
         (counts.fewest, counts.last) = (counts.before, counts.before);
         counts
+    }
+
+    /// Counts what the run deletes, such as the group of a cold pool: it serves until then.
+    async fn add_what_goes(&mut self, session: &Session, planned: &PlanOutcome) {
+        let mut going: BTreeMap<&'static str, BTreeMap<String, &Address>> = BTreeMap::new();
+        for step in planned.plan.steps.iter().filter(|it| it.action == Action::Delete) {
+            let kind = session.kinds.get(&step.kind).filter(|kind| kind.capacity().is_some());
+            if let (Some(kind), Some(id)) = (kind, &step.id) {
+                going.entry(kind.name()).or_default().insert(id.clone(), &step.address);
+            }
+        }
+        for (kind, groups) in going {
+            let ids: Vec<String> = groups.keys().cloned().collect();
+            let looks = session.cloud.read(kind, &session.scope, Place::Standby, &ids).await;
+            for (id, look) in ids.into_iter().zip(looks) {
+                let serves = session.kinds.get(kind).zip(look.ok().flatten());
+                let serving = serves.and_then(|(kind, found)| kind.serving(&found.live).ok().flatten());
+                if let (Some(serving), Some(address)) = (serving, groups.get(&id)) {
+                    let wanted = ((*address).clone(), Value::Null);
+                    self.groups.entry(kind).or_default().insert(id, wanted);
+                    self.before = Some(self.before.unwrap_or(0) + serving);
+                }
+            }
+        }
     }
 
     /// Counts at intervals, and once more after the run has `finished`, if it took longer than one

@@ -18,6 +18,7 @@ mod succession;
 mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -36,6 +37,9 @@ use crate::kind::{Action, Compared, DynKind, FieldChange, KindRegistry, Place, R
 use crate::link::{KNOWN_LATER, has_links, resolve};
 use crate::objective::Mode;
 use crate::observe::{Look, Observed, Owned};
+
+/// Time until instances that go no longer serve: one call, and one look.
+const LETS_GO: Duration = Duration::from_secs(5);
 
 /// Plans the steps that make `seen` match `want` (or delete it), and reports the rest.
 ///
@@ -335,6 +339,10 @@ impl<'a> Draft<'a> {
             } else {
                 self.exchanging.insert(id)
             };
+            if !grows && capacity.launches(&resource.spec, Some(&found.live))? == 0 {
+                // Nothing is launched that it would wait for.
+                self.steps[id].estimate = self.steps[id].estimate.min(LETS_GO.as_secs_f64());
+            }
         }
         self.holders.push((id, links));
         self.ready_by.insert(resource.address.clone(), id);
