@@ -312,3 +312,28 @@ fn data_that_is_not_waited_for_is_named_by_the_report() {
     assert!(ran.stdout.contains("NOT WAITED FOR table.orders"), "{ran:?}");
     assert!(ran.stdout.contains("Nothing else was left to replicate"), "{ran:?}");
 }
+
+/// Another record would have to be led back, too, and neither could be while the other is there.
+#[test]
+fn a_record_that_leads_users_keeps_its_name_until_the_failback() {
+    let machine = drstack();
+    let traffic = |record: &str| {
+        format!(
+            "{STACK}[traffic.api]\nzone = \"example.com\"\nrecord = \"{record}\"\nprimary_target = \"east.example.com\"\nstandby_target = \"west.example.com\"\nprobe = \"https://api.example.com/healthz\"\nwatch = false\n"
+        )
+    };
+    machine.write("s/stack.toml", &traffic("api"));
+    machine.write("lost.toml", LOST);
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml"));
+    machine.write("s/stack.toml", &traffic("other"));
+    let refused = run(&machine, "apply s --auto-approve", None).code(1);
+    let why = "traffic.api/dns-record: `Z0SIMULATED/api.example.com` leads users to us-west-2 and stays until the failback";
+    assert!(refused.stdout.contains(why), "{refused:?}");
+    machine.write("s/stack.toml", &traffic("api"));
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failback s --auto-approve", None).ok();
+    machine.write("s/stack.toml", &traffic("other"));
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+}

@@ -14,7 +14,7 @@ use drstack_core::objective::Mode;
 use drstack_core::plan::{Intent, Options, Plan, Step};
 use drstack_core::verdict::Pool;
 use futures_util::FutureExt as _;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::{Ended, Failure, Status, mode_failure, store_failure};
@@ -25,7 +25,7 @@ use crate::report::counts::Counts;
 use crate::report::data::Data;
 use crate::report::judged::Judged;
 use crate::report::restored::restored;
-use crate::report::timeline::{Clock, Objective, Report};
+use crate::report::timeline::{Clock, Objective, Ramped, Report};
 use crate::session::Session;
 use crate::steps::lock::release;
 use crate::steps::stop::unless_stopped;
@@ -147,7 +147,7 @@ fn starts(
 /// The moments of a run, the time in which it only ramped traffic, and when each component served.
 struct Times {
     clock: Clock,
-    ramped: SignedDuration,
+    ramped: Ramped,
     repairs: bool,
     parts: BTreeMap<ComponentAddress, Timestamp>,
 }
@@ -169,7 +169,7 @@ fn report(
         Mode::Standby => session.stack.facts.primary.clone(),
     };
     // A failback is not measured against an objective, and its ramp comes before everything else.
-    let ramped = if is_failover { ramped } else { SignedDuration::ZERO };
+    let ramped = if is_failover { ramped } else { Ramped::default() };
     Report {
         stack: session.stack.facts.name.clone(),
         purpose: change.options.intent.purpose(),
@@ -178,13 +178,13 @@ fn report(
         epoch: begun.standing().epoch,
         complete,
         verdict: is_failover.then_some(judged.verdict),
-        recovery_seconds: served.then(|| clock.recovery(ramped)).flatten(),
-        covered_seconds: served.then(|| covered(session, &clock, ramped, &parts)).flatten(),
-        ramped_seconds: (!ramped.is_zero()).then(|| ramped.as_secs_f64()),
+        recovery_seconds: served.then(|| clock.recovery(&ramped)).flatten(),
+        covered_seconds: served.then(|| covered(session, &clock, &ramped, &parts)).flatten(),
+        ramped_seconds: (!ramped.whole().is_zero()).then(|| ramped.whole().as_secs_f64()),
         rto_seconds: session.stack.objective.rto.filter(|_| is_failover).map(|it| it.as_secs()),
         accepted: !begun.standing().minimum.is_empty(),
         objectives: if is_failover && served {
-            objectives(session, &clock, ramped, &parts)
+            objectives(session, &clock, &ramped, &parts)
         } else {
             Vec::new()
         },
@@ -300,7 +300,7 @@ pub(crate) fn expect_whole(shown: &PlanOutcome) -> Result<(), Failure> {
 fn covered(
     session: &Session,
     clock: &Clock,
-    ramped: SignedDuration,
+    ramped: &Ramped,
     parts: &BTreeMap<ComponentAddress, Timestamp>,
 ) -> Option<f64> {
     let rto = session.stack.objective.rto;
@@ -438,7 +438,7 @@ fn note_moment(
 fn objectives(
     session: &Session,
     clock: &Clock,
-    ramped: SignedDuration,
+    ramped: &Ramped,
     parts: &BTreeMap<ComponentAddress, Timestamp>,
 ) -> Vec<Objective> {
     let stack = &session.stack;
@@ -457,7 +457,7 @@ struct Ramps {
     steps: BTreeSet<usize>,
     running: BTreeSet<usize>,
     since: Timestamp,
-    alone: SignedDuration,
+    alone: Ramped,
 }
 
 impl Ramps {
@@ -468,12 +468,12 @@ impl Ramps {
         };
         let steps =
             plan.steps.iter().enumerate().filter(|(_, step)| is_ramp(step)).map(|(id, _)| id).collect();
-        Self { steps, running: BTreeSet::new(), since: session.now(), alone: SignedDuration::ZERO }
+        Self { steps, running: BTreeSet::new(), since: session.now(), alone: Ramped::default() }
     }
 
     fn note(&mut self, event: &Event, now: Timestamp) {
         if !self.running.is_empty() && self.running.is_subset(&self.steps) {
-            self.alone += now.duration_since(self.since);
+            self.alone.0.push((self.since, now));
         }
         self.since = now;
         match event {

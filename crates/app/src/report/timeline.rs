@@ -51,7 +51,7 @@ impl Clock {
     }
 
     /// Returns the seconds until [`Clock::reached`].
-    pub(crate) fn recovery(&self, ramped: SignedDuration) -> Option<f64> {
+    pub(crate) fn recovery(&self, ramped: &Ramped) -> Option<f64> {
         self.took(self.reached()?, ramped)
     }
 
@@ -59,9 +59,27 @@ impl Clock {
     ///
     /// Waiting for replication and the time that is only `ramped` do not count, since the primary
     /// serves meanwhile.
-    pub(crate) fn took(&self, at: Timestamp, ramped: SignedDuration) -> Option<f64> {
+    pub(crate) fn took(&self, at: Timestamp, ramped: &Ramped) -> Option<f64> {
         let since = self.drained.or(self.detected).or(self.decided)?;
-        Some((at.duration_since(since) - ramped).as_secs_f64().max(0.0))
+        Some((at.duration_since(since) - ramped.before(at)).as_secs_f64().max(0.0))
+    }
+}
+
+/// The stretches of a run in which it only ramped traffic.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Ramped(pub(crate) Vec<(Timestamp, Timestamp)>);
+
+impl Ramped {
+    /// Returns how much of them lies before `at`: a component that served before the ramp waited for
+    /// none of it.
+    pub(crate) fn before(&self, at: Timestamp) -> SignedDuration {
+        let parts = self.0.iter().filter(|(begin, _)| *begin < at);
+        parts.fold(SignedDuration::ZERO, |sum, (begin, end)| sum + at.min(*end).duration_since(*begin))
+    }
+
+    /// Returns their sum.
+    pub(crate) fn whole(&self) -> SignedDuration {
+        self.before(Timestamp::MAX)
     }
 }
 
@@ -218,5 +236,20 @@ impl Report {
         let mut came: Vec<_> = all.into_iter().filter_map(|(name, at)| Some((name, at?))).collect();
         came.sort_by_key(|(_, at)| *at);
         came
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_serves_before_a_ramp_waited_for_none_of_it() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let ramped = Ramped(vec![(at(100), at(160)), (at(200), at(260))]);
+        let clock = Clock { decided: Some(at(0)), ..Clock::default() };
+        let took = |seconds| clock.took(at(seconds), &ramped);
+        assert_eq!([took(90), took(130), took(180), took(300)], [90.0, 100.0, 120.0, 180.0].map(Some));
+        assert_eq!(ramped.whole().as_secs(), 120);
     }
 }

@@ -357,7 +357,11 @@ impl<'a> Draft<'a> {
         in_scope: bool,
         reason: &str,
     ) -> Result<(), ShapeError> {
-        if !in_scope || self.lacks_its_fact(resource, false) || self.waits_for_blocked(resource) {
+        if !in_scope
+            || self.lacks_its_fact(resource, false)
+            || self.waits_for_blocked(resource)
+            || self.leads_users_already(kind, resource)
+        {
             self.blocked.insert(resource.address.clone());
             return Ok(());
         }

@@ -6,7 +6,10 @@ use super::Draft;
 use crate::address::Address;
 use crate::cloud::CloudError;
 use crate::graph::Resource;
-use crate::plan::Remark;
+use crate::kind::DynKind;
+use crate::objective::Mode;
+use crate::observe::Owned;
+use crate::plan::{Intent, Remark};
 
 impl Draft<'_> {
     pub(super) fn waits_for_blocked(&mut self, resource: &Resource) -> bool {
@@ -43,5 +46,22 @@ impl Draft<'_> {
         if let Some(region) = region {
             self.report.silent.entry(region.to_owned()).or_default().insert(address.to_owned());
         }
+    }
+
+    /// True if users are led to the standby region by another object of this address, which stays until
+    /// the failback: a second one would have to be led back, too.
+    pub(super) fn leads_users_already(&mut self, kind: &'static dyn DynKind, resource: &Resource) -> bool {
+        if !kind.leads_users() || (self.options.intent, self.options.mode) != (Intent::Converge, Mode::Active)
+        {
+            return false;
+        }
+        let is_same = |it: &&Owned| it.kind == kind.name() && it.address == resource.address;
+        let Some(old) = self.seen.others.iter().find(is_same) else { return false };
+        let text = format!(
+            "`{}` leads users to {} and stays until the failback: write its name again, fail back, and change it after that",
+            old.found.id, self.stack.standby
+        );
+        self.block(&resource.address, text);
+        true
     }
 }

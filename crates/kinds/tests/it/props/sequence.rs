@@ -17,7 +17,7 @@ use serde_json::Value;
 enum Must {
     /// A group serves with at least this number of instances.
     Serve(Address, u64),
-    /// A table is restored.
+    /// A table is restored, or there as a replica that another posture has left.
     Hold(Address),
     /// A check has passed.
     Pass(Address),
@@ -89,7 +89,11 @@ impl Must {
                 let count = |live: &Value, of: &str| live[of].as_u64().unwrap_or(0);
                 of(address).is_some_and(|it| count(&it, "on_demand") + count(&it, "spot") >= *least)
             }
-            Self::Hold(address) => of(address).is_some_and(|it| it["status"] == "ACTIVE"),
+            Self::Hold(address) => {
+                let other = Address::parse(&format!("{}/table-replica", address.component()));
+                let there = of(address).or_else(|| of(&other?));
+                there.is_some_and(|it| it["status"] == "ACTIVE")
+            }
             Self::Pass(address) => done.contains(&format!("create {address}")),
         }
     }

@@ -158,12 +158,18 @@ impl Disaster {
 
     /// Asserts that the world of `sim` is the one that an undisturbed failover leaves.
     async fn expect_same(&self, sim: &Sim) {
-        let there = self.finished(sim).await;
+        self.expect_same_but(sim, str::to_owned).await;
+    }
+
+    /// As [`Self::expect_same`], of what `kept` keeps of each resource.
+    async fn expect_same_but(&self, sim: &Sim, kept: fn(&str) -> String) {
+        let of = |all: &[String]| all.iter().map(|it| kept(it)).collect::<Vec<_>>();
+        let (there, undisturbed) = (of(&self.finished(sim).await), of(&self.undisturbed));
         let only = |these: &[String], those: &[String]| -> Vec<String> {
             these.iter().filter(|it| !those.contains(it)).cloned().collect()
         };
-        let (more, less) = (only(&there, &self.undisturbed), only(&self.undisturbed, &there));
-        assert!(there == self.undisturbed, "there is {more:#?}\nthere should be {less:#?}");
+        let (more, less) = (only(&there, &undisturbed), only(&undisturbed, &there));
+        assert!(there == undisturbed, "there is {more:#?}\nthere should be {less:#?}");
     }
 
     async fn mode(&self, sim: &Sim) -> KeptMode {
