@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use crate::address::{Address, ComponentAddress};
 use crate::cloud::{Cloud, CloudError, Scope};
 use crate::graph::Graph;
-use crate::kind::{KindRegistry, ShapeError};
+use crate::kind::{KindRegistry, Lookup, Role, ShapeError};
+use crate::plan::PlanReport;
 use crate::sides::{Copied, Sides};
 
 /// Number of concurrent comparisons: each lists both sides page by page and holds the listings in
@@ -34,6 +35,16 @@ pub fn copied(
         }
     }
     Ok(all)
+}
+
+/// Returns the addresses of copies that a plan keeps although the stack has no use for them.
+pub fn kept<'a>(report: &'a PlanReport, kinds: &KindRegistry) -> Vec<&'a str> {
+    let is_copy = |address: &Address| {
+        let kind = kinds.get(address.resource());
+        kind.is_some_and(|kind| kind.role() == Role::Data && kind.lookup() == Lookup::Name)
+    };
+    let kept = report.kept.iter().map(|it| it.address.as_str());
+    kept.filter(|it| Address::parse(it).is_some_and(|it| is_copy(&it))).collect()
 }
 
 /// Compares both sides of each of `copied`, several concurrently; an error means that one could not

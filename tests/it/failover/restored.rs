@@ -189,3 +189,31 @@ fn a_destroy_that_takes_the_control_bucket_names_the_exports_that_go_with_it() {
         assert!(plan.stdout.contains(&format!("{kept} {fate}\n")), "{more}: {plan:?}");
     }
 }
+
+/// What a stack no longer names, or names otherwise, is not compared by its failback, which says so.
+#[test]
+fn a_failback_names_each_copy_that_it_does_not_compare() {
+    let machine = drstack();
+    let bucket = |name: &str| {
+        format!(
+            "{}[bucket.models]\nname = \"{name}\"\n",
+            super::STACK.split("[bucket.").next().expect("a head")
+        )
+    };
+    machine.write("lost.toml", LOST);
+    machine.write("backlog.toml", "backlog = { acme-models = { standby_only = 500 } }\n");
+    let of = |stack: &str| {
+        machine.write("s/stack.toml", stack);
+        let back = machine.run("failback s --dry-run --cloud sim --sim backlog.toml".split(' ')).ok();
+        back.stdout
+    };
+    machine.write("s/stack.toml", &bucket("acme-models"));
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml"));
+    assert!(of(&bucket("acme-models")).contains("500 objects only in us-west-2"));
+    let left = "bucket.models/bucket: the stack no longer names this copy, and it is not compared";
+    for stack in [bucket("acme-other"), bucket("x").split("[bucket.").next().expect("a head").to_owned()] {
+        let said = of(&stack);
+        assert!(said.contains(left) && !said.contains("the same on both sides"), "{said}");
+    }
+}

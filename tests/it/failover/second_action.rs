@@ -337,3 +337,26 @@ fn a_record_that_leads_users_keeps_its_name_until_the_failback() {
     run(&machine, "apply s --auto-approve", None).ok();
     run(&machine, "plan s --detailed-exitcode", None).ok();
 }
+
+/// The record of a part, and of an accepted minimum, has names: under another name it would shrink.
+#[test]
+fn what_the_record_of_a_failover_names_keeps_its_name_until_the_failback() {
+    for how in ["--only pool.serving", "--minimum pool.serving=10%"] {
+        let machine = drstack();
+        machine.write("s/stack.toml", STACK);
+        machine.write("lost.toml", LOST);
+        run(&machine, "apply s --auto-approve", None).ok();
+        run(&machine, &format!("failover s --auto-approve {how}"), Some("lost.toml")).unasked();
+        machine.write("s/stack.toml", &STACK.replace("[pool.serving]", "[pool.answers]"));
+        for command in ["plan s", "apply s --auto-approve"] {
+            let refused = run(&machine, command, None).code(3);
+            let why = "`pool.serving` has failed over, and the stack no longer names it";
+            assert!(refused.stderr.contains(why), "{how}: {refused:?}");
+        }
+        machine.write("s/stack.toml", STACK);
+        run(&machine, "failback s --auto-approve", None).ok();
+        machine.write("s/stack.toml", &STACK.replace("[pool.serving]", "[pool.answers]"));
+        run(&machine, "apply s --auto-approve", None).ok();
+        run(&machine, "plan s --detailed-exitcode", None).ok();
+    }
+}

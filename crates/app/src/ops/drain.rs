@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use drstack_core::address::{Address, ComponentAddress};
+use drstack_core::cloud::{Found, Owner};
 use drstack_core::copies::{copied, look};
+use drstack_core::observe::Look;
 use drstack_core::part::Sequence;
 use drstack_core::sides::Copied;
 use jiff::{SignedDuration, Timestamp};
@@ -62,8 +64,22 @@ fn copies(
     planned: &PlanOutcome,
     of: Option<&BTreeSet<ComponentAddress>>,
 ) -> Result<Copies, Failure> {
-    copied(&planned.compiled.graph, &session.kinds, of)
-        .map_err(|error| Failure::new(Status::Failed, error, "report this, with the stack"))
+    let mut copied = copied(&planned.compiled.graph, &session.kinds, of)
+        .map_err(|error| Failure::new(Status::Failed, error, "report this, with the stack"))?;
+    copied.retain(|address, _| is_copy(planned, address));
+    Ok(copied)
+}
+
+/// True if what is there at `address` is its copy: not if it has still to be made, and not if data of
+/// another posture stands in its place.
+fn is_copy(planned: &PlanOutcome, address: &Address) -> bool {
+    match planned.seen.get(address) {
+        Some(Look::Present(Found { owner: Owner::Ours(of), .. })) => {
+            of == address || of.component() != address.component()
+        }
+        Some(Look::Absent) => false,
+        _ => true,
+    }
 }
 
 /// Returns the data to wait for, and the addresses of what is left out. A name that matches no data

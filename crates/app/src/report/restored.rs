@@ -1,6 +1,7 @@
 //! The moment that restored data dates from: later writes are lost with the primary.
 
 use drstack_core::component::StackFacts;
+use drstack_core::copies;
 use drstack_core::kind::KindRegistry;
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark};
@@ -97,7 +98,18 @@ pub(crate) fn left(
         }
     };
     let kept = restored::kept(report, kinds).into_iter();
-    kept.map(|address| Remark { address: address.to_owned(), text: text.clone() }).collect()
+    let mut all: Vec<Remark> =
+        kept.map(|address| Remark { address: address.to_owned(), text: text.clone() }).collect();
+    if intent == Intent::Failback {
+        all.extend(copies::kept(report, kinds).into_iter().map(|address| Remark {
+            address: address.to_owned(),
+            text: format!(
+                "the stack no longer names this copy, and it is not compared: what was written to it may be in {} alone",
+                stack.standby
+            ),
+        }));
+    }
+    all
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! Settings of others that a failover changed and that the stack no longer names.
+//! What a failover changed and the stack no longer names: parts of it, and settings of others.
 //!
-//! Nobody owns them, so no listing shows them: a role that a fence denied would stay denied for good.
-//! The bundle of the last apply has them.
+//! Nobody owns such settings, so no listing shows them: a role that a fence denied would stay denied
+//! for good. The bundle of the last apply has them.
 
 use drstack_core::bundle::Bundle;
 use drstack_core::compile::compile;
@@ -9,19 +9,39 @@ use drstack_core::control::StoreError;
 use drstack_core::control::published::bundle;
 use drstack_core::graph::{Graph, Resource};
 use drstack_core::kind::Role;
-use drstack_core::objective::Mode;
+use drstack_core::objective::{Mode, Standing};
 use drstack_core::plan::{Intent, Options, Remark};
 
-use crate::failure::{Failure, store_failure};
+use crate::failure::{Failure, Status, store_failure};
 use crate::session::Session;
 
 impl Session {
+    /// Fails if the stack no longer names what the record of a failover names: a part that failed over
+    /// on its own, or a pool whose minimum the operator accepted. Under another name it would be in
+    /// standby.
+    fn expect_named(&self, options: &Options, now: &Standing) -> Result<(), Failure> {
+        if (options.intent, options.mode) != (Intent::Converge, Mode::Active) {
+            return Ok(());
+        }
+        let is_named = |name: &str| self.stack.components.keys().any(|it| it.is_within(name));
+        let recorded = now.only.iter().map(String::as_str).chain(now.minimum.pools());
+        let Some(name) = recorded.into_iter().find(|name| !is_named(name)) else { return Ok(()) };
+        let message = format!("`{name}` has failed over, and the stack no longer names it");
+        let hint = "write its name again, fail back, and rename or remove it after that";
+        Err(Failure::new(Status::NotReady, message, hint))
+    }
+
     /// Returns a remark on each setting that an apply or a failback would leave as a failover changed it.
+    ///
+    /// # Errors
+    /// Returns an error if the record of the failover names what the stack does not.
     pub(super) async fn left_by_failover(
         &self,
         options: &Options,
         want: &Graph,
+        now: &Standing,
     ) -> Result<Vec<Remark>, Failure> {
+        self.expect_named(options, now)?;
         let leaves = match options.intent {
             Intent::Converge => options.mode == Mode::Active,
             Intent::Failback => true,

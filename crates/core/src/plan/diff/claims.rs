@@ -87,10 +87,7 @@ impl<'a> Draft<'a> {
                 return Whose::Moved(address);
             }
             Owner::Ours(address) if self.serves_in_its_place(kind, resource, address) => {
-                let text = format!("`{id}` is there for {address}: it serves as it is");
-                self.stays.push(Stays { kind, found: found.clone(), is_blocked: false });
-                self.report.notes.push(Remark { address: resource.address.to_string(), text });
-                self.report.unchanged += 1;
+                self.leave_in_place(kind, resource, found, address);
                 return Whose::Others;
             }
             Owner::Ours(address) if self.is_other_half(kind, resource, address) => {

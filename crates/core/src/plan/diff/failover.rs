@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use super::Draft;
 use super::older::keeps_older;
+use super::{Draft, Stays};
 use crate::address::Address;
 use crate::cloud::Found;
 use crate::graph::Resource;
-use crate::kind::{Action, DynKind, Place, Readiness, ShapeError};
+use crate::kind::{Action, DynKind, Place, Readiness, Role, ShapeError};
 use crate::objective::Mode;
 use crate::plan::stability::violation;
 use crate::plan::{Intent, Remark, order};
@@ -81,6 +81,41 @@ impl Draft<'_> {
         let serves = self.options.mode == Mode::Active && !keeps_older(kind);
         let is_left = kind.role().holds_data() && (serves || self.options.intent == Intent::Failback);
         of.component() == resource.address.component() && is_left
+    }
+
+    /// Leaves `found`, which stands for `of`, in the place of `resource`.
+    ///
+    /// Restored data is no replica, whatever the stack says by now: a report says of when it is, and a
+    /// failback that nothing of it is compared.
+    pub(super) fn leave_in_place(
+        &mut self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        found: &Found,
+        of: &Address,
+    ) {
+        self.stays.push(Stays { kind, found: found.clone(), is_blocked: false });
+        let restored = self.kinds.get(of.resource()).filter(|it| it.role() == Role::Restored);
+        if let Some(restored) = restored.filter(|_| kind.role() != Role::Restored) {
+            let outputs = restored.outputs(&found.id, &found.live);
+            self.outputs.insert(of.clone(), outputs.unwrap_or_default());
+            if self.options.intent == Intent::Failback {
+                let text = format!("`{}` holds data that a failover restored", found.id);
+                self.report.kept.push(Remark { address: of.to_string(), text });
+            }
+            if self.options.intent == Intent::Converge {
+                let text = format!(
+                    "`{}` was restored for {of}, and serves: it is no replica; write the posture again that it was applied with, fail back, \
+                     and change it after that",
+                    found.id
+                );
+                self.block(&resource.address, text);
+                return;
+            }
+        }
+        let text = format!("`{}` is there for {of}: it serves as it is", found.id);
+        self.report.notes.push(Remark { address: resource.address.to_string(), text });
+        self.report.unchanged += 1;
     }
 
     /// Notes drift that is left in place because only a replacement could fix it.
