@@ -29,6 +29,10 @@ const MOST_PLAN: u64 = 256;
 fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     let limit = most * 1024 * 1024;
     let mut bytes = Vec::new();
+    // Nobody may ever write into a pipe: to open one would wait for that.
+    if is_pipe(path) {
+        return Err(FileError::Other("it is a pipe, and not a file".to_owned()));
+    }
     let file = std::fs::File::open(path);
     let read = file.and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
     match read {
@@ -42,6 +46,19 @@ fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
             _ => FileError::Other(error.to_string()),
         }),
     }
+}
+
+#[cfg(unix)]
+fn is_pipe(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    // What the shell passes as `<(command)` has a writer.
+    let is_named = !path.starts_with("/dev") && !path.starts_with("/proc");
+    is_named && std::fs::metadata(path).is_ok_and(|it| it.file_type().is_fifo())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &Path) -> bool {
+    false
 }
 
 /// Returns the plan file at `path`.

@@ -12,7 +12,6 @@ use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::component::StackFacts;
 use drstack_core::control::mode::KeptMode;
-use drstack_core::control::records;
 use drstack_core::graph::Graph;
 use drstack_core::kind::{Action, Place};
 use drstack_core::objective::Mode;
@@ -21,7 +20,7 @@ use drstack_core::plan::{Intent, Options, Plan, Remark};
 use drstack_core::stack::{Stack, is_region};
 use drstack_core::text::plain;
 
-use crate::failure::{Failure, Status, store_failure};
+use crate::failure::{Failure, Status};
 use crate::planned::PlanOutcome;
 use crate::session::Session;
 
@@ -224,7 +223,7 @@ impl Session {
 
     /// Fails as [`same_stack`] does, before anything is said about which region serves.
     pub(crate) async fn expect_same_stack(&self) -> Result<(), Failure> {
-        let kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
+        let kept = self.kept_facts().await?;
         kept.of.iter().try_for_each(|applied| same_stack(&self.stack.facts, applied))
     }
 }

@@ -9,7 +9,6 @@ use drstack_core::control::lock::holder;
 use drstack_core::control::patient::{GARBLED, Patient};
 use drstack_core::control::published;
 use drstack_core::control::record;
-use drstack_core::control::records::facts;
 use drstack_core::control::unkept::Unkept;
 use drstack_core::control::witness::testimony;
 use drstack_core::control::{ControlStore, StoreError};
@@ -254,7 +253,7 @@ impl Session {
         if trust.planned {
             return Ok(self);
         }
-        let kept = facts(&*self.store).await.map_err(|error| store_failure(&error))?;
+        let kept = self.kept_facts().await?;
         let alone = Some(RecoveryInputs { facts: kept.facts, known: BTreeMap::new() });
         Ok(Self { alone, ..self })
     }

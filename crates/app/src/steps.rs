@@ -2,6 +2,7 @@
 
 mod addresses;
 pub mod execute;
+mod facts;
 mod left;
 pub mod lock;
 pub mod plan;

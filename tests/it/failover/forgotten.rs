@@ -406,3 +406,47 @@ fn a_failback_that_finds_nothing_says_so() {
     machine.write("s/stack.toml", &stack);
     run(&machine, "failback s --auto-approve", None).ok();
 }
+
+/// One damaged object ends nothing: facts come from the bundle, and a failover raises what exists
+/// without the bundle.
+#[test]
+fn a_damaged_record_of_facts_or_bundle_keeps_nobody_from_going_on() {
+    let machine = drstack();
+    machine.write("s/stack.toml", STACK);
+    machine.write("lost.toml", LOST);
+    let damage = |key: &str| {
+        meddle(&machine, |world| world["buckets"]["demo-control"]["objects"][key] = json!("{"));
+    };
+    run(&machine, "apply s --auto-approve", None).ok();
+    damage("facts.json");
+    let plan = run(&machine, "plan s", None).ok();
+    assert!(plan.stderr.contains("what the bundle has of it counts"), "{plan:?}");
+    run(&machine, "apply s --auto-approve", None).ok();
+    let plan = run(&machine, "plan s --detailed-exitcode", None).ok();
+    assert!(!plan.stderr.contains("what the bundle has of it counts"), "{plan:?}");
+    damage("bundle.json");
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).code(1);
+    let over = run(&machine, "failover s --auto-approve --unsigned", Some("lost.toml")).unasked();
+    assert!(over.stdout.contains("it stays as it is: it needs pool.serving/instance-profile"), "{over:?}");
+    assert_eq!(desired(&machine), [4, 8]);
+    damage("facts.json");
+    run(&machine, "failback s --auto-approve", None).code(1);
+    run(&machine, "apply s --auto-approve", None);
+}
+
+/// A group that loses its tags while it serves is counted, and has them again.
+#[test]
+fn a_group_that_lost_its_tags_while_it_serves_is_counted() {
+    let machine = serving();
+    take_tags(&machine, &["group"], &json!("foreign"));
+    let again = run(&machine, "failover s --auto-approve", Some("lost.toml"));
+    assert!(again.stdout.contains("has lost its tags"), "{again:?}");
+    assert!(
+        !again.stdout.contains("nothing in service") && !again.stderr.contains("nothing in service"),
+        "{again:?}"
+    );
+    let owners = world(&machine)["world"]["objects"]["group"]["us-west-2"].clone();
+    assert!(!owners.to_string().contains("foreign"), "{owners}");
+    run(&machine, "failback s --auto-approve", None).ok();
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+}

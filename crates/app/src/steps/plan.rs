@@ -10,7 +10,7 @@ use drstack_core::cloud::Scope;
 use drstack_core::compile::{Compiled, compile, queries};
 use drstack_core::control::lock::{Peek, peek};
 use drstack_core::control::mode::KeptMode;
-use drstack_core::control::records::{self, Kept};
+use drstack_core::control::records::Kept;
 use drstack_core::control::witness;
 use drstack_core::diagnostic::{Diagnostic, MOST_SHOWN, codes::UNANSWERED};
 use drstack_core::facts::{Fact, Facts};
@@ -24,7 +24,7 @@ use drstack_core::plan::waits::go_without;
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step, StoredAnswer, renamed};
 use drstack_core::verdict::{Pool, pools};
 
-use crate::failure::{Failure, Status, shape_failure, store_failure};
+use crate::failure::{Failure, Status, shape_failure};
 use crate::identity::{replaces_all, same_stack};
 use crate::planned::PlanOutcome;
 use crate::report::restored;
@@ -276,7 +276,7 @@ impl Session {
                 )
             }
             None => {
-                kept = records::facts(&*self.store).await.map_err(|error| store_failure(&error))?;
+                kept = self.kept_facts().await?;
                 kept.of.iter().try_for_each(|applied| same_stack(&self.stack.facts, applied))?;
                 let mut before = std::mem::take(&mut kept.facts);
                 let stored = before.clone();
@@ -287,7 +287,7 @@ impl Session {
                     capture(&*self.cloud, &self.scope, &queries(&self.stack), before, self.app.catalog.keep)
                         .await;
                 let moved = moved(&stored, &seen.facts);
-                let has_new_levels = seen.facts.has_new_levels(&stored);
+                let has_new_levels = kept.is_damaged || seen.facts.has_new_levels(&stored);
                 (seen, moved, has_new_levels)
             }
         };

@@ -17,6 +17,8 @@ pub struct Kept {
     pub facts: Facts,
     /// The stack that was applied last, with its regions; `None` before the first apply.
     pub of: Option<StackFacts>,
+    /// True if what is stored cannot be used, and has to be stored anew.
+    pub is_damaged: bool,
     version: Option<Version>,
 }
 
@@ -43,11 +45,24 @@ pub async fn facts(store: &dyn ControlStore) -> Result<Kept, StoreError> {
                 Stored::Of { of, facts } => (Some(of), facts),
                 Stored::Bare(facts) => (None, facts),
             };
-            Ok(Kept { facts, of, version: Some(version) })
+            Ok(Kept { facts, of, is_damaged: false, version: Some(version) })
         }
         Ok(None) | Err(StoreError::NoBucket { .. }) => Ok(Kept::default()),
         Err(error) => Err(error),
     }
+}
+
+/// Returns `facts` of the stack `of`, to be stored in place of what is there and cannot be used.
+///
+/// # Errors
+/// The store's errors.
+pub async fn in_place_of_damaged(
+    store: &dyn ControlStore,
+    facts: Facts,
+    of: StackFacts,
+) -> Result<Kept, StoreError> {
+    let version = store.get(FACTS).await?.map(|(_, version)| version);
+    Ok(Kept { facts, of: Some(of), is_damaged: true, version })
 }
 
 /// Stores `kept`, for the stack `of`, in place of the version that it was read from.

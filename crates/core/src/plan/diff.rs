@@ -115,7 +115,8 @@ pub fn plan(
     Ok((Plan { steps, outputs: draft.outputs, gates }, draft.report))
 }
 
-/// Returns the objects that exist under another address than the one that wants them: renames.
+/// Returns the objects that exist under another address than the one that wants them, renames, and
+/// capacity that has lost its tags.
 ///
 /// # Errors
 /// As [`plan`].
@@ -124,7 +125,13 @@ pub fn renamed(
     seen: &Observed,
     kinds: &KindRegistry,
 ) -> Result<BTreeMap<Address, Look>, ShapeError> {
-    Ok(Moved::find(want, seen, kinds)?.into_looks())
+    let mut looks = Moved::find(want, seen, kinds)?.into_looks();
+    for resource in seen.untagged.keys().filter_map(|address| want.resources.get(address)) {
+        if let Some(found) = as_it_runs::without_tags(resource, seen, kinds)? {
+            looks.insert(resource.address.clone(), Look::Present(found.clone()));
+        }
+    }
+    Ok(looks)
 }
 
 /// Owned resources that no desired resource has claimed yet, by address.
@@ -302,7 +309,7 @@ impl<'a> Draft<'a> {
             self.leaves_as_it_is(resource, &fields(&changes, ["cannot be changed in place"; 2]));
             return Ok(());
         }
-        if self.waits_for_blocked(resource) {
+        if self.stays_in_failover(kind, resource) || self.waits_for_blocked(resource) {
             self.held.extend(links);
             return Ok(());
         }

@@ -117,19 +117,31 @@ impl World {
         execute(plan, cloud, &kinds, &self.scope, &mut journal, &options, &mut |_| {}).await.unwrap()
     }
 
+    /// Plans an apply that replaces what blocks it. A replica under another key is another replica: the
+    /// user decides to replace it, by its address.
+    async fn allowed(&self, stack: &Stack, mode: Mode) -> PlanOutcome {
+        let first = self.planned(stack, mode, Intent::Converge, &BTreeSet::new()).await;
+        if first.report.blocked.is_empty() {
+            return first;
+        }
+        let named = first.report.blocked.iter().filter_map(|it| it.text.split("--delete-data ").nth(1));
+        let named = named.map(|it| it.trim_matches(['`', '\'']).to_owned()).collect();
+        self.planned(stack, mode, Intent::Converge, &named).await
+    }
+
     /// Applies the stack. Asserts that the plan is then empty, that the whole graph exists, and
     /// that the report names every other resource of the stack as kept. Returns the last report.
     async fn apply(&mut self, stack: &Stack, mode: Mode) -> PlanReport {
         let none = BTreeSet::new();
-        let mut first = self.planned(stack, mode, Intent::Converge, &none).await;
-        if !first.report.blocked.is_empty() {
-            // A replica under another key is another replica: the user decides to replace it, by
-            // its address.
-            let named = first.report.blocked.iter().filter_map(|it| it.text.split("--delete-data ").nth(1));
-            let named = named.map(|it| it.trim_matches(['`', '\'']).to_owned()).collect();
-            first = self.planned(stack, mode, Intent::Converge, &named).await;
-            assert_eq!(first.report.blocked, []);
+        let mut first = self.allowed(stack, mode).await;
+        if first.report.blocked.iter().any(|it| it.text.contains("fail back")) {
+            let back = self.planned(stack, Mode::Standby, Intent::Failback, &none).await;
+            self.execute(&back.plan).await;
+            let standby = self.allowed(stack, Mode::Standby).await;
+            self.execute(&standby.plan).await;
+            first = self.allowed(stack, mode).await;
         }
+        assert_eq!(first.report.blocked, []);
         self.execute(&first.plan).await;
         let PlanOutcome { plan, report, graph } = self.planned(stack, mode, Intent::Converge, &none).await;
         let kinds = drstack_kinds::kinds();

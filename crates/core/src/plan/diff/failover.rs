@@ -21,6 +21,24 @@ impl Draft<'_> {
         self.options.intent.fails_over()
     }
 
+    /// True if a failover leaves `resource`, which exists, as it is, because what it needs cannot be had
+    /// now.
+    ///
+    /// Example: a launch template, where the bundle that knows of the instance profile is lost. What
+    /// runs on it is raised all the same.
+    pub(super) fn stays_in_failover(&mut self, kind: &'static dyn DynKind, resource: &Resource) -> bool {
+        let moves = kind.capacity().is_some() || kind.traffic().is_some() || kind.check().is_some();
+        if !self.fails_over() || moves || resource.place != Place::Standby {
+            return false;
+        }
+        let Some(need) = resource.needed().filter(|need| self.blocked.contains(*need)).min() else {
+            return false;
+        };
+        let text = format!("it stays as it is: it needs {need}");
+        self.report.notes.push(Remark { address: resource.address.to_string(), text });
+        true
+    }
+
     /// True if `kind` moves shares of traffic in a planned failover, before the switch moves it for
     /// good.
     pub(super) fn moves_by_shares(&self, kind: &'static dyn DynKind) -> bool {
@@ -38,7 +56,7 @@ impl Draft<'_> {
     ) -> Result<(), ShapeError> {
         let address = resource.address.clone();
         let Some(found) = found else {
-            let text = "it was not there when the primary was last seen".to_owned();
+            let text = "it is not in what was last seen of the primary".to_owned();
             self.report.notes.push(Remark { address: address.to_string(), text });
             self.blocked.insert(address);
             return Ok(());
@@ -139,6 +157,12 @@ impl Draft<'_> {
         resource: &Resource,
         ready: &Readiness,
     ) -> Result<Option<&'static str>, ShapeError> {
+        if self.fails_over()
+            && kind.capacity().is_some()
+            && self.seen.untagged.contains_key(&resource.address)
+        {
+            return Ok(Some("it has lost its tags"));
+        }
         let lacks = self.fails_over() && *ready != Readiness::Ready;
         if lacks && kind.capacity().is_some() {
             return Ok(Some("not all of its instances serve"));

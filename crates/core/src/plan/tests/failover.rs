@@ -65,7 +65,7 @@ fn what_needs_something_elsewhere_that_nobody_saw_is_left_out_and_said() {
         let seen = seen(vec![("x.x/a", look), ("x.x/b", Look::Absent)]);
         let (plan, report) = made(&user_of_elsewhere(Place::Primary), &seen, &options(Intent::Failover));
         assert!(plan.is_empty(), "{plan:?}");
-        assert_eq!(texts(&report.notes), ["x.x/a: it was not there when the primary was last seen"]);
+        assert_eq!(texts(&report.notes), ["x.x/a: it is not in what was last seen of the primary"]);
         assert_eq!(texts(&report.blocked), ["x.x/b: it needs x.x/a"]);
     }
 }
