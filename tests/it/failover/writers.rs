@@ -82,3 +82,40 @@ fn a_role_that_is_denied_is_named_until_the_failback() {
     run(&machine, "apply s --auto-approve", None).ok();
     run(&machine, "plan s --detailed-exitcode", None).ok();
 }
+
+/// What serves keeps the rights to read what it serves, and what is denied stays denied, whatever the
+/// stack says by now.
+#[test]
+fn an_apply_takes_no_right_away_while_the_standby_serves() {
+    let machine = drstack();
+    let fence = |buckets: &str| format!("[fence.writers]\ndeny_writers = [\"w\"]\nbuckets = [{buckets}]\n");
+    let policy = |kind: &str| {
+        let path = machine.folder().join(".drstack/sim/world.json");
+        let world: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
+        let all = world["world"]["objects"][kind]["global"].as_object().expect("roles").clone();
+        all.into_iter().map(|(_, it)| it["live"]["policy"].to_string()).collect::<String>()
+    };
+    machine.write("lost.toml", LOST);
+    machine.write("s/stack.toml", &format!("{STACK}{}", fence("\"@bucket.models\"")));
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    run(&machine, "apply s --auto-approve", None).ok();
+    // Another name of the bucket, and the fence of another: the old rights stay beside the new ones.
+    let renamed = STACK.replace("\"acme-models\"", "\"acme-other\"");
+    machine.write("s/stack.toml", &format!("{renamed}{}", fence("\"@bucket.models\"")));
+    let ran = run(&machine, "apply s --auto-approve", None).ok();
+    assert!(ran.stdout.contains("rights that the stack no longer names stay until the failback"), "{ran:?}");
+    for name in ["acme-models-us-west-2/*", "acme-other-us-west-2/*"] {
+        assert!(policy("instance-role").contains(name), "{name}: {}", policy("instance-role"));
+    }
+    for name in ["arn:aws:s3:::acme-models/*", "arn:aws:s3:::acme-other/*"] {
+        assert!(policy("writer-fence").contains(name), "{name}: {}", policy("writer-fence"));
+    }
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+    run(&machine, "failback s --auto-approve", None).ok();
+    assert_eq!(policy("writer-fence"), "null");
+    run(&machine, "apply s --auto-approve", None).ok();
+    assert!(!policy("instance-role").contains("acme-models"), "{}", policy("instance-role"));
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+}

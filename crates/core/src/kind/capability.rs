@@ -1,7 +1,8 @@
 //! What only some kinds can do. A kind that names no capability meets none of them.
 
 use super::{
-    DynCapacity, DynCheck, DynKeepsName, DynReplication, DynRevised, DynStaged, DynTraffic, DynWitness,
+    DynCapacity, DynCheck, DynKeepsName, DynReplication, DynRevised, DynRights, DynStaged, DynTraffic,
+    DynWitness,
 };
 
 /// Capabilities of a kind; the core asks for them by `kind.capacity()` and the like.
@@ -24,6 +25,8 @@ pub struct Capabilities {
     pub keeps_name: Option<&'static dyn DynKeepsName>,
     /// Its creation takes several calls: [`super::Staged`].
     pub staged: Option<&'static dyn DynStaged>,
+    /// It grants or denies rights: [`super::Rights`].
+    pub rights: Option<&'static dyn DynRights>,
     /// An update depends on what was there before: [`super::Revised`].
     pub revised: Option<&'static dyn DynRevised>,
     /// Field of spec and live value with the ids of what it carries traffic for, as a route table does for subnets. A
@@ -56,6 +59,7 @@ impl Capabilities {
         witness: None,
         keeps_name: None,
         staged: None,
+        rights: None,
         revised: None,
         carries: None,
         keeps_text: false,

@@ -122,6 +122,7 @@ impl Component for Fence {
 fn denial(spec: &FenceTable, role: &str, cx: &CompileCx<'_>) -> Resource {
     let texts = |links: Vec<Link>| links.iter().map(|it| it.text().to_owned()).collect::<Vec<_>>();
     let mut fence = WriterFenceSpec {
+        also: Vec::new(),
         role: role.to_owned(),
         denied: cx.mode == Mode::Active,
         buckets: spec.buckets.iter().flat_map(|it| texts(cx.export(it, PRIMARY))).collect(),

@@ -7,6 +7,7 @@ pub mod instance_role;
 #[cfg(feature = "aws")]
 pub(crate) mod own_role;
 pub mod replication_role;
+mod rights;
 pub mod writer_fence;
 
 use drstack_core::kind::FieldChange;

@@ -14,7 +14,7 @@ use crate::graph::Resource;
 use crate::kind::{Compared, DynKind, ShapeError};
 use crate::objective::Mode;
 use crate::observe::{Claim, Look};
-use crate::plan::{MISSING, Remark};
+use crate::plan::{Intent, MISSING, Remark};
 
 /// Owner of an object that was found in the place of a desired resource.
 pub(super) enum Whose<'f> {
@@ -252,10 +252,10 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Returns `resource` with what `found` keeps: its name, and the units in which it counts what
-    /// serves.
+    /// Returns `resource` with what `found` keeps: its name, the units in which it counts what serves,
+    /// and its rights while the standby region serves.
     pub(super) fn as_it_stays<'r>(
-        &self,
+        &mut self,
         kind: &'static dyn DynKind,
         resource: &'r Resource,
         found: &Found,
@@ -273,6 +273,14 @@ impl<'a> Draft<'a> {
         if let Some(capacity) = kind.capacity().filter(|_| self.options.mode == Mode::Active)
             && let Some(spec) = capacity.counting_as(&stays.spec, &found.live)?
         {
+            stays = Cow::Owned(Resource { spec, ..resource.clone() });
+        }
+        let serves = (self.options.intent, self.options.mode) == (Intent::Converge, Mode::Active);
+        if let Some(rights) = kind.capabilities().rights.filter(|_| serves)
+            && let Some(spec) = rights.with_those_of(&stays.spec, &found.live)?
+        {
+            let text = "rights that the stack no longer names stay until the failback".to_owned();
+            self.report.notes.push(Remark { address: resource.address.to_string(), text });
             stays = Cow::Owned(Resource { spec, ..resource.clone() });
         }
         Ok(stays)

@@ -54,6 +54,7 @@ pub(super) fn profile(
 fn role(spec: &PoolTable, cx: &CompileCx<'_>, name: &str) -> InstanceRoleSpec {
     let texts = |links: Vec<Link>| links.into_iter().map(|link| link.text().to_owned());
     let mut role = InstanceRoleSpec {
+        also: Vec::new(),
         name: name.to_owned(),
         account: account(cx),
         buckets: spec.buckets.iter().flat_map(|it| texts(cx.export(it, "arn"))).collect(),

@@ -1,13 +1,13 @@
 //! The instance role kind: a pool's instances may read what the stack names, and nothing else.
 
 use drstack_core::kind::{
-    Capabilities, Erased, FieldChange, Halfway, KeepsName, Kind, Lookup, Operation, Place, Staged,
+    Capabilities, Erased, FieldChange, Halfway, KeepsName, Kind, Lookup, Operation, Place, Rights, Staged,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::{bounded, rights};
 use crate::kms;
-use crate::services::iam::bounded;
 use crate::services::{operation, owned_by};
 
 /// The desired state of an instance role.
@@ -28,6 +28,9 @@ pub struct InstanceRoleSpec {
     /// ARN of the stack's parameters; none if it has no fence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<String>,
+    /// Statements beside these, which the role has while the standby region serves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Value>,
     /// ARN of the policy that bounds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions_boundary: Option<String>,
@@ -78,7 +81,8 @@ pub fn policy(spec: &InstanceRoleSpec) -> Value {
     ];
     let keys = spec.keys.iter().filter_map(|key| kms::allow("kms:Decrypt", key));
     let parameters = allow(&["ssm:GetParameter", "ssm:GetParameters"], spec.parameters.as_slice());
-    let statements: Vec<Value> = statements.into_iter().flatten().chain(keys).chain(parameters).collect();
+    let statements = statements.into_iter().flatten().chain(keys).chain(parameters);
+    let statements: Vec<Value> = statements.chain(spec.also.iter().cloned()).collect();
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
@@ -105,6 +109,7 @@ impl Kind for InstanceRole {
     ];
     const CAPABILITIES: Capabilities = Capabilities {
         keeps_name: Some(&Erased::<Self>::NEW),
+        rights: Some(&Erased::<Self>::NEW),
         staged: Some(&Erased::<Self>::NEW),
         ..Capabilities::NONE
     };
@@ -134,6 +139,13 @@ impl KeepsName for InstanceRole {
 
     fn under_its_name(spec: &InstanceRoleSpec, id: &str, _live: &InstanceRoleLive) -> InstanceRoleSpec {
         InstanceRoleSpec { name: id.to_owned(), ..spec.clone() }
+    }
+}
+
+impl Rights for InstanceRole {
+    fn with_those_of(spec: &InstanceRoleSpec, live: &InstanceRoleLive) -> Option<InstanceRoleSpec> {
+        let also = rights::beside(&live.policy, &policy(spec));
+        (!also.is_empty()).then(|| InstanceRoleSpec { also, ..spec.clone() })
     }
 }
 

@@ -5,10 +5,11 @@
 //! apply after it, which the primary answers, writes the policy, and a failback begins with lifting
 //! it.
 
-use drstack_core::kind::{Capabilities, FieldChange, Kind, Lookup, Operation, Place, Role};
+use drstack_core::kind::{Capabilities, Erased, FieldChange, Kind, Lookup, Operation, Place, Rights, Role};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::rights;
 use crate::services::operation;
 
 /// The desired state of a writer fence.
@@ -26,6 +27,9 @@ pub struct WriterFenceSpec {
     pub region: String,
     /// Its partition.
     pub partition: String,
+    /// Statements beside these, which the role has while the standby region serves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Value>,
 }
 
 /// A writer fence as IAM reports it.
@@ -70,6 +74,7 @@ pub fn policy(spec: &WriterFenceSpec) -> Value {
             "Condition": {"StringEquals": {"aws:RequestedRegion": spec.region}},
         }));
     }
+    statements.extend(spec.also.iter().cloned());
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
@@ -93,7 +98,8 @@ impl Kind for WriterFence {
         operation("iam", "GetRolePolicy"),
         operation("iam", "PutRolePolicy"),
     ];
-    const CAPABILITIES: Capabilities = Capabilities { needs_both_regions: true, ..Capabilities::NONE };
+    const CAPABILITIES: Capabilities =
+        Capabilities { needs_both_regions: true, rights: Some(&Erased::<Self>::NEW), ..Capabilities::NONE };
     type Spec = WriterFenceSpec;
     type Live = WriterFenceLive;
 
@@ -103,6 +109,13 @@ impl Kind for WriterFence {
 
     fn expect(spec: &WriterFenceSpec, _id: &str) -> WriterFenceLive {
         WriterFenceLive { policy: wanted(spec) }
+    }
+}
+
+impl Rights for WriterFence {
+    fn with_those_of(spec: &WriterFenceSpec, live: &WriterFenceLive) -> Option<WriterFenceSpec> {
+        let also = rights::beside(&live.policy, &policy(spec));
+        (spec.denied && !also.is_empty()).then(|| WriterFenceSpec { also, ..spec.clone() })
     }
 }
 
@@ -122,6 +135,7 @@ mod tests {
             tables: vec!["acme-features".into()],
             region: "us-east-1".into(),
             partition: "aws".into(),
+            also: Vec::new(),
         };
         assert_eq!(
             policy(&spec),

@@ -21,6 +21,7 @@ pub(super) fn samples() -> Vec<Sample> {
         ("partition", "what it denied is nothing once it is lifted"),
     ];
     let fence = |denied| WriterFenceSpec {
+        also: Vec::new(),
         role: "serving-writers".into(),
         denied,
         buckets: vec!["acme-models".into()],
@@ -29,6 +30,7 @@ pub(super) fn samples() -> Vec<Sample> {
         partition: "aws".into(),
     };
     let reader = InstanceRoleSpec {
+        also: Vec::new(),
         name: "drstack-fleet-pool-instances".into(),
         account: Some("123456789012".into()),
         buckets: vec!["arn:aws:s3:::acme-models-us-west-2".into()],
