@@ -231,7 +231,7 @@ impl Session {
     }
 
     /// True if the control bucket has a bundle, whatever is in it.
-    async fn has_bundle(&self) -> bool {
+    pub(crate) async fn has_bundle(&self) -> bool {
         matches!(published::bundle(&*self.store).await, Ok(Some(_)))
     }
 

@@ -8,5 +8,6 @@ pub mod lock;
 pub mod plan;
 mod predict;
 pub mod publish;
+mod stale;
 pub mod stop;
 pub mod then;

@@ -63,6 +63,11 @@ pub async fn destroy(session: &mut Session, how: Destroy) -> Ended {
             finish(session, &options, shown, Run::Destroy, how.parallelism, approval).await?
         }
     };
+    if status == Status::Done && !options.targets.is_empty() && session.has_bundle().await {
+        session.warn(
+            "warning: the bundle still has what was destroyed, and a failover would miss it: run `drstack apply STACK`, with the files as it is to stay",
+        );
+    }
     if status != Status::Done || !options.delete_data.contains(CONTROL) {
         return Ok(status);
     }

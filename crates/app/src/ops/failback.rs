@@ -105,7 +105,19 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
         not_compared: apart,
         not_awaited: Vec::new(),
     };
-    carry_out(session, shown, kept, &change).await
+    carried_out(session, shown, kept, &change).await
+}
+
+/// Fails back, and says if a failover would begin with other files than these from then on.
+async fn carried_out(
+    session: &mut Session,
+    shown: PlanOutcome,
+    kept: KeptMode,
+    change: &Change<'_>,
+) -> Ended {
+    let ended = carry_out(session, shown, kept, change).await?;
+    session.warn_of_bundle(true).await;
+    Ok(ended)
 }
 
 /// Fails if there is neither a record nor anything of the stack: it is in another place, or was never

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use drstack_core::control::StoreError;
-use drstack_core::control::published::bundle;
 use drstack_core::objective::Mode;
 use drstack_core::plan::{Intent, Options};
 
@@ -55,7 +53,7 @@ pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, PlanOutc
     let way_out = session.way_out(&planned, options.intent, how.failover.as_deref()).await;
     session.show(&planned, options.intent, way_out);
     if now == Mode::Standby && planned.then == BundleAction::Publish && planned.report.unchanged > 0 {
-        session.warn_without_bundle().await;
+        session.warn_of_bundle(planned.plan.is_empty()).await;
     }
     if let (Mode::Active, false, Some(failover)) = (now, planned.mode.is_complete(), &how.failover) {
         let on = session.way_on(&planned, failover);
@@ -67,25 +65,6 @@ pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, PlanOutc
 }
 
 impl Session {
-    /// Warns if there is nothing that a failover could begin with but these files: whoever starts it
-    /// at three in the morning may not have them.
-    async fn warn_without_bundle(&self) {
-        let control = &self.stack.facts.control;
-        let without = match bundle(&*self.store).await {
-            Ok(Some(_)) => return,
-            Ok(None) => format!(
-                "there is no bundle in `{control}`, and a failover from a machine without these files needs one"
-            ),
-            Err(StoreError::NoBucket { .. }) => format!(
-                "control bucket `{control}` does not exist: a failover needs `--without-control`, and these files"
-            ),
-            Err(error) => {
-                return self.warn(&format!("warning: could not look for the bundle in `{control}`: {error}"));
-            }
-        };
-        self.warn(&format!("warning: {without}; `drstack apply STACK` puts it in place"));
-    }
-
     /// Returns the command that fails over while the primary does not answer, as an operator types
     /// it; `None` if it answers, or nothing can fail over.
     pub(crate) async fn way_out(
