@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use drstack_core::address::ComponentAddress;
+use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::kind::KindRegistry;
 use drstack_core::part::{Moves, Sequence};
 use drstack_core::plan::waits::Part;
@@ -60,21 +60,26 @@ pub(crate) fn held(
     let moves = |step: &Step| kinds.get(&step.kind).is_some_and(|kind| kind.traffic().is_some());
     let held = held.iter().map(|(held, failed)| (&plan.steps[*held], &plan.steps[*failed]));
     // A user does not tell the step that moves traffic in shares from the one that switches it.
-    let held: BTreeMap<String, &Step> = held
-        .filter(|(it, failed)| moves(it) && it.address.component() != failed.address.component())
-        .map(|(it, failed)| (it.address.component().to_string(), failed))
-        .collect();
-    let line = |(traffic, failed): (String, &Step)| {
-        let without = failed.address.component().typed();
-        let waits = format!("{traffic} has not moved: it waits for {}, which failed", failed.address);
-        match empty.contains(&failed.address.component()) {
+    let held = held.filter(|(it, failed)| moves(it) && it.address.component() != failed.address.component());
+    let mut by_traffic: BTreeMap<String, BTreeSet<&Address>> = BTreeMap::new();
+    for (it, failed) in held {
+        by_traffic.entry(it.address.component().to_string()).or_default().insert(&failed.address);
+    }
+    let line = |(traffic, failed): (String, BTreeSet<&Address>)| {
+        let names: Vec<&str> = failed.iter().map(|it| it.as_str()).collect();
+        let components: BTreeSet<ComponentAddress> = failed.iter().map(|it| it.component()).collect();
+        let waits = format!("{traffic} has not moved: it waits for {}, which failed", names.join(" and "));
+        let without: Vec<String> =
+            components.iter().map(|it| format!("--not-waiting-for {}", it.typed())).collect();
+        match components.iter().any(|it| empty.contains(it)) {
             true => format!("{waits} and has nothing in service; fix that and run `{again}` again"),
             false => format!(
-                "{waits}; fix that and run `{again}` again, or go without: `{again} --not-waiting-for {without}`"
+                "{waits}; fix that and run `{again}` again, or go without: `{again} {}`",
+                without.join(" ")
             ),
         }
     };
-    held.into_iter().map(line).collect()
+    by_traffic.into_iter().map(line).collect()
 }
 
 /// Groups the traffic that waits for the same, in the order of the first of each group.

@@ -193,7 +193,7 @@ impl CloudError {
                 // Not an error of a service: a check of drstack itself does not pass.
                 "fix what it names, then run the same command again".to_owned()
             }
-            Self::Conflict { .. } => "run `drstack plan STACK` to see what exists now".to_owned(),
+            Self::Conflict { .. } => "run `drstack plan STACK` to see what exists now; what is named here and not there has lost its tags, or is somebody else's".to_owned(),
             Self::NotYet { .. } => "fix what it checks in the standby region, then run the same command again".to_owned(),
             Self::Invalid { .. } => "correct the stack; `drstack validate STACK` checks it".to_owned(),
             Self::Forbidden { .. } => {
