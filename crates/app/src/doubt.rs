@@ -68,6 +68,9 @@ impl Session {
                 format!("this stack is kept in the control bucket `{bucket}`, not in `{control}`")
             }
             Doubt::Unseen(error) => format!("which region serves is not known: {error}"),
+            Doubt::Unreadable(error) => {
+                format!("the control bucket `{control}` has no record of which region serves, and {error}")
+            }
         };
         let Some(record) = &kept.record else { return why };
         let region = self.serving(record.standing.mode);

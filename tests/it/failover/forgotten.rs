@@ -450,3 +450,22 @@ fn a_group_that_lost_its_tags_while_it_serves_is_counted() {
     run(&machine, "failback s --auto-approve", None).ok();
     run(&machine, "plan s --detailed-exitcode", None).ok();
 }
+
+/// Before the first failover the second record is the only one.
+#[test]
+fn a_damaged_second_record_is_made_anew_by_the_commands_that_the_hint_names() {
+    for way in ["failback s --auto-approve", "apply s --mode standby --auto-approve"] {
+        let machine = drstack();
+        machine.write("s/stack.toml", STACK);
+        run(&machine, "apply s --auto-approve", None).ok();
+        meddle(&machine, |world| {
+            let parameters = &mut world["objects"]["parameter"]["us-west-2"];
+            parameters["/drstack/demo/mode"]["live"]["value"] = "{".into();
+        });
+        let refused = run(&machine, "plan s", None).code(3);
+        assert!(refused.stderr.contains("`/drstack/demo/mode` cannot be read"), "{refused:?}");
+        assert!(refused.stderr.contains("`drstack failback STACK`"), "{refused:?}");
+        run(&machine, way, None).ok();
+        run(&machine, "plan s --detailed-exitcode", None).ok();
+    }
+}

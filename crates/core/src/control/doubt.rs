@@ -3,7 +3,7 @@
 use crate::cloud::{Cloud, CloudError, Scope};
 use crate::control::mode::{KeptMode, recorded};
 use crate::control::record::{Record, name};
-use crate::control::witness::{Doubt, Sign, TRIES, Testimony, keep, testimony};
+use crate::control::witness::{Doubt, OPERATION, Sign, TRIES, Testimony, keep, testimony};
 use crate::control::{ControlStore, StoreError};
 use crate::kind::Statement;
 use crate::objective::{Mode, Standing};
@@ -37,7 +37,13 @@ fn weigh(
         // The first record is enough without the second one.
         Ok(None) => return recorded,
         Err(error) => {
-            let unseen = || Doubt::Unseen(error);
+            let unseen = || match error {
+                // It was read, and says nothing.
+                CloudError::Conflict { operation, message } if operation == OPERATION => {
+                    Doubt::Unreadable(message)
+                }
+                error => Doubt::Unseen(error),
+            };
             let doubt = if known.is_none() { recorded.doubt.or_else(|| Some(unseen())) } else { None };
             return KeptMode { doubt, ..recorded };
         }
@@ -218,8 +224,16 @@ mod tests {
 
     #[test]
     fn who_could_not_look_at_the_second_record_does_not_take_a_missing_first_one_for_none() {
-        let weigh = |first| weigh(recorded(first), Err(broken("no answer".to_owned())), &scope(), "ours");
+        let lost = || CloudError::Throttled { operation: "mode".to_owned() };
+        let weigh = |first| weigh(recorded(first), Err(lost()), &scope(), "ours");
         assert!(matches!(weigh(None).doubt, Some(Doubt::Unseen(_))));
+        assert_eq!(weigh(Some(record(Mode::Standby, 2))).doubt, None);
+    }
+
+    #[test]
+    fn a_second_record_that_is_damaged_is_made_anew_by_who_states_the_mode() {
+        let weigh = |first| weigh(recorded(first), Err(broken("damaged".to_owned())), &scope(), "ours");
+        assert_eq!(weigh(None).doubt, Some(Doubt::Unreadable("damaged".to_owned())));
         assert_eq!(weigh(Some(record(Mode::Standby, 2))).doubt, None);
     }
 

@@ -20,7 +20,7 @@ use crate::objective::{Mode, Standing};
 use crate::observe::{Look, Observed};
 
 /// Operation that errors of reading and writing it name.
-const OPERATION: &str = "mode";
+pub(super) const OPERATION: &str = "mode";
 /// Most characters of a parameter, by the API reference of `PutParameter`.
 pub(super) const LONGEST: usize = 4096;
 /// Attempts of a transient call, without a pause: a failover does not wait for it.
@@ -54,6 +54,8 @@ pub enum Doubt {
     Elsewhere(String),
     /// The record is missing, and the second one could not be read.
     Unseen(CloudError),
+    /// The record is missing, and the second one cannot be parsed.
+    Unreadable(String),
 }
 
 /// Evidence of the mode from one resource.
@@ -88,7 +90,8 @@ pub async fn testimony(cloud: &dyn Cloud, scope: &Scope) -> Result<Option<Testim
     let mut tries = 1;
     loop {
         let answer = cloud.read(cloud.record_kind(), scope, Place::Standby, &names).await.pop();
-        match answer.unwrap_or_else(|| Err(broken("no answer".to_owned()))) {
+        let none = || CloudError::Other { operation: OPERATION.to_owned(), message: "no answer".to_owned() };
+        match answer.unwrap_or_else(|| Err(none())) {
             Ok(None) => return Ok(None),
             // The answer may be garbled, and not the record.
             Ok(Some(found)) => match parsed(&found) {
@@ -106,7 +109,11 @@ fn parsed(found: &Found) -> Result<Testimony, CloudError> {
     let unreadable = |why: String| broken(format!("`{}` cannot be read: {why}", found.id));
     let testimony: Testimony = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
     if testimony.record.format > FORMAT {
-        return Err(unreadable("a newer drstack wrote it".to_owned()));
+        return Err(CloudError::Invalid {
+            operation: OPERATION.to_owned(),
+            code: "Newer".to_owned(),
+            message: format!("a newer drstack wrote `{}`", found.id),
+        });
     }
     Ok(testimony)
 }
