@@ -183,7 +183,7 @@ fn a_parameter_of_somebody_else_is_left_alone() {
     let (boto, machine) = (server.boto(), fenced(&server, "[fence.writers]\n"));
     parameters(&boto, &json!({ "/drstack/fleet/epoch": "theirs" }));
     let ran = machine.run(["apply", "s", "--auto-approve"]).code(1);
-    assert!(ran.stdout.contains("`/drstack/fleet/epoch` exists and is not drstack's"), "{ran:?}");
+    assert!(ran.stdout.contains("`/drstack/fleet/epoch` exists without the tags of a stack"), "{ran:?}");
     assert_eq!(parameters(&boto, &json!({}))["/drstack/fleet/epoch"]["value"], "theirs");
 }
 

@@ -175,7 +175,7 @@ fn names_that_others_have_are_left_alone() {
     let components = "[bucket.models]\nname = \"acme-models\"\n[bucket.logs]\nname = \"acme-logs\"\n";
     let machine = machine(&server, "warm", components);
     let ran = machine.run(["apply", "s", "--auto-approve"]).code(1);
-    assert!(ran.stdout.contains("`acme-models-us-west-2` exists and is not drstack's"), "{ran:?}");
+    assert!(ran.stdout.contains("`acme-models-us-west-2` exists without the tags of a stack"), "{ran:?}");
     let world = boto.world(STANDBY, &["buckets"]);
     let bucket = &world["buckets"]["acme-models-us-west-2"];
     assert_eq!((&bucket["tags"], &bucket["objects"]), (&json!({ "team": "ml" }), &json!(["precious"])));

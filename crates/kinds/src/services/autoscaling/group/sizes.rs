@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Failover, GroupLive, GroupSpec};
+use super::{GroupLive, GroupSpec};
 
 /// Types of other sizes and the units of every type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ impl GroupSpec {
     /// A failover that is run again starts on the first rung, which has usual types only. What serves
     /// would then count for less than it does, and serving instances would end.
     pub(super) fn counting_as(&self, live: &GroupLive) -> Option<Self> {
-        let failover = self.failover?;
+        let mut failover = self.failover?;
         let named = |of: &&String| !self.types.contains(of) && live.weights.contains_key(*of);
         let kept: Vec<&String> = live.types.iter().filter(named).collect();
         if kept.is_empty() {
@@ -76,12 +76,13 @@ impl GroupSpec {
                 sizes.units.insert(of.clone(), units);
             }
         }
+        failover.minimum = counted(failover.minimum);
         Some(Self {
             sizes: Some(sizes),
             min: counted(self.min),
             max: counted(self.max),
             desired: counted(self.desired),
-            failover: Some(Failover { minimum: counted(failover.minimum), ..failover }),
+            failover: Some(failover),
             ..self.clone()
         })
     }
