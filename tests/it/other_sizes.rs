@@ -136,10 +136,6 @@ mod servers {
         running
     }
 
-    fn counts(these: &[(&str, u32)]) -> BTreeMap<String, u32> {
-        these.iter().map(|(what, count)| ((*what).to_owned(), *count)).collect()
-    }
-
     fn degraded(ran: &Ran) -> Value {
         let report = ran.json().into_iter().rfind(|line| line["type"] == "report").expect("a report");
         report["degraded"].clone()
@@ -174,14 +170,17 @@ mod servers {
             json!([weight("g4dn.xlarge", "2"), weight("m5.large", "1"), weight("c5.large", "1")])
         );
 
-        // Once there is enough, on-demand instances of the usual types make up the rest. Those in
+        // Once there is enough, on-demand instances of all of these types make up the rest. Those in
         // service are kept.
         allow(&server, STANDBY, STANDARD, 200);
         server.black_out("hang");
         let ran = failover(&machine).unasked();
         server.find();
         assert_eq!(degraded(&ran), json!([]));
-        assert_eq!(running(&server), counts(&[("g4dn.xlarge on-demand", 2), ("m5.large on-demand", 4)]));
+        let there = running(&server);
+        let count = |of: &str| there.get(of).copied().unwrap_or(0);
+        let (large, usual) = (count("g4dn.xlarge on-demand"), count("m5.large on-demand"));
+        assert!(large >= 2 && 2 * large + usual == 8 && there.len() <= 2, "{there:?}");
         nothing_to_do(&machine);
     }
 

@@ -361,3 +361,45 @@ fn what_the_record_of_a_failover_names_keeps_its_name_until_the_failback() {
         run(&machine, "plan s --detailed-exitcode", None).ok();
     }
 }
+
+/// What a failover would make under a name that was never applied, nothing reads: traffic would not
+/// move, whatever the standby answers.
+#[test]
+fn traffic_that_was_renamed_or_turned_elsewhere_is_not_moved_by_files_that_were_not_applied() {
+    let traffic = "[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nprimary_target = \"east.example.com\"\nstandby_target = \"west.example.com\"\nprobe = \"https://api.example.com/healthz\"\n";
+    let stack = format!("{STACK}{traffic}");
+    for (from, to, why) in [
+        ("traffic.api", "traffic.www", "is not there, so nothing reads it that leads users"),
+        ("west.example", "other.example", "traffic.api/dns-record: it was last seen with another"),
+    ] {
+        for how in ["--with-files", "--with-files --planned"] {
+            let machine = drstack();
+            machine.write("s/stack.toml", &stack);
+            machine.write("lost.toml", LOST);
+            run(&machine, "apply s --auto-approve", None).ok();
+            machine.write("s/stack.toml", &stack.replace(from, to));
+            let lost = (!how.contains("planned")).then_some("lost.toml");
+            let refused = run(&machine, &format!("failover s --auto-approve {how}"), lost);
+            assert_ne!(refused.code, 0, "{how}: {refused:?}");
+            assert!(refused.stdout.contains(why), "{how}: {refused:?}");
+            assert!(!refused.stdout.contains("Recovered"), "{how}: {refused:?}");
+            // With what was applied it goes on.
+            machine.write("s/stack.toml", &stack);
+            let on = run(&machine, &format!("failover s --auto-approve {how}"), lost);
+            assert!(on.stdout.contains("traffic moved"), "{how}: {on:?}");
+        }
+    }
+}
+
+/// A pool that was renamed after the failover is found by what runs, and counted.
+#[test]
+fn a_renamed_pool_is_counted_by_a_failover_that_goes_on_with_files() {
+    let machine = drstack();
+    machine.write("s/stack.toml", STACK);
+    machine.write("lost.toml", LOST);
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    machine.write("s/stack.toml", &STACK.replace("[pool.serving]", "[pool.answers]"));
+    let on = run(&machine, "failover s --auto-approve --with-files", Some("lost.toml"));
+    assert!(!format!("{}{}", on.stdout, on.stderr).contains("nothing in service"), "{on:?}");
+}

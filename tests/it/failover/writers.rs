@@ -119,3 +119,32 @@ fn an_apply_takes_no_right_away_while_the_standby_serves() {
     assert!(!policy("instance-role").contains("acme-models"), "{}", policy("instance-role"));
     run(&machine, "plan s --detailed-exitcode", None).ok();
 }
+
+/// An application stops for good where the epoch changes: not those of a part that did not fail over.
+#[test]
+fn a_part_that_fails_over_and_back_leaves_the_epoch_of_the_writers_of_the_rest() {
+    let machine = drstack();
+    machine.write("s/stack.toml", &format!("{STACK}[fence.writers]\n"));
+    machine.write("lost.toml", LOST);
+    let told = || {
+        let path = machine.folder().join(".drstack/sim/world.json");
+        let world: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
+        let of = &world["world"]["objects"]["parameter"]["us-west-2"];
+        ["active-region", "epoch"]
+            .map(|it| of[format!("/drstack/demo/{it}")]["live"]["value"].as_str().expect("text").to_owned())
+    };
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve --only pool.batch", Some("lost.toml")).unasked();
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+    assert_eq!(told(), ["us-east-1", "0"]);
+    run(&machine, "failback s --auto-approve", None).ok();
+    run(&machine, "apply s --auto-approve", None).ok();
+    assert_eq!(told(), ["us-east-1", "0"]);
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    let [region, epoch] = told();
+    assert_eq!(region, "us-west-2");
+    assert!(epoch.parse::<u64>().expect("a number") > 0);
+    run(&machine, "failback s --auto-approve", None).ok();
+    assert!(told()[1].parse::<u64>().expect("a number") > epoch.parse().expect("a number"));
+}

@@ -45,7 +45,7 @@ impl Session {
         let running: Vec<&Resource> = groups(graph, standing, &self.kinds).collect();
         let seen = match short && summary.is_complete() {
             true => seen_last(planned, &running, summary),
-            false => self.look_at(&running).await,
+            false => self.look_at(planned, &running).await,
         };
         let run = (&planned.plan, summary, blocked);
         let sequence = planned.sequence.clone().unwrap_or_else(|| self.sequence());
@@ -75,7 +75,9 @@ impl Session {
         Ok(Judged { verdict: Verdict::of(&evidence), evidence, only, by_hand })
     }
 
-    async fn look_at(&self, running: &[&Resource]) -> BTreeMap<Address, Look> {
+    /// Looks at `running` again. What was found under another name or without tags is looked at by its
+    /// id.
+    async fn look_at(&self, planned: &PlanOutcome, running: &[&Resource]) -> BTreeMap<Address, Look> {
         let look = || look_again(&*self.cloud, &self.kinds, &self.scope, running.iter().copied());
         let mut seen = look().await;
         for _ in 1..LOOKS {
@@ -84,6 +86,21 @@ impl Session {
             }
             self.app.host.rest(PAUSE).await;
             seen = look().await;
+        }
+        let is_absent = |it: &&&Resource| seen.get(&it.address) == Some(&Look::Absent);
+        let absent: Vec<&Resource> = running.iter().filter(is_absent).copied().collect();
+        for resource in absent {
+            let known = planned.seen.get(&resource.address);
+            if let (Some(Look::Present(found)), Some(kind)) = (known, self.kinds.get(&resource.kind)) {
+                let ids = [found.id.clone()];
+                let read = self.cloud.read(kind.name(), &self.scope, resource.place, &ids).await.pop();
+                let look = match read {
+                    Some(Ok(Some(found))) => Look::Present(found),
+                    Some(Err(error)) => Look::Unknown(error),
+                    Some(Ok(None)) | None => Look::Absent,
+                };
+                seen.insert(resource.address.clone(), look);
+            }
         }
         seen
     }

@@ -45,6 +45,12 @@ pub struct Capabilities {
     pub adopts: Option<&'static str>,
     /// Kind whose objects are the same things in AWS: under one id there is one of either.
     pub same_as: Option<&'static str>,
+    /// What leads users reads it. It has to be there before a failover: one that is made then is read by
+    /// nothing, so traffic would not move.
+    pub is_read_elsewhere: bool,
+    /// Field of its spec with the name of another resource of its component: it changes only along with
+    /// that.
+    pub along: Option<&'static str>,
     /// Users find a region by it, as by a DNS record: it goes before what serves them shrinks or goes.
     pub leads_users: bool,
 }
@@ -67,6 +73,8 @@ impl Capabilities {
         adopted_by: None,
         adopts: None,
         same_as: None,
+        is_read_elsewhere: false,
+        along: None,
         leads_users: false,
     };
 }

@@ -87,9 +87,9 @@ impl Component for Fence {
 
     fn compile(spec: &FenceTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         let folder = folder(&cx.stack.name);
-        let parameter = |resource: &str, value: String| {
+        let parameter = |resource: &str, value: String, along: Option<&str>| {
             let name = format!("{folder}{resource}");
-            let spec = ParameterSpec { name: name.clone(), value };
+            let spec = ParameterSpec { name: name.clone(), value, along: along.map(str::to_owned) };
             Resource::named::<Parameter>(cx.resource(resource), Place::Standby, name, &spec)
         };
         let region = match cx.mode {
@@ -97,8 +97,9 @@ impl Component for Fence {
             Mode::Active => &cx.stack.standby,
         };
         // A reader that sees the region that may write must not see an outdated epoch beside it.
-        let epoch = out.add(parameter(EPOCH, cx.epoch.to_string()));
-        let mut region = parameter(ACTIVE_REGION, region.clone()).after(&epoch);
+        // The epoch rises with a change of the region only: writers of a part that did not fail over go on.
+        let epoch = out.add(parameter(EPOCH, cx.epoch.to_string(), Some(ACTIVE_REGION)));
+        let mut region = parameter(ACTIVE_REGION, region.clone(), None).after(&epoch);
         for role in &spec.deny_writers {
             let denial = out.add(denial(spec, role, cx));
             if cx.mode == Mode::Standby {

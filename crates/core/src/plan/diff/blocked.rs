@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Draft;
+use super::{Draft, Stays};
 use crate::address::Address;
 use crate::cloud::CloudError;
 use crate::graph::Resource;
@@ -57,9 +57,24 @@ impl Draft<'_> {
         }
         let is_same = |it: &&Owned| it.kind == kind.name() && it.address == resource.address;
         let Some(old) = self.seen.others.iter().find(is_same) else { return false };
+        self.stays.push(Stays { kind, found: old.found.clone(), is_blocked: true });
         let text = format!(
             "`{}` leads users to {} and stays until the failback: write its name again, fail back, and change it after that",
             old.found.id, self.stack.standby
+        );
+        self.block(&resource.address, text);
+        true
+    }
+
+    /// True if a failover would make what leads users to the standby region only if it was there before:
+    /// the stack was applied with another name.
+    pub(super) fn is_read_by_nothing(&mut self, kind: &'static dyn DynKind, resource: &Resource) -> bool {
+        if !self.fails_over() || !kind.capabilities().is_read_elsewhere {
+            return false;
+        }
+        let name = resource.known_name().unwrap_or_default();
+        let text = format!(
+            "`{name}` is not there, so nothing reads it that leads users: fail over with the name that the stack was applied with"
         );
         self.block(&resource.address, text);
         true

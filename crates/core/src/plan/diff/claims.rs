@@ -275,6 +275,13 @@ impl<'a> Draft<'a> {
         {
             stays = Cow::Owned(Resource { spec, ..resource.clone() });
         }
+        if self.is_along_unchanged(kind, &stays)?
+            && let Some(value) = found.live.get("value")
+        {
+            let mut spec = stays.spec.clone();
+            spec["value"] = value.clone();
+            stays = Cow::Owned(Resource { spec, ..resource.clone() });
+        }
         let serves = (self.options.intent, self.options.mode) == (Intent::Converge, Mode::Active);
         if let Some(rights) = kind.capabilities().rights.filter(|_| serves)
             && let Some(spec) = rights.with_those_of(&stays.spec, &found.live)?
@@ -284,6 +291,28 @@ impl<'a> Draft<'a> {
             stays = Cow::Owned(Resource { spec, ..resource.clone() });
         }
         Ok(stays)
+    }
+
+    /// True if `resource` changes only along with another one of its component, which stays as it is.
+    ///
+    /// Example: the epoch of a fence. A part that fails over without it must not stop the writers of
+    /// the rest.
+    fn is_along_unchanged(
+        &self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+    ) -> Result<bool, ShapeError> {
+        let along = kind.capabilities().along.and_then(|field| resource.spec.get(field)?.as_str());
+        let Some(along) = along else { return Ok(false) };
+        let address = Address::parse(&format!("{}/{along}", resource.address.component()));
+        let other = address.and_then(|address| self.want.resources.get(&address));
+        let Some((other, look)) = other.and_then(|it| Some((it, self.seen.seen.get(&it.address)?))) else {
+            return Ok(false);
+        };
+        match (look, self.kinds.get(&other.kind)) {
+            (Look::Present(found), Some(kind)) => Ok(kind.diff(&other.spec, &found.live)?.is_empty()),
+            _ => Ok(false),
+        }
     }
 
     /// Chooses the one object in use of several that all match `resource`.

@@ -11,6 +11,7 @@ use crate::address::Address;
 use crate::cloud::Found;
 use crate::graph::Resource;
 use crate::kind::{Action, DynKind, Place, Readiness, Role, ShapeError};
+use crate::link::KNOWN_LATER;
 use crate::objective::Mode;
 use crate::plan::stability::violation;
 use crate::plan::{Intent, Remark, order};
@@ -61,6 +62,18 @@ impl Draft<'_> {
             self.blocked.insert(address);
             return Ok(());
         };
+        if kind.leads_users() {
+            let compared = self.compare(kind, resource, found)?;
+            let differs = compared.changes.iter().filter(|it| !it.to.to_string().contains(KNOWN_LATER));
+            let differs: Vec<&str> = differs.map(|it| it.field.as_str()).collect();
+            if !differs.is_empty() {
+                let text = format!(
+                    "it was last seen with another {}, and a failover does not change it: fail over with the stack that was applied",
+                    differs.join(" and ")
+                );
+                self.block(&address, text);
+            }
+        }
         self.outputs.insert(address, kind.outputs(&found.id, &found.live)?);
         self.report.unchanged += 1;
         Ok(())

@@ -5,7 +5,7 @@
 //! maximum. Missing data is ignored, which keeps the last state (CloudWatch API, `PutMetricAlarm`,
 //! `TreatMissingData`): one datapoint is enough, for good.
 
-use drstack_core::kind::{FieldChange, Kind, Lookup, Operation};
+use drstack_core::kind::{Capabilities, FieldChange, Kind, Lookup, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::names::{METRIC, NAMESPACE};
@@ -47,6 +47,7 @@ impl Kind for Alarm {
     const NAME: &'static str = "alarm";
     const SUMMARY: &'static str = "CloudWatch alarm of the standby region that takes traffic off the primary";
     const LOOKUP: Lookup = Lookup::Name;
+    const CAPABILITIES: Capabilities = Capabilities { is_read_elsewhere: true, ..Capabilities::NONE };
     const OPERATIONS: &'static [Operation] = &[
         operation("cloudwatch", "DeleteAlarms"),
         operation("cloudwatch", "DescribeAlarms"),

@@ -12,6 +12,9 @@ pub struct ParameterSpec {
     pub name: String,
     /// Its text.
     pub value: String,
+    /// The parameter of the same component along with which alone it changes, by resource name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub along: Option<String>,
 }
 
 /// A parameter as Systems Manager reports it.
@@ -47,8 +50,12 @@ impl Kind for Parameter {
         operation("ssm", "ListTagsForResource"),
         operation("ssm", "PutParameter"),
     ];
-    const CAPABILITIES: Capabilities =
-        Capabilities { witness: Some(&Erased::<Self>::NEW), keeps_text: true, ..Capabilities::NONE };
+    const CAPABILITIES: Capabilities = Capabilities {
+        witness: Some(&Erased::<Self>::NEW),
+        keeps_text: true,
+        along: Some("along"),
+        ..Capabilities::NONE
+    };
     type Spec = ParameterSpec;
     type Live = ParameterLive;
 

@@ -33,7 +33,7 @@ impl Component for Anchor {
 
     fn compile(_: &AnchorTable, cx: &CompileCx<'_>, out: &mut ResourceSet) {
         let value = if cx.mode == Mode::Active { "standby" } else { "primary" };
-        let spec = ParameterSpec { name: "/anchor".to_owned(), value: value.to_owned() };
+        let spec = ParameterSpec { name: "/anchor".to_owned(), value: value.to_owned(), along: None };
         out.add(Resource::named::<Parameter>(cx.resource("parameter"), Place::Primary, &spec.name, &spec));
     }
 }

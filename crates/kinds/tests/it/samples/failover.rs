@@ -21,7 +21,8 @@ pub(super) fn samples() -> Vec<Sample> {
         key: "prod/model.bin".into(),
         sha256: "00ff".into(),
     };
-    let region = ParameterSpec { name: "/drstack/fleet/active-region".into(), value: "us-east-1".into() };
+    let region =
+        ParameterSpec { name: "/drstack/fleet/active-region".into(), value: "us-east-1".into(), along: None };
     vec![
         check(http(None)),
         check(http(Some("ok".into()))),
