@@ -217,3 +217,33 @@ fn a_failback_names_each_copy_that_it_does_not_compare() {
         assert!(said.contains(left) && !said.contains("the same on both sides"), "{said}");
     }
 }
+
+/// A run that was cut off while a table is restored: the next one waits for it, and a table that was
+/// not restored whole is no recovery.
+#[test]
+fn who_goes_on_waits_for_the_table_that_is_being_restored() {
+    let path = ".drstack/sim/world.json";
+    let meddled = |with: &dyn Fn(&mut Value, u64)| {
+        let machine = archive();
+        run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+        let text = std::fs::read_to_string(machine.folder().join(path)).expect("a world");
+        let mut world: Value = serde_json::from_str(&text).expect("JSON");
+        let age = world["world"]["age"].as_u64().expect("an age");
+        let tables = &mut world["world"]["objects"]["table-import"]["eu-central-1"];
+        with(tables.as_object_mut().and_then(|it| it.values_mut().next()).expect("a table"), age);
+        machine.write(path, &world.to_string());
+        machine
+    };
+    let machine = meddled(&|table, age| {
+        table["then"] = table["live"].clone();
+        table["live"]["status"] = "CREATING".into();
+        table["ready"] = (age + 30 * 60 * 1000).into();
+    });
+    let ran = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).ok();
+    assert_eq!(done(&ran), ["table.catalogue/table-import", "table.catalogue/check-1"], "{ran:?}");
+    let ran = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).ok();
+    assert!(!done(&ran).contains(&"table.catalogue/table-import".to_owned()), "it was waited for: {ran:?}");
+    let machine = meddled(&|table, _| table["live"]["failure"] = "3 items could not be read".into());
+    let ran = run(&machine, "failover s --auto-approve", Some("lost.toml")).code(1);
+    assert!(ran.stdout.contains("was not restored whole") && !ran.stdout.contains("Recovered"), "{ran:?}");
+}

@@ -69,10 +69,9 @@ fn a_role_that_is_denied_is_named_until_the_failback() {
     assert_eq!(denied(), ["batch-writers", "serving-writers"]);
     stack("\"serving-writers\"");
     for command in ["apply s --auto-approve", "failback s --auto-approve"] {
-        let refused = run(&machine, command, None);
-        assert_ne!(refused.code, 0, "{refused:?}");
+        let refused = run(&machine, command, None).code(3);
         let why = "fence.writers/deny-batch-writers: a failover changes `batch-writers`, and nothing would change it back";
-        assert!(refused.stdout.contains(why), "{refused:?}");
+        assert!(refused.stderr.contains(why), "{refused:?}");
         assert_eq!(denied(), ["batch-writers", "serving-writers"]);
     }
     stack("\"batch-writers\", \"serving-writers\"");

@@ -10,7 +10,7 @@ use drstack_core::control::published::bundle;
 use drstack_core::graph::{Graph, Resource};
 use drstack_core::kind::Role;
 use drstack_core::objective::{Mode, Standing};
-use drstack_core::plan::{Intent, Options, Remark};
+use drstack_core::plan::{Intent, Options};
 
 use crate::failure::{Failure, Status, store_failure};
 use crate::session::Session;
@@ -31,16 +31,14 @@ impl Session {
         Err(Failure::new(Status::NotReady, message, hint))
     }
 
-    /// Returns a remark on each setting that an apply or a failback would leave as a failover changed it.
-    ///
-    /// # Errors
-    /// Returns an error if the record of the failover names what the stack does not.
-    pub(super) async fn left_by_failover(
+    /// Fails if an apply or a failback would leave a setting as a failover changed it, or if the record of
+    /// the failover names what the stack does not.
+    pub(super) async fn expect_nothing_left(
         &self,
         options: &Options,
         want: &Graph,
         now: &Standing,
-    ) -> Result<Vec<Remark>, Failure> {
+    ) -> Result<(), Failure> {
         self.expect_named(options, now)?;
         let leaves = match options.intent {
             Intent::Converge => options.mode == Mode::Active,
@@ -48,7 +46,7 @@ impl Session {
             Intent::Destroy | Intent::Failover | Intent::PlannedFailover => false,
         };
         if !leaves {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let bytes = match bundle(&*self.store).await {
             Ok(bytes) => bytes,
@@ -58,7 +56,7 @@ impl Session {
         // A damaged bundle says nothing; the apply publishes another one.
         let applied = bytes.and_then(|bytes| Bundle::from_bytes(&bytes).ok());
         let applied = applied.and_then(|it| Some((it.stack(&self.app.catalog.components).ok()?, it.facts)));
-        let Some((stack, facts)) = applied else { return Ok(Vec::new()) };
+        let Some((stack, facts)) = applied else { return Ok(()) };
         let before = compile(&stack, &facts, Mode::Active).graph;
         let is_changed = |it: &&Resource| {
             let kind = self.kinds.get(&it.kind);
@@ -68,15 +66,15 @@ impl Session {
         };
         let is_named =
             |it: &Resource| want.resources.values().any(|now| (&now.kind, &now.name) == (&it.kind, &it.name));
-        let left = before.resources.values().filter(is_changed).filter(|it| !is_named(it));
-        let remark = |it: &Resource| {
-            let text = format!(
-                "a failover changes `{}`, and nothing would change it back once the stack no longer names it: name it until the failback, and \
-                 remove it after that",
-                it.name.as_deref().unwrap_or_default()
-            );
-            Remark { address: it.address.to_string(), text }
+        let Some(left) = before.resources.values().filter(is_changed).find(|it| !is_named(it)) else {
+            return Ok(());
         };
-        Ok(left.map(remark).collect())
+        let message = format!(
+            "{}: a failover changes `{}`, and nothing would change it back once the stack no longer names it",
+            left.address,
+            left.name.as_deref().unwrap_or_default()
+        );
+        let hint = "name it until the failback, and remove it after that";
+        Err(Failure::new(Status::NotReady, message, hint))
     }
 }

@@ -196,6 +196,13 @@ impl Job {
         let mut pursuit = Goal { spec, ladder, climbed: Vec::new(), rounds, creation: false };
         let found = match self.as_wanted_by_now(cloud, id).await? {
             Some(found) => found,
+            // Nothing is to be changed: it is waited for.
+            None if self.step.changes.is_empty() && self.kind.capacity().is_none() => {
+                let ids = [id.to_owned()];
+                self.look(cloud, &ids).await?.ok_or_else(|| StepError::NeverReady {
+                    message: format!("`{id}` went away while it was waited for"),
+                })?
+            }
             None => self.change(cloud, call, id, None, &mut pursuit, &self.step.changes).await?,
         };
         self.pursue(cloud, call, found, pursuit).await

@@ -126,10 +126,13 @@ pub fn renamed(
     kinds: &KindRegistry,
 ) -> Result<BTreeMap<Address, Look>, ShapeError> {
     let mut looks = Moved::find(want, seen, kinds)?.into_looks();
-    for resource in seen.untagged.keys().filter_map(|address| want.resources.get(address)) {
-        if let Some(found) = as_it_runs::without_tags(resource, seen, kinds)? {
-            looks.insert(resource.address.clone(), Look::Present(found.clone()));
-        }
+    for resource in want.resources.values().filter(|it| seen.seen.get(&it.address) == Some(&Look::Absent)) {
+        let kind = kinds.get(&resource.kind).filter(|kind| kind.capacity().is_some());
+        let found = match kind.and_then(|_| claims::of_its_name(resource, seen)) {
+            Some(found) => Some(found),
+            None => as_it_runs::without_tags(resource, seen, kinds)?,
+        };
+        looks.extend(found.map(|found| (resource.address.clone(), Look::Present(found.clone()))));
     }
     Ok(looks)
 }

@@ -13,7 +13,7 @@ use crate::cloud::{Found, Owner};
 use crate::graph::Resource;
 use crate::kind::{Compared, DynKind, ShapeError};
 use crate::objective::Mode;
-use crate::observe::{Claim, Look};
+use crate::observe::{Claim, Look, Observed};
 use crate::plan::{Intent, MISSING, Remark};
 
 /// Owner of an object that was found in the place of a desired resource.
@@ -28,6 +28,16 @@ pub(super) enum Whose<'f> {
     Begun,
     /// Another owner; the object must not be touched, and the planner has reported why.
     Others,
+}
+
+/// Returns what has the name of `resource` and tags of the stack that prove nothing.
+pub(super) fn of_its_name<'s>(resource: &Resource, seen: &'s Observed) -> Option<&'s Found> {
+    let name = resource.known_name().filter(|_| resource.name.is_none())?;
+    let has_name = |it: &&Claim| {
+        let is_same = it.kind == resource.kind && it.place == resource.place;
+        is_same && it.found.live.get("name").and_then(Value::as_str) == Some(name)
+    };
+    seen.unproven.iter().find(has_name).map(|it| &it.found)
 }
 
 impl<'a> Draft<'a> {
@@ -101,7 +111,10 @@ impl<'a> Draft<'a> {
                 return Whose::Its;
             }
             // It has the name that drstack gives.
-            Owner::Unproven(None) if self.fails_over() && resource.name.is_none() => return Whose::Its,
+            Owner::Unproven(None) if self.fails_over() && resource.name.is_none() => {
+                self.claimed.insert((resource.kind.clone(), id.clone()));
+                return Whose::Its;
+            }
             Owner::Unproven(_) => {
                 self.block_claimed(resource, found);
                 return Whose::Others;
@@ -154,12 +167,8 @@ impl<'a> Draft<'a> {
         if resource.name.is_some() {
             return None;
         }
-        if let Some(name) = resource.known_name() {
-            let has_name = |it: &&Claim| {
-                let is_same = it.kind == kind.name() && it.place == resource.place;
-                is_same && it.found.live.get("name").and_then(Value::as_str) == Some(name)
-            };
-            return self.seen.unproven.iter().find(has_name).map(|it| &it.found);
+        if resource.known_name().is_some() {
+            return of_its_name(resource, self.seen);
         }
         let claims = |owner: Owner| {
             let is_same = move |it: &&Claim| {

@@ -170,11 +170,14 @@ impl Draft<'_> {
         resource: &Resource,
         ready: &Readiness,
     ) -> Result<Option<&'static str>, ShapeError> {
-        if self.fails_over()
-            && kind.capacity().is_some()
-            && self.seen.untagged.contains_key(&resource.address)
-        {
+        let is_lost =
+            self.seen.untagged.contains_key(&resource.address) || self.claim(kind, resource).is_some();
+        if self.fails_over() && kind.capacity().is_some() && is_lost {
             return Ok(Some("it has lost its tags"));
+        }
+        // An earlier run was cut off while it waited for it. What reads it waits for this.
+        if self.options.mode == Mode::Active && kind.role() == Role::Restored && *ready != Readiness::Ready {
+            return Ok(Some("it is not restored whole yet"));
         }
         let lacks = self.fails_over() && *ready != Readiness::Ready;
         if lacks && kind.capacity().is_some() {

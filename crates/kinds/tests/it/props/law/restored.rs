@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use drstack_core::cloud::{Found, Owner};
 use drstack_core::compile::compile;
+use drstack_core::graph::Resource;
 use drstack_core::objective::Mode;
 use drstack_core::observe::{Look, Observed};
 use drstack_core::plan::{Intent, Options, plan};
@@ -42,7 +44,17 @@ item  = { id = "1" }
 fn missed(edge: Option<Edge>, when: When, check: &str) -> Vec<String> {
     let (stack, kinds) = (stack(&format!("{STACK}{check}")), drstack_kinds::kinds());
     let graph = compile(&stack, &facts(&stack), Mode::Active).graph;
-    let seen = graph.resources.keys().map(|address| (address.clone(), Look::Absent)).collect();
+    // Traffic moves by an alarm that was there before.
+    let look = |it: &Resource| match kinds.get(&it.kind).filter(|kind| kind.capabilities().is_read_elsewhere)
+    {
+        Some(kind) => {
+            let id = it.name.clone().unwrap();
+            let live = kind.expect(&it.spec, &id).unwrap();
+            Look::Present(Found { id, owner: Owner::Ours(it.address.clone()), live })
+        }
+        None => Look::Absent,
+    };
+    let seen = graph.resources.values().map(|it| (it.address.clone(), look(it))).collect();
     let seen = Observed { seen, ..Observed::default() };
     let options = Options {
         intent: if when == When::Planned { Intent::PlannedFailover } else { Intent::Failover },
