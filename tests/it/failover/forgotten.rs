@@ -469,3 +469,24 @@ fn a_damaged_second_record_is_made_anew_by_the_commands_that_the_hint_names() {
         run(&machine, "plan s --detailed-exitcode", None).ok();
     }
 }
+
+/// A copy that will never be one is no copy: an apply makes it again, or asks before it deletes data.
+#[test]
+fn a_copy_that_failed_is_not_taken_for_one() {
+    let machine = drstack();
+    machine.write("s/stack.toml", &format!("{STACK}[table.orders]\nname = \"acme-orders\"\n"));
+    run(&machine, "apply s --auto-approve", None).ok();
+    meddle(&machine, |world| {
+        for image in world["objects"]["image"]["us-west-2"].as_object_mut().expect("images").values_mut() {
+            image["live"]["state"] = "failed".into();
+        }
+        world["objects"]["table-replica"]["us-west-2"]["acme-orders"]["live"]["status"] =
+            "CREATION_FAILED".into();
+    });
+    run(&machine, "plan s --detailed-exitcode", None);
+    let ran = run(&machine, "apply s --auto-approve", None).code(1);
+    let way = "allow it with `--delete-data table.orders/table-replica`";
+    assert!(ran.stdout.contains(way) && ran.stderr.contains("created pool.serving/image"), "{ran:?}");
+    run(&machine, "apply s --auto-approve --delete-data table.orders/table-replica", None).ok();
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+}

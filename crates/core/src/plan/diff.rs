@@ -287,7 +287,7 @@ impl<'a> Draft<'a> {
             self.not_ready.insert(resource.address.clone());
         }
         let address = from.map(|from| FieldChange::of_address(from, &resource.address)).into_iter();
-        let changes: Vec<_> = address.chain(changes).collect();
+        let changes: Vec<_> = address.chain(changes).chain(self.failure(kind, &ready)).collect();
         self.outputs.insert(resource.address.clone(), outputs);
         if in_scope && self.lacks_its_fact(resource, changes.is_empty()) {
             self.held.extend(links);

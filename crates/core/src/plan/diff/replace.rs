@@ -8,8 +8,9 @@ use crate::address::Address;
 use crate::cloud::Found;
 use crate::graph::Resource;
 use crate::kind::{Action, Compared, DynKind, FieldChange, Lookup, Readiness, ShapeError};
+use crate::objective::Mode;
 use crate::observe::Owned;
-use crate::plan::{Remark, fields};
+use crate::plan::{Intent, Remark, fields};
 
 impl Draft<'_> {
     /// Adds the two steps of a replacement.
@@ -57,6 +58,18 @@ impl Draft<'_> {
         self.ready_by.insert(resource.address.clone(), new);
         self.unsure.insert(resource.address.clone(), None);
         Ok(())
+    }
+
+    /// Returns the change that makes a copy again which will never be one: while the primary serves, an
+    /// apply must not end as if it were there.
+    pub(super) fn failure(&self, kind: &'static dyn DynKind, ready: &Readiness) -> Option<FieldChange> {
+        let is_standing_by = (self.options.intent, self.options.mode) == (Intent::Converge, Mode::Standby);
+        match ready {
+            Readiness::Failed(text) if is_standing_by && kind.role().holds_data() => {
+                FieldChange::replacing("state", &text.as_str(), &"whole")
+            }
+            _ => None,
+        }
     }
 
     /// Creates `resource` once the data that stands for `of` is deleted, if the operator allows that.
