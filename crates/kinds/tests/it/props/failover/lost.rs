@@ -50,7 +50,9 @@ fn check_during(case: &Case, millis: u64, dies: bool) {
         expect_alone(&sim);
         let has_begun =
             sim.see(|world| world.buckets.values().any(|it| it.objects.contains_key("bundle.json")));
-        assert!(matches!(end, End::Done(_)) || !has_begun, "{end:?}");
+        // The apply may have taken away, or not made yet, what would move the traffic.
+        let is_unread = matches!(&end, End::Failed(why) if why.contains("nothing reads it that leads users"));
+        assert!(matches!(end, End::Done(_)) || is_unread || !has_begun, "{end:?}");
     });
 }
 
