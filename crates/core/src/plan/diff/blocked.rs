@@ -74,7 +74,7 @@ impl Draft<'_> {
         }
         let name = resource.known_name().unwrap_or_default();
         let text = format!(
-            "`{name}` is not there, so nothing reads it that leads users: fail over with the name that the stack was applied with"
+            "`{name}` is not there, so nothing reads it that leads users: fail over with the name that the stack was applied with; where it was taken away, fail back once the primary answers"
         );
         self.block(&resource.address, text);
         true

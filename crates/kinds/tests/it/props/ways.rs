@@ -117,12 +117,26 @@ impl Walk {
                 (Mode::Active, false) if kept.doubt.is_none() => Command::Failover,
                 (Mode::Active | Mode::Standby, _) => Command::Failback,
             };
-            self.obeyed(&format!("back-{number}"), command).await;
+            let name = format!("back-{number}");
+            // A destroy that was cut off may have taken away what would move the traffic.
+            if matches!(command, Command::Failover) && self.lacks_alarm(&name).await {
+                self.obeyed(&format!("{name}-back"), Command::Failback).await;
+                continue;
+            }
+            self.obeyed(&name, command).await;
             if matches!(command, Command::Apply) {
                 return;
             }
         }
         panic!("{COMMANDS} commands were not enough");
+    }
+
+    /// True if a failover says that it cannot move the traffic.
+    async fn lacks_alarm(&mut self, name: &str) -> bool {
+        let desk = self.scene.desk(&self.sim, None);
+        let end = obey(&self.scene.program(&desk, &format!("{name}-look")), Command::Failover).await;
+        self.go_on(|_| {});
+        matches!(end, End::Failed(why) if why.contains("nothing reads it that leads users"))
     }
 
     /// Runs a command, which has to succeed.
