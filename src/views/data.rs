@@ -38,7 +38,7 @@ pub(crate) fn divergence(all: &[Data], apart: &[String], primary: &str, standby:
     for data in apart {
         let _ = writeln!(out, "  {data}");
     }
-    if all.is_empty() {
+    if all.is_empty() && apart.is_empty() {
         out.push_str("The stack keeps no data in both regions.\n");
     }
     let means: BTreeSet<&str> = all.iter().map(|it| it.means).collect();

@@ -51,6 +51,13 @@ impl Drstack {
         self.home.path()
     }
 
+    /// Returns the objects of the simulated world, by kind, region and id.
+    pub(crate) fn objects(&self) -> Value {
+        let path = self.folder().join(".drstack/sim/world.json");
+        let world: Value = serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
+        world["world"]["objects"].clone()
+    }
+
     /// Writes a file below the working folder, with its folders, and returns its whole path.
     pub(crate) fn write(&self, path: &str, text: &str) -> PathBuf {
         let file = self.folder().join(path);

@@ -1,6 +1,7 @@
 //! Failovers and a failback on the simulated cloud, as the runbook describes them.
 
 mod clock;
+mod damaged;
 mod exchanged;
 mod forgotten;
 mod order;

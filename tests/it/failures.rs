@@ -315,10 +315,7 @@ watch          = false
     let fault =
         "[[faults]]\nkind = \"health-check\"\noperation = \"create\"\nerror = \"timeout-after-effect\"\n";
     let ids = || {
-        let world =
-            std::fs::read_to_string(machine.folder().join(".drstack/sim/world.json")).expect("a world");
-        let world: Value = serde_json::from_str(&world).expect("JSON");
-        let all = world["world"]["objects"]["health-check"]["global"].as_object().cloned();
+        let all = machine.objects()["health-check"]["global"].as_object().cloned();
         all.unwrap_or_default().into_iter().map(|(id, _)| id).collect::<Vec<String>>()
     };
     apply(&machine, fault).code(1);

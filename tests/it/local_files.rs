@@ -85,3 +85,16 @@ fn a_private_key_that_others_may_use_is_refused() {
     mode(0o400);
     machine.run(["keys", "show", "key"]).ok();
 }
+
+/// Nobody may ever write into a pipe: whoever opened it would wait for good.
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
+    let machine = drstack();
+    std::fs::create_dir_all(machine.folder().join("s")).expect("a folder");
+    let made = std::process::Command::new("mkfifo").arg(machine.folder().join("s/stack.toml")).status();
+    assert!(made.expect("run mkfifo").success());
+    let refused = machine.run(["validate", "s"]);
+    assert_ne!(refused.code, 0, "{refused:?}");
+    assert!(refused.stderr.contains("it is a pipe, and not a file"), "{refused:?}");
+}

@@ -1,8 +1,6 @@
 //! Instance types of other sizes replace the usual types that are available neither on-demand nor
 //! on spot.
 
-use serde_json::Value;
-
 use crate::drstack::drstack;
 use crate::reservations::one_pool;
 
@@ -17,9 +15,7 @@ fn what_the_usual_types_lack_comes_from_larger_ones_until_there_is_enough() {
     machine.write("short.toml", "capacity = { \"g5.xlarge\" = 5, \"g5.2xlarge\" = 1, \"g5.large\" = 9 }\n");
     let run = |args: &[&str]| machine.run([&["--cloud", "sim"], args].concat());
     let now = || {
-        let path = machine.folder().join(".drstack/sim/world.json");
-        let world: Value = serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
-        let groups = world["world"]["objects"]["group"]["us-west-2"].as_object().expect("groups").clone();
+        let groups = machine.objects()["group"]["us-west-2"].as_object().expect("groups").clone();
         groups.into_values().next().expect("a group")
     };
     let failover = |settings: &[&str]| {

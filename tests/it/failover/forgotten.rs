@@ -34,7 +34,7 @@ fn world(machine: &Drstack) -> Value {
 }
 
 /// Changes the world without drstack.
-fn meddle(machine: &Drstack, with: impl FnOnce(&mut Value)) {
+pub(super) fn meddle(machine: &Drstack, with: impl FnOnce(&mut Value)) {
     let mut snapshot = world(machine);
     with(&mut snapshot["world"]);
     machine.write(WORLD, &snapshot.to_string());
@@ -167,7 +167,7 @@ fn give_back(machine: &Drstack, before: &Value) {
     });
 }
 
-fn desired(machine: &Drstack) -> Vec<Value> {
+pub(super) fn desired(machine: &Drstack) -> Vec<Value> {
     let mut all: Vec<Value> = told(machine)[0].as_object().expect("groups").values().cloned().collect();
     all.sort_by_key(Value::as_u64);
     all
@@ -361,31 +361,6 @@ fn a_stack_that_never_failed_over_is_asked_nothing() {
     assert!(same.stdout.contains("nothing to fail back from"), "{same:?}");
 }
 
-/// What a failover would begin with is missing: a plan says so, and the apply that it names helps.
-#[test]
-fn a_plan_says_that_the_bundle_or_its_bucket_is_gone() {
-    let machine = drstack();
-    machine.write("s/stack.toml", STACK);
-    run(&machine, "apply s --auto-approve", None).ok();
-    let gone = |why: &str| {
-        let plan = run(&machine, "plan s", None).ok();
-        let said = format!("{why}; `drstack apply STACK` puts it in place");
-        assert!(plan.stderr.contains(&said), "{plan:?}");
-        run(&machine, "apply s --auto-approve", None).ok();
-        let plan = run(&machine, "plan s", None).ok();
-        assert!(!plan.stderr.contains("puts it in place"), "{plan:?}");
-    };
-    meddle(&machine, |world| {
-        let bucket = world["buckets"]["demo-control"]["objects"].as_object_mut().expect("objects");
-        bucket.remove("bundle.json").expect("a bundle");
-    });
-    gone("there is no bundle in `demo-control`, and a failover from a machine without these files needs one");
-    meddle(&machine, |world| world["buckets"] = json!({}));
-    gone(
-        "control bucket `demo-control` does not exist: a failover needs `--without-control`, and these files",
-    );
-}
-
 /// With another standby region nothing of the stack is in sight, and its record neither.
 #[test]
 fn a_failback_that_finds_nothing_says_so() {
@@ -407,33 +382,6 @@ fn a_failback_that_finds_nothing_says_so() {
     run(&machine, "failback s --auto-approve", None).ok();
 }
 
-/// One damaged object ends nothing: facts come from the bundle, and a failover raises what exists
-/// without the bundle.
-#[test]
-fn a_damaged_record_of_facts_or_bundle_keeps_nobody_from_going_on() {
-    let machine = drstack();
-    machine.write("s/stack.toml", STACK);
-    machine.write("lost.toml", LOST);
-    let damage = |key: &str| {
-        meddle(&machine, |world| world["buckets"]["demo-control"]["objects"][key] = json!("{"));
-    };
-    run(&machine, "apply s --auto-approve", None).ok();
-    damage("facts.json");
-    let plan = run(&machine, "plan s", None).ok();
-    assert!(plan.stderr.contains("what the bundle has of it counts"), "{plan:?}");
-    run(&machine, "apply s --auto-approve", None).ok();
-    let plan = run(&machine, "plan s --detailed-exitcode", None).ok();
-    assert!(!plan.stderr.contains("what the bundle has of it counts"), "{plan:?}");
-    damage("bundle.json");
-    run(&machine, "failover s --auto-approve", Some("lost.toml")).code(1);
-    let over = run(&machine, "failover s --auto-approve --unsigned", Some("lost.toml")).unasked();
-    assert!(over.stdout.contains("it stays as it is: it needs pool.serving/instance-profile"), "{over:?}");
-    assert_eq!(desired(&machine), [4, 8]);
-    damage("facts.json");
-    run(&machine, "failback s --auto-approve", None).code(1);
-    run(&machine, "apply s --auto-approve", None);
-}
-
 /// A group that loses its tags while it serves is counted, and has them again.
 #[test]
 fn a_group_that_lost_its_tags_while_it_serves_is_counted() {
@@ -451,42 +399,18 @@ fn a_group_that_lost_its_tags_while_it_serves_is_counted() {
     run(&machine, "plan s --detailed-exitcode", None).ok();
 }
 
-/// Before the first failover the second record is the only one.
+/// Without the tag of its address too: it is counted, has its tags again, and nobody is told to delete
+/// what serves.
 #[test]
-fn a_damaged_second_record_is_made_anew_by_the_commands_that_the_hint_names() {
-    for way in ["failback s --auto-approve", "apply s --mode standby --auto-approve"] {
-        let machine = drstack();
-        machine.write("s/stack.toml", STACK);
-        run(&machine, "apply s --auto-approve", None).ok();
-        meddle(&machine, |world| {
-            let parameters = &mut world["objects"]["parameter"]["us-west-2"];
-            parameters["/drstack/demo/mode"]["live"]["value"] = "{".into();
-        });
-        let refused = run(&machine, "plan s", None).code(3);
-        assert!(refused.stderr.contains("`/drstack/demo/mode` cannot be read"), "{refused:?}");
-        assert!(refused.stderr.contains("`drstack failback STACK`"), "{refused:?}");
-        run(&machine, way, None).ok();
-        run(&machine, "plan s --detailed-exitcode", None).ok();
+fn a_group_that_lost_the_tag_of_its_address_while_it_serves_is_counted() {
+    let machine = serving();
+    take_tags(&machine, &["group"], &json!({ "claimed": { "stack": "demo", "address": null } }));
+    let again = run(&machine, "failover s --auto-approve", Some("lost.toml"));
+    let said = format!("{}{}", again.stdout, again.stderr);
+    for wrong in ["nothing in service", "delete it yourself", "0 of "] {
+        assert!(!said.contains(wrong), "{wrong}: {again:?}");
     }
-}
-
-/// A copy that will never be one is no copy: an apply makes it again, or asks before it deletes data.
-#[test]
-fn a_copy_that_failed_is_not_taken_for_one() {
-    let machine = drstack();
-    machine.write("s/stack.toml", &format!("{STACK}[table.orders]\nname = \"acme-orders\"\n"));
-    run(&machine, "apply s --auto-approve", None).ok();
-    meddle(&machine, |world| {
-        for image in world["objects"]["image"]["us-west-2"].as_object_mut().expect("images").values_mut() {
-            image["live"]["state"] = "failed".into();
-        }
-        world["objects"]["table-replica"]["us-west-2"]["acme-orders"]["live"]["status"] =
-            "CREATION_FAILED".into();
-    });
-    run(&machine, "plan s --detailed-exitcode", None);
-    let ran = run(&machine, "apply s --auto-approve", None).code(1);
-    let way = "allow it with `--delete-data table.orders/table-replica`";
-    assert!(ran.stdout.contains(way) && ran.stderr.contains("created pool.serving/image"), "{ran:?}");
-    run(&machine, "apply s --auto-approve --delete-data table.orders/table-replica", None).ok();
+    assert!(!machine.objects()["group"].to_string().contains("claimed"), "{again:?}");
+    run(&machine, "failback s --auto-approve", None).ok();
     run(&machine, "plan s --detailed-exitcode", None).ok();
 }

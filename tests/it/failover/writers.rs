@@ -52,10 +52,8 @@ fn a_role_that_is_denied_is_named_until_the_failback() {
         machine.write("s/stack.toml", &format!("{STACK}{fence}"));
     };
     let denied = || {
-        let path = machine.folder().join(".drstack/sim/world.json");
-        let world: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
-        let all = world["world"]["objects"]["writer-fence"]["global"].as_object().expect("roles").clone();
+        let objects = machine.objects();
+        let all = objects["writer-fence"]["global"].as_object().expect("roles").clone();
         all.into_iter()
             .filter(|(_, it)| !it["live"]["policy"].is_null())
             .map(|(id, _)| id)
@@ -89,10 +87,8 @@ fn an_apply_takes_no_right_away_while_the_standby_serves() {
     let machine = drstack();
     let fence = |buckets: &str| format!("[fence.writers]\ndeny_writers = [\"w\"]\nbuckets = [{buckets}]\n");
     let policy = |kind: &str| {
-        let path = machine.folder().join(".drstack/sim/world.json");
-        let world: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
-        let all = world["world"]["objects"][kind]["global"].as_object().expect("roles").clone();
+        let objects = machine.objects();
+        let all = objects[kind]["global"].as_object().expect("roles").clone();
         all.into_iter().map(|(_, it)| it["live"]["policy"].to_string()).collect::<String>()
     };
     machine.write("lost.toml", LOST);
@@ -126,10 +122,8 @@ fn a_part_that_fails_over_and_back_leaves_the_epoch_of_the_writers_of_the_rest()
     machine.write("s/stack.toml", &format!("{STACK}[fence.writers]\n"));
     machine.write("lost.toml", LOST);
     let told = || {
-        let path = machine.folder().join(".drstack/sim/world.json");
-        let world: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
-        let of = &world["world"]["objects"]["parameter"]["us-west-2"];
+        let objects = machine.objects();
+        let of = &objects["parameter"]["us-west-2"];
         ["active-region", "epoch"]
             .map(|it| of[format!("/drstack/demo/{it}")]["live"]["value"].as_str().expect("text").to_owned())
     };

@@ -65,7 +65,7 @@ pub async fn destroy(session: &mut Session, how: Destroy) -> Ended {
     };
     if status == Status::Done && !options.targets.is_empty() && session.has_bundle().await {
         session.warn(
-            "warning: the bundle still has what was destroyed, and a failover would miss it: run `drstack apply STACK`, with the files as it is to stay",
+            "warning: the bundle still has what was destroyed, and a failover from it would miss that: run `drstack apply STACK`, with the stack as it is to be",
         );
     }
     if status != Status::Done || !options.delete_data.contains(CONTROL) {

@@ -6,8 +6,10 @@ use std::time::Duration;
 use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::copies::{copied, look};
+use drstack_core::kind::Place;
 use drstack_core::observe::Look;
 use drstack_core::part::Sequence;
+use drstack_core::plan::Remark;
 use drstack_core::sides::Copied;
 use jiff::{SignedDuration, Timestamp};
 
@@ -34,14 +36,26 @@ const LOOKS: usize = 4;
 type Copies = BTreeMap<Address, Copied>;
 
 /// Compares both sides of all data that `planned` keeps in both regions. It also counts writes at
-/// or after `since`.
+/// or after `since`. Returns a remark on each copy that has still to be made.
 pub(crate) async fn sides(
     session: &Session,
     planned: &PlanOutcome,
     since: Option<Timestamp>,
-) -> Result<Vec<Data>, Failure> {
+) -> Result<(Vec<Data>, Vec<Remark>), Failure> {
     let _busy = session.busy("Comparing both sides".to_owned());
-    Ok(compared(session, &copies(session, planned, None)?, since).await)
+    let mut copies = copies(session, planned, None)?;
+    let mut missing = Vec::new();
+    for (address, _) in planned.seen.iter().filter(|(_, look)| **look == Look::Absent) {
+        let copy = planned.compiled.graph.resources.get(address).filter(|it| it.place == Place::Standby);
+        let Some(name) = copy.and_then(|it| it.name.as_deref()) else { continue };
+        let before = copies.len();
+        copies.retain(|of, it| it.copy != name || of.component() != address.component());
+        if copies.len() < before {
+            let text = format!("`{name}` is not there yet, and nothing of it is compared");
+            missing.push(Remark { address: address.to_string(), text });
+        }
+    }
+    Ok((compared(session, &copies, since).await, missing))
 }
 
 /// Returns the backlog that a planned failover would wait for now.
@@ -70,14 +84,12 @@ fn copies(
     Ok(copied)
 }
 
-/// True if what is there at `address` is its copy: not if it has still to be made, and not if data of
-/// another posture stands in its place.
+/// True unless data of another posture stands in the place of the copy at `address`.
 fn is_copy(planned: &PlanOutcome, address: &Address) -> bool {
     match planned.seen.get(address) {
         Some(Look::Present(Found { owner: Owner::Ours(of), .. })) => {
             of == address || of.component() != address.component()
         }
-        Some(Look::Absent) => false,
         _ => true,
     }
 }

@@ -52,8 +52,8 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     };
     let mut shown = session.plan(&options).await?;
     let kept = shown.mode.clone();
-    // Without a record, planning has observed which region serves.
     expect_in_sight(session, &shown, &kept)?;
+    // Without a record, planning has observed which region serves.
     if serves(session, &kept) {
         return Ok(Status::Done);
     }
@@ -187,8 +187,9 @@ async fn compare(
     kept: &KeptMode,
 ) -> Result<(Vec<Data>, Vec<String>), Failure> {
     let since = kept.since();
-    let data = sides(session, shown, since).await?;
-    let apart = left(&shown.report, &session.kinds, &session.stack.facts, Intent::Failback);
+    let (data, missing) = sides(session, shown, since).await?;
+    let mut apart = left(&shown.report, &session.kinds, &session.stack.facts, Intent::Failback);
+    apart.extend(missing);
     let apart: Vec<String> = apart.into_iter().map(|it| format!("{}: {}", it.address, it.text)).collect();
     let StackFacts { primary, standby, .. } = &session.stack.facts;
     let moved = &shown.moved;

@@ -71,6 +71,11 @@ impl Counts {
         for (kind, groups) in going {
             let ids: Vec<String> = groups.keys().cloned().collect();
             let looks = session.cloud.read(kind, &session.scope, Place::Standby, &ids).await;
+            if looks.iter().any(Result::is_err) {
+                // What was not seen is not counted, and no number is better than a wrong one.
+                self.before = None;
+                return;
+            }
             for (id, look) in ids.into_iter().zip(looks) {
                 let serves = session.kinds.get(kind).zip(look.ok().flatten());
                 let serving = serves.and_then(|(kind, found)| kind.serving(&found.live).ok().flatten());

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::graph::Resource;
+use drstack_core::kind::Place;
 use drstack_core::objective::Standing;
 use drstack_core::observe::{Look, look_again};
 use drstack_core::verdict::{Evidence, Verdict, groups};
@@ -87,19 +88,23 @@ impl Session {
             self.app.host.rest(PAUSE).await;
             seen = look().await;
         }
-        let is_absent = |it: &&&Resource| seen.get(&it.address) == Some(&Look::Absent);
-        let absent: Vec<&Resource> = running.iter().filter(is_absent).copied().collect();
-        for resource in absent {
-            let known = planned.seen.get(&resource.address);
-            if let (Some(Look::Present(found)), Some(kind)) = (known, self.kinds.get(&resource.kind)) {
-                let ids = [found.id.clone()];
-                let read = self.cloud.read(kind.name(), &self.scope, resource.place, &ids).await.pop();
-                let look = match read {
-                    Some(Ok(Some(found))) => Look::Present(found),
-                    Some(Err(error)) => Look::Unknown(error),
-                    Some(Ok(None)) | None => Look::Absent,
+        let mut known: BTreeMap<(&str, Place), Vec<(&Address, String)>> = BTreeMap::new();
+        for resource in running.iter().filter(|it| seen.get(&it.address) == Some(&Look::Absent)) {
+            if let Some(Look::Present(found)) = planned.seen.get(&resource.address) {
+                let all = known.entry((&resource.kind, resource.place)).or_default();
+                all.push((&resource.address, found.id.clone()));
+            }
+        }
+        for ((kind, place), all) in known {
+            let Some(kind) = self.kinds.get(kind) else { continue };
+            let ids: Vec<String> = all.iter().map(|(_, id)| id.clone()).collect();
+            let read = self.cloud.read(kind.name(), &self.scope, place, &ids).await;
+            for ((address, _), look) in all.into_iter().zip(read) {
+                let look = match look {
+                    Ok(found) => found.map_or(Look::Absent, Look::Present),
+                    Err(error) => Look::Unknown(error),
                 };
-                seen.insert(resource.address.clone(), look);
+                seen.insert(address.clone(), look);
             }
         }
         seen

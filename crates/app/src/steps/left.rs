@@ -53,10 +53,15 @@ impl Session {
             Err(StoreError::NoBucket { .. }) => None,
             Err(error) => return Err(store_failure(&error)),
         };
-        // A damaged bundle says nothing; the apply publishes another one.
-        let applied = bytes.and_then(|bytes| Bundle::from_bytes(&bytes).ok());
+        let Some(bytes) = bytes else { return Ok(()) };
+        let applied = Bundle::from_bytes(&bytes).ok();
         let applied = applied.and_then(|it| Some((it.stack(&self.app.catalog.components).ok()?, it.facts)));
-        let Some((stack, facts)) = applied else { return Ok(()) };
+        let Some((stack, facts)) = applied else {
+            self.warn(
+                "warning: the bundle cannot be used, so nobody knows whether the stack named other roles in `deny_writers`: name every role that is denied",
+            );
+            return Ok(());
+        };
         let before = compile(&stack, &facts, Mode::Active).graph;
         let is_changed = |it: &&Resource| {
             let kind = self.kinds.get(&it.kind);

@@ -48,8 +48,8 @@ pub struct Capabilities {
     /// What leads users reads it. It has to be there before a failover: one that is made then is read by
     /// nothing, so traffic would not move.
     pub is_read_elsewhere: bool,
-    /// Field of its spec with the name of another resource of its component: it changes only along with
-    /// that.
+    /// Field of its spec with the name of another resource of its component: its text ([`Self::keeps_text`]) changes
+    /// only along with that.
     pub along: Option<&'static str>,
     /// Users find a region by it, as by a DNS record: it goes before what serves them shrinks or goes.
     pub leads_users: bool,

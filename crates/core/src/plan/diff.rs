@@ -287,7 +287,7 @@ impl<'a> Draft<'a> {
             self.not_ready.insert(resource.address.clone());
         }
         let address = from.map(|from| FieldChange::of_address(from, &resource.address)).into_iter();
-        let changes: Vec<_> = address.chain(changes).chain(self.failure(kind, &ready)).collect();
+        let changes: Vec<_> = address.chain(changes).collect();
         self.outputs.insert(resource.address.clone(), outputs);
         if in_scope && self.lacks_its_fact(resource, changes.is_empty()) {
             self.held.extend(links);
@@ -390,7 +390,8 @@ impl<'a> Draft<'a> {
         found: &Found,
     ) -> Result<Compared, ShapeError> {
         if !has_links(&resource.spec) {
-            return kind.compare(&resource.spec, &found.id, &found.live);
+            let compared = kind.compare(&resource.spec, &found.id, &found.live)?;
+            return Ok(self.with_failure(kind, compared));
         }
         let mut spec = resource.spec.clone();
         resolve(&mut spec, &|address, output| {
@@ -404,7 +405,7 @@ impl<'a> Draft<'a> {
                 _ => Some(KNOWN_LATER.to_owned()),
             }
         });
-        kind.compare(&spec, &found.id, &found.live)
+        Ok(self.with_failure(kind, kind.compare(&spec, &found.id, &found.live)?))
     }
 
     fn push(
@@ -461,6 +462,7 @@ impl<'a> Draft<'a> {
         }
         true
     }
+
     fn holds_data(&self, kind: &str) -> bool {
         self.kinds.get(kind).is_some_and(|kind| kind.role().holds_data())
     }

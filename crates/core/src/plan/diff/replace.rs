@@ -12,6 +12,9 @@ use crate::objective::Mode;
 use crate::observe::Owned;
 use crate::plan::{Intent, Remark, fields};
 
+/// Field that says of a copy that it will never be one.
+const FAILED: &str = "state";
+
 impl Draft<'_> {
     /// Adds the two steps of a replacement.
     ///
@@ -25,7 +28,11 @@ impl Draft<'_> {
         found: &Found,
         changes: Vec<FieldChange>,
     ) -> Result<(), ShapeError> {
-        let reason = fields(&changes, ["cannot be changed in place"; 2]);
+        let failed = changes.iter().find(|it| it.field == FAILED).and_then(|it| it.from.as_str());
+        let reason = match failed {
+            Some(text) => text.to_owned(),
+            None => fields(&changes, ["cannot be changed in place"; 2]),
+        };
         let beside = keeps_older(kind);
         if kind.role().holds_data() && !beside && !self.may_delete(&resource.address) {
             self.held.extend(kind.links(&found.live)?);
@@ -60,16 +67,17 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Returns the change that makes a copy again which will never be one: while the primary serves, an
-    /// apply must not end as if it were there.
-    pub(super) fn failure(&self, kind: &'static dyn DynKind, ready: &Readiness) -> Option<FieldChange> {
+    /// Adds the change that makes a copy again which will never be one: while the primary serves, an apply
+    /// must not end as if it were there.
+    pub(super) fn with_failure(&self, kind: &'static dyn DynKind, mut compared: Compared) -> Compared {
         let is_standing_by = (self.options.intent, self.options.mode) == (Intent::Converge, Mode::Standby);
-        match ready {
-            Readiness::Failed(text) if is_standing_by && kind.role().holds_data() => {
-                FieldChange::replacing("state", &text.as_str(), &"whole")
-            }
-            _ => None,
+        if let Readiness::Failed(text) = &compared.ready
+            && is_standing_by
+            && kind.role().holds_data()
+        {
+            compared.changes.extend(FieldChange::replacing(FAILED, &text.as_str(), &"whole"));
         }
+        compared
     }
 
     /// Creates `resource` once the data that stands for `of` is deleted, if the operator allows that.
