@@ -17,7 +17,7 @@ use crate::ui::Ui;
 /// Make the standby region match the stack
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  drstack apply stacks/fleet-routing --cloud sim --auto-approve\n  drstack apply today.plan\n  drstack apply . --signing-key signing.key   # signs the bundle it publishes"
+    after_help = "Examples:\n  drstack apply stacks/fleet-routing --cloud sim --auto-approve\n  drstack apply today.plan\n  drstack apply . --signing-key signing.key   # signs the bundle it publishes\n\nEnds with 3 where all is as the stack has it and something is not ready yet."
 )]
 pub(crate) struct ApplyArgs {
     #[command(flatten)]

@@ -11,6 +11,7 @@ mod planned;
 mod restored;
 mod second_action;
 mod traffic;
+mod unready;
 mod verdict;
 mod ways_on;
 mod with_files;

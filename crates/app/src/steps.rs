@@ -11,3 +11,4 @@ pub mod publish;
 mod stale;
 pub mod stop;
 pub mod then;
+mod waiting;

@@ -78,6 +78,37 @@ fn a_damaged_second_record_is_made_anew_by_the_commands_that_the_hint_names() {
     }
 }
 
+/// A newer record says that the failback is complete, and what serves says that there was none: who wrote
+/// it is unknown, and what serves is neither deleted nor reduced.
+#[test]
+fn a_record_of_a_failback_that_never_was_deletes_nothing() {
+    let machine = drstack();
+    machine.write("s/stack.toml", STACK);
+    machine.write("lost.toml", LOST);
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    meddle(&machine, |world| {
+        let record = &mut world["buckets"]["demo-control"]["objects"]["mode.json"];
+        let mut value: serde_json::Value =
+            serde_json::from_str(record.as_str().expect("text")).expect("a record");
+        value["mode"] = "standby".into();
+        value["epoch"] = (value["epoch"].as_u64().expect("an epoch") + 1).into();
+        *record = value.to_string().into();
+    });
+    let before = desired(&machine);
+    for command in ["plan s", "apply s --auto-approve", "destroy s --auto-approve"] {
+        let refused = run(&machine, command, None).code(3);
+        let why = "the control bucket `demo-control` says that us-east-1 serves, and";
+        assert!(refused.stderr.contains(why), "{command}: {refused:?}");
+        assert_eq!(desired(&machine), before, "{command}");
+    }
+    run(&machine, "apply s --mode active --auto-approve", None).ok();
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+    assert_eq!(desired(&machine), before);
+    run(&machine, "failback s --auto-approve", None).ok();
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+}
+
 /// A copy that will never be one is no copy: an apply makes it again, or asks before it deletes data.
 #[test]
 fn a_copy_that_failed_is_not_taken_for_one() {

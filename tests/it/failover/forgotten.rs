@@ -28,7 +28,7 @@ fn go_on(machine: &Drstack, way: &str) {
     };
 }
 
-fn world(machine: &Drstack) -> Value {
+pub(super) fn world(machine: &Drstack) -> Value {
     let text = std::fs::read_to_string(machine.folder().join(WORLD)).expect("a world");
     serde_json::from_str(&text).expect("JSON")
 }

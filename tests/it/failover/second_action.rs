@@ -339,6 +339,34 @@ fn a_record_that_leads_users_keeps_its_name_until_the_failback() {
     run(&machine, "plan s --detailed-exitcode", None).ok();
 }
 
+/// What the standby region serves is in one bucket: another would be empty, and the primary's objects
+/// would go there.
+#[test]
+fn a_bucket_that_serves_keeps_its_name_until_the_failback() {
+    let machine = drstack();
+    let stack =
+        |name: &str| STACK.replace("\"acme-models\"", &format!("\"acme-models\"\nstandby_name = \"{name}\""));
+    machine.write("s/stack.toml", &stack("acme-west"));
+    machine.write("lost.toml", LOST);
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    machine.write("s/stack.toml", &stack("acme-other"));
+    let refused = run(&machine, "apply s --auto-approve", None).code(1);
+    let why = "bucket.models/bucket: `acme-west` holds what us-west-2 serves and stays until the failback";
+    assert!(refused.stdout.contains(why) && !refused.stdout.contains("--delete-data"), "{refused:?}");
+    let deleting = run(&machine, "apply s --auto-approve --delete-data bucket.models/bucket", None).code(1);
+    assert!(deleting.stdout.contains(why), "{deleting:?}");
+    let roles = machine.objects()["replication-role"]["global"].to_string();
+    assert!(roles.contains("arn:aws:s3:::acme-west/*"), "{roles}");
+    let buckets = machine.objects()["bucket"]["us-west-2"].as_object().expect("buckets").clone();
+    assert_eq!(buckets.keys().collect::<Vec<_>>(), ["acme-west"]);
+    machine.write("s/stack.toml", &stack("acme-west"));
+    run(&machine, "failback s --auto-approve", None).ok();
+    machine.write("s/stack.toml", &stack("acme-other"));
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+}
+
 /// The record of a part, and of an accepted minimum, has names: under another name it would shrink.
 #[test]
 fn what_the_record_of_a_failover_names_keeps_its_name_until_the_failback() {

@@ -1,7 +1,23 @@
 //! Writers of the primary region that are denied to write.
 
+use std::path::Path;
+
+use super::forgotten::world;
 use super::{LOST, STACK, done, run};
-use crate::drstack::drstack;
+use crate::drstack::{Drstack, drstack};
+
+/// Returns the published bundle.
+fn published(machine: &Drstack) -> String {
+    world(machine)["world"]["buckets"]["demo-control"]["objects"]["bundle.json"].to_string()
+}
+
+/// Returns the roles that are denied to write.
+fn denied(machine: &Drstack) -> Vec<String> {
+    let objects = machine.objects();
+    let Some(all) = objects["writer-fence"]["global"].as_object() else { return Vec::new() };
+    let denied = all.iter().filter(|(_, it)| !it["live"]["policy"].is_null());
+    denied.map(|(id, _)| id.clone()).collect()
+}
 
 #[test]
 fn the_primarys_writers_are_denied_by_the_first_apply_after_a_failover_until_it_is_failed_back() {
@@ -51,33 +67,71 @@ fn a_role_that_is_denied_is_named_until_the_failback() {
         let fence = format!("[fence.writers]\ndeny_writers = [{roles}]\nbuckets = [\"@bucket.models\"]\n");
         machine.write("s/stack.toml", &format!("{STACK}{fence}"));
     };
-    let denied = || {
-        let objects = machine.objects();
-        let all = objects["writer-fence"]["global"].as_object().expect("roles").clone();
-        all.into_iter()
-            .filter(|(_, it)| !it["live"]["policy"].is_null())
-            .map(|(id, _)| id)
-            .collect::<Vec<_>>()
-    };
     machine.write("lost.toml", LOST);
     stack("\"batch-writers\", \"serving-writers\"");
     run(&machine, "apply s --auto-approve", None).ok();
     run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
     run(&machine, "apply s --auto-approve", None).ok();
-    assert_eq!(denied(), ["batch-writers", "serving-writers"]);
+    assert_eq!(denied(&machine), ["batch-writers", "serving-writers"]);
     stack("\"serving-writers\"");
     for command in ["apply s --auto-approve", "failback s --auto-approve"] {
         let refused = run(&machine, command, None).code(3);
-        let why = "fence.writers/deny-batch-writers: a failover changes `batch-writers`, and nothing would change it back";
+        let why = "fence.writers/deny-batch-writers: runs have changed `batch-writers` since the failover, and nothing would change it back";
         assert!(refused.stderr.contains(why), "{refused:?}");
-        assert_eq!(denied(), ["batch-writers", "serving-writers"]);
+        assert_eq!(denied(&machine), ["batch-writers", "serving-writers"]);
     }
     stack("\"batch-writers\", \"serving-writers\"");
     run(&machine, "failback s --auto-approve", None).ok();
-    assert_eq!(denied(), [""; 0]);
+    assert_eq!(denied(&machine), [""; 0]);
     stack("\"serving-writers\"");
     run(&machine, "apply s --auto-approve", None).ok();
     run(&machine, "plan s --detailed-exitcode", None).ok();
+}
+
+/// A run that dies publishes nothing, and files are put back: what it denied is known all the same.
+#[test]
+fn a_role_that_a_dead_apply_denied_is_named_until_the_failback() {
+    let machine = drstack();
+    let stack = |fence: &str| machine.write("s/stack.toml", &format!("{STACK}{fence}"));
+    let fence = "[fence.writers]\ndeny_writers = [\"w\"]\nbuckets = [\"@bucket.models\"]\n";
+    machine.write("lost.toml", LOST);
+    stack("");
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    stack(fence);
+    let (sim, kept) = (machine.folder().join(".drstack/sim"), machine.folder().join("kept"));
+    let copied = |from: &Path, to: &Path| {
+        std::fs::remove_dir_all(to).ok();
+        std::fs::create_dir_all(to).expect("a folder");
+        for file in std::fs::read_dir(from).expect("files") {
+            let file = file.expect("a file");
+            std::fs::copy(file.path(), to.join(file.file_name())).expect("copied");
+        }
+    };
+    copied(&sim, &kept);
+    let died = (1..100).rev().find(|call| {
+        copied(&kept, &sim);
+        machine.write("dies.toml", &format!("kill_after = {call}\n"));
+        let code = run(&machine, "apply s --auto-approve", Some("dies.toml")).code;
+        // The next program finds what the dead one has done.
+        run(&machine, "unlock s --force", None);
+        code == 137 && !published(&machine).contains("deny_writers") && !denied(&machine).is_empty()
+    });
+    assert!(died.is_some(), "it denied nobody");
+    stack("");
+    for command in ["apply s --auto-approve", "failback s --auto-approve"] {
+        let refused = run(&machine, command, None).code(3);
+        assert!(refused.stderr.contains("runs have changed `w` since the failover"), "{refused:?}");
+        assert_eq!(denied(&machine), ["w"]);
+    }
+    stack(fence);
+    run(&machine, "failback s --auto-approve", None).ok();
+    assert_eq!(denied(&machine), [""; 0]);
+    stack("");
+    run(&machine, "apply s --auto-approve", None).ok();
+    // It was undone: the next failover owes nothing.
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    run(&machine, "failback s --auto-approve", None).ok();
 }
 
 /// What serves keeps the rights to read what it serves, and what is denied stays denied, whatever the
@@ -96,9 +150,10 @@ fn an_apply_takes_no_right_away_while_the_standby_serves() {
     run(&machine, "apply s --auto-approve", None).ok();
     run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
     run(&machine, "apply s --auto-approve", None).ok();
-    // Another name of the bucket, and the fence of another: the old rights stay beside the new ones.
-    let renamed = STACK.replace("\"acme-models\"", "\"acme-other\"");
-    machine.write("s/stack.toml", &format!("{renamed}{}", fence("\"@bucket.models\"")));
+    // Another bucket in pool and fence: the old rights stay beside the new ones.
+    let other = STACK.replace("[\"@bucket.models\"]", "[\"@bucket.other\"]");
+    let other = format!("{other}[bucket.other]\nname = \"acme-other\"\n{}", fence("\"@bucket.other\""));
+    machine.write("s/stack.toml", &other);
     let ran = run(&machine, "apply s --auto-approve", None).ok();
     assert!(ran.stdout.contains("rights that the stack no longer names stay until the failback"), "{ran:?}");
     for name in ["acme-models-us-west-2/*", "acme-other-us-west-2/*"] {

@@ -82,9 +82,10 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
         if !shown.report.blocked.is_empty() {
             return Ok(Status::Failed);
         }
+        let ready = session.expect_ready(&shown).await;
         session.publish_unchanged(&options, shown).await?;
         session.keep_twice(&mode).await;
-        return Ok(Status::Done);
+        return ready.map(|()| Status::Done);
     }
     if how.auto_approve && how.file.is_none() {
         session.expect_more_than_replaced(&shown, "apply STACK")?;

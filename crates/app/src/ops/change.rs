@@ -375,7 +375,7 @@ async fn end(
         (true, _) if report.verdict.is_some() => {
             judged.end(session, report.missed(), report.accepted, &change.command)
         }
-        (true, _) => Ok(Status::Done),
+        (true, _) => session.expect_ready(planned).await.map(|()| Status::Done),
         (false, false) => Ok(Status::Interrupted),
         (false, true) => {
             let command = &change.command;

@@ -75,6 +75,7 @@ pub(crate) async fn finish(
     }
     let complete = summary.is_complete() && planned.report.blocked.is_empty();
     match (complete, summary.unfinished.is_empty()) {
+        (true, _) if run == Run::Apply => session.expect_ready(&planned).await.map(|()| Status::Done),
         (true, _) => Ok(Status::Done),
         (false, true) => Ok(Status::Failed),
         (false, false) => Ok(Status::Interrupted),

@@ -9,6 +9,7 @@ use drstack_core::control::journal::{Journal, JournalError};
 use drstack_core::control::lock::{Lock, LockError};
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records;
+use drstack_core::control::undo;
 use drstack_core::engine::again::Again;
 use drstack_core::engine::event::Event;
 use drstack_core::engine::execute::{ExecuteOptions, RunSummary};
@@ -44,7 +45,7 @@ impl Session {
         lock.confirm(|| self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
         // An unplanned failover captured nothing: its facts are the stored ones.
         if self.alone.is_none()
-            && let Err(failure) = self.keep_facts(planned).await
+            && let Err(failure) = self.keep_before(planned).await
         {
             // Another run's lock is not ours to release; `release` leaves it.
             release(lock).await?;
@@ -115,6 +116,12 @@ impl Session {
     fn journal(&self, lock: &Lock) -> Journal {
         let journal = Journal::new(Arc::clone(&self.store), &lock.holder().run);
         journal.under(lock.lease()).after(lock.begun().clone())
+    }
+
+    /// Stores what has to outlive the run, whatever becomes of it.
+    async fn keep_before(&self, planned: &PlanOutcome) -> Result<(), Failure> {
+        self.keep_facts(planned).await?;
+        self.keep_what_to_undo(planned).await
     }
 
     /// Stores the facts of `planned`, under the lock.
@@ -188,6 +195,9 @@ impl Session {
         // If another run took the lock meanwhile and changed the mode, it has written another
         // version.
         lock.confirm(|| self.cloud.now()).await.map_err(|error| self.lock_failure(&error))?;
+        if planned.options.intent == Intent::Failback {
+            undo::clear(&*self.store).await.map_err(|error| store_failure(&error))?;
+        }
         begun.complete(&*self.store).await.map(drop).map_err(|error| mode_failure(&error))
     }
 

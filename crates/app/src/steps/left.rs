@@ -1,18 +1,20 @@
 //! What a failover changed and the stack no longer names: parts of it, and settings of others.
 //!
 //! Nobody owns such settings, so no listing shows them: a role that a fence denied would stay denied
-//! for good. The bundle of the last apply has them.
+//! for good. The control bucket has their names until they are undone.
 
-use drstack_core::bundle::Bundle;
-use drstack_core::compile::compile;
+use std::collections::BTreeSet;
+
 use drstack_core::control::StoreError;
-use drstack_core::control::published::bundle;
-use drstack_core::graph::{Graph, Resource};
+use drstack_core::control::mode::KeptMode;
+use drstack_core::control::undo::{self, Setting};
+use drstack_core::graph::Graph;
 use drstack_core::kind::Role;
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::plan::{Intent, Options};
 
 use crate::failure::{Failure, Status, store_failure};
+use crate::planned::PlanOutcome;
 use crate::session::Session;
 
 impl Session {
@@ -31,15 +33,15 @@ impl Session {
         Err(Failure::new(Status::NotReady, message, hint))
     }
 
-    /// Fails if an apply or a failback would leave a setting as a failover changed it, or if the record of
+    /// Fails if an apply or a failback would leave a setting as runs changed it, or if the record of
     /// the failover names what the stack does not.
     pub(super) async fn expect_nothing_left(
         &self,
         options: &Options,
         want: &Graph,
-        now: &Standing,
+        mode: &KeptMode,
     ) -> Result<(), Failure> {
-        self.expect_named(options, now)?;
+        self.expect_named(options, &mode.standing())?;
         let leaves = match options.intent {
             Intent::Converge => options.mode == Mode::Active,
             Intent::Failback => true,
@@ -48,38 +50,57 @@ impl Session {
         if !leaves {
             return Ok(());
         }
-        let bytes = match bundle(&*self.store).await {
-            Ok(bytes) => bytes,
-            Err(StoreError::NoBucket { .. }) => None,
+        let unknown = |why: String| {
+            self.warn(&format!(
+                "warning: {why}, so nobody knows whether the stack named other roles in `deny_writers`: name every role that is denied"
+            ));
+        };
+        let changed = match undo::settings(&*self.store).await {
+            Ok(changed) => changed,
+            Err(error @ StoreError::Broken { .. }) => {
+                unknown(error.to_string());
+                return Ok(());
+            }
             Err(error) => return Err(store_failure(&error)),
         };
-        let Some(bytes) = bytes else { return Ok(()) };
-        let applied = Bundle::from_bytes(&bytes).ok();
-        let applied = applied.and_then(|it| Some((it.stack(&self.app.catalog.components).ok()?, it.facts)));
-        let Some((stack, facts)) = applied else {
-            self.warn(
-                "warning: the bundle cannot be used, so nobody knows whether the stack named other roles in `deny_writers`: name every role that is denied",
-            );
-            return Ok(());
+        if mode.doubt.is_some() && changed.is_empty() {
+            unknown(format!("`{}` has lost what it recorded", self.stack.facts.control));
+        }
+        let is_named = |it: &&Setting| {
+            want.resources.values().any(|now| now.kind == it.kind && now.name.as_ref() == Some(&it.name))
         };
-        let before = compile(&stack, &facts, Mode::Active).graph;
-        let is_changed = |it: &&Resource| {
-            let kind = self.kinds.get(&it.kind);
+        let Some(left) = changed.iter().find(|it| !is_named(it)) else { return Ok(()) };
+        let message = format!(
+            "{}: runs have changed `{}` since the failover, and nothing would change it back once the stack no longer names it",
+            left.address, left.name
+        );
+        let hint = "name it until the failback, and remove it after that";
+        Err(Failure::new(Status::NotReady, message, hint))
+    }
+
+    /// Writes down what a run of `planned` changes and only a failback undoes, before the run.
+    pub(super) async fn keep_what_to_undo(&self, planned: &PlanOutcome) -> Result<(), Failure> {
+        if planned.options.mode != Mode::Active {
+            return Ok(());
+        }
+        let is_undone_by_a_failback = |kind: &str| {
+            let kind = self.kinds.get(kind);
             kind.is_some_and(|it| {
                 it.role() == Role::Setting && it.needs_both_regions() && it.traffic().is_none()
             })
         };
-        let is_named =
-            |it: &Resource| want.resources.values().any(|now| (&now.kind, &now.name) == (&it.kind, &it.name));
-        let Some(left) = before.resources.values().filter(is_changed).find(|it| !is_named(it)) else {
+        let graph = &planned.compiled.graph.resources;
+        let changed = planned.plan.steps.iter().filter(|step| is_undone_by_a_failback(&step.kind));
+        let changed = changed.filter_map(|step| graph.get(&step.address));
+        let settings: BTreeSet<Setting> = changed
+            .filter_map(|it| {
+                let (kind, address) = (it.kind.clone(), it.address.clone());
+                Some(Setting { kind, name: it.name.clone()?, address })
+            })
+            .collect();
+        if settings.is_empty() {
             return Ok(());
-        };
-        let message = format!(
-            "{}: a failover changes `{}`, and nothing would change it back once the stack no longer names it",
-            left.address,
-            left.name.as_deref().unwrap_or_default()
-        );
-        let hint = "name it until the failback, and remove it after that";
-        Err(Failure::new(Status::NotReady, message, hint))
+        }
+        undo::add(&*self.store, settings).await.map_err(|error| store_failure(&error))
     }
 }

@@ -134,7 +134,7 @@ impl Session {
         }
         // What is taken from the bundle matches nothing that was looked at.
         report.unchanged = report.unchanged.saturating_sub(self.taken_from_bundle(&compiled.graph).count());
-        self.expect_nothing_left(options, &compiled.graph, &now).await?;
+        self.expect_nothing_left(options, &compiled.graph, &mode).await?;
         report.notes.extend(self.notes(options, &compiled, (&plan, &report), &seen, &now)?);
         let rehearsal = self.rehearse(options, &facts.facts, &compiled.graph, now.epoch.saturating_add(1))?;
         if let Some(rehearsal) = &rehearsal {

@@ -87,6 +87,9 @@ impl KeptMode {
         };
         let epoch = signs.iter().map(epoch).max().unwrap_or_default();
         let known = self.record.as_ref().map(|it| it.standing.epoch);
+        if self.is_denied_by(signs) {
+            return self.testified(signs);
+        }
         if signs.is_empty() || known.is_some_and(|known| epoch <= known) {
             return self;
         }
@@ -102,6 +105,35 @@ impl KeptMode {
         let doubt = self.doubt.or(Some(known.map_or(Doubt::Missing, Doubt::Older)));
         let witnesses = signs.iter().map(|it| it.address.to_string()).collect();
         Self { record: Some(record), doubt, witnesses, ..self }
+    }
+
+    /// True if the record says that a failback is complete, and neither the second record nor what serves
+    /// knows of it. A failback writes the second record before it changes anything, so this one was
+    /// written by somebody else.
+    fn is_denied_by(&self, signs: &[Sign]) -> bool {
+        let (Some(record), Some(second)) = (&self.record, &self.testimony) else { return false };
+        let said = &second.record.standing;
+        let serves = |sign: &Sign| match sign.witness {
+            Statement::Region(_) | Statement::Traffic => true,
+            Statement::Mode(mode, of) => mode == Mode::Active && of == said.epoch,
+            Statement::Epoch(_) => false,
+        };
+        self.doubt.is_none()
+            && record.complete
+            && (record.standing.mode, said.mode) == (Mode::Standby, Mode::Active)
+            && signs.iter().any(serves)
+    }
+
+    /// Returns the mode that the second record and `signs` show, in place of a record that they deny.
+    fn testified(self, signs: &[Sign]) -> Self {
+        let Some(second) = self.testimony.clone() else { return self };
+        let mut record = Record { complete: false, ..second.record };
+        // Epochs never fall.
+        let known = self.standing().epoch;
+        record.standing.epoch = record.standing.epoch.max(known);
+        let mut witnesses = self.witnesses.clone();
+        witnesses.extend(signs.iter().map(|it| it.address.to_string()));
+        Self { record: Some(record), doubt: Some(Doubt::Contradicted(Mode::Standby)), witnesses, ..self }
     }
 
     /// True if the second record is missing or differs from the first one, which is in no doubt.
@@ -258,6 +290,28 @@ mod tests {
         }
         let behind = weighed(Some(record(Mode::Standby, 2)), None).beside(&signs);
         assert_eq!((behind.doubt.clone(), behind.standing().epoch), (Some(Doubt::Older(2)), 4));
+    }
+
+    #[test]
+    fn a_failback_that_neither_the_second_record_nor_what_serves_knows_of_is_a_doubt() {
+        let first = || Some(record(Mode::Standby, 3));
+        let kept = |second| weighed(first(), second);
+        let second = || Some(testimony(Mode::Active, 2, "ours"));
+        let serves = [Statement::Traffic, Statement::Mode(Mode::Active, 2), Statement::Region("west".into())];
+        for sign in serves.map(sign) {
+            let denied = kept(second()).beside(std::slice::from_ref(&sign));
+            assert_eq!(denied.doubt, Some(Doubt::Contradicted(Mode::Standby)), "{sign:?}");
+            assert_eq!((denied.standing().mode, denied.is_complete()), (Mode::Active, false));
+            assert_eq!(denied.next(Mode::Standby, &[]).epoch, 4, "epochs never fall");
+            // The second record was not written, or is of the failback.
+            for other in [None, Some(testimony(Mode::Standby, 3, "ours"))] {
+                assert_eq!(kept(other).beside(std::slice::from_ref(&sign)).doubt, None, "{sign:?}");
+            }
+        }
+        // What is left of the failover serves nobody.
+        let left = [sign(Statement::Epoch(2)), sign(Statement::Mode(Mode::Active, 1))];
+        assert_eq!(kept(second()).beside(&left).doubt, None);
+        assert_eq!(kept(second()).beside(&[]).doubt, None);
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl StepError {
     pub fn hint(&self) -> String {
         match self {
             Self::Cloud { error } => error.hint(),
-            Self::Deadline { .. } => "run again: what was begun is waited for, not made twice".to_owned(),
+            Self::Deadline { .. } => "run again: what was begun is not made twice".to_owned(),
             Self::NeverReady { .. } => {
                 "fix what the service names, then run the same command again".to_owned()
             }

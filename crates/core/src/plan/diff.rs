@@ -370,7 +370,7 @@ impl<'a> Draft<'a> {
         if !in_scope
             || self.lacks_its_fact(resource, false)
             || self.waits_for_blocked(resource)
-            || self.leads_users_already(kind, resource)
+            || self.serves_already(kind, resource)
             || self.is_read_by_nothing(kind, resource)
         {
             self.blocked.insert(resource.address.clone());

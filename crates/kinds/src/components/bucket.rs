@@ -258,6 +258,7 @@ fn role(
         None => {
             let name = names::owned(&cx.stack.name, cx.address, "replication", ROLE_LIMIT);
             let role = ReplicationRoleSpec {
+                also: Vec::new(),
                 name: name.clone(),
                 source: spec.name.clone(),
                 destination: standby.clone(),

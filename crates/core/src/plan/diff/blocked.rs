@@ -6,7 +6,7 @@ use super::{Draft, Stays};
 use crate::address::Address;
 use crate::cloud::CloudError;
 use crate::graph::Resource;
-use crate::kind::DynKind;
+use crate::kind::{DynKind, Place};
 use crate::objective::Mode;
 use crate::observe::Owned;
 use crate::plan::{Intent, Remark};
@@ -48,20 +48,24 @@ impl Draft<'_> {
         }
     }
 
-    /// True if users are led to the standby region by another object of this address, which stays until
-    /// the failback: a second one would have to be led back, too.
-    pub(super) fn leads_users_already(&mut self, kind: &'static dyn DynKind, resource: &Resource) -> bool {
-        if !kind.leads_users() || (self.options.intent, self.options.mode) != (Intent::Converge, Mode::Active)
-        {
+    /// True if another object of this address leads users to the standby region, or holds the data that it
+    /// serves. It stays until the failback: a second one would have to be led back, too, or is empty.
+    pub(super) fn serves_already(&mut self, kind: &'static dyn DynKind, resource: &Resource) -> bool {
+        if (self.options.intent, self.options.mode) != (Intent::Converge, Mode::Active) {
             return false;
         }
         let is_same = |it: &&Owned| it.kind == kind.name() && it.address == resource.address;
         let Some(old) = self.seen.others.iter().find(is_same) else { return false };
-        self.stays.push(Stays { kind, found: old.found.clone(), is_blocked: true });
+        let (id, standby) = (&old.found.id, &self.stack.standby);
+        let what = match (kind.leads_users(), kind.role().holds_data() && resource.place == Place::Standby) {
+            (true, _) => format!("leads users to {standby}"),
+            (false, true) => format!("holds what {standby} serves"),
+            (false, false) => return false,
+        };
         let text = format!(
-            "`{}` leads users to {} and stays until the failback: write its name again, fail back, and change it after that",
-            old.found.id, self.stack.standby
+            "`{id}` {what} and stays until the failback: write its name again, fail back, and change it after that"
         );
+        self.stays.push(Stays { kind, found: old.found.clone(), is_blocked: true });
         self.block(&resource.address, text);
         true
     }

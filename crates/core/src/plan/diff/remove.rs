@@ -272,6 +272,10 @@ impl Draft<'_> {
     pub(super) fn keep_data(&mut self, owned: &Owned) {
         let Owned { address, found, .. } = owned;
         self.kept_data.insert(address.component().to_string());
+        // What keeps its name until the failback is said where its successor is.
+        if self.stays.iter().any(|it| it.is_blocked && it.found.id == found.id) {
+            return;
+        }
         // By its typed name, which `--delete-data` takes.
         let text = format!("`{}` holds data; delete it with `--delete-data {}`", found.id, address.typed());
         let remark = Remark { address: address.to_string(), text };

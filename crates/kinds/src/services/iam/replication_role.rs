@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use drstack_core::kind::{
-    Capabilities, Erased, FieldChange, Halfway, KeepsName, Kind, Lookup, Operation, Place, Role, Staged,
+    Capabilities, Erased, FieldChange, Halfway, KeepsName, Kind, Lookup, Operation, Place, Rights, Role,
+    Staged,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::rights;
 use crate::kms;
 use crate::services::iam::bounded;
 use crate::services::{operation, owned_by};
@@ -35,6 +37,9 @@ pub struct ReplicationRoleSpec {
     /// ARN of the policy that bounds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions_boundary: Option<String>,
+    /// Statements beside these, which the role has while the standby region serves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Value>,
 }
 
 /// A replication role as IAM reports it.
@@ -84,6 +89,7 @@ pub fn policy(spec: &ReplicationRoleSpec) -> Value {
     }
     let granted = [(&spec.source_kms_key, "kms:Decrypt"), (&spec.kms_key, "kms:Encrypt")];
     statements.extend(granted.into_iter().filter_map(|(key, action)| kms::allow(action, key.as_deref()?)));
+    statements.extend(spec.also.iter().cloned());
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
@@ -112,6 +118,7 @@ impl Kind for ReplicationRole {
     ];
     const CAPABILITIES: Capabilities = Capabilities {
         keeps_name: Some(&Erased::<Self>::NEW),
+        rights: Some(&Erased::<Self>::NEW),
         staged: Some(&Erased::<Self>::NEW),
         ..Capabilities::NONE
     };
@@ -155,6 +162,13 @@ impl KeepsName for ReplicationRole {
     }
 }
 
+impl Rights for ReplicationRole {
+    fn with_those_of(spec: &ReplicationRoleSpec, live: &ReplicationRoleLive) -> Option<ReplicationRoleSpec> {
+        let also = rights::beside(&live.policy, &policy(spec));
+        (!also.is_empty()).then(|| ReplicationRoleSpec { also, ..spec.clone() })
+    }
+}
+
 impl Staged for ReplicationRole {
     /// Its policy takes one more call.
     fn halfway(spec: &ReplicationRoleSpec, id: &str) -> Vec<Halfway<ReplicationRoleLive>> {
@@ -181,6 +195,7 @@ mod tests {
             source_kms_key: None,
             account: account.map(str::to_owned),
             permissions_boundary: None,
+            also: Vec::new(),
         };
         let condition = |account| trust(&spec(account))["Statement"][0]["Condition"].clone();
         let known = condition(Some("123456789012"));

@@ -40,6 +40,7 @@ pub(super) fn samples() -> Vec<Sample> {
         permissions_boundary: None,
     };
     let replication = ReplicationRoleSpec {
+        also: Vec::new(),
         name: "drstack-fleet-bucket-models-replication".into(),
         source: "acme-models".into(),
         destination: "acme-models-us-west-2".into(),
@@ -50,6 +51,7 @@ pub(super) fn samples() -> Vec<Sample> {
         permissions_boundary: None,
     };
     let keys = ReplicationRoleSpec {
+        also: Vec::new(),
         kms_key: Some("arn:aws:kms:us-west-2:123456789012:key/1".into()),
         source_kms_key: Some("arn:aws:kms:us-east-1:123456789012:key/2".into()),
         account: None,

@@ -1,0 +1,60 @@
+//! What exists and is not ready: a run that leaves it so says so at its end.
+
+use std::collections::BTreeSet;
+
+use drstack_core::kind::Readiness;
+use drstack_core::observe::{Look, look_again};
+use drstack_core::plan::Remark;
+
+use crate::failure::{Failure, Status, shape_failure};
+use crate::planned::PlanOutcome;
+use crate::session::Session;
+use crate::text::count;
+
+impl Session {
+    /// Fails if something that `planned` found not to be ready, and left as it was, still is not. An apply
+    /// that ends well promises that the stack can fail over.
+    pub(crate) async fn expect_ready(&self, planned: &PlanOutcome) -> Result<(), Failure> {
+        let waiting = self.still_waiting(planned).await?;
+        let Some(first) = waiting.first() else { return Ok(()) };
+        let more = match waiting.len() - 1 {
+            0 => String::new(),
+            more => format!("; {} not either", count(more, "other")),
+        };
+        let standby = &self.stack.facts.standby;
+        let message = format!(
+            "{standby} is as the stack has it, and not ready yet: {}: {}{more}",
+            first.address, first.text
+        );
+        let hint = "`drstack plan STACK` shows what is not ready; until it is, a failover has what is there";
+        Err(Failure::new(Status::NotReady, message, hint))
+    }
+
+    /// Looks again at what was not ready. What cannot be looked at is not ready.
+    async fn still_waiting(&self, planned: &PlanOutcome) -> Result<Vec<Remark>, Failure> {
+        let names: BTreeSet<&str> = planned.report.waiting.iter().map(|it| it.address.as_str()).collect();
+        let resources = planned.compiled.graph.resources.values();
+        let resources = resources.filter(|it| names.contains(it.address.as_str()));
+        let seen = look_again(&*self.cloud, &self.kinds, &self.scope, resources).await;
+        let mut waiting = Vec::new();
+        for remark in &planned.report.waiting {
+            let look = seen.iter().find(|(address, _)| address.as_str() == remark.address);
+            let text = match look {
+                Some((address, Look::Present(found))) => {
+                    let resource = &planned.compiled.graph.resources[address];
+                    let Some(kind) = self.kinds.get(&resource.kind) else { continue };
+                    let compared = kind.compare(&resource.spec, &found.id, &found.live);
+                    match compared.map_err(|error| shape_failure(&error))?.ready {
+                        Readiness::Ready => continue,
+                        Readiness::Waiting(text) | Readiness::Failed(text) => text,
+                        Readiness::Short(shortage) => shortage.message,
+                    }
+                }
+                Some((_, Look::Unknown(error))) => format!("could not look: {error}"),
+                Some((_, Look::Absent)) | None => remark.text.clone(),
+            };
+            waiting.push(Remark { address: remark.address.clone(), text });
+        }
+        Ok(waiting)
+    }
+}
