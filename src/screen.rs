@@ -194,9 +194,9 @@ impl Operator for Screen {
                 changed.for_each(|it| ui.note(&format!("  {now:.0}  {}", it.backlog(now))));
             }
             News::Drained { standby, now, left } => ui.result(&views::data::drained(standby, left, now)),
-            News::Divergence { data, apart, moved, primary, standby, since } => {
+            News::Divergence { data, apart, moved, primary, standby, since, complete } => {
                 data.iter().for_each(|it| ui.line(&Line::Divergence(it)));
-                ui.result(&views::plan::divergence(standby, since, moved));
+                ui.result(&views::plan::divergence(standby, since, complete, moved));
                 ui.result(&views::data::divergence(data, apart, primary, standby));
             }
             News::PrimaryServes(primary) => {

@@ -242,9 +242,19 @@ pub(crate) fn calls(plan: &Plan, kinds: &KindRegistry) -> String {
 }
 
 /// Describes how the regions have diverged since the failover at `since`, if that moment is known.
-pub(crate) fn divergence(standby: &str, since: Option<Timestamp>, moved: &[String]) -> String {
+pub(crate) fn divergence(
+    standby: &str,
+    since: Option<Timestamp>,
+    complete: bool,
+    moved: &[String],
+) -> String {
     let since = since.map_or_else(String::new, |it| format!(" since {it:.0}"));
-    let mut out = format!("{standby} has served{since}.\n");
+    let mut out = match complete {
+        true => format!("{standby} has served{since}.\n"),
+        false => format!(
+            "A failover to {standby} is under way{since}, and not complete: {standby} may have served.\n"
+        ),
+    };
     match moved {
         [] => out.push_str("Nothing that is followed in the primary has changed meanwhile.\n"),
         moved => {

@@ -282,6 +282,8 @@ fn a_failover_that_goes_on_counts_from_when_the_outage_was_noticed_first() {
     let died =
         run(&machine, &format!("failover s --auto-approve --detected-at {noticed}"), Some("dies.toml"));
     assert_eq!(died.code, 137, "{died:?}");
+    let back = run(&machine, "failback s --dry-run", None).ok();
+    assert!(back.stdout.contains("A failover to us-west-2 is under way since"), "{back:?}");
     let ran = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).code(3);
     let report = line(&ran, "report");
     assert_eq!(report["clock"]["detected"], noticed, "{report:#}");

@@ -128,6 +128,8 @@ pub enum News<'a> {
         standby: &'a str,
         /// When the standby region began to serve, if known.
         since: Option<Timestamp>,
+        /// True if the failover is complete.
+        complete: bool,
     },
     /// The primary serves, so there is nothing to fail back from.
     PrimaryServes(&'a str),

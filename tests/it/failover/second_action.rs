@@ -360,6 +360,12 @@ fn a_bucket_that_serves_keeps_its_name_until_the_failback() {
     assert!(roles.contains("arn:aws:s3:::acme-west/*"), "{roles}");
     let buckets = machine.objects()["bucket"]["us-west-2"].as_object().expect("buckets").clone();
     assert_eq!(buckets.keys().collect::<Vec<_>>(), ["acme-west"]);
+    let vain = run(&machine, "plan s --delete-data pool.serving --delete-data bucket.models", None).code(1);
+    let nothing = "pool.serving: `--delete-data` deletes nothing of it";
+    assert!(
+        vain.stdout.contains(nothing) && !vain.stdout.contains("bucket.models: `--delete-data`"),
+        "{vain:?}"
+    );
     machine.write("s/stack.toml", &stack("acme-west"));
     run(&machine, "failback s --auto-approve", None).ok();
     machine.write("s/stack.toml", &stack("acme-other"));

@@ -30,6 +30,9 @@ fn an_apply_and_a_failback_that_leave_a_group_short_say_so() {
     run(&machine, "failover s --auto-approve --minimum 10%", Some("lost.toml")).code(3);
     run(&machine, "failback s --auto-approve", Some("short.toml")).code(1);
     let back = run(&machine, "failback s --auto-approve", Some("short.toml")).code(3);
+    // Since when is not known any more: the record says when the failback began.
+    assert!(back.stdout.contains("us-west-2 has served.\n"), "{back:?}");
+    assert!(!back.stdout.contains("written since the failover"), "{back:?}");
     assert!(back.stdout.contains("Failed back to us-east-1") && back.stderr.contains(why), "{back:?}");
     let serves = run(&machine, "failback s --auto-approve", Some("short.toml")).ok();
     assert!(serves.stdout.contains("nothing to fail back from"), "{serves:?}");

@@ -186,14 +186,17 @@ async fn compare(
     shown: &PlanOutcome,
     kept: &KeptMode,
 ) -> Result<(Vec<Data>, Vec<String>), Failure> {
-    let since = kept.since();
+    // While a failback goes on, the record says when that began.
+    let serves = kept.standing().mode == Mode::Active;
+    let since = kept.since().filter(|_| serves);
+    let complete = kept.is_complete() || !serves;
     let (data, missing) = sides(session, shown, since).await?;
     let mut apart = left(&shown.report, &session.kinds, &session.stack.facts, Intent::Failback);
     apart.extend(missing);
     let apart: Vec<String> = apart.into_iter().map(|it| format!("{}: {}", it.address, it.text)).collect();
     let StackFacts { primary, standby, .. } = &session.stack.facts;
     let moved = &shown.moved;
-    session.tell(News::Divergence { data: &data, apart: &apart, moved, primary, standby, since });
+    session.tell(News::Divergence { data: &data, apart: &apart, moved, primary, standby, since, complete });
     Ok((data, apart))
 }
 

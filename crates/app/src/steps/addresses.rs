@@ -1,8 +1,9 @@
 //! Addresses on the command line.
 
 use drstack_core::graph::Graph;
+use drstack_core::kind::Action;
 use drstack_core::observe::Observed;
-use drstack_core::plan::{CONTROL, Options};
+use drstack_core::plan::{CONTROL, Options, Plan, PlanReport, Remark};
 
 use crate::failure::{Failure, Status};
 use crate::session::Session;
@@ -36,4 +37,21 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Says which data `--delete-data` names in vain: what the stack names still, and nothing has to replace.
+///
+/// What is kept or blocked is said there.
+pub(super) fn not_deleted(options: &Options, plan: &Plan, report: &PlanReport) -> Vec<Remark> {
+    let goes = |name: &str| {
+        let mut steps = plan.steps.iter().filter(|step| step.action == Action::Delete);
+        steps.any(|step| step.address.is_named_by(name))
+    };
+    let is_said = |name: &str| {
+        let component = name.split_once('/').map_or(name, |(component, _)| component);
+        report.kept.iter().chain(&report.blocked).any(|it| it.address.split('/').next() == Some(component))
+    };
+    let in_vain = options.delete_data.iter().filter(|name| *name != CONTROL && !goes(name) && !is_said(name));
+    let text = "`--delete-data` deletes nothing of it: the stack names it, and no change has to replace it";
+    in_vain.map(|name| Remark { address: name.clone(), text: text.to_owned() }).collect()
 }

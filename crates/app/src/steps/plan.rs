@@ -29,6 +29,7 @@ use crate::identity::{replaces_all, same_stack};
 use crate::planned::PlanOutcome;
 use crate::report::restored;
 use crate::session::Session;
+use crate::steps::addresses::not_deleted;
 use crate::steps::then::{BundleAction, elsewhere};
 use crate::text;
 
@@ -196,6 +197,7 @@ impl Session {
         }
         notes.extend(self.unrehearsed(options, plan, report, now.mode));
         notes.extend(self.unseen(&compiled.graph));
+        notes.extend(not_deleted(options, plan, report));
         if options.mode == Mode::Standby && options.intent != Intent::Destroy {
             notes.extend(restored::left(report, &self.kinds, &self.stack.facts, options.intent));
         }
