@@ -157,7 +157,8 @@ pub(crate) fn story() -> Result<Vec<String>, Box<dyn Error>> {
             .stack;
         let operator = Arc::new(Listener::default());
         let here = Arc::new(Here { kinds: catalog.kinds.clone() });
-        let app = App { catalog, clouds: here.clone(), host: here, operator: operator.clone() };
+        let app =
+            App { catalog, clouds: here.clone(), host: here, operator: operator.clone(), typed: Vec::new() };
         let mut session = Session::open(&app, stack).await.map_err(|failure| failure.message)?;
         let how = Apply {
             file: None,

@@ -82,6 +82,22 @@ impl BundleArgs {
         Ok(Some(BundleAt { url, region: self.region.clone(), demands: self.demands()? }))
     }
 
+    /// Returns the words that name the bundle and its cloud, as an operator types them; empty without one.
+    pub(crate) fn typed(&self, global: &Global) -> Vec<String> {
+        let Some(url) = &self.bundle else { return Vec::new() };
+        let mut words = vec!["--bundle".to_owned(), quoted(url)];
+        words.extend(self.region.iter().flat_map(|region| ["--region".to_owned(), region.to_owned()]));
+        words.extend(global.typed());
+        words
+    }
+
+    /// Returns the words that say what the bundle has to be.
+    pub(crate) fn demanded(&self) -> Vec<String> {
+        let key = self.verify_key.iter().flat_map(|key| ["--verify-key".to_owned(), quoted(key)]);
+        let limit = self.not_before.iter();
+        key.chain(limit.flat_map(|it| ["--not-before".to_owned(), quoted(&it.to_string())])).collect()
+    }
+
     /// Returns what the bundle has to be.
     pub(crate) fn demands(&self) -> Result<Demands, Failure> {
         let key = self.verify_key.as_deref().map(str::parse).transpose();

@@ -108,21 +108,12 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
 /// Returns the command that goes on with the failover of `args`, as an operator types it.
 fn command(global: &Global, args: &FailoverArgs) -> String {
     let mut words = vec!["drstack failover".to_owned()];
-    match &args.bundle.bundle {
-        Some(url) => {
-            words.extend(["--bundle".to_owned(), quoted(url)]);
-            words.extend(
-                args.bundle.region.iter().flat_map(|region| ["--region".to_owned(), region.to_owned()]),
-            );
-            words.extend(global.typed());
-        }
-        None => words.push(typed(global, &args.stack)),
+    match args.bundle.typed(global) {
+        bundle if bundle.is_empty() => words.push(typed(global, &args.stack)),
+        bundle => words.extend(bundle),
     }
     words.extend(args.with_files.then(|| "--with-files".to_owned()));
-    let key = args.bundle.verify_key.iter();
-    words.extend(key.flat_map(|key| ["--verify-key".to_owned(), quoted(key)]));
-    let limit = args.bundle.not_before.iter();
-    words.extend(limit.flat_map(|it| ["--not-before".to_owned(), quoted(&it.to_string())]));
+    words.extend(args.bundle.demanded());
     words.extend(args.only.iter().flat_map(|it| ["--only".to_owned(), quoted(it)]));
     words.extend(args.not_waiting_for.iter().flat_map(|it| ["--not-waiting-for".to_owned(), quoted(it)]));
     let flags = [

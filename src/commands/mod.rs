@@ -55,7 +55,8 @@ impl Edge {
         let catalog =
             Catalog::new(drstack_kinds::components(), drstack_kinds::kinds(), drstack_kinds::facts::keep);
         let clouds = Arc::new(Known::by(global));
-        let app = App { catalog, clouds, host: Arc::new(Machine), operator: screen.clone() };
+        let (host, operator, typed) = (Arc::new(Machine), screen.clone(), global.typed());
+        let app = App { catalog, clouds, host, operator, typed };
         Ok(Self { app, ui, screen })
     }
 

@@ -17,15 +17,16 @@ pub(super) fn text(head: &PlanHead) -> String {
 fn serving(head: &PlanHead) -> String {
     let (facts, standing) = (&head.facts, &head.standing);
     let since = head.since.map_or_else(String::new, |at| format!(" since {at:.0}"));
+    let of = head.since.map_or_else(String::new, |at| format!(" (failover of {at:.0})"));
     match standing.mode {
         Mode::Standby if head.complete => format!("{} serves", facts.primary),
         Mode::Standby => format!("A failback to {} is not complete", facts.primary),
         Mode::Active if !head.complete => {
             format!("A failover to {} is under way{since}, and not complete", facts.standby)
         }
-        Mode::Active if standing.only.is_empty() => format!("{} serves{since}", facts.standby),
+        Mode::Active if standing.only.is_empty() => format!("{} serves{of}", facts.standby),
         Mode::Active => {
-            format!("{} serves {}{since}", facts.standby, drstack_app::text::listed(&standing.only))
+            format!("{} serves {}{of}", facts.standby, drstack_app::text::listed(&standing.only))
         }
     }
 }

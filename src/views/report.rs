@@ -83,14 +83,16 @@ fn as_text(line: &str) -> String {
 fn first_sentence(report: &Report) -> String {
     let region = &report.region;
     match report.verdict {
-        _ if !report.complete => format!("The {} is NOT COMPLETE: what failed is below.", report.purpose),
+        _ if !report.complete => format!("The {} is NOT COMPLETE{}", report.purpose, why_not(report)),
         None => format!("Failed back to {region} in {}.", took(report)),
         Some(verdict) if verdict.is_recovery() && report.recovery_seconds.is_none() => {
             let since = report.clock.served.map_or_else(String::new, |at| format!(" since {at:.0}"));
             let how = if verdict == Verdict::Degraded { ", DEGRADED (below)" } else { "" };
-            format!("{region} has served{since}{how}; this run repaired what differed.")
+            format!("{region} has served{since}{how}; this run went over it again.")
         }
-        Some(Verdict::Recovered) => format!("Recovered in {}; {}.", took(report), objective(report)),
+        Some(Verdict::Recovered) => {
+            format!("Recovered in {}; {}.{}", took(report), objective(report), cut_off(report))
+        }
         Some(Verdict::Partial) => format!(
             "Recovered in PART, in {}. Still in the primary region: {}.",
             took(report),
@@ -130,6 +132,23 @@ fn first_sentence(report: &Report) -> String {
             let empty: Vec<&str> = empty.map(|pool| pool.address.as_str()).collect();
             format!("NOT RECOVERED: nothing in service, or not to be seen: {}.", empty.join(", "))
         }
+    }
+}
+
+/// Returns how the first sentence on an incomplete change goes on.
+fn why_not(report: &Report) -> &'static str {
+    match (report.failed.is_empty(), report.blocked.is_empty()) {
+        (false, _) => ": what failed is below.",
+        (true, false) => ": what is blocked is below.",
+        (true, true) => ": not all of its steps are done.",
+    }
+}
+
+/// Returns what a recovery time leaves open where an earlier run of the failover was cut off.
+fn cut_off(report: &Report) -> &'static str {
+    match report.clock.first_run {
+        Some(_) => " An earlier run ended before this one: what it brought up may have served sooner.",
+        None => "",
     }
 }
 
@@ -307,7 +326,7 @@ mod tests {
         );
         assert!(!said.contains("RTO of"), "{said}");
         let repair = Report { recovery_seconds: None, ..of(Verdict::Recovered) };
-        assert!(text(&repair).contains("us-west-2 has served; this run repaired"), "{}", text(&repair));
+        assert!(text(&repair).contains("us-west-2 has served; this run went over it"), "{}", text(&repair));
         let unasked = vec![ComponentAddress::new("pool.c")];
         let said = text(&Report { unasked, ..of(Verdict::Capacity) });
         assert!(said.contains("no check asked whether pool.c answers"), "{said}");

@@ -125,7 +125,7 @@ fn a_destroy_by_the_files_of_another_stack_is_not_done_without_asking() {
 #[test]
 fn a_failover_by_files_of_another_name_or_control_names_the_bundle() {
     let machine = applied(&(head("demo", "us-west-2", Some("my-control")) + &traffic("api")));
-    let bundle = "`drstack failover --bundle s3://my-control/demo --region us-west-2 --unsigned`";
+    let bundle = "`drstack failover --bundle s3://my-control/demo --region us-west-2 --unsigned --cloud sim";
     for (name, control, why) in [
         ("demo", "my-control2", "that the stack is kept in `my-control`"),
         ("shop", "my-control", "`my-control` is of stack `demo`"),

@@ -191,6 +191,8 @@ fn mutated_objects_of_the_control_bucket_are_understood_or_refused_and_kept() {
                 if key == "lock.json" && line.starts_with("unlock") {
                     let again = machine.run(["apply", "s", "--auto-approve", "--cloud", "sim"]);
                     prop_assert!(!again.stderr.contains("`lock.json`"), "unlocking is no way out: {again:?}");
+                } else if ran.stderr.contains("the next apply stores") {
+                    // Nothing rests on facts that can be asked for again, or that the bundle has.
                 } else if ran.stderr.contains("cannot be read") {
                     let now = String::from_utf8(read(&machine, WORLD)).expect("text");
                     prop_assert_eq!(&now[object(&now, key)], inner, "{}: {:?}", key, ran);

@@ -59,7 +59,7 @@ fn a_destroy_is_shown_before_it_is_asked_for() {
     let refused = machine.run(["plan", "search", "--destroy", "--cloud", "sim"]).code(3);
     assert!(refused.stderr.contains("drstack failback search"), "{refused:?}");
     let active = machine.run(["plan", "search", "--cloud", "sim"]).ok();
-    assert!(active.stdout.contains("us-west-2 serves since 2026-"), "{active:?}");
+    assert!(active.stdout.contains("us-west-2 serves (failover of 2026-"), "{active:?}");
 }
 
 /// B10: a failover and a failback draw their steps too.

@@ -108,4 +108,6 @@ pub struct App {
     pub host: Arc<dyn Host>,
     /// The operator that it works for.
     pub operator: Arc<dyn Operator>,
+    /// The words of a command that lead to the same clouds, as the operator types them.
+    pub typed: Vec<String>,
 }

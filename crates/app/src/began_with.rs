@@ -76,7 +76,7 @@ impl Session {
         );
         let hint = format!(
             "run {}; where that bucket is lost, run `drstack failover STACK` in the stack's folder",
-            by_bundle(&url, standby, key)
+            by_bundle(&self.app, &url, standby, key)
         );
         Err(Failure::new(Status::NotReady, message, hint))
     }

@@ -167,7 +167,7 @@ impl Session {
         let _answering = self.answer_stops();
         let lock = self.lock(Intent::Converge).await?;
         let standing = kept.next(mode, &kept.standing().only);
-        let begun = kept.begin(&*self.store, standing, self.now(), None, &lock.holder().run).await;
+        let begun = kept.stated().begin(&*self.store, standing, self.now(), None, &lock.holder().run).await;
         let done = match begun {
             Ok(begun) => begun.complete(&*self.store).await,
             Err(error) => Err(error),

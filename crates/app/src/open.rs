@@ -73,10 +73,10 @@ pub enum Source {
 /// Fails if the files name other regions than the stack that was `applied`: the session would look in
 /// the regions of the files, and change what was applied in others.
 fn same_regions(
+    app: &App,
     files: &StackFacts,
     applied: &StackFacts,
-    url: &Url,
-    key: Option<&PublicKey>,
+    (url, key): (&Url, Option<&PublicKey>),
 ) -> Result<(), Failure> {
     let regions = |it: &StackFacts| format!("from {} to {}", it.primary, it.standby);
     if regions(files) == regions(applied) {
@@ -84,20 +84,21 @@ fn same_regions(
     }
     let message =
         format!("the files say {}, and what was applied fails over {}", regions(files), regions(applied));
-    let hint = format!("run {}: it needs no files", by_bundle(url, &applied.standby, key));
+    let hint = format!("run {}: it needs no files", by_bundle(app, url, &applied.standby, key));
     Err(Failure::new(Status::NotReady, message, hint))
 }
 
 /// Returns the command that fails over by the bundle at `url`, in this region.
-pub(crate) fn by_bundle(url: &Url, region: &str, key: Option<&PublicKey>) -> String {
+pub(crate) fn by_bundle(app: &App, url: &Url, region: &str, key: Option<&PublicKey>) -> String {
     let Url { control, stack } = url;
     let vouched = key.map_or_else(|| "--unsigned".to_owned(), |key| format!("--verify-key {key}"));
-    format!("`drstack failover --bundle s3://{control}/{stack} --region {region} {vouched}`")
+    let options: String = app.typed.iter().map(|word| format!(" {word}")).collect();
+    format!("`drstack failover --bundle s3://{control}/{stack} --region {region} {vouched}{options}`")
 }
 
 /// Fails if files of the stack at `url` lead to the bundle of another stack: it has another name in
 /// them than it was applied with.
-fn same_name(bundle: &Bundle, url: &Url, key: Option<&PublicKey>) -> Result<(), Failure> {
+fn same_name(app: &App, bundle: &Bundle, url: &Url, key: Option<&PublicKey>) -> Result<(), Failure> {
     let StackFacts { name, standby, control, .. } = &bundle.stack.facts;
     // Only what a stack may be called goes into a command.
     let is_name = name.chars().all(|it| it.is_ascii_alphanumeric() || it == '-' || it == '_');
@@ -106,7 +107,7 @@ fn same_name(bundle: &Bundle, url: &Url, key: Option<&PublicKey>) -> Result<(), 
     }
     let message = format!("the files say stack `{}`, and `{control}` is of stack `{name}`", url.stack);
     let applied = Url { control: control.clone(), stack: name.clone() };
-    let hint = format!("run {}: it needs no files", by_bundle(&applied, standby, key));
+    let hint = format!("run {}: it needs no files", by_bundle(app, &applied, standby, key));
     Err(Failure::new(Status::NotReady, message, hint))
 }
 
@@ -159,7 +160,7 @@ impl Session {
         let Some((bundle, stack)) = found else {
             return session.without_bundle(&demands, key.as_ref(), trust).await;
         };
-        same_regions(&session.stack.facts, &stack.facts, &url, key.as_ref())?;
+        same_regions(app, &session.stack.facts, &stack.facts, (&url, key.as_ref()))?;
         session.show_age(&bundle, key.as_ref(), &demands)?;
         let begun = match trust.with_files {
             true => None,
@@ -200,7 +201,7 @@ impl Session {
         if let Ok(Some(bytes)) = published::bundle(&*self.store).await
             && let Ok(bundle) = Bundle::from_bytes(&bytes)
         {
-            same_name(&bundle, url, key)?;
+            same_name(&self.app, &bundle, url, key)?;
         }
         let kept = testimony(&*self.cloud, &self.scope).await.ok().flatten();
         let Some(kept) = kept.filter(|it| it.control != *control && is_bucket_name(&it.control)) else {
@@ -214,7 +215,7 @@ impl Session {
         let url = Url { control: kept.control, stack: name.clone() };
         let hint = format!(
             "run {}: it needs no files; where that bucket is lost, add `--without-control` to this command",
-            by_bundle(&url, standby, key)
+            by_bundle(&self.app, &url, standby, key)
         );
         Err(Failure::new(Status::NotReady, message, hint))
     }

@@ -8,6 +8,7 @@ pub mod failback;
 pub mod failover;
 mod finish;
 pub mod graph;
+mod moments;
 pub mod output;
 pub mod plan;
 pub mod unlock;

@@ -92,7 +92,7 @@ impl Vouched {
                 "fail over with what was applied: `--unsigned`; or with these files: `--with-files`; or, if a key signs the bundle, name it: `--verify-key PUBLIC_KEY`"
             }
             (Published::Applied, None) => {
-                "name the key that signs the bundle: `--verify-key PUBLIC_KEY`; or run `drstack failover STACK` in the stack's folder, whose files say the same; or accept it as it is: `--unsigned`"
+                "name the key that signs the bundle: `--verify-key PUBLIC_KEY`; or run it on the stack's folder, whose files say the same; or accept it as it is: `--unsigned`"
             }
             (Published::Begun, Some(_)) => {
                 "go on with the files that it began with: `--unsigned`; or with these files: `--with-files`"

@@ -249,7 +249,9 @@ impl Effect<'_> {
                     return Ok(name.to_owned());
                 }
                 let parts = ["id", &scope.stack, region(scope, *place), address.as_str(), token];
-                Ok(dice::new_id(self.config.seed, self.kind.name(), &parts))
+                // A reference finds what was begun, whatever the run that looks.
+                let seed = if self.kind.keeps_reference() { 0 } else { self.config.seed };
+                Ok(dice::new_id(seed, self.kind.name(), &parts))
             }
         }
     }

@@ -249,12 +249,15 @@ fn a_queue_and_a_fence_that_are_removed_go_after_the_failback() {
     let machine = machine_of(&format!("{stack}{more}"));
     run(&machine, "apply s --auto-approve", None).ok();
     run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
-    machine.write("s/stack.toml", &stack);
+    machine.write("s/stack.toml", &format!("{stack}[fence.writers]\n"));
     let ran = run(&machine, "apply s --auto-approve --json", None).ok();
     let gone: Vec<_> = ran.json().into_iter().filter(|it| it["action"] == "delete").collect();
     assert!(gone.is_empty(), "{gone:#?}");
+    machine.write("s/stack.toml", &stack);
+    let refused = run(&machine, "apply s --auto-approve", None).code(3);
+    assert!(refused.stderr.contains("of `fence.writers` says that us-west-2 serves"), "{refused:?}");
     let refused = run(&machine, "failback s --auto-approve", None).code(3);
-    assert!(refused.stderr.contains("`fence.writers` says that us-west-2 serves"), "{refused:?}");
+    assert!(refused.stderr.contains("of `fence.writers` leads to us-west-2 in a failover"), "{refused:?}");
     assert!(refused.stderr.contains("write it into the stack again, fail back"), "{refused:?}");
     machine.write("s/stack.toml", &format!("{stack}{more}"));
     run(&machine, "failback s --auto-approve", None).ok();

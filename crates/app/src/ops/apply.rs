@@ -106,10 +106,14 @@ async fn unfinished(session: &mut Session, options: &Options, typed: &str) -> Fa
     let message = format!("a change to mode `{}` is not complete", options.mode.name());
     let again = |command: &str| format!("drstack {command} {typed}");
     let hint = match options.mode {
-        Mode::Active => match session.plan(options).await {
-            Ok(seen) => session.way_on(&seen, &again("failover")),
-            Err(_) => format!("run `{}` again: it goes on from there", again("failover")),
-        },
+        Mode::Active => {
+            let on = match session.plan(options).await {
+                Ok(seen) => session.way_on(&seen, &again("failover")),
+                Err(_) => format!("run `{}` again: it goes on from there", again("failover")),
+            };
+            let (back, primary) = (again("failback"), &session.stack.facts.primary);
+            format!("{on}; or, where {primary} is to go on serving, `{back}`")
+        }
         Mode::Standby => format!("run `{}` again: it goes on from there", again("failback")),
     };
     Failure::new(Status::Locked, message, hint)

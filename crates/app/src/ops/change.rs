@@ -1,6 +1,6 @@
 //! A change of mode, from the decision to the report. Failover and failback share it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use drstack_core::address::ComponentAddress;
@@ -8,10 +8,10 @@ use drstack_core::control::Condition;
 use drstack_core::control::failover_stack::{self, FailoverStack};
 use drstack_core::control::lock::Lock;
 use drstack_core::control::mode::KeptMode;
-use drstack_core::engine::event::{Event, Outcome, StepError};
+use drstack_core::engine::event::{Event, StepError};
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::objective::Mode;
-use drstack_core::plan::{Intent, Options, Plan, Step};
+use drstack_core::plan::{Intent, Options, Plan};
 use drstack_core::verdict::Pool;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::failure::{Ended, Failure, Status, mode_failure, store_failure};
 use crate::minimum::with_minimum;
 use crate::operator::{News, Run};
+use crate::ops::moments::{Ramps, conclude, note_moment};
 use crate::planned::PlanOutcome;
 use crate::report::counts::Counts;
 use crate::report::data::Data;
@@ -66,8 +67,10 @@ pub(crate) async fn carry_out(
         }
     };
     let (first_run, started) = starts(session, &begun, change);
-    // A run after the outage is over repairs, and recovers nothing.
-    let repairs = kept.is_served() && kept.standing().only == begun.standing().only;
+    // A run after the outage is over repairs, and recovers nothing. One whose record is lost cannot know
+    // what it recovered from.
+    let serves = kept.is_served() || kept.doubt.is_some() && kept.standing().mode == Mode::Active;
+    let repairs = serves && kept.standing().only == begun.standing().only;
     let mut clock = Clock {
         detected: begun.record.as_ref().and_then(|it| it.detected).filter(|_| !repairs),
         served: begun.record.as_ref().and_then(|it| it.served),
@@ -113,13 +116,7 @@ pub(crate) async fn carry_out(
         summary
     };
     drop(answering);
-    // Instances that were up stayed up, unless a step had to be repeated.
-    if clock.done.is_none() || !summary.redone.is_empty() {
-        clock.done = Some(session.now());
-    }
-    if !summary.redone.is_empty() {
-        clock.capacity = clock.done;
-    }
+    conclude(session, &planned.plan, &summary, &mut clock);
     let standing = begun.standing();
     let judged = session.judge(&planned, &standing, kept.is_served(), &summary, counts.is_short()).await?;
     if judged.serves() {
@@ -206,7 +203,7 @@ fn report(
         },
         in_service: counts.in_service(),
         pools: judged.evidence.pools.clone(),
-        on_demand: if is_failover { Vec::new() } else { counts.left_on_demand() },
+        on_demand: if is_failover || !complete { Vec::new() } else { counts.left_on_demand() },
         degraded: degraded(&planned.plan, summary, judged),
         failed: summary
             .failed
@@ -405,34 +402,6 @@ fn said(plan: &Plan, step: usize, what: &str) -> String {
     format!("{}: {what}", plan.steps[step].address)
 }
 
-/// Records when the latest step of each sort was done: data, capacity, check or traffic; and the same
-/// of each component.
-fn note_moment(
-    session: &Session,
-    plan: &Plan,
-    event: &Event,
-    clock: &mut Clock,
-    parts: &mut BTreeMap<ComponentAddress, Timestamp>,
-) {
-    let Event::StepFinished { step, outcome: Outcome::Done, .. } = event else { return };
-    let Some(step) = plan.steps.get(*step) else { return };
-    let Some(kind) = session.kinds.get(&step.kind) else { return };
-    let now = session.now();
-    let moment = if kind.check().is_some() {
-        &mut clock.checked
-    } else if kind.traffic().is_some() {
-        &mut clock.traffic
-    } else if kind.capacity().is_some() {
-        &mut clock.capacity
-    } else if kind.role().holds_data() {
-        &mut clock.data
-    } else {
-        return;
-    };
-    *moment = Some(now);
-    parts.insert(step.address.component(), now);
-}
-
 /// Returns the RTO of each component that has another one than its stack, and the time until this
 /// run had it serve. What an earlier run did is not judged again.
 fn objectives(
@@ -449,41 +418,4 @@ fn objectives(
         Some(Objective { component: component.clone(), rto_seconds: rto.as_secs(), recovery_seconds: took })
     };
     parts.iter().filter_map(objective).collect()
-}
-
-/// Measures the time in which a run only moves traffic share by share.
-struct Ramps {
-    /// The steps that ramp traffic.
-    steps: BTreeSet<usize>,
-    running: BTreeSet<usize>,
-    since: Timestamp,
-    alone: Ramped,
-}
-
-impl Ramps {
-    fn of(session: &Session, plan: &Plan) -> Self {
-        let is_ramp = |step: &Step| {
-            let traffic = session.kinds.get(&step.kind).and_then(|kind| kind.traffic());
-            traffic.is_some_and(|it| it.holds(&step.spec).is_ok_and(|it| !it.is_zero()))
-        };
-        let steps =
-            plan.steps.iter().enumerate().filter(|(_, step)| is_ramp(step)).map(|(id, _)| id).collect();
-        Self { steps, running: BTreeSet::new(), since: session.now(), alone: Ramped::default() }
-    }
-
-    fn note(&mut self, event: &Event, now: Timestamp) {
-        if !self.running.is_empty() && self.running.is_subset(&self.steps) {
-            self.alone.0.push((self.since, now));
-        }
-        self.since = now;
-        match event {
-            Event::StepStarted { step, .. } => {
-                self.running.insert(*step);
-            }
-            Event::StepFinished { step, .. } => {
-                self.running.remove(step);
-            }
-            _ => {}
-        }
-    }
 }

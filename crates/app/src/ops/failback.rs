@@ -41,9 +41,6 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     session.expect_same_stack().await?;
     let kept = session.mode().await?;
     session.expect_own_bucket(&kept)?;
-    if kept.record.is_some() && serves(session, &kept) {
-        return Ok(Status::Done);
-    }
     let options = Options {
         intent: Intent::Failback,
         mode: Mode::Standby,
@@ -53,7 +50,7 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     let mut shown = session.plan(&options).await?;
     let kept = shown.mode.clone();
     expect_in_sight(session, &shown, &kept)?;
-    // Without a record, planning has observed which region serves.
+    // Planning has compared the record with what serves.
     if serves(session, &kept) {
         return Ok(Status::Done);
     }
@@ -149,11 +146,17 @@ fn expect_led_users(
     let leads = |step: &&Step| session.kinds.get(&step.kind).is_some_and(|kind| kind.leads_users());
     let steps = || shown.plan.steps.iter().filter(leads);
     if let Some(step) = steps().find(is_renamed) {
-        let message =
-            format!("`{}` has another name than the one that it failed over with", step.address.component());
-        let hint = format!(
-            "run `drstack apply {typed}` first: it hands over what leads users to the standby region; or give it its old name again"
+        let message = format!(
+            "`{}` has another name than the one that the failover began with",
+            step.address.component()
         );
+        let hint = match kept.is_complete() {
+            true => format!(
+                "run `drstack apply {typed}` first: it hands over what leads users to the standby region; or give it its old name again"
+            ),
+            // An apply waits for the failover.
+            false => "give it its old name again, fail back, and rename it after that".to_owned(),
+        };
         return Err(Failure::new(Status::NotReady, message, hint));
     }
     // With a fence the rules go that keep the writers of the primary out.
@@ -167,7 +170,7 @@ fn expect_led_users(
     if let Some(step) = steps().chain(told).find(is_gone) {
         let component = step.address.component();
         let message = format!(
-            "`{}` of `{component}` says that {} serves, and the stack no longer names it",
+            "`{}` of `{component}` leads to {} in a failover, and the stack no longer names it",
             step.id.as_deref().unwrap_or_default(),
             session.stack.facts.standby
         );

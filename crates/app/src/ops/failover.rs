@@ -15,6 +15,7 @@ use crate::ops::failback::expect_primary;
 use crate::part::addresses;
 use crate::planned::PlanOutcome;
 use crate::session::Session;
+use crate::text;
 
 /// Attempts to observe before a failover goes on with what it observed, and the pause between them.
 /// An error that lasts longer will not pass soon, and the RTO is running.
@@ -58,7 +59,7 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
     session.decisions.parallelism = Some(how.parallelism);
     session.decisions.files = how.with_files;
     let detected = detected(session, how)?;
-    let options = options(session, how)?;
+    let options = options(session, how).await?;
     let patience =
         Patience { only: &options.targets, except: &how.not_waiting_for, at_most: how.drain_timeout };
     if how.dry_run {
@@ -132,7 +133,7 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
 pub async fn planned(session: &mut Session, how: &Failover) -> Result<PlanOutcome, Failure> {
     session.accept(&how.minimum)?;
     session.decisions.stated = true;
-    let options = options(session, how)?;
+    let options = options(session, how).await?;
     session.plan(&options).await
 }
 
@@ -150,15 +151,40 @@ fn detected(session: &Session, how: &Failover) -> Result<Timestamp, Failure> {
     }
 }
 
-fn options(session: &mut Session, how: &Failover) -> Result<Options, Failure> {
+async fn options(session: &mut Session, how: &Failover) -> Result<Options, Failure> {
     session.go_without(&how.not_waiting_for, how.planned)?;
     let named = addresses(&session.stack, &how.only)?;
+    let part = session.part(named)?;
     Ok(Options {
         intent: if how.planned { Intent::PlannedFailover } else { Intent::Failover },
         mode: Mode::Active,
-        targets: session.part(named)?,
+        targets: with_what_is_under_way(session, part).await?,
         delete_data: Default::default(),
     })
+}
+
+/// Returns `part` with what an earlier run began to fail over and did not complete; all if that was the
+/// whole stack. A run of less would call the rest complete, too.
+async fn with_what_is_under_way(session: &Session, part: Vec<String>) -> Result<Vec<String>, Failure> {
+    if part.is_empty() {
+        return Ok(part);
+    }
+    let kept = session.mode().await?;
+    // Where the record is lost, nobody knows how much of the stack is under way: what is named counts.
+    if kept.standing().mode != Mode::Active || kept.is_complete() || kept.doubt.is_some() {
+        return Ok(part);
+    }
+    let all = kept.next(Mode::Active, &part).only;
+    if !all.iter().all(|it| part.contains(it)) || all.is_empty() {
+        let what = match all.is_empty() {
+            true => "the whole stack".to_owned(),
+            false => text::listed(&all),
+        };
+        session.note(&format!(
+            "A failover of {what} is under way, and not complete: this run goes on with all of it."
+        ));
+    }
+    Ok(all)
 }
 
 /// Judges a complete failover that left nothing to do, and returns its status.

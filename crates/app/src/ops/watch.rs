@@ -41,7 +41,8 @@ pub async fn watch(
         match now {
             _ if !is_held => return Ok(true),
             Some((it, _)) if it.until < session.now() => {
-                let hint = format!("run `drstack {}` again: it takes the lock from that run", holder.purpose);
+                let hint =
+                    format!("run `drstack {} STACK` again: it takes the lock from that run", holder.purpose);
                 return Err(Failure::new(Status::Failed, "the run no longer renews its lease", hint));
             }
             _ => session.app.host.rest(NEWS).await,

@@ -4,6 +4,7 @@ use drstack_core::bundle::Bundle;
 use drstack_core::control::StoreError;
 use drstack_core::control::published::bundle;
 use drstack_core::control::records::{self, Kept};
+use drstack_core::facts::Facts;
 
 use crate::failure::{Failure, store_failure};
 use crate::session::Session;
@@ -20,10 +21,15 @@ impl Session {
             Err(damaged @ StoreError::Broken { .. }) => damaged,
             other => return other.map_err(failed),
         };
-        let bytes = bundle(&*self.store).await.map_err(failed)?;
-        let Some(applied) = bytes.and_then(|bytes| Bundle::from_bytes(&bytes).ok()) else {
-            return Err(failed(damaged));
+        let Some(bytes) = bundle(&*self.store).await.map_err(failed)? else {
+            // No apply was ever complete: the primary is asked anew, and nothing rests on the old answers.
+            self.warn(&format!(
+                "warning: {damaged}: the primary is asked anew, and the next apply stores what it says"
+            ));
+            let of = self.stack.facts.clone();
+            return records::in_place_of_damaged(&*self.store, Facts::default(), of).await.map_err(failed);
         };
+        let Ok(applied) = Bundle::from_bytes(&bytes) else { return Err(failed(damaged)) };
         self.warn(&format!(
             "warning: {damaged}: what the bundle has of it counts, and the next apply stores it anew"
         ));

@@ -5,17 +5,22 @@
 
 use std::collections::BTreeSet;
 
+use drstack_core::bundle::Bundle;
+use drstack_core::compile::compile;
 use drstack_core::control::StoreError;
 use drstack_core::control::mode::KeptMode;
+use drstack_core::control::published::bundle;
 use drstack_core::control::undo::{self, Setting};
-use drstack_core::graph::Graph;
+use drstack_core::graph::{Graph, Resource};
 use drstack_core::kind::Role;
 use drstack_core::objective::{Mode, Standing};
-use drstack_core::plan::{Intent, Options};
+use drstack_core::observe::{Observed, Owned};
+use drstack_core::plan::{Intent, Options, PlanReport, Remark};
 
-use crate::failure::{Failure, Status, store_failure};
+use crate::failure::{Failure, Status, shape_failure, store_failure};
 use crate::planned::PlanOutcome;
 use crate::session::Session;
+use crate::text::count;
 
 impl Session {
     /// Fails if the stack no longer names what the record of a failover names: a part that failed over
@@ -40,8 +45,15 @@ impl Session {
         options: &Options,
         want: &Graph,
         mode: &KeptMode,
+        (report, seen): (&PlanReport, &Observed),
     ) -> Result<(), Failure> {
         self.expect_named(options, &mode.standing())?;
+        self.expect_undone(options, want, mode).await?;
+        self.expect_way_back(options, report, seen)
+    }
+
+    /// Fails if a setting that runs may have changed is not named any more.
+    async fn expect_undone(&self, options: &Options, want: &Graph, mode: &KeptMode) -> Result<(), Failure> {
         let leaves = match options.intent {
             Intent::Converge => options.mode == Mode::Active,
             Intent::Failback => true,
@@ -50,31 +62,114 @@ impl Session {
         if !leaves {
             return Ok(());
         }
-        let unknown = |why: String| {
-            self.warn(&format!(
-                "warning: {why}, so nobody knows whether the stack named other roles in `deny_writers`: name every role that is denied"
-            ));
-        };
-        let changed = match undo::settings(&*self.store).await {
-            Ok(changed) => changed,
-            Err(error @ StoreError::Broken { .. }) => {
-                unknown(error.to_string());
-                return Ok(());
-            }
-            Err(error) => return Err(store_failure(&error)),
-        };
-        if mode.doubt.is_some() && changed.is_empty() {
-            unknown(format!("`{}` has lost what it recorded", self.stack.facts.control));
-        }
+        let changed = self.to_undo(mode).await?;
         let is_named = |it: &&Setting| {
             want.resources.values().any(|now| now.kind == it.kind && now.name.as_ref() == Some(&it.name))
         };
         let Some(left) = changed.iter().find(|it| !is_named(it)) else { return Ok(()) };
         let message = format!(
-            "{}: runs have changed `{}` since the failover, and nothing would change it back once the stack no longer names it",
+            "{}: runs may have changed `{}` since the failover, and nothing would change it back once the stack no longer names it",
             left.address, left.name
         );
         let hint = "name it until the failback, and remove it after that";
+        Err(Failure::new(Status::NotReady, message, hint))
+    }
+
+    /// Returns what runs may have changed since the failover: what they wrote down, and what the last
+    /// complete apply names.
+    async fn to_undo(&self, mode: &KeptMode) -> Result<BTreeSet<Setting>, Failure> {
+        let mut unknown = None;
+        let mut changed = match undo::settings(&*self.store).await {
+            Ok(changed) => changed,
+            Err(error @ StoreError::Broken { .. }) => {
+                unknown = Some(error.to_string());
+                BTreeSet::new()
+            }
+            Err(error) => return Err(store_failure(&error)),
+        };
+        let bytes = match bundle(&*self.store).await {
+            Ok(bytes) => bytes,
+            Err(StoreError::NoBucket { .. }) => None,
+            Err(error) => return Err(store_failure(&error)),
+        };
+        let applied = bytes.map(|bytes| Bundle::from_bytes(&bytes).ok());
+        let applied = applied
+            .map(|it| it.and_then(|it| Some((it.stack(&self.app.catalog.components).ok()?, it.facts))));
+        match applied {
+            Some(Some((stack, facts))) => {
+                let before = compile(&stack, &facts, Mode::Active).graph;
+                changed.extend(before.resources.values().filter_map(|it| self.setting(it)));
+            }
+            Some(None) if changed.is_empty() => unknown = Some("the bundle cannot be used".to_owned()),
+            _ => {}
+        }
+        if mode.doubt.is_some() && changed.is_empty() {
+            unknown = Some(format!("`{}` has lost what it recorded", self.stack.facts.control));
+        }
+        if let Some(why) = unknown {
+            self.warn(&format!(
+                "warning: {why}, so nobody knows whether the stack named other roles in `deny_writers`: name every role that is denied"
+            ));
+        }
+        Ok(changed)
+    }
+
+    /// Returns `resource` if it is a setting of others that a failback undoes.
+    fn setting(&self, resource: &Resource) -> Option<Setting> {
+        let kind = self.kinds.get(&resource.kind)?;
+        let is_undone = kind.role() == Role::Setting && kind.needs_both_regions() && kind.traffic().is_none();
+        let (kind, address) = (resource.kind.clone(), resource.address.clone());
+        Some(Setting { kind, name: resource.name.clone()?, address }).filter(|_| is_undone)
+    }
+
+    /// Says which instances of the stack a failover leaves as they are, since it does not name them.
+    pub(super) fn not_raised(&self, seen: &Observed) -> Result<Vec<Remark>, Failure> {
+        let mut notes = Vec::new();
+        for owned in &seen.others {
+            let Some(capacity) = self.kinds.get(owned.kind).and_then(|kind| kind.capacity()) else {
+                continue;
+            };
+            let serving = capacity.serving(&owned.found.live).map_err(|error| shape_failure(&error))?;
+            if !self.stack.components.keys().any(|name| *name == owned.address.component()) {
+                let text = format!(
+                    "NOT RAISED: `{}` stays at {}: what fails over does not name it",
+                    owned.found.id,
+                    count(serving as usize, "instance")
+                );
+                notes.push(Remark { address: owned.address.to_string(), text });
+            }
+        }
+        Ok(notes)
+    }
+
+    /// Fails if an apply would publish a stack that no longer names what leads users to the standby region,
+    /// or what tells applications that it serves: a failback by that stack could not lead them back.
+    fn expect_way_back(
+        &self,
+        options: &Options,
+        report: &PlanReport,
+        seen: &Observed,
+    ) -> Result<(), Failure> {
+        if (options.intent, options.mode) != (Intent::Converge, Mode::Active) || !options.targets.is_empty() {
+            return Ok(());
+        }
+        let is_kept = |it: &&Owned| report.kept.iter().any(|kept| kept.address == it.address.as_str());
+        let is_declared =
+            |it: &Owned| self.stack.components.keys().any(|name| *name == it.address.component());
+        let leads = |it: &&Owned| {
+            let kind = self.kinds.get(it.kind);
+            let says = kind.is_some_and(|it| it.witness().is_some() && it.capacity().is_none());
+            says || kind.is_some_and(|it| it.leads_users())
+        };
+        let mut left = seen.others.iter().filter(leads).filter(is_kept);
+        let Some(left) = left.find(|it| !is_declared(it)) else { return Ok(()) };
+        let message = format!(
+            "`{}` of `{}` says that {} serves, and the stack no longer names it",
+            left.found.id,
+            left.address.component(),
+            self.stack.facts.standby
+        );
+        let hint = "write it into the stack again until the failback, and remove it after that";
         Err(Failure::new(Status::NotReady, message, hint))
     }
 
@@ -83,21 +178,9 @@ impl Session {
         if planned.options.mode != Mode::Active {
             return Ok(());
         }
-        let is_undone_by_a_failback = |kind: &str| {
-            let kind = self.kinds.get(kind);
-            kind.is_some_and(|it| {
-                it.role() == Role::Setting && it.needs_both_regions() && it.traffic().is_none()
-            })
-        };
         let graph = &planned.compiled.graph.resources;
-        let changed = planned.plan.steps.iter().filter(|step| is_undone_by_a_failback(&step.kind));
-        let changed = changed.filter_map(|step| graph.get(&step.address));
-        let settings: BTreeSet<Setting> = changed
-            .filter_map(|it| {
-                let (kind, address) = (it.kind.clone(), it.address.clone());
-                Some(Setting { kind, name: it.name.clone()?, address })
-            })
-            .collect();
+        let changed = planned.plan.steps.iter().filter_map(|step| graph.get(&step.address));
+        let settings: BTreeSet<Setting> = changed.filter_map(|it| self.setting(it)).collect();
         if settings.is_empty() {
             return Ok(());
         }

@@ -135,7 +135,7 @@ impl Session {
         }
         // What is taken from the bundle matches nothing that was looked at.
         report.unchanged = report.unchanged.saturating_sub(self.taken_from_bundle(&compiled.graph).count());
-        self.expect_nothing_left(options, &compiled.graph, &mode).await?;
+        self.expect_nothing_left(options, &compiled.graph, &mode, (&report, &seen)).await?;
         report.notes.extend(self.notes(options, &compiled, (&plan, &report), &seen, &now)?);
         let rehearsal = self.rehearse(options, &facts.facts, &compiled.graph, now.epoch.saturating_add(1))?;
         if let Some(rehearsal) = &rehearsal {
@@ -200,6 +200,9 @@ impl Session {
         notes.extend(not_deleted(options, plan, report));
         if options.mode == Mode::Standby && options.intent != Intent::Destroy {
             notes.extend(restored::left(report, &self.kinds, &self.stack.facts, options.intent));
+        }
+        if options.intent.fails_over() {
+            notes.extend(self.not_raised(seen)?);
         }
         if options.mode == Mode::Active {
             notes.extend(restored::planned(plan, &self.kinds, options, now, self.cloud.now()));

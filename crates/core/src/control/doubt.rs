@@ -87,11 +87,8 @@ impl KeptMode {
         };
         let epoch = signs.iter().map(epoch).max().unwrap_or_default();
         let known = self.record.as_ref().map(|it| it.standing.epoch);
-        if self.is_denied_by(signs) {
-            return self.testified(signs);
-        }
         if signs.is_empty() || known.is_some_and(|known| epoch <= known) {
-            return self;
+            return if self.is_denied_by(signs) { self.testified(signs) } else { self };
         }
         let serves = signs.iter().any(|it| match it.witness {
             Statement::Region(_) | Statement::Traffic => true,
@@ -131,8 +128,7 @@ impl KeptMode {
         // Epochs never fall.
         let known = self.standing().epoch;
         record.standing.epoch = record.standing.epoch.max(known);
-        let mut witnesses = self.witnesses.clone();
-        witnesses.extend(signs.iter().map(|it| it.address.to_string()));
+        let witnesses = signs.iter().map(|it| it.address.to_string()).collect();
         Self { record: Some(record), doubt: Some(Doubt::Contradicted(Mode::Standby)), witnesses, ..self }
     }
 

@@ -101,6 +101,14 @@ impl KeptMode {
         Standing { mode, epoch, only, minimum, files, planned: false }
     }
 
+    /// Returns the same without an outage: whoever states which region serves says that none lasts. The
+    /// second record does not know that the outage of its failover is over.
+    #[must_use]
+    pub fn stated(&self) -> Self {
+        let without = |it: &Record| Record { detected: None, served: None, ..it.clone() };
+        Self { record: self.record.as_ref().map(without), ..self.clone() }
+    }
+
     /// Records that `run` begins or resumes a change to `standing`; from here on that is the mode.
     ///
     /// A resumed change keeps the `since` of its first run. A failover from an outage that still

@@ -123,6 +123,11 @@ pub trait Capacity: Kind {
     fn counting_as(_spec: &Self::Spec, _live: &Self::Live) -> Option<Self::Spec> {
         None
     }
+    /// `spec` with no less capacity than `live` has; `None` if it wants as much. While the standby region serves, an apply
+    /// takes nothing away from what serves.
+    fn not_below(_spec: &Self::Spec, _live: &Self::Live) -> Option<Self::Spec> {
+        None
+    }
     /// The command with which an operator starts `N` instances in `region` without drstack.
     fn by_hand(spec: &Self::Spec, region: &str) -> String;
     /// For the simulator: the live value while an update of `before` is in progress.
@@ -152,6 +157,7 @@ pub trait DynCapacity: Send + Sync {
     fn may_leave_unseen(&self, spec: &Value) -> Result<bool, ShapeError>;
     fn as_it_runs(&self, spec: &Value, live: &Value) -> Result<Option<Value>, ShapeError>;
     fn counting_as(&self, spec: &Value, live: &Value) -> Result<Option<Value>, ShapeError>;
+    fn not_below(&self, spec: &Value, live: &Value) -> Result<Option<Value>, ShapeError>;
     fn by_hand(&self, spec: &Value, region: &str) -> Result<String, ShapeError>;
     fn during(&self, spec: &Value, id: &str, before: &Value) -> Result<Value, ShapeError>;
     fn short(&self, live: &Value, got: u32, why: &Shortage) -> Result<Option<Value>, ShapeError>;
@@ -192,6 +198,9 @@ impl<K: Capacity> DynCapacity for Erased<K> {
     }
     fn counting_as(&self, wanted: &Value, of: &Value) -> Result<Option<Value>, ShapeError> {
         Ok(K::counting_as(&spec::<K>(wanted)?, &live::<K>(of)?).map(|it| json(&it)))
+    }
+    fn not_below(&self, wanted: &Value, of: &Value) -> Result<Option<Value>, ShapeError> {
+        Ok(K::not_below(&spec::<K>(wanted)?, &live::<K>(of)?).map(|it| json(&it)))
     }
     fn by_hand(&self, of: &Value, region: &str) -> Result<String, ShapeError> {
         Ok(K::by_hand(&spec::<K>(of)?, region))

@@ -329,12 +329,16 @@ fn missing(spec: &PoolTable) -> Vec<Problem> {
         (spec.instance_types.is_empty(), "instance_types", INSTANCE_TYPES),
         (spec.capacity.is_none(), "capacity", CAPACITY),
     ];
+    let nothing = (spec.capacity == Some(0)).then(|| {
+        let message = "a failover starts no instance of this pool, and nothing waits for one".to_owned();
+        Problem::warning("DR238", "capacity", message, "write at least 1, or leave the pool out")
+    });
     let missing = all.into_iter().filter(|(missing, ..)| *missing && spec.follows.is_none());
     let problem = |(_, what, help)| {
         let message = format!("it has no `{what}`, and follows no group that could say it");
         Problem::error("DR231", "", message, help)
     };
-    missing.map(problem).collect()
+    missing.map(problem).chain(nothing).collect()
 }
 
 /// Returns the problem of an instance type listed after those in `before`, if any.

@@ -292,6 +292,17 @@ impl<'a> Draft<'a> {
             stays = Cow::Owned(Resource { spec, ..resource.clone() });
         }
         let serves = (self.options.intent, self.options.mode) == (Intent::Converge, Mode::Active);
+        if let Some(capacity) = kind.capacity().filter(|_| serves)
+            && let Some(spec) = capacity.not_below(&stays.spec, &found.live)?
+        {
+            let [wanted, kept] = [&stays.spec, &spec].map(|it| capacity.demand(it));
+            let (wanted, kept) = (wanted?.count, kept?.count);
+            let text = format!(
+                "its capacity stays {kept} until the failback, and is not lowered to {wanted}: it serves"
+            );
+            self.report.notes.push(Remark { address: resource.address.to_string(), text });
+            stays = Cow::Owned(Resource { spec, ..resource.clone() });
+        }
         if let Some(rights) = kind.capabilities().rights.filter(|_| serves)
             && let Some(spec) = rights.with_those_of(&stays.spec, &found.live)?
         {

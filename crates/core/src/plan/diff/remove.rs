@@ -174,6 +174,20 @@ impl Draft<'_> {
                         };
                         self.report.kept.push(Remark { address: address.to_string(), text });
                     }
+                    // It may be the copy that has lost its tags: what feeds it goes on.
+                    (Owner::Unproven(_) | Owner::Foreign, Some(kind))
+                        if kind.role().holds_data() && resource.place == Place::Standby =>
+                    {
+                        self.kept_data.insert(address.component().to_string());
+                        let text = match found.owner {
+                            Owner::Foreign => format!(
+                                "`{}` is where the stack's copy is, without its tags: it is left alone, and so is what feeds it",
+                                found.id
+                            ),
+                            _ => self.left_alone(kind.name(), &found.id),
+                        };
+                        self.report.kept.push(Remark { address: address.to_string(), text });
+                    }
                     (Owner::Unproven(_), Some(kind)) if scope.contains(address) => {
                         let text = self.left_alone(kind.name(), &found.id);
                         self.report.kept.push(Remark { address: address.to_string(), text });

@@ -22,7 +22,8 @@ type InTheWay<'a> = (&'a str, Option<&'a str>);
 impl Draft<'_> {
     /// Drops traffic steps whose dependencies do not exist and cannot be created now; reports each.
     pub(super) fn hold_traffic_back(&mut self, order: &Order<'_>) {
-        if self.blocked.is_empty() && self.unready.is_empty() {
+        let empty = self.empty_pools(order);
+        if self.blocked.is_empty() && self.unready.is_empty() && empty.is_empty() {
             return;
         }
         let mut held = Vec::new();
@@ -41,6 +42,8 @@ impl Draft<'_> {
                 let unready = self.unready.get(address).filter(|_| is_relied_on);
                 if self.blocked.contains(address) || unready.is_some() {
                     in_the_way.push((address.as_str(), unready.map(String::as_str)));
+                } else if empty.contains(address) {
+                    in_the_way.push((address.as_str(), Some("it wants no instances")));
                 }
             }
             if !in_the_way.is_empty() {
@@ -52,6 +55,22 @@ impl Draft<'_> {
             self.report.blocked.push(Remark { address, text });
         }
         self.spread();
+    }
+
+    /// Returns what wants no instances, in a planned failover: the primary serves, and users would be led
+    /// from it to nothing.
+    fn empty_pools<'o>(&self, order: &Order<'o>) -> BTreeSet<&'o Address> {
+        if self.options.intent != Intent::PlannedFailover {
+            return BTreeSet::new();
+        }
+        let wants_none = |address: &Address| {
+            let resource = self.want.resources.get(address)?;
+            let demand = self.kinds.get(&resource.kind)?.capacity()?.demand(&resource.spec).ok()?;
+            (demand.count == 0).then_some(())
+        };
+        let pools =
+            order.all().filter(|(address, part)| *part == Part::Capacity && wants_none(address).is_some());
+        pools.map(|(address, _)| address).collect()
     }
 
     /// Formats why `traffic` stays in place, and what to do. It never moves without its own parts.

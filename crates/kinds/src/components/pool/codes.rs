@@ -42,7 +42,7 @@ pub(super) const CODES: &[Code] = &[
     (
         "DR238",
         "a group that is far below its capacity",
-        "The Auto Scaling group that a pool follows has a desired capacity of 0, or fell by more than half. The highest capacity of the last 7 days, or what a scheduled action sets, is what a failover starts; `capacity` in the stack goes before both. docs/guide/capacity.md has the rest.",
+        "The Auto Scaling group that a pool follows has a desired capacity of 0, or fell by more than half, or the stack says `capacity = 0`. The highest capacity of the last 7 days, or what a scheduled action sets, is what a failover starts; `capacity` in the stack goes before both. docs/guide/capacity.md has the rest.",
     ),
     (
         "DR239",

@@ -425,6 +425,10 @@ impl Capacity for Group {
         })
     }
 
+    fn not_below(spec: &GroupSpec, live: &GroupLive) -> Option<GroupSpec> {
+        spec.not_below(live)
+    }
+
     fn counting_as(spec: &GroupSpec, live: &GroupLive) -> Option<GroupSpec> {
         spec.counting_as(live)
     }

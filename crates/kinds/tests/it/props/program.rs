@@ -200,7 +200,7 @@ impl Program<'_> {
         let seat =
             Arc::new(Seat { desk: self.desk.clone(), run: self.run.clone(), runs: AtomicUsize::new(0) });
         let catalog = planted::catalog(self.flaw, &self.desk);
-        App { catalog, clouds: seat.clone(), host: seat, operator: ear.clone() }
+        App { catalog, clouds: seat.clone(), host: seat, operator: ear.clone(), typed: Vec::new() }
     }
 
     fn end(&self, ended: Result<Status, Failure>, ear: &Ear) -> End {
