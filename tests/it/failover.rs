@@ -14,6 +14,7 @@ mod traffic;
 mod unready;
 mod verdict;
 mod ways_on;
+mod whole;
 mod with_files;
 mod writers;
 

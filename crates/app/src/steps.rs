@@ -8,6 +8,7 @@ pub mod lock;
 pub mod plan;
 mod predict;
 pub mod publish;
+mod rehearse;
 mod stale;
 pub mod stop;
 pub mod then;

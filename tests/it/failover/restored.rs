@@ -245,3 +245,47 @@ fn who_goes_on_waits_for_the_table_that_is_being_restored() {
     let ran = run(&machine, "failover s --auto-approve", Some("lost.toml")).code(1);
     assert!(ran.stdout.contains("was not restored whole") && !ran.stdout.contains("Recovered"), "{ran:?}");
 }
+
+const AUDIT: &str = concat!(
+    "[stack]\nname = \"demo\"\nprimary = \"us-east-1\"\nstandby = \"us-west-2\"\ncontrol = \"demo-control\"\nposture = \"warm\"\nrto = \"4h\"\n",
+    "[table.audit]\nname = \"acme-audit\"\nposture = \"cold\"\n",
+);
+
+/// What an earlier failover has restored, or a replica of before, serves in its place: the prediction
+/// counts no restore that will not be.
+#[test]
+fn a_prediction_restores_nothing_that_is_there() {
+    let machine = drstack();
+    machine.write("lost.toml", LOST);
+    machine.write("s/stack.toml", AUDIT);
+    let first = run(&machine, "apply s --auto-approve", None).ok();
+    assert!(first.stdout.contains("A failover after this apply would take about 10m 0s"), "{first:?}");
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    run(&machine, "failback s --auto-approve", None).ok();
+    let plan = run(&machine, "plan s", None).ok();
+    assert!(plan.stdout.contains("A failover now would have nothing to do."), "{plan:?}");
+    run(&machine, "apply s --auto-approve --delete-data table.audit", None).ok();
+    let plan = run(&machine, "plan s", None).ok();
+    assert!(plan.stdout.contains("A failover now would take about 10m 0s"), "{plan:?}");
+
+    let machine = drstack();
+    machine.write("s/stack.toml", &AUDIT.replace("posture = \"cold\"\n", ""));
+    run(&machine, "apply s --auto-approve", None).ok();
+    machine.write("s/stack.toml", AUDIT);
+    let plan = run(&machine, "plan s", None).ok();
+    assert!(!plan.stdout.contains("10m 0s"), "{plan:?}");
+}
+
+/// The table that serves has the new name: nothing is kept under the old one, to be deleted.
+#[test]
+fn a_restored_table_that_is_renamed_is_not_offered_for_deletion() {
+    let machine = drstack();
+    machine.write("lost.toml", LOST);
+    machine.write("s/stack.toml", AUDIT);
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
+    machine.write("s/stack.toml", &AUDIT.replace("table.audit", "table.log"));
+    let plan = run(&machine, "plan s", None).ok();
+    assert!(plan.stdout.contains("renamed: it was table.audit/table-import"), "{plan:?}");
+    assert!(!plan.stdout.contains("--delete-data"), "{plan:?}");
+}

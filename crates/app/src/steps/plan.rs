@@ -19,7 +19,6 @@ use drstack_core::kind::Place;
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_alone};
 use drstack_core::part::Sequence;
-use drstack_core::plan::stability::Rehearsal;
 use drstack_core::plan::waits::go_without;
 use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step, StoredAnswer, renamed};
 use drstack_core::verdict::{Pool, pools};
@@ -137,7 +136,7 @@ impl Session {
         report.unchanged = report.unchanged.saturating_sub(self.taken_from_bundle(&compiled.graph).count());
         self.expect_nothing_left(options, &compiled.graph, &mode, (&report, &seen)).await?;
         report.notes.extend(self.notes(options, &compiled, (&plan, &report), &seen, &now)?);
-        let rehearsal = self.rehearse(options, &facts.facts, &compiled.graph, now.epoch.saturating_add(1))?;
+        let rehearsal = self.rehearse(options, &facts.facts, &compiled.graph, (&now, &plan, &seen))?;
         if let Some(rehearsal) = &rehearsal {
             // An apply that ends well promises that the stack can fail over.
             report.blocked.extend(rehearsal.violations.iter().cloned());
@@ -347,29 +346,6 @@ impl Session {
             None => observe(&*self.cloud, &self.kinds, &self.scope, graph).await,
             Some(alone) => observe_alone(&*self.cloud, &self.kinds, &self.scope, graph, &alone.known).await,
         }
-    }
-
-    /// Rehearses a failover from the world that `standby` describes, if this is a whole apply.
-    fn rehearse(
-        &self,
-        options: &Options,
-        facts: &Facts,
-        standby: &Graph,
-        epoch: u64,
-    ) -> Result<Option<Rehearsal>, Failure> {
-        if options.intent != Intent::Converge || options.mode != Mode::Standby || !options.targets.is_empty()
-        {
-            return Ok(None);
-        }
-        self.rehearsed(facts, standby, epoch).map(Some)
-    }
-
-    /// Rehearses a failover with this epoch from the world that `standby` describes.
-    pub fn rehearsed(&self, facts: &Facts, standby: &Graph, epoch: u64) -> Result<Rehearsal, Failure> {
-        let standing = Standing { epoch, ..Mode::Active.into() };
-        let active = compile(&self.stack, facts, standing).graph;
-        let rehearsal = self.app.catalog.planner.rehearse(standby, &active, &self.kinds, &self.stack.facts);
-        rehearsal.map_err(|error| shape_failure(&error))
     }
 
     /// Returns a remark on how a failover differs from the rehearsed one.

@@ -232,7 +232,7 @@ impl Session {
                 let standing = Standing::from(Mode::Standby);
                 let epoch = standing.epoch.saturating_add(1);
                 let standby = compile(&self.stack, facts, standing).graph;
-                Ok(of(&self.rehearsed(facts, &standby, epoch)?))
+                Ok(of(&self.rehearsed(facts, &standby, epoch, &[])?))
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::graph::Graph;
 use crate::kind::{Action, DynKind, KindRegistry, Lookup, Place, ShapeError};
 use crate::link::{KNOWN_LATER, resolve};
 use crate::objective::Mode;
-use crate::observe::{Look, Observed};
+use crate::observe::{Look, Observed, Owned};
 
 /// Result of rehearsing a failover from the state that `standby` describes.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +27,8 @@ pub struct Rehearsal {
     pub violations: Vec<Remark>,
 }
 
-/// Plans a failover from the state that `standby` describes, as the kinds expect it.
+/// Plans a failover from the state that `standby` describes, as the kinds expect it, beside data that an
+/// earlier failover, or another posture, has `left`: it serves in the place of what has its name.
 ///
 /// # Errors
 /// A spec that does not have its kind's shape.
@@ -36,8 +37,18 @@ pub fn rehearse(
     active: &Graph,
     kinds: &KindRegistry,
     stack: &StackFacts,
+    left: &[&Owned],
 ) -> Result<Rehearsal, ShapeError> {
-    let seen = as_wanted(standby, active, kinds)?;
+    let mut seen = as_wanted(standby, active, kinds)?;
+    for resource in active.resources.values().filter(|it| it.place == Place::Standby) {
+        let is_data = kinds.get(&resource.kind).is_some_and(|it| it.role().holds_data());
+        let has_its_name = |it: &&&Owned| resource.name.as_ref() == Some(&it.found.id);
+        if let Some(owned) = left.iter().filter(|_| is_data).find(has_its_name)
+            && seen.seen.get(&resource.address) == Some(&Look::Absent)
+        {
+            seen.seen.insert(resource.address.clone(), Look::Present(owned.found.clone()));
+        }
+    }
     let with =
         |intent| Options { intent, mode: Mode::Active, targets: Vec::new(), delete_data: Default::default() };
     // The steps of an apply in mode active are all that a failover needs, in whatever region.

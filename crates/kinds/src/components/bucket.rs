@@ -10,7 +10,7 @@ use drstack_core::facts::{FactQuery, Known};
 use drstack_core::graph::Resource;
 use drstack_core::kind::{Kind, Place};
 use drstack_core::link::Link;
-use drstack_core::objective::Posture;
+use drstack_core::objective::{Mode, Posture};
 use drstack_core::stack::{BUCKET_HELP, is_bucket_name};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -178,10 +178,12 @@ impl Component for Bucket {
         out.export(PRIMARY, vec![Link::Known(spec.name.clone())]);
         out.export("arn", vec![Link::Known(format!("arn:{partition}:s3:::{standby}"))]);
         out.export("name", vec![Link::Known(standby)]);
-        out.notes.push(
-            "objects from before the replication rule are not copied: S3 replicates what is written after it"
-                .to_owned(),
-        );
+        if cx.mode == Mode::Standby {
+            out.notes.push(
+                "objects from before the replication rule are not copied: S3 replicates what is written after it"
+                    .to_owned(),
+            );
+        }
         if cx.posture == Posture::Hot {
             out.notes.push("the way back to the primary is not prepared yet".to_owned());
         }

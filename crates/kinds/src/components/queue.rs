@@ -11,7 +11,7 @@ use drstack_core::facts::{FactQuery, Known};
 use drstack_core::graph::Resource;
 use drstack_core::kind::Place;
 use drstack_core::link::Link;
-use drstack_core::objective::Posture;
+use drstack_core::objective::{Mode, Posture};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -108,10 +108,12 @@ impl Component for Queue {
         let queue = add(cx, out, QUEUE, &made(&spec.name, &fact.attributes, kms_key, redrive));
         out.export(ARN, vec![Link::output(&queue, ARN)]);
         out.export(QUEUE, vec![Link::Known(spec.name.clone())]);
-        out.notes.push(format!(
-            "`{}` holds nothing in {}: messages are not replicated",
-            spec.name, cx.stack.standby
-        ));
+        if cx.mode == Mode::Standby {
+            out.notes.push(format!(
+                "`{}` holds nothing in {}: messages are not replicated",
+                spec.name, cx.stack.standby
+            ));
+        }
     }
 
     fn seeds(spec: &QueueTable, _stack: &StackFacts, _address: &ComponentAddress) -> Vec<Seed> {

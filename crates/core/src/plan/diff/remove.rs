@@ -11,7 +11,7 @@ use super::{Draft, Reach, Stays, token};
 use crate::address::Address;
 use crate::cloud::{Found, Owner};
 use crate::graph::{Graph, Resource};
-use crate::kind::{Action, DynKind, Place, Role, ShapeError};
+use crate::kind::{Action, DynKind, FieldChange, Place, Role, ShapeError};
 use crate::objective::Mode;
 use crate::observe::{Look, Observed, Owned};
 use crate::plan::{CONTROL, Intent, Remark, Step};
@@ -19,7 +19,12 @@ use crate::plan::{CONTROL, Intent, Remark, Step};
 impl Draft<'_> {
     /// Deletes `owned`, except data and what feeds it; `apart` stays, since it is not targeted.
     pub(super) fn remove(&mut self, mut owned: Vec<&Owned>, apart: Vec<&Owned>) -> Result<(), ShapeError> {
-        owned.retain(|it| !self.is_adopted(it));
+        let renamed = self.renamed_ids();
+        let is_renamed = |it: &Owned| {
+            let one = self.kinds.same_as(it.kind).unwrap_or(it.kind);
+            [it.kind, one].iter().any(|kind| renamed.contains(&((*kind).to_owned(), it.found.id.clone())))
+        };
+        owned.retain(|it| !self.is_adopted(it) && !is_renamed(it));
         // Data comes first: what feeds a copy that is kept is kept with it.
         let apart = apart.into_iter().filter(|it| self.holds_data(it.kind));
         let apart: Vec<String> = apart.map(|it| it.address.component().to_string()).collect();
@@ -55,6 +60,13 @@ impl Draft<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Returns kind and id of what a step tags anew, found under its name: it is listed under its old
+    /// address, too.
+    fn renamed_ids(&self) -> BTreeSet<(String, String)> {
+        let renamed = self.steps.iter().filter(|step| step.changes.iter().any(FieldChange::is_of_address));
+        renamed.filter_map(|step| Some((step.kind.clone(), step.id.clone()?))).collect()
     }
 
     /// True if a desired resource uses it as it is: what the stack made once is handed over then.

@@ -163,8 +163,9 @@ impl Planner for Flawed {
         active: &Graph,
         kinds: &KindRegistry,
         stack: &StackFacts,
+        left: &[&Owned],
     ) -> Result<Rehearsal, ShapeError> {
-        let mut rehearsal = Core.rehearse(standby, active, kinds, stack)?;
+        let mut rehearsal = Core.rehearse(standby, active, kinds, stack, left)?;
         if self.flaw == Some(Flaw::BlocksNothing) {
             rehearsal.violations.clear();
         }

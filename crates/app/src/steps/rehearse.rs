@@ -1,0 +1,61 @@
+//! Rehearses a failover, from the world that an apply leaves.
+
+use std::collections::BTreeSet;
+
+use drstack_core::compile::compile;
+use drstack_core::facts::Facts;
+use drstack_core::graph::Graph;
+use drstack_core::kind::{Action, KindRegistry, Place};
+use drstack_core::objective::{Mode, Standing};
+use drstack_core::observe::{Observed, Owned};
+use drstack_core::plan::stability::Rehearsal;
+use drstack_core::plan::{Intent, Options, Plan};
+
+use crate::failure::{Failure, shape_failure};
+use crate::session::Session;
+
+/// Returns the data in the standby region that the stack does not want there now, and that `plan` keeps.
+fn left_data<'s>(seen: &'s Observed, plan: &Plan, kinds: &KindRegistry) -> Vec<&'s Owned> {
+    let is_data = |it: &&Owned| kinds.get(it.kind).is_some_and(|kind| kind.role().holds_data());
+    let goes: BTreeSet<&str> = plan
+        .steps
+        .iter()
+        .filter(|it| it.action == Action::Delete)
+        .filter_map(|it| it.id.as_deref())
+        .collect();
+    let in_standby = seen.others.iter().filter(|it| it.place == Place::Standby).filter(is_data);
+    in_standby.filter(|it| !goes.contains(it.found.id.as_str())).collect()
+}
+
+impl Session {
+    /// Rehearses a failover from the world that `standby` describes, if this is a whole apply.
+    pub(super) fn rehearse(
+        &self,
+        options: &Options,
+        facts: &Facts,
+        standby: &Graph,
+        (now, plan, seen): (&Standing, &Plan, &Observed),
+    ) -> Result<Option<Rehearsal>, Failure> {
+        if options.intent != Intent::Converge || options.mode != Mode::Standby || !options.targets.is_empty()
+        {
+            return Ok(None);
+        }
+        let (left, epoch) = (left_data(seen, plan, &self.kinds), now.epoch.saturating_add(1));
+        self.rehearsed(facts, standby, epoch, &left).map(Some)
+    }
+
+    /// Rehearses a failover with this epoch from the world that `standby` describes.
+    pub fn rehearsed(
+        &self,
+        facts: &Facts,
+        standby: &Graph,
+        epoch: u64,
+        left: &[&Owned],
+    ) -> Result<Rehearsal, Failure> {
+        let standing = Standing { epoch, ..Mode::Active.into() };
+        let active = compile(&self.stack, facts, standing).graph;
+        let (planner, stack) = (&self.app.catalog.planner, &self.stack.facts);
+        let rehearsal = planner.rehearse(standby, &active, &self.kinds, stack, left);
+        rehearsal.map_err(|error| shape_failure(&error))
+    }
+}
