@@ -73,7 +73,7 @@ fn objective(forecast: &FailoverForecast) -> String {
     let before = match forecast.covered < forecast.total {
         true => {
             let covered = duration(seconds(forecast.covered));
-            format!(", after {covered} without what allows itself longer")
+            format!(", after {covered} for all that has no longer RTO of its own")
         }
         false => String::new(),
     };

@@ -175,7 +175,7 @@ fn objective(report: &Report) -> String {
     match (report.covered_seconds, report.recovery_seconds) {
         (Some(covered), Some(all)) if covered < all => {
             let covered = duration(Duration::from_secs_f64(covered));
-            format!("{judged}: what allows itself no longer one served after {covered}")
+            format!("{judged}: what has no longer RTO of its own served after {covered}")
         }
         _ => judged,
     }

@@ -126,7 +126,7 @@ fn what_allows_itself_longer_does_not_judge_the_stack() {
         .replace("capacity       = 4", "capacity       = 4\nrto            = \"1h\"");
     let machine = machine_of(&format!("{stack}{CHECK}"));
     let plan = run(&machine, "plan s", None).ok();
-    let says = "RTO 8m: met, after 3m 10s without what allows itself longer";
+    let says = "RTO 8m: met, after 3m 10s for all that has no longer RTO of its own";
     assert!(plan.stdout.contains(says), "{plan:?}");
     let ran = run(
         &machine,

@@ -394,8 +394,10 @@ impl Session {
         let unseen = self.taken_from_bundle(graph).filter(|it| it.place == Place::Standby);
         let text = match unseen.count() {
             0 => return None,
-            1 => "one copy is not looked at: it stays as the last apply left it".to_owned(),
-            count => format!("{count} copies are not looked at: they stay as the last apply left them"),
+            1 => "a failover does not look at the copy: it stays as the last apply left it".to_owned(),
+            count => format!(
+                "a failover does not look at the {count} copies: they stay as the last apply left them"
+            ),
         };
         Some(Remark { address: "data".to_owned(), text })
     }

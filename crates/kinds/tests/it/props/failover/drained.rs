@@ -59,6 +59,10 @@ fn check(case: &Case, (drains, waits): (i64, i64), flaw: Option<Flaw>) {
             assert!(desk.changes().is_empty() && desk.writes().is_empty(), "{:?}", desk.changes());
             return;
         }
+        // Nobody is led from a primary that serves to a pool without instances (tests/it/failover/whole.rs).
+        if matches!(&end, End::Failed(why) if why.contains("it wants no instances")) {
+            return;
+        }
         assert!(matches!(end, End::Done(_)), "{end:?}");
         let drained = begun + SignedDuration::from_secs(if has_data { drains } else { 0 });
         let early: Vec<_> = desk.changes().into_iter().filter(|it| it.at < drained).collect();
