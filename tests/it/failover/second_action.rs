@@ -406,7 +406,7 @@ fn traffic_that_was_renamed_or_turned_elsewhere_is_not_moved_by_files_that_were_
     let traffic = "[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nprimary_target = \"east.example.com\"\nstandby_target = \"west.example.com\"\nprobe = \"https://api.example.com/healthz\"\n";
     let stack = format!("{STACK}{traffic}");
     for (from, to, why) in [
-        ("traffic.api", "traffic.www", "is not there, so nothing reads it that leads users"),
+        ("traffic.api", "traffic.www", "`traffic.api` was applied, and these files do not name it"),
         ("west.example", "other.example", "traffic.api/dns-record: it was last seen with another"),
     ] {
         for how in ["--with-files", "--with-files --planned"] {
@@ -418,7 +418,8 @@ fn traffic_that_was_renamed_or_turned_elsewhere_is_not_moved_by_files_that_were_
             let lost = (!how.contains("planned")).then_some("lost.toml");
             let refused = run(&machine, &format!("failover s --auto-approve {how}"), lost);
             assert_ne!(refused.code, 0, "{how}: {refused:?}");
-            assert!(refused.stdout.contains(why), "{how}: {refused:?}");
+            let said = format!("{}{}", refused.stdout, refused.stderr);
+            assert!(said.contains(why), "{how}: {refused:?}");
             assert!(!refused.stdout.contains("Recovered"), "{how}: {refused:?}");
             // With what was applied it goes on.
             machine.write("s/stack.toml", &stack);

@@ -53,6 +53,10 @@ fn an_apply_lowers_no_capacity_while_the_standby_serves() {
         assert!(plan.stdout.contains(&says), "{plan:?}");
         run(&machine, "apply s --auto-approve", None).ok();
         assert_eq!(desired(&machine), [4, 8]);
+        for how in ["", " --with-files"] {
+            run(&machine, &format!("failover s --auto-approve{how}"), Some("lost.toml")).unasked();
+            assert_eq!(desired(&machine), [4, 8], "{how}");
+        }
     }
     let zero = run(&machine, "validate s", None).ok();
     assert!(zero.stderr.contains("warning[DR238]: pool.serving: a failover starts no instance"), "{zero:?}");
@@ -61,6 +65,55 @@ fn an_apply_lowers_no_capacity_while_the_standby_serves() {
     assert_eq!(desired(&machine), [4, 12]);
     run(&machine, "failback s --auto-approve", None).ok();
     assert_eq!(desired(&machine), [1, 3]);
+}
+
+/// Users are still led to the standby region: what leads them is not taken away, and no part of the
+/// stack is taken for all that serves there.
+#[test]
+fn a_failback_that_is_under_way_leads_users_back_before_it_shrinks() {
+    let machine = drstack();
+    let whole = format!("{STACK}{TRAFFIC}[fence.writers]\n");
+    machine.write("s/stack.toml", &whole);
+    machine.write("lost.toml", LOST);
+    machine.write(
+        "ft.toml",
+        "[[faults]]\nkind = \"traffic-switch\"\noperation = \"update\"\nerror = \"denied\"\n",
+    );
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml"));
+    run(&machine, "failback s --auto-approve", Some("ft.toml")).code(1);
+    for without in
+        [format!("{STACK}[fence.writers]\n"), whole.replace("record = \"api\"", "record = \"www\"")]
+    {
+        machine.write("s/stack.toml", &without);
+        let refused = run(&machine, "failback s --auto-approve", None);
+        assert!(refused.code != 0 && desired(&machine) == [4, 8], "{refused:?}");
+        assert!(!refused.stdout.contains("deleted"), "{refused:?}");
+    }
+    machine.write("s/stack.toml", &whole);
+    let part = run(&machine, "failover s --only pool.batch --auto-approve", Some("lost.toml")).code(3);
+    assert!(part.stderr.contains("a failback is not complete"), "{part:?}");
+    run(&machine, "failback s --auto-approve", None).ok();
+    assert_eq!(desired(&machine), [1, 2]);
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+}
+
+/// A failover by files that lack what moves users, or tells applications, would move half of the stack.
+#[test]
+fn files_without_traffic_or_fence_are_refused_by_a_failover() {
+    for (with, address) in [(TRAFFIC, "traffic.api"), ("[fence.writers]\n", "fence.writers")] {
+        let machine = drstack();
+        machine.write("s/stack.toml", &format!("{STACK}{with}"));
+        machine.write("lost.toml", LOST);
+        run(&machine, "apply s --auto-approve", None).ok();
+        machine.write("s/stack.toml", STACK);
+        let refused = run(&machine, "failover s --with-files --auto-approve", Some("lost.toml")).code(3);
+        let why = format!("`{address}` was applied, and these files do not name it");
+        assert!(refused.stderr.contains(&why), "{refused:?}");
+        assert_eq!(desired(&machine), [1, 2]);
+        let over = run(&machine, "failover s --unsigned --auto-approve", Some("lost.toml"));
+        assert!([0, 3].contains(&over.code) && desired(&machine) == [4, 8], "{over:?}");
+    }
 }
 
 /// In a planned failover the primary serves: nobody is led from it to nothing.
@@ -120,6 +173,9 @@ fn a_pool_that_the_files_of_a_failover_do_not_name_is_said() {
     let over = run(&machine, "failover s --with-files --auto-approve", Some("lost.toml")).unasked();
     let says = "pool.batch/group: NOT RAISED: `drstack-demo-pool-batch` stays at 1 instance";
     assert!(over.stdout.contains(says), "{over:?}");
+    machine.write("s/stack.toml", &STACK.replace("[pool.batch]", "[pool.jobs]"));
+    let renamed = run(&machine, "failover s --with-files --auto-approve", Some("lost.toml")).unasked();
+    assert!(!renamed.stdout.contains("NOT RAISED"), "{renamed:?}");
 }
 
 /// A copy that lost its tags may be the stack's: what feeds it goes on.

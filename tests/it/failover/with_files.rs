@@ -80,10 +80,10 @@ fn a_failover_that_began_with_files_goes_on_with_them() {
 #[test]
 fn an_apply_takes_over_what_a_failover_began_with() {
     let (machine, six) = grown();
-    machine.write("s/stack.toml", &six.replace("capacity       = 6", "capacity       = 7"));
+    machine.write("s/stack.toml", &six.replace("capacity       = 6", "capacity       = 9"));
     run(&machine, "apply s --auto-approve", None).ok();
     let on = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).ok();
-    assert_eq!(line(&on, "report")["in_service"]["after"], 11, "{on:?}");
+    assert_eq!(line(&on, "report")["in_service"]["after"], 13, "{on:?}");
     assert!(!on.stderr.contains("it goes on with those"), "{on:?}");
 }
 

@@ -138,9 +138,6 @@ fn expect_led_users(
     kept: &KeptMode,
     typed: &str,
 ) -> Result<(), Failure> {
-    if kept.standing().mode != Mode::Active {
-        return Ok(());
-    }
     let is_renamed = |step: &&Step| step.changes.iter().any(FieldChange::is_of_address);
     let is_gone = |step: &&Step| step.action == Action::Delete && !step.replaces;
     let leads = |step: &&Step| session.kinds.get(&step.kind).is_some_and(|kind| kind.leads_users());

@@ -170,6 +170,16 @@ async fn with_what_is_under_way(session: &Session, part: Vec<String>) -> Result<
         return Ok(part);
     }
     let kept = session.mode().await?;
+    if kept.standing().mode == Mode::Standby
+        && kept.record.is_some()
+        && !kept.is_complete()
+        && kept.doubt.is_none()
+    {
+        let message =
+            "a failback is not complete, so what is named here is not all that the standby region serves";
+        let hint = "run `drstack failback STACK` again: it goes on from there; or run this without `--only`";
+        return Err(Failure::new(Status::NotReady, message, hint));
+    }
     // Where the record is lost, nobody knows how much of the stack is under way: what is named counts.
     if kept.standing().mode != Mode::Active || kept.is_complete() || kept.doubt.is_some() {
         return Ok(part);

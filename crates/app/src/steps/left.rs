@@ -11,11 +11,13 @@ use drstack_core::control::StoreError;
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::published::bundle;
 use drstack_core::control::undo::{self, Setting};
+use drstack_core::facts::Facts;
 use drstack_core::graph::{Graph, Resource};
 use drstack_core::kind::Role;
 use drstack_core::objective::{Mode, Standing};
-use drstack_core::observe::{Observed, Owned};
+use drstack_core::observe::{Look, Observed, Owned};
 use drstack_core::plan::{Intent, Options, PlanReport, Remark};
+use drstack_core::stack::Stack;
 
 use crate::failure::{Failure, Status, shape_failure, store_failure};
 use crate::planned::PlanOutcome;
@@ -125,21 +127,48 @@ impl Session {
     /// Says which instances of the stack a failover leaves as they are, since it does not name them.
     pub(super) fn not_raised(&self, seen: &Observed) -> Result<Vec<Remark>, Failure> {
         let mut notes = Vec::new();
+        let found =
+            seen.seen.values().filter_map(|it| if let Look::Present(it) = it { Some(&*it.id) } else { None });
+        let found: BTreeSet<&str> = found.collect();
         for owned in &seen.others {
             let Some(capacity) = self.kinds.get(owned.kind).and_then(|kind| kind.capacity()) else {
                 continue;
             };
-            let serving = capacity.serving(&owned.found.live).map_err(|error| shape_failure(&error))?;
-            if !self.stack.components.keys().any(|name| *name == owned.address.component()) {
-                let text = format!(
-                    "NOT RAISED: `{}` stays at {}: what fails over does not name it",
-                    owned.found.id,
-                    count(serving as usize, "instance")
-                );
-                notes.push(Remark { address: owned.address.to_string(), text });
+            let is_named = self.stack.components.keys().any(|name| *name == owned.address.component());
+            // What is renamed is found under its new name.
+            if is_named || found.contains(owned.found.id.as_str()) {
+                continue;
             }
+            let serving = capacity.serving(&owned.found.live).map_err(|error| shape_failure(&error))?;
+            let text = format!(
+                "NOT RAISED: `{}` stays at {}: what fails over does not name it",
+                owned.found.id,
+                count(serving as usize, "instance")
+            );
+            notes.push(Remark { address: owned.address.to_string(), text });
         }
         Ok(notes)
+    }
+
+    /// Fails if the files lack what of the `applied` stack leads users, or tells applications where to
+    /// write: all else would move without it.
+    pub(crate) fn expect_leaders_of(&self, applied: &Stack, facts: &Facts) -> Result<(), Failure> {
+        let graph = compile(applied, facts, Mode::Active).graph;
+        let leads = |it: &&Resource| {
+            let kind = self.kinds.get(&it.kind);
+            kind.is_some_and(|it| it.traffic().is_some() || it.witness().is_some() && it.capacity().is_none())
+        };
+        let is_named =
+            |it: &Resource| self.stack.components.keys().any(|name| *name == it.address.component());
+        let Some(left) = graph.resources.values().filter(leads).find(|it| !is_named(it)) else {
+            return Ok(());
+        };
+        let message = format!(
+            "`{}` was applied, and these files do not name it: all else would move without it",
+            left.address.component()
+        );
+        let hint = "write it into the files again; or fail over with what was applied: `--unsigned` in place of `--with-files`";
+        Err(Failure::new(Status::NotReady, message, hint))
     }
 
     /// Fails if an apply would publish a stack that no longer names what leads users to the standby region,

@@ -58,7 +58,12 @@ impl Again<'_> {
     /// Splits `in_flight` into what this run can observe and what it cannot.
     fn within_sight(&self, in_flight: &InFlight) -> (InFlight, InFlight) {
         let wanted = |address: &Address| self.graph.resources.get(address);
+        let targets = &self.options.targets;
         let is_seen = |address: &Address| {
+            // A run of a part does nothing else again: the rest has another mode.
+            if !targets.is_empty() && !targets.iter().any(|it| address.is_within(it)) {
+                return false;
+            }
             let is_elsewhere = self.known.is_some_and(|known| {
                 known.contains_key(address) || wanted(address).is_some_and(|it| it.place != Place::Standby)
             });

@@ -155,7 +155,9 @@ impl Plan {
     /// gates.
     pub fn before(&self, step: StepId) -> impl Iterator<Item = StepId> + '_ {
         let gates = self.gates.iter().filter(move |gate| gate.holds.binary_search(&step).is_ok());
-        self.steps[step].before().chain(gates.flat_map(Gate::before))
+        // What is done again need not be a step of the plan.
+        let own = self.steps.get(step).into_iter().flat_map(Step::before);
+        own.chain(gates.flat_map(Gate::before))
     }
 
     /// Returns the critical path by estimate, first step to last, and its length.

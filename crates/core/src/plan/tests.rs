@@ -466,6 +466,12 @@ fn the_same_input_gives_the_same_bytes() {
     assert_eq!(plan(), plan());
 }
 
+/// A call of an earlier run may undo what this plan has no step for, and it is done again.
+#[test]
+fn a_step_that_is_not_of_the_plan_waits_for_nothing() {
+    assert_eq!(Plan::default().before(3).count(), 0);
+}
+
 #[test]
 fn what_a_run_was_cut_off_while_making_is_made_again_and_nothing_else_of_others_is() {
     let foreign = Found {

@@ -292,7 +292,8 @@ impl<'a> Draft<'a> {
             stays = Cow::Owned(Resource { spec, ..resource.clone() });
         }
         let serves = (self.options.intent, self.options.mode) == (Intent::Converge, Mode::Active);
-        if let Some(capacity) = kind.capacity().filter(|_| serves)
+        let is_active = self.options.mode == Mode::Active && self.options.intent != Intent::Failback;
+        if let Some(capacity) = kind.capacity().filter(|_| is_active)
             && let Some(spec) = capacity.not_below(&stays.spec, &found.live)?
         {
             let [wanted, kept] = [&stays.spec, &spec].map(|it| capacity.demand(it));

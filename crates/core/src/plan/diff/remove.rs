@@ -193,7 +193,7 @@ impl Draft<'_> {
                         self.kept_data.insert(address.component().to_string());
                         let text = match found.owner {
                             Owner::Foreign => format!(
-                                "`{}` is where the stack's copy is, without its tags: it is left alone, and so is what feeds it",
+                                "`{}` has the name of the stack's copy and not its tags: it is left alone, and so is what feeds it",
                                 found.id
                             ),
                             _ => self.left_alone(kind.name(), &found.id),
