@@ -18,6 +18,8 @@ fn an_apply_and_a_failback_that_leave_a_group_short_say_so() {
     let why = "us-west-2 is as the stack has it, and not ready yet: pool.serving/group: 3 of 4 instances in service";
     let again = run(&machine, "apply s --auto-approve", Some("short.toml")).code(3);
     assert!(again.stdout.contains("No changes.") && again.stderr.contains(why), "{again:?}");
+    run(&machine, "apply s --target pool.batch --auto-approve", Some("short.toml")).ok();
+    run(&machine, "apply s --target pool.serving --auto-approve", Some("short.toml")).code(3);
     // With something else to change, too.
     machine.write(
         "s/stack.toml",

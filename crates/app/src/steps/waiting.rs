@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use drstack_core::address::Address;
 use drstack_core::kind::Readiness;
 use drstack_core::observe::{Look, look_again};
 use drstack_core::plan::Remark;
@@ -32,12 +33,19 @@ impl Session {
 
     /// Looks again at what was not ready. What cannot be looked at is not ready.
     async fn still_waiting(&self, planned: &PlanOutcome) -> Result<Vec<Remark>, Failure> {
-        let names: BTreeSet<&str> = planned.report.waiting.iter().map(|it| it.address.as_str()).collect();
+        // What is no target of this run is not what it promises.
+        let targets = &planned.options.targets;
+        let is_meant = |it: &&Remark| {
+            let address = Address::parse(&it.address);
+            targets.is_empty() || address.is_some_and(|it| targets.iter().any(|name| it.is_within(name)))
+        };
+        let meant: Vec<&Remark> = planned.report.waiting.iter().filter(is_meant).collect();
+        let names: BTreeSet<&str> = meant.iter().map(|it| it.address.as_str()).collect();
         let resources = planned.compiled.graph.resources.values();
         let resources = resources.filter(|it| names.contains(it.address.as_str()));
         let seen = look_again(&*self.cloud, &self.kinds, &self.scope, resources).await;
         let mut waiting = Vec::new();
-        for remark in &planned.report.waiting {
+        for remark in meant {
             let look = seen.iter().find(|(address, _)| address.as_str() == remark.address);
             let text = match look {
                 Some((address, Look::Present(found))) => {
