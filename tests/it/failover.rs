@@ -285,6 +285,10 @@ fn a_failover_that_goes_on_counts_from_when_the_outage_was_noticed_first() {
     assert_eq!(died.code, 137, "{died:?}");
     let back = run(&machine, "failback s --dry-run", None).ok();
     assert!(back.stdout.contains("A failover to us-west-2 is under way since"), "{back:?}");
+    // It was cut off, and no region has refused it anything: there is no shortage to accept.
+    let apply = run(&machine, "apply s --auto-approve", None).code(4);
+    assert!(apply.stderr.contains("drstack failover s"), "{apply:?}");
+    assert!(!apply.stderr.contains("--minimum"), "{apply:?}");
     let ran = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).code(3);
     let report = line(&ran, "report");
     assert_eq!(report["clock"]["detected"], noticed, "{report:#}");

@@ -3,8 +3,10 @@
 
 use std::fmt::Write;
 
+use drstack_core::kind::Readiness;
 use drstack_core::minimum::Minimums;
 use drstack_core::objective::{Mode, Standing};
+use drstack_core::observe::Look;
 use drstack_core::verdict::{Pool, pools};
 
 use crate::accepted::{Accepted, quoted};
@@ -53,12 +55,25 @@ impl Session {
     pub(crate) fn way_on(&self, planned: &PlanOutcome, command: &str) -> String {
         let standing = planned.mode.standing();
         let pools = pools(&planned.compiled.graph, &standing, &self.kinds, &planned.seen).unwrap_or_default();
-        match with_minimum(command, &pools) {
+        // Instances that nobody has asked for yet are no shortage to accept.
+        let is_short = pools.iter().any(|pool| !pool.is_up && self.found_no_more(planned, pool));
+        match with_minimum(command, &pools).filter(|_| is_short) {
             Some(command) => {
                 format!("run `{command}`: it goes on with the instances that are in service")
             }
             None => format!("run `{command}` again: it goes on from there"),
         }
+    }
+
+    /// True if the region, or the account, had no more for `pool` when it was last asked.
+    fn found_no_more(&self, planned: &PlanOutcome, pool: &Pool) -> bool {
+        let resource = planned.compiled.graph.resources.get(&pool.address);
+        let (Some(resource), Some(Look::Present(found))) = (resource, planned.seen.get(&pool.address)) else {
+            return false;
+        };
+        let kind = self.kinds.get(&resource.kind);
+        let compared = kind.and_then(|it| it.compare(&resource.spec, &found.id, &found.live).ok());
+        compared.is_some_and(|it| matches!(it.ready, Readiness::Short(_) | Readiness::Failed(_)))
     }
 }
 
