@@ -186,7 +186,7 @@ impl Session {
             ));
         }
         if trust.with_files {
-            session.expect_leaders_of(&stack, &bundle.facts)?;
+            session.expect_all_of(&stack, &bundle.facts)?;
             return Ok(session.working_from(bundle, trust.planned));
         }
         // The bundle has no secret texts. Those of the files serve where they are the same, by their hash.

@@ -45,8 +45,7 @@ impl Session {
         // The name of a resource stands for its component, since components have a mode.
         let whole = |name: String| Address::parse(&name).map_or(name, |it| it.component().to_string());
         let named: Vec<String> = named.into_iter().map(whole).collect();
-        let mut along = self.sequence().along(&self.stack, &named);
-        along.retain(|it, _| !self.decisions.without.iter().any(|name| it.is_within(name)));
+        let along = self.sequence().along(&self.stack, &named);
         let mut by_whom: BTreeMap<&ComponentAddress, Vec<&ComponentAddress>> = BTreeMap::new();
         for (component, whom) in &along {
             by_whom.entry(whom).or_default().push(component);

@@ -72,3 +72,16 @@ fn data_that_was_not_asked_for_is_named_as_still_in_the_primary_region() {
     let again = run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
     assert!(again.stdout.contains("Nothing to do: us-west-2 serves already."), "{again:?}");
 }
+
+/// Who does not wait for a pool does not leave it as it is: users are led to it.
+#[test]
+fn a_part_raises_what_its_traffic_does_not_wait_for() {
+    let machine = drstack();
+    let traffic = "[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nprimary_target = \"east.example.com\"\nstandby_target = \"west.example.com\"\nprobe = \"https://api.example.com/healthz\"\nwatch = false\n";
+    machine.write("s/stack.toml", &format!("{STACK}{traffic}"));
+    machine.write("lost.toml", LOST);
+    run(&machine, "apply s --auto-approve", None).ok();
+    let how = "failover s --only traffic.api --not-waiting-for pool.serving --auto-approve --json";
+    let over = run(&machine, how, Some("lost.toml"));
+    assert!(done(&over).iter().any(|it| it == "pool.serving/group"), "{over:?}");
+}

@@ -289,3 +289,25 @@ fn a_restored_table_that_is_renamed_is_not_offered_for_deletion() {
     assert!(plan.stdout.contains("renamed: it was table.audit/table-import"), "{plan:?}");
     assert!(!plan.stdout.contains("--delete-data"), "{plan:?}");
 }
+
+/// A table that nobody would restore is missed, whatever the files call it by now.
+#[test]
+fn files_without_a_cold_table_are_refused_by_a_failover() {
+    let machine = drstack();
+    machine.write("lost.toml", LOST);
+    let more = format!("{AUDIT}[table.keys]\nname = \"acme-keys\"\nposture = \"cold\"\n");
+    machine.write("s/stack.toml", &more);
+    run(&machine, "apply s --auto-approve", None).ok();
+    for files in [AUDIT.to_owned(), more.replace("acme-keys", "acme-keys2")] {
+        machine.write("s/stack.toml", &files);
+        let refused = run(&machine, "failover s --with-files --auto-approve", Some("lost.toml")).code(3);
+        assert!(
+            refused.stderr.contains("`table.keys` was applied, and these files do not name it"),
+            "{refused:?}"
+        );
+    }
+    machine.write("s/stack.toml", &more.replace("table.keys", "table.codes"));
+    run(&machine, "failover s --with-files --auto-approve", Some("lost.toml")).unasked();
+    let tables = machine.objects()["table-import"]["us-west-2"].as_object().map(serde_json::Map::len);
+    assert_eq!(tables, Some(2));
+}

@@ -162,17 +162,17 @@ fn a_run_whose_record_is_lost_recovers_nothing_anew() {
     assert!(again.stdout.contains("us-west-2 has served; this run went over it again"), "{again:?}");
 }
 
-/// What fails over does not name a pool that was there: it is said, and not raised.
+/// A pool that was there would stay at its standby size.
 #[test]
-fn a_pool_that_the_files_of_a_failover_do_not_name_is_said() {
+fn files_with_fewer_pools_are_refused_by_a_failover_and_renamed_ones_are_not() {
     let machine = drstack();
     machine.write("s/stack.toml", STACK);
     machine.write("lost.toml", LOST);
     run(&machine, "apply s --auto-approve", None).ok();
     machine.write("s/stack.toml", STACK.split("[pool.batch]").next().expect("a head"));
-    let over = run(&machine, "failover s --with-files --auto-approve", Some("lost.toml")).unasked();
-    let says = "pool.batch/group: NOT RAISED: `drstack-demo-pool-batch` stays at 1 instance";
-    assert!(over.stdout.contains(says), "{over:?}");
+    let fewer = run(&machine, "failover s --with-files --auto-approve", Some("lost.toml")).code(3);
+    assert!(fewer.stderr.contains("`pool.batch` was applied, and these files do not name it"), "{fewer:?}");
+    assert_eq!(desired(&machine), [1, 2]);
     machine.write("s/stack.toml", &STACK.replace("[pool.batch]", "[pool.jobs]"));
     let renamed = run(&machine, "failover s --with-files --auto-approve", Some("lost.toml")).unasked();
     assert!(!renamed.stdout.contains("NOT RAISED"), "{renamed:?}");

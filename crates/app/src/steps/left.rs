@@ -150,24 +150,42 @@ impl Session {
         Ok(notes)
     }
 
-    /// Fails if the files lack what of the `applied` stack leads users, or tells applications where to
-    /// write: all else would move without it.
-    pub(crate) fn expect_leaders_of(&self, applied: &Stack, facts: &Facts) -> Result<(), Failure> {
-        let graph = compile(applied, facts, Mode::Active).graph;
+    /// Fails if the files lack what of the `applied` stack leads users, tells applications where to write,
+    /// serves them, or is restored for them: all else would move without it.
+    pub(crate) fn expect_all_of(&self, applied: &Stack, facts: &Facts) -> Result<(), Failure> {
+        let [before, now] = [applied, &self.stack].map(|it| compile(it, facts, Mode::Active).graph);
+        let kind_of = |it: &Resource| self.kinds.get(&it.kind);
         let leads = |it: &&Resource| {
-            let kind = self.kinds.get(&it.kind);
-            kind.is_some_and(|it| it.traffic().is_some() || it.witness().is_some() && it.capacity().is_none())
+            kind_of(it)
+                .is_some_and(|it| it.traffic().is_some() || it.witness().is_some() && it.capacity().is_none())
         };
         let is_named =
-            |it: &Resource| self.stack.components.keys().any(|name| *name == it.address.component());
-        let Some(left) = graph.resources.values().filter(leads).find(|it| !is_named(it)) else {
-            return Ok(());
+            |it: &&Resource| self.stack.components.keys().any(|name| *name == it.address.component());
+        // What is restored is known by its name, whatever its component is called.
+        let restored = |it: &&Resource| kind_of(it).is_some_and(|it| it.role() == Role::Restored);
+        let is_data = |it: &Resource| kind_of(it).is_some_and(|it| it.role().holds_data());
+        let is_restored =
+            |it: &&Resource| now.resources.values().any(|now| is_data(now) && now.name == it.name);
+        // Of pools that are renamed there are as many as before.
+        let pools = |graph: &Graph| {
+            graph
+                .resources
+                .values()
+                .filter(|it| kind_of(it).is_some_and(|it| it.capacity().is_some()))
+                .count()
         };
+        let are_fewer = pools(&now) < pools(&before);
+        let serves = |it: &&Resource| are_fewer && kind_of(it).is_some_and(|it| it.capacity().is_some());
+        let lost = before
+            .resources
+            .values()
+            .find(|it| (leads(it) || serves(it)) && !is_named(it) || restored(it) && !is_restored(it));
+        let Some(lost) = lost else { return Ok(()) };
         let message = format!(
             "`{}` was applied, and these files do not name it: all else would move without it",
-            left.address.component()
+            lost.address.component()
         );
-        let hint = "write it into the files again; or fail over with what was applied: `--unsigned` in place of `--with-files`";
+        let hint = "write it into the files again as it was; or fail over with what was applied: `--unsigned` in place of `--with-files`";
         Err(Failure::new(Status::NotReady, message, hint))
     }
 
