@@ -86,9 +86,11 @@ fn first_sentence(report: &Report) -> String {
         _ if !report.complete => format!("The {} is NOT COMPLETE{}", report.purpose, why_not(report)),
         None => format!("Failed back to {region} in {}.", took(report)),
         Some(verdict) if verdict.is_recovery() && report.recovery_seconds.is_none() => {
-            let since = report.clock.served.map_or_else(String::new, |at| format!(" since {at:.0}"));
             let how = if verdict == Verdict::Degraded { ", DEGRADED (below)" } else { "" };
-            format!("{region} has served{since}{how}; this run went over it again.")
+            match report.clock.served {
+                Some(at) => format!("{region} has served since {at:.0}{how}; this run went over it again."),
+                None => format!("{region} serves{how}; since when is not known."),
+            }
         }
         Some(Verdict::Recovered) => {
             format!("Recovered in {}; {}.{}", took(report), objective(report), cut_off(report))
@@ -326,7 +328,7 @@ mod tests {
         );
         assert!(!said.contains("RTO of"), "{said}");
         let repair = Report { recovery_seconds: None, ..of(Verdict::Recovered) };
-        assert!(text(&repair).contains("us-west-2 has served; this run went over it"), "{}", text(&repair));
+        assert!(text(&repair).contains("us-west-2 serves; since when is not known."), "{}", text(&repair));
         let unasked = vec![ComponentAddress::new("pool.c")];
         let said = text(&Report { unasked, ..of(Verdict::Capacity) });
         assert!(said.contains("no check asked whether pool.c answers"), "{said}");

@@ -133,6 +133,17 @@ pub enum Readiness {
     Short(Shortage),
 }
 
+impl Readiness {
+    /// Returns what it lacks, as people say it; `None` if it is ready.
+    pub fn lacks(self) -> Option<String> {
+        match self {
+            Self::Ready => None,
+            Self::Waiting(text) | Self::Failed(text) => Some(text),
+            Self::Short(shortage) => Some(shortage.message),
+        }
+    }
+}
+
 /// How long to wait until a resource is ready, and how often to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {

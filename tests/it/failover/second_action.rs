@@ -355,7 +355,7 @@ fn a_bucket_that_serves_keeps_its_name_until_the_failback() {
     run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
     machine.write("s/stack.toml", &stack("acme-other"));
     let refused = run(&machine, "apply s --auto-approve", None).code(1);
-    let why = "bucket.models/bucket: `acme-west` holds what us-west-2 serves and stays until the failback";
+    let why = "bucket.models/bucket: `acme-west` holds data of us-west-2 and stays until the failback";
     assert!(refused.stdout.contains(why) && !refused.stdout.contains("--delete-data"), "{refused:?}");
     let deleting = run(&machine, "apply s --auto-approve --delete-data bucket.models/bucket", None).code(1);
     assert!(deleting.stdout.contains(why), "{deleting:?}");

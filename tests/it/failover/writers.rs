@@ -129,7 +129,13 @@ fn a_role_that_a_dead_apply_denied_is_named_until_the_failback() {
     assert_eq!(denied(&machine), [""; 0]);
     stack("");
     run(&machine, "apply s --auto-approve", None).ok();
-    // It was undone: the next failover owes nothing.
+    // It was undone: where the primary serves, nobody asks for the role, and the next failover owes nothing.
+    stack(fence);
+    run(&machine, "apply s --auto-approve", None).ok();
+    stack("");
+    let serves = run(&machine, "failback s --auto-approve", None).ok();
+    assert!(serves.stdout.contains("us-east-1 serves"), "{serves:?}");
+    run(&machine, "apply s --auto-approve", None).ok();
     run(&machine, "failover s --auto-approve", Some("lost.toml")).unasked();
     run(&machine, "failback s --auto-approve", None).ok();
 }

@@ -157,12 +157,7 @@ fn expect_led_users(
         return Err(Failure::new(Status::NotReady, message, hint));
     }
     // With a fence the rules go that keep the writers of the primary out.
-    let tells = |step: &&Step| {
-        session
-            .kinds
-            .get(&step.kind)
-            .is_some_and(|kind| kind.witness().is_some() && kind.capacity().is_none())
-    };
+    let tells = |step: &&Step| session.kinds.get(&step.kind).is_some_and(|kind| kind.tells_who_serves());
     let told = shown.plan.steps.iter().filter(tells);
     if let Some(step) = steps().chain(told).find(is_gone) {
         let component = step.address.component();

@@ -1,5 +1,6 @@
 //! Addresses on the command line.
 
+use drstack_core::address::Address;
 use drstack_core::graph::Graph;
 use drstack_core::kind::Action;
 use drstack_core::observe::Observed;
@@ -48,8 +49,8 @@ pub(super) fn not_deleted(options: &Options, plan: &Plan, report: &PlanReport) -
         steps.any(|step| step.address.is_named_by(name))
     };
     let is_said = |name: &str| {
-        let component = name.split_once('/').map_or(name, |(component, _)| component);
-        report.kept.iter().chain(&report.blocked).any(|it| it.address.split('/').next() == Some(component))
+        let mut said = report.kept.iter().chain(&report.blocked).filter_map(|it| Address::parse(&it.address));
+        said.any(|it| it.is_named_by(name))
     };
     let in_vain = options.delete_data.iter().filter(|name| *name != CONTROL && !goes(name) && !is_said(name));
     let text = "`--delete-data` deletes nothing of it: the stack names it, and no change has to replace it";

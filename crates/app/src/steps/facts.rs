@@ -22,9 +22,9 @@ impl Session {
             other => return other.map_err(failed),
         };
         let Some(bytes) = bundle(&*self.store).await.map_err(failed)? else {
-            // No apply was ever complete: the primary is asked anew, and nothing rests on the old answers.
+            // No apply was ever complete: nothing rests on the old answers.
             self.warn(&format!(
-                "warning: {damaged}: the primary is asked anew, and the next apply stores what it says"
+                "warning: {damaged}, and there is no bundle: it counts for nothing; the primary is asked anew by all but a failover, and the next apply stores what it says"
             ));
             let of = self.stack.facts.clone();
             return records::in_place_of_damaged(&*self.store, Facts::default(), of).await.map_err(failed);

@@ -58,7 +58,8 @@ impl Session {
     async fn expect_undone(&self, options: &Options, want: &Graph, mode: &KeptMode) -> Result<(), Failure> {
         let leaves = match options.intent {
             Intent::Converge => options.mode == Mode::Active,
-            Intent::Failback => true,
+            // Where the primary serves, all is undone.
+            Intent::Failback => mode.standing().mode == Mode::Active || !mode.is_complete(),
             Intent::Destroy | Intent::Failover | Intent::PlannedFailover => false,
         };
         if !leaves {
@@ -155,10 +156,8 @@ impl Session {
     pub(crate) fn expect_all_of(&self, applied: &Stack, facts: &Facts) -> Result<(), Failure> {
         let [before, now] = [applied, &self.stack].map(|it| compile(it, facts, Mode::Active).graph);
         let kind_of = |it: &Resource| self.kinds.get(&it.kind);
-        let leads = |it: &&Resource| {
-            kind_of(it)
-                .is_some_and(|it| it.traffic().is_some() || it.witness().is_some() && it.capacity().is_none())
-        };
+        let leads =
+            |it: &&Resource| kind_of(it).is_some_and(|it| it.traffic().is_some() || it.tells_who_serves());
         let is_named =
             |it: &&Resource| self.stack.components.keys().any(|name| *name == it.address.component());
         // What is restored is known by its name, whatever its component is called.
@@ -176,15 +175,18 @@ impl Session {
         };
         let are_fewer = pools(&now) < pools(&before);
         let serves = |it: &&Resource| are_fewer && kind_of(it).is_some_and(|it| it.capacity().is_some());
-        let lost = before
-            .resources
-            .values()
-            .find(|it| (leads(it) || serves(it)) && !is_named(it) || restored(it) && !is_restored(it));
-        let Some(lost) = lost else { return Ok(()) };
-        let message = format!(
-            "`{}` was applied, and these files do not name it: all else would move without it",
-            lost.address.component()
-        );
+        let lost = |which: &dyn Fn(&&Resource) -> bool| before.resources.values().find(which);
+        let message = if let Some(it) = lost(&|it| (leads(it) || serves(it)) && !is_named(it)) {
+            let component = it.address.component();
+            format!(
+                "`{component}` was applied, and these files do not name it: all else would move without it"
+            )
+        } else if let Some(it) = lost(&|it| restored(it) && !is_restored(it)) {
+            let (component, name) = (it.address.component(), it.name.as_deref().unwrap_or_default());
+            format!("`{name}` of `{component}` was applied, and these files restore no such table")
+        } else {
+            return Ok(());
+        };
         let hint = "write it into the files again as it was; or fail over with what was applied: `--unsigned` in place of `--with-files`";
         Err(Failure::new(Status::NotReady, message, hint))
     }
@@ -204,9 +206,7 @@ impl Session {
         let is_declared =
             |it: &Owned| self.stack.components.keys().any(|name| *name == it.address.component());
         let leads = |it: &&Owned| {
-            let kind = self.kinds.get(it.kind);
-            let says = kind.is_some_and(|it| it.witness().is_some() && it.capacity().is_none());
-            says || kind.is_some_and(|it| it.leads_users())
+            self.kinds.get(it.kind).is_some_and(|kind| kind.leads_users() || kind.tells_who_serves())
         };
         let mut left = seen.others.iter().filter(leads).filter(is_kept);
         let Some(left) = left.find(|it| !is_declared(it)) else { return Ok(()) };

@@ -1,9 +1,8 @@
 //! What exists and is not ready: a run that leaves it so says so at its end.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use drstack_core::address::Address;
-use drstack_core::kind::Readiness;
 use drstack_core::observe::{Look, look_again};
 use drstack_core::plan::Remark;
 
@@ -35,33 +34,28 @@ impl Session {
     async fn still_waiting(&self, planned: &PlanOutcome) -> Result<Vec<Remark>, Failure> {
         // What is no target of this run is not what it promises.
         let targets = &planned.options.targets;
-        let is_meant = |it: &&Remark| {
-            let address = Address::parse(&it.address);
-            targets.is_empty() || address.is_some_and(|it| targets.iter().any(|name| it.is_within(name)))
-        };
-        let meant: Vec<&Remark> = planned.report.waiting.iter().filter(is_meant).collect();
-        let names: BTreeSet<&str> = meant.iter().map(|it| it.address.as_str()).collect();
-        let resources = planned.compiled.graph.resources.values();
-        let resources = resources.filter(|it| names.contains(it.address.as_str()));
+        let is_meant = |it: &Address| targets.is_empty() || targets.iter().any(|name| it.is_within(name));
+        let named = planned.report.waiting.iter().filter_map(|it| Some((Address::parse(&it.address)?, it)));
+        let named: BTreeMap<Address, &Remark> = named.filter(|(address, _)| is_meant(address)).collect();
+        let graph = &planned.compiled.graph.resources;
+        let resources = named.keys().filter_map(|address| graph.get(address));
         let seen = look_again(&*self.cloud, &self.kinds, &self.scope, resources).await;
         let mut waiting = Vec::new();
-        for remark in meant {
-            let look = seen.iter().find(|(address, _)| address.as_str() == remark.address);
-            let text = match look {
-                Some((address, Look::Present(found))) => {
-                    let resource = &planned.compiled.graph.resources[address];
+        for (address, remark) in named {
+            let text = match seen.get(&address) {
+                Some(Look::Present(found)) => {
+                    let resource = &graph[&address];
                     let Some(kind) = self.kinds.get(&resource.kind) else { continue };
                     let compared = kind.compare(&resource.spec, &found.id, &found.live);
-                    match compared.map_err(|error| shape_failure(&error))?.ready {
-                        Readiness::Ready => continue,
-                        Readiness::Waiting(text) | Readiness::Failed(text) => text,
-                        Readiness::Short(shortage) => shortage.message,
+                    match compared.map_err(|error| shape_failure(&error))?.ready.lacks() {
+                        Some(text) => text,
+                        None => continue,
                     }
                 }
-                Some((_, Look::Unknown(error))) => format!("could not look: {error}"),
-                Some((_, Look::Absent)) | None => remark.text.clone(),
+                Some(Look::Unknown(error)) => format!("could not look: {error}"),
+                Some(Look::Absent) | None => remark.text.clone(),
             };
-            waiting.push(Remark { address: remark.address.clone(), text });
+            waiting.push(Remark { address: address.to_string(), text });
         }
         Ok(waiting)
     }

@@ -123,8 +123,8 @@ pub trait Capacity: Kind {
     fn counting_as(_spec: &Self::Spec, _live: &Self::Live) -> Option<Self::Spec> {
         None
     }
-    /// `spec` with no less capacity than `live` has; `None` if it wants as much. While the standby region serves, an apply
-    /// takes nothing away from what serves.
+    /// `spec` with no less capacity than serves in `live`; `None` if it wants as much. Until the failback neither an apply
+    /// nor a failover takes anything away from what serves.
     fn not_below(_spec: &Self::Spec, _live: &Self::Live) -> Option<Self::Spec> {
         None
     }

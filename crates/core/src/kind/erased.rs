@@ -149,6 +149,11 @@ impl<'k> dyn DynKind + 'k {
         self.capabilities().needs_both_regions
     }
 
+    /// True if it tells applications which region serves: it is a witness that runs no instances.
+    pub fn tells_who_serves(&self) -> bool {
+        self.witness().is_some() && self.capacity().is_none()
+    }
+
     /// True if users find a region by it: [`Capabilities::leads_users`].
     pub fn leads_users(&self) -> bool {
         self.capabilities().leads_users

@@ -40,13 +40,14 @@ pub fn rehearse(
     left: &[&Owned],
 ) -> Result<Rehearsal, ShapeError> {
     let mut seen = as_wanted(standby, active, kinds)?;
+    let by_name: BTreeMap<&str, &Owned> = left.iter().map(|it| (it.found.id.as_str(), *it)).collect();
     for resource in active.resources.values().filter(|it| it.place == Place::Standby) {
         let is_data = kinds.get(&resource.kind).is_some_and(|it| it.role().holds_data());
-        let has_its_name = |it: &&&Owned| resource.name.as_ref() == Some(&it.found.id);
-        if let Some(owned) = left.iter().filter(|_| is_data).find(has_its_name)
-            && seen.seen.get(&resource.address) == Some(&Look::Absent)
+        let owned = resource.name.as_deref().filter(|_| is_data).and_then(|name| by_name.get(name));
+        if let Some(owned) = owned
+            && let Some(look @ Look::Absent) = seen.seen.get_mut(&resource.address)
         {
-            seen.seen.insert(resource.address.clone(), Look::Present(owned.found.clone()));
+            *look = Look::Present(owned.found.clone());
         }
     }
     let with =

@@ -85,6 +85,37 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     drstack_sim::runtime().unwrap().block_on(future)
 }
 
+/// Until the failback the stack's capacity is a floor no lower than what serves: on-demand, or spot in its
+/// place. What an exchange has still to retire is no part of it.
+#[test]
+fn a_failover_wants_no_less_than_serves() {
+    let kinds = drstack_kinds::kinds();
+    let group = kinds.get("group").unwrap();
+    let live = |min: u32, desired: u32, on_demand: u32, spot: u32| {
+        let mut live = group.expect(&failover(desired, WHOLE), "g").unwrap();
+        let fields = [("min", min), ("desired", desired), ("on_demand", on_demand), ("spot", spot)];
+        fields.iter().for_each(|(field, value)| live[field] = json!(value));
+        live
+    };
+    let kept = |size: u32, live: &Value| {
+        let spec = group.capacity().unwrap().not_below(&failover(size, WHOLE), live).unwrap();
+        spec.map(|it| it["desired"].as_u64().unwrap())
+    };
+    let serves = live(8, 8, 8, 0);
+    assert_eq!((kept(2, &serves), kept(8, &serves), kept(12, &serves)), (Some(8), None, None));
+    // Spot serves for what on-demand lacks.
+    assert_eq!(kept(2, &live(8, 8, 3, 5)), Some(8));
+    // Two spot instances are still to be retired, or were when the run was cut off.
+    assert_eq!(kept(8, &live(8, 10, 8, 2)), None);
+    // What is wanted and does not serve is nothing to keep.
+    assert_eq!((kept(2, &live(8, 8, 3, 0)), kept(4, &live(8, 8, 3, 0))), (Some(3), None));
+    // It was raised by hand, or by a policy of its own.
+    assert_eq!(kept(8, &live(8, 12, 12, 0)), Some(12));
+    // While the primary serves, the stack's size counts.
+    let standby = group.capacity().unwrap().not_below(&spec(2, 0, 1), &serves).unwrap();
+    assert_eq!(standby, None);
+}
+
 /// Two pools fail over where there is no on-demand capacity and little spot capacity. What the
 /// first one runs is not there for the second one to take.
 #[test]

@@ -54,16 +54,16 @@ impl Draft<'_> {
         if (self.options.intent, self.options.mode) != (Intent::Converge, Mode::Active) {
             return false;
         }
+        let what = match (kind.leads_users(), kind.role().holds_data() && resource.place == Place::Standby) {
+            (true, _) => "leads users to",
+            (false, true) => "holds data of",
+            (false, false) => return false,
+        };
         let is_same = |it: &&Owned| it.kind == kind.name() && it.address == resource.address;
         let Some(old) = self.seen.others.iter().find(is_same) else { return false };
         let (id, standby) = (&old.found.id, &self.stack.standby);
-        let what = match (kind.leads_users(), kind.role().holds_data() && resource.place == Place::Standby) {
-            (true, _) => format!("leads users to {standby}"),
-            (false, true) => format!("holds what {standby} serves"),
-            (false, false) => return false,
-        };
         let text = format!(
-            "`{id}` {what} and stays until the failback: write its name again, fail back, and change it after that"
+            "`{id}` {what} {standby} and stays until the failback: write its name again, fail back, and change it after that"
         );
         self.stays.push(Stays { kind, found: old.found.clone(), is_blocked: true });
         self.block(&resource.address, text);

@@ -9,11 +9,7 @@ use crate::plan::Remark;
 
 impl Draft<'_> {
     pub(super) fn remark_waiting(&mut self, resource: &Resource, ready: Readiness) {
-        let text = match ready {
-            Readiness::Ready => return,
-            Readiness::Waiting(text) | Readiness::Failed(text) => text,
-            Readiness::Short(shortage) => shortage.message,
-        };
+        let Some(text) = ready.lacks() else { return };
         self.unready.insert(resource.address.clone(), text.clone());
         self.report.waiting.push(Remark { address: resource.address.to_string(), text });
     }

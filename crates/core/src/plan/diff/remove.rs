@@ -191,6 +191,9 @@ impl Draft<'_> {
                         if kind.role().holds_data() && resource.place == Place::Standby =>
                     {
                         self.kept_data.insert(address.component().to_string());
+                        if !scope.contains(address) {
+                            continue;
+                        }
                         let text = match found.owner {
                             Owner::Foreign => format!(
                                 "`{}` has the name of the stack's copy and not its tags: it is left alone, and so is what feeds it",

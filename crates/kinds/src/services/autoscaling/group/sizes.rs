@@ -89,12 +89,14 @@ impl GroupSpec {
 
     /// Returns this failover with no less capacity than serves in `live`; none if it wants as much.
     ///
-    /// Spot instances that the failover has still to retire are no capacity of it.
+    /// Spot instances that the failover has still to retire are no capacity of it. Those that serve in the
+    /// place of what on-demand lacks are: the minimum that the failover set counts them.
     pub(super) fn not_below(&self, live: &GroupLive) -> Option<Self> {
         self.failover?;
         let live = live.counted_for(self);
         let retires = if self.on_demand_percentage == 100 { live.spot } else { 0 };
-        let kept = live.desired.min(live.in_service()).saturating_sub(retires);
+        let serving = live.in_service();
+        let kept = live.desired.min(serving).saturating_sub(retires).max(live.min.min(serving));
         let (min, max) = (self.min.max(live.min.min(kept)), self.max.max(live.max));
         (kept > self.desired).then(|| Self { min, max, desired: kept, ..self.clone() })
     }
