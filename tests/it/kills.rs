@@ -1,6 +1,7 @@
 //! The real program is killed at random moments of an apply, and then run again.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -194,6 +195,18 @@ fn signal(child: &Child, signal: &str) {
     assert!(sent.expect("run kill").success());
 }
 
+/// Reads what a run says until it says `text`, and returns that. What it says later stays to be
+/// read.
+pub(crate) fn until_said(child: &mut Child, text: &str) -> String {
+    let stderr = child.stderr.as_mut().expect("its messages are piped");
+    let (mut said, mut byte) = (String::new(), [0]);
+    while !said.contains(text) {
+        stderr.read_exact(&mut byte).unwrap_or_else(|error| panic!("never said {text:?}: {error}\n{said}"));
+        said.push(char::from(byte[0]));
+    }
+    said
+}
+
 /// Waits until drstack has called `operation`, so that a step has begun.
 pub(crate) fn until_called(server: &Server, operation: &str) {
     let begin = Instant::now();
@@ -208,17 +221,22 @@ fn one_ctrl_c_finishes_what_runs_and_two_stop_at_once() {
     for times in [1, 2] {
         let Some(server) = Server::moto() else { return };
         let (server, machine) = fresh(server);
+        // A step runs until the signals were heard.
+        server.hold(STANDBY, "CreateVpc", "", "hang");
         let mut command = machine.command(["apply", "s", "--auto-approve"]);
         command.stdout(Stdio::null()).stderr(Stdio::piped());
-        let child = command.spawn().expect("start drstack");
+        let mut child = command.spawn().expect("start drstack");
         until_called(&server, "/CreateVpc");
         interrupt(&child);
-        if times == 2 {
-            std::thread::sleep(LATENCY);
+        let mut said = until_said(&mut child, "stopping: ");
+        if times == 1 {
+            server.release();
+        } else {
             interrupt(&child);
         }
         let ended = child.wait_with_output().expect("wait for drstack");
-        let said = String::from_utf8_lossy(&ended.stderr);
+        server.release();
+        said += &String::from_utf8_lossy(&ended.stderr);
         assert_eq!(ended.status.code(), Some(130), "{times} Ctrl-C\n{said}");
         // B13: what was stopped is not called finished.
         let what = if times == 1 { "finished" } else { "stopped" };

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::drstack::Drstack;
-use crate::kills::{interrupt, kills, until_called};
+use crate::kills::{interrupt, kills, until_called, until_said};
 use crate::lost_region::{LATENCY, calls_elsewhere, expect_full, failover, pools, with_pools};
 use crate::servers::{STANDBY, Server};
 
@@ -132,15 +132,17 @@ fn a_failover_that_is_interrupted_once_or_twice_is_finished_by_the_next() {
         server.find();
         server.slow(Duration::from_millis(200));
         server.black_out("hang");
-        let mut child = start(&machine, &FAILOVER);
+        let mut command = machine.command(FAILOVER);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("start drstack");
         until_called(&server, RAISE);
         interrupt(&child);
         if times == 2 {
-            std::thread::sleep(LATENCY);
+            until_said(&mut child, "stopping: ");
             interrupt(&child);
         }
-        let status = child.wait().expect("wait for drstack");
-        assert_eq!(status.code(), Some(130), "{times} Ctrl-C");
+        let ended = child.wait_with_output().expect("wait for drstack");
+        assert_eq!(ended.status.code(), Some(130), "{times} Ctrl-C");
         server.slow(Duration::ZERO);
         failover(&machine).unasked();
         assert_eq!(calls_elsewhere(&server), BTreeMap::new());
