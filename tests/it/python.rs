@@ -3,12 +3,13 @@
 //! `tests/servers/setup` installs it. If it is absent, the test says so and passes; if `CI` is set,
 //! it fails.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 /// Returns the Python that has moto, boto3 and botocore: `tests/servers/setup` installs it in `test-venv` in
 /// the target folder.
@@ -34,21 +35,57 @@ pub(crate) fn skip_loudly(name: &str, missing: &Path) -> Option<PathBuf> {
 /// Runs `tests/it/py/SCRIPT.py` with `python` on JSON arguments and returns the JSON that it prints.
 #[track_caller]
 pub(crate) fn run(python: &Path, script: &str, args: &Value, variables: &[(&str, &str)]) -> Value {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/py");
-    let mut child = Command::new(python)
-        .arg("-B") // leaves no bytecode in the tree
-        .arg(folder.join(script).with_extension("py"))
-        .envs(variables.iter().copied())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("start python");
-    let mut input = child.stdin.take().expect("piped");
-    input.write_all(args.to_string().as_bytes()).expect("hand over the arguments");
-    drop(input);
-    let output = child.wait_with_output().expect("hear python");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{script}.py {args}\n{said}");
-    serde_json::from_slice(&output.stdout).expect("scripts print JSON")
+    let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let mut worker = idle.unwrap_or_else(|| Worker::start(python));
+    let variables: Map<_, _> = variables.iter().map(|(name, value)| ((*name).into(), json!(value))).collect();
+    let file = scripts().join(script).with_extension("py");
+    let mut said = worker.answer(&json!({ "script": file, "args": args, "variables": variables }));
+    if let Some(why) = said["failed"].as_str() {
+        panic!("{script}.py {args}\n{why}");
+    }
+    IDLE.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+    said["printed"].take()
+}
+
+/// Workers that run nothing: tests share them, as loading boto3 takes longer than most scripts.
+static IDLE: Mutex<Vec<Worker>> = Mutex::new(Vec::new());
+
+/// A process of `tests/it/py/worker.py`. It ends when its input closes, also if the tests are
+/// killed.
+struct Worker {
+    process: Child,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Worker {
+    fn start(python: &Path) -> Self {
+        let mut process = Command::new(python)
+            .arg("-B") // leaves no bytecode in the tree
+            .arg(scripts().join("worker.py"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("start python");
+        let answers = BufReader::new(process.stdout.take().expect("piped"));
+        Self { process, answers }
+    }
+
+    fn answer(&mut self, asked: &Value) -> Value {
+        let input = self.process.stdin.as_mut().expect("piped");
+        writeln!(input, "{asked}").expect("hand over the arguments");
+        let mut line = String::new();
+        self.answers.read_line(&mut line).expect("hear python");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("no answer to {asked}: {error}\n{line}"))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/py")
 }

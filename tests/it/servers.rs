@@ -1,4 +1,5 @@
-//! moto and fakecloud as processes of each test, and boto3 to seed and read them.
+//! moto and fakecloud as processes, and boto3 to seed and read them. Each test has a server of its
+//! own while it runs; the next one gets that server emptied.
 //!
 //! Every server is behind `tests/servers/route.py`, which gives them one endpoint, counts calls and
 //! can lose a region. `tests/servers/setup` installs them. If they are absent, the test says so and
@@ -6,10 +7,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::mem::take;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -31,21 +33,34 @@ const CONTROL_LIMIT: Duration = Duration::from_secs(10);
 /// Services whose state fakecloud keeps per account instead of per region.
 const NOT_REGIONAL: [&str; 4] = ["ec2", "autoscaling", "elasticloadbalancing", "servicequotas"];
 
-/// A running stand-in for AWS. Dropping it ends its processes.
+/// A running stand-in for AWS. Dropping it ends its processes, or keeps them for another test.
 pub(crate) struct Server {
     endpoint: String,
     router: u16,
     // Dropped in this order: the router before the servers behind it.
-    _processes: Vec<Process>,
+    processes: Vec<Process>,
+    /// Whether another test may have it.
+    is_shared: bool,
 }
+
+/// The servers with moto that no test uses: loading moto takes longer than most tests. The pipes of
+/// their processes close when the tests end, and with them the processes.
+static IDLE: Mutex<Vec<Server>> = Mutex::new(Vec::new());
 
 impl Server {
     /// Starts moto: it separates regions and has the broadest EC2 and Auto Scaling, but replicates
     /// no objects.
     pub(crate) fn moto() -> Option<Self> {
         let python = python()?;
+        let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(server) = idle {
+            server.control("POST", "renew");
+            return Some(server);
+        }
         let moto = Process::start(Command::new(&python).arg(servers().join("moto_wsgi.py")));
-        Some(Self::behind_router(&python, vec![moto], &[]))
+        let mut server = Self::behind_router(&python, vec![moto], &[]);
+        server.is_shared = true;
+        Some(server)
     }
 
     /// Starts fakecloud: it replicates items and objects, and its groups have spot and on-demand
@@ -71,7 +86,8 @@ impl Server {
         let router = Process::start(&command);
         let port = router.port;
         servers_behind.insert(0, router);
-        Self { endpoint: format!("http://127.0.0.1:{port}"), router: port, _processes: servers_behind }
+        let endpoint = format!("http://127.0.0.1:{port}");
+        Self { endpoint, router: port, processes: servers_behind, is_shared: false }
     }
 
     /// The endpoint of all services: the value for `AWS_ENDPOINT_URL`.
@@ -179,6 +195,17 @@ impl Server {
         let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
         assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
         body.to_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // What a failed test leaves running could still call its server.
+        if self.is_shared && !thread::panicking() {
+            let (endpoint, processes) = (take(&mut self.endpoint), take(&mut self.processes));
+            let kept = Self { endpoint, router: self.router, processes, is_shared: true };
+            IDLE.lock().unwrap_or_else(PoisonError::into_inner).push(kept);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ Prints `PORT=<port>` once it listens, on loopback only. Under `/__route/`:
                                                 those of the whole partition wherever a call to them is signed for
   POST slow?ms=N                                each call takes so much longer on its way
   POST reset                                    the servers behind are empty again
+  POST renew                                    so they are, and all that was asked for below is forgotten, as at the start
   POST fail?region=R&operation=O&code=C&status=S[&times=N]    that operation fails there, always or the next N times
   POST swallow?region=R&operation=O&path=P      that operation hears nothing there where its path holds P, and does nothing; counted as
                                                 "swallowed O"
@@ -54,6 +55,10 @@ HEAD_LIMIT = 1 << 20  # a request line with a long query and every header fit ma
 class Router:
     def __init__(self, default, routes):
         self.default, self.routes = default, routes
+        self.begin()
+
+    def begin(self):
+        """Knows nothing of what was asked of it so far."""
         self.calls, self.down, self.latency, self.failing = collections.Counter(), {}, 0.0, {}
         self.held, self.let_go = [], asyncio.Event()
         self.gone, self.retired, self.reserved, self.fleets = {}, Retired(), Reserved(), Fleets()
@@ -164,7 +169,9 @@ class Router:
                 head, body = message
                 path = head.split(b" ", 2)[1]
                 if path.startswith(b"/__route/"):
-                    if path.endswith(b"/reset"):
+                    if path.endswith(b"/renew"):
+                        self.begin()
+                    if path.endswith((b"/renew", b"/reset")):
                         await self.reset()
                     writer.write(self.control(path.decode()))
                     continue
