@@ -177,6 +177,6 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
         .ok_or_else(|| "write it as NAME=VALUE".to_owned())
 }
 
-fn parallelism(text: &str) -> Result<usize, String> {
+pub(crate) fn parallelism(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|it| (1..=1000).contains(it)).ok_or_else(|| "a number from 1 to 1000".to_owned())
 }

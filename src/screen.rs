@@ -108,6 +108,7 @@ impl Screen {
         let ui = self.ui;
         let verb = match run {
             Run::Apply => "Apply",
+            Run::Sync => "Sync",
             Run::Destroy => "Destroy",
             Run::Failover => "Failover",
             // The rest of the failback comes after this and reports itself.
@@ -127,6 +128,29 @@ impl Screen {
         }
         if let Some(sentence) = timings.sentence(plan) {
             ui.result(&sentence);
+        }
+    }
+
+    /// Shows what replication has delivered, and how the regions differ.
+    fn of_data(&self, news: &News<'_>) {
+        let ui = self.ui;
+        match *news {
+            News::Backlog { data, now } => {
+                data.iter().for_each(|it| ui.line(&views::data::backlog_line(it, now)));
+                ui.result(&views::data::backlog(data, now));
+            }
+            News::Draining { data, changed, now } => {
+                data.iter().for_each(|it| ui.line(&views::data::backlog_line(it, now)));
+                let changed = changed.iter().filter_map(|at| data.get(*at));
+                changed.for_each(|it| ui.note(&format!("  {now:.0}  {}", it.backlog(now))));
+            }
+            News::Drained { standby, now, left } => ui.result(&views::data::drained(standby, left, now)),
+            News::Divergence { data, apart, moved, primary, standby, since, complete } => {
+                data.iter().for_each(|it| ui.line(&Line::Divergence(it)));
+                ui.result(&views::plan::divergence(standby, since, complete, moved));
+                ui.result(&views::data::divergence(data, apart, primary, standby));
+            }
+            _ => {}
         }
     }
 }
@@ -172,6 +196,14 @@ impl Operator for Screen {
             News::Plan { stack, warnings, planned, intent, failover } => {
                 self.plan(stack, &warnings, planned, (intent, failover));
             }
+            News::Moved { moved, primary } => {
+                moved.iter().for_each(|it| ui.line(&Line::Moved(it)));
+                ui.result(&views::sync::moved(primary, moved));
+            }
+            News::ForAPerson(left) => {
+                left.iter().for_each(|it| ui.line(&Line::ForAPerson(it)));
+                ui.result(&views::sync::for_a_person(left));
+            }
             News::Calls(plan, kinds) => ui.result(&views::plan::calls(plan, kinds)),
             News::Rehearsed(it) => {
                 ui.result(&views::plan::rehearsed(it.at, &it.skeleton));
@@ -184,20 +216,8 @@ impl Operator for Screen {
                 ));
                 ui.line(&Line::Along(AlongLine { address: component, needs }));
             }
-            News::Backlog { data, now } => {
-                data.iter().for_each(|it| ui.line(&views::data::backlog_line(it, now)));
-                ui.result(&views::data::backlog(data, now));
-            }
-            News::Draining { data, changed, now } => {
-                data.iter().for_each(|it| ui.line(&views::data::backlog_line(it, now)));
-                let changed = changed.iter().filter_map(|at| data.get(*at));
-                changed.for_each(|it| ui.note(&format!("  {now:.0}  {}", it.backlog(now))));
-            }
-            News::Drained { standby, now, left } => ui.result(&views::data::drained(standby, left, now)),
-            News::Divergence { data, apart, moved, primary, standby, since, complete } => {
-                data.iter().for_each(|it| ui.line(&Line::Divergence(it)));
-                ui.result(&views::plan::divergence(standby, since, complete, moved));
-                ui.result(&views::data::divergence(data, apart, primary, standby));
+            News::Backlog { .. } | News::Draining { .. } | News::Drained { .. } | News::Divergence { .. } => {
+                self.of_data(&news);
             }
             News::PrimaryServes(primary) => {
                 ui.result(&format!("{primary} serves: there is nothing to fail back from.\n"));

@@ -16,6 +16,7 @@ mod output;
 mod plan;
 mod schema;
 mod show;
+mod sync;
 mod unlock;
 mod validate;
 
@@ -98,6 +99,7 @@ enum Command {
     Plan(plan::PlanArgs),
     Show(show::ShowArgs),
     Apply(apply::ApplyArgs),
+    Sync(sync::SyncArgs),
     Destroy(destroy::DestroyArgs),
     Failover(failover::FailoverArgs),
     Failback(failback::FailbackArgs),
@@ -144,6 +146,7 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
         Command::Plan(it) => complete(global, plan::run(ui, global, it)),
         Command::Show(it) => show::run(ui, it),
         Command::Apply(it) => complete(global, apply::run(ui, global, it)),
+        Command::Sync(it) => complete(global, sync::run(ui, global, it)),
         Command::Destroy(it) => complete(global, destroy::run(ui, global, it)),
         Command::Failover(it) => complete(global, failover::run(ui, global, it)),
         Command::Failback(it) => complete(global, failback::run(ui, global, it)),

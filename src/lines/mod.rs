@@ -14,6 +14,8 @@ mod state;
 use drstack_app::report::data::Data;
 use drstack_app::report::timeline::Report;
 use drstack_core::engine::event::Event;
+use drstack_core::facts::Moved;
+use drstack_core::plan::ForAPerson;
 use drstack_core::remark::Remark;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -56,6 +58,10 @@ pub(crate) enum Line<'a> {
     Event(&'a Event),
     Diagnostic(DiagnosticLine<'a>),
     Error(ErrorLine<'a>),
+    /// A fact of the primary that changed since it was last captured.
+    Moved(&'a Moved),
+    /// A step that a sync leaves to a person.
+    ForAPerson(&'a ForAPerson),
     Valid(ValidLine<'a>),
     Written(WrittenLine),
     Rehearsed(RehearsedLine<'a>),

@@ -14,6 +14,7 @@ pub(crate) mod progress;
 pub(crate) mod report;
 mod step;
 pub(crate) mod svg;
+pub(crate) mod sync;
 mod values;
 
 pub(crate) use drstack_app::text::{about, count, duration, listed};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use drstack_app::planned::PlanOutcome;
 use drstack_core::bundle::commands;
 use drstack_core::component::StackFacts;
+use drstack_core::facts::Moved;
 use drstack_core::forecast::{BASIS, Forecast};
 use drstack_core::kind::{Action, KindRegistry};
 use drstack_core::objective::Mode;
@@ -242,12 +243,7 @@ pub(crate) fn calls(plan: &Plan, kinds: &KindRegistry) -> String {
 }
 
 /// Describes how the regions have diverged since the failover at `since`, if that moment is known.
-pub(crate) fn divergence(
-    standby: &str,
-    since: Option<Timestamp>,
-    complete: bool,
-    moved: &[String],
-) -> String {
+pub(crate) fn divergence(standby: &str, since: Option<Timestamp>, complete: bool, moved: &[Moved]) -> String {
     let since = since.map_or_else(String::new, |it| format!(" since {it:.0}"));
     let mut out = match complete {
         true => format!("{standby} has served{since}.\n"),
@@ -258,7 +254,8 @@ pub(crate) fn divergence(
     match moved {
         [] => out.push_str("Nothing that is followed in the primary has changed meanwhile.\n"),
         moved => {
-            let _ = writeln!(out, "Changed in the primary meanwhile: {}.", moved.join(", "));
+            let names: Vec<&str> = moved.iter().map(|it| it.fact.as_str()).collect();
+            let _ = writeln!(out, "Changed in the primary meanwhile: {}.", names.join(", "));
         }
     }
     out

@@ -74,6 +74,7 @@ mod shipped;
 mod sim_regions;
 mod sizes;
 mod stacks;
+mod sync;
 #[cfg(feature = "aws")]
 mod traffic;
 #[cfg(feature = "aws")]

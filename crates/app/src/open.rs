@@ -15,6 +15,7 @@ use drstack_core::control::{ControlStore, StoreError};
 use drstack_core::facts::Facts;
 use drstack_core::keys::PublicKey;
 use drstack_core::stack::{Stack, is_bucket_name, is_region};
+use jiff::Timestamp;
 
 use crate::app::App;
 use crate::failure::{Failure, Status, store_failure};
@@ -230,6 +231,24 @@ impl Session {
         let opened = opened(&*self.store, components, &url, self.stack.signing.as_ref()).await;
         let applied = opened.ok().flatten().filter(|_| self.stack.signing.is_none());
         applied.is_some_and(|(_, applied)| !self.stack.resolve().differences(&applied.resolve()).is_empty())
+    }
+
+    /// Returns when the stack was last applied as a whole, and what the files say otherwise; `None` if
+    /// no apply was ever complete.
+    ///
+    /// # Errors
+    /// Returns an error if the bundle cannot be read or trusted.
+    pub(crate) async fn changed_since_applied(&self) -> Result<Option<(Timestamp, Vec<String>)>, Failure> {
+        if let Err(StoreError::NoBucket { .. }) = published::bundle(&*self.store).await {
+            return Ok(None);
+        }
+        let StackFacts { name, control, .. } = self.stack.facts.clone();
+        let url = Url { control, stack: name };
+        let components = &self.app.catalog.components;
+        let found = opened(&*self.store, components, &url, self.stack.signing.as_ref()).await?;
+        Ok(found.map(|(bundle, applied)| {
+            (bundle.applied_at, self.stack.resolve().differences(&applied.resolve()))
+        }))
     }
 
     /// True if the control bucket has a bundle, whatever is in it.

@@ -6,9 +6,10 @@ use drstack_core::address::ComponentAddress;
 use drstack_core::diagnostic::{Diagnostic, Sources, render};
 use drstack_core::engine::event::Event;
 use drstack_core::engine::execute::RunSummary;
+use drstack_core::facts::Moved;
 use drstack_core::kind::KindRegistry;
 use drstack_core::objective::Mode;
-use drstack_core::plan::{Intent, Plan, StepId};
+use drstack_core::plan::{ForAPerson, Intent, Plan, StepId};
 use drstack_core::stack::Stack;
 use drstack_core::verdict::{Evidence, Verdict};
 use jiff::Timestamp;
@@ -78,6 +79,15 @@ pub enum News<'a> {
         /// The command that fails over, where that is a way on.
         failover: Option<WayOut>,
     },
+    /// What moved in the primary since it was last captured.
+    Moved {
+        /// The facts that moved.
+        moved: &'a [Moved],
+        /// The primary region.
+        primary: &'a str,
+    },
+    /// The steps that a sync leaves to a person.
+    ForAPerson(&'a [ForAPerson]),
     /// The calls that the steps of a plan may make.
     Calls(&'a Plan, &'a KindRegistry),
     /// The failover as the last apply rehearsed it.
@@ -121,7 +131,7 @@ pub enum News<'a> {
         /// Restored data, which exists in the standby region only.
         apart: &'a [String],
         /// Facts of the primary that changed since the failover.
-        moved: &'a [String],
+        moved: &'a [Moved],
         /// The primary region.
         primary: &'a str,
         /// The standby region.
@@ -204,6 +214,8 @@ pub enum News<'a> {
 pub enum Run {
     /// Makes the standby region match the stack.
     Apply,
+    /// Brings the standby region in line with the primary.
+    Sync,
     /// Deletes what the stack owns.
     Destroy,
     /// Moves to the standby region.

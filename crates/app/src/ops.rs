@@ -11,5 +11,6 @@ pub mod graph;
 mod moments;
 pub mod output;
 pub mod plan;
+pub mod sync;
 pub mod unlock;
 pub mod watch;

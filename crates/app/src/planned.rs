@@ -8,14 +8,14 @@ use drstack_core::compile::Compiled;
 use drstack_core::control::lock::{Lock, Peek};
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records::Kept;
-use drstack_core::facts::FactQuery;
+use drstack_core::facts::{FactQuery, Moved};
 use drstack_core::forecast::{FailoverForecast, Forecast, Prediction};
 use drstack_core::kind::Place;
 use drstack_core::observe::Look;
 use drstack_core::part::Sequence;
 use drstack_core::plan::skeleton::RehearsedPlan;
 use drstack_core::plan::stability::Rehearsal;
-use drstack_core::plan::{Options, Plan, PlanReport, Remark};
+use drstack_core::plan::{ForAPerson, Options, Plan, PlanReport, Remark};
 use drstack_core::plan_file::PlanHead;
 use drstack_core::stack::Stack;
 use jiff::Timestamp;
@@ -42,7 +42,9 @@ pub struct PlanOutcome {
     /// Facts that no region answers now.
     pub unanswered: Vec<Remark>,
     /// Facts whose answer differs from the last one.
-    pub moved: Vec<String>,
+    pub moved: Vec<Moved>,
+    /// Steps that a sync leaves to a person.
+    pub for_a_person: Vec<ForAPerson>,
     /// The facts that the primary answers.
     pub facts: Kept,
     /// True if the facts hold levels that no run has kept yet.

@@ -13,7 +13,8 @@ use drstack_core::facts::Facts;
 use drstack_core::keys::PrivateKey;
 use drstack_core::kind::KindRegistry;
 use drstack_core::minimum::Minimums;
-use drstack_core::stack::Stack;
+use drstack_core::plan::Intent;
+use drstack_core::stack::{Stack, SyncLimits};
 use jiff::Timestamp;
 
 use crate::app::App;
@@ -60,6 +61,8 @@ pub struct Decisions {
     pub accepted: Minimums,
     /// True if this failover works from the files in place of what was applied.
     pub files: bool,
+    /// What the run may do by itself, if it is a sync: the plan has no other steps.
+    pub by_itself: Option<SyncLimits>,
     /// Names that traffic does not wait for, by the operator's decision.
     pub without: Vec<String>,
 }
@@ -143,6 +146,12 @@ impl Session {
     pub async fn mode(&self) -> Result<KeptMode, Failure> {
         let kept = mode(&*self.store, &*self.cloud, &self.scope, &self.stack.facts.control).await;
         kept.map_err(|error| store_failure(&error))
+    }
+
+    /// Returns the name of a run with this intent in the lock and in journals: the command that a user
+    /// runs for it.
+    pub(crate) fn purpose(&self, intent: Intent) -> &'static str {
+        if self.decisions.by_itself.is_some() { "sync" } else { intent.purpose() }
     }
 
     /// Returns the wall-clock time of the cloud.

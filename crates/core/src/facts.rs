@@ -1,6 +1,7 @@
 //! Facts: captured state of the live primary, kept so that it outlives the primary.
 
 mod levels;
+mod moved;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use crate::cloud::CloudError;
 use crate::kind::Place;
 
 pub use levels::{DAYS, Level, remember};
+pub use moved::{Moved, MovedField, moved};
 
 /// One query to a live region: `{kind: "group", name: "fleet-inference", place: Primary}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -58,7 +58,7 @@ pub(crate) async fn finish(
             }
         },
     };
-    if run == Run::Apply {
+    if matches!(run, Run::Apply | Run::Sync) {
         // Before anything of the stack exists, so that a second control bucket is noticed from then on.
         session.keep_twice(&planned.mode).await;
     }
@@ -75,7 +75,9 @@ pub(crate) async fn finish(
     }
     let complete = summary.is_complete() && planned.report.blocked.is_empty();
     match (complete, summary.unfinished.is_empty()) {
-        (true, _) if run == Run::Apply => session.expect_ready(&planned).await.map(|()| Status::Done),
+        (true, _) if matches!(run, Run::Apply | Run::Sync) => {
+            session.expect_ready(&planned).await.map(|()| Status::Done)
+        }
         (true, _) => Ok(Status::Done),
         (false, true) => Ok(Status::Failed),
         (false, false) => Ok(Status::Interrupted),

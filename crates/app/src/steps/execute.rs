@@ -54,7 +54,7 @@ impl Session {
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         let options = ExecuteOptions {
             parallelism,
-            purpose: intent.purpose().to_owned(),
+            purpose: self.purpose(intent).to_owned(),
             retry_transient: intent.changes_mode(),
             drain: drain.clone(),
             stop: stop.clone(),

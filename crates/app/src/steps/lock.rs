@@ -100,7 +100,7 @@ impl Session {
 
     /// Returns a new run as the future lock holder.
     fn holder(&self, intent: Intent) -> Holder {
-        let (now, purpose) = (self.now(), intent.purpose());
+        let (now, purpose) = (self.now(), self.purpose(intent));
         let run = self.app.host.run(now);
         tracing::debug!(run, purpose, "taking the lock");
         Holder {

@@ -13,14 +13,16 @@ use drstack_core::control::mode::KeptMode;
 use drstack_core::control::records::Kept;
 use drstack_core::control::witness;
 use drstack_core::diagnostic::{Diagnostic, MOST_SHOWN, codes::UNANSWERED};
-use drstack_core::facts::{Fact, Facts};
+use drstack_core::facts::{Facts, Moved, moved};
 use drstack_core::graph::{Graph, Resource};
 use drstack_core::kind::Place;
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_alone};
 use drstack_core::part::Sequence;
 use drstack_core::plan::waits::go_without;
-use drstack_core::plan::{Intent, Options, Plan, PlanReport, Remark, Step, StoredAnswer, renamed};
+use drstack_core::plan::{
+    ForAPerson, Intent, Options, Plan, PlanReport, Remark, Step, StoredAnswer, by_itself, used,
+};
 use drstack_core::verdict::{Pool, pools};
 
 use crate::failure::{Failure, Status, shape_failure};
@@ -40,7 +42,7 @@ struct Basis {
     facts: Kept,
     has_new_levels: bool,
     unanswered: Vec<Remark>,
-    moved: Vec<String>,
+    moved: Vec<Moved>,
     /// The mode before.
     mode: KeptMode,
     compiled: Compiled,
@@ -51,16 +53,8 @@ struct Basis {
 struct Asked {
     kept: Kept,
     seen: Capture,
-    moved: Vec<String>,
+    moved: Vec<Moved>,
     has_new_levels: bool,
-}
-
-/// Returns the facts whose answers differ.
-fn moved(before: &Facts, now: &Facts) -> Vec<String> {
-    let differs = |(query, fact): &(&String, &Fact)| {
-        before.answers.get(*query).is_some_and(|it| it.value != fact.value)
-    };
-    now.answers.iter().filter(differs).map(|(query, _)| query.clone()).collect()
 }
 
 impl Session {
@@ -126,9 +120,10 @@ impl Session {
             .planner
             .plan(&compiled.graph, &seen, &self.kinds, &self.stack.facts, options)
             .map_err(|error| shape_failure(&error))?;
-        // What it is counts, and not the name that it had.
-        let renamed = renamed(&compiled.graph, &seen, &self.kinds);
-        seen.seen.extend(renamed.map_err(|error| shape_failure(&error))?);
+        let (plan, for_a_person) = self.within_limits(plan);
+        // What the plan uses counts, under whatever name, and not what was found first.
+        let used = used(&compiled.graph, &seen, &self.kinds, &plan);
+        seen.seen.extend(used.map_err(|error| shape_failure(&error))?);
         for step in &plan.steps {
             tracing::debug!(address = %step.address, action = ?step.action, "planned");
         }
@@ -141,13 +136,7 @@ impl Session {
             // An apply that ends well promises that the stack can fail over.
             report.blocked.extend(rehearsal.violations.iter().cloned());
         }
-        let blocked: BTreeSet<&str> = report.blocked.iter().map(|it| it.address.as_str()).collect();
-        let lacking = compiled.graph.resources.values().filter_map(|it| Some((it, it.lacking.as_ref()?)));
-        let lacking = lacking.filter(|(it, _)| blocked.contains(it.address.component().as_str()));
-        let said: BTreeSet<&str> = lacking.map(|(_, it)| it.query.as_str()).collect();
-        let notes = unanswered.iter().filter(|it| !said.contains(it.address.as_str()));
-        let notes: Vec<Remark> = notes.cloned().collect();
-        self.note_unanswered(notes, &facts.facts, &mut report);
+        self.note_unanswered(&unanswered, &compiled.graph, &facts.facts, &mut report);
         let predicted = self.predict((options.intent, now.mode), &plan, rehearsal.as_ref());
         let (elsewhere, then) = (elsewhere(&compiled, &seen), BundleAction::after(options));
         Ok(PlanOutcome {
@@ -162,12 +151,21 @@ impl Session {
             has_new_levels,
             unanswered,
             moved,
+            for_a_person,
             elsewhere,
             then,
             mode,
             sequence,
             peek,
         })
+    }
+
+    /// Returns what this run may do by itself of `plan`, and what it leaves to a person.
+    fn within_limits(&self, plan: Plan) -> (Plan, Vec<ForAPerson>) {
+        match &self.decisions.by_itself {
+            Some(limits) => by_itself(plan, limits, &self.kinds),
+            None => (plan, Vec::new()),
+        }
     }
 
     /// Returns the notes beside a plan.
@@ -428,6 +426,7 @@ impl Session {
             has_new_levels,
             unanswered,
             moved,
+            for_a_person: Vec::new(),
             elsewhere: BTreeMap::new(),
             then: BundleAction::Leave,
             mode,
@@ -437,8 +436,14 @@ impl Session {
     }
 
     /// Reports the facts that were not answered, each with the age of the stored answer that is used.
-    fn note_unanswered(&self, unanswered: Vec<Remark>, facts: &Facts, report: &mut PlanReport) {
-        for Remark { address, text } in unanswered {
+    fn note_unanswered(&self, unanswered: &[Remark], graph: &Graph, facts: &Facts, report: &mut PlanReport) {
+        let blocked: BTreeSet<&str> = report.blocked.iter().map(|it| it.address.as_str()).collect();
+        let lacking = graph.resources.values().filter_map(|it| Some((it, it.lacking.as_ref()?)));
+        let lacking = lacking.filter(|(it, _)| blocked.contains(it.address.component().as_str()));
+        let said: BTreeSet<&str> = lacking.map(|(_, it)| it.query.as_str()).collect();
+        for Remark { address, text } in
+            unanswered.iter().filter(|it| !said.contains(it.address.as_str())).cloned()
+        {
             let Some(fact) = facts.answers.get(&address) else {
                 let text = format!("no answer, and none is kept: {text}");
                 report.notes.push(Remark { address, text });

@@ -164,7 +164,7 @@ impl Session {
 
     /// True if the published bundle describes the same failover, has the signature that the stack
     /// demands, and is not due to be renewed.
-    async fn is_published(&self, planned: &PlanOutcome) -> Result<bool, Failure> {
+    pub(crate) async fn is_published(&self, planned: &PlanOutcome) -> Result<bool, Failure> {
         let now = match published(&*self.store).await {
             Ok(Published { bundle: Some(bytes), signatures, .. }) => (bytes, signatures),
             Ok(_) | Err(StoreError::NoBucket { .. }) => return Ok(false),

@@ -78,6 +78,11 @@ pub const CODES: &[Code] = &[
         "`permissions_boundary` names the managed policy that bounds the roles which the stack creates: its ARN, `arn:aws:iam::123456789012:policy/NAME`. drstack creates no role without it, and puts it on those that it created before.",
     ),
     (
+        "DR022",
+        "nothing that a sync may be allowed",
+        "`allow` in `[sync]` lists what `drstack sync` may do by itself: `create` (what is missing, the copy of a new image for example) and `update` (what exists, in place); both, where it is left out. What needs a person is never allowed: a deletion, a replacement, and what was changed in the stack's files.",
+    ),
+    (
         "DR101",
         "an input is not declared well",
         "An input has a `type` (string, integer, boolean, float, list), and may have `default` and `description`.",

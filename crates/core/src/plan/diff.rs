@@ -115,17 +115,25 @@ pub fn plan(
     Ok((Plan { steps, outputs: draft.outputs, gates }, draft.report))
 }
 
-/// Returns the objects that exist under another address than the one that wants them, renames, and
-/// capacity that has lost its tags.
+/// Returns the objects that `plan` uses and that were not the ones found for their address: renames,
+/// capacity that has lost its tags, and of several copies the newest.
 ///
 /// # Errors
-/// As [`plan`].
-pub fn renamed(
+/// As [`plan()`].
+pub fn used(
     want: &Graph,
     seen: &Observed,
     kinds: &KindRegistry,
+    plan: &Plan,
 ) -> Result<BTreeMap<Address, Look>, ShapeError> {
-    let mut looks = Moved::find(want, seen, kinds)?.into_looks();
+    let moved = Moved::find(want, seen, kinds)?;
+    let copies: Vec<(Address, &Found)> = older::beside(seen, kinds, &moved);
+    let mut looks = moved.into_looks();
+    let is_used = |address: &Address, found: &Found| {
+        plan.outputs.get(address).and_then(|outputs| outputs.get("id")) == Some(&found.id)
+    };
+    let used = copies.into_iter().filter(|(address, found)| is_used(address, found));
+    looks.extend(used.map(|(address, found)| (address, Look::Present(found.clone()))));
     for resource in want.resources.values().filter(|it| seen.seen.get(&it.address) == Some(&Look::Absent)) {
         let kind = kinds.get(&resource.kind).filter(|kind| kind.capacity().is_some());
         let found = match kind.and_then(|_| claims::of_its_name(resource, seen)) {

@@ -4,12 +4,14 @@ pub mod skeleton;
 pub mod stability;
 pub mod waits;
 
+mod by_itself;
 mod diff;
 pub(crate) mod gate;
 mod order;
 mod raise;
 #[cfg(test)]
 mod tests;
+mod without;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,7 +22,8 @@ use serde_json::Value;
 use crate::address::Address;
 use crate::kind::{Action, FieldChange, Place};
 
-pub use diff::{plan, renamed};
+pub use by_itself::{ForAPerson, by_itself};
+pub use diff::{plan, used};
 pub use gate::Gate;
 pub use raise::Raise;
 

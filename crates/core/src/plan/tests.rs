@@ -1,5 +1,6 @@
 //! Tests of the planner's guarantees, on a toy kind whose spec is a size, a fixed part and a link.
 
+mod by_itself;
 mod claims;
 mod copies;
 mod failover;

@@ -192,6 +192,7 @@ impl Loader<'_> {
             }
             node => node.map_or(Value::Null, |node| to_json(&node)),
         };
+        let sync = self.sync(&mut root, &at);
         let moved = self.moved(&mut root, &at);
         let known = |text: &String| if text.is_empty() { Value::Null } else { Value::from(text.as_str()) };
         let mut variables: Variables = [
@@ -223,6 +224,7 @@ impl Loader<'_> {
             signing,
             components,
             moved,
+            sync,
             sim,
             hash,
             secrets: self.secrets.clone(),
@@ -274,7 +276,7 @@ impl Loader<'_> {
         Some((table, at))
     }
 
-    fn not_a_table(
+    pub(super) fn not_a_table(
         &mut self,
         name: &str,
         value: &DeValue<'_>,

@@ -25,6 +25,8 @@ pub struct Stack {
     pub components: BTreeMap<ComponentAddress, Declared>,
     /// What components were called before, new by old address (`[[moved]]`).
     pub moved: BTreeMap<ComponentAddress, ComponentAddress>,
+    /// What a sync may do by itself (`[sync]`).
+    pub sync: SyncLimits,
     /// The `[sim]` table for the simulator; `null` if there is none.
     pub sim: Value,
     /// SHA-256 of all files read, and of the inputs.
@@ -98,6 +100,7 @@ mod resolved;
 mod schema;
 mod scope;
 mod secret_text;
+mod sync;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -109,3 +112,4 @@ pub use outside::{FileError, InputValue, InputValues, Origin, Outside, ReadFiles
 pub use regions::partition;
 pub use resolved::{ResolvedComponent, ResolvedStack, Unresolvable};
 pub use schema::schema;
+pub use sync::{Allowed, SyncLimits};

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Declared, Stack, check};
+use super::{Declared, Stack, SyncLimits, check};
 use crate::address::ComponentAddress;
 use crate::cloud::Secrets;
 use crate::component::{ComponentRegistry, DynComponent, StackFacts};
@@ -242,6 +242,7 @@ impl ResolvedStack {
             signing: self.signing,
             components,
             moved: BTreeMap::new(),
+            sync: SyncLimits::default(),
             sim: self.sim,
             hash: self.hash,
             secrets: Secrets::default(),

@@ -3,6 +3,7 @@
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
+use super::Allowed;
 use crate::component::ComponentRegistry;
 
 /// Generates the JSON Schema of a stack file with these components.
@@ -101,6 +102,15 @@ fn own_tables(properties: &mut Map<String, Value>, duration: &Value, posture: &V
             "description": "A component or module that was called `from` before: it keeps its resources.",
             "properties": {"from": {"type": "string"}, "to": {"type": "string"}},
         }}),
+    );
+    let allowed: Vec<&str> = Allowed::ALL.into_iter().map(Allowed::name).collect();
+    properties.insert(
+        "sync".to_owned(),
+        json!({
+            "type": "object", "additionalProperties": false,
+            "description": "What `drstack sync` may do by itself.",
+            "properties": {"allow": {"type": "array", "items": {"enum": allowed}, "default": allowed}},
+        }),
     );
     properties.insert("sim".to_owned(), json!({"type": "object"}));
 }

@@ -3,8 +3,6 @@
 //! During a failover the planner emits steps in the standby region only, and never a replace or
 //! delete. Drift that would need one is left in place and reported as a note.
 
-use std::collections::BTreeMap;
-
 use super::older::keeps_older;
 use super::{Draft, Stays};
 use crate::address::Address;
@@ -14,6 +12,7 @@ use crate::kind::{Action, DynKind, Place, Readiness, Role, ShapeError};
 use crate::link::KNOWN_LATER;
 use crate::objective::Mode;
 use crate::plan::stability::violation;
+use crate::plan::without::without;
 use crate::plan::{Intent, Remark, order};
 
 impl Draft<'_> {
@@ -218,22 +217,7 @@ impl Draft<'_> {
         if self.out.is_empty() {
             return;
         }
-        let mut renamed = BTreeMap::new();
-        let mut kept = Vec::new();
-        for (id, step) in std::mem::take(&mut self.steps).into_iter().enumerate() {
-            if !self.out.contains(&id) {
-                renamed.insert(id, kept.len());
-                kept.push(step);
-            }
-        }
-        for step in &mut kept {
-            for before in [&mut step.needs, &mut step.after] {
-                *before = before.iter().filter_map(|it| renamed.get(it).copied()).collect();
-            }
-        }
-        self.steps = kept;
-        self.gates =
-            self.gates.iter().map(|gate| gate.renumbered(|old| renamed.get(&old).copied())).collect();
-        self.gates.retain(|gate| !gate.holds.is_empty() && gate.before().next().is_some());
+        let steps = std::mem::take(&mut self.steps);
+        (self.steps, self.gates) = without(steps, &self.gates, &self.out);
     }
 }

@@ -4,11 +4,12 @@
 //! A rollout must neither wait for permission to delete data nor grant itself that permission.
 
 use super::Draft;
+use super::moved::Moved;
 use crate::address::Address;
 use crate::cloud::Found;
 use crate::graph::Resource;
-use crate::kind::{DynKind, Lookup, Place, ShapeError};
-use crate::observe::Owned;
+use crate::kind::{DynKind, KindRegistry, Lookup, Place, ShapeError};
+use crate::observe::{Observed, Owned};
 use crate::plan::{Remark, StepId};
 
 /// A copy of data that a newer one beside it replaces.
@@ -44,6 +45,17 @@ impl Older {
 /// True for kinds of data of which an older copy can exist beside the newer one.
 pub(super) fn keeps_older(kind: &dyn DynKind) -> bool {
     kind.role().holds_data() && kind.lookup() == Lookup::Tag
+}
+
+/// Returns the copies that exist beside those that were found first, each with the address that it
+/// has after this plan.
+pub(super) fn beside<'a>(
+    seen: &'a Observed,
+    kinds: &KindRegistry,
+    moved: &Moved,
+) -> Vec<(Address, &'a Found)> {
+    let copies = seen.others.iter().filter(|it| kinds.get(it.kind).is_some_and(keeps_older));
+    copies.map(|it| (moved.now(&it.address), &it.found)).collect()
 }
 
 impl Draft<'_> {

@@ -54,6 +54,17 @@ fn the_copy_in_use_is_the_current_one_whichever_the_listing_names_first() {
 }
 
 #[test]
+fn what_the_plan_uses_counts_whichever_copy_the_listing_names_first() {
+    for order in [[("c-1", "a"), ("c-2", "z")], [("c-2", "z"), ("c-1", "a")]] {
+        let (want, seen) = (user_of_a_copy("z"), copies(&order, "c-2"));
+        let (plan, _) = made(&want, &seen, &options(Intent::Converge));
+        let used = used(&want, &seen, &kinds(), &plan).unwrap();
+        let of = used.get(&at("x.x/c")).or(seen.seen.get(&at("x.x/c")));
+        assert!(matches!(of, Some(Look::Present(found)) if found.id == "c-2"), "{order:?}: {of:?}");
+    }
+}
+
+#[test]
 fn of_two_copies_that_are_alike_the_one_in_use_stays_whichever_the_listing_names_first() {
     for order in [[("c-1", "z"), ("c-2", "z")], [("c-2", "z"), ("c-1", "z")]] {
         let (plan, report) = made(&user_of_a_copy("z"), &copies(&order, "c-2"), &options(Intent::Converge));

@@ -1,0 +1,161 @@
+//! Brings the standby region in line with what the primary has become since the last apply.
+
+use drstack_core::keys::PrivateKey;
+use drstack_core::objective::Mode;
+use drstack_core::plan::{Intent, Options};
+
+use crate::failure::{Ended, Failure, Status};
+use crate::operator::{News, Run};
+use crate::ops::finish::{Approval, finish};
+use crate::planned::PlanOutcome;
+use crate::session::Session;
+use crate::steps::publish::signer;
+use crate::text::count;
+
+/// Options of a sync.
+pub struct Sync {
+    /// Change nothing: only tell whether the standby region is behind.
+    pub check: bool,
+    /// The key that signs the bundle.
+    pub signing_key: Option<PrivateKey>,
+    /// Number of steps that run at once.
+    pub parallelism: usize,
+    /// The stack and its inputs, as an operator types them.
+    pub typed: String,
+}
+
+/// Captures what the primary is now, and does what follows from it within `[sync]` of the stack of
+/// `session`. Asks nobody: what needs a person is left and told.
+///
+/// # Errors
+/// Returns an error if something could not be looked at or done, and
+/// [`NotReady`](Status::NotReady) if the standby region is behind at the end.
+pub async fn sync(session: &mut Session, how: Sync) -> Ended {
+    session.decisions.parallelism = Some(how.parallelism);
+    session.expect_in_standby(&how.typed).await?;
+    session.expect_as_applied(&how.typed).await?;
+    session.signer = if how.check { None } else { signer(&session.stack, how.signing_key)? };
+    session.decisions.by_itself = Some(session.stack.sync.clone());
+    let options = Options {
+        intent: Intent::Converge,
+        mode: Mode::Standby,
+        targets: Vec::new(),
+        delete_data: [].into(),
+    };
+    let shown = session.plan(&options).await?;
+    session.tell(News::Moved { moved: &shown.moved, primary: &session.stack.facts.primary });
+    session.show(&shown, options.intent, None);
+    session.tell(News::ForAPerson(&shown.for_a_person));
+    let left = left_for_a_person(&shown, &how.typed);
+    let unseen = unseen(&shown);
+    if how.check {
+        let behind = session.behind(&shown, &how.typed).await?;
+        return unseen.and(behind).and(left).map(|()| Status::Done);
+    }
+    if !shown.plan.is_empty() {
+        let ended = finish(session, &options, shown, Run::Sync, how.parallelism, Approval::Given).await?;
+        return unseen.and(left).map(|()| ended);
+    }
+    unseen?;
+    let ready = session.expect_ready(&shown).await;
+    let mode = shown.mode.clone();
+    session.publish_unchanged(&options, shown).await?;
+    session.keep_twice(&mode).await;
+    ready.and(left).map(|()| Status::Done)
+}
+
+impl Session {
+    /// Fails if the primary does not serve: a sync follows it, and after a failover it is idle.
+    async fn expect_in_standby(&self, typed: &str) -> Result<(), Failure> {
+        let mode = self.sure_mode().await?;
+        let standby = &self.stack.facts.standby;
+        let (message, hint) = match (mode.standing().mode, mode.is_complete()) {
+            (Mode::Standby, true) => return Ok(()),
+            (Mode::Active, true) => (
+                format!("{standby} serves: the primary is idle since the failover, and a sync follows it"),
+                format!(
+                    "a sync works again after `drstack failback {typed}`; until then, `drstack apply {typed}` keeps what serves as the stack has it"
+                ),
+            ),
+            (Mode::Active, false) => (
+                "a failover is not complete".to_owned(),
+                format!("`drstack failover {typed}` goes on with it, `drstack failback {typed}` leads back"),
+            ),
+            (Mode::Standby, false) => (
+                "a failback is not complete".to_owned(),
+                format!("run `drstack failback {typed}` again: it goes on from there"),
+            ),
+        };
+        Err(Failure::new(Status::NotReady, message, hint))
+    }
+
+    /// Fails if the files of the stack say something else than what was applied: a sync brings over
+    /// what the primary changed, and what a person wrote is applied by a person.
+    async fn expect_as_applied(&self, typed: &str) -> Result<(), Failure> {
+        let Some((applied_at, differences)) = self.changed_since_applied().await? else {
+            let message = "no apply was ever complete here, and a sync follows what was applied";
+            return Err(Failure::new(Status::NotReady, message, format!("run `drstack apply {typed}`")));
+        };
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let all = differences.join(", ");
+        let message =
+            format!("the files of the stack have changed since the apply of {applied_at:.0}: {all}");
+        let hint = format!(
+            "a sync applies no change of the files: `drstack plan {typed}` shows what it is, `drstack apply {typed}` applies it"
+        );
+        Err(Failure::new(Status::NotReady, message, hint))
+    }
+
+    /// Fails if a sync would change something.
+    async fn behind(&self, shown: &PlanOutcome, typed: &str) -> Result<Result<(), Failure>, Failure> {
+        let standby = &self.stack.facts.standby;
+        let what = match shown.plan.steps.len() {
+            0 if self.is_published(shown).await? => return Ok(Ok(())),
+            0 => "the bundle of a failover is not of today's primary".to_owned(),
+            steps => format!("{} to make", count(steps, "change")),
+        };
+        let hint = format!("`drstack sync {typed}` brings it in line");
+        Ok(Err(Failure::new(Status::NotReady, format!("{standby} is behind: {what}"), hint)))
+    }
+}
+
+/// Fails if something could not be looked at, so that nobody knows whether it is in line.
+fn unseen(shown: &PlanOutcome) -> Result<(), Failure> {
+    let Some(first) = shown.unanswered.first() else {
+        return match shown.report.blocked.first() {
+            None => Ok(()),
+            Some(first) => Err(Failure::new(
+                Status::Failed,
+                format!("{} cannot be brought in line: {}", first.address, first.text),
+                "`drstack plan STACK` shows all that is blocked, and the way on",
+            )),
+        };
+    };
+    let more = match shown.unanswered.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {} more", count(more, "question")),
+    };
+    let message = format!(
+        "nobody knows whether the standby region is in line: {} was not answered ({}){more}",
+        first.address, first.text
+    );
+    Err(Failure::new(
+        Status::Failed,
+        message,
+        "run it again once the primary answers; the answers of before count until then",
+    ))
+}
+
+/// Fails if something is left for a person.
+fn left_for_a_person(shown: &PlanOutcome, typed: &str) -> Result<(), Failure> {
+    let Some(first) = shown.for_a_person.first() else { return Ok(()) };
+    let more = match shown.for_a_person.len() - 1 {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let message = format!("a person is needed for {}: {}{more}", first.address, first.why);
+    let hint = format!("`drstack plan {typed}` shows it, `drstack apply {typed}` does it");
+    Err(Failure::new(Status::NotReady, message, hint))
+}

@@ -1,0 +1,57 @@
+//! What a sync found, as text.
+
+use std::fmt::Write;
+
+use drstack_core::facts::Moved;
+use drstack_core::plan::ForAPerson;
+use drstack_core::text::plain;
+use serde_json::Value;
+
+use super::step::Symbol;
+
+/// Longest value that is shown whole, in characters.
+const LONGEST: usize = 120;
+
+/// Describes what moved in the primary since it was last captured, field by field.
+pub(crate) fn moved(primary: &str, moved: &[Moved]) -> String {
+    let mut out = String::new();
+    if moved.is_empty() {
+        return out;
+    }
+    let _ = writeln!(out, "Changed in {primary} since it was last captured:");
+    for it in moved {
+        let name = it.fact.split_once('/').map_or(it.fact.as_str(), |(_, name)| name);
+        let name = name.replacen('/', " ", 1);
+        let _ = writeln!(out, "  {} (last captured {:.0})", plain(name.trim_end()), it.last_captured);
+        for field in &it.fields {
+            let label = if field.field.is_empty() { String::new() } else { format!("{}: ", field.field) };
+            let _ = writeln!(out, "      {}{} -> {}", plain(&label), value(&field.from), value(&field.to));
+        }
+    }
+    out.push('\n');
+    out
+}
+
+/// Describes the steps that a sync leaves to a person.
+pub(crate) fn for_a_person(left: &[ForAPerson]) -> String {
+    let mut out = String::new();
+    if left.is_empty() {
+        return out;
+    }
+    out.push_str("\nLeft to a person:\n");
+    for it in left {
+        let _ = writeln!(out, "{} {:<40} {}", Symbol::of(it.action, it.replaces).text(), it.address, it.why);
+    }
+    out
+}
+
+fn value(value: &Value) -> String {
+    let text = match value {
+        Value::Null => "none".to_owned(),
+        other => other.to_string(),
+    };
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", plain(&text[..end])),
+        None => plain(&text).into_owned(),
+    }
+}

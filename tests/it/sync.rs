@@ -1,0 +1,162 @@
+//! `drstack sync` after deploys to a simulated primary.
+
+use serde_json::{Value, json};
+
+use crate::drstack::{Drstack, Ran, drstack};
+use crate::reservations::one_pool;
+
+const GROUP: &str = "primary/group/serve";
+
+fn applied(more: &str) -> Drstack {
+    let machine = drstack();
+    machine.write("s/stack.toml", &format!("{}{more}", one_pool("")));
+    machine.write("lost.toml", "down = [\"us-east-1\", \"global\"]\n");
+    machine.run(["apply", "s", "--auto-approve", "--cloud", "sim"]).ok();
+    machine
+}
+
+fn run(machine: &Drstack, args: &str) -> Ran {
+    machine.run(args.split(' ').chain(["--cloud", "sim"]).collect::<Vec<_>>())
+}
+
+fn world(machine: &Drstack) -> Value {
+    let path = machine.folder().join(".drstack/sim/world.json");
+    serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON")
+}
+
+/// Changes the group of the primary, as a deploy does.
+fn deploy(machine: &Drstack, change: impl FnOnce(&mut Value)) {
+    let mut world = world(machine);
+    change(&mut world["world"]["facts"][GROUP]);
+    machine.write(".drstack/sim/world.json", &world.to_string());
+}
+
+/// Returns the image in the primary that the standby's instances are started from, by way of its copy.
+fn source(machine: &Drstack) -> String {
+    let objects = machine.objects();
+    let first = |kind: &str| {
+        let all = objects[kind]["us-west-2"].as_object().expect("objects");
+        all.values().next().expect("one")["live"].clone()
+    };
+    let copy = first("launch-template")["image"].as_str().expect("an image").to_owned();
+    objects["image"]["us-west-2"][copy]["live"]["source"].as_str().expect("its source").to_owned()
+}
+
+/// Returns what the control bucket has, without the locks, journals and logs of runs.
+fn kept(machine: &Drstack) -> Value {
+    let mut objects = world(machine)["world"]["buckets"]["acme-control"]["objects"].clone();
+    objects.as_object_mut().expect("objects").retain(|key, _| key == "bundle.json" || key == "facts.json");
+    objects
+}
+
+#[test]
+fn a_sync_brings_over_each_deploy_and_a_failover_starts_what_was_deployed_last() {
+    let machine = applied("");
+    run(&machine, "sync s --check").code(0);
+    let first = source(&machine);
+    for image in ["ami-00000000000000001", "ami-00000000000000002", "ami-00000000000000003"] {
+        deploy(&machine, |group| group["image"]["id"] = json!(image));
+        let before = world(&machine)["world"]["objects"].clone();
+        let behind = run(&machine, "sync s --check").code(3);
+        assert!(behind.stdout.contains(&format!("-> \"{image}\"")), "{behind:?}");
+        assert!(behind.stderr.contains("us-west-2 is behind: 3 changes to make"), "{behind:?}");
+        assert_eq!(world(&machine)["world"]["objects"], before, "a check changes nothing");
+        let synced = run(&machine, "sync s").ok();
+        assert!(synced.stdout.contains("Sync complete: 3 steps done"), "{synced:?}");
+        assert_eq!(source(&machine), image);
+        let kept_before = kept(&machine);
+        run(&machine, "sync s --check").code(0);
+        run(&machine, "sync s").ok();
+        assert_eq!(kept(&machine), kept_before, "nothing to do, so nothing is written");
+    }
+    // Every copy still stands, and the newest counts for all who ask.
+    let copies = machine.objects()["image"]["us-west-2"].as_object().expect("copies").len();
+    assert_eq!(copies, 4, "none of {first} and the rest is deleted");
+    let output = run(&machine, "output s --json").ok();
+    let template = machine.objects()["launch-template"]["us-west-2"].clone();
+    let used = template.as_object().expect("one").values().next().expect("one")["live"]["image"].clone();
+    assert!(output.stdout.contains(used.as_str().expect("an id")), "{output:?}");
+    let lost = ["failover", "s", "--auto-approve", "--cloud", "sim", "--sim", "lost.toml"];
+    let over = machine.run(lost).unasked();
+    assert!(!over.stdout.contains("launch-template"), "{over:?}");
+    assert_eq!(source(&machine), "ami-00000000000000003");
+}
+
+#[test]
+fn after_each_of_many_deploys_a_sync_leaves_nothing_behind() {
+    let machine = applied("");
+    let mut random = fastrand::Rng::with_seed(16);
+    for number in 0..24 {
+        deploy(&machine, |group| match random.u32(..4) {
+            0 => group["image"]["id"] = json!(format!("ami-{number:017x}")),
+            1 => group["capacity"] = json!(random.u32(4..40)),
+            2 => {
+                group["types"] =
+                    json!([["g5.xlarge", "g6.xlarge"], ["g6.xlarge", "g5.xlarge"]][random.usize(..2)]);
+            }
+            _ => group["user_data_sha256"] = json!(null),
+        });
+        run(&machine, "sync s").ok();
+        let after = run(&machine, "sync s --check");
+        assert_eq!(after.code, 0, "deploy {number}: {after:?}");
+        let image = world(&machine)["world"]["facts"][GROUP]["image"]["id"].clone();
+        assert_eq!(image, source(&machine), "deploy {number}");
+    }
+}
+
+/// Returns a machine whose primary has a new image, which its stack does not let a sync start.
+pub(crate) fn behind() -> Drstack {
+    let machine = applied("\n[sync]\nallow = [\"create\"]\n");
+    deploy(&machine, |group| group["image"]["id"] = json!("ami-00000000000000001"));
+    machine
+}
+
+#[test]
+fn what_needs_a_person_is_left_and_told() {
+    let machine = behind();
+    let first = source(&machine);
+    let left = run(&machine, "sync s").code(3);
+    assert!(left.stdout.contains("Left to a person:\n  ~ pool.inference/launch-template"), "{left:?}");
+    assert!(left.stdout.contains("`allow` in `[sync]` has no `update`"), "{left:?}");
+    assert!(left.stderr.contains("a person is needed for pool.inference/launch-template"), "{left:?}");
+    assert_eq!(source(&machine), first, "the copy is made, and nothing uses it yet");
+    let lines = run(&machine, "sync s --check --json").code(3).stdout;
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!(lines.iter().any(|it| it["type"] == "for_a_person" && it["action"] == "update"), "{lines:?}");
+    run(&machine, "apply s --auto-approve").ok();
+    assert_eq!(source(&machine), "ami-00000000000000001");
+    run(&machine, "sync s --check").code(0);
+}
+
+#[test]
+fn a_sync_applies_no_change_of_the_files_and_no_first_apply() {
+    let machine = applied("");
+    machine.write("s/stack.toml", &one_pool("standby_share = \"100%\"\n"));
+    for args in ["sync s", "sync s --check"] {
+        let refused = run(&machine, args).code(3);
+        assert!(refused.stderr.contains("the files of the stack have changed"), "{refused:?}");
+        assert!(refused.stderr.contains(": pool.inference"), "{refused:?}");
+    }
+    run(&machine, "apply s --auto-approve").ok();
+    run(&machine, "sync s").ok();
+    let fresh = drstack();
+    fresh.write("s/stack.toml", &one_pool(""));
+    let refused = run(&fresh, "sync s").code(3);
+    assert!(refused.stderr.contains("no apply was ever complete here"), "{refused:?}");
+}
+
+#[test]
+fn a_sync_says_when_nobody_knows_and_when_the_standby_region_serves() {
+    let machine = applied("");
+    for args in ["sync s", "sync s --check"] {
+        let args = args.split(' ').chain(["--cloud", "sim", "--sim", "lost.toml"]);
+        let unknown = machine.run(args.collect::<Vec<_>>()).code(1);
+        assert!(unknown.stderr.contains("nobody knows whether the standby region is in line"), "{unknown:?}");
+    }
+    machine.run(["failover", "s", "--auto-approve", "--cloud", "sim", "--sim", "lost.toml"]).unasked();
+    let refused = run(&machine, "sync s").code(3);
+    assert!(refused.stderr.contains("us-west-2 serves"), "{refused:?}");
+    run(&machine, "failback s --auto-approve").ok();
+    run(&machine, "sync s").ok();
+    run(&machine, "sync s --check").code(0);
+}
