@@ -147,6 +147,7 @@ impl Screen {
             News::Drained { standby, now, left } => ui.result(&views::data::drained(standby, left, now)),
             News::Divergence { data, apart, moved, primary, standby, since, complete } => {
                 data.iter().for_each(|it| ui.line(&Line::Divergence(it)));
+                moved.iter().for_each(|it| ui.line(&Line::Moved(it)));
                 ui.result(&views::plan::divergence(standby, since, complete, moved));
                 ui.result(&views::data::divergence(data, apart, primary, standby));
             }

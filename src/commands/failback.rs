@@ -35,8 +35,8 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &FailbackArgs) -> Ended {
     let (mut session, typed) = match args.bundle.at()? {
         Some(at) => {
             // The primary answers, as in a planned failover.
-            let trust =
-                Trust { planned: true, unsigned: args.unsigned, dry_run: args.dry_run, ..Trust::default() };
+            let (unsigned, dry_run) = (args.unsigned, args.dry_run);
+            let trust = Trust { planned: true, back: true, unsigned, dry_run, ..Trust::default() };
             let session = Session::for_failover(&edge.app, Source::Bundle(at), &trust).await?;
             let mut words = args.bundle.typed(global);
             words.extend(args.bundle.demanded());

@@ -71,6 +71,7 @@ pub(crate) struct FailoverArgs {
 pub(super) async fn run(ui: Ui, global: &Global, args: &FailoverArgs) -> Ended {
     let edge = Edge::of(ui, global, args.run.timings.clone())?;
     let trust = Trust {
+        back: false,
         planned: args.planned,
         unsigned: args.unsigned,
         dry_run: args.dry_run,

@@ -144,6 +144,10 @@ fn in_time(planned: &PlanOutcome) -> Result<(), Failure> {
             "write the check that DR205 above names",
         ),
         Some((_, Some(true))) => return Ok(()),
+        Some((idle, Some(false))) if idle.leaves_idle => (
+            "no failover meets an RTO while a pool wants no instances".to_owned(),
+            "give the pool a capacity of at least 1, or take it out of the stack",
+        ),
         Some((late, Some(false))) => {
             let total = duration(late.forecast.total);
             (

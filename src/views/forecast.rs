@@ -69,6 +69,9 @@ fn seconds(seconds: f64) -> Duration {
 
 /// Says if the RTOs are met; empty if there are none.
 fn objective(forecast: &FailoverForecast) -> String {
+    if let Some(rto) = forecast.rto.filter(|_| forecast.leaves_idle) {
+        return format!("RTO {rto:#}: not met while a pool wants no instances; ");
+    }
     let said = |is_met: bool| if is_met { "met" } else { "MISSED" };
     let before = match forecast.covered < forecast.total {
         true => {

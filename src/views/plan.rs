@@ -19,7 +19,7 @@ use drstack_core::text::plain;
 use jiff::Timestamp;
 
 use super::color::labels;
-use super::{count, duration, forecast, head, order, step};
+use super::{count, duration, forecast, head, order, step, sync};
 use crate::lines::{GateLine, Line, PlanLine, RehearsedLine, RehearsedStepLine, StepLine};
 use crate::ui::Ui;
 
@@ -254,8 +254,8 @@ pub(crate) fn divergence(standby: &str, since: Option<Timestamp>, complete: bool
     match moved {
         [] => out.push_str("Nothing that is followed in the primary has changed meanwhile.\n"),
         moved => {
-            let names: Vec<&str> = moved.iter().map(|it| it.fact.as_str()).collect();
-            let _ = writeln!(out, "Changed in the primary meanwhile: {}.", names.join(", "));
+            out.push_str("Changed in the primary meanwhile:\n");
+            out.push_str(&sync::fields(moved));
         }
     }
     out

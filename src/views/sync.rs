@@ -19,6 +19,14 @@ pub(crate) fn moved(primary: &str, moved: &[Moved]) -> String {
         return out;
     }
     let _ = writeln!(out, "Changed in {primary} since it was last captured:");
+    out.push_str(&fields(moved));
+    out.push('\n');
+    out
+}
+
+/// Lists what moved, field by field.
+pub(super) fn fields(moved: &[Moved]) -> String {
+    let mut out = String::new();
     for it in moved {
         let name = it.fact.split_once('/').map_or(it.fact.as_str(), |(_, name)| name);
         let name = name.replacen('/', " ", 1);
@@ -28,7 +36,6 @@ pub(crate) fn moved(primary: &str, moved: &[Moved]) -> String {
             let _ = writeln!(out, "      {}{} -> {}", plain(&label), value(&field.from), value(&field.to));
         }
     }
-    out.push('\n');
     out
 }
 

@@ -135,3 +135,45 @@ fn old_names_that_come_back_exchanged_leave_each_role_with_its_own_bucket() {
         assert!(!plan.stdout.contains("Kept:"), "{call}: {plan:?}");
     }
 }
+
+/// A network, and a pool in it, under these names.
+fn pool(network: &str, pool: &str) -> String {
+    format!(
+        "[network.{network}]\ncidr = \"10.64.0.0/16\"\n[pool.{pool}]\nfollows = \"serve\"\nnetwork = \"@network.{network}\"\ninstance_types = [\"g5.xlarge\"]\ncapacity = 4\n"
+    )
+}
+
+#[test]
+fn a_name_that_a_renamed_pool_keeps_is_refused_and_never_called_created() {
+    let machine = applied(&[pool("n", "a")]);
+    machine.write("s/stack.toml", &format!("{HEAD}{}", pool("z", "b")));
+    run(&machine, "apply s --auto-approve").ok();
+    machine.write("s/stack.toml", &format!("{HEAD}{}{}", pool("z", "b"), pool("n", "a")));
+    let said = "`drstack-demo-pool-a` is the name that pool.b/launch-template keeps; give this component another name";
+    for _ in 0..2 {
+        let refused = run(&machine, "apply s --auto-approve").code(1);
+        assert!(refused.stdout.contains(said), "{refused:?}");
+        assert!(!refused.stderr.contains("created pool.a/group"), "{refused:?}");
+    }
+    // A network has no name in AWS: the second one is another one.
+    assert_eq!(machine.objects()["vpc"]["us-west-2"].as_object().map(serde_json::Map::len), Some(2));
+    machine.write("s/stack.toml", &format!("{HEAD}{}{}", pool("z", "b"), pool("n", "c")));
+    run(&machine, "apply s --auto-approve").ok();
+    run(&machine, "plan s --detailed-exitcode").code(0);
+    assert_eq!(machine.objects()["group"]["us-west-2"].as_object().map(serde_json::Map::len), Some(2));
+}
+
+#[test]
+fn a_destroy_after_a_rename_that_was_not_applied_keeps_what_feeds_the_copy() {
+    let machine = applied(&[bucket("a", "acme-a")]);
+    let before = machine.objects();
+    machine.write("s/stack.toml", &format!("{HEAD}{}", bucket("b", "acme-a")));
+    run(&machine, "destroy s --auto-approve").ok();
+    let after = machine.objects();
+    for (kind, region) in
+        [("bucket", "us-west-2"), ("replication-rule", "us-east-1"), ("replication-role", "global")]
+    {
+        assert_eq!(after[kind][region], before[kind][region], "{kind}");
+        assert_eq!(after[kind][region].as_object().map(serde_json::Map::len), Some(1), "{kind}");
+    }
+}

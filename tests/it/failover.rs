@@ -11,6 +11,7 @@ mod planned;
 mod restored;
 mod second_action;
 mod traffic;
+mod unproven;
 mod unready;
 mod verdict;
 mod ways_on;

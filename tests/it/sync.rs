@@ -160,3 +160,16 @@ fn a_sync_says_when_nobody_knows_and_when_the_standby_region_serves() {
     run(&machine, "sync s").ok();
     run(&machine, "sync s --check").code(0);
 }
+
+#[test]
+fn a_failback_says_what_the_primary_has_become_meanwhile() {
+    let machine = applied("");
+    machine.run(["failover", "s", "--auto-approve", "--cloud", "sim", "--sim", "lost.toml"]).unasked();
+    deploy(&machine, |group| group["max"] = json!(0));
+    let back = run(&machine, "failback s --auto-approve").ok();
+    assert!(
+        back.stdout.contains("Changed in the primary meanwhile:\n  group serve (last captured"),
+        "{back:?}"
+    );
+    assert!(back.stdout.contains("      max: 4 -> 0\n"), "{back:?}");
+}

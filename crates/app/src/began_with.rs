@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::failure::{Failure, Status, store_failure};
 use crate::identity::same_stack;
-use crate::open::{Url, by_bundle, refused};
+use crate::open::{Url, refused, with_bundle};
 use crate::session::Session;
 use crate::trust::{Published, Trust, Vouched};
 
@@ -74,9 +74,10 @@ impl Session {
             "the bundle is of the control bucket `{old}`, and `{}` in {standby} says that the stack is kept in `{control}`",
             record::name(name)
         );
+        let command = if trust.back { "failback" } else { "failover" };
         let hint = format!(
-            "run {}; where that bucket is lost, run `drstack failover STACK` in the stack's folder",
-            by_bundle(&self.app, &url, standby, key)
+            "run {}; where that bucket is lost, run `drstack {command} STACK` in the stack's folder",
+            with_bundle(command, &self.app, &url, standby, key)
         );
         Err(Failure::new(Status::NotReady, message, hint))
     }

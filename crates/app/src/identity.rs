@@ -38,7 +38,7 @@ pub(crate) fn same_stack(files: &StackFacts, applied: &StackFacts) -> Result<(),
         )
     } else if (&files.primary, &files.standby) != (primary, standby) {
         format!(
-            "write `primary = \"{primary}\"` and `standby = \"{standby}\"` again; to move, apply these files with another `name` and `control`, run `drstack destroy STACK` with the old ones, then apply the new ones again: copies have no gap, and a DNS record of `[traffic]` has one between the last two"
+            "write `primary = \"{primary}\"` and `standby = \"{standby}\"` again; to move, apply these files with another `name` and `control` and without `[traffic]`, run `drstack destroy STACK` with the old ones, then apply the new ones again: copies have no gap, and a DNS record of `[traffic]` has one between the last two"
         )
     } else {
         return Ok(());
@@ -77,7 +77,7 @@ pub(crate) fn applied_here(files: &StackFacts, want: &Graph, seen: &Observed) ->
         _ => "write the `standby` region again that it was applied with".to_owned(),
     };
     let hint = format!(
-        "{again}; to move, apply these files with another `name`, run `drstack destroy STACK` with the old ones, then apply the new ones \
+        "{again}; to move, apply these files with another `name` and without `[traffic]`, run `drstack destroy STACK` with the old ones, then apply the new ones \
          again: copies have no gap, and a DNS record of `[traffic]` has one between the last two; where all that was in the standby region is gone, `drstack destroy STACK --target ADDRESS` takes away what is left"
     );
     Err(Failure::new(Status::NotReady, message, hint))

@@ -90,11 +90,22 @@ fn same_regions(
 }
 
 /// Returns the command that fails over by the bundle at `url`, in this region.
-pub(crate) fn by_bundle(app: &App, url: &Url, region: &str, key: Option<&PublicKey>) -> String {
+fn by_bundle(app: &App, url: &Url, region: &str, key: Option<&PublicKey>) -> String {
+    with_bundle("failover", app, url, region, key)
+}
+
+/// Returns `command` with the bundle at `url`, in this region.
+pub(crate) fn with_bundle(
+    command: &str,
+    app: &App,
+    url: &Url,
+    region: &str,
+    key: Option<&PublicKey>,
+) -> String {
     let Url { control, stack } = url;
     let vouched = key.map_or_else(|| "--unsigned".to_owned(), |key| format!("--verify-key {key}"));
     let options: String = app.typed.iter().map(|word| format!(" {word}")).collect();
-    format!("`drstack failover --bundle s3://{control}/{stack} --region {region} {vouched}{options}`")
+    format!("`drstack {command} --bundle s3://{control}/{stack} --region {region} {vouched}{options}`")
 }
 
 /// Fails if files of the stack at `url` lead to the bundle of another stack: it has another name in
@@ -258,7 +269,7 @@ impl Session {
 
     /// Prepares a failover without a bundle: with the files, and with what the primary last said.
     async fn without_bundle(
-        self,
+        mut self,
         demands: &Demands,
         key: Option<&PublicKey>,
         trust: &Trust,
@@ -271,6 +282,7 @@ impl Session {
                 "warning: there is no bundle of a complete apply to work from (none was complete, a destroy removed it, or it is damaged): failing over with what there is",
             );
         }
+        self.decisions.files_alone = true;
         if trust.planned {
             return Ok(self);
         }
@@ -371,6 +383,7 @@ impl Session {
         );
         self.store = Arc::new(Unkept::default());
         self.decisions.without_control = true;
+        self.decisions.files_alone = true;
         if !is_planned {
             self.alone = Some(RecoveryInputs { facts: Facts::default(), known: BTreeMap::new() });
         }

@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use drstack_core::address::{Address, ComponentAddress};
+use drstack_core::compile::compile;
+use drstack_core::facts::Facts;
+use drstack_core::objective::Mode;
 use drstack_core::part::Sequence;
+use drstack_core::plan::waits::Order;
 use drstack_core::stack::Stack;
 
 use crate::failure::{Failure, Status};
@@ -61,8 +65,12 @@ impl Session {
     pub(crate) fn go_without(&mut self, names: &[String], is_planned: bool) -> Result<(), Failure> {
         let sequence = self.sequence();
         let known: BTreeSet<String> = sequence.parts().map(ToString::to_string).collect();
+        // Data that stands ready is waited for only where it does not.
+        let graph = compile(&self.stack, &Facts::default(), Mode::Active).graph;
+        let order = Order::of(&graph, &self.kinds);
+        let ready: BTreeSet<String> = order.all().map(|(it, _)| it.component().to_string()).collect();
         for name in names {
-            let is_known = known.iter().any(|it| ComponentAddress::new(it).is_within(name));
+            let is_known = known.iter().chain(&ready).any(|it| ComponentAddress::new(it).is_within(name));
             // The data that a planned failover waits for is known only after it has observed.
             if !is_known && !is_planned {
                 let hint = match text::nearest(name, known.iter().cloned()) {

@@ -55,6 +55,8 @@ pub struct Decisions {
     pub stated: bool,
     /// True if the control bucket is lost. Everything stored in its place ends with the program.
     pub without_control: bool,
+    /// True if there is no bundle, so that the files alone say what the stack is.
+    pub files_alone: bool,
     /// Number of steps that the run executes at once; the engine's default if `None`.
     pub parallelism: Option<usize>,
     /// The minimums that this run accepts for its failover.

@@ -15,6 +15,8 @@ use crate::text::count;
 pub struct Trust {
     /// The failover is planned: it asks the primary.
     pub planned: bool,
+    /// It is a failback.
+    pub back: bool,
     /// Use a bundle although no key and no file vouches for it.
     pub unsigned: bool,
     /// Nothing is executed, so no command runs.

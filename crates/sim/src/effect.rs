@@ -38,7 +38,7 @@ impl Effect<'_> {
         if number > 0 {
             return self.go_on(state, spec, number);
         }
-        let key = self.key(self.id(spec)?);
+        let key = self.free_key(state, spec)?;
         if self.kind.check().is_some() {
             // The check passes, and no object exists afterwards.
             let live = self.expected(spec, &key)?;
@@ -50,6 +50,9 @@ impl Effect<'_> {
         let stack = &*self.call.scope.stack;
         if let Some(object) = state.world.get(&key) {
             match object.owner.seen_by(stack) {
+                Owner::Ours(of) if of != self.call.address => {
+                    return Err(self.conflict(format!("AlreadyExists: {} is there for {of}", key.id)));
+                }
                 Owner::Ours(_) => {
                     // Like AWS: a token that comes back with other parameters is an error, not a
                     // repetition.
@@ -104,7 +107,7 @@ impl Effect<'_> {
 
     /// Makes a further call of a creation. Progress that another caller has made meanwhile is kept.
     fn go_on(&self, state: &mut State, spec: &Value, number: usize) -> Result<Made, CloudError> {
-        let key = self.key(self.id(spec)?);
+        let key = self.free_key(state, spec)?;
         let halfway = self.halfway(spec, &key)?;
         let (before, next) = (halfway.get(number - 1), halfway.get(number));
         let Some(object) = state.world.get(&key).cloned() else {
@@ -232,6 +235,28 @@ impl Effect<'_> {
         }
         state.change(self.operation, Change::Drop(key))?;
         Ok(now + self.work(Action::Delete))
+    }
+
+    /// Returns the key of the resource to create: of the one that was begun for this address, or of a new
+    /// one. What has another address by now is another resource.
+    fn free_key(&self, state: &State, spec: &Value) -> Result<Key, CloudError> {
+        let first = self.id(spec)?;
+        let is_chosen =
+            self.kind.lookup() == Lookup::Tag && !self.kind.keeps_name().is_some_and(|it| it.name_is_id());
+        let (mut key, mut number) = (self.key(first.clone()), 0);
+        while is_chosen && state.world.get(&key).is_some_and(|it| self.is_of_another(it)) {
+            number += 1;
+            let parts = [first.as_str(), &number.to_string()].map(str::to_owned);
+            let seed = if self.kind.keeps_reference() { 0 } else { self.config.seed };
+            key = self.key(dice::new_id(seed, self.kind.name(), &parts.each_ref().map(String::as_str)));
+        }
+        Ok(key)
+    }
+
+    /// True if the stack has `object` under another address.
+    fn is_of_another(&self, object: &Object) -> bool {
+        let stack = &*self.call.scope.stack;
+        matches!(object.owner.seen_by(stack), Owner::Ours(of) if of != self.call.address)
     }
 
     /// Returns its name, or the id that this cloud chooses.

@@ -1,9 +1,11 @@
 //! Moves to the standby region. Unless it is planned, a failover calls no other region.
 
+use drstack_core::address::ComponentAddress;
 use drstack_core::bundle::commands;
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::objective::Mode;
-use drstack_core::plan::{Intent, Options};
+use drstack_core::plan::waits::Part;
+use drstack_core::plan::{Intent, Options, Remark, Step};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::accepted::Accepted;
@@ -86,22 +88,7 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
     if serves && shown.plan.is_empty() && shown.report.blocked.is_empty() {
         return served_already(session, &shown, &how.command).await;
     }
-    if how.with_files && !shown.report.blocked.is_empty() {
-        // What could not be observed says nothing about the files.
-        let message = match shown.has_failed_looks() {
-            true => "not all could be observed, so it is not known if the files fit what exists",
-            false => "the files do not fit what exists",
-        };
-        let hint = "run it with `--unsigned` in place of `--with-files`: it works from what was applied; the mode is unchanged";
-        return Err(Failure::new(Status::NotReady, message, hint));
-    }
-    if shown.plan.is_empty() && !shown.report.blocked.is_empty() {
-        let hint = match shown.lacks_what_an_apply_makes() {
-            true => "run `drstack apply STACK` once the primary answers; the mode is unchanged",
-            false => "fix the items under \"Blocked\", then run it again; the mode is unchanged",
-        };
-        return Err(Failure::new(Status::Failed, "no step of the failover is possible now", hint));
-    }
+    expect_possible(session, how, &shown)?;
     if !how.auto_approve {
         session.app.operator.approve(&question(session, &shown))?;
     }
@@ -124,6 +111,46 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
         not_awaited,
     };
     carry_out(session, shown, kept, &change).await
+}
+
+/// Fails if the files do not fit what exists, or if nothing would be recovered while something is blocked.
+fn expect_possible(session: &Session, how: &Failover, shown: &PlanOutcome) -> Result<(), Failure> {
+    let blocked = &shown.report.blocked;
+    // What traffic does not wait for, by the operator's word, may be absent.
+    let goes_without = |it: &Remark| {
+        let of = ComponentAddress::new(it.address.split('/').next().unwrap_or_default());
+        how.not_waiting_for.iter().any(|name| of.is_within(name))
+    };
+    if how.with_files && !blocked.iter().all(goes_without) {
+        // What could not be observed says nothing about the files.
+        let message = match shown.has_failed_looks() {
+            true => "not all could be observed, so it is not known if the files fit what exists",
+            false => "the files do not fit what exists",
+        };
+        let hint = "run it with `--unsigned` in place of `--with-files`: it works from what was applied; the mode is unchanged";
+        return Err(Failure::new(Status::NotReady, message, hint));
+    }
+    // A run that recovers nothing begins no outage: only a failback would lead out of that.
+    let begins = shown.mode.standing().mode == Mode::Standby;
+    let recovers = |step: &Step| {
+        let part = session.kinds.get(&step.kind).and_then(|kind| Part::of(kind, step.place));
+        part.is_some_and(|part| part != Part::Check)
+    };
+    let is_possible = match begins {
+        true => shown.plan.steps.iter().any(recovers),
+        false => !shown.plan.is_empty(),
+    };
+    if is_possible || blocked.is_empty() {
+        return Ok(());
+    }
+    let hint = match (shown.lacks_what_an_apply_makes(), begins) {
+        (true, true) => "run `drstack apply STACK` once the primary answers; the mode is unchanged",
+        (true, false) => {
+            "run `drstack failback STACK` once the primary answers: only then can what is blocked be created"
+        }
+        (false, _) => "fix the items under \"Blocked\", then run it again; the mode is unchanged",
+    };
+    Err(Failure::new(Status::Failed, "no step of the failover is possible now", hint))
 }
 
 /// Plans a failover without showing it.

@@ -5,15 +5,18 @@
 
 use std::collections::BTreeSet;
 
+use drstack_core::address::ComponentAddress;
 use drstack_core::bundle::Bundle;
+use drstack_core::cloud::{Found, Owner};
 use drstack_core::compile::compile;
 use drstack_core::control::StoreError;
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::published::bundle;
+use drstack_core::control::record;
 use drstack_core::control::undo::{self, Setting};
 use drstack_core::facts::Facts;
 use drstack_core::graph::{Graph, Resource};
-use drstack_core::kind::Role;
+use drstack_core::kind::{DynKind, Place, Role};
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Look, Observed, Owned};
 use drstack_core::plan::{Intent, Options, PlanReport, Remark};
@@ -51,7 +54,62 @@ impl Session {
     ) -> Result<(), Failure> {
         self.expect_named(options, &mode.standing())?;
         self.expect_undone(options, want, mode).await?;
+        self.expect_all_there(options, want, seen).await?;
         self.expect_way_back(options, report, seen)
+    }
+
+    /// Fails if a failover from files alone would leave what stands in the standby region for the stack: no
+    /// bundle says what was applied, and the tags do.
+    async fn expect_all_there(
+        &self,
+        options: &Options,
+        want: &Graph,
+        seen: &Observed,
+    ) -> Result<(), Failure> {
+        let is_meant = options.intent.fails_over() && options.targets.is_empty();
+        if !is_meant || !self.decisions.files_alone {
+            return Ok(());
+        }
+        let found = seen.seen.values().filter_map(|it| match it {
+            Look::Present(it) => Some(it.id.as_str()),
+            _ => None,
+        });
+        let found: BTreeSet<&str> = found.collect();
+        let counts = |kind: &dyn DynKind| {
+            kind.capacity().is_some() || kind.tells_who_serves() || kind.capabilities().is_read_elsewhere
+        };
+        // The second record of the mode belongs to no component.
+        let of = |it: &Found| match &it.owner {
+            Owner::Ours(address) if *address != record::address() => {
+                Some((it.id.clone(), address.component()))
+            }
+            _ => None,
+        };
+        let observed = seen.others.iter().filter(|it| self.kinds.get(it.kind).is_some_and(counts));
+        let mut standing: Vec<_> = observed.filter_map(|it| of(&it.found)).collect();
+        // Kinds that the files have nothing of were not looked at.
+        let in_graph: BTreeSet<&str> = want.resources.values().map(|it| it.kind.as_str()).collect();
+        for kind in self.kinds.iter().filter(|kind| counts(*kind) && !in_graph.contains(kind.name())) {
+            match self.cloud.list_owned(kind.name(), &self.scope, Place::Standby, &[]).await {
+                Ok(listed) => standing.extend(listed.iter().filter_map(of)),
+                Err(error) => self.warn(&format!(
+                    "warning: nobody knows whether the files name all that stands in {}: {error}",
+                    self.stack.facts.standby
+                )),
+            }
+        }
+        // What is renamed is found under its new name.
+        let is_named = |(id, component): &(String, ComponentAddress)| {
+            self.stack.components.contains_key(component) || found.contains(id.as_str())
+        };
+        let Some((id, component)) = standing.iter().find(|it| !is_named(it)) else { return Ok(()) };
+        let message = format!(
+            "`{id}` in {} is of `{component}`, and these files do not name it: all else would move without it",
+            self.stack.facts.standby
+        );
+        let hint =
+            "write it into the files again as it was; or name what is to move without it: `--only ADDRESS`";
+        Err(Failure::new(Status::NotReady, message, hint))
     }
 
     /// Fails if a setting that runs may have changed is not named any more.

@@ -26,7 +26,9 @@ impl Session {
             true => Some(plan.clone()),
             false => rehearsal.map(|it| rehearsed(&it.plan)),
         };
-        Predicted { slots, plan, failover: failover.map(|it| Prediction::of(it, &self.stack)) }
+        let leaves_idle = rehearsal.is_some_and(|it| it.leaves_idle);
+        let failover = failover.map(|it| Prediction { leaves_idle, ..Prediction::of(it, &self.stack) });
+        Predicted { slots, plan, failover }
     }
 
     /// Shows where the rehearsed failover is predicted to miss an RTO.

@@ -24,6 +24,8 @@ pub struct Prediction {
     /// RTOs of components that differ from the stack's: each is held against the end of its own
     /// component.
     pub own: BTreeMap<ComponentAddress, SignedDuration>,
+    /// True if a pool wants no instances: no RTO is met then.
+    pub leaves_idle: bool,
 }
 
 /// A component that serves later than its own RTO allows.
@@ -45,7 +47,7 @@ impl Prediction {
             let own = it.objective.rto.filter(|own| Some(*own) != rto)?;
             Some((address.clone(), own))
         });
-        Self { forecast, rto, own: own.collect() }
+        Self { forecast, rto, own: own.collect(), leaves_idle: false }
     }
 
     /// True if the RTO of the stack judges this component too: it allows itself no longer one.
@@ -81,7 +83,7 @@ impl Prediction {
     /// True if the stack and each component meet their RTOs; `None` if there is none.
     pub fn meets_rto(&self) -> Option<bool> {
         let stated = self.rto.is_some() || !self.own.is_empty();
-        stated.then(|| self.is_in_time() != Some(false) && self.late().is_empty())
+        stated.then(|| self.is_in_time() != Some(false) && self.late().is_empty() && !self.leaves_idle)
     }
 
     /// Returns the findings: the stack is late, and components are.
@@ -130,6 +132,9 @@ pub struct FailoverForecast {
     pub meets_rto: Option<bool>,
     /// Number of components that miss an RTO of their own.
     pub late: usize,
+    /// True if a pool wants no instances: no RTO is met then.
+    #[serde(default)]
+    pub leaves_idle: bool,
     /// When each component serves, and its RTO: its own or the stack's.
     pub serves: BTreeMap<ComponentAddress, (f64, Option<SignedDuration>)>,
 }
@@ -152,6 +157,7 @@ impl FailoverForecast {
             is_in_time: prediction.is_in_time(),
             meets_rto: prediction.meets_rto(),
             late: prediction.late().len(),
+            leaves_idle: prediction.leaves_idle,
             serves: serves.collect(),
         }
     }

@@ -48,6 +48,9 @@ pub struct Capabilities {
     /// What leads users reads it. It has to be there before a failover: one that is made then is read by
     /// nothing, so traffic would not move.
     pub is_read_elsewhere: bool,
+    /// It is found and never made: an apply while the primary serves brings it about. Why there is none once the
+    /// standby region is to serve, as a sentence about what needs it.
+    pub is_found: Option<&'static str>,
     /// Field of its spec with the name of another resource of its component: its text ([`Self::keeps_text`]) changes
     /// only along with that.
     pub along: Option<&'static str>,
@@ -74,6 +77,7 @@ impl Capabilities {
         adopts: None,
         same_as: None,
         is_read_elsewhere: false,
+        is_found: None,
         along: None,
         leads_users: false,
     };

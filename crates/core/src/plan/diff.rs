@@ -8,6 +8,7 @@ mod copies;
 mod failover;
 mod kept_names;
 mod moved;
+mod names;
 mod older;
 mod reach;
 mod relied;
@@ -17,6 +18,7 @@ mod replace;
 mod succession;
 mod traffic;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -24,11 +26,12 @@ use serde_json::Value;
 
 use self::claims::Whose;
 use self::moved::Moved;
+use self::names::Names;
 use self::older::Older;
 use self::reach::Reach;
 use self::relied::Stays;
 use super::waits::Order;
-use super::{Gate, Intent, Options, Plan, PlanReport, Raise, Remark, Step, StepId, differ, fields, order};
+use super::{Gate, Intent, Options, Plan, PlanReport, Raise, Step, StepId, differ, fields, order};
 use crate::address::Address;
 use crate::cloud::{Found, sha256};
 use crate::component::StackFacts;
@@ -209,6 +212,8 @@ struct Draft<'a> {
     /// Steps on capacity that serves as much as is desired already: they only exchange it.
     exchanging: BTreeSet<StepId>,
     gates: Vec<Gate>,
+    /// The stack's objects by name, once somebody asks.
+    names: OnceCell<Names<'a>>,
     /// Steps that are dropped from the plan.
     out: BTreeSet<StepId>,
     report: PlanReport,
@@ -249,6 +254,7 @@ impl<'a> Draft<'a> {
             growing: BTreeSet::new(),
             exchanging: BTreeSet::new(),
             gates: Vec::new(),
+            names: OnceCell::new(),
             out: BTreeSet::new(),
             report: PlanReport::default(),
         }
@@ -297,7 +303,7 @@ impl<'a> Draft<'a> {
         let address = from.map(|from| FieldChange::of_address(from, &resource.address)).into_iter();
         let changes: Vec<_> = address.chain(changes).collect();
         self.outputs.insert(resource.address.clone(), outputs);
-        if in_scope && self.lacks_its_fact(resource, changes.is_empty()) {
+        if in_scope && (self.stays_as_data(resource) || self.lacks_its_fact(resource, changes.is_empty())) {
             self.held.extend(links);
             return Ok(());
         }
@@ -380,6 +386,8 @@ impl<'a> Draft<'a> {
             || self.waits_for_blocked(resource)
             || self.serves_already(kind, resource)
             || self.is_read_by_nothing(kind, resource)
+            || self.is_never_found(resource)
+            || self.is_name_taken(kind, resource)
         {
             self.blocked.insert(resource.address.clone());
             return Ok(());
@@ -449,26 +457,6 @@ impl<'a> Draft<'a> {
             tier: resource.tier,
         });
         Ok(self.steps.len() - 1)
-    }
-
-    /// True if `resource` must be left alone because the primary fact behind it could not be
-    /// captured.
-    ///
-    /// With an earlier answer the planner can keep the resource if it `is_as_wanted`; without one
-    /// the desired state is unknown. Reported once per component.
-    fn lacks_its_fact(&mut self, resource: &Resource, is_as_wanted: bool) -> bool {
-        let Some(lacking) = resource.lacking.as_ref().filter(|it| !(it.kept && is_as_wanted)) else {
-            return false;
-        };
-        self.blocked.insert(resource.address.clone());
-        let address = resource.address.component().to_string();
-        let text = format!("left as it is: {}", lacking.text);
-        let remark = Remark { address, text };
-        if !self.report.blocked.contains(&remark) {
-            self.wait_for(lacking.silent.as_deref(), &remark.address);
-            self.report.blocked.push(remark);
-        }
-        true
     }
 
     fn holds_data(&self, kind: &str) -> bool {

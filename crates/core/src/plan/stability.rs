@@ -25,6 +25,8 @@ pub struct Rehearsal {
     /// Steps that the failover would need outside the standby region; empty if the stack can fail
     /// over.
     pub violations: Vec<Remark>,
+    /// True if a pool wants no instances even then: it does not serve, however fast the rest is.
+    pub leaves_idle: bool,
 }
 
 /// Plans a failover from the state that `standby` describes, as the kinds expect it, beside data that an
@@ -58,7 +60,13 @@ pub fn rehearse(
         whole.steps.iter().filter(|step| !kinds.get(&step.kind).is_some_and(|it| it.needs_both_regions()));
     let violations = needed.filter_map(|step| violation(step, kinds)).collect();
     let (plan, report) = plan(active, &seen, kinds, stack, &with(Intent::Failover))?;
-    Ok(Rehearsal { plan, report, violations })
+    let mut leaves_idle = false;
+    for resource in active.resources.values() {
+        if let Some(capacity) = kinds.get(&resource.kind).and_then(|kind| kind.capacity()) {
+            leaves_idle |= capacity.demand(&resource.spec)?.count == 0;
+        }
+    }
+    Ok(Rehearsal { plan, report, violations, leaves_idle })
 }
 
 /// Returns why `step` cannot be part of a failover, if it cannot.

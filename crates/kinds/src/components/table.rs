@@ -6,7 +6,7 @@ use drstack_core::address::ComponentAddress;
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::component::{CompileCx, Component, Problem, ResourceSet, Seed, StackFacts};
 use drstack_core::diagnostic::codes::Code;
-use drstack_core::facts::{FactQuery, Known};
+use drstack_core::facts::{FactQuery, Known, Lacking};
 use drstack_core::graph::Resource;
 use drstack_core::kind::{Kind, Place};
 use drstack_core::link::Link;
@@ -227,25 +227,36 @@ fn cold(spec: &TableTable, fact: &Known<TableFact>, cx: &CompileCx<'_>, out: &mu
         return;
     }
     let copy = out.add(copy);
-    let Known::Yes(TableFact { shape: Some(shape), kms_key, on_demand, .. }) = fact else {
-        if *fact != Known::Absent {
+    let shape = match fact {
+        Known::Absent => return,
+        Known::Yes(TableFact { shape: Some(shape), kms_key, on_demand, .. }) => {
+            left_out(spec, shape, kms_key.as_deref(), *on_demand, out);
+            Some(shape.clone())
+        }
+        Known::Yes(_) | Known::Unknown(_) => {
             let message = format!("nobody has asked for the keys of `{}` yet: it is not restored", spec.name);
             out.warn("DR218", "name", message, "run `drstack apply STACK` once while the primary answers");
+            None
         }
-        return;
     };
     out.export("name", vec![Link::Known(spec.name.clone())]);
-    left_out(spec, shape, kms_key.as_deref(), *on_demand, out);
     let import = TableImportSpec {
         table: spec.name.clone(),
         bucket,
         prefix,
         export: Link::output(&copy, EXPORT),
-        shape: shape.clone(),
+        shape: shape.clone().unwrap_or_default(),
         settings: settings(spec),
     };
     let name = cx.resource("table-import");
-    let import = out.add(Resource::named::<TableImport>(name, Place::Standby, &spec.name, &import));
+    let mut import = Resource::named::<TableImport>(name, Place::Standby, &spec.name, &import);
+    if shape.is_none() {
+        // It is wanted all the same: what reads it waits, and a verdict misses it.
+        let query = TableFact::about(&spec.name).key();
+        let text = "its keys are not known; run `drstack apply STACK` while the primary answers".to_owned();
+        import.lacking = Some(Lacking { query, text, silent: None, kept: false });
+    }
+    let import = out.add(import);
     out.export(RESTORED, vec![Link::id(&import)]);
 }
 

@@ -175,7 +175,7 @@ fn a_cold_table_is_checked_once_it_is_restored() {
 
 /// Facts of a drstack version that did not ask for keys.
 #[test]
-fn a_cold_table_whose_keys_nobody_knows_has_no_copy_to_check_in_either_mode() {
+fn a_cold_table_whose_keys_nobody_knows_is_wanted_and_left_as_it_is() {
     let stack = stack(COLD);
     let mut facts = facts(&stack);
     for fact in facts.answers.values_mut() {
@@ -188,6 +188,9 @@ fn a_cold_table_whose_keys_nobody_knows_has_no_copy_to_check_in_either_mode() {
             render(&compiled.problems, &stack.sources, false)
         );
     }
+    let graph = compile(&stack, &facts, Mode::Active).graph;
+    let import = &graph.resources[&Address::parse("table.features/table-import").unwrap()];
+    assert!(import.lacking.as_ref().is_some_and(|it| it.text.contains("keys are not known")));
 }
 
 #[test]

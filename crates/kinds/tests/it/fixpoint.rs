@@ -134,7 +134,9 @@ impl World {
     async fn apply(&mut self, stack: &Stack, mode: Mode) -> PlanReport {
         let none = BTreeSet::new();
         let mut first = self.allowed(stack, mode).await;
-        if first.report.blocked.iter().any(|it| it.text.contains("fail back")) {
+        // What is restored was exported while the primary served.
+        let needs_standby = ["fail back", "no export of it"];
+        if first.report.blocked.iter().any(|it| needs_standby.iter().any(|why| it.text.contains(why))) {
             let back = self.planned(stack, Mode::Standby, Intent::Failback, &none).await;
             self.execute(&back.plan).await;
             let standby = self.allowed(stack, Mode::Standby).await;

@@ -152,7 +152,7 @@ fn of_facts_without_an_answer_a_refusal_alone_makes_the_stack_invalid() {
             }
         }
     }
-    let known = ["dns", "group", "image", "network", "queue", "table", "zones"];
+    let known = ["dns", "group", "image", "network", "queue", "zones"];
     assert_eq!(needed, known.map(str::to_owned).into());
 }
 

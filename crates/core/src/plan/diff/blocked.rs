@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Draft, Stays};
+use super::{Draft, Stays, names};
 use crate::address::Address;
 use crate::cloud::CloudError;
 use crate::graph::Resource;
@@ -23,16 +23,56 @@ impl Draft<'_> {
                 let is_silent = |it: &BTreeSet<String>| it.contains(need);
                 let silent = self.report.silent.values_mut().find(|it| is_silent(it));
                 silent.map(|it| it.insert(resource.address.to_string()));
-                format!("it needs {need}")
+                self.why_not_found(need).map_or_else(|| format!("it needs {need}"), str::to_owned)
             }
         };
         self.block(&resource.address, text);
         true
     }
 
+    /// Returns why `need` does not exist, if it is found and never made.
+    fn why_not_found(&self, need: &str) -> Option<&'static str> {
+        let kind = self.kinds.get(&self.want.resources.get(need)?.kind)?;
+        kind.capabilities().is_found.filter(|_| self.options.mode == Mode::Active)
+    }
+
+    /// True if nothing brings `resource` about once the standby region is to serve. What needs it says
+    /// so: where that exists already, nobody misses it.
+    pub(super) fn is_never_found(&self, resource: &Resource) -> bool {
+        self.why_not_found(resource.address.as_str()).is_some()
+    }
+
     pub(super) fn block(&mut self, address: &Address, text: String) {
         self.blocked.insert(address.clone());
         self.report.blocked.push(Remark { address: address.to_string(), text });
+    }
+
+    /// True if `resource` must be left alone because the primary fact behind it could not be
+    /// captured.
+    ///
+    /// With an earlier answer the planner can keep the resource if it `is_as_wanted`; without one
+    /// the desired state is unknown. Reported once per component.
+    pub(super) fn lacks_its_fact(&mut self, resource: &Resource, is_as_wanted: bool) -> bool {
+        let Some(lacking) = resource.lacking.as_ref().filter(|it| !(it.kept && is_as_wanted)) else {
+            return false;
+        };
+        self.blocked.insert(resource.address.clone());
+        let address = resource.address.component().to_string();
+        let text = format!("left as it is: {}", lacking.text);
+        let remark = Remark { address, text };
+        if !self.report.blocked.contains(&remark) {
+            self.wait_for(lacking.silent.as_deref(), &remark.address);
+            self.report.blocked.push(remark);
+        }
+        true
+    }
+
+    /// True if a failover leaves `resource`, which exists, as it is although its fact is not known: it is
+    /// data.
+    pub(super) fn stays_as_data(&mut self, resource: &Resource) -> bool {
+        let stays = self.fails_over() && resource.lacking.is_some() && self.holds_data(&resource.kind);
+        self.report.unchanged += usize::from(stays);
+        stays
     }
 
     /// Blocks a resource that could not be observed.
@@ -66,6 +106,23 @@ impl Draft<'_> {
             "`{id}` {what} {standby} and stays until the failback: write its name again, fail back, and change it after that"
         );
         self.stays.push(Stays { kind, found: old.found.clone(), is_blocked: true });
+        self.block(&resource.address, text);
+        true
+    }
+
+    /// True if another resource of the stack keeps the name that `resource` would get: it had this address
+    /// once.
+    pub(super) fn is_name_taken(&mut self, kind: &'static dyn DynKind, resource: &Resource) -> bool {
+        let is_unique = kind.keeps_name().is_some_and(|it| it.is_unique());
+        let Some(name) = resource.known_name().filter(|_| is_unique) else { return false };
+        let key = (kind.name(), resource.place, name);
+        let Some((found, of)) = self.names.get_or_init(|| names::of(self.want, self.seen)).get(&key) else {
+            return false;
+        };
+        if **of == resource.address {
+            return false;
+        }
+        let text = self.taken_by(kind, found, of);
         self.block(&resource.address, text);
         true
     }

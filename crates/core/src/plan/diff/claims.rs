@@ -250,7 +250,10 @@ impl<'a> Draft<'a> {
         let (id, component) = (&found.id, of.component());
         let of = &self.moved.now(of);
         match (self.want.resources.contains_key(of), kind.keeps_name().is_some()) {
-            (true, true) => format!("`{id}` is the name that {of} keeps; give this component another name"),
+            (true, true) => format!(
+                "`{}` is the name that {of} keeps; give this component another name",
+                found.live.get("name").and_then(Value::as_str).unwrap_or(id)
+            ),
             (true, false) => format!(
                 "`{id}` exists for {of}, which the stack names still; give {component} and this component names that neither has \
                  had, both in one apply"

@@ -14,7 +14,7 @@ use crate::graph::{Graph, Resource};
 use crate::kind::{Action, DynKind, FieldChange, Place, Role, ShapeError};
 use crate::objective::Mode;
 use crate::observe::{Look, Observed, Owned};
-use crate::plan::{CONTROL, Intent, Remark, Step};
+use crate::plan::{CONTROL, Intent, Remark, Step, StepId};
 
 impl Draft<'_> {
     /// Deletes `owned`, except data and what feeds it; `apart` stays, since it is not targeted.
@@ -26,9 +26,8 @@ impl Draft<'_> {
         };
         owned.retain(|it| !self.is_adopted(it) && !is_renamed(it));
         // Data comes first: what feeds a copy that is kept is kept with it.
-        let apart = apart.into_iter().filter(|it| self.holds_data(it.kind));
-        let apart: Vec<String> = apart.map(|it| it.address.component().to_string()).collect();
-        self.kept_data.extend(apart);
+        let apart: Vec<&Owned> = apart.into_iter().filter(|it| self.holds_data(it.kind)).collect();
+        apart.into_iter().for_each(|it| self.takes_its_feed_along(it));
         for owned in &owned {
             if self.holds_data(owned.kind) && !self.may_delete(&owned.address) {
                 self.keep_data(owned);
@@ -56,10 +55,33 @@ impl Draft<'_> {
                     let reason = self.reason_to_remove(owned);
                     let id = self.delete(kind, owned.place, &owned.address, &owned.found, reason, false)?;
                     self.steps[id].needs.extend(steps);
+                    if self.holds_data(owned.kind) {
+                        self.goes_last_of_its_component(id);
+                    }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Orders a deletion of data after all else that an apply makes of its component: what the data is
+    /// kept in from now on, an export for example, may fail to be made.
+    fn goes_last_of_its_component(&mut self, id: StepId) {
+        let gone = &self.steps[id];
+        // Under one name there is one of either: the new one comes after the old one.
+        let takes_its_name = |it: &StepId| {
+            let kind = self.steps[*it].kind.as_str();
+            kind == gone.kind || self.kinds.same_as(kind) == Some(gone.kind.as_str())
+        };
+        let is_beside = |it: &StepId| {
+            let step = &self.steps[*it];
+            step.action != Action::Delete && step.address.component() == gone.address.component()
+        };
+        let beside = (0..self.steps.len()).filter(is_beside);
+        let first: Vec<StepId> = beside
+            .filter(|it| !self.in_front_of(vec![*it]).iter().any(|it| *it == id || takes_its_name(it)))
+            .collect();
+        self.steps[id].needs.extend(first);
     }
 
     /// Returns kind and id of what a step tags anew, found under its name: it is listed under its old
@@ -94,7 +116,13 @@ impl Draft<'_> {
         };
         for (owned, succession) in owned.iter().zip(all) {
             if is_left(owned, succession) || serves(owned) {
-                let text = format!("{} serves: it goes once the stack is failed back", self.stack.standby);
+                let text = match self.holds_data(owned.kind) {
+                    true => format!(
+                        "{} serves, and it is data: it stays also after the failback",
+                        self.stack.standby
+                    ),
+                    false => format!("{} serves: it goes once the stack is failed back", self.stack.standby),
+                };
                 *succession = Succession::Stays(text);
             }
         }
@@ -298,9 +326,18 @@ impl Draft<'_> {
         }
     }
 
+    /// Takes note that what feeds `owned` is kept with it, also where the stack has another name for it
+    /// by now.
+    fn takes_its_feed_along(&mut self, owned: &Owned) {
+        self.kept_data.insert(owned.address.component().to_string());
+        if let Owner::Ours(of) = &owned.found.owner {
+            self.kept_data.insert(of.component().to_string());
+        }
+    }
+
     pub(super) fn keep_data(&mut self, owned: &Owned) {
         let Owned { address, found, .. } = owned;
-        self.kept_data.insert(address.component().to_string());
+        self.takes_its_feed_along(owned);
         // What keeps its name until the failback is said where its successor is.
         if self.stays.iter().any(|it| it.is_blocked && it.found.id == found.id) {
             return;

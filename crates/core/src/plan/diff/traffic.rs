@@ -301,7 +301,7 @@ impl Draft<'_> {
     }
 
     /// Returns `open` and all steps in front of them, directly or not, also by gates.
-    fn in_front_of(&self, mut open: Vec<StepId>) -> BTreeSet<StepId> {
+    pub(super) fn in_front_of(&self, mut open: Vec<StepId>) -> BTreeSet<StepId> {
         let mut all = BTreeSet::new();
         while let Some(id) = open.pop() {
             if all.insert(id) {

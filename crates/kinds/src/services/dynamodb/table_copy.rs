@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use drstack_core::kind::{Action, FieldChange, Kind, Lookup, Operation, Role};
+use drstack_core::kind::{Action, Capabilities, FieldChange, Kind, Lookup, Operation, Role};
 use drstack_core::restored::{AS_OF, EXPORT};
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +50,10 @@ impl Kind for TableCopy {
         "newest complete export of a table in the control bucket, which a failover restores";
     const LOOKUP: Lookup = Lookup::Name;
     const ROLE: Role = Role::Setting;
+    const CAPABILITIES: Capabilities = Capabilities {
+        is_found: Some("no export of it was ever complete, so there is nothing to restore it from"),
+        ..Capabilities::NONE
+    };
     const OPERATIONS: &'static [Operation] = &[operation("s3", "GetObject"), operation("s3", "ListBucket")];
     type Spec = TableCopySpec;
     type Live = TableCopyLive;

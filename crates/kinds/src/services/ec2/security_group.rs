@@ -92,6 +92,7 @@ impl Kind for SecurityGroup {
 
 impl KeepsName for SecurityGroup {
     const NAME_IS_ID: bool = false;
+    const IS_UNIQUE: bool = false;
 
     fn under_its_name(spec: &SecurityGroupSpec, _id: &str, live: &SecurityGroupLive) -> SecurityGroupSpec {
         SecurityGroupSpec { name: live.name.clone(), ..spec.clone() }

@@ -8,7 +8,7 @@ use aws_sdk_ec2::types::{InstanceLifecycleType, InstanceStateName};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use drstack_core::cloud::{Call, CloudError};
+use drstack_core::cloud::{Call, CloudError, Owner};
 use drstack_core::kind::{FieldChange, Shortage};
 
 use super::carried_tags::GroupTags;
@@ -101,7 +101,7 @@ impl Driver for Group {
             operation: OPERATION.to_owned(),
             message: format!("`{}` is not to be seen yet", spec.name),
         })?;
-        if by_fleet { filled(at, call, spec, found).await } else { ours(spec, found) }
+        if by_fleet { filled(at, call, spec, found).await } else { ours(call, spec, found) }
     }
 
     async fn update(
@@ -188,14 +188,15 @@ async fn the_one(at: &Target<'_>, spec: &GroupSpec) -> Result<Option<Seen<GroupL
     Ok(Group::read(at, &names).await.into_iter().next().transpose()?.flatten())
 }
 
-/// Returns the group found in place of the one to create, if this stack owns it.
-fn ours(spec: &GroupSpec, found: Seen<GroupLive>) -> Result<Seen<GroupLive>, CloudError> {
-    match found.owner.is_ours() {
-        true => Ok(found),
-        false => Err(CloudError::Invalid {
+/// Returns the group found in place of the one to create, if this stack has it under the address of the
+/// call.
+fn ours(call: &Call, spec: &GroupSpec, found: Seen<GroupLive>) -> Result<Seen<GroupLive>, CloudError> {
+    match &found.owner {
+        Owner::Ours(address) if *address == call.address => Ok(found),
+        _ => Err(CloudError::Invalid {
             operation: "autoscaling:CreateAutoScalingGroup".to_owned(),
             code: "AlreadyExists".to_owned(),
-            message: format!("group `{}` exists and is not this stack's", spec.name),
+            message: format!("group `{}` exists and is not {}", spec.name, call.address),
         }),
     }
 }
@@ -207,7 +208,7 @@ async fn filled(
     spec: &GroupSpec,
     found: Seen<GroupLive>,
 ) -> Result<Seen<GroupLive>, CloudError> {
-    let empty = ours(spec, found)?;
+    let empty = ours(call, spec, found)?;
     Group::update(at, call, &spec.name, spec, &[]).await?;
     Ok(the_one(at, spec).await?.unwrap_or(empty))
 }
