@@ -173,3 +173,67 @@ fn a_failback_says_what_the_primary_has_become_meanwhile() {
     );
     assert!(back.stdout.contains("      max: 4 -> 0\n"), "{back:?}");
 }
+
+#[cfg(feature = "aws")]
+mod servers {
+    //! Deploys by boto3 to a primary on moto, and boto3 reads the standby back.
+
+    use serde_json::{Value, json};
+
+    use crate::main_job::{apply, seed, stack};
+    use crate::servers::{PRIMARY, STANDBY, Server};
+
+    /// Words that begin the names of calls which change something.
+    const CHANGES: [&str; 10] =
+        ["Create", "Put", "Update", "Modify", "Delete", "Attach", "Tag", "Copy", "Export", "PUT"];
+
+    #[test]
+    fn deploys_on_moto_are_named_by_a_check_and_brought_over_by_a_sync() {
+        let Some(server) = Server::moto() else { return };
+        let boto = server.boto();
+        seed(&boto);
+        let machine = server.drstack();
+        machine.write("s/stack.toml", &stack("warm"));
+        apply(&machine);
+        machine.run(["sync", "s", "--check"]).code(0);
+        for number in 1..=2 {
+            let name = format!("release-{number}");
+            let made = boto.seed(&json!([{ "kind": "image", "name": name }]));
+            let image = made[name.as_str()]["id"].as_str().expect("an image").to_owned();
+            boto.drift(PRIMARY, "group-release", "serve", json!({ "image": image }));
+            let behind = machine.run(["sync", "s", "--check"]).code(3);
+            assert!(behind.stdout.contains(&format!("-> \"{image}\"")), "{behind:?}");
+            machine.run(["sync", "s"]).ok();
+            server.find();
+            machine.run(["sync", "s", "--check"]).code(0);
+            machine.run(["sync", "s"]).ok();
+            let changes: Vec<(String, u64)> =
+                server.calls().into_iter().filter(|(call, _)| changes(call)).collect();
+            assert_eq!(changes, [], "nothing to do, and nothing is changed");
+            assert_eq!(started(&boto.world(STANDBY, &["launch_templates", "images"])), image);
+        }
+        boto.drift(PRIMARY, "group-desired", "serve", json!({ "desired": 16 }));
+        let behind = machine.run(["sync", "s", "--check"]).code(3);
+        assert!(behind.stdout.contains("capacity: 8 -> 16"), "{behind:?}");
+        machine.run(["sync", "s"]).ok();
+        machine.run(["sync", "s", "--check"]).code(0);
+        let world = boto.world(STANDBY, &["groups", "images"]);
+        let group = &world["groups"]["drstack-fleet-pool-inference"];
+        assert_eq!(group["sizes"][2], 4, "a quarter of 16: {group}");
+        assert_eq!(world["images"].as_object().map(serde_json::Map::len), Some(3), "no copy is deleted");
+    }
+
+    fn changes(call: &str) -> bool {
+        let operation = call.rsplit('/').next().unwrap_or_default();
+        CHANGES.iter().any(|word| operation.starts_with(word))
+    }
+
+    /// Returns the image of the primary that the standby's template starts, by way of its copy.
+    fn started(world: &Value) -> String {
+        let template = &world["launch_templates"]["drstack-fleet-pool-inference"];
+        let versions = template["versions"].as_object().expect("versions");
+        let newest = versions.iter().max_by_key(|(number, _)| number.parse::<u32>().expect("a number"));
+        let copy = newest.expect("a version").1["data"]["ImageId"].as_str().expect("an image");
+        world["images"][copy]["Tags"]["drstack:source"].as_str().expect("its source").to_owned()
+    }
+}

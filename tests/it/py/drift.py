@@ -18,6 +18,7 @@
   group-delete         -                  removes the group and its instances
   template-default     version            makes another version the default
   template-version     type               adds a version with another instance type and makes it the default
+  group-release        image              a mixed group starts this image from now on, by a new version of its template
   template-delete      -                  removes the launch template
   ec2-tag              key, value         name is an id: adds or changes a tag of a VPC, subnet, image, ...
   ec2-untag            key                name is an id
@@ -102,6 +103,17 @@ def template_version():
     template_default(made["LaunchTemplateVersion"]["VersionNumber"])
 
 
+def group_release():
+    policy = on.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"][0]["MixedInstancesPolicy"]
+    template = policy["LaunchTemplate"]["LaunchTemplateSpecification"]["LaunchTemplateId"]
+    last = on.ec2.describe_launch_template_versions(LaunchTemplateId=template, Versions=["$Latest"])["LaunchTemplateVersions"][0]
+    data = {**last["LaunchTemplateData"], "ImageId": wanted["image"]}
+    made = on.ec2.create_launch_template_version(LaunchTemplateId=template, LaunchTemplateData=data)["LaunchTemplateVersion"]
+    version = {"LaunchTemplateId": template, "Version": str(made["VersionNumber"])}
+    policy["LaunchTemplate"]["LaunchTemplateSpecification"] = version
+    on.autoscaling.update_auto_scaling_group(AutoScalingGroupName=name, MixedInstancesPolicy=policy)
+
+
 def launch():
     tags = [{"ResourceType": "instance", "Tags": tag_list(wanted["tags"])}]
     on.ec2.run_instances(MinCount=1, MaxCount=1, LaunchTemplate={"LaunchTemplateName": name}, TagSpecifications=tags)
@@ -140,6 +152,7 @@ CHANGES = {
     "group-delete": lambda: on.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True),
     "template-default": lambda: template_default(wanted["version"]),
     "template-version": template_version,
+    "group-release": group_release,
     "template-delete": lambda: on.ec2.delete_launch_template(LaunchTemplateName=name),
     "ec2-tag": lambda: on.ec2.create_tags(Resources=[name], Tags=tag()),
     "ec2-untag": lambda: on.ec2.delete_tags(Resources=[name], Tags=[{"Key": wanted["key"]}]),

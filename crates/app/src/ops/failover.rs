@@ -130,13 +130,14 @@ fn expect_possible(session: &Session, how: &Failover, shown: &PlanOutcome) -> Re
         let hint = "run it with `--unsigned` in place of `--with-files`: it works from what was applied; the mode is unchanged";
         return Err(Failure::new(Status::NotReady, message, hint));
     }
-    // A run that recovers nothing begins no outage: only a failback would lead out of that.
+    // Where nothing was applied, or all of it was destroyed, a run that recovers nothing begins no outage:
+    // only a failback would lead out of that.
     let begins = shown.mode.standing().mode == Mode::Standby;
     let recovers = |step: &Step| {
         let part = session.kinds.get(&step.kind).and_then(|kind| Part::of(kind, step.place));
         part.is_some_and(|part| part != Part::Check)
     };
-    let is_possible = match begins {
+    let is_possible = match begins && session.decisions.files_alone {
         true => shown.plan.steps.iter().any(recovers),
         false => !shown.plan.is_empty(),
     };
@@ -181,6 +182,7 @@ fn detected(session: &Session, how: &Failover) -> Result<Timestamp, Failure> {
 async fn options(session: &mut Session, how: &Failover) -> Result<Options, Failure> {
     session.go_without(&how.not_waiting_for, how.planned)?;
     let named = addresses(&session.stack, &how.only)?;
+    session.expect_declared(&named)?;
     let part = session.part(named)?;
     Ok(Options {
         intent: if how.planned { Intent::PlannedFailover } else { Intent::Failover },

@@ -112,8 +112,8 @@ impl Session {
     async fn behind(&self, shown: &PlanOutcome, typed: &str) -> Result<Result<(), Failure>, Failure> {
         let standby = &self.stack.facts.standby;
         let what = match shown.plan.steps.len() {
-            0 if self.is_published(shown).await? => return Ok(Ok(())),
-            0 => "the bundle of a failover is not of today's primary".to_owned(),
+            0 if self.leads_the_same(shown).await? => return Ok(Ok(())),
+            0 => "a failover would work from an older bundle".to_owned(),
             steps => format!("{} to make", count(steps, "change")),
         };
         let hint = format!("`drstack sync {typed}` brings it in line");

@@ -40,6 +40,24 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Checks that each of `names` is a part of the stack: a part that has another name by now would fail over
+    /// as nothing.
+    pub(crate) fn expect_declared(&self, names: &[String]) -> Result<(), Failure> {
+        let known = || self.stack.components.keys();
+        let is_declared = |name: &&String| {
+            let of = Address::parse(name).map(|it| it.component());
+            known().any(|it| it.is_within(name) || of.as_ref() == Some(it))
+        };
+        let Some(name) = names.iter().find(|name| !is_declared(name)) else { return Ok(()) };
+        let hint = match text::nearest(name, known().map(ToString::to_string)) {
+            Some(it) => format!("did you mean `{it}`?"),
+            None => "`drstack graph STACK` shows the addresses of the stack".to_owned(),
+        };
+        Err(Failure::new(Status::Usage, format!("`{name}` names nothing of this stack"), hint))
+    }
+}
+
 /// Says which data `--delete-data` names in vain: what the stack names still, and nothing has to replace.
 ///
 /// What is kept or blocked is said there.

@@ -8,6 +8,7 @@ use drstack_core::control::in_flight::InFlight;
 use drstack_core::control::journal::{Journal, JournalError};
 use drstack_core::control::lock::{Lock, LockError};
 use drstack_core::control::mode::KeptMode;
+use drstack_core::control::published::withdraw;
 use drstack_core::control::records;
 use drstack_core::control::undo;
 use drstack_core::engine::again::Again;
@@ -22,6 +23,7 @@ use crate::planned::PlanOutcome;
 use crate::session::Session;
 use crate::steps::lock::release;
 use crate::steps::stop::asked;
+use crate::steps::then::BundleAction;
 
 impl Session {
     /// Executes `planned` under `lock`, renews the lock meanwhile and releases it at the end.
@@ -121,7 +123,12 @@ impl Session {
     /// Stores what has to outlive the run, whatever becomes of it.
     async fn keep_before(&self, planned: &PlanOutcome) -> Result<(), Failure> {
         self.keep_facts(planned).await?;
-        self.keep_what_to_undo(planned).await
+        self.keep_what_to_undo(planned).await?;
+        if planned.then == BundleAction::Withdraw {
+            // What is taken away by half is nothing that a failover may count on.
+            withdraw(&*self.store).await.map_err(|error| store_failure(&error))?;
+        }
+        Ok(())
     }
 
     /// Stores the facts of `planned`, under the lock.

@@ -8,24 +8,28 @@ use std::collections::BTreeSet;
 use drstack_core::address::ComponentAddress;
 use drstack_core::bundle::Bundle;
 use drstack_core::cloud::{Found, Owner};
-use drstack_core::compile::compile;
+use drstack_core::compile::{compile, queries};
 use drstack_core::control::StoreError;
 use drstack_core::control::mode::KeptMode;
 use drstack_core::control::published::bundle;
 use drstack_core::control::record;
 use drstack_core::control::undo::{self, Setting};
-use drstack_core::facts::Facts;
+use drstack_core::facts::{Fact, FactQuery, Facts};
 use drstack_core::graph::{Graph, Resource};
 use drstack_core::kind::{DynKind, Place, Role};
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Look, Observed, Owned};
 use drstack_core::plan::{Intent, Options, PlanReport, Remark};
 use drstack_core::stack::Stack;
+use jiff::SignedDuration;
 
 use crate::failure::{Failure, Status, shape_failure, store_failure};
 use crate::planned::PlanOutcome;
 use crate::session::Session;
 use crate::text::count;
+
+/// One run asks all its questions within this time.
+const OF_ONE_RUN: SignedDuration = SignedDuration::from_mins(1);
 
 impl Session {
     /// Fails if the stack no longer names what the record of a failover names: a part that failed over
@@ -102,11 +106,33 @@ impl Session {
         let is_named = |(id, component): &(String, ComponentAddress)| {
             self.stack.components.contains_key(component) || found.contains(id.as_str())
         };
-        let Some((id, component)) = standing.iter().find(|it| !is_named(it)) else { return Ok(()) };
+        let Some((id, component)) = standing.iter().find(|it| !is_named(it)) else {
+            return self.expect_all_asked();
+        };
         let message = format!(
             "`{id}` in {} is of `{component}`, and these files do not name it: all else would move without it",
             self.stack.facts.standby
         );
+        let hint =
+            "write it into the files again as it was; or name what is to move without it: `--only ADDRESS`";
+        Err(Failure::new(Status::NotReady, message, hint))
+    }
+
+    /// Fails if the last run asked the primary about something that these files do not name: a table that only
+    /// exports are kept of, for example, has nothing with tags in the standby region.
+    fn expect_all_asked(&self) -> Result<(), Failure> {
+        let Some(alone) = &self.alone else { return Ok(()) };
+        let asked: BTreeSet<String> = queries(&self.stack).iter().map(FactQuery::key).collect();
+        let answers = &alone.facts.answers;
+        let Some(last) = answers.values().map(|it| it.captured_at).max() else { return Ok(()) };
+        // Answers about what the stack no longer named by then are older.
+        let is_of_last = |fact: &Fact| last.duration_since(fact.captured_at) < OF_ONE_RUN;
+        let mut left = answers
+            .iter()
+            .filter(|(key, fact)| !asked.contains(*key) && !fact.value.is_null() && is_of_last(fact));
+        let Some((key, _)) = left.next() else { return Ok(()) };
+        let what = key.split_once('/').map_or(key.as_str(), |(_, name)| name).replacen('/', " ", 1);
+        let message = format!("the last run followed {what} of the primary, and these files do not name it");
         let hint =
             "write it into the files again as it was; or name what is to move without it: `--only ADDRESS`";
         Err(Failure::new(Status::NotReady, message, hint))

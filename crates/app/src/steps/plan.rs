@@ -138,7 +138,9 @@ impl Session {
         }
         self.note_unanswered(&unanswered, &compiled.graph, &facts.facts, &mut report);
         let predicted = self.predict((options.intent, now.mode), &plan, rehearsal.as_ref());
-        let (elsewhere, then) = (elsewhere(&compiled, &seen), BundleAction::after(options));
+        // What is left to a person is part of what a failover would work from.
+        let then = if for_a_person.is_empty() { BundleAction::after(options) } else { BundleAction::Leave };
+        let elsewhere = elsewhere(&compiled, &seen);
         Ok(PlanOutcome {
             plan,
             options: options.clone(),

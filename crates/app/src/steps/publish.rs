@@ -164,7 +164,7 @@ impl Session {
 
     /// True if the published bundle describes the same failover, has the signature that the stack
     /// demands, and is not due to be renewed.
-    pub(crate) async fn is_published(&self, planned: &PlanOutcome) -> Result<bool, Failure> {
+    async fn is_published(&self, planned: &PlanOutcome) -> Result<bool, Failure> {
         let now = match published(&*self.store).await {
             Ok(Published { bundle: Some(bytes), signatures, .. }) => (bytes, signatures),
             Ok(_) | Err(StoreError::NoBucket { .. }) => return Ok(false),
@@ -176,6 +176,21 @@ impl Session {
         // A bundle that cannot be read is published anew.
         let found = Bundle::from_bytes(&now.0);
         Ok(signed && found.is_ok_and(|it| is_recent(&it) && it.says_the_same_as(&wanted)))
+    }
+
+    /// True if a failover by the published bundle wants what it would want by one of now. What an apply itself
+    /// changed in the primary, and the age of the bundle, make no other failover.
+    pub(crate) async fn leads_the_same(&self, planned: &PlanOutcome) -> Result<bool, Failure> {
+        let bytes = match published(&*self.store).await {
+            Ok(Published { bundle: Some(bytes), .. }) => bytes,
+            Ok(_) | Err(StoreError::NoBucket { .. }) => return Ok(false),
+            Err(error) => return Err(store_failure(&error)),
+        };
+        let Ok(found) = Bundle::from_bytes(&bytes) else { return Ok(false) };
+        let wanted = self.bundle(planned, &BTreeMap::new(), "").await?;
+        let graph = |facts| compile(&self.stack, facts, Mode::Active).graph;
+        let wants_the_same = graph(&found.facts) == graph(&wanted.facts);
+        Ok(wants_the_same && Bundle { facts: wanted.facts.clone(), ..found }.says_the_same_as(&wanted))
     }
 
     /// Returns the inputs of a failover from now on, once `planned` has `made` its data.

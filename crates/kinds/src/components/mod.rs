@@ -76,6 +76,22 @@ fn unknown(
     out.error(code, field, format!("{message}: {why}"), help);
 }
 
+/// True if a failover goes on without an answer that nobody has: what stands in the standby region stays as it
+/// is. Warns of it. A refusal is an error in either mode.
+fn goes_on_without(
+    cx: &CompileCx<'_>,
+    out: &mut ResourceSet,
+    (code, field): (&'static str, &'static str),
+    message: impl Display,
+    why: &NoAnswer,
+) -> bool {
+    let goes_on = cx.mode == Mode::Active && !why.is_refusal();
+    if goes_on {
+        out.warn(code, field, format!("{message} ({why}): it stays as it stands"), why.hint());
+    }
+    goes_on
+}
+
 /// The default of switches that are on.
 fn yes() -> bool {
     true

@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::unknown;
+use super::{goes_on_without, unknown};
 use crate::facts::{FactKind, QueueFact};
 use crate::resources::Queue as QueueKind;
 use crate::services::sqs::queue::{QueueSpec, Redrive};
@@ -80,6 +80,9 @@ impl Component for Queue {
             }
             Known::Unknown(why) => {
                 let message = format!("nothing is known of queue `{}`", spec.name);
+                if goes_on_without(cx, out, ("DR280", "name"), &message, &why) {
+                    return out.export(QUEUE, vec![Link::Known(spec.name.clone())]);
+                }
                 unknown(out, ("DR280", "name"), message, &why, why.hint());
                 return;
             }

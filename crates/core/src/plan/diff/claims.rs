@@ -96,6 +96,9 @@ impl<'a> Draft<'a> {
             {
                 return Whose::Moved(address);
             }
+            Owner::Ours(address) if self.is_unready_in_its_place(kind, resource, found, address) => {
+                return Whose::Others;
+            }
             Owner::Ours(address) if self.serves_in_its_place(kind, resource, address) => {
                 self.leave_in_place(kind, resource, found, address);
                 return Whose::Others;

@@ -113,6 +113,26 @@ impl Draft<'_> {
         of.component() == resource.address.component() && is_left
     }
 
+    /// True if `found` stands in the place of `resource` and does not serve yet: a replica that is being made
+    /// may never get its items once the primary is lost. Reported as blocked.
+    pub(super) fn is_unready_in_its_place(
+        &mut self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        found: &Found,
+        of: &Address,
+    ) -> bool {
+        if !self.fails_over() || !self.serves_in_its_place(kind, resource, of) {
+            return false;
+        }
+        let Some(lacks) = kind.ready(&resource.spec, &found.live).ok().and_then(|it| it.lacks()) else {
+            return false;
+        };
+        let text = format!("`{}` is there for {of}, and serves nothing yet: {lacks}", found.id);
+        self.block(&resource.address, text);
+        true
+    }
+
     /// Leaves `found`, which stands for `of`, in the place of `resource`.
     ///
     /// Restored data is no replica, whatever the stack says by now: a report says of when it is, and a
@@ -149,7 +169,14 @@ impl Draft<'_> {
     }
 
     /// Notes drift that is left in place because only a replacement could fix it.
+    ///
+    /// A planned failover would start what was deployed since the last apply on data of before: the new size
+    /// and types with the old image. The primary answers, so that an apply can bring it over first.
     pub(super) fn leaves_as_it_is(&mut self, resource: &Resource, fields: &str) {
+        if self.options.intent == Intent::PlannedFailover && self.holds_data(&resource.kind) {
+            let text = "it is not what the primary has by now: run `drstack sync STACK` or `drstack apply STACK` first";
+            return self.block(&resource.address, text.to_owned());
+        }
         let why = match self.fails_over() {
             true => "a failover replaces nothing",
             false if self.holds_data(&resource.kind) => "it holds what the standby region serves",
