@@ -15,7 +15,7 @@ use crate::ui::Ui;
 /// Looks at the primary, brings over what has changed there since the last apply (images, templates, capacity, tables, queues), and publishes what a failover works from. Asks nobody: what needs a person, such as a deletion or a change of the stack's files, is left and told. `[sync]` of the stack limits what it may do.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  drstack sync stacks/fleet-routing --cloud sim\n  drstack sync . --check   # changes nothing; exit 3 when the standby region is behind\n\nExit codes: 0 in line, 1 failed or could not look, 3 behind or left to a person, 4 locked."
+    after_help = "Examples:\n  drstack sync stacks/fleet-routing --cloud sim\n  drstack sync . --check   # changes nothing; exit 3 when the standby region is behind\n\nExit codes: 0 in line, 1 failed or could not look, 3 behind or left to a person, 4 locked, 64 usage, 65 invalid stack."
 )]
 pub(crate) struct SyncArgs {
     #[command(flatten)]

@@ -142,7 +142,7 @@ fn a_sync_applies_no_change_of_the_files_and_no_first_apply() {
     let fresh = drstack();
     fresh.write("s/stack.toml", &one_pool(""));
     let refused = run(&fresh, "sync s").code(3);
-    assert!(refused.stderr.contains("no apply was ever complete here"), "{refused:?}");
+    assert!(refused.stderr.contains("there is no bundle of a complete apply here"), "{refused:?}");
 }
 
 #[test]
@@ -172,6 +172,64 @@ fn a_failback_says_what_the_primary_has_become_meanwhile() {
         "{back:?}"
     );
     assert!(back.stdout.contains("      max: 4 -> 0\n"), "{back:?}");
+}
+
+/// The bundle has image, types and capacity of one time: a failover would start none of them with another.
+#[test]
+fn a_sync_that_leaves_something_publishes_nothing_and_a_planned_failover_waits_for_an_apply() {
+    let machine = applied("\n[sync]\nallow = []\n");
+    let (first, before) = (source(&machine), kept(&machine)["bundle.json"].clone());
+    deploy(&machine, |group| {
+        group["image"]["id"] = json!("ami-00000000000000001");
+        group["types"] = json!(["m7g.large"]);
+    });
+    run(&machine, "sync s").code(3);
+    assert_eq!(kept(&machine)["bundle.json"], before);
+    let planned = run(&machine, "failover s --planned --auto-approve").code(1);
+    let why = "pool.inference/image: it is not what the primary has by now: run `drstack sync STACK` or `drstack apply STACK` first";
+    assert!(planned.stdout.contains(why), "{planned:?}");
+    run(&machine, "failback s --auto-approve").ok();
+    machine.run(["failover", "s", "--auto-approve", "--cloud", "sim", "--sim", "lost.toml"]).unasked();
+    assert_eq!(source(&machine), first);
+    let group =
+        machine.objects()["group"]["us-west-2"].as_object().and_then(|all| all.values().next()).cloned();
+    assert!(!group.expect("one").to_string().contains("m7g.large"));
+}
+
+#[test]
+fn a_sync_brings_back_nothing_that_a_destroy_took_away() {
+    let machine = applied("");
+    machine.write("denied.toml", "[[faults]]\nkind = \"vpc\"\noperation = \"delete\"\nerror = \"denied\"\n");
+    machine.run(["destroy", "s", "--auto-approve", "--cloud", "sim", "--sim", "denied.toml"]).code(1);
+    let before = machine.objects();
+    run(&machine, "sync s").code(3);
+    assert_eq!(machine.objects(), before);
+    run(&machine, "destroy s --auto-approve").ok();
+}
+
+#[test]
+fn a_pool_with_older_copies_of_its_image_is_renamed_and_renamed_back() {
+    let machine = applied("");
+    for image in ["ami-00000000000000001", "ami-00000000000000002"] {
+        deploy(&machine, |group| group["image"]["id"] = json!(image));
+        run(&machine, "sync s").ok();
+    }
+    let ids = |machine: &Drstack| -> Vec<String> {
+        let objects = machine.objects();
+        let all = ["image", "launch-template", "group"].map(|kind| objects[kind]["us-west-2"].clone());
+        all.iter()
+            .flat_map(|it| it.as_object().expect("objects").keys().cloned().collect::<Vec<_>>())
+            .collect()
+    };
+    let before = ids(&machine);
+    for name in ["serving", "inference"] {
+        let stack = one_pool("").replace("[pool.inference]", &format!("[pool.{name}]"));
+        machine.write("s/stack.toml", &stack);
+        run(&machine, "apply s --auto-approve").ok();
+        assert_eq!(ids(&machine), before, "as pool.{name}");
+        run(&machine, "plan s --detailed-exitcode").code(0);
+        assert_eq!(source(&machine), "ami-00000000000000002");
+    }
 }
 
 #[cfg(feature = "aws")]

@@ -105,11 +105,10 @@ fn without_a_bundle_the_files_have_to_name_all_that_stands() {
     {
         let machine = with(COLD);
         run(&machine, "apply s --auto-approve", None).ok();
-        let path = machine.folder().join(".drstack/sim/world.json");
-        let mut world: Value = serde_json::from_slice(&std::fs::read(&path).expect("a world")).expect("JSON");
-        let kept = world["world"]["buckets"]["demo-control"]["objects"].as_object_mut().expect("objects");
-        kept.remove("bundle.json").expect("a bundle");
-        machine.write(".drstack/sim/world.json", &world.to_string());
+        meddle(&machine, |world| {
+            let kept = world["buckets"]["demo-control"]["objects"].as_object_mut().expect("objects");
+            kept.remove("bundle.json").expect("a bundle");
+        });
         let all = format!("{STACK}{COLD}");
         let tables = all.split("\n[").filter(|it| !it.starts_with(&format!("{gone}]")));
         let rest = tables.collect::<Vec<_>>().join("\n[");
@@ -130,4 +129,82 @@ fn a_pool_that_wants_no_instances_is_predicted_to_miss_the_rto() {
     let plan = run(&machine, "plan s --require-rto", None).code(3);
     assert!(plan.stderr.contains("no failover meets an RTO while a pool wants no instances"), "{plan:?}");
     assert!(plan.stdout.contains("RTO 15m: not met while a pool wants no instances"), "{plan:?}");
+}
+
+/// Changes the objects of the simulated world by hand.
+fn meddle(machine: &Drstack, change: impl FnOnce(&mut Value)) {
+    let path = machine.folder().join(".drstack/sim/world.json");
+    let mut world: Value = serde_json::from_slice(&std::fs::read(&path).expect("a world")).expect("JSON");
+    change(&mut world["world"]);
+    machine.write(".drstack/sim/world.json", &world.to_string());
+}
+
+#[test]
+fn a_replica_that_is_still_being_made_serves_nothing() {
+    let machine = with(COLD);
+    run(&machine, "apply s --auto-approve", None).ok();
+    machine.write("s/stack.toml", &format!("{STACK}{}", COLD.replace("cold", "pilot-light")));
+    run(&machine, "apply s --auto-approve", None).ok();
+    machine.write("s/stack.toml", &format!("{STACK}{COLD}"));
+    run(&machine, "apply s --auto-approve", None).ok();
+    meddle(&machine, |world| {
+        world["objects"]["table-replica"]["us-west-2"]["acme-orders"]["live"]["status"] = "CREATING".into();
+    });
+    let over = lost(&machine, "failover s").code(1);
+    assert!(
+        over.stdout.contains("is there for table.orders/table-replica, and serves nothing yet"),
+        "{over:?}"
+    );
+    assert!(!over.stdout.contains("traffic moved") && !over.stdout.contains("Recovered"), "{over:?}");
+    assert!(over.stdout.contains("--not-waiting-for table.orders"), "{over:?}");
+}
+
+#[test]
+fn a_part_is_named_as_the_stack_names_it() {
+    let machine = with("");
+    run(&machine, "apply s --auto-approve", None).ok();
+    machine.write("s/stack.toml", &STACK.replace("pool.batch", "pool.bulk"));
+    let refused = lost(&machine, "failover s --with-files --only pool.batch").code(64);
+    assert!(refused.stderr.contains("`pool.batch` names nothing of this stack"), "{refused:?}");
+    assert!(refused.stderr.contains("did you mean `pool.bulk`?"), "{refused:?}");
+}
+
+#[test]
+fn without_a_bundle_a_cold_table_that_the_files_leave_out_is_missed() {
+    let machine = with(COLD);
+    run(&machine, "apply s --auto-approve", None).ok();
+    meddle(&machine, |world| {
+        let kept = world["buckets"]["demo-control"]["objects"].as_object_mut().expect("objects");
+        kept.remove("bundle.json").expect("a bundle");
+    });
+    let traffic = COLD.split_once("[traffic").expect("traffic").1;
+    machine.write("s/stack.toml", &format!("{STACK}[traffic{traffic}"));
+    let refused = lost(&machine, "failover s --unsigned").code(3);
+    let why = "the last run followed table acme-orders of the primary, and these files do not name it";
+    assert!(refused.stderr.contains(why), "{refused:?}");
+}
+
+#[test]
+fn traffic_moves_though_control_bucket_and_zones_are_lost_and_its_alarm_is_made_again() {
+    let traffic = COLD.split_once("[traffic").expect("traffic").1;
+    let (first, _) = STACK.split_once("[pool.serving]").expect("a head");
+    let pool = "[pool.web]\nimage = \"ami-0123456789abcdef0\"\nnetwork = \"@network.standby\"\ninstance_types = [\"g5.xlarge\"]\ncapacity = 4\n";
+    let queue = "[queue.jobs]\nname = \"acme-jobs\"\n";
+    let machine = with("");
+    machine.write("s/stack.toml", &format!("{first}{pool}{queue}[traffic{traffic}"));
+    run(&machine, "apply s --auto-approve", None).ok();
+    meddle(&machine, |world| {
+        world["buckets"].as_object_mut().expect("buckets").clear();
+    });
+    let over = lost(&machine, "failover s --without-control").unasked();
+    assert!(over.stdout.contains("traffic moved"), "{over:?}");
+    let machine = with("");
+    machine.write("s/stack.toml", &format!("{first}{pool}[traffic{traffic}"));
+    run(&machine, "apply s --auto-approve", None).ok();
+    meddle(&machine, |world| {
+        world["objects"]["alarm"]["us-west-2"].as_object_mut().expect("alarms").clear();
+    });
+    let over = lost(&machine, "failover s").unasked();
+    assert!(over.stderr.contains("created traffic.api/alarm"), "{over:?}");
+    assert!(over.stdout.contains("traffic moved"), "{over:?}");
 }

@@ -74,6 +74,7 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
         return Ok(if shown.report.blocked.is_empty() { Status::Done } else { Status::Failed });
     }
     expect_whole(&shown)?;
+    first.iter().try_for_each(|(_, begin)| expect_whole(begin))?;
     if how.auto_approve {
         session.expect_more_than_replaced(&shown, "failback STACK")?;
     } else {

@@ -93,7 +93,7 @@ impl Session {
     /// what the primary changed, and what a person wrote is applied by a person.
     async fn expect_as_applied(&self, typed: &str) -> Result<(), Failure> {
         let Some((applied_at, differences)) = self.changed_since_applied().await? else {
-            let message = "no apply was ever complete here, and a sync follows what was applied";
+            let message = "there is no bundle of a complete apply here (none was complete, a destroy removed it, or it is lost), and a sync follows what was applied";
             return Err(Failure::new(Status::NotReady, message, format!("run `drstack apply {typed}`")));
         };
         if differences.is_empty() {
@@ -116,7 +116,7 @@ impl Session {
             0 => "a failover would work from an older bundle".to_owned(),
             steps => format!("{} to make", count(steps, "change")),
         };
-        let hint = format!("`drstack sync {typed}` brings it in line");
+        let hint = format!("`drstack sync {typed}` brings over what it may");
         Ok(Err(Failure::new(Status::NotReady, format!("{standby} is behind: {what}"), hint)))
     }
 }

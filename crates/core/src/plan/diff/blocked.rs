@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::{Draft, Stays, names};
 use crate::address::Address;
-use crate::cloud::CloudError;
+use crate::cloud::{CloudError, Found};
 use crate::graph::Resource;
 use crate::kind::{DynKind, Place};
 use crate::objective::Mode;
-use crate::observe::Owned;
+use crate::observe::{Look, Owned};
 use crate::plan::{Intent, Remark};
 
 impl Draft<'_> {
@@ -134,6 +134,19 @@ impl Draft<'_> {
             return false;
         }
         let name = resource.known_name().unwrap_or_default();
+        // What was taken away alone is read again once it is there.
+        let reads = |address: &Address, found: &Found| {
+            let kind = self.want.resources.get(address).and_then(|it| self.kinds.get(&it.kind));
+            kind.and_then(|kind| kind.links(&found.live).ok())
+                .is_some_and(|all| all.iter().any(|it| it == name))
+        };
+        let mut present = self.seen.seen.iter().filter_map(|(address, look)| match look {
+            Look::Present(found) => Some((address, found)),
+            _ => None,
+        });
+        if present.any(|(address, found)| reads(address, found)) {
+            return false;
+        }
         let text = format!(
             "`{name}` is not there, so nothing reads it that leads users: fail over with the name that the stack was applied with; where it was taken away, fail back once the primary answers"
         );

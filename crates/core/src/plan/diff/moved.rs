@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::copies::HandedOver;
+use super::copies::{HandedOver, copied};
 use super::kept_names::{KeptNames, stranger};
 use crate::address::{Address, ComponentAddress};
 use crate::cloud::{Found, Owner};
@@ -339,15 +339,24 @@ impl<'a> Search<'a> {
         pairs
     }
 
-    /// Returns resources that `new` finds by tag and lacks, and of which `old` has exactly one.
+    /// Returns resources that `new` finds by tag and lacks, and of which `old` has exactly one; of several
+    /// copies of data, the one that `new` wants.
     ///
     /// Each comes with its index in the list of owned resources.
     fn parts(&self, old: &ComponentAddress, new: &ComponentAddress) -> Vec<(&'a Resource, usize)> {
         let mut parts = Vec::new();
         for resource in self.of_component(new) {
             let by_tag = self.is_by_tag(resource);
+            let copies = copied(self.kinds, &resource.kind);
+            let is_wanted = |found: &Found| {
+                let compared = copies.and_then(|kind| kind.diff(&resource.spec, &found.live).ok());
+                compared.is_some_and(|changes| !changes.iter().any(|it| it.replace))
+            };
+            let is_older = matches!(self.seen.seen.get(&resource.address), Some(Look::Present(found))
+                if copies.is_some() && !is_wanted(found));
             let is_absent = self.seen.seen.get(&resource.address) == Some(&Look::Absent)
                 && !self.handed.contains(&resource.address)
+                || is_older
                 || stranger(resource, self.seen, self.kinds).is_some_and(|(_, _, of)| self.is_wanted(of));
             let at = Address::new(old, resource.address.resource());
             let here = |at: &&usize| {
@@ -355,8 +364,12 @@ impl<'a> Search<'a> {
                 owned.kind == resource.kind && owned.place == resource.place
             };
             let there: Vec<&usize> = self.owned.get(&at).into_iter().flatten().filter(here).collect();
-            if let (true, true, [only]) = (by_tag, is_absent, &there[..]) {
-                parts.push((resource, **only));
+            let chosen = match &there[..] {
+                [only] => Some(**only),
+                several => several.iter().find(|at| is_wanted(&self.seen.others[***at].found)).map(|at| **at),
+            };
+            if let (true, true, Some(at)) = (by_tag, is_absent, chosen) {
+                parts.push((resource, at));
             }
         }
         parts
@@ -381,7 +394,9 @@ impl<'a> Search<'a> {
     /// True if `old` has, but for the address, all that `new` lacks, and `new` lacks something that
     /// exists.
     fn are_alike(&self, old: &ComponentAddress, new: &ComponentAddress) -> Result<bool, ShapeError> {
-        let has_both = self.of_component(new).filter(|it| self.is_by_tag(it)).any(|resource| {
+        // Older copies of data stay where they were made.
+        let is_one = |it: &&Resource| self.is_by_tag(it) && copied(self.kinds, &it.kind).is_none();
+        let has_both = self.of_component(new).filter(is_one).any(|resource| {
             let there = matches!(self.seen.seen.get(&resource.address), Some(Look::Present(found))
                 if found.owner == Owner::Ours(resource.address.clone()));
             there && self.owned.contains_key(&Address::new(old, resource.address.resource()))
@@ -456,8 +471,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Returns the address as a TOML string; keys of `for_each` have quotes of their own, and may have
-/// any other character.
+/// Returns the address as a TOML string; keys of `for_each` may have any character.
 fn literal(address: &str) -> String {
     let is_plain = |c: char| c != '"' && c != '\\' && !c.is_control();
     let is_literal = |c: char| c != '\'' && !c.is_control();

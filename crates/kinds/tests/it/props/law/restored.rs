@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::compile::compile;
 use drstack_core::graph::Resource;
+use drstack_core::kind::Capabilities;
 use drstack_core::objective::Mode;
 use drstack_core::observe::{Look, Observed};
 use drstack_core::plan::{Intent, Options, plan};
@@ -44,9 +45,9 @@ item  = { id = "1" }
 fn missed(edge: Option<Edge>, when: When, check: &str) -> Vec<String> {
     let (stack, kinds) = (stack(&format!("{STACK}{check}")), drstack_kinds::kinds());
     let graph = compile(&stack, &facts(&stack), Mode::Active).graph;
-    // Traffic moves by an alarm that was there before.
-    let look = |it: &Resource| match kinds.get(&it.kind).filter(|kind| kind.capabilities().is_read_elsewhere)
-    {
+    // Traffic moves by an alarm that was there before, and what is restored was exported.
+    let is_there = |of: Capabilities| of.is_read_elsewhere || of.is_found.is_some();
+    let look = |it: &Resource| match kinds.get(&it.kind).filter(|kind| is_there(kind.capabilities())) {
         Some(kind) => {
             let id = it.name.clone().unwrap();
             let live = kind.expect(&it.spec, &id).unwrap();
