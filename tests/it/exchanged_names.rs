@@ -177,3 +177,51 @@ fn a_destroy_after_a_rename_that_was_not_applied_keeps_what_feeds_the_copy() {
         assert_eq!(after[kind][region].as_object().map(serde_json::Map::len), Some(1), "{kind}");
     }
 }
+
+/// Two pools that change their names at once, with images of their own.
+fn two_pools(names: [&str; 2]) -> String {
+    let pool = |name: &str, group: &str| {
+        format!(
+            "[pool.{name}]\nfollows = \"{group}\"\nnetwork = \"@network.n\"\ninstance_types = [\"g5.xlarge\"]\ncapacity = 4\n"
+        )
+    };
+    format!("[network.n]\ncidr = \"10.64.0.0/16\"\n{}{}", pool(names[0], "a"), pool(names[1], "b"))
+}
+
+#[test]
+fn a_rename_of_two_pools_that_was_cut_off_anywhere_goes_on_and_makes_none_anew() {
+    let new = format!("{HEAD}{}", two_pools(["infx", "trnx"]));
+    let mut cut_off = 0;
+    for call in (0..40).step_by(2) {
+        let machine = applied(&[two_pools(["inf", "trn"])]);
+        let groups = machine.objects()["group"].clone();
+        let ids = |it: &Value| it["us-west-2"].as_object().map(|it| it.keys().cloned().collect::<Vec<_>>());
+        machine.write("s/stack.toml", &new);
+        machine.write("sim.toml", &format!("kill_at = {call}\n"));
+        let died = run(&machine, "apply s --auto-approve --sim sim.toml");
+        cut_off += usize::from(died.code == 137);
+        run(&machine, "unlock s --force");
+        let plan = run(&machine, "plan s").ok();
+        assert!(!plan.stdout.contains(" - group") && !plan.stdout.contains(" + group"), "{call}: {plan:?}");
+        run(&machine, "apply s --auto-approve").ok();
+        assert_eq!(ids(&machine.objects()["group"]), ids(&groups), "{call}");
+        run(&machine, "plan s --detailed-exitcode").code(0);
+    }
+    assert!(cut_off > 5, "{cut_off} runs died");
+}
+
+#[test]
+fn two_pools_that_failed_over_under_new_names_keep_role_and_template_in_the_failback() {
+    let machine = applied(&[two_pools(["inf", "trn"])]);
+    machine.write("lost.toml", "down = [\"us-east-1\", \"global\"]\n");
+    machine.write("s/stack.toml", &format!("{HEAD}{}", two_pools(["infx", "trnx"])));
+    run(&machine, "failover s --with-files --auto-approve --sim lost.toml").unasked();
+    let before = machine.objects();
+    run(&machine, "failback s --auto-approve").ok();
+    let after = machine.objects();
+    for (kind, region) in [("launch-template", "us-west-2"), ("group", "us-west-2")] {
+        let ids = |it: &Value| it[kind][region].as_object().map(|it| it.keys().cloned().collect::<Vec<_>>());
+        assert_eq!(ids(&after), ids(&before), "{kind}");
+    }
+    run(&machine, "plan s --detailed-exitcode").code(0);
+}

@@ -174,6 +174,71 @@ fn a_failback_says_what_the_primary_has_become_meanwhile() {
     assert!(back.stdout.contains("      max: 4 -> 0\n"), "{back:?}");
 }
 
+/// What a sync could not finish is not in the bundle, and a failover says so.
+#[test]
+fn what_was_not_brought_over_is_said_by_the_sync_and_by_the_failover() {
+    let machine = applied("");
+    machine
+        .write("denied.toml", "[[faults]]\nkind = \"group\"\noperation = \"update\"\nerror = \"denied\"\n");
+    deploy(&machine, |group| group["capacity"] = json!(20));
+    let failed = machine.run(["sync", "s", "--cloud", "sim", "--sim", "denied.toml"]).code(1);
+    assert!(failed.stderr.contains("warning: the bundle is still that of 2026-"), "{failed:?}");
+    let lost = ["failover", "s", "--auto-approve", "--cloud", "sim", "--sim", "lost.toml"];
+    let over = machine.run(lost).unasked();
+    let said = "that was not brought over: pool.inference; this failover starts what was applied";
+    assert!(over.stderr.contains(said), "{over:?}");
+}
+
+#[test]
+fn a_failover_after_a_complete_sync_has_nothing_to_say_of_deploys() {
+    let machine = applied("");
+    deploy(&machine, |group| group["capacity"] = json!(20));
+    run(&machine, "sync s").ok();
+    let over =
+        machine.run(["failover", "s", "--auto-approve", "--cloud", "sim", "--sim", "lost.toml"]).unasked();
+    assert!(!over.stderr.contains("not brought over"), "{over:?}");
+    assert!(over.stdout.contains("20 at the end"), "{over:?}");
+}
+
+/// What only goes is no part of what a failover works from.
+#[test]
+fn a_deletion_that_is_left_to_a_person_keeps_no_deploy_out_of_the_bundle() {
+    let machine = applied("\n[queue.jobs]\nname = \"acme-jobs\"\n");
+    let mut world = world(&machine);
+    world["world"]["facts"]["primary/queue/acme-jobs"]["dead_letters"] = Value::Null;
+    world["world"]["facts"][GROUP]["capacity"] = json!(20);
+    machine.write(".drstack/sim/world.json", &world.to_string());
+    let left = run(&machine, "sync s").code(3);
+    assert!(left.stderr.contains("a sync deletes nothing"), "{left:?}");
+    let check = run(&machine, "sync s --check").code(3);
+    assert!(check.stderr.contains("`drstack apply s --cloud sim` does it"), "{check:?}");
+    let over =
+        machine.run(["failover", "s", "--auto-approve", "--cloud", "sim", "--sim", "lost.toml"]).unasked();
+    assert!(over.stdout.contains("20 at the end"), "{over:?}");
+}
+
+#[test]
+fn a_sync_names_what_else_stands_in_its_way() {
+    let machine = applied("\n[table.h]\nname = \"acme-h\"\nposture = \"cold\"\nrpo = \"24h\"\n");
+    let mut world = world(&machine);
+    world["world"]["facts"]["primary/table/acme-h"]["shape"] = Value::Null;
+    machine.write(".drstack/sim/world.json", &world.to_string());
+    let blocked = run(&machine, "sync s").code(1);
+    assert!(blocked.stdout.contains("table.h: a failover would be blocked: left as it is"), "{blocked:?}");
+    let machine = applied("");
+    let made = machine.run(["keys", "new", "k.key"]).ok().stdout;
+    let public = made.split_whitespace().find(|it| it.starts_with("ed25519:")).expect("a public key");
+    let key = format!("signing = \"{public}\"\n\n[network");
+    machine.write("s/stack.toml", &one_pool("").replacen("\n[network", &key, 1));
+    let changed = run(&machine, "sync s").code(3);
+    assert!(changed.stderr.contains(": [stack] signing"), "{changed:?}");
+    let machine = applied("\n[pool.other]\nfollows = \"other\"\nnetwork = \"@network.standby\"\n");
+    let part = ["failover", "s", "--only", "pool.inference", "--auto-approve", "--cloud", "sim"];
+    machine.run(part).unasked();
+    let refused = run(&machine, "sync s").code(3);
+    assert!(refused.stderr.contains("pool.inference has failed over to us-west-2"), "{refused:?}");
+}
+
 /// The bundle has image, types and capacity of one time: a failover would start none of them with another.
 #[test]
 fn a_sync_that_leaves_something_publishes_nothing_and_a_planned_failover_waits_for_an_apply() {
@@ -277,7 +342,7 @@ mod servers {
         machine.run(["sync", "s", "--check"]).code(0);
         let world = boto.world(STANDBY, &["groups", "images"]);
         let group = &world["groups"]["drstack-fleet-pool-inference"];
-        assert_eq!(group["sizes"][2], 4, "a quarter of 16: {group}");
+        assert_eq!(group["instances"].as_array().map(Vec::len), Some(4), "a quarter of 16: {group}");
         assert_eq!(world["images"].as_object().map(serde_json::Map::len), Some(3), "no copy is deleted");
     }
 

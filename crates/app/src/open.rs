@@ -256,7 +256,11 @@ impl Session {
         let StackFacts { name, control, .. } = self.stack.facts.clone();
         let url = Url { control, stack: name };
         let components = &self.app.catalog.components;
-        let found = opened(&*self.store, components, &url, self.stack.signing.as_ref()).await?;
+        // A key that the files name first is a change of the files.
+        let found = match opened(&*self.store, components, &url, self.stack.signing.as_ref()).await {
+            Err(_) => opened(&*self.store, components, &url, None).await?,
+            found => found?,
+        };
         Ok(found.map(|(bundle, applied)| {
             (bundle.applied_at, self.stack.resolve().differences(&applied.resolve()))
         }))

@@ -68,6 +68,7 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
         session.show_rehearsed();
     }
     let shown = look_and_plan(session, &options).await?;
+    session.warn_of_what_was_not_brought_over().await;
     let kept = shown.mode.clone();
     session.warn_of_doubt(&kept)?;
     if how.planned {

@@ -10,6 +10,7 @@ use crate::ops::finish::{Approval, finish};
 use crate::planned::PlanOutcome;
 use crate::session::Session;
 use crate::steps::publish::signer;
+use crate::steps::then::BundleAction;
 use crate::text::count;
 
 /// Options of a sync.
@@ -44,19 +45,34 @@ pub async fn sync(session: &mut Session, how: Sync) -> Ended {
     };
     let shown = session.plan(&options).await?;
     session.tell(News::Moved { moved: &shown.moved, primary: &session.stack.facts.primary });
-    session.show(&shown, options.intent, None);
+    let failover = format!("drstack failover {}", how.typed);
+    let way_out = session.way_out(&shown, options.intent, Some(&failover)).await;
+    session.show(&shown, options.intent, way_out);
     session.tell(News::ForAPerson(&shown.for_a_person));
     let left = left_for_a_person(&shown, &how.typed);
     let unseen = unseen(&shown);
     if how.check {
-        let behind = session.behind(&shown, &how.typed).await?;
-        return unseen.and(behind).and(left).map(|()| Status::Done);
+        unseen?;
+        // What only a person can do, no sync does.
+        let behind = match shown.plan.is_empty() && left.is_err() {
+            true => Ok(()),
+            false => session.behind(&shown, &how.typed).await?,
+        };
+        return behind.and(left).map(|()| Status::Done);
     }
+    let publishes = shown.then == BundleAction::Publish;
     if !shown.plan.is_empty() {
-        let ended = finish(session, &options, shown, Run::Sync, how.parallelism, Approval::Given).await?;
+        let ended = finish(session, &options, shown, Run::Sync, how.parallelism, Approval::Given).await;
+        if !publishes || !matches!(ended, Ok(Status::Done)) {
+            session.warn_of_older_bundle().await;
+        }
+        let ended = ended?;
         return unseen.and(left).map(|()| ended);
     }
     unseen?;
+    if !publishes {
+        session.warn_of_older_bundle().await;
+    }
     let ready = session.expect_ready(&shown).await;
     let mode = shown.mode.clone();
     session.publish_unchanged(&options, shown).await?;
@@ -69,8 +85,18 @@ impl Session {
     async fn expect_in_standby(&self, typed: &str) -> Result<(), Failure> {
         let mode = self.sure_mode().await?;
         let standby = &self.stack.facts.standby;
+        let only = mode.standing().only;
         let (message, hint) = match (mode.standing().mode, mode.is_complete()) {
             (Mode::Standby, true) => return Ok(()),
+            (Mode::Active, true) if !only.is_empty() => (
+                format!(
+                    "{} has failed over to {standby}, and a sync follows the primary as a whole",
+                    only.join(", ")
+                ),
+                format!(
+                    "`drstack apply {typed}` brings over the rest; a sync works again after `drstack failback {typed}`"
+                ),
+            ),
             (Mode::Active, true) => (
                 format!("{standby} serves: the primary is idle since the failover, and a sync follows it"),
                 format!(
@@ -106,6 +132,15 @@ impl Session {
             "a sync applies no change of the files: `drstack plan {typed}` shows what it is, `drstack apply {typed}` applies it"
         );
         Err(Failure::new(Status::NotReady, message, hint))
+    }
+
+    /// Says of which time the bundle is that a failover works from, if it is not of this sync.
+    async fn warn_of_older_bundle(&self) {
+        if let Ok(Some((applied_at, _))) = self.changed_since_applied().await {
+            self.warn(&format!(
+                "warning: the bundle is still that of {applied_at:.0}: a failover starts images, types and sizes of then until all of this is done"
+            ));
+        }
     }
 
     /// Fails if a sync would change something.

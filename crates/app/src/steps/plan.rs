@@ -15,7 +15,7 @@ use drstack_core::control::witness;
 use drstack_core::diagnostic::{Diagnostic, MOST_SHOWN, codes::UNANSWERED};
 use drstack_core::facts::{Facts, Moved, moved};
 use drstack_core::graph::{Graph, Resource};
-use drstack_core::kind::Place;
+use drstack_core::kind::{Action, Place};
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Capture, Look, Observed, capture, observe, observe_alone};
 use drstack_core::part::Sequence;
@@ -31,6 +31,7 @@ use crate::planned::PlanOutcome;
 use crate::report::restored;
 use crate::session::Session;
 use crate::steps::addresses::not_deleted;
+use crate::steps::rehearse::obstacles;
 use crate::steps::then::{BundleAction, elsewhere};
 use crate::text;
 
@@ -134,12 +135,13 @@ impl Session {
         let rehearsal = self.rehearse(options, &facts.facts, &compiled.graph, (&now, &plan, &seen))?;
         if let Some(rehearsal) = &rehearsal {
             // An apply that ends well promises that the stack can fail over.
-            report.blocked.extend(rehearsal.violations.iter().cloned());
+            report.blocked.extend(obstacles(rehearsal));
         }
         self.note_unanswered(&unanswered, &compiled.graph, &facts.facts, &mut report);
         let predicted = self.predict((options.intent, now.mode), &plan, rehearsal.as_ref());
-        // What is left to a person is part of what a failover would work from.
-        let then = if for_a_person.is_empty() { BundleAction::after(options) } else { BundleAction::Leave };
+        // What is left to a person may be part of what a failover would work from; what goes is not.
+        let is_whole = for_a_person.iter().all(|it| it.action == Action::Delete && !it.replaces);
+        let then = if is_whole { BundleAction::after(options) } else { BundleAction::Leave };
         let elsewhere = elsewhere(&compiled, &seen);
         Ok(PlanOutcome {
             plan,

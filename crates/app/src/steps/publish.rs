@@ -190,7 +190,9 @@ impl Session {
         let wanted = self.bundle(planned, &BTreeMap::new(), "").await?;
         let graph = |facts| compile(&self.stack, facts, Mode::Active).graph;
         let wants_the_same = graph(&found.facts) == graph(&wanted.facts);
-        Ok(wants_the_same && Bundle { facts: wanted.facts.clone(), ..found }.says_the_same_as(&wanted))
+        // What it predicts is no part of what it does.
+        let Bundle { facts, rehearsed, .. } = wanted.clone();
+        Ok(wants_the_same && Bundle { facts, rehearsed, ..found }.says_the_same_as(&wanted))
     }
 
     /// Returns the inputs of a failover from now on, once `planned` has `made` its data.

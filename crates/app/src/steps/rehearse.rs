@@ -9,7 +9,7 @@ use drstack_core::kind::{Action, KindRegistry, Place};
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::{Observed, Owned};
 use drstack_core::plan::stability::Rehearsal;
-use drstack_core::plan::{Intent, Options, Plan};
+use drstack_core::plan::{Intent, Options, Plan, Remark};
 
 use crate::failure::{Failure, shape_failure};
 use crate::session::Session;
@@ -25,6 +25,19 @@ fn left_data<'s>(seen: &'s Observed, plan: &Plan, kinds: &KindRegistry) -> Vec<&
         .collect();
     let in_standby = seen.others.iter().filter(|it| it.place == Place::Standby).filter(is_data);
     in_standby.filter(|it| !goes.contains(it.found.id.as_str())).collect()
+}
+
+/// Returns what stands in the way of the rehearsed failover: calls that it may not make, else what it
+/// could not do.
+pub(super) fn obstacles(rehearsal: &Rehearsal) -> Vec<Remark> {
+    if !rehearsal.violations.is_empty() {
+        return rehearsal.violations.clone();
+    }
+    let lacks = |it: &Remark| Remark {
+        address: it.address.clone(),
+        text: format!("a failover would be blocked: {}", it.text),
+    };
+    rehearsal.report.blocked.iter().map(lacks).collect()
 }
 
 impl Session {

@@ -1,10 +1,18 @@
 //! What a failover would begin with, where that is not what stands.
 
+use std::collections::BTreeSet;
+
+use drstack_core::address::ComponentAddress;
 use drstack_core::bundle::Bundle;
+use drstack_core::compile::compile;
 use drstack_core::control::StoreError;
 use drstack_core::control::published::bundle;
+use drstack_core::control::records;
+use drstack_core::graph::Resource;
+use drstack_core::objective::Mode;
 
 use crate::session::Session;
+use crate::text::listed;
 
 impl Session {
     /// Warns if there is nothing that a failover could begin with but these files, since whoever starts
@@ -34,5 +42,28 @@ impl Session {
             }
         };
         self.warn(&format!("warning: {why}; `drstack apply STACK` puts it in place"));
+    }
+}
+
+impl Session {
+    /// Warns of what the primary had become by the last look at it, and no complete run has brought over: a
+    /// failover starts what was applied.
+    pub(crate) async fn warn_of_what_was_not_brought_over(&self) {
+        let Some(alone) = self.alone.as_ref().filter(|_| !self.decisions.files_alone) else { return };
+        // Who cannot read what is newer fails over with what there is.
+        let Ok(kept) = records::facts(&*self.store).await else { return };
+        let [applied, newer] =
+            [&alone.facts, &kept.facts].map(|facts| compile(&self.stack, facts, Mode::Active).graph);
+        let differs = |it: &&Resource| applied.resources.get(&it.address) != Some(*it);
+        let changed = newer.resources.values().filter(differs).map(|it| it.address.component());
+        let components: BTreeSet<ComponentAddress> = changed.collect();
+        if kept.facts.answers.is_empty() || components.is_empty() {
+            return;
+        }
+        let all: Vec<&ComponentAddress> = components.iter().collect();
+        self.warn(&format!(
+            "warning: the primary had changed since the last complete apply or sync, and that was not brought over: {}; this failover starts what was applied",
+            listed(&all)
+        ));
     }
 }

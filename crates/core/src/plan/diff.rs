@@ -16,6 +16,7 @@ mod remarks;
 mod remove;
 mod replace;
 mod succession;
+mod tied;
 mod traffic;
 
 use std::cell::OnceCell;

@@ -7,10 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::copies::{HandedOver, copied};
 use super::kept_names::{KeptNames, stranger};
+use super::tied::{self, is_open, literal};
 use crate::address::{Address, ComponentAddress};
 use crate::cloud::{Found, Owner};
 use crate::graph::{Graph, Resource};
@@ -212,6 +211,7 @@ impl<'a> Search<'a> {
                 }
             }
         }
+        self.prefer_tied(&mut alike);
         for (new, olds) in &mut alike {
             // In a renamed module the components keep their own names, and those of `for_each`
             // their keys.
@@ -229,6 +229,29 @@ impl<'a> Search<'a> {
             .collect();
         pairs.extend(self.settled(only));
         Ok(pairs)
+    }
+
+    /// Drops the matches that are less than others: where a rename was cut off, what has moved already and
+    /// what has not refer to each other.
+    fn prefer_tied(&self, alike: &mut BTreeMap<&ComponentAddress, Vec<&ComponentAddress>>) {
+        let is_tied = |old: &ComponentAddress, new: &ComponentAddress| {
+            let here = self.of_component(new).filter_map(|it| match self.seen.seen.get(&it.address) {
+                Some(Look::Present(found)) if found.owner == Owner::Ours(it.address.clone()) => {
+                    Some((self.kinds.get(&it.kind)?, found))
+                }
+                _ => None,
+            });
+            let there = self.owned.iter().filter(|(address, _)| address.component() == *old);
+            let there = there.flat_map(|(_, all)| all).map(|at| &self.seen.others[*at]);
+            let there = there.filter_map(|it| Some((self.kinds.get(it.kind)?, &it.found)));
+            tied::refer(&here.collect::<Vec<_>>(), &there.collect::<Vec<_>>())
+        };
+        let ties: BTreeSet<(ComponentAddress, ComponentAddress)> = alike
+            .iter()
+            .flat_map(|(new, olds)| olds.iter().map(|old| ((*old).clone(), (*new).clone())))
+            .filter(|(old, new)| is_tied(old, new))
+            .collect();
+        tied::prefer(alike, &ties);
     }
 
     /// Drops the matches of `alike` that would not hold once other objects of this plan exist.
@@ -468,33 +491,5 @@ impl<'a> Search<'a> {
         });
         let changes = kind.compare(&spec, &found.id, &found.live)?.changes;
         Ok(changes.iter().filter(|it| !is_open(&it.to)).map(|it| it.replace).collect())
-    }
-}
-
-/// Returns the address as a TOML string; keys of `for_each` may have any character.
-fn literal(address: &str) -> String {
-    let is_plain = |c: char| c != '"' && c != '\\' && !c.is_control();
-    let is_literal = |c: char| c != '\'' && !c.is_control();
-    if address.chars().all(is_plain) {
-        return format!("\"{address}\"");
-    }
-    if address.chars().all(is_literal) {
-        return format!("'{address}'");
-    }
-    let escaped = |c: char| match c {
-        '"' | '\\' => format!("\\{c}"),
-        c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
-        c => c.to_string(),
-    };
-    format!("\"{}\"", address.chars().map(escaped).collect::<String>())
-}
-
-/// True if the value contains something that is known only later.
-fn is_open(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text == KNOWN_LATER,
-        Value::Array(items) => items.iter().any(is_open),
-        Value::Object(fields) => fields.values().any(is_open),
-        _ => false,
     }
 }
