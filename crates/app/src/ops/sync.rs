@@ -3,6 +3,7 @@
 use drstack_core::keys::PrivateKey;
 use drstack_core::objective::Mode;
 use drstack_core::plan::{Intent, Options};
+use jiff::Timestamp;
 
 use crate::failure::{Ended, Failure, Status};
 use crate::operator::{News, Run};
@@ -33,6 +34,7 @@ pub struct Sync {
 /// [`NotReady`](Status::NotReady) if the standby region is behind at the end.
 pub async fn sync(session: &mut Session, how: Sync) -> Ended {
     session.decisions.parallelism = Some(how.parallelism);
+    let begun = session.now();
     session.expect_in_standby(&how.typed).await?;
     session.expect_as_applied(&how.typed).await?;
     session.signer = if how.check { None } else { signer(&session.stack, how.signing_key)? };
@@ -64,14 +66,14 @@ pub async fn sync(session: &mut Session, how: Sync) -> Ended {
     if !shown.plan.is_empty() {
         let ended = finish(session, &options, shown, Run::Sync, how.parallelism, Approval::Given).await;
         if !publishes || !matches!(ended, Ok(Status::Done)) {
-            session.warn_of_older_bundle().await;
+            session.warn_of_bundle_before(begun).await;
         }
         let ended = ended?;
         return unseen.and(left).map(|()| ended);
     }
     unseen?;
     if !publishes {
-        session.warn_of_older_bundle().await;
+        session.warn_of_bundle_before(begun).await;
     }
     let ready = session.expect_ready(&shown).await;
     let mode = shown.mode.clone();
@@ -134,9 +136,11 @@ impl Session {
         Err(Failure::new(Status::NotReady, message, hint))
     }
 
-    /// Says of which time the bundle is that a failover works from, if it is not of this sync.
-    async fn warn_of_older_bundle(&self) {
-        if let Ok(Some((applied_at, _))) = self.changed_since_applied().await {
+    /// Says of which time the bundle is that a failover works from, if it is of before this sync.
+    async fn warn_of_bundle_before(&self, begun: Timestamp) {
+        if let Ok(Some((applied_at, _))) = self.changed_since_applied().await
+            && applied_at < begun
+        {
             self.warn(&format!(
                 "warning: the bundle is still that of {applied_at:.0}: a failover starts images, types and sizes of then until all of this is done"
             ));
