@@ -122,7 +122,7 @@ fn a_planned_failover_leads_nobody_to_a_pool_without_instances() {
     let machine = drstack();
     machine.write("s/stack.toml", &format!("{}{TRAFFIC}", STACK.replace("= 8", "= 0")));
     run(&machine, "apply s --auto-approve", None).ok();
-    let held = run(&machine, "failover s --planned --auto-approve", None).code(1);
+    let held = run(&machine, "failover s --planned --auto-approve", None).code(3);
     assert!(held.stdout.contains("pool.serving/group (it wants no instances)"), "{held:?}");
     assert!(!held.stdout.contains("traffic moved"), "{held:?}");
     run(&machine, "failback s --auto-approve", None).ok();

@@ -1,6 +1,6 @@
 //! Moves to the standby region. Unless it is planned, a failover calls no other region.
 
-use drstack_core::address::ComponentAddress;
+use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::bundle::commands;
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::objective::Mode;
@@ -119,9 +119,11 @@ fn expect_possible(session: &Session, how: &Failover, shown: &PlanOutcome) -> Re
     let blocked = &shown.report.blocked;
     // What traffic does not wait for, by the operator's word, may be absent.
     let goes_without = |it: &Remark| {
-        let of = ComponentAddress::new(it.address.split('/').next().unwrap_or_default());
+        let named = Address::parse(&it.address).map(|it| it.component());
+        let of = named.unwrap_or_else(|| ComponentAddress::new(&it.address));
         how.not_waiting_for.iter().any(|name| of.is_within(name))
     };
+    let begins = shown.mode.standing().mode == Mode::Standby;
     if how.with_files && !blocked.iter().all(goes_without) {
         // What could not be observed says nothing about the files.
         let message = match shown.has_failed_looks() {
@@ -131,9 +133,14 @@ fn expect_possible(session: &Session, how: &Failover, shown: &PlanOutcome) -> Re
         let hint = "run it with `--unsigned` in place of `--with-files`: it works from what was applied; the mode is unchanged";
         return Err(Failure::new(Status::NotReady, message, hint));
     }
+    // The primary serves, and what is blocked needs an apply: none works once the failover has begun.
+    if how.planned && begins && !blocked.iter().all(goes_without) {
+        let message = "a planned failover begins only where nothing is blocked: nothing was changed";
+        let hint = "fix the items under \"Blocked\" while the primary serves, then run it again; or go without: `--not-waiting-for ADDRESS`";
+        return Err(Failure::new(Status::NotReady, message, hint));
+    }
     // Where nothing was applied, or all of it was destroyed, a run that recovers nothing begins no outage:
     // only a failback would lead out of that.
-    let begins = shown.mode.standing().mode == Mode::Standby;
     let recovers = |step: &Step| {
         let part = session.kinds.get(&step.kind).and_then(|kind| Part::of(kind, step.place));
         part.is_some_and(|part| part != Part::Check)

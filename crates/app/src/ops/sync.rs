@@ -52,7 +52,7 @@ pub async fn sync(session: &mut Session, how: Sync) -> Ended {
     session.show(&shown, options.intent, way_out);
     session.tell(News::ForAPerson(&shown.for_a_person));
     let left = left_for_a_person(&shown, &how.typed);
-    let unseen = unseen(&shown);
+    let unseen = unseen(&shown, &how.typed);
     if how.check {
         unseen?;
         // What only a person can do, no sync does.
@@ -161,14 +161,14 @@ impl Session {
 }
 
 /// Fails if something could not be looked at, so that nobody knows whether it is in line.
-fn unseen(shown: &PlanOutcome) -> Result<(), Failure> {
+fn unseen(shown: &PlanOutcome, typed: &str) -> Result<(), Failure> {
     let Some(first) = shown.unanswered.first() else {
         return match shown.report.blocked.first() {
             None => Ok(()),
             Some(first) => Err(Failure::new(
                 Status::Failed,
                 format!("{} cannot be brought in line: {}", first.address, first.text),
-                "`drstack plan STACK` shows all that is blocked, and the way on",
+                format!("`drstack plan {typed}` shows all that is blocked, and the way on"),
             )),
         };
     };

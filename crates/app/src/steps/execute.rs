@@ -197,7 +197,10 @@ impl Session {
         summary: &RunSummary,
         lock: &mut Lock,
     ) -> Result<(), Failure> {
-        self.conclude(planned, &summary.left, lock).await?;
+        // Before the run the bundle was taken back already.
+        if planned.then != BundleAction::Withdraw {
+            self.conclude(planned, &summary.left, lock).await?;
+        }
         let Some(begun) = change else { return Ok(()) };
         // If another run took the lock meanwhile and changed the mode, it has written another
         // version.

@@ -127,11 +127,11 @@ impl Session {
         let Some(last) = answers.values().map(|it| it.captured_at).max() else { return Ok(()) };
         // Answers about what the stack no longer named by then are older.
         let is_of_last = |fact: &Fact| last.duration_since(fact.captured_at) < OF_ONE_RUN;
-        let mut left = answers
+        let left = answers
             .iter()
             .filter(|(key, fact)| !asked.contains(*key) && !fact.value.is_null() && is_of_last(fact));
-        let Some((key, _)) = left.next() else { return Ok(()) };
-        let what = key.split_once('/').map_or(key.as_str(), |(_, name)| name).replacen('/', " ", 1);
+        let mut of_primary = left.filter_map(|(key, _)| key.strip_prefix("primary/"));
+        let Some(what) = of_primary.next().map(|it| it.replacen('/', " ", 1)) else { return Ok(()) };
         let message = format!("the last run followed {what} of the primary, and these files do not name it");
         let hint =
             "write it into the files again as it was; or name what is to move without it: `--only ADDRESS`";

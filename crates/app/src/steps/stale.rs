@@ -50,8 +50,15 @@ impl Session {
     /// failover starts what was applied.
     pub(crate) async fn warn_of_what_was_not_brought_over(&self) {
         let Some(alone) = self.alone.as_ref().filter(|_| !self.decisions.files_alone) else { return };
-        // Who cannot read what is newer fails over with what there is.
-        let Ok(kept) = records::facts(&*self.store).await else { return };
+        let kept = match records::facts(&*self.store).await {
+            Ok(kept) => kept,
+            Err(error) => {
+                let text =
+                    "nobody knows whether the primary had changed since the last complete apply or sync";
+                return self
+                    .warn(&format!("warning: {text} ({error}): this failover starts what was applied"));
+            }
+        };
         let [applied, newer] =
             [&alone.facts, &kept.facts].map(|facts| compile(&self.stack, facts, Mode::Active).graph);
         let differs = |it: &&Resource| applied.resources.get(&it.address) != Some(*it);
