@@ -109,6 +109,16 @@ fn reference(value: &Value) -> Option<(Address, String)> {
     Some((address, field(map, "output")?.as_str()?.to_owned()))
 }
 
+/// True if the value contains something that is known only later.
+pub(crate) fn is_open(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text == KNOWN_LATER,
+        Value::Array(items) => items.iter().any(is_open),
+        Value::Object(fields) => fields.values().any(is_open),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -7,6 +7,7 @@ mod claims;
 mod copies;
 mod failover;
 mod kept_names;
+mod literal;
 mod moved;
 mod names;
 mod older;

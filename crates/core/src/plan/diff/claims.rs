@@ -251,17 +251,19 @@ impl<'a> Draft<'a> {
     /// Returns why `found` does not belong to `resource`, and what to do about it.
     pub(super) fn taken_by(&self, kind: &'static dyn DynKind, found: &Found, of: &Address) -> String {
         let (id, component) = (&found.id, of.component());
+        let name = found.live.get("name").and_then(Value::as_str).unwrap_or(id);
         let of = &self.moved.now(of);
         match (self.want.resources.contains_key(of), kind.keeps_name().is_some()) {
-            (true, true) => format!(
-                "`{}` is the name that {of} keeps; give this component another name",
-                found.live.get("name").and_then(Value::as_str).unwrap_or(id)
+            (true, true) => format!("`{name}` is the name that {of} keeps; give this component another name"),
+            (false, true) => format!(
+                "`{name}` is the name that {of} keeps, which the stack no longer names: where it was renamed, say so with `[[moved]]`; \
+                 else run the same command again once that is gone"
             ),
             (true, false) => format!(
                 "`{id}` exists for {of}, which the stack names still; give {component} and this component names that neither has \
                  had, both in one apply"
             ),
-            (false, _) => format!(
+            (false, false) => format!(
                 "`{id}` exists for {of} of this stack, which is another sort of thing; run `drstack plan STACK` after that is gone"
             ),
         }

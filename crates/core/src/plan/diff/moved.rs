@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::copies::{HandedOver, copied};
 use super::kept_names::{KeptNames, stranger};
-use super::tied::{self, is_open, literal};
+use super::literal::literal;
+use super::tied;
 use crate::address::{Address, ComponentAddress};
 use crate::cloud::{Found, Owner};
 use crate::graph::{Graph, Resource};
 use crate::kind::{DynKind, KindRegistry, Lookup, ShapeError};
-use crate::link::{KNOWN_LATER, resolve, targets};
+use crate::link::{KNOWN_LATER, is_open, resolve, targets};
 use crate::observe::{Look, Observed, Owned};
 use crate::plan::Remark;
 use crate::stack::guess;

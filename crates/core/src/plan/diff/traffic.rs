@@ -89,7 +89,8 @@ impl Draft<'_> {
         let components: BTreeSet<String> = components.filter(|it| *it != own).map(|it| it.typed()).collect();
         let without: Vec<String> =
             components.iter().take(NAMED).map(|it| format!("--not-waiting-for {it}")).collect();
-        // Only a failover can go without. The planner does not know the command with its stack and options: only what to add to it.
+        // Only a failover can go without. The planner does not know the command with its stack and
+        // options: only what to add to it.
         let go_without = match without.is_empty() || !self.fails_over() {
             true => String::new(),
             false => format!(", or add `{}` to go without", without.join(" ")),
