@@ -205,6 +205,10 @@ impl Operator for Screen {
                 left.iter().for_each(|it| ui.line(&Line::ForAPerson(it)));
                 ui.result(&views::sync::for_a_person(left));
             }
+            News::Readiness { stack, planned, readiness, now } => {
+                let head = planned.head(stack, Vec::new());
+                views::status::Shown { head: &head, planned, readiness, now }.show(ui);
+            }
             News::Calls(plan, kinds) => ui.result(&views::plan::calls(plan, kinds)),
             News::Rehearsed(it) => {
                 ui.result(&views::plan::rehearsed(it.at, &it.skeleton));

@@ -16,6 +16,7 @@ mod output;
 mod plan;
 mod schema;
 mod show;
+mod status;
 mod sync;
 mod unlock;
 mod validate;
@@ -100,6 +101,7 @@ enum Command {
     Show(show::ShowArgs),
     Apply(apply::ApplyArgs),
     Sync(sync::SyncArgs),
+    Status(status::StatusArgs),
     Destroy(destroy::DestroyArgs),
     Failover(failover::FailoverArgs),
     Failback(failback::FailbackArgs),
@@ -147,6 +149,7 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
         Command::Show(it) => show::run(ui, it),
         Command::Apply(it) => complete(global, apply::run(ui, global, it)),
         Command::Sync(it) => complete(global, sync::run(ui, global, it)),
+        Command::Status(it) => complete(global, status::run(ui, global, it)),
         Command::Destroy(it) => complete(global, destroy::run(ui, global, it)),
         Command::Failover(it) => complete(global, failover::run(ui, global, it)),
         Command::Failback(it) => complete(global, failback::run(ui, global, it)),

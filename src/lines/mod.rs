@@ -11,6 +11,7 @@ pub(crate) mod schema;
 mod stack;
 mod state;
 
+use drstack_app::readiness::{ComponentState, Finding};
 use drstack_app::report::data::Data;
 use drstack_app::report::timeline::Report;
 use drstack_core::engine::event::Event;
@@ -28,7 +29,9 @@ pub(crate) use program::{ComponentLine, ErrorLine, ExplanationLine, ResourceLine
 pub(crate) use stack::{
     DiagnosticLine, EdgeLine, GraphLine, NodeLine, OutputLine, OutputValue, SourcePlace, StackLine, ValidLine,
 };
-pub(crate) use state::{BacklogLine, ControlDeletedLine, KeyLine, LockLine, LockState, ModeRecordedLine};
+pub(crate) use state::{
+    BacklogLine, ControlDeletedLine, KeyLine, LockLine, LockState, ModeRecordedLine, StatusLine,
+};
 
 /// Version of the JSON lines; rises when a field changes its meaning.
 const VERSION: u32 = 2;
@@ -62,6 +65,11 @@ pub(crate) enum Line<'a> {
     Moved(&'a Moved),
     /// A step that a sync leaves to a person.
     ForAPerson(&'a ForAPerson),
+    /// One thing that `status` found.
+    Finding(&'a Finding),
+    /// How a component stands, by `status`.
+    ComponentState(&'a ComponentState),
+    Status(StatusLine<'a>),
     Valid(ValidLine<'a>),
     Written(WrittenLine),
     Rehearsed(RehearsedLine<'a>),

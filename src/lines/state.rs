@@ -1,10 +1,13 @@
 //! Lines about what drstack keeps and compares: data, lock, mode, control bucket and keys.
 
+use drstack_app::readiness::Readiness;
 use drstack_app::report::data::Data;
 use drstack_core::objective::Mode;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use super::plan::ForecastLine;
 
 /// What replication has yet to bring of one bucket or table; a planned failover writes one for each
 /// at each observation.
@@ -72,4 +75,15 @@ pub(crate) struct ModeRecordedLine {
     pub(crate) mode: Mode,
     /// The epoch, which rises with each change of mode.
     pub(crate) epoch: u64,
+}
+
+/// Whether the stack could fail over now, by `status`; its last line.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct StatusLine<'a> {
+    #[serde(flatten)]
+    pub(crate) readiness: &'a Readiness,
+    /// The failover as it is predicted; none after a failover.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ForecastLine<'a>")]
+    pub(crate) forecast: Option<ForecastLine<'a>>,
 }

@@ -41,13 +41,17 @@ pub(super) fn plan(
     ))
 }
 
-/// Describes how long a failover would take, once all of the plan is done.
-pub(super) fn failover(forecast: &FailoverForecast, plan: &Plan, report: &PlanReport) -> String {
-    let when = match (plan.is_empty(), report.waiting.is_empty()) {
+/// Says when a failover would be that is predicted from a plan: once all of the plan is done.
+pub(super) fn when(plan: &Plan, report: &PlanReport) -> &'static str {
+    match (plan.is_empty(), report.waiting.is_empty()) {
         (false, _) => "A failover after this apply",
         (true, false) => "A failover once all of this is ready",
         (true, true) => "A failover now",
-    };
+    }
+}
+
+/// Describes how long a failover would take, and `when`.
+pub(super) fn failover(forecast: &FailoverForecast, when: &str) -> String {
     if forecast.steps == 0 {
         return format!("{when} would have nothing to do.\n");
     }

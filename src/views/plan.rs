@@ -66,7 +66,7 @@ impl ShownPlan<'_> {
         }
         let failover = head.failover.as_ref().filter(|_| head.rehearsed && report.blocked.is_empty());
         if let Some(failover) = failover {
-            ui.result(&forecast::failover(failover, self.plan, report));
+            ui.result(&forecast::failover(failover, forecast::when(self.plan, report)));
         }
     }
 

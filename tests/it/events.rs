@@ -236,5 +236,6 @@ fn every_command_writes_lines_of_the_schema_and_every_type_of_it_is_written() {
     seen.extend(types(&without_instances(), 0, "plan s --cloud sim"));
     seen.extend(types(&with_traffic(), 0, "failover s --cloud sim --only traffic.api --dry-run"));
     seen.extend(types(&crate::sync::behind(), 3, "sync s --cloud sim --check"));
+    seen.extend(types(&crate::sync::behind(), 3, "status s --cloud sim"));
     assert_eq!(seen, choices(&SCHEMA));
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::drstack::{Drstack, Ran, drstack};
 
 /// More pools than slots: 200 in 64 slots are raised in four waves of three minutes.
-const POOLS: &str = r#"
+pub(crate) const POOLS: &str = r#"
 [stack]
 name    = "fleet"
 primary = "us-east-1"

@@ -74,6 +74,7 @@ mod shipped;
 mod sim_regions;
 mod sizes;
 mod stacks;
+mod status;
 mod sync;
 #[cfg(feature = "aws")]
 mod traffic;

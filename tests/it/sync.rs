@@ -7,7 +7,7 @@ use crate::reservations::one_pool;
 
 const GROUP: &str = "primary/group/serve";
 
-fn applied(more: &str) -> Drstack {
+pub(crate) fn applied(more: &str) -> Drstack {
     let machine = drstack();
     machine.write("s/stack.toml", &format!("{}{more}", one_pool("")));
     machine.write("lost.toml", "down = [\"us-east-1\", \"global\"]\n");
@@ -25,7 +25,7 @@ fn world(machine: &Drstack) -> Value {
 }
 
 /// Changes the group of the primary, as a deploy does.
-fn deploy(machine: &Drstack, change: impl FnOnce(&mut Value)) {
+pub(crate) fn deploy(machine: &Drstack, change: impl FnOnce(&mut Value)) {
     let mut world = world(machine);
     change(&mut world["world"]["facts"][GROUP]);
     machine.write(".drstack/sim/world.json", &world.to_string());

@@ -19,6 +19,7 @@ pub mod operator;
 pub mod ops;
 mod part;
 pub mod planned;
+pub mod readiness;
 pub mod report;
 pub mod session;
 pub mod steps;

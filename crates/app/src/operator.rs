@@ -16,6 +16,7 @@ use jiff::Timestamp;
 
 use crate::failure::Failure;
 use crate::planned::{PlanOutcome, Rehearsed};
+use crate::readiness::Readiness;
 use crate::report::data::Data;
 use crate::report::timeline::Report;
 
@@ -88,6 +89,17 @@ pub enum News<'a> {
     },
     /// The steps that a sync leaves to a person.
     ForAPerson(&'a [ForAPerson]),
+    /// Whether the stack could fail over now.
+    Readiness {
+        /// The stack.
+        stack: &'a Stack,
+        /// What was looked at.
+        planned: &'a PlanOutcome,
+        /// What was found.
+        readiness: &'a Readiness,
+        /// When it was looked at.
+        now: Timestamp,
+    },
     /// The calls that the steps of a plan may make.
     Calls(&'a Plan, &'a KindRegistry),
     /// The failover as the last apply rehearsed it.

@@ -369,7 +369,7 @@ impl Session {
     }
 
     /// Returns the pools that serve with less than desired after a failover.
-    fn degraded(
+    pub(crate) fn degraded(
         &self,
         graph: &Graph,
         seen: &BTreeMap<Address, Look>,

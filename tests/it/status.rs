@@ -1,0 +1,161 @@
+//! `drstack status`: what it says of a stack in each state, and how it ends.
+
+use serde_json::Value;
+
+use crate::drstack::{Drstack, Ran, drstack};
+use crate::reservations::one_pool;
+use crate::sync::{applied, deploy};
+
+/// A check, without which no failover is known to have recovered the pool.
+const CHECK: &str = "\n[[pool.inference.check]]\nhttp = \"http://127.0.0.1:9/\"\n";
+
+fn status(machine: &Drstack, args: &str) -> Ran {
+    machine.run(format!("status s --cloud sim{args}").split(' '))
+}
+
+/// Returns the lines of one type of `status --json`, which ends with `code`.
+fn lines(machine: &Drstack, args: &str, code: i32, kind: &str) -> Vec<Value> {
+    let ran = status(machine, &format!(" --json{args}")).code(code);
+    ran.json().into_iter().filter(|line| line["type"] == kind).collect()
+}
+
+/// Returns weight and check of each finding that is more than a note.
+fn findings(machine: &Drstack, args: &str, code: i32) -> Vec<(String, String)> {
+    let all = lines(machine, args, code, "finding");
+    let text = |it: &Value, field: &str| it[field].as_str().expect("a text").to_owned();
+    let pairs = all.iter().map(|it| (text(it, "weight"), text(it, "check")));
+    pairs.filter(|(weight, _)| weight != "note").collect()
+}
+
+/// Returns how `component` stands: its check, and whether that is known.
+fn state(machine: &Drstack, args: &str, code: i32, component: &str) -> (Value, Value) {
+    let all = lines(machine, args, code, "component_state");
+    let found = all.into_iter().find(|it| it["address"] == component).expect("the component");
+    (found["check"].clone(), found["weight"].clone())
+}
+
+fn of(weight: &str, check: &str) -> (String, String) {
+    (weight.to_owned(), check.to_owned())
+}
+
+#[test]
+fn a_stack_that_was_never_applied_lacks_everything_and_an_apply_makes_it_ready() {
+    let machine = drstack();
+    machine.write("s/stack.toml", &one_pool(CHECK));
+    let never = status(&machine, "").code(3);
+    assert!(never.stdout.contains("NOT READY: 3 findings"), "{never:?}");
+    assert!(never.stdout.contains("there is none of a complete apply"), "{never:?}");
+    assert!(never.stdout.contains("run `drstack apply s --cloud sim`"), "{never:?}");
+    let behind = of("not_ready", "behind");
+    assert_eq!(findings(&machine, "", 3), [of("not_ready", "bundle"), behind.clone(), behind]);
+    machine.run("apply s --cloud sim --auto-approve".split(' ')).ok();
+    let ready = status(&machine, "").ok();
+    assert!(ready.stdout.contains("READY: nothing was found that a failover would lack"), "{ready:?}");
+    assert!(ready.stdout.contains("Not looked at: replication lag"), "{ready:?}");
+    let [summary] = &lines(&machine, "", 0, "status")[..] else { panic!("one line") };
+    assert_eq!(
+        (&summary["ready"], &summary["not_ready"], &summary["unknown"]),
+        (&true.into(), &0.into(), &0.into())
+    );
+    let predicted = summary["forecast"]["total_seconds"].as_f64().expect("a time");
+    let pool =
+        lines(&machine, "", 0, "component_state").into_iter().find(|it| it["address"] == "pool.inference");
+    assert_eq!(pool.expect("the pool")["serves_seconds"].as_f64(), Some(predicted));
+}
+
+#[test]
+fn a_deploy_is_behind_until_a_sync_and_changed_files_until_an_apply() {
+    let machine = applied(CHECK);
+    let before = machine.objects();
+    deploy(&machine, |group| group["image"]["id"] = "ami-00000000000000001".into());
+    let behind = status(&machine, "").code(3);
+    assert!(
+        behind.stdout.contains("pool.inference: 3 changes to make: image, launch-template, group"),
+        "{behind:?}"
+    );
+    assert!(behind.stdout.contains("run `drstack sync s --cloud sim`"), "{behind:?}");
+    assert!(behind.stdout.contains("-> \"ami-00000000000000001\""), "{behind:?}");
+    assert_eq!(machine.objects(), before, "a status changes nothing");
+    assert_eq!(state(&machine, "", 3, "pool.inference").0, "behind");
+    assert_eq!(state(&machine, "", 3, "network.standby").0, Value::Null);
+    machine.run("sync s --cloud sim".split(' ')).ok();
+    assert_eq!(findings(&machine, "", 0), []);
+    machine.write("s/stack.toml", &one_pool(&format!("standby_share = \"100%\"\n{CHECK}")));
+    assert_eq!(findings(&machine, "", 3), [of("not_ready", "files"), of("not_ready", "behind")]);
+    machine.run("apply s --cloud sim --auto-approve".split(' ')).ok();
+    assert_eq!(findings(&machine, "", 0), []);
+}
+
+#[test]
+fn what_only_a_person_brings_over_is_named_as_that() {
+    let machine = crate::sync::behind();
+    let all = findings(&machine, "", 3);
+    assert!(all.contains(&of("not_ready", "person")), "{all:?}");
+    let next = lines(&machine, "", 3, "finding").into_iter().find(|it| it["check"] == "person");
+    assert_eq!(next.expect("a finding")["next"], "drstack apply s --cloud sim");
+}
+
+#[test]
+fn a_lost_primary_is_not_known_and_leads_to_the_failover() {
+    let machine = applied(CHECK);
+    let lost = " --sim lost.toml";
+    let unknown = status(&machine, lost).code(1);
+    assert!(unknown.stdout.contains("NOT KNOWN: "), "{unknown:?}");
+    let findings = findings(&machine, lost, 1);
+    assert!(
+        !findings.is_empty() && findings.iter().all(|it| *it == of("unknown", "unanswered")),
+        "{findings:?}"
+    );
+    assert_eq!(state(&machine, lost, 1, "pool.inference"), ("unanswered".into(), "unknown".into()));
+    let over = machine.run("failover s --cloud sim --auto-approve --sim lost.toml".split(' ')).ok();
+    assert!(over.stdout.contains("in us-west-2"), "{over:?}");
+    let serves = status(&machine, "").code(3);
+    assert!(serves.stdout.contains("us-west-2 serves, and nothing stands by for it"), "{serves:?}");
+    machine.run("failback s --cloud sim --auto-approve".split(' ')).ok();
+    assert_eq!(crate::status::findings(&machine, "", 0), []);
+}
+
+#[test]
+fn a_bundle_that_is_gone_or_damaged_and_a_damaged_lock_are_found() {
+    let machine = applied(CHECK);
+    let edit = |change: &dyn Fn(&mut serde_json::Map<String, Value>)| {
+        let path = machine.folder().join(".drstack/sim/world.json");
+        let mut world: Value = serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
+        change(world["world"]["buckets"]["acme-control"]["objects"].as_object_mut().expect("objects"));
+        machine.write(".drstack/sim/world.json", &world.to_string());
+    };
+    edit(&|objects| objects["lock.json"] = "{}".into());
+    assert_eq!(findings(&machine, "", 3), [of("not_ready", "lock")]);
+    machine.run("unlock s --cloud sim --force".split(' ')).ok();
+    assert_eq!(findings(&machine, "", 0), []);
+    edit(&|objects| objects["bundle.json"] = "{}".into());
+    assert_eq!(findings(&machine, "", 3), [of("not_ready", "bundle")]);
+    edit(&|objects| drop(objects.remove("bundle.json")));
+    assert_eq!(findings(&machine, "", 3), [of("not_ready", "bundle")]);
+    machine.run("apply s --cloud sim --auto-approve".split(' ')).ok();
+    assert_eq!(findings(&machine, "", 0), []);
+}
+
+#[test]
+fn a_failover_that_is_predicted_to_miss_its_rto_or_that_nothing_asks_is_a_finding() {
+    let machine = drstack();
+    machine.write("s/stack.toml", &crate::forecast::POOLS.replace("15m", "10m"));
+    machine.run("apply s --cloud sim --auto-approve".split(' ')).ok();
+    let late = status(&machine, "").code(3);
+    assert!(late.stdout.contains("a failover is predicted to take 12m, and the RTO is 10m"), "{late:?}");
+    assert!(late.stdout.contains("no check asks whether"), "{late:?}");
+    assert_eq!(findings(&machine, "", 3), [of("not_ready", "objective"), of("not_ready", "unasked")]);
+}
+
+/// The guide explains every check that the program knows.
+#[test]
+fn each_check_is_in_the_guide() {
+    let schema: Value = serde_json::from_str(include_str!("../../schemas/events.schema.json")).expect("JSON");
+    let checks = schema["$defs"]["Check"]["oneOf"].as_array().expect("the checks");
+    assert!(checks.len() > 10, "{checks:?}");
+    let guide = include_str!("../../docs/guide/status.md");
+    for check in checks {
+        let row = format!("| `{}` |", check["const"].as_str().expect("a name"));
+        assert!(guide.contains(&row), "docs/guide/status.md has no row {row}");
+    }
+}
