@@ -9,6 +9,7 @@ use drstack_app::ops::plan::{Plan, plan};
 use drstack_app::planned::PlanOutcome;
 use drstack_app::session::Session;
 use drstack_app::text::duration;
+use drstack_core::objective::Mode;
 use drstack_core::part::NEVER_ASKED;
 use drstack_core::plan::Intent;
 use drstack_core::plan_file::{FORMAT, PlanFile};
@@ -86,7 +87,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         failover,
     };
     let (options, planned) = plan(&mut session, how).await?;
-    let in_time = in_time(&planned);
+    let in_time = in_time(&session, &planned).await;
     let exit = exit(&planned, args.detailed_exitcode);
     if let Some(path) = &args.out {
         let file = PlanFile {
@@ -135,7 +136,13 @@ fn exit(planned: &PlanOutcome, detailed: bool) -> Exit {
 }
 
 /// Fails if a failover is predicted to miss an RTO, or cannot be held against one.
-fn in_time(planned: &PlanOutcome) -> Result<(), Failure> {
+async fn in_time(session: &Session, planned: &PlanOutcome) -> Result<(), Failure> {
+    let is_in_place = planned.plan.is_empty() && planned.mode.standing().mode == Mode::Standby;
+    if is_in_place && !session.has_bundle().await {
+        let message = "no RTO is met without the bundle that a failover works from";
+        let hint = "run `drstack apply STACK`: it puts the bundle in place";
+        return Err(Failure::new(Status::NotReady, message, hint));
+    }
     let failover = planned.predicted.failover.as_ref();
     let unasked = planned.compiled.problems.iter().any(|it| it.code == NEVER_ASKED);
     let (message, hint) = match failover.map(|it| (it, it.meets_rto())) {

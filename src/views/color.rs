@@ -13,7 +13,7 @@ pub(crate) const RED: Style = AnsiColor::Red.on_default();
 const CYAN: Style = AnsiColor::Cyan.on_default();
 
 /// Words that say at the beginning of a line what the line is about.
-const LABELS: [(&str, Style); 9] = [
+const LABELS: [(&str, Style); 10] = [
     ("error:", RED.bold()),
     ("warning:", YELLOW.bold()),
     ("hint:", CYAN),
@@ -23,6 +23,7 @@ const LABELS: [(&str, Style); 9] = [
     ("STOPPED", YELLOW),
     ("DEGRADED", YELLOW),
     ("NOT COMPARED", YELLOW),
+    ("NOT LOOKED AT", YELLOW),
 ];
 
 /// Writes `text` in a colour.

@@ -115,7 +115,7 @@ fn first_sentence(report: &Report) -> String {
                 listed(&report.unasked)
             )
         }
-        Some(Verdict::NothingToDo) if report.clock.served.is_some() => {
+        Some(Verdict::NothingToDo) if report.served_before || report.clock.served.is_some() => {
             format!("Nothing to do: {region} serves already.")
         }
         Some(Verdict::NothingToDo) => {
@@ -125,7 +125,7 @@ fn first_sentence(report: &Report) -> String {
             };
             let what = if part.is_empty() { "serves" } else { "serves this part" };
             format!(
-                "Nothing had to change. From now on {region} {what} (recorded, epoch {}).{part}",
+                "Nothing had to change. It is recorded that {region} {what} (epoch {}).{part}",
                 report.epoch
             )
         }
@@ -211,6 +211,12 @@ fn sentences(report: &Report) -> Vec<String> {
             ));
         }
         out.extend(report.restored.iter().map(|it| format!("RESTORED {it}.")));
+        if !report.not_looked_at.is_empty() {
+            out.push(format!(
+                "NOT LOOKED AT: the data of {}, which is as the last apply left it unless somebody changed it.",
+                listed(&report.not_looked_at)
+            ));
+        }
     }
     if let Some(InService { before, fewest, after }) = report.in_service {
         out.push(format!(
@@ -225,7 +231,7 @@ fn sentences(report: &Report) -> Vec<String> {
     );
     if let Some(age) = report.facts_age_seconds {
         let age = duration(Duration::from_secs(age.unsigned_abs()));
-        out.push(format!("Primary data used: captured {age} ago."));
+        out.push(format!("What the primary is (images, sizes) was last read {age} ago."));
     }
     out.extend(report.not_compared.iter().map(|it| format!("NOT COMPARED {it}.")));
     out.extend(report.degraded.iter().map(|it| format!("DEGRADED {it}")));
@@ -257,6 +263,7 @@ mod tests {
             region: "us-west-2".to_owned(),
             epoch: 1,
             complete: recovery_seconds.is_some(),
+            served_before: false,
             verdict: Some(if recovery_seconds.is_some() { Verdict::Recovered } else { Verdict::NotComplete }),
             clock: Clock {
                 detected: at(0),
@@ -284,6 +291,7 @@ mod tests {
             facts_age_seconds: Some(7200),
             data: Vec::new(),
             not_compared: Vec::new(),
+            not_looked_at: Vec::new(),
             not_awaited: Vec::new(),
             refused_calls: Vec::new(),
         }

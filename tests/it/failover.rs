@@ -5,6 +5,7 @@ mod damaged;
 mod exchanged;
 mod forgotten;
 mod order;
+mod overlooked;
 mod part;
 mod patient;
 mod planned;

@@ -140,7 +140,8 @@ impl Session {
                 return Err(Failure::new(Status::Usage, message, format!("use {change}")));
             }
             Some(Doubt::Unseen(_)) => return self.in_doubt(kept).map_or(Ok(()), Err),
-            Some(doubt) if is_said => {
+            // Nothing says that the standby region serves, so no apply has it serve.
+            Some(doubt) if is_said || kept.record.is_none() && mode == Mode::Active => {
                 let message = self.doubted(doubt, kept);
                 return Err(Failure::new(
                     Status::NotReady,

@@ -185,10 +185,7 @@ impl Session {
         if mode.testimony.is_none() {
             applied_here(&self.stack.facts, graph, seen)?;
         }
-        match options.intent {
-            Intent::Destroy => Ok(()),
-            _ => has_its_name(&self.stack.facts, seen),
-        }
+        has_its_name(&self.stack.facts, seen)
     }
 
     /// Returns the remark on `shown` as [`replaces_all`] does.

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use drstack_core::kind::Readiness;
-use drstack_core::minimum::Minimums;
+use drstack_core::minimum::{Minimum, Minimums};
 use drstack_core::objective::{Mode, Standing};
 use drstack_core::observe::Look;
 use drstack_core::verdict::{Pool, pools};
@@ -79,13 +79,13 @@ impl Session {
 
 /// Adds the minimums to `command` that let a failover go on with what is in service.
 ///
-/// Returns `None` if no pool is short of its minimum, or if a short pool has nothing in service, so
-/// that no minimum helps.
+/// Returns `None` if no pool is short of its minimum with something in service: for one with nothing no
+/// minimum helps.
 pub(crate) fn with_minimum(command: &str, pools: &[Pool]) -> Option<String> {
-    let short: Vec<&Pool> = pools.iter().filter(|pool| !pool.is_up).collect();
+    let short: Vec<(&Pool, Minimum)> =
+        pools.iter().filter_map(|pool| Some((pool, pool.acceptable()?))).collect();
     let mut text = command.to_owned();
-    for pool in &short {
-        let minimum = pool.acceptable()?;
+    for (pool, minimum) in &short {
         match pools.len() {
             1 => write!(text, " --minimum {minimum}"),
             _ => write!(text, " --minimum {}", quoted(&format!("{}={minimum}", pool.component()))),
@@ -120,5 +120,10 @@ mod tests {
         );
         assert_eq!(with_minimum("drstack failover s", &[pool("pool.a", 24, true)]), None);
         assert_eq!(with_minimum("drstack failover s", &[pool("pool.a", 0, false)]), None);
+        let empty = [pool("pool.a", 21, false), pool("pool.b", 0, false), pool("pool.c", 10, false)];
+        assert_eq!(
+            with_minimum("drstack failover s", &empty).as_deref(),
+            Some("drstack failover s --minimum pool.a=52% --minimum pool.c=25%")
+        );
     }
 }

@@ -267,7 +267,7 @@ impl Session {
     }
 
     /// True if the control bucket has a bundle, whatever is in it.
-    pub(crate) async fn has_bundle(&self) -> bool {
+    pub async fn has_bundle(&self) -> bool {
         matches!(published::bundle(&*self.store).await, Ok(Some(_)))
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use drstack_core::address::Address;
 use drstack_core::cloud::{Cloud, Found, Scope};
+use drstack_core::compile::queries;
 use drstack_core::control::ControlStore;
 use drstack_core::control::doubt::mode;
 use drstack_core::control::mode::KeptMode;
@@ -135,10 +136,12 @@ impl Session {
         self.app.operator.busy(text)
     }
 
-    /// Returns the age in seconds of the oldest fact.
+    /// Returns the age in seconds of the oldest fact that the stack asks for.
     pub fn oldest_fact(&self, facts: &Facts) -> Option<i64> {
         let now = self.cloud.now();
-        facts.answers.values().map(|fact| now.duration_since(fact.captured_at).as_secs()).max()
+        let asked = queries(&self.stack);
+        let answers = asked.iter().filter_map(|query| facts.answers.get(&query.key()));
+        answers.map(|fact| now.duration_since(fact.captured_at).as_secs()).max()
     }
 
     /// Returns the recorded mode, or the witnesses' if the record is in doubt.

@@ -326,7 +326,10 @@ impl World {
                 let bucket = Bucket { stack, region, objects: BTreeMap::new() };
                 self.buckets.entry(name).or_insert(bucket);
             }
-            Change::NoBucket(name) => drop(self.buckets.remove(&name)),
+            Change::NoBucket(name) => {
+                self.buckets.remove(&name);
+                self.remove_what_lies_in(&name);
+            }
             Change::Store { bucket, key, body } => {
                 if let Some(bucket) = self.buckets.get_mut(&bucket) {
                     bucket.objects.insert(key, body);
@@ -356,6 +359,25 @@ impl World {
         self.index.ids.entry(key.id.clone()).or_default().insert(key.clone());
         for link in links {
             self.index.holders.entry(link.clone()).or_default().insert(key.clone());
+        }
+    }
+
+    /// Removes the objects whose ids name `bucket` first or last: the exports in it.
+    fn remove_what_lies_in(&mut self, bucket: &str) {
+        let (first, last) = (format!("{bucket}/"), format!("/{bucket}"));
+        let mut gone = Vec::new();
+        for (kind, regions) in &self.objects {
+            for (region, objects) in regions {
+                let within = objects.keys().filter(|id| id.starts_with(&first) || id.ends_with(&last));
+                gone.extend(within.map(|id| Key {
+                    kind: kind.clone(),
+                    region: region.clone(),
+                    id: id.clone(),
+                }));
+            }
+        }
+        for key in gone {
+            self.apply(Change::Drop(key));
         }
     }
 

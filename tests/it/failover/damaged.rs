@@ -28,7 +28,7 @@ fn a_plan_says_that_the_bundle_or_its_bucket_is_gone() {
     gone("there is no bundle in `demo-control`, and a failover from a machine without these files needs one");
     meddle(&machine, |world| world["buckets"] = json!({}));
     gone(
-        "control bucket `demo-control` does not exist: a failover needs `--without-control`, and these files",
+        "control bucket `demo-control` does not exist: a failover needs `--without-control`, and files that leave nothing of a pool to the primary (no `follows`)",
     );
 }
 

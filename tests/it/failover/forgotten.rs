@@ -144,7 +144,7 @@ fn count(machine: &Drstack) -> [Option<usize>; 6] {
 }
 
 /// Takes the tags of these kinds away; returns the owners as they were.
-fn take_tags(machine: &Drstack, kinds: &[&str], left: &Value) -> Value {
+pub(super) fn take_tags(machine: &Drstack, kinds: &[&str], left: &Value) -> Value {
     let mut before = json!({});
     meddle(machine, |world| {
         for kind in kinds {

@@ -48,13 +48,16 @@ fn a_part_for_which_nothing_has_to_change_is_recorded() {
         run(&machine, &args, Some("lost.toml")).unasked()
     };
     let bucket = failed("bucket.models");
-    let said = "Nothing had to change. From now on us-west-2 serves this part (recorded, epoch 1). \
+    let said = "Nothing had to change. It is recorded that us-west-2 serves this part (epoch 1). \
                 Still in the primary region: pool.batch and pool.serving.";
     assert!(bucket.stdout.contains(said) && !bucket.stdout.contains("already"), "{bucket:?}");
     // Only what was looked at is counted: a network has eight resources.
     assert!(!bucket.stdout.contains("17 resources match"), "{bucket:?}");
     let network = failed("network.standby");
-    assert!(network.stdout.contains("(recorded, epoch 2)"), "{network:?}");
+    assert!(
+        network.stdout.contains("It is recorded that us-west-2 serves this part (epoch 2)"),
+        "{network:?}"
+    );
     assert!(network.stderr.contains("`[[network.standby.check]]`"), "{network:?}");
     let again = failed("network.standby");
     assert!(again.stdout.contains("Nothing to do: us-west-2 serves already."), "{again:?}");
@@ -67,7 +70,7 @@ fn data_that_was_not_asked_for_is_named_as_still_in_the_primary_region() {
     let part = line(&run(&machine, pools, Some("lost.toml")).ok(), "report");
     assert_eq!((&part["verdict"], &part["in_primary"]), (&json!("partial"), &json!(["bucket.models"])));
     let whole = run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
-    let said = "Nothing had to change. From now on us-west-2 serves (recorded, epoch 2).";
+    let said = "Nothing had to change. It is recorded that us-west-2 serves (epoch 2).";
     assert!(whole.stdout.contains(said) && !whole.stdout.contains("the RTO of"), "{whole:?}");
     let again = run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
     assert!(again.stdout.contains("Nothing to do: us-west-2 serves already."), "{again:?}");

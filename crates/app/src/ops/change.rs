@@ -175,6 +175,7 @@ fn report(
         epoch: begun.standing().epoch,
         complete,
         verdict: is_failover.then_some(judged.verdict),
+        served_before: repairs,
         recovery_seconds: served.then(|| clock.recovery(&ramped)).flatten(),
         covered_seconds: served.then(|| covered(session, &clock, &ramped, &parts)).flatten(),
         ramped_seconds: (!ramped.whole().is_zero()).then(|| ramped.whole().as_secs_f64()),
@@ -215,6 +216,7 @@ fn report(
         data: change.data.clone(),
         not_compared: change.not_compared.clone(),
         not_awaited: change.not_awaited.clone(),
+        not_looked_at: session.not_looked_at(&planned.compiled.graph),
         refused_calls: session
             .cloud
             .refused()
@@ -327,16 +329,7 @@ async fn end(
     session.tell(News::Report { report, evidence: &judged.evidence });
     let accepting = with_minimum(&change.command, &judged.evidence.pools)
         .filter(|_| report.verdict.is_some() && !is_refused(summary));
-    for (step, error) in &summary.failed {
-        let address = &planned.plan.steps[*step].address;
-        let is_short = judged.evidence.pools.iter().any(|pool| pool.address == *address && !pool.is_up);
-        let hint = match &accepting {
-            Some(command) if is_short => format!("accept what is in service: `{command}`"),
-            _ => error.hint(),
-        };
-        let (address, message) = (address.as_str(), error.to_string());
-        session.tell(News::StepFailed { address, message, output: error.output(), hint });
-    }
+    say_failures(session, planned, summary, (judged, accepting.as_deref()));
     if is_failover {
         let (plan, kinds, held) = (&planned.plan, &session.kinds, summary.held.as_slice());
         let empty = judged.evidence.pools.iter().filter(|pool| pool.is_empty());
@@ -389,6 +382,26 @@ async fn end(
             };
             Err(Failure::new(Status::Failed, format!("the {} is not complete", report.purpose), hint))
         }
+    }
+}
+
+/// Says why each step failed, and what to do next: for capacity that is short, to accept what there is.
+fn say_failures(
+    session: &Session,
+    planned: &PlanOutcome,
+    summary: &RunSummary,
+    (judged, accepting): (&Judged, Option<&str>),
+) {
+    for (step, error) in &summary.failed {
+        let step = &planned.plan.steps[*step];
+        let mut pools = judged.evidence.pools.iter();
+        let is_short = pools.any(|pool| pool.address == step.address && pool.acceptable().is_some());
+        let hint = match accepting {
+            Some(command) if is_short => format!("accept what is in service: `{command}`"),
+            _ => session.hint_of(step, error),
+        };
+        let (address, message) = (step.address.as_str(), error.to_string());
+        session.tell(News::StepFailed { address, message, output: error.output(), hint });
     }
 }
 

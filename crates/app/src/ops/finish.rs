@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use drstack_core::plan::{Intent, Options};
+use drstack_core::cloud::CloudError;
+use drstack_core::engine::event::StepError;
+use drstack_core::kind::Action;
+use drstack_core::plan::{Intent, Options, Step, tags};
 
 use crate::failure::{Ended, Failure, Status};
 use crate::operator::{News, Run};
@@ -18,6 +21,21 @@ pub(crate) enum Approval {
     Given,
     /// This question has to be asked.
     Ask(String),
+}
+
+impl Session {
+    /// Returns what to do next after the `error` of a step. What stands in the way of a creation may be the
+    /// stack's own, without the tags by which it is found.
+    pub(crate) fn hint_of(&self, step: &Step, error: &StepError) -> String {
+        let is_taken = matches!(error, StepError::Cloud { error: CloudError::Conflict { .. } });
+        if step.action != Action::Create || !is_taken {
+            return error.hint();
+        }
+        format!(
+            "where what is there is this stack's and has lost its tags, give it {}; else remove it, or run `drstack plan STACK` to see what exists now",
+            tags(&self.stack.facts.name, &step.address)
+        )
+    }
 }
 
 /// Executes the plan that was `shown`.
@@ -69,8 +87,9 @@ pub(crate) async fn finish(
     let blocked = planned.report.blocked.len();
     session.tell(News::Finished { run, plan: &planned.plan, summary: &summary, blocked });
     for (step, error) in &summary.failed {
-        let address = planned.plan.steps[*step].address.as_str();
-        let (message, hint) = (error.to_string(), error.hint());
+        let step = &planned.plan.steps[*step];
+        let address = step.address.as_str();
+        let (message, hint) = (error.to_string(), session.hint_of(step, error));
         session.tell(News::StepFailed { address, message, output: error.output(), hint });
     }
     let complete = summary.is_complete() && planned.report.blocked.is_empty();

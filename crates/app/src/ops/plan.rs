@@ -49,7 +49,11 @@ pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, PlanOutc
         options.targets = session.part(options.targets)?;
         session.show_rehearsed();
     }
-    let planned = session.plan(&options).await?;
+    let mut planned = session.plan(&options).await?;
+    if now == Mode::Standby && planned.plan.is_empty() && !session.has_bundle().await {
+        // No failover now is as it was rehearsed.
+        planned.predicted.failover = None;
+    }
     let way_out = session.way_out(&planned, options.intent, how.failover.as_deref()).await;
     session.show(&planned, options.intent, way_out);
     if now == Mode::Standby && planned.then == BundleAction::Publish && planned.report.unchanged > 0 {

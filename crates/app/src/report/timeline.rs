@@ -120,6 +120,9 @@ pub struct Report {
     pub complete: bool,
     /// The verdict on a failover; null for a failback.
     pub verdict: Option<Verdict>,
+    /// True if the region served all of this before the run.
+    #[serde(skip)]
+    pub served_before: bool,
     /// The moments of the change.
     pub clock: Clock,
     /// Time in seconds until the new region serves: until checks passed and traffic moved, if the
@@ -182,6 +185,10 @@ pub struct Report {
     /// the primary alone.
     #[serde(default)]
     pub not_awaited: Vec<String>,
+    /// Data in the standby region that the failover did not look at, by component: it is as the last apply
+    /// left it, unless somebody changed it.
+    #[serde(default)]
+    pub not_looked_at: Vec<ComponentAddress>,
     /// Calls that were refused because they would have left the standby region. Empty unless
     /// drstack has a defect.
     pub refused_calls: Vec<String>,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use drstack_core::address::Address;
+use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::budget;
 use drstack_core::cloud::Scope;
 use drstack_core::compile::{Compiled, compile, queries};
@@ -389,6 +389,13 @@ impl Session {
     fn taken_from_bundle<'g>(&'g self, graph: &'g Graph) -> impl Iterator<Item = &'g Resource> {
         let known = self.alone.as_ref().map(|it| &it.known);
         graph.resources.values().filter(move |it| known.is_some_and(|all| all.contains_key(&it.address)))
+    }
+
+    /// Returns the components with data in the standby region that this failover does not look at.
+    pub(crate) fn not_looked_at(&self, graph: &Graph) -> Vec<ComponentAddress> {
+        let unseen = self.taken_from_bundle(graph).filter(|it| it.place == Place::Standby);
+        let components: BTreeSet<ComponentAddress> = unseen.map(|it| it.address.component()).collect();
+        components.into_iter().collect()
     }
 
     /// Returns a remark on the data in the standby region that was not observed.

@@ -35,7 +35,7 @@ impl Session {
                 "there is no bundle in `{control}`, and a failover from a machine without these files needs one"
             ),
             Err(StoreError::NoBucket { .. }) => format!(
-                "control bucket `{control}` does not exist: a failover needs `--without-control`, and these files"
+                "control bucket `{control}` does not exist: a failover needs `--without-control`, and files that leave nothing of a pool to the primary (no `follows`)"
             ),
             Err(error) => {
                 return self.warn(&format!("warning: could not look for the bundle in `{control}`: {error}"));

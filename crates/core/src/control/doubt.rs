@@ -49,8 +49,9 @@ fn weigh(
         }
     };
     let epoch = testimony.record.standing.epoch;
-    // Before the first change of mode it says only which control bucket the stack has.
-    if epoch == 0 && known.is_none() && testimony.control == control {
+    // Before the first change of mode it says only which control bucket the stack has. A record that is
+    // damaged was written at a change.
+    if epoch == 0 && known.is_none() && recorded.doubt.is_none() && testimony.control == control {
         return KeptMode { testimony: Some(testimony), ..recorded };
     }
     let mode = recorded.record.as_ref().map(|it| it.standing.mode);
@@ -246,6 +247,11 @@ mod tests {
         let kept = weighed(None, Some(testimony(Mode::Standby, 0, "ours")));
         assert_eq!((kept.doubt.clone(), kept.record.clone()), (None, None));
         assert!(!kept.is_kept_once("ours") && weighed(None, None).is_kept_once("ours"));
+        let damaged = Doubt::Damaged("cut short".to_owned());
+        let first = KeptMode { doubt: Some(damaged.clone()), ..KeptMode::default() };
+        let kept = weigh(first, Ok(Some(testimony(Mode::Standby, 0, "ours"))), &scope(), "ours");
+        assert_eq!((kept.doubt.clone(), kept.standing().mode), (Some(damaged), Mode::Standby));
+        assert!(kept.record.is_some(), "the second record says that the primary serves");
         let elsewhere = weighed(None, Some(testimony(Mode::Standby, 0, "theirs")));
         assert_eq!(elsewhere.doubt, Some(Doubt::Elsewhere("theirs".to_owned())));
     }

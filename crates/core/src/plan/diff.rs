@@ -27,6 +27,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use self::claims::Whose;
+pub use self::claims::tags;
 use self::moved::Moved;
 use self::names::Names;
 use self::older::Older;

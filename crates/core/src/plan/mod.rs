@@ -23,7 +23,7 @@ use crate::address::Address;
 use crate::kind::{Action, FieldChange, Place};
 
 pub use by_itself::{ForAPerson, by_itself};
-pub use diff::{plan, used};
+pub use diff::{plan, tags, used};
 pub use gate::Gate;
 pub use raise::Raise;
 

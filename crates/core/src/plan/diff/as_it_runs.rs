@@ -52,7 +52,12 @@ impl<'a> Runs<'a> {
                 continue;
             }
             let Some(spec) = as_it_runs(resource, seen, kinds)? else {
-                stuck.insert(address.as_str(), lost);
+                let is_check = kinds.get(&resource.kind).is_some_and(|kind| kind.check().is_some());
+                let asks = is_check.then(|| asks_what_runs(want, resource, (&below, &stuck))).flatten();
+                match asks {
+                    Some(check) => drop(runs.graph.to_mut().resources.insert(address.clone(), check)),
+                    None => drop(stuck.insert(address.as_str(), lost)),
+                }
                 continue;
             };
             let lost = Vec::from_iter(lost).join(", ");
@@ -95,6 +100,20 @@ fn as_it_runs(
             None => Ok(None),
         },
     }
+}
+
+/// Returns a check that asks what is raised as it runs, without the need of what that runs on; `None` if it
+/// needs more that cannot be found.
+fn asks_what_runs<'g>(
+    want: &'g Graph,
+    check: &Resource,
+    (below, stuck): (&BTreeSet<&'g str>, &BTreeMap<&'g str, BTreeSet<&'g str>>),
+) -> Option<Resource> {
+    let beneath = with_what_they_need(want, below.clone(), stuck);
+    let after = check.after.iter().filter(|it| !beneath.contains(it.as_str())).cloned().collect();
+    let check = Resource { after, ..check.clone() };
+    let is_free = !check.needed().any(|it| stuck.contains_key(it));
+    is_free.then_some(check)
 }
 
 /// Returns the capacity that stands for `resource` and has lost its tags: it has the name that

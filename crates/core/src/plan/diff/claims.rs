@@ -30,6 +30,15 @@ pub(super) enum Whose<'f> {
     Others,
 }
 
+/// Names the tags of the object at `address`, as they are given by hand.
+pub fn tags(stack: &str, address: &Address) -> String {
+    format!(
+        "the tags `drstack:stack` with the value {stack}, `drstack:address` with the value {} and `drstack:spec` with the value \
+         0000000000000000",
+        address.as_tag()
+    )
+}
+
 /// Returns what has the name of `resource` and tags of the stack that prove nothing.
 pub(super) fn of_its_name<'s>(resource: &Resource, seen: &'s Observed) -> Option<&'s Found> {
     let name = resource.known_name().filter(|_| resource.name.is_none())?;
@@ -240,12 +249,7 @@ impl<'a> Draft<'a> {
 
     /// Names the tags of `resource`, as they are given by hand.
     fn tags_of(&self, resource: &Resource) -> String {
-        format!(
-            "the tags `drstack:stack` with the value {}, `drstack:address` with the value {} and `drstack:spec` with the value \
-             0000000000000000, then run the same command again",
-            self.stack.name,
-            resource.address.as_tag()
-        )
+        format!("{}, then run the same command again", tags(&self.stack.name, &resource.address))
     }
 
     /// Returns why `found` does not belong to `resource`, and what to do about it.

@@ -56,6 +56,12 @@ impl Draft<'_> {
     ) -> Result<(), ShapeError> {
         let address = resource.address.clone();
         let Some(found) = found else {
+            if kind.leads_users() && self.options.intent == Intent::PlannedFailover {
+                let text =
+                    "no name leads users without it, and it was not found: run `drstack apply STACK` first";
+                self.block(&address, text.to_owned());
+                return Ok(());
+            }
             let text = "it is not in what was last seen of the primary".to_owned();
             self.report.notes.push(Remark { address: address.to_string(), text });
             self.blocked.insert(address);

@@ -172,7 +172,15 @@ impl Draft<'_> {
     fn stays_with_data(&self, owned: &Owned) -> Option<String> {
         let feeds = self.kinds.get(owned.kind).is_some_and(|kind| kind.role() == Role::Feed);
         if feeds && self.kept_data.contains(owned.address.component().as_str()) {
-            return Some("it still feeds data that is kept".to_owned());
+            // The role that it works by is made for the new source.
+            let is_wanted = self.want.resources.contains_key(&owned.address);
+            let text = match is_wanted && self.options.intent != Intent::Destroy {
+                true => {
+                    "its component has another source now: what it fed is kept as it is, and gets nothing more"
+                }
+                false => "it still feeds data that is kept",
+            };
+            return Some(text.to_owned());
         }
         (feeds && self.unlisted_data).then(|| "it may feed data that could not be listed".to_owned())
     }

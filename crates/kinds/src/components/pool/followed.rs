@@ -19,6 +19,9 @@ use crate::services::autoscaling::group_fact::image::GroupImage;
 const IMAGE: &str =
     "write `image = \"@image.NAME\"`, or an id of the standby region; or correct the primary's template";
 
+/// Help for a pool of a failover that knows nothing of the group: what it follows may be lost.
+const ON_ITS_OWN: &str = "where nothing is kept of what it follows, say what it is: `image`, `instance_types` and `capacity` in the place of `follows`";
+
 /// Returns the fact of the primary's group; `Err` if the pool follows one and the fact is missing.
 ///
 /// Reports what a failover would lack of the group.
@@ -64,7 +67,11 @@ pub(super) fn group(
         }
         Known::Unknown(why) => {
             let message = format!("nothing is known of Auto Scaling group `{group}`");
-            unknown(out, ("DR230", "follows"), message, &why, why.hint());
+            let help = match cx.mode {
+                Mode::Active if !why.is_refusal() => ON_ITS_OWN.to_owned(),
+                Mode::Active | Mode::Standby => why.hint(),
+            };
+            unknown(out, ("DR230", "follows"), message, &why, help);
             Err(())
         }
     }

@@ -1,0 +1,170 @@
+//! What a run overlooked once: a name that leads nowhere, a stack under another name, a record that says
+//! nothing, tags that one resource has lost.
+
+use serde_json::{Value, json};
+
+use super::forgotten::{desired, meddle, take_tags, world};
+use super::{BATCH, CHECK, LOST, STACK, run};
+use crate::drstack::{Drstack, drstack};
+
+fn applied(stack: &str) -> Drstack {
+    let machine = drstack();
+    machine.write("s/stack.toml", stack);
+    machine.write("lost.toml", LOST);
+    run(&machine, "apply s --auto-approve", None).ok();
+    machine
+}
+
+fn groups(machine: &Drstack) -> Value {
+    world(machine)["world"]["objects"]["group"].clone()
+}
+
+/// A destroy of a stack that was renamed found nothing of the new name, and said that nothing was left.
+#[test]
+fn a_destroy_asks_as_a_plan_does_whether_the_stack_has_another_name() {
+    let text = STACK.replace("control = \"demo-control\"\n", "");
+    let machine = applied(&text);
+    machine.write("s/stack.toml", &text.replace("name    = \"demo\"", "name    = \"demo2\""));
+    let before = groups(&machine);
+    for command in ["plan s", "plan s --destroy", "destroy s --auto-approve"] {
+        let refused = run(&machine, command, None).code(3);
+        assert!(refused.stderr.contains("is this `demo` under another name?"), "{refused:?}");
+    }
+    assert_eq!(groups(&machine), before);
+    machine.write("s/stack.toml", &text);
+    run(&machine, "destroy s --auto-approve", None).ok();
+}
+
+/// The record is damaged, and all else says that the primary serves, or nothing does: no apply moves to the
+/// standby region.
+#[test]
+fn no_apply_moves_to_the_standby_region_on_the_word_of_a_damaged_record() {
+    for is_said_twice in [true, false] {
+        let machine = applied(STACK);
+        meddle(&machine, |world| {
+            world["buckets"]["demo-control"]["objects"]["mode.json"] = json!("{}");
+            if !is_said_twice {
+                let parameters = world["objects"]["parameter"]["us-west-2"].as_object_mut();
+                parameters.expect("parameters").remove("/drstack/demo/mode").expect("a second record");
+            }
+        });
+        let before = groups(&machine);
+        let refused = run(&machine, "apply s --auto-approve --mode active", None).code(3);
+        assert!(
+            refused.stderr.contains("use `drstack failover STACK`: it records the mode anew"),
+            "{refused:?}"
+        );
+        assert_eq!(groups(&machine), before);
+        run(&machine, "apply s --auto-approve --mode standby", None).ok();
+        run(&machine, "plan s --detailed-exitcode", None).ok();
+    }
+}
+
+/// A planned failover can ask where the name leads: a switch alone moves nobody.
+#[test]
+fn a_planned_failover_begins_only_where_the_record_is_that_leads_users() {
+    let traffic = "[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nprimary_target = \"east.example.com\"\nstandby_target = \"west.example.com\"\nprobe = \"https://api.example.com/\"\n";
+    let machine = applied(&format!("{STACK}{BATCH}{traffic}"));
+    let mut gone = Value::Null;
+    meddle(&machine, |world| gone = std::mem::take(&mut world["objects"]["dns-record"]["global"]));
+    meddle(&machine, |world| world["objects"]["dns-record"]["global"] = json!({}));
+    assert_eq!(gone.as_object().map(serde_json::Map::len), Some(1));
+    let before = groups(&machine);
+    let refused = run(&machine, "failover s --planned --auto-approve", None).code(3);
+    assert!(refused.stdout.contains("traffic.api/dns-record: no name leads users without it"), "{refused:?}");
+    assert_eq!(groups(&machine), before);
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --planned --auto-approve", None).ok();
+}
+
+/// No prediction is held against an RTO where there is nothing to fail over with.
+#[test]
+fn a_plan_promises_no_recovery_without_a_bundle() {
+    let machine = applied(&format!("{STACK}{CHECK}"));
+    let plan = "plan s --require-rto";
+    assert!(run(&machine, plan, None).ok().stdout.contains("A failover now would take"));
+    meddle(&machine, |world| world["buckets"] = json!({}));
+    let lacks = run(&machine, plan, None).code(3);
+    assert!(!lacks.stdout.contains("A failover now would take"), "{lacks:?}");
+    assert!(lacks.stderr.contains("no RTO is met without the bundle"), "{lacks:?}");
+    // Nothing is known of the primary: the files have to say what the pools are.
+    machine
+        .write("f/stack.toml", &STACK.replace("instance_types = [\"g5.xlarge\"]\ncapacity       = 8\n", ""));
+    let lost = run(&machine, "failover f --without-control --auto-approve", Some("lost.toml")).code(1);
+    assert!(
+        lost.stderr.contains("`image`, `instance_types` and `capacity` in the place of `follows`"),
+        "{lost:?}"
+    );
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, plan, None).ok();
+}
+
+/// What only an id leads to, and nothing uses, cannot be found without its tags: the refusal names them.
+#[test]
+fn an_endpoint_that_lost_its_tags_is_named_with_the_tags_to_give() {
+    let machine = applied(STACK);
+    take_tags(&machine, &["gateway-endpoint"], &json!("foreign"));
+    let refused = run(&machine, "apply s --auto-approve", None).code(1);
+    let said = "give it the tags `drstack:stack` with the value demo, `drstack:address` with the value network.standby/endpoint-s3";
+    assert!(refused.stderr.contains(said), "{refused:?}");
+}
+
+/// A check asks what runs, and not what that was started from.
+#[test]
+fn a_template_that_lost_its_tags_keeps_no_check_from_asking() {
+    let machine = applied(&format!("{STACK}{CHECK}"));
+    take_tags(&machine, &["launch-template"], &json!("foreign"));
+    let over = run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    assert!(over.stdout.contains("it is raised as it runs"), "{over:?}");
+    assert!(over.stdout.contains("Recovered in"), "{over:?}");
+    assert_eq!(desired(&machine), [4, 8]);
+}
+
+/// A failover that is run again after a planned one changes nothing, and begins nothing.
+#[test]
+fn a_failover_after_a_planned_one_says_that_the_region_serves_already() {
+    let machine = applied(&format!("{STACK}{CHECK}"));
+    run(&machine, "failover s --planned --auto-approve", None).ok();
+    let again = run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    assert!(again.stdout.contains("Nothing to do: us-west-2 serves already"), "{again:?}");
+}
+
+/// A runbook with another region fails when it is rehearsed, and not when it is needed.
+#[test]
+fn a_bundle_is_read_in_the_region_of_its_bucket_alone() {
+    let machine = applied(STACK);
+    let rehearse = |region: &str| {
+        let args = format!("failover --bundle s3://demo-control/demo --region {region} --unsigned --dry-run");
+        run(&machine, &args, None)
+    };
+    rehearse("us-west-2").ok();
+    for region in ["us-east-1", "eu-west-1"] {
+        let refused = rehearse(region).code(1);
+        let said = format!("bucket demo-control lies in us-west-2, not in {region}");
+        assert!(refused.stderr.contains(&said), "{refused:?}");
+    }
+}
+
+/// An export lies in the control bucket, and goes with it: nothing is restored from it after that.
+#[test]
+fn an_export_goes_with_the_control_bucket() {
+    let cold = "[table.archive]\nname = \"acme-archive\"\nposture = \"cold\"\n";
+    let machine = applied(&format!("{}{cold}", STACK.replace("rto     = \"15m\"\n", "")));
+    let copies = || {
+        world(&machine)["world"]["objects"]["table-copy"]["us-west-2"].as_object().map(serde_json::Map::len)
+    };
+    assert_eq!(copies(), Some(1));
+    run(&machine, "destroy s --auto-approve --delete-data bucket.models --delete-data control", None).ok();
+    assert_eq!(copies(), Some(0));
+    let again = run(&machine, "apply s --auto-approve", None).ok();
+    assert!(again.stdout.contains("+ table-export"), "{again:?}");
+}
+
+/// What a failover took as the last apply left it stands beside the verdict.
+#[test]
+fn a_report_names_the_data_that_nobody_looked_at() {
+    let machine = applied(&format!("{STACK}{CHECK}"));
+    let over = run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    assert!(over.stdout.contains("Recovered in"), "{over:?}");
+    assert!(over.stdout.contains("NOT LOOKED AT: the data of bucket.models"), "{over:?}");
+}
