@@ -213,7 +213,7 @@ fn sentences(report: &Report) -> Vec<String> {
         out.extend(report.restored.iter().map(|it| format!("RESTORED {it}.")));
         if !report.not_looked_at.is_empty() {
             out.push(format!(
-                "NOT LOOKED AT: the data of {}, which is as the last apply left it unless somebody changed it.",
+                "NOT LOOKED AT: the data of {}, which counts as the last apply left it.",
                 listed(&report.not_looked_at)
             ));
         }

@@ -102,7 +102,7 @@ fn a_bundle_is_all_that_another_machine_needs() {
 }
 
 #[test]
-fn a_failover_does_not_look_at_data_that_it_leaves_alone() {
+fn a_failover_asks_of_data_that_it_leaves_alone_whether_it_is_there() {
     let machine = applied();
     let path = machine.folder().join(WORLD);
     let mut world: Value = serde_json::from_slice(&std::fs::read(&path).expect("a world")).expect("JSON");
@@ -112,11 +112,14 @@ fn a_failover_does_not_look_at_data_that_it_leaves_alone() {
     // A plan shows that the bucket is gone, and that no failover could create it.
     let looked = run(&machine, "plan s --mode active").code(1);
     assert!(looked.stdout.contains("bucket.models/bucket: a failover would have to create it"), "{looked:?}");
-    // Instances do not wait for the bucket: checks show if the data can be read.
+    // Instances do not wait for the bucket, and without it nothing is recovered.
     let other = elsewhere(&machine);
-    let taken = run(&other, &format!("failover --bundle {URL} --unsigned --auto-approve")).unasked();
-    assert!(taken.stdout.contains("a failover does not look at the 2 copies"), "{taken:?}");
-    assert!(!taken.stdout.contains("bucket.models"), "{taken:?}");
+    let taken = run(&other, &format!("failover --bundle {URL} --unsigned --auto-approve")).code(1);
+    assert!(
+        taken.stdout.contains("BLOCKED bucket.models/bucket: a failover would have to create it"),
+        "{taken:?}"
+    );
+    assert!(taken.stdout.contains("never fewer than"), "{taken:?}");
     let left = run(&other, &format!("plan --bundle {URL} --detailed-exitcode")).code(2);
     assert!(left.stdout.contains("bucket.models/bucket"), "{left:?}");
 }

@@ -147,6 +147,53 @@ fn a_failover_that_is_predicted_to_miss_its_rto_or_that_nothing_asks_is_a_findin
     assert_eq!(findings(&machine, "", 3), [of("not_ready", "objective"), of("not_ready", "unasked")]);
 }
 
+/// What was not answered is not known, whatever rests on it, and is no page in the night.
+#[test]
+fn what_was_refused_or_throttled_is_not_known_and_nothing_else() {
+    let machine = applied(CHECK);
+    for (kind, operation) in
+        [("group", "list"), ("instance-role", "read"), ("group", "capture"), ("image", "list")]
+    {
+        for error in ["denied", "expired"] {
+            let fault =
+                format!("[[faults]]\nkind = \"{kind}\"\noperation = \"{operation}\"\nerror = \"{error}\"\n");
+            machine.write("blind.toml", &fault);
+            let all = findings(&machine, " --sim blind.toml", 1);
+            let is_unknown = all.iter().all(|it| *it == of("unknown", "unanswered"));
+            assert!(!all.is_empty() && is_unknown, "{kind} {operation} {error}: {all:?}");
+        }
+    }
+    assert_eq!(findings(&machine, "", 0), []);
+}
+
+/// A table that a failover restored is as old as it is by then, and hides each newer export.
+#[test]
+fn a_table_that_a_failover_left_restored_is_no_readiness() {
+    let cold = "\n[table.archive]\nname = \"acme-archive\"\nposture = \"cold\"\n";
+    let machine = applied(&format!("{CHECK}{cold}"));
+    assert_eq!(findings(&machine, "", 0), []);
+    machine.run("failover s --cloud sim --auto-approve --sim lost.toml".split(' ')).ok();
+    machine.run("failback s --cloud sim --auto-approve".split(' ')).ok();
+    assert_eq!(findings(&machine, "", 3), [of("not_ready", "restored")]);
+    let all = lines(&machine, "", 3, "finding");
+    let found = all.iter().find(|it| it["check"] == "restored").expect("a finding");
+    let next = found["next"].as_str().expect("a command").trim_start_matches("drstack ").to_owned();
+    machine.run(format!("{next} --auto-approve").split(' ')).ok();
+    assert_eq!(findings(&machine, "", 0), []);
+}
+
+/// What is made anew in the place of lost data is empty, and said to be.
+#[test]
+fn a_copy_that_is_gone_is_said_to_be_empty_when_it_is_made_anew() {
+    let machine = applied(&format!("{CHECK}\n[bucket.models]\nname = \"acme-models\"\n"));
+    let path = machine.folder().join(".drstack/sim/world.json");
+    let mut world: Value = serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
+    world["world"]["objects"]["bucket"]["us-west-2"] = serde_json::json!({});
+    machine.write(".drstack/sim/world.json", &world.to_string());
+    let gone = status(&machine, "").code(3);
+    assert!(gone.stdout.contains("what is made anew is empty until somebody copies it"), "{gone:?}");
+}
+
 /// The guide explains every check that the program knows.
 #[test]
 fn each_check_is_in_the_guide() {

@@ -1,8 +1,8 @@
 //! The outcome of planning: a plan, and everything it was made from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use drstack_core::address::Address;
+use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::cloud::Found;
 use drstack_core::compile::Compiled;
 use drstack_core::control::lock::{Lock, Peek};
@@ -51,6 +51,8 @@ pub struct PlanOutcome {
     pub has_new_levels: bool,
     /// The live resources of the primary region and of global services.
     pub elsewhere: BTreeMap<Address, Found>,
+    /// Components with data in the standby region that nobody could look at.
+    pub not_looked_at: BTreeSet<ComponentAddress>,
     /// The action on the bundle once the plan is done.
     pub then: BundleAction,
     /// The mode, read after the lock was read.

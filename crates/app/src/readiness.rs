@@ -40,6 +40,8 @@ pub enum Check {
     Person,
     /// What exists, and is not ready yet.
     Waiting,
+    /// What an earlier failover has restored, so that the next one restores nothing newer.
+    Restored,
     /// The predicted failover beside the RTOs.
     Objective,
     /// What no check asks after a failover, so that none is known to have recovered it.

@@ -102,6 +102,17 @@ pub trait Cloud: Calls + Send + Sync + 'static {
         place: Place,
         ids: &'a [String],
     ) -> BoxFuture<'a, Read>;
+    /// Says of each id, in this order, whether the object exists, with as few calls as that takes.
+    fn exist<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: &'a Scope,
+        place: Place,
+        ids: &'a [String],
+    ) -> BoxFuture<'a, Vec<Result<bool, CloudError>>> {
+        let read = self.read(kind, scope, place, ids);
+        Box::pin(async move { read.await.into_iter().map(|it| it.map(|found| found.is_some())).collect() })
+    }
     /// Everything of one kind that the stack owns there; `except`, which the caller reads by name, may be left out.
     fn list_owned<'a>(
         &'a self,

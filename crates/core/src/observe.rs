@@ -68,6 +68,8 @@ pub struct Observed {
     pub unlisted: Vec<(&'static str, Place, CloudError)>,
     /// Resources whose creation was interrupted: the objects may exist without the stack's tags.
     pub begun: BTreeSet<Address>,
+    /// Data that a failover takes as it was known, since nobody could look whether it exists.
+    pub taken: BTreeSet<Address>,
     /// Objects that the stack's own use, which may be these desired resources without their tags:
     /// they seem absent.
     pub untagged: BTreeMap<Address, Vec<Found>>,
@@ -98,7 +100,8 @@ pub async fn observe(cloud: &dyn Cloud, kinds: &KindRegistry, scope: &Scope, gra
 /// Observes for an unplanned failover: only the standby region, and there only what may have to
 /// change.
 ///
-/// The rest is taken from `known`; what `known` does not name counts as absent. Unwanted resources
+/// The rest is taken from `known`, and what of it is in the standby region has to exist; what `known`
+/// does not name counts as absent. Unwanted resources
 /// are not listed, since a failover deletes nothing.
 pub async fn observe_alone(
     cloud: &dyn Cloud,
@@ -109,12 +112,63 @@ pub async fn observe_alone(
 ) -> Observed {
     let may_change = |it: &&Resource| it.place == Place::Standby && !known.contains_key(&it.address);
     let wanted = by_kind(graph.resources.values().filter(may_change));
-    let mut seen = look_at(cloud, kinds, scope, graph, wanted).await;
+    let kept = graph.resources.values().filter(|it| it.place == Place::Standby);
+    let kept = kept.filter_map(|it| Some((it, known.get(&it.address)?)));
+    let (mut seen, there) =
+        tokio::join!(look_at(cloud, kinds, scope, graph, wanted), are_there(cloud, kinds, scope, kept));
     for resource in graph.resources.values().filter(|it| !may_change(it)) {
-        let found = known.get(&resource.address).cloned();
-        seen.seen.insert(resource.address.clone(), found.map_or(Look::Absent, Look::Present));
+        let found = known.get(&resource.address).filter(|_| !there.gone.contains(&resource.address));
+        seen.seen.insert(resource.address.clone(), found.cloned().map_or(Look::Absent, Look::Present));
     }
+    seen.taken = there.unknown;
     seen
+}
+
+/// What was asked for whether it still exists, and does not, or nobody could look.
+#[derive(Default)]
+struct There {
+    gone: BTreeSet<Address>,
+    unknown: BTreeSet<Address>,
+}
+
+/// Asks whether what a failover leaves as it is still exists, and no more of it.
+async fn are_there(
+    cloud: &dyn Cloud,
+    kinds: &KindRegistry,
+    scope: &Scope,
+    kept: impl Iterator<Item = (&Resource, &Found)>,
+) -> There {
+    let begin = Instant::now();
+    let mut there = There::default();
+    let mut missing: BTreeMap<&'static str, Vec<(&Address, String)>> = BTreeMap::new();
+    for (resource, found) in kept {
+        let Some(kind) = kinds.get(&resource.kind) else { continue };
+        missing.entry(kind.name()).or_default().push((&resource.address, found.id.clone()));
+    }
+    loop {
+        let late = begin.elapsed() > cloud.consistency();
+        let asked = missing.into_iter().map(|(kind, wanted)| async move {
+            let ids: Vec<String> = wanted.iter().map(|(_, id)| id.clone()).collect();
+            (kind, cloud.exist(kind, scope, Place::Standby, &ids).await, wanted)
+        });
+        missing = BTreeMap::new();
+        for (kind, answers, wanted) in join_all(asked).await {
+            for (answer, (address, id)) in answers.into_iter().zip(wanted) {
+                match answer {
+                    Ok(true) => {}
+                    Ok(false) => missing.entry(kind).or_default().push((address, id)),
+                    Err(_) => drop(there.unknown.insert(address.clone())),
+                }
+            }
+        }
+        if missing.is_empty() || late {
+            break;
+        }
+        // What was just made may not be seen yet.
+        sleep(AGAIN).await;
+    }
+    there.gone.extend(missing.into_values().flatten().map(|(address, _)| address.clone()));
+    there
 }
 
 async fn look_at(

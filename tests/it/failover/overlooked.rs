@@ -129,22 +129,6 @@ fn a_failover_after_a_planned_one_says_that_the_region_serves_already() {
     assert!(again.stdout.contains("Nothing to do: us-west-2 serves already"), "{again:?}");
 }
 
-/// A runbook with another region fails when it is rehearsed, and not when it is needed.
-#[test]
-fn a_bundle_is_read_in_the_region_of_its_bucket_alone() {
-    let machine = applied(STACK);
-    let rehearse = |region: &str| {
-        let args = format!("failover --bundle s3://demo-control/demo --region {region} --unsigned --dry-run");
-        run(&machine, &args, None)
-    };
-    rehearse("us-west-2").ok();
-    for region in ["us-east-1", "eu-west-1"] {
-        let refused = rehearse(region).code(1);
-        let said = format!("bucket demo-control lies in us-west-2, not in {region}");
-        assert!(refused.stderr.contains(&said), "{refused:?}");
-    }
-}
-
 /// An export lies in the control bucket, and goes with it: nothing is restored from it after that.
 #[test]
 fn an_export_goes_with_the_control_bucket() {
@@ -160,11 +144,75 @@ fn an_export_goes_with_the_control_bucket() {
     assert!(again.stdout.contains("+ table-export"), "{again:?}");
 }
 
-/// What a failover took as the last apply left it stands beside the verdict.
+/// A failover makes no copy, and asks whether each is there: one that is gone keeps traffic where it is, until
+/// somebody decides to go without.
 #[test]
-fn a_report_names_the_data_that_nobody_looked_at() {
+fn a_copy_that_is_gone_is_no_recovery() {
+    let traffic = "[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nprimary_target = \"east.example.com\"\nstandby_target = \"west.example.com\"\nprobe = \"https://api.example.com/\"\n";
+    let table = "[table.features]\nname = \"acme-features\"\n";
+    let stack = format!("{STACK}{CHECK}{traffic}{table}").replace(
+        "buckets        = [\"@bucket.models\"]\n",
+        "buckets        = [\"@bucket.models\"]\ntables         = [\"@table.features\"]\n",
+    );
+    for (kind, component) in [("bucket", "bucket.models"), ("table-replica", "table.features")] {
+        let machine = applied(&stack);
+        meddle(&machine, |world| world["objects"][kind]["us-west-2"] = json!({}));
+        let switches = || world(&machine)["world"]["objects"]["traffic-switch"].clone();
+        let before = switches();
+        let lost = run(&machine, "failover s --auto-approve", Some("lost.toml")).code(1);
+        assert!(lost.stdout.contains(&format!("BLOCKED {component}/{kind}: ")), "{lost:?}");
+        assert!(lost.stdout.contains(&format!("`--not-waiting-for {component}`")), "{lost:?}");
+        assert_eq!(switches(), before, "traffic stays");
+        assert_eq!(desired(&machine), [4, 8], "and capacity is there for it");
+        let without = format!("failover s --auto-approve --not-waiting-for {component}");
+        run(&machine, &without, Some("lost.toml")).code(1);
+        assert_ne!(switches(), before, "traffic moves on somebody's word");
+        run(&machine, "failback s --auto-approve", None);
+    }
+}
+
+/// Where nobody can look, a copy counts as the last apply left it, and the report says so.
+#[test]
+fn a_report_names_the_data_that_nobody_could_look_at() {
     let machine = applied(&format!("{STACK}{CHECK}"));
-    let over = run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    let fault = "[[faults]]\nkind = \"bucket\"\noperation = \"read\"\nerror = \"denied\"\n";
+    machine.write("blind.toml", &format!("{LOST}{fault}"));
+    let over = run(&machine, "failover s --auto-approve", Some("blind.toml")).ok();
     assert!(over.stdout.contains("Recovered in"), "{over:?}");
     assert!(over.stdout.contains("NOT LOOKED AT: the data of bucket.models"), "{over:?}");
+    let machine = applied(&format!("{STACK}{CHECK}"));
+    let over = run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    assert!(!over.stdout.contains("NOT LOOKED AT"), "{over:?}");
+}
+
+/// A destroy that cannot be whole says so before it destroys anything.
+#[test]
+fn the_control_bucket_goes_with_the_whole_stack_or_nothing_goes() {
+    let machine = applied(STACK);
+    let before = groups(&machine);
+    let args = "destroy s --auto-approve --target pool.batch --delete-data control";
+    let refused = run(&machine, args, None).code(64);
+    assert!(refused.stderr.contains("the control bucket goes only with the whole stack"), "{refused:?}");
+    assert_eq!(groups(&machine), before);
+}
+
+/// An epoch that nobody can read stops every writer: it is no older one that stays.
+#[test]
+fn an_epoch_that_cannot_be_read_is_written_again() {
+    let machine = applied(&format!("{STACK}[fence.writers]\n"));
+    let epoch = |machine: &Drstack| {
+        world(machine)["world"]["objects"]["parameter"]["us-west-2"]["/drstack/demo/epoch"]["live"]["value"]
+            .clone()
+    };
+    assert_eq!(epoch(&machine), "0");
+    for damage in ["x", "", "-3"] {
+        meddle(&machine, |world| {
+            world["objects"]["parameter"]["us-west-2"]["/drstack/demo/epoch"]["live"]["value"] =
+                json!(damage);
+        });
+        let plan = run(&machine, "plan s --detailed-exitcode", None).code(2);
+        assert!(plan.stdout.contains("~ epoch"), "{plan:?}");
+        run(&machine, "apply s --auto-approve", None).ok();
+        assert_eq!(epoch(&machine), "0");
+    }
 }

@@ -216,7 +216,7 @@ fn report(
         data: change.data.clone(),
         not_compared: change.not_compared.clone(),
         not_awaited: change.not_awaited.clone(),
-        not_looked_at: session.not_looked_at(&planned.compiled.graph),
+        not_looked_at: planned.not_looked_at.iter().cloned().collect(),
         refused_calls: session
             .cloud
             .refused()

@@ -32,6 +32,10 @@ pub struct Destroy {
 /// Returns an error if nothing was done, or not all of it.
 pub async fn destroy(session: &mut Session, how: Destroy) -> Ended {
     session.decisions.parallelism = Some(how.parallelism);
+    if !how.targets.is_empty() && how.delete_data.contains(CONTROL) {
+        let hint = "leave `--target` out to remove the control bucket";
+        return Err(Failure::new(Status::Usage, "the control bucket goes only with the whole stack", hint));
+    }
     let (options, shown) = planned(session, how.targets, how.delete_data, &how.typed).await?;
     let primary = &session.stack.facts.primary;
     if shown.report.silent.contains_key(primary) && options.targets.is_empty() && !shown.plan.is_empty() {
@@ -70,10 +74,6 @@ pub async fn destroy(session: &mut Session, how: Destroy) -> Ended {
     }
     if status != Status::Done || !options.delete_data.contains(CONTROL) {
         return Ok(status);
-    }
-    if !options.targets.is_empty() {
-        let hint = "leave `--target` out to remove the control bucket";
-        return Err(Failure::new(Status::Usage, "the control bucket goes only with the whole stack", hint));
     }
     session.forget_mode().await?;
     session.store.destroy().await.map_err(|error| store_failure(&error))?;

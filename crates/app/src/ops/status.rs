@@ -6,18 +6,22 @@ use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::bundle::Bundle;
 use drstack_core::control::published;
 use drstack_core::forecast::Prediction;
+use drstack_core::graph::Resource;
+use drstack_core::kind::Action;
 use drstack_core::objective::Mode;
 use drstack_core::observe::Look;
 use drstack_core::part::NEVER_ASKED;
-use drstack_core::plan::{Intent, Options, Remark};
+use drstack_core::plan::{Intent, Options, Remark, Step};
 use drstack_core::stack::Declared;
 
+use crate::accepted::quoted;
 use crate::failure::{Ended, Failure, Status};
 use crate::freshness::doubt;
 use crate::operator::News;
 use crate::ops::unlock::{Held, look};
 use crate::planned::PlanOutcome;
 use crate::readiness::{Check, ComponentState, Finding, Published, Readiness, Weight};
+use crate::report::restored;
 use crate::session::Session;
 use crate::text::{count, listed};
 
@@ -32,7 +36,7 @@ pub async fn status(session: &mut Session, typed: &str) -> Ended {
     }
     let options = Options { intent: Intent::Converge, mode, targets: Vec::new(), delete_data: [].into() };
     let planned = session.plan(&options).await?;
-    let commands = Commands { typed };
+    let commands = Commands { typed, is_signed: session.stack.signing.is_some() };
     let readiness = session.readiness(&planned, &commands).await?;
     session.tell(News::Moved { moved: &planned.moved, primary: &session.stack.facts.primary });
     let (stack, now) = (&session.stack, session.now());
@@ -47,11 +51,14 @@ pub async fn status(session: &mut Session, typed: &str) -> Ended {
 /// The commands that lead on, as an operator types them.
 struct Commands<'a> {
     typed: &'a str,
+    is_signed: bool,
 }
 
 impl Commands<'_> {
     fn of(&self, command: &str) -> Option<String> {
-        Some(format!("drstack {command} {}", self.typed))
+        let key =
+            if self.is_signed && matches!(command, "apply" | "sync") { " --signing-key FILE" } else { "" };
+        Some(format!("drstack {command} {}{key}", self.typed))
     }
 }
 
@@ -63,12 +70,15 @@ impl Session {
         findings.extend(self.of_looks(planned, commands));
         let mut bundle = None;
         if planned.mode.standing().mode == Mode::Standby {
-            let (of_bundle, published) = self.of_bundle(planned, commands).await?;
-            bundle = published;
+            let published = self.published().await;
+            let of_bundle = self.of_bundle(planned, commands, published.as_ref()).await?;
+            let data = published.as_ref().map(|it| it.data.keys().cloned().collect()).unwrap_or_default();
+            bundle = published.map(as_published);
             // A sync follows what was applied: without that, an apply comes first.
             let is_applied = of_bundle.iter().all(|it| it.weight == Weight::Note);
             findings.extend(of_bundle);
-            findings.extend(behind(planned, commands, is_applied));
+            findings.extend(behind(planned, commands, is_applied, &data));
+            findings.extend(self.of_restored(planned, commands));
             findings.extend(self.of_objective(planned, commands));
         } else {
             findings.extend(self.of_serving(planned, commands)?);
@@ -154,7 +164,12 @@ impl Session {
                 "failback",
             ),
         };
-        let (address, next) = (facts.standby.clone(), commands.of(command));
+        let waits = command == "failback" && planned.report.silent.contains_key(&facts.primary);
+        let (text, next) = match waits {
+            true => (format!("{text}; a failback waits until {} answers", facts.primary), None),
+            false => (text, commands.of(command)),
+        };
+        let address = facts.standby.clone();
         Some(Finding { weight: Weight::NotReady, check: Check::Mode, address, text, next })
     }
 
@@ -184,7 +199,8 @@ impl Session {
             if is_silent(address) {
                 continue;
             }
-            let is_unknown = matches!(planned.seen.get(address.as_str()), Some(Look::Unknown(_)));
+            // A listing has the name of its kind.
+            let is_unknown = self.kinds.get(address).is_some() || rests_on_unknown(planned, address);
             let (weight, check, next) = match is_unknown {
                 true => (Weight::Unknown, Check::Unanswered, again.clone()),
                 false => (Weight::NotReady, Check::Blocked, commands.of("plan")),
@@ -213,7 +229,8 @@ impl Session {
         &self,
         planned: &PlanOutcome,
         commands: &Commands<'_>,
-    ) -> Result<(Vec<Finding>, Option<Published>), Failure> {
+        bundle: Option<&Bundle>,
+    ) -> Result<Vec<Finding>, Failure> {
         let address = format!("s3://{}/bundle.json", self.stack.facts.control);
         let finding = |weight, check, text, command| Finding {
             weight,
@@ -243,21 +260,35 @@ impl Session {
                 findings.push(finding(weight, Check::Bundle, failure.message, command));
             }
         }
-        let Some(bundle) = self.published().await else { return Ok((findings, None)) };
-        if let Some(doubt) = doubt(&bundle, self.now()) {
+        let Some(bundle) = bundle else { return Ok(findings) };
+        if let Some(doubt) = doubt(bundle, self.now()) {
             let text = doubt.trim_start_matches("warning: ").to_owned();
             findings.push(finding(Weight::Note, Check::Bundle, text, "sync"));
         }
-        let is_in_line =
-            planned.plan.is_empty() && planned.for_a_person.is_empty() && planned.report.blocked.is_empty();
+        // Where the primary did not answer, nobody knows what another bundle would say.
+        let is_in_line = planned.plan.is_empty()
+            && planned.for_a_person.is_empty()
+            && planned.report.blocked.is_empty()
+            && planned.unanswered.is_empty();
         let is_settled = findings.iter().all(|it| it.weight == Weight::Note);
         if is_in_line && is_settled && !self.leads_the_same(planned).await? {
             let text = "a failover by it would want something else than by one of now".to_owned();
             findings.push(finding(Weight::NotReady, Check::Bundle, text, "sync"));
         }
-        let Bundle { applied_at: at, run, stack, .. } = bundle;
-        let signed_by = stack.signing.map(|it| it.to_string());
-        Ok((findings, Some(Published { at, run, signed_by })))
+        Ok(findings)
+    }
+
+    /// Says which tables the next failover would not restore, since an earlier one has.
+    fn of_restored(&self, planned: &PlanOutcome, commands: &Commands<'_>) -> Vec<Finding> {
+        let left = restored::left(&planned.report, &self.kinds, &self.stack.facts, Intent::Converge);
+        let finding = |Remark { address, text }| Finding {
+            weight: Weight::NotReady,
+            check: Check::Restored,
+            next: commands.of("apply").map(|it| format!("{it} --delete-data {}", quoted(&address))),
+            address,
+            text,
+        };
+        left.into_iter().map(finding).collect()
     }
 
     /// Returns the bundle, if there is one that can be read.
@@ -299,12 +330,27 @@ impl Session {
             text: text.trim_start_matches("DEGRADED: ").to_owned(),
             next: commands.of("failover"),
         });
-        Ok(degraded.chain(steps(planned, commands.of("plan"))).collect())
+        // A failover raises what serves; an apply keeps the rest as the stack has it.
+        let raises = |step: &Step| self.kinds.get(&step.kind).is_some_and(|kind| kind.capacity().is_some());
+        let command = if planned.plan.steps.iter().any(raises) { "failover" } else { "apply" };
+        Ok(degraded.chain(steps(planned, commands.of(command))).collect())
     }
 }
 
-/// Says what is not in line with the primary: what a sync brings over, and what a person does.
-fn behind(planned: &PlanOutcome, commands: &Commands<'_>, is_applied: bool) -> Vec<Finding> {
+/// Returns what `status` says of a bundle.
+fn as_published(bundle: Bundle) -> Published {
+    let Bundle { applied_at: at, run, stack, .. } = bundle;
+    Published { at, run, signed_by: stack.signing.map(|it| it.to_string()) }
+}
+
+/// Says what is not in line with the primary: what a sync brings over, and what a person does. Of what was
+/// there as `data` and is made anew, that it is empty.
+fn behind(
+    planned: &PlanOutcome,
+    commands: &Commands<'_>,
+    is_applied: bool,
+    data: &BTreeSet<Address>,
+) -> Vec<Finding> {
     let next = commands.of(if is_applied { "sync" } else { "apply" });
     let left = planned.for_a_person.iter().map(|it| Finding {
         weight: Weight::NotReady,
@@ -313,7 +359,32 @@ fn behind(planned: &PlanOutcome, commands: &Commands<'_>, is_applied: bool) -> V
         text: it.why.clone(),
         next: commands.of("apply"),
     });
-    steps(planned, next).chain(left).collect()
+    let steps = steps(planned, next).map(|mut it| {
+        let is_lost = |step: &Step| step.action == Action::Create && data.contains(&step.address);
+        let mut own =
+            planned.plan.steps.iter().filter(|step| step.address.component().as_str() == it.address);
+        if own.any(is_lost) {
+            it.text +=
+                "; the data was there and is gone: what is made anew is empty until somebody copies it";
+        }
+        it
+    });
+    steps.chain(left).collect()
+}
+
+/// True if the resource, or one that it needs, could not be looked at.
+fn rests_on_unknown(planned: &PlanOutcome, address: &str) -> bool {
+    let (mut open, mut done) = (vec![address], BTreeSet::new());
+    while let Some(address) = open.pop() {
+        if !done.insert(address) {
+            continue;
+        }
+        if matches!(planned.seen.get(address), Some(Look::Unknown(_))) {
+            return true;
+        }
+        open.extend(planned.compiled.graph.resources.get(address).into_iter().flat_map(Resource::needed));
+    }
+    false
 }
 
 /// Says of each component how much the plan changes.

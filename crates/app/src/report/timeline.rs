@@ -185,8 +185,8 @@ pub struct Report {
     /// the primary alone.
     #[serde(default)]
     pub not_awaited: Vec<String>,
-    /// Data in the standby region that the failover did not look at, by component: it is as the last apply
-    /// left it, unless somebody changed it.
+    /// Data in the standby region that nobody could look at, by component: it counts as the last apply left
+    /// it.
     #[serde(default)]
     pub not_looked_at: Vec<ComponentAddress>,
     /// Calls that were refused because they would have left the standby region. Empty unless

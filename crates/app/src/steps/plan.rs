@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use drstack_core::address::{Address, ComponentAddress};
+use drstack_core::address::Address;
 use drstack_core::budget;
 use drstack_core::cloud::Scope;
 use drstack_core::compile::{Compiled, compile, queries};
@@ -157,6 +157,7 @@ impl Session {
             moved,
             for_a_person,
             elsewhere,
+            not_looked_at: seen.taken.iter().map(Address::component).collect(),
             then,
             mode,
             sequence,
@@ -197,7 +198,7 @@ impl Session {
             notes.extend(replaces_all(plan, &compiled.graph, &self.stack, &seen.seen));
         }
         notes.extend(self.unrehearsed(options, plan, report, now.mode));
-        notes.extend(self.unseen(&compiled.graph));
+        notes.extend(taken(&seen.taken));
         notes.extend(not_deleted(options, plan, report));
         if options.mode == Mode::Standby && options.intent != Intent::Destroy {
             notes.extend(restored::left(report, &self.kinds, &self.stack.facts, options.intent));
@@ -391,26 +392,6 @@ impl Session {
         graph.resources.values().filter(move |it| known.is_some_and(|all| all.contains_key(&it.address)))
     }
 
-    /// Returns the components with data in the standby region that this failover does not look at.
-    pub(crate) fn not_looked_at(&self, graph: &Graph) -> Vec<ComponentAddress> {
-        let unseen = self.taken_from_bundle(graph).filter(|it| it.place == Place::Standby);
-        let components: BTreeSet<ComponentAddress> = unseen.map(|it| it.address.component()).collect();
-        components.into_iter().collect()
-    }
-
-    /// Returns a remark on the data in the standby region that was not observed.
-    fn unseen(&self, graph: &Graph) -> Option<Remark> {
-        let unseen = self.taken_from_bundle(graph).filter(|it| it.place == Place::Standby);
-        let text = match unseen.count() {
-            0 => return None,
-            1 => "a failover does not look at the copy: it stays as the last apply left it".to_owned(),
-            count => format!(
-                "a failover does not look at the {count} copies: they stay as the last apply left them"
-            ),
-        };
-        Some(Remark { address: "data".to_owned(), text })
-    }
-
     /// Returns the graph, and the plan that creates all of it from nothing.
     pub async fn first_apply(&mut self, options: &Options) -> Result<PlanOutcome, Failure> {
         let Basis { facts, has_new_levels, unanswered, moved, mode, compiled, .. } =
@@ -439,6 +420,7 @@ impl Session {
             moved,
             for_a_person: Vec::new(),
             elsewhere: BTreeMap::new(),
+            not_looked_at: BTreeSet::new(),
             then: BundleAction::Leave,
             mode,
             sequence: None,
@@ -465,6 +447,18 @@ impl Session {
             report.stored.push(StoredAnswer { age_seconds: age.as_secs(), remark: Remark { address, text } });
         }
     }
+}
+
+/// Returns a remark on the data in the standby region that nobody could look at.
+fn taken(addresses: &BTreeSet<Address>) -> Option<Remark> {
+    let text = match addresses.len() {
+        0 => return None,
+        1 => "could not look whether a copy exists: it counts as the last apply left it".to_owned(),
+        count => {
+            format!("could not look whether {count} copies exist: they count as the last apply left them")
+        }
+    };
+    Some(Remark { address: "data".to_owned(), text })
 }
 
 /// Names the result of an observation in a word, or the error. Never the live value.

@@ -10,7 +10,7 @@ use super::{Intent, Options, Plan, PlanReport, Remark, Step, order, plan};
 use crate::cloud::{Found, Owner};
 use crate::component::StackFacts;
 use crate::graph::Graph;
-use crate::kind::{Action, DynKind, KindRegistry, Lookup, Place, ShapeError};
+use crate::kind::{Action, DynKind, KindRegistry, Lookup, Place, ShapeError, Side};
 use crate::link::{KNOWN_LATER, resolve};
 use crate::objective::Mode;
 use crate::observe::{Look, Observed, Owned};
@@ -79,8 +79,15 @@ pub fn violation(step: &Step, kinds: &KindRegistry) -> Option<Remark> {
             format!("it calls {}", home.unwrap_or("a service of the whole partition"))
         }
         Place::Standby => {
-            let home = kind.operations_of(step.action).iter().find_map(|it| it.home())?;
-            format!("it calls {home}")
+            let operations = kind.operations_of(step.action);
+            let makes = step.action == Action::Create;
+            match operations.iter().find_map(|it| it.home()) {
+                Some(home) => format!("it calls {home}"),
+                None if makes && operations.iter().any(|it| it.side() == Side::ThroughPrimary) => {
+                    "the primary region makes it".to_owned()
+                }
+                None => return None,
+            }
         }
     };
     let text = format!("a failover would have to {} it ({}), and {why}", verb(step.action), step.reason);

@@ -59,6 +59,21 @@ impl Cloud for AwsCloud {
         })
     }
 
+    fn exist<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: &'a Scope,
+        place: Place,
+        ids: &'a [String],
+    ) -> BoxFuture<'a, Vec<Result<bool, CloudError>>> {
+        Box::pin(async move {
+            match known(kind) {
+                Ok(driver) => driver.exist(&self.0.target(scope, place), ids).await,
+                Err(error) => ids.iter().map(|_| Err(error.clone())).collect(),
+            }
+        })
+    }
+
     fn list_owned<'a>(
         &'a self,
         kind: &'static str,

@@ -43,6 +43,13 @@ pub type Looked<L> = Vec<Result<Option<Seen<L>>, CloudError>>;
 pub trait Driver: Kind {
     /// Reads these objects; in bulk if AWS has a bulk call, else with bounded concurrency.
     fn read(at: &Target<'_>, ids: &[String]) -> impl Future<Output = Looked<Self::Live>> + Send;
+    /// Says of each of these objects whether it exists, with one call each at most.
+    ///
+    /// By default by [`Driver::read`], for kinds whose bulk call is that already.
+    fn exist(at: &Target<'_>, ids: &[String]) -> impl Future<Output = Vec<Result<bool, CloudError>>> + Send {
+        let read = Self::read(at, ids);
+        async { read.await.into_iter().map(|it| it.map(|seen| seen.is_some())).collect() }
+    }
     /// Lists all objects that the stack owns, by tag or marked name.
     ///
     /// May leave out those in `except`, which are read by name. Kinds without owner (settings)

@@ -15,6 +15,11 @@ use super::{Driver, Seen, Target};
 /// A [`Driver`] with its types erased to JSON.
 pub(crate) trait DynDriver: Send + Sync {
     fn read<'a>(&self, at: &'a Target<'a>, ids: &'a [String]) -> BoxFuture<'a, Read>;
+    fn exist<'a>(
+        &self,
+        at: &'a Target<'a>,
+        ids: &'a [String],
+    ) -> BoxFuture<'a, Vec<Result<bool, CloudError>>>;
     fn list_owned<'a>(
         &self,
         at: &'a Target<'a>,
@@ -76,6 +81,14 @@ impl<K: Driver> DynDriver for ErasedDriver<K> {
             let looked = K::read(at, ids).await;
             looked.into_iter().map(|look| look?.map(found::<K>).transpose()).collect()
         })
+    }
+
+    fn exist<'a>(
+        &self,
+        at: &'a Target<'a>,
+        ids: &'a [String],
+    ) -> BoxFuture<'a, Vec<Result<bool, CloudError>>> {
+        Box::pin(K::exist(at, ids))
     }
 
     fn list_owned<'a>(

@@ -296,7 +296,13 @@ impl<'a> Draft<'a> {
         {
             stays = Cow::Owned(Resource { spec, ..resource.clone() });
         }
-        if self.is_along_unchanged(kind, &stays)?
+        // What says nothing that can be read is no older value.
+        let is_read = match kind.capabilities().witness {
+            Some(witness) => witness.statement(&found.id, &found.live)?.is_some(),
+            None => true,
+        };
+        if is_read
+            && self.is_along_unchanged(kind, &stays)?
             && let Some(value) = found.live.get("value")
         {
             let mut spec = stays.spec.clone();

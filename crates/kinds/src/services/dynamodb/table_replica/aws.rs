@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::{StandbyTable, TableReplica, TableReplicaSpec};
 use crate::aws::built;
 use crate::aws::tags::{owned, owner};
-use crate::aws::{Driver, Looked, Seen, Target, each};
+use crate::aws::{Driver, Looked, Seen, Target, each, each_of};
 use crate::services::dynamodb::calls::{protect, remove, table, tag};
 
 const PUT: &str = "dynamodb:UpdateTable";
@@ -19,6 +19,11 @@ const PUT: &str = "dynamodb:UpdateTable";
 impl Driver for TableReplica {
     async fn read(at: &Target<'_>, ids: &[String]) -> Looked<StandbyTable> {
         each(ids, |name| async move { look(at, &name).await }).await
+    }
+
+    async fn exist(at: &Target<'_>, ids: &[String]) -> Vec<Result<bool, CloudError>> {
+        let there = |name: String| async move { Ok(table(at, &name).await?.is_some()) };
+        each_of(ids.to_vec(), there).await
     }
 
     async fn list_owned(at: &Target<'_>, except: &[String]) -> Result<Vec<Seen<StandbyTable>>, CloudError> {

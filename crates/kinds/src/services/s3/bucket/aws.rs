@@ -5,12 +5,17 @@ use drstack_core::kind::FieldChange;
 
 use super::{Bucket, BucketLive, BucketSpec};
 use crate::aws::tags::{SOURCE, Tags, owned, owner};
-use crate::aws::{Driver, Looked, Seen, Target, each};
+use crate::aws::{Driver, Looked, Seen, Target, each, each_of};
 use crate::services::s3::calls as s3;
 
 impl Driver for Bucket {
     async fn read(at: &Target<'_>, ids: &[String]) -> Looked<BucketLive> {
         each(ids, |bucket| async move { look(at, &bucket).await }).await
+    }
+
+    async fn exist(at: &Target<'_>, ids: &[String]) -> Vec<Result<bool, CloudError>> {
+        let tags = |bucket: String| async move { Ok(s3::tags(at, &bucket).await?.is_some()) };
+        each_of(ids.to_vec(), tags).await
     }
 
     async fn list_owned(at: &Target<'_>, except: &[String]) -> Result<Vec<Seen<BucketLive>>, CloudError> {
