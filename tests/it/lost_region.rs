@@ -399,3 +399,25 @@ fn where_a_bundle_lies_is_told_and_never_asked_of_a_region_that_may_be_lost() {
     assert!(ran.stdout.contains("pool.inference/group in us-west-2: autoscaling:"), "{ran:?}");
     assert_eq!(calls_elsewhere(&server), BTreeMap::new());
 }
+
+/// Somebody deleted a copy before the region was lost: the failover asks S3 and DynamoDB of the standby region, and
+/// nobody else.
+#[test]
+fn a_copy_that_is_gone_is_seen_without_the_primary() {
+    let Some(server) = Server::moto() else { return };
+    let machine = applied(&server);
+    server.boto().drift(STANDBY, "bucket-delete", "acme-models-us-west-2", json!({}));
+    server.find();
+    server.black_out("hang");
+    let lost = failover(&machine).code(1);
+    assert_eq!(calls_elsewhere(&server), BTreeMap::new());
+    let report = report(&lost);
+    let blocked = report["blocked"].as_array().expect("what is blocked");
+    let is_said = |it: &Value| {
+        it.as_str()
+            .is_some_and(|it| it.starts_with("bucket.models/bucket: a failover would have to create it"))
+    };
+    assert!(blocked.iter().any(is_said), "{report:#}");
+    assert_eq!(report["not_looked_at"], json!([]), "the table was looked at");
+    assert_eq!(report["in_service"]["after"], 12, "{report:#}");
+}

@@ -150,7 +150,8 @@ fn a_failover_that_is_predicted_to_miss_its_rto_or_that_nothing_asks_is_a_findin
 /// What was not answered is not known, whatever rests on it, and is no page in the night.
 #[test]
 fn what_was_refused_or_throttled_is_not_known_and_nothing_else() {
-    let machine = applied(CHECK);
+    let data = "\n[bucket.models]\nname = \"acme-models\"\n";
+    let machine = applied(&format!("buckets = [\"@bucket.models\"]\n{CHECK}{data}"));
     for (kind, operation) in
         [("group", "list"), ("instance-role", "read"), ("group", "capture"), ("image", "list")]
     {
