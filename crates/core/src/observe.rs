@@ -16,7 +16,7 @@ use crate::cloud::{Captured, Cloud, CloudError, Found, Owner, Scope, Secrets};
 use crate::control::record;
 use crate::facts::{Fact, FactQuery, Facts};
 use crate::graph::{Graph, Resource};
-use crate::kind::{DynKind, KindRegistry, Place};
+use crate::kind::{DynKind, KindRegistry, Lookup, Place};
 use crate::remark::Remark;
 
 /// Result of observing one desired resource.
@@ -131,7 +131,7 @@ struct There {
     unknown: BTreeSet<Address>,
 }
 
-/// Asks whether what a failover leaves as it is still exists, and no more of it.
+/// Asks whether the data that a failover leaves as it is still exists, and no more of it.
 async fn are_there(
     cloud: &dyn Cloud,
     kinds: &KindRegistry,
@@ -142,7 +142,8 @@ async fn are_there(
     let mut there = There::default();
     let mut missing: BTreeMap<&'static str, Vec<(&Address, String)>> = BTreeMap::new();
     for (resource, found) in kept {
-        let Some(kind) = kinds.get(&resource.kind) else { continue };
+        // A launch asks for its image itself, and what runs needs none.
+        let Some(kind) = kinds.get(&resource.kind).filter(|it| it.lookup() == Lookup::Name) else { continue };
         missing.entry(kind.name()).or_default().push((&resource.address, found.id.clone()));
     }
     loop {

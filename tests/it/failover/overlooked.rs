@@ -171,6 +171,16 @@ fn a_copy_that_is_gone_is_no_recovery() {
     }
 }
 
+/// What runs needs no image: one that is gone keeps nobody from moving to it.
+#[test]
+fn an_image_that_is_gone_holds_no_traffic_of_what_runs() {
+    let traffic = "[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nprimary_target = \"east.example.com\"\nstandby_target = \"west.example.com\"\nprobe = \"https://api.example.com/\"\n";
+    let machine = applied(&format!("{STACK}{CHECK}{traffic}").replace("\"warm\"", "\"hot\""));
+    meddle(&machine, |world| world["objects"]["image"]["us-west-2"] = json!({}));
+    let over = run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    assert!(over.stdout.contains("Recovered in"), "{over:?}");
+}
+
 /// Where nobody can look, a copy counts as the last apply left it, and the report says so.
 #[test]
 fn a_report_names_the_data_that_nobody_could_look_at() {
