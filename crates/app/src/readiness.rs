@@ -1,6 +1,8 @@
 //! Whether a stack could fail over now: what was found, how much each finding weighs, and how each
 //! component stands.
 
+use std::collections::BTreeMap;
+
 use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::objective::Posture;
 use jiff::Timestamp;
@@ -84,12 +86,16 @@ pub struct Finding {
     pub next: Option<String>,
 }
 
-impl Finding {
-    /// True if it is about a part of `component`.
-    fn is_of(&self, component: &ComponentAddress) -> bool {
-        self.address == component.as_str()
-            || Address::parse(&self.address).is_some_and(|it| it.component() == *component)
+/// Returns the heaviest of `findings`, which are sorted, about each component. Notes weigh nothing.
+pub fn heaviest(findings: &[Finding]) -> BTreeMap<ComponentAddress, (Check, Weight)> {
+    let mut of = BTreeMap::new();
+    for it in findings.iter().filter(|it| it.weight != Weight::Note) {
+        let resource = Address::parse(&it.address);
+        let component =
+            resource.map_or_else(|| ComponentAddress::new(&it.address), |address| address.component());
+        of.entry(component).or_insert((it.check, it.weight));
     }
+    of
 }
 
 /// How a component stands.
@@ -111,23 +117,6 @@ pub struct ComponentState {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "f64")]
     pub serves_seconds: Option<f64>,
-}
-
-impl ComponentState {
-    /// Returns how `address` stands by `findings`, which are sorted. `is_unanswered` if something about
-    /// it did not answer.
-    pub fn of(
-        address: &ComponentAddress,
-        posture: Posture,
-        (findings, is_unanswered): (&[Finding], bool),
-        serves_seconds: Option<f64>,
-    ) -> Self {
-        let worst = findings.iter().find(|it| it.weight != Weight::Note && it.is_of(address));
-        let worst = worst.map(|it| (it.check, it.weight));
-        let unknown = is_unanswered.then_some((Check::Unanswered, Weight::Unknown));
-        let (check, weight) = worst.or(unknown).unzip();
-        Self { address: address.clone(), posture, check, weight, serves_seconds }
-    }
 }
 
 /// The published bundle, which a failover works from.
@@ -207,14 +196,10 @@ mod tests {
             finding(Weight::NotReady, Check::Blocked, "pool.ab"),
         ];
         let all = Readiness::of(all, 0, None).findings;
-        let state = |name: &str, is_unanswered: bool| {
-            let address = ComponentAddress::new(name);
-            let it = ComponentState::of(&address, Posture::Warm, (&all, is_unanswered), None);
-            it.check.zip(it.weight)
-        };
-        assert_eq!(state("pool.a", true), Some((Check::Behind, Weight::NotReady)));
-        assert_eq!(state("pool.ab", false), Some((Check::Blocked, Weight::NotReady)));
-        assert_eq!((state("pool.b", false), state("pool.c", false)), (None, None));
-        assert_eq!(state("pool.c", true), Some((Check::Unanswered, Weight::Unknown)));
+        let all = heaviest(&all);
+        let of = |name: &str| all.get(&ComponentAddress::new(name)).copied();
+        assert_eq!(of("pool.a"), Some((Check::Behind, Weight::NotReady)));
+        assert_eq!(of("pool.ab"), Some((Check::Blocked, Weight::NotReady)));
+        assert_eq!((of("pool.b"), of("pool.c")), (None, None));
     }
 }

@@ -20,7 +20,7 @@ use crate::freshness::doubt;
 use crate::operator::News;
 use crate::ops::unlock::{Held, look};
 use crate::planned::PlanOutcome;
-use crate::readiness::{Check, ComponentState, Finding, Published, Readiness, Weight};
+use crate::readiness::{Check, ComponentState, Finding, Published, Readiness, Weight, heaviest};
 use crate::report::restored;
 use crate::session::Session;
 use crate::text::{count, listed};
@@ -107,6 +107,7 @@ impl Session {
 
     /// Returns how each component stands, those with the heaviest findings first.
     fn component_states(&self, planned: &PlanOutcome, findings: &[Finding]) -> Vec<ComponentState> {
+        let heaviest = heaviest(findings);
         let predicted = planned.predicted.failover.as_ref().map(|it| &it.forecast.serves);
         let facts: BTreeSet<&str> = planned.unanswered.iter().map(|it| it.address.as_str()).collect();
         let unseen = planned.seen.iter().filter(|(_, look)| matches!(look, Look::Unknown(_)));
@@ -118,7 +119,10 @@ impl Session {
             let asked = declared.component.facts(&declared.spec, &self.stack.facts);
             let is_unanswered =
                 unseen.contains(address) || asked.iter().any(|it| facts.contains(it.key().as_str()));
-            ComponentState::of(address, declared.posture, (findings, is_unanswered), serves)
+            let unknown = is_unanswered.then_some((Check::Unanswered, Weight::Unknown));
+            let (check, weight) = heaviest.get(address).copied().or(unknown).unzip();
+            let (address, posture) = (address.clone(), declared.posture);
+            ComponentState { address, posture, check, weight, serves_seconds: serves }
         };
         let mut all: Vec<ComponentState> = self.stack.components.iter().map(state).collect();
         all.sort_by_key(|it| (it.weight.is_none(), it.weight, it.check));
@@ -359,11 +363,11 @@ fn behind(
         text: it.why.clone(),
         next: commands.of("apply"),
     });
+    let is_lost = |step: &&Step| step.action == Action::Create && data.contains(&step.address);
+    let lost = planned.plan.steps.iter().filter(is_lost).map(|it| it.address.component().to_string());
+    let lost: BTreeSet<String> = lost.collect();
     let steps = steps(planned, next).map(|mut it| {
-        let is_lost = |step: &Step| step.action == Action::Create && data.contains(&step.address);
-        let mut own =
-            planned.plan.steps.iter().filter(|step| step.address.component().as_str() == it.address);
-        if own.any(is_lost) {
+        if lost.contains(&it.address) {
             it.text +=
                 "; the data was there and is gone: what is made anew is empty until somebody copies it";
         }

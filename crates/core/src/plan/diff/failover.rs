@@ -57,8 +57,7 @@ impl Draft<'_> {
         let address = resource.address.clone();
         let Some(found) = found else {
             if kind.leads_users() && self.options.intent == Intent::PlannedFailover {
-                let text =
-                    "no name leads users without it, and it was not found or could not be looked at: run `drstack apply STACK` first";
+                let text = "no name leads users without it, and it was not found or could not be looked at: run `drstack apply STACK` first";
                 self.block(&address, text.to_owned());
                 return Ok(());
             }
