@@ -87,7 +87,10 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
         failover,
     };
     let (options, planned) = plan(&mut session, how).await?;
-    let in_time = in_time(&session, &planned).await;
+    let in_time = match args.require_rto {
+        true => in_time(&session, &planned).await,
+        false => Ok(()),
+    };
     let exit = exit(&planned, args.detailed_exitcode);
     if let Some(path) = &args.out {
         let file = PlanFile {
@@ -121,8 +124,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &PlanArgs) -> Ended {
     }
     match exit {
         Exit::Failed => Ok(exit),
-        _ if args.require_rto && in_time.is_err() => in_time.map(|()| Exit::Done),
-        _ => Ok(exit),
+        _ => in_time.map(|()| exit),
     }
 }
 
@@ -138,7 +140,7 @@ fn exit(planned: &PlanOutcome, detailed: bool) -> Exit {
 /// Fails if a failover is predicted to miss an RTO, or cannot be held against one.
 async fn in_time(session: &Session, planned: &PlanOutcome) -> Result<(), Failure> {
     let is_in_place = planned.plan.is_empty() && planned.mode.standing().mode == Mode::Standby;
-    if is_in_place && !session.has_bundle().await {
+    if is_in_place && session.lacks_bundle().await? {
         let message = "no RTO is met without the bundle that a failover works from";
         let hint = "run `drstack apply STACK`: it puts the bundle in place";
         return Err(Failure::new(Status::NotReady, message, hint));

@@ -130,6 +130,8 @@ fn a_bundle_that_is_gone_or_damaged_and_a_damaged_lock_are_found() {
     assert_eq!(findings(&machine, "", 0), []);
     edit(&|objects| objects["bundle.json"] = "{}".into());
     assert_eq!(findings(&machine, "", 3), [of("not_ready", "bundle")]);
+    let [summary] = &lines(&machine, "", 3, "status")[..] else { panic!("one line") };
+    assert!(summary["bundle"].is_null(), "what it says of itself counts for nothing: {summary}");
     edit(&|objects| drop(objects.remove("bundle.json")));
     assert_eq!(findings(&machine, "", 3), [of("not_ready", "bundle")]);
     machine.run("apply s --cloud sim --auto-approve".split(' ')).ok();

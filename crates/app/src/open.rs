@@ -266,9 +266,21 @@ impl Session {
         }))
     }
 
-    /// True if the control bucket has a bundle, whatever is in it.
-    pub async fn has_bundle(&self) -> bool {
-        matches!(published::bundle(&*self.store).await, Ok(Some(_)))
+    /// True if the control bucket has a bundle, whatever is in it. False where nobody could look.
+    pub(crate) async fn has_bundle(&self) -> bool {
+        self.lacks_bundle().await.is_ok_and(|lacks| !lacks)
+    }
+
+    /// True if there is certainly no bundle.
+    ///
+    /// # Errors
+    /// Returns the error of the control bucket.
+    pub async fn lacks_bundle(&self) -> Result<bool, Failure> {
+        match published::bundle(&*self.store).await {
+            Ok(bundle) => Ok(bundle.is_none()),
+            Err(StoreError::NoBucket { .. }) => Ok(true),
+            Err(error) => Err(store_failure(&error)),
+        }
     }
 
     /// Prepares a failover without a bundle: with the files, and with what the primary last said.

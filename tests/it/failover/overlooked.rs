@@ -83,6 +83,11 @@ fn a_plan_promises_no_recovery_without_a_bundle() {
     let machine = applied(&format!("{STACK}{CHECK}"));
     let plan = "plan s --require-rto";
     assert!(run(&machine, plan, None).ok().stdout.contains("A failover now would take"));
+    // Who could not look does not take it for gone.
+    let blind = "[[faults]]\noperation = \"control\"\nsubject = \"bundle.json\"\nerror = \"denied\"\n";
+    machine.write("blind.toml", blind);
+    let unseen = run(&machine, plan, Some("blind.toml")).code(1);
+    assert!(!unseen.stderr.contains("without the bundle"), "{unseen:?}");
     meddle(&machine, |world| world["buckets"] = json!({}));
     let lacks = run(&machine, plan, None).code(3);
     assert!(!lacks.stdout.contains("A failover now would take"), "{lacks:?}");
@@ -201,9 +206,11 @@ fn the_control_bucket_goes_with_the_whole_stack_or_nothing_goes() {
     let machine = applied(STACK);
     let before = groups(&machine);
     let args = "destroy s --auto-approve --target pool.batch --delete-data control";
-    let refused = run(&machine, args, None).code(64);
-    assert!(refused.stderr.contains("the control bucket goes only with the whole stack"), "{refused:?}");
-    assert_eq!(groups(&machine), before);
+    for args in [args, "plan s --destroy --target pool.batch --delete-data control"] {
+        let refused = run(&machine, args, None).code(64);
+        assert!(refused.stderr.contains("the control bucket goes only with the whole stack"), "{refused:?}");
+        assert_eq!(groups(&machine), before);
+    }
 }
 
 /// An epoch that nobody can read stops every writer: it is no older one that stays.

@@ -175,7 +175,7 @@ fn report(
         epoch: begun.standing().epoch,
         complete,
         verdict: is_failover.then_some(judged.verdict),
-        served_before: repairs,
+        served_before: repairs && planned.mode.doubt.is_none(),
         recovery_seconds: served.then(|| clock.recovery(&ramped)).flatten(),
         covered_seconds: served.then(|| covered(session, &clock, &ramped, &parts)).flatten(),
         ramped_seconds: (!ramped.whole().is_zero()).then(|| ramped.whole().as_secs_f64()),

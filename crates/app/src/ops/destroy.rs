@@ -32,10 +32,6 @@ pub struct Destroy {
 /// Returns an error if nothing was done, or not all of it.
 pub async fn destroy(session: &mut Session, how: Destroy) -> Ended {
     session.decisions.parallelism = Some(how.parallelism);
-    if !how.targets.is_empty() && how.delete_data.contains(CONTROL) {
-        let hint = "leave `--target` out to remove the control bucket";
-        return Err(Failure::new(Status::Usage, "the control bucket goes only with the whole stack", hint));
-    }
     let (options, shown) = planned(session, how.targets, how.delete_data, &how.typed).await?;
     let primary = &session.stack.facts.primary;
     if shown.report.silent.contains_key(primary) && options.targets.is_empty() && !shown.plan.is_empty() {
@@ -92,6 +88,10 @@ pub async fn planned(
     delete_data: BTreeSet<String>,
     typed: &str,
 ) -> Result<(Options, PlanOutcome), Failure> {
+    if !targets.is_empty() && delete_data.contains(CONTROL) {
+        let hint = "leave `--target` out to remove the control bucket";
+        return Err(Failure::new(Status::Usage, "the control bucket goes only with the whole stack", hint));
+    }
     session.expect_same_stack().await?;
     let kept = session.sure_mode().await?;
     if kept.standing().mode == Mode::Active || !kept.is_complete() {

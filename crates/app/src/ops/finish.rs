@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use drstack_core::cloud::CloudError;
 use drstack_core::engine::event::StepError;
-use drstack_core::kind::Action;
+use drstack_core::kind::{Action, Lookup};
 use drstack_core::plan::{Intent, Options, Step, tags};
 
 use crate::failure::{Ended, Failure, Status};
@@ -25,15 +25,18 @@ pub(crate) enum Approval {
 
 impl Session {
     /// Returns what to do next after the `error` of a step. What stands in the way of a creation may be the
-    /// stack's own, without the tags by which it is found.
+    /// stack's own, where its tags alone lead to it and it has lost them.
     pub(crate) fn hint_of(&self, step: &Step, error: &StepError) -> String {
+        let is_found_by_tags =
+            self.kinds.get(&step.kind).is_some_and(|it| it.lookup() == Lookup::Tag && it.check().is_none());
         let is_taken = matches!(error, StepError::Cloud { error: CloudError::Conflict { .. } });
-        if step.action != Action::Create || !is_taken {
+        if step.action != Action::Create || !is_taken || !is_found_by_tags {
             return error.hint();
         }
+        let tags = tags(&self.stack.facts.name, &step.address);
         format!(
-            "where what is there is this stack's and has lost its tags, give it {}; else remove it, or run `drstack plan STACK` to see what exists now",
-            tags(&self.stack.facts.name, &step.address)
+            "where what is there is this stack's and has lost its tags, give it {tags}; else {}",
+            error.hint()
         )
     }
 }

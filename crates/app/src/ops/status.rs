@@ -71,9 +71,10 @@ impl Session {
         let mut bundle = None;
         if planned.mode.standing().mode == Mode::Standby {
             let published = self.published().await;
-            let of_bundle = self.of_bundle(planned, commands, published.as_ref()).await?;
+            let (of_bundle, is_usable) = self.of_bundle(planned, commands, published.as_ref()).await?;
             let data = published.as_ref().map(|it| it.data.keys().cloned().collect()).unwrap_or_default();
-            bundle = published.map(as_published);
+            // What it says of its signature counts only where that was checked.
+            bundle = published.filter(|_| is_usable).map(as_published);
             // A sync follows what was applied: without that, an apply comes first.
             let is_applied = of_bundle.iter().all(|it| it.weight == Weight::Note);
             findings.extend(of_bundle);
@@ -228,13 +229,13 @@ impl Session {
         findings
     }
 
-    /// Says whether the bundle is there, of these files, and of what stands.
+    /// Says whether the bundle is there, of these files, and of what stands; and whether it can be used.
     async fn of_bundle(
         &self,
         planned: &PlanOutcome,
         commands: &Commands<'_>,
         bundle: Option<&Bundle>,
-    ) -> Result<Vec<Finding>, Failure> {
+    ) -> Result<(Vec<Finding>, bool), Failure> {
         let address = format!("s3://{}/bundle.json", self.stack.facts.control);
         let finding = |weight, check, text, command| Finding {
             weight,
@@ -245,7 +246,9 @@ impl Session {
         };
         let none = "there is none of a complete apply: a failover needs one, or these files";
         let mut findings = Vec::new();
-        match self.changed_since_applied().await {
+        let applied = self.changed_since_applied().await;
+        let is_usable = applied.is_ok();
+        match applied {
             Ok(None) => findings.push(finding(Weight::NotReady, Check::Bundle, none.to_owned(), "apply")),
             Ok(Some((_, differences))) if differences.is_empty() => {}
             Ok(Some((at, differences))) => findings.push(finding(
@@ -264,7 +267,7 @@ impl Session {
                 findings.push(finding(weight, Check::Bundle, failure.message, command));
             }
         }
-        let Some(bundle) = bundle else { return Ok(findings) };
+        let Some(bundle) = bundle else { return Ok((findings, is_usable)) };
         if let Some(doubt) = doubt(bundle, self.now()) {
             let text = doubt.trim_start_matches("warning: ").to_owned();
             findings.push(finding(Weight::Note, Check::Bundle, text, "sync"));
@@ -279,7 +282,7 @@ impl Session {
             let text = "a failover by it would want something else than by one of now".to_owned();
             findings.push(finding(Weight::NotReady, Check::Bundle, text, "sync"));
         }
-        Ok(findings)
+        Ok((findings, is_usable))
     }
 
     /// Says which tables the next failover would not restore, since an earlier one has.

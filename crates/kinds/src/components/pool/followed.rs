@@ -1,7 +1,7 @@
 //! The Auto Scaling group that a pool follows.
 
 use drstack_core::component::{CompileCx, ResourceSet};
-use drstack_core::facts::Known;
+use drstack_core::facts::{Known, NoAnswer};
 use drstack_core::link::Link;
 use drstack_core::objective::Mode;
 use serde_json::{Value, json};
@@ -67,9 +67,9 @@ pub(super) fn group(
         }
         Known::Unknown(why) => {
             let message = format!("nothing is known of Auto Scaling group `{group}`");
-            let help = match cx.mode {
-                Mode::Active if !why.is_refusal() => ON_ITS_OWN.to_owned(),
-                Mode::Active | Mode::Standby => why.hint(),
+            let help = match (cx.mode, &why) {
+                (Mode::Active, NoAnswer::NeverAsked) => ON_ITS_OWN.to_owned(),
+                _ => why.hint(),
             };
             unknown(out, ("DR230", "follows"), message, &why, help);
             Err(())
