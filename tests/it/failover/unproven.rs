@@ -45,6 +45,20 @@ fn a_cold_table_that_was_never_exported_is_not_restored_and_holds_traffic() {
 }
 
 #[test]
+fn what_was_restored_is_checked_also_where_its_exports_are_gone() {
+    let machine = with(&format!("{COLD}[[table.orders.check]]\ntable = \"@table.orders\"\n"));
+    run(&machine, "apply s --auto-approve", None).ok();
+    lost(&machine, "failover s").code(3);
+    meddle(&machine, |world| {
+        let exports = world["objects"].as_object_mut().expect("objects").remove("table-copy");
+        assert!(exports.is_some(), "{world}");
+    });
+    let again = lost(&machine, "failover s").code(3);
+    assert!(again.stderr.contains("created table.orders/check-1"), "{again:?}");
+    assert!(!again.stdout.contains("BLOCKED"), "{again:?}");
+}
+
+#[test]
 fn a_table_of_the_files_that_was_never_applied_is_missed_or_gone_without() {
     for posture in ["cold", "pilot-light"] {
         let machine = with(COLD);

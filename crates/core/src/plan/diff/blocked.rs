@@ -13,11 +13,16 @@ use crate::plan::{Intent, Remark};
 
 impl Draft<'_> {
     pub(super) fn waits_for_blocked(&mut self, resource: &Resource) -> bool {
+        let blocked: Vec<&str> = resource.needed().filter(|need| self.blocked.contains(*need)).collect();
         // The first by name, so that the report is deterministic.
-        let Some(need) = resource.needed().filter(|need| self.blocked.contains(*need)).min() else {
+        let Some(need) = blocked.iter().min().copied() else { return false };
+        let kind = self.kinds.get(&resource.kind);
+        let is_check = kind.is_some_and(|kind| kind.check().is_some());
+        if is_check && blocked.iter().all(|need| self.why_not_found(need).is_some()) {
+            // It asks what is made of these: that exists, or it would be blocked as well.
             return false;
-        };
-        let text = match self.kinds.get(&resource.kind).is_some_and(|kind| kind.traffic().is_some()) {
+        }
+        let text = match kind.is_some_and(|kind| kind.traffic().is_some()) {
             true => self.way_on(&resource.address, &[(need, None)]),
             false => {
                 let is_silent = |it: &BTreeSet<String>| it.contains(need);
