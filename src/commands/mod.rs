@@ -14,6 +14,7 @@ mod kinds;
 mod man;
 mod output;
 mod plan;
+mod runs;
 mod schema;
 mod show;
 mod status;
@@ -107,6 +108,7 @@ enum Command {
     Failback(failback::FailbackArgs),
     Graph(graph::GraphArgs),
     Output(output::OutputArgs),
+    Runs(runs::RunsArgs),
     Unlock(unlock::UnlockArgs),
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -155,6 +157,7 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
         Command::Failback(it) => complete(global, failback::run(ui, global, it)),
         Command::Graph(it) => complete(global, graph::run(ui, global, it)),
         Command::Output(it) => complete(global, output::run(ui, global, it)),
+        Command::Runs(it) => complete(global, runs::run(ui, global, it)),
         Command::Unlock(it) => complete(global, unlock::run(ui, global, it)),
         Command::Keys(it) => keys::run(ui, it),
         Command::Schema(it) => schema::run(ui, it),

@@ -11,6 +11,7 @@ pub(crate) mod schema;
 mod stack;
 mod state;
 
+use drstack_app::ops::runs::PastRun;
 use drstack_app::readiness::{ComponentState, Finding};
 use drstack_app::report::data::Data;
 use drstack_app::report::timeline::Report;
@@ -30,7 +31,8 @@ pub(crate) use stack::{
     DiagnosticLine, EdgeLine, GraphLine, NodeLine, OutputLine, OutputValue, SourcePlace, StackLine, ValidLine,
 };
 pub(crate) use state::{
-    BacklogLine, ControlDeletedLine, KeyLine, LockLine, LockState, ModeRecordedLine, StatusLine,
+    BacklogLine, ControlDeletedLine, KeyLine, LockLine, LockState, ModeRecordedLine, PastStepLine,
+    PastStepState, StatusLine,
 };
 
 /// Version of the JSON lines; rises when a field changes its meaning.
@@ -70,6 +72,9 @@ pub(crate) enum Line<'a> {
     /// How a component stands, by `status`.
     ComponentState(&'a ComponentState),
     Status(StatusLine<'a>),
+    /// A past run, by `runs`.
+    PastRun(&'a PastRun),
+    PastStep(PastStepLine<'a>),
     Valid(ValidLine<'a>),
     Written(WrittenLine),
     Rehearsed(RehearsedLine<'a>),

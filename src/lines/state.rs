@@ -2,6 +2,8 @@
 
 use drstack_app::readiness::Readiness;
 use drstack_app::report::data::Data;
+use drstack_core::address::Address;
+use drstack_core::kind::Action;
 use drstack_core::objective::Mode;
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -86,4 +88,33 @@ pub(crate) struct StatusLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "ForecastLine<'a>")]
     pub(crate) forecast: Option<ForecastLine<'a>>,
+}
+
+/// What a past run did with one resource, by `runs --show`.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct PastStepLine<'a> {
+    /// The resource.
+    pub(crate) address: &'a Address,
+    /// The action.
+    pub(crate) action: Action,
+    /// What came of it.
+    pub(crate) state: PastStepState,
+    /// Name or id of the object, what it fell back to, or the error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub(crate) text: Option<&'a str>,
+}
+
+/// What came of a step of a past run.
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PastStepState {
+    /// Its call was about to be made, and nothing more is known of it.
+    Begun,
+    /// It is done.
+    Done,
+    /// It is done with less than the stack wants.
+    Degraded,
+    /// It failed.
+    Failed,
 }

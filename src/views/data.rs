@@ -56,7 +56,7 @@ mod tests {
 
     fn data(sides: Sides) -> Data {
         let (address, name) = ("bucket.models".to_owned(), "acme-models".to_owned());
-        Data { address, name, unit: "object", means: "By version.", sides: Some(sides), error: None }
+        Data { address, name, unit: "object".into(), means: "By version.", sides: Some(sides), error: None }
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(crate) mod plan;
 mod policy;
 pub(crate) mod progress;
 pub(crate) mod report;
+pub(crate) mod runs;
 pub(crate) mod status;
 mod step;
 pub(crate) mod svg;

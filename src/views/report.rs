@@ -258,7 +258,7 @@ mod tests {
         let at = |seconds: i64| Some(Timestamp::from_second(1_800_000_000 + seconds).unwrap());
         Report {
             stack: "demo".to_owned(),
-            purpose: "failover",
+            purpose: "failover".into(),
             run: "run-1".to_owned(),
             region: "us-west-2".to_owned(),
             epoch: 1,
@@ -280,7 +280,7 @@ mod tests {
             objectives: Vec::new(),
             in_primary: Vec::new(),
             unasked: Vec::new(),
-            rpo: "not measured",
+            rpo: "not measured".into(),
             restored: vec!["table.a/table-import: it holds what was there at noon".to_owned()],
             in_service: Some(InService { before: 10, fewest: 10, after: 40 }),
             pools: Vec::new(),

@@ -224,6 +224,7 @@ fn every_command_writes_lines_of_the_schema_and_every_type_of_it_is_written() {
         (0, "failover s --cloud sim --dry-run"),
         (3, "failover s --cloud sim --auto-approve --planned"),
         (0, "failback s --cloud sim --auto-approve"),
+        (0, "runs s --cloud sim"),
         (3, "plan moved --cloud sim"),
         (0, "apply moved --cloud sim --auto-approve --mode standby"),
         (0, "destroy moved --cloud sim --auto-approve --delete-data bucket.models --delete-data control"),
@@ -233,6 +234,10 @@ fn every_command_writes_lines_of_the_schema_and_every_type_of_it_is_written() {
     ];
     let mut seen: BTreeSet<String> =
         runs.iter().flat_map(|(code, args)| types(&machine, *code, args)).collect();
+    let runs = machine.run(["runs", "s", "--cloud", "sim"]).ok();
+    let failed = runs.stdout.lines().find(|row| row.contains("failed")).expect("the denied apply");
+    let name = failed.split(' ').next().expect("a name");
+    seen.extend(types(&machine, 0, &format!("runs s --cloud sim --show {name}")));
     seen.extend(types(&without_instances(), 0, "plan s --cloud sim"));
     seen.extend(types(&with_traffic(), 0, "failover s --cloud sim --only traffic.api --dry-run"));
     seen.extend(types(&crate::sync::behind(), 3, "sync s --cloud sim --check"));

@@ -65,6 +65,7 @@ mod reference;
 mod regressions;
 mod renamed;
 mod reservations;
+mod runs;
 mod schema;
 mod secrets;
 #[cfg(feature = "aws")]

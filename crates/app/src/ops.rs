@@ -11,6 +11,7 @@ pub mod graph;
 mod moments;
 pub mod output;
 pub mod plan;
+pub mod runs;
 pub mod status;
 pub mod sync;
 pub mod unlock;

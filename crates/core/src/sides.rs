@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Number of differing names kept as examples; more do not help a reader.
 const EXAMPLES: usize = 3;
@@ -60,7 +60,7 @@ pub struct Listed {
 }
 
 /// Number of entries written at or after a moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Changed {
     /// In the primary.
     pub primary: u64,
@@ -69,7 +69,7 @@ pub struct Changed {
 }
 
 /// Latest replication metrics of the service itself.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Reported {
     /// The minute that the metrics are about, some minutes ago.
     pub at: Timestamp,
@@ -82,7 +82,7 @@ pub struct Reported {
 }
 
 /// Result of comparing the two sides.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sides {
     /// Entries that replication has yet to bring to the standby: writes and, if replicated,
     /// deletions. If both regions write, in either direction.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::{Address, ComponentAddress};
@@ -23,7 +23,7 @@ use crate::plan::Plan;
 mod tests;
 
 /// Outcome of a failover.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Everything that serves was asked and answered, with all that the stack wants: exit 0 within
@@ -62,6 +62,18 @@ impl Verdict {
         }
     }
 
+    /// Its name in a list of runs; the report says it in a sentence.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Recovered => "recovered",
+            Self::Partial => "recovered in part",
+            Self::Degraded => "degraded",
+            Self::Capacity => "not recovered yet, no check asked",
+            Self::NothingToDo => "nothing to do",
+            Self::NotComplete => "not complete",
+        }
+    }
+
     /// True if all that was asked for serves in the standby region because of this run, and
     /// answered.
     pub fn is_recovery(self) -> bool {
@@ -70,7 +82,7 @@ impl Verdict {
 }
 
 /// A pool that should serve.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pool {
     /// Resource that runs its instances.
     pub address: Address,

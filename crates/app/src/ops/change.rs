@@ -169,7 +169,7 @@ fn report(
     let ramped = if is_failover { ramped } else { Ramped::default() };
     Report {
         stack: session.stack.facts.name.clone(),
-        purpose: change.options.intent.purpose(),
+        purpose: change.options.intent.purpose().into(),
         run,
         region,
         epoch: begun.standing().epoch,
@@ -186,7 +186,7 @@ fn report(
         } else {
             Vec::new()
         },
-        rpo: "not measured: no heartbeats are written yet",
+        rpo: "not measured: no heartbeats are written yet".into(),
         restored: match is_failover {
             true => restored(&planned.plan, &session.kinds, clock.detected.unwrap_or(change.detected))
                 .into_iter()

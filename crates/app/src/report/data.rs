@@ -1,5 +1,7 @@
 //! Both sides of data that is kept in both regions.
 
+use std::borrow::Cow;
+
 use std::fmt::Write;
 
 use drstack_core::address::Address;
@@ -7,12 +9,12 @@ use drstack_core::cloud::CloudError;
 use drstack_core::sides::{Copied, Reported, Sides};
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::text::{count, duration};
 
 /// One bucket or table: how its two sides compare, or the error of the comparison.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Data {
     /// The component that keeps it in both regions.
     pub address: String,
@@ -20,7 +22,7 @@ pub struct Data {
     pub name: String,
     /// `object` or `item`.
     #[schemars(extend("enum" = ["object", "item"]))]
-    pub unit: &'static str,
+    pub unit: Cow<'static, str>,
     /// The criterion by which two copies count as the same.
     #[serde(skip)]
     pub means: &'static str,
@@ -33,7 +35,7 @@ pub struct Data {
 impl Data {
     pub(crate) fn new(address: &Address, copied: &Copied, looked: Result<Sides, CloudError>) -> Self {
         let (address, name) = (address.component().to_string(), copied.name.clone());
-        let (unit, means) = (copied.unit, copied.means);
+        let (unit, means) = (Cow::Borrowed(copied.unit), copied.means);
         let (sides, error) = match looked {
             Ok(sides) => (Some(sides), None),
             Err(error) => (None, Some(error.to_string())),
@@ -131,7 +133,7 @@ impl Data {
     }
 
     fn number(&self, number: u64) -> String {
-        count(usize::try_from(number).unwrap_or(usize::MAX), self.unit)
+        count(usize::try_from(number).unwrap_or(usize::MAX), &self.unit)
     }
 }
 
@@ -151,7 +153,7 @@ mod tests {
 
     fn data(sides: Sides) -> Data {
         let (address, name) = ("bucket.models".to_owned(), "acme-models".to_owned());
-        Data { address, name, unit: "object", means: "", sides: Some(sides), error: None }
+        Data { address, name, unit: "object".into(), means: "", sides: Some(sides), error: None }
     }
 
     #[test]

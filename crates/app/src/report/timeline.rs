@@ -1,15 +1,17 @@
 //! The report of a change of mode, with its timeline.
 
+use std::borrow::Cow;
+
 use drstack_core::address::ComponentAddress;
 use drstack_core::verdict::{Pool, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::data::Data;
 
 /// The moments of a change of mode. A moment is null if it did not occur or has no step.
-#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Clock {
     /// The outage was noticed: the time that the operator named, else the start of the command.
     pub detected: Option<Timestamp>,
@@ -84,7 +86,7 @@ impl Ramped {
 }
 
 /// The RTO of one component, and the time that it took.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Objective {
     /// The component.
     pub component: ComponentAddress,
@@ -102,13 +104,13 @@ impl Objective {
 }
 
 /// The report of a failover or a failback. It holds addresses, times and counts.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// The stack.
     pub stack: String,
     /// `failover` or `failback`.
     #[schemars(extend("enum" = ["failover", "failback"]))]
-    pub purpose: &'static str,
+    pub purpose: Cow<'static, str>,
     /// The run.
     pub run: String,
     /// The region that serves from now on.
@@ -121,7 +123,8 @@ pub struct Report {
     /// The verdict on a failover; null for a failback.
     pub verdict: Option<Verdict>,
     /// True if the region served all of this before the run.
-    #[serde(skip)]
+    // The schema does not require it: the first reports did not have it.
+    #[serde(default)]
     pub served_before: bool,
     /// The moments of the change.
     pub clock: Clock,
@@ -160,7 +163,7 @@ pub struct Report {
     #[schemars(skip_serializing_if = "Vec::is_empty")]
     pub unasked: Vec<ComponentAddress>,
     /// Data lost: drstack does not measure it yet.
-    pub rpo: &'static str,
+    pub rpo: Cow<'static, str>,
     /// The moment that each restored table dates from.
     pub restored: Vec<String>,
     /// Instances in service before, at the lowest count, and after; null without pools.
@@ -195,7 +198,7 @@ pub struct Report {
 }
 
 /// Instances in service over a run.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct InService {
     /// The count when the run began.
     pub before: u32,

@@ -369,7 +369,7 @@ pub async fn entries(store: &dyn ControlStore, run: &str) -> Result<Vec<Entry>, 
 }
 
 /// Reads the raw lines of `run`.
-async fn written(store: &dyn ControlStore, run: &str) -> Result<Vec<Vec<u8>>, StoreError> {
+pub(super) async fn written(store: &dyn ControlStore, run: &str) -> Result<Vec<Vec<u8>>, StoreError> {
     let mut all = Vec::new();
     for key in store.list(&format!("runs/{run}/journal/")).await? {
         let Some((body, _)) = store.get(&key).await? else { continue };

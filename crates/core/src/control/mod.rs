@@ -13,6 +13,7 @@ pub mod patient;
 pub mod published;
 pub mod record;
 pub mod records;
+pub mod runs;
 pub mod undo;
 pub mod unkept;
 pub mod witness;

@@ -1,0 +1,193 @@
+//! Past runs, as their journals tell them.
+
+use std::collections::BTreeMap;
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+
+use crate::address::Address;
+use crate::control::journal::{Entry, StepId, written};
+use crate::control::{ControlStore, StoreError};
+use crate::kind::Action;
+
+/// Journals that are read at once.
+const AT_ONCE: usize = 16;
+
+/// What is stored of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder {
+    /// The run. Its name begins with its start time.
+    pub run: String,
+    /// True if it ended with a report: a failover or a failback.
+    pub has_report: bool,
+}
+
+/// A run, as its journal tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// `apply`, `failover`; none if the journal's first line is missing or damaged.
+    pub purpose: Option<String>,
+    /// Start time.
+    pub started: Option<Timestamp>,
+    /// End time, if it ended by itself.
+    pub ended: Option<Timestamp>,
+    /// Number of steps in its plan.
+    pub planned: Option<usize>,
+    /// Each step that was begun, by its index in the plan.
+    pub steps: BTreeMap<StepId, ToldStep>,
+    /// The run that took over from it.
+    pub sealed_by: Option<String>,
+    /// Lines that cannot be read: damaged, or of another version.
+    pub unreadable: usize,
+}
+
+/// A step of a past run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToldStep {
+    /// The resource.
+    pub address: Address,
+    /// The action.
+    pub action: Action,
+    /// What came of it.
+    pub end: StepEnd,
+}
+
+/// What came of a step of a past run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepEnd {
+    /// Its call was about to be made; nothing was written after that.
+    Begun,
+    /// Done, with the name or id of the object.
+    Done(String),
+    /// Done with less than the stack wants: the rung of its ladder, and why.
+    Degraded(String),
+    /// Failed, with the error.
+    Failed(String),
+}
+
+impl Told {
+    fn hear(&mut self, entry: Entry) {
+        match entry {
+            Entry::RunStarted { purpose, steps, at, .. } => {
+                (self.purpose, self.planned, self.started) = (Some(purpose), Some(steps), Some(at));
+            }
+            Entry::Intent { step, address, action, .. } => {
+                self.steps.insert(step, ToldStep { address, action, end: StepEnd::Begun });
+            }
+            Entry::Done { step, id } => self.end(step, StepEnd::Done(id)),
+            Entry::Degraded { step, rung } => self.end(step, StepEnd::Degraded(rung)),
+            Entry::Failed { step, error, .. } => self.end(step, StepEnd::Failed(error)),
+            Entry::RunFinished { at } => self.ended = Some(at),
+            Entry::Sealed { by } => self.sealed_by = Some(by),
+        }
+    }
+
+    fn end(&mut self, step: StepId, end: StepEnd) {
+        let Some(told) = self.steps.get_mut(&step) else { return };
+        // A step that was done with less is done as well.
+        if !matches!((&told.end, &end), (StepEnd::Degraded(_), StepEnd::Done(_))) {
+            told.end = end;
+        }
+    }
+
+    /// Returns the number of steps that ended as `is` says.
+    pub fn count(&self, is: impl Fn(&StepEnd) -> bool) -> usize {
+        self.steps.values().filter(|it| is(&it.end)).count()
+    }
+}
+
+/// Lists the runs that the control store holds, oldest first.
+///
+/// # Errors
+/// The store's errors.
+pub async fn folders(store: &dyn ControlStore) -> Result<Vec<Folder>, StoreError> {
+    let mut all: BTreeMap<String, bool> = BTreeMap::new();
+    for key in store.list("runs/").await? {
+        let mut parts = key.split('/').skip(1);
+        if let (Some(run), Some(name)) = (parts.next(), parts.next()) {
+            *all.entry(run.to_owned()).or_default() |= name == "report.json";
+        }
+    }
+    Ok(all.into_iter().map(|(run, has_report)| Folder { run, has_report }).collect())
+}
+
+/// Reads the journals of `runs`, in this order.
+///
+/// # Errors
+/// The store's errors.
+pub async fn told(store: &dyn ControlStore, runs: &[&str]) -> Result<Vec<Told>, StoreError> {
+    let read = runs.iter().map(|run| async {
+        let mut told = Told::default();
+        for line in written(store, run).await? {
+            match serde_json::from_slice(&line) {
+                Ok(entry) => told.hear(entry),
+                Err(_) => told.unreadable += 1,
+            }
+        }
+        Ok(told)
+    });
+    stream::iter(read).buffered(AT_ONCE).try_collect().await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::control::Condition;
+    use crate::control::journal::{FORMAT, Journal};
+    use crate::control::memory::Memory;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn intent(step: StepId, address: &str) -> Entry {
+        let address = Address::parse(address).unwrap();
+        Entry::Intent { step, address, action: Action::Create, token: String::new() }
+    }
+
+    #[tokio::test]
+    async fn a_run_is_told_as_its_journal_has_it() {
+        let store = Arc::new(Memory::default());
+        let mut journal = Journal::new(store.clone(), "20260101T000000Z-a");
+        let begin = Entry::RunStarted {
+            format: FORMAT,
+            purpose: "failover".to_owned(),
+            steps: 4,
+            begun: [].into(),
+            at: at(1),
+        };
+        let failed =
+            Entry::Failed { step: 2, without_trace: true, unanswered: false, error: "no".to_owned() };
+        let all = [begin, intent(0, "a.a/x"), intent(1, "a.a/y"), intent(2, "a.a/z"), intent(3, "a.a/w")];
+        journal.append(&all).await.unwrap();
+        let ends = [
+            Entry::Done { step: 0, id: "x-1".to_owned() },
+            Entry::Degraded { step: 1, rung: "spot".to_owned() },
+            Entry::Done { step: 1, id: "y-1".to_owned() },
+            failed,
+        ];
+        journal.append(&ends).await.unwrap();
+        let damaged = "runs/20260101T000000Z-a/journal/000002.jsonl";
+        store.put(damaged, b"{\"entry\":".to_vec(), Condition::Always).await.unwrap();
+        store.put("runs/20260101T000000Z-a/report.json", b"{}".to_vec(), Condition::Always).await.unwrap();
+
+        let all = folders(&*store).await.unwrap();
+        assert_eq!(all, [Folder { run: "20260101T000000Z-a".to_owned(), has_report: true }]);
+        let told = told(&*store, &["20260101T000000Z-a", "none"]).await.unwrap();
+        assert_eq!(told[1], Told::default());
+        let told = &told[0];
+        assert_eq!(told.unreadable, 1);
+        assert_eq!((told.purpose.as_deref(), told.planned, told.ended), (Some("failover"), Some(4), None));
+        let ends: Vec<&StepEnd> = told.steps.values().map(|it| &it.end).collect();
+        let wanted = [
+            &StepEnd::Done("x-1".to_owned()),
+            &StepEnd::Degraded("spot".to_owned()),
+            &StepEnd::Failed("no".to_owned()),
+            &StepEnd::Begun,
+        ];
+        assert_eq!(ends, wanted);
+        assert_eq!(told.count(|it| matches!(it, StepEnd::Begun)), 1);
+    }
+}
