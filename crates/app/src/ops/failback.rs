@@ -83,7 +83,10 @@ pub async fn failback(session: &mut Session, how: &Failback) -> Ended {
     }
     let decided = session.now();
     if let Some((first, begin)) = first {
-        match finish(session, &first, begin, Run::FirstPhase, how.parallelism, Approval::Given).await? {
+        session.decisions.without = everything(session);
+        let ended = finish(session, &first, begin, Run::FirstPhase, how.parallelism, Approval::Given).await;
+        session.decisions.without.clear();
+        match ended? {
             Status::Done => {}
             other => return Ok(other),
         }
@@ -221,6 +224,14 @@ fn serves(session: &Session, kept: &KeptMode) -> bool {
     serves
 }
 
+/// Returns the names of all components: the first phase waits for none of them.
+///
+/// The standby region has the traffic already. It may be short, or its checks may fail: that is a reason to go
+/// back.
+fn everything(session: &Session) -> Vec<String> {
+    session.stack.components.keys().map(ToString::to_string).collect()
+}
+
 /// Plans the first phase of a failback: traffic resources that an unplanned failover had to skip.
 async fn first_phase(
     session: &mut Session,
@@ -244,7 +255,10 @@ async fn first_phase(
     }
     let options =
         Options { intent: Intent::Converge, mode: Mode::Active, targets, delete_data: Default::default() };
-    let begin = session.plan(&options).await?;
+    session.decisions.without = everything(session);
+    let begin = session.plan(&options).await;
+    session.decisions.without.clear();
+    let begin = begin?;
     let is_needed = !begin.plan.is_empty() || !begin.report.blocked.is_empty();
     Ok(is_needed.then_some((options, begin)))
 }
