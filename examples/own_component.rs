@@ -166,6 +166,7 @@ pub(crate) fn story() -> Result<Vec<String>, Box<dyn Error>> {
             targets: Vec::new(),
             delete_data: Default::default(),
             signing_key: None,
+            with_files: false,
             auto_approve: true,
             parallelism: PARALLELISM,
             typed: "demo".to_owned(),

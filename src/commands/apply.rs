@@ -27,6 +27,9 @@ pub(crate) struct ApplyArgs {
     /// Record the stack's mode again, if its record is lost
     #[arg(long, value_enum)]
     mode: Option<ModeName>,
+    /// Apply these files also where the failover that serves began with others
+    #[arg(long)]
+    with_files: bool,
     /// Sign the bundle with this private key
     #[arg(long, value_name = "FILE", env = "DRSTACK_SIGNING_KEY")]
     signing_key: Option<PathBuf>,
@@ -61,6 +64,7 @@ pub(super) async fn run(ui: Ui, global: &Global, args: &ApplyArgs) -> Ended {
         targets: args.target.clone(),
         delete_data: set(&args.delete_data),
         signing_key: args.signing_key.as_deref().map(files::private_key).transpose()?,
+        with_files: args.with_files,
         auto_approve: args.run.auto_approve,
         parallelism: args.run.parallelism,
         typed: typed(global, &stack),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use drstack_app::planned::PlanOutcome;
-use drstack_app::readiness::{ComponentState, Finding, Readiness, Weight};
+use drstack_app::readiness::{Check, ComponentState, Finding, Readiness, Weight};
 use drstack_core::objective::Mode;
 use drstack_core::plan_file::PlanHead;
 use drstack_core::text::plain;
@@ -50,8 +50,11 @@ impl Shown<'_> {
         let is_whole = planned.report.blocked.is_empty();
         let failover = head.failover.as_ref().filter(|_| head.rehearsed);
         if let Some(failover) = failover.filter(|_| is_whole) {
+            let is_restored = readiness.findings.iter().any(|it| it.check == Check::Restored);
             let when = match readiness.not_ready {
                 0 => "A failover now",
+                // Once that is deleted, the next one restores it from an export, which takes far longer.
+                _ if is_restored => "A failover that serves what an earlier one restored",
                 _ => "A failover once all of this is mended",
             };
             ui.result(&forecast::failover(failover, when));

@@ -185,16 +185,59 @@ fn a_table_that_a_failover_left_restored_is_no_readiness() {
     assert_eq!(findings(&machine, "", 0), []);
 }
 
-/// What is made anew in the place of lost data is empty, and said to be.
+/// What is made anew in the place of lost data is empty: a person makes it, and no sync.
 #[test]
-fn a_copy_that_is_gone_is_said_to_be_empty_when_it_is_made_anew() {
+fn a_copy_that_is_gone_is_made_anew_by_a_person_who_knows_that_it_is_empty() {
     let machine = applied(&format!("{CHECK}\n[bucket.models]\nname = \"acme-models\"\n"));
     let path = machine.folder().join(".drstack/sim/world.json");
     let mut world: Value = serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
     world["world"]["objects"]["bucket"]["us-west-2"] = serde_json::json!({});
     machine.write(".drstack/sim/world.json", &world.to_string());
-    let gone = status(&machine, "").code(3);
-    assert!(gone.stdout.contains("what is made anew is empty until somebody copies it"), "{gone:?}");
+    let why = "bucket.models/bucket: the data was there and is gone: what is made anew is empty";
+    for _ in 0..2 {
+        let gone = status(&machine, "").code(3);
+        assert!(gone.stdout.contains(why), "{gone:?}");
+        let left = machine.run(["sync", "s", "--cloud", "sim"]).code(3);
+        assert!(left.stderr.contains(why), "{left:?}");
+        assert_eq!(machine.objects()["bucket"]["us-west-2"], serde_json::json!({}));
+    }
+    machine.run(["apply", "s", "--cloud", "sim", "--auto-approve"]).ok();
+    machine.run(["sync", "s", "--cloud", "sim", "--check"]).ok();
+}
+
+/// What nothing but time brings about is behind as well: a failover now has less.
+#[test]
+fn a_pool_that_is_not_up_yet_is_not_ready_for_the_sync_either() {
+    let machine = applied(&format!("posture = \"hot\"\n{CHECK}"));
+    let path = machine.folder().join(".drstack/sim/world.json");
+    let mut world: Value = serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
+    let groups = world["world"]["objects"]["group"]["us-west-2"].as_object_mut().expect("groups");
+    let group = groups.values_mut().next().expect("one");
+    for field in ["on_demand", "spot"] {
+        group["live"][field] = 0.into();
+    }
+    machine.write(".drstack/sim/world.json", &world.to_string());
+    for command in ["sync s --check", "sync s", "status s", "apply s --auto-approve"] {
+        let ran = machine.run(format!("{command} --cloud sim").split(' ')).code(3);
+        assert!(format!("{ran:?}").contains("instances in service"), "{command}: {ran:?}");
+    }
+}
+
+/// The forecast is of the stack as it stands, and says so where mending it makes it longer.
+#[test]
+fn a_forecast_with_a_restored_table_promises_nothing_for_after_it() {
+    let table = "\n[table.orders]\nname = \"acme-orders\"\nposture = \"cold\"\nrto = \"4h\"\n";
+    let machine = applied(&format!("{CHECK}{table}"));
+    machine.write("lost.toml", "down = [\"us-east-1\", \"global\"]\n");
+    machine.run("failover s --cloud sim --sim lost.toml --auto-approve".split(' '));
+    machine.run("failback s --cloud sim --auto-approve".split(' ')).ok();
+    machine.run("sync s --cloud sim".split(' '));
+    let before = status(&machine, "").code(3);
+    assert!(
+        before.stdout.contains("A failover that serves what an earlier one restored would"),
+        "{before:?}"
+    );
+    assert!(!before.stdout.contains("once all of this is mended"), "{before:?}");
 }
 
 /// The guide explains every check that the program knows.

@@ -55,6 +55,36 @@ impl Session {
         Ok(Some(stack))
     }
 
+    /// Fails if the failover that serves began with other files than these, and no apply has taken them over
+    /// since: this one would undo what the failover did to come up.
+    pub(crate) async fn expect_what_began(&self, kept: &KeptMode, typed: &str) -> Result<(), Failure> {
+        let Some(digest) = chosen(kept) else { return Ok(()) };
+        let begun = failover_stack(&*self.store, &digest).await.map_err(|error| store_failure(&error))?;
+        let Some(FailoverStack { at, run, stack }) = begun else {
+            self.warn(&format!(
+                "warning: the failover began with the files of the stack, and `{}` in `{}` no longer has them: nobody can say whether these are the same",
+                key(&digest),
+                self.stack.facts.control
+            ));
+            return Ok(());
+        };
+        if self.published().await.is_some_and(|bundle| bundle.applied_at > at) {
+            return Ok(());
+        }
+        let differences = self.stack.resolve().differences(&stack);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "the failover began with other files than these (run {run}, {at:.0}): {}",
+            differences.join(", ")
+        );
+        let hint = format!(
+            "write what it began with into these files; or, where these are meant, `drstack apply {typed} --with-files`"
+        );
+        Err(Failure::new(Status::NotReady, message, hint))
+    }
+
     /// Fails if the stack of `bundle` is kept in another control bucket by now: what was applied there is
     /// newer. The hint has the caller's `key`: one that the bundle names may be anybody's.
     fn expect_bucket_of(

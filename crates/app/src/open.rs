@@ -283,6 +283,12 @@ impl Session {
         }
     }
 
+    /// Returns the bundle, if there is one that can be read, whoever signed it.
+    pub(crate) async fn published(&self) -> Option<Bundle> {
+        let bytes = published::bundle(&*self.store).await.ok().flatten()?;
+        Bundle::from_bytes(&bytes).ok()
+    }
+
     /// Prepares a failover without a bundle: with the files, and with what the primary last said.
     async fn without_bundle(
         mut self,

@@ -14,8 +14,9 @@ use drstack_core::facts::Facts;
 use drstack_core::keys::PrivateKey;
 use drstack_core::kind::KindRegistry;
 use drstack_core::minimum::Minimums;
+use drstack_core::plan::ByItself;
 use drstack_core::plan::Intent;
-use drstack_core::stack::{Stack, SyncLimits};
+use drstack_core::stack::Stack;
 use jiff::Timestamp;
 
 use crate::app::App;
@@ -65,7 +66,7 @@ pub struct Decisions {
     /// True if this failover works from the files in place of what was applied.
     pub files: bool,
     /// What the run may do by itself, if it is a sync: the plan has no other steps.
-    pub by_itself: Option<SyncLimits>,
+    pub by_itself: Option<ByItself>,
     /// Names that traffic does not wait for, by the operator's decision.
     pub without: Vec<String>,
 }

@@ -36,6 +36,38 @@ fn without_an_answer_of_the_standby_it_is_not_up_and_traffic_stays_moved() {
     assert!(!back.stderr.contains("traffic.api/answer"), "{back:?}");
 }
 
+/// The standby region has the traffic, and is sick: the reason to go back.
+#[test]
+fn a_failback_waits_for_nothing_of_the_region_that_it_leaves() {
+    let check = "[[pool.serving.check]]\nhttp = \"http://127.0.0.1:9/\"\n";
+    for policy in ["policy = \"weighted\"\n", "policy = \"weighted\"\nramp = [\"50%\", \"100%\"]\n"] {
+        for after in ["after          = [\"@pool.serving\"]\n", ""] {
+            let machine = drstack();
+            let traffic = TRAFFIC.replace("after          = [\"@pool.serving\"]\n", after);
+            machine.write("s/stack.toml", &format!("{STACK}{check}{BATCH}{traffic}{policy}"));
+            let none = "capacity = { \"g5.xlarge\" = 0 }\n";
+            machine.write("none.toml", none);
+            machine.write("lost.toml", &format!("{LOST}{none}"));
+            let fault = "[[faults]]\nkind = \"check\"\nsubject = \"pool.serving\"\nerror = \"internal\"\n";
+            machine.write("sick.toml", fault);
+            machine.write("enough.toml", LOST);
+            run(&machine, "apply s --auto-approve", None).ok();
+            // Nothing to be had there, and an operator who moved the traffic all the same.
+            let without =
+                "failover s --auto-approve --not-waiting-for pool.serving --not-waiting-for pool.batch";
+            run(&machine, without, Some("lost.toml")).code(1);
+            let back = run(&machine, "failback s --auto-approve", Some("none.toml")).ok();
+            assert!(back.stdout.contains("Failback complete"), "{back:?}");
+            // What serves there fails its check by now.
+            run(&machine, "failover s --auto-approve", Some("enough.toml")).ok();
+            let back = run(&machine, "failback s --auto-approve", Some("sick.toml")).ok();
+            assert!(back.stdout.contains("Failback complete"), "{back:?}");
+            assert!(!back.stderr.contains("check-1"), "{back:?}");
+            run(&machine, "plan s --detailed-exitcode", None).ok();
+        }
+    }
+}
+
 #[test]
 fn traffic_comes_back_share_by_share_before_anything_shrinks() {
     let machine = drstack();

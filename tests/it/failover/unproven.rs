@@ -222,3 +222,22 @@ fn traffic_moves_though_control_bucket_and_zones_are_lost_and_its_alarm_is_made_
     assert!(over.stderr.contains("created traffic.api/alarm"), "{over:?}");
     assert!(over.stdout.contains("traffic moved"), "{over:?}");
 }
+
+/// Credentials that may not read are not a region that does not answer: waiting never helps.
+#[test]
+fn a_failback_tells_a_denied_look_from_a_silent_region() {
+    let machine = with(COLD);
+    run(&machine, "apply s --auto-approve", None).ok();
+    lost(&machine, "failover s").code(3);
+    for (error, said, unsaid) in [
+        ("denied", "not all of us-east-1 can be looked at", "does not answer yet"),
+        ("expired", "not all of us-east-1 can be looked at", "does not answer yet"),
+        ("internal", "us-east-1 does not answer yet", "not all of us-east-1"),
+    ] {
+        let fault = "[[faults]]\nkind = \"health-check\"\noperation = \"list\"\n";
+        machine.write("faults.toml", &format!("{fault}error = \"{error}\"\n"));
+        let refused = run(&machine, "failback s --auto-approve", Some("faults.toml")).code(3);
+        assert!(refused.stderr.contains(said) && !refused.stderr.contains(unsaid), "{error}: {refused:?}");
+    }
+    run(&machine, "failback s --auto-approve", None).ok();
+}

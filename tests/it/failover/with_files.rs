@@ -80,8 +80,17 @@ fn a_failover_that_began_with_files_goes_on_with_them() {
 #[test]
 fn an_apply_takes_over_what_a_failover_began_with() {
     let (machine, six) = grown();
-    machine.write("s/stack.toml", &six.replace("capacity       = 6", "capacity       = 9"));
-    run(&machine, "apply s --auto-approve", None).ok();
+    // The files of before would take back what the failover came up with, and so would others.
+    for files in [six.clone(), six.replace("capacity       = 6", "capacity       = 9")] {
+        machine.write("s/stack.toml", &files);
+        let refused = run(&machine, "apply s --auto-approve", None).code(3);
+        assert!(refused.stderr.contains("the failover began with other files than these"), "{refused:?}");
+        assert!(refused.stderr.contains("pool.serving"), "{refused:?}");
+        assert!(refused.stderr.contains("`drstack apply s --with-files`"), "{refused:?}");
+        let plan = run(&machine, "plan s", None).ok();
+        assert!(plan.stderr.contains("warning: the failover began with other files"), "{plan:?}");
+    }
+    run(&machine, "apply s --auto-approve --with-files", None).ok();
     let on = run(&machine, "failover s --auto-approve --json", Some("lost.toml")).ok();
     assert_eq!(line(&on, "report")["in_service"]["after"], 13, "{on:?}");
     assert!(!on.stderr.contains("it goes on with those"), "{on:?}");

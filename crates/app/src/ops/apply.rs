@@ -27,6 +27,8 @@ pub struct Apply {
     pub delete_data: BTreeSet<String>,
     /// The key that signs the bundle.
     pub signing_key: Option<PrivateKey>,
+    /// Apply these files although the failover that serves began with others.
+    pub with_files: bool,
     /// Skip the operator's approval.
     pub auto_approve: bool,
     /// Number of steps that run at once.
@@ -69,6 +71,9 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
     }
     if !mode.is_complete() {
         return Err(unfinished(session, &options, &how.typed).await);
+    }
+    if !how.with_files {
+        session.expect_what_began(&mode, &how.typed).await?;
     }
     session.signer = signer(&session.stack, how.signing_key)?;
     let shown = session.plan(&options).await?;

@@ -1,6 +1,7 @@
 //! Moves back to the primary region, which has to answer.
 
 use drstack_core::address::Address;
+use drstack_core::cloud::CloudError;
 use drstack_core::component::StackFacts;
 use drstack_core::control::mode::KeptMode;
 use drstack_core::kind::{Action, FieldChange, Place};
@@ -266,17 +267,24 @@ async fn first_phase(
 /// Fails if a resource of the primary could not be observed, or a fact was not answered.
 pub(crate) fn expect_primary(session: &Session, shown: &PlanOutcome) -> Result<(), Failure> {
     let graph = &shown.compiled.graph.resources;
-    let unseen = shown.seen.iter().find_map(|(address, look)| match look {
-        Look::Unknown(error) if graph.get(address).is_some_and(|it| it.place != Place::Standby) => {
-            Some(format!("{address}: {error}"))
-        }
-        _ => None,
-    });
+    let unseen = |is: fn(&CloudError) -> bool| {
+        shown.seen.iter().find_map(|(address, look)| match look {
+            Look::Unknown(error) if graph.get(address).is_some_and(|it| it.place != Place::Standby) => {
+                is(error).then(|| (format!("{address}: {error}"), error.hint()))
+            }
+            _ => None,
+        })
+    };
+    let primary = &session.stack.facts.primary;
+    if let Some((what, hint)) = unseen(|error| error.is_of_credentials()) {
+        let message = format!("not all of {primary} can be looked at: {what}");
+        return Err(Failure::new(Status::NotReady, message, format!("{hint}; nothing was changed")));
+    }
+    let unseen = unseen(|_| true).map(|(what, _)| what);
     let unanswered = shown.unanswered.first().map(|it| format!("{}: {}", it.address, it.text));
     match unseen.or(unanswered) {
         None => Ok(()),
         Some(what) => {
-            let primary = &session.stack.facts.primary;
             let hint = format!("wait until {primary} is well again, then run it again; nothing was changed");
             Err(Failure::new(Status::NotReady, format!("{primary} does not answer yet: {what}"), hint))
         }

@@ -59,6 +59,12 @@ pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, PlanOutc
     if now == Mode::Standby && planned.then == BundleAction::Publish && planned.report.unchanged > 0 {
         session.warn_of_bundle(planned.plan.is_empty()).await;
     }
+    if options.intent == Intent::Converge
+        && let Err(failure) =
+            session.expect_what_began(&kept, how.failover.as_deref().unwrap_or("STACK")).await
+    {
+        session.warn(&format!("warning: {}", failure.message));
+    }
     if let (Mode::Active, false, Some(failover)) = (now, planned.mode.is_complete(), &how.failover) {
         let on = session.way_on(&planned, failover);
         session.warn(&format!(

@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::bundle::Bundle;
-use drstack_core::control::published;
 use drstack_core::forecast::Prediction;
 use drstack_core::graph::Resource;
-use drstack_core::kind::Action;
 use drstack_core::objective::Mode;
 use drstack_core::observe::Look;
 use drstack_core::part::NEVER_ASKED;
@@ -32,7 +30,7 @@ use crate::text::{count, listed};
 pub async fn status(session: &mut Session, typed: &str) -> Ended {
     let mode = session.mode().await?.standing().mode;
     if mode == Mode::Standby {
-        session.decisions.by_itself = Some(session.stack.sync.clone());
+        session.decisions.by_itself = Some(session.may_alone().await);
     }
     let options = Options { intent: Intent::Converge, mode, targets: Vec::new(), delete_data: [].into() };
     let planned = session.plan(&options).await?;
@@ -72,13 +70,12 @@ impl Session {
         if planned.mode.standing().mode == Mode::Standby {
             let published = self.published().await;
             let (of_bundle, is_usable) = self.of_bundle(planned, commands, published.as_ref()).await?;
-            let data = published.as_ref().map(|it| it.data.keys().cloned().collect()).unwrap_or_default();
             // What it says of its signature counts only where that was checked.
             bundle = published.filter(|_| is_usable).map(as_published);
             // A sync follows what was applied: without that, an apply comes first.
             let is_applied = of_bundle.iter().all(|it| it.weight == Weight::Note);
             findings.extend(of_bundle);
-            findings.extend(behind(planned, commands, is_applied, &data));
+            findings.extend(behind(planned, commands, is_applied));
             findings.extend(self.of_restored(planned, commands));
             findings.extend(self.of_objective(planned, commands));
         } else {
@@ -224,7 +221,8 @@ impl Session {
             check: Check::Waiting,
             address: address.clone(),
             text: text.clone(),
-            next: again.clone(),
+            // Nothing but time brings it about.
+            next: None,
         }));
         findings
     }
@@ -298,12 +296,6 @@ impl Session {
         left.into_iter().map(finding).collect()
     }
 
-    /// Returns the bundle, if there is one that can be read.
-    async fn published(&self) -> Option<Bundle> {
-        let bytes = published::bundle(&*self.store).await.ok().flatten()?;
-        Bundle::from_bytes(&bytes).ok()
-    }
-
     /// Says where the predicted failover misses an RTO.
     fn of_objective(&self, planned: &PlanOutcome, commands: &Commands<'_>) -> Vec<Finding> {
         let Some(failover) = planned.predicted.failover.as_ref() else { return Vec::new() };
@@ -350,14 +342,8 @@ fn as_published(bundle: Bundle) -> Published {
     Published { at, run, signed_by: stack.signing.map(|it| it.to_string()) }
 }
 
-/// Says what is not in line with the primary: what a sync brings over, and what a person does. Of what was
-/// there as `data` and is made anew, that it is empty.
-fn behind(
-    planned: &PlanOutcome,
-    commands: &Commands<'_>,
-    is_applied: bool,
-    data: &BTreeSet<Address>,
-) -> Vec<Finding> {
+/// Says what is not in line with the primary: what a sync brings over, and what a person does.
+fn behind(planned: &PlanOutcome, commands: &Commands<'_>, is_applied: bool) -> Vec<Finding> {
     let next = commands.of(if is_applied { "sync" } else { "apply" });
     let left = planned.for_a_person.iter().map(|it| Finding {
         weight: Weight::NotReady,
@@ -366,17 +352,7 @@ fn behind(
         text: it.why.clone(),
         next: commands.of("apply"),
     });
-    let is_lost = |step: &&Step| step.action == Action::Create && data.contains(&step.address);
-    let lost = planned.plan.steps.iter().filter(is_lost).map(|it| it.address.component().to_string());
-    let lost: BTreeSet<String> = lost.collect();
-    let steps = steps(planned, next).map(|mut it| {
-        if lost.contains(&it.address) {
-            it.text +=
-                "; the data was there and is gone: what is made anew is empty until somebody copies it";
-        }
-        it
-    });
-    steps.chain(left).collect()
+    steps(planned, next).chain(left).collect()
 }
 
 /// True if the resource, or one that it needs, could not be looked at.

@@ -2,7 +2,7 @@
 
 use drstack_core::keys::PrivateKey;
 use drstack_core::objective::Mode;
-use drstack_core::plan::{Intent, Options};
+use drstack_core::plan::{ByItself, Intent, Options};
 use jiff::Timestamp;
 
 use crate::failure::{Ended, Failure, Status};
@@ -38,7 +38,7 @@ pub async fn sync(session: &mut Session, how: Sync) -> Ended {
     session.expect_in_standby(&how.typed).await?;
     session.expect_as_applied(&how.typed).await?;
     session.signer = if how.check { None } else { signer(&session.stack, how.signing_key)? };
-    session.decisions.by_itself = Some(session.stack.sync.clone());
+    session.decisions.by_itself = Some(session.may_alone().await);
     let options = Options {
         intent: Intent::Converge,
         mode: Mode::Standby,
@@ -60,7 +60,8 @@ pub async fn sync(session: &mut Session, how: Sync) -> Ended {
             true => Ok(()),
             false => session.behind(&shown, &how.typed).await?,
         };
-        return behind.and(left).map(|()| Status::Done);
+        let ready = session.expect_ready(&shown).await;
+        return behind.and(left).and(ready).map(|()| Status::Done);
     }
     let publishes = shown.then == BundleAction::Publish;
     if !shown.plan.is_empty() {
@@ -83,6 +84,12 @@ pub async fn sync(session: &mut Session, how: Sync) -> Ended {
 }
 
 impl Session {
+    /// Returns what a sync may do by itself.
+    pub(crate) async fn may_alone(&self) -> ByItself {
+        let had = self.published().await.map(|it| it.data.into_keys().collect()).unwrap_or_default();
+        ByItself { limits: self.stack.sync.clone(), had }
+    }
+
     /// Fails if the primary does not serve: a sync follows it, and after a failover it is idle.
     async fn expect_in_standby(&self, typed: &str) -> Result<(), Failure> {
         let mode = self.sure_mode().await?;

@@ -168,7 +168,7 @@ impl Session {
     /// Returns what this run may do by itself of `plan`, and what it leaves to a person.
     fn within_limits(&self, plan: Plan) -> (Plan, Vec<ForAPerson>) {
         match &self.decisions.by_itself {
-            Some(limits) => by_itself(plan, limits, &self.kinds),
+            Some(may) => by_itself(plan, may, &self.kinds),
             None => (plan, Vec::new()),
         }
     }

@@ -56,6 +56,8 @@ pub struct Capabilities {
     pub along: Option<&'static str>,
     /// Users find a region by it, as by a DNS record: it goes before what serves them shrinks or goes.
     pub leads_users: bool,
+    /// Made again it is empty: replication brings what is written from then on, and nothing of before.
+    pub starts_empty: bool,
 }
 
 impl Capabilities {
@@ -80,5 +82,6 @@ impl Capabilities {
         is_found: None,
         along: None,
         leads_users: false,
+        starts_empty: false,
     };
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::without::without;
 use super::{Plan, Step, StepId};
+use crate::address::Address;
 use crate::kind::{Action, KindRegistry};
 use crate::stack::{Allowed, SyncLimits};
 
@@ -23,14 +24,24 @@ pub struct ForAPerson {
     pub why: String,
 }
 
-/// Splits `plan` into what a sync may do within `limits`, and what it leaves to a person. What needs
+/// What a sync may do by itself.
+#[derive(Clone, Debug, Default)]
+pub struct ByItself {
+    /// `[sync]` of the stack.
+    pub limits: SyncLimits,
+    /// Data that the last apply or sync left in the standby region. What of it is gone, a person makes again: it
+    /// would be empty, and nobody would miss what it held.
+    pub had: BTreeSet<Address>,
+}
+
+/// Splits `plan` into what a sync may do as `may` says, and what it leaves to a person. What needs
 /// a left step is left, too.
-pub fn by_itself(plan: Plan, limits: &SyncLimits, kinds: &KindRegistry) -> (Plan, Vec<ForAPerson>) {
+pub fn by_itself(plan: Plan, may: &ByItself, kinds: &KindRegistry) -> (Plan, Vec<ForAPerson>) {
     let mut left: BTreeMap<StepId, ForAPerson> = BTreeMap::new();
     // In topological order: what a step needs comes first.
     for (id, step) in plan.steps.iter().enumerate() {
         let is_check = kinds.get(&step.kind).is_some_and(|kind| kind.check().is_some());
-        let own = needs_a_person(step, limits).filter(|_| !is_check).map(str::to_owned);
+        let own = needs_a_person(step, may, kinds).filter(|_| !is_check).map(str::to_owned);
         let waits = || plan.before(id).find_map(|it| Some(format!("waits for {}", left.get(&it)?.address)));
         if let Some(why) = own.or_else(waits) {
             let (address, action, replaces) = (step.address.to_string(), step.action, step.replaces);
@@ -46,11 +57,15 @@ pub fn by_itself(plan: Plan, limits: &SyncLimits, kinds: &KindRegistry) -> (Plan
 }
 
 /// Returns why a sync may not take this step by itself.
-fn needs_a_person(step: &Step, limits: &SyncLimits) -> Option<&'static str> {
-    let allows = |it| limits.allow.contains(&it);
+fn needs_a_person(step: &Step, may: &ByItself, kinds: &KindRegistry) -> Option<&'static str> {
+    let allows = |it| may.limits.allow.contains(&it);
+    let starts_empty = || kinds.get(&step.kind).is_some_and(|it| it.capabilities().starts_empty);
     match step.action {
         _ if step.replaces => Some("it cannot be changed in place, and a sync replaces nothing"),
         Action::Delete => Some("a sync deletes nothing"),
+        Action::Create if may.had.contains(&step.address) && starts_empty() => {
+            Some("the data was there and is gone: what is made anew is empty until somebody copies it")
+        }
         Action::Create if !allows(Allowed::Create) => Some("`allow` in `[sync]` has no `create`"),
         Action::Update if !allows(Allowed::Update) => Some("`allow` in `[sync]` has no `update`"),
         Action::Create | Action::Update => None,

@@ -1,13 +1,23 @@
 //! Tests of what a sync does by itself.
 
 use super::*;
-use crate::plan::by_itself;
+use crate::plan::{ByItself, by_itself};
 use crate::stack::{Allowed, SyncLimits};
 
 fn split(want: &Graph, seen: &Observed, how: &Options, allow: &[Allowed]) -> (Vec<String>, Vec<String>) {
+    split_with(want, seen, how, (allow, &[]))
+}
+
+fn split_with(
+    want: &Graph,
+    seen: &Observed,
+    how: &Options,
+    (allow, had): (&[Allowed], &[&str]),
+) -> (Vec<String>, Vec<String>) {
     let (plan, _) = made(want, seen, how);
     let limits = SyncLimits { allow: allow.iter().copied().collect() };
-    let (plan, left) = by_itself(plan, &limits, &kinds());
+    let may = ByItself { limits, had: had.iter().map(|it| at(it)).collect() };
+    let (plan, left) = by_itself(plan, &may, &kinds());
     let said = |it: &ForAPerson| format!("{:?} {}: {}", it.action, it.address, it.why);
     (lines(&plan), left.iter().map(said).collect())
 }

@@ -93,7 +93,7 @@ impl Kind for Bucket {
         operation("s3", "PutLifecycleConfiguration"),
     ];
     const CAPABILITIES: Capabilities =
-        Capabilities { staged: Some(&Erased::<Self>::NEW), ..Capabilities::NONE };
+        Capabilities { staged: Some(&Erased::<Self>::NEW), starts_empty: true, ..Capabilities::NONE };
     type Spec = BucketSpec;
     type Live = BucketLive;
 

@@ -82,6 +82,7 @@ impl Program<'_> {
                 targets: Vec::new(),
                 delete_data: self.delete_data.clone(),
                 signing_key: None,
+                with_files: false,
                 auto_approve: false,
                 parallelism: PARALLELISM,
                 typed: String::new(),
