@@ -8,8 +8,8 @@ use drstack_core::component::StackFacts;
 use drstack_core::control::ControlStore;
 use drstack_core::graph::Graph;
 use drstack_core::kind::{KindRegistry, ShapeError};
-use drstack_core::observe::{Keep, Observed, Owned};
-use drstack_core::plan::stability::{Rehearsal, rehearse};
+use drstack_core::observe::{Keep, Observed};
+use drstack_core::plan::stability::{Beside, Rehearsal, rehearse};
 use drstack_core::plan::{Options, Plan, PlanReport, plan};
 use drstack_core::stack::Stack;
 use futures_util::future::BoxFuture;
@@ -35,7 +35,7 @@ pub trait Planner: Send + Sync {
         plan(graph, seen, kinds, stack, options)
     }
 
-    /// Rehearses a failover from the world that `standby` describes, beside data that is `left`.
+    /// Rehearses a failover from the world that `standby` describes, and what is `beside` it.
     ///
     /// # Errors
     /// Returns an error for a spec that does not have its kind's shape.
@@ -45,9 +45,9 @@ pub trait Planner: Send + Sync {
         active: &Graph,
         kinds: &KindRegistry,
         stack: &StackFacts,
-        left: &[&Owned],
+        beside: &Beside<'_>,
     ) -> Result<Rehearsal, ShapeError> {
-        rehearse(standby, active, kinds, stack, left)
+        rehearse(standby, active, kinds, stack, beside)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Absent, present and unknown (the read failed) are three different answers, and stay so to the
 //! end.
 
+mod by_name;
 mod untagged;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,8 @@ use crate::facts::{Fact, FactQuery, Facts};
 use crate::graph::{Graph, Resource};
 use crate::kind::{DynKind, KindRegistry, Lookup, Place};
 use crate::remark::Remark;
+
+pub use by_name::look_by_name;
 
 /// Result of observing one desired resource.
 #[derive(Clone, Debug, PartialEq)]

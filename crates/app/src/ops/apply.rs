@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use drstack_core::control::mode::KeptMode;
 use drstack_core::keys::PrivateKey;
 use drstack_core::objective::Mode;
-use drstack_core::plan::{Intent, Options};
+use drstack_core::plan::stability::violation;
+use drstack_core::plan::{Intent, Options, Step};
 use drstack_core::plan_file::PlanFile;
 
 use crate::failure::{Ended, Failure, Status};
@@ -69,14 +71,8 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
             "make a new plan: `drstack plan STACK --out FILE`",
         ));
     }
-    if !mode.is_complete() {
-        return Err(unfinished(session, &options, &how.typed).await);
-    }
-    if !how.with_files {
-        session.expect_what_began(&mode, &how.typed).await?;
-    }
     session.signer = signer(&session.stack, how.signing_key)?;
-    let shown = session.plan(&options).await?;
+    let shown = planned(session, &options, &mode, &how.typed, how.with_files).await?;
     if let Some(file) = &how.file {
         check(file, session, &shown)?;
     }
@@ -103,18 +99,57 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
             Approval::Ask(format!("Apply {changes} to {}?", session.named(&shown)))
         }
     };
-    finish(session, &options, shown, Run::Apply, how.parallelism, approval).await
+    let status = finish(session, &options, shown, Run::Apply, how.parallelism, approval).await?;
+    if status == Status::Done && !mode.is_complete() {
+        let hint = format!("run `drstack failover {}` again: it goes on from there", how.typed);
+        let message = "this was what the failover could not do; it is not complete yet";
+        return Err(Failure::new(Status::NotReady, message, hint));
+    }
+    Ok(status)
 }
 
-/// Returns the failure for an unfinished change of mode, with the command that goes on with it.
-async fn unfinished(session: &mut Session, options: &Options, typed: &str) -> Failure {
+/// Plans an apply, if it does not get in the way of a change of mode, or undo what one needed.
+async fn planned(
+    session: &mut Session,
+    options: &Options,
+    mode: &KeptMode,
+    typed: &str,
+    with_files: bool,
+) -> Result<PlanOutcome, Failure> {
+    if !mode.is_complete() && options.mode == Mode::Standby {
+        return Err(unfinished(session, options, None, typed));
+    }
+    if !with_files {
+        session.expect_what_began(mode, typed).await?;
+    }
+    let planned = session.plan(options).await;
+    match &planned {
+        _ if mode.is_complete() => planned,
+        Ok(it) if is_left_to_an_apply(session, it) => planned,
+        other => Err(unfinished(session, options, other.as_ref().ok(), typed)),
+    }
+}
+
+/// True if all that is left of a failover is what no failover does: it calls the primary region, or services of
+/// the whole partition. Whatever else is left, the failover does first.
+///
+/// Example: a replica that somebody deleted while the standby region served.
+fn is_left_to_an_apply(session: &Session, planned: &PlanOutcome) -> bool {
+    let is_check = |step: &&Step| session.kinds.get(&step.kind).is_some_and(|kind| kind.check().is_some());
+    let mut steps = planned.plan.steps.iter().filter(|step| !is_check(step)).peekable();
+    steps.peek().is_some() && steps.all(|step| violation(step, &session.kinds).is_some())
+}
+
+/// Returns the failure for an unfinished change of mode, with the command that goes on with it, where things
+/// stand as `seen`.
+fn unfinished(session: &Session, options: &Options, seen: Option<&PlanOutcome>, typed: &str) -> Failure {
     let message = format!("a change to mode `{}` is not complete", options.mode.name());
     let again = |command: &str| format!("drstack {command} {typed}");
     let hint = match options.mode {
         Mode::Active => {
-            let on = match session.plan(options).await {
-                Ok(seen) => session.way_on(&seen, &again("failover")),
-                Err(_) => format!("run `{}` again: it goes on from there", again("failover")),
+            let on = match seen {
+                Some(seen) => session.way_on(seen, &again("failover")),
+                None => format!("run `{}` again: it goes on from there", again("failover")),
             };
             let (back, primary) = (again("failback"), &session.stack.facts.primary);
             format!("{on}; or, where {primary} is to go on serving, `{back}`")

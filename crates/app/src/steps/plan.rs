@@ -132,7 +132,8 @@ impl Session {
         report.unchanged = report.unchanged.saturating_sub(self.taken_from_bundle(&compiled.graph).count());
         self.expect_nothing_left(options, &compiled.graph, &mode, (&report, &seen)).await?;
         report.notes.extend(self.notes(options, &compiled, (&plan, &report), &seen, &now)?);
-        let rehearsal = self.rehearse(options, &facts.facts, &compiled.graph, (&now, &plan, &seen))?;
+        let rehearsal =
+            self.rehearse(options, &facts.facts, &compiled.graph, (&now, &plan, &mut seen)).await?;
         if let Some(rehearsal) = &rehearsal {
             // An apply that ends well promises that the stack can fail over.
             report.blocked.extend(obstacles(rehearsal));

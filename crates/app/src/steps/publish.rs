@@ -16,7 +16,7 @@ use drstack_core::observe::{Look, look_again};
 use drstack_core::plan::Intent;
 use drstack_core::plan::Options;
 use drstack_core::plan::skeleton::RehearsedPlan;
-use drstack_core::plan::stability::Rehearsal;
+use drstack_core::plan::stability::{Beside, Rehearsal};
 use drstack_core::stack::Stack;
 
 use crate::failure::{Failure, Status, shape_failure, store_failure};
@@ -249,7 +249,7 @@ impl Session {
                 let standing = Standing::from(Mode::Standby);
                 let epoch = standing.epoch.saturating_add(1);
                 let standby = compile(&self.stack, facts, standing).graph;
-                Ok(of(&self.rehearsed(facts, &standby, epoch, &[])?))
+                Ok(of(&self.rehearsed(facts, &standby, epoch, &Beside::default())?))
             }
         }
     }

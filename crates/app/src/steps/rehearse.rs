@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use drstack_core::compile::compile;
 use drstack_core::facts::Facts;
-use drstack_core::graph::Graph;
+use drstack_core::graph::{Graph, Resource};
 use drstack_core::kind::{Action, KindRegistry, Place};
 use drstack_core::objective::{Mode, Standing};
-use drstack_core::observe::{Observed, Owned};
-use drstack_core::plan::stability::Rehearsal;
+use drstack_core::observe::{Look, Observed, Owned, look_by_name};
+use drstack_core::plan::stability::{Beside, Rehearsal};
 use drstack_core::plan::{Intent, Options, Plan, Remark};
 
 use crate::failure::{Failure, shape_failure};
@@ -17,14 +17,14 @@ use crate::session::Session;
 /// Returns the data in the standby region that the stack does not want there now, and that `plan` keeps.
 fn left_data<'s>(seen: &'s Observed, plan: &Plan, kinds: &KindRegistry) -> Vec<&'s Owned> {
     let is_data = |it: &&Owned| kinds.get(it.kind).is_some_and(|kind| kind.role().holds_data());
-    let goes: BTreeSet<&str> = plan
-        .steps
-        .iter()
-        .filter(|it| it.action == Action::Delete)
-        .filter_map(|it| it.id.as_deref())
-        .collect();
+    let goes = deleted(plan);
     let in_standby = seen.others.iter().filter(|it| it.place == Place::Standby).filter(is_data);
     in_standby.filter(|it| !goes.contains(it.found.id.as_str())).collect()
+}
+
+/// Returns the ids of what `plan` deletes.
+fn deleted(plan: &Plan) -> BTreeSet<&str> {
+    plan.steps.iter().filter(|it| it.action == Action::Delete).filter_map(|it| it.id.as_deref()).collect()
 }
 
 /// Returns what stands in the way of the rehearsed failover: calls that it may not make, else what it
@@ -42,19 +42,33 @@ pub(super) fn obstacles(rehearsal: &Rehearsal) -> Vec<Remark> {
 
 impl Session {
     /// Rehearses a failover from the world that `standby` describes, if this is a whole apply.
-    pub(super) fn rehearse(
+    ///
+    /// What could not be looked at for it is added to what was `seen`.
+    pub(super) async fn rehearse(
         &self,
         options: &Options,
         facts: &Facts,
         standby: &Graph,
-        (now, plan, seen): (&Standing, &Plan, &Observed),
+        (now, plan, seen): (&Standing, &Plan, &mut Observed),
     ) -> Result<Option<Rehearsal>, Failure> {
         if options.intent != Intent::Converge || options.mode != Mode::Standby || !options.targets.is_empty()
         {
             return Ok(None);
         }
-        let (left, epoch) = (left_data(seen, plan, &self.kinds), now.epoch.saturating_add(1));
-        self.rehearsed(facts, standby, epoch, &left).map(Some)
+        let epoch = now.epoch.saturating_add(1);
+        let active = compile(&self.stack, facts, Standing { epoch, ..Mode::Active.into() }).graph;
+        let is_new =
+            |it: &&Resource| it.place == Place::Standby && !standby.resources.contains_key(&it.address);
+        let new = active.resources.values().filter(is_new);
+        let mut named = look_by_name(&*self.cloud, &self.kinds, &self.scope, new).await;
+        let goes = deleted(plan);
+        named.retain(|_, look| !matches!(look, Look::Present(found) if goes.contains(found.id.as_str())));
+        let mut unseen = named.clone();
+        unseen.retain(|_, look| matches!(look, Look::Unknown(_)));
+        let beside = Beside { left: left_data(seen, plan, &self.kinds), named };
+        let rehearsal = self.rehearsed(facts, standby, epoch, &beside)?;
+        seen.seen.extend(unseen);
+        Ok(Some(rehearsal))
     }
 
     /// Rehearses a failover with this epoch from the world that `standby` describes.
@@ -63,12 +77,12 @@ impl Session {
         facts: &Facts,
         standby: &Graph,
         epoch: u64,
-        left: &[&Owned],
+        beside: &Beside<'_>,
     ) -> Result<Rehearsal, Failure> {
         let standing = Standing { epoch, ..Mode::Active.into() };
         let active = compile(&self.stack, facts, standing).graph;
         let (planner, stack) = (&self.app.catalog.planner, &self.stack.facts);
-        let rehearsal = planner.rehearse(standby, &active, &self.kinds, stack, left);
+        let rehearsal = planner.rehearse(standby, &active, &self.kinds, stack, beside);
         rehearsal.map_err(|error| shape_failure(&error))
     }
 }

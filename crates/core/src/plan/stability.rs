@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Intent, Options, Plan, PlanReport, Remark, Step, order, plan};
+use crate::address::Address;
 use crate::cloud::{Found, Owner};
 use crate::component::StackFacts;
 use crate::graph::Graph;
@@ -29,8 +30,16 @@ pub struct Rehearsal {
     pub leaves_idle: bool,
 }
 
-/// Plans a failover from the state that `standby` describes, as the kinds expect it, beside data that an
-/// earlier failover, or another posture, has `left`: it serves in the place of what has its name.
+/// What is in the standby region beside what a stack wants there while the primary serves.
+#[derive(Default)]
+pub struct Beside<'a> {
+    /// Data that an earlier failover, or another posture, has left: it serves in the place of what has its name.
+    pub left: Vec<&'a Owned>,
+    /// What has a name that only a failover would use.
+    pub named: BTreeMap<Address, Look>,
+}
+
+/// Plans a failover from the state that `standby` describes, and what is `beside` it.
 ///
 /// # Errors
 /// A spec that does not have its kind's shape.
@@ -39,17 +48,18 @@ pub fn rehearse(
     active: &Graph,
     kinds: &KindRegistry,
     stack: &StackFacts,
-    left: &[&Owned],
+    beside: &Beside<'_>,
 ) -> Result<Rehearsal, ShapeError> {
     let mut seen = as_wanted(standby, active, kinds)?;
-    let by_name: BTreeMap<&str, &Owned> = left.iter().map(|it| (it.found.id.as_str(), *it)).collect();
+    let by_name: BTreeMap<&str, &Owned> = beside.left.iter().map(|it| (it.found.id.as_str(), *it)).collect();
     for resource in active.resources.values().filter(|it| it.place == Place::Standby) {
         let is_data = kinds.get(&resource.kind).is_some_and(|it| it.role().holds_data());
         let owned = resource.name.as_deref().filter(|_| is_data).and_then(|name| by_name.get(name));
-        if let Some(owned) = owned
-            && let Some(look @ Look::Absent) = seen.seen.get_mut(&resource.address)
-        {
-            *look = Look::Present(owned.found.clone());
+        let Some(look @ Look::Absent) = seen.seen.get_mut(&resource.address) else { continue };
+        match (owned, beside.named.get(&resource.address)) {
+            (Some(owned), _) => *look = Look::Present(owned.found.clone()),
+            (None, Some(named)) => look.clone_from(named),
+            (None, None) => {}
         }
     }
     let with =
@@ -127,7 +137,7 @@ fn as_wanted(graph: &Graph, wanted: &Graph, kinds: &KindRegistry) -> Result<Obse
 
 fn made(
     kind: &dyn DynKind,
-    address: &crate::address::Address,
+    address: &Address,
     name: Option<&str>,
     spec: &Value,
 ) -> Result<Found, ShapeError> {

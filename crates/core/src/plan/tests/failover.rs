@@ -1,7 +1,7 @@
 //! Tests of failover and failback plans, and of the rehearsal.
 
 use super::*;
-use crate::plan::stability::rehearse;
+use crate::plan::stability::{Beside, rehearse};
 
 fn stack() -> StackFacts {
     StackFacts {
@@ -204,7 +204,7 @@ fn failing_back_goes_to_what_may_have_left_something_that_no_look_shows() {
 
 #[test]
 fn a_rehearsal_says_what_a_failover_does_from_what_will_stand() {
-    let rehearsal = rehearse(&switched(1), &switched(4), &kinds(), &stack(), &[]).unwrap();
+    let rehearsal = rehearse(&switched(1), &switched(4), &kinds(), &stack(), &Beside::default()).unwrap();
     assert_eq!(lines(&rehearsal.plan), ["Update a.a/p []", "Update t.t/s [0]"]);
     assert_eq!(rehearsal.violations, []);
 }
@@ -220,7 +220,7 @@ fn a_rehearsal_names_each_call_that_would_leave_the_region() {
         Resource::named::<Named>(at("p.p/p"), Place::Primary, "p", &sized(2, None)),
     ]);
     active.resources.extend(user_of_a_bucket().resources);
-    let rehearsal = rehearse(&standby, &active, &kinds(), &stack(), &[]).unwrap();
+    let rehearsal = rehearse(&standby, &active, &kinds(), &stack(), &Beside::default()).unwrap();
     let said = [
         "g.g/g: a failover would have to change it (size differs), and it calls a service of the whole partition",
         "p.p/p: a failover would have to change it (size differs), and it is in the primary region, us-east-1",

@@ -17,7 +17,7 @@ use drstack_core::graph::Graph;
 use drstack_core::kind::{Action, FieldChange, KindRegistry, Place, ShapeError};
 use drstack_core::observe::{Claim, Keep, Observed, Owned};
 use drstack_core::part::Sequence;
-use drstack_core::plan::stability::Rehearsal;
+use drstack_core::plan::stability::{Beside, Rehearsal};
 use drstack_core::plan::{Intent, Options, Plan, PlanReport};
 use drstack_core::sides::Sides;
 use drstack_core::stack::Stack;
@@ -163,9 +163,9 @@ impl Planner for Flawed {
         active: &Graph,
         kinds: &KindRegistry,
         stack: &StackFacts,
-        left: &[&Owned],
+        beside: &Beside<'_>,
     ) -> Result<Rehearsal, ShapeError> {
-        let mut rehearsal = Core.rehearse(standby, active, kinds, stack, left)?;
+        let mut rehearsal = Core.rehearse(standby, active, kinds, stack, beside)?;
         if self.flaw == Some(Flaw::BlocksNothing) {
             rehearsal.violations.clear();
         }
