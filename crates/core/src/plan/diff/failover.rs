@@ -249,7 +249,26 @@ impl Draft<'_> {
         if self.out.is_empty() {
             return;
         }
+        self.keep_what_is_used();
         let steps = std::mem::take(&mut self.steps);
         (self.steps, self.gates) = without(steps, &self.gates, &self.out);
+    }
+
+    /// Drops the deletions that come after a dropped step: what that would have changed uses them still.
+    ///
+    /// Example: the alarm of a renamed name, which the health check asks until traffic can be handed over.
+    fn keep_what_is_used(&mut self) {
+        for id in order::of_steps(&self.steps) {
+            let step = &self.steps[id];
+            let waits =
+                step.action == Action::Delete && step.needs.iter().any(|need| self.out.contains(need));
+            if !waits || !self.out.insert(id) {
+                continue;
+            }
+            let gone = step.id.as_deref().unwrap_or_default();
+            let text = format!("`{gone}` is or may be in use, and what uses it is not changed now");
+            let address = step.address.to_string();
+            self.report.kept.push(Remark { address, text });
+        }
     }
 }

@@ -239,9 +239,8 @@ impl Draft<'_> {
                         };
                         self.report.kept.push(Remark { address: address.to_string(), text });
                     }
-                    (Owner::Unproven(_), Some(kind)) if scope.contains(address) => {
-                        let text = self.left_alone(kind.name(), &found.id);
-                        self.report.kept.push(Remark { address: address.to_string(), text });
+                    (Owner::Foreign | Owner::Unproven(_), Some(kind)) if scope.contains(address) => {
+                        self.leave_alone(kind, address, found);
                     }
                     _ => {}
                 },
@@ -255,6 +254,19 @@ impl Draft<'_> {
             }
         }
         self.remove(owned.iter().collect(), apart.iter().collect())
+    }
+
+    /// Says that an object stays which is another's, or the stack's own without its tags.
+    fn leave_alone(&mut self, kind: &'static dyn DynKind, address: &Address, found: &Found) {
+        let text = match found.owner {
+            Owner::Foreign => format!(
+                "{} `{}` has the name of the stack's and not its tags: it is left alone; where it is the stack's, delete it yourself",
+                kind.name(),
+                found.id
+            ),
+            _ => self.left_alone(kind.name(), &found.id),
+        };
+        self.report.kept.push(Remark { address: address.to_string(), text });
     }
 
     /// True if this is kept in the control bucket, and the operator lets that go.
