@@ -4,6 +4,7 @@ mod clock;
 mod damaged;
 mod exchanged;
 mod forgotten;
+mod hands;
 mod order;
 mod overlooked;
 mod part;

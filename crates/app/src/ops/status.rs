@@ -329,9 +329,12 @@ impl Session {
             text: text.trim_start_matches("DEGRADED: ").to_owned(),
             next: commands.of("failover"),
         });
-        // A failover raises what serves; an apply keeps the rest as the stack has it.
-        let raises = |step: &Step| self.kinds.get(&step.kind).is_some_and(|kind| kind.capacity().is_some());
-        let command = if planned.plan.steps.iter().any(raises) { "failover" } else { "apply" };
+        // A failover raises what serves and asks it; an apply does that too, and makes what a failover never makes.
+        let raises = |step: &Step| {
+            let kind = self.kinds.get(&step.kind);
+            kind.is_some_and(|kind| kind.capacity().is_some() || kind.check().is_some())
+        };
+        let command = if planned.plan.steps.iter().all(raises) { "failover" } else { "apply" };
         Ok(degraded.chain(steps(planned, commands.of(command))).collect())
     }
 }

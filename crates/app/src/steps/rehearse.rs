@@ -1,7 +1,8 @@
 //! Rehearses a failover, from the world that an apply leaves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use drstack_core::address::Address;
 use drstack_core::compile::compile;
 use drstack_core::facts::Facts;
 use drstack_core::graph::{Graph, Resource};
@@ -63,10 +64,18 @@ impl Session {
         let mut named = look_by_name(&*self.cloud, &self.kinds, &self.scope, new).await;
         let goes = deleted(plan);
         named.retain(|_, look| !matches!(look, Look::Present(found) if goes.contains(found.id.as_str())));
-        let mut unseen = named.clone();
-        unseen.retain(|_, look| matches!(look, Look::Unknown(_)));
+        let unseen: BTreeMap<Address, Look> =
+            named.extract_if(.., |_, look| matches!(look, Look::Unknown(_))).collect();
         let beside = Beside { left: left_data(seen, plan, &self.kinds), named };
-        let rehearsal = self.rehearsed(facts, standby, epoch, &beside)?;
+        let mut rehearsal = self.rehearsed(facts, standby, epoch, &beside)?;
+        // What could not be looked at may be in the way: what waits for it is another matter.
+        rehearsal.report.blocked.extend(unseen.iter().filter_map(|(address, look)| match look {
+            Look::Unknown(error) => {
+                let text = format!("could not look: {error}; {}", error.hint());
+                Some(Remark { address: address.to_string(), text })
+            }
+            Look::Present(_) | Look::Absent => None,
+        }));
         seen.seen.extend(unseen);
         Ok(Some(rehearsal))
     }

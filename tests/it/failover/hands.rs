@@ -1,0 +1,144 @@
+//! Somebody deletes, renames or takes something in the standby region: what drstack says of it is so, and some
+//! command leads on.
+
+use serde_json::Value;
+
+use super::{BATCH, CHECK, LOST, STACK, machine_of, run};
+use crate::drstack::Drstack;
+
+/// A name that users find the standby region by, and a fence.
+const TRAFFIC: &str = concat!(
+    "[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nprimary_target = \"east.example.com\"\n",
+    "standby_target = \"west.example.com\"\nprobe = \"https://api.example.com/healthz\"\n",
+);
+
+const TABLE: &str = "[table.features]\nname = \"acme-features\"\n";
+
+const COLD: &str = "[table.orders]\nname = \"acme-orders\"\nposture = \"cold\"\nrto = \"4h\"\n";
+
+/// Changes the objects of the simulated cloud by hand.
+fn meddle(machine: &Drstack, change: impl FnOnce(&mut Value)) {
+    let path = machine.folder().join(".drstack/sim/world.json");
+    let mut world: Value = serde_json::from_slice(&std::fs::read(&path).expect("a world")).expect("JSON");
+    change(&mut world["world"]["objects"]);
+    machine.write(".drstack/sim/world.json", &world.to_string());
+}
+
+/// Takes the tags of all objects of a kind in a region away.
+fn untag(objects: &mut Value, kind: &str, region: &str) {
+    let all = objects[kind][region].as_object_mut().unwrap_or_else(|| panic!("no {kind} in {region}"));
+    assert!(!all.is_empty(), "no {kind} in {region}");
+    all.values_mut().for_each(|it| it["owner"] = "foreign".into());
+}
+
+fn there(machine: &Drstack, kind: &str) -> Vec<String> {
+    let objects = machine.objects();
+    objects[kind]["us-west-2"].as_object().map(|all| all.keys().cloned().collect()).unwrap_or_default()
+}
+
+/// Only the primary makes a replica, so no failover does, and only a failover completes a failover.
+#[test]
+fn a_replica_that_is_deleted_while_the_standby_region_serves_is_made_by_an_apply_in_between() {
+    let machine = machine_of(&format!("{STACK}{CHECK}{TRAFFIC}{TABLE}"));
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    meddle(&machine, |objects| {
+        assert!(objects.as_object_mut().expect("objects").remove("table-replica").is_some(), "no replica");
+    });
+    let over = run(&machine, "failover s --auto-approve", Some("lost.toml")).code(1);
+    assert!(over.stdout.contains("BLOCKED table.features/table-replica"), "{over:?}");
+    assert!(over.stdout.contains("run `drstack apply STACK` while the primary answers"), "{over:?}");
+    let apply = run(&machine, "apply s --auto-approve", None).code(3);
+    assert!(apply.stderr.contains("created table.features/table-replica"), "{apply:?}");
+    assert!(apply.stderr.contains("run `drstack failover s` again"), "{apply:?}");
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failback s --auto-approve", None).ok();
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+}
+
+/// What a failover can do, it does: an apply takes no part of it over.
+#[test]
+fn an_apply_waits_for_a_failover_that_has_more_to_do() {
+    let machine = machine_of(&format!("{STACK}{CHECK}{TRAFFIC}{TABLE}"));
+    machine.write("none.toml", &format!("{LOST}capacity = {{ \"g5.xlarge\" = 3 }}\n"));
+    run(&machine, "failover s --auto-approve", Some("none.toml")).code(1);
+    meddle(&machine, |objects| {
+        assert!(objects.as_object_mut().expect("objects").remove("table-replica").is_some(), "no replica");
+    });
+    let apply = run(&machine, "apply s --auto-approve", None).code(4);
+    assert!(apply.stderr.contains("a change to mode `active` is not complete"), "{apply:?}");
+    assert!(there(&machine, "table-replica").is_empty());
+}
+
+/// The health check asks the old alarm until traffic can be handed over to the new one.
+#[test]
+fn the_alarm_of_a_renamed_name_stays_while_its_handover_is_blocked() {
+    let machine = machine_of(&format!("{STACK}{CHECK}{TRAFFIC}"));
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    run(&machine, "apply s --auto-approve", None).ok();
+    let before = there(&machine, "alarm");
+    meddle(&machine, |objects| untag(objects, "launch-template", "us-west-2"));
+    machine
+        .write("s/stack.toml", &format!("{STACK}{CHECK}{}", TRAFFIC.replace("traffic.api", "traffic.front")));
+    let apply = run(&machine, "apply s --auto-approve", None).code(1);
+    assert!(apply.stdout.contains("traffic.front/traffic-switch: traffic stays where it is"), "{apply:?}");
+    assert!(apply.stdout.contains("is or may be in use, and what uses it is not changed now"), "{apply:?}");
+    let after = there(&machine, "alarm");
+    assert!(before.iter().all(|it| after.contains(it)), "{before:?} {after:?}");
+}
+
+/// A failover would restore the table under a name that another has.
+#[test]
+fn a_cold_table_whose_name_is_another_s_is_blocked_before_the_failover() {
+    let machine = machine_of(&format!("{STACK}{CHECK}{TRAFFIC}{COLD}"));
+    run(&machine, "status s", None).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    run(&machine, "failback s --auto-approve", None).ok();
+    meddle(&machine, |objects| untag(objects, "table-import", "us-west-2"));
+    let why = "table.orders/table-import: a failover would be blocked: `acme-orders` exists without the tags";
+    for (command, code) in [("status s", 3), ("apply s --auto-approve", 1), ("sync s", 1), ("plan s", 1)] {
+        let ran = run(&machine, command, None).code(code);
+        assert!(ran.stdout.contains(why), "{command}: {ran:?}");
+    }
+    // Nobody knows what a look would have shown that is denied.
+    let fault = "[[faults]]\nkind = \"table-import\"\noperation = \"read\"\nerror = \"denied\"\n";
+    machine.write("blind.toml", fault);
+    let blind = run(&machine, "status s", Some("blind.toml")).code(1);
+    assert!(blind.stdout.contains("not known: ") && blind.stdout.contains("NOT KNOWN"), "{blind:?}");
+}
+
+/// A failover makes no image, so another one brings nothing.
+#[test]
+fn what_only_an_apply_makes_is_left_to_one_while_the_standby_region_serves() {
+    let machine = machine_of(&format!("{STACK}{CHECK}"));
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    meddle(&machine, |objects| objects["image"]["us-west-2"] = serde_json::json!({}));
+    let status = run(&machine, "status s", None).code(3);
+    assert!(status.stdout.contains("run `drstack apply s`"), "{status:?}");
+    assert!(!status.stdout.contains("run `drstack failover s`"), "{status:?}");
+    run(&machine, "apply s --auto-approve", None).ok();
+    let status = run(&machine, "status s", None).code(3);
+    assert!(!status.stdout.contains("run `drstack apply s`"), "{status:?}");
+}
+
+/// What has the stack's name and not its tags may be its own: whoever destroys it has to know.
+#[test]
+fn a_destroy_names_what_it_leaves_without_tags() {
+    let more = "[fence.writers]\n[queue.jobs]\nname = \"demo-jobs\"\n";
+    let stack = format!("{STACK}{BATCH}{more}");
+    for (kind, region) in [
+        ("parameter", "us-west-2"),
+        ("queue", "us-west-2"),
+        ("replication-role", "global"),
+        ("alarm", "us-west-2"),
+    ] {
+        let machine = machine_of(&format!("{stack}{TRAFFIC}"));
+        meddle(&machine, |objects| untag(objects, kind, region));
+        for command in ["plan s --destroy", "destroy s --auto-approve", "destroy s --auto-approve"] {
+            let ran = run(&machine, command, None);
+            assert!(ran.stdout.contains("tags"), "{kind} {command}: {ran:?}");
+        }
+        let left = machine.objects()[kind][region].as_object().map_or(0, serde_json::Map::len);
+        assert!(left > 0, "{kind}: another's is not deleted");
+    }
+}
