@@ -36,6 +36,26 @@ fn without_an_answer_of_the_standby_it_is_not_up_and_traffic_stays_moved() {
     assert!(!back.stderr.contains("traffic.api/answer"), "{back:?}");
 }
 
+/// One run tells all that is in the way, so that the next one need not find the second.
+#[test]
+fn traffic_that_is_held_names_all_that_failed() {
+    let machine = drstack();
+    let traffic = TRAFFIC.replace("after          = [\"@pool.serving\"]\n", "tier = 3\n");
+    machine.write("s/stack.toml", &format!("{STACK}{BATCH}{traffic}"));
+    run(&machine, "apply s --auto-approve", None).ok();
+    let fault = "[[faults]]\nkind = \"group\"\noperation = \"update\"\nerror = \"denied\"\n";
+    machine.write("denied.toml", &format!("{LOST}{fault}"));
+    let ran = run(&machine, "failover s --auto-approve", Some("denied.toml")).code(1);
+    assert!(
+        ran.stderr.contains("it waits for pool.batch/group and pool.serving/group, which failed"),
+        "{ran:?}"
+    );
+    let without = "failover s --not-waiting-for pool.batch --not-waiting-for pool.serving";
+    assert!(ran.stderr.contains(&format!("`drstack {without}`")), "{ran:?}");
+    let on = run(&machine, &format!("{without} --auto-approve"), Some("denied.toml")).code(1);
+    assert!(on.stderr.contains("changed traffic.api/traffic-switch"), "{on:?}");
+}
+
 /// The standby region has the traffic, and is sick: the reason to go back.
 #[test]
 fn a_failback_waits_for_nothing_of_the_region_that_it_leaves() {

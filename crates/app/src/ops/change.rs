@@ -1,6 +1,6 @@
 //! A change of mode, from the decision to the report. Failover and failback share it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use drstack_core::address::ComponentAddress;
@@ -11,7 +11,7 @@ use drstack_core::control::mode::KeptMode;
 use drstack_core::engine::event::{Event, StepError};
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::objective::Mode;
-use drstack_core::plan::{Intent, Options, Plan};
+use drstack_core::plan::{Intent, Options, Plan, StepId};
 use drstack_core::verdict::Pool;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
@@ -314,6 +314,16 @@ fn covered(
     }
 }
 
+/// Returns each step that was held, with all failed steps that it waited for, and not the first of them alone.
+fn held_by_all(plan: &Plan, summary: &RunSummary) -> Vec<(StepId, StepId)> {
+    let failed: BTreeSet<StepId> = summary.failed.iter().map(|(step, _)| *step).collect();
+    let by_all = summary.held.iter().flat_map(|&(held, by)| {
+        let others = plan.before(held).filter(|it| failed.contains(it)).map(move |it| (held, it));
+        std::iter::once((held, by)).chain(others)
+    });
+    by_all.collect()
+}
+
 /// Shows the report and stores it.
 async fn end(
     session: &Session,
@@ -331,7 +341,7 @@ async fn end(
         .filter(|_| report.verdict.is_some() && !is_refused(summary));
     say_failures(session, planned, summary, (judged, accepting.as_deref()));
     if is_failover {
-        let (plan, kinds, held) = (&planned.plan, &session.kinds, summary.held.as_slice());
+        let (plan, kinds, held) = (&planned.plan, &session.kinds, &held_by_all(&planned.plan, summary)[..]);
         let empty = judged.evidence.pools.iter().filter(|pool| pool.is_empty());
         let empty = empty.map(|pool| pool.component()).collect();
         session.tell(News::Held { plan, kinds, held, empty, again: &change.command });

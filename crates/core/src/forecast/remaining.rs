@@ -46,8 +46,16 @@ impl Remaining {
     /// slots if that is longer.
     ///
     /// A step that runs longer than predicted counts as if it ended now, and delays what waits
-    /// for it. One that ended early brings that forward.
+    /// for it. One that ended early brings that forward. Nothing is predicted once all that runs takes
+    /// twice as long as predicted: zero.
     pub fn left(&self, course: impl Fn(StepId) -> Course) -> Duration {
+        let mut running = self.steps.iter().enumerate().filter_map(|(id, (takes, _))| match course(id) {
+            Course::Running(elapsed) => Some(elapsed > takes.saturating_mul(2)),
+            Course::Ahead | Course::Ended => None,
+        });
+        if running.next().is_some_and(|first| first && running.all(|it| it)) {
+            return Duration::ZERO;
+        }
         let mut ends: Vec<Duration> = Vec::with_capacity(self.steps.len());
         let mut opens: Vec<Option<Duration>> = vec![None; self.gates.len()];
         let mut work = Duration::ZERO;

@@ -196,6 +196,8 @@ fn what_remains_follows_from_what_has_ended_and_how_long_the_rest_has_run() {
     assert_eq!(left(&plan, 64, &[Ended, Ended]), 180.0, "an early end brings the rest forward");
     assert_eq!(left(&plan, 64, &[running(900), Ended]), 180.0, "a late step delays the rest");
     assert_eq!(left(&plan, 64, &[running(600), running(900)]), 180.0, "one beside the path does not");
+    assert_eq!(left(&plan, 64, &[running(1201), Ended]), 0.0, "nothing is predicted of what hangs");
+    assert_eq!(left(&plan, 64, &[running(100), running(900)]), 680.0, "as long as something is on time");
     assert_eq!(left(&plan, 64, &[Ended, Ended, running(500)]), 0.0);
     assert_eq!(left(&plan, 64, &[Ended; 3]), 0.0);
 }
