@@ -201,7 +201,8 @@ fn a_copy_that_is_gone_is_made_anew_by_a_person_who_knows_that_it_is_empty() {
         assert!(left.stderr.contains(why), "{left:?}");
         assert_eq!(machine.objects()["bucket"]["us-west-2"], serde_json::json!({}));
     }
-    machine.run(["apply", "s", "--cloud", "sim", "--auto-approve"]).ok();
+    let apply = machine.run(["apply", "s", "--cloud", "sim", "--auto-approve"]).ok();
+    assert!(apply.stdout.contains(why), "{apply:?}");
     machine.run(["sync", "s", "--cloud", "sim", "--check"]).ok();
 }
 

@@ -1,6 +1,7 @@
 //! The steps that every operation consists of.
 
 mod addresses;
+mod empty;
 pub mod execute;
 mod facts;
 mod left;

@@ -108,9 +108,7 @@ impl Session {
         }
         let mode = self.weighed(mode, options, &facts.facts, &mut compiled, &seen)?;
         let now = mode.standing();
-        for (address, look) in &seen.seen {
-            tracing::debug!(%address, look = said(look), "looked");
-        }
+        trace(&seen);
         let Peek { free_since, begun } = &peek;
         tracing::debug!(others = seen.others.len(), begun = begun.len(), ?free_since, "observed");
         seen.begun.clone_from(begun);
@@ -132,6 +130,7 @@ impl Session {
         report.unchanged = report.unchanged.saturating_sub(self.taken_from_bundle(&compiled.graph).count());
         self.expect_nothing_left(options, &compiled.graph, &mode, (&report, &seen)).await?;
         report.notes.extend(self.notes(options, &compiled, (&plan, &report), &seen, &now)?);
+        report.notes.extend(self.made_empty(options, &plan).await);
         let rehearsal =
             self.rehearse(options, &facts.facts, &compiled.graph, (&now, &plan, &mut seen)).await?;
         if let Some(rehearsal) = &rehearsal {
@@ -460,6 +459,13 @@ fn taken(addresses: &BTreeSet<Address>) -> Option<Remark> {
         }
     };
     Some(Remark { address: "data".to_owned(), text })
+}
+
+/// Writes what was looked at to the log.
+fn trace(seen: &Observed) {
+    for (address, look) in &seen.seen {
+        tracing::debug!(%address, look = said(look), "looked");
+    }
 }
 
 /// Names the result of an observation in a word, or the error. Never the live value.

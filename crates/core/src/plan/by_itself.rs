@@ -24,6 +24,9 @@ pub struct ForAPerson {
     pub why: String,
 }
 
+/// Why a person makes again what was lost.
+pub const EMPTY: &str = "the data was there and is gone: what is made anew is empty until somebody copies it";
+
 /// What a sync may do by itself.
 #[derive(Clone, Debug, Default)]
 pub struct ByItself {
@@ -63,9 +66,7 @@ fn needs_a_person(step: &Step, may: &ByItself, kinds: &KindRegistry) -> Option<&
     match step.action {
         _ if step.replaces => Some("it cannot be changed in place, and a sync replaces nothing"),
         Action::Delete => Some("a sync deletes nothing"),
-        Action::Create if may.had.contains(&step.address) && starts_empty() => {
-            Some("the data was there and is gone: what is made anew is empty until somebody copies it")
-        }
+        Action::Create if may.had.contains(&step.address) && starts_empty() => Some(EMPTY),
         Action::Create if !allows(Allowed::Create) => Some("`allow` in `[sync]` has no `create`"),
         Action::Update if !allows(Allowed::Update) => Some("`allow` in `[sync]` has no `update`"),
         Action::Create | Action::Update => None,

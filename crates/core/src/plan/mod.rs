@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::address::Address;
 use crate::kind::{Action, FieldChange, Place};
 
-pub use by_itself::{ByItself, ForAPerson, by_itself};
+pub use by_itself::{ByItself, EMPTY, ForAPerson, by_itself};
 pub use diff::{plan, tags, used};
 pub use gate::Gate;
 pub use raise::Raise;
