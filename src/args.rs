@@ -11,6 +11,8 @@ use drstack_app::freshness::{Demands, NotBefore};
 use drstack_app::open::BundleAt;
 use drstack_core::keys::{KeyError, PublicKey};
 
+use crate::page::Page;
+
 /// What every command takes.
 #[derive(clap::Args, Clone)]
 pub(crate) struct Global {
@@ -32,6 +34,12 @@ pub(crate) struct Global {
     /// Print without colour, as NO_COLOR does
     #[arg(long, global = true)]
     pub(crate) no_color: bool,
+    /// Append what came of it to this file, as Markdown
+    #[arg(long, global = true, value_name = "FILE.md", env = "GITHUB_STEP_SUMMARY", hide_env_values = true)]
+    pub(crate) summary: Option<PathBuf>,
+    /// What goes there.
+    #[arg(skip)]
+    pub(crate) page: Page,
     /// Work in this folder
     #[arg(short = 'C', global = true, value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,

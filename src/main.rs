@@ -9,6 +9,7 @@ mod files;
 mod lines;
 mod loading;
 mod machine;
+mod page;
 mod screen;
 mod ui;
 mod views;

@@ -17,10 +17,12 @@ use tokio::task::AbortHandle;
 
 use crate::files;
 use crate::lines::{AlongLine, ControlDeletedLine, Line, ModeRecordedLine};
+use crate::page::Page;
 use crate::ui::Ui;
 use crate::views;
 use crate::views::color::labels;
 use crate::views::gantt::Timings;
+use crate::views::markdown;
 use crate::views::plan::ShownPlan;
 use crate::views::progress::{Progress, QUIET};
 
@@ -30,6 +32,8 @@ pub(crate) struct Screen {
     running: Arc<Mutex<Running>>,
     /// File for the chart of a run.
     timings: Option<PathBuf>,
+    /// The page of a pipeline.
+    page: Page,
 }
 
 /// A run that is in progress, or has ended.
@@ -44,10 +48,10 @@ struct Running {
 impl Screen {
     /// Creates the screen. `simulated` is true if time is not real; the chart of a run goes to
     /// `timings`.
-    pub(crate) fn new(ui: Ui, simulated: bool, timings: Option<PathBuf>) -> Self {
+    pub(crate) fn new(ui: Ui, simulated: bool, timings: Option<PathBuf>, page: Page) -> Self {
         let (progress, clock) = (Progress::new(ui, simulated), Timings::new());
         let running = Running { progress, timings: clock, chart: None, reminder: None };
-        Self { ui, running: Arc::new(Mutex::new(running)), timings }
+        Self { ui, running: Arc::new(Mutex::new(running)), timings, page }
     }
 
     /// Writes the chart of the last run, if the operator asked for one.
@@ -115,7 +119,9 @@ impl Screen {
             Run::FirstPhase => "First part",
             Run::Failback => "Failback",
         };
-        ui.result(&views::progress::summary(verb, summary, blocked));
+        let sentence = views::progress::summary(verb, summary, blocked);
+        self.page.add(format!("{}\n", markdown::escaped(sentence.trim())));
+        ui.result(&sentence);
         let mut running = self.running();
         let timings = std::mem::replace(&mut running.timings, Timings::new());
         running.chart = Some(timings.svg(plan));
@@ -193,6 +199,7 @@ impl Operator for Screen {
 
     fn tell(&self, news: News<'_>) {
         let ui = self.ui;
+        self.page.add(markdown::section(&news));
         match news {
             News::Plan { stack, warnings, planned, intent, failover } => {
                 self.plan(stack, &warnings, planned, (intent, failover));

@@ -12,6 +12,7 @@ use indicatif::ProgressBar;
 use crate::args::Global;
 use crate::exit::{Exit, Failure};
 use crate::lines::{ErrorLine, Line};
+use crate::views::annotation;
 use crate::views::color::labels;
 
 /// The output settings.
@@ -24,6 +25,8 @@ pub(crate) struct Ui {
     pub(crate) color: bool,
     /// Print all values of a plan.
     pub(crate) verbose: bool,
+    /// Mark errors as GitHub Actions shows them beside the change.
+    annotates: bool,
 }
 
 /// A progress spinner on a terminal.
@@ -48,7 +51,13 @@ impl Ui {
         }
         // `AutoStream` honours NO_COLOR, CLICOLOR_FORCE and TERM, in the usual order.
         let color = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
-        Self { json: global.json, quiet: global.quiet, color, verbose: false }
+        Self {
+            json: global.json,
+            quiet: global.quiet,
+            color,
+            verbose: false,
+            annotates: annotation::are_shown(),
+        }
     }
 
     /// Returns these settings with `verbose`.
@@ -70,6 +79,9 @@ impl Ui {
 
     /// Prints a result for programs.
     pub(crate) fn line(self, line: &Line<'_>) {
+        if let Some(annotation) = annotation::of(line).filter(|_| self.annotates) {
+            err(&annotation);
+        }
         if !self.json {
             return;
         }
@@ -154,7 +166,8 @@ pub(crate) fn usage(error: &clap::Error) -> Exit {
         let text = error.render().to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
         let hint = "`drstack --help` lists the commands, `drstack COMMAND --help` their options";
-        let ui = Ui { json: true, quiet: false, color: false, verbose: false };
+        let ui =
+            Ui { json: true, quiet: false, color: false, verbose: false, annotates: annotation::are_shown() };
         ui.line(&Line::Error(ErrorLine::Program { message, hint: Some(hint), exit: Exit::Usage as u8 }));
     }
     let _ = error.print();

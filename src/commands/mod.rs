@@ -54,7 +54,7 @@ impl Edge {
         if let Some(path) = &timings {
             files::expect_writable(path)?;
         }
-        let screen = Arc::new(Screen::new(ui, global.cloud == CloudName::Sim, timings));
+        let screen = Arc::new(Screen::new(ui, global.cloud == CloudName::Sim, timings, global.page.clone()));
         let catalog =
             Catalog::new(drstack_kinds::components(), drstack_kinds::kinds(), drstack_kinds::facts::keep);
         let clouds = Arc::new(Known::by(global));
@@ -120,10 +120,45 @@ enum Command {
     Man(man::ManArgs),
 }
 
+impl Command {
+    /// Its name, as it is typed.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Init(_) => "init",
+            Self::Validate(_) => "validate",
+            Self::Plan(_) => "plan",
+            Self::Show(_) => "show",
+            Self::Apply(_) => "apply",
+            Self::Sync(_) => "sync",
+            Self::Status(_) => "status",
+            Self::Destroy(_) => "destroy",
+            Self::Failover(_) => "failover",
+            Self::Failback(_) => "failback",
+            Self::Graph(_) => "graph",
+            Self::Output(_) => "output",
+            Self::Runs(_) => "runs",
+            Self::Unlock(_) => "unlock",
+            Self::Keys(_) => "keys",
+            Self::Schema(_) => "schema",
+            Self::Kinds(_) => "kinds",
+            Self::IamPolicy(_) => "iam-policy",
+            Self::Explain(_) => "explain",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
+        }
+    }
+}
+
 /// Runs the command that `args` names.
 pub(crate) fn run(args: &Args) -> Exit {
     let ui = Ui::new(&args.global);
-    match dispatch(ui, args) {
+    let ended = dispatch(ui, args);
+    if let Some(path) = &args.global.summary
+        && let Err(error) = args.global.page.append(path, args.command.name(), &ended)
+    {
+        ui.warn(&format!("warning: `{}` cannot be written: {error}", path.display()));
+    }
+    match ended {
         Ok(exit) => exit,
         Err(failure) => {
             ui.failure(&failure);

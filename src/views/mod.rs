@@ -1,5 +1,6 @@
 //! Views: data into text.
 
+pub(crate) mod annotation;
 mod bars;
 pub(crate) mod color;
 pub(crate) mod data;
@@ -7,6 +8,7 @@ pub(crate) mod forecast;
 pub(crate) mod gantt;
 pub(crate) mod graph;
 pub(crate) mod head;
+pub(crate) mod markdown;
 pub(crate) mod order;
 pub(crate) mod plan;
 mod policy;

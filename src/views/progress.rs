@@ -271,6 +271,8 @@ mod tests {
             json: false,
             quiet: true,
             no_color: true,
+            summary: None,
+            page: Default::default(),
             folder: None,
         };
         let mut progress = Progress::new(Ui::new(&global), true);

@@ -11,6 +11,7 @@ use drstack_core::text::plain;
 use drstack_core::verdict::Verdict;
 
 use super::color::{GREEN, RED, YELLOW, labels, paint};
+use super::markdown::escaped;
 
 /// Writes the report for people.
 pub(crate) fn text(report: &Report) -> String {
@@ -58,23 +59,7 @@ pub(crate) fn markdown(report: &Report) -> String {
     }
     out.push('\n');
     for line in sentences(report) {
-        let _ = writeln!(out, "- {}", as_text(&line));
-    }
-    out
-}
-
-/// Escapes what Markdown would read as markup: a report has errors of services and names of others
-/// in it.
-fn as_text(line: &str) -> String {
-    let line = plain(line);
-    let mut out = String::with_capacity(line.len());
-    for (at, c) in line.char_indices() {
-        // `://` alone makes a link of what stands around it.
-        let is_link = c == '/' && line[..at].ends_with(':');
-        if is_link || "\\`*_[]<>&!#|~@".contains(c) {
-            out.push('\\');
-        }
-        out.push(c);
+        let _ = writeln!(out, "- {}", escaped(&line));
     }
     out
 }

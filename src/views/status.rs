@@ -133,20 +133,14 @@ fn components(all: &[ComponentState]) -> String {
         false => all.iter().collect(),
     };
     let mut rows = vec![["COMPONENT", "POSTURE", "SERVES AFTER", "STATE"].map(str::to_owned)];
-    rows.extend(shown.iter().map(|it| {
-        let serves = it.serves_seconds.and_then(|it| Duration::try_from_secs_f64(it).ok());
-        [
-            it.address.to_string(),
-            it.posture.name().to_owned(),
-            serves.map_or_else(|| "-".to_owned(), duration),
-            state(it),
-        ]
-    }));
+    rows.extend(
+        shown.iter().map(|it| [it.address.to_string(), it.posture.name().to_owned(), serves(it), state(it)]),
+    );
     let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or_default();
-    let [address, posture, serves] = [0, 1, 2].map(width);
+    let [address, posture, after] = [0, 1, 2].map(width);
     let mut out = String::from("\n");
     for [a, p, s, state] in &rows {
-        let _ = writeln!(out, "{a:<address$}  {p:<posture$}  {s:<serves$}  {state}");
+        let _ = writeln!(out, "{a:<address$}  {p:<posture$}  {s:<after$}  {state}");
     }
     if shown.len() < all.len() {
         let _ = writeln!(out, "and {} more (`--json` has all)", count(all.len() - shown.len(), "component"));
@@ -155,7 +149,13 @@ fn components(all: &[ComponentState]) -> String {
     out
 }
 
-fn state(it: &ComponentState) -> String {
+/// Returns when it would serve.
+pub(super) fn serves(it: &ComponentState) -> String {
+    let serves = it.serves_seconds.and_then(|it| Duration::try_from_secs_f64(it).ok());
+    serves.map_or_else(|| "-".to_owned(), duration)
+}
+
+pub(super) fn state(it: &ComponentState) -> String {
     match (it.check, it.weight) {
         (Some(_), Some(Weight::Unknown)) => "not known".to_owned(),
         (Some(check), _) => check.name(),

@@ -28,9 +28,7 @@ pub(crate) fn moved(primary: &str, moved: &[Moved]) -> String {
 pub(super) fn fields(moved: &[Moved]) -> String {
     let mut out = String::new();
     for it in moved {
-        let name = it.fact.split_once('/').map_or(it.fact.as_str(), |(_, name)| name);
-        let name = name.replacen('/', " ", 1);
-        let _ = writeln!(out, "  {} (last captured {:.0})", plain(name.trim_end()), it.last_captured);
+        let _ = writeln!(out, "  {} (last captured {:.0})", name(&it.fact), it.last_captured);
         for field in &it.fields {
             let label = if field.field.is_empty() { String::new() } else { format!("{}: ", field.field) };
             let _ = writeln!(out, "      {}{} -> {}", plain(&label), value(&field.from), value(&field.to));
@@ -52,7 +50,13 @@ pub(crate) fn for_a_person(left: &[ForAPerson]) -> String {
     out
 }
 
-fn value(value: &Value) -> String {
+/// Returns the name of a fact: `group serve` of `primary/group/serve`.
+pub(super) fn name(fact: &str) -> String {
+    let name = fact.split_once('/').map_or(fact, |(_, name)| name);
+    plain(name.replacen('/', " ", 1).trim_end()).into_owned()
+}
+
+pub(super) fn value(value: &Value) -> String {
     let text = match value {
         Value::Null => "none".to_owned(),
         other => other.to_string(),

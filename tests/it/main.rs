@@ -55,6 +55,7 @@ mod other_sizes;
 mod output;
 #[cfg(feature = "aws")]
 mod permissions;
+mod pipeline;
 mod plan_files;
 #[cfg(feature = "aws")]
 mod planned;
