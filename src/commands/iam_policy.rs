@@ -12,7 +12,7 @@ use crate::loading::load_stack;
 use crate::ui::Ui;
 use crate::views::count;
 
-/// Print the IAM policy that plan, apply or failover needs
+/// Print the IAM policy that plan, sync, apply or failover needs
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  drstack iam-policy --role read                 # for every stack\n  drstack iam-policy . --role failover > failover.json\n  aws iam create-policy --policy-name drstack-failover --policy-document file://failover.json"
@@ -20,7 +20,7 @@ use crate::views::count;
 pub(crate) struct IamPolicyArgs {
     /// Folder with a `stack.toml`: limits the policy to its kinds, names and regions
     stack: Option<PathBuf>,
-    /// Commands to allow: those that only read, those that change both regions, or `failover`
+    /// Commands to allow: those that only read, `sync`, those that change both regions, or `failover`
     #[arg(long, value_enum)]
     role: RoleName,
     /// Print only this part, small enough for a managed policy; attach all parts
@@ -37,6 +37,7 @@ pub(crate) struct IamPolicyArgs {
 #[derive(Clone, Copy, ValueEnum)]
 enum RoleName {
     Read,
+    Sync,
     Apply,
     Failover,
 }
@@ -44,6 +45,7 @@ enum RoleName {
 pub(super) fn run(ui: Ui, args: &IamPolicyArgs) -> Ended {
     let role = match args.role {
         RoleName::Read => Role::Read,
+        RoleName::Sync => Role::Sync,
         RoleName::Apply => Role::Apply,
         RoleName::Failover => Role::Failover,
     };

@@ -49,7 +49,7 @@ impl Calls {
         for ((_, operations), place) in of_facts.filter(|_| role != Role::Failover) {
             operations.iter().for_each(|it| calls.add(it, [*place].into()));
         }
-        for operation in SIDES.iter().filter(|_| role != Role::Failover) {
+        for operation in SIDES.iter().filter(|_| !matches!(role, Role::Failover | Role::Sync)) {
             calls.add(operation, [Place::Primary, Place::Standby].into());
         }
         for operation in CONTROL.iter().filter(|it| role != Role::Read || it.reads()) {
@@ -72,6 +72,11 @@ impl Calls {
     }
 }
 
+/// True if a creation or a change makes the call.
+fn is_made(operation: &Operation) -> bool {
+    [Action::Create, Action::Update].iter().any(|step| operation.is_of(*step))
+}
+
 /// Returns where `role` makes a call of `kind`; nowhere if its commands do not make it.
 pub(super) fn places(kind: &dyn DynKind, operation: &Operation, role: Role) -> BTreeSet<Place> {
     let own = || kind.places().iter().copied();
@@ -85,11 +90,16 @@ pub(super) fn places(kind: &dyn DynKind, operation: &Operation, role: Role) -> B
         // No plan runs a check.
         Role::Read if operation.reads() && kind.check().is_none() => places,
         Role::Read => BTreeSet::new(),
+        // A sync asks no check, and its plan has no deletion.
+        Role::Sync => match kind.check().is_none() && (operation.reads() || is_made(operation)) {
+            true => places,
+            false => BTreeSet::new(),
+        },
         Role::Failover => {
-            let steps = [Action::Create, Action::Update].iter().any(|step| operation.is_of(*step));
             let is_near = own().any(|it| it == Place::Standby) && operation.home().is_none();
-            let is_made = (operation.reads() || steps) && operation.side() != Side::ThroughPrimary;
-            places.into_iter().filter(|it| *it == Place::Standby && is_near && is_made).collect()
+            let may_be =
+                (operation.reads() || is_made(operation)) && operation.side() != Side::ThroughPrimary;
+            places.into_iter().filter(|it| *it == Place::Standby && is_near && may_be).collect()
         }
     }
 }

@@ -102,7 +102,7 @@ fn regions(role: Role, limits: &Limits) -> Vec<&str> {
     match role {
         _ if !limits.has_regions() => vec!["*"],
         Role::Failover => vec![&limits.standby],
-        Role::Read | Role::Apply => vec![&limits.primary, &limits.standby],
+        Role::Read | Role::Sync | Role::Apply => vec![&limits.primary, &limits.standby],
     }
 }
 

@@ -5,6 +5,8 @@
 pub enum Role {
     /// Commands that change nothing: `plan`, `graph`, `output`.
     Read,
+    /// `sync` alone: it creates and changes, and deletes nothing.
+    Sync,
     /// Commands that need both regions: `apply`, `destroy`, `failback`, `unlock`, and a planned
     /// failover.
     Apply,
@@ -14,12 +16,13 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Apply, Self::Failover];
+    pub const ALL: [Self; 4] = [Self::Read, Self::Sync, Self::Apply, Self::Failover];
 
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
+            Self::Sync => "sync",
             Self::Apply => "apply",
             Self::Failover => "failover",
         }

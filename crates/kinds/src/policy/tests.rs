@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use drstack_core::kind::{Action, Place, Side};
+use drstack_core::kind::{Action, Operation, Place, Side};
 use drstack_core::stack::{FileError, InputValues, ReadFiles, Stack, load};
 use serde_json::Value;
 
@@ -77,9 +77,12 @@ fn fleet() -> Stack {
 /// `DRSTACK_BLESS=1` writes the files again.
 #[test]
 fn the_documented_policies_are_what_the_kinds_declare() {
-    for (role, file) in
-        Role::ALL.into_iter().zip(["iam-policy-read.json", "iam-policy.json", "iam-policy-failover.json"])
-    {
+    for (role, file) in Role::ALL.into_iter().zip([
+        "iam-policy-read.json",
+        "iam-policy-sync.json",
+        "iam-policy.json",
+        "iam-policy-failover.json",
+    ]) {
         let path = format!("{ROOT}docs/{file}");
         let wanted = format!("{:#}\n", policy(role, None));
         if std::env::var_os("DRSTACK_BLESS").is_some() {
@@ -96,7 +99,7 @@ fn the_documented_policies_are_what_the_kinds_declare() {
 /// C6, F6: every operation is allowed to exactly the roles whose commands make its call.
 #[test]
 fn a_call_is_allowed_to_the_roles_that_make_it_and_to_no_other() {
-    let [read, apply, failover] = Role::ALL.map(|role| actions(&policy(role, None)));
+    let [read, sync, apply, failover] = Role::ALL.map(|role| actions(&policy(role, None)));
     let mut made: BTreeMap<Made, BTreeSet<String>> = BTreeMap::new();
     for kind in crate::kinds().iter() {
         for it in kind.operations() {
@@ -106,20 +109,26 @@ fn a_call_is_allowed_to_the_roles_that_make_it_and_to_no_other() {
             if it.reads() && kind.check().is_none() {
                 made.entry(Made::Read).or_default().insert(name.clone());
             }
+            if steps && kind.check().is_none() {
+                made.entry(Made::Sync).or_default().insert(name.clone());
+            }
             if is_standby && steps && it.home().is_none() && it.side() != Side::ThroughPrimary {
                 made.entry(Made::Failover).or_default().insert(name);
             }
         }
     }
-    let of_facts = facts::ALL.iter().flat_map(|(_, operations)| operations.iter()).chain(SIDES);
-    made.entry(Made::Read).or_default().extend(of_facts.map(|it| format!("{}:{}", it.service, it.action)));
-    for role in [Made::Read, Made::Failover] {
-        let of_control = CONTROL.iter().filter(|it| role == Made::Failover || it.reads());
+    let of_facts = || facts::ALL.iter().flat_map(|(_, operations)| operations.iter());
+    let named = |it: &Operation| format!("{}:{}", it.service, it.action);
+    made.entry(Made::Read).or_default().extend(of_facts().chain(SIDES).map(named));
+    made.entry(Made::Sync).or_default().extend(of_facts().map(named));
+    for role in [Made::Read, Made::Sync, Made::Failover] {
+        let of_control = CONTROL.iter().filter(|it| role != Made::Read || it.reads());
         let always = ["sts:GetCallerIdentity".to_owned(), "s3:ListBucket".to_owned()];
         let all = of_control.map(|it| format!("{}:{}", it.service, it.action)).chain(always);
         made.entry(role).or_default().extend(all);
     }
     assert_eq!(read, made[&Made::Read]);
+    assert_eq!(sync, made[&Made::Sync]);
     assert_eq!(failover, made[&Made::Failover]);
     let all: BTreeSet<String> =
         operations().iter().map(|it| format!("{}:{}", it.service, it.action)).collect();
@@ -129,7 +138,35 @@ fn a_call_is_allowed_to_the_roles_that_make_it_and_to_no_other() {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Made {
     Read,
+    Sync,
     Failover,
+}
+
+/// A sync makes and changes: it ends parts of what it changes (a hook, a rule, a route, instances of a group), it may do
+/// what AWS asks of whoever makes a replica or an export, and it gives the control bucket's lock back.
+#[test]
+fn a_sync_deletes_no_object() {
+    let allowed = actions(&policy(Role::Sync, None));
+    let destroying: Vec<&String> = allowed.iter().filter(|it| destroys(it)).collect();
+    assert_eq!(
+        destroying,
+        [
+            "autoscaling:DeleteLifecycleHook",
+            "autoscaling:TerminateInstanceInAutoScalingGroup",
+            "dynamodb:DeleteItem",
+            "ec2:DisassociateRouteTable",
+            "ec2:RevokeSecurityGroupIngress",
+            "ec2:TerminateInstances",
+            "iam:RemoveRoleFromInstanceProfile",
+            "s3:AbortMultipartUpload",
+            "s3:DeleteObject"
+        ]
+    );
+    for gone in
+        ["s3:DeleteBucket", "ec2:DeleteVpc", "ec2:DeregisterImage", "dynamodb:DeleteTable", "iam:DeleteRole"]
+    {
+        assert!(!allowed.contains(gone), "{gone}");
+    }
 }
 
 #[test]
