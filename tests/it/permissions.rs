@@ -122,7 +122,7 @@ const ROUTE53: &[(&str, &str)] = &[
 ];
 
 /// Returns the action that a call needs; the call itself if no action is known.
-fn action(call: &str) -> String {
+pub(crate) fn action(call: &str) -> String {
     let mut parts = call.splitn(3, '/').skip(1);
     let (service, operation) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let by_path = |known: &[(&str, &str)]| {
@@ -310,7 +310,7 @@ fn gets_smaller_and_goes(life: &mut Life<'_>, text: &str) {
 }
 
 fn compare(seen: BTreeMap<String, u64>) {
-    let policy: BTreeSet<String> = policy_actions();
+    let policy: BTreeSet<String> = policy_actions("iam-policy.json");
     let called: BTreeSet<String> = seen.into_keys().collect();
     let missing: Vec<_> = called.difference(&policy).collect();
     assert!(missing.is_empty(), "called, and not allowed by docs/iam-policy.json: {missing:#?}");
@@ -327,8 +327,9 @@ fn compare(seen: BTreeMap<String, u64>) {
     );
 }
 
-fn policy_actions() -> BTreeSet<String> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/iam-policy.json");
+/// Returns the actions that a policy of `docs` allows.
+pub(crate) fn policy_actions(file: &str) -> BTreeSet<String> {
+    let path = format!("{}/docs/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).expect("the policy");
     let policy: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let mut actions = BTreeSet::new();

@@ -306,6 +306,7 @@ mod servers {
     use serde_json::{Value, json};
 
     use crate::main_job::{apply, seed, stack};
+    use crate::permissions::{action, policy_actions};
     use crate::servers::{PRIMARY, STANDBY, Server};
 
     /// Words that begin the names of calls which change something.
@@ -328,7 +329,9 @@ mod servers {
             boto.drift(PRIMARY, "group-release", "serve", json!({ "image": image }));
             let behind = machine.run(["sync", "s", "--check"]).code(3);
             assert!(behind.stdout.contains(&format!("-> \"{image}\"")), "{behind:?}");
+            server.find();
             machine.run(["sync", "s"]).ok();
+            allowed(&server);
             server.find();
             machine.run(["sync", "s", "--check"]).code(0);
             machine.run(["sync", "s"]).ok();
@@ -346,6 +349,16 @@ mod servers {
         let group = &world["groups"]["drstack-fleet-pool-inference"];
         assert_eq!(group["instances"].as_array().map(Vec::len), Some(4), "a quarter of 16: {group}");
         assert_eq!(world["images"].as_object().map(serde_json::Map::len), Some(3), "no copy is deleted");
+    }
+
+    /// Asserts that the role of a pipeline may make every call since the counts were reset.
+    fn allowed(server: &Server) {
+        let allowed = policy_actions("iam-policy-sync.json");
+        let calls = server.calls();
+        assert!(calls.keys().any(|call| changes(call)), "{calls:?}");
+        let denied: Vec<String> =
+            calls.keys().map(|call| action(call)).filter(|it| !allowed.contains(it)).collect();
+        assert_eq!(denied, [""; 0], "not allowed by docs/iam-policy-sync.json");
     }
 
     fn changes(call: &str) -> bool {

@@ -12,7 +12,7 @@ use drstack_core::control::mode::KeptMode;
 use drstack_core::control::patient::Patient;
 use drstack_core::facts::Facts;
 use drstack_core::keys::PrivateKey;
-use drstack_core::kind::KindRegistry;
+use drstack_core::kind::{KindRegistry, Place};
 use drstack_core::minimum::Minimums;
 use drstack_core::plan::ByItself;
 use drstack_core::plan::Intent;
@@ -137,11 +137,12 @@ impl Session {
         self.app.operator.busy(text)
     }
 
-    /// Returns the age in seconds of the oldest fact that the stack asks for.
+    /// Returns the age in seconds of the oldest fact of the primary that the stack asks for.
     pub fn oldest_fact(&self, facts: &Facts) -> Option<i64> {
         let now = self.cloud.now();
         let asked = queries(&self.stack);
-        let answers = asked.iter().filter_map(|query| facts.answers.get(&query.key()));
+        let of_primary = asked.iter().filter(|query| query.place != Place::Standby);
+        let answers = of_primary.filter_map(|query| facts.answers.get(&query.key()));
         answers.map(|fact| now.duration_since(fact.captured_at).as_secs()).max()
     }
 

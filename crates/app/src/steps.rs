@@ -1,11 +1,11 @@
 //! The steps that every operation consists of.
 
 mod addresses;
-mod empty;
 pub mod execute;
 mod facts;
 mod left;
 pub mod lock;
+mod of_data;
 pub mod plan;
 mod predict;
 pub mod publish;

@@ -35,7 +35,7 @@ fn a_cold_table_that_was_never_exported_is_not_restored_and_holds_traffic() {
     let machine = with(COLD);
     run(&machine, "apply s --auto-approve", Some("unexported.toml")).code(1);
     let over = lost(&machine, "failover s").code(1);
-    let why = "BLOCKED table.orders/table-import: no export of it was ever complete, so there is nothing to restore it from";
+    let why = "BLOCKED table.orders/table-import: there is no complete export of it, so there is nothing to restore it from";
     assert!(over.stdout.contains(why) && over.stdout.contains("NOT COMPLETE"), "{over:?}");
     assert!(!over.stdout.contains("traffic moved") && !over.stdout.contains("Recovered"), "{over:?}");
     let on = lost(&machine, "failover s --not-waiting-for table.orders").code(1);

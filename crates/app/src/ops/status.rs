@@ -75,7 +75,7 @@ impl Session {
             // A sync follows what was applied: without that, an apply comes first.
             let is_applied = of_bundle.iter().all(|it| it.weight == Weight::Note);
             findings.extend(of_bundle);
-            findings.extend(behind(planned, commands, is_applied));
+            findings.extend(self.of_steps(planned, commands, is_applied));
             findings.extend(self.of_restored(planned, commands));
             findings.extend(self.of_objective(planned, commands));
         } else {
@@ -98,6 +98,10 @@ impl Session {
         let machine = self.app.host.name();
         findings
             .extend(self.cloud.warnings().into_iter().map(|text| about(Check::Environment, &machine, text)));
+        if !planned.mode.is_complete() {
+            // Whatever else is to be done waits for the change of mode, which says what it needs.
+            findings.iter_mut().filter(|it| it.check != Check::Mode).for_each(|it| it.next = None);
+        }
         let mut readiness = Readiness::of(findings, planned.report.unchanged, bundle);
         readiness.components = self.component_states(planned, &readiness.findings);
         Ok(readiness)
@@ -335,7 +339,38 @@ impl Session {
             kind.is_some_and(|kind| kind.capacity().is_some() || kind.check().is_some())
         };
         let command = if planned.plan.steps.iter().all(raises) { "failover" } else { "apply" };
-        Ok(degraded.chain(steps(planned, commands.of(command))).collect())
+        Ok(degraded.chain(self.steps(planned, commands.of(command).as_ref())).collect())
+    }
+
+    /// Says what is not in line with the primary: what a sync brings over, and what a person does.
+    fn of_steps(&self, planned: &PlanOutcome, commands: &Commands<'_>, is_applied: bool) -> Vec<Finding> {
+        let next = commands.of(if is_applied { "sync" } else { "apply" });
+        let left = planned.for_a_person.iter().map(|it| Finding {
+            weight: Weight::NotReady,
+            check: Check::Person,
+            address: it.address.to_string(),
+            text: it.why.clone(),
+            next: commands.of("apply"),
+        });
+        self.steps(planned, next.as_ref()).into_iter().chain(left).collect()
+    }
+
+    /// Says of each component how much the plan changes. A check is asked again beside any other change, and is none
+    /// itself.
+    fn steps(&self, planned: &PlanOutcome, next: Option<&String>) -> Vec<Finding> {
+        let mut of: BTreeMap<ComponentAddress, Vec<&str>> = BTreeMap::new();
+        let is_check = |step: &Step| self.kinds.get(&step.kind).is_some_and(|kind| kind.check().is_some());
+        for step in planned.plan.steps.iter().filter(|step| !is_check(step)) {
+            of.entry(step.address.component()).or_default().push(step.address.resource());
+        }
+        let finding = |(component, mut resources): (ComponentAddress, Vec<&str>)| {
+            let changes = count(resources.len(), "change");
+            resources.dedup();
+            let text = format!("{changes} to make: {}", resources.join(", "));
+            let (address, next) = (component.to_string(), next.cloned());
+            Finding { weight: Weight::NotReady, check: Check::Behind, address, text, next }
+        };
+        of.into_iter().map(finding).collect()
     }
 }
 
@@ -343,19 +378,6 @@ impl Session {
 fn as_published(bundle: Bundle) -> Published {
     let Bundle { applied_at: at, run, stack, .. } = bundle;
     Published { at, run, signed_by: stack.signing.map(|it| it.to_string()) }
-}
-
-/// Says what is not in line with the primary: what a sync brings over, and what a person does.
-fn behind(planned: &PlanOutcome, commands: &Commands<'_>, is_applied: bool) -> Vec<Finding> {
-    let next = commands.of(if is_applied { "sync" } else { "apply" });
-    let left = planned.for_a_person.iter().map(|it| Finding {
-        weight: Weight::NotReady,
-        check: Check::Person,
-        address: it.address.to_string(),
-        text: it.why.clone(),
-        next: commands.of("apply"),
-    });
-    steps(planned, next).chain(left).collect()
 }
 
 /// True if the resource, or one that it needs, could not be looked at.
@@ -371,20 +393,4 @@ fn rests_on_unknown(planned: &PlanOutcome, address: &str) -> bool {
         open.extend(planned.compiled.graph.resources.get(address).into_iter().flat_map(Resource::needed));
     }
     false
-}
-
-/// Says of each component how much the plan changes.
-fn steps(planned: &PlanOutcome, next: Option<String>) -> impl Iterator<Item = Finding> {
-    let mut of: BTreeMap<ComponentAddress, Vec<&str>> = BTreeMap::new();
-    for step in &planned.plan.steps {
-        of.entry(step.address.component()).or_default().push(step.address.resource());
-    }
-    let finding = move |(component, mut resources): (ComponentAddress, Vec<&str>)| {
-        let changes = count(resources.len(), "change");
-        resources.dedup();
-        let text = format!("{changes} to make: {}", resources.join(", "));
-        let (address, next) = (component.to_string(), next.clone());
-        Finding { weight: Weight::NotReady, check: Check::Behind, address, text, next }
-    };
-    of.into_iter().map(finding).collect::<Vec<_>>().into_iter()
 }

@@ -86,7 +86,8 @@ pub async fn sync(session: &mut Session, how: Sync) -> Ended {
 impl Session {
     /// Returns what a sync may do by itself.
     pub(crate) async fn may_alone(&self) -> ByItself {
-        let had = self.published().await.map(|it| it.data.into_keys().collect()).unwrap_or_default();
+        let had = self.published().await.map(|it| it.data).unwrap_or_default();
+        let had = had.into_iter().map(|(address, found)| (address, found.id)).collect();
         ByItself { limits: self.stack.sync.clone(), had }
     }
 

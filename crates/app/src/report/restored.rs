@@ -94,7 +94,10 @@ pub(crate) fn left(
             )
         }
         _ => {
-            "a failover restored it: the next one serves it as it is by then, and restores nothing".to_owned()
+            format!(
+                "a failover restored it, and what was written to it since is in {} alone: copy what you need, then delete it; until then the next failover serves it as it is, and restores nothing newer",
+                stack.standby
+            )
         }
     };
     let kept = restored::kept(report, kinds).into_iter();

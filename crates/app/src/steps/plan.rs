@@ -130,7 +130,7 @@ impl Session {
         report.unchanged = report.unchanged.saturating_sub(self.taken_from_bundle(&compiled.graph).count());
         self.expect_nothing_left(options, &compiled.graph, &mode, (&report, &seen)).await?;
         report.notes.extend(self.notes(options, &compiled, (&plan, &report), &seen, &now)?);
-        report.notes.extend(self.made_empty(options, &plan).await);
+        self.say_of_data(options, (&facts.facts, &compiled.graph), &plan, &mut report).await;
         let rehearsal =
             self.rehearse(options, &facts.facts, &compiled.graph, (&now, &plan, &mut seen)).await?;
         if let Some(rehearsal) = &rehearsal {

@@ -32,9 +32,17 @@ pub const EMPTY: &str = "the data was there and is gone: what is made anew is em
 pub struct ByItself {
     /// `[sync]` of the stack.
     pub limits: SyncLimits,
-    /// Data that the last apply or sync left in the standby region. What of it is gone, a person makes again: it
-    /// would be empty, and nobody would miss what it held.
-    pub had: BTreeSet<Address>,
+    /// Names of the data that the last apply or sync left in the standby region. What of it is gone, a person makes
+    /// again: it would be empty, and nobody would miss what it held.
+    pub had: BTreeMap<Address, String>,
+}
+
+impl ByItself {
+    /// True if `step` makes data again under its name.
+    pub fn had(&self, step: &Step) -> bool {
+        let had = self.had.get(&step.address);
+        step.action == Action::Create && had.is_some_and(|name| step.id.as_ref() == Some(name))
+    }
 }
 
 /// Splits `plan` into what a sync may do as `may` says, and what it leaves to a person. What needs
@@ -66,7 +74,7 @@ fn needs_a_person(step: &Step, may: &ByItself, kinds: &KindRegistry) -> Option<&
     match step.action {
         _ if step.replaces => Some("it cannot be changed in place, and a sync replaces nothing"),
         Action::Delete => Some("a sync deletes nothing"),
-        Action::Create if may.had.contains(&step.address) && starts_empty() => Some(EMPTY),
+        Action::Create if may.had(step) && starts_empty() => Some(EMPTY),
         Action::Create if !allows(Allowed::Create) => Some("`allow` in `[sync]` has no `create`"),
         Action::Update if !allows(Allowed::Update) => Some("`allow` in `[sync]` has no `update`"),
         Action::Create | Action::Update => None,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::older::keeps_older;
 use super::{Draft, Stays, names};
 use crate::address::Address;
 use crate::cloud::{CloudError, Found};
@@ -94,15 +95,15 @@ impl Draft<'_> {
     }
 
     /// True if another object of this address leads users to the standby region, or holds the data that it
-    /// serves. It stays until the failback: a second one would have to be led back, too, or is empty.
+    /// serves. It stays until the failback, and the failback compares it: a second one would have to be led back, too,
+    /// or is empty.
     pub(super) fn serves_already(&mut self, kind: &'static dyn DynKind, resource: &Resource) -> bool {
-        if (self.options.intent, self.options.mode) != (Intent::Converge, Mode::Active) {
-            return false;
-        }
-        let what = match (kind.leads_users(), kind.role().holds_data() && resource.place == Place::Standby) {
-            (true, _) => "leads users to",
-            (false, true) => "holds data of",
-            (false, false) => return false,
+        let holds_data = kind.role().holds_data() && resource.place == Place::Standby;
+        let what = match (self.options.intent, self.options.mode) {
+            (Intent::Converge, Mode::Active) if kind.leads_users() => "leads users to",
+            (Intent::Converge, Mode::Active) if holds_data => "holds data of",
+            (Intent::Failback, _) if holds_data && !keeps_older(kind) => "holds data of",
+            _ => return false,
         };
         let is_same = |it: &&Owned| it.kind == kind.name() && it.address == resource.address;
         let Some(old) = self.seen.others.iter().find(is_same) else { return false };

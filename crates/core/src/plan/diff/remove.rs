@@ -162,6 +162,9 @@ impl Draft<'_> {
         if self.want.resources.contains_key(&owned.address) {
             return "another one stands in its place";
         }
+        if self.kinds.get(owned.kind).is_some_and(|kind| kind.role() == Role::Restored) {
+            return "a failover restored it, and what was written to it since is nowhere else";
+        }
         match self.moved.is_gone(&owned.address.component()) {
             true => "the stack no longer names it",
             false => "its component needs none in this posture and mode",

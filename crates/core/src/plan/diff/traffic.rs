@@ -205,7 +205,7 @@ impl Draft<'_> {
         if self.options.intent != Intent::Failback && traffic.is_empty() {
             return self.by_shares(want);
         }
-        let traffic = self.traffic(|_| true);
+        let traffic = self.moves_users();
         // Lift what was put on the primary after the failover before traffic returns to it.
         let lifts = |step: &Step| {
             let kind = self.kinds.get(&step.kind);
@@ -240,7 +240,7 @@ impl Draft<'_> {
     fn by_shares(&mut self, want: &Graph) {
         let named =
             |step: &Step| want.resources.get(&step.address).is_some_and(|it| it.waits == Waits::Named);
-        let mut traffic = self.traffic(|_| true);
+        let mut traffic = self.moves_users();
         traffic.retain(|id| !named(&self.steps[*id]));
         let (mut grow, mut shrink) = (Vec::new(), Vec::new());
         for (id, step) in self.steps.iter().enumerate() {
@@ -321,6 +321,18 @@ impl Draft<'_> {
             step.action != Action::Delete && kind.is_some_and(|kind| of(kind.needs_both_regions()))
         };
         self.steps.iter().enumerate().filter(|(_, step)| is_meant(step)).map(|(id, _)| id).collect()
+    }
+
+    /// Returns the steps that move traffic, and those that change what leads users: a record that gets another
+    /// policy has other weights from then on.
+    fn moves_users(&self) -> Vec<StepId> {
+        let mut all = self.traffic(|_| true);
+        let leads = |step: &Step| {
+            let kind = self.kinds.get(&step.kind);
+            step.action == Action::Update && kind.is_some_and(|kind| kind.leads_users())
+        };
+        all.extend(self.steps.iter().enumerate().filter(|(_, step)| leads(step)).map(|(id, _)| id));
+        all
     }
 
     /// True if the step creates or updates something that runs instances in the standby region.

@@ -12,11 +12,14 @@ fn split_with(
     want: &Graph,
     seen: &Observed,
     how: &Options,
-    (allow, had): (&[Allowed], &[&str]),
+    (allow, had): (&[Allowed], &[(&str, &str)]),
 ) -> (Vec<String>, Vec<String>) {
     let (plan, _) = made(want, seen, how);
     let limits = SyncLimits { allow: allow.iter().copied().collect() };
-    let may = ByItself { limits, had: had.iter().map(|it| at(it)).collect() };
+    let may = ByItself {
+        limits,
+        had: had.iter().map(|(address, name)| (at(address), (*name).to_owned())).collect(),
+    };
     let (plan, left) = by_itself(plan, &may, &kinds());
     let said = |it: &ForAPerson| format!("{:?} {}: {}", it.action, it.address, it.why);
     (lines(&plan), left.iter().map(said).collect())

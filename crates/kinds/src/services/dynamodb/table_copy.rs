@@ -51,7 +51,7 @@ impl Kind for TableCopy {
     const LOOKUP: Lookup = Lookup::Name;
     const ROLE: Role = Role::Setting;
     const CAPABILITIES: Capabilities = Capabilities {
-        is_found: Some("no export of it was ever complete, so there is nothing to restore it from"),
+        is_found: Some("there is no complete export of it, so there is nothing to restore it from"),
         ..Capabilities::NONE
     };
     const OPERATIONS: &'static [Operation] = &[operation("s3", "GetObject"), operation("s3", "ListBucket")];
