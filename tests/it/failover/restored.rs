@@ -185,7 +185,8 @@ fn a_destroy_that_takes_the_control_bucket_names_the_exports_that_go_with_it() {
     }
 }
 
-/// What a stack no longer names, or names otherwise, is not compared by its failback, which says so.
+/// What a stack no longer names is not compared by its failback, which says so. What it names otherwise is refused:
+/// its copy would go uncompared, and an empty one would take its place.
 #[test]
 fn a_failback_names_each_copy_that_it_does_not_compare() {
     let machine = drstack();
@@ -197,22 +198,26 @@ fn a_failback_names_each_copy_that_it_does_not_compare() {
     };
     machine.write("lost.toml", LOST);
     machine.write("backlog.toml", "backlog = { acme-models = { standby_only = 500 } }\n");
-    let of = |stack: &str| {
+    let of = |stack: &str, code: i32| {
         machine.write("s/stack.toml", stack);
-        let back = machine.run("failback s --dry-run --cloud sim --sim backlog.toml".split(' ')).ok();
+        let back = machine.run("failback s --dry-run --cloud sim --sim backlog.toml".split(' ')).code(code);
         back.stdout
     };
     machine.write("s/stack.toml", &bucket("acme-models"));
     run(&machine, "apply s --auto-approve", None).ok();
     run(&machine, "failover s --auto-approve", Some("lost.toml"));
-    assert!(of(&bucket("acme-models")).contains("500 objects only in us-west-2"));
+    assert!(of(&bucket("acme-models"), 0).contains("500 objects only in us-west-2"));
     let left = "bucket.models/bucket: the stack no longer names this copy, and it is not compared";
-    for stack in [bucket("acme-other"), bucket("x").split("[bucket.").next().expect("a head").to_owned()] {
-        let said = of(&stack);
-        assert!(said.contains(left) && !said.contains("the same on both sides"), "{said}");
-        let is_new =
-            "bucket.models/bucket: `acme-other-us-west-2` is not there yet, and nothing of it is compared";
-        assert_eq!(said.contains(is_new), stack.contains("acme-other"), "{said}");
+    let said = of(bucket("x").split("[bucket.").next().expect("a head"), 0);
+    assert!(said.contains(left) && !said.contains("the same on both sides"), "{said}");
+    let other =
+        bucket("acme-models").replace("\"acme-models\"\n", "\"acme-models\"\nstandby_name = \"acme-x\"\n");
+    for stack in [bucket("acme-other"), other] {
+        let said = of(&stack, 1);
+        let why = "bucket.models/bucket: `acme-models-us-west-2` holds data of us-west-2 and stays until the failback";
+        assert!(said.contains(why) && said.contains("write its name again, fail back"), "{said}");
+        let refused = run(&machine, "failback s --auto-approve", None).code(3);
+        assert!(refused.stderr.contains("a failback is not possible now"), "{refused:?}");
     }
 }
 

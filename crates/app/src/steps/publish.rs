@@ -249,7 +249,8 @@ impl Session {
                 let standing = Standing::from(Mode::Standby);
                 let epoch = standing.epoch.saturating_add(1);
                 let standby = compile(&self.stack, facts, standing).graph;
-                Ok(of(&self.rehearsed(facts, &standby, epoch, &Beside::default())?))
+                let active = self.as_it_serves(facts, epoch);
+                Ok(of(&self.rehearsed(&standby, &active, &Beside::default())?))
             }
         }
     }

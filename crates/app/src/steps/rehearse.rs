@@ -57,7 +57,7 @@ impl Session {
             return Ok(None);
         }
         let epoch = now.epoch.saturating_add(1);
-        let active = compile(&self.stack, facts, Standing { epoch, ..Mode::Active.into() }).graph;
+        let active = self.as_it_serves(facts, epoch);
         let is_new =
             |it: &&Resource| it.place == Place::Standby && !standby.resources.contains_key(&it.address);
         let new = active.resources.values().filter(is_new);
@@ -67,7 +67,7 @@ impl Session {
         let unseen: BTreeMap<Address, Look> =
             named.extract_if(.., |_, look| matches!(look, Look::Unknown(_))).collect();
         let beside = Beside { left: left_data(seen, plan, &self.kinds), named };
-        let mut rehearsal = self.rehearsed(facts, standby, epoch, &beside)?;
+        let mut rehearsal = self.rehearsed(standby, &active, &beside)?;
         // What could not be looked at may be in the way: what waits for it is another matter.
         rehearsal.report.blocked.extend(unseen.iter().filter_map(|(address, look)| match look {
             Look::Unknown(error) => {
@@ -80,18 +80,20 @@ impl Session {
         Ok(Some(rehearsal))
     }
 
-    /// Rehearses a failover with this epoch from the world that `standby` describes.
-    pub fn rehearsed(
+    /// Compiles the stack as it serves after a failover with this epoch.
+    pub(super) fn as_it_serves(&self, facts: &Facts, epoch: u64) -> Graph {
+        compile(&self.stack, facts, Standing { epoch, ..Mode::Active.into() }).graph
+    }
+
+    /// Rehearses the failover to `active` from the world that `standby` describes, and what is `beside` it.
+    pub(super) fn rehearsed(
         &self,
-        facts: &Facts,
         standby: &Graph,
-        epoch: u64,
+        active: &Graph,
         beside: &Beside<'_>,
     ) -> Result<Rehearsal, Failure> {
-        let standing = Standing { epoch, ..Mode::Active.into() };
-        let active = compile(&self.stack, facts, standing).graph;
         let (planner, stack) = (&self.app.catalog.planner, &self.stack.facts);
-        let rehearsal = planner.rehearse(standby, &active, &self.kinds, stack, beside);
+        let rehearsal = planner.rehearse(standby, active, &self.kinds, stack, beside);
         rehearsal.map_err(|error| shape_failure(&error))
     }
 }

@@ -12,17 +12,22 @@ use crate::kind::KindRegistry;
 
 /// Reads once what has the names of `resources`; without one, or for a check, there is nothing to read.
 ///
-/// Example: the table that a failover would restore, before it does: another's may have its name.
+/// Example: the table that a failover would restore and the group that it would make: another's may have its name.
 pub async fn look_by_name(
     cloud: &dyn Cloud,
     kinds: &KindRegistry,
     scope: &Scope,
     resources: impl Iterator<Item = &Resource>,
 ) -> BTreeMap<Address, Look> {
-    let with_a_name = resources.filter(|it| it.name.is_some());
-    let looks = by_kind(with_a_name).into_iter().filter_map(|((kind, place), wanted)| {
+    let looks = by_kind(resources).into_iter().filter_map(|((kind, place), wanted)| {
         let kind = kinds.get(kind).filter(|kind| kind.check().is_none())?;
-        let names: Vec<String> = wanted.iter().filter_map(|it| it.name.clone()).collect();
+        let is_id = kind.keeps_name().is_some_and(|it| it.name_is_id());
+        let name = |it: &Resource| {
+            let known = it.known_name().filter(|_| is_id).map(str::to_owned);
+            it.name.clone().or(known)
+        };
+        let (wanted, names): (Vec<&Resource>, Vec<String>) =
+            wanted.into_iter().filter_map(|it| Some((it, name(it)?))).unzip();
         Some(async move {
             let read = cloud.read(kind.name(), scope, place, &names).await;
             let mut read = read.into_iter();

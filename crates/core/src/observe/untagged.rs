@@ -33,8 +33,9 @@ pub(super) async fn find(
     }
     let named = by_name(kinds, graph, all);
     read(cloud, scope, all, &named).await;
-    // What has tags is its owner's, and found by them.
-    all.untagged.retain(|_, found| found.iter().all(|it| it.owner == Owner::Foreign));
+    // What has this stack's tags is found by them.
+    let is_in_the_way = |it: &Found| matches!(it.owner, Owner::Foreign | Owner::Stack(_));
+    all.untagged.retain(|_, found| found.iter().all(is_in_the_way));
     let mut users: Vec<(Address, Found)> = all
         .seen
         .iter()

@@ -58,6 +58,12 @@ pub fn rehearse(
         let Some(look @ Look::Absent) = seen.seen.get_mut(&resource.address) else { continue };
         match (owned, beside.named.get(&resource.address)) {
             (Some(owned), _) => *look = Look::Present(owned.found.clone()),
+            // Its tags lead to what is the stack's, and its name to what is in the way.
+            (None, Some(Look::Present(found))) if resource.name.is_none() => {
+                let is_in_the_way = matches!(found.owner, Owner::Foreign | Owner::Stack(_));
+                let in_the_way = is_in_the_way.then(|| (resource.address.clone(), vec![found.clone()]));
+                seen.untagged.extend(in_the_way);
+            }
             (None, Some(named)) => look.clone_from(named),
             (None, None) => {}
         }

@@ -135,7 +135,7 @@ impl World {
         let none = BTreeSet::new();
         let mut first = self.allowed(stack, mode).await;
         // What is restored was exported while the primary served.
-        let needs_standby = ["fail back", "no export of it"];
+        let needs_standby = ["fail back", "no complete export of it"];
         if first.report.blocked.iter().any(|it| needs_standby.iter().any(|why| it.text.contains(why))) {
             let back = self.planned(stack, Mode::Standby, Intent::Failback, &none).await;
             self.execute(&back.plan).await;

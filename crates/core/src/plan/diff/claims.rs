@@ -234,6 +234,12 @@ impl<'a> Draft<'a> {
 
     /// Says of `all`, of which one is `resource` without its tags, how it is recognized again.
     fn untagged(&self, kind: &'static dyn DynKind, resource: &Resource, all: &[Found]) -> String {
+        if let [Found { id, owner: Owner::Stack(other), .. }] = all {
+            return format!(
+                "`{id}` belongs to stack `{other}`; give `{}` another name",
+                resource.address.component()
+            );
+        }
         let ids: Vec<String> = all.iter().map(|it| format!("`{}`", it.id)).collect();
         let which = match ids[..] {
             [_] if kind.keeps_name().is_some_and(|it| it.name_is_id()) => {
