@@ -142,3 +142,105 @@ fn a_destroy_names_what_it_leaves_without_tags() {
         assert!(left > 0, "{kind}: another's is not deleted");
     }
 }
+
+/// Dropping the weights is a change of the record, and moves users as the weights do.
+#[test]
+fn nothing_shrinks_before_a_record_that_gets_another_policy_has_led_users_away() {
+    let weighted = "policy = \"weighted\"\nramp = [\"5%\", \"100%\"]\n";
+    let machine = machine_of(&format!("{STACK}{CHECK}{TRAFFIC}{weighted}"));
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    run(&machine, "apply s --auto-approve", None).ok();
+    // The files drop the weights, which say that the standby region serves alone.
+    machine.write("s/stack.toml", &format!("{STACK}{CHECK}{TRAFFIC}"));
+    machine.write(
+        "denied.toml",
+        "[[faults]]\nkind = \"dns-record\"\noperation = \"update\"\nerror = \"denied\"\n",
+    );
+    let failed = run(&machine, "failback s --auto-approve", Some("denied.toml")).code(1);
+    assert!(failed.stdout.contains("FAILED traffic.api/dns-record"), "{failed:?}");
+    assert!(!failed.stderr.contains("changed pool.serving/group"), "{failed:?}");
+    let back = run(&machine, "failback s --auto-approve --json", None).ok();
+    let done: Vec<String> = super::done(&back);
+    let at = |address: &str| done.iter().position(|it| it == address).unwrap_or_else(|| panic!("{done:?}"));
+    assert!(at("traffic.api/dns-record") < at("pool.serving/group"), "{done:?}");
+}
+
+/// The rule works with what the role allows: the old copy is fed until the new one is there.
+#[test]
+fn a_role_allows_the_old_copy_until_the_new_one_is_made() {
+    let machine = machine_of(&format!("{STACK}{CHECK}"));
+    let roles = || machine.objects()["replication-role"].clone();
+    let before = roles();
+    let moved = format!("{STACK}{CHECK}")
+        .replace("[bucket.models]\n", "[bucket.models]\nstandby_name = \"acme-new\"\n");
+    assert!(moved.contains("standby_name"), "{moved}");
+    machine.write("s/stack.toml", &moved);
+    machine
+        .write("denied.toml", "[[faults]]\nkind = \"bucket\"\noperation = \"create\"\nerror = \"denied\"\n");
+    let failed = run(&machine, "apply s --auto-approve", Some("denied.toml")).code(1);
+    assert!(failed.stderr.contains("skipped bucket.models/replication-role"), "{failed:?}");
+    assert_eq!(roles(), before);
+    run(&machine, "apply s --auto-approve", None).ok();
+    assert_ne!(roles(), before);
+}
+
+/// A group keeps the name that its stack and component give it, and only a failover of a cold pool makes it.
+#[test]
+fn a_cold_pool_whose_group_has_the_name_of_another_is_blocked_before_the_failover() {
+    let cold = STACK.replace("posture = \"warm\"", "posture = \"cold\"").replace("\"15m\"", "\"8h\"");
+    let cold = format!("{cold}{CHECK}");
+    let machine = machine_of(&cold);
+    assert!(there(&machine, "group").is_empty(), "a cold pool has no group");
+    run(&machine, "failover s --auto-approve", Some("lost.toml"));
+    let name = there(&machine, "group").into_iter().find(|it| it.contains("serving")).expect("a group");
+    for (owner, why) in [
+        (Value::from("foreign"), "has the name that this stack gives, and no tags"),
+        (
+            serde_json::json!({"stack": {"stack": "other", "address": "pool.x/group"}}),
+            "belongs to stack `other`",
+        ),
+    ] {
+        let other = machine_of(&cold);
+        let mut group = machine.objects()["group"]["us-west-2"][&name].clone();
+        group["owner"] = owner;
+        // It has been there for long.
+        (group["created"], group["ready"]) = (0.into(), 0.into());
+        meddle(&other, |objects| objects["group"]["us-west-2"][&name] = group);
+        let status = run(&other, "status s", None).code(3);
+        assert!(status.stdout.contains("pool.serving/group: a failover would be blocked"), "{status:?}");
+        assert!(status.stdout.contains(why), "{status:?}");
+    }
+}
+
+/// A failover that was killed while it asked for a table has left one without tags.
+#[test]
+fn a_destroy_names_the_table_that_a_failover_began_to_restore() {
+    let machine = machine_of(&format!("{STACK}{CHECK}{COLD}"));
+    run(&machine, "failover s --auto-approve", Some("lost.toml"));
+    run(&machine, "failback s --auto-approve", None).ok();
+    meddle(&machine, |objects| untag(objects, "table-import", "us-west-2"));
+    let why = "table.orders/table-import: `acme-orders` has the name under which a failover restores it";
+    for command in ["plan s --destroy", "destroy s --auto-approve"] {
+        let ran = run(&machine, command, None).ok();
+        assert!(ran.stdout.contains(why), "{command}: {ran:?}");
+    }
+    assert_eq!(there(&machine, "table-import"), ["acme-orders"]);
+}
+
+/// A change of mode that is not complete goes first: no other command works until then.
+#[test]
+fn a_status_names_no_command_that_waits_for_the_change_of_mode() {
+    let machine = machine_of(&format!("{STACK}{CHECK}{TRAFFIC}"));
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    machine.write(
+        "denied.toml",
+        "[[faults]]\nkind = \"traffic-switch\"\noperation = \"update\"\nerror = \"denied\"\n",
+    );
+    run(&machine, "failback s --auto-approve", Some("denied.toml")).code(1);
+    let status = run(&machine, "status s", None).code(3);
+    assert!(status.stdout.contains("run `drstack failback s`"), "{status:?}");
+    for refused in ["run `drstack sync", "run `drstack apply"] {
+        assert!(!status.stdout.contains(refused), "{status:?}");
+    }
+    run(&machine, "failback s --auto-approve", None).ok();
+}
