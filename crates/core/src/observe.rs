@@ -4,6 +4,7 @@
 //! end.
 
 mod by_name;
+mod there;
 mod untagged;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,10 +18,12 @@ use crate::cloud::{Captured, Cloud, CloudError, Found, Owner, Scope, Secrets};
 use crate::control::record;
 use crate::facts::{Fact, FactQuery, Facts};
 use crate::graph::{Graph, Resource};
-use crate::kind::{DynKind, KindRegistry, Lookup, Place};
+use crate::kind::{DynKind, KindRegistry, Place};
 use crate::remark::Remark;
 
 pub use by_name::look_by_name;
+
+use there::are_there;
 
 /// Result of observing one desired resource.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +76,8 @@ pub struct Observed {
     pub begun: BTreeSet<Address>,
     /// Data that a failover takes as it was known, since nobody could look whether it exists.
     pub taken: BTreeSet<Address>,
+    /// Copies of images that are gone: what runs needs none, and nothing more can be launched from them.
+    pub no_image: BTreeSet<Address>,
     /// Objects that the stack's own use, which may be these desired resources without their tags:
     /// they seem absent.
     pub untagged: BTreeMap<Address, Vec<Found>>,
@@ -124,55 +129,8 @@ pub async fn observe_alone(
         seen.seen.insert(resource.address.clone(), found.cloned().map_or(Look::Absent, Look::Present));
     }
     seen.taken = there.unknown;
+    seen.no_image = there.no_image;
     seen
-}
-
-/// What was asked for whether it still exists, and does not, or nobody could look.
-#[derive(Default)]
-struct There {
-    gone: BTreeSet<Address>,
-    unknown: BTreeSet<Address>,
-}
-
-/// Asks whether the data that a failover leaves as it is still exists, and no more of it.
-async fn are_there(
-    cloud: &dyn Cloud,
-    kinds: &KindRegistry,
-    scope: &Scope,
-    kept: impl Iterator<Item = (&Resource, &Found)>,
-) -> There {
-    let begin = Instant::now();
-    let mut there = There::default();
-    let mut missing: BTreeMap<&'static str, Vec<(&Address, String)>> = BTreeMap::new();
-    for (resource, found) in kept {
-        // A launch asks for its image itself, and what runs needs none.
-        let Some(kind) = kinds.get(&resource.kind).filter(|it| it.lookup() == Lookup::Name) else { continue };
-        missing.entry(kind.name()).or_default().push((&resource.address, found.id.clone()));
-    }
-    loop {
-        let late = begin.elapsed() > cloud.consistency();
-        let asked = missing.into_iter().map(|(kind, wanted)| async move {
-            let ids: Vec<String> = wanted.iter().map(|(_, id)| id.clone()).collect();
-            (kind, cloud.exist(kind, scope, Place::Standby, &ids).await, wanted)
-        });
-        missing = BTreeMap::new();
-        for (kind, answers, wanted) in join_all(asked).await {
-            for (answer, (address, id)) in answers.into_iter().zip(wanted) {
-                match answer {
-                    Ok(true) => {}
-                    Ok(false) => missing.entry(kind).or_default().push((address, id)),
-                    Err(_) => drop(there.unknown.insert(address.clone())),
-                }
-            }
-        }
-        if missing.is_empty() || late {
-            break;
-        }
-        // What was just made may not be seen yet.
-        sleep(AGAIN).await;
-    }
-    there.gone.extend(missing.into_values().flatten().map(|(address, _)| address.clone()));
-    there
 }
 
 async fn look_at(

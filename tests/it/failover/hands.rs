@@ -121,6 +121,18 @@ fn what_only_an_apply_makes_is_left_to_one_while_the_standby_region_serves() {
     assert!(!status.stdout.contains("run `drstack apply s`"), "{status:?}");
 }
 
+/// What runs needs no image, so it holds nothing; whoever fails over has to know that nothing more comes up from it.
+#[test]
+fn a_failover_says_that_an_image_is_gone() {
+    let machine = machine_of(&format!("{STACK}{CHECK}"));
+    meddle(&machine, |objects| objects["image"]["us-west-2"] = serde_json::json!({}));
+    for command in ["failover s --dry-run", "failover s --auto-approve"] {
+        let ran = run(&machine, command, Some("lost.toml")).ok();
+        let said = "pool.serving/image: its copy is gone: what runs goes on, and no instance can be launched from it";
+        assert!(ran.stdout.contains(said), "{command}: {ran:?}");
+    }
+}
+
 /// What has the stack's name and not its tags may be its own: whoever destroys it has to know.
 #[test]
 fn a_destroy_names_what_it_leaves_without_tags() {

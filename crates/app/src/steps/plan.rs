@@ -199,6 +199,7 @@ impl Session {
         }
         notes.extend(self.unrehearsed(options, plan, report, now.mode));
         notes.extend(taken(&seen.taken));
+        notes.extend(no_image(&seen.no_image));
         notes.extend(not_deleted(options, plan, report));
         if options.mode == Mode::Standby && options.intent != Intent::Destroy {
             notes.extend(restored::left(report, &self.kinds, &self.stack.facts, options.intent));
@@ -459,6 +460,12 @@ fn taken(addresses: &BTreeSet<Address>) -> Option<Remark> {
         }
     };
     Some(Remark { address: "data".to_owned(), text })
+}
+
+/// Returns a remark on each image that is gone.
+fn no_image(addresses: &BTreeSet<Address>) -> Vec<Remark> {
+    let text = "its copy is gone: what runs goes on, and no instance can be launched from it; run `drstack sync STACK` once the primary answers";
+    addresses.iter().map(|it| Remark { address: it.to_string(), text: text.to_owned() }).collect()
 }
 
 /// Writes what was looked at to the log.

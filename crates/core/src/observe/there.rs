@@ -1,0 +1,68 @@
+//! Asks in a failover whether the data that it leaves as it is still exists.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+use tokio::time::{Instant, sleep};
+
+use super::AGAIN;
+use crate::address::Address;
+use crate::cloud::{Cloud, Found, Scope};
+use crate::graph::Resource;
+use crate::kind::{KindRegistry, Lookup, Place};
+
+/// What was asked for whether it still exists, and does not, or nobody could look.
+#[derive(Default)]
+pub(super) struct There {
+    /// It does not exist.
+    pub(super) gone: BTreeSet<Address>,
+    /// It does not exist, and what runs needs it no more: an image.
+    pub(super) no_image: BTreeSet<Address>,
+    /// Nobody could look.
+    pub(super) unknown: BTreeSet<Address>,
+}
+
+/// Asks whether the data that a failover leaves as it is still exists, and no more of it.
+pub(super) async fn are_there(
+    cloud: &dyn Cloud,
+    kinds: &KindRegistry,
+    scope: &Scope,
+    kept: impl Iterator<Item = (&Resource, &Found)>,
+) -> There {
+    let begin = Instant::now();
+    let mut there = There::default();
+    let mut missing: BTreeMap<&'static str, Vec<(&Address, String)>> = BTreeMap::new();
+    for (resource, found) in kept {
+        let Some(kind) = kinds.get(&resource.kind) else { continue };
+        missing.entry(kind.name()).or_default().push((&resource.address, found.id.clone()));
+    }
+    loop {
+        let late = begin.elapsed() > cloud.consistency();
+        let asked = missing.into_iter().map(|(kind, wanted)| async move {
+            let ids: Vec<String> = wanted.iter().map(|(_, id)| id.clone()).collect();
+            (kind, cloud.exist(kind, scope, Place::Standby, &ids).await, wanted)
+        });
+        missing = BTreeMap::new();
+        for (kind, answers, wanted) in join_all(asked).await {
+            for (answer, (address, id)) in answers.into_iter().zip(wanted) {
+                match answer {
+                    Ok(true) => {}
+                    Ok(false) => missing.entry(kind).or_default().push((address, id)),
+                    Err(_) => drop(there.unknown.insert(address.clone())),
+                }
+            }
+        }
+        if missing.is_empty() || late {
+            break;
+        }
+        // What was just made may not be seen yet.
+        sleep(AGAIN).await;
+    }
+    for (kind, missing) in missing {
+        // A launch asks for its image itself, and what runs needs none.
+        let is_named = kinds.get(kind).is_some_and(|it| it.lookup() == Lookup::Name);
+        let gone = if is_named { &mut there.gone } else { &mut there.no_image };
+        gone.extend(missing.into_iter().map(|(address, _)| address.clone()));
+    }
+    there
+}
