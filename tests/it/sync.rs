@@ -274,6 +274,24 @@ fn a_sync_brings_back_nothing_that_a_destroy_took_away() {
     run(&machine, "destroy s --auto-approve").ok();
 }
 
+/// The copy in use has the address of the one that goes.
+#[test]
+fn a_bundle_keeps_the_copy_in_use_when_older_ones_are_deleted() {
+    let machine = applied("");
+    deploy(&machine, |group| group["image"]["id"] = json!("ami-00000000000000001"));
+    run(&machine, "sync s").ok();
+    let before = kept(&machine);
+    run(&machine, "apply s --auto-approve --delete-data pool.inference/image").ok();
+    assert_eq!(machine.objects()["image"]["us-west-2"].as_object().map(serde_json::Map::len), Some(1));
+    let data = |kept: &Value| {
+        let bundle: Value = serde_json::from_str(kept["bundle.json"].as_str().expect("a bundle")).expect("JSON");
+        bundle["bundle"]["data"].clone()
+    };
+    assert!(data(&before)["pool.inference/image"].is_object(), "{before}");
+    assert_eq!(data(&kept(&machine)), data(&before));
+    run(&machine, "sync s --check").code(0);
+}
+
 #[test]
 fn a_pool_with_older_copies_of_its_image_is_renamed_and_renamed_back() {
     let machine = applied("");

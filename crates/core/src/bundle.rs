@@ -16,9 +16,9 @@ use crate::component::ComponentRegistry;
 use crate::facts::Facts;
 use crate::graph::Graph;
 use crate::keys::NotSigned;
-use crate::kind::{KindRegistry, Place, Readiness, ShapeError};
+use crate::kind::{Action, KindRegistry, Place, Readiness, ShapeError};
 use crate::observe::Look;
-use crate::plan::Plan;
+use crate::plan::{Plan, Step};
 use crate::plan::skeleton::RehearsedPlan;
 use crate::stack::{ResolvedStack, Stack, Unresolvable};
 use crate::text::plain;
@@ -71,7 +71,15 @@ pub fn untouched(
     failover: &RehearsedPlan,
     kinds: &KindRegistry,
 ) -> Result<BTreeMap<Address, Found>, ShapeError> {
-    let changed: BTreeSet<&Address> = plan.steps.iter().map(|step| &step.address).collect();
+    // An older copy that goes has the address of the one that stays.
+    let changes = |step: &Step, found: &Found| {
+        step.action != Action::Delete || step.id.as_deref() == Some(found.id.as_str())
+    };
+    let mut steps: BTreeMap<&Address, Vec<&Step>> = BTreeMap::new();
+    plan.steps.iter().for_each(|step| steps.entry(&step.address).or_default().push(step));
+    let is_changed = |address: &Address, found: &Found| {
+        steps.get(address).is_some_and(|all| all.iter().any(|step| changes(step, found)))
+    };
     let taken: BTreeSet<&Address> = failover.steps.iter().map(|bone| &bone.address).collect();
     let mut untouched = BTreeMap::new();
     for resource in graph.resources.values() {
@@ -81,7 +89,7 @@ pub fn untouched(
         };
         let found = match (made.get(address), seen.get(address)) {
             (Some(found), _) => found,
-            (None, Some(Look::Present(found))) if !changed.contains(address) => found,
+            (None, Some(Look::Present(found))) if !is_changed(address, found) => found,
             _ => continue,
         };
         let is_ready = kind.ready(&resource.spec, &found.live)? == Readiness::Ready;
