@@ -284,7 +284,8 @@ fn a_bundle_keeps_the_copy_in_use_when_older_ones_are_deleted() {
     run(&machine, "apply s --auto-approve --delete-data pool.inference/image").ok();
     assert_eq!(machine.objects()["image"]["us-west-2"].as_object().map(serde_json::Map::len), Some(1));
     let data = |kept: &Value| {
-        let bundle: Value = serde_json::from_str(kept["bundle.json"].as_str().expect("a bundle")).expect("JSON");
+        let bundle: Value =
+            serde_json::from_str(kept["bundle.json"].as_str().expect("a bundle")).expect("JSON");
         bundle["bundle"]["data"].clone()
     };
     assert!(data(&before)["pool.inference/image"].is_object(), "{before}");

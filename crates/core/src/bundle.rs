@@ -18,8 +18,8 @@ use crate::graph::Graph;
 use crate::keys::NotSigned;
 use crate::kind::{Action, KindRegistry, Place, Readiness, ShapeError};
 use crate::observe::Look;
-use crate::plan::{Plan, Step};
 use crate::plan::skeleton::RehearsedPlan;
+use crate::plan::{Plan, Step};
 use crate::stack::{ResolvedStack, Stack, Unresolvable};
 use crate::text::plain;
 

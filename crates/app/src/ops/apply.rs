@@ -71,8 +71,8 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
             "make a new plan: `drstack plan STACK --out FILE`",
         ));
     }
-    session.signer = signer(&session.stack, how.signing_key)?;
     let shown = planned(session, &options, &mode, &how.typed, how.with_files).await?;
+    session.signer = signer(&session.stack, how.signing_key)?;
     if let Some(file) = &how.file {
         check(file, session, &shown)?;
     }
@@ -119,15 +119,15 @@ async fn planned(
     if !mode.is_complete() && options.mode == Mode::Standby {
         return Err(unfinished(session, options, None, typed));
     }
+    let planned = session.plan(options).await;
+    let is_free = mode.is_complete() || planned.as_ref().is_ok_and(|it| is_left_to_an_apply(session, it));
+    if !is_free {
+        return Err(unfinished(session, options, planned.ok().as_ref(), typed));
+    }
     if !with_files {
         session.expect_what_began(mode, typed).await?;
     }
-    let planned = session.plan(options).await;
-    match &planned {
-        _ if mode.is_complete() => planned,
-        Ok(it) if is_left_to_an_apply(session, it) => planned,
-        other => Err(unfinished(session, options, other.as_ref().ok(), typed)),
-    }
+    planned
 }
 
 /// True if all that is left of a failover is what no failover does: it calls the primary region, or services of

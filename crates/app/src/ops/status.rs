@@ -100,7 +100,8 @@ impl Session {
             .extend(self.cloud.warnings().into_iter().map(|text| about(Check::Environment, &machine, text)));
         if !planned.mode.is_complete() {
             // Whatever else is to be done waits for the change of mode, which says what it needs.
-            findings.iter_mut().filter(|it| it.check != Check::Mode).for_each(|it| it.next = None);
+            let waits = |it: &&mut Finding| !matches!(it.check, Check::Mode | Check::Lock);
+            findings.iter_mut().filter(waits).for_each(|it| it.next = None);
         }
         let mut readiness = Readiness::of(findings, planned.report.unchanged, bundle);
         readiness.components = self.component_states(planned, &readiness.findings);

@@ -28,7 +28,8 @@ pub async fn look_by_name(
         };
         let (wanted, names): (Vec<&Resource>, Vec<String>) =
             wanted.into_iter().filter_map(|it| Some((it, name(it)?))).unzip();
-        Some(async move {
+        let is_any = !names.is_empty();
+        is_any.then_some(async move {
             let read = cloud.read(kind.name(), scope, place, &names).await;
             let mut read = read.into_iter();
             let looks = wanted.into_iter().zip(&names).map(|(resource, name)| {

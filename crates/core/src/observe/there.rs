@@ -30,6 +30,7 @@ pub(super) async fn are_there(
     kept: impl Iterator<Item = (&Resource, &Found)>,
 ) -> There {
     let begin = Instant::now();
+    let is_named = |kind: &str| kinds.get(kind).is_some_and(|it| it.lookup() == Lookup::Name);
     let mut there = There::default();
     let mut missing: BTreeMap<&'static str, Vec<(&Address, String)>> = BTreeMap::new();
     for (resource, found) in kept {
@@ -47,6 +48,8 @@ pub(super) async fn are_there(
             for (answer, (address, id)) in answers.into_iter().zip(wanted) {
                 match answer {
                     Ok(true) => {}
+                    // A launch asks for its image itself, and what runs needs none: nobody waits to be sure.
+                    Ok(false) if !is_named(kind) => drop(there.no_image.insert(address.clone())),
                     Ok(false) => missing.entry(kind).or_default().push((address, id)),
                     Err(_) => drop(there.unknown.insert(address.clone())),
                 }
@@ -58,11 +61,6 @@ pub(super) async fn are_there(
         // What was just made may not be seen yet.
         sleep(AGAIN).await;
     }
-    for (kind, missing) in missing {
-        // A launch asks for its image itself, and what runs needs none.
-        let is_named = kinds.get(kind).is_some_and(|it| it.lookup() == Lookup::Name);
-        let gone = if is_named { &mut there.gone } else { &mut there.no_image };
-        gone.extend(missing.into_iter().map(|(address, _)| address.clone()));
-    }
+    there.gone.extend(missing.into_values().flatten().map(|(address, _)| address.clone()));
     there
 }
