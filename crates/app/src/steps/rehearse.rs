@@ -66,7 +66,7 @@ impl Session {
         named.retain(|_, look| !matches!(look, Look::Present(found) if goes.contains(found.id.as_str())));
         let unseen: BTreeMap<Address, Look> =
             named.extract_if(.., |_, look| matches!(look, Look::Unknown(_))).collect();
-        let beside = Beside { left: left_data(seen, plan, &self.kinds), named };
+        let beside = Beside { left: left_data(seen, plan, &self.kinds), named, begun: seen.begun.clone() };
         let mut rehearsal = self.rehearsed(standby, &active, &beside)?;
         // What could not be looked at may be in the way: what waits for it is another matter.
         rehearsal.report.blocked.extend(unseen.iter().filter_map(|(address, look)| match look {

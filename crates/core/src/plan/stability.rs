@@ -2,7 +2,7 @@
 //!
 //! Checked while the primary is healthy; pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -37,6 +37,8 @@ pub struct Beside<'a> {
     pub left: Vec<&'a Owned>,
     /// What has a name that only a failover would use.
     pub named: BTreeMap<Address, Look>,
+    /// What an earlier run began to make: a failover goes on with it.
+    pub begun: BTreeSet<Address>,
 }
 
 /// Plans a failover from the state that `standby` describes, and what is `beside` it.
@@ -51,6 +53,7 @@ pub fn rehearse(
     beside: &Beside<'_>,
 ) -> Result<Rehearsal, ShapeError> {
     let mut seen = as_wanted(standby, active, kinds)?;
+    seen.begun.clone_from(&beside.begun);
     let by_name: BTreeMap<&str, &Owned> = beside.left.iter().map(|it| (it.found.id.as_str(), *it)).collect();
     for resource in active.resources.values().filter(|it| it.place == Place::Standby) {
         let is_data = kinds.get(&resource.kind).is_some_and(|it| it.role().holds_data());
