@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use drstack_core::text::plain;
 
 use crate::exit::{Ended, Exit};
-use crate::views::markdown::escaped;
+use crate::views::escape::escaped;
 
 /// What a command adds to the page, in the order in which it happened.
 #[derive(Clone, Debug, Default)]

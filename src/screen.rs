@@ -21,6 +21,7 @@ use crate::page::Page;
 use crate::ui::Ui;
 use crate::views;
 use crate::views::color::labels;
+use crate::views::escape::escaped;
 use crate::views::gantt::Timings;
 use crate::views::markdown;
 use crate::views::plan::ShownPlan;
@@ -120,7 +121,7 @@ impl Screen {
             Run::Failback => "Failback",
         };
         let sentence = views::progress::summary(verb, summary, blocked);
-        self.page.add(format!("{}\n", markdown::escaped(sentence.trim())));
+        self.page.add(format!("{}\n", escaped(sentence.trim())));
         ui.result(&sentence);
         let mut running = self.running();
         let timings = std::mem::replace(&mut running.timings, Timings::new());

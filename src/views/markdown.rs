@@ -2,32 +2,16 @@
 
 use std::fmt::Write;
 
+use super::escape::escaped;
+use super::{count, report, status, sync};
 use drstack_app::operator::News;
 use drstack_app::readiness::{ComponentState, Finding, Readiness, Weight};
 use drstack_core::facts::Moved;
 use drstack_core::kind::Action;
 use drstack_core::plan::{ForAPerson, Plan, PlanReport, Remark};
-use drstack_core::text::plain;
-
-use super::{count, report, status, sync};
 
 /// Rows of a table; the log has all.
 const ROWS: usize = 50;
-
-/// Escapes what Markdown would read as markup: names and errors are other people's.
-pub(crate) fn escaped(line: &str) -> String {
-    let line = plain(line);
-    let mut out = String::with_capacity(line.len());
-    for (at, c) in line.char_indices() {
-        // `://` alone makes a link of what stands around it.
-        let is_link = c == '/' && line[..at].ends_with(':');
-        if is_link || "\\`*_[]<>&!#|~@".contains(c) {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
-}
 
 fn verb(action: Action, replaces: bool) -> String {
     let verb = match (action, replaces) {

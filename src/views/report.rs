@@ -11,7 +11,7 @@ use drstack_core::text::plain;
 use drstack_core::verdict::Verdict;
 
 use super::color::{GREEN, RED, YELLOW, labels, paint};
-use super::markdown::escaped;
+use super::escape::escaped;
 
 /// Writes the report for people.
 pub(crate) fn text(report: &Report) -> String {

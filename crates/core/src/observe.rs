@@ -23,7 +23,7 @@ use crate::remark::Remark;
 
 pub use by_name::look_by_name;
 
-use there::are_there;
+use there::{AGAIN, are_there};
 
 /// Result of observing one desired resource.
 #[derive(Clone, Debug, PartialEq)]
@@ -177,9 +177,6 @@ impl Observed {
         named.chain(self.others.iter().map(|it| &it.address))
     }
 }
-
-/// Pause between two reads of something that was just created.
-const AGAIN: Duration = Duration::from_secs(1);
 
 /// Observes again only these resources, which were just created or changed.
 ///

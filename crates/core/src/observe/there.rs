@@ -1,15 +1,18 @@
 //! Asks in a failover whether the data that it leaves as it is still exists.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
-use super::AGAIN;
 use crate::address::Address;
 use crate::cloud::{Cloud, Found, Scope};
 use crate::graph::Resource;
 use crate::kind::{KindRegistry, Lookup, Place};
+
+/// Pause between two reads of something that was just created.
+pub(super) const AGAIN: Duration = Duration::from_secs(1);
 
 /// What was asked for whether it still exists, and does not, or nobody could look.
 #[derive(Default)]
