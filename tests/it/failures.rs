@@ -177,7 +177,7 @@ fn each_class_of_error_has_a_message_and_a_hint_and_the_next_apply_completes() {
         let error = ran.stderr.split("\nerror: bucket.models/bucket: ").nth(1).expect("an error");
         assert!(error.starts_with(message), "{fault}: {ran:?}");
         assert!(error.split("\n\nhint: ").nth(1).is_some_and(|it| it.contains(hint)), "{fault}: {ran:?}");
-        assert!(ran.stdout.contains("1 failed, 2 skipped"), "{fault}: {ran:?}");
+        assert!(ran.stdout.contains("1 failed, 1 skipped"), "{fault}: {ran:?}");
         assert!(
             ran.stderr.matches("bucket:create").count() <= 5,
             "the same is not said over and over: {ran:?}"

@@ -6,6 +6,7 @@ mod carriers;
 mod claims;
 mod copies;
 mod failover;
+mod fed;
 mod kept_names;
 mod literal;
 mod moved;
@@ -85,6 +86,7 @@ pub fn plan(
             if draft.fails_over() {
                 draft.refuse_violations();
             } else {
+                draft.feed_what_is_there();
                 let rest = draft.without_older(spare.rest());
                 let (owned, apart) = rest.into_iter().partition(|owned| draft.is_target(&owned.address));
                 draft.remove(owned, apart)?;

@@ -2,7 +2,7 @@
 
 mod codes;
 
-use drstack_core::address::{Address, ComponentAddress};
+use drstack_core::address::ComponentAddress;
 use drstack_core::cloud::{Found, Owner};
 use drstack_core::component::{CompileCx, Component, Problem, ResourceSet, Seed, StackFacts};
 use drstack_core::diagnostic::codes::Code;
@@ -155,7 +155,7 @@ impl Component for Bucket {
             &spec.name,
             &BucketVersioningSpec { bucket: spec.name.clone() },
         ));
-        let role = role(spec, cx, (foreign_role, &keys), &bucket, out);
+        let role = role(spec, cx, foreign_role, &keys, out);
         let rule = rule_id(&cx.stack.name, cx.address);
         let id = format!("{}/{rule}", spec.name);
         let rule = ReplicationRuleSpec {
@@ -242,8 +242,8 @@ fn replicable(spec: &BucketTable, fact: &BucketFact, cx: &CompileCx<'_>, out: &m
 fn role(
     spec: &BucketTable,
     cx: &CompileCx<'_>,
-    (foreign, keys): (Option<String>, &Keys),
-    bucket: &Address,
+    foreign: Option<String>,
+    keys: &Keys,
     out: &mut ResourceSet,
 ) -> Link {
     let standby = spec.standby_name(cx.stack);
@@ -276,8 +276,7 @@ fn role(
                 &name,
                 &role,
             );
-            // It stops to allow the old destination, so the new one is there first.
-            Link::output(&out.add(role.after(bucket)), "arn")
+            Link::output(&out.add(role), "arn")
         }
     }
 }
