@@ -85,7 +85,7 @@ fn machine() -> Drstack {
     let machine = drstack();
     machine.write("s/stack.toml", STACK);
     // Observing lists every kind once; the changes come after it.
-    let kill_at = drstack_kinds::resources::ALL.len() + 22;
+    let kill_at = drstack_kinds::resources::ALL.len() + 26;
     machine.write("sim.toml", &format!("kill_at = {kill_at}\n"));
     let killed = ["apply", "s", "--auto-approve", "--cloud", "sim", "--sim", "sim.toml"];
     machine.run(killed).code(137);

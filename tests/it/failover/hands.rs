@@ -196,6 +196,29 @@ fn a_role_allows_the_old_copy_until_the_new_one_is_made() {
     assert_ne!(roles(), before);
 }
 
+/// Where the new copy is another stack's, nothing of the old replication changes.
+#[test]
+fn a_role_stays_as_it_is_where_the_new_copy_is_another_s() {
+    let machine = machine_of(&format!("{STACK}{CHECK}"));
+    let roles = || machine.objects()["replication-role"].clone();
+    let before = roles();
+    let other = serde_json::json!({"stack": {"stack": "other", "address": "bucket.y/bucket"}});
+    meddle(&machine, |objects| {
+        let all = objects["bucket"]["us-west-2"].as_object_mut().expect("buckets");
+        let mut taken = all.values().next().expect("a copy").clone();
+        taken["owner"] = other;
+        all.insert("acme-new".to_owned(), taken);
+    });
+    let moved = "[bucket.models]\nstandby_name = \"acme-new\"\n";
+    machine.write("s/stack.toml", &format!("{STACK}{CHECK}").replace("[bucket.models]\n", moved));
+    let apply = run(&machine, "apply s --auto-approve", None).code(1);
+    assert!(
+        apply.stdout.contains("bucket.models/replication-role: it stays as it is: it needs"),
+        "{apply:?}"
+    );
+    assert_eq!(roles(), before);
+}
+
 /// A group keeps the name that its stack and component give it, and only a failover of a cold pool makes it.
 #[test]
 fn a_cold_pool_whose_group_has_the_name_of_another_is_blocked_before_the_failover() {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::Draft;
 use crate::address::{Address, ComponentAddress};
+use crate::cloud::Owner;
 use crate::kind::{Action, Place, Role};
 use crate::observe::Look;
 use crate::plan::{Remark, StepId};
@@ -29,7 +30,9 @@ impl Draft<'_> {
         }
         let made = self.steps.iter().enumerate().filter(|(_, step)| step.action == Action::Create);
         let made: BTreeMap<Address, StepId> = made.map(|(id, step)| (step.address.clone(), id)).collect();
-        let is_there = |it: &Address| matches!(self.seen.seen.get(it), Some(Look::Present(_)));
+        let is_others =
+            |owner: &Owner| matches!(owner, Owner::Foreign | Owner::Stack(_) | Owner::Unproven(_));
+        let is_there = |it: &Address| matches!(self.seen.seen.get(it), Some(Look::Present(found)) if !is_others(&found.owner));
         for id in changed {
             let address = self.steps[id].address.clone();
             let Some(data) = data.get(&address.component()) else { continue };
