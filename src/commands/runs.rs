@@ -13,7 +13,7 @@ use crate::views::runs as view;
 
 /// List past runs, or show one with its report
 ///
-/// The control bucket keeps what each run did, also one that was killed. Only that bucket is asked, so it works while the primary region is lost. A run that had nothing to do is not kept.
+/// The control bucket keeps what each run did, also one that was killed. Nothing of the primary region is asked, so it works while that is lost. A run that had nothing to do is not kept.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  drstack runs .\n  drstack runs . --show 20261128T031500Z   # its steps and its report\n  drstack runs . --json | jq 'select(.state != \"done\")'\n  drstack runs --bundle s3://CONTROL/STACK --region us-west-2   # in an empty folder"

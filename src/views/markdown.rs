@@ -14,13 +14,7 @@ use drstack_core::plan::{ForAPerson, Plan, PlanReport, Remark};
 const ROWS: usize = 50;
 
 fn verb(action: Action, replaces: bool) -> String {
-    let verb = match (action, replaces) {
-        (_, true) => "replace",
-        (Action::Create, _) => "create",
-        (Action::Update, _) => "change",
-        (Action::Delete, _) => "delete",
-    };
-    verb.to_owned()
+    if replaces { "replace" } else { action.verb() }.to_owned()
 }
 
 /// Draws a table; empty without rows.
@@ -94,13 +88,9 @@ fn remarks(title: &str, all: &[Remark]) -> String {
 
 /// Says whether a failover would work, and what it would lack.
 fn readiness(stack: &str, readiness: &Readiness) -> String {
-    let Readiness { findings, components, not_ready, unknown, .. } = readiness;
-    let verdict = match (not_ready, unknown) {
-        (0, 0) => "READY".to_owned(),
-        (0, many) => format!("NOT KNOWN: {} could not be looked at", count(*many, "thing")),
-        (many, _) => format!("NOT READY: {}", count(*many, "finding")),
-    };
-    let mut out = format!("**{}: {verdict}**\n\n", escaped(stack));
+    let Readiness { findings, components, .. } = readiness;
+    let (verdict, why) = status::verdict(readiness);
+    let mut out = format!("**{}: {verdict}**: {why}\n\n", escaped(stack));
     let row = |it: &Finding| {
         let unknown = if it.weight == Weight::Unknown { "not known: " } else { "" };
         vec![it.address.clone(), format!("{unknown}{}", it.text), it.next.clone().unwrap_or_default()]

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use drstack_app::ops::runs::{PastRun, RunState};
 use drstack_core::control::runs::{StepEnd, ToldStep};
-use drstack_core::kind::Action;
 use drstack_core::text::plain;
 
 use super::color::{GREEN, RED, YELLOW, paint};
@@ -58,11 +57,7 @@ fn page(it: &PastRun) -> String {
     }
     out.push_str("\n\n");
     for ToldStep { address, action, end } in it.told.steps.values() {
-        let verb = match action {
-            Action::Create => "create",
-            Action::Update => "change",
-            Action::Delete => "delete",
-        };
+        let verb = action.verb();
         let (state, text) = match end {
             StepEnd::Begun => (paint(YELLOW, "begun, and no end is known"), None),
             StepEnd::Done(id) => ("done".to_owned(), Some(id)),

@@ -69,22 +69,13 @@ impl Shown<'_> {
 
     /// Says in a line whether it is ready.
     fn verdict(&self) -> String {
-        let Readiness { not_ready, unknown, .. } = self.readiness;
-        let beside = match unknown {
-            0 => String::new(),
-            many => format!(", and {} could not be looked at", count(*many, "thing")),
+        let (verdict, why) = verdict(self.readiness);
+        let tone = match (self.readiness.not_ready, self.readiness.unknown) {
+            (0, 0) => GREEN,
+            (0, _) => YELLOW,
+            _ => RED,
         };
-        match (not_ready, unknown) {
-            (0, 0) => format!("\n{}: nothing was found that a failover would lack.\n", paint(GREEN, "READY")),
-            (0, many) => format!(
-                "\n{}: {} could not be looked at.\n",
-                paint(YELLOW, "NOT KNOWN"),
-                count(*many, "thing")
-            ),
-            (many, _) => {
-                format!("\n{}: {}{beside}.\n", paint(RED, "NOT READY"), count(*many, "finding"))
-            }
-        }
+        format!("\n{}: {why}\n", paint(tone, verdict))
     }
 
     /// Says what a failover works from.
@@ -96,6 +87,18 @@ impl Shown<'_> {
             None => "not signed".to_owned(),
         };
         format!("Bundle: published {:.0}, {age} ago, by run {}, {signed}.\n", bundle.at, plain(&bundle.run))
+    }
+}
+
+/// Returns the verdict, and a sentence that says what it rests on.
+pub(super) fn verdict(readiness: &Readiness) -> (&'static str, String) {
+    let Readiness { not_ready, unknown, .. } = readiness;
+    let unseen = || format!("{} could not be looked at", count(*unknown, "thing"));
+    match (not_ready, unknown) {
+        (0, 0) => ("READY", "nothing was found that a failover would lack.".to_owned()),
+        (0, _) => ("NOT KNOWN", format!("{}.", unseen())),
+        (many, 0) => ("NOT READY", format!("{}.", count(*many, "finding"))),
+        (many, _) => ("NOT READY", format!("{}, and {}.", count(*many, "finding"), unseen())),
     }
 }
 

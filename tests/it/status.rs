@@ -206,6 +206,28 @@ fn a_copy_that_is_gone_is_made_anew_by_a_person_who_knows_that_it_is_empty() {
     machine.run(["sync", "s", "--cloud", "sim", "--check"]).ok();
 }
 
+/// A bundle that cannot be read once is no bundle without data.
+#[test]
+fn a_sync_that_could_not_read_what_was_there_makes_nothing_again() {
+    let machine = applied(&format!("{CHECK}\n[bucket.models]\nname = \"acme-models\"\n"));
+    let path = machine.folder().join(".drstack/sim/world.json");
+    let mut world: Value = serde_json::from_slice(&std::fs::read(path).expect("a world")).expect("JSON");
+    world["world"]["objects"]["bucket"]["us-west-2"] = serde_json::json!({});
+    machine.write(".drstack/sim/world.json", &world.to_string());
+    let mut refused = 0;
+    for at in 1..=6 {
+        let fault = format!(
+            "[[faults]]\noperation = \"control\"\nsubject = \"bundle.json\"\nerror = \"denied\"\nat = {at}\n"
+        );
+        machine.write("blind.toml", &fault);
+        let ran = machine.run("sync s --cloud sim --sim blind.toml".split(' '));
+        refused += usize::from(ran.stderr.contains("was denied"));
+        assert!(!ran.stderr.contains("created bucket.models"), "{at}: {ran:?}");
+        assert_eq!(machine.objects()["bucket"]["us-west-2"], serde_json::json!({}), "{at}");
+    }
+    assert!(refused > 0, "the read that says what was there was denied once");
+}
+
 /// What nothing but time brings about is behind as well: a failover now has less.
 #[test]
 fn a_pool_that_is_not_up_yet_is_not_ready_for_the_sync_either() {

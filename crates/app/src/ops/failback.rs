@@ -282,11 +282,9 @@ pub(crate) fn expect_primary(session: &Session, shown: &PlanOutcome) -> Result<(
     }
     let unseen = unseen(|_| true).map(|(what, _)| what);
     let unanswered = shown.unanswered.first().map(|it| format!("{}: {}", it.address, it.text));
-    match unseen.or(unanswered) {
-        None => Ok(()),
-        Some(what) => {
-            let hint = format!("wait until {primary} is well again, then run it again; nothing was changed");
-            Err(Failure::new(Status::NotReady, format!("{primary} does not answer yet: {what}"), hint))
-        }
-    }
+    let Some(what) = unseen.or(unanswered) else { return Ok(()) };
+    let hint = format!(
+        "wait until {primary} is well again, or allow what was denied, then run it again; nothing was changed"
+    );
+    Err(Failure::new(Status::NotReady, format!("{primary} does not answer yet: {what}"), hint))
 }

@@ -60,8 +60,7 @@ pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, PlanOutc
         session.warn_of_bundle(planned.plan.is_empty()).await;
     }
     if options.intent == Intent::Converge
-        && let Err(failure) =
-            session.expect_what_began(&kept, how.failover.as_deref().unwrap_or("STACK")).await
+        && let Err(failure) = session.expect_what_began(&kept, "STACK").await
     {
         session.warn(&format!("warning: {}", failure.message));
     }

@@ -16,7 +16,7 @@ use crate::session::Session;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
-    /// It is at work: it holds the lock.
+    /// It holds the lock, and its lease has not run out: it is at work, or died within the last minute.
     Running,
     /// It ended, and each step that it began is done.
     Done,

@@ -30,7 +30,7 @@ use crate::text::{count, listed};
 pub async fn status(session: &mut Session, typed: &str) -> Ended {
     let mode = session.mode().await?.standing().mode;
     if mode == Mode::Standby {
-        session.decisions.by_itself = Some(session.may_alone().await);
+        session.decisions.by_itself = Some(session.may_alone().await?);
     }
     let options = Options { intent: Intent::Converge, mode, targets: Vec::new(), delete_data: [].into() };
     let planned = session.plan(&options).await?;

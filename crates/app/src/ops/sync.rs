@@ -1,11 +1,13 @@
 //! Brings the standby region in line with what the primary has become since the last apply.
 
+use drstack_core::bundle::Bundle;
+use drstack_core::control::{StoreError, published};
 use drstack_core::keys::PrivateKey;
 use drstack_core::objective::Mode;
 use drstack_core::plan::{ByItself, Intent, Options};
 use jiff::Timestamp;
 
-use crate::failure::{Ended, Failure, Status};
+use crate::failure::{Ended, Failure, Status, store_failure};
 use crate::operator::{News, Run};
 use crate::ops::finish::{Approval, finish};
 use crate::planned::PlanOutcome;
@@ -38,7 +40,7 @@ pub async fn sync(session: &mut Session, how: Sync) -> Ended {
     session.expect_in_standby(&how.typed).await?;
     session.expect_as_applied(&how.typed).await?;
     session.signer = if how.check { None } else { signer(&session.stack, how.signing_key)? };
-    session.decisions.by_itself = Some(session.may_alone().await);
+    session.decisions.by_itself = Some(session.may_alone().await?);
     let options = Options {
         intent: Intent::Converge,
         mode: Mode::Standby,
@@ -85,10 +87,20 @@ pub async fn sync(session: &mut Session, how: Sync) -> Ended {
 
 impl Session {
     /// Returns what a sync may do by itself.
-    pub(crate) async fn may_alone(&self) -> ByItself {
-        let had = self.published().await.map(|it| it.data).unwrap_or_default();
+    ///
+    /// # Errors
+    /// Returns the error of the control bucket: what the last apply left is then not known.
+    pub(crate) async fn may_alone(&self) -> Result<ByItself, Failure> {
+        let bytes = match published::bundle(&*self.store).await {
+            Ok(bytes) => bytes,
+            Err(StoreError::NoBucket { .. }) => None,
+            Err(error) => return Err(store_failure(&error)),
+        };
+        // A bundle that cannot be read is reported where it is used.
+        let bundle = bytes.and_then(|it| Bundle::from_bytes(&it).ok());
+        let had = bundle.map(|it| it.data).unwrap_or_default();
         let had = had.into_iter().map(|(address, found)| (address, found.id)).collect();
-        ByItself { limits: self.stack.sync.clone(), had }
+        Ok(ByItself { limits: self.stack.sync.clone(), had })
     }
 
     /// Fails if the primary does not serve: a sync follows it, and after a failover it is idle.

@@ -68,7 +68,11 @@ impl Session {
             return Vec::new();
         }
         let before = self.may_alone().await;
-        let lost = made.into_iter().filter(|step| before.had(step));
-        lost.map(|step| Remark { address: step.address.to_string(), text: EMPTY.to_owned() }).collect()
+        let text = |step: &Step| match &before {
+            Ok(before) => before.had(step).then(|| EMPTY.to_owned()),
+            Err(failure) => Some(format!("could not look whether data was there: {}", failure.message)),
+        };
+        let lost = made.into_iter().filter_map(|step| Some((step.address.to_string(), text(step)?)));
+        lost.map(|(address, text)| Remark { address, text }).collect()
     }
 }

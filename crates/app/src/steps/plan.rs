@@ -464,7 +464,7 @@ fn taken(addresses: &BTreeSet<Address>) -> Option<Remark> {
 
 /// Returns a remark on each image that is gone.
 fn no_image(addresses: &BTreeSet<Address>) -> Vec<Remark> {
-    let text = "its copy is gone: what runs goes on, and no instance can be launched from it; run `drstack sync STACK` once the primary answers";
+    let text = "its copy is gone: what runs goes on, and no instance can be launched from it; run `drstack apply STACK` once the primary answers";
     addresses.iter().map(|it| Remark { address: it.to_string(), text: text.to_owned() }).collect()
 }
 

@@ -15,6 +15,17 @@ pub enum Action {
     Delete,
 }
 
+impl Action {
+    /// Returns its verb: what a plan does with the resource.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "change",
+            Self::Delete => "delete",
+        }
+    }
+}
+
 /// Region of a call, beside what the places of its kind say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {

@@ -109,16 +109,8 @@ pub fn violation(step: &Step, kinds: &KindRegistry) -> Option<Remark> {
             }
         }
     };
-    let text = format!("a failover would have to {} it ({}), and {why}", verb(step.action), step.reason);
+    let text = format!("a failover would have to {} it ({}), and {why}", step.action.verb(), step.reason);
     Some(Remark { address: step.address.to_string(), text })
-}
-
-fn verb(action: Action) -> &'static str {
-    match action {
-        Action::Create => "create",
-        Action::Update => "change",
-        Action::Delete => "delete",
-    }
 }
 
 /// Simulates an observe of `wanted` in a cloud where all of `graph` matches.

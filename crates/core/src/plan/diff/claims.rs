@@ -434,6 +434,10 @@ impl<'a> Draft<'a> {
     /// Reports what a destroy leaves, since it has lost its tags.
     pub(super) fn name_untagged(&mut self) {
         for (address, all) in &self.seen.untagged {
+            // What has the tags of another stack is nothing that this one leaves.
+            if all.iter().any(|it| matches!(it.owner, Owner::Stack(_))) {
+                continue;
+            }
             let Some(resource) = self.want.resources.get(address) else { continue };
             let Some(kind) = self.kinds.get(&resource.kind) else { continue };
             let text = self.untagged(kind, resource, all);
