@@ -22,7 +22,7 @@ const SHOWN: usize = 20;
 const LISTED: usize = 40;
 
 /// What nothing measures yet, so that no verdict rests on it.
-const NOT_LOOKED_AT: &str = "Not looked at: replication lag, and so how much data a failover would lose; objects from before their copy or its replication rule; whether a failover's calls are allowed; quotas, capacity, and whether the standby zones offer the instance types.\n";
+const NOT_LOOKED_AT: &str = "Not looked at: replication lag, and so how much data a failover would lose; objects from before their copy or its replication rule; whether a failover's calls are allowed; whether the region has the capacity on the day.\n";
 
 /// A status to show.
 pub(crate) struct Shown<'a> {

@@ -238,6 +238,12 @@ fn where_the_region_has_too_little_the_minimum_decides() {
     let machine = server.drstack();
     machine.write("s/stack.toml", &gpus("minimum = \"60%\""));
     apply(&machine);
+    // Known beforehand, with what asks for more: 5 vCPUs are two instances.
+    let status = machine.run(["status", "s"]).code(3);
+    let said = "a failover adds 8 on-demand instances, and the quotas of the account leave room for 2";
+    assert!(status.stdout.contains(said), "{status:?}");
+    let raise = format!("--quota-code {STANDARD} --desired-value 16 --region {STANDBY}");
+    assert!(status.stdout.contains(&raise), "{status:?}");
     server.find();
     server.black_out("hang");
     let ran = failover(&machine).code(1);

@@ -103,6 +103,18 @@ fn a_failover_is_listed_with_its_verdict_and_shown_as_it_was_also_while_the_prim
     assert_eq!(kept[0]["recovery_seconds"], newest["recovery_seconds"]);
 }
 
+/// The last step is not the end of a failover: who serves is still to be asked, and its report to be written.
+#[test]
+fn a_failover_that_died_before_its_report_is_cut_off() {
+    let machine = killed_and_completed();
+    machine.write("lost.toml", LOST);
+    run(&machine, "failover s --auto-approve --sim lost.toml").ok();
+    meddle(&machine, |objects| objects.retain(|key, _| !key.ends_with("/report.json")));
+    let [newest, ..] = &lines(&machine, "", "past_run")[..] else { panic!("a run") };
+    assert_eq!((&newest["state"], &newest["verdict"]), (&json!("cut_off"), &Value::Null), "{newest:#}");
+    assert_eq!(newest["steps"], newest["done"], "{newest:#}");
+}
+
 #[test]
 fn a_step_that_failed_makes_its_run_failed_and_its_error_is_shown() {
     let machine = drstack();

@@ -275,3 +275,46 @@ fn each_check_is_in_the_guide() {
         assert!(guide.contains(&row), "docs/guide/status.md has no row {row}");
     }
 }
+
+/// What a failover would launch, and the account may not run or the region does not offer, is found before it.
+#[test]
+fn quotas_and_types_that_the_standby_region_lacks_are_found_and_a_failover_proves_it() {
+    let machine = applied(CHECK);
+    let lost = "down = [\"us-east-1\", \"global\"]\n";
+    let world = std::fs::read(machine.folder().join(".drstack/sim/world.json")).expect("a world");
+    let supply = of("not_ready", "supply");
+    for (settings, found, said, code) in [
+        (
+            "quota = { \"g5.xlarge\" = 2 }\n",
+            vec![supply.clone()],
+            "the quotas of the account leave room for 1",
+            1,
+        ),
+        ("quota = { \"g5.xlarge\" = 5 }\n", vec![], "READY: nothing was found", 0),
+        ("not_offered = [\"g5.xlarge\"]\n", vec![supply], "g5.xlarge is not offered in us-west-2", 1),
+        ("not_offered = [\"g5.xlarge@us-east-1\"]\n", vec![], "READY: nothing was found", 0),
+    ] {
+        machine.write("region.toml", settings);
+        assert_eq!(
+            findings(&machine, " --sim region.toml", if found.is_empty() { 0 } else { 3 }),
+            found,
+            "{settings}"
+        );
+        let shown = status(&machine, " --sim region.toml");
+        assert!(shown.stdout.contains(said), "{settings}: {shown:?}");
+        machine.write("region.toml", &format!("{settings}{lost}"));
+        machine.run("failover s --cloud sim --auto-approve --sim region.toml".split(' ')).code(code);
+        machine.write(".drstack/sim/world.json", std::str::from_utf8(&world).expect("JSON"));
+        std::fs::remove_file(machine.folder().join(".drstack/sim/world.log")).ok();
+    }
+}
+
+/// Nobody knows whether a failover comes up where the question is denied.
+#[test]
+fn a_region_that_does_not_say_what_it_has_is_not_called_ready() {
+    let machine = applied(CHECK);
+    machine.write("denied.toml", "[[faults]]\nkind = \"supply\"\nerror = \"denied\"\n");
+    let shown = status(&machine, " --sim denied.toml").code(1);
+    assert!(shown.stdout.contains("NOT KNOWN: 1 thing could not be looked at"), "{shown:?}");
+    assert!(shown.stdout.contains("could not look at its instance types and quotas"), "{shown:?}");
+}

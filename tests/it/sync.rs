@@ -368,6 +368,26 @@ mod servers {
         let group = &world["groups"]["drstack-fleet-pool-inference"];
         assert_eq!(group["instances"].as_array().map(Vec::len), Some(4), "a quarter of 16: {group}");
         assert_eq!(world["images"].as_object().map(serde_json::Map::len), Some(3), "no copy is deleted");
+
+        // moto knows types, zones and addresses, and no quotas of EC2.
+        server.find();
+        let status = machine.run(["status", "s"]).code(1);
+        assert!(
+            status.stdout.contains("NOT KNOWN") && status.stdout.contains("could not look at its quota L-"),
+            "{status:?}"
+        );
+        let asked = server.calls();
+        for operation in
+            ["DescribeInstanceTypeOfferings", "DescribeInstanceTypes", "DescribeInstances", "GetServiceQuota"]
+        {
+            assert!(asked.contains_key(&format!("{STANDBY}/{operation}")), "{operation}: {asked:?}");
+        }
+        machine.write(
+            "s/stack.toml",
+            &format!("{}instance_types = [\"g9.xlarge\", \"m5.large\"]\n", stack("warm")),
+        );
+        let scarce = machine.run(["status", "s"]).code(3); // the files changed, too
+        assert!(scarce.stdout.contains("g9.xlarge is not offered in us-west-2a"), "{scarce:?}");
     }
 
     /// Asserts that the role of a pipeline may make every call since the counts were reset.

@@ -13,6 +13,7 @@ pub mod output;
 pub mod plan;
 pub mod runs;
 pub mod status;
+mod supply;
 pub mod sync;
 pub mod unlock;
 pub mod watch;

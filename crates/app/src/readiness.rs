@@ -46,6 +46,8 @@ pub enum Check {
     Restored,
     /// The predicted failover beside the RTOs.
     Objective,
+    /// What the standby region has for the instances of a failover: types, quotas and addresses.
+    Supply,
     /// What no check asks after a failover, so that none is known to have recovered it.
     Unasked,
     /// What did not answer.

@@ -17,6 +17,7 @@ use crate::control::ControlStore;
 use crate::facts::FactQuery;
 use crate::kind::{FieldChange, Place};
 use crate::sides::{Copied, Sides};
+use crate::supply::{Supply, Wanted};
 
 pub use error::CloudError;
 pub use scope::{Scope, Secrets, not_of_account, sha256};
@@ -168,6 +169,14 @@ pub trait Cloud: Calls + Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Sides, CloudError>> {
         let message = format!("this cloud cannot compare the {}s of `{}`", copied.unit, &copied.name);
         Box::pin(async { Err(CloudError::Other { operation: "sides".to_owned(), message }) })
+    }
+    /// What the standby region has for the instances that are `wanted`. Reads only; what does not answer is
+    /// [`Supply::unknown`].
+    fn supply<'a>(&'a self, _scope: &'a Scope, _wanted: &'a [Wanted]) -> BoxFuture<'a, Supply> {
+        let message = "this cloud cannot say what a region offers".to_owned();
+        let error = CloudError::Other { operation: "supply".to_owned(), message };
+        let unknown = vec![("instance types and quotas".to_owned(), error)];
+        Box::pin(async { Supply { unknown, ..Supply::default() } })
     }
     /// The control bucket of this name in the standby region.
     fn control(&self, scope: &Scope, bucket: &str) -> Arc<dyn ControlStore>;

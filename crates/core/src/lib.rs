@@ -32,5 +32,6 @@ pub mod remark;
 pub mod restored;
 pub mod sides;
 pub mod stack;
+pub mod supply;
 pub mod text;
 pub mod verdict;

@@ -16,7 +16,7 @@ use drstack_core::stack::Stack;
 use serde_json::{Value, json};
 
 use crate::facts;
-pub use calls::{CONTROL, SIDES};
+pub use calls::{CONTROL, SIDES, SUPPLY};
 pub use parts::{MOST_CHARACTERS, characters, parts};
 pub use role::Role;
 
@@ -29,7 +29,7 @@ pub fn operations() -> BTreeSet<Operation> {
     let of_kinds = kinds.iter().flat_map(|kind| kind.operations().iter().copied());
     of_kinds
         .chain(facts::ALL.iter().flat_map(|(_, operations)| operations.iter().copied()))
-        .chain(CONTROL.iter().chain(SIDES).copied())
+        .chain(CONTROL.iter().chain(SIDES).chain(SUPPLY).copied())
         .map(|it| it.on(Side::OfKind))
         .collect()
 }

@@ -10,6 +10,7 @@ pub mod iam;
 pub(crate) mod partition;
 pub mod route53;
 pub mod s3;
+pub mod servicequotas;
 pub mod sqs;
 pub mod ssm;
 pub mod sts;

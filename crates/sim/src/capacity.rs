@@ -83,11 +83,11 @@ pub(crate) fn allocate(config: &SimConfig, region: &str, demand: &Demand, taken:
         let spot = limit(&config.spot, kind, region).filter(|_| demand.on_demand == 0);
         let beside = taken.on_demand.get(kind).copied().unwrap_or(0);
         let spot = spot.map(|most| most.saturating_add(beside));
-        limit(&config.capacity, kind, region).into_iter().chain(on_demand).chain(spot).min()
+        let offered = (!is_offered(config, kind, region)).then_some(0);
+        limit(&config.capacity, kind, region).into_iter().chain(on_demand).chain(spot).chain(offered).min()
     };
-    let quota = |kind: &str| limit(&config.quota, kind, region);
     let (_, there) = spread(&capacity);
-    let (runs, got) = spread(&|kind| capacity(kind).into_iter().chain(quota(kind)).min());
+    let (runs, got) = spread(&|kind| capacity(kind).into_iter().chain(quota(config, kind, region)).min());
     let short = match (there < demand.count, got < demand.count) {
         (true, _) => {
             let message = format!("{} wanted in {region}, {there} to be had", wanted());
@@ -100,6 +100,16 @@ pub(crate) fn allocate(config: &SimConfig, region: &str, demand: &Demand, taken:
         (false, false) => None,
     };
     Given { runs, count: got, short }
+}
+
+/// True if the region offers the type.
+pub(crate) fn is_offered(config: &SimConfig, kind: &str, region: &str) -> bool {
+    ![kind, &format!("{kind}@{region}")].iter().any(|it| config.not_offered.contains(*it))
+}
+
+/// Returns how many instances of a type the account may run in a region.
+pub(crate) fn quota(config: &SimConfig, kind: &str, region: &str) -> Option<u32> {
+    limit(&config.quota, kind, region)
 }
 
 /// Returns the instances among `runs` that make up `count`, best type first.

@@ -13,6 +13,7 @@ use drstack_core::control::lease::Permit;
 use drstack_core::facts::FactQuery;
 use drstack_core::kind::{DynKind, FieldChange, Place};
 use drstack_core::sides::{Copied, Sides};
+use drstack_core::supply::{Supply, Wanted};
 use futures_util::future::{BoxFuture, FutureExt, TryFutureExt};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -26,6 +27,7 @@ use crate::gate::Asked;
 use crate::operation::Operation;
 use crate::sim::{Sim, regional};
 use crate::state::{State, region};
+use crate::supply;
 use crate::world::Key;
 
 /// Most ids in one bulk call, as with most bulk calls of AWS.
@@ -193,6 +195,25 @@ impl Cloud for Sim {
                 (state.age() - state.begun, state.now())
             };
             Ok(backlog::sides(self.config().backlog.get(&copied.name), copied, age, now, since))
+        }
+        .boxed()
+    }
+
+    /// Answers for the standby region; as one call on `supply`, which a fault may select.
+    fn supply<'a>(&'a self, scope: &'a Scope, wanted: &'a [Wanted]) -> BoxFuture<'a, Supply> {
+        async move {
+            let (operation, place) = (Operation::Read, Place::Standby);
+            let region = region(scope, place);
+            let asked = Asked { operation, kind: "supply", place, region, subject: &scope.stack };
+            let answer = async {
+                let pass = self.admit(&asked).await?;
+                let supply = supply::supply(self.config(), &self.state(), region, wanted);
+                self.release(&pass, &asked).await.map(|()| supply)
+            };
+            answer.await.unwrap_or_else(|error| {
+                let unknown = vec![("instance types and quotas".to_owned(), error)];
+                Supply { unknown, ..Supply::default() }
+            })
         }
         .boxed()
     }

@@ -41,6 +41,8 @@ pub struct SimConfig {
     pub spot: BTreeMap<String, u32>,
     /// Instances the account may run, by `type` or `type@region`; unlimited where nothing is said.
     pub quota: BTreeMap<String, u32>,
+    /// Types that are not offered, by `type` or `type@region`.
+    pub not_offered: BTreeSet<String>,
     /// For how long a look or a listing may miss what was just made.
     #[schemars(with = "String")]
     pub lag: SignedDuration,
@@ -77,6 +79,7 @@ impl Default for SimConfig {
             on_demand: BTreeMap::new(),
             spot: BTreeMap::new(),
             quota: BTreeMap::new(),
+            not_offered: BTreeSet::new(),
             lag: SignedDuration::ZERO,
             down: BTreeSet::new(),
             timeout: SignedDuration::from_secs(5),

@@ -25,6 +25,7 @@ mod operation;
 mod seat;
 mod sim;
 mod state;
+mod supply;
 mod world;
 
 pub use calls::CallRecord;

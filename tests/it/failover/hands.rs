@@ -279,3 +279,36 @@ fn a_status_names_no_command_that_waits_for_the_change_of_mode() {
     }
     run(&machine, "failback s --auto-approve", None).ok();
 }
+
+/// What runs may be led to by a weight, or by a record of another tool: nothing of it goes unsaid.
+#[test]
+fn capacity_that_goes_is_named_with_what_is_in_service() {
+    let machine = machine_of(&format!("{STACK}{CHECK}"));
+    let said = "1 instance is in service in `drstack-demo-pool-batch` and ends with it: whoever is led to it gets no answer";
+    let part = run(&machine, "plan s --destroy --target pool.batch", None).ok();
+    assert!(part.stdout.contains(said), "{part:?}");
+    let whole = run(&machine, "plan s --destroy", None).ok();
+    assert!(!whole.stdout.contains(said), "{whole:?}");
+    let (without, _) = STACK.split_once("[pool.batch]").expect("the pool");
+    machine.write("s/stack.toml", without);
+    let plan = run(&machine, "plan s", None).ok();
+    assert!(plan.stdout.contains(said), "{plan:?}");
+}
+
+/// Users who are led to a region whose writers are told to stop are worse off than those who stay.
+#[test]
+fn a_failback_leads_nobody_to_writers_that_it_could_not_tell() {
+    let machine = machine_of(&format!("{STACK}{CHECK}{TRAFFIC}[fence.writers]\n"));
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    run(&machine, "apply s --auto-approve", None).ok();
+    let fault =
+        "[[faults]]\nsubject = \"epoch\"\nkind = \"parameter\"\noperation = \"update\"\nerror = \"denied\"\n";
+    machine.write("denied.toml", fault);
+    let denied = run(&machine, "failback s --auto-approve", Some("denied.toml")).code(1);
+    assert!(denied.stderr.contains("FAILED changing fence.writers/epoch"), "{denied:?}");
+    assert!(!denied.stderr.contains("changed traffic.api/traffic-switch"), "{denied:?}");
+    let back = run(&machine, "failback s --auto-approve", None).ok();
+    let at = |of: &str| back.stderr.find(of).unwrap_or_else(|| panic!("no {of}: {back:?}"));
+    assert!(at("changed fence.writers/active-region") < at("changed traffic.api/traffic-switch"), "{back:?}");
+    run(&machine, "plan s --detailed-exitcode", None).ok();
+}

@@ -22,7 +22,7 @@ pub enum RunState {
     Done,
     /// It ended, and steps failed.
     Failed,
-    /// It was killed, or another run took over from it. A later run of the same command goes on where
+    /// It was killed, also after its last step, or another run took over from it. A later run of the same command goes on where
     /// it stopped.
     CutOff,
     /// Its journal does not say when it began or ended.
@@ -30,10 +30,13 @@ pub enum RunState {
 }
 
 impl RunState {
-    fn of(told: &Told, holder: Option<&str>, run: &str) -> Self {
+    fn of(told: &Told, holder: Option<&str>, folder: &Folder) -> Self {
+        // Its report is the last that these write.
+        let owes_report = matches!(told.purpose.as_deref(), Some("failover" | "failback"));
         let failed = told.count(|it| matches!(it, StepEnd::Failed(_)));
         match (told.started, told.ended) {
-            _ if holder == Some(run) => Self::Running,
+            _ if holder == Some(folder.run.as_str()) => Self::Running,
+            (Some(_), Some(_)) if owes_report && !folder.has_report => Self::CutOff,
             (Some(_), Some(_)) if failed > 0 => Self::Failed,
             (Some(_), Some(_)) => Self::Done,
             (Some(_), None) => Self::CutOff,
@@ -137,7 +140,7 @@ async fn read(session: &Session, all: &[&Folder]) -> Result<Vec<PastRun>, Failur
         runs.push(PastRun {
             run: folder.run.clone(),
             purpose: told.purpose.clone(),
-            state: RunState::of(&told, holder.as_deref(), &folder.run),
+            state: RunState::of(&told, holder.as_deref(), folder),
             started: told.started,
             ended: told.ended,
             steps: told.planned,

@@ -78,6 +78,7 @@ impl Session {
             findings.extend(self.of_steps(planned, commands, is_applied));
             findings.extend(self.of_restored(planned, commands));
             findings.extend(self.of_objective(planned, commands));
+            findings.extend(self.of_supply(planned, commands.of("status")).await?);
         } else {
             findings.extend(self.of_serving(planned, commands)?);
         }

@@ -81,7 +81,7 @@ impl Session {
     }
 
     /// Compiles the stack as it serves after a failover with this epoch.
-    pub(super) fn as_it_serves(&self, facts: &Facts, epoch: u64) -> Graph {
+    pub(crate) fn as_it_serves(&self, facts: &Facts, epoch: u64) -> Graph {
         compile(&self.stack, facts, Standing { epoch, ..Mode::Active.into() }).graph
     }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::bridge::{Erased, ShapeError, live, spec};
 use super::{Kind, json};
+use crate::link::Link;
 
 /// Instances wanted from a region, or in service there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,6 +80,10 @@ pub struct Rung<S> {
 pub trait Capacity: Kind {
     /// The instances that `spec` wants.
     fn demand(spec: &Self::Spec) -> Demand;
+    /// The subnets that the instances run in; none if it knows nothing of subnets.
+    fn within(_spec: &Self::Spec) -> Vec<Link> {
+        Vec::new()
+    }
     /// Number of instances in service.
     fn serving(live: &Self::Live) -> u32;
     /// The instances in service by type and purchase option, in the numbers of [`Capacity::demand`]; `None` if the
@@ -147,6 +152,7 @@ pub trait Capacity: Kind {
 #[expect(missing_docs, reason = "each method is the one of the same name on `Capacity`")]
 pub trait DynCapacity: Send + Sync {
     fn demand(&self, spec: &Value) -> Result<Demand, ShapeError>;
+    fn within(&self, spec: &Value) -> Result<Vec<Link>, ShapeError>;
     fn serving(&self, live: &Value) -> Result<u32, ShapeError>;
     fn bought(&self, live: &Value) -> Result<Option<Demand>, ShapeError>;
     fn bought_as(&self, spec: &Value, live: &Value) -> Result<Option<Demand>, ShapeError>;
@@ -167,6 +173,9 @@ pub trait DynCapacity: Send + Sync {
 impl<K: Capacity> DynCapacity for Erased<K> {
     fn demand(&self, of: &Value) -> Result<Demand, ShapeError> {
         Ok(K::demand(&spec::<K>(of)?))
+    }
+    fn within(&self, of: &Value) -> Result<Vec<Link>, ShapeError> {
+        Ok(K::within(&spec::<K>(of)?))
     }
     fn serving(&self, of: &Value) -> Result<u32, ShapeError> {
         Ok(K::serving(&live::<K>(of)?))

@@ -10,6 +10,7 @@ use drstack_core::control::lease::Permit;
 use drstack_core::facts::FactQuery;
 use drstack_core::kind::{FieldChange, Place};
 use drstack_core::sides::{Copied, Sides};
+use drstack_core::supply::{Supply, Wanted};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -149,6 +150,12 @@ impl Cloud for AwsCloud {
         Box::pin(async move {
             let [primary, standby] = [Place::Primary, Place::Standby].map(|it| self.0.target(scope, it));
             known(copied.kind)?.sides(&primary, &standby, copied, since).await
+        })
+    }
+
+    fn supply<'a>(&'a self, scope: &'a Scope, wanted: &'a [Wanted]) -> BoxFuture<'a, Supply> {
+        Box::pin(async move {
+            crate::services::ec2::supply::aws::supply(&self.0.target(scope, Place::Standby), wanted).await
         })
     }
 

@@ -20,6 +20,16 @@ pub const SIDES: &[Operation] = &[
     operation("s3", "ListBucketVersions"),
 ];
 
+/// Operations that ask what the standby region has for a failover.
+pub const SUPPLY: &[Operation] = &[
+    operation("ec2", "DescribeInstanceTypeOfferings"),
+    operation("ec2", "DescribeInstanceTypes"),
+    operation("ec2", "DescribeInstances"),
+    operation("ec2", "DescribeSubnets"),
+    operation("servicequotas", "GetAWSDefaultServiceQuota"),
+    operation("servicequotas", "GetServiceQuota"),
+];
+
 /// Where a role makes a call, and what for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Call {
@@ -51,6 +61,10 @@ impl Calls {
         }
         for operation in SIDES.iter().filter(|_| !matches!(role, Role::Failover | Role::Sync)) {
             calls.add(operation, [Place::Primary, Place::Standby].into());
+        }
+        // `status` asks what the region has for a failover.
+        for operation in SUPPLY.iter().filter(|_| matches!(role, Role::Read | Role::Apply)) {
+            calls.add(operation, [Place::Standby].into());
         }
         for operation in CONTROL.iter().filter(|it| role != Role::Read || it.reads()) {
             calls.add(operation, [Place::Standby].into());

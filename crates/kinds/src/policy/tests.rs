@@ -6,7 +6,7 @@ use drstack_core::stack::{FileError, InputValues, ReadFiles, Stack, load};
 use serde_json::Value;
 
 use super::calls::places;
-use super::{CONTROL, MOST_CHARACTERS, Role, SIDES, characters, operations, parts, policy};
+use super::{CONTROL, MOST_CHARACTERS, Role, SIDES, SUPPLY, characters, operations, parts, policy};
 use crate::facts;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
@@ -119,7 +119,7 @@ fn a_call_is_allowed_to_the_roles_that_make_it_and_to_no_other() {
     }
     let of_facts = || facts::ALL.iter().flat_map(|(_, operations)| operations.iter());
     let named = |it: &Operation| format!("{}:{}", it.service, it.action);
-    made.entry(Made::Read).or_default().extend(of_facts().chain(SIDES).map(named));
+    made.entry(Made::Read).or_default().extend(of_facts().chain(SIDES).chain(SUPPLY).map(named));
     made.entry(Made::Sync).or_default().extend(of_facts().map(named));
     for role in [Made::Read, Made::Sync, Made::Failover] {
         let of_control = CONTROL.iter().filter(|it| role != Made::Read || it.reads());

@@ -15,6 +15,7 @@ pub mod reservation_fact;
 pub mod route_table;
 pub mod security_group;
 pub mod subnet;
+pub mod supply;
 pub mod template_fields;
 #[cfg(feature = "aws")]
 pub(crate) mod templates;

@@ -4,8 +4,8 @@ use super::Draft;
 use crate::cloud::Found;
 use crate::graph::Resource;
 use crate::kind::{DynKind, Readiness, ShapeError};
-use crate::observe::Observed;
-use crate::plan::Remark;
+use crate::observe::{Observed, Owned};
+use crate::plan::{Intent, Remark};
 
 impl Draft<'_> {
     pub(super) fn remark_waiting(&mut self, resource: &Resource, ready: Readiness) {
@@ -30,6 +30,28 @@ impl Draft<'_> {
                 "{left} instance{plural} still on-demand; Auto Scaling replaces them as spot becomes available"
             );
             self.report.notes.push(Remark { address: resource.address.to_string(), text });
+        }
+        Ok(())
+    }
+
+    /// Says of capacity that goes, and nothing in its place, how much of it is in service: other records than the
+    /// stack's may lead users there.
+    pub(super) fn name_what_serves(&mut self, kind: &dyn DynKind, owned: &Owned) -> Result<(), ShapeError> {
+        let goes = match self.options.intent {
+            Intent::Destroy => !self.options.targets.is_empty(),
+            _ => self.moved.is_gone(&owned.address.component()),
+        };
+        let serving = kind.serving(&owned.found.live)?.unwrap_or(0);
+        if goes && serving > 0 {
+            let (are, end, them) = match serving {
+                1 => ("instance is", "ends", "it"),
+                _ => ("instances are", "end", "them"),
+            };
+            let text = format!(
+                "{serving} {are} in service in `{}` and {end} with it: whoever is led to {them} gets no answer",
+                owned.found.id
+            );
+            self.report.notes.push(Remark { address: owned.address.to_string(), text });
         }
         Ok(())
     }

@@ -53,6 +53,7 @@ impl Draft<'_> {
                 }
                 Succession::After(steps) => {
                     let reason = self.reason_to_remove(owned);
+                    self.name_what_serves(kind, owned)?;
                     let id = self.delete(kind, owned.place, &owned.address, &owned.found, reason, false)?;
                     self.steps[id].needs.extend(steps);
                     if self.holds_data(owned.kind) {

@@ -206,10 +206,13 @@ impl Draft<'_> {
             return self.by_shares(want);
         }
         let traffic = self.moves_users();
-        // Lift what was put on the primary after the failover before traffic returns to it.
+        // Lift what was put on the primary after the failover, and tell writers that it serves, before traffic
+        // returns to it.
         let lifts = |step: &Step| {
-            let kind = self.kinds.get(&step.kind);
-            kind.is_some_and(|kind| kind.needs_both_regions() && kind.traffic().is_none())
+            let kind = self.kinds.get(&step.kind).filter(|kind| kind.traffic().is_none());
+            kind.is_some_and(|kind| {
+                kind.needs_both_regions() || kind.tells_who_serves() && step.action == Action::Update
+            })
         };
         let lifted: Vec<StepId> =
             self.steps.iter().enumerate().filter(|(_, step)| lifts(step)).map(|(id, _)| id).collect();

@@ -377,6 +377,10 @@ impl Capacity for Group {
         Demand { types, weights, count, on_demand: on_demand(spec).min(count) }
     }
 
+    fn within(spec: &GroupSpec) -> Vec<Link> {
+        spec.subnets.clone()
+    }
+
     fn serving(live: &GroupLive) -> u32 {
         live.in_service() / live.unit()
     }

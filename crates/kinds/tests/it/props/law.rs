@@ -298,14 +298,15 @@ impl<'a> Law<'a> {
     }
 
     /// To the primary, or with shares that change: what grows, then traffic, then what shrinks or
-    /// goes. A fence is lifted before traffic comes back.
+    /// goes. A fence is lifted, and writers are told, before traffic comes back.
     fn back(&mut self) {
         let traffic = self.of_phase(Phase::Traffic);
         let switches = traffic.iter().any(|id| !self.kind(*id).needs_both_regions());
         let returns = self.options.intent == Intent::Failback || switches;
         let is_lift = |id: &StepId| {
             let kind = self.kind(*id);
-            returns && kind.needs_both_regions() && self.phases[*id].is_none()
+            let tells = kind.tells_who_serves() && self.steps[*id].action == Action::Update;
+            returns && (kind.needs_both_regions() || tells) && self.phases[*id].is_none()
         };
         let lifts: Vec<StepId> = self.ids().filter(is_lift).collect();
         let grows: Vec<StepId> = self.ids().filter(|id| !returns && self.grows(*id)).collect();

@@ -19,7 +19,7 @@ pub(crate) enum Edge {
     Need,
     /// From a new resource to the old one that it replaces.
     NewOld,
-    /// From a fence that is lifted to traffic.
+    /// From a fence that is lifted, or tells who serves, to traffic.
     LiftTraffic,
     /// From traffic to what shrinks or goes.
     TrafficShrink,
@@ -111,8 +111,9 @@ impl Edge {
                 is_pair && then.replaces && then.action == Action::Delete
             }
             Self::LiftTraffic => {
-                let lifts = kind(first).needs_both_regions() && phase(first).is_none();
-                lifts && phase(then) == Some(Phase::Traffic)
+                let tells = kind(first).tells_who_serves() && first.action == Action::Update;
+                let lifts = kind(first).needs_both_regions() || tells;
+                lifts && phase(first).is_none() && phase(then) == Some(Phase::Traffic)
             }
             Self::TrafficShrink => phase(first) == Some(Phase::Traffic) && goes(then),
             Self::UsersServing => first.action == Action::Delete && kind(first).leads_users() && serves(then),
