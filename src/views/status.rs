@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use drstack_app::planned::PlanOutcome;
 use drstack_app::readiness::{Check, ComponentState, Finding, Readiness, Weight};
+use drstack_core::component::StackFacts;
 use drstack_core::objective::Mode;
 use drstack_core::plan_file::PlanHead;
 use drstack_core::text::plain;
 use jiff::Timestamp;
 
 use super::color::{GREEN, RED, YELLOW, paint};
-use super::{count, duration, forecast, head};
+use super::{count, data, duration, forecast, head};
 use crate::lines::{Line, StatusLine};
 use crate::ui::Ui;
 
@@ -22,7 +23,11 @@ const SHOWN: usize = 20;
 const LISTED: usize = 40;
 
 /// What nothing measures yet, so that no verdict rests on it.
-const NOT_LOOKED_AT: &str = "Not looked at: replication lag, and so how much data a failover would lose; objects from before their copy or its replication rule; whether a failover's calls are allowed; whether the region has the capacity on the day.\n";
+const NOT_LOOKED_AT: &str = "Not looked at: whether a failover's calls are allowed; whether the region has the capacity on the day.\n";
+
+/// What is compared on request only.
+const NOT_COMPARED: &str =
+    "Not compared: the data of both regions, and so how much a failover would lose now (`--data` does).\n";
 
 /// A status to show.
 pub(crate) struct Shown<'a> {
@@ -45,6 +50,12 @@ impl Shown<'_> {
         ui.result(&self.verdict());
         ui.result(&findings(&readiness.findings));
         ui.result(&components(&readiness.components));
+        if let Some(data) = &readiness.data {
+            let StackFacts { primary, standby, .. } = &head.facts;
+            ui.result("Data of both regions:\n");
+            ui.result(&data::divergence(data, &[], primary, standby));
+            data.iter().for_each(|it| ui.line(&Line::Divergence(it)));
+        }
         readiness.findings.iter().for_each(|it| ui.line(&Line::Finding(it)));
         readiness.components.iter().for_each(|it| ui.line(&Line::ComponentState(it)));
         let is_whole = planned.report.blocked.is_empty();
@@ -61,6 +72,7 @@ impl Shown<'_> {
         }
         ui.result(&self.bundle());
         if head.standing.mode == Mode::Standby {
+            ui.result(if readiness.data.is_none() { NOT_COMPARED } else { "\n" });
             ui.result(NOT_LOOKED_AT);
         }
         let forecast = failover.map(|it| forecast::line(it, is_whole));

@@ -2,6 +2,7 @@
 
 pub mod apply;
 mod change;
+mod compare;
 pub mod destroy;
 pub mod drain;
 pub mod failback;

@@ -10,6 +10,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::report::data::Data;
+
 /// How much a finding weighs, the heaviest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -48,6 +50,8 @@ pub enum Check {
     Objective,
     /// What the standby region has for the instances of a failover: types, quotas and addresses.
     Supply,
+    /// Data that a failover would lose now, or of which nobody knows.
+    Data,
     /// What no check asks after a failover, so that none is known to have recovered it.
     Unasked,
     /// What did not answer.
@@ -155,6 +159,9 @@ pub struct Readiness {
     /// The components, those with the heaviest findings first.
     #[serde(skip)]
     pub components: Vec<ComponentState>,
+    /// Both sides of the replicated data; none if they were not compared.
+    #[serde(skip)]
+    pub data: Option<Vec<Data>>,
 }
 
 impl Readiness {
@@ -164,7 +171,7 @@ impl Readiness {
         let with = |weight| findings.iter().filter(|it| it.weight == weight).count();
         let (not_ready, unknown) = (with(Weight::NotReady), with(Weight::Unknown));
         let ready = (not_ready, unknown) == (0, 0);
-        Self { ready, not_ready, unknown, in_line, bundle, findings, components: Vec::new() }
+        Self { ready, not_ready, unknown, in_line, bundle, findings, components: Vec::new(), data: None }
     }
 }
 

@@ -23,11 +23,12 @@ use crate::report::restored;
 use crate::session::Session;
 use crate::text::{count, listed};
 
-/// Looks at the stack of `session`, which an operator `typed`, and tells whether it could fail over.
+/// Looks at the stack of `session`, which an operator `typed`, and tells whether it could fail over. Compares both sides of
+/// its data on request: that reads all of it.
 ///
 /// # Errors
 /// Returns an error if the stack is invalid, or the control bucket does not answer.
-pub async fn status(session: &mut Session, typed: &str) -> Ended {
+pub async fn status(session: &mut Session, typed: &str, data: bool) -> Ended {
     let mode = session.mode().await?.standing().mode;
     if mode == Mode::Standby {
         session.decisions.by_itself = Some(session.may_alone().await?);
@@ -35,7 +36,7 @@ pub async fn status(session: &mut Session, typed: &str) -> Ended {
     let options = Options { intent: Intent::Converge, mode, targets: Vec::new(), delete_data: [].into() };
     let planned = session.plan(&options).await?;
     let commands = Commands { typed, is_signed: session.stack.signing.is_some() };
-    let readiness = session.readiness(&planned, &commands).await?;
+    let readiness = session.readiness(&planned, &commands, data).await?;
     session.tell(News::Moved { moved: &planned.moved, primary: &session.stack.facts.primary });
     let (stack, now) = (&session.stack, session.now());
     session.tell(News::Readiness { stack, planned: &planned, readiness: &readiness, now });
@@ -62,7 +63,12 @@ impl Commands<'_> {
 
 impl Session {
     /// Weighs what was looked at.
-    async fn readiness(&self, planned: &PlanOutcome, commands: &Commands<'_>) -> Result<Readiness, Failure> {
+    async fn readiness(
+        &self,
+        planned: &PlanOutcome,
+        commands: &Commands<'_>,
+        data: bool,
+    ) -> Result<Readiness, Failure> {
         let mut findings: Vec<Finding> = self.of_lock(commands).await?.into_iter().collect();
         findings.extend(self.of_mode(planned, commands));
         findings.extend(self.of_looks(planned, commands));
@@ -81,6 +87,15 @@ impl Session {
             findings.extend(self.of_supply(planned, commands.of("status")).await?);
         } else {
             findings.extend(self.of_serving(planned, commands)?);
+        }
+        let mut compared = None;
+        if data {
+            let again = commands.of("status").map(|it| format!("{it} --data"));
+            let (of_data, both) = self.of_data(planned, again.as_ref()).await?;
+            // After a failover it is the failback that compares them.
+            let stands_by = planned.mode.standing().mode == Mode::Standby;
+            findings.extend(of_data.into_iter().filter(|_| stands_by));
+            compared = Some(both);
         }
         let about = |check, address: &str, text: String| Finding {
             weight: Weight::Note,
@@ -106,6 +121,7 @@ impl Session {
         }
         let mut readiness = Readiness::of(findings, planned.report.unchanged, bundle);
         readiness.components = self.component_states(planned, &readiness.findings);
+        readiness.data = compared;
         Ok(readiness)
     }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::text::{count, duration};
 
 /// One bucket or table: how its two sides compare, or the error of the comparison.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Data {
     /// The component that keeps it in both regions.
     pub address: String,
