@@ -376,6 +376,10 @@ mod servers {
             status.stdout.contains("NOT KNOWN") && status.stdout.contains("could not look at its quota L-"),
             "{status:?}"
         );
+        // It replicates nothing: the objects and items that the primary was seeded with are missing.
+        let data = machine.run(["status", "s", "--data"]).code(1);
+        assert!(data.stdout.contains("bucket.models: 1 object on the way"), "{data:?}");
+        assert!(data.stdout.contains("table.features: not known: 1 item not there yet"), "{data:?}");
         let asked = server.calls();
         for operation in
             ["DescribeInstanceTypeOfferings", "DescribeInstanceTypes", "DescribeInstances", "GetServiceQuota"]
