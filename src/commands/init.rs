@@ -34,8 +34,7 @@ pub(super) fn run(ui: Ui, args: &InitArgs) -> Ended {
     std::fs::create_dir_all(dir).map_err(|error| files::unwritable(dir, Status::Failed, &error))?;
     let stack = STACK.replace("NAME", &name(dir));
     files::write(&path, stack.as_bytes())?;
-    let schema = drstack_core::stack::schema(&drstack_kinds::components());
-    files::write(&dir.join("stack.schema.json"), format!("{schema:#}\n").as_bytes())?;
+    write_schema(dir)?;
     ui.line(&Line::Written(WrittenLine { path: path.display().to_string() }));
     ui.result(&format!(
         "Wrote `{}`, and its schema for your editor. Try it without an account:\n  drstack apply {} --cloud sim\n",
@@ -45,8 +44,14 @@ pub(super) fn run(ui: Ui, args: &InitArgs) -> Ended {
     Ok(Exit::Done)
 }
 
+/// Writes the schema of stacks into `dir`, for editors.
+pub(super) fn write_schema(dir: &Path) -> Result<(), Failure> {
+    let schema = drstack_core::stack::schema(&drstack_kinds::components());
+    files::write(&dir.join("stack.schema.json"), format!("{schema:#}\n").as_bytes())
+}
+
 /// Returns a stack's name for the folder `dir`: the folder's own, as far as a stack can have it.
-fn name(dir: &Path) -> String {
+pub(super) fn name(dir: &Path) -> String {
     let folder = dir.canonicalize().ok().and_then(|it| Some(it.file_name()?.to_string_lossy().into_owned()));
     let mut name = String::new();
     for c in folder.unwrap_or_default().to_lowercase().chars() {

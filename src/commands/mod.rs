@@ -3,6 +3,7 @@
 mod apply;
 mod completions;
 mod destroy;
+mod discover;
 mod explain;
 mod failback;
 mod failover;
@@ -97,6 +98,7 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Command {
     Init(init::InitArgs),
+    Discover(discover::DiscoverArgs),
     Validate(validate::ValidateArgs),
     Plan(plan::PlanArgs),
     Show(show::ShowArgs),
@@ -125,6 +127,7 @@ impl Command {
     fn name(&self) -> &'static str {
         match self {
             Self::Init(_) => "init",
+            Self::Discover(_) => "discover",
             Self::Validate(_) => "validate",
             Self::Plan(_) => "plan",
             Self::Show(_) => "show",
@@ -181,6 +184,7 @@ fn dispatch(ui: Ui, args: &Args) -> Ended {
     }
     match &args.command {
         Command::Init(it) => init::run(ui, it),
+        Command::Discover(it) => discover::run(ui, it),
         Command::Validate(it) => validate::run(ui, it),
         Command::Plan(it) => complete(global, plan::run(ui, global, it)),
         Command::Show(it) => show::run(ui, it),

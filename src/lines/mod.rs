@@ -26,7 +26,9 @@ pub(crate) use plan::{
     AlongLine, ComponentForecastLine, ForecastLine, GateLine, OrderLine, PlanFileLine, PlanLine, PostureLine,
     RehearsedLine, RehearsedStepLine, StepLine,
 };
-pub(crate) use program::{ComponentLine, ErrorLine, ExplanationLine, ResourceLine, WrittenLine};
+pub(crate) use program::{
+    ComponentLine, DiscoveredLine, DiscoveredState, ErrorLine, ExplanationLine, ResourceLine, WrittenLine,
+};
 pub(crate) use stack::{
     DiagnosticLine, EdgeLine, GraphLine, NodeLine, OutputLine, OutputValue, SourcePlace, StackLine, ValidLine,
 };
@@ -77,6 +79,7 @@ pub(crate) enum Line<'a> {
     PastStep(PastStepLine<'a>),
     Valid(ValidLine<'a>),
     Written(WrittenLine),
+    Discovered(DiscoveredLine<'a>),
     Rehearsed(RehearsedLine<'a>),
     /// How a failover or a failback went; the control bucket keeps the same as
     /// `runs/RUN/report.json`.

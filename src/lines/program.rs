@@ -40,6 +40,53 @@ pub(crate) struct WrittenLine {
     pub(crate) path: String,
 }
 
+/// An object that `discover` found.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct DiscoveredLine<'a> {
+    /// Its address in the tool that manages it.
+    pub(crate) address: &'a str,
+    /// Its type there.
+    pub(crate) of: &'a str,
+    /// Its name in AWS, or null.
+    pub(crate) name: Option<&'a str>,
+    /// What a failover brings back of it.
+    pub(crate) state: DiscoveredState,
+    /// Why, in a sentence; for what is protected the component.
+    pub(crate) why: &'a str,
+}
+
+/// What a failover brings back of an object.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DiscoveredState {
+    /// A component protects it.
+    Protected,
+    /// The same, and something is left to know.
+    Partly,
+    /// Nothing protects it.
+    Not,
+    /// It needs no protection of its own.
+    Along,
+    /// Nothing that serves needs it.
+    Aside,
+}
+
+impl DiscoveredState {
+    /// Each state, in the order in which they are shown.
+    pub(crate) const ALL: [Self; 5] = [Self::Protected, Self::Partly, Self::Not, Self::Along, Self::Aside];
+
+    /// Its name on the screen.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Protected => "protected",
+            Self::Partly => "partly",
+            Self::Not => "not protected",
+            Self::Along => "along",
+            Self::Aside => "aside",
+        }
+    }
+}
+
 /// A page of `explain`.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct ExplanationLine<'a> {

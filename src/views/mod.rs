@@ -4,6 +4,7 @@ pub(crate) mod annotation;
 mod bars;
 pub(crate) mod color;
 pub(crate) mod data;
+pub(crate) mod discover;
 pub(crate) mod escape;
 pub(crate) mod forecast;
 pub(crate) mod gantt;

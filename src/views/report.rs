@@ -91,6 +91,10 @@ fn first_sentence(report: &Report) -> String {
             if report.accepted { ", which the operator accepted" } else { "" },
             objective(report)
         ),
+        Some(Verdict::Capacity) if report.unasked.is_empty() && !report.unled.is_empty() => format!(
+            "NOT RECOVERED yet: {region} answers, and nobody knows whether {} leads users there.",
+            listed(&report.unled)
+        ),
         Some(Verdict::Capacity) => {
             let is_short = !report.degraded.is_empty();
             let is = if is_short { "is up in part (below)" } else { "is up" };
@@ -265,6 +269,7 @@ mod tests {
             objectives: Vec::new(),
             in_primary: Vec::new(),
             unasked: Vec::new(),
+            unled: Vec::new(),
             rpo: "not measured".into(),
             restored: vec!["table.a/table-import: it holds what was there at noon".to_owned()],
             in_service: Some(InService { before: 10, fewest: 10, after: 40 }),

@@ -5,6 +5,7 @@ mod damaged;
 mod exchanged;
 mod forgotten;
 mod hands;
+mod led;
 mod order;
 mod overlooked;
 mod part;

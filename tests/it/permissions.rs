@@ -188,6 +188,8 @@ fn calls_and_policy_are_the_same() {
         &format!("{text}[network.there]\ntags = {{ team = \"x\" }}\n[table.fixed]\nname = \"fixed\"\n"),
     );
     is_made(&mut life, &text);
+    // It has checks to write, and moto knows no quota: not ready.
+    life.run(&["status", "s", "--data"], 3);
     fails_over_and_back(&mut life);
     drifts(&mut life, &text, &zone);
     gets_smaller_and_goes(&mut life, &text);

@@ -309,6 +309,16 @@ fn quotas_and_types_that_the_standby_region_lacks_are_found_and_a_failover_prove
     }
 }
 
+/// A failover climbs down to other sizes, and so does what is said of it.
+#[test]
+fn other_sizes_count_in_what_a_region_has() {
+    let machine = applied(&CHECK.replace("\n[[", "\nlarger = { \"g5.4xlarge\" = 4 }\n[["));
+    machine.write("region.toml", "not_offered = [\"g5.xlarge\"]\n");
+    let shown = status(&machine, " --sim region.toml").ok();
+    let said = "g5.xlarge is not offered in us-west-2: a failover takes g5.4xlarge in their place";
+    assert!(shown.stdout.contains(said), "{shown:?}");
+}
+
 /// Nobody knows whether a failover comes up where the question is denied.
 #[test]
 fn a_region_that_does_not_say_what_it_has_is_not_called_ready() {

@@ -318,6 +318,24 @@ fn a_pool_with_older_copies_of_its_image_is_renamed_and_renamed_back() {
     }
 }
 
+/// What the control bucket says of who serves is about the stack that was applied with it.
+#[test]
+fn a_sync_of_another_stack_says_nothing_of_who_serves() {
+    let machine = applied("");
+    machine.run(["failover", "s", "--auto-approve", "--cloud", "sim", "--sim", "lost.toml"]).unasked();
+    for (old, new) in [("us-west-2", "eu-west-1"), ("\"fleet\"", "\"other\"")] {
+        machine.write("s/stack.toml", &one_pool("").replace(old, new));
+        let refused = run(&machine, "sync s").code(3);
+        assert!(
+            refused
+                .stderr
+                .contains("the control bucket `acme-control` is of `fleet`, from us-east-1 to us-west-2"),
+            "{refused:?}"
+        );
+        assert!(!refused.stderr.contains("serves"), "{refused:?}");
+    }
+}
+
 #[cfg(feature = "aws")]
 mod servers {
     //! Deploys by boto3 to a primary on moto, and boto3 reads the standby back.
@@ -371,13 +389,10 @@ mod servers {
 
         // moto knows types, zones and addresses, and no quotas of EC2.
         server.find();
-        let status = machine.run(["status", "s"]).code(1);
-        assert!(
-            status.stdout.contains("NOT KNOWN") && status.stdout.contains("could not look at its quota L-"),
-            "{status:?}"
-        );
+        let status = machine.run(["status", "s"]).code(3);
+        assert!(status.stdout.contains("could not look at its quota L-"), "{status:?}");
         // It replicates nothing: the objects and items that the primary was seeded with are missing.
-        let data = machine.run(["status", "s", "--data"]).code(1);
+        let data = machine.run(["status", "s", "--data"]).code(3);
         assert!(data.stdout.contains("bucket.models: 1 object on the way"), "{data:?}");
         assert!(data.stdout.contains("table.features: not known: 1 item not there yet"), "{data:?}");
         let asked = server.calls();

@@ -31,6 +31,7 @@ import re
 import urllib.parse
 
 from fleets import Fleets
+from offer import offered
 from owners import Owners
 from reserve import Reserved
 from retire import Retired, beside
@@ -216,6 +217,8 @@ class Router:
                 if service == "autoscaling":
                     answer = beside(operation, answer)
                     answer = self.reserved.answer(region, operation, body, answer)
+                if operation == "DescribeInstanceTypeOfferings":
+                    answer = offered(region, body, answer)
                 if operation == "CopyImage":
                     await tag_copy(servers, port, head, body, answer)
                 writer.write(answer)

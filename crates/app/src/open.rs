@@ -309,7 +309,7 @@ impl Session {
             return Ok(self);
         }
         let kept = self.kept_facts().await?;
-        let alone = Some(RecoveryInputs { facts: kept.facts, known: BTreeMap::new() });
+        let alone = Some(RecoveryInputs { facts: kept.facts, known: BTreeMap::new(), run: None });
         Ok(Self { alone, ..self })
     }
 
@@ -320,9 +320,9 @@ impl Session {
             return self;
         }
         self.cloud.restrict_to_standby();
-        let Bundle { facts, elsewhere, data, .. } = bundle;
+        let Bundle { facts, elsewhere, data, run, .. } = bundle;
         let known = elsewhere.into_iter().chain(data).collect();
-        Self { alone: Some(RecoveryInputs { facts, known }), ..self }
+        Self { alone: Some(RecoveryInputs { facts, known, run: Some(run) }), ..self }
     }
 
     /// Keeps the rehearsal that the bundle holds.
@@ -407,7 +407,7 @@ impl Session {
         self.decisions.without_control = true;
         self.decisions.files_alone = true;
         if !is_planned {
-            self.alone = Some(RecoveryInputs { facts: Facts::default(), known: BTreeMap::new() });
+            self.alone = Some(RecoveryInputs { facts: Facts::default(), known: BTreeMap::new(), run: None });
         }
         Ok(self)
     }

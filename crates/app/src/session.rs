@@ -79,6 +79,8 @@ pub struct RecoveryInputs {
     /// Resources that the failover does not observe: all outside the standby region, and data in it
     /// that the failover leaves as it is.
     pub known: BTreeMap<Address, Found>,
+    /// The run that published them; none if they are of no bundle.
+    pub run: Option<String>,
 }
 
 impl Session {

@@ -3,6 +3,7 @@
 mod addresses;
 pub mod execute;
 mod facts;
+mod led;
 mod left;
 pub mod lock;
 mod of_data;

@@ -86,6 +86,23 @@ pub struct Captured {
     pub secrets: Secrets,
 }
 
+/// Whether an object exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It does not.
+    Absent,
+    /// It does.
+    There,
+    /// It does, and cannot serve: why, as a sentence.
+    Unwell(String),
+}
+
+impl From<bool> for Presence {
+    fn from(is_there: bool) -> Self {
+        if is_there { Self::There } else { Self::Absent }
+    }
+}
+
 /// Answers of one bulk read, in the order of the ids asked for: `Ok(None)` is certainly absent, `Err` is "could not look".
 pub type Read = Vec<Result<Option<Found>, CloudError>>;
 
@@ -103,16 +120,18 @@ pub trait Cloud: Calls + Send + Sync + 'static {
         place: Place,
         ids: &'a [String],
     ) -> BoxFuture<'a, Read>;
-    /// Says of each id, in this order, whether the object exists, with as few calls as that takes.
+    /// Says of each id, in this order, whether the object exists and can serve, with as few calls as that takes.
     fn exist<'a>(
         &'a self,
         kind: &'static str,
         scope: &'a Scope,
         place: Place,
         ids: &'a [String],
-    ) -> BoxFuture<'a, Vec<Result<bool, CloudError>>> {
+    ) -> BoxFuture<'a, Vec<Result<Presence, CloudError>>> {
         let read = self.read(kind, scope, place, ids);
-        Box::pin(async move { read.await.into_iter().map(|it| it.map(|found| found.is_some())).collect() })
+        Box::pin(
+            async move { read.await.into_iter().map(|it| it.map(|found| found.is_some().into())).collect() },
+        )
     }
     /// Everything of one kind that the stack owns there; `except`, which the caller reads by name, may be left out.
     fn list_owned<'a>(

@@ -78,6 +78,8 @@ pub struct Observed {
     pub taken: BTreeSet<Address>,
     /// Copies of images that are gone: what runs needs none, and nothing more can be launched from them.
     pub no_image: BTreeSet<Address>,
+    /// Data that exists and cannot serve, and why.
+    pub unwell: BTreeMap<Address, String>,
     /// Objects that the stack's own use, which may be these desired resources without their tags:
     /// they seem absent.
     pub untagged: BTreeMap<Address, Vec<Found>>,
@@ -129,7 +131,7 @@ pub async fn observe_alone(
         seen.seen.insert(resource.address.clone(), found.cloned().map_or(Look::Absent, Look::Present));
     }
     seen.taken = there.unknown;
-    seen.no_image = there.no_image;
+    (seen.no_image, seen.unwell) = (there.no_image, there.unwell);
     seen
 }
 

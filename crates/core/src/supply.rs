@@ -17,9 +17,11 @@ use crate::observe::Look;
 pub struct Wanted {
     /// The resource that runs them.
     pub address: Address,
-    /// Instance types, best first.
+    /// Instance types, best first; those last that a failover climbs down to where the usual ones are short.
     pub types: Vec<String>,
-    /// Number of instances of the best type that are bought on-demand, beside those that run.
+    /// How much an instance of each type does, if it is not 1.
+    pub weights: BTreeMap<String, u32>,
+    /// How much is bought on-demand beside what runs, in the same measure.
     pub on_demand: u32,
     /// The same for spot instances.
     pub spot: u32,
@@ -30,9 +32,18 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Returns how many instances are added.
+    /// Returns how many instances of the best type are added.
     pub fn added(&self) -> u32 {
-        self.on_demand.saturating_add(self.spot)
+        self.instances(self.on_demand).saturating_add(self.instances(self.spot))
+    }
+
+    fn weight(&self, of: &str) -> u32 {
+        self.weights.get(of).copied().unwrap_or(1).max(1)
+    }
+
+    /// Returns how many instances of the best type do that much.
+    fn instances(&self, amount: u32) -> u32 {
+        amount.div_ceil(self.types.first().map_or(1, |best| self.weight(best)))
     }
 
     /// Returns the zones of its subnets; `None` if some are not known: a subnet that is yet to be made may be in any.
@@ -183,7 +194,13 @@ pub fn wanted(
             _ => None,
         };
         let (on_demand, spot) = bought.map_or((0, 0), |it| (it.on_demand, it.spot()));
-        let added = |wanted: u32, runs: u32| demand.instances(wanted.saturating_sub(runs));
+        let (mut types, mut weights) = (demand.types.clone(), demand.weights.clone());
+        for rung in capacity.ladder(&spec)? {
+            let lower = capacity.demand(&rung.spec)?;
+            weights.extend(lower.weights);
+            let more: Vec<String> = lower.types.into_iter().filter(|it| !types.contains(it)).collect();
+            types.extend(more);
+        }
         let within = capacity.within(&spec)?;
         let known = |link: &Link| match link {
             Link::Known(id) => Some(id.clone()),
@@ -192,9 +209,10 @@ pub fn wanted(
         let subnets: BTreeSet<String> = within.iter().filter_map(known).collect();
         let wanted = Wanted {
             address: resource.address.clone(),
-            on_demand: added(demand.on_demand, on_demand),
-            spot: added(demand.spot(), spot),
-            types: demand.types,
+            on_demand: demand.on_demand.saturating_sub(on_demand),
+            spot: demand.spot().saturating_sub(spot),
+            types,
+            weights,
             more_subnets: subnets.len() < within.len(),
             subnets,
         };
@@ -226,54 +244,63 @@ pub fn lacks(wanted: &[Wanted], supply: &Supply) -> Vec<Lack> {
                 zones: zones.unwrap_or_default(),
             });
         }
-        fitting.push((it, offered.into_iter().filter_map(|it| offers.get(it)).collect()));
+        let offers = offered.into_iter().filter_map(|of| Some((it.weight(of), offers.get(of)?)));
+        fitting.push((it, offers.collect()));
     }
     all.extend(beyond_quotas(&fitting, &supply.quotas));
     all.extend(crowded(wanted, supply));
     all
 }
 
-/// Instances of one purchase option: whether they are spot ones, how many are added, and for each type, best first, what
-/// one counts against which quota.
-type Added<'a> = (bool, u32, Vec<(u32, Option<&'a str>)>);
+/// What is added to a resource, and for each of its types that is offered how much one instance does, best first.
+type Fitting<'a> = (&'a Wanted, Vec<(u32, &'a Offer)>);
 
-fn by_option<'a>((it, offers): &(&Wanted, Vec<&'a Offer>)) -> [Added<'a>; 2] {
-    let on_demand = offers.iter().map(|it| (it.size, it.on_demand.as_deref())).collect();
-    let spot = offers.iter().map(|it| (it.size, it.spot.as_deref())).collect();
-    [(false, it.on_demand, on_demand), (true, it.spot, spot)]
+/// One type: how much an instance of it does, and how much that counts against which quota.
+type Counted<'a> = (u32, u32, Option<&'a str>);
+
+/// Returns what is added in each purchase option, with whether that is spot, and the types, best first.
+fn by_option<'a>((it, offers): &Fitting<'a>) -> [(bool, u32, Vec<Counted<'a>>); 2] {
+    let counted = |code: fn(&'a Offer) -> Option<&'a str>| {
+        offers.iter().map(|(weight, it)| (*weight, it.size, code(it))).collect()
+    };
+    [
+        (false, it.on_demand, counted(|it| it.on_demand.as_deref())),
+        (true, it.spot, counted(|it| it.spot.as_deref())),
+    ]
 }
 
-/// Returns which of `wanted` do not fit into `quotas`, each with the offers of its types, best first.
-fn beyond_quotas(wanted: &[(&Wanted, Vec<&Offer>)], quotas: &BTreeMap<String, Quota>) -> Vec<Lack> {
+/// Returns which of `wanted` do not fit into `quotas`.
+fn beyond_quotas(wanted: &[Fitting<'_>], quotas: &BTreeMap<String, Quota>) -> Vec<Lack> {
     let mut needs: BTreeMap<&str, u32> = BTreeMap::new();
-    for (_, instances, types) in wanted.iter().flat_map(by_option) {
-        if let Some((size, Some(code))) = types.first() {
+    for (_, amount, types) in wanted.iter().flat_map(by_option) {
+        if let Some((weight, size, Some(code))) = types.first() {
             let need = needs.entry(code).or_default();
-            *need = need.saturating_add(size.saturating_mul(instances));
+            *need = need.saturating_add(size.saturating_mul(amount.div_ceil(*weight)));
         }
     }
     let mut left: BTreeMap<&str, u32> = quotas.iter().map(|(code, it)| (code.as_str(), it.left())).collect();
     let mut all = Vec::new();
     for it in wanted {
-        for (is_spot, adds, types) in by_option(it) {
-            let (mut open, mut is_first_enough) = (adds, true);
-            for (number, (size, code)) in types.iter().enumerate() {
+        for (is_spot, amount, types) in by_option(it) {
+            let (mut open, mut is_first_enough) = (amount, true);
+            for (number, (weight, size, code)) in types.iter().enumerate() {
                 // What counts against no quota, or one that did not answer, is limited by nothing that is known.
                 let Some(left) = code.and_then(|code| left.get_mut(code)) else {
                     open = 0;
                     break;
                 };
-                let fits = open.min(*left / (*size).max(1));
+                let fits = open.div_ceil(*weight).min(*left / (*size).max(1));
                 *left -= fits.saturating_mul(*size);
-                open -= fits;
+                open = open.saturating_sub(fits.saturating_mul(*weight));
                 is_first_enough &= number > 0 || open == 0;
             }
-            let code = types.first().and_then(|(_, code)| *code);
+            let code = types.first().and_then(|(.., code)| *code);
             let Some((quota, code)) = code.and_then(|code| Some((quotas.get(code)?, code))) else { continue };
             if !is_first_enough {
                 let needs = quota.used.saturating_add(needs.get(code).copied().unwrap_or(0));
-                let (of, quota) = (it.0.address.clone(), quota.clone());
-                all.push(Lack::Quota { of, is_spot, adds, fits: adds - open, quota, needs });
+                let (of, quota, adds) = (it.0.address.clone(), quota.clone(), it.0.instances(amount));
+                let fits = adds - it.0.instances(open);
+                all.push(Lack::Quota { of, is_spot, adds, fits, quota, needs });
             }
         }
     }
@@ -304,6 +331,7 @@ mod tests {
         Wanted {
             address: Address::parse(&format!("pool.{name}/group")).unwrap(),
             types: types.iter().map(|it| (*it).to_owned()).collect(),
+            weights: BTreeMap::new(),
             on_demand,
             spot,
             subnets: ["subnet-a".to_owned(), "subnet-b".to_owned()].into(),
@@ -362,6 +390,31 @@ mod tests {
         region.quotas.remove("P");
         let lacking = lacks(&[pool("x", &["g5.xlarge", "p4d.huge"], 5, 0)], &region);
         assert!(matches!(&lacking[..], [it @ Lack::Quota { fits: 5, .. }] if !it.is_short()), "{lacking:?}");
+    }
+
+    #[test]
+    fn an_instance_of_another_size_does_the_work_of_several() {
+        let mut region = supply(8, 0);
+        let mut larger = region.offers.clone().unwrap()["g5.xlarge"].clone();
+        (larger.on_demand, larger.size) = (Some("P".to_owned()), 16);
+        region.offers.as_mut().unwrap().insert("g5.4xlarge".to_owned(), larger);
+        let p = Quota { limit: 32, ..region.quotas["G"].clone() };
+        region.quotas.insert("P".to_owned(), p);
+        let sized = |amount| Wanted {
+            weights: [("g5.4xlarge".to_owned(), 4)].into(),
+            ..pool("x", &["g5.xlarge", "g5.4xlarge"], amount, 0)
+        };
+        // Two of one and two of the other do the work of ten.
+        let lacking = lacks(&[sized(10)], &region);
+        assert!(
+            matches!(&lacking[..], [it @ Lack::Quota { adds: 10, fits: 10, .. }] if !it.is_short()),
+            "{lacking:?}"
+        );
+        let lacking = lacks(&[sized(11)], &region);
+        assert!(
+            matches!(&lacking[..], [it @ Lack::Quota { adds: 11, fits: 10, .. }] if it.is_short()),
+            "{lacking:?}"
+        );
     }
 
     #[test]

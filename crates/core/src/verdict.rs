@@ -17,7 +17,7 @@ use crate::minimum::Minimum;
 use crate::objective::{Mode, Standing};
 use crate::observe::Look;
 use crate::part::Sequence;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanReport};
 
 #[cfg(test)]
 mod tests;
@@ -35,7 +35,7 @@ pub enum Verdict {
     /// What serves was asked and answered, but is less than the stack wants: exit 3, or 0 if the
     /// operator accepted it.
     Degraded,
-    /// The capacity is up, but not all of it was asked if it answers: exit 3.
+    /// The capacity is up, but not all of it was asked if it answers, or nobody knows whether users are led there: exit 3.
     Capacity,
     /// Nothing had to change: exit 0 if what serves was asked and answered, otherwise exit 3.
     NothingToDo,
@@ -144,6 +144,8 @@ pub struct Evidence {
     pub has_service: bool,
     /// What users call and no check has asked.
     pub unasked: BTreeSet<ComponentAddress>,
+    /// What users call by a name of which nobody knows whether it leads to the standby region.
+    pub unled: BTreeSet<ComponentAddress>,
     /// Number of checks of data only.
     pub asked_data: usize,
     /// Number of steps done with less than the stack wants.
@@ -163,7 +165,7 @@ impl Evidence {
         standing: &Standing,
         served: bool,
         (sequence, only): (&Sequence, &[String]),
-        (plan, summary, blocked): (&Plan, &RunSummary, bool),
+        (plan, summary, report): (&Plan, &RunSummary, &PlanReport),
         kinds: &KindRegistry,
         seen: &BTreeMap<Address, Look>,
     ) -> Result<Self, ShapeError> {
@@ -171,7 +173,7 @@ impl Evidence {
         let holds_data = |it: &&Resource| kinds.get(&it.kind).is_some_and(|kind| kind.role().holds_data());
         let data = graph.resources.values().filter(holds_data).map(|it| it.address.component());
         let mut evidence = Self {
-            complete: summary.is_complete() && !blocked,
+            complete: summary.is_complete() && report.blocked.is_empty(),
             served,
             steps: plan.steps.len(),
             degraded: summary.degraded.len(),
@@ -196,13 +198,16 @@ impl Evidence {
         evidence.unasked = sequence.unasked(&asked);
         let is_asked_for =
             |it: &ComponentAddress| only.is_empty() || only.iter().any(|name| it.is_within(name));
-        evidence.unasked.retain(|it| standing.mode_of(it) == Mode::Active && is_asked_for(it));
+        let is_of_run = |it: &ComponentAddress| standing.mode_of(it) == Mode::Active && is_asked_for(it);
+        evidence.unasked.retain(is_of_run);
+        evidence.unled = report.unled.iter().filter(|it| is_of_run(it)).cloned().collect();
         Ok(evidence)
     }
 
-    /// True if all that serves was asked: a check of data says nothing about a service.
+    /// True if all that serves was asked, and users are led there: a check of data says nothing about a service.
     pub fn is_asked(&self) -> bool {
-        if self.has_service { self.unasked.is_empty() } else { self.asked_data > 0 }
+        let is_asked = if self.has_service { self.unasked.is_empty() } else { self.asked_data > 0 };
+        is_asked && self.unled.is_empty()
     }
 
     /// True if there is less than the stack wants.

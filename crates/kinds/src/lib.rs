@@ -4,6 +4,7 @@
 //! Feature `aws` adds the calls; without it everything here is pure.
 
 pub mod components;
+pub mod discover;
 pub mod facts;
 pub mod kms;
 pub mod ledger;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drstack_core::calls::{CallNote, Calls, RefusedCall};
-use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Read, Scope, Secrets};
+use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Presence, Read, Scope, Secrets};
 use drstack_core::control::ControlStore;
 use drstack_core::control::lease::Permit;
 use drstack_core::facts::FactQuery;
@@ -67,6 +67,25 @@ impl Cloud for Sim {
                 answers.extend(self.read_bulk(kind, scope, place, ids).await);
             }
             answers
+        }
+        .boxed()
+    }
+
+    fn exist<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: &'a Scope,
+        place: Place,
+        ids: &'a [String],
+    ) -> BoxFuture<'a, Vec<Result<Presence, CloudError>>> {
+        async move {
+            let replication = self.kinds().get(kind).and_then(|kind| kind.replication());
+            let presence = |found: Option<Found>| {
+                let Some(found) = found else { return Presence::Absent };
+                let why = replication.and_then(|it| it.unwell(&found.live).ok().flatten());
+                why.map_or(Presence::There, Presence::Unwell)
+            };
+            self.read(kind, scope, place, ids).await.into_iter().map(|it| it.map(presence)).collect()
         }
         .boxed()
     }

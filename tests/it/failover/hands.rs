@@ -312,3 +312,53 @@ fn a_failback_leads_nobody_to_writers_that_it_could_not_tell() {
     assert!(at("changed fence.writers/active-region") < at("changed traffic.api/traffic-switch"), "{back:?}");
     run(&machine, "plan s --detailed-exitcode", None).ok();
 }
+
+/// What is being deleted, or never came up, has a name and serves nobody.
+#[test]
+fn a_replica_that_cannot_serve_holds_the_failover() {
+    for (status, serves) in [("ACTIVE", true), ("UPDATING", true), ("CREATING", false), ("DELETING", false)]
+        .into_iter()
+        .chain([("INACCESSIBLE_ENCRYPTION_CREDENTIALS", false), ("ARCHIVED", false)])
+    {
+        let machine = machine_of(&format!("{STACK}{CHECK}{TRAFFIC}{TABLE}"));
+        meddle(&machine, |objects| {
+            objects["table-replica"]["us-west-2"]["acme-features"]["live"]["status"] = status.into();
+        });
+        for command in ["failover s --auto-approve", "failover s --planned --auto-approve"] {
+            let settings = (!command.contains("planned")).then_some("lost.toml");
+            let dry = run(&machine, &format!("{command} --dry-run").replace(" --auto-approve", ""), settings);
+            assert_eq!(dry.code == 0, serves, "{status}, {command}: {dry:?}");
+        }
+        let over = run(&machine, "failover s --auto-approve", Some("lost.toml"));
+        assert_eq!(over.code == 0, serves, "{status}: {over:?}");
+        if !serves {
+            assert!(
+                over.stdout.contains("BLOCKED table.features/table-replica: the replica is "),
+                "{over:?}"
+            );
+            assert!(!over.stderr.contains("changed traffic.api/traffic-switch"), "{over:?}");
+            let without = "failover s --auto-approve --not-waiting-for table.features";
+            let on = run(&machine, without, Some("lost.toml")).code(1);
+            assert!(on.stderr.contains("changed traffic.api/traffic-switch"), "{on:?}");
+        }
+    }
+}
+
+/// Data that somebody deletes while it serves is made again of what there is: what was written since is lost.
+#[test]
+fn data_that_is_gone_while_it_serves_is_said_to_be_lost() {
+    let machine = machine_of(&format!("{STACK}{CHECK}{TABLE}{COLD}"));
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+    run(&machine, "apply s --auto-approve", None).ok();
+    meddle(&machine, |objects| {
+        let all = objects.as_object_mut().expect("objects");
+        assert!(all.remove("table-replica").is_some() && all.remove("table-import").is_some(), "both");
+    });
+    let apply = run(&machine, "apply s --auto-approve", None);
+    for address in ["table.features/table-replica", "table.orders/table-import"] {
+        let said = format!(
+            "{address}: where a failover left it, it was there and is gone: what was written to it in us-west-2 since is lost"
+        );
+        assert!(apply.stdout.contains(&said), "{apply:?}");
+    }
+}

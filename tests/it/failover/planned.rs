@@ -1,6 +1,6 @@
 //! Planned failovers: no step begins before replication has delivered everything.
 
-use super::{LOST, STACK, asked, line, machine, run};
+use super::{CHECK, LOST, STACK, asked, line, machine, machine_of, run};
 use crate::drstack::{Ran, drstack};
 
 /// Returns the backlog of a bucket or table in each line about it, in order.
@@ -109,4 +109,31 @@ fn a_planned_failover_that_is_killed_anywhere_is_finished_without_the_primary() 
         run(&machine, "plan s --detailed-exitcode", None).ok();
     }
     assert!(deaths > 3, "{deaths}: most of these calls are never made");
+}
+
+/// Until users are led away, the primary is written to: a planned failover that goes on waits for that, too.
+#[test]
+fn a_planned_failover_that_died_before_traffic_moved_drains_again() {
+    let traffic = concat!(
+        "[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nprimary_target = \"east.example.com\"\n",
+        "standby_target = \"west.example.com\"\nprobe = \"https://api.example.com/healthz\"\n",
+    );
+    let machine = machine_of(&format!("{STACK}{CHECK}{traffic}[fence.writers]\n"));
+    let fault = "[[faults]]\nkind = \"group\"\noperation = \"update\"\nerror = \"denied\"\n";
+    machine.write("denied.toml", fault);
+    run(&machine, "failover s --planned --auto-approve", Some("denied.toml")).code(1);
+    machine.write("late.toml", "backlog = { acme-models = { waiting = 7 } }\n");
+    let again = "failover s --planned --auto-approve --drain-timeout 1m";
+    let late = run(&machine, again, Some("late.toml")).code(3);
+    assert!(late.stderr.contains("bucket.models: 7 objects to arrive"), "{late:?}");
+    // What leads on says so.
+    for (command, code) in [("status s", 3), ("sync s", 3)] {
+        let said = run(&machine, command, None).code(code);
+        let all = format!("{}{}", said.stdout, said.stderr);
+        assert!(all.contains("`drstack failover --planned s`"), "{command}: {said:?}");
+    }
+    let on = run(&machine, &again.replace(" --drain-timeout 1m", ""), None).ok();
+    assert!(on.stderr.contains("changed traffic.api/traffic-switch"), "{on:?}");
+    // Now the standby region is written to.
+    run(&machine, again, Some("late.toml")).ok();
 }

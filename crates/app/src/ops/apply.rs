@@ -76,7 +76,7 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
     if let Some(file) = &how.file {
         check(file, session, &shown)?;
     }
-    let failover = format!("drstack failover {}", how.typed);
+    let failover = format!("drstack {} {}", mode.failover_on(), how.typed);
     let way_out = session.way_out(&shown, options.intent, Some(&failover)).await;
     session.show(&shown, options.intent, way_out);
     if shown.plan.is_empty() {
@@ -101,7 +101,7 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
     };
     let status = finish(session, &options, shown, Run::Apply, how.parallelism, approval).await?;
     if status == Status::Done && !mode.is_complete() {
-        let hint = format!("run `drstack failover {}` again: it goes on from there", how.typed);
+        let hint = format!("run `drstack {} {}` again: it goes on from there", mode.failover_on(), how.typed);
         let message = "this was what the failover could not do; it is not complete yet";
         return Err(Failure::new(Status::NotReady, message, hint));
     }

@@ -202,6 +202,7 @@ fn report(
             true => judged.evidence.unasked.iter().cloned().collect(),
             false => Vec::new(),
         },
+        unled: judged.evidence.unled.iter().cloned().collect(),
         in_service: counts.in_service(),
         pools: judged.evidence.pools.clone(),
         on_demand: if is_failover || !complete { Vec::new() } else { counts.left_on_demand() },

@@ -51,7 +51,7 @@ pub(crate) async fn sides(
         let before = copies.len();
         copies.retain(|of, it| it.copy != name || of.component() != address.component());
         if copies.len() < before {
-            let text = format!("`{name}` is not there yet, and nothing of it is compared");
+            let text = format!("`{name}` is not there, and nothing of it is compared");
             missing.push(Remark { address: address.to_string(), text });
         }
     }

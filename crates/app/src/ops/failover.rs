@@ -94,9 +94,7 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
         session.app.operator.approve(&question(session, &shown))?;
     }
     let decided = session.now();
-    // A failover that has begun goes on without a drain: the standby region may have been written
-    // to.
-    let (drained, not_awaited) = match how.planned && kept.standing().mode == Mode::Standby {
+    let (drained, not_awaited) = match how.planned && primary_is_written(session, &shown) {
         true => drain(session, &shown, &patience).await.map(|(at, left)| (Some(at), left))?,
         false => (None, Vec::new()),
     };
@@ -112,6 +110,34 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
         not_awaited,
     };
     carry_out(session, shown, kept, &change).await
+}
+
+/// True if users are still led to the primary, or its writers told to write: all that is written until then has to arrive.
+/// Once neither is so, a failover goes on without a drain, since the standby region may have been written to.
+fn primary_is_written(session: &Session, shown: &PlanOutcome) -> bool {
+    if shown.mode.standing().mode == Mode::Standby {
+        return true;
+    }
+    let kind_of = |kind: &str| session.kinds.get(kind);
+    let is_switch =
+        |kind: &str| kind_of(kind).is_some_and(|it| it.traffic().is_some() && !it.needs_both_regions());
+    let tells = |kind: &str| kind_of(kind).is_some_and(|it| it.tells_who_serves());
+    let has = |is: &dyn Fn(&str) -> bool| shown.compiled.graph.resources.values().any(|it| is(&it.kind));
+    let moves = |is: &dyn Fn(&str) -> bool| shown.plan.steps.iter().any(|it| is(&it.kind));
+    match (has(&is_switch), has(&tells)) {
+        (true, _) => moves(&is_switch) || held(shown, &is_switch),
+        (false, true) => moves(&tells) || held(shown, &tells),
+        // Nothing of drstack's says where users are.
+        (false, false) => !shown.mode.is_complete(),
+    }
+}
+
+/// True if something of a kind that `is` meant waits for what is blocked.
+fn held(shown: &PlanOutcome, is: &dyn Fn(&str) -> bool) -> bool {
+    let resources = &shown.compiled.graph.resources;
+    let mut blocked =
+        shown.report.blocked.iter().filter_map(|it| resources.get(&Address::parse(&it.address)?));
+    blocked.any(|it| is(&it.kind))
 }
 
 /// Fails if the files do not fit what exists, or if nothing would be recovered while something is blocked.

@@ -31,8 +31,8 @@ pub enum RunState {
 
 impl RunState {
     fn of(told: &Told, holder: Option<&str>, folder: &Folder) -> Self {
-        // Its report is the last that these write.
-        let owes_report = matches!(told.purpose.as_deref(), Some("failover" | "failback"));
+        // Its report is the last that it writes. A failback may have a first part, which writes none.
+        let owes_report = told.purpose.as_deref() == Some("failover");
         let failed = told.count(|it| matches!(it, StepEnd::Failed(_)));
         match (told.started, told.ended) {
             _ if holder == Some(folder.run.as_str()) => Self::Running,

@@ -175,7 +175,9 @@ impl Session {
             (Mode::Standby, false) => {
                 (format!("a failback to {} is not complete", facts.primary), "failback")
             }
-            (Mode::Active, false) => (format!("a failover to {} is not complete", facts.standby), "failover"),
+            (Mode::Active, false) => {
+                (format!("a failover to {} is not complete", facts.standby), planned.mode.failover_on())
+            }
             (Mode::Active, true) if standing.only.is_empty() => {
                 (format!("{} serves, and nothing stands by for it", facts.standby), "failback")
             }

@@ -8,6 +8,7 @@ use drstack_core::plan::{ByItself, Intent, Options};
 use jiff::Timestamp;
 
 use crate::failure::{Ended, Failure, Status, store_failure};
+use crate::identity::same_stack;
 use crate::operator::{News, Run};
 use crate::ops::finish::{Approval, finish};
 use crate::planned::PlanOutcome;
@@ -37,6 +38,7 @@ pub struct Sync {
 pub async fn sync(session: &mut Session, how: Sync) -> Ended {
     session.decisions.parallelism = Some(how.parallelism);
     let begun = session.now();
+    session.expect_of_this_stack().await?;
     session.expect_in_standby(&how.typed).await?;
     session.expect_as_applied(&how.typed).await?;
     session.signer = if how.check { None } else { signer(&session.stack, how.signing_key)? };
@@ -103,6 +105,11 @@ impl Session {
         Ok(ByItself { limits: self.stack.sync.clone(), had })
     }
 
+    /// Fails if the control bucket is another stack's: what it says of who serves is not about this one.
+    async fn expect_of_this_stack(&self) -> Result<(), Failure> {
+        self.kept_facts().await?.of.iter().try_for_each(|applied| same_stack(&self.stack.facts, applied))
+    }
+
     /// Fails if the primary does not serve: a sync follows it, and after a failover it is idle.
     async fn expect_in_standby(&self, typed: &str) -> Result<(), Failure> {
         let mode = self.sure_mode().await?;
@@ -127,7 +134,10 @@ impl Session {
             ),
             (Mode::Active, false) => (
                 "a failover is not complete".to_owned(),
-                format!("`drstack failover {typed}` goes on with it, `drstack failback {typed}` leads back"),
+                format!(
+                    "`drstack {} {typed}` goes on with it, `drstack failback {typed}` leads back",
+                    mode.failover_on()
+                ),
             ),
             (Mode::Standby, false) => (
                 "a failback is not complete".to_owned(),

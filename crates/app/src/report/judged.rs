@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use drstack_core::address::{Address, ComponentAddress};
+use drstack_core::component::StackFacts;
 use drstack_core::engine::execute::RunSummary;
 use drstack_core::graph::Resource;
 use drstack_core::kind::Place;
@@ -41,14 +42,13 @@ impl Session {
         summary: &RunSummary,
         short: bool,
     ) -> Result<Judged, Failure> {
-        let blocked = !planned.report.blocked.is_empty();
         let graph = &planned.compiled.graph;
         let running: Vec<&Resource> = groups(graph, standing, &self.kinds).collect();
         let seen = match short && summary.is_complete() {
             true => seen_last(planned, &running, summary),
             false => self.look_at(planned, &running).await,
         };
-        let run = (&planned.plan, summary, blocked);
+        let run = (&planned.plan, summary, &planned.report);
         let sequence = planned.sequence.clone().unwrap_or_else(|| self.sequence());
         let evidence = Evidence::of(
             graph,
@@ -168,11 +168,26 @@ impl Judged {
         Failure::new(Status::Failed, message, hint)
     }
 
+    /// Returns the failure for a failover that answers, and of which nobody knows whether users are led to it.
+    fn unled(&self, session: &Session) -> Failure {
+        let StackFacts { primary, standby, .. } = &session.stack.facts;
+        let names = text::listed(&self.evidence.unled.iter().collect::<Vec<_>>());
+        let message =
+            format!("nobody knows whether {names} leads users to {standby}: this is no recovery yet");
+        let hint = format!(
+            "look where the name leads, `dig NAME`, and lead it to {standby} yourself if need be; once {primary} answers, run `drstack apply STACK`"
+        );
+        Failure::new(Status::NotReady, message, hint)
+    }
+
     /// Returns the failure for a failover that did not ask all that serves, and names where to write a
     /// check.
     fn unasked(&self, session: &Session) -> Failure {
         let evidence = &self.evidence;
         let standby = &session.stack.facts.standby;
+        if evidence.unasked.is_empty() && !evidence.unled.is_empty() {
+            return self.unled(session);
+        }
         let unasked = text::listed(&evidence.unasked.iter().map(|it| it.to_string()).collect::<Vec<_>>());
         let answers = if evidence.unasked.len() > 1 { "answer" } else { "answers" };
         let message = match evidence.asked_data > 0 {

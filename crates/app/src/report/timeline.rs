@@ -162,6 +162,11 @@ pub struct Report {
     // As above.
     #[schemars(skip_serializing_if = "Vec::is_empty")]
     pub unasked: Vec<ComponentAddress>,
+    /// Names of which nobody knows whether they lead users to the new region.
+    // As above.
+    #[serde(default)]
+    #[schemars(skip_serializing_if = "Vec::is_empty")]
+    pub unled: Vec<ComponentAddress>,
     /// Data lost: drstack does not measure it yet.
     pub rpo: Cow<'static, str>,
     /// The moment that each restored table dates from.
@@ -240,7 +245,7 @@ impl Report {
             ("data restored", data),
             ("capacity reached", capacity),
             ("checks passed", checked),
-            ("traffic moved", traffic),
+            (if self.unled.is_empty() { "traffic moved" } else { "traffic switched" }, traffic),
             ("done", done),
         ];
         let mut came: Vec<_> = all.into_iter().filter_map(|(name, at)| Some((name, at?))).collect();

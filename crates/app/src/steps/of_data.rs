@@ -4,7 +4,7 @@
 use drstack_core::compile::compile;
 use drstack_core::facts::Facts;
 use drstack_core::graph::Graph;
-use drstack_core::kind::{Action, Role};
+use drstack_core::kind::{Action, Lookup, Place, Role};
 use drstack_core::objective::Mode;
 use drstack_core::observe::{Look, look_by_name};
 use drstack_core::plan::{EMPTY, Intent, Options, Plan, PlanReport, Remark, Step};
@@ -21,6 +21,7 @@ impl Session {
         report: &mut PlanReport,
     ) {
         report.notes.extend(self.made_empty(options, plan).await);
+        report.notes.extend(self.lost_since(options, plan));
         let stays = self.begun_by_a_failover(options, facts, graph).await;
         match options.intent {
             Intent::Destroy => report.kept.extend(stays),
@@ -52,6 +53,28 @@ impl Session {
             Some(Remark { address: address.to_string(), text })
         });
         stays.collect()
+    }
+
+    /// Says of data that is made while the standby region serves that it served: what was written to it is lost.
+    fn lost_since(&self, options: &Options, plan: &Plan) -> Vec<Remark> {
+        if (options.intent, options.mode) != (Intent::Converge, Mode::Active) {
+            return Vec::new();
+        }
+        let is_lost = |step: &&Step| {
+            let kind = self.kinds.get(&step.kind);
+            let is_data = kind.is_some_and(|it| it.role().holds_data() && !it.capabilities().starts_empty);
+            step.action == Action::Create
+                && step.place == Place::Standby
+                && !step.replaces
+                && is_data
+                && kind.is_some_and(|it| it.lookup() == Lookup::Name)
+        };
+        let text = format!(
+            "where a failover left it, it was there and is gone: what was written to it in {} since is lost",
+            self.stack.facts.standby
+        );
+        let lost = plan.steps.iter().filter(is_lost);
+        lost.map(|step| Remark { address: step.address.to_string(), text: text.clone() }).collect()
     }
 
     /// Says of what an apply makes that the last one left data there. The bundle is read only where something

@@ -131,6 +131,7 @@ impl Session {
         self.expect_nothing_left(options, &compiled.graph, &mode, (&report, &seen)).await?;
         report.notes.extend(self.notes(options, &compiled, (&plan, &report), &seen, &now)?);
         self.say_of_data(options, (&facts.facts, &compiled.graph), &plan, &mut report).await;
+        self.say_who_is_led(options, &compiled.graph, &mut report).await;
         let rehearsal =
             self.rehearse(options, &facts.facts, &compiled.graph, (&now, &plan, &mut seen)).await?;
         if let Some(rehearsal) = &rehearsal {

@@ -55,6 +55,18 @@ impl KeptMode {
         record.detected.filter(|_| record.served.is_none())
     }
 
+    /// True if a planned failover is not complete: the primary answered when it began.
+    pub fn is_planned(&self) -> bool {
+        // A later repair is no outage either, and follows one.
+        let has_outage = self.record.as_ref().is_none_or(|it| it.detected.is_some());
+        self.standing().mode == Mode::Active && !self.is_complete() && !has_outage
+    }
+
+    /// Returns `failover`, with the option by which an incomplete one goes on.
+    pub fn failover_on(&self) -> &'static str {
+        if self.is_planned() { "failover --planned" } else { "failover" }
+    }
+
     /// True if the standby region serves all that was asked for: the failover is complete, and its
     /// outage over.
     pub fn is_served(&self) -> bool {

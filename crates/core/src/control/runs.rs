@@ -1,11 +1,11 @@
 //! Past runs, as their journals tell them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
-use crate::address::Address;
+use crate::address::{Address, ComponentAddress};
 use crate::control::journal::{Entry, StepId, written};
 use crate::control::{ControlStore, StoreError};
 use crate::kind::Action;
@@ -90,6 +90,13 @@ impl Told {
         }
     }
 
+    /// True if it ended by itself, did all that it began, and gave the lock back.
+    pub fn is_whole(&self) -> bool {
+        let is_done = |it: &ToldStep| matches!(it.end, StepEnd::Done(_) | StepEnd::Degraded(_));
+        let has_ended = self.ended.is_some() && self.sealed_by.is_none();
+        has_ended && self.unreadable == 0 && self.steps.values().all(is_done)
+    }
+
     /// Returns the number of steps that ended as `is` says.
     pub fn count(&self, is: impl Fn(&StepEnd) -> bool) -> usize {
         self.steps.values().filter(|it| is(&it.end)).count()
@@ -127,6 +134,60 @@ pub async fn told(store: &dyn ControlStore, runs: &[&str]) -> Result<Vec<Told>, 
         Ok(told)
     });
     stream::iter(read).buffered(AT_ONCE).try_collect().await
+}
+
+/// Runs that are read at once on the way back.
+const BACK: usize = 4;
+
+/// Returns the components of `kinds` of which the bundle of run `since`, or the last whole apply if there is none, does not
+/// say how they are: runs have changed them, each named with its component, and ended without a word. `holder` is the run
+/// that has the lock.
+///
+/// # Errors
+/// The store's errors.
+pub async fn unsettled(
+    store: &dyn ControlStore,
+    kinds: &BTreeSet<&str>,
+    since: Option<&str>,
+    holder: Option<&str>,
+) -> Result<BTreeMap<ComponentAddress, String>, StoreError> {
+    let all = folders(store).await?;
+    // The names of runs begin with their times.
+    let newest = all.iter().rev().map(|it| it.run.as_str());
+    let newest: Vec<&str> = newest.take_while(|run| since.is_none_or(|since| *run > since)).collect();
+    let (mut found, mut unpublished) = (BTreeMap::new(), BTreeMap::new());
+    let mut is_settled = false;
+    for some in newest.chunks(BACK) {
+        for (run, told) in some.iter().zip(told(store, some).await?) {
+            let changed = told.steps.values().map(|it| it.address.component());
+            let changed = changed.filter(|it| kinds.contains(it.kind())).map(|it| (it, (*run).to_owned()));
+            let is_whole = told.is_whole() && holder != Some(*run);
+            match (told.purpose.as_deref(), is_whole) {
+                // What came after it was done while the standby region served, and is published by none.
+                (Some("failover"), _) => {
+                    unpublished.clear();
+                    if is_settled {
+                        return Ok(found);
+                    }
+                }
+                (Some("failback"), true) => {
+                    found.extend(unpublished);
+                    return Ok(found);
+                }
+                (Some("apply" | "sync"), true) => {
+                    unpublished.extend(changed);
+                    is_settled |= told.purpose.as_deref() == Some("apply");
+                    if is_settled && since.is_none() {
+                        return Ok(found);
+                    }
+                }
+                _ if !is_settled => found.extend(changed),
+                _ => {}
+            }
+        }
+    }
+    found.extend(unpublished);
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Asks in a failover whether the data that it leaves as it is still exists.
+//! Asks in a failover whether the data that it leaves as it is still exists and can serve.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use crate::address::Address;
-use crate::cloud::{Cloud, Found, Scope};
+use crate::cloud::{Cloud, Found, Presence, Scope};
 use crate::graph::Resource;
 use crate::kind::{KindRegistry, Lookup, Place};
 
@@ -21,6 +21,8 @@ pub(super) struct There {
     pub(super) gone: BTreeSet<Address>,
     /// It does not exist, and what runs needs it no more: an image.
     pub(super) no_image: BTreeSet<Address>,
+    /// It exists and cannot serve, and why.
+    pub(super) unwell: BTreeMap<Address, String>,
     /// Nobody could look.
     pub(super) unknown: BTreeSet<Address>,
 }
@@ -50,10 +52,11 @@ pub(super) async fn are_there(
         for (kind, answers, wanted) in join_all(asked).await {
             for (answer, (address, id)) in answers.into_iter().zip(wanted) {
                 match answer {
-                    Ok(true) => {}
+                    Ok(Presence::There) => {}
+                    Ok(Presence::Unwell(why)) => drop(there.unwell.insert(address.clone(), why)),
                     // A launch asks for its image itself, and what runs needs none: nobody waits to be sure.
-                    Ok(false) if !is_named(kind) => drop(there.no_image.insert(address.clone())),
-                    Ok(false) => missing.entry(kind).or_default().push((address, id)),
+                    Ok(Presence::Absent) if !is_named(kind) => drop(there.no_image.insert(address.clone())),
+                    Ok(Presence::Absent) => missing.entry(kind).or_default().push((address, id)),
                     Err(_) => drop(there.unknown.insert(address.clone())),
                 }
             }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::address::Address;
+use crate::address::{Address, ComponentAddress};
 use crate::kind::{Action, FieldChange, Place};
 
 pub use by_itself::{ByItself, EMPTY, ForAPerson, by_itself};
@@ -134,6 +134,10 @@ pub struct PlanReport {
     pub waiting: Vec<Remark>,
     /// Notes of components and of the planner.
     pub notes: Vec<Remark>,
+    /// Components whose names may not lead users to the standby region once traffic has moved: nobody has seen what leads
+    /// them, or a run that was cut off has changed it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unled: BTreeSet<ComponentAddress>,
     /// Facts that no region answered now, each with the stored answer that is used in its place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stored: Vec<StoredAnswer>,

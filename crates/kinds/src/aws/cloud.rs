@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use drstack_core::calls::{CallNote, Calls, GLOBAL, RefusedCall};
-use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Read, Scope};
+use drstack_core::cloud::{Call, Captured, Cloud, CloudError, Found, Presence, Read, Scope};
 use drstack_core::control::ControlStore;
 use drstack_core::control::lease::Permit;
 use drstack_core::facts::FactQuery;
@@ -66,7 +66,7 @@ impl Cloud for AwsCloud {
         scope: &'a Scope,
         place: Place,
         ids: &'a [String],
-    ) -> BoxFuture<'a, Vec<Result<bool, CloudError>>> {
+    ) -> BoxFuture<'a, Vec<Result<Presence, CloudError>>> {
         Box::pin(async move {
             match known(kind) {
                 Ok(driver) => driver.exist(&self.0.target(scope, place), ids).await,

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use drstack_core::cloud::{Call, CloudError, Owner, Scope};
+use drstack_core::cloud::{Call, CloudError, Owner, Presence, Scope};
 use drstack_core::kind::{FieldChange, Kind, Place};
 use drstack_core::sides::{Copied, Sides};
 use jiff::Timestamp;
@@ -46,9 +46,12 @@ pub trait Driver: Kind {
     /// Says of each of these objects whether it exists, with one call each at most.
     ///
     /// By default by [`Driver::read`], for kinds whose bulk call is that already.
-    fn exist(at: &Target<'_>, ids: &[String]) -> impl Future<Output = Vec<Result<bool, CloudError>>> + Send {
+    fn exist(
+        at: &Target<'_>,
+        ids: &[String],
+    ) -> impl Future<Output = Vec<Result<Presence, CloudError>>> + Send {
         let read = Self::read(at, ids);
-        async { read.await.into_iter().map(|it| it.map(|seen| seen.is_some())).collect() }
+        async { read.await.into_iter().map(|it| it.map(|seen| seen.is_some().into())).collect() }
     }
     /// Lists all objects that the stack owns, by tag or marked name.
     ///

@@ -19,7 +19,7 @@ pub(crate) trait DynDriver: Send + Sync {
         &self,
         at: &'a Target<'a>,
         ids: &'a [String],
-    ) -> BoxFuture<'a, Vec<Result<bool, CloudError>>>;
+    ) -> BoxFuture<'a, Vec<Result<Presence, CloudError>>>;
     fn list_owned<'a>(
         &self,
         at: &'a Target<'a>,
@@ -87,7 +87,7 @@ impl<K: Driver> DynDriver for ErasedDriver<K> {
         &self,
         at: &'a Target<'a>,
         ids: &'a [String],
-    ) -> BoxFuture<'a, Vec<Result<bool, CloudError>>> {
+    ) -> BoxFuture<'a, Vec<Result<Presence, CloudError>>> {
         Box::pin(K::exist(at, ids))
     }
 

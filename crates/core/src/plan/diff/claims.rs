@@ -59,7 +59,10 @@ impl<'a> Draft<'a> {
         in_scope: bool,
     ) -> Result<Option<&'a Found>, ShapeError> {
         match (look, self.claim(kind, resource)) {
-            (Some(Look::Present(found)), _) => return Ok(Some(found)),
+            (Some(Look::Present(found)), _) => match self.unwell(kind, resource, found)? {
+                Some(why) => self.block(&resource.address, why),
+                None => return Ok(Some(found)),
+            },
             // A failover deletes nothing and uses what exists.
             (Some(Look::Absent), Some(claim)) if self.fails_over() => return Ok(Some(claim)),
             (Some(Look::Absent), Some(claim)) => self.block_claimed(resource, claim),
@@ -77,6 +80,20 @@ impl<'a> Draft<'a> {
                 .block(&resource.address, "this run did not look for it; run the command again".to_owned()),
         }
         Ok(None)
+    }
+
+    /// Returns why data cannot serve that a failover needs; `None` if it can, as far as was looked at.
+    fn unwell(
+        &self,
+        kind: &'static dyn DynKind,
+        resource: &Resource,
+        found: &Found,
+    ) -> Result<Option<String>, ShapeError> {
+        let Some(replication) = kind.replication().filter(|_| self.fails_over()) else { return Ok(None) };
+        match self.seen.unwell.get(&resource.address) {
+            Some(why) => Ok(Some(why.clone())),
+            None => replication.unwell(&found.live),
+        }
     }
 
     /// Returns the capacity that a failover raises although it has lost its tags.

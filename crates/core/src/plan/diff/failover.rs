@@ -61,12 +61,21 @@ impl Draft<'_> {
                 self.block(&address, text.to_owned());
                 return Ok(());
             }
-            let text = "it is not in what was last seen of the primary".to_owned();
+            let text = match kind.leads_users() {
+                true => {
+                    self.report.unled.insert(address.component());
+                    format!(
+                        "it is not in what was last seen of the primary: nobody knows whether users are led to {}",
+                        self.stack.standby
+                    )
+                }
+                false => "it is not in what was last seen of the primary".to_owned(),
+            };
             self.report.notes.push(Remark { address: address.to_string(), text });
             self.blocked.insert(address);
             return Ok(());
         };
-        if kind.leads_users() {
+        if kind.leads_users() || self.is_asked_by_a_name(kind, resource) {
             let compared = self.compare(kind, resource, found)?;
             let differs = compared.changes.iter().filter(|it| !it.to.to_string().contains(KNOWN_LATER));
             let differs: Vec<&str> = differs.map(|it| it.field.as_str()).collect();
@@ -81,6 +90,15 @@ impl Draft<'_> {
         self.outputs.insert(address, kind.outputs(&found.id, &found.live)?);
         self.report.unchanged += 1;
         Ok(())
+    }
+
+    /// True if what leads users may ask it: a health check beside a record.
+    fn is_asked_by_a_name(&self, kind: &'static dyn DynKind, resource: &Resource) -> bool {
+        let component = resource.address.component();
+        let leads = |it: &Resource| self.kinds.get(&it.kind).is_some_and(|kind| kind.leads_users());
+        resource.place == Place::Global
+            && kind.traffic().is_none()
+            && self.want.resources.values().any(|it| leads(it) && it.address.component() == component)
     }
 
     /// True if `resource` is data that the standby region serves.

@@ -104,9 +104,22 @@ impl Kind for TableReplica {
     }
 }
 
+/// Returns why a replica with this status cannot serve; `None` if it can (Amazon DynamoDB API reference, `TableStatus`).
+pub(crate) fn unwell(status: &str) -> Option<String> {
+    match status {
+        "ACTIVE" | "UPDATING" => None,
+        "CREATING" => Some("the replica is still being made: it may never get all of its items".to_owned()),
+        other => Some(format!("the replica is {other}: it does not serve")),
+    }
+}
+
 impl Replication for TableReplica {
     fn copied(spec: &TableReplicaSpec) -> Option<Copied> {
         Some(copied_items(Self::NAME, &spec.table))
+    }
+
+    fn unwell(live: &StandbyTable) -> Option<String> {
+        unwell(&live.status)
     }
 }
 

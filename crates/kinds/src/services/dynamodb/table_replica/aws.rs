@@ -3,12 +3,12 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::{
     CreateReplicationGroupMemberAction, DeleteReplicationGroupMemberAction, ReplicationGroupUpdate,
 };
-use drstack_core::cloud::{Call, CloudError, Owner};
+use drstack_core::cloud::{Call, CloudError, Owner, Presence};
 use drstack_core::kind::{FieldChange, Place};
 use drstack_core::sides::{Copied, Sides};
 use jiff::Timestamp;
 
-use super::{StandbyTable, TableReplica, TableReplicaSpec};
+use super::{StandbyTable, TableReplica, TableReplicaSpec, unwell};
 use crate::aws::built;
 use crate::aws::tags::{owned, owner};
 use crate::aws::{Driver, Looked, Seen, Target, each, each_of};
@@ -21,8 +21,12 @@ impl Driver for TableReplica {
         each(ids, |name| async move { look(at, &name).await }).await
     }
 
-    async fn exist(at: &Target<'_>, ids: &[String]) -> Vec<Result<bool, CloudError>> {
-        let there = |name: String| async move { Ok(table(at, &name).await?.is_some()) };
+    async fn exist(at: &Target<'_>, ids: &[String]) -> Vec<Result<Presence, CloudError>> {
+        let there = |name: String| async move {
+            let Some(found) = table(at, &name).await? else { return Ok(Presence::Absent) };
+            let status = found.table_status.as_ref().map_or("UNKNOWN", |it| it.as_str());
+            Ok(unwell(status).map_or(Presence::There, Presence::Unwell))
+        };
         each_of(ids.to_vec(), there).await
     }
 

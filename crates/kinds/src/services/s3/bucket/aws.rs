@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use drstack_core::cloud::{Call, CloudError};
+use drstack_core::cloud::{Call, CloudError, Presence};
 use drstack_core::kind::FieldChange;
 
 use super::{Bucket, BucketLive, BucketSpec};
@@ -13,8 +13,8 @@ impl Driver for Bucket {
         each(ids, |bucket| async move { look(at, &bucket).await }).await
     }
 
-    async fn exist(at: &Target<'_>, ids: &[String]) -> Vec<Result<bool, CloudError>> {
-        let tags = |bucket: String| async move { Ok(s3::tags(at, &bucket).await?.is_some()) };
+    async fn exist(at: &Target<'_>, ids: &[String]) -> Vec<Result<Presence, CloudError>> {
+        let tags = |bucket: String| async move { Ok(s3::tags(at, &bucket).await?.is_some().into()) };
         each_of(ids.to_vec(), tags).await
     }
 
