@@ -55,8 +55,9 @@ pub(super) fn run(ui: Ui, args: &DiscoverArgs) -> Ended {
             Failure::new(Status::Invalid, message, "run `drstack validate` on it first")
         })?,
     };
-    write(&args.dir, &path, before.as_deref(), &composed)?;
-    ui.line(&Line::Written(WrittenLine { path: path.display().to_string() }));
+    if write(&args.dir, &path, before.as_deref(), &composed)? {
+        ui.line(&Line::Written(WrittenLine { path: path.display().to_string() }));
+    }
     views::discover::show(ui, &here, &elsewhere, &target);
     let wrote = match (&before, composed.components.is_empty()) {
         (None, _) => format!("Wrote `{}` and its schema for your editor.", path.display()),
@@ -113,17 +114,18 @@ fn target(args: &DiscoverArgs, before: Option<&str>, things: &[Thing]) -> Result
     Ok(Target { name: init::name(&args.dir), primary, standby })
 }
 
-fn write(dir: &Path, path: &Path, before: Option<&str>, composed: &Composed) -> Result<(), Failure> {
+/// Writes the stack, or adds to the one that is there. Returns whether there was something to write.
+fn write(dir: &Path, path: &Path, before: Option<&str>, composed: &Composed) -> Result<bool, Failure> {
     let Some(before) = before else {
         std::fs::create_dir_all(dir).map_err(|error| files::unwritable(dir, Status::Failed, &error))?;
         files::write(path, composed.text.as_bytes())?;
-        return init::write_schema(dir);
+        return init::write_schema(dir).map(|()| true);
     };
     if composed.components.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let end = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
-    files::write(path, format!("{before}{end}{}", composed.text).as_bytes())
+    files::write(path, format!("{before}{end}{}", composed.text).as_bytes()).map(|()| true)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

@@ -52,7 +52,9 @@ pub(super) fn write_schema(dir: &Path) -> Result<(), Failure> {
 
 /// Returns a stack's name for the folder `dir`: the folder's own, as far as a stack can have it.
 pub(super) fn name(dir: &Path) -> String {
-    let folder = dir.canonicalize().ok().and_then(|it| Some(it.file_name()?.to_string_lossy().into_owned()));
+    // A folder that is not there yet has its name all the same.
+    let path = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    let folder = path.file_name().map(|it| it.to_string_lossy().into_owned());
     let mut name = String::new();
     for c in folder.unwrap_or_default().to_lowercase().chars() {
         match c {

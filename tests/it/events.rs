@@ -242,5 +242,7 @@ fn every_command_writes_lines_of_the_schema_and_every_type_of_it_is_written() {
     seen.extend(types(&with_traffic(), 0, "failover s --cloud sim --only traffic.api --dry-run"));
     seen.extend(types(&crate::sync::behind(), 3, "sync s --cloud sim --check"));
     seen.extend(types(&crate::sync::behind(), 3, "status s --cloud sim"));
+    let state = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/discover/old.tfstate");
+    seen.extend(types(&machine, 0, &format!("discover --tfstate {state} --standby us-west-2 found")));
     assert_eq!(seen, choices(&SCHEMA));
 }

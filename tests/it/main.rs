@@ -17,6 +17,7 @@ mod completions;
 #[cfg(feature = "aws")]
 mod components;
 mod diagnostics;
+mod discover;
 mod drstack;
 mod events;
 mod examples;

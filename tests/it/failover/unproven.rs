@@ -39,7 +39,7 @@ fn a_cold_table_that_was_never_exported_is_not_restored_and_holds_traffic() {
     assert!(over.stdout.contains(why) && over.stdout.contains("NOT COMPLETE"), "{over:?}");
     assert!(!over.stdout.contains("traffic moved") && !over.stdout.contains("Recovered"), "{over:?}");
     let on = lost(&machine, "failover s --not-waiting-for table.orders").code(1);
-    assert!(on.stdout.contains("traffic moved") && on.stdout.contains(why), "{on:?}");
+    assert!(on.stdout.contains("traffic switched") && on.stdout.contains(why), "{on:?}");
     assert!(!on.stdout.contains("Recovered"), "{on:?}");
     assert_eq!(count(&machine, "table-import", "us-west-2"), 0);
 }
@@ -211,7 +211,7 @@ fn traffic_moves_though_control_bucket_and_zones_are_lost_and_its_alarm_is_made_
         world["buckets"].as_object_mut().expect("buckets").clear();
     });
     let over = lost(&machine, "failover s --without-control").unasked();
-    assert!(over.stdout.contains("traffic moved"), "{over:?}");
+    assert!(over.stdout.contains("traffic switched"), "{over:?}");
     let machine = with("");
     machine.write("s/stack.toml", &format!("{first}{pool}[traffic{traffic}"));
     run(&machine, "apply s --auto-approve", None).ok();
