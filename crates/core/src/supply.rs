@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use crate::address::Address;
 use crate::cloud::CloudError;
 use crate::graph::Graph;
 use crate::kind::{KindRegistry, ShapeError};
 use crate::link::{Link, resolve};
-use crate::observe::Look;
 
 /// The instances that a failover would add to one resource.
 #[derive(Clone, Debug, PartialEq)]
@@ -172,13 +173,13 @@ impl Lack {
     }
 }
 
-/// Returns what a failover to `active` adds to what was `seen`, for each resource to which it adds something.
+/// Returns what a failover to `active` adds to what is `live`, for each resource to which it adds something.
 ///
 /// # Errors
 /// A value that does not have the shape of its kind.
 pub fn wanted(
     active: &Graph,
-    seen: &BTreeMap<Address, Look>,
+    live: &dyn Fn(&Address) -> Option<Value>,
     outputs: &BTreeMap<Address, BTreeMap<String, String>>,
     kinds: &KindRegistry,
 ) -> Result<Vec<Wanted>, ShapeError> {
@@ -189,10 +190,8 @@ pub fn wanted(
         let known = |address: &Address, output: &str| outputs.get(address)?.get(output).cloned();
         resolve(&mut spec, &known);
         let demand = capacity.demand(&spec)?;
-        let bought = match seen.get(&resource.address) {
-            Some(Look::Present(found)) => capacity.bought_as(&spec, &found.live)?,
-            _ => None,
-        };
+        let bought =
+            live(&resource.address).map(|live| capacity.bought_as(&spec, &live)).transpose()?.flatten();
         let (on_demand, spot) = bought.map_or((0, 0), |it| (it.on_demand, it.spot()));
         let (mut types, mut weights) = (demand.types.clone(), demand.weights.clone());
         for rung in capacity.ladder(&spec)? {

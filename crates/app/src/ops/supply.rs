@@ -1,5 +1,7 @@
 //! Says what the standby region lacks of the instances that a failover would add.
 
+use drstack_core::address::Address;
+use drstack_core::observe::Look;
 use drstack_core::supply::{Lack, Quota, lacks, wanted};
 
 use crate::failure::{Failure, shape_failure};
@@ -17,7 +19,11 @@ impl Session {
     ) -> Result<Vec<Finding>, Failure> {
         let epoch = planned.mode.standing().epoch.saturating_add(1);
         let active = self.as_it_serves(&planned.facts.facts, epoch);
-        let wanted = wanted(&active, &planned.seen, &planned.plan.outputs, &self.kinds);
+        let live = |address: &Address| match planned.seen.get(address) {
+            Some(Look::Present(found)) => Some(found.live.clone()),
+            _ => None,
+        };
+        let wanted = wanted(&active, &live, &planned.plan.outputs, &self.kinds);
         let wanted = wanted.map_err(|error| shape_failure(&error))?;
         if wanted.is_empty() {
             return Ok(Vec::new());
