@@ -319,6 +319,25 @@ fn other_sizes_count_in_what_a_region_has() {
     assert!(shown.stdout.contains(said), "{shown:?}");
 }
 
+/// A failover that began where nothing was applied goes on nowhere: each hint leads out of it.
+#[test]
+fn a_failover_that_needs_what_only_an_apply_makes_is_led_back() {
+    let traffic = concat!(
+        "\n[traffic.api]\nzone = \"example.com\"\nrecord = \"api\"\nprimary_target = \"east.example.com\"\n",
+        "standby_target = \"west.example.com\"\nprobe = \"https://api.example.com/healthz\"\n",
+    );
+    let machine = applied(&format!("{CHECK}{traffic}"));
+    machine.run("destroy s --cloud sim --auto-approve".split(' ')).ok();
+    machine.run("failover s --cloud sim --auto-approve --unsigned --sim lost.toml".split(' ')).code(1);
+    let shown = status(&machine, "").code(3);
+    assert!(shown.stdout.contains("needs what only an apply makes, once it is failed back"), "{shown:?}");
+    assert!(shown.stdout.contains("run `drstack failback s --cloud sim`"), "{shown:?}");
+    assert!(!shown.stdout.contains("run `drstack failover"), "{shown:?}");
+    machine.run("failback s --cloud sim --auto-approve".split(' ')).ok();
+    machine.run("apply s --cloud sim --auto-approve".split(' ')).ok();
+    status(&machine, "").ok();
+}
+
 /// Nobody knows whether a failover comes up where the question is denied.
 #[test]
 fn a_region_that_does_not_say_what_it_has_is_not_called_ready() {

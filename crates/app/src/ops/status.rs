@@ -6,6 +6,7 @@ use drstack_core::address::{Address, ComponentAddress};
 use drstack_core::bundle::Bundle;
 use drstack_core::forecast::Prediction;
 use drstack_core::graph::Resource;
+use drstack_core::kind::{Action, Place};
 use drstack_core::objective::Mode;
 use drstack_core::observe::Look;
 use drstack_core::part::NEVER_ASKED;
@@ -175,6 +176,13 @@ impl Session {
             (Mode::Standby, false) => {
                 (format!("a failback to {} is not complete", facts.primary), "failback")
             }
+            (Mode::Active, false) if needs_an_apply(planned) => (
+                format!(
+                    "a failover to {} is not complete, and needs what only an apply makes, once it is failed back",
+                    facts.standby
+                ),
+                "failback",
+            ),
             (Mode::Active, false) => {
                 (format!("a failover to {} is not complete", facts.standby), planned.mode.failover_on())
             }
@@ -392,6 +400,12 @@ impl Session {
         };
         of.into_iter().map(finding).collect()
     }
+}
+
+/// True if something is to be made outside of the standby region: no failover makes it, and no apply in the middle of one.
+fn needs_an_apply(planned: &PlanOutcome) -> bool {
+    let is_made = |step: &Step| step.action == Action::Create && step.place != Place::Standby;
+    planned.plan.steps.iter().any(is_made)
 }
 
 /// Returns what `status` says of a bundle.

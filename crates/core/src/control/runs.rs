@@ -174,6 +174,8 @@ pub async fn unsettled(
                     found.extend(unpublished);
                     return Ok(found);
                 }
+                // It switches what a failover switches back, and leaves the names as they are.
+                (Some("failback"), false) => {}
                 (Some("apply" | "sync"), true) => {
                     unpublished.extend(changed);
                     is_settled |= told.purpose.as_deref() == Some("apply");
@@ -250,5 +252,60 @@ mod tests {
         ];
         assert_eq!(ends, wanted);
         assert_eq!(told.count(|it| matches!(it, StepEnd::Begun)), 1);
+    }
+
+    /// Writes the journal of a run that changed something of `traffic.api`; its steps end if it is `whole`.
+    async fn ran(store: &Arc<Memory>, run: &str, purpose: &str, whole: bool) {
+        let mut journal = Journal::new(store.clone(), run);
+        let (purpose, begun) = (purpose.to_owned(), [].into());
+        let begin = Entry::RunStarted { format: FORMAT, purpose, steps: 1, begun, at: at(1) };
+        journal
+            .append(&[begin, intent(0, "traffic.api/dns-record"), intent(1, "pool.a/group")])
+            .await
+            .unwrap();
+        if whole {
+            let done = |step| Entry::Done { step, id: "x".to_owned() };
+            journal.append(&[done(0), done(1), Entry::RunFinished { at: at(2) }]).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_leads_users_is_unsettled_from_a_run_that_died_until_one_that_is_whole_or_published() {
+        // The runs in their order, the run of the bundle, and which run left it unsettled.
+        type Life = (&'static [(&'static str, bool)], Option<&'static str>, Option<&'static str>);
+        let lives: [Life; 11] = [
+            (&[("apply", true)], None, None),
+            (&[("apply", true)], Some("0"), None),
+            (&[("apply", true), ("apply", false)], Some("0"), Some("1")),
+            (&[("apply", true), ("apply", false), ("apply", true)], Some("2"), None),
+            (&[("apply", true), ("sync", false), ("failover", true)], Some("0"), Some("1")),
+            // It did all of it, and what it did was not published.
+            (&[("apply", true), ("apply", true)], Some("0"), Some("1")),
+            // While the standby region serves, an apply publishes nothing.
+            (&[("apply", true), ("failover", true), ("apply", true)], Some("0"), None),
+            (&[("apply", true), ("failover", true), ("apply", false), ("apply", true)], Some("0"), None),
+            (&[("apply", true), ("failover", true), ("apply", true), ("failback", true)], Some("0"), None),
+            (
+                &[("apply", true), ("failover", true), ("failback", true), ("apply", false)],
+                Some("0"),
+                Some("3"),
+            ),
+            (&[("apply", true), ("destroy", true)], None, Some("1")),
+        ];
+        for (runs, since, left) in lives {
+            let store = Arc::new(Memory::default());
+            for (number, (purpose, whole)) in runs.iter().enumerate() {
+                ran(&store, &number.to_string(), purpose, *whole).await;
+            }
+            let kinds = BTreeSet::from(["traffic"]);
+            let found = unsettled(&*store, &kinds, since, None).await.unwrap();
+            let expected = left.map(|run| (ComponentAddress::new("traffic.api"), run.to_owned()));
+            assert_eq!(found, expected.into_iter().collect(), "{runs:?} since {since:?}");
+        }
+        // A run that has the lock has published nothing yet, however whole it looks.
+        let store = Arc::new(Memory::default());
+        ran(&store, "0", "apply", true).await;
+        let found = unsettled(&*store, &BTreeSet::from(["traffic"]), None, Some("0")).await.unwrap();
+        assert_eq!(found.len(), 1);
     }
 }

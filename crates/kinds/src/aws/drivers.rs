@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use drstack_core::cloud::{Call, CloudError, Found, Read};
+use drstack_core::cloud::{Call, CloudError, Found, Presence, Read};
 use drstack_core::kind::FieldChange;
 use drstack_core::sides::{Copied, Sides};
 use futures_util::future::BoxFuture;
