@@ -72,7 +72,9 @@ impl Shown<'_> {
         }
         ui.result(&self.bundle());
         if head.standing.mode == Mode::Standby {
-            ui.result(if readiness.data.is_none() { NOT_COMPARED } else { "\n" });
+            if readiness.data.is_none() {
+                ui.result(NOT_COMPARED);
+            }
             ui.result(NOT_LOOKED_AT);
         }
         let forecast = failover.map(|it| forecast::line(it, is_whole));

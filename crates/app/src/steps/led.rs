@@ -1,7 +1,7 @@
 //! Whether the names that users call lead to the standby region once a failover has moved traffic.
 //!
-//! A failover does not ask DNS: its control plane may be in the lost region. It knows what leads users from the last whole
-//! apply, and from the journals of the runs since.
+//! A failover does not ask DNS: its control plane may be in the lost region. It knows what leads users from what the last
+//! apply published, and from the journals of the runs since.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,34 +15,63 @@ use crate::ops::unlock::{Held, look};
 use crate::session::Session;
 use crate::text::listed;
 
+/// Components that nothing says how they are, each with the run that has changed it.
+pub(super) type Unsettled = BTreeMap<ComponentAddress, String>;
+
 impl Session {
-    /// Notes the names that a run has changed since what the failover works from was published: one that was cut off, or failed.
-    pub(super) async fn say_who_is_led(&self, options: &Options, graph: &Graph, report: &mut PlanReport) {
-        // A planned failover looks at DNS itself.
-        if options.intent != Intent::Failover || self.decisions.without_control {
-            return;
-        }
+    /// Returns the components that lead users in `graph`.
+    fn leading(&self, graph: &Graph) -> BTreeSet<ComponentAddress> {
         let leads = |kind: &str| self.kinds.get(kind).is_some_and(|kind| kind.leads_users());
-        let leading = graph.resources.values().filter(|it| leads(&it.kind)).map(|it| it.address.component());
-        let leading: BTreeSet<ComponentAddress> = leading.collect();
-        let kinds: BTreeSet<&str> = leading.iter().map(ComponentAddress::kind).collect();
-        if kinds.is_empty() {
-            return;
+        let leading = graph.resources.values().filter(|it| leads(&it.kind));
+        leading.map(|it| it.address.component()).collect()
+    }
+
+    /// Reads which components that lead users a run has changed since what a failover works from was published: one that
+    /// was cut off, or failed.
+    ///
+    /// # Errors
+    /// The error of the control bucket.
+    pub(super) async fn unsettled(&self, options: &Options, graph: &Graph) -> Result<Unsettled, Failure> {
+        let leading = self.leading(graph);
+        // A planned failover looks at DNS itself.
+        if options.intent != Intent::Failover || self.decisions.without_control || leading.is_empty() {
+            return Ok(Unsettled::new());
         }
-        let standby = &self.stack.facts.standby;
+        let kinds: BTreeSet<&str> = leading.iter().map(ComponentAddress::kind).collect();
+        let holder = match look(self).await? {
+            Held::By { holder, .. } => Some(holder.run),
+            Held::Free | Held::Broken(_) => None,
+        };
         let since = self.alone.as_ref().and_then(|it| it.run.as_deref());
-        let left = match self.unsettled(&kinds, since).await {
+        let left = unsettled(&*self.store, &kinds, since, holder.as_deref()).await;
+        left.map_err(|error| store_failure(&error))
+    }
+
+    /// Notes the names of which nobody knows whether they lead users, after what was `left` of them.
+    pub(super) fn say_who_is_led(
+        &self,
+        left: Result<Unsettled, Failure>,
+        graph: &Graph,
+        report: &mut PlanReport,
+    ) {
+        let leading = self.leading(graph);
+        let standby = &self.stack.facts.standby;
+        let mut note = |of: Vec<&ComponentAddress>, text: &str| {
+            // What nobody has seen is said already.
+            let new: Vec<&ComponentAddress> =
+                of.into_iter().filter(|it| !report.unled.contains(*it)).collect();
+            let remark = |it: &&ComponentAddress| Remark { address: it.to_string(), text: text.to_owned() };
+            report.notes.extend(new.iter().map(remark));
+            report.unled.extend(new.into_iter().cloned());
+        };
+        let left = match left {
             Ok(left) => left,
             Err(error) => {
                 let text = format!(
                     "could not look whether a run has changed what leads users to {standby}: {}",
                     error.message
                 );
-                report
-                    .notes
-                    .extend(leading.iter().map(|it| Remark { address: it.to_string(), text: text.clone() }));
-                report.unled.extend(leading);
-                return;
+                return note(leading.iter().collect(), &text);
             }
         };
         let mut by_run: BTreeMap<&str, Vec<&ComponentAddress>> = BTreeMap::new();
@@ -58,24 +87,7 @@ impl Session {
                 "run {run} changed {} and published nothing for a failover: nobody knows whether users are led to {standby}",
                 listed(&changed)
             );
-            report
-                .notes
-                .extend(meant.iter().map(|it| Remark { address: it.to_string(), text: text.clone() }));
-            report.unled.extend(meant.into_iter().cloned());
+            note(meant, &text);
         }
-    }
-
-    /// Returns the components of `kinds` that nothing says how they are, each with the run that has changed it.
-    async fn unsettled(
-        &self,
-        kinds: &BTreeSet<&str>,
-        since: Option<&str>,
-    ) -> Result<BTreeMap<ComponentAddress, String>, Failure> {
-        let holder = match look(self).await? {
-            Held::By { holder, .. } => Some(holder.run),
-            Held::Free | Held::Broken(_) => None,
-        };
-        let left = unsettled(&*self.store, kinds, since, holder.as_deref()).await;
-        left.map_err(|error| store_failure(&error))
     }
 }

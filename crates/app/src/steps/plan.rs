@@ -100,7 +100,8 @@ impl Session {
             let hint = "run it again to see what is to be done now";
             return Err(Failure::new(Status::Locked, "the mode changed since this run began", hint));
         }
-        let mut seen = self.look(&compiled.graph).await;
+        let (mut seen, unsettled) =
+            tokio::join!(self.look(&compiled.graph), self.unsettled(options, &compiled.graph));
         // Where nothing is kept, no run has begun here: the files may name another stack than they did.
         let is_new = self.alone.is_none() && facts.of.is_none() && peek.free_since == Some(0);
         if is_new {
@@ -123,15 +124,13 @@ impl Session {
         // What the plan uses counts, under whatever name, and not what was found first.
         let used = used(&compiled.graph, &seen, &self.kinds, &plan);
         seen.seen.extend(used.map_err(|error| shape_failure(&error))?);
-        for step in &plan.steps {
-            tracing::debug!(address = %step.address, action = ?step.action, "planned");
-        }
+        trace_steps(&plan);
         // What is taken from the bundle matches nothing that was looked at.
         report.unchanged = report.unchanged.saturating_sub(self.taken_from_bundle(&compiled.graph).count());
         self.expect_nothing_left(options, &compiled.graph, &mode, (&report, &seen)).await?;
         report.notes.extend(self.notes(options, &compiled, (&plan, &report), &seen, &now)?);
         self.say_of_data(options, (&facts.facts, &compiled.graph), &plan, &mut report).await;
-        self.say_who_is_led(options, &compiled.graph, &mut report).await;
+        self.say_who_is_led(unsettled, &compiled.graph, &mut report);
         let rehearsal =
             self.rehearse(options, &facts.facts, &compiled.graph, (&now, &plan, &mut seen)).await?;
         if let Some(rehearsal) = &rehearsal {
@@ -467,6 +466,12 @@ fn taken(addresses: &BTreeSet<Address>) -> Option<Remark> {
 fn no_image(addresses: &BTreeSet<Address>) -> Vec<Remark> {
     let text = "its copy is gone: what runs goes on, and no instance can be launched from it; run `drstack apply STACK` once the primary answers";
     addresses.iter().map(|it| Remark { address: it.to_string(), text: text.to_owned() }).collect()
+}
+
+fn trace_steps(plan: &Plan) {
+    for step in &plan.steps {
+        tracing::debug!(address = %step.address, action = ?step.action, "planned");
+    }
 }
 
 /// Writes what was looked at to the log.
