@@ -4,6 +4,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use drstack_app::failure::Status;
+use drstack_core::compile::check;
+use drstack_core::diagnostic::Severity;
+use drstack_core::stack::{FileError, InputValues, ReadFiles, is_region, load};
 use drstack_kinds::discover::{Composed, Target, Thing, compose, merge, region, tfstate};
 
 use crate::commands::init;
@@ -55,6 +58,7 @@ pub(super) fn run(ui: Ui, args: &DiscoverArgs) -> Ended {
             Failure::new(Status::Invalid, message, "run `drstack validate` on it first")
         })?,
     };
+    expect_valid(&path, before.as_deref(), &composed)?;
     if write(&args.dir, &path, before.as_deref(), &composed)? {
         ui.line(&Line::Written(WrittenLine { path: path.display().to_string() }));
     }
@@ -106,6 +110,9 @@ fn target(args: &DiscoverArgs, before: Option<&str>, things: &[Thing]) -> Result
     let standby = args.standby.clone().or_else(|| said("standby")).ok_or_else(|| {
         usage("a new stack needs the region to fall back to", "name it: `--standby us-west-2`")
     })?;
+    if let Some(other) = [&primary, &standby].into_iter().find(|it| !is_region(it)) {
+        return Err(usage(&format!("`{other}` is not the name of a region"), "write it as `us-west-2`"));
+    }
     if primary == standby {
         let message =
             format!("{primary} cannot be the standby region of itself: most of what was found is there");
@@ -114,18 +121,62 @@ fn target(args: &DiscoverArgs, before: Option<&str>, things: &[Thing]) -> Result
     Ok(Target { name: init::name(&args.dir), primary, standby })
 }
 
+/// The stack as it would be, and all other files as they are.
+struct Overlay<'a> {
+    path: &'a Path,
+    text: String,
+}
+
+impl ReadFiles for Overlay<'_> {
+    fn read(&self, path: &Path) -> Result<String, FileError> {
+        if path == self.path { Ok(self.text.clone()) } else { files::Disk.read(path) }
+    }
+}
+
+/// Fails if the stack would not be valid with what is added, and is now.
+fn expect_valid(path: &Path, before: Option<&str>, composed: &Composed) -> Result<(), Failure> {
+    let components = drstack_kinds::components();
+    let errors =
+        |text: String| match load(path, &InputValues::default(), &components, &Overlay { path, text }) {
+            Ok(loaded) => {
+                let problems = check(&loaded.stack);
+                problems.into_iter().find(|it| it.severity == Severity::Error).map(|it| it.message)
+            }
+            Err(failed) => failed.problems.into_iter().map(|it| it.message).next(),
+        };
+    let Some(problem) = errors(whole(before, composed)) else { return Ok(()) };
+    // It may be invalid already, or need inputs: then nobody knows what is added to it.
+    if before.is_some_and(|text| errors(text.to_owned()).is_some()) {
+        return Ok(());
+    }
+    let message = format!("with what was found the stack would not be valid: {problem}; nothing was written");
+    let hint = format!("add by hand what you need of it:\n{}", composed.text);
+    Err(Failure::new(Status::Invalid, message, hint))
+}
+
+/// Returns the text of the stack with what is added.
+fn whole(before: Option<&str>, composed: &Composed) -> String {
+    let before = before.unwrap_or_default();
+    let end = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
+    format!("{before}{end}{}", composed.text)
+}
+
 /// Writes the stack, or adds to the one that is there. Returns whether there was something to write.
 fn write(dir: &Path, path: &Path, before: Option<&str>, composed: &Composed) -> Result<bool, Failure> {
-    let Some(before) = before else {
+    if before.is_none() {
         std::fs::create_dir_all(dir).map_err(|error| files::unwritable(dir, Status::Failed, &error))?;
         files::write(path, composed.text.as_bytes())?;
         return init::write_schema(dir).map(|()| true);
-    };
+    }
     if composed.components.is_empty() {
         return Ok(false);
     }
-    let end = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
-    files::write(path, format!("{before}{end}{}", composed.text).as_bytes()).map(|()| true)
+    // A link stays one, and the file keeps its mode.
+    let file = path.canonicalize().map_err(|error| files::unwritable(path, Status::Failed, &error))?;
+    let mode = std::fs::metadata(&file).map(|it| it.permissions());
+    files::write(&file, whole(before, composed).as_bytes())?;
+    let kept = mode.and_then(|mode| std::fs::set_permissions(&file, mode));
+    kept.map(|()| true).map_err(|error| files::unwritable(path, Status::Failed, &error))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

@@ -130,3 +130,78 @@ fn what_is_no_state_is_refused_and_nothing_is_written() {
     assert!(refused.stderr.contains("us-east-1 cannot be the standby region of itself"), "{refused:?}");
     assert!(!machine.folder().join("mine/stack.toml").exists());
 }
+
+/// Returns a state with these objects: type, label and name.
+fn state(all: &[(&str, &str, &str)]) -> String {
+    let resources: Vec<Value> = all
+        .iter()
+        .map(|(of, label, name)| {
+            let attributes = serde_json::json!({ "id": name, "name": name, "bucket": name, "region": "us-east-1" });
+            serde_json::json!({ "mode": "managed", "type": of, "name": label, "instances": [{ "attributes": attributes }] })
+        })
+        .collect();
+    serde_json::json!({ "version": 4, "resources": resources }).to_string()
+}
+
+#[test]
+fn what_no_stack_can_name_is_left_out_and_nothing_is_written_twice() {
+    let machine = drstack();
+    let odd = [
+        ("aws_s3_bucket", "old", "My_Old.Bucket"),
+        ("aws_s3_bucket", "new", "acme-new"),
+        ("aws_autoscaling_group", "odd", "a-${stack.name}"),
+        ("aws_autoscaling_group", "line", "a\nb"),
+        ("aws_sqs_queue", "jobs", "acme-jobs"),
+        ("aws_sqs_queue", "jobs\n[queue.x]", "acme-more"),
+    ];
+    machine.write("odd.tfstate", &state(&odd));
+    machine
+        .run("discover --tfstate odd.tfstate --tfstate odd.tfstate --standby us-west-2 mine".split(' '))
+        .ok();
+    let text = stack(&machine);
+    machine.run(["validate", "mine"]).ok();
+    assert_eq!(text.matches("\"acme-jobs\"").count(), 1, "{text}");
+    assert!(!text.contains("My_Old") && text.contains("follows = \"a-$${stack.name}\""), "{text}");
+    let plan = machine.run("plan mine --cloud sim".split(' ')).ok();
+    assert!(!plan.stdout.contains("a-mine"), "{plan:?}");
+    for region in ["nowhere", "US-WEST-2", "''"] {
+        let refused =
+            machine.run(["discover", "--tfstate", "odd.tfstate", "--standby", region, "other"]).code(64);
+        assert!(refused.stderr.contains("is not the name of a region"), "{refused:?}");
+    }
+}
+
+/// A stack that a person wrote stays valid, in whatever way it was written.
+#[test]
+fn a_stack_that_is_valid_stays_valid() {
+    let head =
+        "[stack]\nname = \"mine\"\nprimary = \"us-east-1\"\nstandby = \"us-west-2\"\nposture = \"warm\"\n";
+    let machine = drstack();
+    let all =
+        [("aws_s3_bucket", "models", "acme-models"), ("aws_autoscaling_group", "serving", "acme-serving")];
+    machine.write("some.tfstate", &state(&all));
+    for (written, code) in [
+        ("[bucket.mine]\nname = \"mine-models\"\n", 0),
+        ("[network.other]\ncidr = \"10.9.0.0/16\"\n", 0),
+        ("bucket = { mine = { name = \"mine-models\" } }\n", 65),
+        (
+            "[inputs]\nc = { type = \"string\", default = \"acme\" }\n[bucket.b]\nname = \"${input.c}-models\"\n",
+            0,
+        ),
+        ("[bucket.b]\nfor_each = [\"models\"]\nname = \"acme-${each.key}\"\n", 0),
+    ] {
+        let text = if written.starts_with("bucket") {
+            format!("{written}{head}")
+        } else {
+            format!("{head}{written}")
+        };
+        machine.write("mine/stack.toml", &text);
+        machine.run(["validate", "mine"]).ok();
+        let ran = machine.run("discover --tfstate some.tfstate mine".split(' ')).code(code);
+        machine.run(["validate", "mine"]).ok();
+        let after = stack(&machine);
+        assert!(after.starts_with(&text), "{written}: {after}");
+        assert_eq!(after == text, code != 0, "{written}: {ran:?}");
+        assert!(written.contains("${") <= !after[text.len()..].contains("acme-models"), "{written}: {after}");
+    }
+}

@@ -365,7 +365,7 @@ fn a_status_with_data_says_what_a_failover_would_lose() {
         (
             "acme-orders = { waiting = 4 }",
             vec![unknown.clone()],
-            "table.orders: not known: 4 items not there yet",
+            "table.orders: not known: 4 items not in step",
         ),
         // By the time that the table is in step, the object has waited for longer than the RPO.
         (

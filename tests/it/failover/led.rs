@@ -45,6 +45,28 @@ fn a_failover_after_an_apply_that_died_at_the_name_is_no_recovery_where_nothing_
     assert!(recovered > 3 && doubted > 3, "{recovered} recovered, {doubted} doubted");
 }
 
+/// A failback has its own files, and publishes nothing of what it did to the name.
+#[test]
+fn a_failback_that_changed_the_name_leaves_the_next_failover_in_doubt_until_an_apply() {
+    let stack = format!("{STACK}{CHECK}{TRAFFIC}");
+    let machine = machine_of(&stack);
+    let bundle = "failover --bundle s3://demo-control/demo --region us-west-2 --unsigned --auto-approve";
+    run(&machine, bundle, Some("lost.toml")).ok();
+    // One that changes nothing of it casts no doubt.
+    run(&machine, "failback s --auto-approve", None).ok();
+    run(&machine, bundle, Some("lost.toml")).ok();
+    machine.write("s/stack.toml", &stack.replace("west.example.com", "west2.example.com"));
+    run(&machine, "failback s --auto-approve", None).ok();
+    let over = run(&machine, bundle, Some("lost.toml")).code(3);
+    assert!(over.stderr.contains("nobody knows whether traffic.api leads users"), "{over:?}");
+    run(&machine, "failback s --auto-approve", None).ok();
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, bundle, Some("lost.toml")).ok();
+    // While the standby region serves, an apply and another failover are no reason for doubt.
+    run(&machine, "apply s --auto-approve", None).ok();
+    run(&machine, "failover s --auto-approve", Some("lost.toml")).ok();
+}
+
 /// True if there is a record, and a check that reads the alarm of a switch which leads to the standby region.
 fn leads(machine: &Drstack) -> bool {
     let objects = machine.objects();

@@ -127,7 +127,7 @@ fn a_planned_failover_that_died_before_traffic_moved_drains_again() {
     let late = run(&machine, again, Some("late.toml")).code(3);
     assert!(late.stderr.contains("bucket.models: 7 objects to arrive"), "{late:?}");
     // What leads on says so.
-    for (command, code) in [("status s", 3), ("sync s", 3)] {
+    for (command, code) in [("status s", 3), ("sync s", 3), ("apply s --auto-approve", 4), ("plan s", 0)] {
         let said = run(&machine, command, None).code(code);
         let all = format!("{}{}", said.stdout, said.stderr);
         assert!(all.contains("`drstack failover --planned s`"), "{command}: {said:?}");
@@ -136,4 +136,18 @@ fn a_planned_failover_that_died_before_traffic_moved_drains_again() {
     assert!(on.stderr.contains("changed traffic.api/traffic-switch"), "{on:?}");
     // Now the standby region is written to.
     run(&machine, again, Some("late.toml")).ok();
+}
+
+/// What goes on with a part goes on with that part.
+#[test]
+fn hints_of_a_part_that_is_under_way_name_the_part() {
+    let machine = machine_of(&format!("{STACK}{CHECK}"));
+    let fault = "down = [\"us-east-1\", \"global\"]\n[[faults]]\nkind = \"group\"\noperation = \"update\"\nerror = \"denied\"\n";
+    machine.write("denied.toml", fault);
+    run(&machine, "failover s --only pool.batch --auto-approve", Some("denied.toml")).code(1);
+    for (command, code) in [("status s", 3), ("sync s", 3), ("apply s --auto-approve", 4)] {
+        let said = run(&machine, command, None).code(code);
+        let all = format!("{}{}", said.stdout, said.stderr);
+        assert!(all.contains("`drstack failover --only pool.batch s`"), "{command}: {said:?}");
+    }
 }

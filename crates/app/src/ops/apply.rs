@@ -117,12 +117,12 @@ async fn planned(
     with_files: bool,
 ) -> Result<PlanOutcome, Failure> {
     if !mode.is_complete() && options.mode == Mode::Standby {
-        return Err(unfinished(session, options, None, typed));
+        return Err(unfinished(session, options, None, (mode, typed)));
     }
     let planned = session.plan(options).await;
     let is_free = mode.is_complete() || planned.as_ref().is_ok_and(|it| is_left_to_an_apply(session, it));
     if !is_free {
-        return Err(unfinished(session, options, planned.ok().as_ref(), typed));
+        return Err(unfinished(session, options, planned.ok().as_ref(), (mode, typed)));
     }
     if !with_files {
         session.expect_what_began(mode, typed).await?;
@@ -142,14 +142,19 @@ fn is_left_to_an_apply(session: &Session, planned: &PlanOutcome) -> bool {
 
 /// Returns the failure for an unfinished change of mode, with the command that goes on with it, where things
 /// stand as `seen`.
-fn unfinished(session: &Session, options: &Options, seen: Option<&PlanOutcome>, typed: &str) -> Failure {
+fn unfinished(
+    session: &Session,
+    options: &Options,
+    seen: Option<&PlanOutcome>,
+    (mode, typed): (&KeptMode, &str),
+) -> Failure {
     let message = format!("a change to mode `{}` is not complete", options.mode.name());
     let again = |command: &str| format!("drstack {command} {typed}");
     let hint = match options.mode {
         Mode::Active => {
             let on = match seen {
-                Some(seen) => session.way_on(seen, &again("failover")),
-                None => format!("run `{}` again: it goes on from there", again("failover")),
+                Some(seen) => session.way_on(seen, &again(&mode.failover_on())),
+                None => format!("run `{}` again: it goes on from there", again(&mode.failover_on())),
             };
             let (back, primary) = (again("failback"), &session.stack.facts.primary);
             format!("{on}; or, where {primary} is to go on serving, `{back}`")

@@ -74,7 +74,7 @@ impl Session {
         let what = count(usize::try_from(waiting).unwrap_or(usize::MAX), &data.unit);
         let Some(age) = sides.oldest.map(|it| now.duration_since(it)) else {
             let text =
-                format!("{what} not there yet: being written, or older than the copy and never replicated");
+                format!("{what} not in step: being written, or older than the copy and never replicated");
             return Some(finding(Weight::Unknown, text));
         };
         let written = duration(age.unsigned_abs());

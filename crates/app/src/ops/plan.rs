@@ -65,7 +65,8 @@ pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, PlanOutc
         session.warn(&format!("warning: {}", failure.message));
     }
     if let (Mode::Active, false, Some(failover)) = (now, planned.mode.is_complete(), &how.failover) {
-        let on = session.way_on(&planned, failover);
+        let failover = failover.replacen("failover", &planned.mode.failover_on(), 1);
+        let on = session.way_on(&planned, &failover);
         session.warn(&format!(
             "warning: a failover is not complete, and `drstack apply STACK` waits for it: {on}"
         ));

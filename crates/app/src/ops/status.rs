@@ -171,6 +171,7 @@ impl Session {
     /// Says whether the primary serves.
     fn of_mode(&self, planned: &PlanOutcome, commands: &Commands<'_>) -> Option<Finding> {
         let (standing, facts) = (planned.mode.standing(), &self.stack.facts);
+        let on = planned.mode.failover_on();
         let (text, command) = match (standing.mode, planned.mode.is_complete()) {
             (Mode::Standby, true) => return None,
             (Mode::Standby, false) => {
@@ -184,7 +185,7 @@ impl Session {
                 "failback",
             ),
             (Mode::Active, false) => {
-                (format!("a failover to {} is not complete", facts.standby), planned.mode.failover_on())
+                (format!("a failover to {} is not complete", facts.standby), on.as_str())
             }
             (Mode::Active, true) if standing.only.is_empty() => {
                 (format!("{} serves, and nothing stands by for it", facts.standby), "failback")

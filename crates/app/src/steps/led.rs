@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use drstack_core::address::ComponentAddress;
-use drstack_core::control::runs::unsettled;
-use drstack_core::graph::Graph;
+use drstack_core::control::runs::{Leading, unsettled};
+use drstack_core::graph::{Graph, Resource};
+use drstack_core::kind::Place;
 use drstack_core::plan::{Intent, Options, PlanReport, Remark};
 
 use crate::failure::{Failure, store_failure};
@@ -32,18 +33,28 @@ impl Session {
     /// # Errors
     /// The error of the control bucket.
     pub(super) async fn unsettled(&self, options: &Options, graph: &Graph) -> Result<Unsettled, Failure> {
-        let leading = self.leading(graph);
+        let components = self.leading(graph);
         // A planned failover looks at DNS itself.
-        if options.intent != Intent::Failover || self.decisions.without_control || leading.is_empty() {
+        if options.intent != Intent::Failover || self.decisions.without_control || components.is_empty() {
             return Ok(Unsettled::new());
         }
-        let kinds: BTreeSet<&str> = leading.iter().map(ComponentAddress::kind).collect();
+        // The record, and what it asks. Weights and switches are what a failover moves users with.
+        let leads = |it: &&Resource| {
+            let kind = self.kinds.get(&it.kind).filter(|kind| kind.traffic().is_none());
+            let is_meant =
+                kind.is_some_and(|kind| it.place == Place::Global || kind.capabilities().is_read_elsewhere);
+            is_meant && components.contains(&it.address.component())
+        };
+        let leading = Leading {
+            kinds: components.iter().map(ComponentAddress::kind).collect(),
+            resources: graph.resources.values().filter(leads).map(|it| it.address.resource()).collect(),
+        };
         let holder = match look(self).await? {
             Held::By { holder, .. } => Some(holder.run),
             Held::Free | Held::Broken(_) => None,
         };
         let since = self.alone.as_ref().and_then(|it| it.run.as_deref());
-        let left = unsettled(&*self.store, &kinds, since, holder.as_deref()).await;
+        let left = unsettled(&*self.store, &leading, since, holder.as_deref()).await;
         left.map_err(|error| store_failure(&error))
     }
 

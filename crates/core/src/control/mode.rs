@@ -62,9 +62,20 @@ impl KeptMode {
         self.standing().mode == Mode::Active && !self.is_complete() && !has_outage
     }
 
-    /// Returns `failover`, with the option by which an incomplete one goes on.
-    pub fn failover_on(&self) -> &'static str {
-        if self.is_planned() { "failover --planned" } else { "failover" }
+    /// Returns `failover`, with the options by which an incomplete one goes on with what it was asked for.
+    pub fn failover_on(&self) -> String {
+        let mut command = "failover".to_owned();
+        if self.is_planned() {
+            command.push_str(" --planned");
+        }
+        if self.standing().mode == Mode::Active && !self.is_complete() {
+            for address in self.standing().only {
+                // A key of `for_each` is quoted for a shell.
+                let quote = if address.contains('[') { "'" } else { "" };
+                command.push_str(&format!(" --only {quote}{address}{quote}"));
+            }
+        }
+        command
     }
 
     /// True if the standby region serves all that was asked for: the failover is complete, and its

@@ -139,15 +139,30 @@ pub async fn told(store: &dyn ControlStore, runs: &[&str]) -> Result<Vec<Told>, 
 /// Runs that are read at once on the way back.
 const BACK: usize = 4;
 
-/// Returns the components of `kinds` of which the bundle of run `since`, or the last whole apply if there is none, does not
-/// say how they are: runs have changed them, each named with its component, and ended without a word. `holder` is the run
-/// that has the lock.
+/// What leads users: kinds of components, and the names of their resources that do.
+#[derive(Clone, Debug, Default)]
+pub struct Leading<'a> {
+    /// Kinds of components.
+    pub kinds: BTreeSet<&'a str>,
+    /// Names of resources in them.
+    pub resources: BTreeSet<&'a str>,
+}
+
+impl Leading<'_> {
+    fn has(&self, address: &Address) -> bool {
+        self.kinds.contains(address.component().kind()) && self.resources.contains(address.resource())
+    }
+}
+
+/// Returns the components that lead users, and of which the bundle of run `since`, or the last whole apply if there is none,
+/// does not say how they are: a run changed them and published nothing. Each is named with the newest such run. `holder`
+/// is the run that has the lock.
 ///
 /// # Errors
 /// The store's errors.
 pub async fn unsettled(
     store: &dyn ControlStore,
-    kinds: &BTreeSet<&str>,
+    leading: &Leading<'_>,
     since: Option<&str>,
     holder: Option<&str>,
 ) -> Result<BTreeMap<ComponentAddress, String>, StoreError> {
@@ -159,36 +174,33 @@ pub async fn unsettled(
     let mut is_settled = false;
     for some in newest.chunks(BACK) {
         for (run, told) in some.iter().zip(told(store, some).await?) {
-            let changed = told.steps.values().map(|it| it.address.component());
-            let changed = changed.filter(|it| kinds.contains(it.kind())).map(|it| (it, (*run).to_owned()));
+            let changed = told.steps.values().map(|it| &it.address).filter(|it| leading.has(it));
+            let add = |to: &mut BTreeMap<ComponentAddress, String>| {
+                for it in changed {
+                    to.entry(it.component()).or_insert_with(|| (*run).to_owned());
+                }
+            };
             let is_whole = told.is_whole() && holder != Some(*run);
             match (told.purpose.as_deref(), is_whole) {
                 // What came after it was done while the standby region served, and is published by none.
-                (Some("failover"), _) => {
-                    unpublished.clear();
-                    if is_settled {
-                        return Ok(found);
-                    }
-                }
-                (Some("failback"), true) => {
-                    found.extend(unpublished);
-                    return Ok(found);
-                }
-                // It switches what a failover switches back, and leaves the names as they are.
-                (Some("failback"), false) => {}
+                (Some("failover"), _) if is_settled => return Ok(found),
+                (Some("failover"), _) => unpublished.clear(),
                 (Some("apply" | "sync"), true) => {
-                    unpublished.extend(changed);
+                    add(&mut unpublished);
                     is_settled |= told.purpose.as_deref() == Some("apply");
                     if is_settled && since.is_none() {
                         return Ok(found);
                     }
                 }
-                _ if !is_settled => found.extend(changed),
+                // A failback has its files, which need not be those of the bundle.
+                _ if !is_settled => add(&mut found),
                 _ => {}
             }
         }
     }
-    found.extend(unpublished);
+    for (component, run) in unpublished {
+        found.entry(component).or_insert(run);
+    }
     Ok(found)
 }
 
@@ -254,6 +266,10 @@ mod tests {
         assert_eq!(told.count(|it| matches!(it, StepEnd::Begun)), 1);
     }
 
+    fn leading() -> Leading<'static> {
+        Leading { kinds: ["traffic"].into(), resources: ["dns-record"].into() }
+    }
+
     /// Writes the journal of a run that changed something of `traffic.api`; its steps end if it is `whole`.
     async fn ran(store: &Arc<Memory>, run: &str, purpose: &str, whole: bool) {
         let mut journal = Journal::new(store.clone(), run);
@@ -273,7 +289,7 @@ mod tests {
     async fn what_leads_users_is_unsettled_from_a_run_that_died_until_one_that_is_whole_or_published() {
         // The runs in their order, the run of the bundle, and which run left it unsettled.
         type Life = (&'static [(&'static str, bool)], Option<&'static str>, Option<&'static str>);
-        let lives: [Life; 11] = [
+        let lives: [Life; 12] = [
             (&[("apply", true)], None, None),
             (&[("apply", true)], Some("0"), None),
             (&[("apply", true), ("apply", false)], Some("0"), Some("1")),
@@ -284,7 +300,12 @@ mod tests {
             // While the standby region serves, an apply publishes nothing.
             (&[("apply", true), ("failover", true), ("apply", true)], Some("0"), None),
             (&[("apply", true), ("failover", true), ("apply", false), ("apply", true)], Some("0"), None),
-            (&[("apply", true), ("failover", true), ("apply", true), ("failback", true)], Some("0"), None),
+            (
+                &[("apply", true), ("failover", true), ("apply", true), ("failback", true)],
+                Some("0"),
+                Some("3"),
+            ),
+            (&[("apply", true), ("failover", true), ("failback", true), ("apply", true)], Some("3"), None),
             (
                 &[("apply", true), ("failover", true), ("failback", true), ("apply", false)],
                 Some("0"),
@@ -297,15 +318,14 @@ mod tests {
             for (number, (purpose, whole)) in runs.iter().enumerate() {
                 ran(&store, &number.to_string(), purpose, *whole).await;
             }
-            let kinds = BTreeSet::from(["traffic"]);
-            let found = unsettled(&*store, &kinds, since, None).await.unwrap();
+            let found = unsettled(&*store, &leading(), since, None).await.unwrap();
             let expected = left.map(|run| (ComponentAddress::new("traffic.api"), run.to_owned()));
             assert_eq!(found, expected.into_iter().collect(), "{runs:?} since {since:?}");
         }
         // A run that has the lock has published nothing yet, however whole it looks.
         let store = Arc::new(Memory::default());
         ran(&store, "0", "apply", true).await;
-        let found = unsettled(&*store, &BTreeSet::from(["traffic"]), None, Some("0")).await.unwrap();
+        let found = unsettled(&*store, &leading(), None, Some("0")).await.unwrap();
         assert_eq!(found.len(), 1);
     }
 }

@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use drstack_core::stack::is_bucket_name;
+use drstack_core::text::{is_unprintable, plain};
+
 use super::{Fate, Thing, fate};
 
 /// What a new stack is to be.
@@ -58,19 +61,9 @@ pub fn compose(target: &Target, things: &[Thing]) -> Composed {
          # rpo   = \"15m\"                     # how much of the latest data may be lost\n"
     );
     let mut used = BTreeSet::new();
-    let mut composed = components(target, things, &mut used);
-    let pools = composed.components.iter().any(|it| it.starts_with("pool."));
-    if pools {
-        let taken: Vec<&str> = things.iter().filter_map(|it| it.cidr.as_deref()).collect();
-        let beginning = |range: &str| range.split('.').take(2).collect::<Vec<_>>().join(".") + ".";
-        let is_free = |range: &&&str| taken.iter().all(|it| !it.starts_with(&beginning(range)));
-        let range = RANGES.iter().find(is_free).unwrap_or(&RANGES[0]);
-        let _ = write!(
-            text,
-            "\n# Where instances of the standby region run: a new network, private, with endpoints for S3 and DynamoDB alone.\n\
-             # `vpc` and `subnets`, or `tags`, name one that exists.\n\
-             [network.standby]\ncidr = \"{range}\"\n"
-        );
+    let mut composed = components(target, things, "standby", &mut used);
+    if composed.components.iter().any(|it| it.starts_with("pool.")) {
+        text.push_str(&standby_network(things));
         composed.components.insert(0, "network.standby".to_owned());
     }
     text.push_str(&composed.text);
@@ -92,51 +85,109 @@ pub fn compose(target: &Target, things: &[Thing]) -> Composed {
 /// The text is not TOML.
 pub fn merge(target: &Target, text: &str, things: &[Thing]) -> Result<Composed, toml::de::Error> {
     let stack: toml::Table = text.parse()?;
+    let tables = |kind: &str| stack.get(kind).and_then(toml::Value::as_table).into_iter().flatten();
     let mut used = BTreeSet::new();
-    let mut known = BTreeSet::new();
+    let mut known: Vec<(&str, &str)> = Vec::new();
     for (kind, _) in ORDER {
-        for (name, fields) in stack.get(kind).and_then(toml::Value::as_table).into_iter().flatten() {
+        for (name, fields) in tables(kind) {
             used.insert(format!("{kind}.{name}"));
             let said = ["name", "follows"].into_iter().filter_map(|field| fields.get(field)?.as_str());
-            known.extend(said.map(|it| (kind, it.to_owned())));
+            known.extend(said.map(|it| (kind, it)));
         }
     }
     let is_new = |it: &&Thing| {
         let kind = component(it, target);
-        kind.zip(it.name.clone()).is_some_and(|(kind, name)| !known.contains(&(kind, name)))
+        let is_known =
+            |kind: &str, name: &str| known.iter().any(|(of, said)| *of == kind && may_be(said, name));
+        kind.zip(it.name.as_deref()).is_some_and(|(kind, name)| !is_known(kind, name))
     };
     let new: Vec<Thing> = things.iter().filter(is_new).cloned().collect();
-    Ok(components(target, &new, &mut used))
+    let network = tables("network").next().map(|(name, _)| name.clone());
+    let mut composed = components(target, &new, network.as_deref().unwrap_or("standby"), &mut used);
+    if network.is_none() && composed.components.iter().any(|it| it.starts_with("pool.")) {
+        composed.text = format!("{}{}", standby_network(things), composed.text);
+        composed.components.insert(0, "network.standby".to_owned());
+    }
+    Ok(composed)
+}
+
+/// True if a text of a stack may stand for `name`: each template in it stands for anything.
+fn may_be(said: &str, name: &str) -> bool {
+    let mut parts = said.split("${");
+    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };
+    let mut is_open = false;
+    for part in parts {
+        let literal = part.split_once('}').map_or("", |(_, literal)| literal);
+        is_open = literal.is_empty();
+        let Some(at) = rest.find(literal) else { return false };
+        rest = &rest[at + literal.len()..];
+    }
+    is_open || rest.is_empty()
+}
+
+/// Writes a new network, of a range that no network of the primary has.
+fn standby_network(things: &[Thing]) -> String {
+    let taken: Vec<&str> = things.iter().filter_map(|it| it.cidr.as_deref()).collect();
+    let beginning = |range: &str| range.split('.').take(2).collect::<Vec<_>>().join(".") + ".";
+    let is_free = |range: &&&str| taken.iter().all(|it| !it.starts_with(&beginning(range)));
+    let range = RANGES.iter().find(is_free).unwrap_or(&RANGES[0]);
+    format!(
+        "\n# Where instances of the standby region run: a new network, private, with endpoints for S3 and DynamoDB alone.\n\
+         # `vpc` and `subnets`, or `tags`, name one that exists.\n\
+         [network.standby]\ncidr = \"{range}\"\n"
+    )
+}
+
+/// True if a component can have this name.
+fn is_name(kind: &str, name: &str) -> bool {
+    let plain = |most: usize| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        (1..=most).contains(&name.chars().count()) && name.chars().all(is_plain)
+    };
+    match kind {
+        "bucket" => is_bucket_name(name),
+        "table" => plain(255),
+        "queue" => plain(80),
+        _ => !name.is_empty() && !name.contains(is_unprintable),
+    }
 }
 
 /// Returns the kind of component that protects `thing`.
 fn component(thing: &Thing, target: &Target) -> Option<&'static str> {
     let is_there = thing.region.as_deref().is_none_or(|it| it == target.primary);
     match fate(thing)? {
-        Fate::Protected(kind) | Fate::Partly(Some(kind), _) if is_there => Some(kind),
+        Fate::Protected(kind) | Fate::Partly(Some(kind), _) if is_there => {
+            thing.name.as_deref().is_some_and(|name| is_name(kind, name)).then_some(kind)
+        }
         _ => None,
     }
 }
 
 /// Writes the components of `things`, under names that are not `used` yet.
-fn components(target: &Target, things: &[Thing], used: &mut BTreeSet<String>) -> Composed {
+fn components(target: &Target, things: &[Thing], network: &str, used: &mut BTreeSet<String>) -> Composed {
     let mut composed = Composed::default();
+    // Two states may know the same object.
+    let mut written = BTreeSet::new();
     for (kind, about) in ORDER {
         let of = |it: &&Thing| component(it, target) == Some(kind) && it.name.is_some();
-        for (number, it) in things.iter().filter(of).enumerate() {
+        let of: Vec<&Thing> =
+            things.iter().filter(of).filter(|it| written.insert((kind, it.name.clone()))).collect();
+        for (number, it) in of.into_iter().enumerate() {
             let address = address(kind, it, used);
-            let name = toml::Value::from(it.name.clone().unwrap_or_default());
+            // What begins a template is no template in a name.
+            let name = it.name.as_deref().unwrap_or_default().replace("${", "$${");
+            let name = toml::Value::from(name);
             if number == 0 {
                 let _ = write!(composed.text, "\n# {about}\n");
             } else {
                 composed.text.push('\n');
             }
-            let _ = writeln!(composed.text, "[{address}]          # {}", it.address);
+            let _ = writeln!(composed.text, "[{address}]          # {}", plain(&it.address));
             match kind {
                 "pool" => {
                     let _ = write!(
                         composed.text,
-                        "follows = {name}\nnetwork = \"@network.standby\"\n\
+                        "follows = {name}\nnetwork = \"@network.{network}\"\n\
                          # buckets = [\"@bucket.NAME\"]        # what the instances may read: with it they get a role of their own\n\
                          # tables  = [\"@table.NAME\"]\n\
                          # [[{address}.check]]                 # without a check nobody knows whether it answers after a failover\n\

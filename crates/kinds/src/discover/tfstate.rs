@@ -12,8 +12,9 @@ use super::Thing;
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// It is not JSON, or not the JSON of a state.
-    #[error("it is not a state: {0}")]
-    NotAState(#[from] serde_json::Error),
+    // The text of the error may have a value of the state in it.
+    #[error("it is not a state")]
+    NotAState,
     /// Another version of the format.
     #[error("it has version {0} of the state format; 3 and 4 can be read")]
     Version(u64),
@@ -27,14 +28,15 @@ pub enum StateError {
 /// # Errors
 /// A text that is no state of version 3 or 4.
 pub fn read(text: &[u8]) -> Result<Vec<Thing>, StateError> {
-    let state: Value = serde_json::from_slice(text)?;
+    let not_a_state = |_| StateError::NotAState;
+    let state: Value = serde_json::from_slice(text).map_err(not_a_state)?;
     if state.get("encrypted_data").is_some() {
         return Err(StateError::Encrypted);
     }
-    let head = Head::deserialize(&state)?;
+    let head = Head::deserialize(&state).map_err(not_a_state)?;
     match head.version {
-        3 => Ok(Third::deserialize(state)?.things()),
-        4 => Ok(Fourth::deserialize(state)?.things()),
+        3 => Third::deserialize(state).map(Third::things).map_err(not_a_state),
+        4 => Fourth::deserialize(state).map(Fourth::things).map_err(not_a_state),
         other => Err(StateError::Version(other)),
     }
 }
