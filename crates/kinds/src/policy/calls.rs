@@ -62,8 +62,8 @@ impl Calls {
         for operation in SIDES.iter().filter(|_| !matches!(role, Role::Failover | Role::Sync)) {
             calls.add(operation, [Place::Primary, Place::Standby].into());
         }
-        // `status` asks what the region has for a failover.
-        for operation in SUPPLY.iter().filter(|_| matches!(role, Role::Read | Role::Apply)) {
+        // `status` asks what the region has for a failover; a pipeline runs it after its sync.
+        for operation in SUPPLY.iter().filter(|_| role != Role::Failover) {
             calls.add(operation, [Place::Standby].into());
         }
         for operation in CONTROL.iter().filter(|it| role != Role::Read || it.reads()) {

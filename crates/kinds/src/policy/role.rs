@@ -5,7 +5,7 @@
 pub enum Role {
     /// Commands that change nothing: `plan`, `graph`, `output`.
     Read,
-    /// `sync` alone: it creates and changes, and deletes nothing.
+    /// `sync`, and `status` after it: they create and change, and delete nothing.
     Sync,
     /// Commands that need both regions: `apply`, `destroy`, `failback`, `unlock`, and a planned
     /// failover.

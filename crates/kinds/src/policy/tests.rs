@@ -120,7 +120,7 @@ fn a_call_is_allowed_to_the_roles_that_make_it_and_to_no_other() {
     let of_facts = || facts::ALL.iter().flat_map(|(_, operations)| operations.iter());
     let named = |it: &Operation| format!("{}:{}", it.service, it.action);
     made.entry(Made::Read).or_default().extend(of_facts().chain(SIDES).chain(SUPPLY).map(named));
-    made.entry(Made::Sync).or_default().extend(of_facts().map(named));
+    made.entry(Made::Sync).or_default().extend(of_facts().chain(SUPPLY).map(named));
     for role in [Made::Read, Made::Sync, Made::Failover] {
         let of_control = CONTROL.iter().filter(|it| role != Made::Read || it.reads());
         let always = ["sts:GetCallerIdentity".to_owned(), "s3:ListBucket".to_owned()];
