@@ -171,6 +171,34 @@ fn what_no_stack_can_name_is_left_out_and_nothing_is_written_twice() {
     }
 }
 
+/// A dead-letter queue of one queue is made with it, and one of several is a component that they name.
+#[test]
+fn dead_letter_queues_are_written_once() {
+    let queue = |label: &str, dead: &str| {
+        let policy = format!(
+            "{{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:123456789012:{dead}\",\"maxReceiveCount\":3}}"
+        );
+        let policy = if dead.is_empty() { String::new() } else { policy };
+        let attributes = serde_json::json!({ "id": label, "name": label, "region": "us-east-1", "redrive_policy": policy });
+        serde_json::json!({ "mode": "managed", "type": "aws_sqs_queue", "name": label, "instances": [{ "attributes": attributes }] })
+    };
+    let all = [
+        queue("a", "shared"),
+        queue("b", "shared"),
+        queue("shared", ""),
+        queue("c", "own"),
+        queue("own", ""),
+    ];
+    let machine = drstack();
+    machine.write("queues.tfstate", &serde_json::json!({ "version": 4, "resources": all }).to_string());
+    machine.run("discover --tfstate queues.tfstate --standby us-west-2 mine".split(' ')).ok();
+    machine.run(["validate", "mine"]).ok();
+    let text = stack(&machine);
+    assert!(!text.contains("\"own\""), "{text}");
+    assert_eq!(text.matches("dead_letters = \"@queue.shared\"").count(), 2, "{text}");
+    assert_eq!(text.matches("name = \"shared\"").count(), 1, "{text}");
+}
+
 /// A stack that a person wrote stays valid, in whatever way it was written.
 #[test]
 fn a_stack_that_is_valid_stays_valid() {

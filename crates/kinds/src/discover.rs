@@ -26,6 +26,8 @@ pub struct Thing {
     pub cidr: Option<String>,
     /// Regions that have a replica of it.
     pub replicas: Vec<String>,
+    /// Name of its dead-letter queue.
+    pub dead_letters: Option<String>,
     /// True if a cluster of containers runs on it.
     pub is_of_cluster: bool,
 }
@@ -55,6 +57,7 @@ impl Thing {
             region: field("region").or(of_arn).filter(|it| !it.is_empty()),
             cidr: field("cidr_block").filter(|_| kind == "aws_vpc"),
             replicas,
+            dead_letters: field("redrive_policy").and_then(|it| dead_letters(&it)),
             is_of_cluster: tags.iter().any(|tag| CLUSTERS.iter().any(|it| tag.contains(it))),
         }
     }
@@ -67,4 +70,10 @@ pub fn region(things: &[Thing]) -> Option<String> {
         *by_region.entry(region).or_default() += 1;
     }
     by_region.into_iter().max_by_key(|(_, number)| *number).map(|(region, _)| region.to_owned())
+}
+
+/// Returns the name of the queue that a redrive policy leads to.
+fn dead_letters(policy: &str) -> Option<String> {
+    let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
+    policy.get("deadLetterTargetArn")?.as_str()?.rsplit(':').next().map(str::to_owned)
 }

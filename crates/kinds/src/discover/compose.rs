@@ -1,6 +1,6 @@
 //! Writes the stack that protects what was found, or adds to one that exists.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use drstack_core::stack::is_bucket_name;
@@ -168,10 +168,16 @@ fn components(target: &Target, things: &[Thing], network: &str, used: &mut BTree
     let mut composed = Composed::default();
     // Two states may know the same object.
     let mut written = BTreeSet::new();
+    let uses = dead_letter_queues(things);
+    let mut shared: BTreeMap<&str, String> = BTreeMap::new();
     for (kind, about) in ORDER {
         let of = |it: &&Thing| component(it, target) == Some(kind) && it.name.is_some();
-        let of: Vec<&Thing> =
+        let mut of: Vec<&Thing> =
             things.iter().filter(of).filter(|it| written.insert((kind, it.name.clone()))).collect();
+        // One that a single queue uses is made with it; those that several use come first.
+        let used_by = |it: &Thing| it.name.as_deref().and_then(|name| uses.get(name)).copied().unwrap_or(0);
+        of.retain(|it| kind != "queue" || used_by(it) != 1);
+        of.sort_by_key(|it| kind == "queue" && used_by(it) == 0);
         for (number, it) in of.into_iter().enumerate() {
             let address = address(kind, it, used);
             // What begins a template is no template in a name.
@@ -198,6 +204,12 @@ fn components(target: &Target, things: &[Thing], network: &str, used: &mut BTree
                     let _ = writeln!(composed.text, "name = {name}");
                 }
             }
+            if kind == "queue" && used_by(it) > 1 {
+                shared.insert(it.name.as_deref().unwrap_or_default(), address.clone());
+            }
+            if let Some(queue) = it.dead_letters.as_deref().and_then(|name| shared.get(name)) {
+                let _ = writeln!(composed.text, "dead_letters = \"@{queue}\"");
+            }
             if it.replicas.contains(&target.standby) {
                 composed.text.push_str(
                     "adopt = true               # it has a replica in the standby region already\n",
@@ -207,6 +219,15 @@ fn components(target: &Target, things: &[Thing], network: &str, used: &mut BTree
         }
     }
     composed
+}
+
+/// Returns how many queues use each dead-letter queue.
+fn dead_letter_queues(things: &[Thing]) -> BTreeMap<&str, usize> {
+    let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in things.iter().filter_map(|it| it.dead_letters.as_deref()) {
+        *uses.entry(name).or_default() += 1;
+    }
+    uses
 }
 
 /// Returns a free address for the component of `thing`.
