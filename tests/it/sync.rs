@@ -399,7 +399,9 @@ mod servers {
         for operation in
             ["DescribeInstanceTypeOfferings", "DescribeInstanceTypes", "DescribeInstances", "GetServiceQuota"]
         {
-            assert!(asked.contains_key(&format!("{STANDBY}/{operation}")), "{operation}: {asked:?}");
+            let is_asked =
+                asked.keys().any(|it| it.starts_with(STANDBY) && it.ends_with(&format!("/{operation}")));
+            assert!(is_asked, "{operation}: {asked:?}");
         }
         machine.write(
             "s/stack.toml",
