@@ -197,6 +197,15 @@ fn dead_letter_queues_are_written_once() {
     assert!(!text.contains("\"own\""), "{text}");
     assert_eq!(text.matches("dead_letters = \"@queue.shared\"").count(), 2, "{text}");
     assert_eq!(text.matches("name = \"shared\"").count(), 1, "{text}");
+    // A second look knows them, and a new queue that shares one names it.
+    machine.run("discover --tfstate queues.tfstate mine".split(' ')).ok();
+    assert_eq!(stack(&machine), text);
+    let more = [&all[..], &[queue("d", "shared")]].concat();
+    machine.write("queues.tfstate", &serde_json::json!({ "version": 4, "resources": more }).to_string());
+    machine.run("discover --tfstate queues.tfstate mine".split(' ')).ok();
+    let after = stack(&machine);
+    assert!(after[text.len()..].contains("name = \"d\"\ndead_letters = \"@queue.shared\""), "{after}");
+    machine.run(["validate", "mine"]).ok();
 }
 
 /// A stack that a person wrote stays valid, in whatever way it was written.

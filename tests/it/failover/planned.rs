@@ -132,6 +132,16 @@ fn a_planned_failover_that_died_before_traffic_moved_drains_again() {
         let all = format!("{}{}", said.stdout, said.stderr);
         assert!(all.contains("`drstack failover --planned s`"), "{command}: {said:?}");
     }
+    // Where the primary is lost meanwhile, a planned one is no way on.
+    let lost = run(&machine, "status s", Some("lost.toml")).code(3);
+    assert!(lost.stdout.contains("`drstack failover s`") && !lost.stdout.contains("--planned"), "{lost:?}");
+    let apply = run(&machine, "apply s --auto-approve", Some("lost.toml")).code(4);
+    assert!(
+        apply.stderr.contains("`drstack failover s`") && !apply.stderr.contains("--planned"),
+        "{apply:?}"
+    );
+    let stuck = run(&machine, again, Some("lost.toml")).code(3);
+    assert!(stuck.stderr.contains("where it is lost, run this without `--planned`"), "{stuck:?}");
     let on = run(&machine, &again.replace(" --drain-timeout 1m", ""), None).ok();
     assert!(on.stderr.contains("changed traffic.api/traffic-switch"), "{on:?}");
     // Now the standby region is written to.

@@ -76,7 +76,7 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
     if let Some(file) = &how.file {
         check(file, session, &shown)?;
     }
-    let failover = format!("drstack {} {}", mode.failover_on(), how.typed);
+    let failover = format!("drstack {} {}", mode.failover_on(false), how.typed);
     let way_out = session.way_out(&shown, options.intent, Some(&failover)).await;
     session.show(&shown, options.intent, way_out);
     if shown.plan.is_empty() {
@@ -101,7 +101,8 @@ pub async fn apply(session: &mut Session, how: Apply) -> Ended {
     };
     let status = finish(session, &options, shown, Run::Apply, how.parallelism, approval).await?;
     if status == Status::Done && !mode.is_complete() {
-        let hint = format!("run `drstack {} {}` again: it goes on from there", mode.failover_on(), how.typed);
+        let hint =
+            format!("run `drstack {} {}` again: it goes on from there", mode.failover_on(true), how.typed);
         let message = "this was what the failover could not do; it is not complete yet";
         return Err(Failure::new(Status::NotReady, message, hint));
     }
@@ -153,8 +154,8 @@ fn unfinished(
     let hint = match options.mode {
         Mode::Active => {
             let on = match seen {
-                Some(seen) => session.way_on(seen, &again(&mode.failover_on())),
-                None => format!("run `{}` again: it goes on from there", again(&mode.failover_on())),
+                Some(seen) => session.way_on(seen, &again(&mode.failover_on(session.primary_answers(seen)))),
+                None => format!("run `{}` again: it goes on from there", again(&mode.failover_on(true))),
             };
             let (back, primary) = (again("failback"), &session.stack.facts.primary);
             format!("{on}; or, where {primary} is to go on serving, `{back}`")

@@ -1,12 +1,13 @@
 //! Says how much data a failover would lose now, by comparing both sides of what is replicated.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use drstack_core::address::ComponentAddress;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::failure::Failure;
-use crate::ops::drain::sides;
+use crate::ops::drain;
 use crate::planned::PlanOutcome;
 use crate::readiness::{Check, Finding, Weight};
 use crate::report::data::Data;
@@ -31,15 +32,18 @@ impl Session {
         again: Option<&String>,
     ) -> Result<(Vec<Finding>, Vec<Data>), Failure> {
         // A copy that is not there yet is a finding of its own.
-        let (mut all, _) = sides(self, planned, None).await?;
+        let (mut all, _) = drain::sides(self, planned, None).await?;
         for _ in 1..LOOKS {
-            if !all.iter().any(is_moving) {
+            let moving = all.iter().filter(|it| is_moving(it));
+            let moving: BTreeSet<ComponentAddress> =
+                moving.map(|it| ComponentAddress::new(&it.address)).collect();
+            if moving.is_empty() {
                 break;
             }
             self.app.host.rest(PAUSE).await;
-            let (later, _) = sides(self, planned, None).await?;
-            for (it, later) in all.iter_mut().zip(later) {
-                if is_moving(it) && it.address == later.address {
+            for later in drain::again(self, planned, &moving).await? {
+                let is_it = |it: &&mut Data| (&it.address, &it.name) == (&later.address, &later.name);
+                if let Some(it) = all.iter_mut().find(is_it).filter(|it| is_moving(it)) {
                     *it = later;
                 }
             }

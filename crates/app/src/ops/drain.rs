@@ -58,6 +58,15 @@ pub(crate) async fn sides(
     Ok((compared(session, &copies, since).await, missing))
 }
 
+/// Compares both sides of the data of these components once more.
+pub(crate) async fn again(
+    session: &Session,
+    planned: &PlanOutcome,
+    of: &BTreeSet<ComponentAddress>,
+) -> Result<Vec<Data>, Failure> {
+    Ok(compared(session, &copies(session, planned, Some(of))?, None).await)
+}
+
 /// Returns the backlog that a planned failover would wait for now.
 pub(crate) async fn backlog(
     session: &Session,

@@ -212,7 +212,7 @@ fn or_forward(
     if kept.standing().mode != Mode::Active || kept.is_complete() {
         return failure;
     }
-    let on = session.way_on(shown, &format!("drstack {} {}", kept.failover_on(), how.typed));
+    let on = session.way_on(shown, &format!("drstack {} {}", kept.failover_on(false), how.typed));
     Failure { hint: failure.hint.map(|hint| format!("{hint}; to fail over all the same, {on}")), ..failure }
 }
 

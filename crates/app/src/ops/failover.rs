@@ -72,7 +72,10 @@ pub async fn failover(session: &mut Session, how: &Failover) -> Ended {
     let kept = shown.mode.clone();
     session.warn_of_doubt(&kept)?;
     if how.planned {
-        expect_primary(session, &shown)?;
+        expect_primary(session, &shown).map_err(|failure| {
+            let out = "where it is lost, run this without `--planned`: it asks nothing of the primary";
+            Failure { hint: failure.hint.map(|hint| format!("{hint}; {out}")), ..failure }
+        })?;
     }
     session.show(&shown, options.intent, None);
     if how.dry_run {

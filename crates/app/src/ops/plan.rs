@@ -65,7 +65,8 @@ pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, PlanOutc
         session.warn(&format!("warning: {}", failure.message));
     }
     if let (Mode::Active, false, Some(failover)) = (now, planned.mode.is_complete(), &how.failover) {
-        let failover = failover.replacen("failover", &planned.mode.failover_on(), 1);
+        let failover =
+            failover.replacen("failover", &planned.mode.failover_on(session.primary_answers(&planned)), 1);
         let on = session.way_on(&planned, &failover);
         session.warn(&format!(
             "warning: a failover is not complete, and `drstack apply STACK` waits for it: {on}"
@@ -75,6 +76,11 @@ pub async fn plan(session: &mut Session, how: Plan) -> Result<(Options, PlanOutc
 }
 
 impl Session {
+    /// True if the primary answered all that `planned` asked it, or with an error of its own.
+    pub(crate) fn primary_answers(&self, planned: &PlanOutcome) -> bool {
+        !planned.report.silent.contains_key(&self.stack.facts.primary)
+    }
+
     /// Returns the command that fails over while the primary does not answer, as an operator types
     /// it; `None` if it answers, or nothing can fail over.
     pub(crate) async fn way_out(
@@ -83,7 +89,7 @@ impl Session {
         intent: Intent,
         command: Option<&str>,
     ) -> Option<WayOut> {
-        let is_lost = planned.report.silent.contains_key(&self.stack.facts.primary);
+        let is_lost = !self.primary_answers(planned);
         let may_fail_over = intent == Intent::Converge && planned.mode.standing().mode == Mode::Standby;
         // Without anything in place there is nothing to fail over to.
         let may_fail_over = may_fail_over && planned.report.unchanged > 0;

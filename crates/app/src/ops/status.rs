@@ -171,7 +171,7 @@ impl Session {
     /// Says whether the primary serves.
     fn of_mode(&self, planned: &PlanOutcome, commands: &Commands<'_>) -> Option<Finding> {
         let (standing, facts) = (planned.mode.standing(), &self.stack.facts);
-        let on = planned.mode.failover_on();
+        let on = planned.mode.failover_on(self.primary_answers(planned));
         let (text, command) = match (standing.mode, planned.mode.is_complete()) {
             (Mode::Standby, true) => return None,
             (Mode::Standby, false) => {

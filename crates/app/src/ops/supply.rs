@@ -34,7 +34,7 @@ impl Session {
             weight: Weight::Unknown,
             check: Check::Supply,
             address: region.clone(),
-            text: format!("could not look at its {what}: {error}"),
+            text: format!("could not look at its {what}: {error}; {}", error.hint()),
             next: again.clone(),
         });
         let mut findings: Vec<Finding> = unknown.collect();
@@ -73,7 +73,7 @@ fn said(lack: &Lack, region: &str) -> (String, Option<String>) {
                 true => format!("the quotas of the account leave room for {fits}"),
                 false => "they fit with other types than the best one".to_owned(),
             };
-            let next = raise.as_ref().map(|it| it.replace('N', &needs.to_string()));
+            let next = raise.as_ref().map(|it| it.replace(" N ", &format!(" {needs} ")));
             let option = if *is_spot { "spot" } else { "on-demand" };
             let adds = count(*adds as usize, &format!("{option} instance"));
             (

@@ -136,7 +136,7 @@ impl Session {
                 "a failover is not complete".to_owned(),
                 format!(
                     "`drstack {} {typed}` goes on with it, `drstack failback {typed}` leads back",
-                    mode.failover_on()
+                    mode.failover_on(true)
                 ),
             ),
             (Mode::Standby, false) => (

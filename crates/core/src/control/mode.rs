@@ -62,10 +62,11 @@ impl KeptMode {
         self.standing().mode == Mode::Active && !self.is_complete() && !has_outage
     }
 
-    /// Returns `failover`, with the options by which an incomplete one goes on with what it was asked for.
-    pub fn failover_on(&self) -> String {
+    /// Returns `failover`, with the options by which an incomplete one goes on with what it was asked for. A planned one
+    /// goes on as such only where the primary `answers`.
+    pub fn failover_on(&self, answers: bool) -> String {
         let mut command = "failover".to_owned();
-        if self.is_planned() {
+        if answers && self.is_planned() {
             command.push_str(" --planned");
         }
         if self.standing().mode == Mode::Active && !self.is_complete() {

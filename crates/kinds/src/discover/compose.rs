@@ -61,7 +61,8 @@ pub fn compose(target: &Target, things: &[Thing]) -> Composed {
          # rpo   = \"15m\"                     # how much of the latest data may be lost\n"
     );
     let mut used = BTreeSet::new();
-    let mut composed = components(target, things, "standby", &mut used);
+    let place = Place { uses: dead_letter_queues(things), network: "standby", queues: BTreeMap::new() };
+    let mut composed = components(target, things, place, &mut used);
     if composed.components.iter().any(|it| it.starts_with("pool.")) {
         text.push_str(&standby_network(things));
         composed.components.insert(0, "network.standby".to_owned());
@@ -103,7 +104,14 @@ pub fn merge(target: &Target, text: &str, things: &[Thing]) -> Result<Composed, 
     };
     let new: Vec<Thing> = things.iter().filter(is_new).cloned().collect();
     let network = tables("network").next().map(|(name, _)| name.clone());
-    let mut composed = components(target, &new, network.as_deref().unwrap_or("standby"), &mut used);
+    let queues =
+        tables("queue").filter_map(|(name, it)| Some((it.get("name")?.as_str()?, format!("queue.{name}"))));
+    let place = Place {
+        uses: dead_letter_queues(things),
+        network: network.as_deref().unwrap_or("standby"),
+        queues: queues.collect(),
+    };
+    let mut composed = components(target, &new, place, &mut used);
     if network.is_none() && composed.components.iter().any(|it| it.starts_with("pool.")) {
         composed.text = format!("{}{}", standby_network(things), composed.text);
         composed.components.insert(0, "network.standby".to_owned());
@@ -163,13 +171,27 @@ fn component(thing: &Thing, target: &Target) -> Option<&'static str> {
     }
 }
 
+/// What the components are written beside.
+struct Place<'a> {
+    /// How many queues use each dead-letter queue.
+    uses: BTreeMap<&'a str, usize>,
+    /// Name of the network that pools run in.
+    network: &'a str,
+    /// Components of queues, by the name of the queue.
+    queues: BTreeMap<&'a str, String>,
+}
+
 /// Writes the components of `things`, under names that are not `used` yet.
-fn components(target: &Target, things: &[Thing], network: &str, used: &mut BTreeSet<String>) -> Composed {
+fn components<'a>(
+    target: &Target,
+    things: &'a [Thing],
+    place: Place<'a>,
+    used: &mut BTreeSet<String>,
+) -> Composed {
+    let Place { uses, network, mut queues } = place;
     let mut composed = Composed::default();
     // Two states may know the same object.
     let mut written = BTreeSet::new();
-    let uses = dead_letter_queues(things);
-    let mut shared: BTreeMap<&str, String> = BTreeMap::new();
     for (kind, about) in ORDER {
         let of = |it: &&Thing| component(it, target) == Some(kind) && it.name.is_some();
         let mut of: Vec<&Thing> =
@@ -205,9 +227,9 @@ fn components(target: &Target, things: &[Thing], network: &str, used: &mut BTree
                 }
             }
             if kind == "queue" && used_by(it) > 1 {
-                shared.insert(it.name.as_deref().unwrap_or_default(), address.clone());
+                queues.insert(it.name.as_deref().unwrap_or_default(), address.clone());
             }
-            if let Some(queue) = it.dead_letters.as_deref().and_then(|name| shared.get(name)) {
+            if let Some(queue) = it.dead_letters.as_deref().and_then(|name| queues.get(name)) {
                 let _ = writeln!(composed.text, "dead_letters = \"@{queue}\"");
             }
             if it.replicas.contains(&target.standby) {

@@ -23,7 +23,11 @@ pub(crate) async fn supply(at: &Target<'_>, wanted: &[Wanted]) -> Supply {
     let subnets: BTreeSet<String> = wanted.iter().flat_map(|it| it.subnets.clone()).collect();
     let (zones, grounds, runs) = tokio::join!(zones(at, &types), grounds(at, &subnets), running(at));
     let mut unknown = Vec::new();
-    let grounds = told(grounds, "subnets", &mut unknown).unwrap_or_default();
+    let grounds = told(grounds, "subnets", &mut unknown);
+    if let Some(grounds) = &grounds {
+        let missing = subnets.iter().filter(|id| !grounds.contains_key(*id));
+        unknown.extend(missing.map(|id| untold(&format!("subnet {id}"), "ec2:DescribeSubnets")));
+    }
     let runs = told(runs, "running instances, which its quotas count", &mut unknown);
     let codes = codes(wanted, &mut unknown);
     let counted = runs.iter().flat_map(BTreeMap::keys).filter(|(of, is_spot)| {
@@ -38,19 +42,31 @@ pub(crate) async fn supply(at: &Target<'_>, wanted: &[Wanted]) -> Supply {
         _ => BTreeMap::new(),
     };
     let offers = told(zones, "instance types", &mut unknown).zip(sizes).map(|(zones, sizes)| {
-        let offer = |(of, zones): (String, BTreeSet<String>)| {
-            let [on_demand, spot] = [false, true].map(|is_spot| code(&of, is_spot).map(str::to_owned));
-            let size = sizes.get(&of).copied().unwrap_or(0);
-            (of, Offer { zones, size, on_demand, spot })
-        };
-        zones.into_iter().map(offer).collect()
+        let mut offers = BTreeMap::new();
+        for (of, zones) in zones {
+            let size = sizes.get(&of).copied();
+            if size.is_none() {
+                unknown.push(untold(&format!("size of {of}"), "ec2:DescribeInstanceTypes"));
+            }
+            // Without its size nobody knows what an instance counts.
+            let code = |is_spot| size.and(code(&of, is_spot)).map(str::to_owned);
+            let (on_demand, spot) = (code(false), code(true));
+            offers.insert(of, Offer { zones, size: size.unwrap_or(0), on_demand, spot });
+        }
+        offers
     });
-    Supply { offers, quotas, grounds, unknown }
+    Supply { offers, quotas, grounds: grounds.unwrap_or_default(), unknown }
 }
 
 /// Returns an answer, or notes that there is none.
 fn told<T>(answer: Result<T, CloudError>, what: &str, unknown: &mut Vec<(String, CloudError)>) -> Option<T> {
     answer.map_err(|error| unknown.push((what.to_owned(), error))).ok()
+}
+
+/// Returns what to note of something that an answer lacks.
+fn untold(what: &str, operation: &str) -> (String, CloudError) {
+    let message = "the answer does not name it".to_owned();
+    (what.to_owned(), CloudError::Other { operation: operation.to_owned(), message })
 }
 
 /// Returns the code of the quota that an instance of this type counts against.
@@ -172,7 +188,11 @@ async fn quotas(
         };
         let counts = runs.iter().filter(|((of, is_spot), _)| self::code(of, *is_spot) == Some(code));
         let vcpus = counts.map(|((of, _), count)| sizes.get(of).map(|size| size.saturating_mul(*count)));
-        let Some(used) = vcpus.sum::<Option<u32>>() else { continue };
+        let Some(used) = vcpus.sum::<Option<u32>>() else {
+            let what = format!("size of an instance that runs and counts against quota {code}");
+            unknown.push(untold(&what, "ec2:DescribeInstanceTypes"));
+            continue;
+        };
         let raise = format!(
             "aws service-quotas request-service-quota-increase --service-code ec2 --quota-code {code} --desired-value N --region {}",
             at.region
